@@ -1,0 +1,318 @@
+// A commit ⇄ the record that is stored: headers + body.
+//
+// Headers carry what tools and peers need without decoding (and all that a headers-only
+// notice has); the body carries the events, and what only the actor itself needs.
+//
+//   Cairn-Wire      1                     version of this format
+//   Cairn-Commit    <id>                  tells one attempt to write from another
+//   Cairn-Versions  4-6                   first and last version of its events
+//   Cairn-Events    deposited*2,closed    their types, runs counted
+//   Cairn-Node      <node id>
+//   Cairn-At        1767225600000         the writer's clock, ms since 1970
+//   Cairn-Command, Cairn-Correlation, Cairn-Causation, traceparent    where known
+//
+// Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, value } }.
+// A reader ignores keys that it does not know; a change it must not ignore raises Cairn-Wire.
+
+import type { ActorAddress } from '../model/address.js'
+import type {
+  FoldedState,
+  LogRecord,
+  MalformedRecord,
+  NewCommit,
+  StoredCommit,
+} from '../model/commit.js'
+import { CairnError, messageOf } from '../model/errors.js'
+import {
+  checkNewEvent,
+  eventId,
+  type Metadata,
+  type RecordedEvent,
+} from '../model/event.js'
+import { show } from '../model/show.js'
+import { isCount, type Position, type Version } from '../model/version.js'
+import { checkData } from './data.js'
+import { decodeHeader, decodeList, encodeHeader, encodeList } from './headers.js'
+import { decode, encode } from './msgpack.js'
+
+export const wireVersion = 1
+/** Events in one commit, at most. */
+export const commitEventsMax = 1000
+/** Bytes of all headers of one commit, at most; the server's own limit is 64 KiB. */
+export const commitHeaderBytesMax = 32 * 1024
+
+export interface Envelope {
+  /** Name and value of each header, in order. */
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: Uint8Array
+}
+
+/** A record as a store found it. `header` answers `undefined` for one that is not there. */
+export interface RawRecord {
+  readonly position: Position
+  readonly source: string
+  readonly actor: ActorAddress | undefined
+  readonly body: Uint8Array
+  header(name: string): string | undefined
+  headers(): Record<string, string>
+}
+
+/** What headers alone say about a commit. */
+export interface CommitHeader {
+  readonly commitId: string
+  readonly firstVersion: Version
+  readonly lastVersion: Version
+  readonly eventTypes: readonly string[]
+  readonly nodeId: string
+  readonly at: number
+  readonly commandId?: string
+  readonly correlationId?: string
+  readonly causationId?: string
+  readonly traceparent?: string
+}
+
+interface Body {
+  events: { type: string; data?: unknown; meta?: Metadata }[]
+  reply?: unknown
+  state?: FoldedState
+}
+
+/**
+ * Encodes a commit. Throws `invalid-event`, `invalid-data` or `commit-too-large`; nothing
+ * has been written then.
+ */
+export function encodeCommit(commit: NewCommit): Envelope {
+  const { events, state, command } = commit
+  checkEventCount(commit)
+  const types: string[] = []
+  const body: Body = { events: [] }
+  for (const event of events) {
+    const { type, data, metadata } = checkNewEvent(event)
+    checkData(data, `data of event ${show(type)}`)
+    types.push(type)
+    body.events.push(
+      metadata === undefined ? { type, data } : { type, data, meta: metadata },
+    )
+  }
+  if (command?.reply !== undefined) {
+    checkData(command.reply, 'reply')
+    body.reply = command.reply
+  }
+  if (state !== undefined) {
+    checkData(state.value, 'state')
+    body.state = state
+  }
+  const headers: [string, string][] = [
+    ['Cairn-Wire', String(wireVersion)],
+    ['Cairn-Commit', encodeHeader(commit.id)],
+    [
+      'Cairn-Versions',
+      `${commit.firstVersion}-${commit.firstVersion + events.length - 1}`,
+    ],
+    ['Cairn-Events', encodeList(types)],
+    ['Cairn-Node', encodeHeader(commit.nodeId)],
+    ['Cairn-At', String(commit.at)],
+  ]
+  if (command !== undefined) headers.push(['Cairn-Command', encodeHeader(command.id)])
+  if (commit.correlationId !== undefined)
+    headers.push(['Cairn-Correlation', encodeHeader(commit.correlationId)])
+  if (commit.causationId !== undefined)
+    headers.push(['Cairn-Causation', encodeHeader(commit.causationId)])
+  if (commit.traceparent !== undefined)
+    headers.push(['traceparent', encodeHeader(commit.traceparent)])
+  checkHeaderBytes(commit, headers)
+  return { headers, body: encode(body) }
+}
+
+function checkEventCount({ actor, events }: NewCommit): void {
+  if (!Array.isArray(events) || events.length === 0)
+    throw new CairnError(
+      'invalid-event',
+      `A commit of ${actor.type}/${actor.id} needs at least one event; it has none.`,
+    )
+  if (events.length > commitEventsMax)
+    throw new CairnError(
+      'commit-too-large',
+      `A commit of ${actor.type}/${actor.id} has ${events.length} events, and the limit is ` +
+        `${commitEventsMax}: split it into several commits.`,
+      { details: { limit: commitEventsMax, actual: events.length } },
+    )
+}
+
+function checkHeaderBytes(
+  { actor, events }: NewCommit,
+  headers: readonly (readonly [string, string])[],
+): void {
+  let bytes = 0
+  for (const [name, value] of headers) bytes += name.length + value.length + 4
+  if (bytes > commitHeaderBytesMax)
+    throw new CairnError(
+      'commit-too-large',
+      `The headers of a commit of ${actor.type}/${actor.id} with ${events.length} events take ` +
+        `${bytes} bytes, and the limit is ${commitHeaderBytesMax}: split it, or shorten ids and event types.`,
+      { details: { limit: commitHeaderBytesMax, actual: bytes } },
+    )
+}
+
+/**
+ * Reads the headers of a record. Returns the reason as a string when they are not a
+ * commit's.
+ */
+export function decodeHeaders(
+  header: (name: string) => string | undefined,
+): CommitHeader | string {
+  const wire = header('Cairn-Wire')
+  if (wire === undefined) return 'it has no Cairn-Wire header, so Cairn did not write it'
+  if (wire !== String(wireVersion))
+    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+  try {
+    return readHeaders(header)
+  } catch (error) {
+    return `a header is not decodable (${messageOf(error)})`
+  }
+}
+
+function readHeaders(
+  header: (name: string) => string | undefined,
+): CommitHeader | string {
+  const text = (name: string) => {
+    const value = header(name)
+    return value === undefined ? undefined : decodeHeader(value)
+  }
+  const commitId = text('Cairn-Commit')
+  if (commitId === undefined || commitId === '') return 'it has no Cairn-Commit header'
+  const [first, last] = (header('Cairn-Versions') ?? '').split('-').map(Number)
+  if (
+    !isCount(first) ||
+    !isCount(last) ||
+    first < 1 ||
+    last < first ||
+    last - first >= commitEventsMax
+  )
+    return `its Cairn-Versions header is ${show(header('Cairn-Versions') ?? '')}`
+  const eventTypes = decodeList(header('Cairn-Events') ?? '', last - first + 1)
+  if (eventTypes === undefined)
+    return 'its Cairn-Events header does not list one type per version'
+  const at = Number(header('Cairn-At'))
+  if (!Number.isFinite(at))
+    return `its Cairn-At header is ${show(header('Cairn-At') ?? '')}`
+  const commandId = text('Cairn-Command')
+  const correlationId = text('Cairn-Correlation')
+  const causationId = text('Cairn-Causation')
+  const traceparent = text('traceparent')
+  return {
+    commitId,
+    firstVersion: first,
+    lastVersion: last,
+    eventTypes,
+    nodeId: text('Cairn-Node') ?? '',
+    at,
+    ...(commandId !== undefined && { commandId }),
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+    ...(traceparent !== undefined && { traceparent }),
+  }
+}
+
+/** Decodes a record; never throws: what is not a readable commit is a {@link MalformedRecord}. */
+export function decodeRecord(record: RawRecord): LogRecord {
+  const head = decodeHeaders(name => record.header(name))
+  if (typeof head === 'string') return malformed(record, head)
+  if (record.actor === undefined) return malformed(record, 'its place names no actor')
+  const versions = { first: head.firstVersion, last: head.lastVersion }
+  let body: Body
+  try {
+    body = decode(record.body) as Body
+  } catch (error) {
+    return malformed(record, `its body is not decodable (${messageOf(error)})`, versions)
+  }
+  const problem = findBodyProblem(body, head)
+  if (problem !== undefined) return malformed(record, problem, versions)
+  return toStoredCommit(record.position, record.actor, head, body)
+}
+
+function findBodyProblem(body: Body, head: CommitHeader): string | undefined {
+  if (typeof body !== 'object' || body === null || !Array.isArray(body.events))
+    return 'its body holds no list of events'
+  if (body.events.length !== head.eventTypes.length)
+    return `its body holds ${body.events.length} events, and its headers say ${head.eventTypes.length}`
+  for (const [i, event] of body.events.entries())
+    if (event?.type !== head.eventTypes[i])
+      return `event ${i + 1} of its body is of another type than its headers say`
+  return undefined
+}
+
+function toStoredCommit(
+  position: Position,
+  actor: ActorAddress,
+  head: CommitHeader,
+  body: Body,
+): StoredCommit {
+  const { commitId, firstVersion, lastVersion, nodeId, at } = head
+  const { commandId, correlationId, causationId, traceparent } = head
+  const events = body.events.map((event, i): RecordedEvent => {
+    const recorded: RecordedEvent = {
+      kind: 'event',
+      id: eventId(actor, firstVersion + i),
+      actor,
+      type: event.type,
+      data: event.data,
+      metadata: event.meta ?? noMetadata,
+      version: firstVersion + i,
+      position,
+      commitId,
+      at,
+      nodeId,
+    }
+    return commandId === undefined &&
+      correlationId === undefined &&
+      causationId === undefined
+      ? recorded
+      : Object.assign(
+          recorded,
+          commandId !== undefined && { commandId },
+          correlationId !== undefined && { correlationId },
+          causationId !== undefined && { causationId },
+        )
+  })
+  return {
+    kind: 'commit',
+    id: commitId,
+    position,
+    actor,
+    firstVersion,
+    lastVersion,
+    events,
+    at,
+    nodeId,
+    ...(commandId !== undefined && {
+      command:
+        body.reply === undefined
+          ? { id: commandId }
+          : { id: commandId, reply: body.reply },
+    }),
+    ...(body.state !== undefined && { state: body.state }),
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+    ...(traceparent !== undefined && { traceparent }),
+  }
+}
+
+const noMetadata: Metadata = Object.freeze({})
+
+function malformed(
+  record: RawRecord,
+  reason: string,
+  versions?: { first: Version; last: Version },
+): MalformedRecord {
+  return {
+    kind: 'malformed',
+    position: record.position,
+    source: record.source,
+    ...(record.actor !== undefined && { actor: record.actor }),
+    ...(versions !== undefined && { versions }),
+    reason,
+    raw: record.body,
+    headers: record.headers(),
+  }
+}

@@ -1,0 +1,45 @@
+// Text ⇄ header values. NATS headers are lines, so a value that holds a line end, a space
+// at its edge or bytes beyond ASCII travels percent-encoded.
+
+const plain = /^[\x21-\x24\x26-\x7e]*$/
+const plainItem = /^[\x21-\x24\x26-\x29\x2b\x2d-\x7e]*$/
+
+/** `text` as a header value; the inverse is {@link decodeHeader}. */
+export function encodeHeader(text: string): string {
+  return plain.test(text) ? text : encodeURIComponent(text)
+}
+
+/** Throws `URIError` when the value is not what {@link encodeHeader} writes. */
+export function decodeHeader(value: string): string {
+  return value.includes('%') ? decodeURIComponent(value) : value
+}
+
+/** `['a', 'a', 'b']` → `a*2,b`: a list in one value, runs counted. */
+export function encodeList(items: readonly string[]): string {
+  const runs: string[] = []
+  for (let i = 0; i < items.length;) {
+    const item = items[i]!
+    let end = i + 1
+    while (end < items.length && items[end] === item) end++
+    const text = plainItem.test(item)
+      ? item
+      : encodeURIComponent(item).replaceAll('*', '%2A')
+    runs.push(end - i === 1 ? text : `${text}*${end - i}`)
+    i = end
+  }
+  return runs.join(',')
+}
+
+/** The inverse of {@link encodeList}; `undefined` when the value is no such list of `count` items. */
+export function decodeList(value: string, count: number): string[] | undefined {
+  const items: string[] = []
+  for (const run of value.split(',')) {
+    const star = run.indexOf('*')
+    const times = star < 0 ? 1 : Number(run.slice(star + 1))
+    if (!Number.isSafeInteger(times) || times < 1 || items.length + times > count)
+      return undefined
+    const item = decodeHeader(star < 0 ? run : run.slice(0, star))
+    for (let i = 0; i < times; i++) items.push(item)
+  }
+  return items.length === count ? items : undefined
+}

@@ -1,0 +1,97 @@
+// Names: namespaces, actor types, actor ids, and the address `type/id`.
+//
+// A name outside its grammar is refused, never mapped to a similar one: two different
+// names must never share a history.
+
+import { CairnError } from './errors.js'
+import { show } from './show.js'
+
+/** An actor's name within its namespace. */
+export interface ActorAddress {
+  /** Kind of actor: `[A-Za-z][A-Za-z0-9_-]{0,62}`. */
+  readonly type: string
+  /** Any non-empty string of at most 256 bytes of UTF-8. */
+  readonly id: string
+}
+
+const namespacePattern = /^[a-z0-9][a-z0-9-]{0,62}$/
+const typePattern = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/
+export const actorIdBytesMax = 256
+
+/** Returns `namespace`, or throws `invalid-namespace`. */
+export function checkNamespace(namespace: unknown): string {
+  if (typeof namespace === 'string' && namespacePattern.test(namespace)) return namespace
+  throw new CairnError(
+    'invalid-namespace',
+    `${show(namespace)} is not a namespace: use 1 to 63 characters of a-z, 0-9 and "-", ` +
+      'starting with a letter or digit.',
+    { details: { namespace } },
+  )
+}
+
+/** Returns `type`, or throws `invalid-actor-type`. */
+export function checkActorType(type: unknown): string {
+  if (typeof type === 'string' && typePattern.test(type)) return type
+  throw new CairnError(
+    'invalid-actor-type',
+    `${show(type)} is not an actor type: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-", ` +
+      'starting with a letter.',
+    { details: { type } },
+  )
+}
+
+/** Returns `id`, or throws `invalid-actor-id`. */
+export function checkActorId(id: unknown): string {
+  if (typeof id !== 'string' || id === '')
+    throw invalidId(id, 'it must be a non-empty string')
+  if (!id.isWellFormed())
+    throw invalidId(id, 'it holds half of a surrogate pair, which UTF-8 cannot write')
+  // Every UTF-16 unit is at least one byte and at most three, so most ids need no count.
+  if (id.length * 3 > actorIdBytesMax) {
+    const bytes = Buffer.byteLength(id)
+    if (bytes > actorIdBytesMax)
+      throw invalidId(
+        id,
+        `it has ${bytes} bytes of UTF-8, and the limit is ${actorIdBytesMax}`,
+      )
+  }
+  return id
+}
+
+function invalidId(id: unknown, why: string): CairnError {
+  return new CairnError('invalid-actor-id', `${show(id)} is not an actor id: ${why}.`, {
+    details: { id },
+  })
+}
+
+/** Returns the address after checking both parts. */
+export function checkAddress(address: ActorAddress): ActorAddress {
+  if (typeof address !== 'object' || address === null)
+    throw new CairnError(
+      'invalid-actor-id',
+      `${show(address)} is not an actor address: pass { type, id }.`,
+    )
+  checkActorType(address.type)
+  checkActorId(address.id)
+  return address
+}
+
+/** `type/id`. Types hold no slash, so the first one separates; ids may hold more. */
+export function formatAddress(address: ActorAddress): string {
+  return `${address.type}/${address.id}`
+}
+
+/** The inverse of {@link formatAddress}; throws `invalid-actor-type` or `invalid-actor-id`. */
+export function parseAddress(text: string): ActorAddress {
+  const slash = text.indexOf('/')
+  if (slash < 0)
+    throw new CairnError(
+      'invalid-actor-id',
+      `${show(text)} is not an actor address: write TYPE/ID, for example account/alice.`,
+      { details: { address: text } },
+    )
+  return {
+    type: checkActorType(text.slice(0, slash)),
+    id: checkActorId(text.slice(slash + 1)),
+  }
+}

@@ -1,0 +1,82 @@
+// Commits: the unit that is stored. One commit is one record, whole or not at all.
+
+import type { ActorAddress } from './address.js'
+import type { NewEvent, RecordedEvent } from './event.js'
+import type { Position, Version } from './version.js'
+
+/** An actor's state after a commit, carried inside it so that waking is one read. */
+export interface FoldedState {
+  /** Version of the behavior that folded it; another version's state is not used. */
+  readonly behavior: number
+  readonly value: unknown
+}
+
+/** The command that led to a commit, with the answer it got. */
+export interface CommittedCommand {
+  readonly id: string
+  readonly reply?: unknown
+}
+
+/** Ids that tie a commit to what caused it. */
+export interface Causes {
+  /** Shared by everything that one outside request set off. */
+  readonly correlationId?: string
+  /** Id of the command or event that directly caused this. */
+  readonly causationId?: string
+  /** W3C trace context, passed on as it came. */
+  readonly traceparent?: string
+}
+
+/** A commit before it is stored. */
+export interface NewCommit extends Causes {
+  /** Unique per attempt to write: it tells "mine" from "another's" after an unclear outcome. */
+  readonly id: string
+  readonly actor: ActorAddress
+  readonly firstVersion: Version
+  /** At least one. */
+  readonly events: readonly NewEvent[]
+  readonly at: number
+  readonly nodeId: string
+  readonly command?: CommittedCommand
+  readonly state?: FoldedState
+}
+
+/** A commit as it stands in the log. */
+export interface StoredCommit extends Causes {
+  readonly kind: 'commit'
+  readonly id: string
+  readonly position: Position
+  readonly actor: ActorAddress
+  readonly firstVersion: Version
+  readonly lastVersion: Version
+  readonly events: readonly RecordedEvent[]
+  readonly at: number
+  readonly nodeId: string
+  readonly command?: CommittedCommand
+  readonly state?: FoldedState
+}
+
+/**
+ * A record in the log that is not a readable commit. It is reported and skipped; the
+ * records around it are unaffected.
+ */
+export interface MalformedRecord {
+  readonly kind: 'malformed'
+  readonly position: Position
+  /** Where it was found: a subject, or a key of the embedded store. */
+  readonly source: string
+  /** The actor whose place it takes, where the place names one. */
+  readonly actor?: ActorAddress
+  /**
+   * Present when its headers are whole and only its body is not: these versions are taken,
+   * and their events cannot be read. Absent for a foreign message, which is no history.
+   */
+  readonly versions?: { readonly first: Version; readonly last: Version }
+  readonly reason: string
+  /** The body's bytes as they were stored. */
+  readonly raw: Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What reading the log yields. Branch on `kind`. */
+export type LogRecord = StoredCommit | MalformedRecord

@@ -1,0 +1,83 @@
+// Every error that Cairn throws, in one table.
+//
+// Expected outcomes (a version conflict, a refused command) are results and never appear
+// here. An error says what happened, to what, and what to do about it; its `code` is
+// stable, and its `retryable` flag says whether the same call may succeed later.
+
+/** Every code, and whether repeating the same call can succeed without anybody changing anything. */
+const retryableByCode = {
+  aborted: false,
+  'actor-parked': false,
+  'commit-too-large': false,
+  contention: true,
+  'deadline-exceeded': true,
+  'decide-failed': false,
+  'foreign-directory': false,
+  'foreign-stream': false,
+  'invalid-actor-id': false,
+  'invalid-actor-type': false,
+  'invalid-command': false,
+  'invalid-data': false,
+  'invalid-definition': false,
+  'invalid-event': false,
+  'invalid-namespace': false,
+  'invalid-option': false,
+  'mailbox-full': true,
+  'no-jetstream': false,
+  'no-node': true,
+  'node-closed': false,
+  'outcome-unknown': true,
+  'queue-full': true,
+  'remote-failure': false,
+  'server-too-old': false,
+  'storage-failed': false,
+  'store-closed': false,
+  'store-unreachable': true,
+  unauthorized: false,
+  'unknown-actor-type': false,
+  'unknown-command': false,
+  'unknown-version': false,
+} as const satisfies Record<string, boolean>
+
+/** Stable, documented identity of an error: branch on this, never on the message. */
+export type ErrorCode = keyof typeof retryableByCode
+
+export interface CairnErrorOptions {
+  /** What the error was caused by, kept for logs. */
+  readonly cause?: unknown
+  /** Values a program may want to read, such as `{ namespace }` or `{ limit, actual }`. */
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+/** The one error class. `isCairnError` recognises it across copies of the package. */
+export class CairnError extends Error {
+  override readonly name = 'CairnError'
+  readonly code: ErrorCode
+  /** True when the same call may succeed later without any change by the caller. */
+  readonly retryable: boolean
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, message: string, options: CairnErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retryable = retryableByCode[code]
+    this.details = options.details ?? {}
+  }
+}
+
+/** True for every error of this package, of any loaded copy of it; optionally of one code. */
+export function isCairnError(error: unknown, code?: ErrorCode): error is CairnError {
+  if (!(error instanceof Error) || error.name !== 'CairnError' || !('code' in error))
+    return false
+  return code === undefined ? isErrorCode(error.code) : error.code === code
+}
+
+/** True when `code` is one of the table's; used when an error arrives from another process. */
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(retryableByCode, code)
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

@@ -1,0 +1,91 @@
+// Events: what was decided, and what was stored.
+
+import type { ActorAddress } from './address.js'
+import { CairnError } from './errors.js'
+import { show } from './show.js'
+import type { Position, Version } from './version.js'
+
+/** Free-form string pairs that travel with an event. */
+export type Metadata = Readonly<Record<string, string>>
+
+/** An event before it is stored. */
+export interface NewEvent<Type extends string = string, Data = unknown> {
+  /** What happened, in the past tense: `deposited`. 1 to 256 bytes, no control characters. */
+  readonly type: Type
+  /** Plain data: JSON values, and also `Date`, `Uint8Array`, `Map`, `Set` and 64-bit `bigint`. */
+  readonly data?: Data
+  readonly metadata?: Metadata
+}
+
+/** An event as it stands in the log. */
+export interface RecordedEvent<Type extends string = string, Data = unknown> {
+  readonly kind: 'event'
+  /** `<type>/<id>/<version>`: the same in every read, replay and redelivery. */
+  readonly id: string
+  readonly actor: ActorAddress
+  readonly type: Type
+  readonly data: Data
+  readonly metadata: Metadata
+  readonly version: Version
+  /** Position of the commit that holds the event; events of one commit share it. */
+  readonly position: Position
+  readonly commitId: string
+  /** The writer's clock when it decided, in milliseconds since 1970. */
+  readonly at: number
+  readonly nodeId: string
+  readonly commandId?: string
+  readonly correlationId?: string
+  readonly causationId?: string
+}
+
+export const eventTypeBytesMax = 256
+// eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
+const controlCharacter = /[\u0000-\u001f\u007f]/
+
+/** Returns the event, or throws `invalid-event` naming what is wrong with it. */
+export function checkNewEvent(event: NewEvent): NewEvent {
+  if (typeof event !== 'object' || event === null)
+    throw new CairnError(
+      'invalid-event',
+      `${show(event)} is not an event: pass { type, data }.`,
+    )
+  const { type, metadata } = event
+  if (typeof type !== 'string' || type === '')
+    throw new CairnError(
+      'invalid-event',
+      `An event needs a type: { type: 'deposited', data: … }; this one has ${type === '' ? 'an empty one' : show(type)}.`,
+    )
+  if (
+    controlCharacter.test(type) ||
+    !type.isWellFormed() ||
+    Buffer.byteLength(type) > eventTypeBytesMax
+  )
+    throw new CairnError(
+      'invalid-event',
+      `${show(type)} is not an event type: use 1 to ${eventTypeBytesMax} bytes of well-formed text ` +
+        'without control characters.',
+      { details: { type } },
+    )
+  if (metadata !== undefined) checkMetadata(type, metadata)
+  return event
+}
+
+function checkMetadata(type: string, metadata: Metadata): void {
+  if (typeof metadata !== 'object' || metadata === null)
+    throw new CairnError(
+      'invalid-event',
+      `The metadata of event ${show(type)} is ${show(metadata)}: pass an object of strings.`,
+    )
+  for (const [key, value] of Object.entries(metadata))
+    if (typeof value !== 'string')
+      throw new CairnError(
+        'invalid-event',
+        `Metadata ${show(key)} of event ${show(type)} is ${show(value)}: metadata values are strings.`,
+        { details: { type, key } },
+      )
+}
+
+/** The stable id of an actor's event. */
+export function eventId(actor: ActorAddress, version: Version): string {
+  return `${actor.type}/${actor.id}/${version}`
+}

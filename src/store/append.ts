@@ -1,0 +1,85 @@
+// Appending: the part that is the same for every store. Checks the caller's input before
+// anything is written, and turns it into a commit once the first version is known.
+
+import { type ActorAddress, checkAddress } from '../model/address.js'
+import type { NewCommit } from '../model/commit.js'
+import { CairnError } from '../model/errors.js'
+import type { NewEvent } from '../model/event.js'
+import { newId } from '../model/id.js'
+import {
+  checkExpectedVersion,
+  type ExpectedVersion,
+  type Position,
+  type Version,
+} from '../model/version.js'
+import { throwIfAborted } from '../model/wait.js'
+import type { Appended, AppendOptions, VersionConflict } from './store.js'
+
+export const appendTimeoutDefault = 10_000
+
+/** The caller's expectation, after checking the input that does not depend on the store. */
+export function checkAppend(
+  actor: ActorAddress,
+  options: AppendOptions,
+): ExpectedVersion {
+  checkAddress(actor)
+  const expected = checkExpectedVersion(options.expected ?? 'any')
+  if (options.state !== undefined && (expected === 'any' || expected === 'exists'))
+    throw new CairnError(
+      'invalid-option',
+      `A folded state needs a definite expected version; it was appended with '${expected}'.`,
+    )
+  throwIfAborted(options.signal, `appending to ${actor.type}/${actor.id}`)
+  return expected
+}
+
+/** The commit that follows `version`. Each call makes a new commit with an id of its own. */
+export function nextCommit(
+  nodeId: string,
+  actor: ActorAddress,
+  version: Version,
+  events: readonly NewEvent[],
+  options: AppendOptions,
+): NewCommit {
+  const { command, state, correlationId, causationId, traceparent } = options
+  return {
+    id: newId(),
+    actor,
+    firstVersion: version + 1,
+    events,
+    at: options.at ?? Date.now(),
+    nodeId,
+    ...(command !== undefined && { command }),
+    ...(state !== undefined && { state }),
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+    ...(traceparent !== undefined && { traceparent }),
+  }
+}
+
+export function appended(commit: NewCommit, position: Position): Appended {
+  return {
+    ok: true,
+    actor: commit.actor,
+    firstVersion: commit.firstVersion,
+    version: commit.firstVersion + commit.events.length - 1,
+    position,
+    commitId: commit.id,
+  }
+}
+
+export function conflict(
+  actor: ActorAddress,
+  expected: ExpectedVersion,
+  actual: Version,
+): VersionConflict {
+  return { ok: false, actor, expected, actual }
+}
+
+/** The error of every call on a store after `close()`. */
+export function storeClosed(namespace: string): CairnError {
+  return new CairnError(
+    'store-closed',
+    `The event store of namespace ${namespace} is closed.`,
+  )
+}

@@ -1,0 +1,41 @@
+// A doorbell: lets readers sleep until the log has grown past where they stand.
+
+import type { Position } from '../model/version.js'
+
+/**
+ * Owns the highest position rung, and the sleepers. Ringing wakes every sleeper that waits
+ * for less; a sleeper that comes late finds the bell already rung and does not sleep.
+ */
+export class Doorbell {
+  #position: Position = 0
+  readonly #sleepers = new Set<() => void>()
+
+  get position(): Position {
+    return this.#position
+  }
+
+  ring(position: Position): void {
+    if (position > this.#position) this.#position = position
+    for (const wake of this.#sleepers) wake()
+  }
+
+  /** Resolves once rung beyond `after`, after `timeout` ms, or when the signal fires. */
+  wait(after: Position, timeout: number, signal: AbortSignal): Promise<void> {
+    if (this.#position > after || signal.aborted) return Promise.resolve()
+    return new Promise(resolve => {
+      const wake = () => {
+        if (this.#position <= after && !signal.aborted) return
+        finish()
+      }
+      const finish = () => {
+        clearTimeout(timer)
+        this.#sleepers.delete(wake)
+        signal.removeEventListener('abort', finish)
+        resolve()
+      }
+      const timer = setTimeout(finish, timeout)
+      this.#sleepers.add(wake)
+      signal.addEventListener('abort', finish, { once: true })
+    })
+  }
+}

@@ -1,0 +1,45 @@
+// Commits → events: the part of reading that is the same for every store.
+
+import type { LogRecord, MalformedRecord } from '../model/commit.js'
+import { CairnError } from '../model/errors.js'
+import type { RecordedEvent } from '../model/event.js'
+import { checkCount } from '../model/version.js'
+import type { ReadOptions } from './store.js'
+
+/** Throws `invalid-option` for a range that makes no sense. */
+export function checkReadOptions({ from, to, limit }: ReadOptions): void {
+  if (from !== undefined) checkCount('from', from)
+  if (to !== undefined) checkCount('to', to)
+  if (limit !== undefined) checkCount('limit', limit)
+  if (from !== undefined && to !== undefined && from > to)
+    throw new CairnError(
+      'invalid-option',
+      `from is ${from} and to is ${to}: from must not be greater.`,
+    )
+}
+
+/** The events of `commits` within the options' range, in the order of the commits. */
+export async function* eventsOf(
+  commits: AsyncIterable<LogRecord>,
+  { from = 1, to = Infinity, backwards = false, limit = Infinity }: ReadOptions,
+): AsyncGenerator<RecordedEvent | MalformedRecord> {
+  let left = limit
+  if (left === 0) return
+  for await (const commit of commits) {
+    if (commit.kind === 'malformed') {
+      const { versions } = commit
+      const outside =
+        versions !== undefined && (versions.last < from || versions.first > to)
+      if (!outside) yield commit
+      continue
+    }
+    if (backwards ? commit.lastVersion < from : commit.firstVersion > to) return
+    const events = backwards ? commit.events.toReversed() : commit.events
+    for (const event of events) {
+      if (event.version < from || event.version > to) continue
+      yield event
+      if (--left === 0) return
+    }
+    if (backwards ? commit.firstVersion <= from : commit.lastVersion >= to) return
+  }
+}
