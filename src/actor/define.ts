@@ -1,0 +1,319 @@
+// defineActor(): what users write. Names the actor's type and gives its decider, from which
+// every type at the call site is inferred: state, commands with data, replies, rejections.
+
+import { checkActorType } from '../model/address.js'
+import type {
+  Behavior,
+  Command,
+  DecideContext,
+  Decision,
+  Rejection,
+} from '../model/behavior.js'
+import { CairnError } from '../model/errors.js'
+import type { Metadata, NewEvent, RecordedEvent } from '../model/event.js'
+import { show } from '../model/show.js'
+
+/** An event as a decider returns it; made by {@link event}. */
+export interface EmittedEvent<Type extends string = string, Data = unknown> {
+  readonly type: Type
+  readonly data: Data
+  readonly metadata?: Metadata
+}
+
+/** An event that a decider returns: `event('deposited', { amount: 10 })`. */
+export function event<const Type extends string>(
+  type: Type,
+): EmittedEvent<Type, undefined>
+export function event<const Type extends string, Data>(
+  type: Type,
+  data: Data,
+  metadata?: Metadata,
+): EmittedEvent<Type, Data>
+export function event(type: string, data?: unknown, metadata?: Metadata): EmittedEvent {
+  return metadata === undefined ? { type, data } : { type, data, metadata }
+}
+
+const rejected = Symbol.for('cairn.rejected')
+
+/** A refusal as a decider returns it; made by {@link reject}. */
+export interface Rejected<Code extends string = string, Details = unknown> {
+  readonly [rejected]: Rejection<Code, Details>
+}
+
+/**
+ * Refuses a command: `return reject('overdraft', 'The balance is 5.', { balance: 5 })`.
+ * The caller gets it as a result, typed by its code; nothing is stored.
+ */
+export function reject<const Code extends string>(
+  code: Code,
+  message?: string,
+): Rejected<Code, undefined>
+export function reject<const Code extends string, Details>(
+  code: Code,
+  message: string,
+  details: Details,
+): Rejected<Code, Details>
+export function reject(code: string, message?: string, details?: unknown): Rejected {
+  return { [rejected]: { code, message: message ?? code, details } }
+}
+
+/** What a command's `decide` may return. */
+export type DecideResult<State> =
+  EmittedEvent | readonly EmittedEvent[] | DecideEffects<State> | Rejected | void
+
+/** Anything but a function; spelled out so that a function's parameter is inferred. */
+type PlainReply = object | string | number | bigint | boolean | null | undefined
+
+export interface DecideEffects<State = never> {
+  readonly events?: EmittedEvent | readonly EmittedEvent[]
+  /** The answer, or a function of the state after the events. */
+  readonly reply?: PlainReply | ((state: State) => unknown)
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- data is contravariant; each handler narrows it
+type AnyDecide<State> = (
+  state: State,
+  data: any,
+  context: DecideContext,
+) => DecideResult<State>
+// oxlint-disable-next-line typescript/no-explicit-any -- only used to match any handler
+type AnyFunction = (...args: any[]) => unknown
+
+type DataOf<Handler> = Handler extends (...args: infer Args) => unknown
+  ? // oxlint-disable-next-line typescript/no-explicit-any -- matches whatever stands beside the data
+    Args extends [any, infer Data, ...any[]]
+    ? Data
+    : undefined
+  : never
+
+type ReplyIn<Result> = Result extends Rejected
+  ? never
+  : Result extends { readonly reply: infer Reply }
+    ? Reply extends (state: never) => infer Computed
+      ? Computed
+      : Reply
+    : undefined
+
+type RejectionIn<Result> =
+  Result extends Rejected<infer Code, infer Details> ? Rejection<Code, Details> : never
+
+type EventsIn<Result> = Result extends Rejected
+  ? never
+  : Result extends { readonly events: infer Events }
+    ? EventsIn<Events>
+    : Result extends readonly (infer Item)[]
+      ? Item
+      : Result extends { readonly type: string }
+        ? Result
+        : never
+
+type EventOf<Events> = {
+  [Type in keyof Events & string]: EmittedEvent<Type, Events[Type]>
+}[keyof Events & string]
+
+/** Refuses, at compile time, a `decide` that emits an event `evolve` does not fold. */
+type OnlyKnownEvents<Decide, Event> = {
+  [Name in keyof Decide]: Decide[Name] extends AnyFunction
+    ? [EventsIn<ReturnType<Decide[Name]>>] extends [Event]
+      ? unknown
+      : readonly [
+          'this command emits an event that evolve does not fold:',
+          Exclude<EventsIn<ReturnType<Decide[Name]>>, Event>,
+        ]
+    : never
+}
+
+/** A command as its callers see it. */
+export interface CommandShape<Data = unknown, Reply = unknown, Refusal = Rejection> {
+  readonly data: Data
+  readonly reply: Reply
+  readonly rejection: Refusal
+}
+
+type CommandsOf<Decide> = {
+  [Name in keyof Decide & string]: Decide[Name] extends AnyFunction
+    ? CommandShape<
+        DataOf<Decide[Name]>,
+        ReplyIn<ReturnType<Decide[Name]>>,
+        RejectionIn<ReturnType<Decide[Name]>>
+      >
+    : never
+}
+
+/** How the host keeps actors of one type. */
+export interface ActorOptions {
+  /** Commands that may wait for one actor; more are refused with `mailbox-full`. Default 1,000. */
+  readonly mailboxLimit?: number
+  /** A folded state of up to this many bytes rides in every commit. Default 1,024. */
+  readonly stateBytesMax?: number
+  /** A larger state rides in a commit after this many events. Default 100. */
+  readonly stateEvery?: number
+}
+
+/** An actor type: its behavior, and the types its callers see. */
+export interface ActorDefinition<
+  State = unknown,
+  Commands extends Record<string, CommandShape> = Record<string, CommandShape>,
+  Event extends EmittedEvent = EmittedEvent,
+> {
+  readonly type: string
+  readonly behavior: Behavior<State>
+  readonly options: ActorOptions
+  /** Carries the types only; there is no value. */
+  readonly $types?: { state: State; commands: Commands; event: Event }
+}
+
+export type AnyActorDefinition = ActorDefinition<
+  // oxlint-disable-next-line typescript/no-explicit-any -- state is both read and written by the behavior
+  any,
+  // oxlint-disable-next-line typescript/no-explicit-any -- any set of commands
+  any,
+  // oxlint-disable-next-line typescript/no-explicit-any -- any set of events
+  any
+>
+
+export interface ActorSpec<State, Events, Decide> extends ActorOptions {
+  /** `[A-Za-z][A-Za-z0-9_-]{0,62}`. */
+  readonly type: string
+  /** Raise it when `evolve` or the shape of the state changes. Default 1. */
+  readonly version?: number
+  /** The state before any event; a function gets the actor's id. */
+  readonly initialState: State | ((id: string) => State)
+  /** By command: `(state, data, context) => events, a reply, or a rejection`. Pure. */
+  readonly decide: Decide & OnlyKnownEvents<Decide, EventOf<Events>>
+  /** By event: `(state, data, event) => the next state`. Pure, and never throws. */
+  readonly evolve: {
+    [Type in keyof Events]: (
+      state: State,
+      data: Events[Type],
+      event: RecordedEvent,
+    ) => State
+  }
+}
+
+/**
+ * Defines an actor type by its decider.
+ *
+ * ```ts
+ * const account = defineActor({
+ *   type: 'account',
+ *   initialState: { balance: 0 },
+ *   decide: {
+ *     deposit: (state, { amount }: { amount: number }) => event('deposited', { amount }),
+ *     withdraw: (state, { amount }: { amount: number }) =>
+ *       state.balance < amount ? reject('overdraft') : event('withdrawn', { amount }),
+ *   },
+ *   evolve: {
+ *     deposited: (state, { amount }: { amount: number }) => ({ balance: state.balance + amount }),
+ *     withdrawn: (state, { amount }: { amount: number }) => ({ balance: state.balance - amount }),
+ *   },
+ * })
+ * ```
+ *
+ * Throws `invalid-actor-type` or `invalid-definition`.
+ */
+export function defineActor<
+  State,
+  Events extends Record<string, unknown>,
+  Decide extends Record<string, AnyDecide<State>>,
+>(
+  spec: ActorSpec<State, Events, Decide>,
+): ActorDefinition<State, CommandsOf<Decide>, EventOf<Events>> {
+  const { type, version = 1, initialState, decide, evolve } = spec
+  checkActorType(type)
+  checkHandlers(type, 'decide', decide)
+  checkHandlers(type, 'evolve', evolve)
+  const deciders = new Map<string, AnyDecide<State>>(Object.entries(decide))
+  const folders = new Map(Object.entries(evolve)) as Map<
+    string,
+    (state: State, data: unknown, event: RecordedEvent) => State
+  >
+  const commandTypes = [...deciders.keys()]
+  const behavior: Behavior<State> = {
+    version,
+    commandTypes,
+    initialState: id =>
+      typeof initialState === 'function'
+        ? (initialState as (id: string) => State)(id)
+        : structuredClone(initialState),
+    decide(state, command, context) {
+      const handler = deciders.get(command.type)
+      if (handler === undefined) throw unknownCommand(type, command, commandTypes)
+      return toDecision(handler(state, command.data, context))
+    },
+    evolve(state, stored) {
+      const fold = folders.get(stored.type)
+      if (fold === undefined)
+        throw new CairnError(
+          'invalid-definition',
+          `Actor type ${type} has no evolve for event ${show(stored.type)}; ` +
+            `it folds ${[...folders.keys()].join(', ')}.`,
+        )
+      return fold(state, stored.data, stored)
+    },
+  }
+  return { type, behavior, options: actorOptions(spec) }
+}
+
+function actorOptions(spec: ActorOptions): ActorOptions {
+  const { mailboxLimit = 1000, stateBytesMax = 1024, stateEvery = 100 } = spec
+  for (const [name, value] of Object.entries({ mailboxLimit, stateBytesMax, stateEvery }))
+    if (!Number.isSafeInteger(value) || value < (name === 'stateBytesMax' ? 0 : 1))
+      throw new CairnError(
+        'invalid-definition',
+        `${name} is ${value}: use a positive whole number.`,
+      )
+  return { mailboxLimit, stateBytesMax, stateEvery }
+}
+
+function checkHandlers(type: string, name: string, handlers: unknown): void {
+  if (typeof handlers !== 'object' || handlers === null)
+    throw new CairnError(
+      'invalid-definition',
+      `Actor type ${type} needs ${name}: { name: function, … }; it has ${show(handlers)}.`,
+    )
+  for (const [key, handler] of Object.entries(handlers))
+    if (typeof handler !== 'function')
+      throw new CairnError(
+        'invalid-definition',
+        `${name}.${key} of actor type ${type} is ${show(handler)}: it must be a function.`,
+      )
+}
+
+function unknownCommand(
+  type: string,
+  command: Command,
+  known: readonly string[],
+): CairnError {
+  return new CairnError(
+    'unknown-command',
+    `Actor type ${type} knows no command ${show(command.type)}; it knows ${known.join(', ')}.`,
+    { details: { type, command: command.type, known } },
+  )
+}
+
+function toDecision<State>(result: DecideResult<State>): Decision<State> {
+  if (result === undefined || result === null)
+    return { ok: true, events: [], reply: noReply }
+  if (typeof result !== 'object')
+    throw new CairnError(
+      'invalid-definition',
+      `decide returned ${show(result)}: return event(…), a list of them, { events, reply }, reject(…) or nothing.`,
+    )
+  if (rejected in result) return { ok: false, rejection: result[rejected] }
+  if (isList(result)) return { ok: true, events: result, reply: noReply }
+  if ('type' in result) return { ok: true, events: [result], reply: noReply }
+  const { events = [], reply } = result
+  return {
+    ok: true,
+    events: isList(events) ? events : [events as NewEvent],
+    reply:
+      typeof reply === 'function' ? (reply as (state: State) => unknown) : () => reply,
+  }
+}
+
+const noReply = () => undefined
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value)
+}

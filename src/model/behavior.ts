@@ -1,0 +1,62 @@
+// Behaviors: what an actor decides and how its events change it. Pure: no store, clock,
+// logger or network; everything it may know is handed in.
+
+import type { ActorAddress } from './address.js'
+import type { Causes } from './commit.js'
+import type { NewEvent, RecordedEvent } from './event.js'
+import type { Version } from './version.js'
+
+/** A request to an actor to do something. */
+export interface Command<Type extends string = string, Data = unknown> extends Causes {
+  /** Unique per intention: the same id sent again is the same command. */
+  readonly id: string
+  readonly type: Type
+  readonly data: Data
+}
+
+/** What `decide` may know beside state and command. */
+export interface DecideContext extends Causes {
+  readonly actor: ActorAddress
+  /** The actor's version that the given state is of. */
+  readonly version: Version
+  readonly commandId: string
+  /** The moment of the decision, ms since 1970; the same in the events' `at`. */
+  readonly now: number
+}
+
+/** The command was carried out; `events` may be empty. */
+export interface Accepted<State = unknown> {
+  readonly ok: true
+  readonly events: readonly NewEvent[]
+  /** The answer, drawn from the state that the events lead to. */
+  readonly reply: (state: State) => unknown
+}
+
+/** Why a command was refused: an expected outcome, not an error. */
+export interface Rejection<Code extends string = string, Details = unknown> {
+  readonly code: Code
+  /** For people. */
+  readonly message: string
+  /** For programs. */
+  readonly details: Details
+}
+
+/** The command was refused; nothing is stored. */
+export interface Refused {
+  readonly ok: false
+  readonly rejection: Rejection
+}
+
+export type Decision<State = unknown> = Accepted<State> | Refused
+
+export interface Behavior<State = unknown> {
+  /** Raise it when stored folded states no longer fit: they are then folded anew from the events. */
+  readonly version: number
+  /** The names `decide` knows, for errors and tools. */
+  readonly commandTypes: readonly string[]
+  initialState(id: string): State
+  /** Throws `unknown-command` for a type that it does not know. */
+  decide(state: State, command: Command, context: DecideContext): Decision<State>
+  /** Total: throws only for an event it has no case for, or by mistake, and parks the actor then. */
+  evolve(state: State, event: RecordedEvent): State
+}
