@@ -1,0 +1,91 @@
+// Running another program to its end, and finding one on the PATH.
+import { spawn } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/**
+ * @typedef {object} RunOptions
+ * @property {Uint8Array} [input] what the program reads from stdin
+ * @property {AbortSignal | undefined} [signal]
+ * @property {number} [timeout] milliseconds until it is killed, 60,000 unless told
+ * @property {number} [limit] bytes it may write to stdout, 256 MiB unless told
+ */
+
+/**
+ * Runs a program to its end and returns what it wrote to stdout. Rejects when it ends with
+ * anything but 0; the message carries the end of its stderr.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {RunOptions} [options]
+ * @returns {Promise<Buffer>}
+ */
+export const run = async (program, args, options) => {
+  const { code, stdout, stderr } = await execute(program, args, options)
+  if (code === 0) return stdout
+  throw new Error(
+    `${program} ${args.join(' ')} ended with code ${code}: ${stderr.trim()}`,
+  )
+}
+
+/**
+ * The same for programs whose exit code is not the whole answer. Rejects when the program
+ * cannot be started, is killed, takes too long or writes too much.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {RunOptions} [options]
+ * @returns {Promise<{ code: number, stdout: Buffer, stderr: string }>}
+ */
+export const execute = (program, args, options = {}) => {
+  const { input, signal, timeout = 60_000, limit = 256 * 1024 * 1024 } = options
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { signal, timeout, killSignal: 'SIGKILL' })
+    /** @type {Buffer[]} */
+    const chunks = []
+    let size = 0
+    let stderr = ''
+    child.stdout.on('data', (/** @type {Buffer} */ chunk) => {
+      size += chunk.length
+      if (size > limit) child.kill('SIGKILL')
+      else chunks.push(chunk)
+    })
+    child.stderr.on('data', chunk => {
+      stderr = `${stderr}${chunk}`.slice(-10_000)
+    })
+    // A program that ends before it has read all its input is judged by how it ended.
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+    child.on('error', reject)
+    child.on('close', code => {
+      if (code !== null && size <= limit)
+        return resolve({ code, stdout: Buffer.concat(chunks), stderr })
+      const limits = `it may take ${timeout} ms and write ${limit} bytes`
+      reject(new Error(`${program} ${args.join(' ')} was killed; ${limits}`))
+    })
+  })
+}
+
+/**
+ * Every executable file of that name on the PATH, in its order.
+ *
+ * @param {string} name
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {string[]}
+ */
+export const findOnPath = (name, env = process.env) =>
+  (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter(folder => folder !== '')
+    .map(folder => join(folder, name))
+    .filter(isExecutable)
+
+/** @param {string} path */
+const isExecutable = path => {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false // absent or not ours to run: both mean "look further"
+  }
+}

@@ -1,0 +1,281 @@
+// One running nats-server process.
+//
+// Owns: the process, its folder's configuration and log file. Invariants:
+//  1. `startServer` resolves only when the server has greeted a TCP client, else the
+//     process is gone and the error carries the last lines of its log.
+//  2. The process does not outlive this one, however this one ends: a shell waits for the
+//     end of a pipe that only this process holds open, then kills it.
+//  3. A port we choose lies below the range from which systems give ports to outgoing
+//     connections. There nobody takes it while the server is down for a restart, nor can a
+//     client that keeps trying to reconnect connect to itself.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect } from 'node:net'
+import { basename, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { configText } from './config.mjs'
+
+const FIRST_PORT = 16_000
+const LAST_PORT = 31_999
+const ATTEMPTS = 20
+const LOG_LIMIT = 4 * 1024 * 1024
+
+/** The server found its port taken; `port` says which. */
+export class PortInUseError extends Error {
+  /**
+   * @param {number} port
+   * @param {string} message
+   */
+  constructor(port, message) {
+    super(message)
+    this.name = 'PortInUseError'
+    this.port = port
+  }
+}
+
+/**
+ * @typedef {object} OwnOptions
+ * @property {string} path of the executable, see `ensureNatsServer`
+ * @property {string} dir where configuration, log and JetStream's files go; created
+ * @property {string} [name] the server's name, that of its folder unless told
+ * @property {string} [host] 127.0.0.1 unless told
+ * @property {number} [port] 0, the default, chooses a free one
+ * @property {number} [timeout] milliseconds within which it must be ready, 20,000
+ * @property {AbortSignal | undefined} [signal] gives up a start under way
+ *
+ * @typedef {OwnOptions & Omit<import('./config.mjs').ServerConfig, keyof OwnOptions>}
+ *   StartOptions
+ */
+
+/**
+ * @typedef {object} RunningServer
+ * @property {string} url for example `nats://127.0.0.1:20123`
+ * @property {number} port
+ * @property {number} pid
+ * @property {string} name
+ * @property {string} version as the server itself says
+ * @property {string} dir
+ * @property {Promise<string>} ended resolves with how the process ended, never rejects
+ * @property {(signal: NodeJS.Signals) => void} signal sends one, unless it has ended
+ * @property {(timeout?: number) => Promise<void>} stop SIGTERM, and SIGKILL after
+ *   `timeout` milliseconds (10,000); resolves when the process is gone
+ * @property {() => string} log the end of what it logged since its start
+ */
+
+/**
+ * @param {StartOptions} options
+ * @returns {Promise<RunningServer>}
+ * @throws {PortInUseError} when `port` was given and is taken
+ */
+export const startServer = async options => {
+  if (options.port) return startOn(options.port, options)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOn(randomPort(), options)
+    } catch (error) {
+      // Two processes may choose the same port at once: the server's own bind decides.
+      if (!(error instanceof PortInUseError) || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+/** A port to try, see invariant 3. Whether it is free is known when a server has it. */
+export const randomPort = () =>
+  FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1))
+
+/**
+ * @param {number} port
+ * @param {StartOptions} options
+ * @returns {Promise<RunningServer>}
+ */
+const startOn = async (port, options) => {
+  const { path, dir, host = '127.0.0.1', timeout = 20_000, signal } = options
+  const name = options.name ?? basename(dir)
+  signal?.throwIfAborted()
+  mkdirSync(dir, { recursive: true })
+  const configFile = join(dir, 'nats-server.conf')
+  writeFileSync(configFile, configText({ ...options, name, host, port }))
+  removePortsFiles(dir)
+
+  const logFile = openLog(join(dir, 'nats-server.log'))
+  // A session of its own: Ctrl-C in a terminal reaches us, and we decide what it means.
+  const child = spawn(path, ['-c', configFile], {
+    detached: true,
+    stdio: ['ignore', logFile.descriptor, logFile.descriptor],
+  })
+  closeSync(logFile.descriptor)
+  const ended = endOf(child)
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${path} could not be started: ${await ended}`)
+  killWithUs(pid, ended)
+
+  const stop = stopper(child, ended)
+  try {
+    const version = await greeting({
+      host,
+      port,
+      portsFile: join(dir, `${basename(path)}_${pid}.ports`),
+      timeout,
+      signal,
+      ended,
+    })
+    return {
+      url: `nats://${host}:${port}`,
+      port,
+      pid,
+      name,
+      version,
+      dir,
+      ended,
+      signal: kind => void child.kill(kind),
+      stop,
+      log: logFile.end,
+    }
+  } catch (error) {
+    await stop(1000)
+    signal?.throwIfAborted()
+    throw startError(error, port, logFile.end())
+  }
+}
+
+/**
+ * A killed server leaves its file of ports behind, and pids come round again.
+ *
+ * @param {string} dir
+ */
+const removePortsFiles = dir => {
+  for (const entry of readdirSync(dir))
+    if (entry.endsWith('.ports')) rmSync(join(dir, entry))
+}
+
+/** @param {string} path */
+const openLog = path => {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  const from = size > LOG_LIMIT ? 0 : size
+  return {
+    descriptor: openSync(path, from === 0 ? 'w' : 'a'),
+    end: () => readFileSync(path).subarray(from).toString('utf8').slice(-4000).trim(),
+  }
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @returns {Promise<string>}
+ */
+const endOf = child =>
+  new Promise(resolve => {
+    child.once('error', error => resolve(error.message))
+    child.once('exit', (code, signal) =>
+      resolve(signal === null ? `it ended with code ${code}` : `${signal} ended it`),
+    )
+  })
+
+/**
+ * Invariant 2. An 'exit' handler would not do: it does not run when a signal ends us.
+ *
+ * @param {number} pid
+ * @param {Promise<string>} ended
+ */
+const killWithUs = (pid, ended) => {
+  const guard = spawn('sh', ['-c', 'read -r _; kill -9 "$0"', String(pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  guard.on('error', error =>
+    process.emitWarning(`nats-server ${pid} may outlive this process: ${error.message}`),
+  )
+  guard.unref()
+  // The pipe's handle is a socket, and like the process must not keep us alive.
+  const pipe = /** @type {import('node:net').Socket} */ (guard.stdin)
+  pipe.unref()
+  // The pid may be given to another process once it is free: the guard must go first.
+  void ended.then(() => guard.kill('SIGKILL'))
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {Promise<string>} ended
+ * @returns {(timeout?: number) => Promise<void>}
+ */
+const stopper =
+  (child, ended) =>
+  async (timeout = 10_000) => {
+    child.kill('SIGTERM')
+    child.kill('SIGCONT') // a paused process would not notice
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
+    await ended
+    clearTimeout(timer)
+  }
+
+/**
+ * Waits until the server has written its file of ports, then connects until it greets with
+ * its INFO line, and returns the version in it. The file tells our server from another
+ * program on the same port, which would greet before ours gives up.
+ *
+ * @param {{ host: string, port: number, portsFile: string, timeout: number,
+ *   ended: Promise<string>, signal: AbortSignal | undefined }} options
+ * @returns {Promise<string>}
+ */
+const greeting = async ({ host, port, portsFile, timeout, signal, ended }) => {
+  const deadline = AbortSignal.timeout(timeout)
+  const limit = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
+  let hasEnded = ''
+  void ended.then(how => {
+    hasEnded = how
+  })
+  while (true) {
+    if (hasEnded !== '') throw new Error(hasEnded)
+    if (limit.aborted) throw new Error(`it was not ready within ${timeout} ms`)
+    if (existsSync(portsFile)) {
+      const line = await firstLine(host, port, limit)
+      const version = /^INFO .*"version":"([^"]+)"/.exec(line)?.[1]
+      if (version !== undefined) return version
+    }
+    await delay(5)
+  }
+}
+
+/**
+ * The first line a server sends, or nothing if there is none to connect to.
+ *
+ * @param {string} host
+ * @param {number} port
+ * @param {AbortSignal} limit
+ * @returns {Promise<string>}
+ */
+const firstLine = async (host, port, limit) => {
+  const socket = connect({ host, port, signal: limit })
+  let text = ''
+  socket.setEncoding('utf8')
+  socket.on('data', chunk => {
+    text += chunk
+    if (text.includes('\n') || text.length > 64 * 1024) socket.destroy()
+  })
+  socket.on('error', () => {}) // not there yet: 'close' follows, and the caller tries again
+  await once(socket, 'close')
+  return text
+}
+
+/**
+ * @param {unknown} error
+ * @param {number} port
+ * @param {string} log
+ */
+const startError = (error, port, log) => {
+  const reason = error instanceof Error ? error.message : String(error)
+  const taken = log.split('\n').find(line => line.includes('address already in use'))
+  if (taken !== undefined)
+    return new PortInUseError(port, `a port of this nats-server is taken: ${taken}`)
+  return new Error(`nats-server did not start: ${reason}; the end of its log:\n${log}`)
+}
