@@ -64,3 +64,20 @@ export async function within<T>(
     signal?.removeEventListener('abort', onAbort)
   }
 }
+
+/** `promise`, or `undefined` as soon as the signal fires. */
+export async function raceSignal<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T | undefined> {
+  if (signal === undefined) return promise
+  if (signal.aborted) return undefined
+  const gate = deferred<undefined>()
+  const onAbort = () => gate.resolve(undefined)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, gate.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

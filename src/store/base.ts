@@ -1,7 +1,7 @@
 // What every store does alike: the version cache's doors, reading as events, following, and
 // refusing work once closed. An implementation adds where records are and how they get there.
 
-import { type ActorAddress, checkAddress } from '../model/address.js'
+import { type ActorAddress, checkActorType, checkAddress } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
 import { checkCount, type Position, type Version } from '../model/version.js'
@@ -80,6 +80,7 @@ export abstract class StoreBase implements EventStore {
     const { after = 0, types, limit = Infinity, signal } = options
     checkCount('after', after)
     if (limit !== Infinity) checkCount('limit', limit)
+    types?.forEach(checkActorType)
     throwIfAborted(signal, 'reading the log')
     const end = await this.lastPosition(signal === undefined ? {} : { signal })
     let left = limit
@@ -96,6 +97,7 @@ export abstract class StoreBase implements EventStore {
   follow(options: FollowOptions = {}): AsyncIterable<LogRecord> {
     this.assertOpen()
     checkCount('after', options.after ?? 0)
+    options.types?.forEach(checkActorType)
     const source = {
       scan: this.scan.bind(this),
       news: this.news.bind(this),

@@ -4,7 +4,7 @@ import type { LogRecord, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { checkCount } from '../model/version.js'
-import type { ReadOptions } from './store.js'
+import type { CommitsOptions, ReadOptions } from './store.js'
 
 /** Throws `invalid-option` for a range that makes no sense. */
 export function checkReadOptions({ from, to, limit }: ReadOptions): void {
@@ -16,6 +16,12 @@ export function checkReadOptions({ from, to, limit }: ReadOptions): void {
       'invalid-option',
       `from is ${from} and to is ${to}: from must not be greater.`,
     )
+}
+
+/** Throws `invalid-option` for a first version or a hint that is none. */
+export function checkCommitsOptions({ from, hint }: CommitsOptions): void {
+  if (from !== undefined) checkCount('from', from)
+  if (hint !== undefined) checkCount('hint', hint)
 }
 
 /** The events of `commits` within the options' range, in the order of the commits. */

@@ -18,6 +18,7 @@ import { throwIfAborted } from '../model/wait.js'
 import { appended, checkAppend, conflict, nextCommit } from './append.js'
 import { StoreBase, type StoreOptions } from './base.js'
 import { Doorbell } from './doorbell.js'
+import { checkCommitsOptions } from './events.js'
 import type { AppendOptions, AppendResult, CommitsOptions, Head } from './store.js'
 
 interface MemoryRecord {
@@ -101,7 +102,7 @@ export class MemoryStore extends StoreBase {
     const last = version + events.length
     const { type, id } = actor
     const stored = this.#log.push({ type, id }, last, Object.fromEntries(headers), body)
-    this.cache.raise(actor, last, stored)
+    this.cache.advance(actor, last, stored)
     return appended(commit, stored)
   }
 
@@ -118,9 +119,11 @@ export class MemoryStore extends StoreBase {
 
   async *commits(
     actor: ActorAddress,
-    { from = 1, backwards = false, signal }: CommitsOptions = {},
+    options: CommitsOptions = {},
   ): AsyncGenerator<LogRecord> {
     this.assertOpen()
+    checkCommitsOptions(options)
+    const { from = 1, backwards = false, signal } = options
     const known = this.#log.actors.get(formatAddress(checkAddress(actor)))
     const positions = known?.positions.slice() ?? []
     if (backwards) positions.reverse()
@@ -144,8 +147,9 @@ export class MemoryStore extends StoreBase {
     }
   }
 
-  async lastPosition(): Promise<Position> {
+  async lastPosition(options: { signal?: AbortSignal } = {}): Promise<Position> {
     this.assertOpen()
+    throwIfAborted(options.signal, 'reading the last position')
     return this.#log.records.length
   }
 

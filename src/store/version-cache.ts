@@ -99,6 +99,13 @@ export class VersionCache {
     return true
   }
 
+  /** What this process has just stored: as `raise`, but no news from outside. */
+  advance(actor: ActorAddress, version: Version, position: Position): void {
+    const key = formatAddress(actor)
+    const entry = this.#entries.peek(key)
+    if (entry === undefined || entry.version < version) this.#set(key, version, position)
+  }
+
   /** V3: the truth as read; `before` is what `snapshot` gave when the read began. */
   settle(actor: ActorAddress, truth: CachedHead, before: CachedHead | undefined): void {
     const key = formatAddress(actor)

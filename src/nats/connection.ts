@@ -1,0 +1,243 @@
+// One connection to NATS, and what becomes of it.
+//
+// Owns the client library's connection and the shared reply inbox. Tells its listeners when
+// messages may have been missed; reconnecting itself is the library's work.
+
+import { readFile } from 'node:fs/promises'
+
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  type Msg,
+  type NatsConnection,
+} from 'nats'
+
+import { CairnError, messageOf } from '../model/errors.js'
+import { pause } from '../model/wait.js'
+import { connectionError } from './errors.js'
+import { Requests } from './requests.js'
+import { checkServerVersion } from './server-version.js'
+
+export interface NatsOptions {
+  /** One URL or several: `nats://host:port`. Default: `NATS_URL`, else `nats://127.0.0.1:4222`. */
+  readonly servers?: string | readonly string[]
+  /** Path of a credentials file (`.creds`). */
+  readonly creds?: string
+  readonly user?: string
+  readonly password?: string
+  readonly token?: string
+  /** TLS with the system's authorities, or with the given files. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  /** Milliseconds to establish the connection at start. Default 5,000. */
+  readonly connectTimeout?: number
+  /** Stay with the servers given, whatever others the cluster announces. Default false. */
+  readonly ignoreClusterUpdates?: boolean
+}
+
+/** Why notices or replies may have been missed. */
+export type Interruption = 'disconnected' | 'reconnected'
+
+export const defaultServer = 'nats://127.0.0.1:4222'
+
+/** The servers meant by the options and the environment. */
+export function serversOf(options: NatsOptions): string[] {
+  const given = options.servers ?? process.env.NATS_URL ?? defaultServer
+  const list = typeof given === 'string' ? given.split(',') : [...given]
+  const servers = list.map(server => server.trim()).filter(server => server !== '')
+  if (servers.length === 0)
+    throw new CairnError(
+      'invalid-option',
+      'No NATS server is given: pass servers, or set NATS_URL.',
+    )
+  return servers
+}
+
+export class Connection {
+  readonly nc: NatsConnection
+  readonly requests: Requests
+  readonly inboxPrefix: string
+  readonly servers: readonly string[]
+  readonly #listeners = new Set<(interruption: Interruption) => void>()
+  #connected = true
+  #closed = false
+
+  private constructor(
+    nc: NatsConnection,
+    inboxPrefix: string,
+    servers: readonly string[],
+  ) {
+    this.nc = nc
+    this.inboxPrefix = inboxPrefix
+    this.servers = servers
+    this.requests = new Requests(nc, inboxPrefix)
+    void this.#watch()
+  }
+
+  /**
+   * Connects. Throws `store-unreachable`, `unauthorized`, `invalid-option` or
+   * `server-too-old`, each with its remedy.
+   *
+   * @param namespace gives the connection its own inbox subjects, as permissions demand
+   */
+  static async open(
+    options: NatsOptions,
+    namespace: string,
+    name: string,
+  ): Promise<Connection> {
+    const servers = serversOf(options)
+    const inboxPrefix = `_INBOX_${namespace}`
+    let nc: NatsConnection
+    try {
+      nc = await connect(await connectionOptions(options, servers, inboxPrefix, name))
+    } catch (error) {
+      throw error instanceof CairnError ? error : connectionError(error, servers)
+    }
+    try {
+      checkServerVersion(nc.info?.version ?? 'unknown', nc.getServer())
+    } catch (error) {
+      await nc.close()
+      throw error
+    }
+    return new Connection(nc, inboxPrefix, servers)
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.#closed
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Largest message the server takes, in bytes, headers included. */
+  get maxPayload(): number {
+    return this.nc.info?.max_payload ?? 1024 * 1024
+  }
+
+  /** Calls `listener` at each interruption; the returned function ends that. */
+  onInterruption(listener: (interruption: Interruption) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Resolves once connected, after `ms`, or when the signal fires; look at `connected`. */
+  async whenConnected(ms: number, signal?: AbortSignal): Promise<void> {
+    const deadline = Date.now() + ms
+    while (!this.connected && !this.#closed && !signal?.aborted && Date.now() < deadline)
+      await pause(Math.min(20, ms), signal)
+  }
+
+  /** Subscribes with a callback; resolves once the server has taken the subscription. */
+  async subscribe(
+    subject: string,
+    receive: (message: Msg) => void,
+    options: { queue?: string } = {},
+  ): Promise<{ unsubscribe(): void }> {
+    let refused: CairnError | undefined
+    const subscription = this.nc.subscribe(subject, {
+      ...options,
+      callback: (error, message) => {
+        if (error === null) receive(message)
+        else
+          refused = new CairnError(
+            'unauthorized',
+            `The NATS server does not let this user subscribe to ${subject}: ${messageOf(error)}.`,
+            { cause: error },
+          )
+      },
+    })
+    // The server answers in order: once it has answered the flush, it has judged the subscription.
+    await this.nc.flush()
+    if (refused !== undefined) throw refused
+    return subscription
+  }
+
+  /** Sends what is written, and closes. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.requests.close()
+    if (this.#connected) await this.nc.drain().catch(() => this.nc.close())
+    else await this.nc.close()
+  }
+
+  async #watch(): Promise<void> {
+    for await (const status of this.nc.status()) {
+      if (status.type === 'disconnect') this.#interrupted('disconnected')
+      else if (status.type === 'reconnect') this.#interrupted('reconnected')
+      else if (
+        status.type === 'error' &&
+        status.permissionContext?.operation === 'publish'
+      )
+        this.requests.forbidden(status.permissionContext.subject)
+    }
+    // The library gives up for good only when the server refuses the user, or on close().
+    this.#closed = true
+    this.requests.disconnected()
+  }
+
+  #interrupted(interruption: Interruption): void {
+    this.#connected = interruption === 'reconnected'
+    if (interruption === 'disconnected') this.requests.disconnected()
+    for (const listener of this.#listeners) listener(interruption)
+  }
+}
+
+async function connectionOptions(
+  options: NatsOptions,
+  servers: string[],
+  inboxPrefix: string,
+  name: string,
+): Promise<ConnectionOptions> {
+  const {
+    creds,
+    user,
+    password,
+    token,
+    tls,
+    connectTimeout = 5000,
+    ignoreClusterUpdates,
+  } = options
+  return {
+    servers,
+    name,
+    inboxPrefix,
+    timeout: connectTimeout,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 200,
+    reconnectJitter: 100,
+    // Two unanswered pings end a connection that went dead without a word.
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+    ...(creds !== undefined && {
+      authenticator: credsAuthenticator(await readCreds(creds)),
+    }),
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { pass: password }),
+    ...(token !== undefined && { token }),
+    ...(tls !== undefined && { tls: tlsFiles(tls) }),
+    ...(ignoreClusterUpdates === true && { ignoreClusterUpdates }),
+  }
+}
+
+function tlsFiles({ ca, cert, key }: { ca?: string; cert?: string; key?: string }) {
+  return {
+    ...(ca !== undefined && { caFile: ca }),
+    ...(cert !== undefined && { certFile: cert }),
+    ...(key !== undefined && { keyFile: key }),
+  }
+}
+
+async function readCreds(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    throw new CairnError(
+      'invalid-option',
+      `The credentials file ${path} cannot be read: ${messageOf(error)}.`,
+      { cause: error },
+    )
+  }
+}

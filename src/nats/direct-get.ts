@@ -1,0 +1,225 @@
+// Reading messages of a stream: direct gets (ADR-31), answered by any replica, and gets
+// from the stream's leader, which are slower and not stale. Neither creates anything on the
+// server, and both may be repeated.
+
+import type { Msg } from 'nats'
+
+import { CairnError } from '../model/errors.js'
+import { pause, throwIfAborted } from '../model/wait.js'
+import type { Connection } from './connection.js'
+import { apiError } from './errors.js'
+import { readHeaders } from './headers.js'
+import { callApi, unreachable } from './jetstream-api.js'
+
+/** A stored message. */
+export interface StoredMessage {
+  readonly subject: string
+  readonly position: number
+  readonly headers: ReadonlyMap<string, string>
+  readonly body: Uint8Array
+}
+
+const noMessage = 10037
+const attemptTimeout = 2_000
+const totalTimeout = 15_000
+/** Per batched request: enough to hide the round trip, little enough to hold in memory. */
+const batchMessages = 512
+const batchBytes = 2 * 1024 * 1024
+
+/** The last message of `subject`, from any replica: one round trip. */
+export async function directLast(
+  connection: Connection,
+  stream: string,
+  subject: string,
+  signal?: AbortSignal,
+): Promise<StoredMessage | undefined> {
+  const api = `$JS.API.DIRECT.GET.${stream}.${subject}`
+  return retrying<StoredMessage>(connection, api, signal, async left => {
+    const reply = await connection.requests.request(api, nothing, left)
+    return reply.kind === 'message' ? readOne(reply.message, api) : reply
+  })
+}
+
+/** The message at `position`, from any replica. */
+export async function directAt(
+  connection: Connection,
+  stream: string,
+  position: number,
+  signal?: AbortSignal,
+): Promise<StoredMessage | undefined> {
+  const api = `$JS.API.DIRECT.GET.${stream}`
+  const body = Buffer.from(JSON.stringify({ seq: position }))
+  return retrying<StoredMessage>(connection, api, signal, async left => {
+    const reply = await connection.requests.request(api, body, left)
+    return reply.kind === 'message' ? readOne(reply.message, api) : reply
+  })
+}
+
+/** The last message of a subject, the first of it at or behind a position, or the one there: from the leader. */
+export async function leaderGet(
+  connection: Connection,
+  stream: string,
+  query: { last_by_subj: string } | { seq: number; next_by_subj?: string },
+  options: { signal?: AbortSignal | undefined; timeout?: number } = {},
+): Promise<StoredMessage | undefined> {
+  const result = await callApi<{
+    message: { subject: string; seq: number; hdrs?: string; data?: string }
+  }>(connection, `STREAM.MSG.GET.${stream}`, query, options)
+  if (!result.ok) {
+    if (result.error.err_code === noMessage) return undefined
+    throw apiError(result.error, `reading from stream ${stream}`)
+  }
+  const { subject, seq, hdrs = '', data = '' } = result.value.message
+  return {
+    subject,
+    position: seq,
+    headers: parseHeaderBlock(Buffer.from(hdrs, 'base64').toString('utf8')),
+    body: Buffer.from(data, 'base64'),
+  }
+}
+
+/**
+ * Messages of `filter` from position `from` on, in order, as far as the answering replica
+ * has them. Batches are asked for one ahead of the reader, so memory is bounded.
+ */
+export async function* directScan(
+  connection: Connection,
+  stream: string,
+  filter: string,
+  from: number,
+  signal?: AbortSignal,
+): AsyncGenerator<StoredMessage> {
+  let next = from
+  let ahead = readBatch(connection, stream, filter, next, signal)
+  // A reader that stops early leaves the batch ahead unread; its failure is nobody's then.
+  ahead.catch(() => {})
+  for (;;) {
+    const { messages, more } = await ahead
+    const last = messages.at(-1)
+    if (last !== undefined) next = last.position + 1
+    if (more) {
+      ahead = readBatch(connection, stream, filter, next, signal)
+      ahead.catch(() => {})
+    }
+    yield* messages
+    if (!more) return
+  }
+}
+
+interface Batch {
+  readonly messages: StoredMessage[]
+  readonly more: boolean
+}
+
+async function readBatch(
+  connection: Connection,
+  stream: string,
+  filter: string,
+  from: number,
+  signal: AbortSignal | undefined,
+): Promise<Batch> {
+  const api = `$JS.API.DIRECT.GET.${stream}`
+  const query = {
+    seq: from,
+    next_by_subj: filter,
+    batch: batchMessages,
+    max_bytes: batchBytes,
+  }
+  const body = Buffer.from(JSON.stringify(query))
+  const batch = await retrying<Batch>(connection, api, signal, async left => {
+    // What came before a lost reply is dropped: the attempt after it reads the batch anew.
+    const messages: StoredMessage[] = []
+    const reply = await connection.requests.requestMany(api, body, left, message => {
+      const code = message.headers?.code ?? 0
+      if (code !== 0) return true
+      messages.push(toStored(message))
+      return false
+    })
+    if (reply.kind !== 'message') return reply
+    const code = reply.message.headers?.code ?? 0
+    if (code === 404) return { messages, more: false }
+    // 204 ends a batch and says how many are left behind it.
+    if (code === 204)
+      return {
+        messages,
+        more: Number(readHeaders(reply.message).get('Nats-Num-Pending')) > 0,
+      }
+    throw readFailed(api, reply.message)
+  })
+  return batch ?? { messages: [], more: false }
+}
+
+type Unanswered = {
+  readonly kind: 'no-responders' | 'timeout' | 'disconnected' | 'forbidden'
+}
+
+/** Repeats a read until it is answered, its deadline passes or the signal fires. */
+async function retrying<T extends object>(
+  connection: Connection,
+  api: string,
+  signal: AbortSignal | undefined,
+  attempt: (timeout: number) => Promise<T | Unanswered | undefined>,
+): Promise<T | undefined> {
+  const deadline = Date.now() + totalTimeout
+  for (;;) {
+    throwIfAborted(signal, 'reading from the log')
+    const result = await attempt(attemptTimeout)
+    if (result === undefined || !isUnanswered(result)) return result
+    if (result.kind === 'forbidden')
+      throw new CairnError(
+        'unauthorized',
+        `The NATS server does not let this user read with ${api}: check its permissions.`,
+      )
+    if (connection.closed) throw unreachable(connection, api, 'the connection is closed')
+    if (Date.now() >= deadline)
+      throw unreachable(
+        connection,
+        api,
+        `no answer within ${totalTimeout} ms (${result.kind})`,
+      )
+    await connection.whenConnected(deadline - Date.now(), signal)
+    if (result.kind !== 'timeout') await pause(25, signal)
+  }
+}
+
+function isUnanswered(result: object): result is Unanswered {
+  return 'kind' in result
+}
+
+function readOne(message: Msg, api: string): StoredMessage | undefined {
+  const code = message.headers?.code ?? 0
+  if (code === 0) return toStored(message)
+  if (code === 404) return undefined
+  throw readFailed(api, message)
+}
+
+function readFailed(api: string, message: Msg): CairnError {
+  const { code, description } = message.headers!
+  return new CairnError(
+    'storage-failed',
+    `The server refused to read with ${api}: it said "${code} ${description}".`,
+  )
+}
+
+function toStored(message: Msg): StoredMessage {
+  const headers = readHeaders(message)
+  return {
+    subject: headers.get('Nats-Subject') ?? '',
+    position: Number(headers.get('Nats-Sequence')),
+    headers,
+    body: message.data,
+  }
+}
+
+/** Header lines as the leader's get carries them: `NATS/1.0`, then `name: value` lines. */
+function parseHeaderBlock(block: string): Map<string, string> {
+  const headers = new Map<string, string>()
+  for (const line of block.split('\r\n').slice(1)) {
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon)
+    if (colon > 0 && !headers.has(name)) headers.set(name, line.slice(colon + 1).trim())
+  }
+  return headers
+}
+
+const nothing = new Uint8Array()

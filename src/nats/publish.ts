@@ -1,0 +1,114 @@
+// One compare-and-append on the wire, and what its answer means.
+
+import { CairnError } from '../model/errors.js'
+import type { Position } from '../model/version.js'
+import type { Connection } from './connection.js'
+import { type ApiError, isPassing, jsErrorCode } from './errors.js'
+import { encodeHeaderLines } from './headers.js'
+
+export interface ExpectingPublish {
+  readonly stream: string
+  readonly subject: string
+  /** Position of the subject's last message as believed; 0 for none. */
+  readonly expected: Position
+  /** Header bytes from {@link expectingHeaders}. */
+  readonly headers: Uint8Array
+  readonly body: Uint8Array
+  /** Milliseconds to wait for the answer. */
+  readonly timeout: number
+}
+
+export type PublishOutcome =
+  | { readonly kind: 'stored'; readonly position: Position }
+  /** The subject's last message is another one than expected; nothing was stored now. */
+  | { readonly kind: 'wrong-sequence' }
+  /** Not stored, and the same bytes may be sent again at once. */
+  | { readonly kind: 'not-now'; readonly why: string }
+  /** Not stored, for good. */
+  | { readonly kind: 'refused'; readonly error: ApiError }
+  /** Stored or not: nobody said. */
+  | { readonly kind: 'unclear'; readonly why: string }
+
+/**
+ * The headers of a commit with its expectation in front. The stored message keeps them, so
+ * each commit also says where the one before it is.
+ */
+export function expectingHeaders(
+  stream: string,
+  expected: Position,
+  headers: readonly (readonly [string, string])[],
+): Uint8Array {
+  return encodeHeaderLines([
+    ['Nats-Expected-Stream', stream],
+    [expectedHeader, String(expected)],
+    ...headers,
+  ])
+}
+
+export const expectedHeader = 'Nats-Expected-Last-Subject-Sequence'
+
+/** Throws `commit-too-large` when the server would cut the connection over the message. */
+export function checkPayload(
+  connection: Connection,
+  subject: string,
+  headers: Uint8Array,
+  body: Uint8Array,
+): void {
+  const bytes = headers.length + body.length
+  const limit = connection.maxPayload
+  if (bytes <= limit) return
+  throw new CairnError(
+    'commit-too-large',
+    `A commit on ${subject} takes ${bytes} bytes, and the server's max_payload is ${limit}: ` +
+      'split it into several commits, store large data elsewhere, or raise max_payload.',
+    { details: { limit, actual: bytes } },
+  )
+}
+
+/** Publishes and waits for the answer. Throws only `unauthorized` and `queue-full`. */
+export async function publishExpecting(
+  connection: Connection,
+  { stream, subject, headers, body, timeout }: ExpectingPublish,
+): Promise<PublishOutcome> {
+  const reply = await connection.requests.request(subject, body, timeout, headers)
+  switch (reply.kind) {
+    case 'message':
+      return readAck(reply.message.string(), stream)
+    case 'forbidden':
+      throw new CairnError(
+        'unauthorized',
+        `The NATS server does not let this user publish to ${reply.subject}: check its permissions.`,
+      )
+    case 'no-responders':
+      return { kind: 'unclear', why: 'the stream has no leader' }
+    case 'timeout':
+      return { kind: 'unclear', why: `no answer within ${timeout} ms` }
+    case 'disconnected':
+      return { kind: 'unclear', why: 'the connection was lost' }
+  }
+}
+
+interface Ack {
+  readonly stream?: string
+  readonly seq?: number
+  readonly error?: ApiError
+}
+
+function readAck(text: string, stream: string): PublishOutcome {
+  let ack: Ack
+  try {
+    ack = JSON.parse(text) as Ack
+  } catch {
+    return { kind: 'unclear', why: `the answer is no JetStream acknowledgement` }
+  }
+  const { error } = ack
+  if (error === undefined) {
+    if (ack.stream === stream && typeof ack.seq === 'number' && ack.seq > 0)
+      return { kind: 'stored', position: ack.seq }
+    return { kind: 'unclear', why: 'the acknowledgement is of another stream' }
+  }
+  if (error.err_code === jsErrorCode.wrongLastSequence) return { kind: 'wrong-sequence' }
+  if (error.err_code === jsErrorCode.wrongLastSequenceInFlight || isPassing(error))
+    return { kind: 'not-now', why: error.description ?? String(error.err_code) }
+  return { kind: 'refused', error }
+}

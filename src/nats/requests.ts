@@ -1,0 +1,188 @@
+// Requests over one shared reply inbox.
+//
+// The client library makes a timer, promises and two stack traces per request; at the rate
+// of appends that is most of a core. Here a request is one slot in a table: the reply
+// subject names the slot, one sweep looks after all deadlines.
+//
+// R1. A slot is settled exactly once: by its reply, its deadline, or the connection's loss.
+// R2. A reply for no slot (late, or forged) is dropped.
+// R3. At most `inFlightMax` slots are open; further requests wait in line, in order.
+// R4. On a disconnect every open slot is settled as `disconnected`: what the server did with
+//     it is unknown, and the caller must find out.
+
+import type { Msg, NatsConnection, Subscription } from 'nats'
+import { nuid } from 'nats'
+
+import { CairnError } from '../model/errors.js'
+import { type Deferred, deferred } from '../model/wait.js'
+import { rawHeaders } from './headers.js'
+
+/** How a request ended. */
+export type Reply =
+  | { readonly kind: 'message'; readonly message: Msg }
+  /** Nobody listens on the subject: a stream without a leader, or no JetStream. */
+  | { readonly kind: 'no-responders' }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'disconnected' }
+  /** The server does not let this user publish the subject. */
+  | { readonly kind: 'forbidden'; readonly subject: string }
+
+interface Slot {
+  readonly subject: string
+  deadline: number
+  readonly timeout: number
+  settle(reply: Reply): void
+  /** Where a request has many replies: takes one, and says whether it was the last. */
+  readonly take?: (message: Msg) => boolean
+}
+
+const sweepEvery = 50
+const inFlightMax = 4096
+const waitingMax = 65_536
+
+export class Requests {
+  readonly #nc: NatsConnection
+  readonly #prefix: string
+  readonly #subscription: Subscription
+  readonly #slots = new Map<string, Slot>()
+  readonly #line: Deferred<void>[] = []
+  #next = 0
+  #sweeper: NodeJS.Timeout | undefined
+
+  constructor(nc: NatsConnection, inboxPrefix: string) {
+    this.#nc = nc
+    this.#prefix = `${inboxPrefix}.${nuid.next()}.`
+    this.#subscription = nc.subscribe(`${this.#prefix}*`, {
+      callback: (_error, message) => this.#receive(message),
+    })
+  }
+
+  get inFlight(): number {
+    return this.#slots.size
+  }
+
+  /** Sends and resolves with the one reply, or with why there is none. Never rejects for these. */
+  async request(
+    subject: string,
+    body: Uint8Array,
+    timeout: number,
+    headers?: Uint8Array,
+  ): Promise<Reply> {
+    if (this.#slots.size >= inFlightMax) await this.#waitInLine()
+    return new Promise(resolve => this.#send(subject, body, timeout, headers, resolve))
+  }
+
+  /**
+   * Sends one request that has many replies. `take` gets each and returns whether it was
+   * the last; `timeout` is the longest silence between two. Resolves with the last.
+   */
+  async requestMany(
+    subject: string,
+    body: Uint8Array,
+    timeout: number,
+    take: (message: Msg) => boolean,
+  ): Promise<Reply> {
+    if (this.#slots.size >= inFlightMax) await this.#waitInLine()
+    return new Promise(resolve =>
+      this.#send(subject, body, timeout, undefined, resolve, take),
+    )
+  }
+
+  /** R4. */
+  disconnected(): void {
+    this.#settleAll({ kind: 'disconnected' })
+  }
+
+  /** The server refused to let this user publish `subject`. */
+  forbidden(subject: string): void {
+    for (const [token, slot] of this.#slots)
+      if (slot.subject === subject)
+        this.#settle(token, slot, { kind: 'forbidden', subject })
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+    this.#subscription.unsubscribe()
+    this.#settleAll({ kind: 'disconnected' })
+  }
+
+  #send(
+    subject: string,
+    body: Uint8Array,
+    timeout: number,
+    headers: Uint8Array | undefined,
+    settle: (reply: Reply) => void,
+    take?: (message: Msg) => boolean,
+  ): void {
+    const token = (this.#next++).toString(36)
+    const slot: Slot = {
+      subject,
+      timeout,
+      deadline: Date.now() + timeout,
+      settle,
+      ...(take !== undefined && { take }),
+    }
+    this.#slots.set(token, slot)
+    this.#sweeper ??= this.#startSweeper()
+    const reply = this.#prefix + token
+    try {
+      this.#nc.publish(
+        subject,
+        body,
+        headers === undefined ? { reply } : { reply, headers: rawHeaders(headers) },
+      )
+    } catch {
+      // A closed connection: nothing was sent.
+      this.#settle(token, slot, { kind: 'disconnected' })
+    }
+  }
+
+  #receive(message: Msg): void {
+    const token = message.subject.slice(this.#prefix.length)
+    const slot = this.#slots.get(token)
+    if (slot === undefined) return // R2
+    if (message.data.length === 0 && message.headers?.code === 503)
+      return this.#settle(token, slot, { kind: 'no-responders' })
+    if (slot.take !== undefined && !slot.take(message)) {
+      slot.deadline = Date.now() + slot.timeout
+      return
+    }
+    this.#settle(token, slot, { kind: 'message', message })
+  }
+
+  #settle(token: string, slot: Slot, reply: Reply): void {
+    if (!this.#slots.delete(token)) return // R1
+    slot.settle(reply)
+    this.#line.shift()?.resolve()
+    if (this.#slots.size === 0) {
+      clearInterval(this.#sweeper)
+      this.#sweeper = undefined
+    }
+  }
+
+  #settleAll(reply: Reply): void {
+    for (const [token, slot] of [...this.#slots]) this.#settle(token, slot, reply)
+  }
+
+  #startSweeper(): NodeJS.Timeout {
+    return setInterval(() => {
+      const now = Date.now()
+      for (const [token, slot] of [...this.#slots])
+        if (slot.deadline <= now) this.#settle(token, slot, { kind: 'timeout' })
+    }, sweepEvery)
+  }
+
+  /** R3: resolves when a slot is free; the line itself is bounded too. */
+  async #waitInLine(): Promise<void> {
+    if (this.#line.length >= waitingMax)
+      throw new CairnError(
+        'queue-full',
+        `${waitingMax} requests already wait for the NATS server: slow down, or add nodes.`,
+        { details: { limit: waitingMax } },
+      )
+    const turn = deferred<void>()
+    this.#line.push(turn)
+    await turn.promise
+  }
+}

@@ -1,0 +1,39 @@
+// Which servers are new enough.
+
+import { CairnError } from '../model/errors.js'
+
+/**
+ * 2.12 brings what the log is built on (atomic batches, schedules, per-message TTL; ADR-50,
+ * ADR-51, ADR-43). 2.12.2 ends a deadlock between batched direct gets and parallel writes,
+ * which all our reading would run into. An older server ignores the newer headers and still
+ * acknowledges, so it is refused rather than tried.
+ */
+export const minimumServerVersion = '2.12.2'
+
+/** Throws `server-too-old`, naming both versions. */
+export function checkServerVersion(version: string, server: string): void {
+  if (compareVersions(version, minimumServerVersion) >= 0) return
+  throw new CairnError(
+    'server-too-old',
+    `The NATS server at ${server} is version ${version}, and Cairn needs ${minimumServerVersion} or newer ` +
+      '(2.14.4 or newer is recommended). Upgrade it, or start one with: npm run nats',
+    { details: { version, minimum: minimumServerVersion } },
+  )
+}
+
+/** Negative, 0 or positive, like a comparator; pre-release suffixes are ignored. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [numbers(a), numbers(b)]
+  for (let i = 0; i < 3; i++) {
+    const difference = left[i]! - right[i]!
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+function numbers(version: string): [number, number, number] {
+  const match = /^v?(\d+)\.(\d+)\.(\d+)/.exec(version)
+  return match === null
+    ? [0, 0, 0]
+    : [Number(match[1]), Number(match[2]), Number(match[3])]
+}

@@ -1,0 +1,647 @@
+// The event store on NATS JetStream: one stream a namespace, one message a commit, one
+// subject an actor.
+//
+// J1. The server compares: every append names the position of the actor's last record as it
+//     is believed to be, and is stored only if that is still true. No other check counts.
+// J2. An append whose outcome is unclear (deadline, no leader, lost connection) is sent again
+//     with the same bytes and the same expectation, which cannot store it twice. If the
+//     answer to that is "wrong last sequence", the one record that can be ours is the first
+//     of the subject behind the expected position: it is read from the leader and its commit
+//     id compared. (The last record would be the wrong one to look at: others may have
+//     appended behind ours.)
+// J3. "Wrong last sequence" without a number (10164) is no conflict: another append of the
+//     subject is on its way through a replicated stream. The same bytes are sent again.
+// J4. On a replicated stream a direct get may be answered by a replica that lags. Whatever
+//     decides something (heads, conflicts, the end of a read) is asked of the leader.
+// J5. Positions belong to a generation of the stream. When the connection comes back, the
+//     generation is compared, and the cache dropped if the stream is another one.
+
+import { decodeHeaders, decodeRecord, encodeCommit } from '../codec/envelope.js'
+import {
+  type ActorAddress,
+  checkActorType,
+  checkAddress,
+  formatAddress,
+} from '../model/address.js'
+import type { LogRecord, NewCommit } from '../model/commit.js'
+import { CairnError, isCairnError } from '../model/errors.js'
+import type { NewEvent } from '../model/event.js'
+import { partitionOf } from '../model/partition.js'
+import {
+  checkCount,
+  type ExpectedVersion,
+  meetsExpectation,
+  type Position,
+} from '../model/version.js'
+import { pause, raceSignal, throwIfAborted } from '../model/wait.js'
+import type { Connection } from '../nats/connection.js'
+import {
+  directAt,
+  directLast,
+  directScan,
+  leaderGet,
+  type StoredMessage,
+} from '../nats/direct-get.js'
+import { apiError } from '../nats/errors.js'
+import { listSubjects } from '../nats/list-subjects.js'
+import { type LogStream, readLogStream } from '../nats/log-stream.js'
+import {
+  checkPayload,
+  expectedHeader,
+  expectingHeaders,
+  publishExpecting,
+} from '../nats/publish.js'
+import {
+  logSubject,
+  logSubjects,
+  logSubjectsOfType,
+  noticeSubjects,
+  parseSubject,
+} from '../nats/subjects.js'
+import {
+  appended,
+  appendTimeoutDefault,
+  checkAppend,
+  conflict,
+  nextCommit,
+} from './append.js'
+import { StoreBase, type StoreOptions } from './base.js'
+import { Doorbell } from './doorbell.js'
+import { followLog } from './follow.js'
+import type {
+  AppendOptions,
+  AppendResult,
+  CommitsOptions,
+  FollowOptions,
+  Head,
+  ReadAllOptions,
+} from './store.js'
+import type { CachedHead } from './version-cache.js'
+
+export interface JetStreamStoreOptions extends StoreOptions {
+  readonly connection: Connection
+  readonly stream: LogStream
+}
+
+interface Stored {
+  readonly kind: 'stored'
+  readonly position: Position
+}
+
+/** Milliseconds to wait for one answer before sending the same append again. */
+const attemptTimeout = 2_000
+/** Milliseconds between looks at the log when no notice comes: a bound, not the usual way. */
+const followPollEvery = 1_000
+/** Milliseconds before asking again for a record that a lagging replica does not have yet. */
+const replicaLagPause = 5
+
+export class JetStreamStore extends StoreBase {
+  readonly #connection: Connection
+  readonly #stopListening: () => void
+  #stream: LogStream
+
+  constructor(options: JetStreamStoreOptions) {
+    super(options)
+    this.#connection = options.connection
+    this.#stream = options.stream
+    this.#stopListening = this.#connection.onInterruption(interruption => {
+      this.cache.unverify()
+      if (interruption === 'reconnected') void this.#checkGeneration()
+    })
+  }
+
+  async append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    this.assertOpen()
+    const expected = checkAppend(actor, options)
+    const deadline = Date.now() + (options.timeout ?? appendTimeoutDefault)
+    const { signal } = options
+    let { head, judged } = await this.#believedHead(actor, expected, signal)
+    for (let attempt = 1; ; attempt++) {
+      const commit = nextCommit(this.nodeId, actor, head.version, events, options)
+      if (!meetsExpectation(expected, head.version)) {
+        // Bad events are refused as such, whether or not the version fits.
+        encodeCommit(commit)
+        if (!judged) head = await this.#readHead(actor, signal)
+        if (!meetsExpectation(expected, head.version))
+          return conflict(actor, expected, head.version)
+        judged = true
+        continue
+      }
+      const outcome = await this.#store(commit, head.position, deadline, signal)
+      if (outcome.kind === 'stored') {
+        const result = appended(commit, outcome.position)
+        this.cache.advance(actor, result.version, outcome.position)
+        return result
+      }
+      if (Date.now() >= deadline) throw contention(actor, attempt)
+      // Writers that meet again and again step aside for a random, growing moment.
+      if (attempt > 2) await pause(Math.random() * Math.min(50, 2 ** attempt), signal)
+      throwIfAborted(signal, `appending to ${formatAddress(actor)}`)
+      head = await this.#readHead(actor, signal)
+      judged = true
+    }
+  }
+
+  async head(actor: ActorAddress, options: { signal?: AbortSignal } = {}): Promise<Head> {
+    this.assertOpen()
+    checkAddress(actor)
+    const subject = this.#subjectOf(actor)
+    const before = this.cache.snapshot(actor)
+    const last = await this.#readLast(subject, options.signal)
+    if (last === undefined) {
+      this.cache.settle(actor, { version: 0, position: 0 }, before)
+      return { version: 0, position: 0 }
+    }
+    const record = this.#decode(last)
+    const version =
+      record.kind === 'commit'
+        ? record.lastVersion
+        : (record.versions?.last ??
+          (await this.#versionBefore(subject, last, options.signal)))
+    this.cache.settle(actor, { version, position: last.position }, before)
+    return { version, position: last.position, last: record }
+  }
+
+  async *commits(
+    actor: ActorAddress,
+    { from = 1, hint = 1, backwards = false, signal }: CommitsOptions = {},
+  ): AsyncGenerator<LogRecord> {
+    this.assertOpen()
+    const subject = this.#subjectOf(checkAddress(actor))
+    throwIfAborted(signal, `reading ${formatAddress(actor)}`)
+    const messages = backwards
+      ? this.#walkBack(subject, signal)
+      : this.#scanTo(subject, hint, await this.#endOf(subject, signal), signal)
+    for await (const message of messages) {
+      throwIfAborted(signal, `reading ${formatAddress(actor)}`)
+      const record = this.#decode(message)
+      const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
+      if (last === undefined || last >= from) yield record
+      else if (backwards) return
+    }
+  }
+
+  override async *readAll(options: ReadAllOptions = {}): AsyncGenerator<LogRecord> {
+    this.assertOpen()
+    const { after = 0, types, limit = Infinity, signal } = options
+    checkCount('after', after)
+    if (limit !== Infinity) checkCount('limit', limit)
+    let left = limit
+    if (left === 0) return
+    const end = await this.lastPosition(signal === undefined ? {} : { signal })
+    const filter = this.#filterOf(types)
+    for await (const message of this.#scanTo(filter, after + 1, end, signal)) {
+      throwIfAborted(signal, 'reading the log')
+      if (message.position > end) return
+      if (!this.#isOfTypes(message, types)) continue
+      yield this.#decode(message)
+      if (--left === 0) return
+    }
+  }
+
+  override async *follow(options: FollowOptions = {}): AsyncGenerator<LogRecord> {
+    this.assertOpen()
+    checkCount('after', options.after ?? 0)
+    const signal =
+      options.signal === undefined
+        ? this.closing
+        : AbortSignal.any([options.signal, this.closing])
+    if (signal.aborted) return
+    // A bell of its own: with a filter, notices of other types must not wake it.
+    const bell = new Doorbell()
+    const only = options.types?.length === 1 ? options.types[0] : undefined
+    const subscription = await this.#connection.subscribe(
+      noticeSubjects(this.namespace, only),
+      message => bell.ring(Number(message.headers?.last('Nats-Sequence') ?? 0)),
+    )
+    const news = newsFrom(bell)
+    try {
+      yield* followLog({ scan: this.#scanWhileAway.bind(this), news }, options, signal)
+    } finally {
+      subscription.unsubscribe()
+    }
+  }
+
+  async *actors(
+    options: { type?: string; signal?: AbortSignal } = {},
+  ): AsyncGenerator<ActorAddress> {
+    this.assertOpen()
+    const { type, signal } = options
+    if (type !== undefined) checkActorType(type)
+    const filter = this.#filterOf(type === undefined ? undefined : [type])
+    for await (const subject of listSubjects(
+      this.#connection,
+      this.#stream.name,
+      filter,
+      signal,
+    )) {
+      const actor = this.#actorOf(subject)
+      if (actor !== undefined) yield actor
+    }
+  }
+
+  async lastPosition(options: { signal?: AbortSignal } = {}): Promise<Position> {
+    this.assertOpen()
+    const { signal } = options
+    const stream = await readLogStream(this.#connection, this.namespace, { signal })
+    if (stream === undefined) throw streamGone(this.#stream.name)
+    return stream.lastPosition
+  }
+
+  override async close(): Promise<void> {
+    this.#stopListening()
+    await super.close()
+  }
+
+  protected async *scan(
+    after: Position,
+    types: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord, Position> {
+    let position = after
+    const filter = this.#filterOf(types)
+    for await (const message of directScan(
+      this.#connection,
+      this.#stream.name,
+      filter,
+      after + 1,
+      signal,
+    )) {
+      position = message.position
+      if (this.#isOfTypes(message, types)) yield this.#decode(message)
+      if (signal.aborted) break
+    }
+    return position
+  }
+
+  protected news(after: Position, signal: AbortSignal): Promise<void> {
+    void after
+    return pause(followPollEvery, signal)
+  }
+
+  /** A scan that outlives an unreachable server: what it could not read is read next time. */
+  async *#scanWhileAway(
+    after: Position,
+    types: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord, Position> {
+    let position = after
+    const records = this.scan(after, types, signal)
+    try {
+      for (;;) {
+        const next = await records.next()
+        if (next.done === true) return next.value
+        position = next.value.position
+        yield next.value
+      }
+    } catch (error) {
+      if (signal.aborted) return position
+      if (isCairnError(error, 'store-unreachable') && !this.#connection.closed)
+        return position
+      throw error
+    }
+  }
+
+  /** The cached head where it is believed and fits, else the head as read now. */
+  async #believedHead(
+    actor: ActorAddress,
+    expected: ExpectedVersion,
+    signal: AbortSignal | undefined,
+  ): Promise<{ head: CachedHead; judged: boolean }> {
+    const cached = this.cache.lookup(actor)
+    if (cached !== undefined && meetsExpectation(expected, cached.version))
+      return { head: cached, judged: false }
+    // "No events" needs no read: the server refuses position 0 if it is wrong.
+    if (cached === undefined && (expected === 0 || expected === 'none'))
+      return { head: { version: 0, position: 0 }, judged: false }
+    return { head: await this.#readHead(actor, signal), judged: true }
+  }
+
+  /** The head by its headers alone, as the leader has it (J4); corrects the cache. */
+  async #readHead(
+    actor: ActorAddress,
+    signal: AbortSignal | undefined,
+  ): Promise<CachedHead> {
+    const subject = this.#subjectOf(actor)
+    const before = this.cache.snapshot(actor)
+    const last = await this.#readLast(subject, signal)
+    let head: CachedHead = { version: 0, position: 0 }
+    if (last !== undefined) {
+      const header = decodeHeaders(name => last.headers.get(name))
+      const version =
+        typeof header === 'string'
+          ? await this.#versionBefore(subject, last, signal)
+          : header.lastVersion
+      head = { version, position: last.position }
+    }
+    this.cache.settle(actor, head, before)
+    return head
+  }
+
+  /** J1 and J2: stores one commit, or finds that another record is in its place. */
+  async #store(
+    commit: NewCommit,
+    position: Position,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Stored | { readonly kind: 'conflict' }> {
+    const { headers: lines, body } = encodeCommit(commit)
+    const stream = this.#stream.name
+    const subject = this.#subjectOf(commit.actor)
+    const headers = expectingHeaders(stream, position, lines)
+    checkPayload(this.#connection, subject, headers, body)
+    let unclear: string | undefined
+    let why = 'no connection'
+    for (;;) {
+      if (!this.#connection.connected)
+        await this.#connection.whenConnected(deadline - Date.now(), signal)
+      const left = deadline - Date.now()
+      if (left <= 0 || signal?.aborted || this.#connection.closed)
+        throw this.#givenUp(commit, unclear, why, signal)
+      const attempt = publishExpecting(this.#connection, {
+        stream,
+        subject,
+        expected: position,
+        headers,
+        body,
+        timeout: Math.min(attemptTimeout, left),
+      })
+      const outcome = (await raceSignal(attempt, signal)) ?? aborted
+      switch (outcome.kind) {
+        case 'stored':
+          return outcome
+        case 'wrong-sequence':
+          if (unclear === undefined) return { kind: 'conflict' }
+          return await this.#resolve(commit, subject, position, deadline, unclear)
+        case 'refused':
+          throw apiError(outcome.error, `appending to ${formatAddress(commit.actor)}`)
+        case 'unclear':
+          unclear = why = outcome.why
+          await pause(Math.min(50, left), signal)
+          break
+        case 'not-now': // J3
+          why = outcome.why
+          await pause(1 + Math.random() * 4, signal)
+          break
+      }
+    }
+  }
+
+  /** J2: after an unclear attempt and a refused repeat, finds out whose record is there. */
+  async #resolve(
+    commit: NewCommit,
+    subject: string,
+    position: Position,
+    deadline: number,
+    unclear: string,
+  ): Promise<Stored | { readonly kind: 'conflict' }> {
+    let next: StoredMessage | undefined
+    try {
+      next = await leaderGet(
+        this.#connection,
+        this.#stream.name,
+        { seq: position + 1, next_by_subj: subject },
+        { timeout: Math.max(1_000, deadline - Date.now()) },
+      )
+    } catch (error) {
+      throw outcomeUnknown(commit, unclear, error)
+    }
+    const header = next && decodeHeaders(name => next.headers.get(name))
+    if (typeof header === 'object' && header.commitId === commit.id)
+      return { kind: 'stored', position: next!.position }
+    return { kind: 'conflict' }
+  }
+
+  #givenUp(
+    commit: NewCommit,
+    unclear: string | undefined,
+    why: string,
+    signal: AbortSignal | undefined,
+  ): CairnError {
+    if (unclear !== undefined) return outcomeUnknown(commit, unclear)
+    const actor = formatAddress(commit.actor)
+    if (signal?.aborted)
+      return new CairnError(
+        'aborted',
+        `Stopped appending to ${actor}: the caller's signal was aborted. Nothing was stored.`,
+      )
+    return new CairnError(
+      'store-unreachable',
+      `Could not append to ${actor}: NATS at ${this.#connection.servers.join(', ')} gave no answer (${why}). ` +
+        'Nothing was stored; the append may be repeated.',
+    )
+  }
+
+  /** J4: the last message of a subject, from whoever cannot be behind. */
+  #readLast(
+    subject: string,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredMessage | undefined> {
+    return this.#stream.replicas > 1
+      ? leaderGet(
+          this.#connection,
+          this.#stream.name,
+          { last_by_subj: subject },
+          { signal },
+        )
+      : directLast(this.#connection, this.#stream.name, subject, signal)
+  }
+
+  /** Where a read must get to, on a replicated stream; without replicas nothing lags. */
+  async #endOf(subject: string, signal: AbortSignal | undefined): Promise<Position> {
+    if (this.#stream.replicas === 1) return 0
+    return (await this.#readLast(subject, signal))?.position ?? 0
+  }
+
+  /** Messages of `filter` from `from` on, at least up to `end` even if the replicas lag (J4). */
+  async *#scanTo(
+    filter: string,
+    from: Position,
+    end: Position,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<StoredMessage> {
+    const stream = this.#stream.name
+    let next = Math.max(1, from)
+    for (;;) {
+      for await (const message of directScan(
+        this.#connection,
+        stream,
+        filter,
+        next,
+        signal,
+      )) {
+        next = message.position + 1
+        yield message
+      }
+      if (next > end || this.#stream.replicas === 1) return
+      const query = { seq: next, next_by_subj: filter }
+      const missing = await leaderGet(this.#connection, stream, query, { signal })
+      if (missing === undefined || missing.position > end) return
+      next = missing.position + 1
+      yield missing
+    }
+  }
+
+  /**
+   * An actor's messages, newest first. Each commit's expectation is the position of the one
+   * before it, so walking back is one direct get a step, however old the actor is.
+   */
+  async *#walkBack(
+    subject: string,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<StoredMessage> {
+    let message = await this.#readLast(subject, signal)
+    while (message !== undefined) {
+      yield message
+      const previous: Position | undefined = await this.#previousOf(
+        subject,
+        message,
+        signal,
+      )
+      message = previous === undefined ? undefined : await this.#readAt(previous, signal)
+    }
+  }
+
+  async #previousOf(
+    subject: string,
+    message: StoredMessage,
+    signal: AbortSignal | undefined,
+  ): Promise<Position | undefined> {
+    const expected = message.headers.get(expectedHeader)
+    if (expected === '0') return undefined
+    const position = Number(expected)
+    if (Number.isSafeInteger(position) && position > 0 && position < message.position)
+      return position
+    // Not written by a compare-and-append: only a search tells what stands before it.
+    let previous: Position | undefined
+    for await (const { position: at } of this.#scanTo(
+      subject,
+      1,
+      message.position,
+      signal,
+    )) {
+      if (at >= message.position) break
+      previous = at
+    }
+    return previous
+  }
+
+  async #readAt(
+    position: Position,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredMessage | undefined> {
+    const stream = this.#stream.name
+    return (
+      (await directAt(this.#connection, stream, position, signal)) ??
+      (await leaderGet(this.#connection, stream, { seq: position }, { signal }))
+    )
+  }
+
+  /** The actor's version where its last message is none of ours: that of the last that is. */
+  async #versionBefore(
+    subject: string,
+    last: StoredMessage,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    let version = 0
+    for await (const message of this.#scanTo(subject, 1, last.position, signal)) {
+      if (message.position > last.position) break
+      const header = decodeHeaders(name => message.headers.get(name))
+      if (typeof header === 'object') version = header.lastVersion
+    }
+    return version
+  }
+
+  /** J5. */
+  async #checkGeneration(): Promise<void> {
+    try {
+      const stream = await readLogStream(this.#connection, this.namespace, {
+        signal: this.closing,
+      })
+      if (stream === undefined) return
+      if (stream.generation !== this.#stream.generation) this.cache.clear()
+      this.#stream = stream
+    } catch {
+      // The next append or read meets the same trouble and reports it to its caller.
+    }
+  }
+
+  #subjectOf(actor: ActorAddress): string {
+    return logSubject(this.namespace, actor, this.#stream.partitions)
+  }
+
+  #filterOf(types: readonly string[] | undefined): string {
+    return types?.length === 1
+      ? logSubjectsOfType(this.namespace, checkActorType(types[0]))
+      : logSubjects(this.namespace)
+  }
+
+  #isOfTypes(message: StoredMessage, types: readonly string[] | undefined): boolean {
+    if (types === undefined) return true
+    const actor = this.#actorOf(message.subject)
+    return actor !== undefined && types.includes(actor.type)
+  }
+
+  /** The actor whose one place the subject is. */
+  #actorOf(subject: string): ActorAddress | undefined {
+    const parsed = parseSubject(subject)
+    if (parsed === undefined) return undefined
+    const own = String(partitionOf(parsed.actor, this.#stream.partitions))
+    return parsed.partition === own ? parsed.actor : undefined
+  }
+
+  #decode({ subject, position, headers, body }: StoredMessage): LogRecord {
+    return decodeRecord({
+      position,
+      source: subject,
+      actor: this.#actorOf(subject),
+      body,
+      header: name => headers.get(name),
+      headers: () => Object.fromEntries(headers),
+    })
+  }
+}
+
+const aborted = { kind: 'unclear', why: "the caller's signal was aborted" } as const
+
+/** Sleeps until the bell says more; a record that was rung and not found is asked for again. */
+function newsFrom(
+  bell: Doorbell,
+): (after: Position, signal: AbortSignal) => Promise<void> {
+  let askedAt: Position | undefined
+  return (after, signal) => {
+    if (bell.position <= after) return bell.wait(after, followPollEvery, signal)
+    if (askedAt === after) return pause(replicaLagPause, signal)
+    askedAt = after
+    return Promise.resolve()
+  }
+}
+
+function outcomeUnknown(commit: NewCommit, why: string, cause?: unknown): CairnError {
+  return new CairnError(
+    'outcome-unknown',
+    `Whether commit ${commit.id} of ${formatAddress(commit.actor)} is stored is not known: ${why}. ` +
+      `Read the actor: the commit is there, or version ${commit.firstVersion} is free or taken by another.`,
+    { cause, details: { commitId: commit.id, firstVersion: commit.firstVersion } },
+  )
+}
+
+function contention(actor: ActorAddress, attempts: number): CairnError {
+  return new CairnError(
+    'contention',
+    `Could not append to ${formatAddress(actor)}: other writers were faster ${attempts} times in a row. ` +
+      'Nothing was stored; the append may be repeated.',
+    { details: { attempts } },
+  )
+}
+
+function streamGone(name: string): CairnError {
+  return new CairnError(
+    'foreign-stream',
+    `Stream ${name} is gone: it was deleted while this store was open. Restore it from a backup, or restart the node to begin a new one.`,
+  )
+}
