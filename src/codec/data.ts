@@ -13,6 +13,8 @@ const depthMax = 100
  * Stored as they are: `null`, `undefined`, booleans, numbers, well-formed strings, 64-bit
  * bigints, `Date`, `Uint8Array`, arrays and plain objects of these. Refused: functions,
  * symbols, class instances, `Map`, `Set`, invalid dates, cycles, nesting beyond 100 levels.
+ * As in JSON, -0 becomes 0, holes of arrays become values, and keys that are symbols are
+ * left out.
  *
  * @param what how the value is called in the error, such as `data of event "deposited"`
  */
@@ -60,10 +62,12 @@ function findProblemInObject(
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) {
     for (const key in value) {
+      if (key === '__proto__') return `${at(path)} has a key "__proto__"`
+      if (!key.isWellFormed())
+        return `${at(path)} has a key with half of a surrogate pair`
       const item = (value as Record<string, unknown>)[key]
       // Leaves need no path: building one for each would cost more than the check.
       if (typeof item === 'number' || typeof item === 'boolean') continue
-      if (key === '__proto__') return `${at(path)} has a key "__proto__"`
       const problem =
         typeof item === 'object' && item !== null
           ? findProblemInObject(item, `${path}.${key}`, depth + 1)
