@@ -1,0 +1,190 @@
+// Contract: data comes back as it was, or is refused.
+
+import { CairnError } from '../../../src/model/errors.js'
+import {
+  account,
+  asCommit,
+  collect,
+  deposits,
+  mustAppend,
+  refuses,
+  type Suite,
+} from './support.js'
+
+const values: [string, unknown][] = [
+  ['null', null],
+  ['undefined', undefined],
+  ['an empty object', {}],
+  ['an empty array', []],
+  ['an empty text', ''],
+  ['text', 'größer 🪨 \0 \r\n "'],
+  ['booleans', [true, false]],
+  ['numbers', [0, -1, 1.5, 2 ** 31, 2 ** 32, -(2 ** 31) - 1, 2 ** 53 - 1, -(2 ** 53)]],
+  ['extreme numbers', [Number.MAX_VALUE, Number.MIN_VALUE, Infinity, -Infinity, NaN]],
+  ['bigints', [0n, 1n, -1n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 64n - 1n]],
+  ['dates', [new Date(0), new Date(1_700_000_000_123), new Date(-1), new Date(8.64e15)]],
+  ['an object with an undefined value', { a: undefined, b: 1 }],
+  ['an array with undefined in it', [undefined, 1]],
+  ['nesting', { a: [{ b: { c: [[{ d: null }]] } }] }],
+  ['keys that look like others', { '': 1, '1': 2, constructor: 3, a: { toString: 4 } }],
+]
+
+const refused: [string, unknown, string][] = [
+  ['a function', { a: { f: () => 1 } }, 'a.f'],
+  ['a symbol', { list: [1, Symbol('x')] }, 'list[1]'],
+  ['a Map', { m: new Map() }, 'm'],
+  ['a Set', [[new Set()]], '[0][0]'],
+  ['a class instance', { url: new URL('nats://127.0.0.1') }, 'url'],
+  ['an invalid Date', { when: new Date(NaN) }, 'when'],
+  ['half a surrogate pair', { a: { text: 'x\udc00' } }, 'a.text'],
+  ['half a surrogate pair in a key', { a: { 'x\udc00': 1 } }, 'a'],
+  ['a bigint of 65 bits', { big: 2n ** 64n }, 'big'],
+  ['a key __proto__', JSON.parse('{"a":{"__proto__":1}}'), 'a'],
+]
+
+export function testData(test: Suite): void {
+  test('plain data comes back as it was', async (t, place) => {
+    const store = await place.open()
+    for (const [what, data] of values) {
+      const { version } = await mustAppend(store, account, [{ type: what, data }])
+      const [event] = await collect(store.read(account, { from: version }))
+      t.strictSame(event?.kind === 'event' && event.data, data, what)
+    }
+  })
+
+  test('data also comes back as it was from replies and states', async (t, place) => {
+    const store = await place.open()
+    for (const [what, value] of values) {
+      if (value === undefined) continue
+      const { version } = await store.head(account)
+      await mustAppend(store, account, deposits(1), {
+        expected: version,
+        command: { id: what, reply: value },
+        state: { behavior: 1, value },
+      })
+      const last = asCommit((await store.head(account)).last)
+      t.strictSame(last.command?.reply, value, `reply: ${what}`)
+      t.strictSame(last.state?.value, value, `state: ${what}`)
+    }
+  })
+
+  test('an event without data has undefined for it', async (t, place) => {
+    const store = await place.open()
+    await mustAppend(store, account, [{ type: 'closed' }])
+    const [event] = await collect(store.read(account))
+    t.ok(event?.kind === 'event' && 'data' in event && event.data === undefined)
+  })
+
+  test('bytes come back as they were, long and short', async (t, place) => {
+    const store = await place.open()
+    for (const length of [0, 1, 255, 256, 70_000, 500_000]) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 7) % 256)
+      const { version } = await mustAppend(store, account, [
+        { type: 'sealed', data: { bytes } },
+      ])
+      const [event] = await collect(store.read(account, { from: version }))
+      const data =
+        event?.kind === 'event' ? (event.data as { bytes: unknown }) : undefined
+      t.ok(data?.bytes instanceof Uint8Array && Buffer.compare(data.bytes, bytes) === 0)
+    }
+  })
+
+  test('changing what was read or appended changes nothing that is stored', async (t, place) => {
+    const store = await place.open()
+    const bytes = Buffer.from('as it was')
+    const data = { list: [1], bytes }
+    await mustAppend(store, account, [{ type: 'sealed', data }])
+    data.list.push(2)
+    bytes.fill(0)
+    const read = async () => {
+      const [event] = await collect(store.read(account))
+      return (event?.kind === 'event' ? event.data : undefined) as typeof data
+    }
+    for (const found of [await read(), await read()]) {
+      t.strictSame(found.list, [1])
+      t.equal(Buffer.from(found.bytes).toString(), 'as it was')
+      found.list.push(3)
+      found.bytes.fill(0)
+    }
+  })
+
+  test('what was read does not change by what is read or written next', async (t, place) => {
+    const store = await place.open()
+    const bytes = Buffer.alloc(200, 'first')
+    await mustAppend(store, account, [{ type: 'sealed', data: bytes }])
+    const [event] = await collect(store.read(account))
+    for (let i = 0; i < 20; i++) {
+      await mustAppend(store, account, [{ type: 'sealed', data: Buffer.alloc(200, 'x') }])
+      await store.head(account)
+      await collect(store.readAll())
+    }
+    t.ok(event?.kind === 'event' && bytes.equals(event.data as Uint8Array))
+  })
+
+  test('event types, metadata and ids may be any text', async (t, place) => {
+    const store = await place.open({ nodeId: 'node, *with* 100% ünusual name' })
+    const types = [
+      'a,b',
+      'a*2',
+      'a*2',
+      '100%',
+      'ümlaut',
+      '🪨',
+      ' x ',
+      'a b',
+      '%2C',
+      '*',
+      ',',
+    ]
+    const metadata = { ключ: 'значение', 'a,b': '', '': 'empty' }
+    await mustAppend(
+      store,
+      account,
+      types.map(type => ({ type, metadata })),
+      {
+        command: { id: 'a b,c*%\u00e9' },
+        correlationId: ' edge ',
+        causationId: 'line\nend',
+      },
+    )
+    const commit = asCommit((await store.head(account)).last)
+    t.strictSame(
+      commit.events.map(event => event.type),
+      types,
+    )
+    t.ok(
+      commit.events.every(
+        event => JSON.stringify(event.metadata) === JSON.stringify(metadata),
+      ),
+    )
+    t.equal(commit.nodeId, 'node, *with* 100% ünusual name')
+    t.equal(commit.command?.id, 'a b,c*%\u00e9')
+    t.equal(commit.correlationId, ' edge ')
+    t.equal(commit.causationId, 'line\nend')
+  })
+
+  test('what would come back as something else is refused by its path', async (t, place) => {
+    const store = await place.open()
+    await mustAppend(store, account, deposits(1))
+    const cycle: Record<string, unknown> = { a: 1 }
+    cycle['self'] = cycle
+    const all: typeof refused = [...refused, ['a cycle', { cycle }, 'cycle.self']]
+    for (const [what, data, path] of all) {
+      const events = [...deposits(1), { type: 'bad', data }, ...deposits(2)]
+      const found = await store.append(account, events).catch((error: unknown) => error)
+      const refusal = found instanceof CairnError ? found : undefined
+      t.equal(refusal?.code, 'invalid-data', what)
+      t.ok(refusal?.message.includes(`: ${path}`), `${what}: ${refusal?.message}`)
+      t.match(refusal?.message, 'data of event "bad"', 'the event is named')
+      const command = { id: 'c', reply: data }
+      const append = () => store.append(account, deposits(1), { command })
+      await refuses(t, 'invalid-data', append, `${what} as a reply`)
+      const state = { behavior: 1, value: data }
+      const appendState = () => store.append(account, deposits(1), { expected: 1, state })
+      await refuses(t, 'invalid-data', appendState, `${what} as a state`)
+    }
+    t.equal((await store.head(account)).version, 1, 'nothing was half-written')
+    t.equal((await collect(store.readAll())).length, 1)
+    t.equal((await mustAppend(store, account, deposits(2))).version, 2, 'and it goes on')
+  })
+}

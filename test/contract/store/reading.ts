@@ -1,0 +1,191 @@
+// Contract: reading one actor's events and commits.
+
+import type { EventStore, ReadOptions } from '../../../src/store/store.js'
+import {
+  account,
+  actorOf,
+  asCommit,
+  collect,
+  deposits,
+  fill,
+  mustAppend,
+  refuses,
+  span,
+  type Suite,
+} from './support.js'
+
+/** Commits 1-2, 3-3, 4-8, 9-9, 10-12. */
+const sizes = [2, 1, 5, 1, 3]
+const end = 12
+
+async function versions(store: EventStore, options?: ReadOptions): Promise<number[]> {
+  const events = await collect(store.read(account, options))
+  return events.map(event => (event.kind === 'event' ? event.version : NaN))
+}
+
+export function testReading(test: Suite): void {
+  test('an actor without events reads as empty', async (t, place) => {
+    const store = await place.open()
+    await mustAppend(store, actorOf('bob'), deposits(1))
+    t.strictSame(await versions(store), [])
+    t.strictSame(await versions(store, { backwards: true }), [])
+    t.strictSame(await versions(store, { from: 3, to: 9, limit: 2 }), [])
+    t.strictSame(await collect(store.commits(account)), [])
+  })
+
+  test('every range reads what it says, in both directions', async (t, place) => {
+    const store = await place.open()
+    await fill(store, account, sizes)
+    await fill(store, actorOf('alic'), [3])
+    await fill(store, actorOf('alice2'), [3])
+    // Every boundary, in the middle of commits too, against what arithmetic says.
+    const starts = [undefined, 0, 1, 2, 3, 5, 8, 12, 13, 99]
+    const limits = [undefined, 0, 1, 4, 100]
+    let ranges = 0
+    for (const from of starts)
+      for (const to of [undefined, 1, 3, 6, 9, 12, 13])
+        for (const limit of limits)
+          for (const backwards of [false, true]) {
+            if (from !== undefined && to !== undefined && from > to) continue
+            const options: ReadOptions = {
+              ...(from !== undefined && { from }),
+              ...(to !== undefined && { to }),
+              ...(limit !== undefined && { limit }),
+              backwards,
+            }
+            const wanted = span(1, end).filter(
+              version => version >= (from ?? 1) && version <= (to ?? end),
+            )
+            if (backwards) wanted.reverse()
+            const found = await versions(store, options)
+            const right = found.join() === wanted.slice(0, limit ?? end).join()
+            if (!right) t.fail(`read(${JSON.stringify(options)}) gave ${found.join()}`)
+            ranges++
+          }
+    t.ok(ranges > 300, `${ranges} ranges were read`)
+  })
+
+  test('events carry their data and everything known about them', async (t, place) => {
+    const store = await place.open({ nodeId: 'node-7' })
+    const before = Date.now()
+    const { commitId, position } = await mustAppend(
+      store,
+      account,
+      [
+        { type: 'opened', data: { owner: 'Alice' }, metadata: { source: 'desk' } },
+        { type: 'deposited', data: { amount: 5 } },
+      ],
+      {
+        command: { id: 'command-1', reply: 'ok' },
+        correlationId: 'correlation-1',
+        causationId: 'causation-1',
+        at: 1_700_000_000_000,
+      },
+    )
+    const common = {
+      kind: 'event',
+      actor: account,
+      position,
+      commitId,
+      at: 1_700_000_000_000,
+      nodeId: 'node-7',
+      commandId: 'command-1',
+      correlationId: 'correlation-1',
+      causationId: 'causation-1',
+    }
+    t.strictSame(await collect(store.read(account)), [
+      {
+        ...common,
+        id: 'account/alice/1',
+        type: 'opened',
+        data: { owner: 'Alice' },
+        metadata: { source: 'desk' },
+        version: 1,
+      },
+      {
+        ...common,
+        id: 'account/alice/2',
+        type: 'deposited',
+        data: { amount: 5 },
+        metadata: {},
+        version: 2,
+      },
+    ])
+    await mustAppend(store, account, deposits(1))
+    const [plain] = await collect(store.read(account, { from: 3 }))
+    t.ok(plain?.kind === 'event' && plain.at >= before, 'the default clock is the system')
+    t.notOk(plain !== undefined && 'commandId' in plain, 'what is unknown is absent')
+  })
+
+  test('commits are yielded whole, from the one that holds the first version', async (t, place) => {
+    const store = await place.open()
+    await fill(store, account, sizes)
+    const all = (await collect(store.commits(account))).map(asCommit)
+    const bounds = all.map(commit => [commit.firstVersion, commit.lastVersion])
+    t.strictSame(bounds, [
+      [1, 2],
+      [3, 3],
+      [4, 8],
+      [9, 9],
+      [10, 12],
+    ])
+    const read = async (options: object) =>
+      (await collect(store.commits(account, options))).map(
+        record => asCommit(record).firstVersion,
+      )
+    t.strictSame(await read({ from: 5 }), [4, 9, 10])
+    t.strictSame(await read({ from: 9 }), [9, 10])
+    t.strictSame(await read({ from: 13 }), [])
+    t.strictSame(await read({ from: 5, backwards: true }), [10, 9, 4])
+    t.strictSame(await read({ backwards: true }), [10, 9, 4, 3, 1])
+    for (const hint of [0, 1, all[1]!.position, all[2]!.position])
+      t.strictSame(await read({ from: 5, hint }), [4, 9, 10], `with hint ${hint}`)
+  })
+
+  test('a long history is read whole, from both ends and from its middle', async (t, place) => {
+    const store = await place.open()
+    const length = 400
+    await fill(
+      store,
+      account,
+      Array.from({ length }, () => 1),
+    )
+    t.strictSame(await versions(store), span(1, length))
+    t.strictSame(await versions(store, { backwards: true }), span(length, 1))
+    t.strictSame(await versions(store, { from: 200, to: 390 }), span(200, 390))
+    t.strictSame(
+      await versions(store, { from: 150, to: 300, backwards: true }),
+      span(300, 150),
+    )
+  })
+
+  test('a reader that stops early leaves nothing behind', async (t, place) => {
+    const store = await place.open()
+    await fill(store, account, sizes)
+    for (let i = 0; i < 300; i++)
+      for await (const event of store.read(account, { backwards: i % 2 === 1 })) {
+        if (event.kind !== 'event') t.fail('every record here is readable')
+        break
+      }
+    t.strictSame(await versions(store), span(1, end))
+  })
+
+  test('aborting stops a read that is under way', async (t, place) => {
+    const store = await place.open()
+    await fill(store, account, sizes)
+    const stop = new AbortController()
+    const seen: number[] = []
+    await refuses(
+      t,
+      'aborted',
+      async () => {
+        for await (const event of store.commits(account, { signal: stop.signal })) {
+          seen.push(event.position)
+          stop.abort()
+        }
+      },
+      'the read',
+    )
+    t.equal(seen.length, 1)
+  })
+}
