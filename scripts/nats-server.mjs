@@ -10,7 +10,12 @@ import { findOnPath } from './nats/run.mjs'
 import { isRecentEnough, MINIMUM_VERSION, readVersion } from './nats/version.mjs'
 
 export { MINIMUM_VERSION } from './nats/version.mjs'
-export { PortInUseError, randomPort, startServer } from './nats/server.mjs'
+export {
+  FolderInUseError,
+  PortInUseError,
+  randomPort,
+  startServer,
+} from './nats/server.mjs'
 
 /**
  * @typedef {object} FoundServer
@@ -46,7 +51,7 @@ export const ensureNatsServer = async (options = {}) => {
 
   const onPath = await firstUsable(findOnPath('nats-server', env), note, signal)
   if (onPath !== undefined) return { ...onPath, origin: 'PATH' }
-  if (failures.length === 0) note('PATH: no nats-server on it')
+  if (failures.length === 0) failures.push('PATH: no nats-server on it')
 
   const folder = cacheFolder(env)
   const cached = await firstUsable(await cachedServers(folder), note, signal)

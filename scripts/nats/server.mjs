@@ -22,7 +22,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { connect } from 'node:net'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { configText } from './config.mjs'
 
@@ -30,17 +30,28 @@ const FIRST_PORT = 16_000
 const LAST_PORT = 31_999
 const ATTEMPTS = 20
 const LOG_LIMIT = 4 * 1024 * 1024
+const LOG_LINES = 25
 
 /** The server found its port taken; `port` says which. */
 export class PortInUseError extends Error {
-  /**
-   * @param {number} port
-   * @param {string} message
-   */
-  constructor(port, message) {
-    super(message)
+  /** @param {number} port */
+  constructor(port) {
+    super(`port ${port} is already in use`)
     this.name = 'PortInUseError'
     this.port = port
+  }
+}
+
+/** A server that still runs works on these files; `url` is where. */
+export class FolderInUseError extends Error {
+  /**
+   * @param {string} dir
+   * @param {string} url
+   */
+  constructor(dir, url) {
+    super(`the nats-server at ${url} already keeps its files in ${dir}`)
+    this.name = 'FolderInUseError'
+    this.url = url
   }
 }
 
@@ -70,13 +81,14 @@ export class PortInUseError extends Error {
  * @property {(signal: NodeJS.Signals) => void} signal sends one, unless it has ended
  * @property {(timeout?: number) => Promise<void>} stop SIGTERM, and SIGKILL after
  *   `timeout` milliseconds (10,000); resolves when the process is gone
- * @property {() => string} log the end of what it logged since its start
+ * @property {() => string} log the last lines that it logged since its start, 25 at most
  */
 
 /**
  * @param {StartOptions} options
  * @returns {Promise<RunningServer>}
  * @throws {PortInUseError} when `port` was given and is taken
+ * @throws {FolderInUseError} when a running server uses `dir`
  */
 export const startServer = async options => {
   if (options.port) return startOn(options.port, options)
@@ -100,13 +112,14 @@ export const randomPort = () =>
  * @returns {Promise<RunningServer>}
  */
 const startOn = async (port, options) => {
-  const { path, dir, host = '127.0.0.1', timeout = 20_000, signal } = options
+  const { path, host = '127.0.0.1', timeout = 20_000, signal } = options
+  const dir = resolve(options.dir)
   const name = options.name ?? basename(dir)
   signal?.throwIfAborted()
   mkdirSync(dir, { recursive: true })
+  await claimFolder(dir, name)
   const configFile = join(dir, 'nats-server.conf')
-  writeFileSync(configFile, configText({ ...options, name, host, port }))
-  removePortsFiles(dir)
+  writeFileSync(configFile, configText({ ...options, name, host, port, dir }))
 
   const logFile = openLog(join(dir, 'nats-server.log'))
   // A session of its own: Ctrl-C in a terminal reaches us, and we decide what it means.
@@ -145,18 +158,29 @@ const startOn = async (port, options) => {
   } catch (error) {
     await stop(1000)
     signal?.throwIfAborted()
-    throw startError(error, port, logFile.end())
+    throw startError(error, logFile.end())
   }
 }
 
 /**
- * A killed server leaves its file of ports behind, and pids come round again.
+ * Two servers over the same files would ruin them, and nats-server does not look. A killed
+ * one leaves its file of ports behind, so what counts is whether somebody answers there.
  *
  * @param {string} dir
+ * @param {string} name
  */
-const removePortsFiles = dir => {
-  for (const entry of readdirSync(dir))
-    if (entry.endsWith('.ports')) rmSync(join(dir, entry))
+const claimFolder = async (dir, name) => {
+  for (const entry of readdirSync(dir).filter(entry => entry.endsWith('.ports'))) {
+    const file = join(dir, entry)
+    const url = /"(nats:[^"]+)"/.exec(readFileSync(file, 'utf8'))?.[1]
+    if (url !== undefined) {
+      const { hostname, port } = new URL(url)
+      const line = await firstLine(hostname, Number(port), AbortSignal.timeout(1000))
+      if (line.includes(`"server_name":${JSON.stringify(name)}`))
+        throw new FolderInUseError(dir, url)
+    }
+    rmSync(file, { force: true })
+  }
 }
 
 /** @param {string} path */
@@ -165,7 +189,14 @@ const openLog = path => {
   const from = size > LOG_LIMIT ? 0 : size
   return {
     descriptor: openSync(path, from === 0 ? 'w' : 'a'),
-    end: () => readFileSync(path).subarray(from).toString('utf8').slice(-4000).trim(),
+    end: () =>
+      readFileSync(path)
+        .subarray(from)
+        .toString('utf8')
+        .trim()
+        .split('\n')
+        .slice(-LOG_LINES)
+        .join('\n'),
   }
 }
 
@@ -269,13 +300,11 @@ const firstLine = async (host, port, limit) => {
 
 /**
  * @param {unknown} error
- * @param {number} port
  * @param {string} log
  */
-const startError = (error, port, log) => {
+const startError = (error, log) => {
   const reason = error instanceof Error ? error.message : String(error)
-  const taken = log.split('\n').find(line => line.includes('address already in use'))
-  if (taken !== undefined)
-    return new PortInUseError(port, `a port of this nats-server is taken: ${taken}`)
+  const taken = /:(\d+): bind: address already in use/.exec(log)?.[1]
+  if (taken !== undefined) return new PortInUseError(Number(taken))
   return new Error(`nats-server did not start: ${reason}; the end of its log:\n${log}`)
 }
