@@ -1,13 +1,13 @@
 // What every store does alike: the version cache's doors, reading as events, following, and
 // refusing work once closed. An implementation adds where records are and how they get there.
 
-import { type ActorAddress, checkActorType, checkAddress } from '../model/address.js'
+import { type ActorAddress, checkAddress } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
 import { checkCount, type Position, type Version } from '../model/version.js'
 import { throwIfAborted } from '../model/wait.js'
 import { storeClosed } from './append.js'
-import { checkReadOptions, eventsOf } from './events.js'
+import { checkLogOptions, checkReadOptions, eventsOf } from './events.js'
 import { followLog } from './follow.js'
 import type {
   AppendOptions,
@@ -20,6 +20,7 @@ import type {
   ReadOptions,
 } from './store.js'
 import {
+  type Predecessor,
   VersionCache,
   type VersionCacheLimits,
   type VersionCacheStats,
@@ -78,9 +79,7 @@ export abstract class StoreBase implements EventStore {
   async *readAll(options: ReadAllOptions = {}): AsyncGenerator<LogRecord> {
     this.assertOpen()
     const { after = 0, types, limit = Infinity, signal } = options
-    checkCount('after', after)
-    if (limit !== Infinity) checkCount('limit', limit)
-    types?.forEach(checkActorType)
+    checkLogOptions(options)
     throwIfAborted(signal, 'reading the log')
     const end = await this.lastPosition(signal === undefined ? {} : { signal })
     let left = limit
@@ -96,8 +95,7 @@ export abstract class StoreBase implements EventStore {
 
   follow(options: FollowOptions = {}): AsyncIterable<LogRecord> {
     this.assertOpen()
-    checkCount('after', options.after ?? 0)
-    options.types?.forEach(checkActorType)
+    checkLogOptions(options)
     const source = {
       scan: this.scan.bind(this),
       news: this.news.bind(this),
@@ -105,10 +103,15 @@ export abstract class StoreBase implements EventStore {
     return followLog(source, options, this.#until(options.signal))
   }
 
-  updateVersionCache(actor: ActorAddress, version: Version, position: Position): boolean {
+  updateVersionCache(
+    actor: ActorAddress,
+    version: Version,
+    position: Position,
+    predecessor?: Predecessor,
+  ): boolean {
     checkCount('version', version)
     checkCount('position', position)
-    return this.cache.raise(checkAddress(actor), version, position)
+    return this.cache.raise(checkAddress(actor), version, position, predecessor)
   }
 
   cachedVersion(actor: ActorAddress): Version | undefined {

@@ -1,10 +1,11 @@
 // Commits → events: the part of reading that is the same for every store.
 
+import { checkActorType } from '../model/address.js'
 import type { LogRecord, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { checkCount } from '../model/version.js'
-import type { CommitsOptions, ReadOptions } from './store.js'
+import type { CommitsOptions, ReadAllOptions, ReadOptions } from './store.js'
 
 /** Throws `invalid-option` for a range that makes no sense. */
 export function checkReadOptions({ from, to, limit }: ReadOptions): void {
@@ -22,6 +23,13 @@ export function checkReadOptions({ from, to, limit }: ReadOptions): void {
 export function checkCommitsOptions({ from, hint }: CommitsOptions): void {
   if (from !== undefined) checkCount('from', from)
   if (hint !== undefined) checkCount('hint', hint)
+}
+
+/** Throws `invalid-option` or `invalid-actor-type` for options of reading the log that make no sense. */
+export function checkLogOptions({ after, types, limit }: ReadAllOptions): void {
+  if (after !== undefined) checkCount('after', after)
+  if (limit !== undefined && limit !== Infinity) checkCount('limit', limit)
+  types?.forEach(checkActorType)
 }
 
 /** The events of `commits` within the options' range, in the order of the commits. */

@@ -28,7 +28,6 @@ import { CairnError, isCairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
 import { partitionOf } from '../model/partition.js'
 import {
-  checkCount,
   type ExpectedVersion,
   meetsExpectation,
   type Position,
@@ -67,6 +66,7 @@ import {
 } from './append.js'
 import { StoreBase, type StoreOptions } from './base.js'
 import { Doorbell } from './doorbell.js'
+import { checkCommitsOptions, checkLogOptions } from './events.js'
 import { followLog } from './follow.js'
 import type {
   AppendOptions,
@@ -168,9 +168,11 @@ export class JetStreamStore extends StoreBase {
 
   async *commits(
     actor: ActorAddress,
-    { from = 1, hint = 1, backwards = false, signal }: CommitsOptions = {},
+    options: CommitsOptions = {},
   ): AsyncGenerator<LogRecord> {
     this.assertOpen()
+    checkCommitsOptions(options)
+    const { from = 1, hint = 1, backwards = false, signal } = options
     const subject = this.#subjectOf(checkAddress(actor))
     throwIfAborted(signal, `reading ${formatAddress(actor)}`)
     const messages = backwards
@@ -180,6 +182,9 @@ export class JetStreamStore extends StoreBase {
       throwIfAborted(signal, `reading ${formatAddress(actor)}`)
       const record = this.#decode(message)
       const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
+      // What was read is proven; reading up to the end so prepares the next append.
+      if (last !== undefined && !backwards)
+        this.cache.advance(actor, last, record.position)
       if (last === undefined || last >= from) yield record
       else if (backwards) return
     }
@@ -188,8 +193,7 @@ export class JetStreamStore extends StoreBase {
   override async *readAll(options: ReadAllOptions = {}): AsyncGenerator<LogRecord> {
     this.assertOpen()
     const { after = 0, types, limit = Infinity, signal } = options
-    checkCount('after', after)
-    if (limit !== Infinity) checkCount('limit', limit)
+    checkLogOptions(options)
     let left = limit
     if (left === 0) return
     const end = await this.lastPosition(signal === undefined ? {} : { signal })
@@ -205,7 +209,7 @@ export class JetStreamStore extends StoreBase {
 
   override async *follow(options: FollowOptions = {}): AsyncGenerator<LogRecord> {
     this.assertOpen()
-    checkCount('after', options.after ?? 0)
+    checkLogOptions(options)
     const signal =
       options.signal === undefined
         ? this.closing

@@ -18,7 +18,7 @@ import type {
 } from '../model/commit.js'
 import type { NewEvent, RecordedEvent } from '../model/event.js'
 import type { ExpectedVersion, Position, Version } from '../model/version.js'
-import type { VersionCacheStats } from './version-cache.js'
+import type { Predecessor, VersionCacheStats } from './version-cache.js'
 
 export interface AppendOptions extends Causes {
   /** Default `'any'`. */
@@ -154,8 +154,16 @@ export interface EventStore extends AsyncDisposable {
   /**
    * Tells the version cache what a notice said. Inserts on a miss and only ever raises:
    * an equal or older version changes nothing. Returns whether it did change something.
+   *
+   * @param predecessor where the actor stood before that commit, if the notice says so: an
+   *   append can then build on the entry without a read, as long as notices follow closely
    */
-  updateVersionCache(actor: ActorAddress, version: Version, position: Position): boolean
+  updateVersionCache(
+    actor: ActorAddress,
+    version: Version,
+    position: Position,
+    predecessor?: Predecessor,
+  ): boolean
 
   /** The cached version, while it is believed; no read is made. */
   cachedVersion(actor: ActorAddress): Version | undefined

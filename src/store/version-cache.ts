@@ -7,8 +7,11 @@
 // V2. `raise` inserts or raises, and ignores what is equal or older.
 // V3. `settle` sets the truth as read, also downwards, unless the entry changed while the
 //     read was under way: then what came in between may be newer, and only raising is safe.
-// V4. An entry older than the last `unverify` is not believed until raised or settled again.
-// V5. Bounded by entries and by bytes; an evicted entry costs one read.
+// V4. An entry is proven when this process itself stored or read that version at that
+//     position, or when a notice continues a proven entry. The server can judge a position
+//     only, so a version is built upon only when it is proven: an unproven one costs a read.
+// V5. An entry older than the last `unverify` is not believed until raised or settled again.
+// V6. Bounded by entries and by bytes; an evicted entry costs one read.
 
 import { LRUCache } from 'lru-cache'
 
@@ -34,6 +37,13 @@ export interface VersionCacheStats {
   readonly heals: number
 }
 
+/** The place of the commit before the one that a notice is about: what it continues. */
+export interface Predecessor {
+  /** 0 when the commit is the actor's first. */
+  readonly version: Version
+  readonly position: Position
+}
+
 /** Immutable: a changed belief is a new object, so "unchanged since" is one comparison. */
 export interface CachedHead {
   readonly version: Version
@@ -42,6 +52,7 @@ export interface CachedHead {
 
 interface Entry extends CachedHead {
   readonly epoch: number
+  readonly proven: boolean
 }
 
 /** An entry's cost beside its key's characters, estimated: object, map slot, list links. */
@@ -63,10 +74,10 @@ export class VersionCache {
     })
   }
 
-  /** The believed entry, counted as a hit or a miss (V4). */
+  /** The entry to build a commit on (V4, V5), counted as a hit or a miss. */
   lookup(actor: ActorAddress): CachedHead | undefined {
     const entry = this.#entries.get(formatAddress(actor))
-    if (entry?.epoch === this.#epoch) {
+    if (entry !== undefined && entry.proven && entry.epoch === this.#epoch) {
       this.#hits++
       return entry
     }
@@ -85,25 +96,32 @@ export class VersionCache {
     return this.#entries.peek(formatAddress(actor))
   }
 
-  /** V2. Returns whether the belief changed. */
-  raise(actor: ActorAddress, version: Version, position: Position): boolean {
+  /** V2: what a notice says. Returns whether the belief changed. */
+  raise(
+    actor: ActorAddress,
+    version: Version,
+    position: Position,
+    predecessor?: Predecessor,
+  ): boolean {
     const key = formatAddress(actor)
     const entry = this.#entries.peek(key)
     if (entry !== undefined && entry.version >= version) {
-      if (entry.version === version && entry.epoch !== this.#epoch)
-        this.#set(key, version, position)
+      // The same again: it is believed again, and as proven as it was.
+      if (entry.version === version && entry.position === position)
+        this.#set(key, version, position, entry.proven)
       return false
     }
-    this.#set(key, version, position)
+    this.#set(key, version, position, continues(entry, predecessor))
     this.#raises++
     return true
   }
 
-  /** What this process has just stored: as `raise`, but no news from outside. */
+  /** What this process itself has stored or read: raises and proves, and is no news. */
   advance(actor: ActorAddress, version: Version, position: Position): void {
     const key = formatAddress(actor)
     const entry = this.#entries.peek(key)
-    if (entry === undefined || entry.version < version) this.#set(key, version, position)
+    if (entry === undefined || entry.version <= version)
+      this.#set(key, version, position, true)
   }
 
   /** V3: the truth as read; `before` is what `snapshot` gave when the read began. */
@@ -115,10 +133,10 @@ export class VersionCache {
       entry !== undefined &&
       (entry.version !== truth.version || entry.position !== truth.position)
     if (wrong) this.#heals++
-    this.#set(key, truth.version, truth.position)
+    this.#set(key, truth.version, truth.position, true)
   }
 
-  /** V4: after a gap in the notices, nothing cached is believed any more. */
+  /** V5: after a gap in the notices, nothing cached is believed any more. */
   unverify(): void {
     this.#epoch++
   }
@@ -138,7 +156,21 @@ export class VersionCache {
     }
   }
 
-  #set(key: string, version: Version, position: Position): void {
-    this.#entries.set(key, { version, position, epoch: this.#epoch })
+  #set(key: string, version: Version, position: Position, proven: boolean): void {
+    this.#entries.set(key, { version, position, epoch: this.#epoch, proven })
   }
+}
+
+/** V4: whether a commit with that predecessor comes right behind what the entry proves. */
+function continues(
+  entry: Entry | undefined,
+  predecessor: Predecessor | undefined,
+): boolean {
+  if (predecessor === undefined) return false
+  if (predecessor.position === 0) return predecessor.version === 0
+  return (
+    entry?.proven === true &&
+    entry.version === predecessor.version &&
+    entry.position === predecessor.position
+  )
 }
