@@ -133,7 +133,7 @@ export class Connection {
     subject: string,
     receive: (message: Msg) => void,
     options: { queue?: string } = {},
-  ): Promise<{ unsubscribe(): void }> {
+  ): Promise<{ unsubscribe(): void; drain(): Promise<void> }> {
     let refused: CairnError | undefined
     const subscription = this.nc.subscribe(subject, {
       ...options,

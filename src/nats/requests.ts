@@ -162,13 +162,13 @@ export class Requests {
   }
 
   #settleAll(reply: Reply): void {
-    for (const [token, slot] of [...this.#slots]) this.#settle(token, slot, reply)
+    for (const [token, slot] of this.#slots) this.#settle(token, slot, reply)
   }
 
   #startSweeper(): NodeJS.Timeout {
     return setInterval(() => {
       const now = Date.now()
-      for (const [token, slot] of [...this.#slots])
+      for (const [token, slot] of this.#slots)
         if (slot.deadline <= now) this.#settle(token, slot, { kind: 'timeout' })
     }, sweepEvery)
   }

@@ -1,0 +1,51 @@
+// A backend: where a namespace lives. It opens the ports that belong together: the store,
+// the notices of that store, and the way to the nodes that share it.
+
+import type { NoticeBus } from '../bus/bus.js'
+import type { Transport } from '../cluster/transport.js'
+import type { EventStore } from '../store/store.js'
+import type { VersionCacheLimits } from '../store/version-cache.js'
+
+export interface OpenOptions {
+  readonly namespace: string
+  /** Named in every commit that is written through this opening. */
+  readonly nodeId: string
+  /** Bounds of the version cache. Default: 100,000 entries, 32 MiB. */
+  readonly cache?: VersionCacheLimits
+}
+
+/** One namespace, opened. Closing it closes all three. */
+export interface OpenNamespace extends AsyncDisposable {
+  readonly namespace: string
+  readonly store: EventStore
+  readonly bus: NoticeBus
+  readonly transport: Transport
+  close(): Promise<void>
+}
+
+/** Made by `memory()`, `embedded({ dir })` or `jetstream({ servers })`. */
+export interface Backend {
+  readonly kind: 'memory' | 'embedded' | 'jetstream'
+  open(options: OpenOptions): Promise<OpenNamespace>
+}
+
+/** Closes the parts of an open namespace in the order given, once, whoever asks. */
+export function openNamespaceOf(
+  parts: Pick<OpenNamespace, 'store' | 'bus' | 'transport'>,
+  closeRest: () => Promise<void> = async () => {},
+): OpenNamespace {
+  let closed: Promise<void> | undefined
+  const closeAll = async () => {
+    await parts.transport.close()
+    await parts.bus.close()
+    await parts.store.close()
+    await closeRest()
+  }
+  const close = () => (closed ??= closeAll())
+  return {
+    ...parts,
+    namespace: parts.store.namespace,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}

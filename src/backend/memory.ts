@@ -1,0 +1,56 @@
+// Namespaces in this process's memory: for tests, and to try things out.
+
+import { LocalBus, type LocalStores } from '../bus/local.js'
+import { type MemoryNetwork, MemoryTransport } from '../cluster/memory.js'
+import { checkNamespace } from '../model/address.js'
+import { MemoryLog, MemoryStore } from '../store/memory.js'
+import { type Backend, openNamespaceOf } from './backend.js'
+
+/**
+ * Keeps namespaces in memory. Nodes that share one `memory()` share its data, as nodes
+ * on one NATS server do; all of it is gone with the process.
+ */
+export function memory(): Backend {
+  const logs = new Map<string, MemoryLog>()
+  const networks = new Map<string, MemoryNetwork>()
+  const watchers = new Set<(namespace: string) => void>()
+
+  const logOf = (namespace: string) => {
+    const known = logs.get(namespace)
+    if (known !== undefined) return known
+    const log = new MemoryLog()
+    logs.set(namespace, log)
+    for (const found of watchers) found(namespace)
+    return log
+  }
+
+  return {
+    kind: 'memory',
+    async open({ namespace, nodeId, cache }) {
+      checkNamespace(namespace)
+      const storeOf = (name: string) =>
+        new MemoryStore({
+          namespace: name,
+          nodeId,
+          log: logOf(name),
+          ...(cache !== undefined && { cache }),
+        })
+      const store = storeOf(namespace)
+      const stores: LocalStores = {
+        open: async name => (name === namespace ? store : storeOf(name)),
+        watch(found) {
+          for (const name of logs.keys()) found(name)
+          watchers.add(found)
+          return () => watchers.delete(found)
+        },
+      }
+      const network = networks.get(namespace) ?? new Set()
+      networks.set(namespace, network)
+      return openNamespaceOf({
+        store,
+        bus: new LocalBus(stores),
+        transport: new MemoryTransport(network),
+      })
+    },
+  }
+}

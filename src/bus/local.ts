@@ -1,0 +1,153 @@
+// Notices without a server: this bus reads them off the log by following it. The same
+// promises as over NATS, and one more: nothing is ever missed, so nobody is interrupted.
+
+import { checkNamespace } from '../model/address.js'
+import type { LogRecord } from '../model/commit.js'
+import { CairnError } from '../model/errors.js'
+import type { EventStore } from '../store/store.js'
+import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
+import { type CommitStored, commitStored, type EventStored } from './notice.js'
+import { CountedSubscription, perEvent } from './subscription.js'
+
+/** The stores that a local bus may listen to. */
+export interface LocalStores {
+  /** The namespace's store, opened if it is not yet. */
+  open(namespace: string): Promise<EventStore>
+  /** Calls back for each namespace that exists or comes to exist; the returned function ends that. */
+  watch(found: (namespace: string) => void): () => void
+}
+
+export class LocalBus implements NoticeBus {
+  readonly #stores: LocalStores
+  readonly #subscriptions = new Set<Subscription>()
+
+  constructor(stores: LocalStores) {
+    this.#stores = stores
+  }
+
+  subscribeToEventStored(
+    namespace: string,
+    handler: (notice: EventStored) => void,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    return this.subscribeToCommits(namespace, perEvent(handler), options)
+  }
+
+  async subscribeToCommits(
+    namespace: string,
+    handler: (notice: CommitStored) => void,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    checkNamespace(namespace)
+    const over = new AbortController()
+    const running: Promise<void>[] = []
+    const subscription = this.#add(handler, options, async () => {
+      over.abort()
+      await Promise.all(running)
+    })
+    const store = await this.#stores.open(namespace)
+    const after = await store.lastPosition()
+    running.push(this.#read(store, after, subscription, over.signal))
+    return subscription
+  }
+
+  async subscribeAcrossNamespaces(
+    handler: (notice: EventStored) => void,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    const over = new AbortController()
+    const running: Promise<void>[] = []
+    const subscription = this.#add(perEvent(handler), options, async () => {
+      stopWatching()
+      over.abort()
+      await Promise.all(running)
+    })
+    const starts: Promise<unknown>[] = []
+    let existing = true
+    const stopWatching = this.#stores.watch(namespace => {
+      const fromStart = !existing
+      const begin = async () => {
+        const store = await this.#stores.open(namespace)
+        // A namespace that comes to exist now is heard from its first event.
+        const after = fromStart ? 0 : await store.lastPosition()
+        running.push(this.#read(store, after, subscription, over.signal))
+      }
+      const begun = begin()
+      if (fromStart) begun.catch(() => subscription.interrupted('disconnected'))
+      else starts.push(begun)
+    })
+    existing = false
+    await Promise.all(starts)
+    return subscription
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map(one => one.unsubscribe()))
+  }
+
+  #add(
+    handler: (notice: CommitStored) => void,
+    options: SubscribeOptions,
+    end: () => Promise<void>,
+  ): CountedSubscription {
+    const subscription = new CountedSubscription(handler, options, () => {
+      this.#subscriptions.delete(subscription)
+      return end()
+    })
+    this.#subscriptions.add(subscription)
+    return subscription
+  }
+
+  async #read(
+    store: EventStore,
+    after: number,
+    subscription: CountedSubscription,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      for await (const record of store.follow({ after, signal })) {
+        const notice = toNotice(store.namespace, record)
+        if (notice === undefined) subscription.malformed()
+        else subscription.deliver(notice)
+      }
+    } catch (error) {
+      // The store failed or was closed under the subscription: from here on nothing is heard.
+      if (
+        !signal.aborted &&
+        !(error instanceof CairnError && error.code === 'store-closed')
+      )
+        subscription.interrupted('disconnected')
+    }
+  }
+}
+
+function toNotice(namespace: string, record: LogRecord): CommitStored | undefined {
+  if (record.kind === 'malformed')
+    return record.versions === undefined || record.actor === undefined
+      ? undefined
+      : commitStored(
+          namespace,
+          record.actor,
+          record.position,
+          name => record.headers[name],
+        )
+  const { id, actor, position, firstVersion, lastVersion, events, nodeId, at } = record
+  const { command, correlationId, causationId, traceparent } = record
+  return {
+    namespace,
+    actor,
+    position,
+    header: {
+      commitId: id,
+      firstVersion,
+      lastVersion,
+      eventTypes: events.map(event => event.type),
+      nodeId,
+      at,
+      ...(command !== undefined && { commandId: command.id }),
+      ...(correlationId !== undefined && { correlationId }),
+      ...(causationId !== undefined && { causationId }),
+      ...(traceparent !== undefined && { traceparent }),
+    },
+  }
+}
