@@ -105,10 +105,7 @@ export function encodeCommit(commit: NewCommit): Envelope {
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wireVersion)],
     ['Cairn-Commit', encodeHeader(commit.id)],
-    [
-      'Cairn-Versions',
-      `${commit.firstVersion}-${commit.firstVersion + events.length - 1}`,
-    ],
+    ['Cairn-Versions', versionsHeader(commit.firstVersion, events.length)],
     ['Cairn-Events', encodeList(types)],
     ['Cairn-Node', encodeHeader(commit.nodeId)],
     ['Cairn-At', String(commit.at)],
@@ -122,6 +119,26 @@ export function encodeCommit(commit: NewCommit): Envelope {
     headers.push(['traceparent', encodeHeader(commit.traceparent)])
   checkHeaderBytes(commit, headers)
   return { headers, body: encode(body) }
+}
+
+/** The same commit at other versions; the rest of it is as it was encoded. */
+export function renumber(
+  { headers, body }: Envelope,
+  firstVersion: Version,
+  events: number,
+): Envelope {
+  const versions = versionsHeader(firstVersion, events)
+  return {
+    headers: headers.map(([name, value]) => [
+      name,
+      name === 'Cairn-Versions' ? versions : value,
+    ]),
+    body,
+  }
+}
+
+function versionsHeader(firstVersion: Version, events: number): string {
+  return `${firstVersion}-${firstVersion + events - 1}`
 }
 
 function checkEventCount({ actor, events }: NewCommit): void {

@@ -90,7 +90,9 @@ export abstract class StoreBase implements EventStore {
       throwIfAborted(signal, 'reading the log')
       if (--left === 0) return
     }
+    // A scan ends early, and quietly, when one of these has happened.
     throwIfAborted(signal, 'reading the log')
+    this.assertOpen()
   }
 
   follow(options: FollowOptions = {}): AsyncIterable<LogRecord> {

@@ -8,7 +8,7 @@ import type { Position } from '../model/version.js'
  */
 export class Doorbell {
   #position: Position = 0
-  readonly #sleepers = new Set<() => void>()
+  readonly #sleepers = new Set<(always: boolean) => void>()
 
   get position(): Position {
     return this.#position
@@ -16,16 +16,20 @@ export class Doorbell {
 
   ring(position: Position): void {
     if (position > this.#position) this.#position = position
-    for (const wake of this.#sleepers) wake()
+    for (const wake of this.#sleepers) wake(false)
+  }
+
+  /** Wakes every sleeper, whatever it waits for. */
+  wakeAll(): void {
+    for (const wake of this.#sleepers) wake(true)
   }
 
   /** Resolves once rung beyond `after`, after `timeout` ms, or when the signal fires. */
   wait(after: Position, timeout: number, signal: AbortSignal): Promise<void> {
     if (this.#position > after || signal.aborted) return Promise.resolve()
     return new Promise(resolve => {
-      const wake = () => {
-        if (this.#position <= after && !signal.aborted) return
-        finish()
+      const wake = (always: boolean) => {
+        if (always || this.#position > after) finish()
       }
       const finish = () => {
         clearTimeout(timer)

@@ -5,6 +5,7 @@ import {
   actorOf,
   collect,
   deposits,
+  isCairnError,
   mustAppend,
   refuses,
   span,
@@ -41,6 +42,27 @@ export function testClosing(test: Suite): void {
     t.ok(results.every(result => result.ok))
     const reader = await place.open()
     t.equal((await collect(reader.readAll())).length, 20)
+  })
+
+  test('a read that closing cuts short is no whole read', async (t, place) => {
+    const store = await place.open()
+    const length = 20
+    for (const i of span(1, length)) await mustAppend(store, account, deposits(i))
+    for (const read of ['readAll', 'commits'] as const) {
+      const reader = await place.open()
+      const records = read === 'readAll' ? reader.readAll() : reader.commits(account)
+      let seen = 0
+      const work = async () => {
+        for await (const record of records) {
+          if (record.kind !== 'commit') t.fail('every record here is readable')
+          if (++seen === 1) await reader.close()
+        }
+      }
+      const error = await work().catch((thrown: unknown) => thrown)
+      // It may finish, or fail; what it may not do is end early as if that were all.
+      if (error === undefined) t.equal(seen, length, `${read} went on to the end`)
+      else t.ok(isCairnError(error, 'store-closed'), `${read} says store-closed`)
+    }
   })
 
   test('closing one store leaves the others alone', async (t, place) => {

@@ -1,0 +1,146 @@
+// The layout of an embedded log: keys and values of its four tables, as bytes.
+//
+//   meta    "meta"                              → what this file is (JSON)
+//   log     position                            → record
+//   heads   type, 0, id                         → actor number, version, position
+//   index   actor number, version, position     → nothing
+//
+// Numbers are 8 bytes, big-endian, so that keys sort as numbers do. A type holds no zero
+// byte, so `type, 0, id` is one actor's and no other's, whatever bytes the id holds.
+//
+// An actor's number is the position of its first record: the index needs keys of one length,
+// or one actor's records would lie among those of another whose id begins alike. The version
+// in the index is the actor's once the record is stored, so that a read from version V
+// begins at the first entry of V or more, in the middle of a commit too.
+//
+// A record is [length of head (4 bytes), head, body]; the head is MessagePack [type, id,
+// headers]; headers and body are the commit envelope's, as in every other store.
+
+import { decode, encode } from '../../codec/msgpack.js'
+import type { ActorAddress } from '../../model/address.js'
+import type { Position, Version } from '../../model/version.js'
+
+/** Version of this layout. */
+export const layoutVersion = 1
+
+export const metaKey = Buffer.from('meta')
+
+/** Where an actor stands, and the number that its index entries begin with. */
+export interface StoredHead {
+  readonly actorNumber: Position
+  readonly version: Version
+  readonly position: Position
+}
+
+/** An entry of an actor's index: a record's position, and the actor's version with it. */
+export interface Place {
+  readonly version: Version
+  readonly position: Position
+}
+
+/** A record taken apart. `actor` is absent when its head cannot be read. */
+export interface StoredRecord {
+  readonly actor?: ActorAddress
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
+export function positionKey(position: Position): Buffer {
+  return packNumbers(position)
+}
+
+export function parsePositionKey(key: Buffer): Position {
+  return readNumber(key, 0)
+}
+
+export function headKey({ type, id }: ActorAddress): Buffer {
+  return Buffer.from(`${type}\0${id}`)
+}
+
+export function parseHeadKey(key: Buffer): ActorAddress {
+  const zero = key.indexOf(0)
+  return { type: key.toString('latin1', 0, zero), id: key.toString('utf8', zero + 1) }
+}
+
+/** First and last possible key, the last one excluded, of the heads of one type or of all. */
+export function headRange(type: string | undefined): { start: Buffer; end: Buffer } {
+  return type === undefined
+    ? { start: Buffer.from([0]), end: Buffer.from([0xff]) }
+    : { start: Buffer.from(`${type}\0`), end: Buffer.from(`${type}\u0001`) }
+}
+
+/** The least key that is greater. */
+export function keyAfter(key: Buffer): Buffer {
+  return Buffer.concat([key, Buffer.from([0])])
+}
+
+export function packHead({ actorNumber, version, position }: StoredHead): Buffer {
+  return packNumbers(actorNumber, version, position)
+}
+
+export function parseHead(value: Buffer): StoredHead {
+  return {
+    actorNumber: readNumber(value, 0),
+    version: readNumber(value, 8),
+    position: readNumber(value, 16),
+  }
+}
+
+export function indexKey(
+  actorNumber: Position,
+  version: Version,
+  position: Position,
+): Buffer {
+  return packNumbers(actorNumber, version, position)
+}
+
+export function parseIndexKey(key: Buffer): Place {
+  return { version: readNumber(key, 8), position: readNumber(key, 16) }
+}
+
+export function packRecord(
+  { type, id }: ActorAddress,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+): Buffer {
+  const head = encode([type, id, headers])
+  const record = Buffer.allocUnsafe(4 + head.length + body.length)
+  record.writeUInt32BE(head.length, 0)
+  record.set(head, 4)
+  record.set(body, 4 + head.length)
+  return record
+}
+
+/** Takes a record apart; one that is damaged is all body, without an actor or headers. */
+export function parseRecord(record: Buffer): StoredRecord {
+  const damaged: StoredRecord = { headers: {}, body: record }
+  if (record.length < 4) return damaged
+  const end = 4 + record.readUInt32BE(0)
+  if (end > record.length) return damaged
+  try {
+    const [type, id, headers] = decode(record.subarray(4, end)) as unknown[]
+    if (typeof type !== 'string' || typeof id !== 'string') return damaged
+    if (typeof headers !== 'object' || headers === null) return damaged
+    return {
+      actor: { type, id },
+      headers: headers as Record<string, string>,
+      body: record.subarray(end),
+    }
+  } catch {
+    // Not lost: the reader reports it as malformed, with all of its bytes.
+    return damaged
+  }
+}
+
+function packNumbers(...numbers: number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(8 * numbers.length)
+  for (const [i, number] of numbers.entries()) {
+    bytes.writeUInt32BE(Math.floor(number / 2 ** 32), 8 * i)
+    bytes.writeUInt32BE(number % 2 ** 32, 8 * i + 4)
+  }
+  return bytes
+}
+
+function readNumber(bytes: Buffer, offset: number): number {
+  return bytes.readUInt32BE(offset) * 2 ** 32 + bytes.readUInt32BE(offset + 4)
+}
