@@ -9,6 +9,7 @@ import {
   type ConnectionOptions,
   connect,
   credsAuthenticator,
+  Events,
   type Msg,
   type NatsConnection,
 } from 'nats'
@@ -164,10 +165,10 @@ export class Connection {
 
   async #watch(): Promise<void> {
     for await (const status of this.nc.status()) {
-      if (status.type === 'disconnect') this.#interrupted('disconnected')
-      else if (status.type === 'reconnect') this.#interrupted('reconnected')
+      if (status.type === Events.Disconnect) this.#interrupted('disconnected')
+      else if (status.type === Events.Reconnect) this.#interrupted('reconnected')
       else if (
-        status.type === 'error' &&
+        status.type === Events.Error &&
         status.permissionContext?.operation === 'publish'
       )
         this.requests.forbidden(status.permissionContext.subject)

@@ -1,0 +1,209 @@
+// The transport between processes of one machine that share an embedded directory: one
+// local socket a node.
+//
+// A node leaves a card, `<dir>/<namespace>.nodes/<node id>.json`, that says where its socket
+// is and which types it serves. The socket itself stands in the system's temporary folder
+// (a named pipe on Windows): socket paths are short by law, data directories need not be.
+// A card whose node no longer answers is cleared away by whoever finds it.
+//
+// A message is 4 bytes of length, big-endian, and so many bytes of MessagePack.
+
+import { randomUUID } from 'node:crypto'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+import { formatAddress } from '../model/address.js'
+import { CairnError } from '../model/errors.js'
+import { deferred, within } from '../model/wait.js'
+import { answer, encodeRequest, readAnswer } from './answer.js'
+import {
+  type NodeRequest,
+  type RequestHandler,
+  type RequestOptions,
+  requestTimeoutDefault,
+  type Serving,
+  type Transport,
+} from './transport.js'
+
+interface Card {
+  readonly socket: string
+  readonly types: readonly string[]
+}
+
+const messageBytesMax = 64 * 1024 * 1024
+
+export class SocketTransport implements Transport {
+  readonly #cards: string
+  readonly #namespace: string
+  readonly #serving = new Set<Serving>()
+
+  constructor(dir: string, namespace: string) {
+    this.#cards = join(dir, `${namespace}.nodes`)
+    this.#namespace = namespace
+  }
+
+  async serve(
+    nodeId: string,
+    types: readonly string[],
+    handle: RequestHandler,
+  ): Promise<Serving> {
+    const socket = await newSocketPath()
+    const connections = new Set<Socket>()
+    const atWork = new Set<Promise<void>>()
+    const server = createServer(connection => {
+      connections.add(connection)
+      connection.once('close', () => connections.delete(connection))
+      // A caller that goes away in the middle is its own affair.
+      connection.on('error', () => connection.destroy())
+      readMessages(connection, bytes => {
+        const work = answer(bytes, handle).then(reply => writeMessage(connection, reply))
+        atWork.add(work)
+        void work.finally(() => atWork.delete(work))
+      })
+    })
+    await listen(server, socket)
+    const card = join(this.#cards, `${nodeId}.json`)
+    await leaveCard(card, { socket, types })
+    const serving: Serving = {
+      stop: async () => {
+        this.#serving.delete(serving)
+        await rm(card, { force: true })
+        server.close()
+        await Promise.all(atWork)
+        for (const connection of connections) connection.end()
+        if (process.platform !== 'win32')
+          await rm(dirname(socket), { recursive: true, force: true })
+      },
+    }
+    this.#serving.add(serving)
+    return serving
+  }
+
+  async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
+    const { timeout = requestTimeoutDefault, signal } = options
+    const body = encodeRequest(request, timeout)
+    const connection = await this.#connect(request.actor.type)
+    const doing = `asking ${formatAddress(request.actor)}`
+    const unknownOutcome = (why: string) =>
+      new CairnError(
+        'deadline-exceeded',
+        `${formatAddress(request.actor)} did not answer: ${why}. ` +
+          'Whether the command took effect is not known: read the actor.',
+      )
+    try {
+      const reply = deferred<Uint8Array>()
+      connection.on('error', error => reply.reject(unknownOutcome(error.message)))
+      connection.once('close', () => reply.reject(unknownOutcome('the node went away')))
+      readMessages(connection, bytes => reply.resolve(bytes))
+      writeMessage(connection, body)
+      const late = () => unknownOutcome(`no answer within ${timeout} ms`)
+      return readAnswer(await within(reply.promise, timeout, late, signal, doing))
+    } finally {
+      connection.destroy()
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#serving].map(one => one.stop()))
+  }
+
+  /** A connection to any node that serves the type. */
+  async #connect(type: string): Promise<Socket> {
+    for (const name of await readNames(this.#cards)) {
+      const path = join(this.#cards, name)
+      const card = await readCard(path)
+      if (card === undefined || !card.types.includes(type)) continue
+      const connection = await dial(card.socket)
+      if (connection !== undefined) return connection
+      await rm(path, { force: true })
+    }
+    throw new CairnError(
+      'no-node',
+      `No running node of namespace ${this.#namespace} serves actor type ${type} in this directory: ` +
+        `start one with "node dist/node.js --ns ${this.#namespace} --embedded DIR --actors FILE" (or --demo for the ` +
+        'examples), or pass --actors FILE or --demo here too.',
+    )
+  }
+}
+
+async function newSocketPath(): Promise<string> {
+  if (process.platform === 'win32') return `\\\\.\\pipe\\cairn-${randomUUID()}`
+  return join(await mkdtemp(join(tmpdir(), 'cairn-')), 'node.sock')
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** Written beside its place and renamed into it: nobody reads half a card. */
+async function leaveCard(path: string, card: Card): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const draft = `${path}.${randomUUID()}`
+  await writeFile(draft, JSON.stringify(card))
+  await rename(draft, path)
+}
+
+async function readNames(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter(name => name.endsWith('.json'))
+  } catch {
+    return [] // No node has ever served here.
+  }
+}
+
+async function readCard(path: string): Promise<Card | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Card
+  } catch {
+    return undefined // Its node has just left, or it is no card.
+  }
+}
+
+/** A connection, or `undefined` when nobody listens there any more. */
+function dial(path: string): Promise<Socket | undefined> {
+  return new Promise(resolve => {
+    const connection = createConnection(path)
+    connection.once('connect', () => resolve(connection))
+    connection.once('error', () => resolve(undefined))
+  })
+}
+
+function writeMessage(connection: Socket, bytes: Uint8Array): void {
+  if (connection.destroyed) return
+  const length = Buffer.allocUnsafe(4)
+  length.writeUInt32BE(bytes.length)
+  connection.write(Buffer.concat([length, bytes]))
+}
+
+function readMessages(connection: Socket, receive: (bytes: Uint8Array) => void): void {
+  let pending: Buffer = Buffer.alloc(0)
+  connection.on('data', (chunk: Buffer) => {
+    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
+    while (pending.length >= 4) {
+      const length = pending.readUInt32BE(0)
+      if (length > messageBytesMax) {
+        connection.destroy()
+        return
+      }
+      if (pending.length < 4 + length) return
+      receive(pending.subarray(4, 4 + length))
+      pending = pending.subarray(4 + length)
+    }
+  })
+}

@@ -1,0 +1,6 @@
+// What `--demo` serves.
+
+import type { AnyActorDefinition } from '../actor/define.js'
+import { account } from './account.js'
+
+export const demoActors: readonly AnyActorDefinition[] = [account]
