@@ -38,7 +38,7 @@ export function memory(): Backend {
       const store = storeOf(namespace)
       const stores: LocalStores = {
         open: async name => (name === namespace ? store : storeOf(name)),
-        watch(found) {
+        async watch(found) {
           for (const name of logs.keys()) found(name)
           watchers.add(found)
           return () => watchers.delete(found)

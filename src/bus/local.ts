@@ -13,8 +13,11 @@ import { CountedSubscription, perEvent } from './subscription.js'
 export interface LocalStores {
   /** The namespace's store, opened if it is not yet. */
   open(namespace: string): Promise<EventStore>
-  /** Calls back for each namespace that exists or comes to exist; the returned function ends that. */
-  watch(found: (namespace: string) => void): () => void
+  /**
+   * Calls back for each namespace that exists, before it resolves, and for each that comes
+   * to exist after; the function it resolves with ends that.
+   */
+  watch(found: (namespace: string) => void): Promise<() => void>
 }
 
 export class LocalBus implements NoticeBus {
@@ -57,27 +60,27 @@ export class LocalBus implements NoticeBus {
   ): Promise<Subscription> {
     const over = new AbortController()
     const running: Promise<void>[] = []
+    let stopWatching = () => {}
     const subscription = this.#add(perEvent(handler), options, async () => {
       stopWatching()
       over.abort()
       await Promise.all(running)
     })
-    const starts: Promise<unknown>[] = []
-    let existing = true
-    const stopWatching = this.#stores.watch(namespace => {
-      const fromStart = !existing
-      const begin = async () => {
-        const store = await this.#stores.open(namespace)
-        // A namespace that comes to exist now is heard from its first event.
-        const after = fromStart ? 0 : await store.lastPosition()
-        running.push(this.#read(store, after, subscription, over.signal))
-      }
-      const begun = begin()
-      if (fromStart) begun.catch(() => subscription.interrupted('disconnected'))
-      else starts.push(begun)
+    const existing: Promise<void>[] = []
+    let atStart = true
+    const begin = async (namespace: string, fromFirst: boolean) => {
+      const store = await this.#stores.open(namespace)
+      const after = fromFirst ? 0 : await store.lastPosition()
+      running.push(this.#read(store, after, subscription, over.signal))
+    }
+    stopWatching = await this.#stores.watch(namespace => {
+      // A namespace that comes to exist later is heard from its first event.
+      const begun = begin(namespace, !atStart)
+      if (atStart) existing.push(begun)
+      else begun.catch(() => subscription.interrupted('disconnected'))
     })
-    existing = false
-    await Promise.all(starts)
+    atStart = false
+    await Promise.all(existing)
     return subscription
   }
 

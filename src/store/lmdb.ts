@@ -43,10 +43,13 @@ import {
   type Environment,
   releaseEnvironment,
 } from './lmdb/environment.js'
+import { namespacesIn } from './lmdb/file.js'
 import { packRecord, type Place, type StoredHead } from './lmdb/layout.js'
 import type { LogEntry, Tables } from './lmdb/tables.js'
 import type { Job } from './lmdb/writer.js'
 import type { AppendOptions, AppendResult, CommitsOptions, Head } from './store.js'
+
+export { namespacesIn }
 
 export interface LmdbStoreOptions extends StoreOptions {
   /** Directory of the data, created where missing. Each namespace is a file in it. */

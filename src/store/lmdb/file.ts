@@ -3,7 +3,7 @@
 // LMDB maps a file into memory and trusts what it finds there, so a file that is something
 // else is told apart here, by reading its first bytes, and is never written to.
 
-import { mkdir, open, realpath, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import { CairnError, messageOf } from '../../model/errors.js'
@@ -42,6 +42,21 @@ export async function prepareDirectory(dir: string): Promise<string> {
 /** The path of a namespace's file. */
 export function filePath(realDir: string, namespace: string): string {
   return join(realDir, `${namespace}.lmdb`)
+}
+
+/** The namespaces that have a file in the directory; none when there is no such directory. */
+export async function namespacesIn(dir: string): Promise<string[]> {
+  try {
+    const names = await readdir(resolve(dir))
+    return names.filter(name => name.endsWith('.lmdb')).map(name => name.slice(0, -5))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw new CairnError(
+      'storage-failed',
+      `The data directory ${dir} cannot be read: ${messageOf(error)}. Check its permissions.`,
+      { cause: error },
+    )
+  }
 }
 
 /**

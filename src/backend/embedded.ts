@@ -1,0 +1,76 @@
+// Namespaces in a directory of this machine: no server, real durability, any number of
+// processes.
+
+import { LocalBus, type LocalStores } from '../bus/local.js'
+import { SocketTransport } from '../cluster/socket.js'
+import { CairnError } from '../model/errors.js'
+import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/lmdb.js'
+import { type Backend, openNamespaceOf } from './backend.js'
+
+export interface EmbeddedOptions {
+  /** Directory of the data, created where it is missing. Each namespace is a file in it. */
+  readonly dir: string
+}
+
+/** Milliseconds between looks for new namespaces, while somebody listens across them. */
+const lookEvery = 100
+
+/**
+ * Keeps namespaces in a directory, on LMDB. Every acknowledged commit is fsynced first, so
+ * it survives the death of the process and of the machine. Several processes may have
+ * the same directory open at once.
+ *
+ * Opening throws `foreign-directory`, `storage-failed`, `invalid-option` or
+ * `invalid-namespace`.
+ */
+export function embedded({ dir }: EmbeddedOptions): Backend {
+  if (typeof dir !== 'string' || dir === '')
+    throw new CairnError(
+      'invalid-option',
+      'embedded({ dir }) needs a directory: pass its path.',
+    )
+  return {
+    kind: 'embedded',
+    async open(options) {
+      const { namespace } = options
+      const opened = new Map<string, Promise<LmdbStore>>()
+      const storeOf = (name: string) => {
+        const known =
+          opened.get(name) ?? openLmdbStore({ ...options, dir, namespace: name })
+        opened.set(name, known)
+        return known
+      }
+      const store = await storeOf(namespace)
+      const bus = new LocalBus(localStores(dir, storeOf))
+      const transport = new SocketTransport(dir, namespace)
+      return openNamespaceOf({ store, bus, transport }, async () => {
+        await Promise.all([...opened.values()].map(async other => (await other).close()))
+      })
+    },
+  }
+}
+
+/** The stores behind the notices: other namespaces are opened when somebody listens there. */
+function localStores(
+  dir: string,
+  open: (namespace: string) => Promise<LmdbStore>,
+): LocalStores {
+  return {
+    open,
+    async watch(found) {
+      const known = new Set<string>()
+      const look = async () => {
+        for (const namespace of await namespacesIn(dir)) {
+          if (known.has(namespace)) continue
+          known.add(namespace)
+          found(namespace)
+        }
+      }
+      await look()
+      // A look that fails is made again; what it would have found is found then.
+      const timer = setInterval(() => void look().catch(() => {}), lookEvery)
+      timer.unref()
+      return () => clearInterval(timer)
+    },
+  }
+}
