@@ -1,0 +1,187 @@
+// Several processes on one embedded log, one of them dying again and again. The forked
+// processes run the compiled code: `npm run build` comes first (`npm test` does it).
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+import t from 'tap'
+
+import type { LogRecord } from '../../src/model/commit.js'
+import type { EventStore } from '../../src/store/store.js'
+import {
+  actorOf,
+  asCommit,
+  collect,
+  deposits,
+  followed,
+  mustAppend,
+  span,
+  versionsOf,
+} from '../contract/store/support.js'
+import { LmdbPlace } from '../support/lmdb-place.js'
+
+interface Acknowledged {
+  readonly command: string
+  readonly id: string
+  readonly firstVersion: number
+  readonly version: number
+  readonly position: number
+}
+
+const writer = fileURLToPath(new URL('lmdb-writer.mjs', import.meta.url))
+const built = fileURLToPath(new URL('../../dist/store/lmdb.js', import.meta.url))
+
+function start(mode: string, dir: string, ...rest: string[]): ChildProcess {
+  // Without the parent's flags: the child needs no TypeScript loader.
+  return fork(writer, [mode, dir, 'test', ...rest], { execArgv: [] })
+}
+
+const deadline = 60_000
+const end = actorOf('end')
+
+/** Follows from the first record to that of the actor `end`. */
+async function followUntilEnd(store: EventStore): Promise<LogRecord[]> {
+  const records: LogRecord[] = []
+  for await (const record of store.follow({ signal: AbortSignal.timeout(deadline) })) {
+    records.push(record)
+    if (record.actor?.id === end.id) return records
+  }
+  throw new Error(`the end did not come; ${records.length} records did`)
+}
+
+/** A process that appends `count` times, and all that it was acknowledged. */
+function startAppending(dir: string, name: string, count: number) {
+  const child = start('append', dir, name, String(count))
+  const acknowledged: Acknowledged[] = []
+  child.on('message', message => acknowledged.push(message as Acknowledged))
+  return { child, acknowledged, exit: once(child, 'exit') }
+}
+
+t.ok(existsSync(built), 'the code is compiled: npm run build')
+
+await t.test(
+  'processes that append at once, and one that is killed, leave one whole history',
+  async t => {
+    const place = await LmdbPlace.make()
+    t.teardown(() => place[Symbol.asyncDispose]())
+    const store = await place.open()
+    const live = followUntilEnd(store)
+    const [steady, count] = [2, 250]
+    const writers = span(1, steady).map(n =>
+      startAppending(place.dir, `steady-${n}`, count),
+    )
+    const doomed: Acknowledged[] = []
+    for (const round of span(1, 5)) {
+      const { child, acknowledged, exit } = startAppending(
+        place.dir,
+        `doomed-${round}`,
+        1_000_000,
+      )
+      const signal = AbortSignal.timeout(deadline)
+      while (acknowledged.length < 30) await once(child, 'message', { signal })
+      // This process appends too.
+      await mustAppend(store, actorOf(`actor-${round % 3}`), deposits(round))
+      child.kill('SIGKILL')
+      t.strictSame(await exit, [null, 'SIGKILL'], `round ${round} was killed at work`)
+      doomed.push(...acknowledged)
+    }
+    for (const { exit, acknowledged } of writers) {
+      t.strictSame(await exit, [0, null], 'the others end well')
+      t.equal(acknowledged.length, count)
+    }
+
+    const { position: last } = await mustAppend(store, end, deposits(0))
+    const records = (await live).map(asCommit)
+    t.strictSame(
+      records.map(record => record.position),
+      span(1, last),
+      'positions are dense, and a follower sees each once and in order',
+    )
+    for (const id of ['actor-0', 'actor-1', 'actor-2']) {
+      const { version } = await store.head(actorOf(id))
+      t.strictSame(versionsOf(records, actorOf(id)), span(1, version), `${id} is dense`)
+    }
+    const byCommand = new Map<string, typeof records>()
+    for (const record of records) {
+      const command = record.command?.id ?? ''
+      byCommand.set(command, [...(byCommand.get(command) ?? []), record])
+    }
+    const told = [...doomed, ...writers.flatMap(({ acknowledged }) => acknowledged)]
+    t.ok(doomed.length >= 150, `${doomed.length} appends of killed processes count`)
+    const wrong = told.filter(({ command, id, firstVersion, version, position }) => {
+      const found = byCommand.get(command) ?? []
+      return !(
+        found.length === 1 &&
+        found[0]!.actor.id === id &&
+        found[0]!.firstVersion === firstVersion &&
+        found[0]!.lastVersion === version &&
+        found[0]!.position === position
+      )
+    })
+    t.strictSame(wrong, [], 'each acknowledged append is stored, once, as it was told')
+    const twice = [...byCommand].filter(([id, found]) => id !== '' && found.length > 1)
+    t.strictSame(twice, [], 'nothing is stored twice, acknowledged or not')
+  },
+)
+
+await t.test(
+  'a process that follows sees the appends of others as they happen',
+  async t => {
+    const place = await LmdbPlace.make()
+    t.teardown(() => place[Symbol.asyncDispose]())
+    const store = await place.open()
+    const count = 200
+    const waiting = followed(store, count)
+    const { exit, acknowledged } = startAppending(place.dir, 'writer', count)
+    const positions = (await waiting).map(record => record.position)
+    t.strictSame(positions, span(1, count))
+    await exit
+    t.equal(acknowledged.length, count)
+    // A cache that knows nothing of the other process is no obstacle.
+    const { version } = await (await place.open()).head(actorOf('actor-1'))
+    const next = await mustAppend(store, actorOf('actor-1'), deposits(1), {
+      expected: version,
+    })
+    t.equal(next.position, count + 1)
+  },
+)
+
+await t.test('processes that create a log at the same moment agree on one', async t => {
+  for (const round of span(1, 5)) {
+    const place = await LmdbPlace.make()
+    const writers = span(1, 3).map(n => startAppending(place.dir, `writer-${n}`, 20))
+    for (const { exit } of writers) t.strictSame(await exit, [0, null])
+    const records = await collect((await place.open()).readAll())
+    t.strictSame(
+      records.map(record => record.position),
+      span(1, 60),
+      `round ${round}`,
+    )
+    await place[Symbol.asyncDispose]()
+  }
+})
+
+await t.test(
+  'a process that dies within a write transaction leaves neither a lock nor a trace',
+  async t => {
+    const place = await LmdbPlace.make()
+    t.teardown(() => place[Symbol.asyncDispose]())
+    const store = await place.open()
+    await mustAppend(store, actorOf('actor-0'), deposits(1))
+    for (const round of span(1, 3)) {
+      const [, signal] = (await once(
+        start('die-writing', place.dir),
+        'exit',
+      )) as unknown[]
+      t.equal(signal, 'SIGKILL')
+      const next = await mustAppend(store, actorOf('actor-0'), deposits(2), {
+        expected: round,
+      })
+      t.equal(next.position, round + 1)
+    }
+    const records = await collect(store.readAll())
+    t.strictSame(versionsOf(records, actorOf('actor-0')), span(1, 4))
+  },
+)

@@ -1,0 +1,61 @@
+// A process that appends to an embedded log until it is done or killed. It runs the
+// compiled code (npm run build), as a user's process does.
+//
+//     node lmdb-writer.mjs append DIR NAMESPACE NAME COUNT
+//     node lmdb-writer.mjs die-writing DIR NAMESPACE
+//
+// `append` tells its parent of each append that was acknowledged. `die-writing` kills itself
+// within a write transaction, with a record written and not committed.
+
+const [mode, dir, namespace, name, count] = process.argv.slice(2)
+
+/** @param {string} path */
+const compiled = path => import(new URL(`../../dist/${path}`, import.meta.url).href)
+
+/** @param {unknown} message */
+function tell(message) {
+  process.send?.(message)
+}
+
+async function append() {
+  const { openLmdbStore } = await compiled('store/lmdb.js')
+  const store = await openLmdbStore({ dir, namespace, nodeId: name })
+  let next = 0
+  const lanes = [0, 1, 2, 3].map(async () => {
+    while (next < Number(count)) {
+      const i = next++
+      const actor = { type: 'account', id: `actor-${i % 3}` }
+      const events = Array.from({ length: (i % 2) + 1 }, () => ({ type: 'counted' }))
+      const command = { id: `${name}-${i}` }
+      let expected = i % 4 === 0 ? 'any' : 0
+      for (;;) {
+        const result = await store.append(actor, events, { expected, command })
+        if (result.ok) {
+          const { firstVersion, version, position } = result
+          tell({ command: command.id, id: actor.id, firstVersion, version, position })
+          break
+        }
+        expected = result.actual
+      }
+    }
+  })
+  await Promise.all(lanes)
+  await store.close()
+  process.disconnect?.()
+}
+
+async function dieWriting() {
+  const { acquireEnvironment } = await compiled('store/lmdb/environment.js')
+  const { root, tables } = await acquireEnvironment(dir, namespace)
+  const actor = { type: 'account', id: 'actor-0' }
+  await root.transaction(() => {
+    const position = tables.lastPosition() + 1
+    const head = tables.head(actor)
+    tables.put(actor, head, position, 1_000_000, Buffer.from('half written'))
+    process.kill(process.pid, 'SIGKILL')
+    // The signal is on its way; the lock must not be given back before it arrives.
+    for (;;) continue
+  })
+}
+
+await (mode === 'append' ? append() : dieWriting())
