@@ -9,7 +9,6 @@
 //     connections. There nobody takes it while the server is down for a restart, nor can a
 //     client that keeps trying to reconnect connect to itself.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import {
   closeSync,
   existsSync,
@@ -294,7 +293,7 @@ const firstLine = async (host, port, limit) => {
     if (text.includes('\n') || text.length > 64 * 1024) socket.destroy()
   })
   socket.on('error', () => {}) // not there yet: 'close' follows, and the caller tries again
-  await once(socket, 'close')
+  await new Promise(done => socket.once('close', done))
   return text
 }
 
