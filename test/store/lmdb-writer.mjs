@@ -3,9 +3,15 @@
 //
 //     node lmdb-writer.mjs append DIR NAMESPACE NAME COUNT
 //     node lmdb-writer.mjs die-writing DIR NAMESPACE
+//     node lmdb-writer.mjs hold-lock DIR NAMESPACE
+//     node lmdb-writer.mjs fill DIR NAMESPACE
 //
 // `append` tells its parent of each append that was acknowledged. `die-writing` kills itself
-// within a write transaction, with a record written and not committed.
+// within a write transaction, with a record written and not committed. `hold-lock` takes the
+// write lock, says so on stdout, and keeps it until it is killed. `fill` appends until that
+// fails, and tells how often it succeeded and with what it failed.
+
+import { writeSync } from 'node:fs'
 
 const [mode, dir, namespace, name, count] = process.argv.slice(2)
 
@@ -58,4 +64,53 @@ async function dieWriting() {
   })
 }
 
-await (mode === 'append' ? append() : dieWriting())
+async function holdLock() {
+  const { acquireEnvironment } = await compiled('store/lmdb/environment.js')
+  const { root } = await acquireEnvironment(dir, namespace)
+  await root.transaction(() => {
+    // This thread does nothing else any more, so the parent is told without it.
+    writeSync(1, 'holding\n')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  })
+}
+
+async function fill() {
+  const { openLmdbStore } = await compiled('store/lmdb.js')
+  const store = await openLmdbStore({ dir, namespace, nodeId: 'filler' })
+  const actor = { type: 'account', id: 'big' }
+  const events = [{ type: 'filled', data: 'x'.repeat(4000) }]
+  let stored = 0
+  const codes = []
+  while (codes.length < 3)
+    try {
+      await store.append(actor, events, { expected: stored })
+      stored++
+    } catch (error) {
+      codes.push(/** @type {any} */ (error).code)
+    }
+  const together = await Promise.allSettled(
+    Array.from({ length: 20 }, () => store.append(actor, events)),
+  )
+  for (const one of together)
+    codes.push(one.status === 'rejected' ? one.reason.code : one.status)
+  tell({ stored, codes, last: await store.lastPosition() })
+  await store.close()
+  process.disconnect?.()
+}
+
+switch (mode) {
+  case 'append':
+    await append()
+    break
+  case 'die-writing':
+    await dieWriting()
+    break
+  case 'hold-lock':
+    await holdLock()
+    break
+  case 'fill':
+    await fill()
+    break
+  default:
+    throw new Error(`unknown mode ${mode}`)
+}

@@ -128,6 +128,9 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
       ...binary,
       noSubdir: true,
       overlappingSync: false,
+      // The writer batches by itself; with it on, a failed commit also rejects a promise
+      // that nobody can reach.
+      eventTurnBatching: false,
       maxDbs: 8,
     })
     const meta = adoptOrCreate(root, path, namespace)

@@ -19,8 +19,7 @@ const smallestPage = 512
 export async function prepareDirectory(dir: string): Promise<string> {
   const path = resolve(dir)
   try {
-    const created = await mkdir(path, { recursive: true })
-    if (created !== undefined) await flushParents(path, created)
+    await makeDirectory(path)
     return await realpath(path)
   } catch (cause) {
     const code = codeOf(cause)
@@ -37,6 +36,24 @@ export async function prepareDirectory(dir: string): Promise<string> {
       { cause, details: { path } },
     )
   }
+}
+
+/**
+ * Creates a directory and those above it, each flushed into its parent. Node's own way to do
+ * that never returns on file systems that take no directories.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory()) return
+  const parent = dirname(path)
+  if (parent !== path) await makeDirectory(parent)
+  try {
+    await mkdir(path)
+  } catch (error) {
+    // Another process may have been faster.
+    if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+  }
+  await flushDirectory(parent)
 }
 
 /** The path of a namespace's file. */
@@ -85,12 +102,6 @@ export async function inspectFile(path: string): Promise<'absent' | 'environment
   const problem = findProblem(start, size)
   if (problem !== undefined) throw foreignFile(path, problem)
   return 'environment'
-}
-
-/** A directory entry is durable once its parent is flushed: of `path` up to `first`. */
-async function flushParents(path: string, first: string): Promise<void> {
-  for (let at = path; at.length >= first.length; at = dirname(at))
-    await flushDirectory(dirname(at))
 }
 
 /** Makes a file's directory entry survive a power failure. */

@@ -48,6 +48,8 @@ export interface WriterOptions {
   readonly tables: Tables
   /** Told the last position of each transaction, once it is durable. */
   ring(position: Position): void
+  /** Appends and bytes that may wait. Default 100,000 and 256 MiB. */
+  readonly queueMax?: { readonly appends: number; readonly bytes: number }
 }
 
 interface Entry {
@@ -57,8 +59,7 @@ interface Entry {
   reject(error: Error): void
 }
 
-const queueJobsMax = 100_000
-const queueBytesMax = 256 * 1024 * 1024
+const queueMaxDefault = { appends: 100_000, bytes: 256 * 1024 * 1024 }
 const transactionJobsMax = 1_000
 const transactionBytesMax = 8 * 1024 * 1024
 /** Milliseconds for LMDB to say why a commit failed, once it has said that it did. */
@@ -80,11 +81,10 @@ export class Writer {
    * could not write.
    */
   submit(job: Job, timeout: number, signal: AbortSignal | undefined): Promise<Judgement> {
-    if (
-      this.#queue.size >= queueJobsMax ||
-      (this.#queue.size > 0 && this.#bytes + job.bytes > queueBytesMax)
-    )
-      return Promise.reject(this.#queueFull())
+    const { appends, bytes } = this.#options.queueMax ?? queueMaxDefault
+    const full = this.#queue.size >= appends || this.#bytes + job.bytes > bytes
+    // One append that is larger than the queue still gets through.
+    if (full && this.#queue.size > 0) return Promise.reject(this.#queueFull()) // W5
     return new Promise((resolve, reject) => {
       const settle = () => {
         clearTimeout(timer)
