@@ -40,7 +40,9 @@ export const run = async (program, args, options) => {
 export const execute = (program, args, options = {}) => {
   const { input, signal, timeout = 60_000, limit = 256 * 1024 * 1024 } = options
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { signal, timeout, killSignal: 'SIGKILL' })
+    const child = spawn(program, args, { signal, killSignal: 'SIGKILL' })
+    // Not the option of `spawn`: its timer goes on when the program could not be started.
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
     /** @type {Buffer[]} */
     const chunks = []
     let size = 0
@@ -56,8 +58,12 @@ export const execute = (program, args, options = {}) => {
     // A program that ends before it has read all its input is judged by how it ended.
     child.stdin.on('error', () => {})
     child.stdin.end(input)
-    child.on('error', reject)
+    child.on('error', error => {
+      clearTimeout(timer)
+      reject(error)
+    })
     child.on('close', code => {
+      clearTimeout(timer)
       if (code !== null && size <= limit)
         return resolve({ code, stdout: Buffer.concat(chunks), stderr })
       const limits = `it may take ${timeout} ms and write ${limit} bytes`

@@ -41,7 +41,7 @@ export interface NatsServer extends AsyncDisposable {
   readonly version: string
   /** Configuration, log and, in `jetstream`, the data. Removed by disposing. */
   readonly dir: string
-  /** What this process logged, at most its last 4,000 characters. */
+  /** What this process logged, at most its last 25 lines. */
   log(): string
   /** Ends it in good order; does nothing if it is down. */
   stop(): Promise<void>
