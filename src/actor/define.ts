@@ -10,7 +10,7 @@ import type {
   Rejection,
 } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
-import type { Metadata, NewEvent, RecordedEvent } from '../model/event.js'
+import type { Metadata, RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
 
 /** An event as a decider returns it; made by {@link event}. */
@@ -70,9 +70,9 @@ export interface DecideEffects<State = never> {
   readonly reply?: PlainReply | ((state: State) => unknown)
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any -- data is contravariant; each handler narrows it
 type AnyDecide<State> = (
   state: State,
+  // oxlint-disable-next-line typescript/no-explicit-any -- data is contravariant; each handler narrows it
   data: any,
   context: DecideContext,
 ) => DecideResult<State>
@@ -221,6 +221,11 @@ export function defineActor<
 ): ActorDefinition<State, CommandsOf<Decide>, EventOf<Events>> {
   const { type, version = 1, initialState, decide, evolve } = spec
   checkActorType(type)
+  if (!Number.isSafeInteger(version) || version < 1)
+    throw new CairnError(
+      'invalid-definition',
+      `version of actor type ${type} is ${version}: use a whole number from 1.`,
+    )
   checkHandlers(type, 'decide', decide)
   checkHandlers(type, 'evolve', evolve)
   const deciders = new Map<string, AnyDecide<State>>(Object.entries(decide))
@@ -303,10 +308,22 @@ function toDecision<State>(result: DecideResult<State>): Decision<State> {
   if (rejected in result) return { ok: false, rejection: result[rejected] }
   if (isList(result)) return { ok: true, events: result, reply: noReply }
   if ('type' in result) return { ok: true, events: [result], reply: noReply }
+  if (isPromise(result))
+    throw new CairnError(
+      'invalid-definition',
+      'decide returned a promise: it must be synchronous and pure. Do the waiting before the ' +
+        'command is sent, and hand its result in as data.',
+    )
+  const unknown = Object.keys(result).find(key => key !== 'events' && key !== 'reply')
+  if (unknown !== undefined)
+    throw new CairnError(
+      'invalid-definition',
+      `decide returned an object with ${show(unknown)}: only events and reply are known there.`,
+    )
   const { events = [], reply } = result
   return {
     ok: true,
-    events: isList(events) ? events : [events as NewEvent],
+    events: isList(events) ? events : [events],
     reply:
       typeof reply === 'function' ? (reply as (state: State) => unknown) : () => reply,
   }
@@ -316,4 +333,11 @@ const noReply = () => undefined
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {
   return Array.isArray(value)
+}
+
+function isPromise(value: object): boolean {
+  if (!('then' in value) || typeof value.then !== 'function') return false
+  // Its outcome no longer matters, and must not surface as an unhandled rejection.
+  void Promise.resolve(value).catch(() => {})
+  return true
 }

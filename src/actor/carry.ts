@@ -1,0 +1,50 @@
+// Whether a state rides in the commit that leads to it, so that waking is one read.
+//
+// A small one always does. A larger one does every `stateEvery` events, and is not even
+// measured in between. One that cannot be stored as it is (a Map, a class) never does.
+
+import { checkData } from '../codec/data.js'
+import { encode } from '../codec/msgpack.js'
+import type { FoldedState } from '../model/commit.js'
+import type { Version } from '../model/version.js'
+import type { AnyActorDefinition } from './define.js'
+
+/** Bytes beyond which a state never rides in a commit, unless `stateBytesMax` is greater. */
+export const carriedBytesMax = 256 * 1024
+
+export interface CarryPlan {
+  readonly state?: FoldedState
+  /** The version from which on measuring makes sense again. */
+  readonly measureFrom: Version
+}
+
+/**
+ * @param version the version of the state
+ * @param carried the last version that carried one
+ * @param onUnstorable hears why the state cannot be stored
+ */
+export function planCarry(
+  { behavior, options }: AnyActorDefinition,
+  state: unknown,
+  version: Version,
+  carried: Version,
+  measureFrom: Version,
+  onUnstorable: (error: unknown) => void,
+): CarryPlan {
+  const { stateBytesMax = 1024, stateEvery = 100 } = options
+  if (version < measureFrom) return { measureFrom }
+  let bytes: number
+  try {
+    checkData(state, 'state')
+    bytes = encode(state).byteLength
+  } catch (error) {
+    onUnstorable(error)
+    return { measureFrom: version + stateEvery }
+  }
+  const folded = { behavior: behavior.version, value: state }
+  if (bytes <= stateBytesMax) return { state: folded, measureFrom: 0 }
+  if (bytes > carriedBytesMax) return { measureFrom: version + stateEvery }
+  return version - carried >= stateEvery
+    ? { state: folded, measureFrom: version + stateEvery }
+    : { measureFrom: carried + stateEvery }
+}

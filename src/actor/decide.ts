@@ -1,0 +1,103 @@
+// Deciding: runs a behavior's `decide`, and turns its outcome into an answer.
+//
+// Whatever goes wrong here is the fault of one command: the actor is untouched.
+
+import { type ActorAddress, formatAddress } from '../model/address.js'
+import type {
+  Accepted,
+  Command,
+  DecideContext,
+  Decision,
+  Refused,
+} from '../model/behavior.js'
+import { CairnError, isCairnError, messageOf } from '../model/errors.js'
+import { checkNewEvent } from '../model/event.js'
+import type { Carried, Declined } from '../model/sender.js'
+import { show } from '../model/show.js'
+import type { AnyActorDefinition } from './define.js'
+import { detach } from './detach.js'
+import { isThenable, type Standing } from './fold.js'
+
+/**
+ * What the behavior decides. Throws `decide-failed` for whatever it throws, except for the
+ * errors of this package (`unknown-command`, `invalid-definition`), which pass.
+ */
+export function decide(
+  { behavior }: AnyActorDefinition,
+  actor: ActorAddress,
+  { state, version }: Standing,
+  command: Command,
+  now: number,
+): Decision {
+  const { id, type: _type, data: _data, ...causes } = command
+  const context: DecideContext = { actor, version, commandId: id, now, ...causes }
+  const decision = guard(actor, command, 'decide', () =>
+    behavior.decide(state, command, context),
+  )
+  if (isThenable(decision)) {
+    // Its outcome no longer matters, and must not surface as an unhandled rejection.
+    decision.then(undefined, () => {})
+    throw new CairnError(
+      'invalid-definition',
+      `decide of ${nameOf(actor, command)} returned a promise: it must be synchronous and pure. ` +
+        'Do the waiting before the command is sent, and hand its result in as data.',
+    )
+  }
+  if (decision.ok) for (const event of decision.events) checkNewEvent(event)
+  return decision
+}
+
+/**
+ * The answer to a refused command; like every answer a copy, sharing nothing with the actor.
+ * Throws `invalid-data` when its details cannot travel.
+ */
+export function declined(
+  actor: ActorAddress,
+  command: Command,
+  { rejection: { code, message, details } }: Refused,
+  { version }: Pick<Standing, 'version'>,
+): Declined {
+  const what = `details of rejection ${show(code)} of ${nameOf(actor, command)}`
+  const rejection = { code, message, details: detach(details, what) }
+  return { ok: false, version, rejection }
+}
+
+/**
+ * The answer to an accepted command. Throws `decide-failed` when computing its reply does,
+ * `invalid-data` when the reply cannot travel.
+ */
+export function carried(
+  actor: ActorAddress,
+  command: Command,
+  decision: Accepted,
+  { state, version, position }: Pick<Standing, 'state' | 'version' | 'position'>,
+): Carried {
+  const reply = guard(actor, command, 'the reply', () => decision.reply(state))
+  const copy = detach(reply, `reply of ${nameOf(actor, command)}`)
+  return { ok: true, version, position, reply: copy }
+}
+
+function guard<T>(actor: ActorAddress, command: Command, what: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (isCairnError(cause)) throw cause
+    throw new CairnError(
+      'decide-failed',
+      `${what} of ${nameOf(actor, command)} threw: ${messageOf(cause)}. Nothing was stored, and the ` +
+        'actor goes on; correct its behavior, or refuse such commands with reject(…).',
+      {
+        cause,
+        details: {
+          actor: formatAddress(actor),
+          command: command.type,
+          commandId: command.id,
+        },
+      },
+    )
+  }
+}
+
+function nameOf(actor: ActorAddress, command: Command): string {
+  return `command ${show(command.type)} to ${formatAddress(actor)}`
+}

@@ -1,0 +1,162 @@
+// Folding: events → state. The same for waking, catching up, time travel and deciding.
+
+import { type ActorAddress, formatAddress } from '../model/address.js'
+import type { Behavior } from '../model/behavior.js'
+import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.js'
+import { CairnError } from '../model/errors.js'
+import type { RecordedEvent } from '../model/event.js'
+import type { Position, Version } from '../model/version.js'
+import {
+  evolveFailed,
+  initialStateFailed,
+  recordUnreadable,
+  versionsMissing,
+} from './parked.js'
+
+/** A state, and where in the actor's history it stands. Immutable. */
+export interface Standing<State = unknown> {
+  readonly state: State
+  readonly version: Version
+  /** Position of the commit that holds the version; 0 when there is none. */
+  readonly position: Position
+  /** The last version known to carry a state that this behavior can use; 0 when none is known. */
+  readonly carried: Version
+}
+
+/** Whose history is folded, and how. */
+export interface Folding<State = unknown> {
+  readonly actor: ActorAddress
+  readonly behavior: Behavior<State>
+  /** Hears of every record passed by that is not a readable commit. */
+  readonly onMalformed?: ((record: MalformedRecord) => void) | undefined
+}
+
+/** The standing before any event. */
+export function beginning<State>({ actor, behavior }: Folding<State>): Standing<State> {
+  try {
+    const state = behavior.initialState(actor.id)
+    return { state, version: 0, position: 0, carried: 0 }
+  } catch (cause) {
+    throw initialStateFailed(actor, cause)
+  }
+}
+
+/** The standing that a commit carries, when this behavior can use it. */
+export function carriedBy<State>(
+  { behavior }: Folding<State>,
+  record: LogRecord | undefined,
+): Standing<State> | undefined {
+  if (record?.kind !== 'commit' || record.state?.behavior !== behavior.version) return
+  const { lastVersion: version, position } = record
+  return { state: record.state.value as State, version, position, carried: version }
+}
+
+/** The next state; throws `actor-parked` naming the event when evolve fails. */
+export function foldEvent<State>(
+  { behavior }: Folding<State>,
+  state: State,
+  event: RecordedEvent,
+): State {
+  let next: State
+  try {
+    next = behavior.evolve(state, event)
+  } catch (cause) {
+    throw evolveFailed(event, cause)
+  }
+  if (next === undefined && state !== undefined)
+    throw evolveFailed(event, mistake('it returned undefined instead of the next state'))
+  if (isThenable(next)) {
+    // Its outcome no longer matters, and must not surface as an unhandled rejection.
+    next.then(undefined, () => {})
+    throw evolveFailed(event, mistake('it returned a promise; it must be synchronous'))
+  }
+  return next
+}
+
+/** Folds those of a commit's events that lie behind the standing, up to `to`. */
+export function foldCommit<State>(
+  folding: Folding<State>,
+  at: Standing<State>,
+  commit: StoredCommit,
+  to: Version = Infinity,
+): Standing<State> {
+  let { state, version } = at
+  for (const event of commit.events) {
+    if (event.version <= version) continue
+    if (event.version > to) break
+    state = foldEvent(folding, state, event)
+    version = event.version
+  }
+  return { state, version, position: commit.position, carried: at.carried }
+}
+
+/**
+ * Folds records, oldest first, onto a standing, one commit in memory at a time. Versions that
+ * are missing or unreadable park the actor, unless a state carried behind them covers them.
+ */
+export async function foldForward<State>(
+  folding: Folding<State>,
+  from: Standing<State>,
+  records: AsyncIterable<LogRecord>,
+  to: Version = Infinity,
+): Promise<Standing<State>> {
+  const { actor } = folding
+  let at = from
+  let hole: CairnError | undefined
+  for await (const record of records) {
+    if (record.kind === 'malformed') {
+      folding.onMalformed?.(record)
+      const { versions } = record
+      if (versions === undefined || versions.last <= at.version) continue
+      if (versions.first > to) break
+      hole ??= recordUnreadable(actor, record)
+      continue
+    }
+    if (record.lastVersion <= at.version) continue
+    if (record.firstVersion > to) break
+    const carried = carriedBy(folding, record)
+    if (carried !== undefined && carried.version <= to) {
+      at = carried
+      hole = undefined
+    } else {
+      if (record.firstVersion > at.version + 1)
+        hole ??= versionsMissing(
+          actor,
+          at.version + 1,
+          record.firstVersion,
+          record.position,
+        )
+      if (hole === undefined) at = foldCommit(folding, at, record, to)
+    }
+    if (hole === undefined && at.version >= to) break
+  }
+  if (hole !== undefined) throw hole
+  return at
+}
+
+/** True for a promise, or anything that behaves like one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  )
+}
+
+function mistake(what: string): CairnError {
+  return new CairnError('invalid-definition', what)
+}
+
+/** The error for a version that the actor has not reached. */
+export function unknownVersion(
+  actor: ActorAddress,
+  wanted: Version,
+  actual: Version,
+): CairnError {
+  return new CairnError(
+    'unknown-version',
+    `Actor ${formatAddress(actor)} has no version ${wanted}: its last is ${actual}.`,
+    { details: { actor: formatAddress(actor), version: wanted, actual } },
+  )
+}

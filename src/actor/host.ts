@@ -1,0 +1,345 @@
+// The host: the actors awake on this node.
+//
+// Owns the residents, the node's share of commands, and their end.
+// H1. At most `commandsMax` commands and readings are open at a time: `queue-full` beyond.
+// H2. At most `wakesMax` actors are being read from the store at a time; the others wait.
+// H3. Once closing, nothing is taken in (`node-closed`). What was accepted is finished, or,
+//     when the time for that is over, answered; nothing begins after its answer.
+// It knows nothing of placement: it serves whatever it is asked for, and the store judges.
+
+import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
+import type { Command } from '../model/behavior.js'
+import { type Clock, systemClock } from '../model/clock.js'
+import { causesOf } from './causes.js'
+import { CairnError, messageOf } from '../model/errors.js'
+import { newId } from '../model/id.js'
+import type { AskOutcome, CommandSender, SendOptions } from '../model/sender.js'
+import { show } from '../model/show.js'
+import { checkCount, type Position, type Version } from '../model/version.js'
+import { type Deferred, deferred, pause } from '../model/wait.js'
+import type { EventStore } from '../store/store.js'
+import { Actor, type ActorHome, type StateReading } from './actor.js'
+import { Call, type CallOptions } from './call.js'
+import { detach } from './detach.js'
+import { Gate } from './gate.js'
+import { type ActorLog, noLog } from './log.js'
+import { recoverAt } from './recovery.js'
+import type { DefinitionRegistry } from './registry.js'
+import { Residents } from './residents.js'
+
+export interface ActorHostOptions {
+  readonly store: Pick<EventStore, 'head' | 'commits' | 'append'>
+  readonly definitions: DefinitionRegistry
+  /** As the store writes it into commits. */
+  readonly nodeId: string
+  /** Default: the system's. */
+  readonly clock?: Clock
+  /** Default: says nothing. */
+  readonly log?: ActorLog
+  /** Actors kept in memory, unless more are busy. Default 10,000. */
+  readonly residentsMax?: number
+  /** Actors being woken at the same time. Default 64. */
+  readonly wakesMax?: number
+  /** Commands and readings open at the same time, on all actors together. Default 100,000. */
+  readonly commandsMax?: number
+  /** Times a command is decided before it ends in `contention`. Default 10. */
+  readonly attemptsMax?: number
+  /** Hears of every told command that failed after it was accepted. Default: the log does. */
+  readonly onDeadCommand?: (error: unknown, info: DeadCommandInfo) => void
+}
+
+/** A command that failed when nobody was waiting for its answer. */
+export interface DeadCommandInfo {
+  readonly actor: ActorAddress
+  readonly commandType: string
+  readonly commandId: string
+}
+
+/** A commit as its notice tells of it. */
+export interface CommitNotice {
+  readonly actor: ActorAddress
+  readonly version: Version
+  readonly position: Position
+}
+
+export interface ActorHostStats {
+  /** Actors in memory, of which `busy` have a command waiting or running. */
+  readonly residents: number
+  readonly busy: number
+  readonly parked: number
+  readonly evictions: number
+  /** Commands and readings open now. */
+  readonly open: number
+  /** Since the start: */
+  readonly asks: number
+  readonly tells: number
+  readonly deadCommands: number
+  readonly wakes: number
+  /** Appends that another writer was faster than. */
+  readonly conflicts: number
+  /** Commands decided again, after a conflict or on a state that was not the newest. */
+  readonly retries: number
+}
+
+export interface ActorHost extends CommandSender {
+  /** The newest state, as a copy where it is plain data (else: read only). */
+  state(actor: ActorAddress, options?: CallOptions): Promise<StateReading>
+  /** The state as it was at a version, folded from the history. Throws `unknown-version`. */
+  stateAt(
+    actor: ActorAddress,
+    version: Version,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<StateReading>
+  /** A commit was stored, by whichever node: a resident that is behind looks before it answers. */
+  noticed(notice: CommitNotice): void
+  /** Notices may have been missed: every resident looks before its next answer. */
+  unverified(): void
+  stats(): ActorHostStats
+  /**
+   * Takes in nothing more and finishes what was accepted, for at most `timeout` ms (default
+   * 10,000). What is unfinished then is answered: `node-closed`, or by the store where an
+   * append is under way. Never throws; calling it again waits for the same end.
+   */
+  close(options?: { readonly timeout?: number }): Promise<void>
+}
+
+/** Throws `invalid-option`. */
+export function createActorHost(options: ActorHostOptions): ActorHost {
+  return new Host(options)
+}
+
+class Host implements ActorHost {
+  readonly #options: ActorHostOptions
+  readonly #log: ActorLog
+  readonly #commandsMax: number
+  readonly #residents: Residents
+  readonly #home: ActorHome
+  readonly #unstorableTypes = new Set<string>()
+  #open = 0
+  #asks = 0
+  #tells = 0
+  #deadCommands = 0
+  #closing: Promise<void> | undefined
+  #drained: Deferred<void> | undefined
+
+  constructor(options: ActorHostOptions) {
+    const { store, nodeId, clock = systemClock, log = noLog } = options
+    const { residentsMax = 10_000, wakesMax = 64 } = options
+    const { commandsMax = 100_000, attemptsMax = 10 } = options
+    checkPositive({ residentsMax, wakesMax, commandsMax, attemptsMax })
+    this.#options = options
+    this.#log = log
+    this.#commandsMax = commandsMax
+    this.#residents = new Residents(residentsMax)
+    const gate = new Gate(wakesMax)
+    this.#home = {
+      store,
+      nodeId,
+      clock,
+      log,
+      attemptsMax,
+      ticks: { now: 0, suspectBefore: 0 },
+      counters: { conflicts: 0, retries: 0, wakes: 0 },
+      wake: (work, signal, doing) => gate.run(work, signal, doing),
+      unstorable: (type, error) => this.#noteUnstorable(type, error),
+      idle: actor => this.#release(actor),
+    }
+  }
+
+  async ask(
+    actor: ActorAddress,
+    commandType: string,
+    data: unknown,
+    options: SendOptions = {},
+  ): Promise<AskOutcome> {
+    const command = toCommand(actor, commandType, data, options)
+    const call = this.#send(actor, command, options)
+    this.#asks++
+    return call.promise
+  }
+
+  async tell(
+    actor: ActorAddress,
+    commandType: string,
+    data: unknown,
+    options: SendOptions = {},
+  ): Promise<void> {
+    const command = toCommand(actor, commandType, data, options)
+    const call = this.#send(actor, command, options)
+    this.#tells++
+    const { type, id } = actor
+    const info = { actor: { type, id }, commandType, commandId: command.id }
+    call.promise.catch((error: unknown) => this.#bury(error, info))
+  }
+
+  async state(actor: ActorAddress, options: CallOptions = {}): Promise<StateReading> {
+    const doing = `reading of the state of ${formatAddress(checkAddress(actor))}`
+    const post = (resident: Actor, call: Call<StateReading>) => resident.reading(call)
+    return this.#admit(actor, doing, options, post).promise
+  }
+
+  async stateAt(
+    actor: ActorAddress,
+    version: Version,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<StateReading> {
+    checkAddress(actor)
+    checkCount('version', version)
+    if (this.#closing !== undefined) throw nodeClosed()
+    const { behavior } = this.#options.definitions.get(actor.type)
+    const folding = { actor, behavior }
+    const at = await recoverAt(this.#home.store, folding, version, options.signal)
+    return { state: at.state, version: at.version }
+  }
+
+  noticed({ actor, version }: CommitNotice): void {
+    this.#residents.find(formatAddress(actor))?.noticed(version)
+  }
+
+  unverified(): void {
+    const { ticks } = this.#home
+    ticks.suspectBefore = ++ticks.now
+  }
+
+  stats(): ActorHostStats {
+    let parked = 0
+    for (const actor of this.#residents.all()) if (actor.phase === 'parked') parked++
+    const { conflicts, retries, wakes } = this.#home.counters
+    return {
+      residents: this.#residents.size,
+      busy: this.#residents.busy,
+      parked,
+      evictions: this.#residents.evictions,
+      open: this.#open,
+      asks: this.#asks,
+      tells: this.#tells,
+      deadCommands: this.#deadCommands,
+      wakes,
+      conflicts,
+      retries,
+    }
+  }
+
+  close({ timeout = 10_000 }: { readonly timeout?: number } = {}): Promise<void> {
+    this.#closing ??= this.#drain(timeout)
+    return this.#closing
+  }
+
+  /** H3. */
+  async #drain(timeout: number): Promise<void> {
+    if (this.#residents.busy > 0) {
+      this.#drained = deferred<void>()
+      const over = new AbortController()
+      const inTime = this.#drained.promise.then(() => over.abort())
+      await Promise.race([inTime, pause(timeout, over.signal)])
+    }
+    for (const actor of this.#residents.all()) actor.stop(nodeClosed())
+    this.#residents.clear()
+  }
+
+  #send(actor: ActorAddress, command: Command, options: SendOptions): Call<AskOutcome> {
+    const doing = `command ${show(command.type)} to ${formatAddress(actor)}`
+    const post = (resident: Actor, call: Call<AskOutcome>) =>
+      resident.command(call, command)
+    return this.#admit(actor, doing, options, post)
+  }
+
+  /** Takes a call in: throws before it is accepted, and answers it in any case after. */
+  #admit<T>(
+    actor: ActorAddress,
+    doing: string,
+    options: CallOptions,
+    post: (resident: Actor, call: Call<T>) => void,
+  ): Call<T> {
+    if (this.#closing !== undefined) throw nodeClosed()
+    if (this.#open >= this.#commandsMax) throw queueFull(this.#commandsMax)
+    const definition = this.#options.definitions.get(actor.type)
+    const call = new Call<T>(doing, ++this.#home.ticks.now, options)
+    this.#open++
+    call.onOver(() => this.#open--)
+    const resident = this.#residents.engage(formatAddress(actor), () => {
+      const { type, id } = actor
+      return new Actor({ type, id }, definition, this.#home)
+    })
+    try {
+      post(resident, call)
+    } catch (error) {
+      call.withdraw()
+      throw error
+    }
+    return call
+  }
+
+  #release(actor: Actor): void {
+    this.#residents.release(actor)
+    if (this.#residents.busy === 0) this.#drained?.resolve()
+  }
+
+  #bury(error: unknown, info: DeadCommandInfo): void {
+    this.#deadCommands++
+    const { onDeadCommand } = this.#options
+    const details = { ...info, actor: formatAddress(info.actor) }
+    if (onDeadCommand === undefined)
+      return this.#log('error', `A told command failed: ${messageOf(error)}`, details)
+    try {
+      onDeadCommand(error, info)
+    } catch (thrown) {
+      this.#log('error', `onDeadCommand threw: ${messageOf(thrown)}`, details)
+    }
+  }
+
+  #noteUnstorable(type: string, error: unknown): void {
+    if (this.#unstorableTypes.has(type)) return
+    this.#unstorableTypes.add(type)
+    const message =
+      `States of actor type ${type} cannot be stored, so waking one reads its history: ` +
+      messageOf(error)
+    this.#log('warn', message, { type })
+  }
+}
+
+function toCommand(
+  actor: ActorAddress,
+  type: string,
+  data: unknown,
+  options: SendOptions,
+): Command {
+  const name = formatAddress(checkAddress(actor))
+  const { commandId: id = newId() } = options
+  checkText('command type', type)
+  checkText('command id', id)
+  const copy = detach(data, `data of command ${show(type)} to ${name}`)
+  return { id, type, data: copy, ...causesOf(options) }
+}
+
+const textBytesMax = 256
+
+function checkText(what: string, text: unknown): void {
+  const isText = typeof text === 'string' && text !== '' && text.isWellFormed()
+  if (isText && Buffer.byteLength(text) <= textBytesMax) return
+  throw new CairnError(
+    'invalid-command',
+    `${show(text)} is not a ${what}: use 1 to ${textBytesMax} bytes of well-formed text.`,
+  )
+}
+
+function checkPositive(counts: Record<string, number>): void {
+  for (const [name, value] of Object.entries(counts))
+    if (checkCount(name, value) === 0)
+      throw new CairnError('invalid-option', `${name} is 0: use a whole number from 1.`)
+}
+
+function nodeClosed(): CairnError {
+  return new CairnError(
+    'node-closed',
+    'This node is closing and takes no more commands: send to another one.',
+  )
+}
+
+function queueFull(limit: number): CairnError {
+  return new CairnError(
+    'queue-full',
+    `${limit} commands are open on this node, its limit: send again later, or send slower.`,
+    { details: { limit } },
+  )
+}

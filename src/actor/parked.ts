@@ -1,0 +1,76 @@
+// Parking: what becomes of an actor whose history cannot be folded. It answers every
+// command with the reason, and stores nothing, until the reason is gone.
+
+import { type ActorAddress, formatAddress } from '../model/address.js'
+import type { MalformedRecord } from '../model/commit.js'
+import { CairnError, messageOf } from '../model/errors.js'
+import type { RecordedEvent } from '../model/event.js'
+import { show } from '../model/show.js'
+import type { Position, Version } from '../model/version.js'
+
+/** The error of every command to a parked actor. */
+export function actorParked(
+  actor: ActorAddress,
+  reason: string,
+  details: Readonly<Record<string, unknown>> = {},
+  cause?: unknown,
+): CairnError {
+  return new CairnError(
+    'actor-parked',
+    `Actor ${formatAddress(actor)} is parked and stores nothing: ${reason}`,
+    { cause, details: { actor: formatAddress(actor), reason, ...details } },
+  )
+}
+
+/** The same error for one more caller, with that caller's stack. */
+export function parkedAgain(actor: ActorAddress, first: CairnError): CairnError {
+  const { reason, ...details } = first.details
+  return actorParked(actor, String(reason), details, first.cause ?? first)
+}
+
+export function evolveFailed(event: RecordedEvent, cause: unknown): CairnError {
+  return actorParked(
+    event.actor,
+    `evolve failed on event ${event.id} of type ${show(event.type)}: ${messageOf(cause)}. ` +
+      'Correct evolve, raise the behavior version, and start the node again.',
+    { event: event.id, eventType: event.type, version: event.version },
+    cause,
+  )
+}
+
+export function initialStateFailed(actor: ActorAddress, cause: unknown): CairnError {
+  return actorParked(
+    actor,
+    `initialState failed: ${messageOf(cause)}. Correct it and start the node again.`,
+    {},
+    cause,
+  )
+}
+
+export function recordUnreadable(
+  actor: ActorAddress,
+  record: MalformedRecord,
+): CairnError {
+  const { versions, position, reason } = record
+  const { first, last } = versions ?? { first: 0, last: 0 }
+  return actorParked(
+    actor,
+    `its ${first === last ? `version ${first}` : `versions ${first} to ${last}`} at position ` +
+      `${position} cannot be read: ${reason}. Restore the record from a backup.`,
+    { version: first, position },
+  )
+}
+
+export function versionsMissing(
+  actor: ActorAddress,
+  expected: Version,
+  found: Version,
+  position: Position,
+): CairnError {
+  return actorParked(
+    actor,
+    `version ${expected} was expected and ${found} was found, at position ${position}. ` +
+      'Restore the missing records from a backup.',
+    { version: expected, found, position },
+  )
+}

@@ -1,0 +1,141 @@
+// Recovery: an actor's state out of its history.
+//
+// R1. One read when the last record is a commit that carries a state of this behavior version.
+// R2. Otherwise back from the end to the nearest such state, or to version 1, holding at most
+//     `backwardMax` commits; a longer way is folded forward from version 1 in bounded memory.
+// R3. A record without versions is no history: reported, and passed by. Versions that are
+//     missing or unreadable park the actor, unless a carried state lies behind them.
+// R4. Nothing is written, and nothing is left behind in the store.
+
+import type { StoredCommit } from '../model/commit.js'
+import type { Version } from '../model/version.js'
+import type { EventStore, Head } from '../store/store.js'
+import {
+  beginning,
+  carriedBy,
+  foldCommit,
+  foldForward,
+  type Folding,
+  type Standing,
+  unknownVersion,
+} from './fold.js'
+import { recordUnreadable, versionsMissing } from './parked.js'
+
+/** What recovery asks of a store. */
+export type History = Pick<EventStore, 'head' | 'commits'>
+
+/** Commits held in memory on the way back to a carried state, at most. */
+export const backwardMax = 256
+
+/** The actor as it stands now. Throws `actor-parked` when its history cannot be folded. */
+export async function recover<State>(
+  store: History,
+  folding: Folding<State>,
+  signal?: AbortSignal,
+): Promise<Standing<State>> {
+  const head = await store.head(folding.actor, withSignal(signal))
+  return fromHead(store, folding, head, signal)
+}
+
+/**
+ * Brings a standing up to date: one read, and the missing commits when the last of them
+ * carries no usable state. Returns the very same object when nothing was missing.
+ */
+export async function refresh<State>(
+  store: History,
+  folding: Folding<State>,
+  at: Standing<State>,
+  signal?: AbortSignal,
+): Promise<Standing<State>> {
+  const head = await store.head(folding.actor, withSignal(signal))
+  if (head.version === at.version)
+    if (head.position === at.position || head.last?.kind === 'malformed') return at
+  // Not a continuation of what we know: the log was restored, or the actor erased.
+  if (head.version <= at.version) return fromHead(store, folding, head, signal)
+  const carried = carriedBy(folding, head.last)
+  if (carried !== undefined) return carried
+  const { actor } = folding
+  const from = { from: at.version + 1, hint: at.position, ...withSignal(signal) }
+  return foldForward(folding, at, store.commits(actor, from))
+}
+
+/** The actor as it stood at a version. Throws `unknown-version` or `actor-parked`. */
+export async function recoverAt<State>(
+  store: History,
+  folding: Folding<State>,
+  version: Version,
+  signal?: AbortSignal,
+): Promise<Standing<State>> {
+  const start = beginning(folding)
+  if (version === 0) return start
+  const records = store.commits(folding.actor, { from: 1, ...withSignal(signal) })
+  const at = await foldForward(folding, start, records, version)
+  if (at.version < version) throw unknownVersion(folding.actor, version, at.version)
+  return at
+}
+
+async function fromHead<State>(
+  store: History,
+  folding: Folding<State>,
+  head: Head,
+  signal: AbortSignal | undefined,
+): Promise<Standing<State>> {
+  if (head.version === 0) {
+    if (head.last?.kind === 'malformed') folding.onMalformed?.(head.last)
+    return beginning(folding)
+  }
+  return (
+    carriedBy(folding, head.last) ??
+    (await foldFromNearest(store, folding, signal)) ??
+    (await foldForward(
+      folding,
+      beginning(folding),
+      store.commits(folding.actor, { from: 1, ...withSignal(signal) }),
+    ))
+  )
+}
+
+/** R2: reads backwards, folds forwards; undefined when the way back is too long. */
+async function foldFromNearest<State>(
+  store: History,
+  folding: Folding<State>,
+  signal: AbortSignal | undefined,
+): Promise<Standing<State> | undefined> {
+  const { actor } = folding
+  const held: StoredCommit[] = []
+  let base: Standing<State> | undefined
+  const backwards = store.commits(actor, { backwards: true, ...withSignal(signal) })
+  for await (const record of backwards) {
+    if (record.kind === 'malformed') {
+      folding.onMalformed?.(record)
+      if (record.versions !== undefined) throw recordUnreadable(actor, record)
+      continue
+    }
+    const newer = held.at(-1)
+    if (newer !== undefined && record.lastVersion !== newer.firstVersion - 1)
+      throw missingBefore(folding, newer, record.lastVersion + 1)
+    base = carriedBy(folding, record)
+    if (base !== undefined) break
+    if (held.length === backwardMax) return undefined
+    held.push(record)
+    if (record.firstVersion === 1) break
+  }
+  const oldest = held.at(-1)
+  if (base === undefined && oldest !== undefined && oldest.firstVersion !== 1)
+    throw missingBefore(folding, oldest, 1)
+  let at = base ?? beginning(folding)
+  for (const commit of held.toReversed()) at = foldCommit(folding, at, commit)
+  return at
+}
+
+function missingBefore(
+  { actor }: Pick<Folding, 'actor'>,
+  commit: StoredCommit,
+  expected: Version,
+): Error {
+  return versionsMissing(actor, expected, commit.firstVersion, commit.position)
+}
+
+function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal }
+}

@@ -1,0 +1,43 @@
+// The actor types a node knows.
+
+import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
+import type { AnyActorDefinition } from './define.js'
+
+export class DefinitionRegistry {
+  readonly #byType = new Map<string, AnyActorDefinition>()
+
+  /** Throws `invalid-definition` when two definitions name the same type. */
+  constructor(definitions: Iterable<AnyActorDefinition> = []) {
+    for (const definition of definitions) this.add(definition)
+  }
+
+  /** The known types, in the order they were added. */
+  get types(): readonly string[] {
+    return [...this.#byType.keys()]
+  }
+
+  add(definition: AnyActorDefinition): void {
+    const { type } = definition
+    if (this.#byType.has(type))
+      throw new CairnError(
+        'invalid-definition',
+        `Actor type ${show(type)} is defined twice: give one of the two another type.`,
+        { details: { type } },
+      )
+    this.#byType.set(type, definition)
+  }
+
+  /** Throws `unknown-actor-type`, naming the known ones. */
+  get(type: string): AnyActorDefinition {
+    const definition = this.#byType.get(type)
+    if (definition !== undefined) return definition
+    const known = this.types
+    throw new CairnError(
+      'unknown-actor-type',
+      `This node knows no actor type ${show(type)}; it knows ` +
+        `${known.length === 0 ? 'none' : known.join(', ')}. Add its definition when starting the node.`,
+      { details: { type, known } },
+    )
+  }
+}

@@ -1,0 +1,77 @@
+// The actors in memory: who may leave, and who has to.
+//
+// Owns every actor awake on this node. The only home of lru-cache in this folder.
+// R1. An actor is busy (something waits or runs) or idle, and in exactly one of the two places.
+// R2. Only idle ones are evicted, the least recently used first: a command in flight or in a
+//     mailbox is never lost or interrupted by eviction, and no actor is in memory twice.
+// R3. Busy and idle together are at most `max`, or as many as are busy.
+
+import { LRUCache } from 'lru-cache'
+
+import type { Actor } from './actor.js'
+
+export class Residents {
+  readonly #max: number
+  readonly #busy = new Map<string, Actor>()
+  readonly #idle: LRUCache<string, Actor>
+  #evictions = 0
+
+  constructor(max: number) {
+    this.#max = max
+    this.#idle = new LRUCache({ max })
+  }
+
+  get size(): number {
+    return this.#busy.size + this.#idle.size
+  }
+
+  get busy(): number {
+    return this.#busy.size
+  }
+
+  /** Actors that had to leave for others since the start. */
+  get evictions(): number {
+    return this.#evictions
+  }
+
+  /** The actor, without any effect on its place. */
+  find(name: string): Actor | undefined {
+    return this.#busy.get(name) ?? this.#idle.peek(name)
+  }
+
+  /** The actor, busy from now on; `create` makes it when it is not in memory. */
+  engage(name: string, create: () => Actor): Actor {
+    const known = this.#busy.get(name)
+    if (known !== undefined) return known
+    const actor = this.#idle.peek(name) ?? create()
+    this.#idle.delete(name)
+    this.#busy.set(name, actor)
+    this.#trim()
+    return actor
+  }
+
+  /** The actor has nothing left to do. */
+  release(actor: Actor): void {
+    if (!this.#busy.delete(actor.name)) return
+    this.#idle.set(actor.name, actor)
+    this.#trim()
+  }
+
+  *all(): Generator<Actor> {
+    yield* this.#busy.values()
+    yield* this.#idle.values()
+  }
+
+  clear(): void {
+    this.#busy.clear()
+    this.#idle.clear()
+  }
+
+  /** R3. */
+  #trim(): void {
+    while (this.size > this.#max && this.#idle.size > 0) {
+      this.#idle.pop()
+      this.#evictions++
+    }
+  }
+}

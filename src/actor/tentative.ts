@@ -1,0 +1,74 @@
+// Folding events that are not stored yet, so that their state can ride in their own commit.
+//
+// They are shown to evolve as they will be recorded, except for what only the store can
+// know. Reading that fails loudly: folded live and folded again, a state must be the same.
+
+import type { Command } from '../model/behavior.js'
+import { CairnError } from '../model/errors.js'
+import {
+  eventId,
+  type Metadata,
+  type NewEvent,
+  type RecordedEvent,
+} from '../model/event.js'
+import type { Version } from '../model/version.js'
+import { foldEvent, type Folding, type Standing } from './fold.js'
+
+/** Decided events, with what every one of them will be recorded with. */
+export interface DecidedEvents {
+  readonly list: readonly NewEvent[]
+  readonly at: number
+  readonly nodeId: string
+}
+
+/** The state after the events; throws `actor-parked` naming the event when evolve fails. */
+export function foldTentatively<State>(
+  folding: Folding<State>,
+  from: Standing<State>,
+  command: Command,
+  events: DecidedEvents,
+): State {
+  let { state, version } = from
+  for (const event of events.list)
+    state = foldEvent(folding, state, preview(folding, event, ++version, command, events))
+  return state
+}
+
+const noMetadata: Metadata = Object.freeze({})
+
+function preview(
+  { actor }: Pick<Folding, 'actor'>,
+  { type, data, metadata = noMetadata }: NewEvent,
+  version: Version,
+  { id: commandId, correlationId, causationId }: Command,
+  { at, nodeId }: DecidedEvents,
+): RecordedEvent {
+  return {
+    kind: 'event',
+    id: eventId(actor, version),
+    actor,
+    type,
+    data,
+    metadata,
+    version,
+    get position(): never {
+      throw notKnownYet('position')
+    },
+    get commitId(): never {
+      throw notKnownYet('commitId')
+    },
+    at,
+    nodeId,
+    commandId,
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+  }
+}
+
+function notKnownYet(field: string): CairnError {
+  return new CairnError(
+    'invalid-definition',
+    `it reads event.${field}, which nobody knows before the event is stored; ` +
+      'use its version, at or id instead',
+  )
+}

@@ -1,0 +1,65 @@
+// The port through which commands reach actors: the node's own host implements it, and so
+// does a router that sends them to another node.
+
+import type { ActorAddress } from './address.js'
+import type { Rejection } from './behavior.js'
+import type { Causes } from './commit.js'
+import type { Position, Version } from './version.js'
+
+export interface SendOptions extends Causes {
+  /** The same intention keeps the same id when it is sent again. Default: a new one. */
+  readonly commandId?: string
+  /** Gives up: a command that has not begun is never begun. */
+  readonly signal?: AbortSignal
+  /** Deadline for the whole command in milliseconds, 1 to 2^31 - 1. Default 10,000. */
+  readonly timeout?: number
+}
+
+/** The command was carried out. */
+export interface Carried<Reply = unknown> {
+  readonly ok: true
+  /** The actor's version after it. */
+  readonly version: Version
+  /** Position of the actor's last commit; 0 when it has none. */
+  readonly position: Position
+  readonly reply: Reply
+}
+
+/** The command was refused by the actor; nothing was stored. */
+export interface Declined<Refusal = Rejection> {
+  readonly ok: false
+  /** The version the refusal was decided on, confirmed to be the newest. */
+  readonly version: Version
+  readonly rejection: Refusal
+}
+
+/** What a command came to. The second arm is absent for a command that is never refused. */
+export type AskOutcome<Reply = unknown, Refusal = Rejection> =
+  Carried<Reply> | ([Refusal] extends [never] ? never : Declined<Refusal>)
+
+/**
+ * Sends commands. Both calls throw `mailbox-full`, `queue-full`, `node-closed`,
+ * `unknown-actor-type`, `invalid-data`, `invalid-command` and the like before the command
+ * was begun.
+ */
+export interface CommandSender {
+  /**
+   * Resolves with the command's outcome. Throws `aborted` or `deadline-exceeded` when it was
+   * given up before anything was written, `outcome-unknown` when it may have been stored,
+   * `contention`, `decide-failed`, `actor-parked`, `unknown-command`, `store-unreachable`.
+   */
+  ask(
+    actor: ActorAddress,
+    commandType: string,
+    data: unknown,
+    options?: SendOptions,
+  ): Promise<AskOutcome>
+
+  /** Resolves once the actor's mailbox has accepted the command; what comes after goes to the node's log. */
+  tell(
+    actor: ActorAddress,
+    commandType: string,
+    data: unknown,
+    options?: SendOptions,
+  ): Promise<void>
+}
