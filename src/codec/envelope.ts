@@ -78,8 +78,8 @@ interface Body {
 }
 
 /**
- * Encodes a commit. Throws `invalid-event`, `invalid-data` or `commit-too-large`; nothing
- * has been written then.
+ * Encodes a commit. Throws `invalid-event`, `invalid-data`, `invalid-option` (an id that is
+ * no text) or `commit-too-large`; nothing has been written then.
  */
 export function encodeCommit(commit: NewCommit): Envelope {
   const { events, state, command } = commit
@@ -104,21 +104,32 @@ export function encodeCommit(commit: NewCommit): Envelope {
   }
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wireVersion)],
-    ['Cairn-Commit', encodeHeader(commit.id)],
+    ['Cairn-Commit', headerText('commit id', commit.id)],
     ['Cairn-Versions', versionsHeader(commit.firstVersion, events.length)],
     ['Cairn-Events', encodeList(types)],
-    ['Cairn-Node', encodeHeader(commit.nodeId)],
+    ['Cairn-Node', headerText('node id', commit.nodeId)],
     ['Cairn-At', String(commit.at)],
   ]
-  if (command !== undefined) headers.push(['Cairn-Command', encodeHeader(command.id)])
-  if (commit.correlationId !== undefined)
-    headers.push(['Cairn-Correlation', encodeHeader(commit.correlationId)])
-  if (commit.causationId !== undefined)
-    headers.push(['Cairn-Causation', encodeHeader(commit.causationId)])
-  if (commit.traceparent !== undefined)
-    headers.push(['traceparent', encodeHeader(commit.traceparent)])
+  const { correlationId, causationId, traceparent } = commit
+  if (command !== undefined)
+    headers.push(['Cairn-Command', headerText('command id', command.id)])
+  if (correlationId !== undefined)
+    headers.push(['Cairn-Correlation', headerText('correlation id', correlationId)])
+  if (causationId !== undefined)
+    headers.push(['Cairn-Causation', headerText('causation id', causationId)])
+  if (traceparent !== undefined)
+    headers.push(['traceparent', headerText('traceparent', traceparent)])
   checkHeaderBytes(commit, headers)
   return { headers, body: encode(body) }
+}
+
+function headerText(what: string, value: unknown): string {
+  if (typeof value === 'string' && value.isWellFormed()) return encodeHeader(value)
+  throw new CairnError(
+    'invalid-option',
+    `The ${what} is ${show(value)}: pass well-formed text.`,
+    { details: { value } },
+  )
 }
 
 /** The same commit at other versions; the rest of it is as it was encoded. */
@@ -198,19 +209,14 @@ function readHeaders(
   }
   const commitId = text('Cairn-Commit')
   if (commitId === undefined || commitId === '') return 'it has no Cairn-Commit header'
-  const [first, last] = (header('Cairn-Versions') ?? '').split('-').map(Number)
-  if (
-    !isCount(first) ||
-    !isCount(last) ||
-    first < 1 ||
-    last < first ||
-    last - first >= commitEventsMax
-  )
+  const versions = readVersions(header('Cairn-Versions') ?? '')
+  if (versions === undefined)
     return `its Cairn-Versions header is ${show(header('Cairn-Versions') ?? '')}`
+  const { first, last } = versions
   const eventTypes = decodeList(header('Cairn-Events') ?? '', last - first + 1)
   if (eventTypes === undefined)
     return 'its Cairn-Events header does not list one type per version'
-  const at = Number(header('Cairn-At'))
+  const at = Number(header('Cairn-At') || NaN)
   if (!Number.isFinite(at))
     return `its Cairn-At header is ${show(header('Cairn-At') ?? '')}`
   const commandId = text('Cairn-Command')
@@ -229,6 +235,13 @@ function readHeaders(
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
   }
+}
+
+function readVersions(value: string): { first: Version; last: Version } | undefined {
+  const match = /^(\d+)-(\d+)$/.exec(value)
+  const [first, last] = [Number(match?.[1]), Number(match?.[2])]
+  const fits = isCount(first) && isCount(last) && first >= 1 && last >= first
+  return fits && last - first < commitEventsMax ? { first, last } : undefined
 }
 
 /** Decodes a record; never throws: what is not a readable commit is a {@link MalformedRecord}. */
@@ -253,10 +266,19 @@ function findBodyProblem(body: Body, head: CommitHeader): string | undefined {
     return 'its body holds no list of events'
   if (body.events.length !== head.eventTypes.length)
     return `its body holds ${body.events.length} events, and its headers say ${head.eventTypes.length}`
-  for (const [i, event] of body.events.entries())
+  for (const [i, event] of body.events.entries()) {
     if (event?.type !== head.eventTypes[i])
       return `event ${i + 1} of its body is of another type than its headers say`
+    if (event.meta !== undefined && !isObject(event.meta))
+      return `the metadata of event ${i + 1} of its body is no object`
+  }
+  if (body.state !== undefined && !isObject(body.state))
+    return 'the state in its body is no object'
   return undefined
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 function toStoredCommit(

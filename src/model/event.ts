@@ -76,13 +76,16 @@ function checkMetadata(type: string, metadata: Metadata): void {
       'invalid-event',
       `The metadata of event ${show(type)} is ${show(metadata)}: pass an object of strings.`,
     )
-  for (const [key, value] of Object.entries(metadata))
-    if (typeof value !== 'string')
+  for (const [key, value] of Object.entries(metadata)) {
+    const textual = typeof value === 'string' && value.isWellFormed()
+    if (!textual || !key.isWellFormed() || key === '__proto__')
       throw new CairnError(
         'invalid-event',
-        `Metadata ${show(key)} of event ${show(type)} is ${show(value)}: metadata values are strings.`,
+        `Metadata ${show(key)} of event ${show(type)} is ${show(value)}: keys and values are ` +
+          'well-formed strings, and no key is "__proto__".',
         { details: { type, key } },
       )
+  }
 }
 
 /** The stable id of an actor's event. */

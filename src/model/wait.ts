@@ -52,7 +52,10 @@ export async function within<T>(
   signal?: AbortSignal,
   doing = 'waiting',
 ): Promise<T> {
-  throwIfAborted(signal, doing)
+  if (signal?.aborted) {
+    promise.catch(forgotten)
+    throw abortedError(signal, doing)
+  }
   const gate = deferred<never>()
   const timer = setTimeout(() => gate.reject(onTimeout()), ms)
   const onAbort = () => gate.reject(abortedError(signal!, doing))
@@ -65,13 +68,19 @@ export async function within<T>(
   }
 }
 
+/** The caller has moved on before it began to wait: a failure concerns nobody any more. */
+function forgotten(): void {}
+
 /** `promise`, or `undefined` as soon as the signal fires. */
 export async function raceSignal<T>(
   promise: Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T | undefined> {
   if (signal === undefined) return promise
-  if (signal.aborted) return undefined
+  if (signal.aborted) {
+    promise.catch(forgotten)
+    return undefined
+  }
   const gate = deferred<undefined>()
   const onAbort = () => gate.resolve(undefined)
   signal.addEventListener('abort', onAbort, { once: true })

@@ -16,6 +16,8 @@ import { throwIfAborted } from '../model/wait.js'
 import type { Appended, AppendOptions, VersionConflict } from './store.js'
 
 export const appendTimeoutDefault = 10_000
+/** What a timer can wait for; beyond it, it would fire at once. */
+const timeoutMax = 2 ** 31 - 1
 
 /** The caller's expectation, after checking the input that does not depend on the store. */
 export function checkAppend(
@@ -28,6 +30,15 @@ export function checkAppend(
     throw new CairnError(
       'invalid-option',
       `A folded state needs a definite expected version; it was appended with '${expected}'.`,
+    )
+  const { at, timeout } = options
+  // A clock or a deadline that is no number would be stored, or waited for, as such.
+  if (at !== undefined && !Number.isFinite(at))
+    throw new CairnError('invalid-option', `at is ${at}: use milliseconds since 1970.`)
+  if (timeout !== undefined && !(timeout >= 0 && timeout <= timeoutMax))
+    throw new CairnError(
+      'invalid-option',
+      `timeout is ${timeout}: use 0 to ${timeoutMax} milliseconds.`,
     )
   throwIfAborted(options.signal, `appending to ${actor.type}/${actor.id}`)
   return expected
