@@ -1,0 +1,38 @@
+// Runs the whole suite with tap and closes with one plain line: `N passed, N failed`.
+//
+// Arguments go to tap: `npm test -- test/store/memory.test.ts` runs one file.
+
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { ensureNatsServer } from './nats-server.mjs'
+
+const { path, version, origin } = await ensureNatsServer({ log: console.error })
+console.error(`nats-server ${version} (${origin}): ${path}`)
+
+const folder = await mkdtemp(join(tmpdir(), 'cairn-test-'))
+const results = join(folder, 'results.tap')
+const tap = spawn(
+  process.execPath,
+  ['node_modules/.bin/tap', `--output-file=${results}`, ...process.argv.slice(2)],
+  { stdio: 'inherit', env: { ...process.env, CAIRN_NATS_SERVER: path } },
+)
+const exitCode = await new Promise(resolve => tap.once('exit', resolve))
+const { passed, failed } = count(await readFile(results, 'utf8'))
+await rm(folder, { recursive: true, force: true })
+
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = exitCode === 0 && failed === 0 && passed > 0 ? 0 : 1
+
+/**
+ * tap closes its output with `# { total: 3, pass: 2, fail: 1 }`, assertions of all files
+ * together; a run that ends without it has failed as a whole.
+ * @param {string} output
+ */
+function count(output) {
+  const summary = /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(output)
+  if (summary === null) return { passed: 0, failed: 1 }
+  return { passed: Number(summary[2] ?? 0), failed: Number(summary[3] ?? 0) }
+}

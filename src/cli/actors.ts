@@ -1,0 +1,29 @@
+// cairn actors: which actors there are.
+
+import { checkActorType, formatAddress } from '../model/address.js'
+import { exitCode } from '../program/exit-codes.js'
+import { text } from '../program/flags.js'
+import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
+import { print, toJson } from './output.js'
+
+export const actors: CliCommand = {
+  usage: 'actors [--type T]',
+  summary: 'list the actors that have events',
+  flags: { type: { type: 'string' } },
+  help: '  --type T           only this type\n',
+  run(flags, signal) {
+    positionals(flags, [])
+    const type = text(flags, 'type')
+    if (type !== undefined) checkActorType(type)
+    return withNamespace(flags, async ({ store }) => {
+      const options = { signal, ...(type !== undefined && { type }) }
+      for await (const actor of store.actors(options))
+        await print(
+          wantsJson(flags)
+            ? toJson({ actor: formatAddress(actor), type: actor.type, id: actor.id })
+            : formatAddress(actor),
+        )
+      return exitCode.ok
+    })
+  },
+}

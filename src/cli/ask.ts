@@ -1,0 +1,61 @@
+// cairn ask: sends a command to an actor and prints its answer.
+
+import { parseAddress } from '../model/address.js'
+import type { AskOutcome } from '../model/sender.js'
+import { exitCode } from '../program/exit-codes.js'
+import { count, text } from '../program/flags.js'
+import { type CliCommand, parseJson, positionals, wantsJson } from './command.js'
+import { complain, print, toJson } from './output.js'
+import { reach, reachFlags, reachHelp } from './reach.js'
+
+export const ask: CliCommand = {
+  usage: 'ask TYPE/ID COMMAND [JSON] [--command-id ID] [--timeout MS]',
+  summary: 'send a command to an actor and print its answer',
+  flags: {
+    'command-id': { type: 'string' },
+    timeout: { type: 'string' },
+    ...reachFlags,
+  },
+  help: `  --command-id ID    the command's id (default: a new one)
+  --timeout MS       deadline (default 10000)
+${reachHelp}`,
+  async run(flags, signal) {
+    const given = positionals(flags, ['TYPE/ID', 'COMMAND', 'JSON'], ['JSON'])
+    const actor = parseAddress(given['TYPE/ID']!)
+    const command = given.COMMAND!
+    const data = parseJson(given.JSON)
+    const commandId = text(flags, 'command-id')
+    const timeout = count(flags, 'timeout')
+    const id = commandId === undefined ? {} : { commandId }
+    const limits = { signal, ...(timeout !== undefined && { timeout }) }
+    const outcome = await reach<AskOutcome>(flags, {
+      here: node => node.ask(actor, command, data, { ...id, ...limits }),
+      there: async ({ transport }) => {
+        const request = { kind: 'ask', actor, command, data, ...id } as const
+        return (await transport.request(request, limits)) as AskOutcome
+      },
+    })
+    return printOutcome(`${given['TYPE/ID']}`, command, outcome, wantsJson(flags))
+  },
+}
+
+async function printOutcome(
+  actor: string,
+  command: string,
+  outcome: AskOutcome,
+  json: boolean,
+): Promise<number> {
+  if (!outcome.ok) {
+    const { version, rejection } = outcome
+    if (json) await print(toJson({ version, rejection }))
+    complain(`${actor} refused ${command}: ${rejection.message} [${rejection.code}]`)
+    return exitCode.failed
+  }
+  const { version, position, reply } = outcome
+  await print(
+    json
+      ? toJson({ version, position, reply: reply ?? null })
+      : `${actor} is at version ${version} (position ${position}): ${toJson(reply ?? null)}`,
+  )
+  return exitCode.ok
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+// The program `cairn`: one command a file, exit codes as documented.
+
+import { exitCode, exitCodeOf, explain, UsageError } from '../program/exit-codes.js'
+import { commonFlagsHelp, isSet, parseFlags } from '../program/flags.js'
+import { actors } from './actors.js'
+import { append } from './append.js'
+import { ask } from './ask.js'
+import type { CliCommand } from './command.js'
+import { complain, print } from './output.js'
+import { read } from './read.js'
+import { state } from './state.js'
+import { tail } from './tail.js'
+
+const commands: Readonly<Record<string, CliCommand>> = {
+  ask,
+  append,
+  read,
+  tail,
+  state,
+  actors,
+}
+
+const jsonFlag = { json: { type: 'boolean' } } as const
+
+const exitHelp = `Exit codes: ${exitCode.ok} ok, ${exitCode.failed} refused or failed, ${exitCode.usage} usage, ${exitCode.unreachable} unreachable, ${exitCode.conflict} version conflict.`
+
+function overview(): string {
+  const width = Math.max(...Object.keys(commands).map(name => name.length))
+  const lines = Object.entries(commands).map(
+    ([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`,
+  )
+  return `Usage: cairn COMMAND --ns NS [flags]
+
+${lines.join('\n')}
+
+Flags of every command:
+${commonFlagsHelp}  --json             one JSON object a line
+  --help             help for a command
+
+${exitHelp}`
+}
+
+function helpOf(command: CliCommand): string {
+  return `Usage: cairn ${command.usage}
+
+${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.
+
+${command.help ?? ''}${commonFlagsHelp}  --json             one JSON object a line
+
+${exitHelp}`
+}
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined || name === 'help' || name === '--help') {
+    await print(overview())
+    return name === undefined ? exitCode.usage : exitCode.ok
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined)
+    throw new UsageError(
+      `cairn knows no command ${JSON.stringify(name)}; it knows ${Object.keys(commands).join(', ')}.`,
+    )
+  const flags = parseFlags(args, { ...command.flags, ...jsonFlag })
+  if (isSet(flags, 'help')) {
+    await print(helpOf(command))
+    return exitCode.ok
+  }
+  const interrupted = new AbortController()
+  const interrupt = () => interrupted.abort()
+  process.once('SIGINT', interrupt)
+  process.once('SIGTERM', interrupt)
+  // A reader that has had enough (`cairn tail | head`) is no error.
+  process.stdout.on('error', error => {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
+    interrupt()
+  })
+  try {
+    return await command.run(flags, interrupted.signal)
+  } finally {
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  complain(`cairn: ${explain(error)}`)
+  if (error instanceof UsageError) complain('Try: cairn help')
+  process.exitCode = exitCodeOf(error)
+}

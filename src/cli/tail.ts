@@ -1,0 +1,41 @@
+// cairn tail: events as they are stored.
+
+import { checkActorType } from '../model/address.js'
+import { exitCode } from '../program/exit-codes.js'
+import { count, texts } from '../program/flags.js'
+import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
+import { complain, itemsOf, printItem } from './output.js'
+
+export const tail: CliCommand = {
+  usage: 'tail [--type T]… [--after POSITION] [--limit N]',
+  summary: 'print events as they are stored, until interrupted',
+  flags: {
+    type: { type: 'string', multiple: true },
+    after: { type: 'string' },
+    limit: { type: 'string' },
+  },
+  help: `  --type T           only actors of this type; may be repeated
+  --after POSITION   begin behind this position; 0 begins with the first (default: from now on)
+  --limit N          end after so many lines
+`,
+  run(flags, signal) {
+    positionals(flags, [])
+    const types = texts(flags, 'type').map(checkActorType)
+    const limit = count(flags, 'limit') ?? Infinity
+    return withNamespace(flags, async ({ store }) => {
+      const after = count(flags, 'after') ?? (await store.lastPosition())
+      complain(
+        `Following namespace ${store.namespace} behind position ${after}; Ctrl-C ends it.`,
+      )
+      let left = limit
+      const options = { after, signal, ...(types.length > 0 && { types }) }
+      if (left > 0)
+        for await (const record of store.follow(options))
+          for (const item of itemsOf(record)) {
+            await printItem(item, wantsJson(flags))
+            if (--left === 0) return exitCode.ok
+          }
+      return exitCode.ok
+    })
+  },
+}

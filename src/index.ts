@@ -1,0 +1,79 @@
+// The public door: every name that users may rely on, listed by hand and grouped by noun.
+
+// Nodes
+export { type Node, type NodeOptions, type NodeStats, startNode } from './start.js'
+
+// Where a namespace lives
+export type { Backend, OpenNamespace, OpenOptions } from './backend/backend.js'
+export { embedded, type EmbeddedOptions } from './backend/embedded.js'
+export { jetstream, type JetStreamOptions } from './backend/jetstream.js'
+export { memory } from './backend/memory.js'
+
+// Actors
+export {
+  type ActorDefinition,
+  type ActorOptions,
+  type ActorSpec,
+  type AnyActorDefinition,
+  type CommandShape,
+  type DecideEffects,
+  type DecideResult,
+  defineActor,
+  type EmittedEvent,
+  event,
+  reject,
+  type Rejected,
+} from './actor/define.js'
+export type { ActorRef } from './actor/ref.js'
+export type { StateReading } from './actor/actor.js'
+export type { DecideContext, Rejection } from './model/behavior.js'
+export type { AskOutcome, Carried, Declined, SendOptions } from './model/sender.js'
+
+// Events and the store
+export type { ActorAddress } from './model/address.js'
+export { formatAddress, parseAddress } from './model/address.js'
+export type {
+  Causes,
+  CommittedCommand,
+  FoldedState,
+  LogRecord,
+  MalformedRecord,
+  StoredCommit,
+} from './model/commit.js'
+export type { Metadata, NewEvent, RecordedEvent } from './model/event.js'
+export type { ExpectedVersion, Position, Version } from './model/version.js'
+export type {
+  Appended,
+  AppendOptions,
+  AppendResult,
+  CommitsOptions,
+  EventStore,
+  FollowOptions,
+  Head,
+  ReadAllOptions,
+  ReadOptions,
+  VersionConflict,
+} from './store/store.js'
+export type {
+  Predecessor,
+  VersionCacheLimits,
+  VersionCacheStats,
+} from './store/version-cache.js'
+
+// Notices
+export type {
+  InterruptionReason,
+  NoticeBus,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionStats,
+} from './bus/bus.js'
+export type { CommitStored, EventStored } from './bus/notice.js'
+
+// Errors
+export {
+  CairnError,
+  type CairnErrorOptions,
+  type ErrorCode,
+  isCairnError,
+} from './model/errors.js'

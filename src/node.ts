@@ -1,0 +1,119 @@
+#!/usr/bin/env node
+// The program `node dist/node.js`: one node, until it is told to stop.
+//
+// SIGTERM or SIGINT drains it: nothing new is taken in, what was accepted is finished and
+// answered, and it exits 0. A second signal ends it at once with exit code 1; nothing
+// acknowledged is lost then either.
+
+import { fileURLToPath } from 'node:url'
+import { relative } from 'node:path'
+
+import { programLog } from './log.js'
+import { actorFlags, loadActors } from './program/actors-file.js'
+import { exitCode, exitCodeOf, explain, UsageError } from './program/exit-codes.js'
+import {
+  backendFlags,
+  backendOf,
+  commonFlagsHelp,
+  type Flags,
+  isSet,
+  namespaceOf,
+  parseFlags,
+  text,
+} from './program/flags.js'
+import { startNode } from './start.js'
+
+const help = `Usage: node dist/node.js --ns NS [flags]
+
+Runs a node: it hosts actors of the types it is given and serves commands to them.
+
+  --id ID            the node's id (default: a new one)
+  --actors FILE      serve the definitions this module exports; may be repeated
+  --demo             serve the demo's definitions: account
+  --log-level LEVEL  trace, debug, info (default), warn, error or silent
+${commonFlagsHelp}
+Logs JSON lines to stdout; "node ready" says that it serves. Exit codes: 0 stopped in
+good order, 1 failed, 2 usage, 3 unreachable.`
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
+
+function logLevelOf(flags: Flags): string {
+  const level = text(flags, 'log-level') ?? 'info'
+  if (levels.includes(level)) return level
+  throw new UsageError(
+    `--log-level is ${JSON.stringify(level)}: use ${levels.join(', ')}.`,
+  )
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const flags = parseFlags(args, {
+    id: { type: 'string' },
+    'log-level': { type: 'string' },
+    ...actorFlags,
+  })
+  if (isSet(flags, 'help')) {
+    process.stdout.write(`${help}\n`)
+    return
+  }
+  if (flags.positionals.length > 0)
+    throw new UsageError(
+      `${JSON.stringify(flags.positionals[0])} is no flag: see --help.`,
+    )
+  const namespace = namespaceOf(flags)
+  const log = programLog(logLevelOf(flags))
+  const id = text(flags, 'id')
+  const starting = startNode({
+    namespace,
+    store: backendOf(flags),
+    actors: await loadActors(flags),
+    log,
+    ...(id !== undefined && { id }),
+  })
+  const stopped = untilSignal()
+  const node = await starting
+  if (isSet(flags, 'demo')) process.stderr.write(whatToTry(namespace, flags))
+  const signal = await stopped
+  log.info({ signal }, 'node stopping')
+  process.once(signal, () => process.exit(exitCode.failed))
+  await node.close()
+  log.info('node stopped')
+}
+
+/** The first SIGTERM or SIGINT. */
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise(resolve => {
+    const stop = (signal: NodeJS.Signals) => {
+      process.off('SIGTERM', stop)
+      process.off('SIGINT', stop)
+      resolve(signal)
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+  })
+}
+
+function whatToTry(namespace: string, flags: Flags): string {
+  const program = relative(
+    process.cwd(),
+    fileURLToPath(new URL('cli/main.js', import.meta.url)),
+  )
+  const where = [`--ns ${namespace}`, backendFlags(flags)]
+    .filter(part => part !== '')
+    .join(' ')
+  const line = (command: string) => `  node ${program} ${command} ${where}\n`
+  return `
+The node serves the demo's accounts. Try, in another terminal:
+
+${line(`ask account/alice deposit '{"amount":10}'`)}${line(`ask account/alice withdraw '{"amount":25}'`)}${line('read account/alice')}${line('tail --after 0')}${line('state account/alice')}
+Ctrl-C here stops the node; what it has stored stays.
+
+`
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`cairn node: ${explain(error)}\n`)
+  if (error instanceof UsageError) process.stderr.write('Try: node dist/node.js --help\n')
+  process.exitCode = exitCodeOf(error)
+}

@@ -1,0 +1,46 @@
+// How the programs end. Scripts may rely on these numbers.
+
+import { isCairnError, messageOf } from '../model/errors.js'
+
+export const exitCode = {
+  ok: 0,
+  /** Refused or failed. */
+  failed: 1,
+  /** The command line is wrong. */
+  usage: 2,
+  /** The server, the store or a node could not be reached. */
+  unreachable: 3,
+  /** The actor was at another version than expected. */
+  conflict: 4,
+} as const
+
+/** The command line is wrong: says how, and shows how it is right. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return exitCode.usage
+  if (!isCairnError(error)) return exitCode.failed
+  switch (error.code) {
+    case 'store-unreachable':
+    case 'no-node':
+    case 'no-jetstream':
+    case 'deadline-exceeded':
+    case 'outcome-unknown':
+      return exitCode.unreachable
+    case 'invalid-namespace':
+    case 'invalid-actor-type':
+    case 'invalid-actor-id':
+    case 'invalid-option':
+      return exitCode.usage
+    default:
+      return exitCode.failed
+  }
+}
+
+/** One line for stderr. */
+export function explain(error: unknown): string {
+  const message = messageOf(error)
+  return isCairnError(error) ? `${message} [${error.code}]` : message
+}
