@@ -3,7 +3,7 @@
 
 import { type ActorHost, type ActorHostStats, createActorHost } from './actor/host.js'
 import type { ActorDefinition, AnyActorDefinition } from './actor/define.js'
-import { type ActorRef, createActorRef } from './actor/ref.js'
+import { type ActorRef, actorRef } from './actor/ref.js'
 import { DefinitionRegistry } from './actor/registry.js'
 import type { StateReading } from './actor/actor.js'
 import type { Backend, OpenNamespace } from './backend/backend.js'
@@ -22,6 +22,7 @@ import { CairnError } from './model/errors.js'
 import { newId } from './model/id.js'
 import type { AskOutcome, SendOptions } from './model/sender.js'
 import { show } from './model/show.js'
+import { pause } from './model/wait.js'
 import type { EventStore } from './store/store.js'
 import type { VersionCacheLimits, VersionCacheStats } from './store/version-cache.js'
 
@@ -160,10 +161,17 @@ async function assemble(
   log.info({ store: options.store.kind, actors: definitions.types }, 'node ready')
 
   let closed: Promise<void> | undefined
-  const close = async (timeout: number | undefined) => {
-    const within = timeout === undefined ? {} : { timeout }
-    // New requests end first; those already here are finished by the host.
-    await Promise.all([serving?.stop(), host.close(within)])
+  const close = async (timeout = closeTimeoutDefault) => {
+    const deadline = performance.now() + timeout
+    // 1. Take nothing more from outside, and answer what has come.
+    const stopping = Promise.resolve(serving?.stop())
+    const inTime = new AbortController()
+    void stopping.finally(() => inTime.abort())
+    await Promise.race([stopping, pause(timeout, inTime.signal)])
+    // 2. Finish what this process itself has sent; what is late is answered now.
+    await host.close({ timeout: Math.max(0, deadline - performance.now()) })
+    await stopping
+    // 3. Leave.
     await open.close()
   }
   const closeOnce = (within: { readonly timeout?: number } = {}) =>
@@ -176,7 +184,7 @@ async function assemble(
     bus,
     spawn: (definition, actorId) => {
       checkKnown(definitions, definition)
-      return createActorRef(definition, actorId, { host, store })
+      return actorRef(definition, actorId, { sender: host, store })
     },
     ask: (actor, command, data, sendOptions) =>
       host.ask(actor, command, data, sendOptions),
@@ -255,6 +263,8 @@ function checkKnown(definitions: DefinitionRegistry, definition: ActorDefinition
         'spawn with the one that was passed to startNode({ actors }).',
     )
 }
+
+const closeTimeoutDefault = 10_000
 
 const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 

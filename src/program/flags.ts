@@ -45,7 +45,7 @@ export function parseFlags(args: readonly string[], spec: FlagSpec): Flags {
       allowPositionals: true,
       strict: true,
     })
-    return { values: values as Flags['values'], positionals }
+    return { values, positionals }
   } catch (error) {
     throw new UsageError(messageOf(error))
   }
