@@ -1,0 +1,95 @@
+import t from 'tap'
+
+import { CairnError } from '../../src/model/errors.js'
+import {
+  abortedError,
+  deferred,
+  pause,
+  raceSignal,
+  throwIfAborted,
+  within,
+} from '../../src/model/wait.js'
+
+const long = 60_000
+const late = () => new CairnError('deadline-exceeded', 'too late')
+
+await t.test('a deferred promise is settled from outside', async t => {
+  const good = deferred<number>()
+  good.resolve(7)
+  t.equal(await good.promise, 7)
+  const bad = deferred<number>()
+  bad.reject(new Error('no'))
+  await t.rejects(bad.promise, { message: 'no' })
+})
+
+await t.test('an aborted signal is an error that names the work', async t => {
+  throwIfAborted(undefined, 'nothing')
+  throwIfAborted(new AbortController().signal, 'nothing')
+  const reason = new Error('enough')
+  const signal = AbortSignal.abort(reason)
+  t.throws(() => throwIfAborted(signal, 'reading'), {
+    code: 'aborted',
+    message: /Stopped reading/,
+  })
+  t.equal(abortedError(signal, 'reading').cause, reason)
+})
+
+await t.test('a pause ends with its time or its signal, and never fails', async t => {
+  await pause(1)
+  await pause(long, AbortSignal.abort())
+  const stop = new AbortController()
+  const pausing = pause(long, stop.signal)
+  stop.abort()
+  await pausing
+  t.pass('all have ended')
+})
+
+await t.test(
+  'within: the work, its deadline or its signal, whichever is first',
+  async t => {
+    const never = new Promise<never>(() => {})
+    t.equal(await within(Promise.resolve(7), long, late), 7)
+    await t.rejects(within(Promise.reject(new Error('no')), long, late), {
+      message: 'no',
+    })
+    await t.rejects(within(never, 1, late), { code: 'deadline-exceeded' })
+    const stop = new AbortController()
+    const waiting = within(never, long, late, stop.signal, 'asking')
+    stop.abort()
+    await t.rejects(waiting, { code: 'aborted', message: /Stopped asking/ })
+    const again = within(never, long, late, stop.signal)
+    await t.rejects(again, { code: 'aborted' })
+  },
+)
+
+await t.test('raceSignal: the work, or nothing once the signal fires', async t => {
+  const never = new Promise<never>(() => {})
+  t.equal(await raceSignal(Promise.resolve(7), undefined), 7)
+  const stop = new AbortController()
+  t.equal(await raceSignal(Promise.resolve(7), stop.signal), 7)
+  await t.rejects(raceSignal(Promise.reject(new Error('no')), stop.signal), {
+    message: 'no',
+  })
+  const waiting = raceSignal(never, stop.signal)
+  stop.abort()
+  t.equal(await waiting, undefined)
+  t.equal(await raceSignal(never, stop.signal), undefined)
+})
+
+await t.test('work that fails after its caller has gone ends nothing', async t => {
+  const unhandled: unknown[] = []
+  const onUnhandled = (error: unknown) => unhandled.push(error)
+  process.on('unhandledRejection', onUnhandled)
+  t.teardown(() => process.off('unhandledRejection', onUnhandled))
+  const gone = AbortSignal.abort()
+  const works = Array.from({ length: 3 }, () => deferred<never>())
+  await t.rejects(within(works[0]!.promise, long, late, gone), { code: 'aborted' })
+  await t.rejects(within(works[1]!.promise, 1, late), { code: 'deadline-exceeded' })
+  t.equal(await raceSignal(works[2]!.promise, gone), undefined)
+  for (const work of works) work.reject(new Error('late'))
+  // Unhandled rejections are reported when the microtasks are done.
+  await new Promise(resolve => {
+    setImmediate(resolve)
+  })
+  t.strictSame(unhandled, [])
+})
