@@ -15,7 +15,7 @@ import {
 } from 'nats'
 
 import { CairnError, messageOf } from '../model/errors.js'
-import { pause } from '../model/wait.js'
+import { pause, throwIfAborted, within } from '../model/wait.js'
 import { connectionError } from './errors.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
@@ -53,6 +53,16 @@ export function serversOf(options: NatsOptions): string[] {
     )
   return servers
 }
+
+export interface NatsSubscription {
+  unsubscribe(): void
+  /** Ends it after what the server has already sent; resolves in bounded time. */
+  drain(): Promise<void>
+}
+
+const subscribeTimeout = 10_000
+/** Milliseconds to wait for the server's goodbye. */
+const drainTimeout = 2_000
 
 export class Connection {
   readonly nc: NatsConnection
@@ -129,15 +139,21 @@ export class Connection {
       await pause(Math.min(20, ms), signal)
   }
 
-  /** Subscribes with a callback; resolves once the server has taken the subscription. */
+  /**
+   * Subscribes with a callback; resolves once the server has taken the subscription. Throws
+   * `unauthorized`, `aborted`, or `store-unreachable` when the server does not say so in time;
+   * nothing is subscribed then.
+   */
   async subscribe(
     subject: string,
     receive: (message: Msg) => void,
-    options: { queue?: string } = {},
-  ): Promise<{ unsubscribe(): void; drain(): Promise<void> }> {
+    { queue, signal }: { queue?: string; signal?: AbortSignal | undefined } = {},
+  ): Promise<NatsSubscription> {
+    throwIfAborted(signal, `subscribing to ${subject}`)
+    if (this.#closed) throw this.#unreachable(subject, 'the connection is closed')
     let refused: CairnError | undefined
     const subscription = this.nc.subscribe(subject, {
-      ...options,
+      ...(queue !== undefined && { queue }),
       callback: (error, message) => {
         if (error === null) receive(message)
         else
@@ -148,19 +164,56 @@ export class Connection {
           )
       },
     })
-    // The server answers in order: once it has answered the flush, it has judged the subscription.
-    await this.nc.flush()
-    if (refused !== undefined) throw refused
-    return subscription
+    try {
+      await this.#judged(subject, signal)
+      if (refused !== undefined) throw refused
+    } catch (error) {
+      subscription.unsubscribe()
+      throw error
+    }
+    return {
+      unsubscribe: () => subscription.unsubscribe(),
+      drain: () => withinOrNothing(subscription.drain(), drainTimeout),
+    }
   }
 
-  /** Sends what is written, and closes. */
+  /** Sends what is written, and closes; with a server that is silent, after a few seconds. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.requests.close()
-    if (this.#connected) await this.nc.drain().catch(() => this.nc.close())
-    else await this.nc.close()
+    if (this.#connected) await withinOrNothing(this.nc.drain(), drainTimeout)
+    await this.nc.close()
+  }
+
+  /**
+   * Resolves once the server has judged a subscription: it answers in order, so a flush is
+   * answered behind it. A lost connection loses the flush; the library subscribes again on
+   * the next one.
+   */
+  async #judged(subject: string, signal: AbortSignal | undefined): Promise<void> {
+    const deadline = Date.now() + subscribeTimeout
+    const late = () =>
+      this.#unreachable(subject, `no answer within ${subscribeTimeout} ms`)
+    for (;;) {
+      const flushed = this.nc.flush().then(
+        () => true,
+        () => false,
+      )
+      const left = deadline - Date.now()
+      if (await within(flushed, left, late, signal, `subscribing to ${subject}`)) return
+      if (this.#closed) throw this.#unreachable(subject, 'the connection is closed')
+      await pause(20, signal)
+      await this.whenConnected(deadline - Date.now(), signal)
+    }
+  }
+
+  #unreachable(subject: string, why: string): CairnError {
+    return new CairnError(
+      'store-unreachable',
+      `NATS at ${this.servers.join(', ')} does not take the subscription to ${subject}: ${why}. ` +
+        'Check that the server runs; the call may be repeated.',
+    )
   }
 
   async #watch(): Promise<void> {
@@ -180,9 +233,16 @@ export class Connection {
 
   #interrupted(interruption: Interruption): void {
     this.#connected = interruption === 'reconnected'
-    if (interruption === 'disconnected') this.requests.disconnected()
+    this.requests.disconnected()
     for (const listener of this.#listeners) listener(interruption)
   }
+}
+
+/** Resolves with `work`, or after `ms` without it; how it ended does not matter any more. */
+async function withinOrNothing(work: Promise<unknown>, ms: number): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([work.catch(() => {}), pause(ms, over.signal)])
+  over.abort()
 }
 
 async function connectionOptions(

@@ -26,15 +26,21 @@ const totalTimeout = 15_000
 const batchMessages = 512
 const batchBytes = 2 * 1024 * 1024
 
+export interface GetOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds for all attempts together. Default 15,000; the leader's gets 10,000. */
+  readonly timeout?: number
+}
+
 /** The last message of `subject`, from any replica: one round trip. */
 export async function directLast(
   connection: Connection,
   stream: string,
   subject: string,
-  signal?: AbortSignal,
+  options: GetOptions = {},
 ): Promise<StoredMessage | undefined> {
   const api = `$JS.API.DIRECT.GET.${stream}.${subject}`
-  return retrying<StoredMessage>(connection, api, signal, async left => {
+  return retrying<StoredMessage>(connection, api, options, async left => {
     const reply = await connection.requests.request(api, nothing, left)
     return reply.kind === 'message' ? readOne(reply.message, api) : reply
   })
@@ -49,7 +55,7 @@ export async function directAt(
 ): Promise<StoredMessage | undefined> {
   const api = `$JS.API.DIRECT.GET.${stream}`
   const body = Buffer.from(JSON.stringify({ seq: position }))
-  return retrying<StoredMessage>(connection, api, signal, async left => {
+  return retrying<StoredMessage>(connection, api, { signal }, async left => {
     const reply = await connection.requests.request(api, body, left)
     return reply.kind === 'message' ? readOne(reply.message, api) : reply
   })
@@ -60,7 +66,7 @@ export async function leaderGet(
   connection: Connection,
   stream: string,
   query: { last_by_subj: string } | { seq: number; next_by_subj?: string },
-  options: { signal?: AbortSignal | undefined; timeout?: number } = {},
+  options: GetOptions = {},
 ): Promise<StoredMessage | undefined> {
   const result = await callApi<{
     message: { subject: string; seq: number; hdrs?: string; data?: string }
@@ -126,7 +132,7 @@ async function readBatch(
     max_bytes: batchBytes,
   }
   const body = Buffer.from(JSON.stringify(query))
-  const batch = await retrying<Batch>(connection, api, signal, async left => {
+  const batch = await retrying<Batch>(connection, api, { signal }, async left => {
     // What came before a lost reply is dropped: the attempt after it reads the batch anew.
     const messages: StoredMessage[] = []
     const reply = await connection.requests.requestMany(api, body, left, message => {
@@ -150,20 +156,21 @@ async function readBatch(
 }
 
 type Unanswered = {
-  readonly kind: 'no-responders' | 'timeout' | 'disconnected' | 'forbidden'
+  readonly kind: 'no-responders' | 'timeout' | 'disconnected' | 'forbidden' | 'not-sent'
 }
 
 /** Repeats a read until it is answered, its deadline passes or the signal fires. */
 async function retrying<T extends object>(
   connection: Connection,
   api: string,
-  signal: AbortSignal | undefined,
+  { signal, timeout = totalTimeout }: GetOptions,
   attempt: (timeout: number) => Promise<T | Unanswered | undefined>,
 ): Promise<T | undefined> {
-  const deadline = Date.now() + totalTimeout
+  const deadline = Date.now() + timeout
   for (;;) {
-    throwIfAborted(signal, 'reading from the log')
-    const result = await attempt(attemptTimeout)
+    throwIfAborted(signal, `reading with ${api}`)
+    const left = Math.max(1, deadline - Date.now())
+    const result = await attempt(Math.min(attemptTimeout, left))
     if (result === undefined || !isUnanswered(result)) return result
     if (result.kind === 'forbidden')
       throw new CairnError(
@@ -175,7 +182,7 @@ async function retrying<T extends object>(
       throw unreachable(
         connection,
         api,
-        `no answer within ${totalTimeout} ms (${result.kind})`,
+        `no answer within ${timeout} ms (${result.kind})`,
       )
     await connection.whenConnected(deadline - Date.now(), signal)
     if (result.kind !== 'timeout') await pause(25, signal)

@@ -20,14 +20,17 @@ export interface ExpectingPublish {
 
 export type PublishOutcome =
   | { readonly kind: 'stored'; readonly position: Position }
-  /** The subject's last message is another one than expected; nothing was stored now. */
-  | { readonly kind: 'wrong-sequence' }
+  /**
+   * The subject's last message is another one than expected; nothing was stored now. `last`
+   * is its position as the server said it, 0 for none.
+   */
+  | { readonly kind: 'wrong-sequence'; readonly last?: Position }
   /** Not stored, and the same bytes may be sent again at once. */
   | { readonly kind: 'not-now'; readonly why: string }
   /** Not stored, for good. */
   | { readonly kind: 'refused'; readonly error: ApiError }
-  /** Stored or not: nobody said. */
-  | { readonly kind: 'unclear'; readonly why: string }
+  /** Stored or not: nobody said. `nobodyThere`: no stream listens on the subject, for now. */
+  | { readonly kind: 'unclear'; readonly why: string; readonly nobodyThere?: true }
 
 /**
  * The headers of a commit with its expectation in front. The stored message keeps them, so
@@ -80,7 +83,9 @@ export async function publishExpecting(
         `The NATS server does not let this user publish to ${reply.subject}: check its permissions.`,
       )
     case 'no-responders':
-      return { kind: 'unclear', why: 'the stream has no leader' }
+      return { kind: 'unclear', why: 'the stream has no leader', nobodyThere: true }
+    case 'not-sent':
+      return { kind: 'not-now', why: 'too many requests are in flight' }
     case 'timeout':
       return { kind: 'unclear', why: `no answer within ${timeout} ms` }
     case 'disconnected':
@@ -107,7 +112,10 @@ function readAck(text: string, stream: string): PublishOutcome {
       return { kind: 'stored', position: ack.seq }
     return { kind: 'unclear', why: 'the acknowledgement is of another stream' }
   }
-  if (error.err_code === jsErrorCode.wrongLastSequence) return { kind: 'wrong-sequence' }
+  if (error.err_code === jsErrorCode.wrongLastSequence) {
+    const [, last] = /: (\d+)$/.exec(error.description ?? '') ?? []
+    return { kind: 'wrong-sequence', ...(last !== undefined && { last: Number(last) }) }
+  }
   if (error.err_code === jsErrorCode.wrongLastSequenceInFlight || isPassing(error))
     return { kind: 'not-now', why: error.description ?? String(error.err_code) }
   return { kind: 'refused', error }

@@ -6,15 +6,18 @@
 //
 // R1. A slot is settled exactly once: by its reply, its deadline, or the connection's loss.
 // R2. A reply for no slot (late, or forged) is dropped.
-// R3. At most `inFlightMax` slots are open; further requests wait in line, in order.
+// R3. At most `inFlightMax` slots are open; further requests wait in line, in order. A slot
+//     that becomes free is handed to the first in line, before anybody who comes later.
 // R4. On a disconnect every open slot is settled as `disconnected`: what the server did with
-//     it is unknown, and the caller must find out.
+//     it is unknown, and the caller must find out. So on the reconnect: the library drops
+//     what is written in between.
+// R5. Waiting in line counts against the timeout. Who is not sent in time hears `not-sent`.
 
 import type { Msg, NatsConnection, Subscription } from 'nats'
 import { nuid } from 'nats'
 
 import { CairnError } from '../model/errors.js'
-import { type Deferred, deferred } from '../model/wait.js'
+import { deferred } from '../model/wait.js'
 import { rawHeaders } from './headers.js'
 
 /** How a request ended. */
@@ -26,6 +29,8 @@ export type Reply =
   | { readonly kind: 'disconnected' }
   /** The server does not let this user publish the subject. */
   | { readonly kind: 'forbidden'; readonly subject: string }
+  /** Nothing was sent: too many other requests are in flight. */
+  | { readonly kind: 'not-sent' }
 
 interface Slot {
   readonly subject: string
@@ -34,6 +39,12 @@ interface Slot {
   settle(reply: Reply): void
   /** Where a request has many replies: takes one, and says whether it was the last. */
   readonly take?: (message: Msg) => boolean
+}
+
+/** A request in line; `go(false)` says that its time is up. */
+interface Waiter {
+  readonly deadline: number
+  go(free: boolean): void
 }
 
 const sweepEvery = 50
@@ -45,8 +56,11 @@ export class Requests {
   readonly #prefix: string
   readonly #subscription: Subscription
   readonly #slots = new Map<string, Slot>()
-  readonly #line: Deferred<void>[] = []
+  #line: Waiter[] = []
+  /** Slots in the table, and those handed over whose request is not sent yet. */
+  #taken = 0
   #next = 0
+  #closed = false
   #sweeper: NodeJS.Timeout | undefined
 
   constructor(nc: NatsConnection, inboxPrefix: string) {
@@ -68,8 +82,9 @@ export class Requests {
     timeout: number,
     headers?: Uint8Array,
   ): Promise<Reply> {
-    if (this.#slots.size >= inFlightMax) await this.#waitInLine()
-    return new Promise(resolve => this.#send(subject, body, timeout, headers, resolve))
+    const left = await this.#takeSlot(timeout)
+    if (left === undefined) return { kind: 'not-sent' }
+    return new Promise(resolve => this.#send(subject, body, left, headers, resolve))
   }
 
   /**
@@ -82,9 +97,10 @@ export class Requests {
     timeout: number,
     take: (message: Msg) => boolean,
   ): Promise<Reply> {
-    if (this.#slots.size >= inFlightMax) await this.#waitInLine()
+    const left = await this.#takeSlot(timeout)
+    if (left === undefined) return { kind: 'not-sent' }
     return new Promise(resolve =>
-      this.#send(subject, body, timeout, undefined, resolve, take),
+      this.#send(subject, body, left, undefined, resolve, take),
     )
   }
 
@@ -101,9 +117,11 @@ export class Requests {
   }
 
   close(): void {
+    this.#closed = true
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
     this.#subscription.unsubscribe()
+    for (const waiter of this.#line.splice(0)) waiter.go(false)
     this.#settleAll({ kind: 'disconnected' })
   }
 
@@ -154,8 +172,10 @@ export class Requests {
   #settle(token: string, slot: Slot, reply: Reply): void {
     if (!this.#slots.delete(token)) return // R1
     slot.settle(reply)
-    this.#line.shift()?.resolve()
-    if (this.#slots.size === 0) {
+    const first = this.#line.shift()
+    if (first === undefined) this.#taken--
+    else first.go(true)
+    if (this.#slots.size === 0 && this.#line.length === 0) {
       clearInterval(this.#sweeper)
       this.#sweeper = undefined
     }
@@ -170,19 +190,31 @@ export class Requests {
       const now = Date.now()
       for (const [token, slot] of this.#slots)
         if (slot.deadline <= now) this.#settle(token, slot, { kind: 'timeout' })
+      // R5. Whoever is first in line by now may have been handed a slot just above.
+      if (!this.#line.some(({ deadline }) => deadline <= now)) return
+      const late = this.#line.filter(({ deadline }) => deadline <= now)
+      this.#line = this.#line.filter(({ deadline }) => deadline > now)
+      for (const waiter of late) waiter.go(false)
     }, sweepEvery)
   }
 
-  /** R3: resolves when a slot is free; the line itself is bounded too. */
-  async #waitInLine(): Promise<void> {
+  /** R3: resolves when a slot is free with what is left of the timeout, if anything (R5). */
+  async #takeSlot(timeout: number): Promise<number | undefined> {
+    if (this.#closed) return undefined
+    if (this.#taken < inFlightMax) {
+      this.#taken++
+      return timeout
+    }
     if (this.#line.length >= waitingMax)
       throw new CairnError(
         'queue-full',
         `${waitingMax} requests already wait for the NATS server: slow down, or add nodes.`,
         { details: { limit: waitingMax } },
       )
-    const turn = deferred<void>()
-    this.#line.push(turn)
-    await turn.promise
+    const turn = deferred<boolean>()
+    const deadline = Date.now() + timeout
+    this.#line.push({ deadline, go: turn.resolve })
+    if (!(await turn.promise)) return undefined
+    return Math.max(1, deadline - Date.now())
   }
 }

@@ -32,16 +32,24 @@ import {
   meetsExpectation,
   type Position,
 } from '../model/version.js'
-import { pause, raceSignal, throwIfAborted } from '../model/wait.js'
+import {
+  type Deferred,
+  deferred,
+  pause,
+  raceSignal,
+  throwIfAborted,
+} from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import {
   directAt,
   directLast,
   directScan,
+  type GetOptions,
   leaderGet,
   type StoredMessage,
 } from '../nats/direct-get.js'
 import { apiError } from '../nats/errors.js'
+import { unreachable } from '../nats/jetstream-api.js'
 import { listSubjects } from '../nats/list-subjects.js'
 import { type LogStream, readLogStream } from '../nats/log-stream.js'
 import {
@@ -49,6 +57,7 @@ import {
   expectedHeader,
   expectingHeaders,
   publishExpecting,
+  type PublishOutcome,
 } from '../nats/publish.js'
 import {
   logSubject,
@@ -99,6 +108,8 @@ export class JetStreamStore extends StoreBase {
   readonly #connection: Connection
   readonly #stopListening: () => void
   #stream: LogStream
+  #appending = 0
+  #idle: Deferred<void> | undefined
 
   constructor(options: JetStreamStoreOptions) {
     super(options)
@@ -117,15 +128,29 @@ export class JetStreamStore extends StoreBase {
   ): Promise<AppendResult> {
     this.assertOpen()
     const expected = checkAppend(actor, options)
+    this.#appending++
+    try {
+      return await this.#append(actor, events, expected, options)
+    } finally {
+      if (--this.#appending === 0) this.#idle?.resolve()
+    }
+  }
+
+  async #append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    expected: ExpectedVersion,
+    options: AppendOptions,
+  ): Promise<AppendResult> {
     const deadline = Date.now() + (options.timeout ?? appendTimeoutDefault)
     const { signal } = options
-    let { head, judged } = await this.#believedHead(actor, expected, signal)
+    let { head, judged } = await this.#believedHead(actor, expected, deadline, signal)
     for (let attempt = 1; ; attempt++) {
       const commit = nextCommit(this.nodeId, actor, head.version, events, options)
       if (!meetsExpectation(expected, head.version)) {
         // Bad events are refused as such, whether or not the version fits.
         encodeCommit(commit)
-        if (!judged) head = await this.#readHead(actor, signal)
+        if (!judged) head = await this.#readHead(actor, deadline, signal)
         if (!meetsExpectation(expected, head.version))
           return conflict(actor, expected, head.version)
         judged = true
@@ -141,7 +166,7 @@ export class JetStreamStore extends StoreBase {
       // Writers that meet again and again step aside for a random, growing moment.
       if (attempt > 2) await pause(Math.random() * Math.min(50, 2 ** attempt), signal)
       throwIfAborted(signal, `appending to ${formatAddress(actor)}`)
-      head = await this.#readHead(actor, signal)
+      head = await this.#readHead(actor, deadline, signal)
       judged = true
     }
   }
@@ -151,7 +176,7 @@ export class JetStreamStore extends StoreBase {
     checkAddress(actor)
     const subject = this.#subjectOf(actor)
     const before = this.cache.snapshot(actor)
-    const last = await this.#readLast(subject, options.signal)
+    const last = await this.#readLast(subject, options)
     if (last === undefined) {
       this.cache.settle(actor, { version: 0, position: 0 }, before)
       return { version: 0, position: 0 }
@@ -256,9 +281,11 @@ export class JetStreamStore extends StoreBase {
     return stream.lastPosition
   }
 
+  /** Waits for the appends in flight; each has its deadline. */
   override async close(): Promise<void> {
     this.#stopListening()
     await super.close()
+    if (this.#appending > 0) await (this.#idle ??= deferred<void>()).promise
   }
 
   protected async *scan(
@@ -314,6 +341,7 @@ export class JetStreamStore extends StoreBase {
   async #believedHead(
     actor: ActorAddress,
     expected: ExpectedVersion,
+    deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<{ head: CachedHead; judged: boolean }> {
     const cached = this.cache.lookup(actor)
@@ -322,17 +350,19 @@ export class JetStreamStore extends StoreBase {
     // "No events" needs no read: the server refuses position 0 if it is wrong.
     if (cached === undefined && (expected === 0 || expected === 'none'))
       return { head: { version: 0, position: 0 }, judged: false }
-    return { head: await this.#readHead(actor, signal), judged: true }
+    return { head: await this.#readHead(actor, deadline, signal), judged: true }
   }
 
   /** The head by its headers alone, as the leader has it (J4); corrects the cache. */
   async #readHead(
     actor: ActorAddress,
+    deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<CachedHead> {
     const subject = this.#subjectOf(actor)
     const before = this.cache.snapshot(actor)
-    const last = await this.#readLast(subject, signal)
+    const timeout = Math.max(1, deadline - Date.now())
+    const last = await this.#readLast(subject, { signal, timeout })
     let head: CachedHead = { version: 0, position: 0 }
     if (last !== undefined) {
       const header = decodeHeaders(name => last.headers.get(name))
@@ -360,9 +390,13 @@ export class JetStreamStore extends StoreBase {
     checkPayload(this.#connection, subject, headers, body)
     let unclear: string | undefined
     let why = 'no connection'
+    let nobodyThere = 0
+    let gone: CairnError | undefined
+    const wait = { deadline, signal }
     for (;;) {
       if (!this.#connection.connected)
         await this.#connection.whenConnected(deadline - Date.now(), signal)
+      if (gone !== undefined) throw gone
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
         throw this.#givenUp(commit, unclear, why, signal)
@@ -373,18 +407,31 @@ export class JetStreamStore extends StoreBase {
         headers,
         body,
         timeout: Math.min(attemptTimeout, left),
+      }).catch((error: unknown) => {
+        // Whatever forbids the repeat says nothing of the attempt before it.
+        throw unclear === undefined ? error : outcomeUnknown(commit, unclear, error)
       })
       const outcome = (await raceSignal(attempt, signal)) ?? aborted
       switch (outcome.kind) {
         case 'stored':
           return outcome
-        case 'wrong-sequence':
+        case 'wrong-sequence': {
           if (unclear === undefined) return { kind: 'conflict' }
-          return await this.#resolve(commit, subject, position, deadline, unclear)
-        case 'refused':
+          const behind = outcome.last ?? 0
+          const found = await this.#resolve(commit, position, behind, unclear, wait)
+          return found ?? { kind: 'conflict' }
+        }
+        case 'refused': {
+          const found =
+            unclear && (await this.#resolve(commit, position, 0, unclear, wait))
+          if (found) return found
           throw apiError(outcome.error, `appending to ${formatAddress(commit.actor)}`)
+        }
         case 'unclear':
           unclear = why = outcome.why
+          // A stream without a leader is nothing unusual; one that was deleted is the end.
+          if (outcome.nobodyThere && ++nobodyThere % 10 === 5)
+            void this.#findGone(left).then(error => (gone = error))
           await pause(Math.min(50, left), signal)
           break
         case 'not-now': // J3
@@ -395,29 +442,52 @@ export class JetStreamStore extends StoreBase {
     }
   }
 
-  /** J2: after an unclear attempt and a refused repeat, finds out whose record is there. */
+  /**
+   * J2: after an unclear attempt and a refused repeat, finds out whose record stands behind
+   * the expected position: this commit's, another's (a conflict), or none (`undefined`).
+   *
+   * @param behind a position that a record of the subject is known to have, or 0
+   */
   async #resolve(
     commit: NewCommit,
-    subject: string,
     position: Position,
-    deadline: number,
+    behind: Position,
     unclear: string,
-  ): Promise<Stored | { readonly kind: 'conflict' }> {
-    let next: StoredMessage | undefined
+    { deadline, signal }: { deadline: number; signal: AbortSignal | undefined },
+  ): Promise<Stored | { readonly kind: 'conflict' } | undefined> {
+    const query = { seq: position + 1, next_by_subj: this.#subjectOf(commit.actor) }
     try {
-      next = await leaderGet(
-        this.#connection,
-        this.#stream.name,
-        { seq: position + 1, next_by_subj: subject },
-        { timeout: Math.max(1_000, deadline - Date.now()) },
-      )
+      for (;;) {
+        const timeout = Math.max(1_000, deadline - Date.now())
+        const options = { signal, timeout }
+        const next = await leaderGet(this.#connection, this.#stream.name, query, options)
+        if (next !== undefined) {
+          const header = decodeHeaders(name => next.headers.get(name))
+          const ours = typeof header === 'object' && header.commitId === commit.id
+          return ours ? { kind: 'stored', position: next.position } : { kind: 'conflict' }
+        }
+        if (behind <= position) return undefined
+        // Whoever answered this does not have what the server has just spoken of: it was the
+        // leader until now, and to believe it could store the commit twice.
+        if (Date.now() >= deadline)
+          throw unreachable(this.#connection, query.next_by_subj, 'its leader lags')
+        await pause(50, signal)
+      }
     } catch (error) {
       throw outcomeUnknown(commit, unclear, error)
     }
-    const header = next && decodeHeaders(name => next.headers.get(name))
-    if (typeof header === 'object' && header.commitId === commit.id)
-      return { kind: 'stored', position: next!.position }
-    return { kind: 'conflict' }
+  }
+
+  /** The error to end with when the stream is there no more, or is another one by now. */
+  async #findGone(timeout: number): Promise<CairnError | undefined> {
+    try {
+      const options = { timeout, signal: this.closing }
+      const stream = await readLogStream(this.#connection, this.namespace, options)
+      return stream === undefined ? streamGone(this.#stream.name) : undefined
+    } catch (error) {
+      // That the server cannot say belongs to the append's own deadline.
+      return isCairnError(error, 'foreign-stream') ? error : undefined
+    }
   }
 
   #givenUp(
@@ -441,24 +511,17 @@ export class JetStreamStore extends StoreBase {
   }
 
   /** J4: the last message of a subject, from whoever cannot be behind. */
-  #readLast(
-    subject: string,
-    signal: AbortSignal | undefined,
-  ): Promise<StoredMessage | undefined> {
-    return this.#stream.replicas > 1
-      ? leaderGet(
-          this.#connection,
-          this.#stream.name,
-          { last_by_subj: subject },
-          { signal },
-        )
-      : directLast(this.#connection, this.#stream.name, subject, signal)
+  #readLast(subject: string, options: GetOptions): Promise<StoredMessage | undefined> {
+    const { name, replicas } = this.#stream
+    return replicas > 1
+      ? leaderGet(this.#connection, name, { last_by_subj: subject }, options)
+      : directLast(this.#connection, name, subject, options)
   }
 
   /** Where a read must get to, on a replicated stream; without replicas nothing lags. */
   async #endOf(subject: string, signal: AbortSignal | undefined): Promise<Position> {
     if (this.#stream.replicas === 1) return 0
-    return (await this.#readLast(subject, signal))?.position ?? 0
+    return (await this.#readLast(subject, { signal }))?.position ?? 0
   }
 
   /** Messages of `filter` from `from` on, at least up to `end` even if the replicas lag (J4). */
@@ -498,7 +561,7 @@ export class JetStreamStore extends StoreBase {
     subject: string,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<StoredMessage> {
-    let message = await this.#readLast(subject, signal)
+    let message = await this.#readLast(subject, { signal })
     while (message !== undefined) {
       yield message
       const previous: Position | undefined = await this.#previousOf(
@@ -610,7 +673,10 @@ export class JetStreamStore extends StoreBase {
   }
 }
 
-const aborted = { kind: 'unclear', why: "the caller's signal was aborted" } as const
+const aborted: PublishOutcome = {
+  kind: 'unclear',
+  why: "the caller's signal was aborted",
+}
 
 /** Sleeps until the bell says more; a record that was rung and not found is asked for again. */
 function newsFrom(
