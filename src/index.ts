@@ -25,9 +25,33 @@ export {
   type Rejected,
 } from './actor/define.js'
 export type { ActorRef } from './actor/ref.js'
+export type {
+  CommandArguments,
+  CommandNameOf,
+  OutcomeOf,
+  RecordedEventOf,
+  StateOf,
+} from './actor/types.js'
+export type { Watched, WatchOptions } from './actor/watch.js'
+export type { ActorHostStats } from './actor/host.js'
 export type { StateReading } from './actor/actor.js'
-export type { DecideContext, Rejection } from './model/behavior.js'
-export type { AskOutcome, Carried, Declined, SendOptions } from './model/sender.js'
+export type {
+  Accepted,
+  Behavior,
+  Command,
+  DecideContext,
+  Decision,
+  Refused,
+  Rejection,
+} from './model/behavior.js'
+export type { Clock } from './model/clock.js'
+export type {
+  AskOutcome,
+  Carried,
+  CommandSender,
+  Declined,
+  SendOptions,
+} from './model/sender.js'
 
 // Events and the store
 export type { ActorAddress } from './model/address.js'
@@ -69,6 +93,7 @@ export type {
   SubscriptionStats,
 } from './bus/bus.js'
 export type { CommitStored, EventStored } from './bus/notice.js'
+export type { CommitHeader } from './codec/envelope.js'
 
 // Errors
 export {
