@@ -70,20 +70,28 @@ export interface DecideEffects<State = never> {
   readonly reply?: PlainReply | ((state: State) => unknown)
 }
 
+// Data is `never` here so that each handler says for itself what it takes: data that is used
+// without a type does not compile, and data that is passed over needs none.
 type AnyDecide<State> = (
   state: State,
-  // oxlint-disable-next-line typescript/no-explicit-any -- data is contravariant; each handler narrows it
-  data: any,
+  data: never,
   context: DecideContext,
 ) => DecideResult<State>
+type AnyEvolve<State> = (state: State, data: never, event: RecordedEvent) => State
 // oxlint-disable-next-line typescript/no-explicit-any -- only used to match any handler
 type AnyFunction = (...args: any[]) => unknown
 
-type DataOf<Handler> = Handler extends (...args: infer Args) => unknown
-  ? // oxlint-disable-next-line typescript/no-explicit-any -- matches whatever stands beside the data
-    Args extends [any, infer Data, ...any[]]
-    ? Data
-    : undefined
+/** The type of a handler's second parameter; `Absent` when it has none, or one without a type. */
+type DataOf<Handler, Absent> = Handler extends (...args: infer Args) => unknown
+  ? Args extends readonly [unknown, infer Data, ...unknown[]]
+    ? [Data] extends [never]
+      ? Absent
+      : Data
+    : Args extends readonly [unknown?]
+      ? Absent
+      : Args extends readonly [unknown, (infer Data)?, ...unknown[]]
+        ? Data | undefined
+        : Absent
   : never
 
 type ReplyIn<Result> = Result extends Rejected
@@ -107,9 +115,10 @@ type EventsIn<Result> = Result extends Rejected
         ? Result
         : never
 
-type EventOf<Events> = {
-  [Type in keyof Events & string]: EmittedEvent<Type, Events[Type]>
-}[keyof Events & string]
+/** An evolve that does not look at its data folds whatever data there is. */
+type EventOf<Evolve> = {
+  [Type in keyof Evolve & string]: EmittedEvent<Type, DataOf<Evolve[Type], unknown>>
+}[keyof Evolve & string]
 
 /** Refuses, at compile time, a `decide` that emits an event `evolve` does not fold. */
 type OnlyKnownEvents<Decide, Event> = {
@@ -133,7 +142,7 @@ export interface CommandShape<Data = unknown, Reply = unknown, Refusal = Rejecti
 type CommandsOf<Decide> = {
   [Name in keyof Decide & string]: Decide[Name] extends AnyFunction
     ? CommandShape<
-        DataOf<Decide[Name]>,
+        DataOf<Decide[Name], undefined>,
         ReplyIn<ReturnType<Decide[Name]>>,
         RejectionIn<ReturnType<Decide[Name]>>
       >
@@ -172,7 +181,7 @@ export type AnyActorDefinition = ActorDefinition<
   any
 >
 
-export interface ActorSpec<State, Events, Decide> extends ActorOptions {
+export interface ActorSpec<State, Evolve, Decide> extends ActorOptions {
   /** `[A-Za-z][A-Za-z0-9_-]{0,62}`. */
   readonly type: string
   /** Raise it when `evolve` or the shape of the state changes. Default 1. */
@@ -180,15 +189,9 @@ export interface ActorSpec<State, Events, Decide> extends ActorOptions {
   /** The state before any event; a function gets the actor's id. */
   readonly initialState: State | ((id: string) => State)
   /** By command: `(state, data, context) => events, a reply, or a rejection`. Pure. */
-  readonly decide: Decide & OnlyKnownEvents<Decide, EventOf<Events>>
+  readonly decide: Decide & OnlyKnownEvents<Decide, EventOf<Evolve>>
   /** By event: `(state, data, event) => the next state`. Pure, and never throws. */
-  readonly evolve: {
-    [Type in keyof Events]: (
-      state: State,
-      data: Events[Type],
-      event: RecordedEvent,
-    ) => State
-  }
+  readonly evolve: Evolve
 }
 
 /**
@@ -214,11 +217,11 @@ export interface ActorSpec<State, Events, Decide> extends ActorOptions {
  */
 export function defineActor<
   State,
-  Events extends Record<string, unknown>,
+  Evolve extends Record<string, AnyEvolve<State>>,
   Decide extends Record<string, AnyDecide<State>>,
 >(
-  spec: ActorSpec<State, Events, Decide>,
-): ActorDefinition<State, CommandsOf<Decide>, EventOf<Events>> {
+  spec: ActorSpec<State, Evolve, Decide>,
+): ActorDefinition<State, CommandsOf<Decide>, EventOf<Evolve>> {
   const { type, version = 1, initialState, decide, evolve } = spec
   checkActorType(type)
   if (!Number.isSafeInteger(version) || version < 1)
@@ -229,10 +232,7 @@ export function defineActor<
   checkHandlers(type, 'decide', decide)
   checkHandlers(type, 'evolve', evolve)
   const deciders = new Map<string, AnyDecide<State>>(Object.entries(decide))
-  const folders = new Map(Object.entries(evolve)) as Map<
-    string,
-    (state: State, data: unknown, event: RecordedEvent) => State
-  >
+  const folders = new Map<string, AnyEvolve<State>>(Object.entries(evolve))
   const commandTypes = [...deciders.keys()]
   const behavior: Behavior<State> = {
     version,
@@ -244,7 +244,7 @@ export function defineActor<
     decide(state, command, context) {
       const handler = deciders.get(command.type)
       if (handler === undefined) throw unknownCommand(type, command, commandTypes)
-      return toDecision(handler(state, command.data, context))
+      return toDecision(handler(state, command.data as never, context))
     },
     evolve(state, stored) {
       const fold = folders.get(stored.type)
@@ -254,7 +254,7 @@ export function defineActor<
           `Actor type ${type} has no evolve for event ${show(stored.type)}; ` +
             `it folds ${[...folders.keys()].join(', ')}.`,
         )
-      return fold(state, stored.data, stored)
+      return fold(state, stored.data as never, stored)
     },
   }
   return { type, behavior, options: actorOptions(spec) }

@@ -1,105 +1,106 @@
-// A typed reference to one actor: what users hold.
+// References: an actor by its name, with the types of its definition.
+//
+// A reference holds nothing and costs nothing. Commands go out through the CommandSender
+// port, to wherever the actor lives; histories are read from the store by whoever asks.
 
 import { type ActorAddress, checkActorId } from '../model/address.js'
-import type { Rejection } from '../model/behavior.js'
 import type { MalformedRecord } from '../model/commit.js'
-import type { RecordedEvent } from '../model/event.js'
-import type { AskOutcome, SendOptions } from '../model/sender.js'
-import type { Version } from '../model/version.js'
+import type { CommandSender, SendOptions } from '../model/sender.js'
+import { throwIfAborted } from '../model/wait.js'
 import type { EventStore, ReadOptions } from '../store/store.js'
-import type { CallOptions } from './call.js'
-import type { AnyActorDefinition, CommandShape, EmittedEvent } from './define.js'
-import type { ActorHost } from './host.js'
-import { watchActor } from './watch.js'
+import type { StateReading } from './actor.js'
+import type { AnyActorDefinition } from './define.js'
+import type { Folding } from './fold.js'
+import { recover } from './recovery.js'
+import type {
+  CommandArguments,
+  CommandNameOf,
+  OutcomeOf,
+  RecordedEventOf,
+  StateOf,
+} from './types.js'
+import { watchActor, type Watched, type WatchOptions } from './watch.js'
 
-type TypesOf<Definition extends AnyActorDefinition> = NonNullable<Definition['$types']>
-type CommandsOf<Definition extends AnyActorDefinition> = TypesOf<Definition>['commands']
-type StateOf<Definition extends AnyActorDefinition> = TypesOf<Definition>['state']
-
-/** The definition's events as they stand in the log: a union told apart by `type`. */
-export type StoredEventOf<Definition extends AnyActorDefinition> =
-  TypesOf<Definition>['event'] extends infer Event
-    ? Event extends EmittedEvent<infer Type, infer Data>
-      ? RecordedEvent<Type, Data>
-      : never
-    : never
-
-/** Data may be left out where the command takes none. */
-type Arguments<Command extends CommandShape> = undefined extends Command['data']
-  ? [data?: Command['data'], options?: SendOptions]
-  : [data: Command['data'], options?: SendOptions]
-
-type OutcomeOf<Command extends CommandShape> = AskOutcome<
-  Command['reply'],
-  Extract<Command['rejection'], Rejection>
->
-
-/** One step of a watched actor: the event, and the state after it. */
-export interface WatchedStep<State, Event> {
-  readonly event: Event
-  readonly state: State
-  readonly version: Version
+/** What references need of the node they were made on. */
+export interface RefPorts {
+  readonly sender: CommandSender
+  readonly store: Pick<
+    EventStore,
+    'head' | 'commits' | 'read' | 'follow' | 'lastPosition'
+  >
+  /** Hears of every record passed by that is not a readable commit. */
+  readonly onMalformed?: (record: MalformedRecord) => void
 }
 
-export interface WatchOptions {
-  /** Ends the watching. */
-  readonly signal?: AbortSignal
-  /** Steps behind this version. Default: behind the version at the time of the call. */
-  readonly after?: Version
-}
-
+/** An actor, by its name. */
 export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefinition> {
   readonly address: ActorAddress
 
-  /** Sends a command and resolves with its outcome; see {@link AskOutcome}. */
-  ask<Name extends keyof CommandsOf<Definition> & string>(
+  /**
+   * Sends a command and waits for its outcome: `{ ok: true, version, position, reply }`, or
+   * `{ ok: false, version, rejection }` where the command can be refused. For the errors see
+   * {@link CommandSender.ask}.
+   */
+  ask<Name extends CommandNameOf<Definition>>(
     command: Name,
-    ...args: Arguments<CommandsOf<Definition>[Name]>
-  ): Promise<OutcomeOf<CommandsOf<Definition>[Name]>>
+    ...args: CommandArguments<Definition, Name, SendOptions>
+  ): Promise<OutcomeOf<Definition, Name>>
 
-  /** Sends a command; resolves when the actor's mailbox has taken it. */
-  tell<Name extends keyof CommandsOf<Definition> & string>(
+  /**
+   * Sends a command and waits only until the actor's mailbox has accepted it. A failure after
+   * that is reported by the node that had accepted it; a refusal goes unheard.
+   */
+  tell<Name extends CommandNameOf<Definition>>(
     command: Name,
-    ...args: Arguments<CommandsOf<Definition>[Name]>
+    ...args: CommandArguments<Definition, Name, SendOptions>
   ): Promise<void>
 
-  /** The newest state, confirmed against the store. */
-  state(options?: CallOptions): Promise<{ state: StateOf<Definition>; version: Version }>
+  /**
+   * Reads the newest state, folded here, without waking the actor. Throws `actor-parked`
+   * when the history cannot be folded.
+   */
+  state(options?: {
+    readonly signal?: AbortSignal
+  }): Promise<StateReading<StateOf<Definition>>>
 
-  /** The actor's events; a record that cannot be read comes as `malformed`. */
+  /** Reads the actor's events; a record that cannot be read comes as `kind: 'malformed'`. */
   events(
     options?: ReadOptions,
-  ): AsyncIterable<StoredEventOf<Definition> | MalformedRecord>
+  ): AsyncIterable<RecordedEventOf<Definition> | MalformedRecord>
 
-  /** Each further event with the state after it, as it is stored, until the signal fires. */
+  /**
+   * Yields each new event with the state after it, never missing or repeating one, until the
+   * signal fires or the store closes. Starts behind the version the actor has when the loop
+   * starts, or behind `from`.
+   */
   watch(
     options?: WatchOptions,
-  ): AsyncIterable<WatchedStep<StateOf<Definition>, StoredEventOf<Definition>>>
+  ): AsyncIterable<Watched<StateOf<Definition>, RecordedEventOf<Definition>>>
 }
 
-export interface RefParts {
-  readonly host: Pick<ActorHost, 'ask' | 'tell' | 'state' | 'stateAt'>
-  readonly store: EventStore
-}
-
-/** Throws `invalid-actor-id`. */
-export function createActorRef<Definition extends AnyActorDefinition>(
+/** A reference to the definition's actor of that id. Throws `invalid-actor-id`. */
+export function actorRef<Definition extends AnyActorDefinition>(
   definition: Definition,
   id: string,
-  { host, store }: RefParts,
+  { sender, store, onMalformed }: RefPorts,
 ): ActorRef<Definition> {
-  const address: ActorAddress = { type: definition.type, id: checkActorId(id) }
-  const ref = {
+  const { type, behavior } = definition
+  const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
+  const folding: Folding = { actor: address, behavior, onMalformed }
+  const untyped: ActorRef = {
     address,
     ask: (command: string, data?: unknown, options?: SendOptions) =>
-      host.ask(address, command, data, options),
+      sender.ask(address, command, data, options),
     tell: (command: string, data?: unknown, options?: SendOptions) =>
-      host.tell(address, command, data, options),
-    state: (options?: CallOptions) => host.state(address, options),
-    events: (options?: ReadOptions) => store.read(address, options),
-    watch: (options?: WatchOptions) =>
-      watchActor(definition, address, { host, store }, options),
+      sender.tell(address, command, data, options),
+    async state({ signal } = {}) {
+      throwIfAborted(signal, `reading the state of ${type}/${id}`)
+      const { state, version } = await recover(store, folding, signal)
+      return { state, version }
+    },
+    events: options => store.read(address, options),
+    watch: (options = {}) => watchActor(store, folding, options),
   }
-  // The parts are typed by names, the reference by the definition that was checked against them.
-  return ref as unknown as ActorRef<Definition>
+  // The implementation is the same for all definitions; only its types differ.
+  return untyped as ActorRef<Definition>
 }

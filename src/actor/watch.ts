@@ -1,42 +1,112 @@
-// Watching one actor: its events as they are stored, each with the state it leads to.
+// Watching: every new event of one actor, each with the state after it.
+//
+// W1. Every version behind the start comes once, in order: what a reader of the log shows
+//     twice is dropped, and what it shows too early waits for what is missing.
+// W2. Nothing is kept between two events but the state.
 
-import type { ActorAddress } from '../model/address.js'
+import type { StoredCommit } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
-import { checkCount } from '../model/version.js'
-import type { AnyActorDefinition } from './define.js'
-import type { RefParts, WatchedStep, WatchOptions } from './ref.js'
+import { checkCount, type Version } from '../model/version.js'
+import { pause } from '../model/wait.js'
+import type { EventStore } from '../store/store.js'
+import { foldEvent, type Folding, type Standing } from './fold.js'
+import { recordUnreadable, versionsMissing } from './parked.js'
+import { recover, recoverAt } from './recovery.js'
+
+/** Reads that may fail to show what the log has shown already. */
+const lagReads = 10
+
+export interface WatchOptions {
+  /** Starts behind this version. Default: the actor's version when the loop starts. */
+  readonly from?: Version
+  /** Ends the loop. */
+  readonly signal?: AbortSignal
+}
+
+/** An event, and the state it led to. Do not change the state: the next one is folded from it. */
+export interface Watched<State = unknown, Event = RecordedEvent> {
+  readonly state: State
+  readonly version: Version
+  readonly event: Event
+}
 
 /**
- * Follows the log and folds what concerns the actor. The state at the start is that of a
- * version, so no step is missed or repeated, whatever is stored in between.
+ * Throws `actor-parked` where the history cannot be folded, `unknown-version` when `from` lies
+ * ahead, and the store's errors; ends quietly on the signal.
  */
-export async function* watchActor(
-  definition: AnyActorDefinition,
-  address: ActorAddress,
-  { host, store }: RefParts,
-  { after, signal }: WatchOptions = {},
-): AsyncGenerator<WatchedStep<unknown, RecordedEvent>> {
-  if (after !== undefined) checkCount('after', after)
-  // Before the state is read: what is stored meanwhile is then seen twice, not never.
-  const start = await store.lastPosition(signal === undefined ? {} : { signal })
-  const from =
-    after === undefined ? await host.state(address) : await host.stateAt(address, after)
-  let { state, version } = from
-  const fold = (event: RecordedEvent): WatchedStep<unknown, RecordedEvent> => {
-    state = definition.behavior.evolve(state, event)
-    version = event.version
-    return { event, state, version }
+export async function* watchActor<State>(
+  store: Pick<EventStore, 'head' | 'commits' | 'follow' | 'lastPosition'>,
+  folding: Folding<State>,
+  { from, signal }: WatchOptions,
+): AsyncGenerator<Watched<State>, void> {
+  if (from !== undefined) checkCount('from', from)
+  const { actor } = folding
+  const cancel = signal === undefined ? {} : { signal }
+  try {
+    // Read before the actor is: whatever is stored later than what we shall know lies behind it.
+    const after = await store.lastPosition(cancel)
+    let at =
+      from === undefined
+        ? await recover(store, folding, signal)
+        : await recoverAt(store, folding, from, signal)
+    // What was stored between `from` and now; nothing when watching from now on.
+    if (from !== undefined) at = yield* replay(at)
+    for await (const record of store.follow({ types: [actor.type], after, ...cancel })) {
+      if (record.actor?.id !== actor.id) continue
+      if (record.kind === 'malformed') {
+        folding.onMalformed?.(record)
+        if (record.versions !== undefined && record.versions.last > at.version)
+          throw recordUnreadable(actor, record)
+        continue
+      }
+      // The reads above may have come from a replica that lagged: read what lies between.
+      for (let attempt = 0; record.firstVersion > at.version + 1; attempt++) {
+        if (attempt === lagReads)
+          throw versionsMissing(
+            actor,
+            at.version + 1,
+            record.firstVersion,
+            record.position,
+          )
+        await pause(attempt * 20, signal)
+        at = yield* replay(at)
+      }
+      at = yield* unfold(at, record)
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
   }
-  for await (const event of store.read(address, { from: version + 1 }))
-    if (event.kind === 'event') yield fold(event)
-  const options = {
-    after: start,
-    types: [address.type],
-    ...(signal !== undefined && { signal }),
+
+  async function* replay(start: Standing<State>) {
+    let at = start
+    const range = { from: at.version + 1, hint: at.position, ...cancel }
+    for await (const record of store.commits(actor, range)) {
+      if (record.kind === 'malformed') {
+        folding.onMalformed?.(record)
+        if (record.versions !== undefined && record.versions.last > at.version)
+          throw recordUnreadable(actor, record)
+        continue
+      }
+      const { firstVersion, position } = record
+      if (firstVersion > at.version + 1)
+        throw versionsMissing(actor, at.version + 1, firstVersion, position)
+      at = yield* unfold(at, record)
+    }
+    return at
   }
-  for await (const record of store.follow(options)) {
-    if (record.kind !== 'commit' || record.actor.id !== address.id) continue
-    for (const event of record.events)
-      if (event.version === version + 1) yield fold(event)
+
+  function* unfold(
+    start: Standing<State>,
+    commit: StoredCommit,
+  ): Generator<Watched<State>, Standing<State>> {
+    let { state, version, position } = start
+    for (const event of commit.events) {
+      if (event.version <= version) continue
+      state = foldEvent(folding, state, event)
+      version = event.version
+      position = commit.position
+      yield { state, version, event }
+    }
+    return { state, version, position, carried: start.carried }
   }
 }

@@ -1,0 +1,193 @@
+// Inference is checked by the compiler: this file has to compile. What runs is a trifle.
+
+import t from 'tap'
+
+import { defineActor, event, reject } from '../../src/actor/define.js'
+import { type ActorRef, actorRef } from '../../src/actor/ref.js'
+import type { OutcomeOf, RecordedEventOf, StateOf } from '../../src/actor/types.js'
+import type { Rejection } from '../../src/model/behavior.js'
+import type { MalformedRecord } from '../../src/model/commit.js'
+import type { RecordedEvent } from '../../src/model/event.js'
+import type { AskOutcome, Carried, Declined } from '../../src/model/sender.js'
+import { node } from './support.js'
+
+// The compiler calls two deferred conditional types identical only if their operands are.
+type Probe<A> = <T>(probe: T) => T extends A ? 1 : 2
+type Equal<A, B> = Probe<A> extends Probe<B> ? true : false
+/** Fails to compile unless its type argument is `true`. */
+function same<Check extends true>(_check?: Check): void {}
+
+const ledger = defineActor({
+  type: 'ledger',
+  initialState: { balance: 0 },
+  decide: {
+    deposit: (state, { amount }: { amount: number }) => ({
+      events: [event('deposited', { amount })],
+      reply: after => ({ balance: after.balance, before: state.balance }),
+    }),
+    withdraw(state, { amount }: { amount: number }, context) {
+      if (state.balance < amount) return reject('overdraft', 'no', { at: context.now })
+      if (amount < 0) return reject('negative')
+      return event('withdrew', { amount })
+    },
+    balance: state => ({ reply: state.balance }),
+    note: (_state, text?: string) => ({ reply: text ?? 'none' }),
+    nothing() {},
+    close: () => [event('closed')],
+  },
+  evolve: {
+    deposited: (state, { amount }: { amount: number }) => ({
+      balance: state.balance + amount,
+    }),
+    withdrew: (state, data: { amount: number }) => ({
+      balance: state.balance - data.amount,
+    }),
+    closed: state => state,
+  },
+})
+
+type Ledger = typeof ledger
+type Commands = NonNullable<Ledger['$types']>['commands']
+
+void t.test('a definition gives its commands their types', async t => {
+  same<Equal<StateOf<Ledger>, { balance: number }>>()
+  same<Equal<Commands['deposit']['data'], { amount: number }>>()
+  same<Equal<Commands['deposit']['reply'], { balance: number; before: number }>>()
+  same<Equal<Commands['deposit']['rejection'], never>>()
+  same<Equal<Commands['withdraw']['rejection']['code'], 'overdraft' | 'negative'>>()
+  same<Equal<Commands['balance']['reply'], number>>()
+  same<Equal<Commands['balance']['data'], undefined>>()
+  same<Equal<Commands['nothing']['reply'], undefined>>()
+  t.strictSame(ledger.behavior.commandTypes, [
+    'deposit',
+    'withdraw',
+    'balance',
+    'note',
+    'nothing',
+    'close',
+  ])
+})
+
+void t.test('a definition that emits what it does not fold does not compile', async t => {
+  const odd = defineActor({
+    type: 'odd',
+    initialState: () => 0,
+    evolve: { added: (state, by: number) => state + by },
+    decide: {
+      // @ts-expect-error -- no evolve for "subtracted"
+      subtract: () => event('subtracted', 1),
+      // @ts-expect-error -- "added" carries a number
+      addText: () => ({ events: [event('added', 'x')] }),
+      add: () => ({ events: [event('added', 1)] }),
+    },
+  })
+  t.equal(odd.type, 'odd')
+})
+
+void t.test(
+  'a handler without data, or without parameters, spoils no inference',
+  async t => {
+    const lamp = defineActor({
+      type: 'lamp',
+      initialState: { isOn: false, turns: 0 },
+      decide: {
+        turn: (state, _data, { now }) => event(state.isOn ? 'off' : 'on', { now }),
+        dim: (_state, { by }: { by: number }) => event('dimmed', { by }),
+        break: () => event('broken', { why: 'it fell' }),
+      },
+      evolve: {
+        on: (state, { now }: { now: number }) => ({
+          isOn: now > 0,
+          turns: state.turns + 1,
+        }),
+        off: (state, _data, { version }) => ({ ...state, turns: version }),
+        dimmed: state => state,
+        broken: () => ({ isOn: false, turns: 0 }),
+      },
+    })
+    type Lamp = NonNullable<(typeof lamp)['$types']>
+    same<Equal<Lamp['state'], { isOn: boolean; turns: number }>>()
+    same<Equal<Lamp['commands']['turn']['data'], undefined>>()
+    same<Equal<Lamp['commands']['dim']['data'], { by: number }>>()
+    same<Equal<Lamp['commands']['break']['data'], undefined>>()
+
+    const vague = defineActor({
+      type: 'vague',
+      initialState: 0,
+      // @ts-expect-error -- data that is used needs a type
+      decide: { add: (_state, data) => event('added', data.amount) },
+      // @ts-expect-error -- here too
+      evolve: { added: (state, data) => state + data.amount },
+    })
+    t.strictSame([lamp.type, vague.type], ['lamp', 'vague'])
+  },
+)
+
+// Outcomes have a refusal only where the command can be refused.
+type Overdraft = Rejection<'overdraft', { at: number }>
+type Negative = Rejection<'negative', undefined>
+same<Equal<OutcomeOf<Ledger, 'deposit'>, Carried<{ balance: number; before: number }>>>()
+same<
+  Equal<
+    OutcomeOf<Ledger, 'withdraw'>,
+    Carried<undefined> | Declined<Overdraft | Negative>
+  >
+>()
+same<Equal<AskOutcome, Carried | Declined>>()
+
+// Events are told apart by their type; an evolve that ignores the data says nothing about it.
+same<
+  Equal<
+    RecordedEventOf<Ledger>,
+    | RecordedEvent<'deposited', { amount: number }>
+    | RecordedEvent<'withdrew', { amount: number }>
+    | RecordedEvent<'closed', unknown>
+  >
+>()
+
+void t.test('a reference speaks its definition’s language', async t => {
+  const { host, store } = node({ actors: [ledger] })
+  t.teardown(() => host.close())
+  const ref = actorRef(ledger, 'alice', { sender: host, store })
+  same<Equal<typeof ref, ActorRef<Ledger>>>()
+
+  const outcome = await ref.ask('deposit', { amount: 5 })
+  same<Equal<typeof outcome.reply, { balance: number; before: number }>>()
+  t.strictSame(outcome.reply, { balance: 5, before: 0 })
+
+  const withdrawn = await ref.ask('withdraw', { amount: 50 })
+  if (withdrawn.ok) {
+    same<Equal<typeof withdrawn.reply, undefined>>()
+    t.fail('there is not that much')
+  } else if (withdrawn.rejection.code === 'overdraft')
+    same<Equal<typeof withdrawn.rejection.details, { at: number }>>()
+
+  // Data may be left out exactly where the command has none.
+  t.equal((await ref.ask('balance')).reply, 5)
+  t.equal((await ref.ask('balance', undefined, { timeout: 1000 })).reply, 5)
+  t.equal((await ref.ask('note')).reply, 'none')
+  t.equal((await ref.ask('note', 'here')).reply, 'here')
+
+  const misuse = () => [
+    // @ts-expect-error -- deposit needs its data
+    ref.ask('deposit'),
+    // @ts-expect-error -- of the right shape
+    ref.ask('deposit', { amount: '5' }),
+    // @ts-expect-error -- there is no such command
+    ref.ask('borrow', { amount: 5 }),
+    // @ts-expect-error -- balance takes no data
+    ref.tell('balance', 5),
+  ]
+  t.type(misuse, 'function')
+
+  const { state } = await ref.state()
+  same<Equal<typeof state, { balance: number }>>()
+
+  for await (const item of ref.events()) {
+    same<Equal<typeof item, RecordedEventOf<Ledger> | MalformedRecord>>()
+    if (item.kind === 'event' && item.type === 'deposited') {
+      same<Equal<typeof item.data, { amount: number }>>()
+      t.equal(item.data.amount, 5)
+    }
+  }
+})

@@ -1,0 +1,208 @@
+// The example domain of the actor tests, and stores whose calls can be counted and held.
+
+import { encodeCommit } from '../../src/codec/envelope.js'
+import {
+  type ActorHost,
+  type ActorHostOptions,
+  createActorHost,
+} from '../../src/actor/host.js'
+import type { AnyActorDefinition } from '../../src/actor/define.js'
+import { defineActor, event, reject } from '../../src/actor/define.js'
+import { DefinitionRegistry } from '../../src/actor/registry.js'
+import type { ActorAddress } from '../../src/model/address.js'
+import type { NewCommit } from '../../src/model/commit.js'
+import type { NewEvent } from '../../src/model/event.js'
+import { deferred } from '../../src/model/wait.js'
+import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
+import type { AppendOptions, CommitsOptions } from '../../src/store/store.js'
+
+export const account = defineActor({
+  type: 'account',
+  initialState: { balance: 0 },
+  decide: {
+    deposit: (_state, { amount }: { amount: number }) => ({
+      events: [event('deposited', { amount })],
+      reply: after => after.balance,
+    }),
+    withdraw(state, { amount }: { amount: number }) {
+      if (state.balance < amount)
+        return reject('overdraft', `The balance is ${state.balance}.`, {
+          balance: state.balance,
+        })
+      return event('withdrawn', { amount })
+    },
+    split: (_state, amounts: number[]) =>
+      amounts.map(amount => event('deposited', { amount })),
+    balance: state => ({ reply: state.balance }),
+    idle() {},
+    explode() {
+      if (Date.now() > 0) throw new Error('the fuse was lit')
+    },
+    spoil: () => event('spoiled'),
+  },
+  evolve: {
+    deposited: (state, { amount }: { amount: number }) => ({
+      balance: state.balance + amount,
+    }),
+    withdrawn: (state, { amount }: { amount: number }) => ({
+      balance: state.balance - amount,
+    }),
+    spoiled(): { balance: number } {
+      throw new Error('this milk is sour')
+    },
+  },
+})
+
+export const alice: ActorAddress = { type: 'account', id: 'alice' }
+
+type Operation = 'head' | 'commits' | 'append'
+
+/** The memory store, with its calls counted, and held back where a test says so. */
+export class ObservedStore extends MemoryStore {
+  readonly calls: Record<Operation, number> = { head: 0, commits: 0, append: 0 }
+  /** Commits yielded by `commits`. */
+  commitsRead = 0
+  /** Runs before an operation touches the log; it may wait or throw. */
+  before: (operation: Operation) => Promise<void> | void = () => {}
+  /** Runs after an append has touched the log; it may wait or throw. */
+  after: () => Promise<void> | void = () => {}
+
+  override async append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    options?: AppendOptions,
+  ) {
+    this.calls.append++
+    await this.before('append')
+    const result = await super.append(actor, events, options)
+    await this.after()
+    return result
+  }
+
+  override async head(actor: ActorAddress, options?: { signal?: AbortSignal }) {
+    this.calls.head++
+    await this.before('head')
+    return super.head(actor, options)
+  }
+
+  override async *commits(actor: ActorAddress, options?: CommitsOptions) {
+    this.calls.commits++
+    await this.before('commits')
+    for await (const record of super.commits(actor, options)) {
+      this.commitsRead++
+      yield record
+    }
+  }
+
+  forget(): void {
+    Object.assign(this.calls, { head: 0, commits: 0, append: 0 })
+    this.commitsRead = 0
+  }
+}
+
+export function observe(log: MemoryLog = new MemoryLog(), nodeId = 'a'): ObservedStore {
+  return new ObservedStore({ namespace: 'test', nodeId, log })
+}
+
+export interface LogLine {
+  readonly level: string
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+export interface TestNode {
+  readonly store: ObservedStore
+  readonly log: MemoryLog
+  readonly host: ActorHost
+  readonly lines: LogLine[]
+}
+
+export interface TestNodeOptions extends Partial<Omit<ActorHostOptions, 'store'>> {
+  /** Shared by nodes that are to see each other's commits. */
+  readonly on?: MemoryLog
+  readonly actors?: readonly AnyActorDefinition[]
+}
+
+/** A host on a store of its own, on a log that may be shared. */
+export function node(options: TestNodeOptions = {}): TestNode {
+  const { on: log = new MemoryLog(), actors = [account], nodeId = 'a', ...rest } = options
+  const store = observe(log, nodeId)
+  const lines: LogLine[] = []
+  const host = createActorHost({
+    store,
+    nodeId,
+    definitions: new DefinitionRegistry(actors),
+    log: (level, message, details) => void lines.push({ level, message, details }),
+    ...rest,
+  })
+  return { store, log, host, lines }
+}
+
+/** Stores commits as another program would, one per list of events. */
+export async function write(
+  log: MemoryLog,
+  actor: ActorAddress,
+  commits: readonly (readonly NewEvent[])[],
+): Promise<void> {
+  const store = observe(log, 'writer')
+  for (const events of commits) await store.append(actor, events)
+}
+
+export function deposits(count: number, amount = 1): NewEvent[][] {
+  return Array.from({ length: count }, () => [{ type: 'deposited', data: { amount } }])
+}
+
+/** Puts a record into the actor's place that Cairn did not write. */
+export function pushForeign(log: MemoryLog, actor: ActorAddress): void {
+  const version = log.actors.get(`${actor.type}/${actor.id}`)?.version ?? 0
+  log.push(actor, version, { Hello: 'world' }, Buffer.from('not a commit'))
+}
+
+/** Stores a commit at whatever version it says, its body spoiled unless `isWhole`. */
+export function pushCommit(
+  log: MemoryLog,
+  commit: Partial<NewCommit> & Pick<NewCommit, 'actor' | 'firstVersion'>,
+  isWhole = true,
+): void {
+  const events = commit.events ?? [{ type: 'deposited', data: { amount: 1 } }]
+  const full: NewCommit = {
+    id: `commit-${log.records.length}`,
+    events,
+    at: 1,
+    nodeId: 'writer',
+    ...commit,
+  }
+  const { headers, body } = encodeCommit(full)
+  const last = commit.firstVersion + events.length - 1
+  log.push(
+    commit.actor,
+    last,
+    Object.fromEntries(headers),
+    isWhole ? body : body.subarray(0, body.length - 3),
+  )
+}
+
+/** A promise that stays open until the test lets it go; `reached` resolves on the first wait. */
+export function barrier() {
+  const open = deferred<void>()
+  const arrived = deferred<void>()
+  return {
+    reached: arrived.promise,
+    letGo: () => open.resolve(),
+    wait: () => {
+      arrived.resolve()
+      return open.promise
+    },
+  }
+}
+
+/** Small random numbers that a seed repeats (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
