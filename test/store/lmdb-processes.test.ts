@@ -1,7 +1,7 @@
 // Several processes on one embedded log, one of them dying again and again. The forked
 // processes run the compiled code: `npm run build` comes first (`npm test` does it).
 
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -145,6 +145,23 @@ await t.test(
       expected: version,
     })
     t.equal(next.position, count + 1)
+  },
+)
+
+await t.test(
+  'a read sees what another process has committed, in the same turn too',
+  async t => {
+    const place = await LmdbPlace.make()
+    t.teardown(() => place[Symbol.asyncDispose]())
+    const store = await place.open()
+    const actor = actorOf('actor-0')
+    const before = store.head(actor)
+    // This thread stands still meanwhile: no timer or callback renews its snapshot.
+    execFileSync(process.execPath, [writer, 'append', place.dir, 'test', 'other', '1'])
+    const after = [store.head(actor), store.lastPosition()] as const
+    t.equal((await before).version, 0)
+    t.equal((await after[0]).version, 1)
+    t.equal(await after[1], 1)
   },
 )
 
