@@ -30,6 +30,8 @@ Runs a node: it hosts actors of the types it is given and serves commands to the
   --id ID            the node's id (default: a new one)
   --actors FILE      serve the definitions this module exports; may be repeated
   --demo             serve the demo's definitions: account
+  --replicas N       1, 3 or 5 copies of the namespace's stream in a NATS cluster (default: 1);
+                     for a stream that does not exist yet, else "nats stream edit" changes it
   --log-level LEVEL  trace, debug, info (default), warn, error or silent
 ${commonFlagsHelp}
 Logs JSON lines to stdout; "node ready" says that it serves. Exit codes: 0 stopped in
@@ -49,6 +51,7 @@ async function main(args: readonly string[]): Promise<void> {
   const flags = parseFlags(args, {
     id: { type: 'string' },
     'log-level': { type: 'string' },
+    replicas: { type: 'string' },
     ...actorFlags,
   })
   if (isSet(flags, 'help')) {
@@ -74,7 +77,8 @@ async function main(args: readonly string[]): Promise<void> {
   if (isSet(flags, 'demo')) process.stderr.write(whatToTry(namespace, flags))
   const signal = await stopped
   log.info({ signal }, 'node stopping')
-  process.once(signal, () => process.exit(exitCode.failed))
+  for (const again of ['SIGTERM', 'SIGINT'] as const)
+    process.once(again, () => process.exit(exitCode.failed))
   await node.close()
   log.info('node stopped')
 }

@@ -23,7 +23,8 @@ export const commonFlags = {
 } as const satisfies FlagSpec
 
 export const commonFlagsHelp = `  --ns NS            namespace (or CAIRN_NS)
-  --nats URL[,URL]   NATS servers (default: NATS_URL, else nats://127.0.0.1:4222)
+  --nats URL[,URL]   NATS servers (default: NATS_URL, else nats://127.0.0.1:4222); a login
+                     goes in front: nats://user:password@host, nats://token@host
   --creds FILE       NATS credentials
   --embedded [DIR]   no server: keep everything in a directory (default: ${embeddedDirDefault})
 `
@@ -39,27 +40,56 @@ export interface Flags {
 /** Throws {@link UsageError} for a flag that is not in `spec`. */
 export function parseFlags(args: readonly string[], spec: FlagSpec): Flags {
   try {
+    const options = { ...commonFlags, ...spec }
     const { values, positionals } = parseArgs({
-      args: withEmbeddedDir(args),
-      options: { ...commonFlags, ...spec },
+      args: readable(args, options),
+      options,
       allowPositionals: true,
       strict: true,
     })
     return { values, positionals }
   } catch (error) {
-    throw new UsageError(messageOf(error))
+    throw new UsageError(misuse(error, Object.keys({ ...commonFlags, ...spec })))
   }
 }
 
-/** `--embedded` may stand alone; parseArgs knows no optional value, so it is given one. */
-function withEmbeddedDir(args: readonly string[]): string[] {
-  return args.flatMap((arg, i) => {
-    if (arg !== '--embedded') return [arg]
-    const next = args[i + 1]
-    return next === undefined || next.startsWith('-')
-      ? [`--embedded=${embeddedDirDefault}`]
-      : [arg]
-  })
+/**
+ * The arguments as parseArgs can read them. It knows no optional value, so an `--embedded`
+ * that stands alone is given one; and it takes the value in `--expect -1` for a flag, so a
+ * negative number is tied to the flag before it.
+ */
+function readable(args: readonly string[], spec: FlagSpec): string[] {
+  const end = args.indexOf('--')
+  const list = end < 0 ? args : args.slice(0, end)
+  const rest = end < 0 ? [] : args.slice(end)
+  const result: string[] = []
+  for (let i = 0; i < list.length; i++) {
+    const arg = list[i]!
+    const next = list[i + 1]
+    const takesText = arg.startsWith('--') && spec[arg.slice(2)]?.type === 'string'
+    if (arg === '--embedded' && (next === undefined || next.startsWith('-')))
+      result.push(`--embedded=${embeddedDirDefault}`)
+    else if (takesText && next !== undefined && /^-\d/.test(next)) {
+      result.push(`${arg}=${next}`)
+      i++
+    } else result.push(arg)
+  }
+  return [...result, ...rest]
+}
+
+/** What parseArgs found wrong, in one line. */
+function misuse(error: unknown, known: readonly string[]): string {
+  const said = messageOf(error)
+  const [, flag = ''] = /'(-[^' ]*)/.exec(said) ?? []
+  const { code } = error as { code?: string }
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
+    return /^-\d/.test(flag)
+      ? `${JSON.stringify(flag)} begins with a dash: write "--" before it, at the end of the command.`
+      : `${JSON.stringify(flag)} is no flag here: use ${known.map(name => `--${name}`).join(', ')}.`
+  if (said.includes('does not take')) return `${flag} takes no value: leave it out.`
+  if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
+    return `${flag} needs a value: write ${flag} VALUE, or ${flag}=VALUE if it begins with a dash.`
+  return said
 }
 
 export function text(flags: Flags, name: string): string | undefined {
@@ -101,24 +131,63 @@ export function namespaceOf(flags: Flags): string {
 
 export function backendOf(flags: Flags): Backend {
   const dir = text(flags, 'embedded')
-  const servers = text(flags, 'nats')
   const creds = text(flags, 'creds')
+  const replicas = replicasOf(flags)
   if (dir === undefined)
     return jetstream({
-      ...(servers !== undefined && { servers }),
+      ...loginOf(text(flags, 'nats') ?? process.env.NATS_URL),
       ...(creds !== undefined && { creds }),
+      ...(replicas !== undefined && { replicas }),
     })
-  if (servers !== undefined || creds !== undefined)
+  const needless = ['nats', 'creds', 'replicas'].filter(
+    name => text(flags, name) !== undefined,
+  )
+  if (needless.length > 0)
     throw new UsageError(
-      '--embedded needs no server: leave out --nats and --creds, or --embedded.',
+      `--embedded needs no server: leave out --${needless.join(' and --')}, or --embedded.`,
     )
   return embedded({ dir })
 }
 
-/** The flags again, for a command line that means the same backend. */
+function replicasOf(flags: Flags): 1 | 3 | 5 | undefined {
+  const replicas = count(flags, 'replicas')
+  if (replicas === undefined || replicas === 1 || replicas === 3 || replicas === 5)
+    return replicas
+  throw new UsageError(`--replicas is "${replicas}": use 1, 3 or 5.`)
+}
+
+/**
+ * The servers, and what `nats://user:password@host` or `nats://token@host` says of who we
+ * are. The client library does not look there; and a secret must not stand in a message
+ * that names the server.
+ */
+function loginOf(urls: string | undefined) {
+  if (urls === undefined) return {}
+  const login = /^\s*(?:[a-z]+:\/\/)?(?:([^@,/]*)@)/i.exec(urls)?.[1]
+  const servers = urls.replaceAll(/[^@,/]*@/g, '')
+  if (login === undefined) return { servers }
+  const colon = login.indexOf(':')
+  return colon < 0
+    ? { servers, token: decoded(login) }
+    : {
+        servers,
+        user: decoded(login.slice(0, colon)),
+        password: decoded(login.slice(colon + 1)),
+      }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part // A lone % stands for itself.
+  }
+}
+
+/** The flags again, for a command line that means the same backend; passwords are left out. */
 export function backendFlags(flags: Flags): string {
   const parts = ['embedded', 'nats', 'creds'].flatMap(name => {
-    const value = text(flags, name)
+    const value = text(flags, name)?.replaceAll(/(:\/\/)[^@,/]*@/g, '$1')
     return value === undefined ? [] : [`--${name}`, quote(value)]
   })
   return parts.join(' ')
