@@ -3,6 +3,7 @@
 import { checkActorType, formatAddress } from '../model/address.js'
 import { exitCode } from '../program/exit-codes.js'
 import { text } from '../program/flags.js'
+import { plain } from '../program/plain.js'
 import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
 import { print, toJson } from './output.js'
 
@@ -21,7 +22,7 @@ export const actors: CliCommand = {
         await print(
           wantsJson(flags)
             ? toJson({ actor: formatAddress(actor), type: actor.type, id: actor.id })
-            : formatAddress(actor),
+            : plain(formatAddress(actor)),
         )
       return exitCode.ok
     })

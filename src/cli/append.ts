@@ -1,9 +1,11 @@
 // cairn append: stores one event as it is, past any behavior.
 
 import { parseAddress } from '../model/address.js'
+import { checkNewEvent } from '../model/event.js'
 import type { ExpectedVersion } from '../model/version.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { type Flags, text } from '../program/flags.js'
+import { plain } from '../program/plain.js'
 import {
   type CliCommand,
   parseJson,
@@ -21,12 +23,10 @@ export const append: CliCommand = {
   run(flags) {
     const given = positionals(flags, ['TYPE/ID', 'EVENT', 'JSON'], ['JSON'])
     const actor = parseAddress(given['TYPE/ID']!)
-    const data = parseJson(given.JSON)
+    const event = checkNewEvent({ type: given.EVENT!, data: parseJson(given.JSON) })
     const expected = expectedOf(flags)
     return withNamespace(flags, async ({ store }) => {
-      const result = await store.append(actor, [{ type: given.EVENT!, data }], {
-        expected,
-      })
+      const result = await store.append(actor, [event], { expected })
       if (!result.ok) {
         const { actual } = result
         await print(toJson({ expected, actual }))
@@ -39,7 +39,7 @@ export const append: CliCommand = {
       await print(
         wantsJson(flags)
           ? toJson({ version, position })
-          : `${given['TYPE/ID']} is at version ${version} (position ${position})`,
+          : plain(`${given['TYPE/ID']} is at version ${version} (position ${position})`),
       )
       return exitCode.ok
     })

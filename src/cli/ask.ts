@@ -4,6 +4,7 @@ import { parseAddress } from '../model/address.js'
 import type { AskOutcome } from '../model/sender.js'
 import { exitCode } from '../program/exit-codes.js'
 import { count, text } from '../program/flags.js'
+import { plain } from '../program/plain.js'
 import { type CliCommand, parseJson, positionals, wantsJson } from './command.js'
 import { complain, print, toJson } from './output.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
@@ -55,7 +56,9 @@ async function printOutcome(
   await print(
     json
       ? toJson({ version, position, reply: reply ?? null })
-      : `${actor} is at version ${version} (position ${position}): ${toJson(reply ?? null)}`,
+      : plain(
+          `${actor} is at version ${version} (position ${position}): ${toJson(reply ?? null)}`,
+        ),
   )
   return exitCode.ok
 }

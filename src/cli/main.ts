@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The program `cairn`: one command a file, exit codes as documented.
 
+import { isCairnError } from '../model/errors.js'
 import { exitCode, exitCodeOf, explain, UsageError } from '../program/exit-codes.js'
 import { commonFlagsHelp, isSet, parseFlags } from '../program/flags.js'
 import { actors } from './actors.js'
@@ -36,7 +37,7 @@ ${lines.join('\n')}
 
 Flags of every command:
 ${commonFlagsHelp}  --json             one JSON object a line
-  --help             help for a command
+  --help             help for a command, as "cairn help COMMAND"
 
 ${exitHelp}`
 }
@@ -51,16 +52,24 @@ ${command.help ?? ''}${commonFlagsHelp}  --json             one JSON object a li
 ${exitHelp}`
 }
 
-async function main([name, ...args]: readonly string[]): Promise<number> {
-  if (name === undefined || name === 'help' || name === '--help') {
-    await print(overview())
-    return name === undefined ? exitCode.usage : exitCode.ok
-  }
+function commandOf(name: string): CliCommand {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command === undefined)
+  if (command !== undefined) return command
+  throw new UsageError(
+    `cairn knows no command ${JSON.stringify(name)}; it knows ${Object.keys(commands).join(', ')}.`,
+  )
+}
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined)
     throw new UsageError(
-      `cairn knows no command ${JSON.stringify(name)}; it knows ${Object.keys(commands).join(', ')}.`,
+      `No command is given: cairn knows ${Object.keys(commands).join(', ')}.`,
     )
+  if (name === 'help' || name === '--help') {
+    await print(args[0] === undefined ? overview() : helpOf(commandOf(args[0])))
+    return exitCode.ok
+  }
+  const command = commandOf(name)
   const flags = parseFlags(args, { ...command.flags, ...jsonFlag })
   if (isSet(flags, 'help')) {
     await print(helpOf(command))
@@ -71,12 +80,17 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   process.once('SIGINT', interrupt)
   process.once('SIGTERM', interrupt)
   // A reader that has had enough (`cairn tail | head`) is no error.
+  let enough = false
   process.stdout.on('error', error => {
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
+    enough = true
     interrupt()
   })
   try {
     return await command.run(flags, interrupted.signal)
+  } catch (error) {
+    if (enough && isCairnError(error, 'aborted')) return exitCode.ok
+    throw error
   } finally {
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
@@ -87,6 +101,6 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   complain(`cairn: ${explain(error)}`)
-  if (error instanceof UsageError) complain('Try: cairn help')
+  if (error instanceof UsageError) complain('Try: cairn help, or cairn help COMMAND')
   process.exitCode = exitCodeOf(error)
 }

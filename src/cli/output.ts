@@ -4,26 +4,18 @@
 import type { LogRecord, MalformedRecord } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
 import { formatAddress } from '../model/address.js'
+import { plain } from '../program/plain.js'
 
 /** One JSON line. Bytes as base64, 64-bit integers as text, dates as ISO 8601. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item === 'bigint') return item.toString()
-    if (isBufferJson(item)) return Buffer.from(item.data).toString('base64')
-    if (item instanceof Uint8Array) return Buffer.from(item).toString('base64')
-    return item
-  })
-}
-
-/** A Buffer's own toJSON has run before the replacer sees it. */
-function isBufferJson(item: unknown): item is { type: 'Buffer'; data: number[] } {
-  return (
-    typeof item === 'object' &&
-    item !== null &&
-    'type' in item &&
-    item.type === 'Buffer' &&
-    'data' in item &&
-    Array.isArray(item.data)
+  // A Buffer's own toJSON has run on `item`, so bytes are looked for where they came from.
+  return JSON.stringify(
+    value,
+    function (this: Record<string, unknown>, key, item: unknown) {
+      const original = this[key]
+      if (original instanceof Uint8Array) return Buffer.from(original).toString('base64')
+      return typeof item === 'bigint' ? item.toString() : item
+    },
   )
 }
 
@@ -41,7 +33,7 @@ export function print(line: string): Promise<void> {
 }
 
 export function complain(message: string): void {
-  process.stderr.write(`${message}\n`)
+  process.stderr.write(`${plain(message)}\n`)
 }
 
 /** An event as the CLI shows it. */
@@ -82,14 +74,18 @@ export function printItem(
   if (item.kind === 'malformed') {
     const view = malformedView(item)
     return print(
-      json ? toJson(view) : `${item.position}  MALFORMED  ${item.source}: ${item.reason}`,
+      json
+        ? toJson(view)
+        : plain(`${item.position}  MALFORMED  ${item.source}: ${item.reason}`),
     )
   }
   const view = eventView(item)
   return print(
     json
       ? toJson(view)
-      : `${view.position}  ${view.at}  ${view.actor}  v${view.version}  ${view.type}  ${toJson(view.data)}`,
+      : plain(
+          `${view.position}  ${view.at}  ${view.actor}  v${view.version}  ${view.type}  ${toJson(view.data)}`,
+        ),
   )
 }
 

@@ -6,6 +6,7 @@ import { type ActorAddress, parseAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'
 import { exitCode } from '../program/exit-codes.js'
 import { count } from '../program/flags.js'
+import { plain } from '../program/plain.js'
 import { type CliCommand, positionals, wantsJson } from './command.js'
 import { print, toJson } from './output.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
@@ -19,16 +20,16 @@ ${reachHelp}`,
   async run(flags, signal) {
     const given = positionals(flags, ['TYPE/ID'])
     const actor = parseAddress(given['TYPE/ID']!)
-    const version = count(flags, 'version')
-    const at = version === undefined ? {} : { version }
-    const reading = await reach<StateReading>(flags, {
+    const wanted = count(flags, 'version')
+    const at = wanted === undefined ? {} : { version: wanted }
+    const { version, state: known = null } = await reach<StateReading>(flags, {
       here: node => node.state(actor, { signal, ...at }),
       there: open => askForState(open, actor, at, signal),
     })
     await print(
       wantsJson(flags)
-        ? toJson({ version: reading.version, state: reading.state })
-        : `${given['TYPE/ID']} at version ${reading.version}: ${toJson(reading.state)}`,
+        ? toJson({ version, state: known })
+        : plain(`${given['TYPE/ID']} at version ${version}: ${toJson(known)}`),
     )
     return exitCode.ok
   },

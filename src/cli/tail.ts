@@ -22,8 +22,9 @@ export const tail: CliCommand = {
     positionals(flags, [])
     const types = texts(flags, 'type').map(checkActorType)
     const limit = count(flags, 'limit') ?? Infinity
+    const wantedAfter = count(flags, 'after')
     return withNamespace(flags, async ({ store }) => {
-      const after = count(flags, 'after') ?? (await store.lastPosition())
+      const after = wantedAfter ?? (await store.lastPosition())
       complain(
         `Following namespace ${store.namespace} behind position ${after}; Ctrl-C ends it.`,
       )

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import type { AnyActorDefinition } from '../actor/define.js'
 import { demoActors } from '../demo/demo.js'
 import { CairnError, messageOf } from '../model/errors.js'
+import { UsageError } from './exit-codes.js'
 import { type Flags, isSet, texts } from './flags.js'
 
 export const actorFlags = {
@@ -28,7 +29,9 @@ async function loadFile(file: string): Promise<AnyActorDefinition[]> {
   try {
     await stat(path)
   } catch (error) {
-    throw problem(`the file cannot be read (${messageOf(error)}).`, error)
+    throw new UsageError(
+      `--actors ${file}: the file cannot be read (${messageOf(error)}).`,
+    )
   }
   let module: Record<string, unknown>
   try {

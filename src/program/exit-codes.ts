@@ -1,6 +1,7 @@
 // How the programs end. Scripts may rely on these numbers.
 
 import { isCairnError, messageOf } from '../model/errors.js'
+import { plain } from './plain.js'
 
 export const exitCode = {
   ok: 0,
@@ -32,6 +33,7 @@ export function exitCodeOf(error: unknown): number {
     case 'invalid-namespace':
     case 'invalid-actor-type':
     case 'invalid-actor-id':
+    case 'invalid-event':
     case 'invalid-option':
       return exitCode.usage
     default:
@@ -41,6 +43,6 @@ export function exitCodeOf(error: unknown): number {
 
 /** One line for stderr. */
 export function explain(error: unknown): string {
-  const message = messageOf(error)
+  const message = plain(messageOf(error).replaceAll(/\s*\n\s*/g, ' '))
   return isCairnError(error) ? `${message} [${error.code}]` : message
 }

@@ -1,0 +1,9 @@
+// Text for people and terminals.
+
+/** The text with its control characters, which may stand in actor ids, as escapes. */
+export function plain(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, character => {
+    const code = character.codePointAt(0)!.toString(16).padStart(4, '0')
+    return `\\u${code}`
+  })
+}
