@@ -1,0 +1,167 @@
+// Load on the nodes of a namespace, and what must be true of the log after it.
+
+import type { Test } from 'tap'
+
+import type { Backend, OpenNamespace } from '../../src/backend/backend.js'
+import { isCairnError } from '../../src/model/errors.js'
+import type { AskOutcome } from '../../src/model/sender.js'
+import { pause } from '../../src/model/wait.js'
+import { until } from '../support/wait.js'
+
+/** What a load came to. */
+export interface LoadResult {
+  /** Command ids that were acknowledged, with the version each got. */
+  readonly acknowledged: ReadonlyMap<string, { actor: string; version: number }>
+  /** Command ids that certainly did not take effect. */
+  readonly refused: readonly string[]
+  /** Command ids whose outcome nobody told. */
+  readonly unknown: readonly string[]
+}
+
+/** Milliseconds before a lane goes on after a failure: without, it would only count failures. */
+const retryAfter = 20
+
+/** Deposits into accounts through any node, from several lanes, until told to end. */
+export class Load {
+  readonly #open: OpenNamespace
+  readonly #lanes: Promise<void>[] = []
+  readonly #acknowledged = new Map<string, { actor: string; version: number }>()
+  readonly #refused: string[] = []
+  readonly #unknown: string[] = []
+  #going = true
+  #sent = 0
+
+  private constructor(open: OpenNamespace) {
+    this.#open = open
+  }
+
+  static async start(
+    backend: Backend,
+    namespace: string,
+    { lanes = 16, actors = 5 } = {},
+  ): Promise<Load> {
+    const open = await backend.open({ namespace, nodeId: 'load' })
+    const load = new Load(open)
+    for (let lane = 0; lane < lanes; lane++) load.#lanes.push(load.#drive(lane, actors))
+    return load
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged.size
+  }
+
+  get store() {
+    return this.#open.store
+  }
+
+  /** Resolves when so many more are acknowledged than now. */
+  async more(count: number, describe: string): Promise<void> {
+    const enough = this.acknowledged + count
+    await until(() => this.acknowledged >= enough, {
+      describe: `${count} more deposits: ${describe}`,
+      timeout: 30_000,
+    })
+  }
+
+  /** Ends the load and waits for the answers that are due. */
+  async end(): Promise<LoadResult> {
+    this.#going = false
+    await Promise.all(this.#lanes)
+    return {
+      acknowledged: this.#acknowledged,
+      refused: this.#refused,
+      unknown: this.#unknown,
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#going = false
+    await Promise.allSettled(this.#lanes)
+    await this.#open.close()
+  }
+
+  async #drive(lane: number, actors: number): Promise<void> {
+    while (this.#going) {
+      const n = this.#sent++
+      const commandId = `c-${lane}-${n}`
+      const actor = { type: 'account', id: `a${n % actors}` }
+      const data = { amount: 1 }
+      try {
+        const outcome = (await this.#open.transport.request(
+          { kind: 'ask', actor, command: 'deposit', data, commandId },
+          { timeout: 5_000 },
+        )) as AskOutcome
+        if (outcome.ok)
+          this.#acknowledged.set(commandId, { actor: actor.id, version: outcome.version })
+      } catch (error) {
+        const nothing = ['no-node', 'node-closed', 'store-unreachable', 'contention']
+        if (isCairnError(error) && nothing.includes(error.code))
+          this.#refused.push(commandId)
+        else this.#unknown.push(commandId)
+        await pause(retryAfter)
+      }
+    }
+  }
+}
+
+export interface LogFacts {
+  /** How often each command id stands in the log. */
+  readonly commands: ReadonlyMap<string, number>
+  /** Actor → version → command id. */
+  readonly versions: ReadonlyMap<string, ReadonlyMap<number, string>>
+  /** Nodes that wrote, with how many commits of theirs stand in the log. */
+  readonly writers: ReadonlyMap<string, number>
+  /** Actors whose versions are not 1, 2, 3 … in this order. */
+  readonly gaps: readonly string[]
+  readonly malformed: number
+}
+
+/** Reads the whole log and says what is in it. */
+export async function examine(store: OpenNamespace['store']): Promise<LogFacts> {
+  const commands = new Map<string, number>()
+  const versions = new Map<string, Map<number, string>>()
+  const writers = new Map<string, number>()
+  const gaps: string[] = []
+  let malformed = 0
+  for await (const record of store.readAll()) {
+    if (record.kind === 'malformed') {
+      malformed++
+      continue
+    }
+    const of = versions.get(record.actor.id) ?? new Map<number, string>()
+    versions.set(record.actor.id, of)
+    if (record.firstVersion !== of.size + 1)
+      gaps.push(`${record.actor.id}@${record.firstVersion}`)
+    writers.set(record.nodeId, (writers.get(record.nodeId) ?? 0) + 1)
+    for (const event of record.events) of.set(event.version, record.command?.id ?? '')
+    const id = record.command?.id
+    if (id !== undefined) commands.set(id, (commands.get(id) ?? 0) + 1)
+  }
+  return { commands, versions, writers, gaps, malformed }
+}
+
+/** P1, P3, P4: one history, nothing acknowledged is lost, nothing is there twice. */
+export function holds(
+  t: Test,
+  { acknowledged, refused, unknown }: LoadResult,
+  log: LogFacts,
+) {
+  t.strictSame(log.gaps, [], 'versions have no gap')
+  t.equal(log.malformed, 0, 'every record is a commit')
+  const lost = [...acknowledged].filter(
+    ([id, { actor, version }]) => log.versions.get(actor)?.get(version) !== id,
+  )
+  t.strictSame(
+    lost,
+    [],
+    'every acknowledged command is in the log, at the version it was told',
+  )
+  const twice = [...log.commands].filter(([, times]) => times > 1)
+  t.strictSame(twice, [], 'no command is in the log twice')
+  const untrue = refused.filter(id => log.commands.has(id))
+  t.strictSame(untrue, [], 'no refused command is in the log')
+  t.comment(
+    `${acknowledged.size} acknowledged, ${refused.length} refused, ${unknown.length} unanswered, ` +
+      `${log.commands.size} in the log, written by ${[...log.writers].map(([id, n]) => `${id}: ${n}`).join(', ')}`,
+  )
+}
