@@ -4,6 +4,7 @@
 
 import { CairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
+import { pause } from '../model/wait.js'
 import { defaultPartitions } from '../model/partition.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
@@ -52,6 +53,8 @@ interface StreamInfo {
   state: { last_seq: number }
 }
 
+/** Milliseconds to wait for a stream that another node has just created. */
+const creationTimeout = 10_000
 /** Consumers are few by design; without a number of our own the server's default of 1,000 rules. */
 const maxConsumers = 4096
 
@@ -106,10 +109,15 @@ export async function ensureLogStream(
     config,
   )
   if (created.ok) return fromInfo(namespace, created.value)
-  // Another node was faster: its stream must do.
+  // Another node was faster: its stream must do. In a cluster it takes the other servers a
+  // moment to hear of it.
   if (created.error.err_code === jsErrorCode.streamNameInUse) {
-    const theirs = await readLogStream(connection, namespace)
-    if (theirs !== undefined) return theirs
+    const deadline = Date.now() + creationTimeout
+    while (Date.now() < deadline) {
+      const theirs = await readLogStream(connection, namespace)
+      if (theirs !== undefined) return theirs
+      await pause(25)
+    }
   }
   if (created.error.err_code === jsErrorCode.subjectsOverlap)
     throw new CairnError(

@@ -1,6 +1,8 @@
 // What every store does alike: the version cache's doors, reading as events, following, and
 // refusing work once closed. An implementation adds where records are and how they get there.
 
+import { setMaxListeners } from 'node:events'
+
 import { type ActorAddress, checkAddress } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
@@ -43,6 +45,8 @@ export abstract class StoreBase implements EventStore {
     this.namespace = namespace
     this.nodeId = nodeId
     this.cache = new VersionCache(cache)
+    // Every follower and pause listens to it, as many as there may be; each ends by itself.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   abstract append(

@@ -16,7 +16,12 @@
 // J5. Positions belong to a generation of the stream. When the connection comes back, the
 //     generation is compared, and the cache dropped if the stream is another one.
 
-import { decodeHeaders, decodeRecord, encodeCommit } from '../codec/envelope.js'
+import {
+  decodeHeaders,
+  decodeRecord,
+  encodeCommit,
+  versionsTaken,
+} from '../codec/envelope.js'
 import {
   type ActorAddress,
   checkActorType,
@@ -365,11 +370,8 @@ export class JetStreamStore extends StoreBase {
     const last = await this.#readLast(subject, { signal, timeout })
     let head: CachedHead = { version: 0, position: 0 }
     if (last !== undefined) {
-      const header = decodeHeaders(name => last.headers.get(name))
-      const version =
-        typeof header === 'string'
-          ? await this.#versionBefore(subject, last, signal)
-          : header.lastVersion
+      const taken = versionsTaken(name => last.headers.get(name))
+      const version = taken?.last ?? (await this.#versionBefore(subject, last, signal))
       head = { version, position: last.position }
     }
     this.cache.settle(actor, head, before)
@@ -481,8 +483,7 @@ export class JetStreamStore extends StoreBase {
   /** The error to end with when the stream is there no more, or is another one by now. */
   async #findGone(timeout: number): Promise<CairnError | undefined> {
     try {
-      const options = { timeout, signal: this.closing }
-      const stream = await readLogStream(this.#connection, this.namespace, options)
+      const stream = await readLogStream(this.#connection, this.namespace, { timeout })
       return stream === undefined ? streamGone(this.#stream.name) : undefined
     } catch (error) {
       // That the server cannot say belongs to the append's own deadline.
@@ -617,8 +618,7 @@ export class JetStreamStore extends StoreBase {
     let version = 0
     for await (const message of this.#scanTo(subject, 1, last.position, signal)) {
       if (message.position > last.position) break
-      const header = decodeHeaders(name => message.headers.get(name))
-      if (typeof header === 'object') version = header.lastVersion
+      version = versionsTaken(name => message.headers.get(name))?.last ?? version
     }
     return version
   }
