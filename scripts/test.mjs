@@ -31,7 +31,7 @@ const tap = spawn(
   { stdio: 'inherit', env: { ...process.env, CAIRN_NATS_SERVER: path } },
 )
 const exitCode = await new Promise(resolve => tap.once('exit', resolve))
-const { passed, failed } = count(await readFile(results, 'utf8'))
+const { passed, failed } = count(await readFile(results, 'utf8').catch(() => ''))
 await rm(folder, { recursive: true, force: true })
 
 const isCovered = !isWholeSuite || (await checkCoverage())

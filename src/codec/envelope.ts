@@ -13,6 +13,7 @@
 //
 // Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, value } }.
 // A reader ignores keys that it does not know; a change it must not ignore raises Cairn-Wire.
+// Cairn-Wire and Cairn-Versions mean the same in every version: see `versionsTaken`.
 
 import type { ActorAddress } from '../model/address.js'
 import type {
@@ -192,12 +193,28 @@ export function decodeHeaders(
   const wire = header('Cairn-Wire')
   if (wire === undefined) return 'it has no Cairn-Wire header, so Cairn did not write it'
   if (wire !== String(wireVersion))
-    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}: upgrade this node`
   try {
     return readHeaders(header)
   } catch (error) {
     return `a header is not decodable (${messageOf(error)})`
   }
+}
+
+/**
+ * The versions that a record takes, by its headers; `undefined` for a record that is no
+ * commit. This much of the format stays as it is in every wire version, so that a node which
+ * cannot read a newer one's commits still does not take their versions a second time.
+ */
+export function versionsTaken(
+  header: (name: string) => string | undefined,
+): { first: Version; last: Version } | undefined {
+  const head = decodeHeaders(header)
+  if (typeof head === 'object')
+    return { first: head.firstVersion, last: head.lastVersion }
+  const wire = Number(header('Cairn-Wire'))
+  const isNewer = isCount(wire) && wire > wireVersion
+  return isNewer ? readVersions(header('Cairn-Versions') ?? '') : undefined
 }
 
 function readHeaders(
@@ -247,7 +264,12 @@ function readVersions(value: string): { first: Version; last: Version } | undefi
 /** Decodes a record; never throws: what is not a readable commit is a {@link MalformedRecord}. */
 export function decodeRecord(record: RawRecord): LogRecord {
   const head = decodeHeaders(name => record.header(name))
-  if (typeof head === 'string') return malformed(record, head)
+  if (typeof head === 'string')
+    return malformed(
+      record,
+      head,
+      versionsTaken(name => record.header(name)),
+    )
   if (record.actor === undefined) return malformed(record, 'its place names no actor')
   const versions = { first: head.firstVersion, last: head.lastVersion }
   let body: Body

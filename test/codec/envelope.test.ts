@@ -163,7 +163,11 @@ const good = encodeCommit({
 
 const badHeaders: [string, Record<string, string | undefined>, RegExp][] = [
   ['no wire version', { 'Cairn-Wire': undefined }, /no Cairn-Wire header/],
-  ['a newer wire version', { 'Cairn-Wire': '2' }, /wire version is "2".*reads 1/],
+  [
+    'a newer wire version without versions',
+    { 'Cairn-Wire': '2', 'Cairn-Versions': 'all' },
+    /wire version is "2".*reads 1/,
+  ],
   ['an odd wire version', { 'Cairn-Wire': '1.0' }, /wire version/],
   ['no commit id', { 'Cairn-Commit': undefined }, /no Cairn-Commit header/],
   ['an empty commit id', { 'Cairn-Commit': '' }, /no Cairn-Commit header/],

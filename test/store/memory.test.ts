@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { decodeHeaders } from '../../src/codec/envelope.js'
+import { versionsTaken } from '../../src/codec/envelope.js'
 import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
 import { testEventStore } from '../contract/store.js'
 
@@ -23,8 +23,7 @@ await testEventStore(t, 'memory', async () => {
     open,
     async injectRecord(actor, { headers, body }) {
       const log = logs.get('test')!
-      const head = decodeHeaders(name => headers[name])
-      const version = typeof head === 'string' ? 0 : head.lastVersion
+      const version = versionsTaken(name => headers[name])?.last ?? 0
       log.push(actor, version, { ...headers }, body)
     },
     async [Symbol.asyncDispose]() {

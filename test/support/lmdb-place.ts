@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { decodeHeaders } from '../../src/codec/envelope.js'
+import { versionsTaken } from '../../src/codec/envelope.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import {
   acquireEnvironment,
@@ -45,10 +45,10 @@ export class LmdbPlace implements StoreFixture {
   ): Promise<void> {
     const environment = await acquireEnvironment(this.dir, 'test')
     const { root, tables } = environment
-    const head = decodeHeaders(name => headers[name])
+    const taken = versionsTaken(name => headers[name])
     await root.transaction(() => {
       const before = tables.head(actor)
-      const version = typeof head === 'string' ? (before?.version ?? 0) : head.lastVersion
+      const version = taken?.last ?? before?.version ?? 0
       const position = tables.lastPosition() + 1
       tables.put(actor, before, position, version, packRecord(actor, headers, body))
     })

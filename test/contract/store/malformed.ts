@@ -24,8 +24,8 @@ const foreign: [string, InjectedRecord][] = [
   ['with headers of something else', { headers: { Other: 'yes' }, body: garbage }],
   ['without a body', { headers: {}, body: new Uint8Array(0) }],
   [
-    'of a newer wire version',
-    { headers: { ...commitHeaders(account, 2), 'Cairn-Wire': '2' }, body: garbage },
+    'of no wire version at all',
+    { headers: { ...commitHeaders(account, 2), 'Cairn-Wire': 'x' }, body: garbage },
   ],
   [
     'with impossible versions',
@@ -74,6 +74,25 @@ export function testMalformed(test: Suite): void {
       )
       t.equal((await store.head(account)).version, 2, 'the next commit is the head')
     })
+
+  test('a commit of a newer wire version counts its versions, though nobody here can read it', async (t, place) => {
+    const [store, other] = [await place.open(), await place.open()]
+    await fill(store, account, [1])
+    await other.head(account)
+    // A later format may change all but these two headers.
+    const headers = { 'Cairn-Wire': '2', 'Cairn-Versions': '2-3', 'Cairn-New': 'yes' }
+    await place.injectRecord(account, { headers, body: garbage })
+
+    const head = await store.head(account)
+    t.equal(head.version, 3)
+    const last = head.last as MalformedRecord
+    t.strictSame(last.versions, { first: 2, last: 3 })
+    t.match(last.reason, /wire version .*2.*upgrade/)
+    const stale = await other.append(account, deposits(9), { expected: 1 })
+    isConflict(t, stale, { actor: account, expected: 1, actual: 3 }, 'the versions count')
+    const next = await mustAppend(other, account, deposits(4))
+    t.equal(next.firstVersion, 4)
+  })
 
   test('a commit with an unreadable body counts its versions', async (t, place) => {
     const [store, other] = [await place.open(), await place.open()]
