@@ -15,7 +15,9 @@ import { node } from './support.js'
 type Probe<A> = <T>(probe: T) => T extends A ? 1 : 2
 type Equal<A, B> = Probe<A> extends Probe<B> ? true : false
 /** Fails to compile unless its type argument is `true`. */
-function same<Check extends true>(_check?: Check): void {}
+function same<Check extends true>(check?: Check): Check | undefined {
+  return check
+}
 
 const ledger = defineActor({
   type: 'ledger',

@@ -1,0 +1,314 @@
+// Waking: states out of histories, whole and damaged.
+
+import t from 'tap'
+
+import { defineActor, event } from '../../src/actor/define.js'
+import { backwardMax } from '../../src/actor/recovery.js'
+import type { NewEvent } from '../../src/model/event.js'
+import { MemoryLog } from '../../src/store/memory.js'
+import {
+  account,
+  alice,
+  deposits,
+  node,
+  pushCommit,
+  pushForeign,
+  write,
+} from './support.js'
+
+/** The same account, as another version of its behavior. */
+function accountOfVersion(version: number) {
+  return { ...account, behavior: { ...account.behavior, version } }
+}
+
+const deposit = (amount: number): NewEvent => ({ type: 'deposited', data: { amount } })
+
+void t.test('waking is one read when the last commit carries the state', async t => {
+  const log = new MemoryLog()
+  const first = node({ on: log })
+  for (let i = 0; i < 300; i++) await first.host.ask(alice, 'deposit', { amount: 1 })
+  const { host, store } = node({ on: log })
+  t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 301, reply: 301 })
+  t.strictSame(store.calls, { head: 1, commits: 0, append: 1 })
+  store.forget()
+  t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 302 })
+  t.strictSame(store.calls, { head: 0, commits: 0, append: 1 }, 'awake: no read at all')
+})
+
+void t.test('an actor without a history wakes by one read', async t => {
+  const { host, store } = node()
+  t.strictSame(await host.state(alice), { state: { balance: 0 }, version: 0 })
+  t.strictSame(store.calls, { head: 1, commits: 0, append: 0 })
+})
+
+void t.test('a history without carried states is folded', async t => {
+  const { host, store, log } = node()
+  await write(log, alice, [[deposit(1), deposit(2)], [deposit(3)], [deposit(4)]])
+  t.strictSame(await host.state(alice), { state: { balance: 10 }, version: 4 })
+  t.strictSame(store.calls, { head: 1, commits: 1, append: 0 })
+})
+
+void t.test('a history is folded from the nearest carried state', async t => {
+  const { host, store, log } = node()
+  await write(log, alice, deposits(50))
+  await node({ on: log }).host.ask(alice, 'deposit', { amount: 100 })
+  await write(log, alice, deposits(3))
+  t.strictSame(await host.state(alice), { state: { balance: 153 }, version: 54 })
+  t.equal(store.commitsRead, 4, 'three commits, and the one that carries the state')
+})
+
+void t.test('a long history without carried states is folded forward', async t => {
+  for (const commits of [backwardMax, backwardMax + 1, 3 * backwardMax]) {
+    const { host, store, log } = node()
+    await write(log, alice, deposits(commits))
+    t.strictSame(await host.state(alice), {
+      state: { balance: commits },
+      version: commits,
+    })
+    t.equal(store.calls.commits, commits > backwardMax ? 2 : 1, `${commits} commits`)
+    // From then on it is carried.
+    await host.ask(alice, 'deposit', { amount: 1 })
+    const again = node({ on: log })
+    await again.host.state(alice)
+    t.strictSame(again.store.calls, { head: 1, commits: 0, append: 0 })
+  }
+})
+
+void t.test('a state of another behavior version is not used', async t => {
+  const log = new MemoryLog()
+  const before = node({ on: log })
+  for (let i = 0; i < 5; i++) await before.host.ask(alice, 'deposit', { amount: 1 })
+  pushCommit(log, {
+    actor: alice,
+    firstVersion: 6,
+    state: { behavior: 1, value: { balance: -1000 } },
+  })
+  for (const version of [2, 3]) {
+    const after = node({ on: log, actors: [accountOfVersion(version)] })
+    t.match(await after.host.ask(alice, 'balance', undefined), { version: 6, reply: 6 })
+    t.equal(after.store.commitsRead, 6)
+  }
+  const same = node({ on: log })
+  t.match(
+    await same.host.ask(alice, 'balance', undefined),
+    { reply: -1000 },
+    'its own is',
+  )
+})
+
+void t.test('records that are no history are passed by and reported', async t => {
+  const { host, log, lines } = node()
+  pushForeign(log, alice)
+  t.match(await host.ask(alice, 'balance', undefined), { version: 0, reply: 0 })
+  await write(log, alice, deposits(2))
+  pushForeign(log, alice)
+  await write(log, alice, deposits(2))
+  pushForeign(log, alice)
+  t.match(await host.ask(alice, 'deposit', { amount: 10 }), { version: 5, reply: 14 })
+  pushForeign(log, alice)
+  t.match(await host.ask(alice, 'deposit', { amount: 10 }), { version: 6, reply: 24 })
+  pushForeign(log, alice)
+  const cold = node({ on: log })
+  t.strictSame(await cold.host.state(alice), { state: { balance: 24 }, version: 6 })
+  t.strictSame(await host.stateAt(alice, 4), { state: { balance: 4 }, version: 4 })
+  t.match(lines[0], {
+    level: 'warn',
+    message: /place of account\/alice is no readable commit/,
+    details: { actor: 'account/alice', position: 1, reason: /Cairn-Wire/ },
+  })
+  t.match(cold.lines, [{ level: 'warn', details: { position: 11 } }])
+})
+
+void t.test(
+  'garbage behind the last commit costs an awake actor no more than the look',
+  async t => {
+    const { host, store, log } = node()
+    await host.ask(alice, 'deposit', { amount: 1 })
+    pushForeign(log, alice)
+    store.forget()
+    t.match(await host.ask(alice, 'balance', undefined), { reply: 1 })
+    t.strictSame(store.calls, { head: 1, commits: 0, append: 0 })
+  },
+)
+
+void t.test(
+  'an unreadable commit parks the actor and names its version and position',
+  async t => {
+    const { host, log } = node()
+    await write(log, alice, deposits(2))
+    pushCommit(log, { actor: alice, firstVersion: 3 }, false)
+    const parked = {
+      code: 'actor-parked',
+      message: /account\/alice is parked.*version 3 at position 3 cannot be read/,
+      details: { version: 3, position: 3 },
+    }
+    await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), parked)
+    await t.rejects(host.ask(alice, 'balance', undefined), parked)
+    await write(log, alice, deposits(2))
+    await t.rejects(node({ on: log }).host.state(alice), parked)
+    await t.rejects(host.stateAt(alice, 4), parked)
+    t.match(
+      await host.stateAt(alice, 2),
+      { state: { balance: 2 } },
+      'what was before is readable',
+    )
+    t.equal(host.stats().parked, 1)
+  },
+)
+
+void t.test('an unreadable commit parks an actor that is awake', async t => {
+  const { host, log } = node()
+  await host.ask(alice, 'deposit', { amount: 1 })
+  pushCommit(log, { actor: alice, firstVersion: 2 }, false)
+  await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-parked' })
+})
+
+void t.test('a carried state covers what is unreadable or missing before it', async t => {
+  const log = new MemoryLog()
+  await write(log, alice, deposits(2))
+  pushCommit(log, { actor: alice, firstVersion: 3 }, false)
+  pushCommit(log, {
+    actor: alice,
+    firstVersion: 6,
+    state: { behavior: 1, value: { balance: 60 } },
+  })
+  await write(log, alice, deposits(1, 5))
+  const { host } = node({ on: log })
+  t.match(await host.ask(alice, 'balance', undefined), { version: 7, reply: 65 })
+  t.strictSame(await host.stateAt(alice, 6), { state: { balance: 60 }, version: 6 })
+  await t.rejects(host.stateAt(alice, 4), { code: 'actor-parked' })
+})
+
+void t.test('a missing version parks the actor', async t => {
+  const inside = node()
+  await write(inside.log, alice, deposits(2))
+  pushCommit(inside.log, { actor: alice, firstVersion: 5 })
+  const gap = {
+    code: 'actor-parked',
+    message: /version 3 was expected and 5 was found, at position 3/,
+    details: { version: 3, found: 5, position: 3 },
+  }
+  await t.rejects(inside.host.state(alice), gap)
+  await t.rejects(inside.host.stateAt(alice, 5), gap)
+  const first = node()
+  pushCommit(first.log, { actor: alice, firstVersion: 3 })
+  await t.rejects(first.host.state(alice), {
+    code: 'actor-parked',
+    message: /version 1 was expected and 3 was found/,
+  })
+})
+
+void t.test('a missing version is noticed in a long history too', async t => {
+  const { host, log } = node()
+  await write(log, alice, deposits(10))
+  pushCommit(log, { actor: alice, firstVersion: 12 })
+  await write(log, alice, deposits(backwardMax + 10))
+  await t.rejects(host.state(alice), {
+    code: 'actor-parked',
+    message: /version 11 was expected and 12 was found/,
+  })
+})
+
+void t.test('an event that evolve fails on parks the actor and is named', async t => {
+  const { host, log } = node()
+  await write(log, alice, [[deposit(1)], [deposit(2), { type: 'spoiled' }]])
+  await t.rejects(host.ask(alice, 'balance', undefined), {
+    code: 'actor-parked',
+    message: /event account\/alice\/3 of type "spoiled": this milk is sour/,
+    details: { event: 'account/alice/3', version: 3 },
+  })
+  const unknown = node()
+  await write(unknown.log, alice, [[{ type: 'renamed' }]])
+  await t.rejects(unknown.host.state(alice), {
+    code: 'actor-parked',
+    message: /no evolve for event "renamed"/,
+  })
+})
+
+void t.test(
+  'a parked actor wakes when another node has written what can be folded',
+  async t => {
+    const log = new MemoryLog()
+    const { host } = node({ on: log })
+    await write(log, alice, [[{ type: 'spoiled' }]])
+    await t.rejects(host.state(alice), { code: 'actor-parked' })
+    pushCommit(log, {
+      actor: alice,
+      firstVersion: 2,
+      state: { behavior: 1, value: { balance: 7 } },
+    })
+    host.noticed({ actor: alice, version: 2, position: 2 })
+    t.match(await host.ask(alice, 'balance', undefined), { version: 2, reply: 7 })
+    t.equal(host.stats().parked, 0)
+  },
+)
+
+void t.test(
+  'a store that fails while an actor wakes fails that command only',
+  async t => {
+    const { host, store } = node()
+    store.before = () => {
+      throw new Error('the cable is out')
+    }
+    await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), {
+      message: 'the cable is out',
+    })
+    store.before = () => {}
+    t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 1 })
+  },
+)
+
+void t.test('time travel answers for every version there is', async t => {
+  const { host, log } = node()
+  await host.ask(alice, 'deposit', { amount: 1 })
+  await host.ask(alice, 'split', [2, 3, 4])
+  await write(log, alice, [[deposit(5), deposit(6)]])
+  const balances: unknown[] = []
+  for (let version = 0; version <= 6; version++) {
+    const at = await host.stateAt(alice, version)
+    t.equal(at.version, version)
+    balances.push((at.state as { balance: number }).balance)
+  }
+  t.strictSame(balances, [0, 1, 3, 6, 10, 15, 21])
+  await t.rejects(host.stateAt(alice, 7), {
+    code: 'unknown-version',
+    message: /account\/alice has no version 7: its last is 6/,
+  })
+})
+
+void t.test('a history that was replaced is read anew', async t => {
+  const { host, store, log } = node()
+  for (let i = 0; i < 3; i++) await host.ask(alice, 'deposit', { amount: 1 })
+  // As if erased and begun again.
+  log.actors.delete('account/alice')
+  t.match(await host.ask(alice, 'balance', undefined), { version: 0, reply: 0 })
+  await host.ask(alice, 'deposit', { amount: 10 })
+  log.actors.delete('account/alice')
+  await write(log, alice, deposits(1, 50))
+  t.match(await host.ask(alice, 'balance', undefined), { version: 1, reply: 50 })
+  await write(log, alice, deposits(1, 5))
+  log.actors.delete('account/alice')
+  store.markCacheUnverified()
+  t.match(await host.ask(alice, 'deposit', { amount: 3 }), { version: 1, reply: 3 })
+})
+
+void t.test(
+  'what was carried once is found again by a type with a larger state',
+  async t => {
+    const pad = 'x'.repeat(2000)
+    const padded = defineActor({
+      type: 'padded',
+      stateEvery: 10,
+      initialState: { count: 0, pad },
+      decide: { count: () => event('counted') },
+      evolve: { counted: ({ count }) => ({ count: count + 1, pad }) },
+    })
+    const log = new MemoryLog()
+    const p = { type: 'padded', id: 'p' }
+    const first = node({ on: log, actors: [padded] })
+    for (let i = 0; i < 27; i++) await first.host.ask(p, 'count', undefined)
+    const { host, store } = node({ on: log, actors: [padded] })
+    t.match(await host.state(p), { state: { count: 27 }, version: 27 })
+    t.equal(store.commitsRead, 8)
+  },
+)

@@ -1,0 +1,192 @@
+// References: what users hold.
+
+import t from 'tap'
+
+import { actorRef } from '../../src/actor/ref.js'
+import type { WatchOptions } from '../../src/actor/watch.js'
+import { MemoryLog } from '../../src/store/memory.js'
+import { until } from '../support/wait.js'
+import {
+  account,
+  alice,
+  deposits,
+  node,
+  pushCommit,
+  pushForeign,
+  write,
+} from './support.js'
+
+function open(log = new MemoryLog()) {
+  const { host, store, lines } = node({ on: log })
+  const ref = actorRef(account, 'alice', { sender: host, store })
+  return { host, store, lines, log, ref }
+}
+
+/** Collects what a reference's watch yields, until it is stopped. */
+function watching(ref: ReturnType<typeof open>['ref'], options: WatchOptions = {}) {
+  const stop = new AbortController()
+  const seen: [version: number, balance: number][] = []
+  const run = async () => {
+    for await (const { version, state, event } of ref.watch({
+      ...options,
+      signal: stop.signal,
+    })) {
+      if (event.version !== version) throw new Error('an event of another version')
+      seen.push([version, state.balance])
+    }
+  }
+  const ended = run()
+  return {
+    seen,
+    ended,
+    async stop() {
+      stop.abort()
+      await ended
+      return seen
+    },
+  }
+}
+
+void t.test('a reference asks, tells, and reads state and events', async t => {
+  const { ref, host } = open()
+  t.strictSame(ref.address, alice)
+  await ref.tell('deposit', { amount: 5 })
+  t.match(await ref.ask('deposit', { amount: 1 }), { version: 2, reply: 6 })
+  t.strictSame(await ref.state(), { state: { balance: 6 }, version: 2 })
+  const types: string[] = []
+  for await (const event of ref.events({ backwards: true }))
+    if (event.kind === 'event') types.push(`${event.version} ${event.type}`)
+  t.strictSame(types, ['2 deposited', '1 deposited'])
+  t.match(host.stats(), { tells: 1, asks: 1 })
+})
+
+void t.test('a reference to a name that is none is refused', async t => {
+  const { host, store } = open()
+  t.throws(() => actorRef(account, '', { sender: host, store }), {
+    code: 'invalid-actor-id',
+  })
+})
+
+void t.test('events show what cannot be read', async t => {
+  const { ref, log } = open()
+  await write(log, alice, deposits(1))
+  pushForeign(log, alice)
+  pushCommit(log, { actor: alice, firstVersion: 2 }, false)
+  const kinds: string[] = []
+  for await (const event of ref.events()) kinds.push(event.kind)
+  t.strictSame(kinds, ['event', 'malformed', 'malformed'])
+  await t.rejects(ref.state(), { code: 'actor-parked' })
+  await t.rejects(ref.state({ signal: AbortSignal.abort() }), { code: 'aborted' })
+})
+
+void t.test('watching yields each new event with the state after it', async t => {
+  const { ref } = open()
+  await ref.ask('deposit', { amount: 1 })
+  const watcher = ref.watch()[Symbol.asyncIterator]()
+  const first = watcher.next()
+  await ref.ask('split', [10, 100])
+  t.match(await first, { value: { version: 2, state: { balance: 11 } } })
+  t.match(await watcher.next(), { value: { version: 3, event: { type: 'deposited' } } })
+  await watcher.return?.()
+})
+
+void t.test('watching from a version begins behind it, also within a commit', async t => {
+  const { ref } = open()
+  await ref.ask('split', [1, 2, 3])
+  await ref.ask('withdraw', { amount: 6 })
+  const all: [number, number][] = [
+    [1, 1],
+    [2, 3],
+    [3, 6],
+    [4, 0],
+  ]
+  for (let from = 0; from <= 4; from++) {
+    const watcher = watching(ref, { from })
+    await until(() => watcher.seen.length === 4 - from)
+    t.strictSame(await watcher.stop(), all.slice(from), `from ${from}`)
+  }
+})
+
+void t.test('watching misses and repeats nothing while others write', async t => {
+  const log = new MemoryLog()
+  const { ref } = open(log)
+  const other = node({ on: log, nodeId: 'b' })
+  const watchers = [watching(ref, { from: 0 }), watching(ref), watching(ref, { from: 0 })]
+  const asks: Promise<unknown>[] = []
+  for (let i = 0; i < 100; i++) {
+    asks.push(ref.ask('deposit', { amount: 1 }, { timeout: 60_000 }))
+    asks.push(other.host.ask(alice, 'deposit', { amount: 1 }, { timeout: 60_000 }))
+    asks.push(other.host.ask({ ...alice, id: 'bob' }, 'deposit', { amount: 1 }))
+    if (i === 50) watchers.push(watching(ref, { from: 20 }))
+    if (i % 10 === 0) pushForeign(log, alice)
+    await asks.at(-1)
+  }
+  await Promise.all(asks)
+  for (const watcher of watchers) {
+    await until(() => watcher.seen.at(-1)?.[0] === 200)
+    const seen = await watcher.stop()
+    const start = seen[0]![0]
+    t.strictSame(
+      seen,
+      seen.map((_, i) => [start + i, start + i]),
+    )
+  }
+})
+
+void t.test(
+  'watching continues only with the next version, though a read lags',
+  async t => {
+    const { ref, store, log } = open()
+    await write(log, alice, deposits(5))
+    const commits = store.commits.bind(store)
+    const head = store.head.bind(store)
+    const old = { version: 0, position: 0 }
+    let lagging = 1
+    let looked = 0
+    store.head = async (actor, options) => {
+      looked++
+      return lagging > 0 ? old : head(actor, options)
+    }
+    store.commits = async function* (actor, options) {
+      if (lagging-- > 0) return
+      yield* commits(actor, options)
+    }
+    const watcher = watching(ref)
+    await until(() => looked === 1)
+    await write(log, alice, deposits(1))
+    await until(() => watcher.seen.at(-1)?.[0] === 6)
+    t.strictSame(
+      await watcher.stop(),
+      [1, 2, 3, 4, 5, 6].map(version => [version, version]),
+    )
+  },
+)
+
+void t.test('watching ends with an error where the history cannot be folded', async t => {
+  const { ref, log } = open()
+  await write(log, alice, deposits(1))
+  const unreadable = watching(ref, { from: 0 })
+  await until(() => unreadable.seen.length === 1)
+  pushCommit(log, { actor: alice, firstVersion: 2 }, false)
+  await t.rejects(unreadable.ended, {
+    code: 'actor-parked',
+    message: /version 2 at position 2/,
+  })
+  await t.rejects(watching(ref, { from: 0 }).ended, { code: 'actor-parked' })
+  await t.rejects(watching(open().ref, { from: 9 }).ended, { code: 'unknown-version' })
+  const spoiled = open()
+  const spoiling = watching(spoiled.ref, { from: 0 })
+  await write(spoiled.log, alice, [[{ type: 'spoiled' }]])
+  await t.rejects(spoiling.ended, { code: 'actor-parked', message: /milk is sour/ })
+})
+
+void t.test(
+  'watching ends quietly on its signal, also one that has fired before',
+  async t => {
+    const { ref } = open()
+    const seen: unknown[] = []
+    for await (const item of ref.watch({ signal: AbortSignal.abort() })) seen.push(item)
+    t.strictSame(seen, [])
+    t.strictSame(await watching(ref).stop(), [])
+  },
+)

@@ -1,0 +1,215 @@
+// Several hosts on one log: whoever answers, the answer rests on the newest state.
+
+import t from 'tap'
+
+import { MemoryLog } from '../../src/store/memory.js'
+import { alice, barrier, deposits, node, write } from './support.js'
+
+/** Hosts on one log; each has a store and a cache of its own, as nodes have. */
+function cluster(count: number, options: Parameters<typeof node>[0] = {}) {
+  const log = new MemoryLog()
+  const nodes = Array.from({ length: count }, (_, i) =>
+    node({ ...options, on: log, nodeId: `node-${i}` }),
+  )
+  return { log, nodes }
+}
+
+void t.test(
+  'hundreds of commands through two hosts add up, without gap or fork',
+  async t => {
+    const { nodes } = cluster(2)
+    const asks = Array.from({ length: 400 }, (_, i) =>
+      nodes[i % 2]!.host.ask(alice, 'deposit', { amount: i }, { timeout: 60_000 }),
+    )
+    const outcomes = await Promise.all(asks)
+    const sum = (400 * 399) / 2
+    const versions: number[] = []
+    for await (const event of nodes[0]!.store.read(alice))
+      if (event.kind === 'event') versions.push(event.version)
+    t.strictSame(
+      versions,
+      asks.map((_, i) => i + 1),
+    )
+    t.equal(new Set(outcomes.map(({ version }) => version)).size, 400)
+    for (const { host } of nodes)
+      t.strictSame(await host.state(alice), { state: { balance: sum }, version: 400 })
+  },
+)
+
+void t.test('a conflict is decided again on what the other host wrote', async t => {
+  const { nodes } = cluster(2)
+  const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
+  await a.host.ask(alice, 'deposit', { amount: 10 })
+  await b.host.ask(alice, 'withdraw', { amount: 4 })
+  t.match(await a.host.ask(alice, 'deposit', { amount: 1 }), { version: 3, reply: 7 })
+  t.match(a.host.stats(), { conflicts: 1, retries: 1 })
+  // Taken from under it: what could be decided before cannot any more.
+  await b.host.ask(alice, 'withdraw', { amount: 7 })
+  t.match(await a.host.ask(alice, 'withdraw', { amount: 1 }), {
+    ok: false,
+    version: 4,
+    rejection: { details: { balance: 0 } },
+  })
+})
+
+void t.test('a refusal decided on an old state is not given', async t => {
+  const { nodes } = cluster(2)
+  const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
+  t.match(await b.host.ask(alice, 'withdraw', { amount: 5 }), { ok: false, version: 0 })
+  await a.host.ask(alice, 'deposit', { amount: 5 })
+  b.store.forget()
+  t.match(await b.host.ask(alice, 'withdraw', { amount: 5 }), { ok: true, version: 2 })
+  t.strictSame(b.store.calls, { head: 1, commits: 0, append: 1 })
+  t.match(b.host.stats(), { conflicts: 0, retries: 1 })
+})
+
+void t.test('an answer without events is that of the newest state', async t => {
+  const { nodes } = cluster(2)
+  const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
+  for (let amount = 1; amount <= 20; amount++) {
+    const { version } = await a.host.ask(alice, 'deposit', { amount })
+    t.match(await b.host.ask(alice, 'balance', undefined), { version })
+    t.match(await b.host.state(alice), { version })
+  }
+})
+
+void t.test('one look confirms all that had arrived before it', async t => {
+  const { host, store } = node()
+  await host.ask(alice, 'deposit', { amount: 1 })
+  store.forget()
+  const held = barrier()
+  store.before = () => held.wait()
+  const queries = Array.from({ length: 10 }, () => host.ask(alice, 'balance', undefined))
+  await held.reached
+  const late = host.ask(alice, 'balance', undefined)
+  held.letGo()
+  for (const outcome of await Promise.all(queries)) t.match(outcome, { reply: 1 })
+  await late
+  t.strictSame(store.calls, { head: 2, commits: 0, append: 0 })
+})
+
+void t.test('a notice makes the resident look before it decides', async t => {
+  const { nodes } = cluster(2)
+  const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
+  await b.host.ask(alice, 'deposit', { amount: 1 })
+  const { version, position } = await a.host
+    .ask(alice, 'deposit', { amount: 2 })
+    .then(outcome => ({
+      version: outcome.version,
+      position: outcome.ok ? outcome.position : 0,
+    }))
+  b.store.forget()
+  b.host.noticed({ actor: alice, version, position })
+  t.match(await b.host.ask(alice, 'deposit', { amount: 3 }), { version: 3, reply: 6 })
+  t.strictSame(b.store.calls, { head: 1, commits: 0, append: 1 })
+  t.equal(b.host.stats().conflicts, 0, 'no append was in vain')
+})
+
+void t.test(
+  'a notice of what is known, or of an actor that is not awake, changes nothing',
+  async t => {
+    const { host, store } = node()
+    await host.ask(alice, 'deposit', { amount: 1 })
+    store.forget()
+    host.noticed({ actor: alice, version: 1, position: 1 })
+    host.noticed({ actor: { ...alice, id: 'bob' }, version: 9, position: 9 })
+    await host.ask(alice, 'deposit', { amount: 1 })
+    t.strictSame(store.calls, { head: 0, commits: 0, append: 1 })
+    t.equal(host.stats().residents, 1)
+  },
+)
+
+void t.test('a notice that is wrong costs one look', async t => {
+  const { host, store } = node()
+  await host.ask(alice, 'deposit', { amount: 1 })
+  store.forget()
+  host.noticed({ actor: alice, version: 1000, position: 1000 })
+  for (let i = 0; i < 3; i++) await host.ask(alice, 'deposit', { amount: 1 })
+  t.strictSame(store.calls, { head: 1, commits: 0, append: 3 })
+})
+
+void t.test(
+  'the notice of an own commit that comes before its answer costs nothing',
+  async t => {
+    const { host, store } = node()
+    await host.ask(alice, 'deposit', { amount: 1 })
+    store.forget()
+    store.after = () => host.noticed({ actor: alice, version: 2, position: 2 })
+    await host.ask(alice, 'deposit', { amount: 1 })
+    store.after = () => {}
+    await host.ask(alice, 'deposit', { amount: 1 })
+    t.strictSame(store.calls, { head: 0, commits: 0, append: 2 })
+  },
+)
+
+void t.test('unverified residents look once before they go on', async t => {
+  const { host, store, log } = node()
+  await host.ask(alice, 'deposit', { amount: 1 })
+  await write(log, alice, deposits(2))
+  host.unverified()
+  store.forget()
+  t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 4, reply: 4 })
+  t.strictSame(store.calls, { head: 1, commits: 1, append: 1 })
+  t.equal(store.commitsRead, 2, 'the tail only')
+  store.forget()
+  await host.ask(alice, 'deposit', { amount: 1 })
+  t.strictSame(store.calls, { head: 0, commits: 0, append: 1 })
+})
+
+void t.test('a command that always comes late ends in contention', async t => {
+  const { host, store, log } = node({ attemptsMax: 4 })
+  store.before = async operation => {
+    if (operation === 'append') await write(log, alice, deposits(1))
+  }
+  await t.rejects(host.ask(alice, 'deposit', { amount: 100 }), {
+    code: 'contention',
+    retryable: true,
+    message: /"deposit" to account\/alice lost against other writers 4 times/,
+    details: { actor: 'account/alice', attempts: 4 },
+  })
+  t.match(host.stats(), { conflicts: 4 })
+  store.before = () => {}
+  t.match(await host.ask(alice, 'deposit', { amount: 100 }), { version: 5, reply: 104 })
+})
+
+void t.test(
+  'a command that is given up between two attempts is not tried again',
+  async t => {
+    const { host, store, log } = node()
+    const cancel = new AbortController()
+    store.before = async operation => {
+      if (operation !== 'append') return
+      await write(log, alice, deposits(1))
+    }
+    store.after = () => cancel.abort()
+    const call = host.ask(alice, 'deposit', { amount: 100 }, { signal: cancel.signal })
+    await t.rejects(call, { code: 'aborted' })
+    t.equal(store.calls.append, 1)
+    t.equal(log.records.length, 1)
+  },
+)
+
+void t.test(
+  'a read that lags behind the judgement of the store is read again',
+  async t => {
+    const { host, store, log } = node()
+    await host.ask(alice, 'deposit', { amount: 1 })
+    const old = await store.head(alice)
+    await write(log, alice, deposits(1, 10))
+    let lagging = 3
+    const head = store.head.bind(store)
+    store.head = async (actor, options) => (lagging-- > 0 ? old : head(actor, options))
+    store.forget()
+    t.match(await host.ask(alice, 'deposit', { amount: 100 }), { version: 3, reply: 111 })
+    t.equal(store.calls.append, 2, 'nothing was decided on what was known to be old')
+  },
+)
+
+void t.test('a long tail is folded in one reading', async t => {
+  const { host, store, log } = node()
+  await host.ask(alice, 'deposit', { amount: 1 })
+  await write(log, alice, deposits(500))
+  store.forget()
+  t.match(await host.ask(alice, 'balance', undefined), { version: 501, reply: 501 })
+  t.strictSame(store.calls, { head: 1, commits: 1, append: 0 })
+})
