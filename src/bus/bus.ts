@@ -14,7 +14,7 @@ import type { CommitStored, EventStored } from './notice.js'
 export type InterruptionReason = 'gap' | 'disconnected' | 'reconnected'
 
 export interface SubscribeOptions {
-  /** Ends the subscription. */
+  /** Ends the subscription, or the attempt to subscribe, which throws `aborted` then. */
   readonly signal?: AbortSignal
   /** B3. */
   readonly onInterrupted?: (reason: InterruptionReason) => void
@@ -38,7 +38,7 @@ export interface Subscription {
 export interface NoticeBus {
   /**
    * Calls `handler` for each event stored in the namespace from now on.
-   * Throws `invalid-namespace`, `store-unreachable` or `unauthorized`.
+   * Throws `invalid-namespace`, `store-unreachable`, `unauthorized` or `aborted`.
    */
   subscribeToEventStored(
     namespace: string,

@@ -4,10 +4,16 @@
 import { checkNamespace } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
+import { throwIfAborted } from '../model/wait.js'
 import type { EventStore } from '../store/store.js'
 import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
 import { type CommitStored, commitStored, type EventStored } from './notice.js'
-import { CountedSubscription, perEvent } from './subscription.js'
+import {
+  CountedSubscription,
+  type Delivery,
+  perCommit,
+  perEvent,
+} from './subscription.js'
 
 /** The stores that a local bus may listen to. */
 export interface LocalStores {
@@ -33,31 +39,43 @@ export class LocalBus implements NoticeBus {
     handler: (notice: EventStored) => void,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
-    return this.subscribeToCommits(namespace, perEvent(handler), options)
+    return this.#subscribe(namespace, perEvent(handler), options)
   }
 
-  async subscribeToCommits(
+  subscribeToCommits(
     namespace: string,
     handler: (notice: CommitStored) => void,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
-    checkNamespace(namespace)
+    return this.#subscribe(namespace, perCommit(handler), options)
+  }
+
+  async #subscribe(
+    namespace: string,
+    delivery: Delivery,
+    options: SubscribeOptions,
+  ): Promise<Subscription> {
+    const doing = `subscribing to namespace ${checkNamespace(namespace)}`
+    throwIfAborted(options.signal, doing)
     const over = new AbortController()
     const running: Promise<void>[] = []
-    const subscription = this.#add(handler, options, async () => {
+    const subscription = this.#add(delivery, options, async () => {
       over.abort()
       await Promise.all(running)
     })
-    const store = await this.#stores.open(namespace)
-    const after = await store.lastPosition()
-    running.push(this.#read(store, after, subscription, over.signal))
-    return subscription
+    return this.#begun(subscription, options, doing, async () => {
+      const store = await this.#stores.open(namespace)
+      const after = await store.lastPosition()
+      running.push(this.#read(store, after, subscription, over.signal))
+    })
   }
 
   async subscribeAcrossNamespaces(
     handler: (notice: EventStored) => void,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
+    const doing = 'subscribing across namespaces'
+    throwIfAborted(options.signal, doing)
     const over = new AbortController()
     const running: Promise<void>[] = []
     let stopWatching = () => {}
@@ -73,27 +91,46 @@ export class LocalBus implements NoticeBus {
       const after = fromFirst ? 0 : await store.lastPosition()
       running.push(this.#read(store, after, subscription, over.signal))
     }
-    stopWatching = await this.#stores.watch(namespace => {
-      // A namespace that comes to exist later is heard from its first event.
-      const begun = begin(namespace, !atStart)
-      if (atStart) existing.push(begun)
-      else begun.catch(() => subscription.interrupted('disconnected'))
+    return this.#begun(subscription, options, doing, async () => {
+      stopWatching = await this.#stores.watch(namespace => {
+        // A namespace that comes to exist later is heard from its first event.
+        const begun = begin(namespace, !atStart)
+        if (atStart) existing.push(begun)
+        else begun.catch(() => subscription.interrupted('disconnected'))
+      })
+      atStart = false
+      if (subscription.ended) stopWatching()
+      await Promise.all(existing)
     })
-    atStart = false
-    await Promise.all(existing)
-    return subscription
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map(one => one.unsubscribe()))
   }
 
+  /** The subscription once it is in force; one that fails to begin, or is aborted, is ended. */
+  async #begun(
+    subscription: CountedSubscription,
+    { signal }: SubscribeOptions,
+    doing: string,
+    begin: () => Promise<void>,
+  ): Promise<Subscription> {
+    try {
+      await begin()
+      throwIfAborted(signal, doing)
+    } catch (error) {
+      await subscription.unsubscribe()
+      throw error
+    }
+    return subscription
+  }
+
   #add(
-    handler: (notice: CommitStored) => void,
+    delivery: Delivery,
     options: SubscribeOptions,
     end: () => Promise<void>,
   ): CountedSubscription {
-    const subscription = new CountedSubscription(handler, options, () => {
+    const subscription = new CountedSubscription(delivery, options, () => {
       this.#subscriptions.delete(subscription)
       return end()
     })

@@ -1,18 +1,24 @@
 // Notices on NATS: the server republishes every stored commit, headers only, so that no
 // crash of a writer can swallow one. Core NATS delivers at most once; what may be lost is
 // noticed (B3) by the connection's interruptions and, since positions are dense within a
-// namespace, by one that is skipped.
+// namespace, by one that is not the next.
 
 import type { Msg } from 'nats'
 
 import { checkNamespace } from '../model/address.js'
 import type { Position } from '../model/version.js'
+import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import { readHeaders } from '../nats/headers.js'
 import { noticeSubjects, noticeSubjectsOfAll, parseSubject } from '../nats/subjects.js'
 import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
 import { type CommitStored, commitStored, type EventStored } from './notice.js'
-import { CountedSubscription, perEvent } from './subscription.js'
+import {
+  CountedSubscription,
+  type Delivery,
+  perCommit,
+  perEvent,
+} from './subscription.js'
 
 export class NatsBus implements NoticeBus {
   readonly #connection: Connection
@@ -27,16 +33,15 @@ export class NatsBus implements NoticeBus {
     handler: (notice: EventStored) => void,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
-    return this.subscribeToCommits(namespace, perEvent(handler), options)
+    return this.#subscribeIn(namespace, perEvent(handler), options)
   }
 
-  async subscribeToCommits(
+  subscribeToCommits(
     namespace: string,
     handler: (notice: CommitStored) => void,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
-    checkNamespace(namespace)
-    return this.#subscribe(noticeSubjects(namespace), handler, options)
+    return this.#subscribeIn(namespace, perCommit(handler), options)
   }
 
   subscribeAcrossNamespaces(
@@ -50,39 +55,55 @@ export class NatsBus implements NoticeBus {
     await Promise.all([...this.#subscriptions].map(one => one.unsubscribe()))
   }
 
-  async #subscribe(
-    subject: string,
-    handler: (notice: CommitStored) => void,
+  async #subscribeIn(
+    namespace: string,
+    delivery: Delivery,
     options: SubscribeOptions,
   ): Promise<Subscription> {
+    return this.#subscribe(noticeSubjects(checkNamespace(namespace)), delivery, options)
+  }
+
+  async #subscribe(
+    subject: string,
+    delivery: Delivery,
+    options: SubscribeOptions,
+  ): Promise<Subscription> {
+    const doing = `subscribing to ${subject}`
+    throwIfAborted(options.signal, doing)
     // Per namespace: a subscription across namespaces hears several dense sequences.
     const last = new Map<string, Position>()
+    let source: { unsubscribe(): void } | undefined
     const stopListening = this.#connection.onInterruption(reason => {
       last.clear()
       subscription.interrupted(reason)
     })
-    const subscription = new CountedSubscription(handler, options, () => {
+    const subscription = new CountedSubscription(delivery, options, () => {
       stopListening()
       source?.unsubscribe()
       this.#subscriptions.delete(subscription)
     })
-    let source: { unsubscribe(): void } | undefined
+    this.#subscriptions.add(subscription)
     try {
-      source = await this.#connection.subscribe(subject, message => {
+      const receive = (message: Msg) => {
         const notice = readNotice(message)
         if (notice === undefined) return subscription.malformed()
         const { namespace, position } = notice
         const before = last.get(namespace)
-        if (before !== undefined && position > before + 1) subscription.interrupted('gap')
-        last.set(namespace, Math.max(position, before ?? 0))
+        // Also one that goes back: the stream is another one, or somebody made it up.
+        if (before !== undefined && position !== before + 1)
+          subscription.interrupted('gap')
+        last.set(namespace, position)
         if (notice.commit === undefined) subscription.malformed()
         else subscription.deliver(notice.commit)
-      })
+      }
+      const { signal } = options
+      source = await this.#connection.subscribe(subject, receive, { signal })
+      throwIfAborted(signal, doing)
     } catch (error) {
       await subscription.unsubscribe()
       throw error
     }
-    this.#subscriptions.add(subscription)
+    if (subscription.ended) source.unsubscribe()
     return subscription
   }
 }

@@ -8,15 +8,22 @@ import type {
 } from './bus.js'
 import { type CommitStored, type EventStored, eventsStored } from './notice.js'
 
+/** Makes the calls of one handler for one commit, each within the guard (B4). */
+export type Delivery = (
+  notice: CommitStored,
+  guard: (work: () => unknown) => void,
+) => void
+
 /**
  * Owns the counters and knows whether the subscription is over. The bus that made it feeds
- * it, and ends it through `end`.
+ * it, and ends it through `end`, which must be callable from the moment of construction.
  */
 export class CountedSubscription implements Subscription {
-  readonly #handler: (notice: CommitStored) => void
+  readonly #delivery: Delivery
   readonly #options: SubscribeOptions
   readonly #end: () => Promise<void> | void
   readonly #onAbort = () => void this.unsubscribe()
+  readonly #guard = (work: () => unknown) => this.#run(work)
   #commits = 0
   #malformed = 0
   #interruptions = 0
@@ -24,31 +31,34 @@ export class CountedSubscription implements Subscription {
   #ended: Promise<void> | undefined
 
   constructor(
-    handler: (notice: CommitStored) => void,
+    delivery: Delivery,
     options: SubscribeOptions,
     end: () => Promise<void> | void,
   ) {
-    this.#handler = handler
+    this.#delivery = delivery
     this.#options = options
     this.#end = end
-    if (options.signal?.aborted) this.#onAbort()
-    else options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined
   }
 
   deliver(notice: CommitStored): void {
     if (this.#ended !== undefined) return
     this.#commits++
-    this.#guard(() => this.#handler(notice))
+    this.#delivery(notice, this.#guard)
   }
 
   malformed(): void {
-    this.#malformed++
+    if (this.#ended === undefined) this.#malformed++
   }
 
   interrupted(reason: InterruptionReason): void {
     if (this.#ended !== undefined) return
     this.#interruptions++
-    this.#guard(() => this.#options.onInterrupted?.(reason))
+    this.#run(() => this.#options.onInterrupted?.(reason))
   }
 
   stats(): SubscriptionStats {
@@ -66,22 +76,37 @@ export class CountedSubscription implements Subscription {
     return this.#ended
   }
 
-  /** B4. */
-  #guard(work: () => void): void {
+  /** B4, also for a handler that returns a promise. */
+  #run(work: () => unknown): void {
+    // The subscription may have been ended by the call before this one, for the same commit.
+    if (this.#ended !== undefined) return
     try {
-      work()
+      const result = work()
+      if (result instanceof Promise) result.catch((error: unknown) => this.#failed(error))
     } catch (error) {
-      this.#handlerErrors++
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#handlerErrors++
+    try {
       this.#options.onHandlerError?.(error)
+    } catch {
+      // The reporter itself fails: there is nobody left to tell, so it is counted.
+      this.#handlerErrors++
     }
   }
 }
 
-/** A commit handler that hands on one notice per event. */
-export function perEvent(
-  handler: (notice: EventStored) => void,
-): (notice: CommitStored) => void {
-  return commit => {
-    for (const notice of eventsStored(commit)) handler(notice)
+/** Hands on the commit as it is. */
+export function perCommit(handler: (notice: CommitStored) => void): Delivery {
+  return (notice, guard) => guard(() => handler(notice))
+}
+
+/** Hands on one notice per event; one that its handler fails on does not cost the others. */
+export function perEvent(handler: (notice: EventStored) => void): Delivery {
+  return (commit, guard) => {
+    for (const notice of eventsStored(commit)) guard(() => handler(notice))
   }
 }
