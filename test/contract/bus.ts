@@ -324,7 +324,7 @@ function testSubscriptions(test: Suite): void {
       },
     )
     // Types let a handler return a promise, and somebody will.
-    const rejecting: () => void = () => Promise.reject(new Error('a promise'))
+    const rejecting = () => Promise.reject(new Error('a promise')) as unknown as undefined
     const silent = await bus.subscribeToEventStored(namespace, rejecting)
     await bus.subscribeToEventStored(namespace, ({ version }) => others.push(version))
     await mustAppend(store, account, deposits(1, 2, 3))
