@@ -14,15 +14,18 @@ import type {
   SubscriptionStats,
 } from './bus/bus.js'
 import type { EventStored } from './bus/notice.js'
+import type { Member } from './cluster/membership.js'
+import { Router, type RouterStats } from './cluster/router.js'
 import type { NodeRequest, Serving } from './cluster/transport.js'
 import { type Logger, silentLog } from './log.js'
 import { type ActorAddress, checkAddress } from './model/address.js'
 import { type Clock, systemClock } from './model/clock.js'
 import { CairnError } from './model/errors.js'
 import { newId } from './model/id.js'
-import type { AskOutcome, SendOptions } from './model/sender.js'
+import type { AskOutcome, CommandSender, SendOptions } from './model/sender.js'
 import { show } from './model/show.js'
 import { pause } from './model/wait.js'
+import { packageVersion } from './package-version.js'
 import type { EventStore } from './store/store.js'
 import type { VersionCacheLimits, VersionCacheStats } from './store/version-cache.js'
 
@@ -43,14 +46,23 @@ export interface NodeOptions {
   readonly cache?: VersionCacheLimits
   /** Actors kept in memory, unless more are busy. Default 10,000. */
   readonly residentsMax?: number
-  /** Whether other processes may send commands to this node's actors. Default true. */
+  /**
+   * Whether this node takes part: it is given its share of the namespace's actors, and sends
+   * commands for the others' to their owners. Without, it carries out on the spot whatever it
+   * is asked itself, and nobody else asks it. Default true.
+   */
   readonly serve?: boolean
+  /** This node's share of actors relative to the others'. Default 1. */
+  readonly weight?: number
+  /** What the other nodes and `cairn nodes` may know of it; no secrets. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 export interface NodeStats {
   readonly actors: ActorHostStats
   readonly cache: VersionCacheStats
   readonly notices: SubscriptionStats
+  readonly router: RouterStats
 }
 
 /** One process's part of a namespace. */
@@ -62,8 +74,8 @@ export interface Node extends AsyncDisposable {
 
   /**
    * A typed reference to an actor; nothing is read or created until it is used.
-   * Throws `invalid-actor-id`, or `unknown-actor-type` for a definition that was not passed
-   * to `startNode`.
+   * The type may be one that only other nodes host. Throws `invalid-actor-id`, or
+   * `unknown-actor-type` for another definition of a type that this node hosts.
    */
   spawn<Definition extends AnyActorDefinition>(
     definition: Definition,
@@ -89,6 +101,9 @@ export interface Node extends AsyncDisposable {
     handler: (notice: EventStored) => void,
     options?: SubscribeOptions,
   ): Promise<Subscription>
+
+  /** The nodes that take part, as this one sees them now. */
+  members(): readonly Member[]
 
   stats(): NodeStats
 
@@ -153,17 +168,43 @@ async function assemble(
     ...(options.residentsMax !== undefined && { residentsMax: options.residentsMax }),
   })
   const notices = await listen(open, host, log.child({ part: 'notices' }))
+  const takesPart = options.serve !== false
+  const self =
+    takesPart && definitions.types.length > 0
+      ? memberOf(id, definitions, options)
+      : undefined
+  let router: Router | undefined
   let serving: Serving | undefined
-  if (options.serve !== false && definitions.types.length > 0)
-    serving = await transport.serve(id, definitions.types, (request, { timeout }) =>
-      carryOut(host, request, timeout),
+  const sender = (): CommandSender => router ?? host
+  // Served before it is announced: who hears of this node finds it listening.
+  if (self !== undefined)
+    serving = await transport.serve(id, self.types, (request, { timeout }) =>
+      carryOut(host, router, request, timeout),
     )
+  const membership = await open.join(self)
+  if (takesPart)
+    router = new Router({
+      nodeId: id,
+      membership,
+      transport,
+      local: host,
+      hosts: type => self?.types.includes(type) ?? false,
+    })
+  const clusterLog = log.child({ part: 'cluster' })
+  membership.onChange(({ joined, left, dead }) => {
+    const ids = (members: readonly Member[]) => members.map(member => member.id)
+    clusterLog.info(
+      { joined: ids(joined), left: ids(left), dead: ids(dead) },
+      'members changed',
+    )
+  })
   log.info({ store: options.store.kind, actors: definitions.types }, 'node ready')
 
   let closed: Promise<void> | undefined
   const close = async (timeout = closeTimeoutDefault) => {
     const deadline = performance.now() + timeout
-    // 1. Take nothing more from outside, and answer what has come.
+    // 1. Let the others know, take nothing more from outside, and answer what has come.
+    await membership.leave()
     const stopping = Promise.resolve(serving?.stop())
     const inTime = new AbortController()
     void stopping.finally(() => inTime.abort())
@@ -171,7 +212,8 @@ async function assemble(
     // 2. Finish what this process itself has sent; what is late is answered now.
     await host.close({ timeout: Math.max(0, deadline - performance.now()) })
     await stopping
-    // 3. Leave.
+    // 3. Go.
+    await membership.close()
     await open.close()
   }
   const closeOnce = (within: { readonly timeout?: number } = {}) =>
@@ -184,20 +226,22 @@ async function assemble(
     bus,
     spawn: (definition, actorId) => {
       checkKnown(definitions, definition)
-      return actorRef(definition, actorId, { sender: host, store })
+      return actorRef(definition, actorId, { sender: sender(), store })
     },
     ask: (actor, command, data, sendOptions) =>
-      host.ask(actor, command, data, sendOptions),
+      sender().ask(actor, command, data, sendOptions),
     state: (actor, { version, ...rest } = {}) =>
       version === undefined
         ? host.state(actor, rest)
         : host.stateAt(actor, version, rest),
     subscribeToEventStored: (handler, subscribeOptions) =>
       bus.subscribeToEventStored(namespace, handler, subscribeOptions),
+    members: () => membership.members(),
     stats: () => ({
       actors: host.stats(),
       cache: store.cacheStats(),
       notices: notices.stats(),
+      router: router?.stats() ?? noRouting,
     }),
     close: closeOnce,
     [Symbol.asyncDispose]: () => closeOnce(),
@@ -234,9 +278,25 @@ async function listen(
   )
 }
 
-/** A request that came through the transport. */
+const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
+
+function memberOf(
+  id: string,
+  { types }: DefinitionRegistry,
+  { weight = 1, metadata = {} }: NodeOptions,
+): Member {
+  if (!(weight > 0 && Number.isFinite(weight)))
+    throw new CairnError(
+      'invalid-option',
+      `weight is ${weight}: use a number greater than 0.`,
+    )
+  return { id, types, weight, metadata, version: packageVersion, incarnation: Date.now() }
+}
+
+/** A request that came through the transport: from a router, or from who knows no owners. */
 async function carryOut(
   host: ActorHost,
+  router: Router | undefined,
   request: NodeRequest,
   timeout: number,
 ): Promise<unknown> {
@@ -246,17 +306,24 @@ async function carryOut(
       ? host.state(actor, { timeout })
       : host.stateAt(actor, request.version, { signal: AbortSignal.timeout(timeout) })
   const { command, data, commandId, correlationId, causationId, traceparent } = request
-  return host.ask(actor, command, data, {
+  const options: SendOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
-  })
+  }
+  if (request.hops === undefined)
+    return (router ?? host).ask(actor, command, data, options)
+  router?.checkOwner(actor, request.hops)
+  if (request.isTold === true) return host.tell(actor, command, data, options)
+  return host.ask(actor, command, data, options)
 }
 
+/** A type that this node does not host is another node's; one that it hosts is of one definition. */
 function checkKnown(definitions: DefinitionRegistry, definition: ActorDefinition): void {
-  if (definitions.get(definition.type) !== definition)
+  const { type } = definition
+  if (definitions.types.includes(type) && definitions.get(type) !== definition)
     throw new CairnError(
       'unknown-actor-type',
       `This node hosts another definition of actor type ${show(definition.type)}: ` +

@@ -2,6 +2,7 @@
 // the notices of that store, and the way to the nodes that share it.
 
 import type { NoticeBus } from '../bus/bus.js'
+import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
 import type { EventStore } from '../store/store.js'
 import type { VersionCacheLimits } from '../store/version-cache.js'
@@ -20,6 +21,8 @@ export interface OpenNamespace extends AsyncDisposable {
   readonly store: EventStore
   readonly bus: NoticeBus
   readonly transport: Transport
+  /** Takes part in the namespace's membership as `self`, or looks on without one. */
+  join(self?: Member): Promise<Membership>
   close(): Promise<void>
 }
 
@@ -31,7 +34,7 @@ export interface Backend {
 
 /** Closes the parts of an open namespace in the order given, once, whoever asks. */
 export function openNamespaceOf(
-  parts: Pick<OpenNamespace, 'store' | 'bus' | 'transport'>,
+  parts: Pick<OpenNamespace, 'store' | 'bus' | 'transport' | 'join'>,
   closeRest: () => Promise<void> = async () => {},
 ): OpenNamespace {
   let closed: Promise<void> | undefined

@@ -2,6 +2,8 @@
 // processes.
 
 import { LocalBus, type LocalStores } from '../bus/local.js'
+import { CardMembership } from '../cluster/card-membership.js'
+import type { Member } from '../cluster/membership.js'
 import { SocketTransport } from '../cluster/socket.js'
 import { CairnError } from '../model/errors.js'
 import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/lmdb.js'
@@ -43,7 +45,8 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
       const store = await storeOf(namespace)
       const bus = new LocalBus(localStores(dir, storeOf))
       const transport = new SocketTransport(dir, namespace)
-      return openNamespaceOf({ store, bus, transport }, async () => {
+      const join = (self?: Member) => CardMembership.join(dir, namespace, self)
+      return openNamespaceOf({ store, bus, transport, join }, async () => {
         await Promise.all([...opened.values()].map(async other => (await other).close()))
       })
     },

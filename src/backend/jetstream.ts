@@ -1,14 +1,19 @@
 // Namespaces on NATS JetStream: any number of nodes on any number of machines.
 
 import { NatsBus } from '../bus/nats.js'
+import type { Member } from '../cluster/membership.js'
 import { NatsTransport } from '../cluster/nats.js'
+import { type HeartbeatOptions, NatsMembership } from '../cluster/nats-membership.js'
 import { checkNamespace } from '../model/address.js'
 import { Connection, type NatsOptions } from '../nats/connection.js'
 import { ensureLogStream, type LogStreamOptions } from '../nats/log-stream.js'
 import { JetStreamStore } from '../store/jetstream.js'
 import { type Backend, openNamespaceOf } from './backend.js'
 
-export interface JetStreamOptions extends NatsOptions, LogStreamOptions {}
+export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
+  /** How nodes tell each other that they are there. */
+  readonly heartbeat?: HeartbeatOptions
+}
 
 /**
  * Keeps namespaces on NATS JetStream.
@@ -42,7 +47,9 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         })
         const bus = new NatsBus(connection)
         const transport = new NatsTransport(connection, namespace)
-        return openNamespaceOf({ store, bus, transport }, () => connection.close())
+        const join = (self?: Member) =>
+          NatsMembership.join(connection, namespace, self, options.heartbeat)
+        return openNamespaceOf({ store, bus, transport, join }, () => connection.close())
       } catch (error) {
         await connection.close()
         throw error

@@ -2,6 +2,7 @@
 
 import { LocalBus, type LocalStores } from '../bus/local.js'
 import { type MemoryNetwork, MemoryTransport } from '../cluster/memory.js'
+import { MemoryMembers, MemoryMembership } from '../cluster/memory-membership.js'
 import { checkNamespace } from '../model/address.js'
 import { MemoryLog, MemoryStore } from '../store/memory.js'
 import { type Backend, openNamespaceOf } from './backend.js'
@@ -13,6 +14,7 @@ import { type Backend, openNamespaceOf } from './backend.js'
 export function memory(): Backend {
   const logs = new Map<string, MemoryLog>()
   const networks = new Map<string, MemoryNetwork>()
+  const tables = new Map<string, MemoryMembers>()
   const watchers = new Set<(namespace: string) => void>()
 
   const logOf = (namespace: string) => {
@@ -46,10 +48,13 @@ export function memory(): Backend {
       }
       const network = networks.get(namespace) ?? new Set()
       networks.set(namespace, network)
+      const table = tables.get(namespace) ?? new MemoryMembers()
+      tables.set(namespace, table)
       return openNamespaceOf({
         store,
         bus: new LocalBus(stores),
         transport: new MemoryTransport(network),
+        join: async self => new MemoryMembership(table, self),
       })
     },
   }

@@ -9,6 +9,7 @@ import { append } from './append.js'
 import { ask } from './ask.js'
 import type { CliCommand } from './command.js'
 import { complain, print } from './output.js'
+import { nodes } from './nodes.js'
 import { read } from './read.js'
 import { state } from './state.js'
 import { tail } from './tail.js'
@@ -20,6 +21,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   tail,
   state,
   actors,
+  nodes,
 }
 
 const jsonFlag = { json: { type: 'boolean' } } as const

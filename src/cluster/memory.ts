@@ -15,6 +15,7 @@ import {
 } from './transport.js'
 
 interface Server {
+  readonly nodeId: string
   readonly types: readonly string[]
   readonly handle: RequestHandler
   readonly atWork: Set<Promise<unknown>>
@@ -32,11 +33,11 @@ export class MemoryTransport implements Transport {
   }
 
   async serve(
-    _nodeId: string,
+    nodeId: string,
     types: readonly string[],
     handle: RequestHandler,
   ): Promise<Serving> {
-    const server: Server = { types, handle, atWork: new Set() }
+    const server: Server = { nodeId, types, handle, atWork: new Set() }
     this.#network.add(server)
     const serving: Serving = {
       stop: async () => {
@@ -50,9 +51,11 @@ export class MemoryTransport implements Transport {
   }
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { timeout = requestTimeoutDefault, signal } = options
+    const { timeout = requestTimeoutDefault, signal, to } = options
     const { type } = request.actor
-    const server = [...this.#network].find(({ types }) => types.includes(type))
+    const server = [...this.#network].find(({ nodeId, types }) =>
+      to === undefined ? types.includes(type) : nodeId === to,
+    )
     if (server === undefined)
       throw new CairnError(
         'no-node',

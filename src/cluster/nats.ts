@@ -1,5 +1,7 @@
-// The transport on core NATS: one queue subscription per actor type, so the server hands
-// each request to one of the nodes that serve the type.
+// The transport on core NATS: one queue subscription per actor type, so the server hands a
+// request for any node to one of those that serve the type, and one subject per node.
+
+import type { Msg } from 'nats'
 
 import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
@@ -28,26 +30,24 @@ export class NatsTransport implements Transport {
   }
 
   async serve(
-    _nodeId: string,
+    nodeId: string,
     types: readonly string[],
     handle: RequestHandler,
   ): Promise<Serving> {
     const atWork = new Set<Promise<void>>()
-    const subscriptions = await Promise.all(
-      types.map(type =>
-        this.#connection.subscribe(
-          this.#subjectOf(type),
-          message => {
-            const work = answer(message.data, handle).then(bytes => {
-              message.respond(bytes)
-            })
-            atWork.add(work)
-            void work.finally(() => atWork.delete(work))
-          },
-          { queue },
-        ),
+    const take = (message: Msg) => {
+      const work = answer(message.data, handle).then(bytes => {
+        message.respond(bytes)
+      })
+      atWork.add(work)
+      void work.finally(() => atWork.delete(work))
+    }
+    const subscriptions = await Promise.all([
+      this.#connection.subscribe(this.#subjectOfNode(nodeId), take),
+      ...types.map(type =>
+        this.#connection.subscribe(this.#subjectOf(type), take, { queue }),
       ),
-    )
+    ])
     const serving: Serving = {
       stop: async () => {
         this.#serving.delete(serving)
@@ -61,11 +61,12 @@ export class NatsTransport implements Transport {
   }
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { timeout = requestTimeoutDefault, signal } = options
+    const { timeout = requestTimeoutDefault, signal, to } = options
     const doing = `asking ${formatAddress(request.actor)}`
     throwIfAborted(signal, doing)
     const body = encodeRequest(request, timeout)
-    const subject = this.#subjectOf(request.actor.type)
+    const { type } = request.actor
+    const subject = to === undefined ? this.#subjectOf(type) : this.#subjectOfNode(to)
     const reply = await raceSignal(
       this.#connection.requests.request(subject, body, timeout),
       signal,
@@ -85,10 +86,16 @@ export class NatsTransport implements Transport {
           'unauthorized',
           `The NATS server does not let this user publish to ${subject}: check its permissions.`,
         )
+      case 'disconnected':
+        throw new CairnError(
+          'answer-lost',
+          `The connection to NATS broke before ${formatAddress(request.actor)} answered. ` +
+            'Whether the command took effect is not known: ask again with the same command id.',
+        )
       default:
         throw new CairnError(
           'deadline-exceeded',
-          `${formatAddress(request.actor)} did not answer within ${timeout} ms (${reply!.kind}). ` +
+          `${formatAddress(request.actor)} did not answer within ${timeout} ms. ` +
             'Whether the command took effect is not known: read the actor.',
         )
     }
@@ -96,6 +103,10 @@ export class NatsTransport implements Transport {
 
   async close(): Promise<void> {
     await Promise.all([...this.#serving].map(one => one.stop()))
+  }
+
+  #subjectOfNode(id: string): string {
+    return `cairn.${this.#namespace}.node.${id}`
   }
 
   #subjectOf(type: string): string {

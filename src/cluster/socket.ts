@@ -90,23 +90,27 @@ export class SocketTransport implements Transport {
   }
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { timeout = requestTimeoutDefault, signal } = options
+    const { timeout = requestTimeoutDefault, signal, to } = options
     const body = encodeRequest(request, timeout)
-    const connection = await this.#connect(request.actor.type)
+    const connection = await this.#connect(request.actor.type, to)
     const doing = `asking ${formatAddress(request.actor)}`
-    const unknownOutcome = (why: string) =>
+    const unanswered = (code: 'answer-lost' | 'deadline-exceeded', why: string) =>
       new CairnError(
-        'deadline-exceeded',
-        `${formatAddress(request.actor)} did not answer: ${why}. ` +
-          'Whether the command took effect is not known: read the actor.',
+        code,
+        `${formatAddress(request.actor)} did not answer: ${why}. Whether the command took ` +
+          'effect is not known: ask again with the same command id.',
       )
     try {
       const reply = deferred<Uint8Array>()
-      connection.on('error', error => reply.reject(unknownOutcome(error.message)))
-      connection.once('close', () => reply.reject(unknownOutcome('the node went away')))
+      connection.on('error', error =>
+        reply.reject(unanswered('answer-lost', error.message)),
+      )
+      connection.once('close', () =>
+        reply.reject(unanswered('answer-lost', 'the node went away')),
+      )
       readMessages(connection, bytes => reply.resolve(bytes))
       writeMessage(connection, body)
-      const late = () => unknownOutcome(`no answer within ${timeout} ms`)
+      const late = () => unanswered('deadline-exceeded', `no answer within ${timeout} ms`)
       return readAnswer(await within(reply.promise, timeout, late, signal, doing))
     } finally {
       connection.destroy()
@@ -117,12 +121,13 @@ export class SocketTransport implements Transport {
     await Promise.all([...this.#serving].map(one => one.stop()))
   }
 
-  /** A connection to any node that serves the type. */
-  async #connect(type: string): Promise<Socket> {
-    for (const name of await readNames(this.#cards)) {
+  /** A connection to the node named, or to any that serves the type. */
+  async #connect(type: string, to: string | undefined): Promise<Socket> {
+    const names = to === undefined ? await readNames(this.#cards) : [`${to}.json`]
+    for (const name of names) {
       const path = join(this.#cards, name)
       const card = await readCard(path)
-      if (card === undefined || !card.types.includes(type)) continue
+      if (card === undefined || (to === undefined && !card.types.includes(type))) continue
       const connection = await dial(card.socket)
       if (connection !== undefined) return connection
       await rm(path, { force: true })

@@ -13,6 +13,10 @@ export interface AskRequest extends Causes {
   readonly command: string
   readonly data: unknown
   readonly commandId?: string
+  /** How often it has been passed on; absent from those who do not route. */
+  readonly hops?: number
+  /** The sender does not wait for the outcome, only for the mailbox to take it. */
+  readonly isTold?: boolean
 }
 
 /** An actor's state, now or as of a version. */
@@ -28,6 +32,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
   /** Milliseconds for the answer. Default 10,000. */
   readonly timeout?: number
+  /** Id of the node it is for. Default: any that serves the actor's type. */
+  readonly to?: string
 }
 
 /** Carries out a request on this node; what it throws goes back to the caller. */
@@ -51,7 +57,8 @@ export interface Transport {
 
   /**
    * Sends a request to a node that serves the actor's type and resolves with its answer.
-   * Throws `no-node`, `deadline-exceeded`, `aborted`, or the error the node answered with.
+   * Throws `no-node` when nobody was there to take it, `answer-lost` when the connection broke
+   * before the answer, `deadline-exceeded`, `aborted`, or the error the node answered with.
    */
   request(request: NodeRequest, options?: RequestOptions): Promise<unknown>
 

@@ -7,6 +7,7 @@
 /** Every code, and whether repeating the same call can succeed without anybody changing anything. */
 const retryableByCode = {
   aborted: false,
+  'answer-lost': true,
   'actor-parked': false,
   'commit-too-large': false,
   contention: true,
@@ -25,6 +26,7 @@ const retryableByCode = {
   'mailbox-full': true,
   'no-jetstream': false,
   'no-node': true,
+  'not-owner': true,
   'node-closed': false,
   'outcome-unknown': true,
   'queue-full': true,

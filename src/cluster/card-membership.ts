@@ -1,0 +1,133 @@
+// Membership between processes of one machine that share an embedded directory: a card a
+// node, `<dir>/<namespace>.members/<node id>.json`, looked through every so often.
+//
+// A process on the same machine is known to be dead as soon as its process id is nobody's.
+// An id that the system has given to another process since keeps a dead node's card alive
+// until a request finds nobody at its socket: `suspect` removes the card then.
+
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { Member, Membership, MembershipChange } from './membership.js'
+import { Roster } from './roster.js'
+
+interface Card {
+  readonly pid: number
+  readonly member: Member
+}
+
+/** Milliseconds between looks at the cards. */
+const lookEvery = 200
+
+export class CardMembership implements Membership {
+  readonly #folder: string
+  readonly #self: Member | undefined
+  readonly #roster = new Roster()
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+
+  private constructor(folder: string, self: Member | undefined) {
+    this.#folder = folder
+    this.#self = self
+  }
+
+  static async join(
+    dir: string,
+    namespace: string,
+    self: Member | undefined,
+  ): Promise<CardMembership> {
+    const membership = new CardMembership(join(dir, `${namespace}.members`), self)
+    if (self !== undefined)
+      await leaveCard(membership.#pathOf(self.id), { pid: process.pid, member: self })
+    await membership.#look()
+    membership.#timer = setInterval(() => {
+      membership.#looking ??= membership
+        .#look()
+        .finally(() => (membership.#looking = undefined))
+    }, lookEvery)
+    membership.#timer.unref()
+    return membership
+  }
+
+  members(): readonly Member[] {
+    return this.#roster.members()
+  }
+
+  onChange(listener: (change: MembershipChange) => void): () => void {
+    return this.#roster.onChange(listener)
+  }
+
+  suspect(id: string): void {
+    if (id === this.#self?.id) return
+    this.#roster.dead(id)
+    void rm(this.#pathOf(id), { force: true })
+  }
+
+  async leave(): Promise<void> {
+    if (this.#self === undefined) return
+    this.#roster.left(this.#self)
+    await rm(this.#pathOf(this.#self.id), { force: true })
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+    await this.leave()
+  }
+
+  async #look(): Promise<void> {
+    const found = new Set<string>()
+    for (const name of await readNames(this.#folder)) {
+      const card = await readCard(join(this.#folder, name))
+      if (card === undefined) continue
+      const { member, pid } = card
+      if (!isRunning(pid)) {
+        this.#roster.dead(member.id)
+        await rm(join(this.#folder, name), { force: true })
+        continue
+      }
+      found.add(member.id)
+      this.#roster.heard(member, Date.now())
+    }
+    for (const member of this.members())
+      if (!found.has(member.id)) this.#roster.left(member)
+  }
+
+  #pathOf(id: string): string {
+    return join(this.#folder, `${id}.json`)
+  }
+}
+
+/** Written beside its place and renamed into it: nobody reads half a card. */
+async function leaveCard(path: string, card: Card): Promise<void> {
+  await mkdir(join(path, '..'), { recursive: true })
+  const draft = `${path}.${randomUUID()}`
+  await writeFile(draft, JSON.stringify(card))
+  await rename(draft, path)
+}
+
+async function readNames(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter(name => name.endsWith('.json'))
+  } catch {
+    return [] // No node has ever been here.
+  }
+}
+
+async function readCard(path: string): Promise<Card | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Card
+  } catch {
+    return undefined // Its node has just left, or it is no card.
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

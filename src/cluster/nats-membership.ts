@@ -1,0 +1,187 @@
+// Membership on NATS: members say that they are here, and the server knows who listens.
+//
+//   cairn.<ns>.members        { kind: 'hello' | 'here' | 'bye', member }, MessagePack
+//   cairn.<ns>.alive.<id>     probed when a member has been silent
+//
+// A heartbeat needs the event loop, and a handler may hold it for long. So silence alone
+// condemns nobody for a while: the silent member is probed, and the server, which holds its
+// subscription as long as its connection stands, answers "no responders" if the process is
+// dead. A process that is alive and busy gives no answer at all, and keeps its place until
+// `deadAfter`.
+
+import { decode, encode } from '../codec/msgpack.js'
+import type { Connection, NatsSubscription } from '../nats/connection.js'
+import type { Member, Membership, MembershipChange } from './membership.js'
+import { Roster, type RosterLimits } from './roster.js'
+
+export interface HeartbeatOptions extends RosterLimits {
+  /** Milliseconds between heartbeats. Default 1,000. */
+  readonly every?: number
+}
+
+interface Word {
+  readonly kind: 'hello' | 'here' | 'bye'
+  readonly member: Member
+}
+
+export class NatsMembership implements Membership {
+  readonly #connection: Connection
+  readonly #namespace: string
+  readonly #self: Member | undefined
+  readonly #roster: Roster
+  readonly #every: number
+  readonly #subscriptions: NatsSubscription[] = []
+  readonly #probing = new Set<string>()
+  #timer: NodeJS.Timeout | undefined
+  #stopListening: () => void = () => {}
+  #taking: boolean
+
+  private constructor(
+    connection: Connection,
+    namespace: string,
+    self: Member | undefined,
+    { every = 1_000, ...limits }: HeartbeatOptions,
+  ) {
+    this.#connection = connection
+    this.#namespace = namespace
+    this.#self = self
+    this.#taking = self !== undefined
+    this.#every = every
+    this.#roster = new Roster(limits)
+  }
+
+  /**
+   * Takes part as `self`, or only looks on without one. Resolves once this node is told to
+   * the others; they answer within moments.
+   */
+  static async join(
+    connection: Connection,
+    namespace: string,
+    self: Member | undefined,
+    options: HeartbeatOptions = {},
+  ): Promise<NatsMembership> {
+    const membership = new NatsMembership(connection, namespace, self, options)
+    await membership.#start()
+    return membership
+  }
+
+  members(): readonly Member[] {
+    return this.#roster.members()
+  }
+
+  onChange(listener: (change: MembershipChange) => void): () => void {
+    return this.#roster.onChange(listener)
+  }
+
+  suspect(id: string): void {
+    if (id !== this.#self?.id) this.#roster.dead(id)
+  }
+
+  async leave(): Promise<void> {
+    if (!this.#taking || this.#self === undefined) return
+    this.#taking = false
+    this.#roster.left(this.#self)
+    this.#say('bye')
+  }
+
+  async close(): Promise<void> {
+    await this.leave()
+    clearInterval(this.#timer)
+    this.#stopListening()
+    for (const subscription of this.#subscriptions) subscription.unsubscribe()
+  }
+
+  async #start(): Promise<void> {
+    const self = this.#self
+    const subscribe = async (
+      subject: string,
+      receive: Parameters<Connection['subscribe']>[1],
+    ) => this.#subscriptions.push(await this.#connection.subscribe(subject, receive))
+    await subscribe(this.#subject, message => this.#hear(message.data))
+    if (self !== undefined) {
+      await subscribe(`cairn.${this.#namespace}.alive.${self.id}`, message =>
+        message.respond(),
+      )
+      this.#roster.heard(self, Date.now())
+    }
+    this.#stopListening = this.#connection.onInterruption(interruption => {
+      if (interruption === 'disconnected') return
+      // Nothing could be heard meanwhile, and nobody may have heard of this node.
+      this.#roster.forgive(Date.now())
+      this.#say('hello')
+    })
+    this.#timer = setInterval(() => this.#tick(), this.#every)
+    this.#timer.unref()
+    this.#say('hello')
+  }
+
+  #tick(): void {
+    if (!this.#connection.connected) return
+    const now = Date.now()
+    if (this.#self !== undefined && this.#taking) {
+      this.#roster.heard(this.#self, now)
+      this.#say('here')
+    }
+    for (const id of this.#roster.sweep(now))
+      if (!this.#probing.has(id)) void this.#probe(id)
+  }
+
+  async #probe(id: string): Promise<void> {
+    this.#probing.add(id)
+    const subject = `cairn.${this.#namespace}.alive.${id}`
+    const reply = await this.#connection.requests.request(subject, nothing, this.#every)
+    this.#probing.delete(id)
+    if (reply.kind === 'no-responders') this.suspect(id)
+    else if (reply.kind === 'message') this.#roster.answered(id, Date.now())
+  }
+
+  #hear(bytes: Uint8Array): void {
+    const word = readWord(bytes)
+    if (word === undefined) return
+    const { kind, member } = word
+    if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
+      return
+    if (kind === 'bye') return this.#roster.left(member)
+    // An onlooker says hello without a member of its own.
+    if (member.types.length > 0) this.#roster.heard(member, Date.now())
+    if (kind === 'hello' && this.#taking) this.#say('here')
+  }
+
+  #say(kind: Word['kind']): void {
+    if (!this.#connection.connected) return
+    const member = this.#self ?? onlooker
+    this.#connection.nc.publish(this.#subject, encode({ kind, member }))
+  }
+
+  get #subject(): string {
+    return `cairn.${this.#namespace}.members`
+  }
+}
+
+const nothing = new Uint8Array()
+
+const onlooker: Member = {
+  id: '',
+  types: [],
+  weight: 0,
+  version: '',
+  incarnation: 0,
+  metadata: {},
+}
+
+/** A word as a member says it; `undefined` for anything else, which is none of our business. */
+function readWord(bytes: Uint8Array): Word | undefined {
+  try {
+    const word = decode(bytes) as Partial<Word>
+    const { kind, member } = word
+    if (kind !== 'hello' && kind !== 'here' && kind !== 'bye') return undefined
+    const isMember =
+      typeof member?.id === 'string' &&
+      Array.isArray(member.types) &&
+      typeof member.weight === 'number' &&
+      typeof member.incarnation === 'number'
+    return isMember ? { kind, member } : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,231 @@
+// The router: sends a command to the node that owns the actor, wherever that is.
+//
+// The sender computes the owner from its own view of the members; the receiver checks with
+// its view. Views that differ cost a redirect, bounded; after that the receiver does the work
+// itself, which is safe, since the store judges.
+//
+// T1. A command goes to its owner, or to whom the owner names, at most `hopsMax` times.
+// T2. "Nobody there" means that nothing was delivered: the node is suspected, and the command
+//     goes to the new owner at once.
+// T3. A lost answer means that nobody knows: the caller is told so, with the command's id.
+// T4. The deadline is the caller's and travels with the command: each hop has what is left.
+
+import { type ActorAddress, formatAddress } from '../model/address.js'
+import { CairnError, isCairnError } from '../model/errors.js'
+import { newId } from '../model/id.js'
+import type { AskOutcome, CommandSender, SendOptions } from '../model/sender.js'
+import { show } from '../model/show.js'
+import { pause, throwIfAborted } from '../model/wait.js'
+import type { Membership } from './membership.js'
+import { type Candidate, ownerOf } from './placement.js'
+import { type AskRequest, requestTimeoutDefault, type Transport } from './transport.js'
+
+export interface RouterOptions {
+  readonly nodeId: string
+  readonly membership: Membership
+  readonly transport: Transport
+  /** Carries out what this node owns. */
+  readonly local: CommandSender
+  /** Whether this node hosts the type at all. */
+  readonly hosts: (type: string) => boolean
+}
+
+export interface RouterStats {
+  readonly local: number
+  readonly remote: number
+  readonly redirects: number
+  /** Commands sent again because their answer was lost or nobody was there. */
+  readonly resent: number
+}
+
+/** How often a command is passed on before whoever has it does it. */
+const hopsMax = 3
+/** Milliseconds before another try where nothing has changed yet. */
+const retryPause = 25
+
+export class Router implements CommandSender {
+  readonly #options: RouterOptions
+  #local = 0
+  #remote = 0
+  #redirects = 0
+  #resent = 0
+
+  constructor(options: RouterOptions) {
+    this.#options = options
+  }
+
+  stats(): RouterStats {
+    return {
+      local: this.#local,
+      remote: this.#remote,
+      redirects: this.#redirects,
+      resent: this.#resent,
+    }
+  }
+
+  /** The member that owns the actor in this node's view. */
+  ownerOf(actor: ActorAddress): Candidate | undefined {
+    return ownerOf(actor, this.#options.membership.members())
+  }
+
+  async ask(
+    actor: ActorAddress,
+    commandType: string,
+    data: unknown,
+    options: SendOptions = {},
+  ): Promise<AskOutcome> {
+    const { nodeId, local } = this.#options
+    const { timeout = requestTimeoutDefault, signal } = options
+    const deadline = performance.now() + timeout
+    let owner = this.#firstOwner(actor)
+    if (owner === nodeId) {
+      this.#local++
+      return local.ask(actor, commandType, data, options)
+    }
+    this.#remote++
+    const { commandId = newId(), correlationId, causationId, traceparent } = options
+    const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
+    for (let hops = 0; ;) {
+      throwIfAborted(signal, doing)
+      const left = Math.floor(deadline - performance.now())
+      if (left <= 0) throw late(doing, timeout, commandId)
+      if (owner === nodeId)
+        return local.ask(actor, commandType, data, {
+          ...options,
+          commandId,
+          timeout: left,
+        })
+      const request: AskRequest = {
+        kind: 'ask',
+        actor,
+        command: commandType,
+        data,
+        commandId,
+        hops,
+        ...(correlationId !== undefined && { correlationId }),
+        ...(causationId !== undefined && { causationId }),
+        ...(traceparent !== undefined && { traceparent }),
+      }
+      try {
+        return await this.#askThere(request, owner, left, signal)
+      } catch (error) {
+        owner = await this.#next(actor, owner, error)
+        if (isCairnError(error, 'not-owner')) hops++
+      }
+    }
+  }
+
+  /** One attempt; given up as `answer-lost` when the node leaves before it has answered (T3). */
+  async #askThere(
+    request: AskRequest,
+    owner: string,
+    timeout: number,
+    signal: AbortSignal | undefined,
+  ): Promise<AskOutcome> {
+    const { membership, transport } = this.#options
+    const gone = new AbortController()
+    const stopWatching = membership.onChange(({ dead }) => {
+      if (dead.some(({ id }) => id === owner)) gone.abort()
+    })
+    const either =
+      signal === undefined ? gone.signal : AbortSignal.any([signal, gone.signal])
+    try {
+      return (await transport.request(request, {
+        timeout,
+        to: owner,
+        signal: either,
+      })) as AskOutcome
+    } catch (error) {
+      if (!gone.signal.aborted || signal?.aborted || !isCairnError(error, 'aborted'))
+        throw error
+      throw new CairnError(
+        'answer-lost',
+        `Node ${owner} left before it answered for ${formatAddress(request.actor)}.`,
+      )
+    } finally {
+      stopWatching()
+    }
+  }
+
+  async tell(
+    actor: ActorAddress,
+    commandType: string,
+    data: unknown,
+    options: SendOptions = {},
+  ): Promise<void> {
+    const { nodeId, local, transport } = this.#options
+    const owner = this.#firstOwner(actor)
+    if (owner === nodeId) return local.tell(actor, commandType, data, options)
+    const { commandId = newId(), timeout, signal, ...causes } = options
+    const request: AskRequest = {
+      ...causes,
+      kind: 'ask',
+      actor,
+      command: commandType,
+      data,
+      commandId,
+      hops: 0,
+      isTold: true,
+    }
+    await transport.request(request, {
+      to: owner,
+      ...(timeout !== undefined && { timeout }),
+      ...(signal !== undefined && { signal }),
+    })
+  }
+
+  /** What a request that reached this node is for: throws `not-owner` where another should have it. */
+  checkOwner(actor: ActorAddress, hops: number): void {
+    const { nodeId } = this.#options
+    const owner = this.ownerOf(actor)
+    if (owner === undefined || owner.id === nodeId || hops >= hopsMax) return
+    throw new CairnError(
+      'not-owner',
+      `${formatAddress(actor)} belongs to node ${owner.id}, not to ${nodeId}: ask there.`,
+      { details: { owner: owner.id } },
+    )
+  }
+
+  /** The owner to begin with; this node itself where no member hosts the type but it does. */
+  #firstOwner(actor: ActorAddress): string {
+    const owner = this.ownerOf(actor)
+    if (owner !== undefined) return owner.id
+    const { nodeId, hosts } = this.#options
+    if (hosts(actor.type)) return nodeId
+    throw nobody(actor)
+  }
+
+  /** Where to go after an error, or the error itself where there is no use in going on. */
+  async #next(actor: ActorAddress, tried: string, error: unknown): Promise<string> {
+    const { membership } = this.#options
+    if (isCairnError(error, 'not-owner')) {
+      this.#redirects++
+      const named = error.details.owner
+      return typeof named === 'string' ? named : this.#firstOwner(actor)
+    }
+    if (isCairnError(error, 'no-node'))
+      membership.suspect(tried) // T2
+    else if (!isCairnError(error, 'node-closed')) throw error
+    this.#resent++
+    const owner = this.#firstOwner(actor)
+    if (owner === tried) await pause(retryPause)
+    return owner
+  }
+}
+
+function nobody({ type, id }: ActorAddress): CairnError {
+  return new CairnError(
+    'no-node',
+    `No living node hosts actor type ${type}, so ${type}/${id} cannot be asked: start one that does.`,
+    { details: { type } },
+  )
+}
+
+function late(doing: string, timeout: number, commandId: string): CairnError {
+  return new CairnError(
+    'deadline-exceeded',
+    `The ${doing} was not answered within ${timeout} ms. Whether it took effect is not known: ` +
+      `ask again with commandId ${show(commandId)}, which acts once.`,
+    { details: { timeout, commandId } },
+  )
+}
