@@ -114,7 +114,7 @@ export class Connection {
   }
 
   get connected(): boolean {
-    return this.#connected && !this.#closed
+    return this.#connected && !this.#closed && !this.nc.isClosed()
   }
 
   get closed(): boolean {

@@ -1,0 +1,157 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { CardMembership } from '../../src/cluster/card-membership.js'
+import type { Member, Membership } from '../../src/cluster/membership.js'
+import { MemoryMembers, MemoryMembership } from '../../src/cluster/memory-membership.js'
+import { NatsMembership } from '../../src/cluster/nats-membership.js'
+import { newId } from '../../src/model/id.js'
+import { Connection } from '../../src/nats/connection.js'
+import { testMembership } from '../contract/membership.js'
+import { startNats } from '../support/nats.js'
+import { startProxy } from '../support/proxy.js'
+import { until } from '../support/wait.js'
+
+await using server = await startNats()
+const pace = { every: 50, silentAfter: 200, deadAfter: 1_500 }
+
+async function joinNats(namespace: string, self?: Member, url = server.url) {
+  const connection = await Connection.open({ servers: url }, namespace, 'test')
+  const membership = await NatsMembership.join(connection, namespace, self, pace)
+  return { connection, membership }
+}
+
+const member = (id: string, incarnation = Date.now()): Member => ({
+  id,
+  types: ['account'],
+  weight: 1,
+  version: '0.0.0',
+  incarnation,
+  metadata: {},
+})
+
+const has = (membership: Membership, id: string) =>
+  membership.members().some(other => other.id === id)
+
+await testMembership(t, 'memory', async () => {
+  const shared = new MemoryMembers()
+  return {
+    join: async self => new MemoryMembership(shared, self),
+    async [Symbol.asyncDispose]() {},
+  }
+})
+
+await testMembership(t, 'NATS', async () => {
+  const namespace = `m-${newId()}`
+  const open: Awaited<ReturnType<typeof joinNats>>[] = []
+  return {
+    async join(self) {
+      const joined = await joinNats(namespace, self)
+      open.push(joined)
+      return joined.membership
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { membership, connection } of open) {
+        await membership.close()
+        await connection.close()
+      }
+    },
+  }
+})
+
+await testMembership(t, 'cards in a directory', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cairn-cards-'))
+  const open: Membership[] = []
+  return {
+    async join(self) {
+      const membership = await CardMembership.join(dir, 'cards', self)
+      open.push(membership)
+      return membership
+    },
+    async [Symbol.asyncDispose]() {
+      for (const membership of open) await membership.close()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+})
+
+await t.test(
+  'on NATS, a process that is gone without a word is found out by probing',
+  async t => {
+    const namespace = `m-${newId()}`
+    const a = await joinNats(namespace, member('a'))
+    const b = await joinNats(namespace, member('b'))
+    await until(() => has(a.membership, 'b'))
+    const dead: string[] = []
+    a.membership.onChange(change => dead.push(...change.dead.map(({ id }) => id)))
+    // The process dies: its connection ends, and no goodbye is said.
+    await b.connection.nc.close()
+    await until(() => !has(a.membership, 'b'), { describe: 'b is gone' })
+    t.strictSame(dead, ['b'])
+    await b.membership.close()
+    await a.membership.close()
+    await a.connection.close()
+  },
+)
+
+await t.test(
+  'on NATS, one that is silent but connected keeps its place for long',
+  async t => {
+    const namespace = `m-${newId()}`
+    const a = await joinNats(namespace, member('a'))
+    await using proxy = await startProxy(server.url)
+    const b = await joinNats(namespace, member('b'), proxy.url)
+    await until(() => has(a.membership, 'b'))
+    // As a process does whose event loop is held up: connected, and mute.
+    proxy.pause()
+    const probed = () => a.connection.nc.stats().outMsgs
+    const before = probed()
+    await until(() => probed() > before + 12, { describe: 'a has probed for a while' })
+    t.ok(has(a.membership, 'b'), 'still a member after many unanswered probes')
+    await until(() => !has(a.membership, 'b'), { describe: 'in the end it is gone' })
+    proxy.resume()
+    await until(() => has(a.membership, 'b'), {
+      describe: 'its next word brings it back',
+    })
+    for (const { membership, connection } of [a, b]) {
+      await membership.close()
+      await connection.close()
+    }
+  },
+)
+
+await t.test('on NATS, garbage on the subject is nobody', async t => {
+  const namespace = `m-${newId()}`
+  const a = await joinNats(namespace, member('a'))
+  for (const bytes of ['', 'garbage', '\u00c1'])
+    a.connection.nc.publish(`cairn.${namespace}.members`, Buffer.from(bytes))
+  const b = await joinNats(namespace, member('b'))
+  await until(() => has(a.membership, 'b'))
+  t.equal(a.membership.members().length, 2)
+  for (const { membership, connection } of [a, b]) {
+    await membership.close()
+    await connection.close()
+  }
+})
+
+await t.test(
+  'the card of a dead process is cleared away, and garbage is no card',
+  async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'cairn-cards-'))
+    const a = await CardMembership.join(dir, 'cards', member('a'))
+    const folder = join(dir, 'cards.members')
+    // No system gives out a process id like this one.
+    const dead = { pid: 2 ** 30, member: member('dead') }
+    await writeFile(join(folder, 'dead.json'), JSON.stringify(dead))
+    await writeFile(join(folder, 'garbage.json'), '{')
+    const b = await CardMembership.join(dir, 'cards', member('b'))
+    await until(() => has(a, 'b'))
+    t.notOk(has(a, 'dead') || has(b, 'dead'))
+    await a.close()
+    await b.close()
+    await rm(dir, { recursive: true, force: true })
+  },
+)

@@ -1,0 +1,125 @@
+// Several nodes of one namespace in one process: a command finds its owner.
+
+import t from 'tap'
+
+import {
+  defineActor,
+  event,
+  memory,
+  type Node,
+  reject,
+  startNode,
+} from '../../src/index.js'
+import { until } from '../support/wait.js'
+
+const counter = defineActor({
+  type: 'counter',
+  initialState: 0,
+  decide: {
+    add: (_state, by: number) => ({ events: event('added', by), reply: after => after }),
+    refuse: () => reject('no', 'Never.'),
+  },
+  evolve: { added: (state, by: number) => state + by },
+})
+
+async function start(count: number, store = memory()) {
+  const nodes: Node[] = []
+  for (let i = 0; i < count; i++)
+    nodes.push(
+      await startNode({ namespace: 'ns', id: `n${i}`, store, actors: [counter] }),
+    )
+  return {
+    nodes,
+    store,
+    async [Symbol.asyncDispose]() {
+      for (const node of nodes) await node.close()
+    },
+  }
+}
+
+await t.test('wherever a command is sent, the actor lives on one node', async t => {
+  await using cluster = await start(3)
+  const { nodes } = cluster
+  for (let i = 0; i < 60; i++)
+    for (const node of nodes) await node.spawn(counter, `c${i}`).ask('add', 1)
+  const residents = nodes.map(node => node.stats().actors.residents)
+  t.equal(
+    residents.reduce((sum, n) => sum + n),
+    60,
+    `each actor is resident once: ${residents.join(', ')}`,
+  )
+  t.ok(
+    residents.every(n => n > 5),
+    'and all nodes have their share',
+  )
+  t.equal(
+    nodes.map(node => node.stats().actors.conflicts).reduce((sum, n) => sum + n),
+    0,
+    'no two nodes met',
+  )
+  const { state } = await nodes[0]!.spawn(counter, 'c7').state()
+  t.equal(state, 3)
+})
+
+await t.test('a refusal and a reply come back as what they are', async t => {
+  await using cluster = await start(3)
+  for (const node of cluster.nodes) {
+    const refused = await node.spawn(counter, 'x').ask('refuse')
+    t.strictSame(refused, {
+      ok: false,
+      version: 0,
+      rejection: { code: 'no', message: 'Never.', details: undefined },
+    })
+  }
+  const answered = await cluster.nodes[1]!.spawn(counter, 'x').ask('add', 5)
+  t.match(answered, { ok: true, version: 1, position: 1, reply: 5 })
+})
+
+await t.test('a node without actors of its own sends all to the others', async t => {
+  await using cluster = await start(2)
+  await using client = await startNode({ namespace: 'ns', store: cluster.store })
+  const outcome = await client.spawn(counter, 'far').ask('add', 2)
+  t.match(outcome, { ok: true, reply: 2 })
+  t.equal(client.stats().router.remote, 1)
+  t.equal(client.stats().actors.residents, 0)
+  await t.rejects(client.ask({ type: 'trip', id: 't' }, 'start'), { code: 'no-node' })
+})
+
+await t.test('when nodes come and go, actors move and go on', async t => {
+  await using cluster = await start(1)
+  const { nodes, store } = cluster
+  const ask = async (node: Node) => {
+    for (let i = 0; i < 30; i++) await node.spawn(counter, `c${i}`).ask('add', 1)
+  }
+  await ask(nodes[0]!)
+  const joined = await startNode({
+    namespace: 'ns',
+    id: 'late',
+    store,
+    actors: [counter],
+  })
+  await ask(nodes[0]!)
+  t.ok(joined.stats().actors.residents > 5, 'the newcomer has its share')
+  await ask(joined)
+  await joined.close()
+  t.strictSame(
+    nodes[0]!.members().map(({ id }) => id),
+    ['n0'],
+  )
+  await ask(nodes[0]!)
+  for (let i = 0; i < 30; i++)
+    t.equal((await nodes[0]!.spawn(counter, `c${i}`).state()).state, 4)
+})
+
+await t.test('a told command travels too', async t => {
+  await using cluster = await start(3)
+  for (const node of cluster.nodes) await node.spawn(counter, 'told').tell('add', 1)
+  const ref = cluster.nodes[0]!.spawn(counter, 'told')
+  await until(async () => (await ref.state()).state === 3, {
+    describe: 'all three are added',
+  })
+  t.equal(
+    cluster.nodes.map(node => node.stats().actors.residents).reduce((sum, n) => sum + n),
+    1,
+  )
+})

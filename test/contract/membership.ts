@@ -1,0 +1,87 @@
+// The membership contract: one suite for every implementation of src/cluster/membership.ts.
+
+import type { Test } from 'tap'
+
+import type { Member, Membership } from '../../src/cluster/membership.js'
+import { until } from '../support/wait.js'
+
+export interface MembershipFixture extends AsyncDisposable {
+  join(self?: Member): Promise<Membership>
+}
+
+const member = (id: string, types = ['account']): Member => ({
+  id,
+  types,
+  weight: 2,
+  version: '1.2.3',
+  incarnation: Date.now(),
+  metadata: { zone: 'eu-1' },
+})
+
+const sees = (membership: Membership, ...ids: string[]) =>
+  until(
+    () =>
+      JSON.stringify(membership.members().map(({ id }) => id)) === JSON.stringify(ids),
+    { describe: `the members are ${ids.join(', ')}` },
+  )
+
+/** Holds an implementation to the port. `make` gives a namespace of its own per test. */
+export async function testMembership(
+  t: Test,
+  name: string,
+  make: () => Promise<MembershipFixture>,
+): Promise<void> {
+  await t.test(`the membership contract, kept by ${name}`, async t => {
+    await t.test('members see each other, and themselves, whole', async t => {
+      await using place = await make()
+      const self = member('a')
+      const a = await place.join(self)
+      const b = await place.join(member('b', ['trip']))
+      await sees(a, 'a', 'b')
+      await sees(b, 'a', 'b')
+      t.strictSame(
+        b.members().find(({ id }) => id === 'a'),
+        self,
+      )
+    })
+
+    await t.test('an onlooker sees the members, and is none', async () => {
+      await using place = await make()
+      const a = await place.join(member('a'))
+      const onlooker = await place.join()
+      await sees(onlooker, 'a')
+      await sees(a, 'a')
+    })
+
+    await t.test(
+      'a clean leave is told to the others, who are told that it is no death',
+      async t => {
+        await using place = await make()
+        const a = await place.join(member('a'))
+        const b = await place.join(member('b'))
+        await sees(a, 'a', 'b')
+        const deaths: string[] = []
+        a.onChange(({ dead }) => deaths.push(...dead.map(({ id }) => id)))
+        await b.leave()
+        await sees(a, 'a')
+        t.strictSame(deaths, [])
+        await sees(b, 'a')
+      },
+    )
+
+    await t.test('listeners hear of every change, until they end it', async t => {
+      await using place = await make()
+      const a = await place.join(member('a'))
+      const heard: string[] = []
+      const end = a.onChange(({ joined }) => heard.push(...joined.map(({ id }) => id)))
+      await place.join(member('b'))
+      await sees(a, 'a', 'b')
+      end()
+      await place.join(member('c'))
+      await sees(a, 'a', 'b', 'c')
+      t.strictSame(heard, ['b'])
+    })
+
+    t.comment(`the membership contract ran against ${name}`)
+  })
+}
