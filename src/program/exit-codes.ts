@@ -34,6 +34,7 @@ export function exitCodeOf(error: unknown): number {
     case 'invalid-actor-type':
     case 'invalid-actor-id':
     case 'invalid-event':
+    case 'invalid-command':
     case 'invalid-option':
       return exitCode.usage
     default:

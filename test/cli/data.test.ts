@@ -1,0 +1,283 @@
+// What the commands print: shapes, orders, values that JSON cannot write, and nothing but
+// data on stdout.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+
+import { LmdbPlace } from '../support/lmdb-place.js'
+import { cairn } from '../multinode/harness.js'
+
+const dir = await mkdtemp(join(tmpdir(), 'cairn-data-'))
+t.teardown(() => rm(dir, { recursive: true, force: true }))
+const here = ['--ns', 'data', '--embedded', dir]
+const withActors = [...here, '--actors', 'test/support/actors/counter.mjs']
+
+/** Runs a command that must succeed without a word on stderr. */
+async function lines(...args: string[]): Promise<string[]> {
+  const { code, stderr, lines: printed } = await cairn(...args, ...here)
+  if (code !== 0 || stderr !== '') throw new Error(`exit ${code}: ${stderr}`)
+  return printed
+}
+
+async function json(...args: string[]): Promise<Record<string, unknown>[]> {
+  const printed = await lines(...args, '--json')
+  return printed.map(line => JSON.parse(line) as Record<string, unknown>)
+}
+
+await t.test('append tells version and position', async t => {
+  t.strictSame(await json('append', 'order/1', 'placed', '{"total":3}'), [
+    { version: 1, position: 1 },
+  ])
+  t.strictSame(await lines('append', 'order/1', 'paid'), [
+    'order/1 is at version 2 (position 2)',
+  ])
+})
+
+await t.test(
+  '--expect: a version, none, exists and any, each met and missed',
+  async t => {
+    const append = async (
+      actor: string,
+      expect: string,
+    ): Promise<[number | null, unknown, string]> => {
+      const args = ['append', actor, 'noted', '--expect', expect, '--json', ...here]
+      const { code, stdout, stderr } = await cairn(...args)
+      return [code, JSON.parse(stdout), stderr]
+    }
+    const ok = (code: number | null, version: number, told: unknown) =>
+      t.match([code, told], [0, { version, position: Number }])
+    for (const [expect, version] of [
+      ['none', 1],
+      ['exists', 2],
+      ['2', 3],
+      ['any', 4],
+    ] as const) {
+      const [code, told] = await append('order/e', expect)
+      ok(code, version, told)
+    }
+    const [first, zero] = await append('order/f', '0')
+    ok(first, 1, zero)
+    for (const [expect, expected, version] of [
+      ['none', 'none', 4],
+      ['3', 3, 4],
+      ['5', 5, 4],
+    ] as const) {
+      const [code, told, stderr] = await append('order/e', expect)
+      t.equal(code, 4)
+      t.strictSame(told, { expected, actual: version })
+      t.equal(
+        stderr,
+        `order/e is at version 4, and ${expect} was expected; nothing was stored.\n`,
+      )
+    }
+    const [missing, told] = await append('order/absent', 'exists')
+    t.strictSame([missing, told], [4, { expected: 'exists', actual: 0 }])
+    t.strictSame(await json('read', 'order/absent'), [], 'nothing was stored')
+  },
+)
+
+await t.test(
+  'read prints events whole, and nothing for an actor without any',
+  async t => {
+    const [placed, paid, ...more] = await json('read', 'order/1')
+    t.strictSame(more, [])
+    t.strictSame(Object.keys(placed!), [
+      'id',
+      'actor',
+      'type',
+      'version',
+      'position',
+      'data',
+      'at',
+      'commitId',
+      'nodeId',
+    ])
+    t.match(placed, {
+      id: 'order/1/1',
+      actor: 'order/1',
+      type: 'placed',
+      version: 1,
+      position: 1,
+      data: { total: 3 },
+      at: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+      commitId: /^[\w-]{20,}$/,
+      nodeId: /^cli-[\w-]+$/,
+    })
+    t.match(paid, { id: 'order/1/2', version: 2, position: 2, data: null })
+    const readable = await lines('read', 'order/1')
+    t.equal(readable[0], `1  ${String(placed!.at)}  order/1  v1  placed  {"total":3}`)
+    t.strictSame(await lines('read', 'order/unknown'), [])
+  },
+)
+
+await t.test('ranges, backwards and limits', async t => {
+  for (let n = 1; n <= 5; n++) await lines('append', 'row/r', 'set', String(n))
+  const seen = async (...args: string[]) =>
+    (await json('read', 'row/r', ...args)).map(event => event.data)
+  t.strictSame(await seen('--from', '3'), [3, 4, 5])
+  t.strictSame(await seen('--to', '2'), [1, 2])
+  t.strictSame(await seen('--from', '2', '--to', '4'), [2, 3, 4])
+  t.strictSame(await seen('--backwards'), [5, 4, 3, 2, 1])
+  t.strictSame(await seen('--backwards', '--from', '2', '--to', '4'), [4, 3, 2])
+  t.strictSame(await seen('--limit', '2'), [1, 2])
+  t.strictSame(await seen('--backwards', '--limit', '2'), [5, 4])
+  t.strictSame(await seen('--limit', '0'), [])
+  t.strictSame(await seen('--from', '6'), [])
+})
+
+await t.test('ids of any text', async t => {
+  const ids = [
+    'two words',
+    'a.b',
+    'a_b',
+    'a*',
+    '>',
+    '🪨/cairn',
+    '-dash',
+    "it's",
+    'ü',
+    ' ',
+  ]
+  for (const id of ids) await lines('append', `any/${id}`, 'noted', JSON.stringify(id))
+  for (const id of ids) {
+    const [event, ...more] = await json('read', `any/${id}`)
+    t.match(event, { id: `any/${id}/1`, actor: `any/${id}`, data: id })
+    t.strictSame(more, [])
+  }
+  const listed = await json('actors', '--type', 'any')
+  t.strictSame(
+    listed.toSorted((a, b) => (String(a.id) < String(b.id) ? -1 : 1)),
+    ids.toSorted().map(id => ({ actor: `any/${id}`, type: 'any', id })),
+  )
+})
+
+await t.test('control characters in an id do not reach the terminal', async t => {
+  const id = 'a\nb\u001b[2J'
+  t.strictSame(await lines('append', `any/${id}`, 'noted'), [
+    String.raw`any/a\u000ab\u001b[2J is at version 1 (position ${(await json('read', `any/${id}`))[0]!.position})`,
+  ])
+  const [line, ...more] = await lines('read', `any/${id}`)
+  t.match(line, String.raw`any/a\u000ab\u001b[2J  v1  noted`)
+  t.strictSame(more, [], 'it is one line')
+  t.ok(
+    (await lines('actors', '--type', 'any')).includes(String.raw`any/a\u000ab\u001b[2J`),
+  )
+})
+
+await t.test('dates, bytes and large integers are printed as text', async t => {
+  const asked = await cairn('ask', 'shelf/s', 'keep', '--json', ...withActors)
+  t.equal(asked.code, 0, asked.stderr)
+  const data = {
+    at: '1970-01-01T00:00:00.000Z',
+    bytes: 'aGk=',
+    big: '12345678901234567890',
+    like: { type: 'Buffer', data: [104, 105] },
+  }
+  const [event] = await json('read', 'shelf/s')
+  t.strictSame(event!.data, data)
+  t.ok((await lines('read', 'shelf/s'))[0]!.endsWith(JSON.stringify(data)))
+  const state = await cairn('state', 'shelf/s', '--json', ...withActors)
+  t.strictSame(JSON.parse(state.stdout), { version: 1, state: { kept: data } })
+})
+
+await t.test('ask prints the reply, and the refusal', async t => {
+  const ask = (actor: string, command: string, data: string, ...flags: string[]) =>
+    cairn('ask', actor, command, data, '--demo', ...flags, ...here)
+  const plainly = await ask('account/p', 'deposit', '{"amount":5}')
+  t.match(
+    plainly.stdout,
+    /^account\/p is at version 1 \(position \d+\): \{"balance":5\}\n$/,
+  )
+  t.equal(plainly.stderr, '')
+  const asJson = await ask('account/p', 'deposit', '{"amount":5}', '--json')
+  const { position, ...rest } = JSON.parse(asJson.stdout) as Record<string, unknown>
+  t.type(position, 'number')
+  t.strictSame(rest, { version: 2, reply: { balance: 10 } })
+  const refused = await ask('account/p', 'withdraw', '{"amount":50}', '--json')
+  t.equal(refused.code, 1)
+  t.strictSame(JSON.parse(refused.stdout), {
+    version: 2,
+    rejection: {
+      code: 'overdraft',
+      message: 'The balance is 10.',
+      details: { balance: 10 },
+    },
+  })
+  t.equal(refused.stderr, 'account/p refused withdraw: The balance is 10. [overdraft]\n')
+  const silent = await ask('account/p', 'withdraw', '{"amount":50}')
+  t.strictSame(
+    [silent.code, silent.stdout],
+    [1, ''],
+    'without --json it stands on stderr alone',
+  )
+  const nothing = await cairn('ask', 'shelf/n', 'nothing', '--json', ...withActors)
+  t.strictSame(
+    JSON.parse(nothing.stdout),
+    { version: 0, position: 0, reply: null },
+    'no event and no reply',
+  )
+  const number = await cairn(
+    'ask',
+    'counter/c',
+    'add',
+    '--json',
+    ...withActors,
+    '--',
+    '-5',
+  )
+  t.match(
+    JSON.parse(number.stdout),
+    { version: 1, reply: -5 },
+    'negative data behind "--"',
+  )
+})
+
+await t.test('state prints what it was and is', async t => {
+  const at = (...flags: string[]) => json('state', 'account/p', '--demo', ...flags)
+  t.strictSame(await at(), [{ version: 2, state: { balance: 10 } }])
+  t.strictSame(await at('--version', '1'), [{ version: 1, state: { balance: 5 } }])
+  t.strictSame(await at('--version', '0'), [{ version: 0, state: { balance: 0 } }])
+  t.strictSame(await lines('state', 'account/p', '--demo'), [
+    'account/p at version 2: {"balance":10}',
+  ])
+})
+
+await t.test('a record that is no commit is shown as what it is', async t => {
+  await using place = await LmdbPlace.make()
+  const store = await place.open()
+  const actor = { type: 'order', id: 'm' }
+  await store.append(actor, [{ type: 'placed' }])
+  await place.injectRecord(actor, { headers: { note: 'mine' }, body: Buffer.from('hi') })
+  await store.append(actor, [{ type: 'paid' }])
+  const there = ['--ns', 'test', '--embedded', place.dir]
+  for (const args of [
+    ['read', 'order/m'],
+    ['tail', '--after', '0', '--limit', '3'],
+  ]) {
+    const { code, lines: printed } = await cairn(...args, ...there, '--json')
+    t.equal(code, 0)
+    const [placed, malformed, paid] = printed.map(line => JSON.parse(line) as object)
+    t.match(placed, { type: 'placed', version: 1 })
+    t.match(paid, { type: 'paid', version: 2 })
+    t.strictSame(Object.keys(malformed!), [
+      'malformed',
+      'position',
+      'source',
+      'reason',
+      'raw',
+      'headers',
+    ])
+    t.match(malformed, {
+      malformed: true,
+      position: 2,
+      source: String,
+      reason: /\w/,
+      raw: 'aGk=',
+      headers: { note: 'mine' },
+    })
+  }
+  const readable = await cairn('read', 'order/m', ...there)
+  t.match(readable.lines[1], /^2 {2}MALFORMED {2}\S+: \w/)
+})

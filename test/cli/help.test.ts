@@ -1,0 +1,52 @@
+// The help: for all, for each command, and for the node.
+
+import t from 'tap'
+
+import { cairn, run } from '../multinode/harness.js'
+
+const commands = ['ask', 'append', 'read', 'tail', 'state', 'actors']
+const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
+const codes =
+  'Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable, 4 version conflict.'
+
+await t.test(
+  'cairn help lists every command, the common flags and the exit codes',
+  async t => {
+    const help = await cairn('help')
+    t.equal(help.code, 0)
+    t.equal(help.stderr, '')
+    for (const name of commands) t.match(help.stdout, new RegExp(`^  ${name} +\\w`, 'm'))
+    for (const flag of common) t.ok(help.stdout.includes(`  ${flag}`), flag)
+    t.ok(help.stdout.includes(codes))
+    t.equal((await cairn('--help')).stdout, help.stdout)
+  },
+)
+
+for (const name of commands)
+  await t.test(`cairn ${name} --help shows how it is used`, async t => {
+    const help = await cairn(name, '--help')
+    t.equal(help.code, 0, 'without a namespace, an address or a server')
+    t.equal(help.stderr, '')
+    t.match(help.stdout, new RegExp(`^Usage: cairn ${name}`))
+    const [usage] = help.stdout.split('\n')
+    for (const [flag] of usage!.matchAll(/--[a-z-]+/g))
+      t.match(help.stdout, new RegExp(`^  ${flag} [A-Z].*  \\w|^  .*${flag}`, 'm'), flag)
+    for (const flag of common) t.ok(help.stdout.includes(`  ${flag}`), flag)
+    t.ok(help.stdout.includes(codes))
+    t.equal((await cairn('help', name)).stdout, help.stdout)
+  })
+
+await t.test('the node shows its flags', async t => {
+  const node = run(['dist/node.js', '--help'])
+  t.equal(await node.ended, 0)
+  t.equal(node.stderr(), '')
+  const flags = [
+    '--id ID',
+    '--actors FILE',
+    '--demo',
+    '--replicas N',
+    '--log-level LEVEL',
+  ]
+  for (const flag of [...flags, ...common.slice(0, -1)])
+    t.ok(node.stdout().includes(`  ${flag}`), flag)
+})
