@@ -60,6 +60,8 @@ export interface NatsSubscription {
   drain(): Promise<void>
 }
 
+const inboxRoot = '_INBOX_'
+const connectTimeoutDefault = 5_000
 const subscribeTimeout = 10_000
 /** Milliseconds to wait for the server's goodbye. */
 const drainTimeout = 2_000
@@ -97,12 +99,14 @@ export class Connection {
     name: string,
   ): Promise<Connection> {
     const servers = serversOf(options)
-    const inboxPrefix = `_INBOX_${namespace}`
+    const inboxPrefix = inboxRoot + namespace
     let nc: NatsConnection
     try {
       nc = await connect(await connectionOptions(options, servers, inboxPrefix, name))
     } catch (error) {
-      throw error instanceof CairnError ? error : connectionError(error, servers)
+      throw error instanceof CairnError
+        ? error
+        : connectionError(error, servers, options.creds)
     }
     try {
       checkServerVersion(nc.info?.version ?? 'unknown', nc.getServer())
@@ -110,7 +114,28 @@ export class Connection {
       await nc.close()
       throw error
     }
-    return new Connection(nc, inboxPrefix, servers)
+    const connection = new Connection(nc, inboxPrefix, servers)
+    try {
+      await connection.#checkInbox(options.connectTimeout ?? connectTimeoutDefault)
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+    return connection
+  }
+
+  /** Without replies every request would run into its deadline: the server must allow the inbox. */
+  async #checkInbox(timeout: number): Promise<void> {
+    const { inbox } = this.requests
+    await this.#judged(inbox, undefined, timeout)
+    if (this.requests.refused === undefined) return
+    throw new CairnError(
+      'unauthorized',
+      `The NATS server does not let this user subscribe to ${inbox}, where replies to namespace ` +
+        `${this.inboxPrefix.slice(inboxRoot.length)} arrive: ${messageOf(this.requests.refused)}. ` +
+        'Use credentials that are meant for this namespace, or correct their permissions.',
+      { cause: this.requests.refused },
+    )
   }
 
   get connected(): boolean {
@@ -119,6 +144,11 @@ export class Connection {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Whether the connected server itself has JetStream on; others of its cluster may. */
+  get hasJetStream(): boolean {
+    return this.nc.info?.jetstream === true
   }
 
   /** Largest message the server takes, in bytes, headers included. */
@@ -191,10 +221,13 @@ export class Connection {
    * answered behind it. A lost connection loses the flush; the library subscribes again on
    * the next one.
    */
-  async #judged(subject: string, signal: AbortSignal | undefined): Promise<void> {
-    const deadline = Date.now() + subscribeTimeout
-    const late = () =>
-      this.#unreachable(subject, `no answer within ${subscribeTimeout} ms`)
+  async #judged(
+    subject: string,
+    signal: AbortSignal | undefined,
+    timeout = subscribeTimeout,
+  ): Promise<void> {
+    const deadline = Date.now() + timeout
+    const late = () => this.#unreachable(subject, `no answer within ${timeout} ms`)
     for (;;) {
       const flushed = this.nc.flush().then(
         () => true,
@@ -257,7 +290,7 @@ async function connectionOptions(
     password,
     token,
     tls,
-    connectTimeout = 5000,
+    connectTimeout = connectTimeoutDefault,
     ignoreClusterUpdates,
   } = options
   return {

@@ -7,7 +7,8 @@ import type { Msg } from 'nats'
 import { CairnError } from '../model/errors.js'
 import { pause, throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
-import { apiError } from './errors.js'
+import { apiError, jsErrorCode } from './errors.js'
+import { findGone, mayBeGone, streamGone } from './gone.js'
 import { readHeaders } from './headers.js'
 import { callApi, unreachable } from './jetstream-api.js'
 
@@ -40,7 +41,7 @@ export async function directLast(
   options: GetOptions = {},
 ): Promise<StoredMessage | undefined> {
   const api = `$JS.API.DIRECT.GET.${stream}.${subject}`
-  return retrying<StoredMessage>(connection, api, options, async left => {
+  return retrying<StoredMessage>(connection, stream, api, options, async left => {
     const reply = await connection.requests.request(api, nothing, left)
     return reply.kind === 'message' ? readOne(reply.message, api) : reply
   })
@@ -55,7 +56,7 @@ export async function directAt(
 ): Promise<StoredMessage | undefined> {
   const api = `$JS.API.DIRECT.GET.${stream}`
   const body = Buffer.from(JSON.stringify({ seq: position }))
-  return retrying<StoredMessage>(connection, api, { signal }, async left => {
+  return retrying<StoredMessage>(connection, stream, api, { signal }, async left => {
     const reply = await connection.requests.request(api, body, left)
     return reply.kind === 'message' ? readOne(reply.message, api) : reply
   })
@@ -73,6 +74,7 @@ export async function leaderGet(
   }>(connection, `STREAM.MSG.GET.${stream}`, query, options)
   if (!result.ok) {
     if (result.error.err_code === noMessage) return undefined
+    if (result.error.err_code === jsErrorCode.streamNotFound) throw streamGone(stream)
     throw apiError(result.error, `reading from stream ${stream}`)
   }
   const { subject, seq, hdrs = '', data = '' } = result.value.message
@@ -132,7 +134,7 @@ async function readBatch(
     max_bytes: batchBytes,
   }
   const body = Buffer.from(JSON.stringify(query))
-  const batch = await retrying<Batch>(connection, api, { signal }, async left => {
+  const batch = await retrying<Batch>(connection, stream, api, { signal }, async left => {
     // What came before a lost reply is dropped: the attempt after it reads the batch anew.
     const messages: StoredMessage[] = []
     const reply = await connection.requests.requestMany(api, body, left, message => {
@@ -162,11 +164,13 @@ type Unanswered = {
 /** Repeats a read until it is answered, its deadline passes or the signal fires. */
 async function retrying<T extends object>(
   connection: Connection,
+  stream: string,
   api: string,
   { signal, timeout = totalTimeout }: GetOptions,
   attempt: (timeout: number) => Promise<T | Unanswered | undefined>,
 ): Promise<T | undefined> {
   const deadline = Date.now() + timeout
+  let nobodyThere = 0
   for (;;) {
     throwIfAborted(signal, `reading with ${api}`)
     const left = Math.max(1, deadline - Date.now())
@@ -178,6 +182,10 @@ async function retrying<T extends object>(
         `The NATS server does not let this user read with ${api}: check its permissions.`,
       )
     if (connection.closed) throw unreachable(connection, api, 'the connection is closed')
+    if (result.kind === 'no-responders' && mayBeGone(++nobodyThere)) {
+      const gone = await findGone(connection, stream, Math.min(attemptTimeout, left))
+      if (gone !== undefined) throw gone
+    }
     if (Date.now() >= deadline)
       throw unreachable(
         connection,

@@ -95,15 +95,22 @@ export function noJetStreamError(where: string, said: string): CairnError {
   )
 }
 
-/** A failed connection as our error, naming the servers and the ways out. */
-export function connectionError(error: unknown, servers: readonly string[]): CairnError {
+/** A failed connection as our error, naming the servers, the credentials file and the ways out. */
+export function connectionError(
+  error: unknown,
+  servers: readonly string[],
+  creds?: string,
+): CairnError {
   const where = servers.join(', ')
   const code = error instanceof NatsError ? error.code : (error as { code?: string }).code
   const kind = connectionErrorKind(code)
   const remedy: Partial<Record<ErrorCode, string>> = {
     unauthorized:
       'the server refused the credentials. Check the user, password, token or --creds file, and the account they belong to',
-    'invalid-option': 'the credentials or options given are not usable',
+    'invalid-option':
+      creds === undefined
+        ? 'the options given are not usable'
+        : `the credentials file ${creds} is not usable. Make one with "nsc generate creds"`,
     'store-unreachable':
       'no NATS server answers there. Start one (npm run nats, or nats-server -js), pass its URL ' +
       '(--nats or NATS_URL), or run without a server: --embedded DIR',

@@ -18,6 +18,7 @@ export interface CallOptions {
 }
 
 const attemptTimeout = 2_000
+const hopelessAfter = 1_000
 const empty = new Uint8Array()
 
 /**
@@ -33,7 +34,8 @@ export async function callApi<T>(
 ): Promise<ApiResult<T>> {
   const subject = `$JS.API.${api}`
   const payload = body === undefined ? empty : Buffer.from(JSON.stringify(body))
-  const deadline = Date.now() + timeout
+  const begun = Date.now()
+  const deadline = begun + timeout
   for (;;) {
     throwIfAborted(signal, `calling ${subject}`)
     const left = deadline - Date.now()
@@ -46,7 +48,13 @@ export async function callApi<T>(
     if (result !== undefined && (result.ok || !isPassing(result.error))) return result
     if (connection.closed)
       throw unreachable(connection, subject, 'the connection is closed')
-    if (Date.now() >= deadline) {
+    // A server that says it has no JetStream is not worth the whole wait; another of its
+    // cluster would have answered.
+    const hopeless =
+      reply.kind === 'no-responders' &&
+      !connection.hasJetStream &&
+      Date.now() >= begun + hopelessAfter
+    if (hopeless || Date.now() >= deadline) {
       if (reply.kind === 'no-responders')
         throw noJetStreamError(subject, 'nobody answers on its API')
       throw unreachable(connection, subject, `no answer within ${timeout} ms`)

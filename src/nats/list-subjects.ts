@@ -2,7 +2,8 @@
 
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
-import { apiError } from './errors.js'
+import { apiError, jsErrorCode } from './errors.js'
+import { streamGone } from './gone.js'
 import { callApi } from './jetstream-api.js'
 
 interface Page {
@@ -29,6 +30,8 @@ export async function* listSubjects(
     const page = await callApi<Page>(connection, `STREAM.INFO.${stream}`, query, {
       signal,
     })
+    if (!page.ok && page.error.err_code === jsErrorCode.streamNotFound)
+      throw streamGone(stream)
     if (!page.ok) throw apiError(page.error, `listing the subjects of stream ${stream}`)
     const subjects = Object.keys(page.value.state.subjects ?? {})
     yield* subjects

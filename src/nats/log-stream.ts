@@ -183,6 +183,10 @@ function compare(actual: StreamConfig, wanted: StreamConfig): string[] {
   }
   expectSame('subjects', actual.subjects, wanted.subjects)
   expectSame('retention', actual.retention, wanted.retention)
+  // In memory nothing outlives the server; acknowledged before it is written, neither.
+  expectSame('storage', actual.storage, wanted.storage)
+  expectSame('no_ack', actual.no_ack ?? false, false)
+  expectSame('persist_mode', actual.persist_mode || 'default', 'default')
   expectSame('discard', actual.discard, wanted.discard)
   expectSame('max_age', actual.max_age ?? 0, wanted.max_age)
   expectSame('max_msgs', actual.max_msgs ?? -1, wanted.max_msgs)
@@ -195,10 +199,18 @@ function compare(actual: StreamConfig, wanted: StreamConfig): string[] {
   expectSame('allow_atomic', actual.allow_atomic ?? false, wanted.allow_atomic)
   expectSame('republish.src', actual.republish?.src, wanted.republish?.src)
   expectSame('republish.dest', actual.republish?.dest, wanted.republish?.dest)
+  expectSame('subject_transform', actual.subject_transform ?? null, null)
+  expectSame('mirror', actual.mirror ?? null, null)
+  expectSame('sources', actual.sources ?? null, null)
   expectSame(
     'metadata cairn_wire',
     actual.metadata?.cairn_wire,
     wanted.metadata?.cairn_wire,
+  )
+  expectSame(
+    'metadata cairn_namespace',
+    actual.metadata?.cairn_namespace,
+    wanted.metadata?.cairn_namespace,
   )
   return differences
 }

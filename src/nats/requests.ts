@@ -61,13 +61,17 @@ export class Requests {
   #taken = 0
   #next = 0
   #closed = false
+  #refused: Error | undefined
   #sweeper: NodeJS.Timeout | undefined
 
   constructor(nc: NatsConnection, inboxPrefix: string) {
     this.#nc = nc
     this.#prefix = `${inboxPrefix}.${nuid.next()}.`
     this.#subscription = nc.subscribe(`${this.#prefix}*`, {
-      callback: (_error, message) => this.#receive(message),
+      callback: (error, message) => {
+        if (error === null) this.#receive(message)
+        else this.#refuse(error)
+      },
     })
   }
 
@@ -102,6 +106,15 @@ export class Requests {
     return new Promise(resolve =>
       this.#send(subject, body, left, undefined, resolve, take),
     )
+  }
+
+  /** Why the server does not let this user hear replies, if it said so: no request is answered then. */
+  get refused(): Error | undefined {
+    return this.#refused
+  }
+
+  get inbox(): string {
+    return `${this.#prefix}*`
   }
 
   /** R4. */
@@ -143,6 +156,8 @@ export class Requests {
     }
     this.#slots.set(token, slot)
     this.#sweeper ??= this.#startSweeper()
+    if (this.#refused !== undefined)
+      return this.#settle(token, slot, { kind: 'forbidden', subject: this.inbox })
     const reply = this.#prefix + token
     try {
       this.#nc.publish(
@@ -167,6 +182,11 @@ export class Requests {
       return
     }
     this.#settle(token, slot, { kind: 'message', message })
+  }
+
+  #refuse(error: Error): void {
+    this.#refused = error
+    this.#settleAll({ kind: 'forbidden', subject: this.inbox })
   }
 
   #settle(token: string, slot: Slot, reply: Reply): void {

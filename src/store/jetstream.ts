@@ -54,6 +54,7 @@ import {
   type StoredMessage,
 } from '../nats/direct-get.js'
 import { apiError } from '../nats/errors.js'
+import { findGone, mayBeGone, streamGone } from '../nats/gone.js'
 import { unreachable } from '../nats/jetstream-api.js'
 import { listSubjects } from '../nats/list-subjects.js'
 import { type LogStream, readLogStream } from '../nats/log-stream.js'
@@ -432,8 +433,8 @@ export class JetStreamStore extends StoreBase {
         case 'unclear':
           unclear = why = outcome.why
           // A stream without a leader is nothing unusual; one that was deleted is the end.
-          if (outcome.nobodyThere && ++nobodyThere % 10 === 5)
-            void this.#findGone(left).then(error => (gone = error))
+          if (outcome.nobodyThere && mayBeGone(++nobodyThere))
+            void findGone(this.#connection, stream, left).then(error => (gone ??= error))
           await pause(Math.min(50, left), signal)
           break
         case 'not-now': // J3
@@ -477,17 +478,6 @@ export class JetStreamStore extends StoreBase {
       }
     } catch (error) {
       throw outcomeUnknown(commit, unclear, error)
-    }
-  }
-
-  /** The error to end with when the stream is there no more, or is another one by now. */
-  async #findGone(timeout: number): Promise<CairnError | undefined> {
-    try {
-      const stream = await readLogStream(this.#connection, this.namespace, { timeout })
-      return stream === undefined ? streamGone(this.#stream.name) : undefined
-    } catch (error) {
-      // That the server cannot say belongs to the append's own deadline.
-      return isCairnError(error, 'foreign-stream') ? error : undefined
     }
   }
 
@@ -706,12 +696,5 @@ function contention(actor: ActorAddress, attempts: number): CairnError {
     `Could not append to ${formatAddress(actor)}: other writers were faster ${attempts} times in a row. ` +
       'Nothing was stored; the append may be repeated.',
     { details: { attempts } },
-  )
-}
-
-function streamGone(name: string): CairnError {
-  return new CairnError(
-    'foreign-stream',
-    `Stream ${name} is gone: it was deleted while this store was open. Restore it from a backup, or restart the node to begin a new one.`,
   )
 }

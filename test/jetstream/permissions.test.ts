@@ -1,0 +1,172 @@
+// P6: two tenants in one account, each with the permission block that the documentation
+// ships. What is a tenant's own works; everything else is refused, and never hangs.
+
+import t from 'tap'
+
+import { jetstream } from '../../src/backend/jetstream.js'
+import { NatsBus } from '../../src/bus/nats.js'
+import { NatsTransport } from '../../src/cluster/nats.js'
+import { CairnError } from '../../src/model/errors.js'
+import { within } from '../../src/model/wait.js'
+import { Connection } from '../../src/nats/connection.js'
+import { callApi } from '../../src/nats/jetstream-api.js'
+import { ensureLogStream } from '../../src/nats/log-stream.js'
+import { logStream, logSubject } from '../../src/nats/subjects.js'
+import { JetStreamStore } from '../../src/store/jetstream.js'
+import { collect, deposits, mustAppend } from '../contract/store/support.js'
+import { startNats } from '../support/nats.js'
+import { until } from '../support/wait.js'
+import { openNode, throwsCode } from './nodes.js'
+
+/** What a tenant may: its own log, its own notices and requests, and no administration. */
+function tenant(namespace: string) {
+  const stream = logStream(namespace)
+  const api = (call: string) => `$JS.API.${call}.${stream}`
+  return {
+    user: namespace,
+    password: `${namespace}-password`,
+    permissions: {
+      publish: {
+        allow: [
+          `cairn.${namespace}.log.>`,
+          `cairn.${namespace}.ask.*`,
+          `_INBOX_${namespace}.>`,
+          '$JS.API.INFO',
+          api('STREAM.INFO'),
+          api('STREAM.MSG.GET'),
+          api('DIRECT.GET'),
+          `${api('DIRECT.GET')}.>`,
+        ],
+      },
+      subscribe: { allow: [`cairn.${namespace}.>`, `_INBOX_${namespace}.>`] },
+    },
+  }
+}
+
+const operator = { user: 'operator', password: 'operator-password' }
+await using server = await startNats({
+  users: [operator, tenant('tenant-a'), tenant('tenant-b'), tenant('tenant-c')],
+})
+const login = (namespace: string) => {
+  const { user, password } = tenant(namespace)
+  return { servers: server.url, user, password }
+}
+const soon = <T>(work: Promise<T>) =>
+  within(work, 5_000, () => new Error('it hangs where it should be refused'))
+const actor = { type: 'account', id: 'alice' }
+
+// Only the operator may make streams.
+const admin = await Connection.open(
+  { servers: server.url, ...operator },
+  'admin',
+  'admin',
+)
+for (const namespace of ['tenant-a', 'tenant-b']) await ensureLogStream(admin, namespace)
+await using secret = await openNode(server.url, {
+  ...login('tenant-b'),
+  namespace: 'tenant-b',
+})
+await mustAppend(secret.store, actor, deposits(42))
+t.teardown(() => admin.close())
+
+await t.test('a tenant lives in its own namespace as if it were alone', async t => {
+  const open = (nodeId: string) =>
+    jetstream(login('tenant-a')).open({ namespace: 'tenant-a', nodeId })
+  const [one, two] = [await open('one'), await open('two')]
+  const heard: number[] = []
+  await two.bus.subscribeToEventStored('tenant-a', ({ version }) => heard.push(version))
+  for (const i of [1, 2, 3])
+    await mustAppend(one.store, actor, deposits(i), { expected: i - 1 })
+  await until(() => heard.length === 3)
+  t.strictSame(heard, [1, 2, 3])
+  t.equal((await two.store.head(actor)).version, 3)
+  t.equal((await collect(two.store.read(actor, { backwards: true }))).length, 3)
+  t.equal((await collect(two.store.readAll())).length, 3)
+  t.strictSame(await collect(two.store.actors()), [actor])
+  const lost = await two.store.append(actor, deposits(9), { expected: 1 })
+  t.match(lost, { ok: false, actual: 3 })
+  const serving = await one.transport.serve('one', ['account'], async () => 'answered')
+  t.equal(await two.transport.request({ kind: 'state', actor }), 'answered')
+  await serving.stop()
+  for (const node of [one, two]) await node.close()
+})
+
+await t.test("opening another's namespace is refused by name", async t => {
+  const work = () =>
+    jetstream(login('tenant-a')).open({ namespace: 'tenant-b', nodeId: 'spy' })
+  await throwsCode(t, 'unauthorized', () => soon(work()), /tenant-b/)
+})
+
+await t.test(
+  'opening a namespace whose log nobody has made says what is missing',
+  async t => {
+    const work = () =>
+      jetstream(login('tenant-c')).open({ namespace: 'tenant-c', nodeId: 'first' })
+    await throwsCode(
+      t,
+      'unauthorized',
+      () => soon(work()),
+      '$JS.API.STREAM.CREATE.CAIRN_tenant-c',
+    )
+  },
+)
+
+await t.test("every way to another's data is refused, and none hangs", async t => {
+  const connection = await Connection.open(login('tenant-a'), 'tenant-a', 'spy')
+  // As if the tenant had got past opening: a store on the other's log.
+  const stream = await ensureLogStream(admin, 'tenant-b')
+  const spy = new JetStreamStore({
+    namespace: 'tenant-b',
+    nodeId: 'spy',
+    connection,
+    stream,
+  })
+  const bus = new NatsBus(connection)
+  const transport = new NatsTransport(connection, 'tenant-b')
+  const handler = () => t.fail('it heard something')
+  const works: [string, () => Promise<unknown>][] = [
+    ['append', () => spy.append(actor, deposits(1))],
+    ['append, blindly', () => spy.append(actor, deposits(1), { expected: 0 })],
+    ['head', () => spy.head(actor)],
+    ['read', () => collect(spy.read(actor))],
+    ['read backwards', () => collect(spy.read(actor, { backwards: true }))],
+    ['readAll', () => collect(spy.readAll())],
+    ['actors', () => collect(spy.actors())],
+    ['follow', () => collect(spy.follow())],
+    ['notices', () => bus.subscribeToEventStored('tenant-b', handler)],
+    ['commits', () => bus.subscribeToCommits('tenant-b', handler)],
+    ['all notices', () => bus.subscribeAcrossNamespaces(handler)],
+    ['ask', () => transport.request({ kind: 'state', actor })],
+    ['serve', () => transport.serve('spy', ['account'], async () => 'forged')],
+    ['purge', () => callApi(connection, 'STREAM.PURGE.CAIRN_tenant-b', undefined)],
+    ['delete own', () => callApi(connection, 'STREAM.DELETE.CAIRN_tenant-a', undefined)],
+    ['list', () => callApi(connection, 'STREAM.NAMES', undefined)],
+    [
+      'leader read',
+      () => callApi(connection, 'STREAM.MSG.GET.CAIRN_tenant-b', { seq: 1 }),
+    ],
+    [
+      "made-up notices of one's own",
+      async () => {
+        const subject = logSubject('tenant-a', actor, 16).replace('.log.', '.stored.')
+        const reply = await connection.requests.request(subject, new Uint8Array(), 2_000)
+        if (reply.kind !== 'forbidden') t.fail(`publishing a notice: ${reply.kind}`)
+        throw new CairnError('unauthorized', 'the server refused it')
+      },
+    ],
+  ]
+  for (const [what, work] of works) {
+    t.comment(what)
+    await throwsCode(t, 'unauthorized', () => soon(work()))
+  }
+  t.ok(connection.connected, 'the connection lives on')
+  const own = await jetstream(login('tenant-a')).open({
+    namespace: 'tenant-a',
+    nodeId: 'own',
+  })
+  t.equal((await own.store.head(actor)).version, 3, 'and its own is untouched')
+  await own.close()
+  t.equal((await secret.store.head(actor)).version, 1, "as is the other's")
+  await spy.close()
+  await connection.close()
+})
