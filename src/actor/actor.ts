@@ -10,13 +10,15 @@
 //     stores nothing is confirmed by a read, or an own append, begun after it had arrived.
 // A5. What others say (notices, "unverified") only makes the next command look; it never
 //     changes the state, and a wrong word costs one read.
+// A6. A command that may be a repeat is decided on a version only after it was looked for in
+//     every commit up to that version (repeats D1).
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import type { Command } from '../model/behavior.js'
+import type { Command, Decision } from '../model/behavior.js'
 import type { Clock } from '../model/clock.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
-import type { AskOutcome } from '../model/sender.js'
+import type { AskOutcome, Carried } from '../model/sender.js'
 import { show } from '../model/show.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
@@ -32,6 +34,7 @@ import type { ActorLog } from './log.js'
 import { Mailbox } from './mailbox.js'
 import { parkedAgain } from './parked.js'
 import { recover, refresh } from './recovery.js'
+import { Repeats, type Search } from './repeats.js'
 import { foldTentatively } from './tentative.js'
 
 /** What an actor needs of the host it lives in. */
@@ -63,6 +66,7 @@ export interface ActorCounters {
   conflicts: number
   retries: number
   wakes: number
+  duplicates: number
 }
 
 /** A state as a reader gets it. */
@@ -94,6 +98,14 @@ type Life =
   | Parked
   | { readonly phase: 'stopped' }
 
+/** What looking back and deciding came to. */
+type Considered =
+  | { readonly kind: 'repeat'; readonly outcome: Carried }
+  /** The history was shorter than what is known of it. */
+  | { readonly kind: 'lagging' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'decided'; readonly decision: Decision }
+
 const asleep: Life = { phase: 'asleep' }
 const recovering: Life = { phase: 'recovering' }
 const unsure: Life = { phase: 'unsure' }
@@ -106,6 +118,7 @@ export class Actor {
   readonly #home: ActorHome
   readonly #mailbox: Mailbox
   readonly #folding: Folding
+  readonly #repeats: Repeats
   readonly #calls = new Set<OpenCall>()
   #life: Life = asleep
   /** The highest version that others spoke of (A5). */
@@ -118,10 +131,12 @@ export class Actor {
     this.#home = home
     const limit = definition.options.mailboxLimit ?? 1000
     this.#mailbox = new Mailbox(address, limit, () => home.idle(this))
+    this.#repeats = new Repeats(address, home, definition.options.commandWindow)
     this.#folding = {
       actor: address,
       behavior: definition.behavior,
       onMalformed: record => this.#reportMalformed(record),
+      onHead: head => this.#repeats.onHead(head, home.clock.now()),
     }
   }
 
@@ -133,9 +148,12 @@ export class Actor {
     return this.#mailbox.isIdle
   }
 
-  /** Queues a command; throws `mailbox-full`. The call gets the answer. */
-  command(call: Call<AskOutcome>, command: Command): void {
-    this.#post(call, () => this.#carryOut(call, command))
+  /**
+   * Queues a command; throws `mailbox-full`. The call gets the answer.
+   * @param isNew its id was made for this call, so it cannot be a repeat
+   */
+  command(call: Call<AskOutcome>, command: Command, isNew: boolean): void {
+    this.#post(call, () => this.#carryOut(call, command, isNew))
   }
 
   /** Queues a reading of the newest state; throws `mailbox-full`. */
@@ -181,8 +199,13 @@ export class Actor {
   }
 
   /** The one way of every command. */
-  async #carryOut(call: Call<AskOutcome>, command: Command): Promise<AskOutcome> {
+  async #carryOut(
+    call: Call<AskOutcome>,
+    command: Command,
+    isNew: boolean,
+  ): Promise<AskOutcome> {
     const { attemptsMax, clock, counters } = this.#home
+    let search = this.#repeats.begin(command.id, isNew)
     let atLeast: Version = 0
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       if (attempt > 1) await this.#backOff(call, attempt)
@@ -195,22 +218,32 @@ export class Actor {
         continue
       }
 
-      // 2. Decide.
+      // 2. Look whether it was carried out before (A6), and decide.
       const now = clock.now()
-      let decision = decide(this.#definition, this.address, life.at, command, now)
+      let step = await this.#consider(call, command, search, life, now)
 
       // 3. Nothing to store: the answer must rest on the newest state (A4), or be decided anew.
-      if (!decision.ok || decision.events.length === 0) {
+      if (storesNothing(step)) {
         const newest = await this.#newest(call)
         if (newest.at !== life.at) {
           counters.retries++
           life = newest
-          decision = decide(this.#definition, this.address, life.at, command, now)
+          step = await this.#consider(call, command, search, life, now)
         }
-        if (!decision.ok) return declined(this.address, command, decision, life.at)
-        if (decision.events.length === 0)
-          return carried(this.address, command, decision, life.at)
       }
+      if (step.kind === 'repeat') {
+        counters.duplicates++
+        return step.outcome
+      }
+      if (step.kind === 'failed') throw step.error
+      if (step.kind === 'lagging') {
+        this.#life = unsure
+        continue
+      }
+      const { decision } = step
+      if (!decision.ok) return declined(this.address, command, decision, life.at)
+      if (decision.events.length === 0)
+        return carried(this.address, command, decision, life.at)
 
       // 4. Fold tentatively: the state is to ride in the commit, and the reply drawn from it.
       const { at } = life
@@ -239,6 +272,7 @@ export class Actor {
         counters.conflicts++
         counters.retries++
         atLeast = result.actual > at.version ? result.actual : 0
+        search = this.#repeats.goOn(search, Math.min(at.version, result.actual))
         continue
       }
 
@@ -250,11 +284,39 @@ export class Actor {
         provenAt: begun,
         measureFrom: plan.measureFrom,
       }
+      this.#repeats.onStored(command.id, at.version + 1, version)
 
       // 8. Reply.
       return { ...answer, position: result.position }
     }
     throw contention(this.name, command, attemptsMax)
+  }
+
+  /** Looks back and decides, on the state of a life. */
+  async #consider(
+    call: OpenCall,
+    command: Command,
+    search: Search,
+    { at }: Running,
+    now: number,
+  ): Promise<Considered> {
+    let found: Awaited<ReturnType<Repeats['find']>>
+    try {
+      found = await this.#repeats.find(search, at.version, now, call)
+    } catch (error) {
+      // The signal fires when the call is given up: its reason says more than "aborted".
+      call.check()
+      throw error
+    }
+    call.check()
+    if (found === 'lagging') return { kind: 'lagging' }
+    if (found !== 'none') return { kind: 'repeat', outcome: found }
+    try {
+      const decision = decide(this.#definition, this.address, at, command, now)
+      return { kind: 'decided', decision }
+    } catch (error) {
+      return { kind: 'failed', error }
+    }
   }
 
   /** The running life: woken, or caught up when it is said to be behind. */
@@ -378,6 +440,12 @@ export class Actor {
       },
     )
   }
+}
+
+/** Whether the answer would rest on nothing but the state in memory. */
+function storesNothing(step: Considered): boolean {
+  if (step.kind !== 'decided') return step.kind === 'failed'
+  return !step.decision.ok || step.decision.events.length === 0
 }
 
 function contention(name: string, { type }: Command, attempts: number): CairnError {

@@ -33,6 +33,7 @@ export class Call<T> {
   readonly #timeout: number
   readonly #timer: NodeJS.Timeout
   readonly #callerSignal: AbortSignal | undefined
+  readonly #explain: (error: unknown) => unknown
   readonly #answer = deferred<T>()
   #phase: 'open' | 'storing' | 'over' = 'open'
   #givenUp: CairnError | undefined
@@ -41,14 +42,21 @@ export class Call<T> {
 
   /**
    * @param doing what the caller waits for, for errors: `command "deposit" to account/alice`
+   * @param explain makes of an error what the caller is told
    * Throws `aborted` when the signal has already fired, `invalid-option` for the timeout.
    */
-  constructor(doing: string, arrived: number, options: CallOptions) {
+  constructor(
+    doing: string,
+    arrived: number,
+    options: CallOptions,
+    explain: (error: unknown) => unknown = error => error,
+  ) {
     const { timeout = callTimeoutDefault, signal } = options
     checkTimeout(timeout)
     throwIfAborted(signal, doing)
     this.arrived = arrived
     this.#doing = doing
+    this.#explain = explain
     this.#timeout = timeout
     this.#deadline = performance.now() + timeout
     this.#timer = setTimeout(this.#expire, timeout)
@@ -103,7 +111,7 @@ export class Call<T> {
   }
 
   fail(error: unknown): void {
-    if (this.#end()) this.#answer.reject(error)
+    if (this.#end()) this.#answer.reject(this.#explain(error))
   }
 
   /** Ends a call that was never accepted: whoever made it is told in another way. */

@@ -74,7 +74,7 @@ export function carried(
 ): Carried {
   const reply = guard(actor, command, 'the reply', () => decision.reply(state))
   const copy = detach(reply, `reply of ${nameOf(actor, command)}`)
-  return { ok: true, version, position, reply: copy }
+  return { ok: true, version, position, reply: copy, duplicate: false }
 }
 
 function guard<T>(actor: ActorAddress, command: Command, what: string, work: () => T): T {

@@ -12,6 +12,7 @@ import type {
 import { CairnError } from '../model/errors.js'
 import type { Metadata, RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
+import { commandWindow } from './command-window.js'
 
 /** An event as a decider returns it; made by {@link event}. */
 export interface EmittedEvent<Type extends string = string, Data = unknown> {
@@ -157,6 +158,17 @@ export interface ActorOptions {
   readonly stateBytesMax?: number
   /** A larger state rides in a commit after this many events. Default 100. */
   readonly stateEvery?: number
+  /**
+   * How long a command that is sent again under its id is recognised: while fewer than
+   * `commands` later commits of that actor exist, and its own commit is younger than `ms` by the
+   * clock of the node that is asked. Both must hold; later it is carried out like a new one.
+   */
+  readonly commandWindow?: {
+    /** Commits of one actor, 1 to 10,000. Default 128. Each takes 4 bytes in an awake actor. */
+    readonly commands?: number
+    /** Milliseconds, at least 1. Default 600,000. The clocks of nodes may differ by less than it. */
+    readonly ms?: number
+  }
 }
 
 /** An actor type: its behavior, and the types its callers see. */
@@ -268,7 +280,12 @@ function actorOptions(spec: ActorOptions): ActorOptions {
         'invalid-definition',
         `${name} is ${value}: use a positive whole number.`,
       )
-  return { mailboxLimit, stateBytesMax, stateEvery }
+  return {
+    mailboxLimit,
+    stateBytesMax,
+    stateEvery,
+    commandWindow: commandWindow(spec.commandWindow),
+  }
 }
 
 function checkHandlers(type: string, name: string, handlers: unknown): void {

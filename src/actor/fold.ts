@@ -6,6 +6,7 @@ import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.j
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import type { Position, Version } from '../model/version.js'
+import type { Head } from '../store/store.js'
 import {
   evolveFailed,
   initialStateFailed,
@@ -29,6 +30,8 @@ export interface Folding<State = unknown> {
   readonly behavior: Behavior<State>
   /** Hears of every record passed by that is not a readable commit. */
   readonly onMalformed?: ((record: MalformedRecord) => void) | undefined
+  /** Hears of every head that is read on the way. */
+  readonly onHead?: ((head: Head) => void) | undefined
 }
 
 /** The standing before any event. */

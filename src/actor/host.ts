@@ -18,6 +18,7 @@ import { show } from '../model/show.js'
 import { checkCount, type Position, type Version } from '../model/version.js'
 import { type Deferred, deferred, pause } from '../model/wait.js'
 import type { EventStore } from '../store/store.js'
+import { aboutCommand } from './about-command.js'
 import { Actor, type ActorHome, type StateReading } from './actor.js'
 import { Call, type CallOptions } from './call.js'
 import { detach } from './detach.js'
@@ -79,6 +80,8 @@ export interface ActorHostStats {
   readonly conflicts: number
   /** Commands decided again, after a conflict or on a state that was not the newest. */
   readonly retries: number
+  /** Commands that had been carried out before, and got their first answer again. */
+  readonly duplicates: number
 }
 
 export interface ActorHost extends CommandSender {
@@ -139,7 +142,7 @@ class Host implements ActorHost {
       log,
       attemptsMax,
       ticks: { now: 0, suspectBefore: 0 },
-      counters: { conflicts: 0, retries: 0, wakes: 0 },
+      counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0 },
       wake: (work, signal, doing) => gate.run(work, signal, doing),
       unstorable: (type, error) => this.#noteUnstorable(type, error),
       idle: actor => this.#release(actor),
@@ -204,7 +207,7 @@ class Host implements ActorHost {
   stats(): ActorHostStats {
     let parked = 0
     for (const actor of this.#residents.all()) if (actor.phase === 'parked') parked++
-    const { conflicts, retries, wakes } = this.#home.counters
+    const { conflicts, retries, wakes, duplicates } = this.#home.counters
     return {
       residents: this.#residents.size,
       busy: this.#residents.busy,
@@ -217,6 +220,7 @@ class Host implements ActorHost {
       wakes,
       conflicts,
       retries,
+      duplicates,
     }
   }
 
@@ -239,9 +243,12 @@ class Host implements ActorHost {
 
   #send(actor: ActorAddress, command: Command, options: SendOptions): Call<AskOutcome> {
     const doing = `command ${show(command.type)} to ${formatAddress(actor)}`
+    // Nobody but this call knows an id that was made for it.
+    const isNew = options.commandId === undefined
     const post = (resident: Actor, call: Call<AskOutcome>) =>
-      resident.command(call, command)
-    return this.#admit(actor, doing, options, post)
+      resident.command(call, command, isNew)
+    const explain = (error: unknown) => aboutCommand(error, command.id)
+    return this.#admit(actor, doing, options, post, explain)
   }
 
   /** Takes a call in: throws before it is accepted, and answers it in any case after. */
@@ -250,11 +257,12 @@ class Host implements ActorHost {
     doing: string,
     options: CallOptions,
     post: (resident: Actor, call: Call<T>) => void,
+    explain?: (error: unknown) => unknown,
   ): Call<T> {
     if (this.#closing !== undefined) throw nodeClosed()
     if (this.#open >= this.#commandsMax) throw queueFull(this.#commandsMax)
     const definition = this.#options.definitions.get(actor.type)
-    const call = new Call<T>(doing, ++this.#home.ticks.now, options)
+    const call = new Call<T>(doing, ++this.#home.ticks.now, options, explain)
     this.#open++
     call.onOver(() => this.#open--)
     const resident = this.#residents.engage(formatAddress(actor), () => {

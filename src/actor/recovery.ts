@@ -33,7 +33,7 @@ export async function recover<State>(
   folding: Folding<State>,
   signal?: AbortSignal,
 ): Promise<Standing<State>> {
-  const head = await store.head(folding.actor, withSignal(signal))
+  const head = await readHead(store, folding, signal)
   return fromHead(store, folding, head, signal)
 }
 
@@ -47,7 +47,7 @@ export async function refresh<State>(
   at: Standing<State>,
   signal?: AbortSignal,
 ): Promise<Standing<State>> {
-  const head = await store.head(folding.actor, withSignal(signal))
+  const head = await readHead(store, folding, signal)
   if (head.version === at.version)
     if (head.position === at.position || head.last?.kind === 'malformed') return at
   // Not a continuation of what we know: the log was restored, or the actor erased.
@@ -72,6 +72,16 @@ export async function recoverAt<State>(
   const at = await foldForward(folding, start, records, version)
   if (at.version < version) throw unknownVersion(folding.actor, version, at.version)
   return at
+}
+
+async function readHead(
+  store: History,
+  { actor, onHead }: Pick<Folding, 'actor' | 'onHead'>,
+  signal: AbortSignal | undefined,
+): Promise<Head> {
+  const head = await store.head(actor, withSignal(signal))
+  onHead?.(head)
+  return head
 }
 
 async function fromHead<State>(

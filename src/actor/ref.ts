@@ -37,9 +37,9 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   readonly address: ActorAddress
 
   /**
-   * Sends a command and waits for its outcome: `{ ok: true, version, position, reply }`, or
-   * `{ ok: false, version, rejection }` where the command can be refused. For the errors see
-   * {@link CommandSender.ask}.
+   * Sends a command and waits for its outcome: `{ ok: true, version, position, reply,
+   * duplicate }`, or `{ ok: false, version, rejection }` where the command can be refused. For
+   * the errors see {@link CommandSender.ask}.
    */
   ask<Name extends CommandNameOf<Definition>>(
     command: Name,

@@ -1,6 +1,8 @@
 // cairn ask: sends a command to an actor and prints its answer.
 
 import { parseAddress } from '../model/address.js'
+import { CairnError, isCairnError } from '../model/errors.js'
+import { newId } from '../model/id.js'
 import type { AskOutcome } from '../model/sender.js'
 import { exitCode } from '../program/exit-codes.js'
 import { count, text } from '../program/flags.js'
@@ -17,7 +19,8 @@ export const ask: CliCommand = {
     timeout: { type: 'string' },
     ...reachFlags,
   },
-  help: `  --command-id ID    the command's id (default: a new one)
+  help: `  --command-id ID    the command's id (default: a new one); sent again with the same id, a
+                     command acts once and gets its first answer again
   --timeout MS       deadline (default 10000)
 ${reachHelp}`,
   async run(flags, signal) {
@@ -25,19 +28,35 @@ ${reachHelp}`,
     const actor = parseAddress(given['TYPE/ID']!)
     const command = given.COMMAND!
     const data = parseJson(given.JSON)
-    const commandId = text(flags, 'command-id')
+    const commandId = text(flags, 'command-id') ?? newId()
     const timeout = count(flags, 'timeout')
-    const id = commandId === undefined ? {} : { commandId }
     const limits = { signal, ...(timeout !== undefined && { timeout }) }
     const outcome = await reach<AskOutcome>(flags, {
-      here: node => node.ask(actor, command, data, { ...id, ...limits }),
+      here: node => node.ask(actor, command, data, { commandId, ...limits }),
       there: async ({ transport }) => {
-        const request = { kind: 'ask', actor, command, data, ...id } as const
-        return (await transport.request(request, limits)) as AskOutcome
+        const request = { kind: 'ask', actor, command, data, commandId } as const
+        try {
+          return (await transport.request(request, limits)) as AskOutcome
+        } catch (error) {
+          throw withId(error, commandId)
+        }
       },
     })
     return printOutcome(`${given['TYPE/ID']}`, command, outcome, wantsJson(flags))
   },
+}
+
+/** Where the answer got lost on its way, only this process knows the id to ask again with. */
+function withId(error: unknown, commandId: string): unknown {
+  if (!isCairnError(error) || error.details.commandId !== undefined) return error
+  const { code, message, details } = error
+  const isOpen = ['aborted', 'answer-lost', 'deadline-exceeded'].includes(code)
+  if (!isOpen) return error
+  const hint = ` Ask again with --command-id ${commandId}: it acts once.`
+  return new CairnError(code, message + hint, {
+    cause: error,
+    details: { ...details, commandId },
+  })
 }
 
 async function printOutcome(
@@ -52,12 +71,13 @@ async function printOutcome(
     complain(`${actor} refused ${command}: ${rejection.message} [${rejection.code}]`)
     return exitCode.failed
   }
-  const { version, position, reply } = outcome
+  const { version, position, reply, duplicate } = outcome
   await print(
     json
-      ? toJson({ version, position, reply: reply ?? null })
+      ? toJson({ version, position, reply: reply ?? null, duplicate })
       : plain(
-          `${actor} is at version ${version} (position ${position}): ${toJson(reply ?? null)}`,
+          `${actor} ${duplicate ? 'was' : 'is'} at version ${version} (position ${position}): ` +
+            `${toJson(reply ?? null)}${duplicate ? ', answered before' : ''}`,
         ),
   )
   return exitCode.ok

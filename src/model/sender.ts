@@ -7,7 +7,12 @@ import type { Causes } from './commit.js'
 import type { Position, Version } from './version.js'
 
 export interface SendOptions extends Causes {
-  /** The same intention keeps the same id when it is sent again. Default: a new one. */
+  /**
+   * The same intention keeps the same id when it is sent again, to whichever node: it takes
+   * effect once and gets the first answer again, whatever type and data come with it then,
+   * within the actor type's `commandWindow`. What stored nothing (a refusal, a query) leaves no
+   * trace and is decided anew. Default: a new one; errors tell it in `details.commandId`.
+   */
   readonly commandId?: string
   /** Gives up: a command that has not begun is never begun. */
   readonly signal?: AbortSignal
@@ -20,9 +25,14 @@ export interface Carried<Reply = unknown> {
   readonly ok: true
   /** The actor's version after it. */
   readonly version: Version
-  /** Position of the actor's last commit; 0 when it has none. */
+  /** Position of the actor's last commit after it; 0 when it has none. */
   readonly position: Position
   readonly reply: Reply
+  /**
+   * Whether a command of this id had been carried out before: nothing was done now, and
+   * version, position and reply are those of then.
+   */
+  readonly duplicate: boolean
 }
 
 /** The command was refused by the actor; nothing was stored. */
@@ -45,8 +55,8 @@ export type AskOutcome<Reply = unknown, Refusal = Rejection> =
 export interface CommandSender {
   /**
    * Resolves with the command's outcome. Throws `aborted` or `deadline-exceeded` when it was
-   * given up before anything was written, `outcome-unknown` when it may have been stored,
-   * `contention`, `decide-failed`, `actor-parked`, `unknown-command`, `store-unreachable`.
+   * given up before anything was written, `outcome-unknown` when it may have been stored
+   * (`details.commandId` is what to ask again with), `contention`, `decide-failed`, `actor-parked`, `unknown-command`, `store-unreachable`.
    */
   ask(
     actor: ActorAddress,

@@ -27,6 +27,7 @@ await t.test('a command is answered with version, position and reply', async t =
     version: 1,
     position: 1,
     reply: { balance: 10 },
+    duplicate: false,
   })
 })
 
@@ -44,6 +45,7 @@ await t.test('whichever node answers, it has seen what the others stored', async
       version: i,
       position: i,
       reply: { balance: 10 * i },
+      duplicate: false,
     })
   }
 })

@@ -1,0 +1,114 @@
+// The window: a filter over the ids of an actor's last commands, so that a new command is
+// known to be new without a read.
+//
+// Owns a ring of hashes, one for each of the last `size` commits, 4 bytes each.
+// W1. It covers the versions in (from, upTo]: whatever a repeat may still find there has its
+//     hash in the ring. A commit goes out of the ring only when `size` later ones are in.
+// W2. It says "certainly not" or "perhaps". A hash that two ids share, or one of a commit that
+//     is gone, costs a read of the log; it is never an answer.
+// W3. At its end it grows only by the commit that follows `upTo` directly; whoever skipped
+//     some must read them first.
+
+import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
+import type { Version } from '../model/version.js'
+
+/** As in an actor type's options, where it is explained. */
+export interface CommandWindowOptions {
+  readonly commands?: number
+  readonly ms?: number
+}
+
+const commandsMax = 10_000
+
+/** The window with its defaults; throws `invalid-definition`. */
+export function commandWindow(
+  options: CommandWindowOptions = {},
+): Required<CommandWindowOptions> {
+  const { commands = 128, ms = 10 * 60_000 } = options
+  const isRight = (value: unknown, max: number) =>
+    Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= max
+  if (isRight(commands, commandsMax) && isRight(ms, Number.MAX_SAFE_INTEGER))
+    return { commands, ms }
+  throw new CairnError(
+    'invalid-definition',
+    `commandWindow is { commands: ${show(commands)}, ms: ${show(ms)} }: use 1 to ${commandsMax} ` +
+      'commands, and a whole number of milliseconds from 1.',
+    { details: { commands, ms } },
+  )
+}
+
+/** What the window keeps of a commit. */
+export interface Passed {
+  readonly first: Version
+  readonly last: Version
+  /** Absent for a commit that no command led to. */
+  readonly commandId?: string | undefined
+}
+
+export class CommandWindow {
+  readonly #ring: Uint32Array
+  #count = 0
+  #from: Version
+  #upTo: Version
+
+  /** A window that covers nothing; it continues behind a version. */
+  constructor(size: number, version: Version) {
+    this.#ring = new Uint32Array(size)
+    this.#from = version
+    this.#upTo = version
+  }
+
+  /** The last version covered. */
+  get upTo(): Version {
+    return this.#upTo
+  }
+
+  /** Whether it covers the versions behind `since`, at least up to `version`. */
+  covers(since: Version, version: Version): boolean {
+    return this.#from <= since && version <= this.#upTo
+  }
+
+  /** Covers nothing any more, and continues behind a version. */
+  restart(version: Version): void {
+    this.#ring.fill(0)
+    this.#count = 0
+    this.#from = version
+    this.#upTo = version
+  }
+
+  /** Takes in a commit when it is the next one (W3); returns whether it was. */
+  follow(passed: Passed): boolean {
+    if (passed.first !== this.#upTo + 1) return false
+    this.add(passed)
+    return true
+  }
+
+  /** Takes in a commit that is known to be the next one there is. */
+  add({ last, commandId }: Passed): void {
+    this.#ring[this.#count++ % this.#ring.length] =
+      commandId === undefined ? none : hashOf(commandId)
+    this.#upTo = last
+    if (this.#count >= this.#ring.length) this.reachesBack()
+  }
+
+  /** Nothing before what is covered can be found by a repeat any more. */
+  reachesBack(): void {
+    this.#from = 0
+  }
+
+  /** False when the command is certainly not among those covered (W2). */
+  mayHold(commandId: string): boolean {
+    return this.#ring.includes(hashOf(commandId))
+  }
+}
+
+const none = 0
+
+/** FNV-1a over UTF-16 code units; never `none`. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++)
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash >>> 0 || 1
+}

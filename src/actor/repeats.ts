@@ -1,0 +1,227 @@
+// Repeats: whether a command was carried out before, and with what answer. One per actor.
+//
+// Owns the actor's window of commands. A commit counts while fewer than `commands` later ones
+// stand behind it and it is younger than `ms`; a command that stored nothing leaves no trace.
+// D1. "Not carried out" is said of a version, and rests on every commit up to it that counts:
+//     an append that expects this very version cannot do what was done already.
+// D2. "Carried out" is said by the commit itself, read from the log.
+// D3. A new id is not looked for before its first append: nobody else can know it. A command
+//     that lost an append is looked for in all that came in between, however old it says it is.
+// D4. Without a given id, or a lost append, nothing is kept and nothing is read.
+
+import { decodeHeader } from '../codec/headers.js'
+import { type ActorAddress, formatAddress } from '../model/address.js'
+import type { LogRecord, MalformedRecord } from '../model/commit.js'
+import { CairnError } from '../model/errors.js'
+import type { Carried } from '../model/sender.js'
+import { show } from '../model/show.js'
+import type { Version } from '../model/version.js'
+import type { EventStore, Head } from '../store/store.js'
+import {
+  commandWindow,
+  CommandWindow,
+  type CommandWindowOptions,
+  type Passed,
+} from './command-window.js'
+
+/** One command's search for its own traces. */
+export interface Search {
+  readonly commandId: string
+  /** Only behind this version; `undefined` while the command is certainly new (D3). */
+  readonly since: Version | undefined
+  /** Only in commits younger than this, in milliseconds. */
+  readonly ms: number
+}
+
+/** What a search needs of the actor's host. */
+export interface RepeatsHome {
+  readonly store: Pick<EventStore, 'commits'>
+  /** Runs a reading of the history within the host's bounds. */
+  wake<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
+}
+
+/** What a search came to; `lagging` when what was read ends before the version in question. */
+export type Finding = Carried | 'none' | 'lagging'
+
+export class Repeats {
+  readonly #actor: ActorAddress
+  readonly #home: RepeatsHome
+  readonly #commands: number
+  readonly #ms: number
+  #window: CommandWindow | undefined
+  /** The window says nothing: it has not met the actor's history yet, or lost it. */
+  #isBlank = false
+
+  constructor(
+    actor: ActorAddress,
+    home: RepeatsHome,
+    options: CommandWindowOptions | undefined,
+  ) {
+    const { commands, ms } = commandWindow(options)
+    this.#actor = actor
+    this.#home = home
+    this.#commands = commands
+    this.#ms = ms
+  }
+
+  /** The search for a command, before it is tried for the first time. */
+  begin(commandId: string, isNew: boolean): Search {
+    if (isNew) return { commandId, since: undefined, ms: Infinity }
+    if (this.#window === undefined) {
+      this.#window = new CommandWindow(this.#commands, 0)
+      this.#isBlank = true
+    }
+    return { commandId, since: 0, ms: this.#ms }
+  }
+
+  /** The search after an append that expected `version` was refused (D3). */
+  goOn({ commandId }: Search, version: Version): Search {
+    this.#window ??= new CommandWindow(this.#commands, version)
+    return { commandId, since: version, ms: Infinity }
+  }
+
+  /** Hears of every head that is read, which saves reading it again. */
+  onHead({ version, last }: Head, now: number): void {
+    const window = this.#window
+    if (window === undefined) return
+    // The log is another one than before: it was restored, or the actor erased.
+    if (version < window.upTo) this.#isBlank = true
+    if (version === 0) return this.#restart(window, 0)
+    const passed = last && passedBy(last)
+    if (passed === undefined) return
+    if (this.#isBlank) this.#restart(window, passed.first - 1)
+    if (window.follow(passed) && this.#isPast(passed, now)) window.reachesBack()
+  }
+
+  /** Hears of every commit of this actor that this node has stored. */
+  onStored(commandId: string, first: Version, last: Version): void {
+    if (!this.#isBlank) this.#window?.follow({ first, last, commandId })
+  }
+
+  /**
+   * Whether the command was carried out at or before `version` (D1, D2). Throws what reading
+   * the history does, and `storage-failed` when the answer of then cannot be read.
+   */
+  async find(
+    search: Search,
+    version: Version,
+    now: number,
+    call: { readonly signal: AbortSignal },
+  ): Promise<Finding> {
+    const { commandId, since } = search
+    const window = this.#window
+    if (since === undefined || window === undefined) return 'none'
+    const covers = !this.#isBlank && window.covers(since, version)
+    if (covers && !window.mayHold(commandId)) return 'none'
+    // What is confirmed or denied by reading must be read as far as it is known.
+    const known = this.#isBlank ? version : Math.max(version, window.upTo)
+    const { signal } = call
+    const { found, upTo } = await this.#home.wake(
+      () => this.#readBack(window, { ...search, since }, now, signal),
+      signal,
+      `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
+    )
+    if (found !== undefined) return this.#answerOf(found, commandId)
+    return upTo >= known && window.covers(since, version) ? 'none' : 'lagging'
+  }
+
+  /**
+   * Reads from the end back to where the search ends, or to what the window covers already
+   * when the command is not in there; the window then covers all of it.
+   */
+  async #readBack(
+    window: CommandWindow,
+    { commandId, since, ms }: Search & { readonly since: Version },
+    now: number,
+    signal: AbortSignal,
+  ): Promise<{ found?: LogRecord; upTo: Version }> {
+    const isKnown = ({ last }: Passed) => !this.#isBlank && window.covers(since, last)
+    const mayHold = !this.#isBlank && window.mayHold(commandId)
+    const unknown: Passed[] = [] // Newest first.
+    const options = { backwards: true, signal }
+    let upTo: Version = 0
+    let joins = false
+    let count = 0
+    // Where the read ended; nothing before 0 is left to look for.
+    let end: Version = 0
+    let from: Version = 0
+    for await (const record of this.#home.store.commits(this.#actor, options)) {
+      const passed = passedBy(record)
+      if (passed === undefined) continue
+      end = passed.last
+      upTo ||= end
+      from = since
+      if (end <= since) break
+      joins ||= isKnown(passed)
+      if (joins && !mayHold) break
+      if (passed.commandId === commandId && !(now - passed.at >= ms))
+        return { found: record, upTo }
+      if (!joins) unknown.push(passed)
+      end = passed.first - 1
+      if (end <= since) break
+      from = 0
+      if (++count === this.#commands) break
+      if (ms !== Infinity && this.#isPast(passed, now)) break
+    }
+    if (!joins) {
+      this.#restart(window, end)
+      if (from === 0) window.reachesBack()
+    }
+    for (const passed of unknown.toReversed()) window.add(passed)
+    return { upTo }
+  }
+
+  #restart(window: CommandWindow, version: Version): void {
+    window.restart(version)
+    this.#isBlank = false
+  }
+
+  /**
+   * Whether nothing older can count. Clocks differ between nodes: twice the age is waited for,
+   * so that a commit by a clock that is late by less than `ms` does not hide others.
+   */
+  #isPast({ at }: { readonly at: number }, now: number): boolean {
+    return now - at >= 2 * this.#ms
+  }
+
+  #answerOf(record: LogRecord, commandId: string): Carried {
+    if (record.kind === 'malformed') throw this.#unreadable(record, commandId)
+    const { lastVersion: version, position, command } = record
+    return { ok: true, version, position, reply: command?.reply, duplicate: true }
+  }
+
+  #unreadable({ position, reason }: MalformedRecord, commandId: string): CairnError {
+    const actor = formatAddress(this.#actor)
+    return new CairnError(
+      'storage-failed',
+      `Command ${show(commandId)} to ${actor} was carried out before, and its answer cannot be ` +
+        `read: the record at position ${position} is malformed (${reason}). Nothing was done again; ` +
+        'restore the record from a backup.',
+      { details: { actor, commandId, position } },
+    )
+  }
+}
+
+/** What a record says of itself; `undefined` for one that takes no versions. */
+function passedBy(record: LogRecord): (Passed & { readonly at: number }) | undefined {
+  if (record.kind === 'commit') {
+    const { firstVersion: first, lastVersion: last, command, at } = record
+    return { first, last, commandId: command?.id, at }
+  }
+  if (record.versions === undefined) return undefined
+  const { headers, versions } = record
+  // Without a readable time it never counts as old (NaN).
+  return {
+    ...versions,
+    commandId: decoded(headers['Cairn-Command']),
+    at: Number(headers['Cairn-At']),
+  }
+}
+
+function decoded(value: string | undefined): string | undefined {
+  try {
+    return value === undefined ? undefined : decodeHeader(value)
+  } catch {
+    return undefined // The headers of a malformed record need not make sense.
+  }
+}
