@@ -2,7 +2,9 @@
 
 import { decode, encode } from '../codec/msgpack.js'
 import { checkData } from '../codec/data.js'
+import { checkAddress } from '../model/address.js'
 import { CairnError, isCairnError, isErrorCode, messageOf } from '../model/errors.js'
+import { isCount } from '../model/version.js'
 import type { NodeRequest, RequestHandler } from './transport.js'
 
 interface Envelope {
@@ -11,16 +13,15 @@ interface Envelope {
   readonly timeout: number
 }
 
+interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
 type Answer =
   | { readonly ok: true; readonly value: unknown }
-  | {
-      readonly ok: false
-      readonly error: {
-        code: string
-        message: string
-        details?: Readonly<Record<string, unknown>>
-      }
-    }
+  | { readonly ok: false; readonly error: Failure }
 
 export function encodeRequest(request: NodeRequest, timeout: number): Uint8Array {
   if (request.kind === 'ask')
@@ -39,13 +40,27 @@ export async function answer(
     checkData(value, 'answer')
     return encode({ ok: true, value })
   } catch (error) {
-    return encode({ ok: false, error: describe(error) })
+    return encodeFailure(error)
   }
+}
+
+/** The answer that carries an error. */
+export function encodeFailure(error: unknown): Uint8Array {
+  return encode({ ok: false, error: describe(error) })
+}
+
+/** The error instead of an answer, or of a request, that the way does not carry. */
+export function tooLarge(what: string, bytes: number, limit: string): CairnError {
+  return new CairnError(
+    what === 'request' ? 'invalid-command' : 'remote-failure',
+    `The ${what} takes ${bytes} bytes, and ${limit}: send less, and store large data elsewhere.`,
+    { details: { bytes } },
+  )
 }
 
 /** The value of an answer; throws the error that it carries. */
 export function readAnswer(bytes: Uint8Array): unknown {
-  const answered = decode(bytes) as Answer
+  const answered = decodeAnswer(bytes)
   if (answered.ok) return answered.value
   const { code, message, details } = answered.error
   throw new CairnError(isErrorCode(code) ? code : 'remote-failure', message, {
@@ -53,10 +68,28 @@ export function readAnswer(bytes: Uint8Array): unknown {
   })
 }
 
-function decodeRequest(bytes: Uint8Array): Envelope {
-  let envelope: Partial<Envelope> | undefined
+/** Whoever may answer on the way may answer anything. */
+function decodeAnswer(bytes: Uint8Array): Answer {
+  let answered: Partial<{ ok: boolean; value: unknown; error: Failure }> | null
   try {
-    envelope = decode(bytes) as Partial<Envelope>
+    answered = decode(bytes) as typeof answered
+  } catch {
+    answered = null
+  }
+  if (answered?.ok === true) return { ok: true, value: answered.value }
+  const error = answered?.error
+  if (typeof error?.code === 'string' && typeof error.message === 'string')
+    return { ok: false, error }
+  throw new CairnError(
+    'remote-failure',
+    'An answer came that is none of a node: something else answers on its subject or socket.',
+  )
+}
+
+function decodeRequest(bytes: Uint8Array): Envelope {
+  let envelope: Partial<Envelope> | null | undefined
+  try {
+    envelope = decode(bytes) as Partial<Envelope> | null
   } catch (error) {
     throw new CairnError(
       'invalid-command',
@@ -64,13 +97,26 @@ function decodeRequest(bytes: Uint8Array): Envelope {
     )
   }
   const { request, timeout } = envelope ?? {}
-  const known = request?.kind === 'ask' || request?.kind === 'state'
+  const known =
+    (request?.kind === 'ask' && typeof request.command === 'string') ||
+    (request?.kind === 'state' && isVersion(request.version))
   if (!known || typeof request.actor !== 'object' || typeof timeout !== 'number')
     throw new CairnError(
       'invalid-command',
       'A request has none of the shapes this node knows; its sender may be of a newer version.',
     )
+  checkAddress(request.actor)
+  if (timeout <= 0)
+    // T2
+    throw new CairnError(
+      'deadline-exceeded',
+      'The request had expired when it came; nothing was begun.',
+    )
   return { request, timeout }
+}
+
+function isVersion(version: unknown): boolean {
+  return version === undefined || isCount(version)
 }
 
 function describe(error: unknown) {

@@ -2,7 +2,7 @@
 // encoded all the same, so that nothing is shared that another transport would copy.
 
 import { CairnError } from '../model/errors.js'
-import { within } from '../model/wait.js'
+import { throwIfAborted, within } from '../model/wait.js'
 import { formatAddress } from '../model/address.js'
 import { answer, encodeRequest, readAnswer } from './answer.js'
 import {
@@ -53,6 +53,8 @@ export class MemoryTransport implements Transport {
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
     const { timeout = requestTimeoutDefault, signal, to } = options
     const { type } = request.actor
+    const doing = `asking ${formatAddress(request.actor)}`
+    throwIfAborted(signal, doing)
     const server = [...this.#network].find(({ nodeId, types }) =>
       to === undefined ? types.includes(type) : nodeId === to,
     )
@@ -64,7 +66,6 @@ export class MemoryTransport implements Transport {
     const work = answer(encodeRequest(request, timeout), server.handle)
     server.atWork.add(work)
     void work.finally(() => server.atWork.delete(work))
-    const doing = `asking ${formatAddress(request.actor)}`
     const late = () =>
       new CairnError(
         'deadline-exceeded',

@@ -7,7 +7,7 @@ import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { raceSignal, throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
-import { answer, encodeRequest, readAnswer } from './answer.js'
+import { answer, encodeFailure, encodeRequest, readAnswer, tooLarge } from './answer.js'
 import {
   type NodeRequest,
   type RequestHandler,
@@ -36,18 +36,27 @@ export class NatsTransport implements Transport {
   ): Promise<Serving> {
     const atWork = new Set<Promise<void>>()
     const take = (message: Msg) => {
-      const work = answer(message.data, handle).then(bytes => {
-        message.respond(bytes)
-      })
+      const work = answer(message.data, handle).then(bytes =>
+        this.#respond(message, bytes),
+      )
       atWork.add(work)
       void work.finally(() => atWork.delete(work))
     }
-    const subscriptions = await Promise.all([
+    const made = await Promise.allSettled([
       this.#connection.subscribe(this.#subjectOfNode(nodeId), take),
       ...types.map(type =>
         this.#connection.subscribe(this.#subjectOf(type), take, { queue }),
       ),
     ])
+    const subscriptions = made.flatMap(one =>
+      one.status === 'fulfilled' ? [one.value] : [],
+    )
+    const failed = made.find(one => one.status === 'rejected')
+    if (failed !== undefined) {
+      // Half a node would answer for some of its types and leave the others unheard.
+      for (const one of subscriptions) one.unsubscribe()
+      throw failed.reason
+    }
     const serving: Serving = {
       stop: async () => {
         this.#serving.delete(serving)
@@ -65,6 +74,9 @@ export class NatsTransport implements Transport {
     const doing = `asking ${formatAddress(request.actor)}`
     throwIfAborted(signal, doing)
     const body = encodeRequest(request, timeout)
+    const limit = this.#connection.maxPayload
+    if (body.length > limit)
+      throw tooLarge('request', body.length, `the server's max_payload is ${limit}`)
     const { type } = request.actor
     const subject = to === undefined ? this.#subjectOf(type) : this.#subjectOfNode(to)
     const reply = await raceSignal(
@@ -86,6 +98,12 @@ export class NatsTransport implements Transport {
           'unauthorized',
           `The NATS server does not let this user publish to ${subject}: check its permissions.`,
         )
+      case 'not-sent':
+        throw new CairnError(
+          'queue-full',
+          `Too many requests are in flight to send one to ${formatAddress(request.actor)} ` +
+            `within ${timeout} ms; it was not sent. Slow down, or add nodes.`,
+        )
       case 'disconnected':
         throw new CairnError(
           'answer-lost',
@@ -103,6 +121,19 @@ export class NatsTransport implements Transport {
 
   async close(): Promise<void> {
     await Promise.all([...this.#serving].map(one => one.stop()))
+  }
+
+  /** Never throws: an answer that cannot be sent is one that its caller will miss, and ask again for. */
+  #respond(message: Msg, bytes: Uint8Array): void {
+    const limit = this.#connection.maxPayload
+    const fits = bytes.length <= limit
+    const why = () =>
+      tooLarge('answer', bytes.length, `the server's max_payload is ${limit}`)
+    try {
+      message.respond(fits ? bytes : encodeFailure(why()))
+    } catch {
+      // The connection is closed, and with it the way back.
+    }
   }
 
   #subjectOfNode(id: string): string {

@@ -24,8 +24,8 @@ import { dirname, join } from 'node:path'
 
 import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
-import { deferred, within } from '../model/wait.js'
-import { answer, encodeRequest, readAnswer } from './answer.js'
+import { abortedError, deferred, throwIfAborted, within } from '../model/wait.js'
+import { answer, encodeFailure, encodeRequest, readAnswer, tooLarge } from './answer.js'
 import {
   type NodeRequest,
   type RequestHandler,
@@ -66,7 +66,12 @@ export class SocketTransport implements Transport {
       // A caller that goes away in the middle is its own affair.
       connection.on('error', () => connection.destroy())
       readMessages(connection, bytes => {
-        const work = answer(bytes, handle).then(reply => writeMessage(connection, reply))
+        const work = answer(bytes, handle).then(reply =>
+          writeMessage(
+            connection,
+            reply.length > messageBytesMax ? failed(reply) : reply,
+          ),
+        )
         atWork.add(work)
         void work.finally(() => atWork.delete(work))
       })
@@ -91,9 +96,16 @@ export class SocketTransport implements Transport {
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
     const { timeout = requestTimeoutDefault, signal, to } = options
-    const body = encodeRequest(request, timeout)
-    const connection = await this.#connect(request.actor.type, to)
     const doing = `asking ${formatAddress(request.actor)}`
+    throwIfAborted(signal, doing)
+    const body = encodeRequest(request, timeout)
+    if (body.length > messageBytesMax)
+      throw tooLarge('request', body.length, `the limit is ${messageBytesMax}`)
+    const connection = await this.#connect(request.actor.type, to)
+    if (signal?.aborted) {
+      connection.destroy()
+      throw abortedError(signal, doing) // Nothing was sent.
+    }
     const unanswered = (code: 'answer-lost' | 'deadline-exceeded', why: string) =>
       new CairnError(
         code,
@@ -174,7 +186,9 @@ async function readNames(folder: string): Promise<string[]> {
 
 async function readCard(path: string): Promise<Card | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Card
+    const card = JSON.parse(await readFile(path, 'utf8')) as Partial<Card> | null
+    const isCard = typeof card?.socket === 'string' && Array.isArray(card.types)
+    return isCard ? (card as Card) : undefined
   } catch {
     return undefined // Its node has just left, or it is no card.
   }
@@ -189,6 +203,12 @@ function dial(path: string): Promise<Socket | undefined> {
   })
 }
 
+function failed(reply: Uint8Array): Uint8Array {
+  return encodeFailure(
+    tooLarge('answer', reply.length, `the limit is ${messageBytesMax}`),
+  )
+}
+
 function writeMessage(connection: Socket, bytes: Uint8Array): void {
   if (connection.destroyed) return
   const length = Buffer.allocUnsafe(4)
@@ -197,18 +217,26 @@ function writeMessage(connection: Socket, bytes: Uint8Array): void {
 }
 
 function readMessages(connection: Socket, receive: (bytes: Uint8Array) => void): void {
-  let pending: Buffer = Buffer.alloc(0)
+  // Chunks are put together once they hold a whole message: each on arrival would copy a
+  // large one again and again.
+  let chunks: Buffer[] = []
+  let have = 0
+  let need = 4
   connection.on('data', (chunk: Buffer) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
-    while (pending.length >= 4) {
-      const length = pending.readUInt32BE(0)
-      if (length > messageBytesMax) {
+    chunks.push(chunk)
+    have += chunk.length
+    while (have >= need) {
+      const pending: Buffer = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+      const end = 4 + pending.readUInt32BE(0)
+      if (end > 4 + messageBytesMax) {
         connection.destroy()
         return
       }
-      if (pending.length < 4 + length) return
-      receive(pending.subarray(4, 4 + length))
-      pending = pending.subarray(4 + length)
+      if (have >= end) receive(pending.subarray(4, end))
+      const rest = have >= end ? pending.subarray(end) : pending
+      need = have >= end ? 4 : end
+      chunks = [rest]
+      have = rest.length
     }
   })
 }
