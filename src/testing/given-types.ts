@@ -1,0 +1,21 @@
+// The types of a specification, drawn from the definition.
+
+import type { AnyActorDefinition } from '../actor/define.js'
+import type { CommandNameOf, CommandsOf } from '../actor/types.js'
+
+/** A definition's events as `event(…)` makes them. */
+export type EmittedEventOf<Definition extends AnyActorDefinition> = NonNullable<
+  Definition['$types']
+>['event']
+
+/** What a command answers. */
+export type ReplyOf<
+  Definition extends AnyActorDefinition,
+  Name extends CommandNameOf<Definition>,
+> = CommandsOf<Definition>[Name]['reply']
+
+/** What a command is refused with; `never` when it is not. */
+export type RejectionOf<
+  Definition extends AnyActorDefinition,
+  Name extends CommandNameOf<Definition>,
+> = CommandsOf<Definition>[Name]['rejection']
