@@ -26,25 +26,33 @@ const visits = { type: 'counter', id: 'visits' }
 let heardByStranger = 0
 await stranger.subscribeToEventStored(() => void heardByStranger++)
 
-const heard = new Promise<void>(resolve => {
-  void reader.subscribeToEventStored(notice => {
-    console.log(`${notice.eventId} ${notice.eventType}, stored by ${notice.nodeId}`)
-    if (notice.version === 3) resolve()
-  })
+let hearThird = () => {}
+const heardThird = new Promise<void>(resolve => (hearThird = resolve))
+const subscription = await reader.subscribeToEventStored(notice => {
+  console.log(`${notice.eventId} ${notice.eventType}, stored by ${notice.nodeId}`)
+  if (notice.version === 3) hearThird()
 })
 
 const ref = writer.spawn(counter, 'visits')
 for (const by of [1, 2, 3]) await ref.ask('add', by)
-await heard
+await heardThird
+await subscription.unsubscribe()
 
 console.log(`the reader's cache is at version ${reader.store.cachedVersion(visits)}`)
 console.log(`it made ${reader.store.cacheStats().misses} reads to get there`)
 
 // The reader may now append behind version 3; whoever still believes in 2 is told better.
-const next = await reader.store.append(visits, [{ type: 'added', data: 4 }], { expected: 3 })
+const next = await reader.store.append(visits, [{ type: 'added', data: 4 }], {
+  expected: 3,
+})
 if (next.ok) console.log(`the reader stored version ${next.version}`)
-const late = await writer.store.append(visits, [{ type: 'added', data: 5 }], { expected: 3 })
-if (!late.ok) console.log(`the writer expected ${late.expected} and learned ${late.actual}`)
+const late = await writer.store.append(visits, [{ type: 'added', data: 5 }], {
+  expected: 3,
+})
+if (!late.ok)
+  console.log(`the writer expected ${late.expected} and learned ${late.actual}`)
 
 console.log(`the stranger heard ${heardByStranger} notices`)
-console.log(`and its counter is at ${(await stranger.spawn(counter, 'visits').state()).state}`)
+console.log(
+  `and its counter is at ${(await stranger.spawn(counter, 'visits').state()).state}`,
+)

@@ -1,0 +1,53 @@
+// Every example does what its README says it prints.
+
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+
+import { startNats } from '../support/nats.js'
+import { run } from '../multinode/harness.js'
+
+const folders = (await readdir('examples', { withFileTypes: true }))
+  .filter(entry => entry.isDirectory() && entry.name !== 'dist')
+  .map(entry => entry.name)
+  .toSorted()
+
+/** The lines that the README shows behind "It prints:", without their indent. */
+async function promised(folder: string): Promise<string> {
+  const readme = await readFile(join('examples', folder, 'README.md'), 'utf8')
+  const [, block] = /^It prints:\n\n((?: {4}.*\n|\n)+)/m.exec(readme) ?? []
+  if (block === undefined)
+    throw new Error(`examples/${folder}/README.md has no block behind "It prints:"`)
+  return `${block.replaceAll(/^ {4}/gm, '').trimEnd()}\n`
+}
+
+await t.test(
+  'the examples are numbered, and each has a program and a README',
+  async t => {
+    t.ok(folders.length >= 2)
+    for (const [i, folder] of folders.entries()) {
+      t.match(folder, new RegExp(`^${String(i + 1).padStart(2, '0')}-[a-z0-9-]+$`))
+      const files = await readdir(join('examples', folder))
+      t.ok(files.includes('main.ts') && files.includes('README.md'), files.join())
+      const readme = await readFile(join('examples', folder, 'README.md'), 'utf8')
+      t.ok(
+        readme.includes(`node examples/dist/${folder}/main.js`),
+        'it says how to run it',
+      )
+      t.ok((await promised(folder)).length > 1, 'it says what is printed')
+    }
+    t.strictSame((await readdir('examples/dist')).toSorted(), folders, 'each is compiled')
+  },
+)
+
+await t.test('each prints what its README says, again and again', async t => {
+  await using server = await startNats()
+  for (const folder of folders)
+    for (const time of ['first', 'second']) {
+      const example = run([`examples/dist/${folder}/main.js`], { NATS_URL: server.url })
+      const code = await example.ended
+      t.equal(code, 0, example.stderr())
+      t.equal(example.stdout(), await promised(folder), `${folder}, the ${time} time`)
+      t.equal(example.stderr(), '')
+    }
+})
