@@ -378,7 +378,7 @@ for (const [what, code, says, args] of mistakes)
     isRefused(t, await cairn(...args), { code, says })
   })
 
-t.test('none of them left anything behind', async t => {
+await t.test('none of them left anything behind', async t => {
   t.equal(await open.store.lastPosition(), 1, 'the log is as it was')
   t.strictSame((await readdir(dir)).toSorted(), contents, 'and so is the directory')
 })

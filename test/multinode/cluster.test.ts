@@ -41,9 +41,7 @@ async function whenWhole(namespace: string): Promise<void> {
     async () => {
       const { cluster: peers } = await streamOf(namespace)
       const others = peers?.replicas ?? []
-      return (
-        others.length === 2 && others.every(one => one.current && one.offline !== true)
-      )
+      return others.length === 2 && others.every(one => one.current && !one.offline)
     },
     { describe: 'all three replicas are current', timeout: 30_000 },
   )

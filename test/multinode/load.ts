@@ -3,7 +3,7 @@
 import type { Test } from 'tap'
 
 import type { Backend, OpenNamespace } from '../../src/backend/backend.js'
-import { isCairnError } from '../../src/model/errors.js'
+import { isCairnError, messageOf } from '../../src/model/errors.js'
 import type { AskOutcome } from '../../src/model/sender.js'
 import { pause } from '../../src/model/wait.js'
 import { until } from '../support/wait.js'
@@ -14,8 +14,8 @@ export interface LoadResult {
   readonly acknowledged: ReadonlyMap<string, { actor: string; version: number }>
   /** Command ids that certainly did not take effect. */
   readonly refused: readonly string[]
-  /** Command ids whose outcome nobody told. */
-  readonly unknown: readonly string[]
+  /** Command ids whose outcome nobody told, and why. */
+  readonly unknown: ReadonlyMap<string, string>
 }
 
 /** Milliseconds before a lane goes on after a failure: without, it would only count failures. */
@@ -27,7 +27,7 @@ export class Load {
   readonly #lanes: Promise<void>[] = []
   readonly #acknowledged = new Map<string, { actor: string; version: number }>()
   readonly #refused: string[] = []
-  readonly #unknown: string[] = []
+  readonly #unknown = new Map<string, string>()
   #going = true
   #sent = 0
 
@@ -97,7 +97,7 @@ export class Load {
         const nothing = ['no-node', 'node-closed', 'store-unreachable', 'contention']
         if (isCairnError(error) && nothing.includes(error.code))
           this.#refused.push(commandId)
-        else this.#unknown.push(commandId)
+        else this.#unknown.set(commandId, messageOf(error))
         await pause(retryAfter)
       }
     }
@@ -161,7 +161,7 @@ export function holds(
   const untrue = refused.filter(id => log.commands.has(id))
   t.strictSame(untrue, [], 'no refused command is in the log')
   t.comment(
-    `${acknowledged.size} acknowledged, ${refused.length} refused, ${unknown.length} unanswered, ` +
+    `${acknowledged.size} acknowledged, ${refused.length} refused, ${unknown.size} unanswered, ` +
       `${log.commands.size} in the log, written by ${[...log.writers].map(([id, n]) => `${id}: ${n}`).join(', ')}`,
   )
 }

@@ -27,7 +27,7 @@ await t.test('SIGTERM under load exits 0, and no reply is lost', async t => {
   const result = await load.end()
   const log = await examine(load.store)
   holds(t, result, log)
-  t.strictSame(result.unknown, [], 'every command was answered')
+  t.strictSame([...result.unknown], [], 'every command was answered')
   const unanswered = [...log.commands.keys()].filter(id => !result.acknowledged.has(id))
   t.strictSame(unanswered, [], 'every command in the log was acknowledged')
 })
