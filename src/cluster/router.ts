@@ -7,7 +7,8 @@
 // T1. A command goes to its owner, or to whom the owner names, at most `hopsMax` times.
 // T2. "Nobody there" means that nothing was delivered: the node is suspected, and the command
 //     goes to the new owner at once.
-// T3. A lost answer means that nobody knows: the caller is told so, with the command's id.
+// T3. A lost answer means that nobody knows: the command is sent again under its own id,
+//     which acts once, until its deadline.
 // T4. The deadline is the caller's and travels with the command: each hop has what is left.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
@@ -38,6 +39,8 @@ export interface RouterStats {
   readonly resent: number
 }
 
+/** Errors after which the same command, under the same id, may be sent again. */
+const passing = ['node-closed', 'answer-lost'] as const
 /** How often a command is passed on before whoever has it does it. */
 const hopsMax = 3
 /** Milliseconds before another try where nothing has changed yet. */
@@ -84,23 +87,24 @@ export class Router implements CommandSender {
     }
     this.#remote++
     const { commandId = newId(), correlationId, causationId, traceparent } = options
+    // From the second sending on the first may have acted, so the id must be looked for.
+    let isNewId = options.commandId === undefined || options.isNewId === true
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
     for (let hops = 0; ;) {
       throwIfAborted(signal, doing)
       const left = Math.floor(deadline - performance.now())
       if (left <= 0) throw late(doing, timeout, commandId)
-      if (owner === nodeId)
-        return local.ask(actor, commandType, data, {
-          ...options,
-          commandId,
-          timeout: left,
-        })
+      if (owner === nodeId) {
+        const bounds = { ...options, commandId, isNewId, timeout: left }
+        return local.ask(actor, commandType, data, bounds)
+      }
       const request: AskRequest = {
         kind: 'ask',
         actor,
         command: commandType,
         data,
         commandId,
+        isNewId,
         hops,
         ...(correlationId !== undefined && { correlationId }),
         ...(causationId !== undefined && { causationId }),
@@ -111,6 +115,7 @@ export class Router implements CommandSender {
       } catch (error) {
         owner = await this.#next(actor, owner, error)
         if (isCairnError(error, 'not-owner')) hops++
+        else if (!isCairnError(error, 'no-node')) isNewId = false
       }
     }
   }
@@ -205,7 +210,7 @@ export class Router implements CommandSender {
     }
     if (isCairnError(error, 'no-node'))
       membership.suspect(tried) // T2
-    else if (!isCairnError(error, 'node-closed')) throw error
+    else if (!passing.some(code => isCairnError(error, code))) throw error
     this.#resent++
     const owner = this.#firstOwner(actor)
     if (owner === tried) await pause(retryPause)
