@@ -192,6 +192,8 @@ async function assemble(
     })
   const clusterLog = log.child({ part: 'cluster' })
   membership.onChange(({ joined, left, dead }) => {
+    // What is another node's now is woken there; here it would only take room.
+    host.dismiss(actor => router === undefined || router.isOurs(actor))
     const ids = (members: readonly Member[]) => members.map(member => member.id)
     clusterLog.info(
       { joined: ids(joined), left: ids(left), dead: ids(dead) },

@@ -106,6 +106,8 @@ type Considered =
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'decided'; readonly decision: Decision }
 
+const idleAfterDefault = 600_000
+
 const asleep: Life = { phase: 'asleep' }
 const recovering: Life = { phase: 'recovering' }
 const unsure: Life = { phase: 'unsure' }
@@ -142,6 +144,11 @@ export class Actor {
 
   get phase(): Life['phase'] {
     return this.#life.phase
+  }
+
+  /** Milliseconds that it may be idle in memory. */
+  get idleAfter(): number {
+    return this.#definition.options.idleAfter ?? idleAfterDefault
   }
 
   get isIdle(): boolean {

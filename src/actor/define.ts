@@ -158,6 +158,8 @@ export interface ActorOptions {
   readonly stateBytesMax?: number
   /** A larger state rides in a commit after this many events. Default 100. */
   readonly stateEvery?: number
+  /** An actor that was idle for so many milliseconds leaves memory. Default 600,000: ten minutes. */
+  readonly idleAfter?: number
   /**
    * How long a command that is sent again under its id is recognised: while fewer than
    * `commands` later commits of that actor exist, and its own commit is younger than `ms` by the
@@ -274,7 +276,13 @@ export function defineActor<
 
 function actorOptions(spec: ActorOptions): ActorOptions {
   const { mailboxLimit = 1000, stateBytesMax = 1024, stateEvery = 100 } = spec
-  for (const [name, value] of Object.entries({ mailboxLimit, stateBytesMax, stateEvery }))
+  const { idleAfter = 600_000 } = spec
+  for (const [name, value] of Object.entries({
+    mailboxLimit,
+    stateBytesMax,
+    stateEvery,
+    idleAfter,
+  }))
     if (!Number.isSafeInteger(value) || value < (name === 'stateBytesMax' ? 0 : 1))
       throw new CairnError(
         'invalid-definition',
@@ -284,6 +292,7 @@ function actorOptions(spec: ActorOptions): ActorOptions {
     mailboxLimit,
     stateBytesMax,
     stateEvery,
+    idleAfter,
     commandWindow: commandWindow(spec.commandWindow),
   }
 }

@@ -69,6 +69,8 @@ export interface ActorHostStats {
   readonly busy: number
   readonly parked: number
   readonly evictions: number
+  /** Actors let go because they were idle for long, or are another node's. */
+  readonly dismissals: number
   /** Commands and readings open now. */
   readonly open: number
   /** Since the start: */
@@ -95,6 +97,10 @@ export interface ActorHost extends CommandSender {
   ): Promise<StateReading>
   /** A commit was stored, by whichever node: a resident that is behind looks before it answers. */
   noticed(notice: CommitNotice): void
+  /** Lets idle residents go that are not to be kept here; their next command wakes them, wherever. */
+  dismiss(isOurs: (actor: ActorAddress) => boolean): void
+  /** Lets residents go that have been idle for their type's `idleAfter`; the host does so by itself every few seconds. */
+  passivate(): void
   /** Notices may have been missed: every resident looks before its next answer. */
   unverified(): void
   stats(): ActorHostStats
@@ -116,6 +122,7 @@ class Host implements ActorHost {
   readonly #log: ActorLog
   readonly #commandsMax: number
   readonly #residents: Residents
+  readonly #passivation: NodeJS.Timeout
   readonly #home: ActorHome
   readonly #unstorableTypes = new Set<string>()
   #open = 0
@@ -134,6 +141,8 @@ class Host implements ActorHost {
     this.#log = log
     this.#commandsMax = commandsMax
     this.#residents = new Residents(residentsMax)
+    this.#passivation = setInterval(() => this.passivate(), passivateEvery)
+    this.#passivation.unref()
     const gate = new Gate(wakesMax)
     this.#home = {
       store,
@@ -199,6 +208,15 @@ class Host implements ActorHost {
     this.#residents.find(formatAddress(actor))?.noticed(version)
   }
 
+  dismiss(isOurs: (actor: ActorAddress) => boolean): void {
+    this.#residents.dismiss(({ address }) => !isOurs(address))
+  }
+
+  passivate(): void {
+    const now = this.#home.clock.now()
+    this.#residents.dismiss((actor, since) => now - since >= actor.idleAfter)
+  }
+
   unverified(): void {
     const { ticks } = this.#home
     ticks.suspectBefore = ++ticks.now
@@ -213,6 +231,7 @@ class Host implements ActorHost {
       busy: this.#residents.busy,
       parked,
       evictions: this.#residents.evictions,
+      dismissals: this.#residents.dismissals,
       open: this.#open,
       asks: this.#asks,
       tells: this.#tells,
@@ -237,6 +256,7 @@ class Host implements ActorHost {
       const inTime = this.#drained.promise.then(() => over.abort())
       await Promise.race([inTime, pause(timeout, over.signal)])
     }
+    clearInterval(this.#passivation)
     for (const actor of this.#residents.all()) actor.stop(nodeClosed())
     this.#residents.clear()
   }
@@ -279,7 +299,7 @@ class Host implements ActorHost {
   }
 
   #release(actor: Actor): void {
-    this.#residents.release(actor)
+    this.#residents.release(actor, this.#home.clock.now())
     if (this.#residents.busy === 0) this.#drained?.resolve()
   }
 
@@ -321,6 +341,8 @@ function toCommand(
 }
 
 const textBytesMax = 256
+/** Milliseconds between looks for residents that have been idle for too long. */
+const passivateEvery = 5_000
 
 function checkText(what: string, text: unknown): void {
   const isText = typeof text === 'string' && text !== '' && text.isWellFormed()

@@ -5,16 +5,24 @@
 // R2. Only idle ones are evicted, the least recently used first: a command in flight or in a
 //     mailbox is never lost or interrupted by eviction, and no actor is in memory twice.
 // R3. Busy and idle together are at most `max`, or as many as are busy.
+// R4. Who is dismissed was idle, and is woken again by its next command: nothing is lost.
 
 import { LRUCache } from 'lru-cache'
 
 import type { Actor } from './actor.js'
 
+interface Idle {
+  readonly actor: Actor
+  /** When it became idle, ms since 1970. */
+  readonly since: number
+}
+
 export class Residents {
   readonly #max: number
   readonly #busy = new Map<string, Actor>()
-  readonly #idle: LRUCache<string, Actor>
+  readonly #idle: LRUCache<string, Idle>
   #evictions = 0
+  #dismissals = 0
 
   constructor(max: number) {
     this.#max = max
@@ -34,32 +42,43 @@ export class Residents {
     return this.#evictions
   }
 
+  /** Actors that were idle for too long, or are another node's now, since the start. */
+  get dismissals(): number {
+    return this.#dismissals
+  }
+
   /** The actor, without any effect on its place. */
   find(name: string): Actor | undefined {
-    return this.#busy.get(name) ?? this.#idle.peek(name)
+    return this.#busy.get(name) ?? this.#idle.peek(name)?.actor
   }
 
   /** The actor, busy from now on; `create` makes it when it is not in memory. */
   engage(name: string, create: () => Actor): Actor {
     const known = this.#busy.get(name)
     if (known !== undefined) return known
-    const actor = this.#idle.peek(name) ?? create()
+    const actor = this.#idle.peek(name)?.actor ?? create()
     this.#idle.delete(name)
     this.#busy.set(name, actor)
     this.#trim()
     return actor
   }
 
-  /** The actor has nothing left to do. */
-  release(actor: Actor): void {
+  /** The actor has nothing left to do, from `now` on. */
+  release(actor: Actor, now: number): void {
     if (!this.#busy.delete(actor.name)) return
-    this.#idle.set(actor.name, actor)
+    this.#idle.set(actor.name, { actor, since: now })
     this.#trim()
+  }
+
+  /** R4: lets idle actors go that `goes` names. */
+  dismiss(goes: (actor: Actor, idleSince: number) => boolean): void {
+    for (const [name, { actor, since }] of this.#idle)
+      if (goes(actor, since) && this.#idle.delete(name)) this.#dismissals++
   }
 
   *all(): Generator<Actor> {
     yield* this.#busy.values()
-    yield* this.#idle.values()
+    for (const { actor } of this.#idle.values()) yield actor
   }
 
   clear(): void {

@@ -71,6 +71,12 @@ export class Router implements CommandSender {
     return ownerOf(actor, this.#options.membership.members())
   }
 
+  /** Whether the actor is this node's in its own view. */
+  isOurs(actor: ActorAddress): boolean {
+    const owner = this.ownerOf(actor)
+    return owner === undefined || owner.id === this.#options.nodeId
+  }
+
   async ask(
     actor: ActorAddress,
     commandType: string,

@@ -23,7 +23,7 @@ void t.test('a command is decided, stored and answered', async t => {
       traceparent: 'trace',
     },
   )
-  t.strictSame(outcome, { ok: true, version: 1, position: 1, reply: 5 })
+  t.strictSame(outcome, { ok: true, version: 1, position: 1, reply: 5, duplicate: false })
   const { last } = await store.head(alice)
   t.match(last, {
     kind: 'commit',
@@ -42,7 +42,13 @@ void t.test('a command is decided, stored and answered', async t => {
 void t.test('several events of one decision are one commit', async t => {
   const { host, log } = node()
   const outcome = await host.ask(alice, 'split', [1, 2, 3])
-  t.strictSame(outcome, { ok: true, version: 3, position: 1, reply: undefined })
+  t.strictSame(outcome, {
+    ok: true,
+    version: 3,
+    position: 1,
+    reply: undefined,
+    duplicate: false,
+  })
   t.equal(log.records.length, 1)
   t.strictSame(await host.stateAt(alice, 2), { state: { balance: 3 }, version: 2 })
 })
@@ -70,6 +76,7 @@ void t.test('a command without events stores nothing and is answered', async t =
     version: 0,
     position: 0,
     reply: 0,
+    duplicate: false,
   })
   await host.ask(alice, 'deposit', { amount: 5 })
   t.match(await host.ask(alice, 'idle', undefined), { version: 1, position: 1 })
@@ -352,7 +359,13 @@ void t.test('all plain data goes in and comes out as it is', async t => {
     nested: { deep: { er: [] } },
   }
   const outcome = await host.ask(e, 'echo', data)
-  t.strictSame(outcome, { ok: true, version: 0, position: 0, reply: data })
+  t.strictSame(outcome, {
+    ok: true,
+    version: 0,
+    position: 0,
+    reply: data,
+    duplicate: false,
+  })
   await host.ask(e, 'keep', data)
   t.same((await host.state(e)).state, data)
   t.same((await node({ on: log, actors: [echo] }).host.state(e)).state, data)

@@ -123,3 +123,22 @@ await t.test('a told command travels too', async t => {
     1,
   )
 })
+
+await t.test('what belongs to a newcomer leaves the memory of the others', async t => {
+  await using cluster = await start(1)
+  const [first] = cluster.nodes
+  for (let i = 0; i < 50; i++) await first!.spawn(counter, `c${i}`).ask('add', 1)
+  t.equal(first!.stats().actors.residents, 50)
+  await using newcomer = await startNode({
+    namespace: 'ns',
+    id: 'newcomer',
+    store: cluster.store,
+    actors: [counter],
+  })
+  const { residents, dismissals } = first!.stats().actors
+  t.equal(residents + dismissals, 50)
+  t.ok(dismissals > 10, `${dismissals} of 50 were let go`)
+  for (let i = 0; i < 50; i++) await first!.spawn(counter, `c${i}`).ask('add', 1)
+  t.equal(first!.stats().actors.residents, residents, 'and do not come back')
+  t.equal(newcomer.stats().actors.residents, dismissals)
+})

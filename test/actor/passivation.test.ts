@@ -1,0 +1,78 @@
+// Actors that nobody asks leave memory, and nobody notices.
+
+import t from 'tap'
+
+import { defineActor, event } from '../../src/actor/define.js'
+import { createActorHost } from '../../src/actor/host.js'
+import { DefinitionRegistry } from '../../src/actor/registry.js'
+import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
+
+const define = (type: string, idleAfter?: number) =>
+  defineActor({
+    type,
+    ...(idleAfter !== undefined && { idleAfter }),
+    initialState: 0,
+    decide: {
+      add: (_state, by: number) => ({
+        events: event('added', by),
+        reply: after => after,
+      }),
+    },
+    evolve: { added: (state, by: number) => state + by },
+  })
+
+function start(now: { ms: number }) {
+  const store = new MemoryStore({ namespace: 'ns', nodeId: 'n', log: new MemoryLog() })
+  return createActorHost({
+    store,
+    nodeId: 'n',
+    definitions: new DefinitionRegistry([define('brief', 1_000), define('usual')]),
+    clock: { now: () => now.ms },
+  })
+}
+
+t.test(
+  'an actor leaves after its type’s idle time, and is woken by its next command',
+  async t => {
+    const now = { ms: 1_000_000 }
+    const host = start(now)
+    await host.ask({ type: 'brief', id: 'a' }, 'add', 1)
+    await host.ask({ type: 'usual', id: 'a' }, 'add', 1)
+    now.ms += 999
+    host.passivate()
+    t.equal(host.stats().residents, 2, 'not a moment too early')
+    now.ms += 1
+    host.passivate()
+    t.match(host.stats(), { residents: 1, dismissals: 1 })
+    const wakes = host.stats().wakes
+    t.match(await host.ask({ type: 'brief', id: 'a' }, 'add', 2), {
+      ok: true,
+      version: 2,
+      reply: 3,
+    })
+    t.equal(host.stats().wakes, wakes + 1)
+    now.ms += 600_000
+    host.passivate()
+    t.match(host.stats(), { residents: 0, dismissals: 3 }, 'ten minutes are the default')
+    await host.close()
+  },
+)
+
+t.test('a command in flight keeps its actor', async t => {
+  const now = { ms: 1_000_000 }
+  const host = start(now)
+  const asked = host.ask({ type: 'brief', id: 'a' }, 'add', 1)
+  now.ms += 1_000_000
+  host.passivate()
+  host.dismiss(() => false)
+  t.equal(host.stats().residents, 1)
+  t.match(await asked, { ok: true, version: 1 })
+  host.dismiss(() => false)
+  t.equal(host.stats().residents, 0)
+  await host.close()
+})
+
+t.test('an idle time that is none is refused', async t => {
+  for (const bad of [0, -1, 1.5, NaN])
+    t.throws(() => define('x', bad), { code: 'invalid-definition' })
+})
