@@ -31,7 +31,7 @@ function start(now: { ms: number }) {
   })
 }
 
-t.test(
+await t.test(
   'an actor leaves after its type’s idle time, and is woken by its next command',
   async t => {
     const now = { ms: 1_000_000 }
@@ -58,7 +58,7 @@ t.test(
   },
 )
 
-t.test('a command in flight keeps its actor', async t => {
+await t.test('a command in flight keeps its actor', async t => {
   const now = { ms: 1_000_000 }
   const host = start(now)
   const asked = host.ask({ type: 'brief', id: 'a' }, 'add', 1)
@@ -72,7 +72,7 @@ t.test('a command in flight keeps its actor', async t => {
   await host.close()
 })
 
-t.test('an idle time that is none is refused', async t => {
+await t.test('an idle time that is none is refused', async t => {
   for (const bad of [0, -1, 1.5, NaN])
     t.throws(() => define('x', bad), { code: 'invalid-definition' })
 })

@@ -23,7 +23,7 @@ function watched(roster: Roster): string[] {
 
 const idsOf = (roster: Roster) => roster.members().map(({ id }) => id)
 
-t.test('members are those who were heard, sorted, each told of once', async t => {
+await t.test('members are those who were heard, sorted, each told of once', async t => {
   const roster = new Roster()
   const changes = watched(roster)
   for (const id of ['b', 'a', 'b', 'a']) roster.heard(member(id), 0)
@@ -31,7 +31,7 @@ t.test('members are those who were heard, sorted, each told of once', async t =>
   t.strictSame(changes, ['+b - x', '+a - x'])
 })
 
-t.test('silence leads to a probe, and long silence to the end', async t => {
+await t.test('silence leads to a probe, and long silence to the end', async t => {
   const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
   const changes = watched(roster)
   roster.heard(member('a'), 0)
@@ -45,7 +45,7 @@ t.test('silence leads to a probe, and long silence to the end', async t => {
   t.strictSame(changes, ['+a - x', '+ -a xa'])
 })
 
-t.test('who was taken for dead is back with its next word', async t => {
+await t.test('who was taken for dead is back with its next word', async t => {
   const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
   roster.heard(member('a'), 0)
   roster.sweep(500)
@@ -53,7 +53,7 @@ t.test('who was taken for dead is back with its next word', async t => {
   t.strictSame(idsOf(roster), ['a'])
 })
 
-t.test(
+await t.test(
   'a restarted node replaces its predecessor, whose late words count for nothing',
   async t => {
     const roster = new Roster()
@@ -67,7 +67,7 @@ t.test(
   },
 )
 
-t.test('leaving is not dying', async t => {
+await t.test('leaving is not dying', async t => {
   const roster = new Roster()
   for (const id of ['a', 'b']) roster.heard(member(id), 0)
   const changes = watched(roster)
@@ -77,7 +77,7 @@ t.test('leaving is not dying', async t => {
   t.strictSame(changes, ['+ -a x', '+ -b xb'])
 })
 
-t.test(
+await t.test(
   'after a time in which nothing could be heard, nobody is blamed for silence',
   async t => {
     const roster = new Roster({ silentAfter: 30, deadAfter: 100 })

@@ -44,7 +44,9 @@ class PersistentLoad {
   }
 
   async #drive(client: Node, lane: number, actors: number): Promise<void> {
-    for (let n = 0; this.#going; n++) {
+    let n = -1
+    while (this.#going) {
+      n++
       const actor = { type: 'account', id: `a${(lane + n) % actors}` }
       const commandId = `${lane}-${n}`
       this.asked++
