@@ -27,6 +27,7 @@ export function exitCodeOf(error: unknown): number {
     case 'store-unreachable':
     case 'no-node':
     case 'no-jetstream':
+    case 'answer-lost':
     case 'deadline-exceeded':
     case 'outcome-unknown':
       return exitCode.unreachable

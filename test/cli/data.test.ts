@@ -26,6 +26,12 @@ async function json(...args: string[]): Promise<Record<string, unknown>[]> {
   return printed.map(line => JSON.parse(line) as Record<string, unknown>)
 }
 
+function pairs<T>(values: readonly T[]): T[][] {
+  const result: T[][] = []
+  for (let i = 0; i < values.length; i += 2) result.push(values.slice(i, i + 2))
+  return result
+}
+
 await t.test('append tells version and position', async t => {
   t.strictSame(await json('append', 'order/1', 'placed', '{"total":3}'), [
     { version: 1, position: 1 },
@@ -140,9 +146,21 @@ await t.test('ids of any text', async t => {
     'ü',
     ' ',
   ]
-  for (const id of ids) await lines('append', `any/${id}`, 'noted', JSON.stringify(id))
-  for (const id of ids) {
-    const [event, ...more] = await json('read', `any/${id}`)
+  // Two at a time: each is a process.
+  for (const pair of pairs(ids))
+    await Promise.all(
+      pair.map(id => lines('append', `any/${id}`, 'noted', JSON.stringify(id))),
+    )
+  const read: [string, Record<string, unknown>[]][] = []
+  for (const pair of pairs(ids))
+    read.push(
+      ...(await Promise.all(
+        pair.map(
+          async id => [id, await json('read', `any/${id}`)] as (typeof read)[number],
+        ),
+      )),
+    )
+  for (const [id, [event, ...more]] of read) {
     t.match(event, { id: `any/${id}/1`, actor: `any/${id}`, data: id })
     t.strictSame(more, [])
   }
@@ -194,7 +212,18 @@ await t.test('ask prints the reply, and the refusal', async t => {
   const asJson = await ask('account/p', 'deposit', '{"amount":5}', '--json')
   const { position, ...rest } = JSON.parse(asJson.stdout) as Record<string, unknown>
   t.type(position, 'number')
-  t.strictSame(rest, { version: 2, reply: { balance: 10 } })
+  t.strictSame(rest, { version: 2, reply: { balance: 10 }, duplicate: false })
+  const again = ['--json', '--command-id', 'the-same']
+  const once = JSON.parse(
+    (await ask('account/q', 'deposit', '{"amount":5}', ...again)).stdout,
+  )
+  const twice = await ask('account/q', 'deposit', '{"amount":5}', ...again)
+  t.strictSame(
+    JSON.parse(twice.stdout),
+    { ...once, duplicate: true },
+    'answered as before',
+  )
+  t.equal((await json('read', 'account/q')).length, 1, 'and not done again')
   const refused = await ask('account/p', 'withdraw', '{"amount":50}', '--json')
   t.equal(refused.code, 1)
   t.strictSame(JSON.parse(refused.stdout), {
@@ -215,7 +244,7 @@ await t.test('ask prints the reply, and the refusal', async t => {
   const nothing = await cairn('ask', 'shelf/n', 'nothing', '--json', ...withActors)
   t.strictSame(
     JSON.parse(nothing.stdout),
-    { version: 0, position: 0, reply: null },
+    { version: 0, position: 0, reply: null, duplicate: false },
     'no event and no reply',
   )
   const number = await cairn(

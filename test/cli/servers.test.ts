@@ -140,7 +140,7 @@ await t.test('credentials files that are missing or garbage', async t => {
   await writeFile(garbage, 'these are no credentials\n')
   await everyoneIsRefused(t, [...flags, '--creds', garbage], {
     code: 2,
-    says: /the credentials or options given are not usable/,
+    says: /garbage\.creds is not usable/,
   })
   const listed = await cairn('actors', ...flags)
   t.strictSame([listed.code, listed.stdout], [0, ''], 'nothing was stored')
