@@ -28,8 +28,7 @@ function tenant(namespace: string) {
     permissions: {
       publish: {
         allow: [
-          `cairn.${namespace}.log.>`,
-          `cairn.${namespace}.ask.*`,
+          `cairn.${namespace}.>`,
           `_INBOX_${namespace}.>`,
           '$JS.API.INFO',
           api('STREAM.INFO'),
@@ -37,6 +36,8 @@ function tenant(namespace: string) {
           api('DIRECT.GET'),
           `${api('DIRECT.GET')}.>`,
         ],
+        // Notices come from the server alone: a made-up one could make a peer skip versions.
+        deny: [`cairn.${namespace}.stored.>`],
       },
       subscribe: { allow: [`cairn.${namespace}.>`, `_INBOX_${namespace}.>`] },
     },

@@ -1,0 +1,288 @@
+// Requests over one inbox (R1 to R5), against a real server.
+
+import { headers } from 'nats'
+import t, { type Test } from 'tap'
+
+import { isCairnError } from '../../src/model/errors.js'
+import { Connection } from '../../src/nats/connection.js'
+import type { Reply } from '../../src/nats/requests.js'
+import { freshNamespace } from '../jetstream/nodes.js'
+import { startNats } from '../support/nats.js'
+import { type Proxy, startProxy } from '../support/proxy.js'
+import { until } from '../support/wait.js'
+
+await using server = await startNats({ jetstream: false })
+const nothing = new Uint8Array()
+const inFlightMax = 4_096
+
+interface Scene {
+  /** Unique to the test. */
+  readonly subject: string
+  readonly caller: Connection
+  readonly proxy: Proxy
+  readonly other: Connection
+}
+
+function scene(title: string, body: (t: Test, scene: Scene) => Promise<void>) {
+  return t.test(title, async t => {
+    const subject = freshNamespace()
+    await using proxy = await startProxy(server.url)
+    const open = (servers: string) =>
+      Connection.open({ servers, ignoreClusterUpdates: true }, 'test', 'test')
+    const [caller, other] = [await open(proxy.url), await open(server.url)]
+    try {
+      await body(t, { subject, proxy, caller, other })
+    } finally {
+      await caller.close()
+      await other.close()
+    }
+  })
+}
+
+const textOf = (reply: Reply) =>
+  reply.kind === 'message' ? reply.message.string() : reply.kind
+
+await scene(
+  'many requests in flight each get their own reply',
+  async (t, { subject, caller, other }) => {
+    await other.subscribe(subject, message => {
+      message.respond(`re ${message.string()}`)
+    })
+    const numbers = Array.from({ length: 3_000 }, (_, i) => String(i))
+    const replies = await Promise.all(
+      numbers.map(i => caller.requests.request(subject, Buffer.from(i), 10_000)),
+    )
+    t.strictSame(
+      replies.map(textOf),
+      numbers.map(i => `re ${i}`),
+    )
+    t.equal(caller.requests.inFlight, 0)
+  },
+)
+
+await scene(
+  'nobody there, no answer, and both at once',
+  async (t, { subject, caller, other }) => {
+    const { requests } = caller
+    t.match(await requests.request(subject, nothing, 10_000), { kind: 'no-responders' })
+    await other.subscribe(subject, () => {})
+    const [silent, absent] = await Promise.all([
+      requests.request(subject, nothing, 50),
+      requests.request(`${subject}.other`, nothing, 10_000),
+    ])
+    t.match(silent, { kind: 'timeout' })
+    t.match(absent, { kind: 'no-responders' })
+    t.equal(requests.inFlight, 0)
+  },
+)
+
+await scene(
+  'R1, R2: late, doubled and made-up replies settle nothing',
+  async (t, { subject, caller, other }) => {
+    const inboxes: string[] = []
+    await other.subscribe(subject, message => {
+      inboxes.push(message.reply!)
+    })
+    const { requests } = caller
+    t.match(await requests.request(subject, nothing, 50), { kind: 'timeout' })
+    const [late] = inboxes
+    const next = requests.request(subject, nothing, 10_000)
+    await until(() => inboxes.length === 2)
+    const { nc } = other
+    nc.publish(late!, 'late')
+    const prefix = late!.slice(0, late!.lastIndexOf('.') + 1)
+    for (const token of ['zzz', '-1', '__proto__', 'constructor'])
+      nc.publish(prefix + token, 'made up')
+    nc.publish(inboxes[1]!, 'first')
+    nc.publish(inboxes[1]!, 'second')
+    t.equal(textOf(await next), 'first')
+    await nc.flush()
+    await caller.nc.flush()
+    t.equal(requests.inFlight, 0)
+  },
+)
+
+await scene(
+  'an answer with a status that is not "no responders" is an answer',
+  async (t, { subject, caller, other }) => {
+    await other.subscribe(subject, message => {
+      const lines = headers(404, 'Message Not Found')
+      message.respond('', { headers: lines })
+    })
+    const reply = await caller.requests.request(subject, nothing, 10_000)
+    t.equal(reply.kind === 'message' && reply.message.headers?.code, 404)
+  },
+)
+
+await scene(
+  'R3: beyond the limit requests wait in line, in order, and none passes them',
+  async (t, { subject, caller, other }) => {
+    const order: number[] = []
+    let most = 0
+    let open = false
+    const held: (() => void)[] = []
+    const { requests } = caller
+    await other.subscribe(subject, message => {
+      order.push(Number(message.string()))
+      if (open) message.respond('x')
+      else held.push(() => message.respond('x'))
+    })
+    const extra = 3_000
+    let next = 0
+    const send = async () => {
+      const reply = await requests.request(subject, Buffer.from(String(next++)), 30_000)
+      if (reply.kind !== 'message') t.fail(reply.kind)
+      most = Math.max(most, requests.inFlight)
+    }
+    // Each of these asks once more when it is answered: it must queue behind the line.
+    const again = async () => {
+      await send()
+      most = Math.max(most, requests.inFlight)
+      await send()
+    }
+    const work = Array.from({ length: inFlightMax + extra }, again)
+    await until(() => held.length === inFlightMax, { timeout: 30_000 })
+    t.equal(requests.inFlight, inFlightMax)
+    open = true
+    for (const respond of held) respond()
+    await Promise.all(work)
+    t.equal(order.length, 2 * (inFlightMax + extra))
+    t.ok(most <= inFlightMax, `${most} at most`)
+    const first = order.slice(0, inFlightMax + extra)
+    t.strictSame(
+      first,
+      first.map((_, i) => i),
+      'those in line came before those who asked again',
+    )
+  },
+)
+
+await scene(
+  'R5: who is still in line at the end of the timeout was not sent',
+  async (t, { subject, caller, other }) => {
+    let heard = 0
+    const held: (() => void)[] = []
+    await other.subscribe(subject, message => {
+      heard++
+      held.push(() => message.respond('x'))
+    })
+    const { requests } = caller
+    const full = Array.from({ length: inFlightMax }, () =>
+      requests.request(subject, nothing, 30_000),
+    )
+    await until(() => heard === inFlightMax, { timeout: 30_000 })
+    t.match(await requests.request(subject, nothing, 60), { kind: 'not-sent' })
+    const waiting = requests.request(subject, nothing, 30_000)
+    for (const respond of held.splice(0)) respond()
+    await Promise.all(full)
+    await until(() => held.length === 1)
+    held[0]!()
+    t.match(await waiting, { kind: 'message' })
+    t.equal(heard, inFlightMax + 1, 'the one that was not sent never came')
+    t.equal(requests.inFlight, 0)
+  },
+)
+
+await scene(
+  'R4: a lost connection settles all that is open, at once',
+  async (t, { subject, caller, other, proxy }) => {
+    let heard = 0
+    await other.subscribe(subject, () => {
+      heard++
+    })
+    const { requests } = caller
+    const work = Array.from({ length: 100 }, () =>
+      requests.request(subject, nothing, 60_000),
+    )
+    await until(() => heard === 100)
+    proxy.cut()
+    const replies = await Promise.all(work)
+    t.ok(replies.every(reply => reply.kind === 'disconnected'))
+    t.equal(requests.inFlight, 0)
+    await until(() => caller.connected)
+    await other.subscribe(`${subject}.again`, message => {
+      message.respond('again')
+    })
+    t.equal(textOf(await requests.request(`${subject}.again`, nothing, 10_000)), 'again')
+  },
+)
+
+await scene(
+  'R4: what was asked without a connection is settled by the next one',
+  async (t, { subject, caller, proxy }) => {
+    proxy.refuse(true)
+    proxy.cut()
+    await until(() => !caller.connected)
+    const work = caller.requests.request(subject, nothing, 60_000)
+    proxy.refuse(false)
+    const reply = await work
+    t.ok(['disconnected', 'no-responders'].includes(reply.kind), reply.kind)
+  },
+)
+
+await scene(
+  'closing settles all, also those in line',
+  async (t, { subject, caller, other }) => {
+    await other.subscribe(subject, () => {})
+    const { requests } = caller
+    const work = Array.from({ length: inFlightMax + 10 }, () =>
+      requests.request(subject, nothing, 60_000),
+    )
+    await until(() => requests.inFlight === inFlightMax)
+    await caller.close()
+    const kinds = (await Promise.all(work)).map(reply => reply.kind)
+    t.strictSame(
+      [kinds.slice(0, inFlightMax), kinds.slice(inFlightMax)].map(list => [
+        ...new Set(list),
+      ]),
+      [['disconnected'], ['not-sent']],
+    )
+    t.match(await requests.request(subject, nothing, 100), { kind: 'not-sent' })
+  },
+)
+
+await t.test(
+  'a user who may not publish hears so at once, and the others go on',
+  async t => {
+    const permissions = { publish: { allow: ['good'] }, subscribe: { allow: ['>'] } }
+    await using strict = await startNats({
+      jetstream: false,
+      users: [{ user: 'ann', password: 'x', permissions }],
+    })
+    const login = { servers: strict.url, user: 'ann', password: 'x' }
+    const caller = await Connection.open(login, 'test', 'test')
+    const { requests } = caller
+    const [bad, good] = await Promise.all([
+      requests.request('bad', nothing, 60_000),
+      requests.request('good', nothing, 60_000),
+    ])
+    t.strictSame(bad, { kind: 'forbidden', subject: 'bad' })
+    t.match(good, { kind: 'no-responders' })
+    await caller.close()
+  },
+)
+
+await t.test(
+  'a user who may not hear replies, or a subscription, is told so',
+  async t => {
+    const permissions = {
+      publish: { allow: ['>'] },
+      subscribe: { allow: ['_INBOX_own.>'] },
+    }
+    await using strict = await startNats({
+      jetstream: false,
+      users: [{ user: 'ann', password: 'x', permissions }],
+    })
+    const login = { servers: strict.url, user: 'ann', password: 'x' }
+    const refusedOf = (work: Promise<unknown>) => work.catch((error: unknown) => error)
+    const other = await refusedOf(Connection.open(login, 'other', 'test'))
+    if (!isCairnError(other, 'unauthorized')) throw other
+    t.match(other.message, /_INBOX_other\..*namespace other/)
+    const own = await Connection.open(login, 'own', 'test')
+    const refused = await refusedOf(own.subscribe('secret', () => t.fail('heard')))
+    if (!isCairnError(refused, 'unauthorized')) throw refused
+    t.match(refused.message, /secret/)
+    t.ok(own.connected)
+    await own.close()
+  },
+)
