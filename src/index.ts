@@ -95,6 +95,12 @@ export type {
 export type { CommitStored, EventStored } from './bus/notice.js'
 export type { CommitHeader } from './codec/envelope.js'
 
+// Clusters
+export type { Member, Membership, MembershipChange } from './cluster/membership.js'
+export type { HeartbeatOptions, RosterLimits } from './cluster/roster.js'
+export type { RouterStats } from './cluster/router.js'
+export type { Candidate } from './cluster/placement.js'
+
 // Errors
 export {
   CairnError,

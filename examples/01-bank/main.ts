@@ -17,12 +17,18 @@ const account = defineActor({
     }),
     withdraw: (state, { amount }: { amount: number }) =>
       state.balance < amount
-        ? reject('overdraft', `The balance is ${state.balance}.`, { balance: state.balance })
+        ? reject('overdraft', `The balance is ${state.balance}.`, {
+            balance: state.balance,
+          })
         : event('withdrawn', { amount }),
   },
   evolve: {
-    deposited: (state, { amount }: { amount: number }) => ({ balance: state.balance + amount }),
-    withdrawn: (state, { amount }: { amount: number }) => ({ balance: state.balance - amount }),
+    deposited: (state, { amount }: { amount: number }) => ({
+      balance: state.balance + amount,
+    }),
+    withdrawn: (state, { amount }: { amount: number }) => ({
+      balance: state.balance - amount,
+    }),
   },
 })
 
@@ -37,7 +43,8 @@ const options = { namespace: 'bank', store: embedded({ dir }), actors: [account]
   console.log(`version ${deposited.version}, balance ${deposited.reply.balance}`)
 
   const refused = await alice.ask('withdraw', { amount: 250 })
-  if (!refused.ok) console.log(`refused: ${refused.rejection.code}. ${refused.rejection.message}`)
+  if (!refused.ok)
+    console.log(`refused: ${refused.rejection.code}. ${refused.rejection.message}`)
 
   await alice.ask('withdraw', { amount: 30 })
   // Sent at once, decided one after another: an actor handles one command at a time.
@@ -50,7 +57,8 @@ const alice = node.spawn(account, 'alice')
 const { state, version } = await alice.state()
 console.log(`after a restart: version ${version}, balance ${state.balance}`)
 for await (const stored of alice.events({ to: 2 }))
-  if (stored.kind === 'event') console.log(`${stored.id} ${stored.type} ${stored.data.amount}`)
+  if (stored.kind === 'event')
+    console.log(`${stored.id} ${stored.type} ${stored.data.amount}`)
 
 await node.close()
 await rm(dir, { recursive: true })

@@ -12,12 +12,8 @@
 import { decode, encode } from '../codec/msgpack.js'
 import type { Connection, NatsSubscription } from '../nats/connection.js'
 import type { Member, Membership, MembershipChange } from './membership.js'
-import { Roster, type RosterLimits } from './roster.js'
-
-export interface HeartbeatOptions extends RosterLimits {
-  /** Milliseconds between heartbeats. Default 1,000. */
-  readonly every?: number
-}
+import type { HeartbeatOptions } from './roster.js'
+import { Roster } from './roster.js'
 
 interface Word {
   readonly kind: 'hello' | 'here' | 'bye'

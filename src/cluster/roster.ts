@@ -14,6 +14,11 @@ export interface RosterLimits {
   readonly deadAfter?: number
 }
 
+export interface HeartbeatOptions extends RosterLimits {
+  /** Milliseconds between heartbeats. Default 1,000. */
+  readonly every?: number
+}
+
 interface Entry {
   member: Member
   heardAt: number

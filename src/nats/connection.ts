@@ -17,42 +17,12 @@ import {
 import { CairnError, messageOf } from '../model/errors.js'
 import { pause, throwIfAborted, within } from '../model/wait.js'
 import { connectionError } from './errors.js'
+import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
 
-export interface NatsOptions {
-  /** One URL or several: `nats://host:port`. Default: `NATS_URL`, else `nats://127.0.0.1:4222`. */
-  readonly servers?: string | readonly string[]
-  /** Path of a credentials file (`.creds`). */
-  readonly creds?: string
-  readonly user?: string
-  readonly password?: string
-  readonly token?: string
-  /** TLS with the system's authorities, or with the given files. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
-  /** Milliseconds to establish the connection at start. Default 5,000. */
-  readonly connectTimeout?: number
-  /** Stay with the servers given, whatever others the cluster announces. Default false. */
-  readonly ignoreClusterUpdates?: boolean
-}
-
 /** Why notices or replies may have been missed. */
 export type Interruption = 'disconnected' | 'reconnected'
-
-export const defaultServer = 'nats://127.0.0.1:4222'
-
-/** The servers meant by the options and the environment. */
-export function serversOf(options: NatsOptions): string[] {
-  const given = options.servers ?? process.env.NATS_URL ?? defaultServer
-  const list = typeof given === 'string' ? given.split(',') : [...given]
-  const servers = list.map(server => server.trim()).filter(server => server !== '')
-  if (servers.length === 0)
-    throw new CairnError(
-      'invalid-option',
-      'No NATS server is given: pass servers, or set NATS_URL.',
-    )
-  return servers
-}
 
 export interface NatsSubscription {
   unsubscribe(): void

@@ -30,6 +30,7 @@ export function exitCodeOf(error: unknown): number {
     case 'answer-lost':
     case 'deadline-exceeded':
     case 'outcome-unknown':
+    case 'not-owner':
       return exitCode.unreachable
     case 'invalid-namespace':
     case 'invalid-actor-type':
