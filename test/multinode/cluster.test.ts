@@ -47,6 +47,8 @@ async function whenWhole(namespace: string): Promise<void> {
   )
 }
 
+/** A command is asked by its id until it is answered; this many times is for ever. */
+const asksMax = 500
 const namespace = 'cluster'
 const servers = cluster.url
 
@@ -61,7 +63,9 @@ await t.test('any one server may die under load', async t => {
   const flags = ['--ns', namespace, '--nats', servers, '--demo']
   await using first = await startNode(...flags, '--id', 'first')
   await using second = await startNode(...flags, '--id', 'second')
-  const load = await Load.start(jetstream({ servers: cluster.urls }), namespace)
+  const load = await Load.start(jetstream({ servers: cluster.urls }), namespace, {
+    asksMax,
+  })
   t.teardown(() => load.close())
   await load.more(200, 'before anything happens')
   for (const role of ['follower', 'leader'] as const) {
@@ -76,6 +80,8 @@ await t.test('any one server may die under load', async t => {
   const result = await load.end()
   const log = await examine(load.store)
   holds(t, result, log)
+  t.equal(result.acknowledged.size, log.commands.size, 'all were answered in the end')
+  t.comment(`${load.askedAgain} times a command was asked again`)
   t.ok(log.writers.has('first') && log.writers.has('second'), 'both nodes wrote')
   t.equal(await first.stop(), 0, 'the first node lived through it and stops well')
   t.equal(await second.stop(), 0, 'and so does the second')

@@ -2,6 +2,7 @@
 
 import type { Test } from 'tap'
 
+import type { ActorAddress } from '../../src/model/address.js'
 import type { Backend, OpenNamespace } from '../../src/backend/backend.js'
 import { isCairnError, messageOf } from '../../src/model/errors.js'
 import type { AskOutcome } from '../../src/model/sender.js'
@@ -18,6 +19,14 @@ export interface LoadResult {
   readonly unknown: ReadonlyMap<string, string>
 }
 
+export interface LoadOptions {
+  /** Commands under way at a time. */
+  readonly lanes?: number
+  readonly actors?: number
+  /** How often a command is asked, by the same id, until it is acknowledged. */
+  readonly asksMax?: number
+}
+
 /** Milliseconds before a lane goes on after a failure: without, it would only count failures. */
 const retryAfter = 20
 
@@ -28,6 +37,8 @@ export class Load {
   readonly #acknowledged = new Map<string, { actor: string; version: number }>()
   readonly #refused: string[] = []
   readonly #unknown = new Map<string, string>()
+  /** Commands asked more than once, each time counted. */
+  askedAgain = 0
   #going = true
   #sent = 0
 
@@ -38,11 +49,12 @@ export class Load {
   static async start(
     backend: Backend,
     namespace: string,
-    { lanes = 16, actors = 5 } = {},
+    { lanes = 16, actors = 5, asksMax = 1 }: LoadOptions = {},
   ): Promise<Load> {
     const open = await backend.open({ namespace, nodeId: 'load' })
     const load = new Load(open)
-    for (let lane = 0; lane < lanes; lane++) load.#lanes.push(load.#drive(lane, actors))
+    for (let lane = 0; lane < lanes; lane++)
+      load.#lanes.push(load.#drive(lane, actors, asksMax))
     return load
   }
 
@@ -80,27 +92,42 @@ export class Load {
     await this.#open.close()
   }
 
-  async #drive(lane: number, actors: number): Promise<void> {
+  async #drive(lane: number, actors: number, asksMax: number): Promise<void> {
     while (this.#going) {
       const n = this.#sent++
       const commandId = `c-${lane}-${n}`
       const actor = { type: 'account', id: `a${n % actors}` }
-      const data = { amount: 1 }
-      try {
-        const outcome = (await this.#open.transport.request(
-          { kind: 'ask', actor, command: 'deposit', data, commandId },
-          { timeout: 5_000 },
-        )) as AskOutcome
-        if (outcome.ok)
-          this.#acknowledged.set(commandId, { actor: actor.id, version: outcome.version })
-      } catch (error) {
-        const nothing = ['no-node', 'node-closed', 'store-unreachable', 'contention']
-        if (isCairnError(error) && nothing.includes(error.code))
-          this.#refused.push(commandId)
-        else this.#unknown.set(commandId, messageOf(error))
+      for (let ask = 1; ask <= asksMax; ask++) {
+        const failure = await this.#ask(actor, commandId)
+        if (failure === undefined) break
+        if (ask < asksMax) this.askedAgain++
+        else this.#giveUp(commandId, failure)
         await pause(retryAfter)
       }
     }
+  }
+
+  /** Resolves with what went wrong, if anything did. */
+  async #ask(actor: ActorAddress, commandId: string): Promise<unknown> {
+    try {
+      const data = { amount: 1 }
+      const outcome = (await this.#open.transport.request(
+        { kind: 'ask', actor, command: 'deposit', data, commandId },
+        { timeout: 5_000 },
+      )) as AskOutcome
+      if (!outcome.ok) throw new Error('a deposit was declined')
+      this.#acknowledged.set(commandId, { actor: actor.id, version: outcome.version })
+      return undefined
+    } catch (error) {
+      return error
+    }
+  }
+
+  #giveUp(commandId: string, failure: unknown): void {
+    const nothing = ['no-node', 'node-closed', 'store-unreachable', 'contention']
+    if (isCairnError(failure) && nothing.includes(failure.code))
+      this.#refused.push(commandId)
+    else this.#unknown.set(commandId, messageOf(failure))
   }
 }
 
