@@ -9,14 +9,8 @@ import { defaultPartitions } from '../model/partition.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
 import { callApi, type CallOptions } from './jetstream-api.js'
+import type { LogStreamOptions } from './options.js'
 import { logStream, logSubjects, noticeSubjects } from './subjects.js'
-
-export interface LogStreamOptions {
-  /** Copies of the stream, for a stream that is created here. Default 1; 3 in a cluster. */
-  readonly replicas?: 1 | 3 | 5
-  /** Lanes, for a stream that is created here. Default 16. */
-  readonly partitions?: number
-}
 
 /** What the server says about the stream. */
 export interface LogStream {

@@ -19,6 +19,13 @@ export interface NatsOptions {
   readonly ignoreClusterUpdates?: boolean
 }
 
+export interface LogStreamOptions {
+  /** Copies of the stream, for a stream that is created here. Default 1; 3 in a cluster. */
+  readonly replicas?: 1 | 3 | 5
+  /** Lanes, for a stream that is created here. Default 16. */
+  readonly partitions?: number
+}
+
 export const defaultServer = 'nats://127.0.0.1:4222'
 
 /** The servers meant by the options and the environment. */
