@@ -265,11 +265,13 @@ for (const [kind, start] of kinds)
         return (error as CairnError).code === 'no-node'
       })
       t.equal(stopped, false, 'it waits for those at work')
+      // A request that was on its way when stop() was called may have been taken still.
+      const taken = begun
       gate.resolve()
       t.strictSame(await Promise.all(work), ['done', 'done', 'done'])
       await stop
-      t.equal(begun, 3)
       await throwsCode(t, 'no-node', () => caller.request(ask('late')))
+      t.equal(begun, taken, 'nothing is taken behind that')
       await serving.stop()
     })
 

@@ -18,8 +18,8 @@ import { randomOf } from '../jetstream/nodes.js'
 /** What looks like something else, or has looked like it in one escaping scheme or another. */
 const nasty =
   `a.b a_b a/b a%2Eb a%2eb a%b a%25b ab A a a-b * > . .. % %% %2A %2a %3E $JS.API
-_INBOX \\ | ' " ( ) ! ~ + é e${'\u0301'} É ß ss 東京 🦊 İ ı undefined null 0 00 -0 1e3 __proto__
-constructor - _ ${'\u{10FFFF}'} ${'\u200B'} ${'\u007f'}`
+_INBOX \\ | ' " ( ) ! ~ + é e\u0301 É ß ss 東京 🦊 İ ı undefined null 0 00 -0 1e3 __proto__
+constructor - _ \u{10FFFF} \u200B \u007f`
     .split(/[ \n]/)
     .concat(['a b', ' ', '\t', '\n', '\r\n', '\0', '\u2028', '\uFEFF'])
 const alphabet = Array.from('ab.*> %_-/~!\'()2EeA0\t\n\r\0é東🦊$#@:;,?&=+"\\|^`{}[]<>')
