@@ -516,7 +516,7 @@ await t.test('sockets: garbage harms nobody', async t => {
 
 await t.test('sockets: something else on a socket is no node', async t => {
   const namespace = freshNamespace()
-  const path = join(await mkdtemp(join(tmpdir(), 'cairn-fake-')), 'fake.sock')
+  const path = join(dir, 'fake.sock')
   const fake = createServer(socket => {
     socket.on('error', () => {})
     socket.resume()
