@@ -161,15 +161,17 @@ export class VersionCache {
   }
 }
 
-/** V4: whether a commit with that predecessor comes right behind what the entry proves. */
+/**
+ * V4: whether a commit with that predecessor comes right behind what the entry proves. A claim
+ * to be the first of all proves nothing: an actor that is not cached may be old.
+ */
 function continues(
   entry: Entry | undefined,
   predecessor: Predecessor | undefined,
 ): boolean {
-  if (predecessor === undefined) return false
-  if (predecessor.position === 0) return predecessor.version === 0
   return (
     entry?.proven === true &&
+    predecessor !== undefined &&
     entry.version === predecessor.version &&
     entry.position === predecessor.position
   )

@@ -43,13 +43,24 @@ await t.test('V4: only what is proven is built upon', async t => {
   t.strictSame([hits, misses], [3, 5])
 })
 
-await t.test('V4: an actor’s first commit needs no proof before it', async t => {
-  const cache = new VersionCache()
-  cache.raise(account, 2, 30, { version: 0, position: 0 })
-  t.match(cache.lookup(account), { version: 2, position: 30 })
-  cache.raise(actorOf('bob'), 2, 30, { version: 1, position: 0 })
-  t.equal(cache.lookup(actorOf('bob')), undefined, 'a version has a position')
-})
+await t.test(
+  'V4: to claim to be the first commit proves nothing, unless nothing is proven to be there',
+  async t => {
+    const cache = new VersionCache()
+    cache.raise(account, 40, 30, { version: 0, position: 0 })
+    t.equal(cache.lookup(account), undefined, 'an actor that is not cached may be old')
+    cache.advance(actorOf('bob'), 3, 20)
+    cache.raise(actorOf('bob'), 40, 30, { version: 0, position: 0 })
+    t.equal(cache.lookup(actorOf('bob')), undefined, 'one that is cached is known to be')
+    cache.settle(actorOf('eve'), { version: 0, position: 0 }, undefined)
+    cache.raise(actorOf('eve'), 2, 30, { version: 0, position: 0 })
+    t.match(
+      cache.lookup(actorOf('eve')),
+      { version: 2, position: 30 },
+      'read as new, it is new',
+    )
+  },
+)
 
 await t.test('advancing proves, raises, and counts as no news', async t => {
   const cache = new VersionCache()
