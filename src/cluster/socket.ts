@@ -6,7 +6,11 @@
 // (a named pipe on Windows): socket paths are short by law, data directories need not be.
 // A card whose node no longer answers is cleared away by whoever finds it.
 //
-// A message is 4 bytes of length, big-endian, and so many bytes of MessagePack.
+// A message is 4 bytes of length, big-endian, and so many bytes of MessagePack. The node speaks
+// first, with an empty one: who has heard it is answered, even by a node that is stopping; who
+// has not has sent nothing, and goes to the next card. Without it, a caller whose connection
+// the system had taken in for a node that was just closing could not know what became of its
+// command.
 
 import { randomUUID } from 'node:crypto'
 import {
@@ -24,7 +28,14 @@ import { dirname, join } from 'node:path'
 
 import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
-import { abortedError, deferred, throwIfAborted, within } from '../model/wait.js'
+import {
+  abortedError,
+  type Deferred,
+  deferred,
+  pause,
+  throwIfAborted,
+  within,
+} from '../model/wait.js'
 import { answer, encodeFailure, encodeRequest, readAnswer, tooLarge } from './answer.js'
 import {
   type NodeRequest,
@@ -40,6 +51,10 @@ interface Card {
   readonly types: readonly string[]
 }
 
+/** Milliseconds until a node that was reached must say something. */
+const greetingTimeout = 2_000
+/** Milliseconds that a stopping node waits for what it has greeted to be sent. */
+const greetedTimeout = 1_000
 const messageBytesMax = 64 * 1024 * 1024
 
 export class SocketTransport implements Transport {
@@ -62,6 +77,7 @@ export class SocketTransport implements Transport {
     const atWork = new Set<Promise<void>>()
     const server = createServer(connection => {
       connections.add(connection)
+      writeMessage(connection, new Uint8Array())
       connection.once('close', () => connections.delete(connection))
       // A caller that goes away in the middle is its own affair.
       connection.on('error', () => connection.destroy())
@@ -83,8 +99,13 @@ export class SocketTransport implements Transport {
       stop: async () => {
         this.#serving.delete(serving)
         await rm(card, { force: true })
-        server.close()
-        await Promise.all(atWork)
+        const ended = deferred<void>()
+        server.close(() => ended.resolve())
+        // Whoever was greeted is about to send, and hangs up with its answer.
+        const tooLong = new AbortController()
+        await Promise.race([ended.promise, pause(greetedTimeout, tooLong.signal)])
+        tooLong.abort()
+        while (atWork.size > 0) await Promise.all(atWork)
         for (const connection of connections) connection.end()
         if (process.platform !== 'win32')
           await rm(dirname(socket), { recursive: true, force: true })
@@ -101,7 +122,7 @@ export class SocketTransport implements Transport {
     const body = encodeRequest(request, timeout)
     if (body.length > messageBytesMax)
       throw tooLarge('request', body.length, `the limit is ${messageBytesMax}`)
-    const connection = await this.#connect(request.actor.type, to)
+    const { connection, reply } = await this.#connect(request.actor.type, to)
     if (signal?.aborted) {
       connection.destroy()
       throw abortedError(signal, doing) // Nothing was sent.
@@ -113,14 +134,14 @@ export class SocketTransport implements Transport {
           'effect is not known: ask again with the same command id.',
       )
     try {
-      const reply = deferred<Uint8Array>()
       connection.on('error', error =>
         reply.reject(unanswered('answer-lost', error.message)),
       )
       connection.once('close', () =>
         reply.reject(unanswered('answer-lost', 'the node went away')),
       )
-      readMessages(connection, bytes => reply.resolve(bytes))
+      if (connection.destroyed)
+        reply.reject(unanswered('answer-lost', 'the node went away'))
       writeMessage(connection, body)
       const late = () => unanswered('deadline-exceeded', `no answer within ${timeout} ms`)
       return readAnswer(await within(reply.promise, timeout, late, signal, doing))
@@ -134,15 +155,15 @@ export class SocketTransport implements Transport {
   }
 
   /** A connection to the node named, or to any that serves the type. */
-  async #connect(type: string, to: string | undefined): Promise<Socket> {
+  async #connect(type: string, to: string | undefined): Promise<Line> {
     const names = to === undefined ? await readNames(this.#cards) : [`${to}.json`]
     for (const name of names) {
       const path = join(this.#cards, name)
       const card = await readCard(path)
       if (card === undefined || (to === undefined && !card.types.includes(type))) continue
-      const connection = await dial(card.socket)
-      if (connection !== undefined) return connection
-      await rm(path, { force: true })
+      const line = await dial(card.socket)
+      if (typeof line === 'object') return line
+      if (line === 'gone') await rm(path, { force: true })
     }
     throw new CairnError(
       'no-node',
@@ -194,12 +215,38 @@ async function readCard(path: string): Promise<Card | undefined> {
   }
 }
 
-/** A connection, or `undefined` when nobody listens there any more. */
-function dial(path: string): Promise<Socket | undefined> {
+/** A connection that a node has greeted, and the message that comes next. */
+interface Line {
+  readonly connection: Socket
+  readonly reply: Deferred<Uint8Array>
+}
+
+/** `gone`: nobody listens there any more. `silent`: somebody does, and is not at work. */
+function dial(path: string): Promise<Line | 'gone' | 'silent'> {
   return new Promise(resolve => {
     const connection = createConnection(path)
-    connection.once('connect', () => resolve(connection))
-    connection.once('error', () => resolve(undefined))
+    const reply = deferred<Uint8Array>()
+    const silent = setTimeout(() => {
+      resolve('silent')
+      connection.destroy()
+    }, greetingTimeout)
+    const gone = () => {
+      clearTimeout(silent)
+      resolve('gone')
+    }
+    connection.once('error', gone)
+    connection.once('close', gone)
+    let greeted = false
+    readMessages(connection, bytes => {
+      // What speaks otherwise is no node, and is heard out like a wrong answer.
+      if (greeted || bytes.length > 0) reply.resolve(bytes)
+      if (greeted) return
+      greeted = true
+      clearTimeout(silent)
+      connection.off('error', gone)
+      connection.off('close', gone)
+      resolve({ connection, reply })
+    })
   })
 }
 
