@@ -279,7 +279,7 @@ export class Actor {
         counters.conflicts++
         counters.retries++
         atLeast = result.actual > at.version ? result.actual : 0
-        search = this.#repeats.goOn(search, Math.min(at.version, result.actual))
+        search = this.#repeats.goOn(search, at.version, result.actual)
         continue
       }
 

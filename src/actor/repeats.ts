@@ -75,7 +75,9 @@ export class Repeats {
   }
 
   /** The search after an append that expected `version` was refused (D3). */
-  goOn({ commandId }: Search, version: Version): Search {
+  goOn({ commandId }: Search, version: Version, actual: Version): Search {
+    // The log is another one than before: nothing that was read of it counts.
+    if (actual < version) return this.begin(commandId, false)
     this.#window ??= new CommandWindow(this.#commands, version)
     return { commandId, since: version, ms: Infinity }
   }
@@ -113,8 +115,6 @@ export class Repeats {
     if (since === undefined || window === undefined) return 'none'
     const covers = !this.#isBlank && window.covers(since, version)
     if (covers && !window.mayHold(commandId)) return 'none'
-    // What is confirmed or denied by reading must be read as far as it is known.
-    const known = this.#isBlank ? version : Math.max(version, window.upTo)
     const { signal } = call
     const { found, upTo } = await this.#home.wake(
       () => this.#readBack(window, { ...search, since }, now, signal),
@@ -122,7 +122,7 @@ export class Repeats {
       `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
     )
     if (found !== undefined) return this.#answerOf(found, commandId)
-    return upTo >= known && window.covers(since, version) ? 'none' : 'lagging'
+    return upTo >= version && window.covers(since, version) ? 'none' : 'lagging'
   }
 
   /**

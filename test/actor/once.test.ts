@@ -403,7 +403,7 @@ void t.test(
     })
     const p = { type: 'picky', id: 'p' }
     const { a, b } = pair({ actors: [picky] })
-    await b.host.ask(p, 'look', undefined)
+    await b.host.ask(p, 'look', undefined, once('look'))
     await a.host.ask(p, 'add', undefined)
     const first = await a.host.ask(p, 'act', undefined, once('c1'))
     const again = await b.host.ask(p, 'act', undefined, once('c1'))
@@ -699,6 +699,19 @@ void t.test('an evicted actor that is woken again still knows', async t => {
     duplicate: true,
   })
   t.equal(store.calls.append, 0)
+})
+
+void t.test('what another did to a restored log is found after the conflict', async t => {
+  const { a, b, log } = pair()
+  for (const id of ['c1', 'c2', 'c3'])
+    await a.host.ask(alice, 'deposit', { amount: 1 }, once(id))
+  log.records.length = 1
+  Object.assign(log.actors.get('account/alice')!, { version: 1, positions: [1] })
+  await b.host.ask(alice, 'deposit', { amount: 1 }, once('n'))
+  t.match(await a.host.ask(alice, 'deposit', { amount: 1 }, once('n')), {
+    version: 2,
+    duplicate: true,
+  })
 })
 
 void t.test(
