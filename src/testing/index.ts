@@ -1,6 +1,18 @@
 // The test kit's public door, listed by hand.
 
+// Specifications
 export { given, type Given, type GivenOptions } from './given.js'
 export type { EmittedEventOf, RejectionOf, ReplyOf } from './given-types.js'
 export { type Outcome, type Then } from './then.js'
+
+// Time
 export { ManualClock } from './manual-clock.js'
+
+// Clusters
+export { type TestCluster, testCluster, type TestClusterOptions } from './cluster.js'
+export type { ClusterNode } from './cluster-node.js'
+export type { CheckSummary } from './check.js'
+
+// Faults
+export { type FaultCounts, Faults, type FaultsOptions } from './faults.js'
+export { faulty } from './faulty.js'

@@ -1,0 +1,281 @@
+// Several nodes of one namespace in one process, and everything that can go wrong between them.
+
+import type { AnyActorDefinition } from '../actor/define.js'
+import type { Backend, OpenNamespace } from '../backend/backend.js'
+import { memory } from '../backend/memory.js'
+import { CairnError } from '../model/errors.js'
+import type { LogRecord } from '../model/commit.js'
+import { startNode } from '../start.js'
+import { type CheckSummary, checkCluster } from './check.js'
+import { type ClusterNode, clusterNode } from './cluster-node.js'
+import { type FaultCounts, Faults } from './faults.js'
+import { faulty } from './faulty.js'
+import { Journal } from './journal.js'
+import { turn } from './line.js'
+import { ManualClock } from './manual-clock.js'
+
+export interface TestClusterOptions {
+  /** The actor types that every node hosts. */
+  readonly actors: readonly AnyActorDefinition[]
+  /** Nodes at the start. Default 3. */
+  readonly nodes?: number
+  /** Repeats the draws of a run of the same seed. Default: a new one. */
+  readonly seed?: number
+  /** Default `test`. */
+  readonly namespace?: string
+  /** Where the namespace lives. Default: a `memory()` of its own. */
+  readonly store?: Backend
+}
+
+/** Several nodes in one process. Faults are as {@link Faults} says, with nodes by their numbers. */
+export interface TestCluster extends AsyncDisposable {
+  /** What a run is repeated by. */
+  readonly seed: number
+  /** All nodes' clock; it begins at 0 and moves only when told to. */
+  readonly clock: ManualClock
+  /** The numbers of the nodes that are running. */
+  readonly running: readonly number[]
+  /** A running node. Throws `node-closed` for one that is not. */
+  node(index: number): ClusterNode
+  /** Starts one more node. */
+  start(): Promise<ClusterNode>
+  /**
+   * The node stops at once, without draining: nothing that it has in flight is acknowledged any
+   * more. What is on its way to the store may still be stored.
+   */
+  crash(index: number): void
+  /** The node drains and leaves, as at a SIGTERM. */
+  drain(index: number): Promise<void>
+  partition(...sides: readonly (readonly number[])[]): void
+  heal(): void
+  dropNotices(probability: number): void
+  delayAppends(probability: number, options?: { readonly turns?: number }): void
+  failAppends(probability: number): void
+  duplicateRequests(probability: number): void
+  /** Ends all faults but crashes and partitions. */
+  calm(): void
+  /** How often what went wrong. */
+  faults(): FaultCounts
+  /** The whole log, read past all faults. */
+  log(): Promise<LogRecord[]>
+  /**
+   * Waits until every command sent through the nodes is answered, and then holds the log, the
+   * answers and the nodes against the promises. Throws an `AssertionError` that names each one
+   * broken, and the seed. It asks every node for the state of every actor.
+   *
+   * @param options.timeout milliseconds for becoming quiet. Default 15,000.
+   */
+  check(options?: { readonly timeout?: number }): Promise<CheckSummary>
+}
+
+/**
+ * Starts a cluster for a test.
+ *
+ * ```ts
+ * await using cluster = await testCluster({ actors: [account] })
+ * cluster.partition([0], [1, 2])
+ * await cluster.node(0).spawn(account, 'alice').ask('deposit', { amount: 10 })
+ * await cluster.node(1).spawn(account, 'alice').ask('deposit', { amount: 20 })
+ * cluster.heal()
+ * await cluster.check()
+ * ```
+ */
+export async function testCluster(options: TestClusterOptions): Promise<TestCluster> {
+  const { nodes = 3, namespace = 'test', store = memory() } = options
+  const faults = new Faults(options.seed === undefined ? {} : { seed: options.seed })
+  const observer = await store.open({ namespace, nodeId: 'observer', cache })
+  const cluster = new Cluster(options.actors, faulty(store, faults), faults, observer)
+  try {
+    for (let i = 0; i < nodes; i++) await cluster.start()
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]()
+    throw error
+  }
+  return cluster
+}
+
+class Cluster implements TestCluster {
+  readonly clock = new ManualClock()
+  readonly #actors: readonly AnyActorDefinition[]
+  readonly #backend: Backend
+  readonly #faults: Faults
+  readonly #observer: OpenNamespace
+  readonly #journal = new Journal(() => this.clock.now())
+  readonly #running = new Map<number, ClusterNode>()
+  readonly #closing: Promise<void>[] = []
+  #started = 0
+
+  constructor(
+    actors: readonly AnyActorDefinition[],
+    backend: Backend,
+    faults: Faults,
+    observer: OpenNamespace,
+  ) {
+    this.#actors = actors
+    this.#backend = backend
+    this.#faults = faults
+    this.#observer = observer
+  }
+
+  get seed(): number {
+    return this.#faults.seed
+  }
+
+  get running(): readonly number[] {
+    return [...this.#running.keys()]
+  }
+
+  node(index: number): ClusterNode {
+    const node = this.#running.get(index)
+    if (node !== undefined) return node
+    throw new CairnError(
+      'node-closed',
+      `Node ${index} is not running: running are ${this.running.join(', ') || 'none'}.`,
+      { details: { index, running: this.running } },
+    )
+  }
+
+  async start(): Promise<ClusterNode> {
+    const index = this.#started++
+    const id = nodeIdOf(index)
+    const node = await startNode({
+      namespace: this.#observer.namespace,
+      id,
+      store: this.#backend,
+      actors: this.#actors,
+      clock: this.clock,
+      cache,
+      residentsMax: cache.entries,
+    })
+    const wrapped = clusterNode(node, index, this.#faults.line(id), this.#journal)
+    this.#running.set(index, wrapped)
+    return wrapped
+  }
+
+  crash(index: number): void {
+    const node = this.node(index)
+    this.#running.delete(index)
+    this.#faults.crash(node.id)
+    // Nothing of this reaches anybody; it only frees what the node holds.
+    const bury = async () => {
+      await this.#faults.line(node.id).quiet()
+      await node.close({ timeout: 0 })
+    }
+    this.#closing.push(bury())
+  }
+
+  async drain(index: number): Promise<void> {
+    const node = this.node(index)
+    this.#running.delete(index)
+    const closed = node.close()
+    this.#closing.push(closed)
+    await closed
+  }
+
+  partition(...sides: readonly (readonly number[])[]): void {
+    this.#faults.partition(...sides.map(side => side.map(nodeIdOf)))
+  }
+
+  heal(): void {
+    this.#faults.heal()
+  }
+
+  dropNotices(probability: number): void {
+    this.#faults.dropNotices(probability)
+  }
+
+  delayAppends(probability: number, options?: { readonly turns?: number }): void {
+    this.#faults.delayAppends(probability, options)
+  }
+
+  failAppends(probability: number): void {
+    this.#faults.failAppends(probability)
+  }
+
+  duplicateRequests(probability: number): void {
+    this.#faults.duplicateRequests(probability)
+  }
+
+  calm(): void {
+    this.#faults.calm()
+  }
+
+  faults(): FaultCounts {
+    return this.#faults.counts()
+  }
+
+  async log(): Promise<LogRecord[]> {
+    const records: LogRecord[] = []
+    for await (const record of this.#observer.store.readAll()) records.push(record)
+    return records
+  }
+
+  async check({ timeout = 15_000 }: { readonly timeout?: number } = {}) {
+    const deadline = performance.now() + timeout
+    const lines = [...Array(this.#started).keys()].map(i =>
+      this.#faults.line(nodeIdOf(i)),
+    )
+    const until = async (isSo: () => Promise<boolean> | boolean, what: () => string) => {
+      while (!(await isSo())) {
+        if (performance.now() > deadline)
+          throw new Error(
+            `The cluster is not quiet after ${timeout} ms: ${what()}. ` +
+              `Repeat with seed ${this.seed}.`,
+          )
+        await turn()
+      }
+    }
+    await until(
+      () => this.#journal.open === 0,
+      () => `${this.#journal.open} commands are not answered`,
+    )
+    // Nodes go on with what nobody waits for any more.
+    const isBusy = () => {
+      const nodes = [...this.#running.values()]
+      return nodes.some(node => node.stats().actors.open > 0)
+    }
+    await Promise.all(this.#closing)
+    await until(
+      async () => {
+        await Promise.all(lines.map(line => line.quiet()))
+        return !isBusy()
+      },
+      () => 'its nodes are still at work',
+    )
+    const records = await this.log()
+    const last = records.at(-1)
+    // A record that is no commit may have no notice; it is reported as what it is.
+    if (last?.kind === 'commit')
+      for (const line of lines)
+        for (const listener of line.listeners) {
+          await until(
+            () => listener.seen >= last.position,
+            () =>
+              `node ${line.nodeId} has heard of positions up to ${listener.seen} only`,
+          )
+          // As the next notice would: a loss at the very end is known only with it.
+          listener.tellGap()
+        }
+    return checkCluster({
+      seed: this.seed,
+      actors: this.#actors,
+      records,
+      journal: this.#journal,
+      nodes: [...this.#running.values()],
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.calm()
+    for (const index of this.running) this.crash(index)
+    await Promise.all(this.#closing)
+    await this.#observer.close()
+  }
+}
+
+/** Room for as many actors as a test has; what is set aside for more takes time to set aside. */
+const cache = { entries: 1000 }
+
+function nodeIdOf(index: number): string {
+  return `n${index}`
+}

@@ -1,0 +1,131 @@
+// A bus that loses notices, and, as every bus must (B3), tells of the loss before the next one.
+
+import type { NoticeBus, SubscribeOptions, Subscription } from '../bus/bus.js'
+import type { CommitStored, EventStored } from '../bus/notice.js'
+import type { Position } from '../model/version.js'
+import type { EventStore } from '../store/store.js'
+import type { Faults } from './faults.js'
+import type { Line, Listener } from './line.js'
+
+/** What both kinds of notices have. */
+type Placed = Pick<CommitStored, 'namespace' | 'position'>
+
+export class FaultyBus implements NoticeBus {
+  readonly #base: NoticeBus
+  readonly #store: EventStore
+  readonly #faults: Faults
+  readonly #line: Line
+  readonly #listeners = new Set<Listener>()
+
+  constructor(base: NoticeBus, store: EventStore, faults: Faults, line: Line) {
+    this.#base = base
+    this.#store = store
+    this.#faults = faults
+    this.#line = line
+  }
+
+  subscribeToEventStored(
+    namespace: string,
+    handler: (notice: EventStored) => void,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
+    return this.#subscribe(handler, options, (...lossy) =>
+      this.#base.subscribeToEventStored(namespace, ...lossy),
+    )
+  }
+
+  subscribeToCommits(
+    namespace: string,
+    handler: (notice: CommitStored) => void,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
+    return this.#subscribe(handler, options, (...lossy) =>
+      this.#base.subscribeToCommits(namespace, ...lossy),
+    )
+  }
+
+  subscribeAcrossNamespaces(
+    handler: (notice: EventStored) => void,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
+    return this.#subscribe(handler, options, (...lossy) =>
+      this.#base.subscribeAcrossNamespaces(...lossy),
+    )
+  }
+
+  close(): Promise<void> {
+    for (const listener of this.#listeners) this.#line.listeners.delete(listener)
+    return this.#base.close()
+  }
+
+  async #subscribe<Notice extends Placed>(
+    handler: (notice: Notice) => void,
+    options: SubscribeOptions = {},
+    subscribe: (
+      handler: (notice: Notice) => void,
+      options: SubscribeOptions,
+    ) => Promise<Subscription>,
+  ): Promise<Subscription> {
+    const faults = this.#faults
+    const line = this.#line
+    let seen: Position = 0
+    /** The last commit looked at, and whether it is dropped: all its events, or none. */
+    let last = { namespace: '', position: 0, isDropped: false }
+    let isGap = false
+    let dropped = 0
+    let gaps = 0
+    const tellGap = () => {
+      if (!isGap) return
+      isGap = false
+      gaps++
+      try {
+        options.onInterrupted?.('gap')
+      } catch (error) {
+        options.onHandlerError?.(error)
+      }
+    }
+    const lossy = (notice: Notice) => {
+      const { namespace, position } = notice
+      if (line.isDown) return
+      if (namespace !== last.namespace || position !== last.position) {
+        const isDropped = faults.happens('dropNotices', line.nodeId)
+        last = { namespace, position, isDropped }
+        seen = Math.max(seen, position)
+        if (isDropped) {
+          faults.count('noticesDropped')
+          dropped++
+          isGap = true
+        }
+      }
+      if (last.isDropped) return
+      tellGap()
+      handler(notice)
+    }
+    const base = await line.up(subscribe(lossy, options))
+    // What was stored before it was in force is not its business.
+    seen = Math.max(seen, await line.up(this.#store.lastPosition()))
+    const listener: Listener = {
+      get seen() {
+        return seen
+      },
+      tellGap,
+    }
+    line.listeners.add(listener)
+    this.#listeners.add(listener)
+    return {
+      stats() {
+        const { commits, interruptions, ...rest } = base.stats()
+        return {
+          ...rest,
+          commits: commits - dropped,
+          interruptions: interruptions + gaps,
+        }
+      },
+      unsubscribe: () => {
+        line.listeners.delete(listener)
+        this.#listeners.delete(listener)
+        return base.unsubscribe()
+      },
+    }
+  }
+}

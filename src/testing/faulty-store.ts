@@ -1,0 +1,142 @@
+// A store whose appends come late, or of which nobody knows what became.
+
+import type { ActorAddress } from '../model/address.js'
+import { formatAddress } from '../model/address.js'
+import { CairnError } from '../model/errors.js'
+import type { NewEvent } from '../model/event.js'
+import type { Position, Version } from '../model/version.js'
+import { throwIfAborted } from '../model/wait.js'
+import type {
+  AppendOptions,
+  AppendResult,
+  CommitsOptions,
+  EventStore,
+  FollowOptions,
+  ReadAllOptions,
+  ReadOptions,
+} from '../store/store.js'
+import type { Predecessor } from '../store/version-cache.js'
+import type { Faults } from './faults.js'
+import { type Line, turn } from './line.js'
+
+/** What becomes of an append that ends in `outcome-unknown`. */
+const fates = ['stored', 'never', 'late'] as const
+
+export class FaultyStore implements EventStore {
+  readonly namespace: string
+  protected readonly base: EventStore
+  readonly #faults: Faults
+  readonly #line: Line
+
+  constructor(base: EventStore, faults: Faults, line: Line) {
+    this.namespace = base.namespace
+    this.base = base
+    this.#faults = faults
+    this.#line = line
+  }
+
+  append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    const work = this.#append(actor, events, options)
+    this.#line.underWay(work)
+    return this.#line.up(work)
+  }
+
+  async #append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    options: AppendOptions,
+  ): Promise<AppendResult> {
+    const faults = this.#faults
+    const { nodeId } = this.#line
+    this.#line.check()
+    if (faults.happens('delayAppends', nodeId)) {
+      faults.count('appendsDelayed')
+      const isOver = () => this.#line.isDown || options.signal?.aborted === true
+      await turn(faults.turns(nodeId), isOver)
+      // On its way when the node crashed: it arrives, or it does not.
+      if (this.#line.isDown && faults.draw('crash', nodeId) < 0.5) this.#line.check()
+      throwIfAborted(options.signal, `appending to ${formatAddress(actor)}`)
+    }
+    if (!faults.happens('failAppends', nodeId))
+      return this.base.append(actor, events, options)
+
+    faults.count('appendsFailed')
+    const fate = fates[Math.floor(faults.draw('fate', nodeId) * fates.length)]
+    if (fate === 'stored') await this.base.append(actor, events, options)
+    if (fate === 'late') {
+      // Whoever waited has given up; what is on its way does not know that.
+      const { signal: _signal, ...rest } = options
+      const arrive = async () => {
+        await turn(faults.turns(nodeId))
+        await this.base.append(actor, events, rest)
+      }
+      this.#line.underWay(arrive())
+    }
+    throw new CairnError(
+      'outcome-unknown',
+      `Nobody answered the append to ${formatAddress(actor)} (a fault of the test). Whether it ` +
+        'was stored is not known: read the actor.',
+    )
+  }
+
+  head(actor: ActorAddress, options?: { signal?: AbortSignal }) {
+    return this.#line.up(this.base.head(actor, options))
+  }
+
+  read(actor: ActorAddress, options?: ReadOptions) {
+    return this.#line.each(this.base.read(actor, options))
+  }
+
+  commits(actor: ActorAddress, options?: CommitsOptions) {
+    return this.#line.each(this.base.commits(actor, options))
+  }
+
+  readAll(options?: ReadAllOptions) {
+    return this.#line.each(this.base.readAll(options))
+  }
+
+  follow(options?: FollowOptions) {
+    return this.#line.each(this.base.follow(options))
+  }
+
+  actors(options?: { type?: string; signal?: AbortSignal }) {
+    return this.#line.each(this.base.actors(options))
+  }
+
+  lastPosition(options?: { signal?: AbortSignal }) {
+    return this.#line.up(this.base.lastPosition(options))
+  }
+
+  updateVersionCache(
+    actor: ActorAddress,
+    version: Version,
+    position: Position,
+    predecessor?: Predecessor,
+  ): boolean {
+    return this.base.updateVersionCache(actor, version, position, predecessor)
+  }
+
+  cachedVersion(actor: ActorAddress): Version | undefined {
+    return this.base.cachedVersion(actor)
+  }
+
+  markCacheUnverified(): void {
+    this.base.markCacheUnverified()
+  }
+
+  cacheStats() {
+    return this.base.cacheStats()
+  }
+
+  close(): Promise<void> {
+    return this.base.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,86 @@
+// A node's line to everything outside: what a crash cuts.
+//
+// Owns whether the node is up, what it still has on its way, and who listens on it.
+// L1. Once cut, nothing comes back: what was waited for fails, whatever becomes of it.
+// L2. What is on its way when the line is cut may still arrive.
+
+import { CairnError } from '../model/errors.js'
+import { raceSignal } from '../model/wait.js'
+import type { Position } from '../model/version.js'
+
+/** A subscription to notices, as the check of a cluster looks at it. */
+export interface Listener {
+  /** The last position it has passed, delivered or dropped. */
+  readonly seen: Position
+  /** Tells of what was dropped since the last delivery, as the next notice would. */
+  tellGap(): void
+}
+
+export class Line {
+  readonly nodeId: string
+  readonly listeners = new Set<Listener>()
+  readonly #down = new AbortController()
+  readonly #underWay = new Set<Promise<unknown>>()
+
+  constructor(nodeId: string) {
+    this.nodeId = nodeId
+  }
+
+  /** Fires when the line is cut. */
+  get down(): AbortSignal {
+    return this.#down.signal
+  }
+
+  get isDown(): boolean {
+    return this.#down.signal.aborted
+  }
+
+  cut(): void {
+    this.#down.abort(`node ${this.nodeId} has crashed`)
+    this.listeners.clear()
+  }
+
+  /** Throws when the line is cut. */
+  check(): void {
+    if (this.isDown)
+      throw new CairnError(
+        'store-closed',
+        `Node ${this.nodeId} has crashed: it reaches nothing any more.`,
+      )
+  }
+
+  /** What `work` comes to, unless the line is cut before (L1). */
+  async up<T>(work: Promise<T>): Promise<T> {
+    const result = await raceSignal(work, this.#down.signal)
+    this.check()
+    return result as T
+  }
+
+  /** Every item, until the line is cut. */
+  async *each<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+    this.check()
+    for await (const item of items) {
+      this.check()
+      yield item
+    }
+    this.check()
+  }
+
+  /** Lets work go on that nobody waits for: it may fail, as what is lost on its way does. */
+  underWay(work: Promise<unknown>): void {
+    const over = () => void this.#underWay.delete(ended)
+    const ended: Promise<unknown> = work.then(over, over)
+    this.#underWay.add(ended)
+  }
+
+  /** Resolves when nothing is on its way any more. */
+  async quiet(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
+}
+
+/** Lets the event loop turn, and so everything else go on, until it is over or has turned often. */
+export async function turn(times = 1, isOver = () => false): Promise<void> {
+  for (let i = 0; i < times && !isOver(); i++)
+    await new Promise(resolve => setImmediate(resolve))
+}

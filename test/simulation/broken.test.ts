@@ -1,0 +1,32 @@
+// Builds that are broken on purpose: the schedules find each of them out, and say the seed.
+
+import t from 'tap'
+
+import { backendOf, broken } from './broken-backend.js'
+import { simulate } from './simulate.js'
+
+const schedules = 30
+
+t.setTimeout(120_000)
+
+for (const [what, { make, breaks }] of Object.entries(broken))
+  void t.test(`found out: ${what}`, async t => {
+    let found: string | undefined
+    for (let seed = 1; seed <= schedules && found === undefined; seed++) {
+      const message = await simulate(seed, { store: make(), steps: 25 }).then(
+        () => '',
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      )
+      if (!breaks.test(message)) continue
+      found = message
+      t.match(message, `Repeat with seed ${seed}.`)
+    }
+    t.ok(found, `one of ${schedules} schedules breaks ${breaks}`)
+    t.comment(found)
+  })
+
+void t.test('the same backend, whole, is not found fault with', async t => {
+  for (let seed = 1; seed <= 5; seed++)
+    await simulate(seed, { store: backendOf({}), steps: 25 })
+  t.pass('five schedules hold')
+})

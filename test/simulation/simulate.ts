@@ -1,0 +1,190 @@
+// One schedule: random commands to a few actors through random nodes, while everything that a
+// cluster can go through happens to it. All that is random is drawn from the seed.
+
+import { defineActor, event, isCairnError, reject } from '../../src/index.js'
+import type { AskOutcome, Backend } from '../../src/index.js'
+import { turn } from '../../src/testing/line.js'
+import { randomFrom } from '../../src/testing/random.js'
+import {
+  type CheckSummary,
+  type FaultCounts,
+  type TestCluster,
+  testCluster,
+} from '../../src/testing/index.js'
+
+export const account = defineActor({
+  type: 'account',
+  initialState: { balance: 0, entries: 0 },
+  decide: {
+    deposit: (_state, amount: number) => ({
+      events: event('deposited', amount),
+      reply: after => after.balance,
+    }),
+    split: (_state, amounts: readonly number[]) => ({
+      events: amounts.map(amount => event('deposited', amount)),
+      reply: after => after.entries,
+    }),
+    withdraw: (state, amount: number) =>
+      state.balance < amount
+        ? reject('overdraft', `The balance is ${state.balance}.`)
+        : event('withdrawn', amount),
+    /** Stores something only once: a query ever after. */
+    open: state => (state.entries === 0 ? event('opened') : { reply: state.balance }),
+    balance: state => ({ reply: state.balance }),
+  },
+  evolve: {
+    opened: state => ({ ...state, entries: state.entries + 1 }),
+    deposited: (state, amount: number) => ({
+      balance: state.balance + amount,
+      entries: state.entries + 1,
+    }),
+    withdrawn: (state, amount: number) => ({
+      balance: state.balance - amount,
+      entries: state.entries + 1,
+    }),
+  },
+})
+
+/** The same without a state in its commits: every waking folds the history. */
+export const ledger = defineActor({
+  type: 'ledger',
+  initialState: (): string[] => [],
+  stateBytesMax: 0,
+  stateEvery: 5,
+  decide: {
+    note: (_state, line: string) => ({
+      events: event('noted', line),
+      reply: after => after.length,
+    }),
+  },
+  evolve: { noted: (state, line: string) => [...state, line] },
+})
+
+export interface Simulated {
+  readonly summary: CheckSummary
+  readonly faults: FaultCounts
+  readonly conflicts: number
+  /** Commands that were sent again under their id. */
+  readonly repeats: number
+}
+
+export interface SimulateOptions {
+  readonly store?: Backend
+  readonly steps?: number
+  /** The share of commands whose id is left to the node. Default 0. */
+  readonly unnamed?: number
+}
+
+/** Runs the schedule of a seed; throws what `check` throws. */
+export async function simulate(
+  seed: number,
+  { store, steps = 40, unnamed = 0 }: SimulateOptions = {},
+): Promise<Simulated> {
+  const random = randomFrom(seed, 'schedule')
+  const below = (count: number) => Math.floor(random() * count)
+  const isSo = (probability: number) => random() < probability
+  await using cluster = await testCluster({
+    actors: [account, ledger],
+    seed,
+    ...(store !== undefined && { store }),
+  })
+  const oneOf = () => cluster.running[below(cluster.running.length)]!
+  setFaults(cluster, random)
+  const clients: Promise<number>[] = []
+  let [commands, conflicts] = [0, 0]
+  const count = (index: number) => {
+    conflicts += cluster.node(index).stats().actors.conflicts
+  }
+  for (let step = 0; step < steps; step++) {
+    const dice = random()
+    if (dice < 0.75) {
+      // Several at a time, through nodes that may disagree about the owner.
+      const batch = 1 + below(4)
+      for (let i = 0; i < batch; i++)
+        clients.push(send(cluster, random, commands++, unnamed))
+    } else if (dice < 0.83) {
+      const sides: [number[], number[]] = [[], []]
+      for (const index of cluster.running) sides[below(2)]!.push(index)
+      cluster.partition(...sides)
+    } else if (dice < 0.9) cluster.heal()
+    else if (dice < 0.93 && cluster.running.length > 1) {
+      const index = oneOf()
+      count(index)
+      cluster.crash(index)
+    } else if (dice < 0.95 && cluster.running.length > 1) {
+      const index = oneOf()
+      count(index)
+      clients.push(cluster.drain(index).then(() => 0))
+    } else if (dice < 0.98 && cluster.running.length < 5) await cluster.start()
+    else cluster.clock.advance(below(1000))
+    if (isSo(0.5)) await turn(below(30))
+  }
+  if (isSo(0.5)) cluster.heal()
+  const repeats = (await Promise.all(clients)).reduce((sum, n) => sum + n, 0)
+  const summary = await cluster.check()
+  for (const index of cluster.running) count(index)
+  return { summary, faults: cluster.faults(), conflicts, repeats }
+}
+
+function setFaults(cluster: TestCluster, random: () => number): void {
+  const perhaps = (probability: number) => (random() < 0.5 ? 0 : random() * probability)
+  cluster.dropNotices(perhaps(0.5))
+  cluster.delayAppends(perhaps(0.5), { turns: 1 + Math.floor(random() * 30) })
+  cluster.failAppends(perhaps(0.2))
+  cluster.duplicateRequests(perhaps(0.3))
+}
+
+/** Sends one command until it is answered, under one id; resolves with how often it was repeated. */
+async function send(
+  cluster: TestCluster,
+  random: () => number,
+  number: number,
+  unnamed: number,
+): Promise<number> {
+  const amount = 1 + Math.floor(random() * 20)
+  const [type, command, data] = [
+    ['account', 'deposit', amount],
+    ['account', 'deposit', amount],
+    ['account', 'withdraw', amount],
+    ['account', 'split', [amount, 1]],
+    ['account', 'open', undefined],
+    ['account', 'balance', undefined],
+    ['ledger', 'note', `line ${number}`],
+    ['ledger', 'note', `line ${number}`],
+  ][Math.floor(random() * 8)] as [string, string, unknown]
+  const actor = { type, id: `a${Math.floor(random() * 2)}` }
+  // Given, or made by the node and told by the error.
+  let commandId = random() < unnamed ? undefined : `c${number}`
+  const through = Array.from({ length: 5 }, random)
+  for (const [repeats, draw] of through.entries()) {
+    const { running } = cluster
+    const node = cluster.node(running[Math.floor(draw * running.length)]!)
+    try {
+      const outcome: AskOutcome = await node.ask(
+        actor,
+        command,
+        data,
+        commandId === undefined ? {} : { commandId },
+      )
+      if (outcome.ok || outcome.rejection.code === 'overdraft') return repeats
+      throw new Error(`${command} was refused: ${outcome.rejection.code}`)
+    } catch (error) {
+      if (!isCairnError(error) || !mayRepeat(error.code)) throw error
+      commandId ??= error.details.commandId as string | undefined
+      // Nobody knows the id: a client that goes on would be sending another command.
+      if (commandId === undefined) return repeats
+    }
+  }
+  return through.length
+}
+
+function mayRepeat(code: string): boolean {
+  return [
+    'outcome-unknown',
+    'answer-lost',
+    'node-closed',
+    'contention',
+    'no-node',
+    'store-closed',
+  ].includes(code)
+}
