@@ -307,12 +307,10 @@ async function carryOut(
     return request.version === undefined
       ? host.state(actor, { timeout })
       : host.stateAt(actor, request.version, { signal: AbortSignal.timeout(timeout) })
-  const { command, data, commandId, isNewId } = request
-  const { correlationId, causationId, traceparent } = request
+  const { command, data, commandId, correlationId, causationId, traceparent } = request
   const options: SendOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
-    ...(isNewId !== undefined && { isNewId }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),

@@ -264,7 +264,7 @@ class Host implements ActorHost {
   #send(actor: ActorAddress, command: Command, options: SendOptions): Call<AskOutcome> {
     const doing = `command ${show(command.type)} to ${formatAddress(actor)}`
     // Nobody but this call knows an id that was made for it.
-    const isNew = options.commandId === undefined || options.isNewId === true
+    const isNew = options.commandId === undefined
     const post = (resident: Actor, call: Call<AskOutcome>) =>
       resident.command(call, command, isNew)
     const explain = (error: unknown) => aboutCommand(error, command.id)

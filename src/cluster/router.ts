@@ -8,7 +8,8 @@
 // T2. "Nobody there" means that nothing was delivered: the node is suspected, and the command
 //     goes to the new owner at once.
 // T3. A lost answer means that nobody knows: the command is sent again under its own id,
-//     which acts once, until its deadline.
+//     which acts once, until its deadline. To its receiver every id is one that may have been
+//     sent before: a first sending can lie unread while a second is carried out elsewhere.
 // T4. The deadline is the caller's and travels with the command: each hop has what is left.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
@@ -93,15 +94,13 @@ export class Router implements CommandSender {
     }
     this.#remote++
     const { commandId = newId(), correlationId, causationId, traceparent } = options
-    // From the second sending on the first may have acted, so the id must be looked for.
-    let isNewId = options.commandId === undefined || options.isNewId === true
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
     for (let hops = 0; ;) {
       throwIfAborted(signal, doing)
       const left = Math.floor(deadline - performance.now())
       if (left <= 0) throw late(doing, timeout, commandId)
       if (owner === nodeId) {
-        const bounds = { ...options, commandId, isNewId, timeout: left }
+        const bounds = { ...options, commandId, timeout: left }
         return local.ask(actor, commandType, data, bounds)
       }
       const request: AskRequest = {
@@ -110,7 +109,6 @@ export class Router implements CommandSender {
         command: commandType,
         data,
         commandId,
-        isNewId,
         hops,
         ...(correlationId !== undefined && { correlationId }),
         ...(causationId !== undefined && { causationId }),
@@ -121,7 +119,6 @@ export class Router implements CommandSender {
       } catch (error) {
         owner = await this.#next(actor, owner, error)
         if (isCairnError(error, 'not-owner')) hops++
-        else if (!isCairnError(error, 'no-node')) isNewId = false
       }
     }
   }

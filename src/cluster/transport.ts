@@ -13,8 +13,6 @@ export interface AskRequest extends Causes {
   readonly command: string
   readonly data: unknown
   readonly commandId?: string
-  /** The id was made for this very sending; see `SendOptions`. */
-  readonly isNewId?: boolean
   /** How often it has been passed on; absent from those who do not route. */
   readonly hops?: number
   /** The sender does not wait for the outcome, only for the mailbox to take it. */

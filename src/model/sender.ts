@@ -14,11 +14,6 @@ export interface SendOptions extends Causes {
    * trace and is decided anew. Default: a new one; errors tell it in `details.commandId`.
    */
   readonly commandId?: string
-  /**
-   * The given id was made for this very sending, as a router makes it: it cannot be a repeat, and
-   * is not looked for. Leave it out for an id that may have been sent before. Default false.
-   */
-  readonly isNewId?: boolean
   /** Gives up: a command that has not begun is never begun. */
   readonly signal?: AbortSignal
   /** Deadline for the whole command in milliseconds, 1 to 2^31 - 1. Default 10,000. */
