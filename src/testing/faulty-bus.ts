@@ -86,7 +86,7 @@ export class FaultyBus implements NoticeBus {
     }
     const lossy = (notice: Notice) => {
       const { namespace, position } = notice
-      if (line.isDown) return
+      if (line.isDown) return undefined
       if (namespace !== last.namespace || position !== last.position) {
         const isDropped = faults.happens('dropNotices', line.nodeId)
         last = { namespace, position, isDropped }
@@ -97,9 +97,10 @@ export class FaultyBus implements NoticeBus {
           isGap = true
         }
       }
-      if (last.isDropped) return
+      if (last.isDropped) return undefined
       tellGap()
-      handler(notice)
+      // A handler may return a promise, whose failure the bus reports (B4).
+      return handler(notice)
     }
     const base = await line.up(subscribe(lossy, options))
     // What was stored before it was in force is not its business.

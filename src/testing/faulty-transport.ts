@@ -54,7 +54,7 @@ export class FaultyTransport implements Transport {
     if (faults.happens('duplicateRequests', nodeId)) {
       faults.count('requestsDuplicated')
       // As one who sends again says: the id is not new any more.
-      const again = request.kind === 'ask' ? { ...request, isNewId: false } : request
+      const again = request
       this.#line.underWay(turn(faults.turns(nodeId)).then(() => send(again)))
     }
     return topology.pass(nodeId, to, async lost => {
