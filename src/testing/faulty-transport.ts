@@ -50,12 +50,10 @@ export class FaultyTransport implements Transport {
       faults.count('requestsLost')
       throw lostOnTheWay(request, to)
     }
-    const send = (sent = request) => this.#base.request(sent, options)
+    const send = () => this.#base.request(request, options)
     if (faults.happens('duplicateRequests', nodeId)) {
       faults.count('requestsDuplicated')
-      // As one who sends again says: the id is not new any more.
-      const again = request
-      this.#line.underWay(turn(faults.turns(nodeId)).then(() => send(again)))
+      this.#line.underWay(turn(faults.turns(nodeId)).then(send))
     }
     return topology.pass(nodeId, to, async lost => {
       const answer = await raceSignal(send(), lost)

@@ -71,14 +71,12 @@ export interface Simulated {
 export interface SimulateOptions {
   readonly store?: Backend
   readonly steps?: number
-  /** The share of commands whose id is left to the node. Default 0. */
-  readonly unnamed?: number
 }
 
 /** Runs the schedule of a seed; throws what `check` throws. */
 export async function simulate(
   seed: number,
-  { store, steps = 40, unnamed = 0 }: SimulateOptions = {},
+  { store, steps = 40 }: SimulateOptions = {},
 ): Promise<Simulated> {
   const random = randomFrom(seed, 'schedule')
   const below = (count: number) => Math.floor(random() * count)
@@ -100,8 +98,7 @@ export async function simulate(
     if (dice < 0.75) {
       // Several at a time, through nodes that may disagree about the owner.
       const batch = 1 + below(4)
-      for (let i = 0; i < batch; i++)
-        clients.push(send(cluster, random, commands++, unnamed))
+      for (let i = 0; i < batch; i++) clients.push(send(cluster, random, commands++))
     } else if (dice < 0.83) {
       const sides: [number[], number[]] = [[], []]
       for (const index of cluster.running) sides[below(2)]!.push(index)
@@ -139,7 +136,6 @@ async function send(
   cluster: TestCluster,
   random: () => number,
   number: number,
-  unnamed: number,
 ): Promise<number> {
   const amount = 1 + Math.floor(random() * 20)
   const [type, command, data] = [
@@ -154,7 +150,7 @@ async function send(
   ][Math.floor(random() * 8)] as [string, string, unknown]
   const actor = { type, id: `a${Math.floor(random() * 2)}` }
   // Given, or made by the node and told by the error.
-  let commandId = random() < unnamed ? undefined : `c${number}`
+  let commandId = random() < 0.5 ? undefined : `c${number}`
   const through = Array.from({ length: 5 }, random)
   for (const [repeats, draw] of through.entries()) {
     const { running } = cluster
