@@ -149,6 +149,7 @@ async function send(
     ['ledger', 'note', `line ${number}`],
   ][Math.floor(random() * 8)] as [string, string, unknown]
   const actor = { type, id: `a${Math.floor(random() * 2)}` }
+  if (random() < 0.1) return tell(cluster, random, number)
   // Given, or made by the node and told by the error.
   let commandId = random() < 0.5 ? undefined : `c${number}`
   const through = Array.from({ length: 5 }, random)
@@ -172,6 +173,24 @@ async function send(
     }
   }
   return through.length
+}
+
+/** Tells of something, and never learns what became of it. */
+async function tell(
+  cluster: TestCluster,
+  random: () => number,
+  number: number,
+): Promise<number> {
+  const { running } = cluster
+  const node = cluster.node(running[Math.floor(random() * running.length)]!)
+  try {
+    await node
+      .spawn(ledger, `a${Math.floor(random() * 2)}`)
+      .tell('note', `told ${number}`)
+  } catch (error) {
+    if (!isCairnError(error) || !mayRepeat(error.code)) throw error
+  }
+  return 0
 }
 
 function mayRepeat(code: string): boolean {
