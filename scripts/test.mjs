@@ -15,7 +15,7 @@ const { path, version, origin } = await ensureNatsServer({ log: console.error })
 console.error(`nats-server ${version} (${origin}): ${path}`)
 
 /** Percent of src that the suite must reach. Raise it when it has risen; never lower it. */
-const coverageMinimum = { lines: 90, branches: 88 }
+const coverageMinimum = { lines: 95, branches: 93 }
 
 const args = process.argv.slice(2)
 const isWholeSuite = args.length === 0
@@ -27,7 +27,13 @@ const folder = await mkdtemp(join(tmpdir(), 'cairn-test-'))
 const results = join(folder, 'results.tap')
 const tap = spawn(
   process.execPath,
-  ['node_modules/.bin/tap', `--output-file=${results}`, ...coverage, ...args],
+  [
+    'node_modules/.bin/tap',
+    '--reporter=terse',
+    `--output-file=${results}`,
+    ...coverage,
+    ...args,
+  ],
   { stdio: 'inherit', env: { ...process.env, CAIRN_NATS_SERVER: path } },
 )
 const exitCode = await new Promise(resolve => tap.once('exit', resolve))

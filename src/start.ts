@@ -212,7 +212,8 @@ async function assemble(
     void stopping.finally(() => inTime.abort())
     await Promise.race([stopping, pause(timeout, inTime.signal)])
     // 2. Finish what this process itself has sent; what is late is answered now.
-    await host.close({ timeout: Math.max(0, deadline - performance.now()) })
+    const left = () => Math.max(0, deadline - performance.now())
+    await Promise.all([host.close({ timeout: left() }), router?.close(left())])
     await stopping
     // 3. Go.
     await membership.close()

@@ -32,6 +32,17 @@ export interface RouterOptions {
   readonly hosts: (type: string) => boolean
 }
 
+/** One command on its way. */
+interface Sending<Outcome> {
+  readonly actor: ActorAddress
+  readonly commandType: string
+  readonly data: unknown
+  readonly options: SendOptions
+  /** Carries it out on this node. */
+  here(bounds: SendOptions): Promise<Outcome>
+  readonly isTold: boolean
+}
+
 export interface RouterStats {
   readonly local: number
   readonly remote: number
@@ -53,6 +64,9 @@ export class Router implements CommandSender {
   #remote = 0
   #redirects = 0
   #resent = 0
+  /** Commands that other nodes have not answered yet. */
+  readonly #open = new Set<Promise<unknown>>()
+  readonly #closing = new AbortController()
 
   constructor(options: RouterOptions) {
     this.#options = options
@@ -78,31 +92,73 @@ export class Router implements CommandSender {
     return owner === undefined || owner.id === this.#options.nodeId
   }
 
-  async ask(
+  ask(
     actor: ActorAddress,
     commandType: string,
     data: unknown,
     options: SendOptions = {},
   ): Promise<AskOutcome> {
-    const { nodeId, local } = this.#options
-    const { timeout = requestTimeoutDefault, signal } = options
-    const deadline = performance.now() + timeout
-    let owner = this.#firstOwner(actor)
-    if (owner === nodeId) {
+    const here = (bounds: SendOptions) =>
+      this.#options.local.ask(actor, commandType, data, bounds)
+    return this.#route({ actor, commandType, data, options, here, isTold: false })
+  }
+
+  tell(
+    actor: ActorAddress,
+    commandType: string,
+    data: unknown,
+    options: SendOptions = {},
+  ): Promise<void> {
+    const here = (bounds: SendOptions) =>
+      this.#options.local.tell(actor, commandType, data, bounds)
+    return this.#route({ actor, commandType, data, options, here, isTold: true })
+  }
+
+  /**
+   * Waits for what was sent to other nodes, for at most `timeout` ms; what is unanswered then
+   * ends with `answer-lost`, which names the command's id.
+   */
+  async close(timeout: number): Promise<void> {
+    const answered = new AbortController()
+    const open = Promise.allSettled(this.#open).then(() => answered.abort())
+    await Promise.race([open, pause(timeout, answered.signal)])
+    this.#closing.abort()
+    await open
+  }
+
+  async #route<Outcome>(sending: Sending<Outcome>): Promise<Outcome> {
+    const owner = this.#firstOwner(sending.actor)
+    if (owner === this.#options.nodeId) {
       this.#local++
-      return local.ask(actor, commandType, data, options)
+      return sending.here(sending.options)
     }
     this.#remote++
+    const carried = this.#carry(sending, owner)
+    this.#open.add(carried)
+    try {
+      return await carried
+    } finally {
+      this.#open.delete(carried)
+    }
+  }
+
+  /** From node to node until one carries it out (T1 to T4). */
+  async #carry<Outcome>(
+    { actor, commandType, data, options, here, isTold }: Sending<Outcome>,
+    first: string,
+  ): Promise<Outcome> {
+    const { timeout = requestTimeoutDefault, signal } = options
     const { commandId = newId(), correlationId, causationId, traceparent } = options
+    const deadline = performance.now() + timeout
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
+    let owner = first
     for (let hops = 0; ;) {
       throwIfAborted(signal, doing)
+      if (this.#closing.signal.aborted) throw closedWhileWaiting(doing, commandId)
       const left = Math.floor(deadline - performance.now())
       if (left <= 0) throw late(doing, timeout, commandId)
-      if (owner === nodeId) {
-        const bounds = { ...options, commandId, timeout: left }
-        return local.ask(actor, commandType, data, bounds)
-      }
+      if (owner === this.#options.nodeId)
+        return here({ ...options, commandId, timeout: left })
       const request: AskRequest = {
         kind: 'ask',
         actor,
@@ -110,12 +166,13 @@ export class Router implements CommandSender {
         data,
         commandId,
         hops,
+        ...(isTold && { isTold }),
         ...(correlationId !== undefined && { correlationId }),
         ...(causationId !== undefined && { causationId }),
         ...(traceparent !== undefined && { traceparent }),
       }
       try {
-        return await this.#askThere(request, owner, left, signal)
+        return (await this.#askThere(request, owner, left, signal)) as Outcome
       } catch (error) {
         owner = await this.#next(actor, owner, error)
         if (isCairnError(error, 'not-owner')) hops++
@@ -129,23 +186,19 @@ export class Router implements CommandSender {
     owner: string,
     timeout: number,
     signal: AbortSignal | undefined,
-  ): Promise<AskOutcome> {
+  ): Promise<unknown> {
     const { membership, transport } = this.#options
     const gone = new AbortController()
     const stopWatching = membership.onChange(({ dead }) => {
       if (dead.some(({ id }) => id === owner)) gone.abort()
     })
-    const either =
-      signal === undefined ? gone.signal : AbortSignal.any([signal, gone.signal])
+    const ends = [gone.signal, this.#closing.signal]
+    const either = AbortSignal.any(signal === undefined ? ends : [...ends, signal])
     try {
-      return (await transport.request(request, {
-        timeout,
-        to: owner,
-        signal: either,
-      })) as AskOutcome
+      return await transport.request(request, { timeout, to: owner, signal: either })
     } catch (error) {
-      if (!gone.signal.aborted || signal?.aborted || !isCairnError(error, 'aborted'))
-        throw error
+      const isOurDoing = ends.some(end => end.aborted) && !signal?.aborted
+      if (!isOurDoing || !isCairnError(error, 'aborted')) throw error
       throw new CairnError(
         'answer-lost',
         `Node ${owner} left before it answered for ${formatAddress(request.actor)}.`,
@@ -153,33 +206,6 @@ export class Router implements CommandSender {
     } finally {
       stopWatching()
     }
-  }
-
-  async tell(
-    actor: ActorAddress,
-    commandType: string,
-    data: unknown,
-    options: SendOptions = {},
-  ): Promise<void> {
-    const { nodeId, local, transport } = this.#options
-    const owner = this.#firstOwner(actor)
-    if (owner === nodeId) return local.tell(actor, commandType, data, options)
-    const { commandId = newId(), timeout, signal, ...causes } = options
-    const request: AskRequest = {
-      ...causes,
-      kind: 'ask',
-      actor,
-      command: commandType,
-      data,
-      commandId,
-      hops: 0,
-      isTold: true,
-    }
-    await transport.request(request, {
-      to: owner,
-      ...(timeout !== undefined && { timeout }),
-      ...(signal !== undefined && { signal }),
-    })
   }
 
   /** What a request that reached this node is for: throws `not-owner` where another should have it. */
@@ -226,6 +252,15 @@ function nobody({ type, id }: ActorAddress): CairnError {
     'no-node',
     `No living node hosts actor type ${type}, so ${type}/${id} cannot be asked: start one that does.`,
     { details: { type } },
+  )
+}
+
+function closedWhileWaiting(doing: string, commandId: string): CairnError {
+  return new CairnError(
+    'answer-lost',
+    `This node closed while it waited for the answer to ${doing}. Whether it took effect is not ` +
+      `known: ask again with commandId ${show(commandId)}, which acts once.`,
+    { details: { commandId } },
   )
 }
 

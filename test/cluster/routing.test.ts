@@ -10,7 +10,21 @@ import {
   reject,
   startNode,
 } from '../../src/index.js'
+import type { Member } from '../../src/cluster/membership.js'
+import { MemoryMembers, MemoryMembership } from '../../src/cluster/memory-membership.js'
+import { Router } from '../../src/cluster/router.js'
+import type { Transport } from '../../src/cluster/transport.js'
+import { abortedError } from '../../src/model/wait.js'
 import { until } from '../support/wait.js'
+
+const member: Member = {
+  id: 'n',
+  types: ['counter'],
+  weight: 1,
+  version: '0.0.0',
+  incarnation: 1,
+  metadata: {},
+}
 
 const counter = defineActor({
   type: 'counter',
@@ -142,3 +156,36 @@ await t.test('what belongs to a newcomer leaves the memory of the others', async
   t.equal(first!.stats().actors.residents, residents, 'and do not come back')
   t.equal(newcomer.stats().actors.residents, dismissals)
 })
+
+await t.test(
+  'a node that closes ends what other nodes have not answered, and names the id',
+  async t => {
+    // A transport whose other side never answers.
+    const unanswered: Transport = {
+      serve: async () => ({ stop: async () => {} }),
+      request: (_request, { signal } = {}) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(abortedError(signal, 'asking')))
+        }),
+      close: async () => {},
+    }
+    const shared = new MemoryMembers()
+    const other = { ...member, id: 'other' }
+    const router = new Router({
+      nodeId: 'here',
+      membership: new MemoryMembership(shared, other),
+      transport: unanswered,
+      local: { ask: () => t.fail('not here'), tell: () => t.fail('not here') } as never,
+      hosts: () => false,
+    })
+    const actor = { type: 'counter', id: 'x' }
+    const asked = router.ask(actor, 'add', 1, { commandId: 'mine' })
+    const told = router.tell(actor, 'add', 1, { commandId: 'too' })
+    const ended = Promise.all([
+      t.rejects(asked, { code: 'answer-lost', details: { commandId: 'mine' } }),
+      t.rejects(told, { code: 'answer-lost', details: { commandId: 'too' } }),
+    ])
+    await router.close(1)
+    await ended
+  },
+)
