@@ -37,7 +37,11 @@ const tap = spawn(
   { stdio: 'inherit', env: { ...process.env, CAIRN_NATS_SERVER: path } },
 )
 const exitCode = await new Promise(resolve => tap.once('exit', resolve))
-const { passed, failed } = count(await readFile(results, 'utf8').catch(() => ''))
+const output = await readFile(results, 'utf8').catch(() => '')
+const { passed, failed } = count(output)
+// What failed, in TAP's own words: a log that is read later has nothing else to go by.
+for (const [failure] of output.matchAll(/^ *not ok .*$(?:\n +.*$){0,20}/gm))
+  console.log(failure)
 await rm(folder, { recursive: true, force: true })
 
 const isCovered = !isWholeSuite || (await checkCoverage())

@@ -25,7 +25,7 @@ const commandsMax = 10_000
 export function commandWindow(
   options: CommandWindowOptions = {},
 ): Required<CommandWindowOptions> {
-  const { commands = 128, ms = 10 * 60_000 } = options
+  const { commands = 1024, ms = 10 * 60_000 } = options
   const isRight = (value: unknown, max: number) =>
     Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= max
   if (isRight(commands, commandsMax) && isRight(ms, Number.MAX_SAFE_INTEGER))

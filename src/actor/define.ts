@@ -166,7 +166,7 @@ export interface ActorOptions {
    * clock of the node that is asked. Both must hold; later it is carried out like a new one.
    */
   readonly commandWindow?: {
-    /** Commits of one actor, 1 to 10,000. Default 128. Each takes 4 bytes in an awake actor. */
+    /** Commits of one actor, 1 to 10,000. Default 1,024. Each takes 4 bytes in an awake actor. */
     readonly commands?: number
     /** Milliseconds, at least 1. Default 600,000. The clocks of nodes may differ by less than it. */
     readonly ms?: number

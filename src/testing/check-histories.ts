@@ -74,7 +74,7 @@ function* checkOnce(
   for (let i = 1; i < commits.length; i++) {
     const [before, after] = [commits[i - 1]!, commits[i]!]
     const { actor } = after
-    const { commands = 128, ms = 600_000 } =
+    const { commands = 1024, ms = 600_000 } =
       histories.definitionOf(actor)?.options.commandWindow ?? {}
     const all = histories.of(actor)
     const between = all.indexOf(after) - all.indexOf(before) - 1

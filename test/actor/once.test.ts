@@ -202,11 +202,11 @@ void t.test(
   async t => {
     const clock = manualClock()
     const { a, b } = pair({ clock })
-    for (let i = 0; i < 200; i++) await a.host.ask(alice, 'deposit', { amount: 1 })
+    for (let i = 0; i < 1100; i++) await a.host.ask(alice, 'deposit', { amount: 1 })
     const ask = (id: string) => b.host.ask(alice, 'deposit', { amount: 1 }, once(id))
     await ask('x1')
     t.strictSame(b.store.calls, { head: 1, commits: 1, append: 1 })
-    t.equal(b.store.commitsRead, 128)
+    t.equal(b.store.commitsRead, 1024)
     b.store.forget()
     await ask('x2')
     t.strictSame(b.store.calls, { head: 0, commits: 0, append: 1 })
@@ -423,7 +423,7 @@ void t.test('what was skipped while catching up is looked through', async t => {
     for (const id of ids) await a.host.ask(alice, 'deposit', { amount: 1 }, once(id))
     b.host.noticed({ actor: alice, version: missed + 1, position: missed + 1 })
     b.store.forget()
-    const recent = ids.slice(-128)
+    const recent = ids.slice(-1024)
     t.match(
       await b.host.ask(alice, 'deposit', { amount: 1 }, once(recent[0]!)),
       { duplicate: true },

@@ -243,7 +243,7 @@ await t.test(
     const lane = async () => {
       while (!isOver) {
         const commandId = `c-${sent++}`
-        // So many actors that none gets 128 commits between a loss and its repeat: beyond its
+        // So many actors that none gets 1,024 commits between a loss and its repeat: beyond its
         // window, a command is not promised to be recognised.
         const actor = { type: 'account', id: `a${sent % 300}` }
         waiting.add(commandId)
