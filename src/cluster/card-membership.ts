@@ -5,10 +5,10 @@
 // An id that the system has given to another process since keeps a dead node's card alive
 // until a request finds nobody at its socket: `suspect` removes the card then.
 
-import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { leaveCard, readCard, readNames } from './cards.js'
 import type { Member, Membership, MembershipChange } from './membership.js'
 import { Roster } from './roster.js'
 
@@ -79,7 +79,7 @@ export class CardMembership implements Membership {
   async #look(): Promise<void> {
     const found = new Set<string>()
     for (const name of await readNames(this.#folder)) {
-      const card = await readCard(join(this.#folder, name))
+      const card = await readCard<Card>(join(this.#folder, name), isCard)
       if (card === undefined) continue
       const { member, pid } = card
       if (!isRunning(pid)) {
@@ -99,28 +99,8 @@ export class CardMembership implements Membership {
   }
 }
 
-/** Written beside its place and renamed into it: nobody reads half a card. */
-async function leaveCard(path: string, card: Card): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true })
-  const draft = `${path}.${randomUUID()}`
-  await writeFile(draft, JSON.stringify(card))
-  await rename(draft, path)
-}
-
-async function readNames(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter(name => name.endsWith('.json'))
-  } catch {
-    return [] // No node has ever been here.
-  }
-}
-
-async function readCard(path: string): Promise<Card | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Card
-  } catch {
-    return undefined // Its node has just left, or it is no card.
-  }
+function isCard({ pid, member }: Partial<Card>): boolean {
+  return typeof pid === 'number' && typeof member?.id === 'string'
 }
 
 function isRunning(pid: number): boolean {

@@ -13,15 +13,7 @@
 // command.
 
 import { randomUUID } from 'node:crypto'
-import {
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -37,6 +29,7 @@ import {
   within,
 } from '../model/wait.js'
 import { answer, encodeFailure, encodeRequest, readAnswer, tooLarge } from './answer.js'
+import { leaveCard, readCard, readNames } from './cards.js'
 import {
   type NodeRequest,
   type RequestHandler,
@@ -159,7 +152,7 @@ export class SocketTransport implements Transport {
     const names = to === undefined ? await readNames(this.#cards) : [`${to}.json`]
     for (const name of names) {
       const path = join(this.#cards, name)
-      const card = await readCard(path)
+      const card = await readCard<Card>(path, isCard)
       if (card === undefined || (to === undefined && !card.types.includes(type))) continue
       const line = await dial(card.socket)
       if (typeof line === 'object') return line
@@ -189,30 +182,8 @@ function listen(server: Server, path: string): Promise<void> {
   })
 }
 
-/** Written beside its place and renamed into it: nobody reads half a card. */
-async function leaveCard(path: string, card: Card): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const draft = `${path}.${randomUUID()}`
-  await writeFile(draft, JSON.stringify(card))
-  await rename(draft, path)
-}
-
-async function readNames(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter(name => name.endsWith('.json'))
-  } catch {
-    return [] // No node has ever served here.
-  }
-}
-
-async function readCard(path: string): Promise<Card | undefined> {
-  try {
-    const card = JSON.parse(await readFile(path, 'utf8')) as Partial<Card> | null
-    const isCard = typeof card?.socket === 'string' && Array.isArray(card.types)
-    return isCard ? (card as Card) : undefined
-  } catch {
-    return undefined // Its node has just left, or it is no card.
-  }
+function isCard({ socket, types }: Partial<Card>): boolean {
+  return typeof socket === 'string' && Array.isArray(types)
 }
 
 /** A connection that a node has greeted, and the message that comes next. */
