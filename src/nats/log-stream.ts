@@ -2,14 +2,20 @@
 // the declaration where it exists. What is read back from the server decides, never what
 // was asked for: an old server ignores what it does not know.
 
-import { CairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
-import { pause } from '../model/wait.js'
 import { defaultPartitions } from '../model/partition.js'
 import type { Connection } from './connection.js'
-import { apiError, jsErrorCode } from './errors.js'
-import { callApi, type CallOptions } from './jetstream-api.js'
+import type { CallOptions } from './jetstream-api.js'
 import type { LogStreamOptions } from './options.js'
+import {
+  differenceIn,
+  differencesOf,
+  ensureStream,
+  readStream,
+  refuseForeign,
+  type StreamConfig,
+  type StreamInfo,
+} from './stream.js'
 import { logStream, logSubjects, noticeSubjects } from './subjects.js'
 
 /** What the server says about the stream. */
@@ -23,32 +29,6 @@ export interface LogStream {
   readonly lastPosition: number
 }
 
-interface StreamConfig {
-  name: string
-  subjects?: string[]
-  retention?: string
-  storage?: string
-  discard?: string
-  num_replicas?: number
-  max_age?: number
-  max_msgs?: number
-  max_bytes?: number
-  max_msgs_per_subject?: number
-  max_consumers?: number
-  allow_direct?: boolean
-  allow_atomic?: boolean
-  republish?: { src?: string; dest?: string; headers_only?: boolean }
-  metadata?: Record<string, string>
-  [option: string]: unknown
-}
-
-interface StreamInfo {
-  config: StreamConfig
-  state: { last_seq: number }
-}
-
-/** Milliseconds to wait for a stream that another node has just created. */
-const creationTimeout = 10_000
 /** Consumers are few by design; without a number of our own the server's default of 1,000 rules. */
 const maxConsumers = 4096
 
@@ -94,32 +74,8 @@ export async function ensureLogStream(
   namespace: string,
   options: LogStreamOptions = {},
 ): Promise<LogStream> {
-  const found = await readLogStream(connection, namespace)
-  if (found !== undefined) return found
-  const config = declaration(namespace, options)
-  const created = await callApi<StreamInfo>(
-    connection,
-    `STREAM.CREATE.${config.name}`,
-    config,
-  )
-  if (created.ok) return fromInfo(namespace, created.value)
-  // Another node was faster: its stream must do. In a cluster it takes the other servers a
-  // moment to hear of it.
-  if (created.error.err_code === jsErrorCode.streamNameInUse) {
-    const deadline = Date.now() + creationTimeout
-    while (Date.now() < deadline) {
-      const theirs = await readLogStream(connection, namespace)
-      if (theirs !== undefined) return theirs
-      await pause(25)
-    }
-  }
-  if (created.error.err_code === jsErrorCode.subjectsOverlap)
-    throw new CairnError(
-      'foreign-stream',
-      `Another stream already stores ${logSubjects(namespace)}, so ${config.name} cannot be created. ` +
-        'Find it with "nats stream ls --subjects", and remove those subjects from it.',
-    )
-  throw apiError(created.error, `creating stream ${config.name}`)
+  const info = await ensureStream(connection, declaration(namespace, options))
+  return fromInfo(namespace, info)
 }
 
 /** The stream as the server has it; `undefined` when there is none. */
@@ -128,16 +84,8 @@ export async function readLogStream(
   namespace: string,
   options?: CallOptions,
 ): Promise<LogStream | undefined> {
-  const name = logStream(namespace)
-  const info = await callApi<StreamInfo>(
-    connection,
-    `STREAM.INFO.${name}`,
-    undefined,
-    options,
-  )
-  if (info.ok) return fromInfo(namespace, info.value)
-  if (info.error.err_code === jsErrorCode.streamNotFound) return undefined
-  throw apiError(info.error, `reading stream ${name}`)
+  const info = await readStream(connection, logStream(namespace), options)
+  return info && fromInfo(namespace, info)
 }
 
 function fromInfo(namespace: string, { config, state }: StreamInfo): LogStream {
@@ -149,13 +97,7 @@ function fromInfo(namespace: string, { config, state }: StreamInfo): LogStream {
       `metadata cairn_partitions is ${config.metadata?.cairn_partitions ?? 'missing'}`,
     )
   if (generation === undefined) differences.push('metadata cairn_generation is missing')
-  if (differences.length > 0)
-    throw new CairnError(
-      'foreign-stream',
-      `Stream ${config.name} exists and is not a Cairn log of this version: ${differences.join('; ')}. ` +
-        'Use another namespace, or correct the stream with "nats stream edit".',
-      { details: { stream: config.name, differences } },
-    )
+  refuseForeign(config, 'log', differences)
   return {
     name: config.name,
     namespace,
@@ -168,43 +110,15 @@ function fromInfo(namespace: string, { config, state }: StreamInfo): LogStream {
 
 /** Settings that the promises rest on. Replicas, compression and placement are the operator's. */
 function compare(actual: StreamConfig, wanted: StreamConfig): string[] {
-  const differences: string[] = []
-  const expectSame = (what: string, is: unknown, should: unknown) => {
-    if (JSON.stringify(is) !== JSON.stringify(should))
-      differences.push(
-        `${what} is ${JSON.stringify(is) ?? 'not set'} and must be ${JSON.stringify(should)}`,
-      )
-  }
-  expectSame('subjects', actual.subjects, wanted.subjects)
-  expectSame('retention', actual.retention, wanted.retention)
-  // In memory nothing outlives the server; acknowledged before it is written, neither.
-  expectSame('storage', actual.storage, wanted.storage)
-  expectSame('no_ack', actual.no_ack ?? false, false)
-  expectSame('persist_mode', actual.persist_mode || 'default', 'default')
-  expectSame('discard', actual.discard, wanted.discard)
-  expectSame('max_age', actual.max_age ?? 0, wanted.max_age)
-  expectSame('max_msgs', actual.max_msgs ?? -1, wanted.max_msgs)
-  expectSame(
-    'max_msgs_per_subject',
-    actual.max_msgs_per_subject ?? -1,
-    wanted.max_msgs_per_subject,
-  )
-  expectSame('allow_direct', actual.allow_direct ?? false, wanted.allow_direct)
-  expectSame('allow_atomic', actual.allow_atomic ?? false, wanted.allow_atomic)
-  expectSame('republish.src', actual.republish?.src, wanted.republish?.src)
-  expectSame('republish.dest', actual.republish?.dest, wanted.republish?.dest)
-  expectSame('subject_transform', actual.subject_transform ?? null, null)
-  expectSame('mirror', actual.mirror ?? null, null)
-  expectSame('sources', actual.sources ?? null, null)
-  expectSame(
-    'metadata cairn_wire',
-    actual.metadata?.cairn_wire,
-    wanted.metadata?.cairn_wire,
-  )
-  expectSame(
-    'metadata cairn_namespace',
-    actual.metadata?.cairn_namespace,
-    wanted.metadata?.cairn_namespace,
-  )
-  return differences
+  return [
+    ...differencesOf(actual, wanted),
+    ...differenceIn('discard', actual.discard, wanted.discard),
+    ...differenceIn('max_msgs', actual.max_msgs ?? -1, wanted.max_msgs),
+    ...differenceIn(
+      'max_msgs_per_subject',
+      actual.max_msgs_per_subject ?? -1,
+      wanted.max_msgs_per_subject,
+    ),
+    ...differenceIn('allow_atomic', actual.allow_atomic ?? false, wanted.allow_atomic),
+  ]
 }
