@@ -29,9 +29,10 @@ await t.test(
     const racers = ['third', 'fourth'].map(id =>
       run(['test/support/programs/racer.mjs', server.url, 'race', id, '250']),
     )
-    await load.more(1_000, 'all for one actor')
-    for (const racer of racers) t.equal(await racer.ended, 0, racer.stderr())
+    await load.more(2_000, 'all for one actor')
+    // A busy owner wins nearly every race: the others end theirs when it is less busy.
     const { refused, unknown, acknowledged } = await load.end()
+    for (const racer of racers) t.equal(await racer.ended, 0, racer.stderr())
     const all = new Map(acknowledged)
     for (const racer of racers)
       for (const line of racer.stdout().trim().split('\n')) {
