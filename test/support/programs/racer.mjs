@@ -20,8 +20,8 @@ const ref = node.spawn(account, 'a0')
 /** @type {(commandId: string) => ReturnType<typeof ref.ask<'deposit'>>} */
 const deposit = commandId =>
   ref.ask('deposit', { amount: 1 }, { commandId }).catch(error => {
-    // Others were faster ten times in a row, and nothing was stored: as advised, once more.
-    if (isCairnError(error, 'contention')) return deposit(commandId)
+    // Others were faster ten times in a row, or all the time: as advised, once more, by its id.
+    if (isCairnError(error) && error.retryable) return deposit(commandId)
     throw error
   })
 let sent = 0
