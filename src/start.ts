@@ -17,15 +17,24 @@ import type { EventStored } from './bus/notice.js'
 import type { Member } from './cluster/membership.js'
 import { Router, type RouterStats } from './cluster/router.js'
 import type { NodeRequest, Serving } from './cluster/transport.js'
+import { memberLanes } from './cluster/lane-claims.js'
 import { type Logger, silentLog } from './log.js'
 import { type ActorAddress, checkAddress } from './model/address.js'
 import { type Clock, systemClock } from './model/clock.js'
 import { CairnError } from './model/errors.js'
 import { newId } from './model/id.js'
-import type { AskOutcome, CommandSender, SendOptions } from './model/sender.js'
+import type {
+  AskOutcome,
+  CommandKeeper,
+  CommandSender,
+  SendOptions,
+  SendReceipt,
+} from './model/sender.js'
 import { show } from './model/show.js'
 import { pause } from './model/wait.js'
 import { packageVersion } from './package-version.js'
+import { inboxGroup, type InboxStats, noInbox, startInbox } from './reactor/inbox.js'
+import { putCommand } from './reactor/stored-commands.js'
 import type { EventStore } from './store/store.js'
 import type { VersionCacheLimits, VersionCacheStats } from './store/version-cache.js'
 
@@ -63,6 +72,8 @@ export interface NodeStats {
   readonly cache: VersionCacheStats
   readonly notices: SubscriptionStats
   readonly router: RouterStats
+  /** Commands that are stored for actors, as far as this node carries them out. */
+  readonly inbox: InboxStats
 }
 
 /** One process's part of a namespace. */
@@ -89,6 +100,14 @@ export interface Node extends AsyncDisposable {
     data?: unknown,
     options?: SendOptions,
   ): Promise<AskOutcome>
+
+  /** Stores a command by names, for tools; code uses `spawn(…).send`. */
+  send(
+    actor: ActorAddress,
+    command: string,
+    data?: unknown,
+    options?: SendOptions,
+  ): Promise<SendReceipt>
 
   /** An actor's state, now or as it was at a version. */
   state(
@@ -158,13 +177,12 @@ async function assemble(
   log: Logger,
 ): Promise<Node> {
   const { namespace, store, bus, transport } = open
-  const actorLog = log.child({ part: 'actor' })
   const host = createActorHost({
     store,
     definitions,
     nodeId: id,
     clock: options.clock ?? systemClock,
-    log: (level, message, details) => actorLog[level](details, message),
+    log: sayTo(log.child({ part: 'actor' })),
     ...(options.residentsMax !== undefined && { residentsMax: options.residentsMax }),
   })
   const notices = await listen(open, host, log.child({ part: 'notices' }))
@@ -190,6 +208,20 @@ async function assemble(
       local: host,
       hosts: type => self?.types.includes(type) ?? false,
     })
+  const clock = options.clock ?? systemClock
+  const inbox =
+    self &&
+    startInbox({
+      queue: open.queues.inbox,
+      partitions: open.partitions,
+      documents: open.documents,
+      claims: memberLanes(membership, id, inboxGroup),
+      self: { id, incarnation: self.incarnation },
+      sender: sender(),
+      clock,
+      log: sayTo(log.child({ part: 'inbox' })),
+    })
+  const keeper = keeperOf(open, { nodeId: id, clock }, () => closed !== undefined)
   const clusterLog = log.child({ part: 'cluster' })
   membership.onChange(({ joined, left, dead }) => {
     // What is another node's now is woken there; here it would only take room.
@@ -205,6 +237,8 @@ async function assemble(
   let closed: Promise<void> | undefined
   const close = async (timeout = closeTimeoutDefault) => {
     const deadline = performance.now() + timeout
+    // 0. Hand the lanes over while this node still takes part: the next owners begin at once.
+    await inbox?.stop(timeout / 2)
     // 1. Let the others know, take nothing more from outside, and answer what has come.
     await membership.leave()
     const stopping = Promise.resolve(serving?.stop())
@@ -229,10 +263,12 @@ async function assemble(
     bus,
     spawn: (definition, actorId) => {
       checkKnown(definitions, definition)
-      return actorRef(definition, actorId, { sender: sender(), store })
+      return actorRef(definition, actorId, { sender: sender(), keeper, store })
     },
     ask: (actor, command, data, sendOptions) =>
       sender().ask(actor, command, data, sendOptions),
+    send: (actor, command, data, sendOptions) =>
+      keeper.send(actor, command, data, sendOptions),
     state: (actor, { version, ...rest } = {}) =>
       version === undefined
         ? host.state(actor, rest)
@@ -245,6 +281,7 @@ async function assemble(
       cache: store.cacheStats(),
       notices: notices.stats(),
       router: router?.stats() ?? noRouting,
+      inbox: inbox?.stats() ?? noInbox,
     }),
     close: closeOnce,
     [Symbol.asyncDispose]: () => closeOnce(),
@@ -281,6 +318,27 @@ async function listen(
   )
 }
 
+/** Stores commands for actors, until the node closes. */
+function keeperOf(
+  { queues, partitions }: OpenNamespace,
+  from: { readonly nodeId: string; readonly clock: Clock },
+  isClosed: () => boolean,
+): CommandKeeper {
+  return {
+    async send(actor, type, data, options) {
+      if (isClosed())
+        throw new CairnError('node-closed', 'This node is closing: send by another one.')
+      return putCommand(queues.inbox, partitions, from, actor, type, data, options)
+    },
+  }
+}
+
+type Say = (level: 'info' | 'warn' | 'error', message: string, details: object) => void
+
+function sayTo(log: Logger): Say {
+  return (level, message, details) => log[level](details, message)
+}
+
 const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
 
 function memberOf(
@@ -293,7 +351,15 @@ function memberOf(
       'invalid-option',
       `weight is ${weight}: use a number greater than 0.`,
     )
-  return { id, types, weight, metadata, version: packageVersion, incarnation: Date.now() }
+  return {
+    id,
+    types,
+    groups: [inboxGroup],
+    weight,
+    metadata,
+    version: packageVersion,
+    incarnation: Date.now(),
+  }
 }
 
 /** A request that came through the transport: from a router, or from who knows no owners. */
@@ -308,10 +374,12 @@ async function carryOut(
     return request.version === undefined
       ? host.state(actor, { timeout })
       : host.stateAt(actor, request.version, { signal: AbortSignal.timeout(timeout) })
-  const { command, data, commandId, correlationId, causationId, traceparent } = request
+  const { command, data, commandId, sentAt, correlationId, causationId, traceparent } =
+    request
   const options: SendOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
+    ...(sentAt !== undefined && { sentAt }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),

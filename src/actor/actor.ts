@@ -158,9 +158,15 @@ export class Actor {
   /**
    * Queues a command; throws `mailbox-full`. The call gets the answer.
    * @param isNew its id was made for this call, so it cannot be a repeat
+   * @param sentAt see SendOptions
    */
-  command(call: Call<AskOutcome>, command: Command, isNew: boolean): void {
-    this.#post(call, () => this.#carryOut(call, command, isNew))
+  command(
+    call: Call<AskOutcome>,
+    command: Command,
+    isNew: boolean,
+    sentAt?: number,
+  ): void {
+    this.#post(call, () => this.#carryOut(call, command, isNew, sentAt))
   }
 
   /** Queues a reading of the newest state; throws `mailbox-full`. */
@@ -210,9 +216,10 @@ export class Actor {
     call: Call<AskOutcome>,
     command: Command,
     isNew: boolean,
+    sentAt: number | undefined,
   ): Promise<AskOutcome> {
     const { attemptsMax, clock, counters } = this.#home
-    let search = this.#repeats.begin(command.id, isNew)
+    let search = this.#repeats.begin(command.id, isNew, sentAt)
     let atLeast: Version = 0
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       if (attempt > 1) await this.#backOff(call, attempt)

@@ -2,13 +2,7 @@
 // every type at the call site is inferred: state, commands with data, replies, rejections.
 
 import { checkActorType } from '../model/address.js'
-import type {
-  Behavior,
-  Command,
-  DecideContext,
-  Decision,
-  Rejection,
-} from '../model/behavior.js'
+import type { Behavior, DecideContext, Decision, Rejection } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
 import type { Metadata, RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
@@ -257,7 +251,7 @@ export function defineActor<
         : structuredClone(initialState),
     decide(state, command, context) {
       const handler = deciders.get(command.type)
-      if (handler === undefined) throw unknownCommand(type, command, commandTypes)
+      if (handler === undefined) throw unknownCommand(type, command.type, commandTypes)
       return toDecision(handler(state, command.data as never, context))
     },
     evolve(state, stored) {
@@ -311,15 +305,15 @@ function checkHandlers(type: string, name: string, handlers: unknown): void {
       )
 }
 
-function unknownCommand(
+export function unknownCommand(
   type: string,
-  command: Command,
+  command: string,
   known: readonly string[],
 ): CairnError {
   return new CairnError(
     'unknown-command',
-    `Actor type ${type} knows no command ${show(command.type)}; it knows ${known.join(', ')}.`,
-    { details: { type, command: command.type, known } },
+    `Actor type ${type} knows no command ${show(command)}; it knows ${known.join(', ')}.`,
+    { details: { type, command, known } },
   )
 }
 

@@ -22,7 +22,7 @@ import { aboutCommand } from './about-command.js'
 import { Actor, type ActorHome, type StateReading } from './actor.js'
 import { Call, type CallOptions } from './call.js'
 import { detach } from './detach.js'
-import { Gate } from './gate.js'
+import { Gate } from '../model/gate.js'
 import { type ActorLog, noLog } from './log.js'
 import { recoverAt } from './recovery.js'
 import type { DefinitionRegistry } from './registry.js'
@@ -266,7 +266,7 @@ class Host implements ActorHost {
     // Nobody but this call knows an id that was made for it.
     const isNew = options.commandId === undefined
     const post = (resident: Actor, call: Call<AskOutcome>) =>
-      resident.command(call, command, isNew)
+      resident.command(call, command, isNew, options.sentAt)
     const explain = (error: unknown) => aboutCommand(error, command.id)
     return this.#admit(actor, doing, options, post, explain)
   }

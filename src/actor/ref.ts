@@ -5,11 +5,16 @@
 
 import { type ActorAddress, checkActorId } from '../model/address.js'
 import type { MalformedRecord } from '../model/commit.js'
-import type { CommandSender, SendOptions } from '../model/sender.js'
+import type {
+  CommandKeeper,
+  CommandSender,
+  SendOptions,
+  SendReceipt,
+} from '../model/sender.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { EventStore, ReadOptions } from '../store/store.js'
 import type { StateReading } from './actor.js'
-import type { AnyActorDefinition } from './define.js'
+import { type AnyActorDefinition, unknownCommand } from './define.js'
 import type { Folding } from './fold.js'
 import { recover } from './recovery.js'
 import type {
@@ -24,6 +29,7 @@ import { watchActor, type Watched, type WatchOptions } from './watch.js'
 /** What references need of the node they were made on. */
 export interface RefPorts {
   readonly sender: CommandSender
+  readonly keeper: CommandKeeper
   readonly store: Pick<
     EventStore,
     'head' | 'commits' | 'read' | 'follow' | 'lastPosition'
@@ -56,6 +62,15 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   ): Promise<void>
 
   /**
+   * Stores a command for the actor and waits for no more: it is carried out when a node hosts the
+   * actor, also after all nodes have been down. For the errors see {@link CommandKeeper.send}.
+   */
+  send<Name extends CommandNameOf<Definition>>(
+    command: Name,
+    ...args: CommandArguments<Definition, Name, SendOptions>
+  ): Promise<SendReceipt>
+
+  /**
    * Reads the newest state, folded here, without waking the actor. Throws `actor-parked`
    * when the history cannot be folded.
    */
@@ -82,7 +97,7 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
 export function actorRef<Definition extends AnyActorDefinition>(
   definition: Definition,
   id: string,
-  { sender, store, onMalformed }: RefPorts,
+  { sender, keeper, store, onMalformed }: RefPorts,
 ): ActorRef<Definition> {
   const { type, behavior } = definition
   const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
@@ -93,6 +108,11 @@ export function actorRef<Definition extends AnyActorDefinition>(
       sender.ask(address, command, data, options),
     tell: (command: string, data?: unknown, options?: SendOptions) =>
       sender.tell(address, command, data, options),
+    async send(command: string, data?: unknown, options?: SendOptions) {
+      // Here the caller can still be told; later nobody can.
+      checkKnownCommand(definition, command)
+      return keeper.send(address, command, data, options)
+    },
     async state({ signal } = {}) {
       throwIfAborted(signal, `reading the state of ${type}/${id}`)
       const { state, version } = await recover(store, folding, signal)
@@ -103,4 +123,12 @@ export function actorRef<Definition extends AnyActorDefinition>(
   }
   // The implementation is the same for all definitions; only its types differ.
   return untyped as ActorRef<Definition>
+}
+
+function checkKnownCommand(
+  { type, behavior }: AnyActorDefinition,
+  command: string,
+): void {
+  if (!behavior.commandTypes.includes(command))
+    throw unknownCommand(type, command, behavior.commandTypes)
 }

@@ -8,6 +8,8 @@
 // D3. A new id is not looked for before its first append: nobody else can know it. A command
 //     that lost an append is looked for in all that came in between, however old it says it is.
 // D4. Without a given id, or a lost append, nothing is kept and nothing is read.
+// D5. A command that says when it was sent is looked for back to that moment, however many
+//     commits that is: it was kept by somebody for longer than any window.
 
 import { decodeHeader } from '../codec/headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
@@ -31,6 +33,8 @@ export interface Search {
   readonly since: Version | undefined
   /** Only in commits younger than this, in milliseconds. */
   readonly ms: number
+  /** D5. */
+  readonly sentAt?: number
 }
 
 /** What a search needs of the actor's host. */
@@ -65,8 +69,9 @@ export class Repeats {
   }
 
   /** The search for a command, before it is tried for the first time. */
-  begin(commandId: string, isNew: boolean): Search {
+  begin(commandId: string, isNew: boolean, sentAt?: number): Search {
     if (isNew) return { commandId, since: undefined, ms: Infinity }
+    if (sentAt !== undefined) return { commandId, since: 0, ms: Infinity, sentAt }
     if (this.#window === undefined) {
       this.#window = new CommandWindow(this.#commands, 0)
       this.#isBlank = true
@@ -110,7 +115,8 @@ export class Repeats {
     now: number,
     call: { readonly signal: AbortSignal },
   ): Promise<Finding> {
-    const { commandId, since } = search
+    const { commandId, since, sentAt } = search
+    if (sentAt !== undefined) return this.#findSince(commandId, sentAt, version, call)
     const window = this.#window
     if (since === undefined || window === undefined) return 'none'
     const covers = !this.#isBlank && window.covers(since, version)
@@ -123,6 +129,31 @@ export class Repeats {
     )
     if (found !== undefined) return this.#answerOf(found, commandId)
     return upTo >= version && window.covers(since, version) ? 'none' : 'lagging'
+  }
+
+  /** D5. Clocks of nodes may differ by less than the window's time. */
+  async #findSince(
+    commandId: string,
+    sentAt: number,
+    version: Version,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<Finding> {
+    return this.#home.wake(
+      async () => {
+        let upTo: Version = 0
+        const options = { backwards: true, signal }
+        for await (const record of this.#home.store.commits(this.#actor, options)) {
+          const passed = passedBy(record)
+          if (passed === undefined) continue
+          upTo ||= passed.last
+          if (passed.commandId === commandId) return this.#answerOf(record, commandId)
+          if (passed.at < sentAt - this.#ms) break
+        }
+        return upTo >= version ? 'none' : 'lagging'
+      },
+      signal,
+      `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
+    )
   }
 
   /**

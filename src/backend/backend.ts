@@ -1,9 +1,11 @@
 // A backend: where a namespace lives. It opens the ports that belong together: the store,
-// the notices of that store, and the way to the nodes that share it.
+// its notices, the queues and documents beside it, and the way to the nodes that share it.
 
 import type { NoticeBus } from '../bus/bus.js'
 import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
+import type { Documents } from '../documents/documents.js'
+import type { Queue, QueueName } from '../queue/queue.js'
 import type { EventStore } from '../store/store.js'
 import type { VersionCacheLimits } from '../store/version-cache.js'
 
@@ -15,12 +17,19 @@ export interface OpenOptions {
   readonly cache?: VersionCacheLimits
 }
 
-/** One namespace, opened. Closing it closes all three. */
+/** The queues of a namespace, by name. */
+export type Queues = Readonly<Record<QueueName, Queue>>
+
+/** One namespace, opened. Closing it closes all of its parts. */
 export interface OpenNamespace extends AsyncDisposable {
   readonly namespace: string
   readonly store: EventStore
   readonly bus: NoticeBus
   readonly transport: Transport
+  readonly queues: Queues
+  readonly documents: Documents
+  /** Lanes of the namespace, fixed at its creation. */
+  readonly partitions: number
   /** Takes part in the namespace's membership as `self`, or looks on without one. */
   join(self?: Member): Promise<Membership>
   close(): Promise<void>
@@ -34,13 +43,14 @@ export interface Backend {
 
 /** Closes the parts of an open namespace in the order given, once, whoever asks. */
 export function openNamespaceOf(
-  parts: Pick<OpenNamespace, 'store' | 'bus' | 'transport' | 'join'>,
+  parts: Omit<OpenNamespace, 'namespace' | 'close' | typeof Symbol.asyncDispose>,
   closeRest: () => Promise<void> = async () => {},
 ): OpenNamespace {
   let closed: Promise<void> | undefined
   const closeAll = async () => {
     await parts.transport.close()
     await parts.bus.close()
+    await Promise.all(Object.values(parts.queues).map(queue => queue.close()))
     await parts.store.close()
     await closeRest()
   }

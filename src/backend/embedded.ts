@@ -5,7 +5,9 @@ import { LocalBus, type LocalStores } from '../bus/local.js'
 import { CardMembership } from '../cluster/card-membership.js'
 import type { Member } from '../cluster/membership.js'
 import { SocketTransport } from '../cluster/socket.js'
+import { LmdbDocuments } from '../documents/lmdb.js'
 import { CairnError } from '../model/errors.js'
+import { LmdbQueue } from '../queue/lmdb.js'
 import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/lmdb.js'
 import { type Backend, openNamespaceOf } from './backend.js'
 
@@ -46,7 +48,15 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
       const bus = new LocalBus(localStores(dir, storeOf))
       const transport = new SocketTransport(dir, namespace)
       const join = (self?: Member) => CardMembership.join(dir, namespace, self)
-      return openNamespaceOf({ store, bus, transport, join }, async () => {
+      const { side, partitions } = store
+      const queues = {
+        inbox: new LmdbQueue('inbox', side),
+        topic: new LmdbQueue('topic', side),
+        dead: new LmdbQueue('dead', side),
+      }
+      const documents = new LmdbDocuments(side)
+      const parts = { store, bus, transport, queues, documents, partitions, join }
+      return openNamespaceOf(parts, async () => {
         await Promise.all([...opened.values()].map(async other => (await other).close()))
       })
     },

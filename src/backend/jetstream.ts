@@ -8,6 +8,10 @@ import type { HeartbeatOptions } from '../cluster/roster.js'
 import { checkNamespace } from '../model/address.js'
 import { Connection } from '../nats/connection.js'
 import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
+import { ensureBucket, ensureQueueStream } from '../nats/side-streams.js'
+import { JetStreamQueue } from '../queue/jetstream.js'
+import type { QueueName } from '../queue/queue.js'
+import { JetStreamDocuments } from '../documents/jetstream.js'
 import { ensureLogStream } from '../nats/log-stream.js'
 import { JetStreamStore } from '../store/jetstream.js'
 import { type Backend, openNamespaceOf } from './backend.js'
@@ -40,6 +44,18 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
       )
       try {
         const stream = await ensureLogStream(connection, namespace, options)
+        const { replicas, partitions } = stream
+        const queueOf = async (name: QueueName) => {
+          await ensureQueueStream(connection, namespace, name, { replicas })
+          return new JetStreamQueue(connection, namespace, name)
+        }
+        const [inbox, topic, dead] = await Promise.all([
+          queueOf('inbox'),
+          queueOf('topic'),
+          queueOf('dead'),
+          ensureBucket(connection, namespace, { replicas }),
+        ])
+        const documents = new JetStreamDocuments(connection, namespace)
         const store = new JetStreamStore({
           namespace,
           nodeId,
@@ -51,7 +67,9 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         const transport = new NatsTransport(connection, namespace)
         const join = (self?: Member) =>
           NatsMembership.join(connection, namespace, self, options.heartbeat)
-        return openNamespaceOf({ store, bus, transport, join }, () => connection.close())
+        const queues = { inbox, topic, dead }
+        const parts = { store, bus, transport, queues, documents, partitions, join }
+        return openNamespaceOf(parts, () => connection.close())
       } catch (error) {
         await connection.close()
         throw error

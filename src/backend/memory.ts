@@ -4,6 +4,9 @@ import { LocalBus, type LocalStores } from '../bus/local.js'
 import { type MemoryNetwork, MemoryTransport } from '../cluster/memory.js'
 import { MemoryMembers, MemoryMembership } from '../cluster/memory-membership.js'
 import { checkNamespace } from '../model/address.js'
+import { MemoryDocuments } from '../documents/memory.js'
+import { defaultPartitions } from '../model/partition.js'
+import { MemoryQueue, MemoryRecords } from '../queue/memory.js'
 import { MemoryLog, MemoryStore } from '../store/memory.js'
 import { type Backend, openNamespaceOf } from './backend.js'
 
@@ -15,6 +18,7 @@ export function memory(): Backend {
   const logs = new Map<string, MemoryLog>()
   const networks = new Map<string, MemoryNetwork>()
   const tables = new Map<string, MemoryMembers>()
+  const sides = new Map<string, MemorySide>()
   const watchers = new Set<(namespace: string) => void>()
 
   const logOf = (namespace: string) => {
@@ -50,12 +54,38 @@ export function memory(): Backend {
       networks.set(namespace, network)
       const table = tables.get(namespace) ?? new MemoryMembers()
       tables.set(namespace, table)
+      const side = sides.get(namespace) ?? newSide()
+      sides.set(namespace, side)
       return openNamespaceOf({
         store,
         bus: new LocalBus(stores),
         transport: new MemoryTransport(network),
+        queues: {
+          inbox: new MemoryQueue('inbox', side.inbox),
+          topic: new MemoryQueue('topic', side.topic),
+          dead: new MemoryQueue('dead', side.dead),
+        },
+        documents: side.documents,
+        partitions: defaultPartitions,
         join: async self => new MemoryMembership(table, self),
       })
     },
+  }
+}
+
+/** What a namespace has beside its log. */
+interface MemorySide {
+  readonly inbox: MemoryRecords
+  readonly topic: MemoryRecords
+  readonly dead: MemoryRecords
+  readonly documents: MemoryDocuments
+}
+
+function newSide(): MemorySide {
+  return {
+    inbox: new MemoryRecords(),
+    topic: new MemoryRecords(),
+    dead: new MemoryRecords(),
+    documents: new MemoryDocuments(),
   }
 }

@@ -16,6 +16,8 @@ export interface Member extends Candidate {
   readonly version: string
   /** When it started, ms since 1970: tells a restarted node from its predecessor. */
   readonly incarnation: number
+  /** Groups whose lanes it reads, by name. Default: none. */
+  readonly groups?: readonly string[]
   /** Whatever its operator wants the others to know; no addresses, no secrets. */
   readonly metadata: Readonly<Record<string, string>>
 }

@@ -148,7 +148,13 @@ export class Router implements CommandSender {
     first: string,
   ): Promise<Outcome> {
     const { timeout = requestTimeoutDefault, signal } = options
-    const { commandId = newId(), correlationId, causationId, traceparent } = options
+    const {
+      commandId = newId(),
+      correlationId,
+      causationId,
+      traceparent,
+      sentAt,
+    } = options
     const deadline = performance.now() + timeout
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
     let owner = first
@@ -167,6 +173,7 @@ export class Router implements CommandSender {
         commandId,
         hops,
         ...(isTold && { isTold }),
+        ...(sentAt !== undefined && { sentAt }),
         ...(correlationId !== undefined && { correlationId }),
         ...(causationId !== undefined && { causationId }),
         ...(traceparent !== undefined && { traceparent }),

@@ -18,6 +18,20 @@ export interface SendOptions extends Causes {
   readonly signal?: AbortSignal
   /** Deadline for the whole command in milliseconds, 1 to 2^31 - 1. Default 10,000. */
   readonly timeout?: number
+  /**
+   * For who has kept the command somewhere: when it was first given away, ms since 1970. That it
+   * was carried out before is then found out back to that moment, whatever the window.
+   */
+  readonly sentAt?: number
+}
+
+/** A command was stored, and will be carried out. */
+export interface SendReceipt {
+  readonly commandId: string
+  /** Its place in the inbox. */
+  readonly position: Position
+  /** A command of this id was waiting for the actor already: nothing was added. */
+  readonly duplicate: boolean
 }
 
 /** The command was carried out. */
@@ -72,4 +86,21 @@ export interface CommandSender {
     data: unknown,
     options?: SendOptions,
   ): Promise<void>
+}
+
+/** Stores commands for actors: the other way to them, which waits for nobody. */
+export interface CommandKeeper {
+  /**
+   * Resolves once the command is stored. It is carried out as soon as a node hosts its actor, now or
+   * after all nodes have been down: at least once, and acting once by its id. What becomes of it is
+   * told to nobody but the log. Throws `invalid-command`, `invalid-data`, `node-closed` or
+   * `store-unreachable` when it is not stored, `outcome-unknown` when that is not known: send it
+   * again then, with the same `commandId`.
+   */
+  send(
+    actor: ActorAddress,
+    commandType: string,
+    data: unknown,
+    options?: SendOptions,
+  ): Promise<SendReceipt>
 }

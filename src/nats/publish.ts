@@ -19,7 +19,7 @@ export interface ExpectingPublish {
 }
 
 export type PublishOutcome =
-  | { readonly kind: 'stored'; readonly position: Position }
+  | { readonly kind: 'stored'; readonly position: Position; readonly duplicate: boolean }
   /**
    * The subject's last message is another one than expected; nothing was stored now. `last`
    * is its position as the server said it, 0 for none.
@@ -48,6 +48,19 @@ export function expectingHeaders(
   ])
 }
 
+/** The headers of a record that the server stores once within its window of ids. */
+export function publishOnceHeaders(
+  stream: string,
+  messageId: string,
+  headers: readonly (readonly [string, string])[],
+): Uint8Array {
+  return encodeHeaderLines([
+    ['Nats-Expected-Stream', stream],
+    ['Nats-Msg-Id', messageId],
+    ...headers,
+  ])
+}
+
 export const expectedHeader = 'Nats-Expected-Last-Subject-Sequence'
 
 /** Throws `commit-too-large` when the server would cut the connection over the message. */
@@ -66,6 +79,17 @@ export function checkPayload(
       'split it into several commits, store large data elsewhere, or raise max_payload.',
     { details: { limit, actual: bytes } },
   )
+}
+
+/** Publishes a record that expects nothing but its stream. Throws as {@link publishExpecting}. */
+export async function publishOnce(
+  connection: Connection,
+  request: Omit<ExpectingPublish, 'expected'>,
+): Promise<Exclude<PublishOutcome, { kind: 'wrong-sequence' }>> {
+  const outcome = await publishExpecting(connection, { ...request, expected: 0 })
+  return outcome.kind === 'wrong-sequence'
+    ? { kind: 'unclear', why: 'the answer is about an expectation that was not sent' }
+    : outcome
 }
 
 /** Publishes and waits for the answer. Throws only `unauthorized` and `queue-full`. */
@@ -96,6 +120,7 @@ export async function publishExpecting(
 interface Ack {
   readonly stream?: string
   readonly seq?: number
+  readonly duplicate?: boolean
   readonly error?: ApiError
 }
 
@@ -109,7 +134,7 @@ function readAck(text: string, stream: string): PublishOutcome {
   const { error } = ack
   if (error === undefined) {
     if (ack.stream === stream && typeof ack.seq === 'number' && ack.seq > 0)
-      return { kind: 'stored', position: ack.seq }
+      return { kind: 'stored', position: ack.seq, duplicate: ack.duplicate === true }
     return { kind: 'unclear', why: 'the acknowledgement is of another stream' }
   }
   if (error.err_code === jsErrorCode.wrongLastSequence) {

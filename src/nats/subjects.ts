@@ -2,6 +2,10 @@
 //
 //   cairn.<ns>.log.<p>.<type>.<id>      one commit a message
 //   cairn.<ns>.stored.<p>.<type>.<id>   its notice, republished by the server without body
+//   cairn.<ns>.inbox.<p>.<type>.<id>    a command that waits
+//   cairn.<ns>.topic.<topic>            a message that plain code published
+//   cairn.<ns>.dead.<…>                 what nobody could handle
+//   cairn.<ns>.queued.<family>.<…>      the news of one of the last three, without body
 //
 // <p> is the actor's partition, <id> its id as one token, encoded so that no two ids meet.
 
@@ -41,6 +45,57 @@ export function logSubject(
 ): string {
   const partition = partitionOf(actor, partitions)
   return `cairn.${namespace}.log.${partition}.${actor.type}.${encodeToken(actor.id)}`
+}
+
+/** Families of subjects whose records wait in a stream of their own. */
+export type QueueFamily = 'inbox' | 'topic' | 'dead'
+
+const queueSuffix: Readonly<Record<QueueFamily, string>> = {
+  inbox: 'INBOX',
+  topic: 'TOPICS',
+  dead: 'DLQ',
+}
+
+/** Name of the stream of a queue. */
+export function queueStream(namespace: string, family: QueueFamily): string {
+  return `CAIRN_${namespace}_${queueSuffix[family]}`
+}
+
+/** All subjects of a queue. */
+export function queueSubjects(namespace: string, family: QueueFamily): string {
+  return `cairn.${namespace}.${family}.>`
+}
+
+/** Where the server tells of records that were stored in a queue. */
+export function queuedSubjects(namespace: string, family: QueueFamily): string {
+  return `cairn.${namespace}.queued.${family}.>`
+}
+
+/** Where a record with this key is put; each name is one token. */
+export function queueSubject(
+  namespace: string,
+  family: QueueFamily,
+  key: readonly string[],
+): string {
+  return `cairn.${namespace}.${family}.${key.map(encodeToken).join('.')}`
+}
+
+/** The key that a queue's subject names; `undefined` when it is none of ours. */
+export function parseQueueSubject(
+  subject: string,
+  namespace: string,
+  family: QueueFamily,
+): string[] | undefined {
+  const prefix = `cairn.${namespace}.${family}.`
+  if (!subject.startsWith(prefix)) return undefined
+  const names = subject.slice(prefix.length).split('.').map(decodeToken)
+  return names.some(name => name === undefined) ? undefined : (names as string[])
+}
+
+/** The key-value bucket of a namespace's documents: its stream, and what its subjects begin with. */
+export function bucketOf(namespace: string): { stream: string; prefix: string } {
+  const bucket = `CAIRN_${namespace}_GROUPS`
+  return { stream: `KV_${bucket}`, prefix: `$KV.${bucket}` }
 }
 
 export interface ParsedSubject {

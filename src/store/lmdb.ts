@@ -45,6 +45,7 @@ import {
 } from './lmdb/environment.js'
 import { namespacesIn } from './lmdb/file.js'
 import { packRecord, type Place, type StoredHead } from './lmdb/layout.js'
+import type { SideTables } from './lmdb/side-tables.js'
 import type { LogEntry, Tables } from './lmdb/tables.js'
 import type { Job } from './lmdb/writer.js'
 import type { AppendOptions, AppendResult, CommitsOptions, Head } from './store.js'
@@ -89,6 +90,11 @@ export class LmdbStore extends StoreBase {
   /** Lanes of this namespace, fixed at its creation. */
   get partitions(): number {
     return this.#environment.meta.partitions
+  }
+
+  /** The tables beside the log. */
+  get side(): SideTables {
+    return this.#environment.side
   }
 
   async append(

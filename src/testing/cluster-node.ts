@@ -2,7 +2,7 @@
 
 import { actorRef } from '../actor/ref.js'
 import { CairnError } from '../model/errors.js'
-import type { CommandSender } from '../model/sender.js'
+import type { CommandKeeper, CommandSender } from '../model/sender.js'
 import type { Node } from '../start.js'
 import type { Journal } from './journal.js'
 import type { Line } from './line.js'
@@ -49,8 +49,13 @@ export function clusterNode(
         unlessCrashed(options.commandId, () => tell(actor, command, data, options)),
       ),
   })
+  const keeper: CommandKeeper = {
+    send: (actor, command, data, options = {}) =>
+      unlessCrashed(options.commandId, () => node.send(actor, command, data, options)),
+  }
   return {
     ...node,
+    ...keeper,
     index,
     spawn(definition, actorId) {
       const inner = node.spawn(definition, actorId)
@@ -58,7 +63,7 @@ export function clusterNode(
         // The names and data were checked by the caller's types; here they are passed on.
         (inner.tell as (...args: unknown[]) => Promise<void>)(command, data, options),
       )
-      return actorRef(definition, actorId, { sender, store: node.store })
+      return actorRef(definition, actorId, { sender, keeper, store: node.store })
     },
     ask: (actor, command, data, options) =>
       senderBy(() => Promise.resolve()).ask(actor, command, data, options),

@@ -5,6 +5,7 @@ import { openNamespaceOf } from '../backend/backend.js'
 import type { Faults } from './faults.js'
 import { FaultyBus } from './faulty-bus.js'
 import { FaultyMembership } from './faulty-membership.js'
+import { faultyDocuments, faultyQueues } from './faulty-side.js'
 import { FaultyStore } from './faulty-store.js'
 import { FaultyTransport } from './faulty-transport.js'
 
@@ -23,6 +24,9 @@ export function faulty(backend: Backend, faults: Faults): Backend {
         store: new FaultyStore(open.store, faults, line),
         bus: new FaultyBus(open.bus, open.store, faults, line),
         transport: new FaultyTransport(open.transport, faults, line),
+        queues: faultyQueues(open.queues, line),
+        documents: faultyDocuments(open.documents, line),
+        partitions: open.partitions,
         join: async (self?: Parameters<typeof open.join>[0]) =>
           new FaultyMembership(await open.join(self), faults.topology, line),
       }

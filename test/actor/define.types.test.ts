@@ -9,7 +9,7 @@ import type { Rejection } from '../../src/model/behavior.js'
 import type { MalformedRecord } from '../../src/model/commit.js'
 import type { RecordedEvent } from '../../src/model/event.js'
 import type { AskOutcome, Carried, Declined } from '../../src/model/sender.js'
-import { node } from './support.js'
+import { node, noKeeper } from './support.js'
 
 // The compiler calls two deferred conditional types identical only if their operands are.
 type Probe<A> = <T>(probe: T) => T extends A ? 1 : 2
@@ -150,7 +150,7 @@ same<
 void t.test('a reference speaks its definition’s language', async t => {
   const { host, store } = node({ actors: [ledger] })
   t.teardown(() => host.close())
-  const ref = actorRef(ledger, 'alice', { sender: host, store })
+  const ref = actorRef(ledger, 'alice', { sender: host, keeper: noKeeper, store })
   same<Equal<typeof ref, ActorRef<Ledger>>>()
 
   const outcome = await ref.ask('deposit', { amount: 5 })

@@ -11,6 +11,7 @@ import {
   alice,
   deposits,
   node,
+  noKeeper,
   pushCommit,
   pushForeign,
   write,
@@ -18,7 +19,7 @@ import {
 
 function open(log = new MemoryLog()) {
   const { host, store, lines } = node({ on: log })
-  const ref = actorRef(account, 'alice', { sender: host, store })
+  const ref = actorRef(account, 'alice', { sender: host, keeper: noKeeper, store })
   return { host, store, lines, log, ref }
 }
 
@@ -62,7 +63,7 @@ void t.test('a reference asks, tells, and reads state and events', async t => {
 
 void t.test('a reference to a name that is none is refused', async t => {
   const { host, store } = open()
-  t.throws(() => actorRef(account, '', { sender: host, store }), {
+  t.throws(() => actorRef(account, '', { sender: host, keeper: noKeeper, store }), {
     code: 'invalid-actor-id',
   })
 })

@@ -12,9 +12,15 @@ import { DefinitionRegistry } from '../../src/actor/registry.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import type { NewCommit } from '../../src/model/commit.js'
 import type { NewEvent } from '../../src/model/event.js'
+import type { CommandKeeper } from '../../src/model/sender.js'
 import { deferred } from '../../src/model/wait.js'
 import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
 import type { AppendOptions, CommitsOptions } from '../../src/store/store.js'
+
+/** For references that send nothing. */
+export const noKeeper: CommandKeeper = {
+  send: () => Promise.reject(new Error('nothing is sent here')),
+}
 
 export const account = defineActor({
   type: 'account',

@@ -2,6 +2,7 @@
 
 import type { Backend } from '../../src/index.js'
 import { openNamespaceOf } from '../../src/backend/backend.js'
+import { memory } from '../../src/backend/memory.js'
 import { LocalBus } from '../../src/bus/local.js'
 import { MemoryTransport } from '../../src/cluster/memory.js'
 import { MemoryMembers, MemoryMembership } from '../../src/cluster/memory-membership.js'
@@ -30,18 +31,23 @@ export function backendOf(parts: {
 }): Backend {
   const { store: make = options => new MemoryStore(options), bus: wrap = bus => bus } =
     parts
+  const side = memory()
   const log = new MemoryLog()
   const network: ConstructorParameters<typeof MemoryTransport>[0] = new Set()
   const table = new MemoryMembers()
   return {
     kind: 'memory',
     async open({ namespace, nodeId }) {
+      const { queues, documents, partitions } = await side.open({ namespace, nodeId })
       const store = make({ namespace, nodeId, log })
       const bus = new LocalBus({ open: async () => store, watch: async () => () => {} })
       return openNamespaceOf({
         store,
         bus: wrap(bus),
         transport: new MemoryTransport(network),
+        queues,
+        documents,
+        partitions,
         join: async self => new MemoryMembership(table, self),
       })
     },

@@ -27,6 +27,7 @@ import {
   prepareDirectory,
 } from './file.js'
 import { layoutVersion, metaKey } from './layout.js'
+import { SideTables } from './side-tables.js'
 import { type Table, Tables } from './tables.js'
 import { Watch } from './watch.js'
 import { Writer } from './writer.js'
@@ -48,6 +49,7 @@ export interface Environment {
   readonly meta: EnvironmentMeta
   readonly root: RootDatabase<Buffer, Buffer>
   readonly tables: Tables
+  readonly side: SideTables
   readonly writer: Writer
   readonly watch: Watch
 }
@@ -60,7 +62,7 @@ interface Shared {
 
 const registry = new Map<string, Shared>()
 
-const tableNames = ['meta', 'log', 'heads', 'index']
+const tableNames = ['meta', 'log', 'heads', 'index', 'queues', 'documents']
 const closeTimeout = 10_000
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const
 
@@ -102,8 +104,9 @@ export async function releaseEnvironment({ path }: Environment): Promise<void> {
   await shared.closed
 }
 
-async function closeEnvironment({ root, watch, path }: Environment): Promise<void> {
+async function closeEnvironment({ root, side, watch, path }: Environment): Promise<void> {
   watch.close()
+  side.close()
   await within(
     root.close(),
     closeTimeout,
@@ -142,9 +145,10 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
       heads: table('heads'),
       index: table('index'),
     })
+    const side = new SideTables(root, table('queues'), table('documents'), path)
     const watch = new Watch(() => tables.refresh().lastPosition())
     const writer = new Writer({ path, root, tables, ring: at => watch.ring(at) })
-    return { path, meta, root, tables, writer, watch }
+    return { path, meta, root, tables, side, writer, watch }
   } catch (cause) {
     await root?.close()
     if (cause instanceof CairnError) throw cause

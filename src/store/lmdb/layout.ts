@@ -1,9 +1,13 @@
-// The layout of an embedded log: keys and values of its four tables, as bytes.
+// The layout of an embedded log: keys and values of its tables, as bytes.
 //
-//   meta    "meta"                              → what this file is (JSON)
-//   log     position                            → record
-//   heads   type, 0, id                         → actor number, version, position
-//   index   actor number, version, position     → nothing
+//   meta       "meta"                           → what this file is (JSON)
+//   log        position                         → record
+//   heads      type, 0, id                      → actor number, version, position
+//   index      actor number, version, position  → nothing
+//   queues     queue, 0, position               → queued record (side-tables.ts)
+//              queue, 1                         → highest position given so far
+//              queue, 2, hash of key and id     → position
+//   documents  name                             → revision, value
 //
 // Numbers are 8 bytes, big-endian, so that keys sort as numbers do. A type holds no zero
 // byte, so `type, 0, id` is one actor's and no other's, whatever bytes the id holds.
@@ -132,7 +136,7 @@ export function parseRecord(record: Buffer): StoredRecord {
   }
 }
 
-function packNumbers(...numbers: number[]): Buffer {
+export function packNumbers(...numbers: number[]): Buffer {
   const bytes = Buffer.allocUnsafe(8 * numbers.length)
   for (const [i, number] of numbers.entries()) {
     bytes.writeUInt32BE(Math.floor(number / 2 ** 32), 8 * i)
@@ -141,6 +145,6 @@ function packNumbers(...numbers: number[]): Buffer {
   return bytes
 }
 
-function readNumber(bytes: Buffer, offset: number): number {
+export function readNumber(bytes: Buffer, offset: number): number {
   return bytes.readUInt32BE(offset) * 2 ** 32 + bytes.readUInt32BE(offset + 4)
 }

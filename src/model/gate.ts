@@ -1,6 +1,6 @@
 // A gate: lets a bounded number of works through at a time, in the order of arrival.
 
-import { abortedError, deferred, throwIfAborted } from '../model/wait.js'
+import { abortedError, deferred, throwIfAborted } from './wait.js'
 
 export class Gate {
   readonly #width: number

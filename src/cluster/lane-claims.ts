@@ -1,0 +1,42 @@
+// Which lanes of a group are this node's: by the same placement as actors, over the members
+// that take part in the group.
+
+import type { Member, Membership } from './membership.js'
+import { ownerOf } from './placement.js'
+
+/** One node's view of who reads the lanes of a group. */
+export interface MemberLanes {
+  isOurs(lane: number): boolean
+  isAlive(owner: { readonly id: string; readonly incarnation: number }): boolean
+  onChange(listener: () => void): () => void
+}
+
+export function memberLanes(
+  membership: Membership,
+  nodeId: string,
+  group: string,
+): MemberLanes {
+  let members: readonly Member[] | undefined
+  let candidates: readonly Member[] = []
+  const candidatesNow = () => {
+    const now = membership.members()
+    if (now !== members) {
+      members = now
+      candidates = now
+        .filter(({ groups = [] }) => groups.includes(group))
+        .map(member => ({ ...member, types: [laneType] }))
+    }
+    return candidates
+  }
+  return {
+    isOurs: lane =>
+      ownerOf({ type: laneType, id: `${group}/${lane}` }, candidatesNow())?.id === nodeId,
+    isAlive: ({ id, incarnation }) =>
+      membership
+        .members()
+        .some(member => member.id === id && member.incarnation === incarnation),
+    onChange: listener => membership.onChange(listener),
+  }
+}
+
+const laneType = 'lane'

@@ -1,0 +1,101 @@
+// A command ⇄ the record that waits for its actor: headers + body.
+//
+//   Cairn-Wire      1
+//   Cairn-Command   <id>
+//   Cairn-Type      deposit               the command's type
+//   Cairn-Node      <node id>             who sent it
+//   Cairn-At        1767225600000         the sender's clock, ms since 1970
+//   Cairn-Correlation, Cairn-Causation, traceparent    where known
+//
+// Body, MessagePack: { data }. Whose command it is says the place of the record.
+
+import type { Causes } from '../model/commit.js'
+import { CairnError, messageOf } from '../model/errors.js'
+import { show } from '../model/show.js'
+import { checkData } from './data.js'
+import { wireVersion } from './envelope.js'
+import { decodeHeader, encodeHeader } from './headers.js'
+import { decode, encode } from './msgpack.js'
+
+export interface StoredCommand extends Causes {
+  readonly id: string
+  readonly type: string
+  readonly data: unknown
+  readonly nodeId: string
+  /** The sender's clock, ms since 1970. */
+  readonly at: number
+}
+
+const textBytesMax = 256
+
+/** Throws `invalid-command`, `invalid-data` or `invalid-option`. */
+export function encodeStoredCommand(command: StoredCommand): {
+  headers: [string, string][]
+  body: Uint8Array
+} {
+  const { id, type, data, nodeId, at, correlationId, causationId, traceparent } = command
+  checkData(data, `data of command ${show(type)}`)
+  const headers: [string, string][] = [
+    ['Cairn-Wire', String(wireVersion)],
+    ['Cairn-Command', text('command id', id)],
+    ['Cairn-Type', text('command type', type)],
+    ['Cairn-Node', encodeHeader(nodeId)],
+    ['Cairn-At', String(at)],
+  ]
+  if (correlationId !== undefined)
+    headers.push(['Cairn-Correlation', text('correlation id', correlationId)])
+  if (causationId !== undefined)
+    headers.push(['Cairn-Causation', text('causation id', causationId)])
+  if (traceparent !== undefined)
+    headers.push(['traceparent', text('traceparent', traceparent)])
+  return { headers, body: encode({ data }) }
+}
+
+/** The command, or why the record is none. */
+export function decodeStoredCommand(
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+): StoredCommand | string {
+  const wire = headers['Cairn-Wire']
+  if (wire !== String(wireVersion))
+    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+  try {
+    const header = (name: string) => {
+      const value = headers[name]
+      return value === undefined ? undefined : decodeHeader(value)
+    }
+    const id = header('Cairn-Command')
+    const type = header('Cairn-Type')
+    const at = Number(header('Cairn-At') || NaN)
+    if (!id || !type || !Number.isFinite(at)) return 'a header that it needs is missing'
+    const { data } = decode(body) as { data?: unknown }
+    const correlationId = header('Cairn-Correlation')
+    const causationId = header('Cairn-Causation')
+    const traceparent = header('traceparent')
+    return {
+      id,
+      type,
+      data,
+      nodeId: header('Cairn-Node') ?? '',
+      at,
+      ...(correlationId !== undefined && { correlationId }),
+      ...(causationId !== undefined && { causationId }),
+      ...(traceparent !== undefined && { traceparent }),
+    }
+  } catch (error) {
+    return `it is not decodable (${messageOf(error)})`
+  }
+}
+
+function text(what: string, value: unknown): string {
+  const isText =
+    typeof value === 'string' &&
+    value !== '' &&
+    value.isWellFormed() &&
+    Buffer.byteLength(value) <= textBytesMax
+  if (isText) return encodeHeader(value)
+  throw new CairnError(
+    'invalid-command',
+    `${show(value)} is not a ${what}: use 1 to ${textBytesMax} bytes of well-formed text.`,
+  )
+}

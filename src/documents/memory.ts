@@ -1,0 +1,24 @@
+// The reference documents: in this process, gone with it.
+
+import type { Document, DocumentKey, Documents } from './documents.js'
+
+export class MemoryDocuments implements Documents {
+  readonly #byName = new Map<string, Document>()
+  #revision = 0
+
+  async get(key: DocumentKey): Promise<Document | undefined> {
+    const found = this.#byName.get(key.join('.'))
+    return found && { ...found, value: found.value.slice() }
+  }
+
+  async put(
+    key: DocumentKey,
+    value: Uint8Array,
+    revision: number,
+  ): Promise<number | 'conflict'> {
+    const name = key.join('.')
+    if ((this.#byName.get(name)?.revision ?? 0) !== revision) return 'conflict'
+    this.#byName.set(name, { value: value.slice(), revision: ++this.#revision })
+    return this.#revision
+  }
+}

@@ -1,0 +1,80 @@
+// The streams beside a namespace's log: its queues, and the bucket of its documents.
+
+import type { QueueFamily } from './subjects.js'
+import { bucketOf, queuedSubjects, queueStream, queueSubjects } from './subjects.js'
+import type { Connection } from './connection.js'
+import {
+  differencesOf,
+  ensureStream,
+  refuseForeign,
+  type StreamConfig,
+} from './stream.js'
+
+export interface SideStreamOptions {
+  /** Copies, for a stream that is created here: those of the log. */
+  readonly replicas: number
+}
+
+/** Nanoseconds within which the server knows a record's id again. */
+const duplicateWindow = 120_000_000_000
+
+/** Makes sure that the stream of a queue exists as declared; throws as {@link ensureStream}. */
+export async function ensureQueueStream(
+  connection: Connection,
+  namespace: string,
+  family: QueueFamily,
+  { replicas }: SideStreamOptions,
+): Promise<void> {
+  const wanted: StreamConfig = {
+    name: queueStream(namespace, family),
+    description: `Cairn: ${family} of namespace ${namespace}`,
+    subjects: [queueSubjects(namespace, family)],
+    // Records are removed one by one once they are handled; none goes by itself.
+    retention: 'limits',
+    storage: 'file',
+    discard: 'new',
+    max_age: 0,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_msgs_per_subject: -1,
+    num_replicas: replicas,
+    duplicate_window: duplicateWindow,
+    allow_direct: true,
+    republish: {
+      src: queueSubjects(namespace, family),
+      dest: queuedSubjects(namespace, family),
+      headers_only: true,
+    },
+    metadata: { cairn_wire: '1', cairn_namespace: namespace },
+  }
+  const { config } = await ensureStream(connection, wanted)
+  refuseForeign(config, family, differencesOf(config, wanted))
+}
+
+/** Makes sure that the bucket of documents exists as declared; throws as {@link ensureStream}. */
+export async function ensureBucket(
+  connection: Connection,
+  namespace: string,
+  { replicas }: SideStreamOptions,
+): Promise<void> {
+  const { stream, prefix } = bucketOf(namespace)
+  const wanted: StreamConfig = {
+    name: stream,
+    description: `Cairn: documents of namespace ${namespace}`,
+    subjects: [`${prefix}.>`],
+    retention: 'limits',
+    storage: 'file',
+    discard: 'new',
+    max_age: 0,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_msgs_per_subject: 1,
+    num_replicas: replicas,
+    allow_direct: true,
+    allow_rollup_hdrs: true,
+    deny_delete: true,
+    metadata: { cairn_wire: '1', cairn_namespace: namespace },
+  }
+  const { config } = await ensureStream(connection, wanted)
+  refuseForeign(config, 'bucket', differencesOf(config, wanted))
+}

@@ -1,0 +1,269 @@
+// A group: readers of one source on any number of nodes, of which each record is handled by
+// one. This is one node's part in it.
+//
+// The source is divided into lanes; which node reads a lane is the claim of placement, and who
+// writes its document is the judge: see lane.ts.
+//
+// G1. A lane is taken when it is this node's by placement, and its owner before has let go of
+//     it, is gone, or has not let go for `handoverTimeout`.
+// G2. A lane that is another's by placement now takes nothing more, finishes, and is let go.
+// G3. At most `openMax` records are open at a time; the source is not read any further then.
+// G4. Nothing is handled after `stop` has resolved.
+
+import type { Documents } from '../documents/documents.js'
+import type { Clock } from '../model/clock.js'
+import { isCairnError } from '../model/errors.js'
+import type { Position } from '../model/version.js'
+import { pause } from '../model/wait.js'
+import { type Backoff, backoffDefault } from './backoff.js'
+import { type Handle, Lane, type LaneCounters, type LaneOptions } from './lane.js'
+import { decodeLaneState, encodeLaneState, laneBeginning } from './lane-state.js'
+import type { LaneOwner } from './lane-state.js'
+import type { GroupSource } from './source.js'
+
+/** What placement says of lanes. */
+export interface LaneClaims {
+  /** Whether the lane is this node's in its own view. */
+  isOurs(lane: number): boolean
+  /** Whether a node that has taken a lane still takes part. */
+  isAlive(owner: LaneOwner): boolean
+  /** Calls back whenever one of the two may have changed; the returned function ends that. */
+  onChange(listener: () => void): () => void
+}
+
+export interface GroupOptions<T> {
+  /** `[A-Za-z0-9_-]+`: its documents are named after it. */
+  readonly name: string
+  readonly source: GroupSource<T>
+  readonly handle: Handle<T>
+  readonly documents: Documents
+  readonly claims: LaneClaims
+  readonly self: LaneOwner
+  readonly clock: Clock
+  readonly log: LaneOptions<T>['log']
+  readonly backoff?: Backoff
+  /** G3. Default 1,000. */
+  readonly openMax?: number
+}
+
+export interface GroupStats {
+  /** Lanes that this node reads. */
+  readonly lanes: number
+  /** Records being handled, or waiting for one of the same key. */
+  readonly open: number
+  /** Keys that are held back because a record of theirs failed. */
+  readonly failing: number
+  /** Since the start: */
+  readonly handled: number
+  readonly failures: number
+}
+
+/** Milliseconds that a living owner is given to let go of a lane. */
+const handoverTimeout = 10_000
+const handoverLook = 50
+const troublePause = 500
+
+export class Group<T> {
+  readonly #options: GroupOptions<T>
+  readonly #lanes = new Map<number, Lane<T>>()
+  readonly #changing = new Map<number, Promise<void>>()
+  readonly #counters: LaneCounters = { handled: 0, failures: 0 }
+  readonly #stopping = new AbortController()
+  readonly #waiters = new Set<() => void>()
+  #round = new AbortController()
+  #running: Promise<void> | undefined
+  #stopped: Promise<void> | undefined
+
+  constructor(options: GroupOptions<T>) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Finishes what is being handled, for at most `timeout` ms, and lets go of every lane (G4). */
+  stop(timeout: number): Promise<void> {
+    this.#stopped ??= this.#stop(timeout)
+    return this.#stopped
+  }
+
+  stats(): GroupStats {
+    let open = 0
+    let failing = 0
+    for (const lane of this.#lanes.values()) {
+      open += lane.open
+      failing += lane.failing
+    }
+    return { lanes: this.#lanes.size, open, failing, ...this.#counters }
+  }
+
+  async #stop(timeout: number): Promise<void> {
+    this.#stopping.abort()
+    this.#round.abort()
+    this.#wakeWaiters()
+    await this.#running
+    await Promise.all(this.#changing.values())
+    await Promise.all([...this.#lanes.values()].map(lane => lane.release(timeout)))
+    this.#lanes.clear()
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    const { claims, log, name } = this.#options
+    const stopListening = claims.onChange(() => this.#round.abort())
+    while (!this.#stopping.signal.aborted) {
+      this.#round = new AbortController()
+      this.#adjust()
+      try {
+        const round = this.#round.signal
+        await this.#feed(round)
+        // A source that ends by itself is closed, or about to be.
+        if (!round.aborted) await pause(troublePause, this.#stopping.signal)
+      } catch (error) {
+        if (this.#stopping.signal.aborted || isCairnError(error, 'store-closed')) break
+        log('warn', `Group ${name} could not read on; it tries again`, { err: error })
+        await pause(troublePause, this.#stopping.signal)
+      }
+    }
+    stopListening()
+  }
+
+  /** G1 and G2, each in its own time. */
+  #adjust(): void {
+    const { claims, source } = this.#options
+    for (let lane = 0; lane < source.lanes; lane++) {
+      const isHeld = this.#lanes.has(lane)
+      if (claims.isOurs(lane) === isHeld || this.#changing.has(lane)) continue
+      const change = isHeld ? this.#letGo(lane) : this.#take(lane)
+      const settled = change.then(
+        () => {},
+        (error: unknown) => this.#troubled(lane, error),
+      )
+      this.#changing.set(lane, settled)
+      void settled.then(() => {
+        this.#changing.delete(lane)
+        this.#round.abort()
+      })
+    }
+  }
+
+  async #troubled(lane: number, error: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    const { name, log } = this.#options
+    log('warn', `Lane ${lane} of group ${name} could not be taken; it tries again`, {
+      err: error,
+    })
+    await pause(troublePause, this.#stopping.signal)
+  }
+
+  async #letGo(lane: number): Promise<void> {
+    await this.#lanes.get(lane)?.release(handoverTimeout)
+    this.#lanes.delete(lane)
+    this.#wakeWaiters()
+  }
+
+  /** G1. */
+  async #take(lane: number): Promise<void> {
+    const { name, documents, claims, self, source } = this.#options
+    const key = [name, String(lane)]
+    const patience = performance.now() + handoverTimeout
+    const { signal } = this.#stopping
+    while (!signal.aborted && claims.isOurs(lane)) {
+      const found = await documents.get(key)
+      const state =
+        found === undefined
+          ? laneBeginning
+          : decodeLaneState(found.value, `${name}.${lane}`)
+      const { owner, floor, failing } = state
+      const isTaken = owner !== undefined && !isSame(owner, self) && claims.isAlive(owner)
+      if (isTaken && performance.now() < patience) {
+        await pause(handoverLook, signal)
+        continue
+      }
+      const epoch = state.epoch + 1
+      const bytes = encodeLaneState({ ...state, owner: self, epoch })
+      const revision = await documents.put(key, bytes, found?.revision ?? 0)
+      if (revision === 'conflict') continue
+      const repeatsUpTo = await source.lastPosition(signal)
+      const { handle, clock, log, backoff = backoffDefault } = this.#options
+      const taken = new Lane<T>({
+        document: key,
+        taken: { revision, epoch },
+        owner: self,
+        floor,
+        failing,
+        repeatsUpTo,
+        source,
+        handle,
+        documents,
+        clock,
+        backoff,
+        counters: this.#counters,
+        log,
+        onLost: () => this.#lost(lane, taken),
+        onSettled: () => this.#wakeWaiters(),
+      })
+      this.#lanes.set(lane, taken)
+      return
+    }
+  }
+
+  #lost(lane: number, lost: Lane<T>): void {
+    const { log, name } = this.#options
+    log('info', `Lane ${lane} of group ${name} is read by another node now`, {})
+    if (this.#lanes.get(lane) === lost) this.#lanes.delete(lane)
+    this.#wakeWaiters()
+    this.#round.abort()
+  }
+
+  /** Reads on behind the lane that is furthest back, until the signal fires. */
+  async #feed(round: AbortSignal): Promise<void> {
+    const { source, openMax = 1_000 } = this.#options
+    const lanes = [...this.#lanes]
+    if (lanes.length === 0) return waitFor(round)
+    const after = Math.min(...lanes.map(([, lane]) => lane.position))
+    for await (const record of source.follow(after, round)) {
+      await this.#room(openMax, round)
+      if (round.aborted) return
+      for (const [number, lane] of lanes)
+        if (number === record.lane) lane.offer(record)
+        else lane.passed(record.position)
+    }
+  }
+
+  /** G3. */
+  async #room(openMax: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#openCount() >= openMax)
+      await new Promise<void>(resolve => {
+        const wake = () => {
+          signal.removeEventListener('abort', wake)
+          this.#waiters.delete(wake)
+          resolve()
+        }
+        this.#waiters.add(wake)
+        signal.addEventListener('abort', wake, { once: true })
+      })
+  }
+
+  #openCount(): Position {
+    let open = 0
+    for (const lane of this.#lanes.values()) open += lane.open
+    return open
+  }
+
+  #wakeWaiters(): void {
+    for (const wake of this.#waiters) wake()
+  }
+}
+
+function isSame(one: LaneOwner, other: LaneOwner): boolean {
+  return one.id === other.id && one.incarnation === other.incarnation
+}
+
+function waitFor(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) return resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,78 @@
+// Where a group stands in one lane, as it is stored: a small document.
+
+import { decode, encode } from '../codec/msgpack.js'
+import { CairnError, messageOf } from '../model/errors.js'
+import { isCount, type Position } from '../model/version.js'
+
+/** Who reads a lane. */
+export interface LaneOwner {
+  readonly id: string
+  readonly incarnation: number
+}
+
+/** A key whose handling failed: its records from `position` on are held back until then. */
+export interface Failing {
+  readonly key: string
+  /** The record that failed. */
+  readonly position: Position
+  /** How often it was tried. */
+  readonly attempts: number
+  /** When it was first tried, and when it is tried next; ms since 1970. */
+  readonly firstAt: number
+  readonly nextAt: number
+  readonly error: string
+}
+
+export interface LaneState {
+  /** Absent when nobody reads the lane, and the one before has finished. */
+  readonly owner?: LaneOwner
+  /** Grows with each owner. */
+  readonly epoch: number
+  /** Every record up to here is handled, or of a key that is failing. */
+  readonly floor: Position
+  readonly failing: readonly Failing[]
+}
+
+export const laneBeginning: LaneState = { epoch: 0, floor: 0, failing: [] }
+
+const stateVersion = 1
+const errorCharactersMax = 300
+
+export function encodeLaneState(state: LaneState): Uint8Array {
+  const failing = state.failing.map(
+    ({ key, position, attempts, firstAt, nextAt, error }) => ({
+      key,
+      position,
+      attempts,
+      firstAt,
+      nextAt,
+      error: error.slice(0, errorCharactersMax),
+    }),
+  )
+  return encode({ version: stateVersion, ...state, failing })
+}
+
+/** Throws `storage-failed` for what is no such document, or of a newer build. */
+export function decodeLaneState(bytes: Uint8Array, name: string): LaneState {
+  let state: Partial<LaneState & { version: number }> | null
+  try {
+    state = decode(bytes) as typeof state
+  } catch (error) {
+    throw unreadable(name, messageOf(error))
+  }
+  if (state?.version !== stateVersion)
+    throw unreadable(name, `it is of version ${String(state?.version)}`)
+  const { owner, epoch, floor, failing } = state
+  if (!isCount(epoch) || !isCount(floor) || !Array.isArray(failing))
+    throw unreadable(name, 'it is incomplete')
+  return { ...(owner && { owner }), epoch, floor, failing }
+}
+
+function unreadable(name: string, why: string): CairnError {
+  return new CairnError(
+    'storage-failed',
+    `Document ${name} says where a group stands, and cannot be read: ${why}. Upgrade this node, or ` +
+      'remove the document to have the group begin anew.',
+    { details: { document: name } },
+  )
+}

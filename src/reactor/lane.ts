@@ -1,0 +1,408 @@
+// One lane of a group, while this node reads it: what is open, what failed, what is done.
+//
+// Owns the lane's document from the moment it was taken. Nothing is handled after it is lost.
+// L1. Records of one key are handled one at a time and in order; different keys side by side.
+// L2. A key that failed is handled no further until its record has succeeded. What comes for
+//     it meanwhile is left in the source, and read from there when its turn has come.
+// L3. `floor` in the document never passes a record that is neither handled nor of a key that
+//     the same document calls failing: whoever takes over begins behind it, and misses nothing.
+// L4. Each write of the document expects the revision of the one before. Who is refused has
+//     lost the lane to another owner, and stops.
+// L5. Attempts and the time of the next one are in the document before it is waited for, so
+//     that they survive this node.
+
+import type { Document, DocumentKey, Documents } from '../documents/documents.js'
+import type { Clock } from '../model/clock.js'
+import { isCairnError, messageOf } from '../model/errors.js'
+import type { Position } from '../model/version.js'
+import { deferred, pause } from '../model/wait.js'
+import { type Backoff, delayAfter } from './backoff.js'
+import {
+  decodeLaneState,
+  encodeLaneState,
+  type Failing,
+  type LaneOwner,
+} from './lane-state.js'
+import type { GroupSource, SourceRecord } from './source.js'
+
+/** What a handler knows of the record beside its value. */
+export interface Attempt {
+  readonly position: Position
+  /** From 1; counted on by whoever takes over. */
+  readonly attempt: number
+  /** Another owner may have handled it before, wholly or in part. */
+  readonly mayBeRepeat: boolean
+  /** Fires when the lane is lost, or the node's time to finish is over. */
+  readonly signal: AbortSignal
+}
+
+/** How handling ended: `again` after so many milliseconds, by default as the group's backoff says. */
+export type Settled =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'again'; readonly error: unknown; readonly after?: number }
+
+/** Handles a record. What it throws means: again. */
+export type Handle<T> = (value: T, attempt: Attempt) => Promise<Settled>
+
+export interface LaneCounters {
+  handled: number
+  failures: number
+}
+
+export interface LaneOptions<T> {
+  readonly document: DocumentKey
+  readonly taken: { readonly revision: number; readonly epoch: number }
+  readonly owner: LaneOwner
+  readonly floor: Position
+  readonly failing: readonly Failing[]
+  /** Records up to here may have been handled by the owner before. */
+  readonly repeatsUpTo: Position
+  readonly source: GroupSource<T>
+  readonly handle: Handle<T>
+  readonly documents: Documents
+  readonly clock: Clock
+  readonly backoff: Backoff
+  readonly counters: LaneCounters
+  readonly log: (
+    level: 'info' | 'warn' | 'error',
+    message: string,
+    details: object,
+  ) => void
+  /** Called once when another owner has taken the lane (L4). */
+  readonly onLost: () => void
+  /** Called whenever a record is not open any more. */
+  readonly onSettled: () => void
+}
+
+/** A failing key in memory. */
+interface Held extends Failing {
+  /** The last of its records that was offered: up to there it has to catch up. */
+  readonly upTo: Position
+}
+
+/** Milliseconds within which progress is written down; failures are at once. */
+const saveEvery = 200
+/** Positions that a quiet lane moves on before that is worth a write. */
+const quietStride = 1_000
+const saveRetryPause = 250
+const catchUpRetryPause = 1_000
+
+export class Lane<T> {
+  readonly #options: LaneOptions<T>
+  readonly #waiting = new Map<string, SourceRecord<T>[]>()
+  /** In the order of positions, since they are offered in it. */
+  readonly #open = new Set<Position>()
+  readonly #failing = new Map<string, Held>()
+  readonly #timers = new Map<string, NodeJS.Timeout>()
+  readonly #ending = new AbortController()
+  #position: Position
+  #savedFloor: Position
+  #revision: number
+  #busy = 0
+  #idle: (() => void) | undefined
+  #phase: 'reading' | 'finishing' | 'over' = 'reading'
+  #isDirty = false
+  #saving: Promise<void> | undefined
+  #saveTimer: NodeJS.Timeout | undefined
+
+  constructor(options: LaneOptions<T>) {
+    this.#options = options
+    this.#position = options.floor
+    this.#savedFloor = options.floor
+    this.#revision = options.taken.revision
+    const now = options.clock.now()
+    for (const one of options.failing) {
+      this.#failing.set(one.key, { ...one, upTo: Math.max(options.floor, one.position) })
+      this.#schedule(
+        one.key,
+        Math.min(options.backoff.max, Math.max(0, one.nextAt - now)),
+      )
+    }
+  }
+
+  /** The last record that was offered or passed by. */
+  get position(): Position {
+    return this.#position
+  }
+
+  get open(): number {
+    return this.#open.size
+  }
+
+  get failing(): number {
+    return this.#failing.size
+  }
+
+  /** L3. */
+  get floor(): Position {
+    for (const position of this.#open) return position - 1
+    return this.#position
+  }
+
+  /** Takes the next record of this lane; the same one again, or an older one, does nothing. */
+  offer(record: SourceRecord<T>): void {
+    const { key, position, value } = record
+    if (position <= this.#position || this.#phase !== 'reading') return
+    this.#position = position
+    const held = this.#failing.get(key)
+    if (held !== undefined) {
+      if (value !== undefined) this.#failing.set(key, { ...held, upTo: position }) // L2
+      return this.#progressed()
+    }
+    if (value === undefined) return this.#progressed()
+    this.#open.add(position)
+    const waiting = this.#waiting.get(key)
+    if (waiting !== undefined) waiting.push(record)
+    else {
+      const line = [record]
+      this.#waiting.set(key, line)
+      void this.#work(key, line)
+    }
+  }
+
+  /** The source holds nothing more for this lane up to a position. */
+  passed(position: Position): void {
+    if (position <= this.#position || this.#phase !== 'reading') return
+    this.#position = position
+    if (this.floor - this.#savedFloor >= quietStride) this.#progressed()
+  }
+
+  /**
+   * Takes nothing more, finishes what is being handled for at most `timeout` ms, and leaves the
+   * lane to the next owner.
+   */
+  async release(timeout: number): Promise<void> {
+    if (this.#phase !== 'reading') return
+    this.#phase = 'finishing'
+    this.#clearTimers()
+    if (this.#busy > 0) {
+      const idle = deferred<void>()
+      this.#idle = idle.resolve
+      const inTime = new AbortController()
+      void idle.promise.then(() => inTime.abort())
+      await Promise.race([idle.promise, pause(timeout, inTime.signal)])
+    }
+    this.#ending.abort()
+    await this.#saving
+    if (this.#phase !== 'finishing') return
+    this.#phase = 'over'
+    try {
+      // One attempt: who does not hear it finds out that this node is gone.
+      await this.#put(this.#busy === 0)
+    } catch (error) {
+      this.#options.log('warn', `Lane ${this.#name} was not handed over`, { err: error })
+    }
+  }
+
+  get #isOver(): boolean {
+    return this.#phase === 'over'
+  }
+
+  get #name(): string {
+    return this.#options.document.join('.')
+  }
+
+  /** L1. Never rejects. */
+  async #work(key: string, line: SourceRecord<T>[]): Promise<void> {
+    this.#busy++
+    for (let record = line[0]; record !== undefined; record = line[0]) {
+      if (this.#phase !== 'reading') break
+      const settled = await this.#handle(record, 1)
+      if (this.#isOver) break
+      if (settled.kind === 'again') {
+        this.#fail(record, 1, this.#options.clock.now(), settled)
+        const last = line.at(-1)!.position
+        const held = this.#failing.get(key)!
+        this.#failing.set(key, { ...held, upTo: last })
+        for (const { position } of line) this.#open.delete(position)
+        break
+      }
+      line.shift()
+      this.#open.delete(record.position)
+      this.#options.counters.handled++
+      this.#progressed()
+      this.#options.onSettled()
+    }
+    this.#waiting.delete(key)
+    this.#options.onSettled()
+    this.#released()
+  }
+
+  /** L2: from the record that failed up to all that was left in the source since. Never rejects. */
+  async #catchUp(key: string): Promise<void> {
+    this.#timers.delete(key)
+    if (this.#phase !== 'reading') return
+    this.#busy++
+    try {
+      await this.#handleHeld(key)
+    } catch (error) {
+      if (!this.#ending.signal.aborted) {
+        this.#options.log('warn', `What is held back for ${key} could not be read`, {
+          err: error,
+        })
+        this.#schedule(key, catchUpRetryPause)
+      }
+    }
+    this.#released()
+  }
+
+  async #handleHeld(key: string): Promise<void> {
+    const { source, counters, clock } = this.#options
+    for (;;) {
+      const { position: from, upTo } = this.#failing.get(key)!
+      for await (const record of source.ofKey(key, from, upTo, this.#ending.signal)) {
+        if (this.#phase !== 'reading') return
+        const held = this.#failing.get(key)!
+        if (record.value !== undefined) {
+          const isSame = record.position === held.position && held.attempts > 0
+          const attempt = isSame ? held.attempts + 1 : 1
+          const firstAt = isSame ? held.firstAt : clock.now()
+          const settled = await this.#handle(record, attempt)
+          if (this.#isOver) return
+          if (settled.kind === 'again')
+            return this.#fail(record, attempt, firstAt, settled)
+          counters.handled++
+        }
+        const { upTo: newest } = this.#failing.get(key)!
+        this.#failing.set(key, {
+          ...held,
+          position: record.position + 1,
+          attempts: 0,
+          upTo: newest,
+        })
+        this.#progressed()
+      }
+      // Nothing came in between the end of that reading and here: all is handled.
+      if (this.#failing.get(key)!.upTo === upTo) break
+    }
+    this.#failing.delete(key)
+    this.#save()
+    this.#options.onSettled()
+  }
+
+  async #handle(record: SourceRecord<T>, attempt: number): Promise<Settled> {
+    const { handle, repeatsUpTo } = this.#options
+    const { position, value } = record
+    try {
+      return await handle(value as T, {
+        position,
+        attempt,
+        mayBeRepeat: attempt > 1 || position <= repeatsUpTo,
+        signal: this.#ending.signal,
+      })
+    } catch (error) {
+      return { kind: 'again', error }
+    }
+  }
+
+  #fail(
+    { key, position }: SourceRecord<T>,
+    attempts: number,
+    firstAt: number,
+    { error, after }: Settled & { kind: 'again' },
+  ): void {
+    const { backoff, clock, counters } = this.#options
+    counters.failures++
+    const delay = after ?? delayAfter(attempts, backoff)
+    const nextAt = clock.now() + delay
+    const upTo = this.#failing.get(key)?.upTo ?? position
+    const failing = { key, position, attempts, firstAt, nextAt, error: messageOf(error) }
+    this.#failing.set(key, { ...failing, upTo })
+    this.#schedule(key, delay)
+    this.#save() // L5
+  }
+
+  #schedule(key: string, delay: number): void {
+    if (this.#phase !== 'reading') return
+    const timer = setTimeout(() => void this.#catchUp(key), Math.min(delay, 2 ** 31 - 1))
+    timer.unref()
+    this.#timers.set(key, timer)
+  }
+
+  #released(): void {
+    if (--this.#busy === 0) this.#idle?.()
+  }
+
+  /** Something is done that is worth writing down soon. */
+  #progressed(): void {
+    if (this.#phase !== 'reading' || this.#saveTimer !== undefined) return
+    this.#saveTimer = setTimeout(() => {
+      this.#saveTimer = undefined
+      this.#save()
+    }, saveEvery)
+    this.#saveTimer.unref()
+  }
+
+  #save(): void {
+    this.#isDirty = true
+    if (this.#phase === 'reading') this.#saving ??= this.#saveAll()
+  }
+
+  /** Writes until nothing is left to write. Never rejects. */
+  async #saveAll(): Promise<void> {
+    while (this.#isDirty && this.#phase !== 'over') {
+      this.#isDirty = false
+      try {
+        await this.#put(false)
+      } catch (error) {
+        this.#isDirty = true
+        if (isCairnError(error, 'store-closed') || this.#phase !== 'reading') break
+        this.#options.log('warn', `Progress of ${this.#name} could not be written`, {
+          err: error,
+        })
+        await pause(saveRetryPause, this.#ending.signal)
+      }
+    }
+    this.#saving = undefined
+  }
+
+  /** L4. */
+  async #put(isLast: boolean): Promise<void> {
+    const { documents, document, owner, taken } = this.#options
+    const { floor } = this
+    const failing = [...this.#failing.values()]
+    const bytes = encodeLaneState({
+      ...(!isLast && { owner }),
+      epoch: taken.epoch,
+      floor,
+      failing,
+    })
+    let revision: number | 'conflict'
+    try {
+      revision = await documents.put(document, bytes, this.#revision)
+    } catch (error) {
+      if (!isCairnError(error, 'outcome-unknown')) throw error
+      revision = await this.#whatBecameOf(bytes, await documents.get(document))
+    }
+    if (revision === 'conflict') return this.#lost()
+    this.#revision = revision
+    this.#savedFloor = floor
+  }
+
+  async #whatBecameOf(
+    bytes: Uint8Array,
+    now: Document | undefined,
+  ): Promise<number | 'conflict'> {
+    const { documents, document, taken } = this.#options
+    if ((now?.revision ?? 0) === this.#revision)
+      return documents.put(document, bytes, this.#revision)
+    const isOurs =
+      now !== undefined && decodeLaneState(now.value, this.#name).epoch === taken.epoch
+    return isOurs ? now.revision : 'conflict'
+  }
+
+  #lost(): void {
+    if (this.#phase === 'over') return
+    this.#phase = 'over'
+    this.#clearTimers()
+    this.#ending.abort()
+    this.#options.onLost()
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+    clearTimeout(this.#saveTimer)
+    this.#saveTimer = undefined
+  }
+}

@@ -1,0 +1,110 @@
+// Commands in the inbox: how they are put there, and how a group reads them.
+
+import {
+  decodeStoredCommand,
+  encodeStoredCommand,
+  type StoredCommand,
+} from '../codec/stored-command.js'
+import {
+  type ActorAddress,
+  checkAddress,
+  formatAddress,
+  parseAddress,
+} from '../model/address.js'
+import type { Clock } from '../model/clock.js'
+import { messageOf } from '../model/errors.js'
+import { newId } from '../model/id.js'
+import { partitionOf } from '../model/partition.js'
+import type { SendOptions, SendReceipt } from '../model/sender.js'
+import type { Queue, QueueKey, QueueRecord } from '../queue/queue.js'
+import type { GroupSource, SourceRecord } from './source.js'
+
+/** Stores a command for its actor. */
+export async function putCommand(
+  inbox: Queue,
+  partitions: number,
+  from: { readonly nodeId: string; readonly clock: Clock },
+  actor: ActorAddress,
+  type: string,
+  data: unknown,
+  options: SendOptions = {},
+): Promise<SendReceipt> {
+  const { commandId = newId(), correlationId, causationId, traceparent } = options
+  const command: StoredCommand = {
+    id: commandId,
+    type,
+    data,
+    nodeId: from.nodeId,
+    at: from.clock.now(),
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+    ...(traceparent !== undefined && { traceparent }),
+  }
+  const { headers, body } = encodeStoredCommand(command)
+  const key = keyOf(actor, partitions)
+  const { signal, timeout } = options
+  const bounds = { signal, timeout }
+  const put = await inbox.put({ key, id: commandId, headers, body }, bounds)
+  return { commandId, ...put }
+}
+
+/** A stored command on its way to its actor. */
+export interface Waiting {
+  readonly actor: ActorAddress
+  readonly command: StoredCommand
+}
+
+/** The inbox as a group reads it. */
+export function storedCommands(
+  inbox: Queue,
+  partitions: number,
+  log: (message: string, details: object) => void,
+): GroupSource<Waiting> {
+  const toRecord = (record: QueueRecord): SourceRecord<Waiting> => {
+    const { position, key } = record
+    const found = readRecord(record, partitions)
+    if (typeof found !== 'string') {
+      const lane = Number(key[0])
+      return { position, lane, key: formatAddress(found.actor), value: found }
+    }
+    // It stays where it is, for people to look at; nobody's command is lost with it.
+    log('A record in the inbox is no command', { position, key, reason: found })
+    return { position, lane: -1, key: '' }
+  }
+  return {
+    lanes: partitions,
+    async *follow(after, signal) {
+      for await (const record of inbox.follow({ after, signal })) yield toRecord(record)
+    },
+    async *ofKey(name, from, upTo, signal) {
+      const key = keyOf(parseAddress(name), partitions)
+      for await (const record of inbox.read({ after: from - 1, key, signal })) {
+        if (record.position > upTo) return
+        yield toRecord(record)
+      }
+    },
+    lastPosition: signal => inbox.lastPosition({ signal }),
+  }
+}
+
+function keyOf(actor: ActorAddress, partitions: number): QueueKey {
+  const { type, id } = checkAddress(actor)
+  return [String(partitionOf(actor, partitions)), type, id]
+}
+
+/** The command and its actor, or why the record is nobody's command. */
+function readRecord(
+  { key, headers, body }: QueueRecord,
+  partitions: number,
+): Waiting | string {
+  const [lane, type = '', id = '', ...rest] = key
+  try {
+    const actor = checkAddress({ type, id })
+    if (rest.length > 0 || lane !== String(partitionOf(actor, partitions)))
+      return 'its place is no actor’s'
+    const command = decodeStoredCommand(headers, body)
+    return typeof command === 'string' ? command : { actor, command }
+  } catch (error) {
+    return messageOf(error)
+  }
+}

@@ -1,0 +1,51 @@
+// Queues and documents that a crashed node reaches no more.
+
+import type { Queues } from '../backend/backend.js'
+import type { Documents } from '../documents/documents.js'
+import type { Queue } from '../queue/queue.js'
+import type { Line } from './line.js'
+
+export function faultyQueues(queues: Queues, line: Line): Queues {
+  return {
+    inbox: faultyQueue(queues.inbox, line),
+    topic: faultyQueue(queues.topic, line),
+    dead: faultyQueue(queues.dead, line),
+  }
+}
+
+export function faultyDocuments(documents: Documents, line: Line): Documents {
+  return {
+    async get(key) {
+      line.check()
+      return line.up(documents.get(key))
+    },
+    async put(key, value, revision) {
+      line.check()
+      return line.up(documents.put(key, value, revision))
+    },
+  }
+}
+
+function faultyQueue(queue: Queue, line: Line): Queue {
+  return {
+    name: queue.name,
+    async put(record, options) {
+      line.check()
+      return line.up(queue.put(record, options))
+    },
+    read: options => line.each(queue.read(options)),
+    follow: ({ signal, ...options }) => {
+      const either = AbortSignal.any([signal, line.down])
+      return line.each(queue.follow({ ...options, signal: either }))
+    },
+    async lastPosition(options) {
+      line.check()
+      return line.up(queue.lastPosition(options))
+    },
+    async remove(positions) {
+      line.check()
+      return line.up(queue.remove(positions))
+    },
+    close: () => queue.close(),
+  }
+}

@@ -1,0 +1,59 @@
+// The documents contract: one suite for every implementation of src/documents/documents.ts.
+
+import type { Test } from 'tap'
+
+import type { Documents } from '../../src/documents/documents.js'
+import { newId } from '../../src/model/id.js'
+
+export type OpenDocuments = (namespace: string) => Promise<Documents>
+
+const bytes = (text: string) => Buffer.from(text)
+
+export async function testDocuments(
+  t: Test,
+  name: string,
+  open: OpenDocuments,
+): Promise<void> {
+  await t.test(`the documents contract: ${name}`, async t => {
+    const namespace = `d-${newId().slice(0, 8)}`
+    const one = await open(namespace)
+    const other = await open(namespace)
+
+    await t.test('a document is read as it was put', async t => {
+      t.equal(await one.get(['inbox', '1']), undefined)
+      const revision = await one.put(['inbox', '1'], bytes('first'), 0)
+      t.type(revision, 'number')
+      const found = await other.get(['inbox', '1'])
+      t.equal(Buffer.from(found!.value).toString(), 'first')
+      t.equal(found!.revision, revision)
+      t.equal(await one.get(['inbox', '10']), undefined, 'another name is another one')
+    })
+
+    await t.test('D2 of two that have seen the same revision one wins', async t => {
+      const key = ['inbox', '2']
+      const first = (await one.put(key, bytes('0'), 0)) as number
+      t.equal(await other.put(key, bytes('again'), 0), 'conflict')
+      let revision = first
+      for (let round = 0; round < 20; round++) {
+        const results = await Promise.all(
+          [one, other].map((documents, i) =>
+            documents.put(key, bytes(`${round}/${i}`), revision),
+          ),
+        )
+        const won = results.filter(result => result !== 'conflict')
+        if (won.length !== 1) t.fail(`${won.length} of two won in round ${round}`)
+        revision = won[0]!
+        const found = await one.get(key)
+        const winner = results.findIndex(result => result !== 'conflict')
+        if (Buffer.from(found!.value).toString() !== `${round}/${winner}`)
+          t.fail(`the winner of round ${round} is not what is read`)
+      }
+      t.ok(revision > first)
+    })
+
+    await t.test('nothing crosses a namespace', async t => {
+      const elsewhere = await open(`d-${newId().slice(0, 8)}`)
+      t.equal(await elsewhere.get(['inbox', '1']), undefined)
+    })
+  })
+}
