@@ -11,7 +11,7 @@ import { within } from '../../src/model/wait.js'
 import { Connection } from '../../src/nats/connection.js'
 import { callApi } from '../../src/nats/jetstream-api.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
-import { logStream, logSubject } from '../../src/nats/subjects.js'
+import { bucketOf, logStream, queueStream, logSubject } from '../../src/nats/subjects.js'
 import { JetStreamStore } from '../../src/store/jetstream.js'
 import { collect, deposits, mustAppend } from '../contract/store/support.js'
 import { startNats } from '../support/nats.js'
@@ -20,8 +20,17 @@ import { openNode, throwsCode } from './nodes.js'
 
 /** What a tenant may: its own log, its own notices and requests, and no administration. */
 function tenant(namespace: string) {
-  const stream = logStream(namespace)
-  const api = (call: string) => `$JS.API.${call}.${stream}`
+  const bucket = bucketOf(namespace)
+  const queues = (['inbox', 'topic', 'dead'] as const).map(name =>
+    queueStream(namespace, name),
+  )
+  const streams = [logStream(namespace), bucket.stream, ...queues]
+  const apis = (stream: string) => [
+    `$JS.API.STREAM.INFO.${stream}`,
+    `$JS.API.STREAM.MSG.GET.${stream}`,
+    `$JS.API.DIRECT.GET.${stream}`,
+    `$JS.API.DIRECT.GET.${stream}.>`,
+  ]
   return {
     user: namespace,
     password: `${namespace}-password`,
@@ -31,13 +40,12 @@ function tenant(namespace: string) {
           `cairn.${namespace}.>`,
           `_INBOX_${namespace}.>`,
           '$JS.API.INFO',
-          api('STREAM.INFO'),
-          api('STREAM.MSG.GET'),
-          api('DIRECT.GET'),
-          `${api('DIRECT.GET')}.>`,
+          `${bucket.prefix}.>`,
+          ...streams.flatMap(apis),
+          ...queues.map(stream => `$JS.API.STREAM.MSG.DELETE.${stream}`),
         ],
         // Notices come from the server alone: a made-up one could make a peer skip versions.
-        deny: [`cairn.${namespace}.stored.>`],
+        deny: [`cairn.${namespace}.stored.>`, `cairn.${namespace}.queued.>`],
       },
       subscribe: { allow: [`cairn.${namespace}.>`, `_INBOX_${namespace}.>`] },
     },
