@@ -278,6 +278,7 @@ export class Actor {
         ...causesOf(command),
         expected: at.version,
         command: { id: command.id, reply: answer.reply },
+        ...(decision.says !== undefined && { says: decision.says }),
         at: now,
       })
 

@@ -6,7 +6,16 @@ import type { Behavior, DecideContext, Decision, Rejection } from '../model/beha
 import { CairnError } from '../model/errors.js'
 import type { Metadata, RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
+import type { AnyTopic } from '../model/topic.js'
 import { commandWindow } from './command-window.js'
+import {
+  checkSaid,
+  checkTopics,
+  type Effect,
+  isEffect,
+  said,
+  unknownCommand,
+} from './effects.js'
 
 /** An event as a decider returns it; made by {@link event}. */
 export interface EmittedEvent<Type extends string = string, Data = unknown> {
@@ -29,7 +38,6 @@ export function event(type: string, data?: unknown, metadata?: Metadata): Emitte
 }
 
 const rejected = Symbol.for('cairn.rejected')
-
 /** A refusal as a decider returns it; made by {@link reject}. */
 export interface Rejected<Code extends string = string, Details = unknown> {
   readonly [rejected]: Rejection<Code, Details>
@@ -54,13 +62,17 @@ export function reject(code: string, message?: string, details?: unknown): Rejec
 
 /** What a command's `decide` may return. */
 export type DecideResult<State> =
-  EmittedEvent | readonly EmittedEvent[] | DecideEffects<State> | Rejected | void
+  | EmittedEvent
+  | readonly (EmittedEvent | Effect)[]
+  | DecideEffects<State>
+  | Rejected
+  | void
 
 /** Anything but a function; spelled out so that a function's parameter is inferred. */
 type PlainReply = object | string | number | bigint | boolean | null | undefined
 
 export interface DecideEffects<State = never> {
-  readonly events?: EmittedEvent | readonly EmittedEvent[]
+  readonly events?: EmittedEvent | readonly (EmittedEvent | Effect)[]
   /** The answer, or a function of the state after the events. */
   readonly reply?: PlainReply | ((state: State) => unknown)
 }
@@ -100,12 +112,12 @@ type ReplyIn<Result> = Result extends Rejected
 type RejectionIn<Result> =
   Result extends Rejected<infer Code, infer Details> ? Rejection<Code, Details> : never
 
-type EventsIn<Result> = Result extends Rejected
+type EventsIn<Result> = Result extends Rejected | Effect
   ? never
   : Result extends { readonly events: infer Events }
     ? EventsIn<Events>
     : Result extends readonly (infer Item)[]
-      ? Item
+      ? Exclude<Item, Effect>
       : Result extends { readonly type: string }
         ? Result
         : never
@@ -176,6 +188,8 @@ export interface ActorDefinition<
   readonly type: string
   readonly behavior: Behavior<State>
   readonly options: ActorOptions
+  /** Topics that its actors publish on. */
+  readonly publishes?: readonly AnyTopic[]
   /** Carries the types only; there is no value. */
   readonly $types?: { state: State; commands: Commands; event: Event }
 }
@@ -194,6 +208,8 @@ export interface ActorSpec<State, Evolve, Decide> extends ActorOptions {
   readonly type: string
   /** Raise it when `evolve` or the shape of the state changes. Default 1. */
   readonly version?: number
+  /** Topics that its actors publish on; others are refused. Default: none. */
+  readonly publishes?: readonly AnyTopic[]
   /** The state before any event; a function gets the actor's id. */
   readonly initialState: State | ((id: string) => State)
   /** By command: `(state, data, context) => events, a reply, or a rejection`. Pure. */
@@ -230,7 +246,7 @@ export function defineActor<
 >(
   spec: ActorSpec<State, Evolve, Decide>,
 ): ActorDefinition<State, CommandsOf<Decide>, EventOf<Evolve>> {
-  const { type, version = 1, initialState, decide, evolve } = spec
+  const { type, version = 1, initialState, decide, evolve, publishes = [] } = spec
   checkActorType(type)
   if (!Number.isSafeInteger(version) || version < 1)
     throw new CairnError(
@@ -239,6 +255,7 @@ export function defineActor<
     )
   checkHandlers(type, 'decide', decide)
   checkHandlers(type, 'evolve', evolve)
+  checkTopics(`publishes of actor type ${type}`, publishes)
   const deciders = new Map<string, AnyDecide<State>>(Object.entries(decide))
   const folders = new Map<string, AnyEvolve<State>>(Object.entries(evolve))
   const commandTypes = [...deciders.keys()]
@@ -252,7 +269,9 @@ export function defineActor<
     decide(state, command, context) {
       const handler = deciders.get(command.type)
       if (handler === undefined) throw unknownCommand(type, command.type, commandTypes)
-      return toDecision(handler(state, command.data as never, context))
+      const decision = toDecision(handler(state, command.data as never, context))
+      if (decision.ok) checkSaid(type, decision.says, publishes)
+      return decision
     },
     evolve(state, stored) {
       const fold = folders.get(stored.type)
@@ -265,7 +284,7 @@ export function defineActor<
       return fold(state, stored.data as never, stored)
     },
   }
-  return { type, behavior, options: actorOptions(spec) }
+  return { type, behavior, options: actorOptions(spec), publishes }
 }
 
 function actorOptions(spec: ActorOptions): ActorOptions {
@@ -305,18 +324,6 @@ function checkHandlers(type: string, name: string, handlers: unknown): void {
       )
 }
 
-export function unknownCommand(
-  type: string,
-  command: string,
-  known: readonly string[],
-): CairnError {
-  return new CairnError(
-    'unknown-command',
-    `Actor type ${type} knows no command ${show(command)}; it knows ${known.join(', ')}.`,
-    { details: { type, command, known } },
-  )
-}
-
 function toDecision<State>(result: DecideResult<State>): Decision<State> {
   if (result === undefined || result === null)
     return { ok: true, events: [], reply: noReply }
@@ -326,7 +333,9 @@ function toDecision<State>(result: DecideResult<State>): Decision<State> {
       `decide returned ${show(result)}: return event(…), a list of them, { events, reply }, reject(…) or nothing.`,
     )
   if (rejected in result) return { ok: false, rejection: result[rejected] }
-  if (isList(result)) return { ok: true, events: result, reply: noReply }
+  if (isList(result)) return accepted(result, noReply)
+  const alone: unknown = result
+  if (isEffect(alone)) return accepted([alone], noReply)
   if ('type' in result) return { ok: true, events: [result], reply: noReply }
   if (isPromise(result))
     throw new CairnError(
@@ -341,12 +350,27 @@ function toDecision<State>(result: DecideResult<State>): Decision<State> {
       `decide returned an object with ${show(unknown)}: only events and reply are known there.`,
     )
   const { events = [], reply } = result
-  return {
-    ok: true,
-    events: isList(events) ? events : [events],
-    reply:
-      typeof reply === 'function' ? (reply as (state: State) => unknown) : () => reply,
-  }
+  return accepted(
+    isList(events) ? events : [events],
+    typeof reply === 'function' ? (reply as (state: State) => unknown) : () => reply,
+  )
+}
+
+/** Takes events and what is said beside them apart. */
+function accepted<State>(
+  list: readonly (EmittedEvent | Effect)[],
+  reply: (state: State) => unknown,
+): Decision<State> {
+  if (!list.some(item => isEffect(item)))
+    return { ok: true, events: list as readonly EmittedEvent[], reply }
+  const events = list.filter((item): item is EmittedEvent => !isEffect(item))
+  const says = list.filter(item => isEffect(item)).map(item => said(item))
+  if (events.length > 0) return { ok: true, events, says, reply }
+  throw new CairnError(
+    'invalid-definition',
+    'decide returned messages or commands without an event: what an actor says is stored with the ' +
+      'event that it is about. Return that event, too.',
+  )
 }
 
 const noReply = () => undefined

@@ -14,7 +14,8 @@ import type {
 import { throwIfAborted } from '../model/wait.js'
 import type { EventStore, ReadOptions } from '../store/store.js'
 import type { StateReading } from './actor.js'
-import { type AnyActorDefinition, unknownCommand } from './define.js'
+import type { AnyActorDefinition } from './define.js'
+import { checkKnownCommand } from './effects.js'
 import type { Folding } from './fold.js'
 import { recover } from './recovery.js'
 import type {
@@ -123,12 +124,4 @@ export function actorRef<Definition extends AnyActorDefinition>(
   }
   // The implementation is the same for all definitions; only its types differ.
   return untyped as ActorRef<Definition>
-}
-
-function checkKnownCommand(
-  { type, behavior }: AnyActorDefinition,
-  command: string,
-): void {
-  if (!behavior.commandTypes.includes(command))
-    throw unknownCommand(type, command, behavior.commandTypes)
 }

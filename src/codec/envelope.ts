@@ -9,9 +9,11 @@
 //   Cairn-Events    deposited*2,closed    their types, runs counted
 //   Cairn-Node      <node id>
 //   Cairn-At        1767225600000         the writer's clock, ms since 1970
+//   Cairn-Says      trips.completed*2,>   topics of its messages; > is a command to an actor
 //   Cairn-Command, Cairn-Correlation, Cairn-Causation, traceparent    where known
 //
-// Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, value } }.
+// Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, value }, says? };
+// in `says`, { topic, version, data } is a message and { to: [type, id], command, data } a command.
 // A reader ignores keys that it does not know; a change it must not ignore raises Cairn-Wire.
 // Cairn-Wire and Cairn-Versions mean the same in every version: see `versionsTaken`.
 
@@ -35,6 +37,14 @@ import { isCount, type Position, type Version } from '../model/version.js'
 import { checkData } from './data.js'
 import { decodeHeader, decodeList, encodeHeader, encodeList } from './headers.js'
 import { decode, encode } from './msgpack.js'
+import {
+  decodeSaid,
+  decodeSaidHeader,
+  encodeSaid,
+  findSaidProblem,
+  type SaidBody,
+  saidHeader,
+} from './said.js'
 
 export const wireVersion = 1
 /** Events in one commit, at most. */
@@ -66,6 +76,8 @@ export interface CommitHeader {
   readonly eventTypes: readonly string[]
   readonly nodeId: string
   readonly at: number
+  /** A topic for each message that it says, `>` for each command. Default: none. */
+  readonly says?: readonly string[]
   readonly commandId?: string
   readonly correlationId?: string
   readonly causationId?: string
@@ -76,6 +88,7 @@ interface Body {
   events: { type: string; data?: unknown; meta?: Metadata }[]
   reply?: unknown
   state?: FoldedState
+  says?: SaidBody[]
 }
 
 /**
@@ -83,7 +96,7 @@ interface Body {
  * no text) or `commit-too-large`; nothing has been written then.
  */
 export function encodeCommit(commit: NewCommit): Envelope {
-  const { events, state, command } = commit
+  const { events, state, command, says } = commit
   checkEventCount(commit)
   const types: string[] = []
   const body: Body = { events: [] }
@@ -103,6 +116,7 @@ export function encodeCommit(commit: NewCommit): Envelope {
     checkData(state.value, 'state')
     body.state = state
   }
+  if (says !== undefined) body.says = encodeSaid(says)
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wireVersion)],
     ['Cairn-Commit', headerText('commit id', commit.id)],
@@ -112,6 +126,7 @@ export function encodeCommit(commit: NewCommit): Envelope {
     ['Cairn-At', String(commit.at)],
   ]
   const { correlationId, causationId, traceparent } = commit
+  if (says !== undefined) headers.push(['Cairn-Says', saidHeader(says)])
   if (command !== undefined)
     headers.push(['Cairn-Command', headerText('command id', command.id)])
   if (correlationId !== undefined)
@@ -236,6 +251,8 @@ function readHeaders(
   const at = Number(header('Cairn-At') || NaN)
   if (!Number.isFinite(at))
     return `its Cairn-At header is ${show(header('Cairn-At') ?? '')}`
+  const says = decodeSaidHeader(header('Cairn-Says'))
+  if (says === null) return `its Cairn-Says header is ${show(header('Cairn-Says') ?? '')}`
   const commandId = text('Cairn-Command')
   const correlationId = text('Cairn-Correlation')
   const causationId = text('Cairn-Causation')
@@ -247,6 +264,7 @@ function readHeaders(
     eventTypes,
     nodeId: text('Cairn-Node') ?? '',
     at,
+    ...(says !== undefined && { says }),
     ...(commandId !== undefined && { commandId }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
@@ -296,7 +314,7 @@ function findBodyProblem(body: Body, head: CommitHeader): string | undefined {
   }
   if (body.state !== undefined && !isObject(body.state))
     return 'the state in its body is no object'
-  return undefined
+  return findSaidProblem(body.says, head.says)
 }
 
 function isObject(value: unknown): boolean {
@@ -353,6 +371,7 @@ function toStoredCommit(
           : { id: commandId, reply: body.reply },
     }),
     ...(body.state !== undefined && { state: body.state }),
+    ...(body.says !== undefined && { says: decodeSaid(body.says) }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),

@@ -4,6 +4,7 @@
 import type { ActorAddress } from './address.js'
 import type { Causes } from './commit.js'
 import type { NewEvent, RecordedEvent } from './event.js'
+import type { Said } from './said.js'
 import type { Version } from './version.js'
 
 /** A request to an actor to do something. */
@@ -28,6 +29,8 @@ export interface DecideContext extends Causes {
 export interface Accepted<State = unknown> {
   readonly ok: true
   readonly events: readonly NewEvent[]
+  /** Messages and commands that go out with the events. Default: none. */
+  readonly says?: readonly Said[]
   /** The answer, drawn from the state that the events lead to. */
   readonly reply: (state: State) => unknown
 }

@@ -2,6 +2,7 @@
 
 import type { ActorAddress } from './address.js'
 import type { NewEvent, RecordedEvent } from './event.js'
+import type { Said } from './said.js'
 import type { Position, Version } from './version.js'
 
 /** An actor's state after a commit, carried inside it so that waking is one read. */
@@ -39,6 +40,8 @@ export interface NewCommit extends Causes {
   readonly nodeId: string
   readonly command?: CommittedCommand
   readonly state?: FoldedState
+  /** What the actor says with it: stored together with the events or not at all. */
+  readonly says?: readonly Said[]
 }
 
 /** A commit as it stands in the log. */
@@ -54,6 +57,7 @@ export interface StoredCommit extends Causes {
   readonly nodeId: string
   readonly command?: CommittedCommand
   readonly state?: FoldedState
+  readonly says?: readonly Said[]
 }
 
 /**

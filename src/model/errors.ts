@@ -21,6 +21,7 @@ const retryableByCode = {
   'invalid-data': false,
   'invalid-definition': false,
   'invalid-event': false,
+  'invalid-message': false,
   'invalid-namespace': false,
   'invalid-option': false,
   'mailbox-full': true,

@@ -52,7 +52,7 @@ export function nextCommit(
   events: readonly NewEvent[],
   options: AppendOptions,
 ): NewCommit {
-  const { command, state, correlationId, causationId, traceparent } = options
+  const { command, state, says, correlationId, causationId, traceparent } = options
   return {
     id: newId(),
     actor,
@@ -62,6 +62,7 @@ export function nextCommit(
     nodeId,
     ...(command !== undefined && { command }),
     ...(state !== undefined && { state }),
+    ...(says !== undefined && says.length > 0 && { says }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),

@@ -17,6 +17,7 @@ import type {
   MalformedRecord,
 } from '../model/commit.js'
 import type { NewEvent, RecordedEvent } from '../model/event.js'
+import type { Said } from '../model/said.js'
 import type { ExpectedVersion, Position, Version } from '../model/version.js'
 import type { Predecessor, VersionCacheStats } from './version-cache.js'
 
@@ -27,6 +28,8 @@ export interface AppendOptions extends Causes {
   readonly command?: CommittedCommand
   /** The actor's state after these events; only with a number or `'none'` expected. */
   readonly state?: FoldedState
+  /** Messages and commands that are stored with the events. Default: none. */
+  readonly says?: readonly Said[]
   /** The writer's clock, ms since 1970. Default: the system's. */
   readonly at?: number
   /** Gives up waiting. The append may still happen: the error is `outcome-unknown` then. */

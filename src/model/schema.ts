@@ -1,0 +1,72 @@
+// Schemas of any library that speaks Standard Schema (standardschema.dev, version 1): zod,
+// valibot, arktype and others. Only the shape is known here; none of them is a dependency.
+
+import { CairnError } from './errors.js'
+import { show } from './show.js'
+
+/** A schema: it checks a value of type `Input` and makes an `Output` of it. */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (
+      value: unknown,
+    ) => SchemaResult<Output> | Promise<SchemaResult<Output>>
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined
+  }
+}
+
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] }
+
+export interface SchemaIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** Whether a value is such a schema. */
+export function isSchema(value: unknown): value is StandardSchema {
+  const isHolder =
+    (typeof value === 'object' && value !== null) || typeof value === 'function'
+  if (!isHolder || !('~standard' in value)) return false
+  const standard = value['~standard'] as Partial<StandardSchema['~standard']> | undefined
+  return standard?.version === 1 && typeof standard.validate === 'function'
+}
+
+/**
+ * What the schema makes of a value. Throws `invalid-message` naming each path that is wrong,
+ * `invalid-definition` for a schema that cannot answer at once.
+ */
+export function conform<Output>(
+  schema: StandardSchema<unknown, Output>,
+  value: unknown,
+  what: string,
+): Output {
+  const result = schema['~standard'].validate(value)
+  if (result instanceof Promise) {
+    // Its outcome no longer matters, and must not surface as an unhandled rejection.
+    result.catch(() => {})
+    throw new CairnError(
+      'invalid-definition',
+      `The schema of ${what} answers with a promise: use one without asynchronous checks.`,
+    )
+  }
+  if (result.issues === undefined) return result.value
+  const issues = result.issues.map(({ message, path = [] }) => ({
+    path: path.map(keyOf).join('.'),
+    message,
+  }))
+  const said = issues.map(({ path, message }) =>
+    path === '' ? message : `${path}: ${message}`,
+  )
+  throw new CairnError(
+    'invalid-message',
+    `${show(value)} is no ${what}: ${said.join('; ')}.`,
+    { details: { issues } },
+  )
+}
+
+function keyOf(segment: PropertyKey | { readonly key: PropertyKey }): string {
+  return String(typeof segment === 'object' ? segment.key : segment)
+}
