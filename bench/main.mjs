@@ -49,7 +49,7 @@ const runAll = async (flags, chosen, signal) => {
     for (const { name, unit, run } of chosen) {
       signal.throwIfAborted()
       const progress = (/** @type {string} */ text) => say(`${name}: ${text}`)
-      const time = { runs: 5, ms: quick ? 150 : 1_000 }
+      const time = { runs: 5, ms: quick ? 100 : 1_000 }
       try {
         const samples = await run({ ...where, ...time, quick, signal, progress })
         const line = lineOf(name, unit, summarize(samples), circumstances)

@@ -102,6 +102,7 @@ const round = async ({ context, how, run, caller, victim }) => {
   }))
   await fill({ ...context, namespace: caller.namespace, actors, commits })
   const after = await caller.store.lastPosition()
+  const routed = caller.stats().router
   const refs = actors.map(({ id }) => caller.spawn(counter, id))
   const traffic = new Traffic({
     actors: actorCount,
@@ -130,7 +131,7 @@ const round = async ({ context, how, run, caller, victim }) => {
     const begun = performance.now()
     await until('every actor has answered', () => allAnsweredSince(begun), { signal })
     const calmFrom = performance.now()
-    const calm = quick ? 250 : 1_000
+    const calm = quick ? 150 : 1_000
     await until('the undisturbed time is over', () => performance.now() > calmFrom + calm)
     const signalAt = performance.now()
     if (how === 'drain') victim.drain()
@@ -154,7 +155,11 @@ const round = async ({ context, how, run, caller, victim }) => {
         `a planned drain lost ${failed.length} of ${requests.length} requests; the first: ${failed[0]?.failure}`,
     )
     const lost = { node: victim.id, calmFrom, signalAt }
-    return sampleOf(requests, findAffected(requests, writers, lost))
+    const { redirects, resent } = caller.stats().router
+    return sampleOf(requests, findAffected(requests, writers, lost), {
+      redirects: redirects - routed.redirects,
+      resent: resent - routed.resent,
+    })
   } finally {
     traffic.stop()
     await victim.kill()
@@ -196,9 +201,10 @@ const checkCommands = async (caller, after, actors, requests) => {
 /**
  * @param {readonly Request[]} requests
  * @param {{ affected: readonly Request[], before: readonly Request[] }} found
+ * @param {{ redirects: number, resent: number }} detours
  * @returns {import('../stats.mjs').Sample}
  */
-const sampleOf = (requests, { affected, before }) => {
+const sampleOf = (requests, { affected, before }, detours) => {
   const carriedOut = (/** @type {Request} */ { version }) => version !== undefined
   const latencies = affected.filter(carriedOut).map(latencyOf)
   verify(latencies.length > 0, () => 'no request was affected: the node owned nothing')
@@ -218,6 +224,7 @@ const sampleOf = (requests, { affected, before }) => {
       affected: affected.length,
       failed: requests.length - verified,
       verified,
+      ...detours,
     },
   }
 }
