@@ -1,0 +1,21 @@
+// The benchmarks, in the order in which they run.
+import { append } from './benchmarks/append.mjs'
+import { asks } from './benchmarks/ask.mjs'
+import { pauseDrain, pauseKill } from './benchmarks/pause.mjs'
+import { remoteAsk } from './benchmarks/remote-ask.mjs'
+import { replay } from './benchmarks/replay.mjs'
+import { wake } from './benchmarks/wake.mjs'
+
+/** @type {readonly import('./benchmark.mjs').Benchmark[]} */
+export const benchmarks = [
+  pauseDrain,
+  pauseKill,
+  append(1),
+  append(64),
+  append(256),
+  ...asks,
+  wake,
+  replay,
+  remoteAsk(1),
+  remoteAsk(64),
+]

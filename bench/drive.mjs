@@ -1,0 +1,92 @@
+// Keeping so many pieces of work under way for a while, and counting what was completed.
+
+/**
+ * @typedef {object} Driven
+ * @property {number} done completed pieces
+ * @property {number} rate completed a second, from the first one's start to the last one's end
+ * @property {readonly number[]} latencies milliseconds of each
+ *
+ * @typedef {object} Load
+ * @property {number} lanes pieces under way at a time
+ * @property {number} [ms] no piece is begun after so many milliseconds
+ * @property {number} [turns] pieces a lane does at most
+ */
+
+/** Milliseconds after which a raw loop, which has no other deadline, is given up. */
+const stallTimeout = 60_000
+
+/**
+ * With promises, as users of Cairn wait.
+ *
+ * @param {Load & { step: (lane: number, turn: number) => Promise<void> }} load
+ * @returns {Promise<Driven>}
+ */
+export const drive = async ({ lanes, ms = Infinity, turns = Infinity, step }) => {
+  /** @type {number[]} */
+  const latencies = []
+  const start = performance.now()
+  const end = start + ms
+  const drive = async (/** @type {number} */ lane) => {
+    let began = performance.now()
+    for (let turn = 0; turn < turns && began < end; turn++) {
+      await step(lane, turn)
+      const now = performance.now()
+      latencies.push(now - began)
+      began = now
+    }
+  }
+  await Promise.all(Array.from({ length: lanes }, (_, lane) => drive(lane)))
+  return outcome(latencies, performance.now() - start)
+}
+
+/**
+ * With callbacks: as little between the pieces as possible.
+ *
+ * @param {Load & { step: (lane: number, turn: number, done: (error?: Error) => void) => void }} load
+ * @returns {Promise<Driven>}
+ */
+export const driveRaw = ({ lanes, ms = Infinity, turns = Infinity, step }) =>
+  new Promise((resolve, reject) => {
+    /** @type {number[]} */
+    const latencies = []
+    let going = lanes
+    const stalled = setTimeout(
+      () => reject(new Error(`the raw loop is not answered within ${stallTimeout} ms`)),
+      stallTimeout,
+    )
+    const start = performance.now()
+    const end = start + ms
+    const drive = (/** @type {number} */ lane) => {
+      let turn = 0
+      let began = performance.now()
+      const next = () => {
+        if (turn < turns && began < end) return step(lane, turn++, done)
+        if (--going > 0) return
+        clearTimeout(stalled)
+        resolve(outcome(latencies, performance.now() - start))
+      }
+      const done = (/** @type {Error | undefined} */ error) => {
+        if (error !== undefined) {
+          clearTimeout(stalled)
+          return reject(error)
+        }
+        const now = performance.now()
+        latencies.push(now - began)
+        began = now
+        next()
+      }
+      next()
+    }
+    for (let lane = 0; lane < lanes; lane++) drive(lane)
+  })
+
+/**
+ * @param {number[]} latencies
+ * @param {number} ms
+ * @returns {Driven}
+ */
+const outcome = (latencies, ms) => ({
+  done: latencies.length,
+  rate: (latencies.length / ms) * 1000,
+  latencies,
+})

@@ -1,0 +1,133 @@
+// `npm run bench`: runs the benchmarks on NATS servers of its own, prints what they came to, and
+// keeps it in bench/results. Exit codes: 0 all verified, 1 one was not or failed, 2 usage.
+import { relative } from 'node:path'
+import { benchmarks } from './benchmarks.mjs'
+import { NotVerified } from './benchmark.mjs'
+import { parseFlags, select, usage, UsageError } from './flags.mjs'
+import { machineFacts } from './machine.mjs'
+import { backendAt, freshNamespace, removeNamespace } from './place.mjs'
+import { lineOf, openResults, resultsTable } from './results.mjs'
+import { startServers } from './servers.mjs'
+import { summarize } from './stats.mjs'
+import { until } from './wait.mjs'
+
+/**
+ * @typedef {import('./flags.mjs').Flags} Flags
+ * @typedef {import('./benchmark.mjs').Benchmark} Benchmark
+ * @typedef {import('./benchmark.mjs').Context} Context
+ */
+
+const say = (/** @type {string} */ text) => void process.stderr.write(`${text}\n`)
+const print = (/** @type {string} */ text) => void process.stdout.write(`${text}\n`)
+
+/** @param {Flags} flags */
+const durabilityOf = ({ replicas, syncAlways }) =>
+  `R${replicas}, ${syncAlways ? 'fsync before every ack' : 'fsync every 2 min'}`
+
+/**
+ * @param {Flags} flags
+ * @param {readonly Benchmark[]} chosen
+ * @param {AbortSignal} signal
+ * @returns {Promise<boolean>} whether all of them were verified
+ */
+const runAll = async (flags, chosen, signal) => {
+  const { quick, replicas, syncAlways } = flags
+  const facts = machineFacts()
+  const servers = await startServers({ replicas, syncAlways, signal })
+  try {
+    const circumstances = {
+      node: process.version,
+      server: servers.version,
+      durability: durabilityOf(flags),
+    }
+    const where = { servers: servers.urls, replicas }
+    await untilReady(where, signal)
+    const beginning = { machine: facts, at: new Date().toISOString(), quick }
+    const results = await openResults(beginning, flags.results)
+    const lines = []
+    let allVerified = true
+    for (const { name, unit, run } of chosen) {
+      signal.throwIfAborted()
+      const progress = (/** @type {string} */ text) => say(`${name}: ${text}`)
+      const time = { runs: 5, ms: quick ? 100 : 1_000 }
+      try {
+        const samples = await run({ ...where, ...time, quick, signal, progress })
+        const line = lineOf(name, unit, summarize(samples), circumstances)
+        await results.add(line)
+        if (flags.json) print(JSON.stringify(line))
+        lines.push(line)
+      } catch (error) {
+        signal.throwIfAborted()
+        allVerified = false
+        const reason = error instanceof NotVerified ? 'NOT VERIFIED: ' : ''
+        say(`${name}: ${reason}${explain(error)}`)
+      }
+    }
+    const text = `\n${resultsTable(lines)}\n${describe(facts, circumstances)}`
+    if (flags.json) say(text)
+    else print(text)
+    say(`kept in ${relative('', results.path)}`)
+    return allVerified
+  } finally {
+    await servers.close()
+  }
+}
+
+/**
+ * A cluster elects its leaders first.
+ *
+ * @param {Pick<Context, 'servers' | 'replicas'>} where
+ * @param {AbortSignal} signal
+ */
+const untilReady = async (where, signal) => {
+  let last = 'nothing was tried'
+  const isReady = async () => {
+    const namespace = freshNamespace()
+    try {
+      const open = await backendAt(where).open({ namespace, nodeId: 'bench' })
+      await open.close()
+      await removeNamespace(where, namespace)
+      return true
+    } catch (error) {
+      last = explain(error)
+      return false
+    }
+  }
+  await until('the servers take streams', isReady, { timeout: 60_000, signal }).catch(
+    error => {
+      throw new Error(`${explain(error)} Last: ${last}`, { cause: error })
+    },
+  )
+}
+
+/**
+ * @param {ReturnType<typeof machineFacts>} facts
+ * @param {{ node: string, server: string, durability: string }} circumstances
+ */
+const describe = ({ cpu, cores, memoryGiB, load }, { node, server, durability }) =>
+  `${durability}; Node ${node}, nats-server ${server}; ${cores} × ${cpu}, ${memoryGiB} GiB, ` +
+  `load ${load.join(' ')} before. Compare ratios; absolute figures are this machine's, today.`
+
+/** @param {unknown} error */
+const explain = error => (error instanceof Error ? error.message : String(error))
+
+/** @param {readonly string[]} args */
+const main = async args => {
+  const flags = parseFlags(args)
+  if (flags.help) return print(usage)
+  if (flags.list)
+    return print(benchmarks.map(({ name, about }) => `${name}: ${about}`).join('\n'))
+  const chosen = select(benchmarks, flags.only)
+  const stopping = new AbortController()
+  for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM']))
+    process.once(name, () => stopping.abort(new Error(`stopped by ${name}`)))
+  if (!(await runAll(flags, chosen, stopping.signal))) process.exitCode = 1
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  say(`bench: ${explain(error)}`)
+  if (error instanceof UsageError) say(usage)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}

@@ -1,0 +1,227 @@
+// The baseline: what one Node process gets out of a NATS server with nothing of Cairn in
+// between. Commits are published with the bytes and headers that Cairn would write, over one
+// shared reply inbox, as the fastest way to use the client library.
+import { connect, nuid } from 'nats'
+import { encodeCommit } from '../dist/codec/envelope.js'
+import { logStream, logSubject } from '../dist/nats/subjects.js'
+
+/**
+ * @typedef {import('nats').Msg} Msg
+ * @typedef {import('../dist/model/commit.js').NewCommit} NewCommit
+ * @typedef {import('cairn-es').ActorAddress} ActorAddress
+ */
+
+const nothing = new Uint8Array()
+
+/** Requests on a connection of its own, answered through one subscription. */
+export class RawClient {
+  #connection
+  #prefix
+  /** @type {(((message: Msg) => void) | undefined)[]} */
+  #slots = []
+  /** @type {number[]} */
+  #free = []
+
+  /** @param {import('nats').NatsConnection} connection */
+  constructor(connection) {
+    this.#connection = connection
+    this.#prefix = `_INBOX.${nuid.next()}.`
+    connection.subscribe(`${this.#prefix}*`, {
+      callback: (error, message) => {
+        if (error === null)
+          this.#slots[Number(message.subject.slice(this.#prefix.length))]?.(message)
+      },
+    })
+  }
+
+  /** @param {string} servers */
+  static async open(servers) {
+    return new RawClient(
+      await connect({ servers: servers.split(','), name: 'bench raw' }),
+    )
+  }
+
+  /**
+   * One request, one answer.
+   *
+   * @param {string} subject
+   * @param {Uint8Array} body
+   * @param {Uint8Array | undefined} headers as they go over the wire
+   * @param {(message: Msg) => void} take
+   */
+  request(subject, body, headers, take) {
+    const close = this.requestMany(subject, body, headers, message => {
+      close()
+      take(message)
+    })
+  }
+
+  /**
+   * One request, answers until the function that is returned is called.
+   *
+   * @param {string} subject
+   * @param {Uint8Array} body
+   * @param {Uint8Array | undefined} headers
+   * @param {(message: Msg) => void} take
+   */
+  requestMany(subject, body, headers, take) {
+    const slot = this.#free.pop() ?? this.#slots.length
+    this.#slots[slot] = take
+    const reply = this.#prefix + slot
+    this.#connection.publish(
+      subject,
+      body,
+      headers === undefined ? { reply } : { reply, headers: asHeaders(headers) },
+    )
+    return () => {
+      this.#slots[slot] = undefined
+      this.#free.push(slot)
+    }
+  }
+
+  async close() {
+    await this.#connection.close()
+  }
+}
+
+/**
+ * The client library only ever calls `encode()` on headers that are published.
+ *
+ * @param {Uint8Array} bytes
+ */
+const asHeaders = bytes =>
+  /** @type {import('nats').MsgHdrs} */ (/** @type {unknown} */ ({ encode: () => bytes }))
+
+/** Appends commits of one shape to actors, each with the expectation that Cairn would send. */
+export class RawAppender {
+  #client
+  #actors
+  #head
+  #rest
+  #body
+
+  /**
+   * @param {object} options
+   * @param {RawClient} options.client
+   * @param {string} options.namespace
+   * @param {readonly ActorAddress[]} options.actors
+   * @param {number} options.partitions
+   * @param {Omit<NewCommit, 'id' | 'actor' | 'firstVersion' | 'at' | 'nodeId'>} options.commit
+   *   with one event
+   */
+  constructor({ client, namespace, actors, partitions, commit }) {
+    const encoded = encodeCommit({
+      ...commit,
+      id: nuid.next(),
+      actor: { type: 'raw', id: 'raw' },
+      firstVersion: 1,
+      at: Date.now(),
+      nodeId: 'bench',
+    })
+    const lines = encoded.headers
+      .filter(([name]) => name !== 'Cairn-Versions')
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+    this.#client = client
+    this.#body = encoded.body
+    this.#head =
+      `NATS/1.0\r\nNats-Expected-Stream: ${logStream(namespace)}\r\n` +
+      'Nats-Expected-Last-Subject-Sequence: '
+    this.#rest = `${lines.join('')}\r\n`
+    this.#actors = actors.map(actor => ({
+      id: actor.id,
+      subject: logSubject(namespace, actor, partitions),
+      version: 0,
+      position: 0,
+    }))
+  }
+
+  /** Actor id → version, as acknowledged. */
+  get versions() {
+    return new Map(this.#actors.map(({ id, version }) => [id, version]))
+  }
+
+  /**
+   * @param {number} index of the actor
+   * @param {(error?: Error) => void} done
+   */
+  append(index, done) {
+    const actor = this.#actors[index]
+    if (actor === undefined) return done(new Error(`there is no actor ${index}`))
+    const version = actor.version + 1
+    const headers = Buffer.from(
+      `${this.#head}${actor.position}\r\nCairn-Versions: ${version}-${version}\r\n${this.#rest}`,
+    )
+    this.#client.request(actor.subject, this.#body, headers, message => {
+      const position = positionIn(message.data)
+      if (position === undefined)
+        return done(new Error(`not acknowledged: ${message.string()}`))
+      actor.version = version
+      actor.position = position
+      done()
+    })
+  }
+}
+
+/**
+ * `{"stream":"…","seq":123}` → 123; nothing for anything else.
+ *
+ * @param {Uint8Array} ack
+ */
+const positionIn = ack => {
+  const text = Buffer.from(ack.buffer, ack.byteOffset, ack.length).toString('latin1')
+  const [, digits] = /^\{"stream":"[^"]+", ?"seq":(\d+)/.exec(text) ?? []
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/**
+ * The last message of a subject.
+ *
+ * @param {RawClient} client
+ * @param {string} namespace
+ * @param {string} subject
+ * @param {(message: Msg) => void} take
+ */
+export const rawLast = (client, namespace, subject, take) =>
+  client.request(
+    `$JS.API.DIRECT.GET.${logStream(namespace)}.${subject}`,
+    nothing,
+    undefined,
+    take,
+  )
+
+/**
+ * All of a log in batches, one after the other. Resolves with how many messages came, in
+ * order and without a gap.
+ *
+ * @param {RawClient} client
+ * @param {string} namespace
+ * @returns {Promise<number>}
+ */
+export const rawReadAll = (client, namespace) =>
+  new Promise((resolve, reject) => {
+    const subject = `$JS.API.DIRECT.GET.${logStream(namespace)}`
+    let count = 0
+    const next = () => {
+      const query = { seq: count + 1, next_by_subj: '>', batch: 1000 }
+      const close = client.requestMany(
+        subject,
+        Buffer.from(JSON.stringify(query)),
+        undefined,
+        message => {
+          const code = message.headers?.code ?? 0
+          if (code === 0) {
+            count++
+            const position = Number(message.headers?.get('Nats-Sequence'))
+            if (position !== count)
+              reject(new Error(`position ${position} came as message ${count}`))
+            return
+          }
+          close()
+          if (code === 204 && Number(message.headers?.get('Nats-Num-Pending')) > 0) next()
+          else if (code === 204 || code === 404) resolve(count)
+          else reject(new Error(`the read ended with code ${code}`))
+        },
+      )
+    }
+    next()
+  })
