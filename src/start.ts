@@ -17,7 +17,6 @@ import type { EventStored } from './bus/notice.js'
 import type { Member } from './cluster/membership.js'
 import { Router, type RouterStats } from './cluster/router.js'
 import type { NodeRequest, Serving } from './cluster/transport.js'
-import { memberLanes } from './cluster/lane-claims.js'
 import { type Logger, silentLog } from './log.js'
 import { type ActorAddress, checkAddress } from './model/address.js'
 import { type Clock, systemClock } from './model/clock.js'
@@ -32,9 +31,20 @@ import type {
 } from './model/sender.js'
 import { show } from './model/show.js'
 import { pause } from './model/wait.js'
+import type { Topic } from './model/topic.js'
+import {
+  checkGroups,
+  groupNames,
+  type GroupsStats,
+  noGroups,
+  registerTopics,
+  type RunningGroups,
+  startGroups,
+} from './node-groups.js'
 import { packageVersion } from './package-version.js'
-import { inboxGroup, type InboxStats, noInbox, startInbox } from './reactor/inbox.js'
+import type { Reactor } from './reactor/define-reactor.js'
 import { putCommand } from './reactor/stored-commands.js'
+import { type Published, type PublishOptions, putMessage } from './reactor/topics.js'
 import type { EventStore } from './store/store.js'
 import type { VersionCacheLimits, VersionCacheStats } from './store/version-cache.js'
 
@@ -45,6 +55,8 @@ export interface NodeOptions {
   readonly store: Backend
   /** The actor types this node hosts. Default: none. */
   readonly actors?: readonly AnyActorDefinition[]
+  /** What reacts to messages on this node. Default: nothing. */
+  readonly reactors?: readonly Reactor[]
   /** The node's id: `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`. Default: a new one. */
   readonly id?: string
   /** A pino logger. Default: says nothing. */
@@ -67,13 +79,11 @@ export interface NodeOptions {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
-export interface NodeStats {
+export interface NodeStats extends GroupsStats {
   readonly actors: ActorHostStats
   readonly cache: VersionCacheStats
   readonly notices: SubscriptionStats
   readonly router: RouterStats
-  /** Commands that are stored for actors, as far as this node carries them out. */
-  readonly inbox: InboxStats
 }
 
 /** One process's part of a namespace. */
@@ -108,6 +118,18 @@ export interface Node extends AsyncDisposable {
     data?: unknown,
     options?: SendOptions,
   ): Promise<SendReceipt>
+
+  /**
+   * Publishes a message: stored, and handled once by each reactor that reads the topic, now or
+   * when a node has it. Actors publish from `decide`. Throws `invalid-message`, `invalid-data` or
+   * `store-unreachable` when it is not stored, `outcome-unknown` when that is not known: publish
+   * it again then, with the same `id`.
+   */
+  publish<Input>(
+    topic: Topic<Input>,
+    data: Input,
+    options?: PublishOptions,
+  ): Promise<Published>
 
   /** An actor's state, now or as it was at a version. */
   state(
@@ -153,7 +175,9 @@ export interface Node extends AsyncDisposable {
 export async function startNode(options: NodeOptions): Promise<Node> {
   const { namespace, store: backend, id = newNodeId(), log = silentLog() } = options
   checkNodeId(id)
-  const definitions = new DefinitionRegistry(options.actors)
+  const { actors = [], reactors = [] } = options
+  const definitions = new DefinitionRegistry(actors)
+  checkGroups(actors, reactors)
   const nodeLog = log.child({ node: id, namespace })
   const { cache } = options
   const open = await backend.open({
@@ -177,23 +201,26 @@ async function assemble(
   log: Logger,
 ): Promise<Node> {
   const { namespace, store, bus, transport } = open
+  const { actors = [], reactors = [] } = options
+  const clock = options.clock ?? systemClock
   const host = createActorHost({
     store,
     definitions,
     nodeId: id,
-    clock: options.clock ?? systemClock,
+    clock,
     log: sayTo(log.child({ part: 'actor' })),
     ...(options.residentsMax !== undefined && { residentsMax: options.residentsMax }),
   })
   const notices = await listen(open, host, log.child({ part: 'notices' }))
   const takesPart = options.serve !== false
   const self =
-    takesPart && definitions.types.length > 0
+    takesPart && definitions.types.length + reactors.length > 0
       ? memberOf(id, definitions, options)
       : undefined
   let router: Router | undefined
   let serving: Serving | undefined
   const sender = (): CommandSender => router ?? host
+  await registerTopics(open, actors)
   // Served before it is announced: who hears of this node finds it listening.
   if (self !== undefined)
     serving = await transport.serve(id, self.types, (request, { timeout }) =>
@@ -208,20 +235,18 @@ async function assemble(
       local: host,
       hosts: type => self?.types.includes(type) ?? false,
     })
-  const clock = options.clock ?? systemClock
-  const inbox =
-    self &&
-    startInbox({
-      queue: open.queues.inbox,
-      partitions: open.partitions,
-      documents: open.documents,
-      claims: memberLanes(membership, id, inboxGroup),
-      self: { id, incarnation: self.incarnation },
-      sender: sender(),
-      clock,
-      log: sayTo(log.child({ part: 'inbox' })),
-    })
   const keeper = keeperOf(open, { nodeId: id, clock }, () => closed !== undefined)
+  const groups: RunningGroups =
+    self === undefined
+      ? noGroups
+      : startGroups(open, {
+          self,
+          membership,
+          sender: { ...bound(sender()), ...keeper },
+          reactors,
+          clock,
+          log,
+        })
   const clusterLog = log.child({ part: 'cluster' })
   membership.onChange(({ joined, left, dead }) => {
     // What is another node's now is woken there; here it would only take room.
@@ -238,7 +263,7 @@ async function assemble(
   const close = async (timeout = closeTimeoutDefault) => {
     const deadline = performance.now() + timeout
     // 0. Hand the lanes over while this node still takes part: the next owners begin at once.
-    await inbox?.stop(timeout / 2)
+    await groups.stop(timeout / 2)
     // 1. Let the others know, take nothing more from outside, and answer what has come.
     await membership.leave()
     const stopping = Promise.resolve(serving?.stop())
@@ -269,6 +294,11 @@ async function assemble(
       sender().ask(actor, command, data, sendOptions),
     send: (actor, command, data, sendOptions) =>
       keeper.send(actor, command, data, sendOptions),
+    publish: async (topic, data, publishOptions) => {
+      if (closed !== undefined) throw nodeClosing()
+      const from = { nodeId: id, clock }
+      return putMessage(open.queues.topic, from, topic, data, publishOptions)
+    },
     state: (actor, { version, ...rest } = {}) =>
       version === undefined
         ? host.state(actor, rest)
@@ -281,7 +311,7 @@ async function assemble(
       cache: store.cacheStats(),
       notices: notices.stats(),
       router: router?.stats() ?? noRouting,
-      inbox: inbox?.stats() ?? noInbox,
+      ...groups.stats(),
     }),
     close: closeOnce,
     [Symbol.asyncDispose]: () => closeOnce(),
@@ -326,11 +356,19 @@ function keeperOf(
 ): CommandKeeper {
   return {
     async send(actor, type, data, options) {
-      if (isClosed())
-        throw new CairnError('node-closed', 'This node is closing: send by another one.')
+      if (isClosed()) throw nodeClosing()
       return putCommand(queues.inbox, partitions, from, actor, type, data, options)
     },
   }
+}
+
+function nodeClosing(): CairnError {
+  return new CairnError('node-closed', 'This node is closing: send by another one.')
+}
+
+/** The two ways of a sender, whichever class it is of. */
+function bound(sender: CommandSender): CommandSender {
+  return { ask: sender.ask.bind(sender), tell: sender.tell.bind(sender) }
 }
 
 type Say = (level: 'info' | 'warn' | 'error', message: string, details: object) => void
@@ -344,7 +382,7 @@ const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
 function memberOf(
   id: string,
   { types }: DefinitionRegistry,
-  { weight = 1, metadata = {} }: NodeOptions,
+  { weight = 1, metadata = {}, reactors = [] }: NodeOptions,
 ): Member {
   if (!(weight > 0 && Number.isFinite(weight)))
     throw new CairnError(
@@ -354,7 +392,7 @@ function memberOf(
   return {
     id,
     types,
-    groups: [inboxGroup],
+    groups: groupNames(reactors),
     weight,
     metadata,
     version: packageVersion,

@@ -375,7 +375,7 @@ function accepted<State>(
 
 const noReply = () => undefined
 
-function isList<T>(value: T | readonly T[]): value is readonly T[] {
+function isList(value: unknown): value is readonly (EmittedEvent | Effect)[] {
   return Array.isArray(value)
 }
 

@@ -8,7 +8,7 @@
 // It knows nothing of placement: it serves whatever it is asked for, and the store judges.
 
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
-import type { Command } from '../model/behavior.js'
+import { type Command, commandIdBytesMax } from '../model/behavior.js'
 import { type Clock, systemClock } from '../model/clock.js'
 import { causesOf } from './causes.js'
 import { CairnError, messageOf } from '../model/errors.js'
@@ -334,8 +334,8 @@ function toCommand(
 ): Command {
   const name = formatAddress(checkAddress(actor))
   const { commandId: id = newId() } = options
-  checkText('command type', type)
-  checkText('command id', id)
+  checkText('command type', type, textBytesMax)
+  checkText('command id', id, commandIdBytesMax)
   const copy = detach(data, `data of command ${show(type)} to ${name}`)
   return { id, type, data: copy, ...causesOf(options) }
 }
@@ -344,12 +344,12 @@ const textBytesMax = 256
 /** Milliseconds between looks for residents that have been idle for too long. */
 const passivateEvery = 5_000
 
-function checkText(what: string, text: unknown): void {
+function checkText(what: string, text: unknown, bytesMax: number): void {
   const isText = typeof text === 'string' && text !== '' && text.isWellFormed()
-  if (isText && Buffer.byteLength(text) <= textBytesMax) return
+  if (isText && Buffer.byteLength(text) <= bytesMax) return
   throw new CairnError(
     'invalid-command',
-    `${show(text)} is not a ${what}: use 1 to ${textBytesMax} bytes of well-formed text.`,
+    `${show(text)} is not a ${what}: use 1 to ${bytesMax} bytes of well-formed text.`,
   )
 }
 

@@ -22,6 +22,11 @@ export interface Member extends Candidate {
   readonly metadata: Readonly<Record<string, string>>
 }
 
+/** Whether a member is there to be given work; who only looks on is none of the members. */
+export function takesPart({ types, groups = [] }: Member): boolean {
+  return types.length > 0 || groups.length > 0
+}
+
 export interface MembershipChange {
   readonly joined: readonly Member[]
   readonly left: readonly Member[]

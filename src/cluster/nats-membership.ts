@@ -11,7 +11,12 @@
 
 import { decode, encode } from '../codec/msgpack.js'
 import type { Connection, NatsSubscription } from '../nats/connection.js'
-import type { Member, Membership, MembershipChange } from './membership.js'
+import {
+  type Member,
+  type Membership,
+  type MembershipChange,
+  takesPart,
+} from './membership.js'
 import type { HeartbeatOptions } from './roster.js'
 import { Roster } from './roster.js'
 
@@ -139,7 +144,7 @@ export class NatsMembership implements Membership {
       return
     if (kind === 'bye') return this.#roster.left(member)
     // An onlooker says hello without a member of its own.
-    if (member.types.length > 0) this.#roster.heard(member, Date.now())
+    if (takesPart(member)) this.#roster.heard(member, Date.now())
     if (kind === 'hello' && this.#taking) this.#say('here')
   }
 
@@ -174,6 +179,7 @@ function readWord(bytes: Uint8Array): Word | undefined {
     const isMember =
       typeof member?.id === 'string' &&
       Array.isArray(member.types) &&
+      (member.groups === undefined || Array.isArray(member.groups)) &&
       typeof member.weight === 'number' &&
       typeof member.incarnation === 'number'
     return isMember ? { kind, member } : undefined

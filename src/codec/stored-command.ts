@@ -9,6 +9,7 @@
 //
 // Body, MessagePack: { data }. Whose command it is says the place of the record.
 
+import { commandIdBytesMax } from '../model/behavior.js'
 import type { Causes } from '../model/commit.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
@@ -37,7 +38,7 @@ export function encodeStoredCommand(command: StoredCommand): {
   checkData(data, `data of command ${show(type)}`)
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wireVersion)],
-    ['Cairn-Command', text('command id', id)],
+    ['Cairn-Command', text('command id', id, commandIdBytesMax)],
     ['Cairn-Type', text('command type', type)],
     ['Cairn-Node', encodeHeader(nodeId)],
     ['Cairn-At', String(at)],
@@ -87,15 +88,15 @@ export function decodeStoredCommand(
   }
 }
 
-function text(what: string, value: unknown): string {
+function text(what: string, value: unknown, bytesMax = textBytesMax): string {
   const isText =
     typeof value === 'string' &&
     value !== '' &&
     value.isWellFormed() &&
-    Buffer.byteLength(value) <= textBytesMax
+    Buffer.byteLength(value) <= bytesMax
   if (isText) return encodeHeader(value)
   throw new CairnError(
     'invalid-command',
-    `${show(value)} is not a ${what}: use 1 to ${textBytesMax} bytes of well-formed text.`,
+    `${show(value)} is not a ${what}: use 1 to ${bytesMax} bytes of well-formed text.`,
   )
 }

@@ -7,6 +7,9 @@ import type { NewEvent, RecordedEvent } from './event.js'
 import type { Said } from './said.js'
 import type { Version } from './version.js'
 
+/** Bytes of a command's id, at most: a derived one holds the address of what caused it. */
+export const commandIdBytesMax = 1_024
+
 /** A request to an actor to do something. */
 export interface Command<Type extends string = string, Data = unknown> extends Causes {
   /** Unique per intention: the same id sent again is the same command. */

@@ -12,8 +12,8 @@ export interface Topic<Input = never, Output = unknown> {
   readonly version: number
   /** What the schema makes of the data of a message; throws `invalid-message`. */
   check(data: Input): Output
-  /** The same for data of any shape, as they are read. */
-  parse(data: unknown): Output
+  /** Carries the type only; there is no value. */
+  readonly $data?: Output
 }
 
 export type AnyTopic = Topic
@@ -70,7 +70,7 @@ export function defineTopic(
       'invalid-definition',
       `schema of topic ${name} is ${show(schema)}: pass one of a library that speaks Standard Schema.`,
     )
-  const parse = (data: unknown) =>
+  const check = (data: unknown) =>
     schema === undefined ? data : conform(schema, data, `message on ${name}`)
-  return { name, version, check: parse, parse }
+  return { name, version, check }
 }

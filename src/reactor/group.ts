@@ -10,7 +10,7 @@
 // G3. At most `openMax` records are open at a time; the source is not read any further then.
 // G4. Nothing is handled after `stop` has resolved.
 
-import type { Documents } from '../documents/documents.js'
+import type { DocumentKey, Documents } from '../documents/documents.js'
 import type { Clock } from '../model/clock.js'
 import { isCairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
@@ -32,8 +32,9 @@ export interface LaneClaims {
 }
 
 export interface GroupOptions<T> {
-  /** `[A-Za-z0-9_-]+`: its documents are named after it. */
   readonly name: string
+  /** What its documents' names begin with. Default: its name. */
+  readonly path?: DocumentKey
   readonly source: GroupSource<T>
   readonly handle: Handle<T>
   readonly documents: Documents
@@ -122,6 +123,7 @@ export class Group<T> {
         if (!round.aborted) await pause(troublePause, this.#stopping.signal)
       } catch (error) {
         if (this.#stopping.signal.aborted || isCairnError(error, 'store-closed')) break
+        if (this.#round.signal.aborted) continue
         log('warn', `Group ${name} could not read on; it tries again`, { err: error })
         await pause(troublePause, this.#stopping.signal)
       }
@@ -166,15 +168,14 @@ export class Group<T> {
   /** G1. */
   async #take(lane: number): Promise<void> {
     const { name, documents, claims, self, source } = this.#options
-    const key = [name, String(lane)]
+    const { path = [name] } = this.#options
+    const key = [...path, String(lane)]
     const patience = performance.now() + handoverTimeout
     const { signal } = this.#stopping
     while (!signal.aborted && claims.isOurs(lane)) {
       const found = await documents.get(key)
       const state =
-        found === undefined
-          ? laneBeginning
-          : decodeLaneState(found.value, `${name}.${lane}`)
+        found === undefined ? laneBeginning : decodeLaneState(found.value, key.join('.'))
       const { owner, floor, failing } = state
       const isTaken = owner !== undefined && !isSame(owner, self) && claims.isAlive(owner)
       if (isTaken && performance.now() < patience) {

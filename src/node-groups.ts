@@ -1,0 +1,163 @@
+// A node's part in the groups of its namespace: the inbox, the courier, and its reactors.
+// The part of the composition root that is about them.
+
+import type { AnyActorDefinition } from './actor/define.js'
+import { actorRef } from './actor/ref.js'
+import type { OpenNamespace } from './backend/backend.js'
+import { memberLanes } from './cluster/lane-claims.js'
+import type { Member, Membership } from './cluster/membership.js'
+import type { Logger } from './log.js'
+import type { Clock } from './model/clock.js'
+import { CairnError } from './model/errors.js'
+import type { CommandKeeper, CommandSender } from './model/sender.js'
+import type { AnyTopic } from './model/topic.js'
+import { checkTopics } from './actor/effects.js'
+import { causedBy } from './reactor/caused.js'
+import {
+  courierGroup,
+  type CourierStats,
+  noCourier,
+  startCourier,
+} from './reactor/courier.js'
+import type { Reactor, ReactorContext } from './reactor/define-reactor.js'
+import type { GroupStats } from './reactor/group.js'
+import { inboxGroup, type InboxStats, noInbox, startInbox } from './reactor/inbox.js'
+import type { Attempt } from './reactor/lane.js'
+import type { Message } from './reactor/message.js'
+import { reactorGroup, startReactor } from './reactor/reactor.js'
+import { register } from './reactor/topic-registry.js'
+import { putMessage } from './reactor/topics.js'
+
+export interface GroupsStats {
+  /** Commands that are stored for actors, as far as this node carries them out. */
+  readonly inbox: InboxStats
+  /** Commands that commits say, as far as this node carries them out. */
+  readonly courier: CourierStats
+  /** By the reactor's name. */
+  readonly reactors: Readonly<Record<string, GroupStats>>
+}
+
+export interface RunningGroups {
+  stats(): GroupsStats
+  stop(timeout: number): Promise<void>
+}
+
+export const noGroups: RunningGroups = {
+  stats: () => ({ inbox: noInbox, courier: noCourier, reactors: {} }),
+  stop: async () => {},
+}
+
+/** The groups that a node with these reactors takes part in. */
+export function groupNames(reactors: readonly Reactor[]): string[] {
+  return [inboxGroup, courierGroup, ...reactors.map(({ name }) => reactorGroup(name))]
+}
+
+/**
+ * Throws `invalid-definition` for two reactors of one name, which would share the messages
+ * instead of getting all of them, and for two topics that differ under one name.
+ */
+export function checkGroups(
+  actors: readonly AnyActorDefinition[],
+  reactors: readonly Reactor[],
+): void {
+  const names = new Set<string>()
+  for (const { name } of reactors) {
+    if (names.has(name))
+      throw new CairnError(
+        'invalid-definition',
+        `Two reactors are named ${name}: they would be one group, and each message would reach only one of ` +
+          'the two. Give one of them another name, or handle both in one.',
+        { details: { name } },
+      )
+    names.add(name)
+  }
+  const topics: AnyTopic[] = [
+    ...actors.flatMap(({ publishes = [] }) => publishes),
+    ...reactors.flatMap(reactor => reactor.topics),
+  ]
+  checkTopics('What this node publishes and reads', topics)
+}
+
+/** Tells the readers of topics which types publish on them; before the node serves. */
+export async function registerTopics(
+  { documents }: OpenNamespace,
+  actors: readonly AnyActorDefinition[],
+): Promise<void> {
+  for (const { type, publishes = [] } of actors)
+    for (const name of new Set(publishes.map(topic => topic.name)))
+      await register(documents, name, type)
+}
+
+export function startGroups(
+  open: OpenNamespace,
+  parts: {
+    readonly self: Member
+    readonly membership: Membership
+    readonly sender: CommandSender & CommandKeeper
+    readonly reactors: readonly Reactor[]
+    readonly clock: Clock
+    readonly log: Logger
+  },
+): RunningGroups {
+  const { self, membership, sender, reactors, clock } = parts
+  const { id, incarnation } = self
+  const { store, bus, queues, documents, partitions } = open
+  const shared = (name: string) => {
+    const log = parts.log.child({ part: name })
+    return {
+      partitions,
+      documents,
+      claims: memberLanes(membership, id, name),
+      self: { id, incarnation },
+      sender,
+      clock,
+      log: (level: 'info' | 'warn' | 'error', message: string, details: object) =>
+        log[level](details, message),
+    }
+  }
+  const contextOf = (
+    message: Message,
+    reactor: Reactor,
+    { attempt, signal }: Attempt,
+  ): ReactorContext => {
+    const caused = causedBy(message, reactor.name, sender)
+    return {
+      attempt,
+      signal,
+      spawn: (definition, actorId) =>
+        actorRef(definition, actorId, {
+          sender: caused.sender,
+          keeper: caused.sender,
+          store,
+        }),
+      publish: (topic, data, options) => {
+        const from = { nodeId: id, clock }
+        return putMessage(queues.topic, from, topic, data, {
+          ...caused.next(),
+          ...options,
+        })
+      },
+    }
+  }
+  const inbox = startInbox({ ...shared(inboxGroup), queue: queues.inbox })
+  const courier = startCourier({ ...shared(courierGroup), store, bus })
+  const running = reactors.map(reactor =>
+    startReactor(reactor, {
+      ...shared(reactorGroup(reactor.name)),
+      store,
+      bus,
+      queue: queues.topic,
+      contextOf,
+    }),
+  )
+  return {
+    stats: () => ({
+      inbox: inbox.stats(),
+      courier: courier.stats(),
+      reactors: Object.fromEntries(running.map(({ name, stats }) => [name, stats()])),
+    }),
+    async stop(timeout) {
+      await Promise.all([inbox, courier, ...running].map(group => group.stop(timeout)))
+    },
+  }
+}

@@ -1,0 +1,119 @@
+// The courier: carries out the commands that commits say.
+//
+// Every node takes part, whatever it hosts; each commit is one node's to carry out.
+// C1. A command is carried out at least once, by an id derived from its commit, so it acts once.
+// C2. What one actor says is carried out in the order in which it said it.
+// C3. A commit whose command cannot be carried out yet is tried again; until then what its actor
+//     said later waits, and nothing else does.
+
+import { commandMark } from '../codec/said.js'
+import { formatAddress } from '../model/address.js'
+import type { StoredCommit } from '../model/commit.js'
+import { messageOf } from '../model/errors.js'
+import { saidId } from '../model/said.js'
+import type { CommandSender, SendOptions } from '../model/sender.js'
+import { Group, type GroupOptions, type GroupStats } from './group.js'
+import type { Attempt, Settled } from './lane.js'
+import { logSource, type LogSourceOptions } from './log-source.js'
+
+/** Name of the group of nodes that carry out what commits say. */
+export const courierGroup = 'courier'
+
+export interface CourierOptions
+  extends
+    Omit<GroupOptions<StoredCommit>, 'name' | 'source' | 'handle'>,
+    Pick<LogSourceOptions<StoredCommit>, 'store' | 'bus' | 'partitions'> {
+  readonly sender: Pick<CommandSender, 'ask'>
+}
+
+/** What this node carries out of the commands in commits. */
+export interface CourierStats extends GroupStats {
+  /** Commands that their actors have refused since the start. */
+  readonly refused: number
+}
+
+export interface Courier {
+  stats(): CourierStats
+  stop(timeout: number): Promise<void>
+}
+
+export const noCourier: CourierStats = {
+  lanes: 0,
+  open: 0,
+  failing: 0,
+  handled: 0,
+  failures: 0,
+  refused: 0,
+}
+
+/** Milliseconds for one attempt to carry a command out. */
+const attemptTimeout = 30_000
+
+export function startCourier(options: CourierOptions): Courier {
+  const { store, bus, partitions, sender, ...rest } = options
+  const counters = { refused: 0 }
+  const hasCommand = (says: readonly string[] = []) => says.includes(commandMark)
+  const group = new Group<StoredCommit>({
+    ...rest,
+    name: courierGroup,
+    source: logSource({
+      store,
+      bus,
+      partitions,
+      wants: header => hasCommand(header.says),
+      pick: commit =>
+        commit.says?.some(({ kind }) => kind === 'command') ? commit : undefined,
+    }),
+    handle: (commit, attempt) => carryOut(commit, attempt, sender, rest.log, counters),
+  })
+  group.start()
+  return {
+    stats: () => ({ ...group.stats(), refused: counters.refused }),
+    stop: timeout => group.stop(timeout),
+  }
+}
+
+/** C2. A commit that fails half way is begun again: what is done already acts once (C1). */
+async function carryOut(
+  commit: StoredCommit,
+  { attempt, signal, mayBeRepeat }: Attempt,
+  sender: Pick<CommandSender, 'ask'>,
+  log: CourierOptions['log'],
+  counters: { refused: number },
+): Promise<Settled> {
+  const { actor, firstVersion, correlationId, command, id, traceparent, at } = commit
+  for (const [i, said] of commit.says!.entries()) {
+    if (said.kind !== 'command') continue
+    const commandId = saidId(actor, firstVersion, i)
+    const options: SendOptions = {
+      commandId,
+      correlationId: correlationId ?? command?.id ?? id,
+      causationId: commandId,
+      ...(traceparent !== undefined && { traceparent }),
+      timeout: attemptTimeout,
+      signal,
+      ...(mayBeRepeat && { sentAt: at }),
+    }
+    const about = {
+      from: formatAddress(actor),
+      actor: formatAddress(said.actor),
+      command: said.type,
+      commandId,
+    }
+    try {
+      const outcome = await sender.ask(said.actor, said.type, said.data, options)
+      if (outcome.ok) continue
+      counters.refused++
+      const { rejection } = outcome
+      log('warn', 'A command that a commit says was refused', { ...about, rejection })
+    } catch (error) {
+      if (!signal.aborted)
+        log('warn', `A command that a commit says has to wait: ${messageOf(error)}`, {
+          ...about,
+          attempt,
+        })
+      return { kind: 'again', error }
+    }
+  }
+  return { kind: 'done' }
+}

@@ -1,0 +1,133 @@
+// The log as a group reads it: by lanes, and only what the group is about.
+//
+// Reading the log is what nothing is missed by; notices only say when, and let the reader pass
+// by what its headers say is not for it, without reading it.
+// S1. A position is passed by unread only on the word of its own notice, and only next to the
+//     one before: a gap, or whatever may have been missed, is read.
+// S2. Where the group reads certain types only, these are asked for after the end of a reading
+//     is known: a type that has stored anything up to there is among them.
+
+import { setMaxListeners } from 'node:events'
+
+import type { NoticeBus } from '../bus/bus.js'
+import type { CommitStored } from '../bus/notice.js'
+import type { CommitHeader } from '../codec/envelope.js'
+import { formatAddress, parseAddress } from '../model/address.js'
+import type { LogRecord, StoredCommit } from '../model/commit.js'
+import { partitionOf } from '../model/partition.js'
+import type { Position } from '../model/version.js'
+import { pause } from '../model/wait.js'
+import type { EventStore } from '../store/store.js'
+import type { GroupSource, SourceRecord } from './source.js'
+
+export interface LogSourceOptions<T> {
+  readonly store: Pick<EventStore, 'readAll' | 'commits' | 'lastPosition' | 'namespace'>
+  readonly bus: Pick<NoticeBus, 'subscribeToCommits'>
+  readonly partitions: number
+  /** Whether the headers of a commit promise something for the group. */
+  readonly wants: (header: CommitHeader) => boolean
+  /** What the commit holds for the group, if anything. */
+  readonly pick: (commit: StoredCommit) => T | undefined
+  /** The types to read (S2). Default: all. */
+  readonly types?: () => Promise<readonly string[]>
+}
+
+/** Notices that wait, at most; with more, the log is read instead. */
+const noticesMax = 4_096
+/** Milliseconds after which the log is looked at without news. */
+const lookEvery = 5_000
+
+export function logSource<T>(options: LogSourceOptions<T>): GroupSource<T> {
+  const { store, partitions, pick } = options
+  const toRecord = (record: LogRecord): SourceRecord<T> => {
+    const { position } = record
+    if (record.kind === 'malformed') return passing(position)
+    const { actor } = record
+    const value = pick(record)
+    const key = formatAddress(actor)
+    const lane = partitionOf(actor, partitions)
+    return { position, lane, key, ...(value !== undefined && { value }) }
+  }
+  return {
+    lanes: partitions,
+    follow: (after, signal) => follow(options, after, signal, toRecord),
+    async *ofKey(key, from, upTo, signal) {
+      const records = store.commits(parseAddress(key), { hint: from, signal })
+      for await (const record of records) {
+        if (record.position > upTo) return
+        if (record.position >= from) yield toRecord(record)
+      }
+    },
+    lastPosition: signal => store.lastPosition({ signal }),
+  }
+}
+
+/** Says only how far the log was looked at. */
+function passing<T>(position: Position): SourceRecord<T> {
+  return { position, lane: -1, key: '' }
+}
+
+async function* follow<T>(
+  { store, bus, wants, types }: LogSourceOptions<T>,
+  after: Position,
+  signal: AbortSignal,
+  toRecord: (record: LogRecord) => SourceRecord<T>,
+): AsyncGenerator<SourceRecord<T>> {
+  let position = after
+  let mustRead = true
+  let notices: CommitStored[] = []
+  let bell = new AbortController()
+  const ring = () => bell.abort()
+  const missed = () => {
+    mustRead = true
+    notices = []
+    ring()
+  }
+  const take = (notice: CommitStored) => {
+    if (notices.length >= noticesMax) return missed()
+    notices.push(notice)
+    ring()
+  }
+  const subscription = await bus.subscribeToCommits(store.namespace, take, {
+    signal,
+    onInterrupted: missed,
+  })
+  signal.addEventListener('abort', ring)
+  try {
+    while (!signal.aborted) {
+      if (mustRead) {
+        mustRead = false
+        notices = notices.filter(notice => notice.position > position)
+        const end = await store.lastPosition({ signal })
+        const only = await types?.()
+        if (only?.length !== 0)
+          for await (const record of store.readAll({
+            after: position,
+            signal,
+            ...(only !== undefined && { types: only }),
+          })) {
+            if (record.position > end) break
+            position = record.position
+            yield toRecord(record)
+          }
+        if (end > position) yield passing((position = end))
+      }
+      const notice = notices.shift()
+      if (notice === undefined) {
+        if (!bell.signal.aborted) await pause(lookEvery, bell.signal)
+        // In time without a notice: look, in case that it was lost with nothing after it.
+        if (!bell.signal.aborted) mustRead = true
+        bell = new AbortController()
+        setMaxListeners(0, bell.signal)
+        continue
+      }
+      if (notice.position <= position) continue
+      // S1.
+      if (notice.position !== position + 1 || wants(notice.header)) mustRead = true
+      else yield passing((position = notice.position))
+    }
+  } finally {
+    signal.removeEventListener('abort', ring)
+    await subscription.unsubscribe()
+  }
+}

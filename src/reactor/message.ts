@@ -1,0 +1,52 @@
+// Messages as their readers get them, whoever published them.
+
+import type { ActorAddress } from '../model/address.js'
+import type { Causes, StoredCommit } from '../model/commit.js'
+import { saidId } from '../model/said.js'
+import type { Position } from '../model/version.js'
+
+export interface Message<Data = unknown> extends Causes {
+  /** The same in every delivery, retry and replay. */
+  readonly id: string
+  readonly topic: string
+  /** Of the schema that it was published with. */
+  readonly version: number
+  readonly data: Data
+  /** The publisher's clock, ms since 1970. */
+  readonly at: number
+  /** Where it is stored: in the log for an actor's message, among the topics' for another. */
+  readonly position: Position
+  /** The node it was published by. */
+  readonly nodeId: string
+  /** The actor that published it, if one did. */
+  readonly actor?: ActorAddress
+}
+
+/** The messages of a commit on some topics, in order; none where it says nothing on them. */
+export function messagesOf(
+  commit: StoredCommit,
+  topics: ReadonlySet<string>,
+): readonly Message[] {
+  if (commit.says === undefined) return []
+  const { actor, firstVersion, at, position, nodeId, command, traceparent } = commit
+  const cause = command?.id ?? commit.id
+  return commit.says.flatMap((said, i) =>
+    said.kind === 'message' && topics.has(said.topic)
+      ? [
+          {
+            id: saidId(actor, firstVersion, i),
+            topic: said.topic,
+            version: said.version,
+            data: said.data,
+            at,
+            position,
+            nodeId,
+            actor,
+            correlationId: commit.correlationId ?? cause,
+            causationId: cause,
+            ...(traceparent !== undefined && { traceparent }),
+          },
+        ]
+      : [],
+  )
+}

@@ -1,0 +1,53 @@
+// Which actor types publish on a topic: a small document a topic, so that readers need not know
+// the definitions, and read no more of the log than theirs.
+//
+// A node registers what it hosts before it serves: whoever has stored a message is registered.
+
+import { decode, encode } from '../codec/msgpack.js'
+import type { Documents } from '../documents/documents.js'
+import { CairnError } from '../model/errors.js'
+
+const attemptsMax = 100
+
+/** The types that publish on any of the topics. */
+export async function typesOf(
+  documents: Documents,
+  topics: Iterable<string>,
+): Promise<string[]> {
+  const types = new Set<string>()
+  for (const topic of topics) {
+    const found = await documents.get(keyOf(topic))
+    if (found !== undefined) for (const type of read(found.value)) types.add(type)
+  }
+  return [...types]
+}
+
+/** Adds a type to those that publish on a topic. */
+export async function register(
+  documents: Documents,
+  topic: string,
+  type: string,
+): Promise<void> {
+  const key = keyOf(topic)
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const found = await documents.get(key)
+    const types = found === undefined ? [] : read(found.value)
+    if (types.includes(type)) return
+    const bytes = encode({ types: [...types, type].toSorted() })
+    if ((await documents.put(key, bytes, found?.revision ?? 0)) !== 'conflict') return
+  }
+  throw new CairnError(
+    'contention',
+    `Type ${type} could not be registered as a publisher on ${topic}: others were faster ` +
+      `${attemptsMax} times in a row. Start the node again.`,
+  )
+}
+
+function keyOf(topic: string): string[] {
+  return ['topics', ...topic.split('.')]
+}
+
+function read(bytes: Uint8Array): string[] {
+  const { types } = decode(bytes) as { types: string[] }
+  return types
+}

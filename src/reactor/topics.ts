@@ -1,0 +1,96 @@
+// Topics of plain code: how messages are published, and how a group reads them.
+
+import { decodeStoredMessage, encodeStoredMessage } from '../codec/stored-message.js'
+import type { Clock } from '../model/clock.js'
+import type { Causes } from '../model/commit.js'
+import { newId } from '../model/id.js'
+import { partitionOf } from '../model/partition.js'
+import type { Topic } from '../model/topic.js'
+import type { Position } from '../model/version.js'
+import type { Queue, QueueRecord } from '../queue/queue.js'
+import type { Message } from './message.js'
+import type { GroupSource, SourceRecord } from './source.js'
+
+export interface PublishOptions extends Causes {
+  /** The same message keeps its id when it is published again. Default: a new one. */
+  readonly id?: string
+  /** Messages of one key are handled in the order in which they were published. Default: none. */
+  readonly key?: string
+  readonly signal?: AbortSignal
+  /** Milliseconds, retries included. Default 10,000. */
+  readonly timeout?: number
+}
+
+/** Tells that a message is stored. */
+export interface Published {
+  readonly id: string
+  /** Its place among the messages of plain code. */
+  readonly position: Position
+  /** When that was acknowledged, ms since 1970, by this node's clock. */
+  readonly at: number
+  /** A message of this id was there already: nothing was added. */
+  readonly duplicate: boolean
+}
+
+/** Stores a message on a topic. */
+export async function putMessage<Input>(
+  queue: Queue,
+  from: { readonly nodeId: string; readonly clock: Clock },
+  topic: Topic<Input>,
+  data: Input,
+  options: PublishOptions = {},
+): Promise<Published> {
+  const { id = newId(), signal, timeout, ...rest } = options
+  const { name, version } = topic
+  const message = {
+    ...rest,
+    id,
+    topic: name,
+    version,
+    data: topic.check(data),
+    nodeId: from.nodeId,
+    at: from.clock.now(),
+  }
+  const record = { key: name.split('.'), id, ...encodeStoredMessage(message) }
+  const put = await queue.put(record, { signal, timeout })
+  return { id, ...put, at: from.clock.now() }
+}
+
+/** The messages of plain code on some topics, as a group reads them. */
+export function topicSource(
+  queue: Queue,
+  partitions: number,
+  topics: ReadonlySet<string>,
+  log: (message: string, details: object) => void,
+): GroupSource<readonly Message[]> {
+  const toRecord = (record: QueueRecord): SourceRecord<readonly Message[]> => {
+    const { position, key: names } = record
+    const topic = names.join('.')
+    const passing = { position, lane: -1, key: '' }
+    if (!topics.has(topic)) return passing
+    const found = decodeStoredMessage(topic, record.headers, record.body)
+    if (typeof found === 'string') {
+      log('A record on a topic is no message', { position, topic, reason: found })
+      return passing
+    }
+    // Without a key a message is one of its own: it waits for none, and none for it.
+    const { key = `${position}`, ...message } = found
+    const name = `${found.key === undefined ? 'position' : 'key'}/${key}`
+    const lane = partitionOf({ type: 'message', id: name }, partitions)
+    return { position, lane, key: name, value: [{ ...message, position }] }
+  }
+  return {
+    lanes: partitions,
+    async *follow(after, signal) {
+      for await (const record of queue.follow({ after, signal })) yield toRecord(record)
+    },
+    async *ofKey(key, from, upTo, signal) {
+      for await (const record of queue.read({ after: from - 1, signal })) {
+        if (record.position > upTo) return
+        const found = toRecord(record)
+        if (found.key === key) yield found
+      }
+    },
+    lastPosition: signal => queue.lastPosition({ signal }),
+  }
+}
