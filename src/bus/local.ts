@@ -1,6 +1,7 @@
 // Notices without a server: this bus reads them off the log by following it. The same
 // promises as over NATS, and one more: nothing is ever missed, so nobody is interrupted.
 
+import { commandMark } from '../codec/said.js'
 import { checkNamespace } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
@@ -172,7 +173,7 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
           name => record.headers[name],
         )
   const { id, actor, position, firstVersion, lastVersion, events, nodeId, at } = record
-  const { command, correlationId, causationId, traceparent } = record
+  const { command, says, correlationId, causationId, traceparent } = record
   return {
     namespace,
     actor,
@@ -184,6 +185,9 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
       eventTypes: events.map(event => event.type),
       nodeId,
       at,
+      ...(says !== undefined && {
+        says: says.map(said => (said.kind === 'message' ? said.topic : commandMark)),
+      }),
       ...(command !== undefined && { commandId: command.id }),
       ...(correlationId !== undefined && { correlationId }),
       ...(causationId !== undefined && { causationId }),

@@ -10,6 +10,8 @@
 // G3. At most `openMax` records are open at a time; the source is not read any further then.
 // G4. Nothing is handled after `stop` has resolved.
 
+import { setMaxListeners } from 'node:events'
+
 import type { DocumentKey, Documents } from '../documents/documents.js'
 import type { Clock } from '../model/clock.js'
 import { isCairnError } from '../model/errors.js'
@@ -77,6 +79,8 @@ export class Group<T> {
 
   constructor(options: GroupOptions<T>) {
     this.#options = options
+    // Each lane waits on it, as many as there are; each wait ends by itself.
+    setMaxListeners(0, this.#stopping.signal)
   }
 
   start(): void {
@@ -115,6 +119,7 @@ export class Group<T> {
     const stopListening = claims.onChange(() => this.#round.abort())
     while (!this.#stopping.signal.aborted) {
       this.#round = new AbortController()
+      setMaxListeners(0, this.#round.signal)
       this.#adjust()
       try {
         const round = this.#round.signal

@@ -154,7 +154,9 @@ await onEachBackend(t, 'what actors say', async (t, scene) => {
       })
       const second = listener('second')
       const other = await start({ reactors: [second.reactor] })
-      t.equal(other.members().length, 2, 'a node with nothing but reactors takes part')
+      await until(() => other.members().length === 2, {
+        describe: 'a node with nothing but reactors takes part',
+      })
       await alice.ask('pay', { amount: 6, to: 'bob' })
       await until(() => second.heard.length === 6 && first.heard.length === 6, {
         describe: 'the second has all of them, too',
@@ -181,7 +183,12 @@ await onEachBackend(t, 'what actors say', async (t, scene) => {
     const { start } = scene(t)
     const [one, two] = [listener('pair'), listener('pair')]
     const node = await start({ actors: [account], reactors: [one.reactor] })
-    await start({ actors: [account], reactors: [two.reactor] })
+    const peer = await start({ actors: [account], reactors: [two.reactor] })
+    const lanesOf = (one: Node) => one.stats().reactors['pair']!.lanes
+    await until(() => lanesOf(node) > 0 && lanesOf(peer) > 0, {
+      describe: 'both read some lanes',
+      timeout: 30_000,
+    })
     const ids = Array.from({ length: 40 }, (_, i) => `a${i}`)
     await Promise.all(
       ids.map(async id => {
