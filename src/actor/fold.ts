@@ -153,7 +153,8 @@ export async function foldForward<State>(
     if (hole === undefined && at.version >= to) break
   }
   if (hole !== undefined) throw hole
-  return at
+  // What was wanted may lie among versions that are missing and passed over.
+  return passOver(folding, at, to, at.position) ?? at
 }
 
 /** True for a promise, or anything that behaves like one. */

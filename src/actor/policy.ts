@@ -47,7 +47,12 @@ export function policyOf(options: SupervisionOptions = {}): Policy {
     throw invalid('onFailure', show(onFailure), '"park", "restart" or "escalate"')
   if (backoff !== undefined && onFailure !== 'restart')
     throw invalid('backoff', 'given', 'it with onFailure: "restart" only')
-  checkKeys('supervision.backoff', backoff ?? {}, ['first', 'factor', 'max', 'times'])
+  checkKeys('supervision.backoff', backoff === undefined ? {} : backoff, [
+    'first',
+    'factor',
+    'max',
+    'times',
+  ])
   const { first = 100, factor = 2, times = 5 } = backoff ?? {}
   const { max = Math.max(10_000, first) } = backoff ?? {}
   for (const [name, ms] of Object.entries({ first, max }))
