@@ -339,6 +339,7 @@ async function assemble(
         store,
         sender: host,
         nodeId: id,
+        onOrder: (supervisorId, version) => orders.noticed(supervisorId, version),
         read: async (address, bounds) =>
           definitions.types.includes(address.type)
             ? host.state(address, bounds)

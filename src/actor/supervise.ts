@@ -34,7 +34,8 @@ export type OrderOutcome = AskOutcome<SupervisionState>
 
 /**
  * What can be said about one actor. Everything said is an event of its supervisor, the actor
- * `cairn-supervision/TYPE/ID`; the nodes obey as soon as they hear of it.
+ * `cairn-supervision/TYPE/ID`; this node obeys from the moment on that it is stored, the others as soon as
+ * they hear of it.
  */
 export interface Supervision {
   /** The actor's supervisor, whose events are the audit trail. */
@@ -60,6 +61,8 @@ export interface SupervisePorts {
   /** Runs the supervisor on the spot. */
   readonly sender: CommandSender
   readonly nodeId: string
+  /** Hears of each order that was stored, by the supervisor's id and version. */
+  readonly onOrder: (id: string, version: Version) => void
   /** Reads the actor's state, here or on a node that hosts its type. */
   readonly read: (
     actor: ActorAddress,
@@ -72,11 +75,11 @@ type Versions = Pick<SkipData, 'version' | 'through'>
 /** Throws `invalid-actor-type` or `invalid-actor-id`. */
 export function supervise(
   { type, id }: ActorAddress,
-  { store, sender, nodeId, read }: SupervisePorts,
+  { store, sender, nodeId, onOrder, read }: SupervisePorts,
 ): Supervision {
   const actor = checkAddress({ type, id })
   const address = supervisorOf(actor)
-  const send = (
+  const send = async (
     command: string,
     { by = nodeId, reason, ...options }: OrderOptions,
     more: Partial<SkipData> = {},
@@ -87,7 +90,10 @@ export function supervise(
       by,
       ...(reason !== undefined && { reason }),
     }
-    return sender.ask(address, command, data, options) as Promise<OrderOutcome>
+    const outcome = (await sender.ask(address, command, data, options)) as OrderOutcome
+    // This node obeys before the notice comes.
+    if (outcome.ok) onOrder(address.id, outcome.version)
+    return outcome
   }
 
   /** The versions it is parked on, or the version up to which it can be read. */

@@ -55,14 +55,8 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
     store,
     nodeId,
     read: (actor, bounds) => host.state(actor, bounds),
-    sender: {
-      async ask(actor, command, data, options) {
-        const outcome = await host.ask(actor, command, data, options)
-        orders.noticed(actor.id, outcome.version)
-        return outcome
-      },
-      tell: () => Promise.reject(new Error('nobody is told')),
-    },
+    sender: host,
+    onOrder: (id, version) => orders.noticed(id, version),
   })
   const ref = actorRef(account, 'alice', {
     sender: host,
