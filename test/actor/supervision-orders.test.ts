@@ -1,5 +1,6 @@
 // What a node knows of orders, and what it does while it does not know; dead commands.
 
+import { pino } from 'pino'
 import t from 'tap'
 
 import { DeadCommands } from '../../src/actor/dead-commands.js'
@@ -12,7 +13,7 @@ import {
   type Node,
   startNode,
 } from '../../src/index.js'
-import { CairnError } from '../../src/model/errors.js'
+import { CairnError, isCairnError } from '../../src/model/errors.js'
 import { MemoryLog } from '../../src/store/memory.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { until } from '../support/wait.js'
@@ -300,3 +301,54 @@ void t.test(
     })
   },
 )
+
+void t.test('without anybody to tell, an escalation closes the node', async t => {
+  const fatal: string[] = []
+  const log = pino({ level: 'fatal' }, { write: (line: string) => void fatal.push(line) })
+  const vault = definePublic({
+    type: 'vault',
+    initialState: 0,
+    decide: { rob: () => event('robbed') },
+    evolve: {
+      robbed: (): number => {
+        throw new Error('it is empty')
+      },
+    },
+    supervision: { onFailure: 'escalate' },
+  })
+  const actors = [vault]
+  const node = await startNode({ namespace: 'ns', store: memory(), actors, log })
+  const ref = node.spawn(vault, 'v')
+  await t.rejects(ref.ask('rob'), { code: 'actor-parked' }, 'who asked is answered')
+  await until(
+    async () => {
+      try {
+        await ref.ask('rob')
+        return false
+      } catch (error) {
+        return isCairnError(error, 'node-closed')
+      }
+    },
+    { describe: 'it closes by itself' },
+  )
+  await node.close()
+  t.match(JSON.parse(fatal.join('')), {
+    level: 60,
+    actor: 'vault/v',
+    msg: 'an actor has failed; this node closes',
+  })
+  const heard: string[] = []
+  await using other = await startNode({
+    namespace: 'ns',
+    store: memory(),
+    actors,
+    onEscalation: ({ actor, error }) => void heard.push(`${actor.id} ${error.code}`),
+  })
+  await t.rejects(other.spawn(vault, 'v').ask('rob'), { code: 'actor-parked' })
+  t.strictSame(heard, ['v actor-parked'])
+  await t.rejects(
+    other.spawn(vault, 'v').ask('rob'),
+    { code: 'actor-parked' },
+    'the node goes on',
+  )
+})
