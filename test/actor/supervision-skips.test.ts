@@ -19,6 +19,7 @@ import {
   deposits,
   type LogLine,
   node,
+  noKeeper,
   observe,
   pushCommit,
   randomFrom,
@@ -59,6 +60,7 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
     onOrder: (id, version) => orders.noticed(id, version),
   })
   const ref = actorRef(account, 'alice', {
+    keeper: noKeeper,
     sender: host,
     store,
     skips: async (actor, signal) => (await orders.now(actor, signal)).skips,

@@ -81,16 +81,19 @@ await t.test('retry is recorded, and a name without events is doubted', async t 
   )
 })
 
-await t.test('actors leaves out the types of the package itself, unless one is named', async t => {
-  const all = await cairn('actors', ...here)
-  t.strictSame(all.lines.toSorted(), ['account/p', 'account/s'])
-  const own = await cairn('actors', '--type', 'cairn-supervision', ...here)
-  t.strictSame(own.lines.toSorted(), [
-    'cairn-supervision/account/nobody',
-    'cairn-supervision/account/p',
-    'cairn-supervision/account/s',
-  ])
-})
+await t.test(
+  'actors leaves out the types of the package itself, unless one is named',
+  async t => {
+    const all = await cairn('actors', ...here)
+    t.strictSame(all.lines.toSorted(), ['account/p', 'account/s'])
+    const own = await cairn('actors', '--type', 'cairn-supervision', ...here)
+    t.strictSame(own.lines.toSorted(), [
+      'cairn-supervision/account/nobody',
+      'cairn-supervision/account/p',
+      'cairn-supervision/account/s',
+    ])
+  },
+)
 
 await t.test('a command line that makes no sense is a usage error', async t => {
   const wrong = [

@@ -187,6 +187,23 @@ for (const store of backends)
       })
     })
 
+    await t.test(
+      'a stored command waits until a pause ends, and is not dead',
+      async t => {
+        await using a = await start('a', 'kept')
+        const alice = a.spawn(account, 'alice')
+        await alice.ask('deposit', 1)
+        const supervision = a.supervise(alice.address)
+        await supervision.pause()
+        await alice.send('deposit', 2)
+        await until(() => a.stats().inbox.failures > 0, patience)
+        t.strictSame(a.stats().dead, {})
+        t.match(await alice.state(), { state: { balance: 1 } })
+        await supervision.resume()
+        await until(async () => (await alice.state()).state.balance === 3, patience)
+      },
+    )
+
     await t.test('an actor of a long name is supervised like any other', async t => {
       await using a = await start('a', 'long')
       const ref = a.spawn(account, 'é'.repeat(128))
