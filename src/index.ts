@@ -33,7 +33,11 @@ export type {
   StateOf,
 } from './actor/types.js'
 export type { Watched, WatchOptions } from './actor/watch.js'
-export type { ActorHostStats } from './actor/host.js'
+export type { ActorHostStats, Escalation } from './actor/host.js'
+export type { SupervisionOptions } from './actor/policy.js'
+export type { OrderOptions, OrderOutcome, Supervision } from './actor/supervise.js'
+export type { Pause, SupervisionState } from './actor/supervisor.js'
+export type { VersionRange } from './actor/skips.js'
 export type { StateReading } from './actor/actor.js'
 export type {
   Accepted,

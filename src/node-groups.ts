@@ -2,7 +2,7 @@
 // The part of the composition root that is about them.
 
 import type { AnyActorDefinition } from './actor/define.js'
-import { actorRef } from './actor/ref.js'
+import { actorRef, type RefPorts } from './actor/ref.js'
 import type { OpenNamespace } from './backend/backend.js'
 import { memberLanes } from './cluster/lane-claims.js'
 import type { Member, Membership } from './cluster/membership.js'
@@ -94,6 +94,8 @@ export function startGroups(
     readonly self: Member
     readonly membership: Membership
     readonly sender: CommandSender & CommandKeeper
+    /** What references need beside the ways of their commands. */
+    readonly ports: Omit<RefPorts, 'sender' | 'keeper'>
     readonly reactors: readonly Reactor[]
     readonly clock: Clock
     readonly log: Logger
@@ -128,7 +130,7 @@ export function startGroups(
         actorRef(definition, actorId, {
           sender: caused.sender,
           keeper: caused.sender,
-          store,
+          ...parts.ports,
         }),
       publish: (topic, data, options) => {
         const from = { nodeId: id, clock }

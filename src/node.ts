@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { relative } from 'node:path'
 
 import { programLog } from './log.js'
+import { formatAddress } from './model/address.js'
+import { deferred } from './model/wait.js'
 import { actorFlags, loadActors } from './program/actors-file.js'
 import { exitCode, exitCodeOf, explain, UsageError } from './program/exit-codes.js'
 import {
@@ -65,22 +67,28 @@ async function main(args: readonly string[]): Promise<void> {
   const namespace = namespaceOf(flags)
   const log = programLog(logLevelOf(flags))
   const id = text(flags, 'id')
+  const escalated = deferred<'escalation'>()
   const starting = startNode({
     namespace,
     store: backendOf(flags),
     actors: await loadActors(flags),
     log,
+    onEscalation({ actor, error }) {
+      log.fatal({ actor: formatAddress(actor), err: error }, 'an actor has failed')
+      escalated.resolve('escalation')
+    },
     ...(id !== undefined && { id }),
   })
-  const stopped = untilSignal()
+  const stopped = Promise.race([untilSignal(), escalated.promise])
   const node = await starting
   if (isSet(flags, 'demo')) process.stderr.write(whatToTry(namespace, flags))
-  const signal = await stopped
-  log.info({ signal }, 'node stopping')
+  const reason = await stopped
+  log.info(reason === 'escalation' ? { reason } : { signal: reason }, 'node stopping')
   for (const again of ['SIGTERM', 'SIGINT'] as const)
     process.once(again, () => process.exit(exitCode.failed))
   await node.close()
   log.info('node stopped')
+  if (reason === 'escalation') process.exitCode = exitCode.failed
 }
 
 /** The first SIGTERM or SIGINT. */

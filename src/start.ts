@@ -1,9 +1,18 @@
 // startNode(): the one composition root. It introduces the parts to each other, starts them
 // in order and closes them in reverse.
 
-import { type ActorHost, type ActorHostStats, createActorHost } from './actor/host.js'
+import { DeadCommands } from './actor/dead-commands.js'
+import {
+  type ActorHost,
+  type ActorHostStats,
+  createActorHost,
+  type Escalation,
+} from './actor/host.js'
+import { Orders } from './actor/orders.js'
+import { supervise, type Supervision } from './actor/supervise.js'
+import { supervisor, supervisorType } from './actor/supervisor.js'
 import type { ActorDefinition, AnyActorDefinition } from './actor/define.js'
-import { type ActorRef, actorRef } from './actor/ref.js'
+import { type ActorRef, actorRef, type RefPorts } from './actor/ref.js'
 import { DefinitionRegistry } from './actor/registry.js'
 import type { StateReading } from './actor/actor.js'
 import type { Backend, OpenNamespace } from './backend/backend.js'
@@ -18,7 +27,12 @@ import type { Member } from './cluster/membership.js'
 import { Router, type RouterStats } from './cluster/router.js'
 import type { NodeRequest, Serving } from './cluster/transport.js'
 import { type Logger, silentLog } from './log.js'
-import { type ActorAddress, checkAddress } from './model/address.js'
+import {
+  type ActorAddress,
+  checkAddress,
+  formatAddress,
+  isReservedType,
+} from './model/address.js'
 import { type Clock, systemClock } from './model/clock.js'
 import { CairnError } from './model/errors.js'
 import { newId } from './model/id.js'
@@ -30,7 +44,7 @@ import type {
   SendReceipt,
 } from './model/sender.js'
 import { show } from './model/show.js'
-import { pause } from './model/wait.js'
+import { deferred, pause } from './model/wait.js'
 import type { Topic } from './model/topic.js'
 import {
   checkGroups,
@@ -77,6 +91,11 @@ export interface NodeOptions {
   readonly weight?: number
   /** What the other nodes and `cairn nodes` may know of it; no secrets. */
   readonly metadata?: Readonly<Record<string, string>>
+  /**
+   * Hears when an actor has failed whose type's policy is `'escalate'`. Default: it is logged at
+   * level fatal, and the node drains and closes.
+   */
+  readonly onEscalation?: (escalation: Escalation) => void
 }
 
 export interface NodeStats extends GroupsStats {
@@ -84,6 +103,11 @@ export interface NodeStats extends GroupsStats {
   readonly cache: VersionCacheStats
   readonly notices: SubscriptionStats
   readonly router: RouterStats
+  /**
+   * Commands that ended in an error since the start, by its code: those sent through this node,
+   * and those told that failed on it after they had been accepted. Each counts on one node.
+   */
+  readonly dead: Readonly<Record<string, number>>
 }
 
 /** One process's part of a namespace. */
@@ -137,6 +161,12 @@ export interface Node extends AsyncDisposable {
     options?: { readonly version?: number; readonly signal?: AbortSignal },
   ): Promise<StateReading>
 
+  /**
+   * What an operator can say about an actor: pause, resume, retry, skip. The actor's type need
+   * not be hosted here. Throws `invalid-actor-type` or `invalid-actor-id`.
+   */
+  supervise(actor: ActorAddress): Supervision
+
   /** Calls `handler` for each event stored in this namespace from now on, by any node. */
   subscribeToEventStored(
     handler: (notice: EventStored) => void,
@@ -170,7 +200,7 @@ export interface Node extends AsyncDisposable {
  *
  * Throws what opening the backend throws (`store-unreachable`, `unauthorized`,
  * `server-too-old`, `no-jetstream`, `foreign-stream`, `foreign-directory`, …), and
- * `invalid-definition` when two definitions name one type.
+ * `invalid-definition` when two definitions name one type, or a reserved one.
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const { namespace, store: backend, id = newNodeId(), log = silentLog() } = options
@@ -178,6 +208,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const { actors = [], reactors = [] } = options
   const definitions = new DefinitionRegistry(actors)
   checkGroups(actors, reactors)
+  definitions.addBuiltIn(supervisor)
   const nodeLog = log.child({ node: id, namespace })
   const { cache } = options
   const open = await backend.open({
@@ -203,15 +234,31 @@ async function assemble(
   const { namespace, store, bus, transport } = open
   const { actors = [], reactors = [] } = options
   const clock = options.clock ?? systemClock
+  const writeLog = sayTo(log.child({ part: 'actor' }))
+  const orders = new Orders({ store, log: writeLog })
+  const dead = new DeadCommands()
+  const escalated = deferred<void>()
+  const closeOnEscalation = ({ actor, error }: Escalation) => {
+    log.fatal(
+      { actor: formatAddress(actor), err: error },
+      'an actor has failed; this node closes',
+    )
+    escalated.resolve()
+  }
   const host = createActorHost({
     store,
     definitions,
     nodeId: id,
     clock,
-    log: sayTo(log.child({ part: 'actor' })),
+    log: writeLog,
+    orders,
+    dead,
+    onEscalation: options.onEscalation ?? closeOnEscalation,
     ...(options.residentsMax !== undefined && { residentsMax: options.residentsMax }),
   })
-  const notices = await listen(open, host, log.child({ part: 'notices' }))
+  const notices = await listen(open, host, orders, log.child({ part: 'notices' }))
+  // Heard of before it is read: no order can fall between the two.
+  await orders.load()
   const takesPart = options.serve !== false
   const self =
     takesPart && definitions.types.length + reactors.length > 0
@@ -219,12 +266,14 @@ async function assemble(
       : undefined
   let router: Router | undefined
   let serving: Serving | undefined
-  const sender = (): CommandSender => router ?? host
+  const countedHost = dead.counting(host)
+  let countedRouter: CommandSender | undefined
+  const sender = () => countedRouter ?? countedHost
   await registerTopics(open, actors)
   // Served before it is announced: who hears of this node finds it listening.
   if (self !== undefined)
     serving = await transport.serve(id, self.types, (request, { timeout }) =>
-      carryOut(host, router, request, timeout),
+      carryOut(host, router, sender(), request, timeout),
     )
   const membership = await open.join(self)
   if (takesPart)
@@ -233,16 +282,24 @@ async function assemble(
       membership,
       transport,
       local: host,
-      hosts: type => self?.types.includes(type) ?? false,
+      // What is Cairn's own belongs to no node: whoever is asked does it.
+      hosts: type => isReservedType(type) || self?.types.includes(type) === true,
     })
+  if (router !== undefined) countedRouter = dead.counting(router)
   const keeper = keeperOf(open, { nodeId: id, clock }, () => closed !== undefined)
+  const ports: Omit<RefPorts, 'sender' | 'keeper'> = {
+    store,
+    skips: async (actor, signal) => (await orders.now(actor, signal)).skips,
+  }
   const groups: RunningGroups =
     self === undefined
       ? noGroups
       : startGroups(open, {
           self,
           membership,
-          sender: { ...bound(sender()), ...keeper },
+          // Not counted as dead: what fails here is tried again.
+          sender: { ...bound(router ?? host), ...keeper },
+          ports,
           reactors,
           clock,
           log,
@@ -275,11 +332,15 @@ async function assemble(
     await Promise.all([host.close({ timeout: left() }), router?.close(left())])
     await stopping
     // 3. Go.
+    orders.close()
     await membership.close()
     await open.close()
   }
   const closeOnce = (within: { readonly timeout?: number } = {}) =>
     (closed ??= close(within.timeout))
+  escalated.promise
+    .then(() => closeOnce())
+    .catch((error: unknown) => log.error({ err: error }, 'the node could not be closed'))
 
   return {
     id,
@@ -288,7 +349,11 @@ async function assemble(
     bus,
     spawn: (definition, actorId) => {
       checkKnown(definitions, definition)
-      return actorRef(definition, actorId, { sender: sender(), keeper, store })
+      return actorRef(definition, actorId, {
+        sender: sender(),
+        keeper,
+        ...ports,
+      })
     },
     ask: (actor, command, data, sendOptions) =>
       sender().ask(actor, command, data, sendOptions),
@@ -303,6 +368,20 @@ async function assemble(
       version === undefined
         ? host.state(actor, rest)
         : host.stateAt(actor, version, rest),
+    supervise: actor =>
+      supervise(actor, {
+        store,
+        sender: host,
+        nodeId: id,
+        onOrder: (supervisorId, version) => orders.noticed(supervisorId, version),
+        read: async (address, bounds) =>
+          definitions.types.includes(address.type)
+            ? host.state(address, bounds)
+            : ((await transport.request(
+                { kind: 'state', actor: address },
+                bounds,
+              )) as StateReading),
+      }),
     subscribeToEventStored: (handler, subscribeOptions) =>
       bus.subscribeToEventStored(namespace, handler, subscribeOptions),
     members: () => membership.members(),
@@ -312,6 +391,7 @@ async function assemble(
       notices: notices.stats(),
       router: router?.stats() ?? noRouting,
       ...groups.stats(),
+      dead: dead.stats(),
     }),
     close: closeOnce,
     [Symbol.asyncDispose]: () => closeOnce(),
@@ -322,6 +402,7 @@ async function assemble(
 async function listen(
   open: OpenNamespace,
   host: ActorHost,
+  orders: Orders,
   log: Logger,
 ): Promise<Subscription> {
   const { namespace, store, bus } = open
@@ -335,12 +416,14 @@ async function listen(
           : { version: firstVersion - 1, position: previousPosition }
       store.updateVersionCache(actor, lastVersion, position, predecessor)
       host.noticed({ actor, version: lastVersion, position })
+      if (actor.type === supervisorType) orders.noticed(actor.id, lastVersion)
     },
     {
       onInterrupted: reason => {
         log.warn({ reason }, 'notices may have been missed; caches are unverified')
         store.markCacheUnverified()
         host.unverified()
+        orders.unverified()
       },
       onHandlerError: error =>
         log.error({ err: error }, 'a notice could not be taken in'),
@@ -404,6 +487,7 @@ function memberOf(
 async function carryOut(
   host: ActorHost,
   router: Router | undefined,
+  sender: CommandSender,
   request: NodeRequest,
   timeout: number,
 ): Promise<unknown> {
@@ -422,8 +506,7 @@ async function carryOut(
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
   }
-  if (request.hops === undefined)
-    return (router ?? host).ask(actor, command, data, options)
+  if (request.hops === undefined) return sender.ask(actor, command, data, options)
   router?.checkOwner(actor, request.hops)
   if (request.isTold === true) return host.tell(actor, command, data, options)
   return host.ask(actor, command, data, options)

@@ -12,16 +12,21 @@
 //     changes the state, and a wrong word costs one read.
 // A6. A command that may be a repeat is decided on a version only after it was looked for in
 //     every commit up to that version (repeats D1).
+// A7. Before its turn a command waits until what operators have said is known: it is refused
+//     while the actor is paused, and no state is used that passes over other versions than
+//     they said (skips K1). What has begun is finished.
+// A8. After a failure the type's policy decides: parked, it answers with the reason; to be
+//     restarted, it waits with the command whose turn it is, and the others behind it.
 
-import { type ActorAddress, formatAddress } from '../model/address.js'
-import type { Command, Decision } from '../model/behavior.js'
+import { type ActorAddress, formatAddress, isReservedType } from '../model/address.js'
+import type { Accepted, Command, Decision } from '../model/behavior.js'
 import type { Clock } from '../model/clock.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { AskOutcome, Carried } from '../model/sender.js'
 import { show } from '../model/show.js'
 import type { Version } from '../model/version.js'
-import { pause } from '../model/wait.js'
+import { pause, raceSignal } from '../model/wait.js'
 import type { AppendOptions, AppendResult, EventStore } from '../store/store.js'
 import type { Call, OpenCall } from './call.js'
 import { type CarryPlan, planCarry } from './carry.js'
@@ -32,10 +37,14 @@ import { detachPlain } from './detach.js'
 import type { Folding, Standing } from './fold.js'
 import type { ActorLog } from './log.js'
 import { Mailbox } from './mailbox.js'
-import { parkedAgain } from './parked.js'
+import type { Order, Orders } from './orders.js'
+import { actorPaused, actorRestarting, parkedAgain } from './parked.js'
+import { delayAfter, type Policy, policyOf } from './policy.js'
 import { recover, refresh } from './recovery.js'
 import { Repeats, type Search } from './repeats.js'
-import { foldTentatively } from './tentative.js'
+import type { Skips } from './skips.js'
+import { supervisorId } from './supervisor.js'
+import { type DecidedEvents, foldTentatively } from './tentative.js'
 
 /** What an actor needs of the host it lives in. */
 export interface ActorHome {
@@ -47,6 +56,10 @@ export interface ActorHome {
   readonly attemptsMax: number
   readonly ticks: Ticks
   readonly counters: ActorCounters
+  /** What operators have said; absent where nobody supervises. */
+  readonly orders?: Pick<Orders, 'of' | 'pending'> | undefined
+  /** Hears of a failure that its type's policy passes on to the node. */
+  escalate(actor: ActorAddress, error: CairnError): void
   /** Runs a waking within the host's bounds. */
   wake<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
   /** Hears once per actor type why its states cannot be stored. */
@@ -82,11 +95,22 @@ interface Running {
   readonly provenAt: number
   /** The version from which on measuring the state makes sense again. */
   readonly measureFrom: Version
+  /** What was passed over in folding it (A7). */
+  readonly skips: Skips | undefined
 }
 
 interface Parked {
   readonly phase: 'parked'
   readonly error: CairnError
+}
+
+/** Failed, and to be read anew when the clock says `due`, or sooner on news. */
+interface Restarting {
+  readonly phase: 'restarting'
+  readonly error: CairnError
+  readonly delay: number
+  readonly due: number
+  readonly news: AbortController
 }
 
 type Life =
@@ -96,6 +120,7 @@ type Life =
   | { readonly phase: 'unsure' }
   | Running
   | Parked
+  | Restarting
   | { readonly phase: 'stopped' }
 
 /** What looking back and deciding came to. */
@@ -119,18 +144,26 @@ export class Actor {
   readonly #definition: AnyActorDefinition
   readonly #home: ActorHome
   readonly #mailbox: Mailbox
-  readonly #folding: Folding
+  readonly #policy: Policy
+  /** Of its supervisor; undefined for one that is not supervised. */
+  readonly #supervisor: string | undefined
+  #folding: Folding
   readonly #repeats: Repeats
   readonly #calls = new Set<OpenCall>()
   #life: Life = asleep
   /** The highest version that others spoke of (A5). */
   #heard: Version = 0
+  /** Failures since something last went well (A8). */
+  #failures = 0
 
   constructor(address: ActorAddress, definition: AnyActorDefinition, home: ActorHome) {
     this.address = address
     this.name = formatAddress(address)
     this.#definition = definition
     this.#home = home
+    this.#policy = policyOf(definition.options.supervision)
+    const isSupervised = home.orders !== undefined && !isReservedType(address.type)
+    this.#supervisor = isSupervised ? supervisorId(this.name) : undefined
     const limit = definition.options.mailboxLimit ?? 1000
     this.#mailbox = new Mailbox(address, limit, () => home.idle(this))
     this.#repeats = new Repeats(address, home, definition.options.commandWindow)
@@ -171,7 +204,12 @@ export class Actor {
 
   /** Queues a reading of the newest state; throws `mailbox-full`. */
   reading(call: Call<StateReading>): void {
+    const life = this.#life
+    // Behind a command that waits for the restart it would wait, too.
+    if (life.phase === 'restarting' && !this.isIdle)
+      return call.fail(actorRestarting(this.address, life.delay, life.error))
     this.#post(call, async () => {
+      await this.#hearOrders(call)
       const { state, version } = (await this.#newest(call)).at
       return { state: detachPlain(state), version }
     })
@@ -182,7 +220,26 @@ export class Actor {
     if (version <= this.#heard) return
     this.#heard = version
     // The news may be what it takes: a commit by a node whose behavior can fold it.
-    if (this.#life.phase === 'parked') this.#life = asleep
+    this.#tryAnew()
+  }
+
+  /** An operator has spoken (A7); returns whether it had failed and is to be read anew. */
+  ordered(before: Order, after: Order): boolean {
+    if (before.skips !== after.skips || before.retries !== after.retries)
+      return this.#tryAnew()
+    // Whoever waits for a restart looks whether it may.
+    if (this.#life.phase === 'restarting') this.#life.news.abort()
+    return false
+  }
+
+  /** What is known of a failure may be out of date: the next reading is a first one. */
+  #tryAnew(): boolean {
+    const life = this.#life
+    if (life.phase !== 'parked' && life.phase !== 'restarting') return false
+    this.#life = asleep
+    this.#failures = 0
+    if (life.phase === 'restarting') life.news.abort()
+    return true
   }
 
   /** Ends every call that has not been answered; the actor takes no more. */
@@ -196,7 +253,9 @@ export class Actor {
       run: async () => {
         try {
           call.check()
-          call.resolve(await work())
+          const outcome = await work()
+          this.#failures = 0
+          call.resolve(outcome)
         } catch (error) {
           call.fail(error)
         }
@@ -219,13 +278,16 @@ export class Actor {
     sentAt: number | undefined,
   ): Promise<AskOutcome> {
     const { attemptsMax, clock, counters } = this.#home
+    // 0. Is it to take commands at all?
+    await this.#hearOrders(call)
+    this.#refuseWhilePaused()
     let search = this.#repeats.begin(command.id, isNew, sentAt)
     let atLeast: Version = 0
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       if (attempt > 1) await this.#backOff(call, attempt)
 
       // 1. Wake, or catch up when others are said to have written. A parked actor ends here.
-      let life = await this.#awake(call)
+      let life = await this.#awake(call, true)
       // A store may answer a read from a replica that lags behind its own judgement.
       if (life.at.version < atLeast) {
         this.#life = unsure
@@ -238,11 +300,18 @@ export class Actor {
 
       // 3. Nothing to store: the answer must rest on the newest state (A4), or be decided anew.
       if (storesNothing(step)) {
-        const newest = await this.#newest(call)
-        if (newest.at !== life.at) {
+        const hasThrown = mayHaveChangedState(step)
+        // A3: what threw on the way may have changed the state in place.
+        if (hasThrown) this.#life = unsure
+        const newest = await this.#newest(call, true)
+        const isSame = hasThrown
+          ? newest.at.position === life.at.position
+          : newest.at === life.at
+        if (!isSame) {
           counters.retries++
           life = newest
           step = await this.#consider(call, command, search, life, now)
+          if (mayHaveChangedState(step)) this.#life = unsure
         }
       }
       if (step.kind === 'repeat') {
@@ -256,17 +325,14 @@ export class Actor {
       }
       const { decision } = step
       if (!decision.ok) return declined(this.address, command, decision, life.at)
-      if (decision.events.length === 0)
-        return carried(this.address, command, decision, life.at)
+      if (decision.events.length === 0) return this.#answer(command, decision, life.at)
 
       // 4. Fold tentatively: the state is to ride in the commit, and the reply drawn from it.
       const { at } = life
       // A3: whatever ends this before 7, the next step reads again.
       this.#life = unsure
       const events = { list: decision.events, at: now, nodeId: this.#home.nodeId }
-      const state = this.#parking(() =>
-        foldTentatively(this.#folding, at, command, events),
-      )
+      const state = this.#foldTentatively(life, command, events)
       const version = at.version + decision.events.length
       const after = { state, version, position: at.position }
       const answer = carried(this.address, command, decision, after)
@@ -298,6 +364,7 @@ export class Actor {
         at: { state, version, position: result.position, carried: lastCarried },
         provenAt: begun,
         measureFrom: plan.measureFrom,
+        skips: life.skips,
       }
       this.#repeats.onStored(command.id, at.version + 1, version)
 
@@ -334,43 +401,123 @@ export class Actor {
     }
   }
 
-  /** The running life: woken, or caught up when it is said to be behind. */
-  async #awake(call: OpenCall): Promise<Running> {
+  /** An answer drawn from the state in memory, which drawing it must not have changed (A3). */
+  #answer(command: Command, decision: Accepted, at: Standing): Carried {
+    try {
+      return carried(this.address, command, decision, at)
+    } catch (error) {
+      this.#life = unsure
+      throw error
+    }
+  }
+
+  /** A7: waits until what operators have said is known. */
+  async #hearOrders(call: OpenCall): Promise<void> {
+    if (this.#supervisor === undefined) return
+    const wait = this.#home.orders?.pending(this.#supervisor)
+    if (wait === undefined) return
+    await raceSignal(wait, call.signal)
+    call.check()
+  }
+
+  get #order(): Order | undefined {
+    return this.#supervisor === undefined
+      ? undefined
+      : this.#home.orders?.of(this.#supervisor)
+  }
+
+  #refuseWhilePaused(): void {
+    const { paused } = this.#order ?? {}
+    if (paused !== undefined) throw actorPaused(this.address, paused)
+  }
+
+  /** How its history is folded now, for as long as operators say nothing else. */
+  #foldingWith(skips: Skips | undefined): Folding {
+    if (this.#folding.skips !== skips) this.#folding = { ...this.#folding, skips }
+    return this.#folding
+  }
+
+  /**
+   * The running life: woken, or caught up when it is said to be behind.
+   * @param isCommand it waits for a restart, and is refused during a pause; a reading does neither
+   */
+  async #awake(call: OpenCall, isCommand = false): Promise<Running> {
     const life = this.#life
     if (life.phase === 'parked') throw parkedAgain(this.address, life.error)
-    if (life.phase !== 'running') return this.#read(call, undefined)
+    if (life.phase !== 'running' || life.skips !== this.#order?.skips)
+      return this.#read(call, undefined, isCommand)
     const isBehind = this.#heard > life.at.version
     const isSuspect = life.provenAt < this.#home.ticks.suspectBefore
-    return isBehind || isSuspect ? this.#read(call, life) : life
+    return isBehind || isSuspect ? this.#read(call, life, isCommand) : life
   }
 
   /** A running life that no commit stored before the call's arrival is missing from (A4). */
-  async #newest(call: OpenCall): Promise<Running> {
-    const life = await this.#awake(call)
-    return life.provenAt >= call.arrived ? life : this.#read(call, life)
+  async #newest(call: OpenCall, isCommand = false): Promise<Running> {
+    const life = await this.#awake(call, isCommand)
+    return life.provenAt >= call.arrived ? life : this.#read(call, life, isCommand)
+  }
+
+  /** Reads the history, again after each failure that its type's policy restarts it after (A8). */
+  async #read(
+    call: OpenCall,
+    known: Running | undefined,
+    isCommand: boolean,
+  ): Promise<Running> {
+    for (let from = known; ; from = undefined) {
+      const life = this.#life
+      if (life.phase === 'restarting') await this.#waitForRestart(call, life, isCommand)
+      try {
+        return await this.#readOnce(call, from)
+      } catch (error) {
+        if (this.#life.phase !== 'restarting') throw error
+      }
+    }
+  }
+
+  async #waitForRestart(
+    call: OpenCall,
+    life: Restarting,
+    isCommand: boolean,
+  ): Promise<void> {
+    const { delay, due, news, error } = life
+    if (!isCommand) throw actorRestarting(this.address, delay, error)
+    const { clock } = this.#home
+    // A clock that was set back must not make it longer.
+    const left = Math.min(delay, due - clock.now())
+    if (left > 0) {
+      const signal = AbortSignal.any([call.signal, news.signal])
+      await (clock.wait?.(left, signal) ?? pause(left, signal))
+      call.check()
+    }
+    await this.#hearOrders(call)
+    this.#refuseWhilePaused()
+    if (this.#life === life) this.#life = asleep
   }
 
   /** Reads the history: all that is needed to wake, or what is missing from `known`. */
-  async #read(call: OpenCall, known: Running | undefined): Promise<Running> {
+  async #readOnce(call: OpenCall, known: Running | undefined): Promise<Running> {
     const { store, ticks, counters } = this.#home
     const { signal } = call
     const heard = this.#heard
     const begun = ticks.now
+    const skips = this.#order?.skips
+    const folding = this.#foldingWith(skips)
     let at: Standing
     try {
-      if (known !== undefined) at = await refresh(store, this.#folding, known.at, signal)
+      if (known?.skips === skips && known !== undefined)
+        at = await refresh(store, folding, known.at, signal)
       else {
         if (this.#life.phase === 'asleep') counters.wakes++
         this.#life = recovering
         at = await this.#home.wake(
-          () => recover(store, this.#folding, signal),
+          () => recover(store, folding, signal),
           signal,
           `waking ${this.name}`,
         )
       }
     } catch (error) {
       this.#life = asleep
-      if (isCairnError(error, 'actor-parked')) this.#park(error)
+      if (isCairnError(error, 'actor-parked')) this.#fail(error)
       // The signal fires when the call is given up: its reason says more than "aborted".
       call.check()
       throw error
@@ -378,7 +525,7 @@ export class Actor {
     // A wrong word about a version heals here, unless a newer one came in between (A5).
     if (this.#heard === heard && heard > at.version) this.#heard = at.version
     const measureFrom = known?.at === at ? known.measureFrom : 0
-    const life: Running = { phase: 'running', at, provenAt: begun, measureFrom }
+    const life: Running = { phase: 'running', at, provenAt: begun, measureFrom, skips }
     this.#life = life
     call.check()
     return life
@@ -419,23 +566,45 @@ export class Actor {
       version,
       life.at.carried,
       life.measureFrom,
+      life.skips,
       error => this.#home.unstorable(this.address.type, error),
     )
   }
 
-  #parking<T>(work: () => T): T {
+  /** The state after events that are not stored yet; where they cannot be folded, it has failed. */
+  #foldTentatively(life: Running, command: Command, events: DecidedEvents): unknown {
     try {
-      return work()
+      return foldTentatively(this.#foldingWith(life.skips), life.at, command, events)
     } catch (error) {
-      if (isCairnError(error, 'actor-parked')) this.#park(error)
-      throw error
+      if (!isCairnError(error, 'actor-parked')) throw error
+      const next = this.#fail(error)
+      throw next.phase === 'restarting'
+        ? actorRestarting(this.address, next.delay, error)
+        : error
     }
   }
 
-  #park(error: CairnError): void {
-    this.#life = { phase: 'parked', error }
+  /** What its type's policy says (A8). */
+  #fail(error: CairnError): Parked | Restarting {
+    const { clock, log } = this.#home
     const { message, details } = error
-    this.#home.log('error', message, details)
+    const delay = delayAfter(this.#policy, ++this.#failures)
+    const life: Parked | Restarting =
+      delay === undefined
+        ? { phase: 'parked', error }
+        : {
+            phase: 'restarting',
+            error,
+            delay,
+            due: clock.now() + delay,
+            news: new AbortController(),
+          }
+    this.#life = life
+    if (life.phase === 'restarting')
+      log('warn', actorRestarting(this.address, life.delay, error).message, details)
+    else log('error', message, details)
+    if (this.#policy.onFailure === 'escalate') this.#home.escalate(this.address, error)
+    return life
   }
 
   async #backOff(call: OpenCall, attempt: number): Promise<void> {
@@ -461,6 +630,11 @@ export class Actor {
 function storesNothing(step: Considered): boolean {
   if (step.kind !== 'decided') return step.kind === 'failed'
   return !step.decision.ok || step.decision.events.length === 0
+}
+
+/** Whether a behavior has run and thrown, on the state in memory. */
+function mayHaveChangedState(step: Considered): boolean {
+  return step.kind === 'failed' && !isCairnError(step.error, 'unknown-command')
 }
 
 function contention(name: string, { type }: Command, attempts: number): CairnError {

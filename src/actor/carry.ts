@@ -8,6 +8,7 @@ import { encode } from '../codec/msgpack.js'
 import type { FoldedState } from '../model/commit.js'
 import type { Version } from '../model/version.js'
 import type { AnyActorDefinition } from './define.js'
+import type { Skips } from './skips.js'
 
 /** Bytes beyond which a state never rides in a commit, unless `stateBytesMax` is greater. */
 export const carriedBytesMax = 256 * 1024
@@ -21,6 +22,7 @@ export interface CarryPlan {
 /**
  * @param version the version of the state
  * @param carried the last version that carried one
+ * @param skips what was passed over in folding it
  * @param onUnstorable hears why the state cannot be stored
  */
 export function planCarry(
@@ -29,6 +31,7 @@ export function planCarry(
   version: Version,
   carried: Version,
   measureFrom: Version,
+  skips: Skips | undefined,
   onUnstorable: (error: unknown) => void,
 ): CarryPlan {
   const { stateBytesMax = 1024, stateEvery = 100 } = options
@@ -41,7 +44,12 @@ export function planCarry(
     onUnstorable(error)
     return { measureFrom: version + stateEvery }
   }
-  const folded = { behavior: behavior.version, value: state }
+  const skipped = skips?.upTo(version)
+  const folded: FoldedState = {
+    behavior: behavior.version,
+    ...(skipped !== undefined && { skipped }),
+    value: state,
+  }
   if (bytes <= stateBytesMax) return { state: folded, measureFrom: 0 }
   if (bytes > carriedBytesMax) return { measureFrom: version + stateEvery }
   return version - carried >= stateEvery

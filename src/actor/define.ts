@@ -1,7 +1,7 @@
 // defineActor(): what users write. Names the actor's type and gives its decider, from which
 // every type at the call site is inferred: state, commands with data, replies, rejections.
 
-import { checkActorType } from '../model/address.js'
+import { checkActorType, isReservedType } from '../model/address.js'
 import type { Behavior, DecideContext, Decision, Rejection } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
 import type { Metadata, RecordedEvent } from '../model/event.js'
@@ -16,6 +16,7 @@ import {
   said,
   unknownCommand,
 } from './effects.js'
+import { policyOf, type SupervisionOptions } from './policy.js'
 
 /** An event as a decider returns it; made by {@link event}. */
 export interface EmittedEvent<Type extends string = string, Data = unknown> {
@@ -177,6 +178,8 @@ export interface ActorOptions {
     /** Milliseconds, at least 1. Default 600,000. The clocks of nodes may differ by less than it. */
     readonly ms?: number
   }
+  /** What becomes of an actor that has failed. Default: it is parked. */
+  readonly supervision?: SupervisionOptions
 }
 
 /** An actor type: its behavior, and the types its callers see. */
@@ -204,7 +207,7 @@ export type AnyActorDefinition = ActorDefinition<
 >
 
 export interface ActorSpec<State, Evolve, Decide> extends ActorOptions {
-  /** `[A-Za-z][A-Za-z0-9_-]{0,62}`. */
+  /** `[A-Za-z][A-Za-z0-9_-]{0,62}`, not beginning with `cairn-`. */
   readonly type: string
   /** Raise it when `evolve` or the shape of the state changes. Default 1. */
   readonly version?: number
@@ -246,8 +249,30 @@ export function defineActor<
 >(
   spec: ActorSpec<State, Evolve, Decide>,
 ): ActorDefinition<State, CommandsOf<Decide>, EventOf<Evolve>> {
+  checkActorType(spec.type)
+  checkNotReserved(spec.type)
+  return defineAnyActor(spec)
+}
+
+/** Throws `invalid-definition` for a type that is Cairn's own. */
+export function checkNotReserved(type: string): void {
+  if (!isReservedType(type)) return
+  throw new CairnError(
+    'invalid-definition',
+    `Actor type ${show(type)} is reserved: types that begin with "cairn-" are Cairn's own. Use another name.`,
+    { details: { type } },
+  )
+}
+
+/** {@link defineActor}, also for the types that are Cairn's own. */
+export function defineAnyActor<
+  State,
+  Evolve extends Record<string, AnyEvolve<State>>,
+  Decide extends Record<string, AnyDecide<State>>,
+>(
+  spec: ActorSpec<State, Evolve, Decide>,
+): ActorDefinition<State, CommandsOf<Decide>, EventOf<Evolve>> {
   const { type, version = 1, initialState, decide, evolve, publishes = [] } = spec
-  checkActorType(type)
   if (!Number.isSafeInteger(version) || version < 1)
     throw new CairnError(
       'invalid-definition',
@@ -307,7 +332,13 @@ function actorOptions(spec: ActorOptions): ActorOptions {
     stateEvery,
     idleAfter,
     commandWindow: commandWindow(spec.commandWindow),
+    supervision: supervisionOf(spec),
   }
+}
+
+function supervisionOf({ supervision }: ActorOptions): SupervisionOptions {
+  const { onFailure, ...backoff } = policyOf(supervision)
+  return onFailure === 'restart' ? { onFailure, backoff } : { onFailure }
 }
 
 function checkHandlers(type: string, name: string, handlers: unknown): void {

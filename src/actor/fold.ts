@@ -13,6 +13,7 @@ import {
   recordUnreadable,
   versionsMissing,
 } from './parked.js'
+import type { Skips } from './skips.js'
 
 /** A state, and where in the actor's history it stands. Immutable. */
 export interface Standing<State = unknown> {
@@ -28,6 +29,8 @@ export interface Standing<State = unknown> {
 export interface Folding<State = unknown> {
   readonly actor: ActorAddress
   readonly behavior: Behavior<State>
+  /** The versions to pass over. */
+  readonly skips?: Skips | undefined
   /** Hears of every record passed by that is not a readable commit. */
   readonly onMalformed?: ((record: MalformedRecord) => void) | undefined
   /** Hears of every head that is read on the way. */
@@ -44,22 +47,24 @@ export function beginning<State>({ actor, behavior }: Folding<State>): Standing<
   }
 }
 
-/** The standing that a commit carries, when this behavior can use it. */
+/** The standing that a commit carries, when this behavior can use it (skips K1). */
 export function carriedBy<State>(
-  { behavior }: Folding<State>,
+  { behavior, skips }: Folding<State>,
   record: LogRecord | undefined,
 ): Standing<State> | undefined {
   if (record?.kind !== 'commit' || record.state?.behavior !== behavior.version) return
   const { lastVersion: version, position } = record
+  if (record.state.skipped !== skips?.upTo(version)) return
   return { state: record.state.value as State, version, position, carried: version }
 }
 
 /** The next state; throws `actor-parked` naming the event when evolve fails. */
 export function foldEvent<State>(
-  { behavior }: Folding<State>,
+  { behavior, skips }: Folding<State>,
   state: State,
   event: RecordedEvent,
 ): State {
+  if (skips?.covers(event.version, event.version)) return state
   let next: State
   try {
     next = behavior.evolve(state, event)
@@ -93,6 +98,17 @@ export function foldCommit<State>(
   return { state, version, position: commit.position, carried: at.carried }
 }
 
+/** The standing behind versions that have no readable event, where all of them are passed over. */
+export function passOver<State>(
+  { skips }: Folding<State>,
+  at: Standing<State>,
+  last: Version,
+  position: Position,
+): Standing<State> | undefined {
+  if (skips?.covers(at.version + 1, last) !== true) return undefined
+  return { ...at, version: last, position }
+}
+
 /**
  * Folds records, oldest first, onto a standing, one commit in memory at a time. Versions that
  * are missing or unreadable park the actor, unless a state carried behind them covers them.
@@ -112,7 +128,11 @@ export async function foldForward<State>(
       const { versions } = record
       if (versions === undefined || versions.last <= at.version) continue
       if (versions.first > to) break
-      hole ??= recordUnreadable(actor, record)
+      const last = Math.min(versions.last, to)
+      const behind = passOver(folding, at, last, record.position)
+      if (hole === undefined && behind !== undefined) at = behind
+      else hole ??= recordUnreadable(actor, record)
+      if (hole === undefined && at.version >= to) break
       continue
     }
     if (record.lastVersion <= at.version) continue
@@ -122,19 +142,19 @@ export async function foldForward<State>(
       at = carried
       hole = undefined
     } else {
-      if (record.firstVersion > at.version + 1)
-        hole ??= versionsMissing(
-          actor,
-          at.version + 1,
-          record.firstVersion,
-          record.position,
-        )
+      const { firstVersion, position } = record
+      if (hole === undefined && firstVersion > at.version + 1) {
+        const behind = passOver(folding, at, firstVersion - 1, at.position)
+        if (behind !== undefined) at = behind
+        else hole = versionsMissing(actor, at.version + 1, firstVersion, position)
+      }
       if (hole === undefined) at = foldCommit(folding, at, record, to)
     }
     if (hole === undefined && at.version >= to) break
   }
   if (hole !== undefined) throw hole
-  return at
+  // What was wanted may lie among versions that are missing and passed over.
+  return passOver(folding, at, to, at.position) ?? at
 }
 
 /** True for a promise, or anything that behaves like one. */

@@ -21,12 +21,16 @@ import type { EventStore } from '../store/store.js'
 import { aboutCommand } from './about-command.js'
 import { Actor, type ActorHome, type StateReading } from './actor.js'
 import { Call, type CallOptions } from './call.js'
+import type { DeadCommands } from './dead-commands.js'
 import { detach } from './detach.js'
 import { Gate } from '../model/gate.js'
 import { type ActorLog, noLog } from './log.js'
+import type { Order, Orders } from './orders.js'
+import { actorPaused } from './parked.js'
 import { recoverAt } from './recovery.js'
 import type { DefinitionRegistry } from './registry.js'
 import { Residents } from './residents.js'
+import { supervisorId } from './supervisor.js'
 
 export interface ActorHostOptions {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'append'>
@@ -47,6 +51,19 @@ export interface ActorHostOptions {
   readonly attemptsMax?: number
   /** Hears of every told command that failed after it was accepted. Default: the log does. */
   readonly onDeadCommand?: (error: unknown, info: DeadCommandInfo) => void
+  /** What operators say about the actors. Default: nothing. */
+  readonly orders?: Orders
+  /** Counts the told commands that failed after they were accepted. */
+  readonly dead?: DeadCommands
+  /** Hears of failures of actors whose policy is `'escalate'`. Default: nobody does. */
+  readonly onEscalation?: (escalation: Escalation) => void
+}
+
+/** An actor has failed, and its policy is to tell the node. */
+export interface Escalation {
+  readonly actor: ActorAddress
+  /** `actor-parked`, with what failed. */
+  readonly error: CairnError
 }
 
 /** A command that failed when nobody was waiting for its answer. */
@@ -68,6 +85,8 @@ export interface ActorHostStats {
   readonly residents: number
   readonly busy: number
   readonly parked: number
+  /** Actors in memory that wait to be read anew after a failure. */
+  readonly restarting: number
   readonly evictions: number
   /** Actors let go because they were idle for long, or are another node's. */
   readonly dismissals: number
@@ -76,6 +95,7 @@ export interface ActorHostStats {
   /** Since the start: */
   readonly asks: number
   readonly tells: number
+  /** Told commands that failed after they were accepted. */
   readonly deadCommands: number
   readonly wakes: number
   /** Appends that another writer was faster than. */
@@ -153,9 +173,14 @@ class Host implements ActorHost {
       ticks: { now: 0, suspectBefore: 0 },
       counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0 },
       wake: (work, signal, doing) => gate.run(work, signal, doing),
+      orders: options.orders,
+      escalate: (actor, error) => this.#escalate({ actor, error }),
       unstorable: (type, error) => this.#noteUnstorable(type, error),
       idle: actor => this.#release(actor),
     }
+    options.orders?.onChange((actor, before, after) =>
+      this.#ordered(actor, before, after),
+    )
   }
 
   async ask(
@@ -177,6 +202,7 @@ class Host implements ActorHost {
     options: SendOptions = {},
   ): Promise<void> {
     const command = toCommand(actor, commandType, data, options)
+    this.#refuseWhilePaused(actor)
     const call = this.#send(actor, command, options)
     this.#tells++
     const { type, id } = actor
@@ -199,7 +225,8 @@ class Host implements ActorHost {
     checkCount('version', version)
     if (this.#closing !== undefined) throw nodeClosed()
     const { behavior } = this.#options.definitions.get(actor.type)
-    const folding = { actor, behavior }
+    const order = await this.#options.orders?.now(actor, options.signal)
+    const folding = { actor, behavior, skips: order?.skips }
     const at = await recoverAt(this.#home.store, folding, version, options.signal)
     return { state: at.state, version: at.version }
   }
@@ -224,12 +251,17 @@ class Host implements ActorHost {
 
   stats(): ActorHostStats {
     let parked = 0
-    for (const actor of this.#residents.all()) if (actor.phase === 'parked') parked++
+    let restarting = 0
+    for (const { phase } of this.#residents.all()) {
+      if (phase === 'parked') parked++
+      if (phase === 'restarting') restarting++
+    }
     const { conflicts, retries, wakes, duplicates } = this.#home.counters
     return {
       residents: this.#residents.size,
       busy: this.#residents.busy,
       parked,
+      restarting,
       evictions: this.#residents.evictions,
       dismissals: this.#residents.dismissals,
       open: this.#open,
@@ -303,8 +335,56 @@ class Host implements ActorHost {
     if (this.#residents.busy === 0) this.#drained?.resolve()
   }
 
+  /** Whoever tells hears of a pause only before the command is accepted. */
+  #refuseWhilePaused(actor: ActorAddress): void {
+    const { orders } = this.#options
+    const id = supervisorId(formatAddress(actor))
+    if (orders === undefined || orders.pending(id) !== undefined) return
+    const { paused } = orders.of(id)
+    if (paused !== undefined) throw actorPaused(actor, paused)
+  }
+
+  /** An operator has spoken: residents obey, and what had failed is read anew now. */
+  #ordered(actor: ActorAddress, before: Order, after: Order): void {
+    const name = formatAddress(actor)
+    if (before.skips !== after.skips)
+      this.#log('warn', `Folding of ${name} passes over version ${String(after.skips)}`, {
+        actor: name,
+        skipped: after.skips?.ranges,
+      })
+    if (before.paused !== after.paused)
+      this.#log(
+        'info',
+        `Actor ${name} is ${after.paused === undefined ? 'resumed' : 'paused'}`,
+        { actor: name, ...after.paused },
+      )
+    const hadFailed = this.#residents.find(name)?.ordered(before, after) === true
+    if (!hadFailed || this.#closing !== undefined) return
+    this.state(actor).then(
+      ({ version }) =>
+        this.#log('info', `Actor ${name} has been read anew and goes on`, {
+          actor: name,
+          version,
+        }),
+      (error: unknown) =>
+        this.#log('warn', `Actor ${name} was read anew: ${messageOf(error)}`, {
+          actor: name,
+        }),
+    )
+  }
+
+  #escalate(escalation: Escalation): void {
+    try {
+      this.#options.onEscalation?.(escalation)
+    } catch (thrown) {
+      const actor = formatAddress(escalation.actor)
+      this.#log('error', `onEscalation threw: ${messageOf(thrown)}`, { actor })
+    }
+  }
+
   #bury(error: unknown, info: DeadCommandInfo): void {
     this.#deadCommands++
+    this.#options.dead?.count(error)
     const { onDeadCommand } = this.#options
     const details = { ...info, actor: formatAddress(info.actor) }
     if (onDeadCommand === undefined)

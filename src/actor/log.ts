@@ -2,7 +2,7 @@
 
 /** Receives one line: what happened, and the values that belong to it. */
 export type ActorLog = (
-  level: 'warn' | 'error',
+  level: 'info' | 'warn' | 'error',
   message: string,
   details: Readonly<Record<string, unknown>>,
 ) => void

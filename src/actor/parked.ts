@@ -7,6 +7,7 @@ import { CairnError, messageOf } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
+import type { Pause } from './supervisor.js'
 
 /** The error of every command to a parked actor. */
 export function actorParked(
@@ -28,11 +29,50 @@ export function parkedAgain(actor: ActorAddress, first: CairnError): CairnError 
   return actorParked(actor, String(reason), details, first.cause ?? first)
 }
 
+/** The error of a command that an operator's pause keeps from its actor. */
+export function actorPaused(actor: ActorAddress, { by, reason, at }: Pause): CairnError {
+  const name = formatAddress(actor)
+  const since = Number.isFinite(at) ? new Date(at).toISOString() : 'a time unknown'
+  const why = reason === undefined ? 'no reason was given' : show(reason)
+  return new CairnError(
+    'actor-paused',
+    `Actor ${name} is paused by ${show(by)} since ${since} (${why}), and takes no commands; nothing ` +
+      `was stored. Send it again when it has been resumed: cairn actor resume ${name}`,
+    {
+      details: {
+        actor: name,
+        by,
+        at,
+        ...(reason !== undefined && { reason }),
+      },
+    },
+  )
+}
+
+/** The error of what cannot wait until a failed actor is read anew. */
+export function actorRestarting(
+  actor: ActorAddress,
+  delay: number,
+  failure: CairnError,
+): CairnError {
+  const { reason, ...details } = failure.details
+  const name = formatAddress(actor)
+  return new CairnError(
+    'actor-restarting',
+    `Actor ${name} has failed and is read anew after ${delay} ms; nothing was stored: ${String(reason)}`,
+    {
+      cause: failure.cause ?? failure,
+      details: { actor: name, reason, delay, ...details },
+    },
+  )
+}
+
 export function evolveFailed(event: RecordedEvent, cause: unknown): CairnError {
   return actorParked(
     event.actor,
     `evolve failed on event ${event.id} of type ${show(event.type)}: ${messageOf(cause)}. ` +
-      'Correct evolve, raise the behavior version, and start the node again.',
+      'Correct evolve, raise the behavior version, and start the node again; or have the event ' +
+      `passed over: cairn actor skip ${formatAddress(event.actor)}`,
     { event: event.id, eventType: event.type, version: event.version },
     cause,
   )
@@ -56,8 +96,9 @@ export function recordUnreadable(
   return actorParked(
     actor,
     `its ${first === last ? `version ${first}` : `versions ${first} to ${last}`} at position ` +
-      `${position} cannot be read: ${reason}. Restore the record from a backup.`,
-    { version: first, position },
+      `${position} cannot be read: ${reason}. Restore the record from a backup, or have it ` +
+      `passed over: cairn actor skip ${formatAddress(actor)}`,
+    { version: first, through: last, position },
   )
 }
 
@@ -70,7 +111,8 @@ export function versionsMissing(
   return actorParked(
     actor,
     `version ${expected} was expected and ${found} was found, at position ${position}. ` +
-      'Restore the missing records from a backup.',
-    { version: expected, found, position },
+      'Restore the missing records from a backup, or have them passed over: ' +
+      `cairn actor skip ${formatAddress(actor)}`,
+    { version: expected, through: found - 1, found, position },
   )
 }

@@ -4,11 +4,12 @@
 // R2. Otherwise back from the end to the nearest such state, or to version 1, holding at most
 //     `backwardMax` commits; a longer way is folded forward from version 1 in bounded memory.
 // R3. A record without versions is no history: reported, and passed by. Versions that are
-//     missing or unreadable park the actor, unless a carried state lies behind them.
+//     missing or unreadable park the actor, unless a carried state lies behind them, or an
+//     operator has had them passed over.
 // R4. Nothing is written, and nothing is left behind in the store.
 
 import type { StoredCommit } from '../model/commit.js'
-import type { Version } from '../model/version.js'
+import type { Position, Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/store.js'
 import {
   beginning,
@@ -16,6 +17,7 @@ import {
   foldCommit,
   foldForward,
   type Folding,
+  passOver,
   type Standing,
   unknownVersion,
 } from './fold.js'
@@ -111,19 +113,24 @@ async function foldFromNearest<State>(
   folding: Folding<State>,
   signal: AbortSignal | undefined,
 ): Promise<Standing<State> | undefined> {
-  const { actor } = folding
+  const { actor, skips } = folding
   const held: StoredCommit[] = []
   let base: Standing<State> | undefined
+  /** The last record, when it is unreadable and passed over. */
+  let unread: { readonly last: Version; readonly position: Position } | undefined
   const backwards = store.commits(actor, { backwards: true, ...withSignal(signal) })
   for await (const record of backwards) {
     if (record.kind === 'malformed') {
       folding.onMalformed?.(record)
-      if (record.versions !== undefined) throw recordUnreadable(actor, record)
+      const { versions, position } = record
+      if (versions === undefined) continue
+      const { first, last } = versions
+      if (skips?.covers(first, last) !== true) throw recordUnreadable(actor, record)
+      if (held.length === 0) unread ??= { last, position }
       continue
     }
     const newer = held.at(-1)
-    if (newer !== undefined && record.lastVersion !== newer.firstVersion - 1)
-      throw missingBefore(folding, newer, record.lastVersion + 1)
+    if (newer !== undefined) checkJoined(folding, record.lastVersion, newer)
     base = carriedBy(folding, record)
     if (base !== undefined) break
     if (held.length === backwardMax) return undefined
@@ -131,19 +138,25 @@ async function foldFromNearest<State>(
     if (record.firstVersion === 1) break
   }
   const oldest = held.at(-1)
-  if (base === undefined && oldest !== undefined && oldest.firstVersion !== 1)
-    throw missingBefore(folding, oldest, 1)
+  if (base === undefined && oldest !== undefined) checkJoined(folding, 0, oldest)
   let at = base ?? beginning(folding)
   for (const commit of held.toReversed()) at = foldCommit(folding, at, commit)
-  return at
+  if (unread === undefined) return at
+  const { last, position } = unread
+  const behind = passOver(folding, at, last, position)
+  if (behind === undefined) throw versionsMissing(actor, at.version + 1, last, position)
+  return behind
 }
 
-function missingBefore(
-  { actor }: Pick<Folding, 'actor'>,
-  commit: StoredCommit,
-  expected: Version,
-): Error {
-  return versionsMissing(actor, expected, commit.firstVersion, commit.position)
+/** Throws unless `commit` follows the version, or what lies between is passed over. */
+function checkJoined(
+  { actor, skips }: Pick<Folding, 'actor' | 'skips'>,
+  version: Version,
+  { firstVersion, position }: StoredCommit,
+): void {
+  if (firstVersion === version + 1) return
+  if (skips?.covers(version + 1, firstVersion - 1) === true) return
+  throw versionsMissing(actor, version + 1, firstVersion, position)
 }
 
 function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {

@@ -18,6 +18,7 @@ import type { AnyActorDefinition } from './define.js'
 import { checkKnownCommand } from './effects.js'
 import type { Folding } from './fold.js'
 import { recover } from './recovery.js'
+import type { Skips } from './skips.js'
 import type {
   CommandArguments,
   CommandNameOf,
@@ -37,6 +38,11 @@ export interface RefPorts {
   >
   /** Hears of every record passed by that is not a readable commit. */
   readonly onMalformed?: (record: MalformedRecord) => void
+  /** The versions of an actor that folding passes over. Default: none. */
+  readonly skips?: (
+    actor: ActorAddress,
+    signal?: AbortSignal,
+  ) => Promise<Skips | undefined>
 }
 
 /** An actor, by its name. */
@@ -98,11 +104,12 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
 export function actorRef<Definition extends AnyActorDefinition>(
   definition: Definition,
   id: string,
-  { sender, keeper, store, onMalformed }: RefPorts,
+  { sender, keeper, store, onMalformed, skips }: RefPorts,
 ): ActorRef<Definition> {
   const { type, behavior } = definition
   const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
   const folding: Folding = { actor: address, behavior, onMalformed }
+  const skipsNow = async (signal?: AbortSignal) => skips?.(address, signal)
   const untyped: ActorRef = {
     address,
     ask: (command: string, data?: unknown, options?: SendOptions) =>
@@ -116,11 +123,15 @@ export function actorRef<Definition extends AnyActorDefinition>(
     },
     async state({ signal } = {}) {
       throwIfAborted(signal, `reading the state of ${type}/${id}`)
-      const { state, version } = await recover(store, folding, signal)
+      const { state, version } = await recover(
+        store,
+        { ...folding, skips: await skipsNow(signal) },
+        signal,
+      )
       return { state, version }
     },
     events: options => store.read(address, options),
-    watch: (options = {}) => watchActor(store, folding, options),
+    watch: (options = {}) => watchActor(store, folding, options, skipsNow),
   }
   // The implementation is the same for all definitions; only its types differ.
   return untyped as ActorRef<Definition>

@@ -1,24 +1,31 @@
 // The actor types a node knows.
 
+import { isReservedType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
-import type { AnyActorDefinition } from './define.js'
+import { type AnyActorDefinition, checkNotReserved } from './define.js'
 
 export class DefinitionRegistry {
   readonly #byType = new Map<string, AnyActorDefinition>()
 
-  /** Throws `invalid-definition` when two definitions name the same type. */
+  /** Throws `invalid-definition` when two definitions name the same type, or one is reserved. */
   constructor(definitions: Iterable<AnyActorDefinition> = []) {
     for (const definition of definitions) this.add(definition)
   }
 
-  /** The known types, in the order they were added. */
+  /** The known types, in the order they were added; without Cairn's own. */
   get types(): readonly string[] {
-    return [...this.#byType.keys()]
+    return [...this.#byType.keys()].filter(type => !isReservedType(type))
+  }
+
+  /** Adds a definition of Cairn's own. */
+  addBuiltIn(definition: AnyActorDefinition): void {
+    this.#byType.set(definition.type, definition)
   }
 
   add(definition: AnyActorDefinition): void {
     const { type } = definition
+    checkNotReserved(type)
     if (this.#byType.has(type))
       throw new CairnError(
         'invalid-definition',

@@ -1,17 +1,19 @@
 // Watching: every new event of one actor, each with the state after it.
 //
 // W1. Every version behind the start comes once, in order: what a reader of the log shows
-//     twice is dropped, and what it shows too early waits for what is missing.
+//     twice is dropped, and what it shows too early waits for what is missing. A version that
+//     is passed over (skips) comes with the state as it was, unless it is unreadable.
 // W2. Nothing is kept between two events but the state.
 
-import type { StoredCommit } from '../model/commit.js'
+import type { MalformedRecord, StoredCommit } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
 import { checkCount, type Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { EventStore } from '../store/store.js'
-import { foldEvent, type Folding, type Standing } from './fold.js'
+import { foldEvent, type Folding, passOver, type Standing } from './fold.js'
 import { recordUnreadable, versionsMissing } from './parked.js'
 import { recover, recoverAt } from './recovery.js'
+import type { Skips } from './skips.js'
 
 /** Reads that may fail to show what the log has shown already. */
 const lagReads = 10
@@ -36,13 +38,16 @@ export interface Watched<State = unknown, Event = RecordedEvent> {
  */
 export async function* watchActor<State>(
   store: Pick<EventStore, 'head' | 'commits' | 'follow' | 'lastPosition'>,
-  folding: Folding<State>,
+  base: Folding<State>,
   { from, signal }: WatchOptions,
+  skipsNow: (signal?: AbortSignal) => Promise<Skips | undefined> = async () => undefined,
 ): AsyncGenerator<Watched<State>, void> {
   if (from !== undefined) checkCount('from', from)
-  const { actor } = folding
+  const { actor } = base
+  let folding = base
   const cancel = signal === undefined ? {} : { signal }
   try {
+    folding = { ...base, skips: await skipsNow(signal) }
     // Read before the actor is: whatever is stored later than what we shall know lies behind it.
     const after = await store.lastPosition(cancel)
     let at =
@@ -53,12 +58,17 @@ export async function* watchActor<State>(
     if (from !== undefined) at = yield* replay(at)
     for await (const record of store.follow({ types: [actor.type], after, ...cancel })) {
       if (record.actor?.id !== actor.id) continue
+      const skips = await skipsNow(signal)
+      if (skips !== folding.skips) {
+        // What was handed out stays as it is; from here on it is folded like everywhere else.
+        folding = { ...folding, skips }
+        at = await recoverAt(store, folding, at.version, signal)
+      }
       if (record.kind === 'malformed') {
-        folding.onMalformed?.(record)
-        if (record.versions !== undefined && record.versions.last > at.version)
-          throw recordUnreadable(actor, record)
+        at = pass(at, record)
         continue
       }
+      at = passGap(at, record)
       // The reads above may have come from a replica that lagged: read what lies between.
       for (let attempt = 0; record.firstVersion > at.version + 1; attempt++) {
         if (attempt === lagReads)
@@ -82,17 +92,31 @@ export async function* watchActor<State>(
     const range = { from: at.version + 1, hint: at.position, ...cancel }
     for await (const record of store.commits(actor, range)) {
       if (record.kind === 'malformed') {
-        folding.onMalformed?.(record)
-        if (record.versions !== undefined && record.versions.last > at.version)
-          throw recordUnreadable(actor, record)
+        at = pass(at, record)
         continue
       }
+      at = passGap(at, record)
       const { firstVersion, position } = record
       if (firstVersion > at.version + 1)
         throw versionsMissing(actor, at.version + 1, firstVersion, position)
       at = yield* unfold(at, record)
     }
     return at
+  }
+
+  /** Behind a record that cannot be read: it is no history, or passed over, or the end. */
+  function pass(at: Standing<State>, record: MalformedRecord): Standing<State> {
+    folding.onMalformed?.(record)
+    const { versions, position } = record
+    if (versions === undefined || versions.last <= at.version) return at
+    const behind = passOver(folding, at, versions.last, position)
+    if (behind === undefined) throw recordUnreadable(actor, record)
+    return behind
+  }
+
+  /** In front of a commit, where what is missing before it is passed over. */
+  function passGap(at: Standing<State>, commit: StoredCommit): Standing<State> {
+    return passOver(folding, at, commit.firstVersion - 1, at.position) ?? at
   }
 
   function* unfold(

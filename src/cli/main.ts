@@ -4,6 +4,7 @@
 import { isCairnError } from '../model/errors.js'
 import { exitCode, exitCodeOf, explain, UsageError } from '../program/exit-codes.js'
 import { commonFlagsHelp, isSet, parseFlags } from '../program/flags.js'
+import { actor } from './actor.js'
 import { actors } from './actors.js'
 import { append } from './append.js'
 import { ask } from './ask.js'
@@ -20,6 +21,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   read,
   tail,
   state,
+  actor,
   actors,
   nodes,
 }

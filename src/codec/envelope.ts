@@ -12,7 +12,7 @@
 //   Cairn-Says      trips.completed*2,>   topics of its messages; > is a command to an actor
 //   Cairn-Command, Cairn-Correlation, Cairn-Causation, traceparent    where known
 //
-// Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, value }, says? };
+// Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, skipped?, value }, says? };
 // in `says`, { topic, version, data } is a message and { to: [type, id], command, data } a command.
 // A reader ignores keys that it does not know; a change it must not ignore raises Cairn-Wire.
 // Cairn-Wire and Cairn-Versions mean the same in every version: see `versionsTaken`.

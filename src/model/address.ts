@@ -8,7 +8,7 @@ import { show } from './show.js'
 
 /** An actor's name within its namespace. */
 export interface ActorAddress {
-  /** Kind of actor: `[A-Za-z][A-Za-z0-9_-]{0,62}`. */
+  /** Kind of actor: `[A-Za-z][A-Za-z0-9_-]{0,62}`; those that begin with `cairn-` are Cairn's own. */
   readonly type: string
   /** Any non-empty string of at most 256 bytes of UTF-8. */
   readonly id: string
@@ -56,6 +56,14 @@ export function checkActorId(id: unknown): string {
       )
   }
   return id
+}
+
+/** Types of this prefix are Cairn's own; definitions of users cannot have them. */
+const reservedPrefix = 'cairn-'
+
+/** Whether the type is one of Cairn's own. */
+export function isReservedType(type: string): boolean {
+  return type.startsWith(reservedPrefix)
 }
 
 function invalidId(id: unknown, why: string): CairnError {

@@ -63,6 +63,6 @@ export interface Behavior<State = unknown> {
   initialState(id: string): State
   /** Throws `unknown-command` for a type that it does not know. */
   decide(state: State, command: Command, context: DecideContext): Decision<State>
-  /** Total: throws only for an event it has no case for, or by mistake, and parks the actor then. */
+  /** Total: throws only for an event it has no case for, or by mistake; the actor has failed then. */
   evolve(state: State, event: RecordedEvent): State
 }

@@ -9,6 +9,11 @@ import type { Position, Version } from './version.js'
 export interface FoldedState {
   /** Version of the behavior that folded it; another version's state is not used. */
   readonly behavior: number
+  /**
+   * The versions up to here that were passed over on an operator's word, as `"3,7-9"`; absent
+   * for none. A state is used only by who passes over the same.
+   */
+  readonly skipped?: string
   readonly value: unknown
 }
 

@@ -9,6 +9,8 @@ const retryableByCode = {
   aborted: false,
   'answer-lost': true,
   'actor-parked': false,
+  'actor-paused': true,
+  'actor-restarting': true,
   'commit-too-large': false,
   contention: true,
   'deadline-exceeded': true,

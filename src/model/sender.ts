@@ -70,7 +70,8 @@ export interface CommandSender {
   /**
    * Resolves with the command's outcome. Throws `aborted` or `deadline-exceeded` when it was
    * given up before anything was written, `outcome-unknown` when it may have been stored
-   * (`details.commandId` is what to ask again with), `contention`, `decide-failed`, `actor-parked`, `unknown-command`, `store-unreachable`.
+   * (`details.commandId` is what to ask again with), `contention`, `decide-failed`,
+   * `actor-parked`, `actor-restarting`, `actor-paused`, `unknown-command`, `store-unreachable`.
    */
   ask(
     actor: ActorAddress,

@@ -63,7 +63,9 @@ export function clusterNode(
         // The names and data were checked by the caller's types; here they are passed on.
         (inner.tell as (...args: unknown[]) => Promise<void>)(command, data, options),
       )
-      return actorRef(definition, actorId, { sender, keeper, store: node.store })
+      const ports = { sender, keeper, store: node.store }
+      const { ask, tell, send } = actorRef(definition, actorId, ports)
+      return { ...inner, ask, tell, send }
     },
     ask: (actor, command, data, options) =>
       senderBy(() => Promise.resolve()).ask(actor, command, data, options),

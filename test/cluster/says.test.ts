@@ -293,7 +293,9 @@ await onEachBackend(t, 'what actors say', async (t, scene) => {
     await until(() => node.stats().reactors['bonus']!.handled === 1)
     const events = await eventsOf(node, 'bonus')
     t.strictSame(
-      events.map(({ data }) => (data as { amount: number }).amount).toSorted(),
+      events
+        .map(({ data }) => (data as { amount: number }).amount)
+        .toSorted((a, b) => a - b),
       [1, 2],
     )
     for (const { correlationId, causationId } of events)
