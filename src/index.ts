@@ -57,6 +57,29 @@ export type {
   SendOptions,
 } from './model/sender.js'
 
+// Messages
+export { type Effect, publish, send } from './actor/effects.js'
+export {
+  type AnyTopic,
+  defineTopic,
+  type MessageData,
+  type MessageInput,
+  type Topic,
+} from './model/topic.js'
+export type { SchemaIssue, SchemaResult, StandardSchema } from './model/schema.js'
+export type { Said, SaidCommand, SaidMessage } from './model/said.js'
+export {
+  defineReactor,
+  type Reactor,
+  type ReactorContext,
+  type ReactorSpec,
+} from './reactor/define-reactor.js'
+export type { Message } from './reactor/message.js'
+export type { Published, PublishOptions } from './reactor/topics.js'
+export type { Backoff } from './reactor/backoff.js'
+export type { CourierStats } from './reactor/courier.js'
+export type { GroupsStats } from './node-groups.js'
+
 // Events and the store
 export type { ActorAddress } from './model/address.js'
 export { formatAddress, parseAddress } from './model/address.js'
