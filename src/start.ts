@@ -507,7 +507,7 @@ async function carryOut(
     ...(traceparent !== undefined && { traceparent }),
   }
   if (request.hops === undefined) return sender.ask(actor, command, data, options)
-  router?.checkOwner(actor, request.hops)
+  router?.checkOwner(actor, request.hops, request.gone)
   if (request.isTold === true) return host.tell(actor, command, data, options)
   return host.ask(actor, command, data, options)
 }

@@ -98,7 +98,9 @@ function decodeRequest(bytes: Uint8Array): Envelope {
   }
   const { request, timeout } = envelope ?? {}
   const known =
-    (request?.kind === 'ask' && typeof request.command === 'string') ||
+    (request?.kind === 'ask' &&
+      typeof request.command === 'string' &&
+      (request.gone === undefined || Array.isArray(request.gone))) ||
     (request?.kind === 'state' && isVersion(request.version))
   if (!known || typeof request.actor !== 'object' || typeof timeout !== 'number')
     throw new CairnError(

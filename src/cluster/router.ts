@@ -158,6 +158,7 @@ export class Router implements CommandSender {
     const deadline = performance.now() + timeout
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
     let owner = first
+    const gone = new Set<string>()
     for (let hops = 0; ;) {
       throwIfAborted(signal, doing)
       if (this.#closing.signal.aborted) throw closedWhileWaiting(doing, commandId)
@@ -173,6 +174,7 @@ export class Router implements CommandSender {
         commandId,
         hops,
         ...(isTold && { isTold }),
+        ...(gone.size > 0 && { gone: [...gone] }),
         ...(sentAt !== undefined && { sentAt }),
         ...(correlationId !== undefined && { correlationId }),
         ...(causationId !== undefined && { causationId }),
@@ -181,6 +183,7 @@ export class Router implements CommandSender {
       try {
         return (await this.#askThere(request, owner, left, signal)) as Outcome
       } catch (error) {
+        if (isCairnError(error, 'no-node')) gone.add(owner)
         owner = await this.#next(actor, owner, error)
         if (isCairnError(error, 'not-owner')) hops++
       }
@@ -215,9 +218,14 @@ export class Router implements CommandSender {
     }
   }
 
-  /** What a request that reached this node is for: throws `not-owner` where another should have it. */
-  checkOwner(actor: ActorAddress, hops: number): void {
-    const { nodeId } = this.#options
+  /**
+   * What a request that reached this node is for: throws `not-owner` where another should have it.
+   * Whom its sender found gone is gone for this node, too, until it says otherwise: without, the
+   * two would send the command to and fro until the death is noticed here.
+   */
+  checkOwner(actor: ActorAddress, hops: number, gone: readonly string[] = []): void {
+    const { nodeId, membership } = this.#options
+    for (const id of gone) if (id !== nodeId) membership.suspect(id)
     const owner = this.ownerOf(actor)
     if (owner === undefined || owner.id === nodeId || hops >= hopsMax) return
     throw new CairnError(

@@ -15,6 +15,8 @@ export interface AskRequest extends Causes {
   readonly commandId?: string
   /** How often it has been passed on; absent from those who do not route. */
   readonly hops?: number
+  /** Nodes at which nobody was found on the way here. */
+  readonly gone?: readonly string[]
   /** When it was first given away, ms since 1970, where it was kept since. */
   readonly sentAt?: number
   /** The sender does not wait for the outcome, only for the mailbox to take it. */

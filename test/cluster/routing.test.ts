@@ -13,7 +13,8 @@ import {
 import type { Member } from '../../src/cluster/membership.js'
 import { MemoryMembers, MemoryMembership } from '../../src/cluster/memory-membership.js'
 import { Router } from '../../src/cluster/router.js'
-import type { Transport } from '../../src/cluster/transport.js'
+import type { AskRequest, Transport } from '../../src/cluster/transport.js'
+import { CairnError } from '../../src/model/errors.js'
 import { abortedError } from '../../src/model/wait.js'
 import { until } from '../support/wait.js'
 
@@ -189,3 +190,49 @@ await t.test(
     await ended
   },
 )
+
+await t.test('who is found gone is gone for whom the command goes to next', async t => {
+  class View extends MemoryMembership {
+    readonly #members: MemoryMembers
+
+    constructor(members: MemoryMembers) {
+      super(members, undefined)
+      this.#members = members
+      for (const id of ['dead', 'living'])
+        members.roster.heard({ ...member, id }, Date.now())
+    }
+
+    override suspect(id: string = 'nobody'): void {
+      this.#members.roster.dead(id)
+    }
+  }
+  const [ours, theirs] = [new View(new MemoryMembers()), new View(new MemoryMembers())]
+  const asked: string[] = []
+  const outcome = {
+    ok: true,
+    version: 1,
+    position: 1,
+    reply: undefined,
+    duplicate: false,
+  }
+  const transport: Transport = {
+    serve: async () => ({ stop: async () => {} }),
+    async request(request, { to } = {}) {
+      asked.push(to!)
+      if (to === 'dead') throw new CairnError('no-node', 'Nobody is there.')
+      const { actor, hops = 0, gone } = request as AskRequest
+      living.checkOwner(actor, hops, gone)
+      return outcome
+    },
+    close: async () => {},
+  }
+  const local = { ask: () => t.fail('not here'), tell: () => t.fail('not here') } as never
+  const parts = { transport, local, hosts: () => false }
+  const sender = new Router({ ...parts, nodeId: 'here', membership: ours })
+  const living = new Router({ ...parts, nodeId: 'living', membership: theirs })
+  const ids = Array.from({ length: 50 }, (_, i) => `c${i}`)
+  const id = ids.find(one => sender.ownerOf({ type: 'counter', id: one })?.id === 'dead')
+  t.strictSame(await sender.ask({ type: 'counter', id: id! }, 'add', 1), outcome)
+  t.strictSame(asked, ['dead', 'living'], 'without going to and fro')
+  t.strictSame(sender.stats(), { local: 0, remote: 1, redirects: 0, resent: 1 })
+})
