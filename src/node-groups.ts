@@ -4,6 +4,7 @@
 import type { AnyActorDefinition } from './actor/define.js'
 import { actorRef, type RefPorts } from './actor/ref.js'
 import type { OpenNamespace } from './backend/backend.js'
+import type { NoticeFan } from './bus/notice-fan.js'
 import { memberLanes } from './cluster/lane-claims.js'
 import type { Member, Membership } from './cluster/membership.js'
 import type { Logger } from './log.js'
@@ -96,14 +97,15 @@ export function startGroups(
     readonly sender: CommandSender & CommandKeeper
     /** What references need beside the ways of their commands. */
     readonly ports: Omit<RefPorts, 'sender' | 'keeper'>
+    readonly notices: NoticeFan
     readonly reactors: readonly Reactor[]
     readonly clock: Clock
     readonly log: Logger
   },
 ): RunningGroups {
-  const { self, membership, sender, reactors, clock } = parts
+  const { self, membership, sender, reactors, clock, notices: bus } = parts
   const { id, incarnation } = self
-  const { store, bus, queues, documents, partitions } = open
+  const { store, queues, documents, partitions } = open
   const shared = (name: string) => {
     const log = parts.log.child({ part: name })
     return {

@@ -24,6 +24,7 @@ import type {
 } from './bus/bus.js'
 import type { EventStored } from './bus/notice.js'
 import type { Member } from './cluster/membership.js'
+import { NoticeFan } from './bus/notice-fan.js'
 import { Router, type RouterStats } from './cluster/router.js'
 import type { NodeRequest, Serving } from './cluster/transport.js'
 import { type Logger, silentLog } from './log.js'
@@ -256,7 +257,8 @@ async function assemble(
     onEscalation: options.onEscalation ?? closeOnEscalation,
     ...(options.residentsMax !== undefined && { residentsMax: options.residentsMax }),
   })
-  const notices = await listen(open, host, orders, log.child({ part: 'notices' }))
+  const fan = new NoticeFan()
+  const notices = await listen(open, host, orders, fan, log.child({ part: 'notices' }))
   // Heard of before it is read: no order can fall between the two.
   await orders.load()
   const takesPart = options.serve !== false
@@ -300,6 +302,7 @@ async function assemble(
           // Not counted as dead: what fails here is tried again.
           sender: { ...bound(router ?? host), ...keeper },
           ports,
+          notices: fan,
           reactors,
           clock,
           log,
@@ -403,12 +406,14 @@ async function listen(
   open: OpenNamespace,
   host: ActorHost,
   orders: Orders,
+  fan: NoticeFan,
   log: Logger,
 ): Promise<Subscription> {
   const { namespace, store, bus } = open
   return bus.subscribeToCommits(
     namespace,
-    ({ actor, position, header, previousPosition }) => {
+    notice => {
+      const { actor, position, header, previousPosition } = notice
       const { firstVersion, lastVersion } = header
       const predecessor =
         previousPosition === undefined
@@ -417,6 +422,7 @@ async function listen(
       store.updateVersionCache(actor, lastVersion, position, predecessor)
       host.noticed({ actor, version: lastVersion, position })
       if (actor.type === supervisorType) orders.noticed(actor.id, lastVersion)
+      fan.deliver(notice)
     },
     {
       onInterrupted: reason => {
@@ -424,6 +430,7 @@ async function listen(
         store.markCacheUnverified()
         host.unverified()
         orders.unverified()
+        fan.interrupted(reason)
       },
       onHandlerError: error =>
         log.error({ err: error }, 'a notice could not be taken in'),
