@@ -1,7 +1,7 @@
 // A cluster's bad day, as one story: under constant load from a fourth process's point of
 // view, one of three nodes is killed, two join, one is drained, one is stopped for longer
 // than the others wait for it and then goes on. Every command without an answer is asked
-// again by its id until it has one.
+// again by its id until it has one. One is cut off from the server for as long, and comes back.
 
 import t from 'tap'
 
@@ -10,7 +10,7 @@ import { isCairnError } from '../../src/model/errors.js'
 import { pause } from '../../src/model/wait.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
-import { startNode } from './harness.js'
+import { Fleet } from './fleet.js'
 import { examine } from './load.js'
 
 interface Answer {
@@ -72,10 +72,11 @@ class PersistentLoad {
 await t.test('every command acts once, whatever becomes of the nodes', async t => {
   await using server = await startNats()
   const namespace = 'story'
-  const flags = ['--ns', namespace, '--nats', server.url, '--demo']
-  await using first = await startNode(...flags, '--id', 'first')
-  await using second = await startNode(...flags, '--id', 'second')
-  await using third = await startNode(...flags, '--id', 'third')
+  const flags = ['--ns', namespace, '--demo']
+  await using fleet = await Fleet.start(['first', 'second', 'third'], {
+    url: server.url,
+    flags,
+  })
   await using client = await startClient({
     namespace,
     store: jetstream({ servers: server.url }),
@@ -85,30 +86,43 @@ await t.test('every command acts once, whatever becomes of the nodes', async t =
   const load = new PersistentLoad(client, 12, 40)
   await load.more(300, 'a quiet beginning')
 
-  await first.kill()
+  await fleet.kill('first')
   await load.more(300, 'without the first, killed')
   await until(() => !members().includes('first'), {
     describe: 'the first is known to be dead',
   })
 
-  await using fourth = await startNode(...flags, '--id', 'fourth')
-  await using fifth = await startNode(...flags, '--id', 'fifth')
+  await fleet.add('fourth')
+  await fleet.add('fifth')
   await until(() => members().length === 4, { describe: 'the client sees the newcomers' })
   await load.more(300, 'with two newcomers')
 
-  t.equal(await second.stop(), 0, 'the drained node exits 0')
+  t.equal(await fleet.drain('second'), 0, 'the drained node exits 0')
   t.notOk(members().includes('second'), 'and is no member any more')
   await load.more(300, 'without the second, drained')
 
-  process.kill(third.pid, 'SIGSTOP')
+  fleet.pause('third')
   await until(() => !members().includes('third'), {
     describe: 'the third, stopped, is given up',
     timeout: 30_000,
   })
   await load.more(300, 'without the third, stopped')
-  process.kill(third.pid, 'SIGCONT')
+  fleet.resume('third')
   await until(() => members().includes('third'), { describe: 'the third is back' })
   await load.more(300, 'with the third back')
+
+  fleet.partition('fourth')
+  await until(() => !members().includes('fourth'), {
+    describe: 'the fourth, cut off, is given up',
+    timeout: 60_000,
+  })
+  await load.more(300, 'without the fourth, cut off')
+  fleet.heal('fourth')
+  await until(() => members().includes('fourth'), {
+    describe: 'the fourth is back',
+    timeout: 60_000,
+  })
+  await load.more(300, 'with the fourth back')
 
   await load.end()
   const log = await examine(client.store)
@@ -133,5 +147,5 @@ await t.test('every command acts once, whatever becomes of the nodes', async t =
     `${load.asked} commands, ${load.askedAgain} asked again, ${load.duplicates} answered as ` +
       `duplicates, written by ${[...log.writers].map(([id, n]) => `${id}: ${n}`).join(', ')}`,
   )
-  for (const node of [third, fourth, fifth]) t.equal(await node.stop(), 0)
+  for (const id of fleet.ids) t.equal(await fleet.drain(id), 0, `${id} exits 0`)
 })
