@@ -1,6 +1,7 @@
 // The benchmarks, in the order in which they run.
 import { append } from './benchmarks/append.mjs'
 import { asks } from './benchmarks/ask.mjs'
+import { carry } from './benchmarks/carry.mjs'
 import { pauseDrain, pauseKill } from './benchmarks/pause.mjs'
 import { remoteAsk } from './benchmarks/remote-ask.mjs'
 import { replay } from './benchmarks/replay.mjs'
@@ -16,6 +17,7 @@ export const benchmarks = [
   ...asks,
   wake,
   replay,
+  carry,
   remoteAsk(1),
   remoteAsk(64),
 ]

@@ -2,7 +2,7 @@
 import { jetstream } from 'cairn-es'
 import { connect } from 'nats'
 import { defaultPartitions } from '../dist/model/partition.js'
-import { logStream } from '../dist/nats/subjects.js'
+import { bucketOf, logStream, queueStream } from '../dist/nats/subjects.js'
 
 /** @typedef {Pick<import('./benchmark.mjs').Context, 'servers' | 'replicas'>} Where */
 
@@ -19,7 +19,7 @@ export const backendAt = (/** @type {Where} */ { servers, replicas }) =>
 export const freshNamespace = () => `bench-${process.pid}-${++made}`
 
 /**
- * Opens a fresh namespace, hands it to `work`, and removes its stream.
+ * Opens a fresh namespace, hands it to `work`, and removes its streams.
  *
  * @template Result
  * @param {Where} where
@@ -45,7 +45,10 @@ export const removeNamespace = async ({ servers }, namespace) => {
   const connection = await connect({ servers: servers.split(',') })
   try {
     const manager = await connection.jetstreamManager()
-    await manager.streams.delete(logStream(namespace))
+    const queues = /** @type {const} */ (['inbox', 'topic', 'dead'])
+    const names = queues.map(name => queueStream(namespace, name))
+    for (const name of [logStream(namespace), bucketOf(namespace).stream, ...names])
+      await manager.streams.delete(name)
   } finally {
     await connection.close()
   }
