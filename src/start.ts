@@ -7,6 +7,7 @@ import {
   type ActorHostStats,
   createActorHost,
   type Escalation,
+  type StateOptions,
 } from './actor/host.js'
 import { Orders } from './actor/orders.js'
 import { supervise, type Supervision } from './actor/supervise.js'
@@ -156,10 +157,14 @@ export interface Node extends AsyncDisposable {
     options?: PublishOptions,
   ): Promise<Published>
 
-  /** An actor's state, now or as it was at a version. */
+  /**
+   * An actor's state, now (as fresh as `freshness` says) or as it was at a version. Throws
+   * `unknown-actor-type` where this node does not host the type, `unknown-version`, or
+   * `deadline-exceeded` where `{ after: version }` is not reached in time.
+   */
   state(
     actor: ActorAddress,
-    options?: { readonly version?: number; readonly signal?: AbortSignal },
+    options?: StateOptions & { readonly version?: number },
   ): Promise<StateReading>
 
   /**
@@ -291,6 +296,7 @@ async function assemble(
   const keeper = keeperOf(open, { nodeId: id, clock }, () => closed !== undefined)
   const ports: Omit<RefPorts, 'sender' | 'keeper'> = {
     store,
+    local: host,
     skips: async (actor, signal) => (await orders.now(actor, signal)).skips,
   }
   const groups: RunningGroups =
@@ -367,10 +373,7 @@ async function assemble(
       const from = { nodeId: id, clock }
       return putMessage(open.queues.topic, from, topic, data, publishOptions)
     },
-    state: (actor, { version, ...rest } = {}) =>
-      version === undefined
-        ? host.state(actor, rest)
-        : host.stateAt(actor, version, rest),
+    state: (actor, { version, ...rest } = {}) => readState(host, actor, version, rest),
     supervise: actor =>
       supervise(actor, {
         store,
@@ -499,10 +502,10 @@ async function carryOut(
   timeout: number,
 ): Promise<unknown> {
   const actor = checkAddress(request.actor)
-  if (request.kind === 'state')
-    return request.version === undefined
-      ? host.state(actor, { timeout })
-      : host.stateAt(actor, request.version, { signal: AbortSignal.timeout(timeout) })
+  if (request.kind === 'state') {
+    const { version, freshness } = request
+    return readState(host, actor, version, { timeout, freshness })
+  }
   const { command, data, commandId, sentAt, correlationId, causationId, traceparent } =
     request
   const options: SendOptions = {
@@ -517,6 +520,21 @@ async function carryOut(
   router?.checkOwner(actor, request.hops, request.gone)
   if (request.isTold === true) return host.tell(actor, command, data, options)
   return host.ask(actor, command, data, options)
+}
+
+/** The present, or a version of the past. */
+async function readState(
+  host: ActorHost,
+  actor: ActorAddress,
+  version: number | undefined,
+  options: StateOptions,
+): Promise<StateReading> {
+  if (version === undefined) return host.state(actor, options)
+  if (options.freshness === undefined) return host.stateAt(actor, version, options)
+  throw new CairnError(
+    'invalid-option',
+    `Version ${version} is the past, and freshness is about the present: pass one of the two.`,
+  )
 }
 
 /** A type that this node does not host is another node's; one that it hosts is of one definition. */

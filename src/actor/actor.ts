@@ -7,7 +7,8 @@
 // A3. After an append that was not acknowledged, whatever the reason, memory is not trusted:
 //     evolve may have changed it in place. The next step reads the history again.
 // A4. No answer rests on an old state. What stores something is judged by the store; what
-//     stores nothing is confirmed by a read, or an own append, begun after it had arrived.
+//     stores nothing is confirmed by a read, or an own append, begun after it had arrived. A
+//     reading that says which version is enough for it is content with that.
 // A5. What others say (notices, "unverified") only makes the next command look; it never
 //     changes the state, and a wrong word costs one read.
 // A6. A command that may be a repeat is decided on a version only after it was looked for in
@@ -202,15 +203,20 @@ export class Actor {
     this.#post(call, () => this.#carryOut(call, command, isNew, sentAt))
   }
 
-  /** Queues a reading of the newest state; throws `mailbox-full`. */
-  reading(call: Call<StateReading>): void {
-    const life = this.#life
+  /**
+   * Queues a reading of the newest state; throws `mailbox-full`.
+   * @param enough a version that needs no read where it is in memory
+   */
+  reading(call: Call<StateReading>, enough: Version = Infinity): void {
+    const before = this.#life
     // Behind a command that waits for the restart it would wait, too.
-    if (life.phase === 'restarting' && !this.isIdle)
-      return call.fail(actorRestarting(this.address, life.delay, life.error))
+    if (before.phase === 'restarting' && !this.isIdle)
+      return call.fail(actorRestarting(this.address, before.delay, before.error))
     this.#post(call, async () => {
-      await this.#hearOrders(call)
-      const { state, version } = (await this.#newest(call)).at
+      const life = this.#life
+      const isEnough = life.phase === 'running' && life.at.version >= enough
+      if (!isEnough) await this.#hearOrders(call)
+      const { state, version } = (isEnough ? life : await this.#newest(call)).at
       return { state: detachPlain(state), version }
     })
   }

@@ -4,6 +4,7 @@ import { decode, encode } from '../codec/msgpack.js'
 import { checkData } from '../codec/data.js'
 import { checkAddress } from '../model/address.js'
 import { CairnError, isCairnError, isErrorCode, messageOf } from '../model/errors.js'
+import { isFreshness } from '../model/freshness.js'
 import { isCount } from '../model/version.js'
 import type { NodeRequest, RequestHandler } from './transport.js'
 
@@ -101,7 +102,9 @@ function decodeRequest(bytes: Uint8Array): Envelope {
     (request?.kind === 'ask' &&
       typeof request.command === 'string' &&
       (request.gone === undefined || Array.isArray(request.gone))) ||
-    (request?.kind === 'state' && isVersion(request.version))
+    (request?.kind === 'state' &&
+      isVersion(request.version) &&
+      (request.freshness === undefined || isFreshness(request.freshness)))
   if (!known || typeof request.actor !== 'object' || typeof timeout !== 'number')
     throw new CairnError(
       'invalid-command',
