@@ -84,6 +84,16 @@ export interface NodeOptions {
   /** Actors kept in memory, unless more are busy. Default 10,000. */
   readonly residentsMax?: number
   /**
+   * Bytes that the actors in memory take, unless those that are busy take more; estimated from the
+   * size of their states, which may be wrong by a factor of three. Default 256 MiB.
+   */
+  readonly residentBytesMax?: number
+  /**
+   * Actors being read from the store at a time, when they wake. It bounds what moves here at once
+   * when a node joins or leaves. Default 64.
+   */
+  readonly wakesMax?: number
+  /**
    * Whether this node takes part: it is given its share of the namespace's actors, and sends
    * commands for the others' to their owners. Without, it carries out on the spot whatever it
    * is asked itself, and nobody else asks it. Default true.
@@ -260,7 +270,7 @@ async function assemble(
     orders,
     dead,
     onEscalation: options.onEscalation ?? closeOnEscalation,
-    ...(options.residentsMax !== undefined && { residentsMax: options.residentsMax }),
+    ...limitsOf(options),
   })
   const fan = new NoticeFan()
   const notices = await listen(open, host, orders, fan, log.child({ part: 'notices' }))
@@ -468,6 +478,15 @@ type Say = (level: 'info' | 'warn' | 'error', message: string, details: object) 
 
 function sayTo(log: Logger): Say {
   return (level, message, details) => log[level](details, message)
+}
+
+/** The host's limits, as far as they are given. */
+function limitsOf({ residentsMax, residentBytesMax, wakesMax }: NodeOptions) {
+  return {
+    ...(residentsMax !== undefined && { residentsMax }),
+    ...(residentBytesMax !== undefined && { residentBytesMax }),
+    ...(wakesMax !== undefined && { wakesMax }),
+  }
 }
 
 const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }

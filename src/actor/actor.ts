@@ -45,6 +45,7 @@ import { recover, refresh } from './recovery.js'
 import { Repeats, type Search } from './repeats.js'
 import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
+import { bytesOfEncoded, roughBytes } from './state-size.js'
 import { type DecidedEvents, foldTentatively } from './tentative.js'
 
 /** What an actor needs of the host it lives in. */
@@ -133,6 +134,8 @@ type Considered =
   | { readonly kind: 'decided'; readonly decision: Decision }
 
 const idleAfterDefault = 600_000
+/** What an actor takes beside its state, measured. */
+const actorBytes = 1_500
 
 const asleep: Life = { phase: 'asleep' }
 const recovering: Life = { phase: 'recovering' }
@@ -156,6 +159,8 @@ export class Actor {
   #heard: Version = 0
   /** Failures since something last went well (A8). */
   #failures = 0
+  /** Of the state, estimated; undefined while it is not known. */
+  #stateBytes: number | undefined
 
   constructor(address: ActorAddress, definition: AnyActorDefinition, home: ActorHome) {
     this.address = address
@@ -183,6 +188,13 @@ export class Actor {
   /** Milliseconds that it may be idle in memory. */
   get idleAfter(): number {
     return this.#definition.options.idleAfter ?? idleAfterDefault
+  }
+
+  /** The memory it takes, estimated. */
+  get bytes(): number {
+    const life = this.#life
+    if (life.phase === 'running') this.#stateBytes ??= roughBytes(life.at.state)
+    return actorBytes + this.#repeats.bytes + (this.#stateBytes ?? 0)
   }
 
   get isIdle(): boolean {
@@ -372,6 +384,8 @@ export class Actor {
         measureFrom: plan.measureFrom,
         skips: life.skips,
       }
+      if (plan.bytes !== undefined) this.#stateBytes = bytesOfEncoded(plan.bytes)
+      else if (plan.measureFrom !== life.measureFrom) this.#stateBytes = undefined
       this.#repeats.onStored(command.id, at.version + 1, version)
 
       // 8. Reply.
@@ -532,6 +546,7 @@ export class Actor {
     if (this.#heard === heard && heard > at.version) this.#heard = at.version
     const measureFrom = known?.at === at ? known.measureFrom : 0
     const life: Running = { phase: 'running', at, provenAt: begun, measureFrom, skips }
+    if (known?.at !== at) this.#stateBytes = undefined
     this.#life = life
     call.check()
     return life

@@ -46,6 +46,8 @@ export interface ActorHostOptions {
   readonly log?: ActorLog
   /** Actors kept in memory, unless more are busy. Default 10,000. */
   readonly residentsMax?: number
+  /** Bytes that they take, estimated, unless those that are busy take more. Default 256 MiB. */
+  readonly residentBytesMax?: number
   /** Actors being woken at the same time. Default 64. */
   readonly wakesMax?: number
   /** Commands and readings open at the same time, on all actors together. Default 100,000. */
@@ -87,6 +89,8 @@ export interface ActorHostStats {
   /** Actors in memory, of which `busy` have a command waiting or running. */
   readonly residents: number
   readonly busy: number
+  /** The memory that they take, estimated; it may be wrong by a factor of three. */
+  readonly residentBytes: number
   readonly parked: number
   /** Actors in memory that wait to be read anew after a failure. */
   readonly restarting: number
@@ -185,13 +189,14 @@ class Host implements ActorHost {
 
   constructor(options: ActorHostOptions) {
     const { store, nodeId, clock = systemClock, log = noLog } = options
-    const { residentsMax = 10_000, wakesMax = 64 } = options
+    const { residentsMax = 10_000, residentBytesMax = 256 * 1024 * 1024 } = options
+    const { wakesMax = 64 } = options
     const { commandsMax = 100_000, attemptsMax = 10 } = options
-    checkPositive({ residentsMax, wakesMax, commandsMax, attemptsMax })
+    checkPositive({ residentsMax, residentBytesMax, wakesMax, commandsMax, attemptsMax })
     this.#options = options
     this.#log = log
     this.#commandsMax = commandsMax
-    this.#residents = new Residents(residentsMax)
+    this.#residents = new Residents(residentsMax, residentBytesMax)
     this.#news = new VersionNews(commandsMax)
     this.#passivation = setInterval(() => this.passivate(), passivateEvery)
     this.#passivation.unref()
@@ -332,6 +337,7 @@ class Host implements ActorHost {
     return {
       residents: this.#residents.size,
       busy: this.#residents.busy,
+      residentBytes: this.#residents.bytes,
       parked,
       restarting,
       evictions: this.#residents.evictions,

@@ -1,0 +1,112 @@
+// Actors that are asleep cost a node nothing: it reads, keeps and waits for none of them.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { type Backend, embedded, memory, type Node, startNode } from '../../src/index.js'
+import { account } from '../actor/support.js'
+import { observed } from '../support/observed-backend.js'
+import { until } from '../support/wait.js'
+
+const dir = await mkdtemp(join(tmpdir(), 'cairn-asleep-'))
+t.teardown(() => rm(dir, { recursive: true, force: true }))
+
+const actorCount = 20_000
+const backends: [string, () => Backend][] = [
+  ['memory', memory],
+  ['embedded', () => embedded({ dir })],
+]
+
+/** What keeps a process busy: timers, sockets, files, by kind. */
+function resources(): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of process.getActiveResourcesInfo())
+    counts[name] = (counts[name] ?? 0) + 1
+  return counts
+}
+
+async function store(backend: Backend, namespace: string): Promise<void> {
+  await using open = await backend.open({ namespace, nodeId: 'writer' })
+  const events = [{ type: 'deposited', data: { amount: 1 } }]
+  for (let n = 0; n < actorCount; n += 1_000)
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, i) =>
+        open.store.append({ type: 'account', id: `${n + i}` }, events),
+      ),
+    )
+}
+
+/** A node that has just started, with what its start and its idling came to. */
+async function startIdle(backend: Backend, namespace: string) {
+  const watched = observed(backend)
+  const before = resources()
+  const node = await startNode({
+    namespace,
+    store: watched.backend,
+    actors: [account],
+    id: `idle-${namespace}`,
+    residentsMax: 100,
+    cache: { entries: 500 },
+  })
+  // Its timers run a few times: whatever looked at actors would have looked by then.
+  let turns = 0
+  await until(() => ++turns > 40, { describe: 'it has been idle for a while' })
+  const added = Object.entries(resources()).map(([name, count]) => [
+    name,
+    count - (before[name] ?? 0),
+  ])
+  return { node, watched, added: added.filter(([, count]) => count !== 0) }
+}
+
+const footprint = (node: Node) => {
+  const { actors, cache } = node.stats()
+  const { residents, residentBytes, busy, open, wakes } = actors
+  return { residents, residentBytes, busy, open, wakes, cached: cache.entries }
+}
+
+for (const [name, make] of backends)
+  await t.test(
+    `${name}: ${actorCount} stored actors cost an idle node nothing`,
+    async t => {
+      const backend = make()
+      const none = await startIdle(backend, 'empty')
+      const noneCost = footprint(none.node)
+      const noneReads = { ...none.watched.counts }
+      await none.node.close()
+
+      await store(backend, 'full')
+      const { node, watched, added } = await startIdle(backend, 'full')
+      t.strictSame(footprint(node), noneCost, 'nothing in memory')
+      t.strictSame(footprint(node), {
+        residents: 0,
+        residentBytes: 0,
+        busy: 0,
+        open: 0,
+        wakes: 0,
+        cached: 0,
+      })
+      t.strictSame(watched.counts, noneReads, 'nothing is read for any of them')
+      t.strictSame(
+        watched.counts.head + watched.counts.commits + watched.counts.actors,
+        0,
+      )
+      t.strictSame(added, none.added, 'no timer and no handle more')
+
+      const sample = 5_000
+      for (let n = 0; n < sample; n += 100)
+        await Promise.all(
+          Array.from({ length: 100 }, (_, i) =>
+            node.ask({ type: 'account', id: `${n + i}` }, 'balance'),
+          ),
+        )
+      const { residents, cached, busy, open } = footprint(node)
+      t.match({ residents, busy, open }, { residents: 100, busy: 0, open: 0 })
+      t.ok(cached <= 500, `${cached} versions are cached`)
+      t.equal(node.stats().actors.wakes, sample, 'each was woken once, by its command')
+      await node.close()
+      t.comment(`idle: ${JSON.stringify(Object.fromEntries(added))}`)
+    },
+  )
