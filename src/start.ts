@@ -38,6 +38,7 @@ import {
 import { type Clock, systemClock } from './model/clock.js'
 import { CairnError } from './model/errors.js'
 import { newId } from './model/id.js'
+import { checkNodeId } from './model/node-id.js'
 import type {
   AskOutcome,
   CommandKeeper,
@@ -568,17 +569,6 @@ function checkKnown(definitions: DefinitionRegistry, definition: ActorDefinition
 }
 
 const closeTimeoutDefault = 10_000
-
-const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
-
-function checkNodeId(id: unknown): void {
-  if (typeof id === 'string' && nodeIdPattern.test(id)) return
-  throw new CairnError(
-    'invalid-option',
-    `${show(id)} is not a node id: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-", starting with a letter or digit.`,
-    { details: { id } },
-  )
-}
 
 function newNodeId(): string {
   return `n-${newId().slice(0, 8)}`

@@ -89,10 +89,7 @@ for (const [name, make] of backends)
         cached: 0,
       })
       t.strictSame(watched.counts, noneReads, 'nothing is read for any of them')
-      t.strictSame(
-        watched.counts.head + watched.counts.commits + watched.counts.actors,
-        0,
-      )
+      t.strictSame(watched.counts.head + watched.counts.commits + watched.counts.read, 0)
       t.strictSame(added, none.added, 'no timer and no handle more')
 
       const sample = 5_000
