@@ -151,7 +151,7 @@ export interface ActorHost extends CommandSender, LocalReadings {
   ): Promise<StateReading>
   /** A commit was stored, by whichever node: a resident that is behind looks before it answers. */
   noticed(notice: CommitNotice): void
-  /** Lets idle residents go that are not to be kept here; their next command wakes them, wherever. */
+  /** Lets residents go that are not to be kept here, as soon as they are idle; their next command wakes them, wherever. */
   dismiss(isOurs: (actor: ActorAddress) => boolean): void
   /** Lets residents go that have been idle for their type's `idleAfter`; the host does so by itself every few seconds. */
   passivate(): void
@@ -313,7 +313,7 @@ class Host implements ActorHost {
   }
 
   dismiss(isOurs: (actor: ActorAddress) => boolean): void {
-    this.#residents.dismiss(({ address }) => !isOurs(address))
+    this.#residents.dismissAll(({ address }) => !isOurs(address))
   }
 
   passivate(): void {

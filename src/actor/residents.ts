@@ -6,7 +6,8 @@
 //     mailbox is never lost or interrupted by eviction, and no actor is in memory twice.
 // R3. Busy and idle together are at most `max` and `bytesMax`, or as many as are busy. What an
 //     actor takes is estimated when it becomes idle, and counts as that while it is busy again.
-// R4. Who is dismissed was idle, and is woken again by its next command: nothing is lost.
+// R4. Who is dismissed was idle, or is as soon as it is idle, and is woken again by its next
+//     command: nothing is lost.
 
 import { LRUCache } from 'lru-cache'
 
@@ -28,6 +29,8 @@ export class Residents {
   readonly #bytesMax: number
   readonly #busy = new Map<string, Resident>()
   readonly #idle: LRUCache<string, Idle>
+  /** Busy ones that are to go when they are idle (R4). */
+  readonly #leaving = new Set<string>()
   #bytes = 0
   #evictions = 0
   #dismissals = 0
@@ -83,6 +86,11 @@ export class Residents {
     const busy = this.#busy.get(name)
     if (busy === undefined) return
     this.#busy.delete(name)
+    if (this.#leaving.delete(name)) {
+      this.#bytes -= busy.bytes
+      this.#dismissals++
+      return
+    }
     this.#bytes += bytes - busy.bytes
     this.#idle.set(name, { actor, bytes, since: now })
     this.#trim()
@@ -97,6 +105,13 @@ export class Residents {
       }
   }
 
+  /** R4: the same whatever they are doing; who is busy goes afterwards. */
+  dismissAll(goes: (actor: Actor) => boolean): void {
+    this.dismiss(goes)
+    this.#leaving.clear()
+    for (const [name, { actor }] of this.#busy) if (goes(actor)) this.#leaving.add(name)
+  }
+
   *all(): Generator<Actor> {
     for (const { actor } of this.#busy.values()) yield actor
     for (const { actor } of this.#idle.values()) yield actor
@@ -105,6 +120,7 @@ export class Residents {
   clear(): void {
     this.#busy.clear()
     this.#idle.clear()
+    this.#leaving.clear()
     this.#bytes = 0
   }
 
