@@ -33,7 +33,7 @@ export type {
   StateOf,
 } from './actor/types.js'
 export type { Watched, WatchOptions } from './actor/watch.js'
-export type { ActorHostStats, Escalation } from './actor/host.js'
+export type { ActorHostStats, Escalation, StateOptions } from './actor/host.js'
 export type { SupervisionOptions } from './actor/policy.js'
 export type { OrderOptions, OrderOutcome, Supervision } from './actor/supervise.js'
 export type { Pause, SupervisionState } from './actor/supervisor.js'
@@ -49,6 +49,7 @@ export type {
   Rejection,
 } from './model/behavior.js'
 export type { Clock } from './model/clock.js'
+export type { Freshness } from './model/freshness.js'
 export type {
   AskOutcome,
   Carried,

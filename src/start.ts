@@ -7,6 +7,7 @@ import {
   type ActorHostStats,
   createActorHost,
   type Escalation,
+  type StateOptions,
 } from './actor/host.js'
 import { Orders } from './actor/orders.js'
 import { supervise, type Supervision } from './actor/supervise.js'
@@ -37,6 +38,7 @@ import {
 import { type Clock, systemClock } from './model/clock.js'
 import { CairnError } from './model/errors.js'
 import { newId } from './model/id.js'
+import { checkNodeId } from './model/node-id.js'
 import type {
   AskOutcome,
   CommandKeeper,
@@ -82,6 +84,16 @@ export interface NodeOptions {
   readonly cache?: VersionCacheLimits
   /** Actors kept in memory, unless more are busy. Default 10,000. */
   readonly residentsMax?: number
+  /**
+   * Bytes that the actors in memory take, unless those that are busy take more; estimated from the
+   * size of their states, which may be wrong by a factor of three. Default 256 MiB.
+   */
+  readonly residentBytesMax?: number
+  /**
+   * Actors being read from the store at a time, when they wake. It bounds what moves here at once
+   * when a node joins or leaves. Default 64.
+   */
+  readonly wakesMax?: number
   /**
    * Whether this node takes part: it is given its share of the namespace's actors, and sends
    * commands for the others' to their owners. Without, it carries out on the spot whatever it
@@ -156,10 +168,14 @@ export interface Node extends AsyncDisposable {
     options?: PublishOptions,
   ): Promise<Published>
 
-  /** An actor's state, now or as it was at a version. */
+  /**
+   * An actor's state, now (as fresh as `freshness` says) or as it was at a version. Throws
+   * `unknown-actor-type` where this node does not host the type, `unknown-version`, or
+   * `deadline-exceeded` where `{ after: version }` is not reached in time.
+   */
   state(
     actor: ActorAddress,
-    options?: { readonly version?: number; readonly signal?: AbortSignal },
+    options?: StateOptions & { readonly version?: number },
   ): Promise<StateReading>
 
   /**
@@ -255,7 +271,7 @@ async function assemble(
     orders,
     dead,
     onEscalation: options.onEscalation ?? closeOnEscalation,
-    ...(options.residentsMax !== undefined && { residentsMax: options.residentsMax }),
+    ...limitsOf(options),
   })
   const fan = new NoticeFan()
   const notices = await listen(open, host, orders, fan, log.child({ part: 'notices' }))
@@ -291,6 +307,7 @@ async function assemble(
   const keeper = keeperOf(open, { nodeId: id, clock }, () => closed !== undefined)
   const ports: Omit<RefPorts, 'sender' | 'keeper'> = {
     store,
+    local: host,
     skips: async (actor, signal) => (await orders.now(actor, signal)).skips,
   }
   const groups: RunningGroups =
@@ -367,10 +384,7 @@ async function assemble(
       const from = { nodeId: id, clock }
       return putMessage(open.queues.topic, from, topic, data, publishOptions)
     },
-    state: (actor, { version, ...rest } = {}) =>
-      version === undefined
-        ? host.state(actor, rest)
-        : host.stateAt(actor, version, rest),
+    state: (actor, { version, ...rest } = {}) => readState(host, actor, version, rest),
     supervise: actor =>
       supervise(actor, {
         store,
@@ -467,6 +481,15 @@ function sayTo(log: Logger): Say {
   return (level, message, details) => log[level](details, message)
 }
 
+/** The host's limits, as far as they are given. */
+function limitsOf({ residentsMax, residentBytesMax, wakesMax }: NodeOptions) {
+  return {
+    ...(residentsMax !== undefined && { residentsMax }),
+    ...(residentBytesMax !== undefined && { residentBytesMax }),
+    ...(wakesMax !== undefined && { wakesMax }),
+  }
+}
+
 const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
 
 function memberOf(
@@ -499,10 +522,10 @@ async function carryOut(
   timeout: number,
 ): Promise<unknown> {
   const actor = checkAddress(request.actor)
-  if (request.kind === 'state')
-    return request.version === undefined
-      ? host.state(actor, { timeout })
-      : host.stateAt(actor, request.version, { signal: AbortSignal.timeout(timeout) })
+  if (request.kind === 'state') {
+    const { version, freshness } = request
+    return readState(host, actor, version, { timeout, freshness })
+  }
   const { command, data, commandId, sentAt, correlationId, causationId, traceparent } =
     request
   const options: SendOptions = {
@@ -519,6 +542,21 @@ async function carryOut(
   return host.ask(actor, command, data, options)
 }
 
+/** The present, or a version of the past. */
+async function readState(
+  host: ActorHost,
+  actor: ActorAddress,
+  version: number | undefined,
+  options: StateOptions,
+): Promise<StateReading> {
+  if (version === undefined) return host.state(actor, options)
+  if (options.freshness === undefined) return host.stateAt(actor, version, options)
+  throw new CairnError(
+    'invalid-option',
+    `Version ${version} is the past, and freshness is about the present: pass one of the two.`,
+  )
+}
+
 /** A type that this node does not host is another node's; one that it hosts is of one definition. */
 function checkKnown(definitions: DefinitionRegistry, definition: ActorDefinition): void {
   const { type } = definition
@@ -531,17 +569,6 @@ function checkKnown(definitions: DefinitionRegistry, definition: ActorDefinition
 }
 
 const closeTimeoutDefault = 10_000
-
-const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
-
-function checkNodeId(id: unknown): void {
-  if (typeof id === 'string' && nodeIdPattern.test(id)) return
-  throw new CairnError(
-    'invalid-option',
-    `${show(id)} is not a node id: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-", starting with a letter or digit.`,
-    { details: { id } },
-  )
-}
 
 function newNodeId(): string {
   return `n-${newId().slice(0, 8)}`

@@ -7,7 +7,8 @@
 // A3. After an append that was not acknowledged, whatever the reason, memory is not trusted:
 //     evolve may have changed it in place. The next step reads the history again.
 // A4. No answer rests on an old state. What stores something is judged by the store; what
-//     stores nothing is confirmed by a read, or an own append, begun after it had arrived.
+//     stores nothing is confirmed by a read, or an own append, begun after it had arrived. A
+//     reading that says which version is enough for it is content with that.
 // A5. What others say (notices, "unverified") only makes the next command look; it never
 //     changes the state, and a wrong word costs one read.
 // A6. A command that may be a repeat is decided on a version only after it was looked for in
@@ -44,6 +45,7 @@ import { recover, refresh } from './recovery.js'
 import { Repeats, type Search } from './repeats.js'
 import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
+import { bytesOfEncoded, roughBytes } from './state-size.js'
 import { type DecidedEvents, foldTentatively } from './tentative.js'
 
 /** What an actor needs of the host it lives in. */
@@ -132,6 +134,8 @@ type Considered =
   | { readonly kind: 'decided'; readonly decision: Decision }
 
 const idleAfterDefault = 600_000
+/** What an actor takes beside its state, measured. */
+const actorBytes = 1_500
 
 const asleep: Life = { phase: 'asleep' }
 const recovering: Life = { phase: 'recovering' }
@@ -155,6 +159,8 @@ export class Actor {
   #heard: Version = 0
   /** Failures since something last went well (A8). */
   #failures = 0
+  /** Of the state, estimated; undefined while it is not known. */
+  #stateBytes: number | undefined
 
   constructor(address: ActorAddress, definition: AnyActorDefinition, home: ActorHome) {
     this.address = address
@@ -184,6 +190,13 @@ export class Actor {
     return this.#definition.options.idleAfter ?? idleAfterDefault
   }
 
+  /** The memory it takes, estimated. */
+  get bytes(): number {
+    const life = this.#life
+    if (life.phase === 'running') this.#stateBytes ??= roughBytes(life.at.state)
+    return actorBytes + this.#repeats.bytes + (this.#stateBytes ?? 0)
+  }
+
   get isIdle(): boolean {
     return this.#mailbox.isIdle
   }
@@ -202,15 +215,20 @@ export class Actor {
     this.#post(call, () => this.#carryOut(call, command, isNew, sentAt))
   }
 
-  /** Queues a reading of the newest state; throws `mailbox-full`. */
-  reading(call: Call<StateReading>): void {
-    const life = this.#life
+  /**
+   * Queues a reading of the newest state; throws `mailbox-full`.
+   * @param enough a version that needs no read where it is in memory
+   */
+  reading(call: Call<StateReading>, enough: Version = Infinity): void {
+    const before = this.#life
     // Behind a command that waits for the restart it would wait, too.
-    if (life.phase === 'restarting' && !this.isIdle)
-      return call.fail(actorRestarting(this.address, life.delay, life.error))
+    if (before.phase === 'restarting' && !this.isIdle)
+      return call.fail(actorRestarting(this.address, before.delay, before.error))
     this.#post(call, async () => {
-      await this.#hearOrders(call)
-      const { state, version } = (await this.#newest(call)).at
+      const life = this.#life
+      const isEnough = life.phase === 'running' && life.at.version >= enough
+      if (!isEnough) await this.#hearOrders(call)
+      const { state, version } = (isEnough ? life : await this.#newest(call)).at
       return { state: detachPlain(state), version }
     })
   }
@@ -366,6 +384,8 @@ export class Actor {
         measureFrom: plan.measureFrom,
         skips: life.skips,
       }
+      if (plan.bytes !== undefined) this.#stateBytes = bytesOfEncoded(plan.bytes)
+      else if (plan.measureFrom !== life.measureFrom) this.#stateBytes = undefined
       this.#repeats.onStored(command.id, at.version + 1, version)
 
       // 8. Reply.
@@ -526,6 +546,7 @@ export class Actor {
     if (this.#heard === heard && heard > at.version) this.#heard = at.version
     const measureFrom = known?.at === at ? known.measureFrom : 0
     const life: Running = { phase: 'running', at, provenAt: begun, measureFrom, skips }
+    if (known?.at !== at) this.#stateBytes = undefined
     this.#life = life
     call.check()
     return life

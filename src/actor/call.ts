@@ -147,7 +147,8 @@ export class Call<T> {
   }
 }
 
-function checkTimeout(timeout: number): void {
+/** Throws `invalid-option`. */
+export function checkTimeout(timeout: number): void {
   if (typeof timeout === 'number' && timeout >= 1 && timeout <= timeoutMax) return
   throw new CairnError(
     'invalid-option',

@@ -17,6 +17,8 @@ export interface CarryPlan {
   readonly state?: FoldedState
   /** The version from which on measuring makes sense again. */
   readonly measureFrom: Version
+  /** The state's encoded size, where it was measured. */
+  readonly bytes?: number
 }
 
 /**
@@ -50,9 +52,9 @@ export function planCarry(
     ...(skipped !== undefined && { skipped }),
     value: state,
   }
-  if (bytes <= stateBytesMax) return { state: folded, measureFrom: 0 }
-  if (bytes > carriedBytesMax) return { measureFrom: version + stateEvery }
+  if (bytes <= stateBytesMax) return { state: folded, measureFrom: 0, bytes }
+  if (bytes > carriedBytesMax) return { measureFrom: version + stateEvery, bytes }
   return version - carried >= stateEvery
-    ? { state: folded, measureFrom: version + stateEvery }
-    : { measureFrom: carried + stateEvery }
+    ? { state: folded, measureFrom: version + stateEvery, bytes }
+    : { measureFrom: carried + stateEvery, bytes }
 }

@@ -59,6 +59,10 @@ export class CommandWindow {
     this.#upTo = version
   }
 
+  get bytes(): number {
+    return this.#ring.byteLength
+  }
+
   /** The last version covered. */
   get upTo(): Version {
     return this.#upTo

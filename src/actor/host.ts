@@ -12,21 +12,24 @@ import { type Command, commandIdBytesMax } from '../model/behavior.js'
 import { type Clock, systemClock } from '../model/clock.js'
 import { causesOf } from './causes.js'
 import { CairnError, messageOf } from '../model/errors.js'
+import { checkFreshness, enoughFor, type Freshness } from '../model/freshness.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome, CommandSender, SendOptions } from '../model/sender.js'
 import { show } from '../model/show.js'
 import { checkCount, type Position, type Version } from '../model/version.js'
-import { type Deferred, deferred, pause } from '../model/wait.js'
+import { bounded, type Deferred, deferred, pause } from '../model/wait.js'
 import type { EventStore } from '../store/store.js'
 import { aboutCommand } from './about-command.js'
 import { Actor, type ActorHome, type StateReading } from './actor.js'
-import { Call, type CallOptions } from './call.js'
+import { Call, type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import type { DeadCommands } from './dead-commands.js'
 import { detach } from './detach.js'
 import { Gate } from '../model/gate.js'
 import { type ActorLog, noLog } from './log.js'
+import { type Expectation, VersionNews } from './news.js'
 import type { Order, Orders } from './orders.js'
 import { actorPaused } from './parked.js'
+import { readAfter, tooLate } from './read-after.js'
 import { recoverAt } from './recovery.js'
 import type { DefinitionRegistry } from './registry.js'
 import { Residents } from './residents.js'
@@ -43,6 +46,8 @@ export interface ActorHostOptions {
   readonly log?: ActorLog
   /** Actors kept in memory, unless more are busy. Default 10,000. */
   readonly residentsMax?: number
+  /** Bytes that they take, estimated, unless those that are busy take more. Default 256 MiB. */
+  readonly residentBytesMax?: number
   /** Actors being woken at the same time. Default 64. */
   readonly wakesMax?: number
   /** Commands and readings open at the same time, on all actors together. Default 100,000. */
@@ -84,6 +89,8 @@ export interface ActorHostStats {
   /** Actors in memory, of which `busy` have a command waiting or running. */
   readonly residents: number
   readonly busy: number
+  /** The memory that they take, estimated; it may be wrong by a factor of three. */
+  readonly residentBytes: number
   readonly parked: number
   /** Actors in memory that wait to be read anew after a failure. */
   readonly restarting: number
@@ -106,18 +113,45 @@ export interface ActorHostStats {
   readonly duplicates: number
 }
 
-export interface ActorHost extends CommandSender {
-  /** The newest state, as a copy where it is plain data (else: read only). */
-  state(actor: ActorAddress, options?: CallOptions): Promise<StateReading>
+/** How a state is read. */
+export interface StateOptions {
+  /** Default `'latest'`. */
+  readonly freshness?: Freshness | undefined
+  /** Milliseconds for the answer. Default 10,000. */
+  readonly timeout?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What this node knows of actors without reading, for whoever reads for itself. */
+export interface LocalReadings {
+  /**
+   * The state of a resident, from memory where that is at `enough` or further, else read;
+   * `undefined` for an actor that is not awake here.
+   */
+  remembered(
+    actor: ActorAddress,
+    enough: Version,
+    options: CallOptions,
+  ): Promise<StateReading> | undefined
+  /** Begins to listen for notices that the actor has reached a version. */
+  expect(actor: ActorAddress, version: Version): Expectation
+}
+
+export interface ActorHost extends CommandSender, LocalReadings {
+  /**
+   * The state, as a copy where it is plain data (else: read only); wakes the actor here. Throws
+   * `deadline-exceeded` where a version that was asked for is not reached in time.
+   */
+  state(actor: ActorAddress, options?: StateOptions): Promise<StateReading>
   /** The state as it was at a version, folded from the history. Throws `unknown-version`. */
   stateAt(
     actor: ActorAddress,
     version: Version,
-    options?: { readonly signal?: AbortSignal },
+    options?: CallOptions,
   ): Promise<StateReading>
   /** A commit was stored, by whichever node: a resident that is behind looks before it answers. */
   noticed(notice: CommitNotice): void
-  /** Lets idle residents go that are not to be kept here; their next command wakes them, wherever. */
+  /** Lets residents go that are not to be kept here, as soon as they are idle; their next command wakes them, wherever. */
   dismiss(isOurs: (actor: ActorAddress) => boolean): void
   /** Lets residents go that have been idle for their type's `idleAfter`; the host does so by itself every few seconds. */
   passivate(): void
@@ -142,6 +176,7 @@ class Host implements ActorHost {
   readonly #log: ActorLog
   readonly #commandsMax: number
   readonly #residents: Residents
+  readonly #news: VersionNews
   readonly #passivation: NodeJS.Timeout
   readonly #home: ActorHome
   readonly #unstorableTypes = new Set<string>()
@@ -154,13 +189,15 @@ class Host implements ActorHost {
 
   constructor(options: ActorHostOptions) {
     const { store, nodeId, clock = systemClock, log = noLog } = options
-    const { residentsMax = 10_000, wakesMax = 64 } = options
+    const { residentsMax = 10_000, residentBytesMax = 256 * 1024 * 1024 } = options
+    const { wakesMax = 64 } = options
     const { commandsMax = 100_000, attemptsMax = 10 } = options
-    checkPositive({ residentsMax, wakesMax, commandsMax, attemptsMax })
+    checkPositive({ residentsMax, residentBytesMax, wakesMax, commandsMax, attemptsMax })
     this.#options = options
     this.#log = log
     this.#commandsMax = commandsMax
-    this.#residents = new Residents(residentsMax)
+    this.#residents = new Residents(residentsMax, residentBytesMax)
+    this.#news = new VersionNews(commandsMax)
     this.#passivation = setInterval(() => this.passivate(), passivateEvery)
     this.#passivation.unref()
     const gate = new Gate(wakesMax)
@@ -210,33 +247,73 @@ class Host implements ActorHost {
     call.promise.catch((error: unknown) => this.#bury(error, info))
   }
 
-  async state(actor: ActorAddress, options: CallOptions = {}): Promise<StateReading> {
-    const doing = `reading of the state of ${formatAddress(checkAddress(actor))}`
-    const post = (resident: Actor, call: Call<StateReading>) => resident.reading(call)
+  async state(
+    actor: ActorAddress,
+    { freshness = 'latest', ...options }: StateOptions = {},
+  ): Promise<StateReading> {
+    const name = formatAddress(checkAddress(actor))
+    const enough = enoughFor(checkFreshness(freshness))
+    const read = (bounds: CallOptions) => this.#read(actor, enough, bounds)
+    return typeof freshness === 'string'
+      ? read(options)
+      : readAfter(name, freshness.after, options, read, () =>
+          this.expect(actor, freshness.after),
+        )
+  }
+
+  remembered(
+    actor: ActorAddress,
+    enough: Version,
+    options: CallOptions,
+  ): Promise<StateReading> | undefined {
+    const isHere = this.#residents.find(formatAddress(actor)) !== undefined
+    return isHere ? this.#read(actor, enough, options) : undefined
+  }
+
+  expect(actor: ActorAddress, version: Version): Expectation {
+    return this.#news.expect(formatAddress(actor), version)
+  }
+
+  async #read(
+    actor: ActorAddress,
+    enough: Version | undefined,
+    options: CallOptions,
+  ): Promise<StateReading> {
+    const doing = `reading of the state of ${formatAddress(actor)}`
+    const post = (resident: Actor, call: Call<StateReading>) =>
+      resident.reading(call, enough)
     return this.#admit(actor, doing, options, post).promise
   }
 
   async stateAt(
     actor: ActorAddress,
     version: Version,
-    options: { readonly signal?: AbortSignal } = {},
+    { timeout = callTimeoutDefault, signal }: CallOptions = {},
   ): Promise<StateReading> {
     checkAddress(actor)
     checkCount('version', version)
+    checkTimeout(timeout)
     if (this.#closing !== undefined) throw nodeClosed()
     const { behavior } = this.#options.definitions.get(actor.type)
-    const order = await this.#options.orders?.now(actor, options.signal)
-    const folding = { actor, behavior, skips: order?.skips }
-    const at = await recoverAt(this.#home.store, folding, version, options.signal)
+    const doing = `reading version ${version} of ${formatAddress(actor)}`
+    const read = async (until: AbortSignal) => {
+      const order = await this.#options.orders?.now(actor, until)
+      const folding = { actor, behavior, skips: order?.skips }
+      return recoverAt(this.#home.store, folding, version, until)
+    }
+    const late = () => tooLate(doing, timeout)
+    const at = await bounded(read, timeout, late, signal, doing)
     return { state: at.state, version: at.version }
   }
 
   noticed({ actor, version }: CommitNotice): void {
-    this.#residents.find(formatAddress(actor))?.noticed(version)
+    const name = formatAddress(actor)
+    this.#residents.find(name)?.noticed(version)
+    this.#news.noticed(name, version)
   }
 
   dismiss(isOurs: (actor: ActorAddress) => boolean): void {
-    this.#residents.dismiss(({ address }) => !isOurs(address))
+    this.#residents.dismissAll(({ address }) => !isOurs(address))
   }
 
   passivate(): void {
@@ -260,6 +337,7 @@ class Host implements ActorHost {
     return {
       residents: this.#residents.size,
       busy: this.#residents.busy,
+      residentBytes: this.#residents.bytes,
       parked,
       restarting,
       evictions: this.#residents.evictions,
@@ -282,6 +360,7 @@ class Host implements ActorHost {
 
   /** H3. */
   async #drain(timeout: number): Promise<void> {
+    this.#news.over()
     if (this.#residents.busy > 0) {
       this.#drained = deferred<void>()
       const over = new AbortController()

@@ -3,20 +3,25 @@
 // A reference holds nothing and costs nothing. Commands go out through the CommandSender
 // port, to wherever the actor lives; histories are read from the store by whoever asks.
 
-import { type ActorAddress, checkActorId } from '../model/address.js'
+import { type ActorAddress, checkActorId, formatAddress } from '../model/address.js'
 import type { MalformedRecord } from '../model/commit.js'
+import { checkFreshness, enoughFor } from '../model/freshness.js'
 import type {
   CommandKeeper,
   CommandSender,
   SendOptions,
   SendReceipt,
 } from '../model/sender.js'
-import { throwIfAborted } from '../model/wait.js'
+import { bounded } from '../model/wait.js'
 import type { EventStore, ReadOptions } from '../store/store.js'
 import type { StateReading } from './actor.js'
+import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import type { AnyActorDefinition } from './define.js'
 import { checkKnownCommand } from './effects.js'
 import type { Folding } from './fold.js'
+import type { LocalReadings, StateOptions } from './host.js'
+import { VersionNews } from './news.js'
+import { readAfter, tooLate } from './read-after.js'
 import { recover } from './recovery.js'
 import type { Skips } from './skips.js'
 import type {
@@ -36,6 +41,8 @@ export interface RefPorts {
     EventStore,
     'head' | 'commits' | 'read' | 'follow' | 'lastPosition'
   >
+  /** What the node has in memory. Default: nothing. */
+  readonly local?: LocalReadings
   /** Hears of every record passed by that is not a readable commit. */
   readonly onMalformed?: (record: MalformedRecord) => void
   /** The versions of an actor that folding passes over. Default: none. */
@@ -78,12 +85,11 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   ): Promise<SendReceipt>
 
   /**
-   * Reads the newest state, folded here, without waking the actor. Throws `actor-parked`
-   * when the history cannot be folded.
+   * Reads the state, folded here, without waking the actor: the newest, or as fresh as
+   * `freshness` says. Throws `actor-parked` when the history cannot be folded, and
+   * `deadline-exceeded` where `{ after: version }` is not reached in time.
    */
-  state(options?: {
-    readonly signal?: AbortSignal
-  }): Promise<StateReading<StateOf<Definition>>>
+  state(options?: StateOptions): Promise<StateReading<StateOf<Definition>>>
 
   /** Reads the actor's events; a record that cannot be read comes as `kind: 'malformed'`. */
   events(
@@ -104,7 +110,7 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
 export function actorRef<Definition extends AnyActorDefinition>(
   definition: Definition,
   id: string,
-  { sender, keeper, store, onMalformed, skips }: RefPorts,
+  { sender, keeper, store, local = nothingLocal, onMalformed, skips }: RefPorts,
 ): ActorRef<Definition> {
   const { type, behavior } = definition
   const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
@@ -121,18 +127,45 @@ export function actorRef<Definition extends AnyActorDefinition>(
       checkKnownCommand(definition, command)
       return keeper.send(address, command, data, options)
     },
-    async state({ signal } = {}) {
-      throwIfAborted(signal, `reading the state of ${type}/${id}`)
-      const { state, version } = await recover(
-        store,
-        { ...folding, skips: await skipsNow(signal) },
-        signal,
-      )
-      return { state, version }
+    async state({ freshness = 'latest', ...options } = {}) {
+      const enough = enoughFor(checkFreshness(freshness))
+      const read = async (bounds: CallOptions) =>
+        (enough === undefined ? undefined : local.remembered(address, enough, bounds)) ??
+        readStore(store, folding, skipsNow, bounds)
+      return typeof freshness === 'string'
+        ? read(options)
+        : readAfter(formatAddress(address), freshness.after, options, read, () =>
+            local.expect(address, freshness.after),
+          )
     },
     events: options => store.read(address, options),
     watch: (options = {}) => watchActor(store, folding, options, skipsNow),
   }
   // The implementation is the same for all definitions; only its types differ.
   return untyped as ActorRef<Definition>
+}
+
+/** For references that were made on no node: nothing is in memory, and no notice comes. */
+const nothingLocal: LocalReadings = {
+  remembered: () => undefined,
+  expect: ({ type, id }, version) =>
+    new VersionNews(1).expect(formatAddress({ type, id }), version),
+}
+
+async function readStore<State>(
+  store: RefPorts['store'],
+  folding: Folding<State>,
+  skipsNow: (signal: AbortSignal) => Promise<Skips | undefined>,
+  { timeout = callTimeoutDefault, signal }: CallOptions,
+): Promise<StateReading<State>> {
+  checkTimeout(timeout)
+  const doing = `reading of the state of ${formatAddress(folding.actor)}`
+  const { state, version } = await bounded(
+    async until => recover(store, { ...folding, skips: await skipsNow(until) }, until),
+    timeout,
+    () => tooLate(doing, timeout),
+    signal,
+    doing,
+  )
+  return { state, version }
 }

@@ -68,6 +68,11 @@ export class Repeats {
     this.#ms = ms
   }
 
+  /** The memory of the window. */
+  get bytes(): number {
+    return this.#window?.bytes ?? 0
+  }
+
   /** The search for a command, before it is tried for the first time. */
   begin(commandId: string, isNew: boolean, sentAt?: number): Search {
     if (isNew) return { commandId, since: undefined, ms: Infinity }

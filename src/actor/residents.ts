@@ -4,33 +4,50 @@
 // R1. An actor is busy (something waits or runs) or idle, and in exactly one of the two places.
 // R2. Only idle ones are evicted, the least recently used first: a command in flight or in a
 //     mailbox is never lost or interrupted by eviction, and no actor is in memory twice.
-// R3. Busy and idle together are at most `max`, or as many as are busy.
-// R4. Who is dismissed was idle, and is woken again by its next command: nothing is lost.
+// R3. Busy and idle together are at most `max` and `bytesMax`, or as many as are busy. What an
+//     actor takes is estimated when it becomes idle, and counts as that while it is busy again.
+// R4. Who is dismissed was idle, or is as soon as it is idle, and is woken again by its next
+//     command: nothing is lost.
 
 import { LRUCache } from 'lru-cache'
 
 import type { Actor } from './actor.js'
 
-interface Idle {
+interface Resident {
   readonly actor: Actor
+  /** Estimated; 0 until it is idle for the first time. */
+  readonly bytes: number
+}
+
+interface Idle extends Resident {
   /** When it became idle, ms since 1970. */
   readonly since: number
 }
 
 export class Residents {
   readonly #max: number
-  readonly #busy = new Map<string, Actor>()
+  readonly #bytesMax: number
+  readonly #busy = new Map<string, Resident>()
   readonly #idle: LRUCache<string, Idle>
+  /** Busy ones that are to go when they are idle (R4). */
+  readonly #leaving = new Set<string>()
+  #bytes = 0
   #evictions = 0
   #dismissals = 0
 
-  constructor(max: number) {
+  constructor(max: number, bytesMax: number) {
     this.#max = max
+    this.#bytesMax = bytesMax
     this.#idle = new LRUCache({ max })
   }
 
   get size(): number {
     return this.#busy.size + this.#idle.size
+  }
+
+  /** Memory of all, estimated. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get busy(): number {
@@ -49,47 +66,70 @@ export class Residents {
 
   /** The actor, without any effect on its place. */
   find(name: string): Actor | undefined {
-    return this.#busy.get(name) ?? this.#idle.peek(name)?.actor
+    return (this.#busy.get(name) ?? this.#idle.peek(name))?.actor
   }
 
   /** The actor, busy from now on; `create` makes it when it is not in memory. */
   engage(name: string, create: () => Actor): Actor {
     const known = this.#busy.get(name)
-    if (known !== undefined) return known
-    const actor = this.#idle.peek(name)?.actor ?? create()
+    if (known !== undefined) return known.actor
+    const { actor, bytes } = this.#idle.peek(name) ?? { actor: create(), bytes: 0 }
     this.#idle.delete(name)
-    this.#busy.set(name, actor)
+    this.#busy.set(name, { actor, bytes })
     this.#trim()
     return actor
   }
 
   /** The actor has nothing left to do, from `now` on. */
   release(actor: Actor, now: number): void {
-    if (!this.#busy.delete(actor.name)) return
-    this.#idle.set(actor.name, { actor, since: now })
+    const { name, bytes } = actor
+    const busy = this.#busy.get(name)
+    if (busy === undefined) return
+    this.#busy.delete(name)
+    if (this.#leaving.delete(name)) {
+      this.#bytes -= busy.bytes
+      this.#dismissals++
+      return
+    }
+    this.#bytes += bytes - busy.bytes
+    this.#idle.set(name, { actor, bytes, since: now })
     this.#trim()
   }
 
   /** R4: lets idle actors go that `goes` names. */
   dismiss(goes: (actor: Actor, idleSince: number) => boolean): void {
-    for (const [name, { actor, since }] of this.#idle)
-      if (goes(actor, since) && this.#idle.delete(name)) this.#dismissals++
+    for (const [name, { actor, since, bytes }] of this.#idle)
+      if (goes(actor, since) && this.#idle.delete(name)) {
+        this.#bytes -= bytes
+        this.#dismissals++
+      }
+  }
+
+  /** R4: the same whatever they are doing; who is busy goes afterwards. */
+  dismissAll(goes: (actor: Actor) => boolean): void {
+    this.dismiss(goes)
+    this.#leaving.clear()
+    for (const [name, { actor }] of this.#busy) if (goes(actor)) this.#leaving.add(name)
   }
 
   *all(): Generator<Actor> {
-    yield* this.#busy.values()
+    for (const { actor } of this.#busy.values()) yield actor
     for (const { actor } of this.#idle.values()) yield actor
   }
 
   clear(): void {
     this.#busy.clear()
     this.#idle.clear()
+    this.#leaving.clear()
+    this.#bytes = 0
   }
 
   /** R3. */
   #trim(): void {
-    while (this.size > this.#max && this.#idle.size > 0) {
-      this.#idle.pop()
+    while (this.size > this.#max || this.#bytes > this.#bytesMax) {
+      const oldest = this.#idle.pop()
+      if (oldest === undefined) return
+      this.#bytes -= oldest.bytes
       this.#evictions++
     }
   }

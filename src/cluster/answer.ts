@@ -4,6 +4,8 @@ import { decode, encode } from '../codec/msgpack.js'
 import { checkData } from '../codec/data.js'
 import { checkAddress } from '../model/address.js'
 import { CairnError, isCairnError, isErrorCode, messageOf } from '../model/errors.js'
+import { isFreshness } from '../model/freshness.js'
+import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
 import type { NodeRequest, RequestHandler } from './transport.js'
 
@@ -63,9 +65,10 @@ export function readAnswer(bytes: Uint8Array): unknown {
   const answered = decodeAnswer(bytes)
   if (answered.ok) return answered.value
   const { code, message, details } = answered.error
-  throw new CairnError(isErrorCode(code) ? code : 'remote-failure', message, {
-    ...(details !== undefined && { details }),
-  })
+  if (isErrorCode(code))
+    throw new CairnError(code, message, details === undefined ? {} : { details })
+  // A newer node's, or none of Cairn's: what it was called is kept for whoever knows it.
+  throw new CairnError('remote-failure', message, { details: { ...details, code } })
 }
 
 /** Whoever may answer on the way may answer anything. */
@@ -97,11 +100,21 @@ function decodeRequest(bytes: Uint8Array): Envelope {
     )
   }
   const { request, timeout } = envelope ?? {}
+  const kind: unknown = request?.kind
+  if (typeof kind === 'string' && kind !== 'ask' && kind !== 'state')
+    throw new CairnError(
+      'invalid-command',
+      `A request of kind ${show(kind)} came, and this node knows "ask" and "state": its sender may ` +
+        'be of a newer version. Nothing was done; upgrade this node, or ask another.',
+      { details: { kind } },
+    )
   const known =
     (request?.kind === 'ask' &&
       typeof request.command === 'string' &&
       (request.gone === undefined || Array.isArray(request.gone))) ||
-    (request?.kind === 'state' && isVersion(request.version))
+    (request?.kind === 'state' &&
+      isVersion(request.version) &&
+      (request.freshness === undefined || isFreshness(request.freshness)))
   if (!known || typeof request.actor !== 'object' || typeof timeout !== 'number')
     throw new CairnError(
       'invalid-command',

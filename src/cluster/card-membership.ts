@@ -10,6 +10,7 @@ import { join } from 'node:path'
 
 import { leaveCard, readCard, readNames } from './cards.js'
 import type { Member, Membership, MembershipChange } from './membership.js'
+import { readMember } from './read-member.js'
 import { Roster } from './roster.js'
 
 interface Card {
@@ -81,12 +82,14 @@ export class CardMembership implements Membership {
     for (const name of await readNames(this.#folder)) {
       const card = await readCard<Card>(join(this.#folder, name), isCard)
       if (card === undefined) continue
-      const { member, pid } = card
+      const { pid } = card
+      const member = readMember(card.member)
       if (!isRunning(pid)) {
-        this.#roster.dead(member.id)
+        if (member !== undefined) this.#roster.dead(member.id)
         await rm(join(this.#folder, name), { force: true })
         continue
       }
+      if (member === undefined) continue
       found.add(member.id)
       this.#roster.heard(member, Date.now())
     }
@@ -100,7 +103,7 @@ export class CardMembership implements Membership {
 }
 
 function isCard({ pid, member }: Partial<Card>): boolean {
-  return typeof pid === 'number' && typeof member?.id === 'string'
+  return typeof pid === 'number' && typeof member === 'object'
 }
 
 function isRunning(pid: number): boolean {

@@ -17,12 +17,14 @@ import {
   type MembershipChange,
   takesPart,
 } from './membership.js'
+import { readMember } from './read-member.js'
 import type { HeartbeatOptions } from './roster.js'
 import { Roster } from './roster.js'
 
 interface Word {
   readonly kind: 'hello' | 'here' | 'bye'
-  readonly member: Member
+  /** Absent for an onlooker. */
+  readonly member: Member | undefined
 }
 
 export class NatsMembership implements Membership {
@@ -140,11 +142,12 @@ export class NatsMembership implements Membership {
     const word = readWord(bytes)
     if (word === undefined) return
     const { kind, member } = word
-    if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
-      return
-    if (kind === 'bye') return this.#roster.left(member)
-    // An onlooker says hello without a member of its own.
-    if (takesPart(member)) this.#roster.heard(member, Date.now())
+    if (member !== undefined) {
+      if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
+        return
+      if (kind === 'bye') return this.#roster.left(member)
+      if (takesPart(member)) this.#roster.heard(member, Date.now())
+    }
     if (kind === 'hello' && this.#taking) this.#say('here')
   }
 
@@ -170,19 +173,12 @@ const onlooker: Member = {
   metadata: {},
 }
 
-/** A word as a member says it; `undefined` for anything else, which is none of our business. */
+/** A word, of whichever version; `undefined` for anything else, which is none of our business. */
 function readWord(bytes: Uint8Array): Word | undefined {
   try {
-    const word = decode(bytes) as Partial<Word>
-    const { kind, member } = word
+    const { kind, member } = decode(bytes) as Partial<Word>
     if (kind !== 'hello' && kind !== 'here' && kind !== 'bye') return undefined
-    const isMember =
-      typeof member?.id === 'string' &&
-      Array.isArray(member.types) &&
-      (member.groups === undefined || Array.isArray(member.groups)) &&
-      typeof member.weight === 'number' &&
-      typeof member.incarnation === 'number'
-    return isMember ? { kind, member } : undefined
+    return { kind, member: readMember(member) }
   } catch {
     return undefined
   }

@@ -6,6 +6,7 @@
 
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
+import type { Freshness } from '../model/freshness.js'
 
 export interface AskRequest extends Causes {
   readonly kind: 'ask'
@@ -28,6 +29,8 @@ export interface StateRequest {
   readonly kind: 'state'
   readonly actor: ActorAddress
   readonly version?: number
+  /** Without a version: how fresh it must be. Default `'latest'`; an older node knows no other. */
+  readonly freshness?: Freshness
 }
 
 export type NodeRequest = AskRequest | StateRequest

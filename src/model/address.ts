@@ -29,9 +29,13 @@ export function checkNamespace(namespace: unknown): string {
   )
 }
 
+export function isActorType(type: unknown): type is string {
+  return typeof type === 'string' && typePattern.test(type)
+}
+
 /** Returns `type`, or throws `invalid-actor-type`. */
 export function checkActorType(type: unknown): string {
-  if (typeof type === 'string' && typePattern.test(type)) return type
+  if (isActorType(type)) return type
   throw new CairnError(
     'invalid-actor-type',
     `${show(type)} is not an actor type: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-", ` +

@@ -68,6 +68,26 @@ export async function within<T>(
   }
 }
 
+/**
+ * Runs work under a signal that fires with the caller's and at the deadline: `onTimeout`'s error
+ * after `ms`, `aborted` when the caller's signal fires.
+ */
+export async function bounded<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  ms: number,
+  onTimeout: () => Error,
+  signal: AbortSignal | undefined,
+  doing: string,
+): Promise<T> {
+  throwIfAborted(signal, doing)
+  const over = new AbortController()
+  try {
+    return await within(work(over.signal), ms, onTimeout, signal, doing)
+  } finally {
+    over.abort()
+  }
+}
+
 /** The caller has moved on before it began to wait: a failure concerns nobody any more. */
 function forgotten(): void {}
 

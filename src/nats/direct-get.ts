@@ -114,6 +114,18 @@ export async function* directScan(
   }
 }
 
+/** Up to `count` messages of `filter` from position `from` on, in order: one round trip. */
+export async function directSome(
+  connection: Connection,
+  stream: string,
+  filter: string,
+  from: number,
+  count: number,
+  signal?: AbortSignal,
+): Promise<readonly StoredMessage[]> {
+  return (await readBatch(connection, stream, filter, from, signal, count)).messages
+}
+
 interface Batch {
   readonly messages: StoredMessage[]
   readonly more: boolean
@@ -125,12 +137,13 @@ async function readBatch(
   filter: string,
   from: number,
   signal: AbortSignal | undefined,
+  count = batchMessages,
 ): Promise<Batch> {
   const api = `$JS.API.DIRECT.GET.${stream}`
   const query = {
     seq: from,
     next_by_subj: filter,
-    batch: batchMessages,
+    batch: count,
     max_bytes: batchBytes,
   }
   const body = Buffer.from(JSON.stringify(query))

@@ -49,6 +49,7 @@ import {
   directAt,
   directLast,
   directScan,
+  directSome,
   type GetOptions,
   leaderGet,
   type StoredMessage,
@@ -92,6 +93,7 @@ import type {
   ReadAllOptions,
 } from './store.js'
 import type { CachedHead } from './version-cache.js'
+import { WayBack } from './walk-back.js'
 
 export interface JetStreamStoreOptions extends StoreOptions {
   readonly connection: Connection
@@ -546,13 +548,18 @@ export class JetStreamStore extends StoreBase {
 
   /**
    * An actor's messages, newest first. Each commit's expectation is the position of the one
-   * before it, so walking back is one direct get a step, however old the actor is.
+   * before it, so walking back is at most one direct get a step, however old the actor is.
    */
   async *#walkBack(
     subject: string,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<StoredMessage> {
     let message = await this.#readLast(subject, { signal })
+    const way = new WayBack<StoredMessage>(message?.position ?? 0, {
+      one: position => this.#readAt(position, signal),
+      some: (from, count) =>
+        directSome(this.#connection, this.#stream.name, subject, from, count, signal),
+    })
     while (message !== undefined) {
       yield message
       const previous: Position | undefined = await this.#previousOf(
@@ -560,7 +567,7 @@ export class JetStreamStore extends StoreBase {
         message,
         signal,
       )
-      message = previous === undefined ? undefined : await this.#readAt(previous, signal)
+      message = previous === undefined ? undefined : await way.at(previous)
     }
   }
 

@@ -11,7 +11,9 @@
 //     position, or when a notice continues a proven entry. The server can judge a position
 //     only, so a version is built upon only when it is proven: an unproven one costs a read.
 // V5. An entry older than the last `unverify` is not believed until raised or settled again.
-// V6. Bounded by entries and by bytes; an evicted entry costs one read.
+// V6. Bounded by entries and by bytes; an evicted entry costs one read. It takes no room for
+//     entries that are not there: lru-cache would reserve it for all of its `max`, so the bound
+//     is kept here.
 
 import { LRUCache } from 'lru-cache'
 
@@ -60,6 +62,7 @@ const entryBytes = 120
 
 export class VersionCache {
   readonly #entries: LRUCache<string, Entry>
+  readonly #entriesMax: number
   #epoch = 0
   #hits = 0
   #misses = 0
@@ -67,8 +70,8 @@ export class VersionCache {
   #heals = 0
 
   constructor(limits: VersionCacheLimits = {}) {
+    this.#entriesMax = limits.entries ?? 100_000
     this.#entries = new LRUCache({
-      max: limits.entries ?? 100_000,
       maxSize: limits.bytes ?? 32 * 1024 * 1024,
       sizeCalculation: (_, key) => entryBytes + 2 * key.length,
     })
@@ -158,6 +161,7 @@ export class VersionCache {
 
   #set(key: string, version: Version, position: Position, proven: boolean): void {
     this.#entries.set(key, { version, position, epoch: this.#epoch, proven })
+    if (this.#entries.size > this.#entriesMax) this.#entries.pop() // V6
   }
 }
 

@@ -6,6 +6,7 @@ import { defineActor, event } from '../../src/actor/define.js'
 import { createActorHost } from '../../src/actor/host.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
+import { until } from '../support/wait.js'
 
 const define = (type: string, idleAfter?: number) =>
   defineActor({
@@ -67,8 +68,17 @@ await t.test('a command in flight keeps its actor', async t => {
   host.dismiss(() => false)
   t.equal(host.stats().residents, 1)
   t.match(await asked, { ok: true, version: 1 })
+  await until(() => host.stats().residents === 0, {
+    describe: 'it goes after its answer',
+  })
+  t.equal(host.stats().dismissals, 1)
+  // What was to go and is to stay after all, by the next word, stays.
+  const again = host.ask({ type: 'brief', id: 'a' }, 'add', 1)
   host.dismiss(() => false)
-  t.equal(host.stats().residents, 0)
+  host.dismiss(() => true)
+  t.match(await again, { ok: true, version: 2 })
+  await until(() => host.stats().busy === 0)
+  t.equal(host.stats().residents, 1)
   await host.close()
 })
 

@@ -15,7 +15,8 @@ import type { NewEvent } from '../../src/model/event.js'
 import type { CommandKeeper } from '../../src/model/sender.js'
 import { deferred } from '../../src/model/wait.js'
 import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
-import type { AppendOptions, CommitsOptions } from '../../src/store/store.js'
+import type { AppendOptions, CommitsOptions, EventStore } from '../../src/store/store.js'
+import type { LmdbLog } from '../support/lmdb-log.js'
 
 /** For references that send nothing. */
 export const noKeeper: CommandKeeper = {
@@ -63,51 +64,69 @@ export const alice: ActorAddress = { type: 'account', id: 'alice' }
 
 type Operation = 'head' | 'commits' | 'append'
 
-/** The memory store, with its calls counted, and held back where a test says so. */
-export class ObservedStore extends MemoryStore {
-  readonly calls: Record<Operation, number> = { head: 0, commits: 0, append: 0 }
+/** What a test sees of a store, and how it holds it up. */
+export interface Observation {
+  readonly calls: Record<Operation, number>
   /** Commits yielded by `commits`. */
-  commitsRead = 0
+  commitsRead: number
   /** Runs before an operation touches the log; it may wait or throw. */
-  before: (operation: Operation) => Promise<void> | void = () => {}
+  before: (operation: Operation) => Promise<void> | void
   /** Runs after an append has touched the log; it may wait or throw. */
-  after: () => Promise<void> | void = () => {}
-
-  override async append(
-    actor: ActorAddress,
-    events: readonly NewEvent[],
-    options?: AppendOptions,
-  ) {
-    this.calls.append++
-    await this.before('append')
-    const result = await super.append(actor, events, options)
-    await this.after()
-    return result
-  }
-
-  override async head(actor: ActorAddress, options?: { signal?: AbortSignal }) {
-    this.calls.head++
-    await this.before('head')
-    return super.head(actor, options)
-  }
-
-  override async *commits(actor: ActorAddress, options?: CommitsOptions) {
-    this.calls.commits++
-    await this.before('commits')
-    for await (const record of super.commits(actor, options)) {
-      this.commitsRead++
-      yield record
-    }
-  }
-
-  forget(): void {
-    Object.assign(this.calls, { head: 0, commits: 0, append: 0 })
-    this.commitsRead = 0
-  }
+  after: () => Promise<void> | void
+  forget(): void
 }
 
-export function observe(log: MemoryLog = new MemoryLog(), nodeId = 'a'): ObservedStore {
-  return new ObservedStore({ namespace: 'test', nodeId, log })
+/** A store, with its calls counted, and held back where a test says so. */
+export type ObservedStore = EventStore & Observation
+
+/** A log that nodes of a test share. */
+export type TestLog = MemoryLog | LmdbLog
+
+export function observe(log: TestLog = new MemoryLog(), nodeId = 'a'): ObservedStore {
+  const base: EventStore =
+    log instanceof MemoryLog
+      ? new MemoryStore({ namespace: 'test', nodeId, log })
+      : log.store(nodeId)
+  const plain = {
+    append: base.append.bind(base),
+    head: base.head.bind(base),
+    commits: base.commits.bind(base),
+  }
+  const store: ObservedStore = Object.assign(base, {
+    calls: { head: 0, commits: 0, append: 0 },
+    commitsRead: 0,
+    before: () => {},
+    after: () => {},
+    forget() {
+      Object.assign(store.calls, { head: 0, commits: 0, append: 0 })
+      store.commitsRead = 0
+    },
+    async append(
+      actor: ActorAddress,
+      events: readonly NewEvent[],
+      options?: AppendOptions,
+    ) {
+      store.calls.append++
+      await store.before('append')
+      const result = await plain.append(actor, events, options)
+      await store.after()
+      return result
+    },
+    async head(actor: ActorAddress, options?: { signal?: AbortSignal }) {
+      store.calls.head++
+      await store.before('head')
+      return plain.head(actor, options)
+    },
+    async *commits(actor: ActorAddress, options?: CommitsOptions) {
+      store.calls.commits++
+      await store.before('commits')
+      for await (const record of plain.commits(actor, options)) {
+        store.commitsRead++
+        yield record
+      }
+    },
+  })
+  return store
 }
 
 export interface LogLine {
@@ -116,21 +135,27 @@ export interface LogLine {
   readonly details: Readonly<Record<string, unknown>>
 }
 
-export interface TestNode {
+export interface TestNode<Log extends TestLog = MemoryLog> {
   readonly store: ObservedStore
-  readonly log: MemoryLog
+  readonly log: Log
   readonly host: ActorHost
   readonly lines: LogLine[]
 }
 
-export interface TestNodeOptions extends Partial<Omit<ActorHostOptions, 'store'>> {
+export interface TestNodeOptions<Log extends TestLog = MemoryLog> extends Partial<
+  Omit<ActorHostOptions, 'store'>
+> {
   /** Shared by nodes that are to see each other's commits. */
-  readonly on?: MemoryLog
+  readonly on?: Log
   readonly actors?: readonly AnyActorDefinition[]
 }
 
 /** A host on a store of its own, on a log that may be shared. */
-export function node(options: TestNodeOptions = {}): TestNode {
+export function node(): TestNode
+export function node<Log extends TestLog = MemoryLog>(
+  options: TestNodeOptions<Log>,
+): TestNode<Log>
+export function node(options: TestNodeOptions<TestLog> = {}): TestNode<TestLog> {
   const { on: log = new MemoryLog(), actors = [account], nodeId = 'a', ...rest } = options
   const store = observe(log, nodeId)
   const lines: LogLine[] = []
@@ -146,7 +171,7 @@ export function node(options: TestNodeOptions = {}): TestNode {
 
 /** Stores commits as another program would, one per list of events. */
 export async function write(
-  log: MemoryLog,
+  log: TestLog,
   actor: ActorAddress,
   commits: readonly (readonly NewEvent[])[],
 ): Promise<void> {
@@ -159,14 +184,17 @@ export function deposits(count: number, amount = 1): NewEvent[][] {
 }
 
 /** Puts a record into the actor's place that Cairn did not write. */
-export function pushForeign(log: MemoryLog, actor: ActorAddress): void {
-  const version = log.actors.get(`${actor.type}/${actor.id}`)?.version ?? 0
+export function pushForeign(log: TestLog, actor: ActorAddress): void {
+  const version =
+    log instanceof MemoryLog
+      ? (log.actors.get(`${actor.type}/${actor.id}`)?.version ?? 0)
+      : log.versionOf(actor)
   log.push(actor, version, { Hello: 'world' }, Buffer.from('not a commit'))
 }
 
 /** Stores a commit at whatever version it says, its body spoiled unless `isWhole`. */
 export function pushCommit(
-  log: MemoryLog,
+  log: TestLog,
   commit: Partial<NewCommit> & Pick<NewCommit, 'actor' | 'firstVersion'>,
   isWhole = true,
 ): void {

@@ -268,6 +268,10 @@ await t.test('state prints what it was and is', async t => {
   t.strictSame(await at(), [{ version: 2, state: { balance: 10 } }])
   t.strictSame(await at('--version', '1'), [{ version: 1, state: { balance: 5 } }])
   t.strictSame(await at('--version', '0'), [{ version: 0, state: { balance: 0 } }])
+  const now = [{ version: 2, state: { balance: 10 } }]
+  for (const fresh of ['local', 'latest'])
+    t.strictSame(await at('--fresh', fresh), now, fresh)
+  t.strictSame(await at('--after', '2'), now)
   t.strictSame(await lines('state', 'account/p', '--demo'), [
     'account/p at version 2: {"balance":10}',
   ])

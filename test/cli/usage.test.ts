@@ -286,6 +286,24 @@ const mistakes: readonly Mistake[] = [
     ['state', 'account/alice', '--version', '9', '--demo', ...here],
   ],
   [
+    '--fresh with another word',
+    2,
+    /--fresh is "newest": use local or latest/,
+    ['state', 'account/alice', '--fresh', 'newest', '--demo', ...here],
+  ],
+  [
+    '--fresh and --after',
+    2,
+    /--version, --fresh and --after exclude each other/,
+    ['state', 'account/alice', '--fresh', 'local', '--after', '1', '--demo', ...here],
+  ],
+  [
+    'a version that is waited for and does not come',
+    3,
+    /Version 9 of account\/alice was wanted, and account\/alice is at version 1/,
+    ['state', 'account/alice', '--after', '9', '--timeout', '50', '--demo', ...here],
+  ],
+  [
     '--timeout with a word',
     2,
     /--timeout is "soon"/,

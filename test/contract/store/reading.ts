@@ -159,6 +159,37 @@ export function testReading(test: Suite): void {
     )
   })
 
+  test('a long way back among other actors shows what the way forth does', async (t, place) => {
+    const store = await place.open()
+    const other = actorOf('bob')
+    const foreign = { headers: { note: 'mine' }, body: Buffer.from('no commit') }
+    for (let n = 0; n < 240; n++) {
+      await mustAppend(store, account, deposits(n))
+      // Close together, far apart, and everything between.
+      const gap = n < 80 ? 0 : n < 160 ? (n * 7) % 12 : n % 3
+      await Promise.all(
+        Array.from({ length: gap }, () => store.append(other, deposits(1))),
+      )
+      if (n % 70 === 35) await place.injectRecord(account, foreign)
+    }
+    const fresh = await place.open()
+    const positions = (records: readonly { position: number }[]) =>
+      records.map(({ position }) => position)
+    const forth = await collect(fresh.commits(account))
+    const back = await collect(fresh.commits(account, { backwards: true }))
+    t.equal(forth.length, 243)
+    t.strictSame(positions(back), positions(forth).reverse())
+    t.strictSame(back.toReversed(), forth, 'whole')
+    for (const stop of [3, 5, 14, 40, 100]) {
+      const seen: { position: number }[] = []
+      for await (const record of fresh.commits(account, { backwards: true })) {
+        seen.push(record)
+        if (seen.length === stop) break
+      }
+      t.strictSame(positions(seen), positions(back).slice(0, stop), `${stop} of them`)
+    }
+  })
+
   test('a reader that stops early leaves nothing behind', async (t, place) => {
     const store = await place.open()
     await fill(store, account, sizes)
