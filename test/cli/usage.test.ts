@@ -176,7 +176,7 @@ const mistakes: readonly Mistake[] = [
     ['ask', 'account/alice', 'balance', '--command-id', '', '--demo', ...here],
   ],
   [
-    'a command id of 257 bytes',
+    'a command id of 1025 bytes',
     2,
     /is not a command id: use 1 to 256 bytes/,
     [
@@ -184,7 +184,7 @@ const mistakes: readonly Mistake[] = [
       'account/alice',
       'balance',
       '--command-id',
-      'x'.repeat(257),
+      'x'.repeat(1025),
       '--demo',
       ...here,
     ],
