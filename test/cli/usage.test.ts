@@ -178,7 +178,7 @@ const mistakes: readonly Mistake[] = [
   [
     'a command id of 1025 bytes',
     2,
-    /is not a command id: use 1 to 256 bytes/,
+    /is not a command id: use 1 to 1024 bytes/,
     [
       'ask',
       'account/alice',
