@@ -182,8 +182,8 @@ export interface EventStore extends AsyncDisposable {
    * Appends to several actors, and checks others, as one: every part is stored, or none.
    * Each part is a commit of its own in its actor's history.
    *
-   * At most {@link transactionActorsMax} actors with the guards, each once, and
-   * {@link transactionBytesMax} bytes together: `commit-too-large`. Throws as {@link append} does;
+   * At most 100 actors with the guards, each once, and
+   * 8 MiB together: `commit-too-large`. Throws as {@link append} does;
    * `server-too-old` for a guard on a server that does not check it properly, and
    * `storage-failed` if a part is found without the others, which no server may do.
    */
