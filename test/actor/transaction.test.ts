@@ -7,7 +7,9 @@ import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { type AnyActorDefinition, defineActor, event } from '../../src/actor/define.js'
+import { send } from '../../src/actor/effects.js'
+import type { Transaction as Tx } from '../../src/actor/transaction.js'
 import type { Backend } from '../../src/backend/backend.js'
 import { embedded } from '../../src/backend/embedded.js'
 import { jetstream } from '../../src/backend/jetstream.js'
@@ -35,7 +37,10 @@ const actors = [account, rule]
 
 interface Scene {
   readonly backend: Backend
-  start(id: string, options?: { readonly actors?: typeof actors }): Promise<Node>
+  start(
+    id: string,
+    options?: { readonly actors?: readonly AnyActorDefinition[] },
+  ): Promise<Node>
 }
 
 type Body = (t: Test, scene: Scene) => Promise<void>
@@ -60,14 +65,12 @@ const deposit = (node: Node, id: string, amount: number) =>
 const balance = async (node: Node, id: string) =>
   (await node.spawn(account, id).state()).state.balance
 
-const transfer =
-  (from: string, to: string, amount: number) =>
-  async (tx: Parameters<Parameters<Node['transact']>[0]>[0]) => {
-    const taken = await tx.ask(account, from, 'withdraw', { amount })
-    if (!taken.ok) return tx.abort(taken.rejection)
-    const given = await tx.ask(account, to, 'deposit', { amount })
-    return { taken: taken.version, given: given.reply }
-  }
+const transfer = (from: string, to: string, amount: number) => async (tx: Tx) => {
+  const taken = await tx.ask(account, from, 'withdraw', { amount })
+  if (!taken.ok) return tx.abort(taken.rejection)
+  const given = await tx.ask(account, to, 'deposit', { amount })
+  return { taken: taken.version, given: given.reply }
+}
 
 test('what is decided for two actors is stored in both, under one id', async (t, {
   start,
@@ -303,7 +306,7 @@ test('of many that use one id at once, one acts', async (t, { start }) => {
 
 test('an id needs a first actor that is written', async (t, { start }) => {
   await using node = await start('one')
-  const work = async (tx: Parameters<Parameters<Node['transact']>[0]>[0]) => {
+  const work = async (tx: Tx) => {
     await tx.load(rule, 'limit')
     await tx.ask(account, 'alice', 'deposit', { amount: 1 })
   }
@@ -317,6 +320,55 @@ test('an id needs a first actor that is written', async (t, { start }) => {
   t.equal(await balance(node, 'alice'), 0)
   t.match(await node.transact(work), { ok: true }, 'without one, none is needed')
   t.equal(await balance(node, 'alice'), 1)
+})
+
+test('what actors say goes out with the transaction, and only then', async (t, {
+  start,
+}) => {
+  const teller = defineActor({
+    type: 'teller',
+    initialState: 0,
+    decide: {
+      order: (_state, id: string) => [
+        event('ordered', { id }),
+        send({ type: 'account', id }, 'deposit', { amount: 7 }),
+      ],
+    },
+    evolve: { ordered: (state, _data: { id: string }) => state + 1 },
+  })
+  await using node = await start('one', { actors: [...actors, teller] })
+  const order = (tx: Tx, id: string) => tx.ask(teller, 'desk', 'order', id)
+  const undone = await node.transact(async tx => {
+    await order(tx, 'never')
+    return tx.abort('no')
+  })
+  t.equal(undone.ok, false)
+  const done = await node.transact(async tx => {
+    await order(tx, 'carol')
+    await tx.ask(account, 'alice', 'deposit', { amount: 1 })
+    await order(tx, 'dave')
+  })
+  t.equal(done.ok, true)
+  for (const id of ['carol', 'dave'])
+    await until(async () => (await balance(node, id)) === 7, { describe: `${id} has it` })
+  t.equal(await balance(node, 'never'), 0)
+  t.equal((await node.spawn(teller, 'desk').state()).version, 2)
+})
+
+test('an actor that an operator has paused takes part in nothing', async (t, {
+  start,
+}) => {
+  await using node = await start('one')
+  await deposit(node, 'alice', 10)
+  await deposit(node, 'bob', 10)
+  const bob = node.supervise({ type: 'account', id: 'bob' })
+  await bob.pause()
+  const work = node.transact(transfer('alice', 'bob', 1))
+  await rejects(t, 'actor-paused', work, 'while it is paused')
+  t.match(await node.transact(tx => tx.load(account, 'bob')), { value: { version: 1 } })
+  await bob.resume()
+  t.match(await node.transact(transfer('alice', 'bob', 1)), { ok: true })
+  t.equal(await balance(node, 'bob'), 11)
 })
 
 test('residents follow, here and on other nodes', async (t, { start }) => {
@@ -359,8 +411,7 @@ test('notices tell of every part', async (t, { start }) => {
 
 test('what makes no sense is refused, and stores nothing', async (t, { start }) => {
   await using node = await start('one')
-  const ask = (tx: Parameters<Parameters<Node['transact']>[0]>[0]) =>
-    tx.ask(account, 'alice', 'deposit', { amount: 1 })
+  const ask = (tx: Tx) => tx.ask(account, 'alice', 'deposit', { amount: 1 })
   const twin = defineActor({
     type: 'account',
     initialState: 0,
@@ -368,7 +419,7 @@ test('what makes no sense is refused, and stores nothing', async (t, { start }) 
     evolve: { added: state => state + 1 },
   })
   const gate = deferred<void>()
-  let escaped: Parameters<Parameters<Node['transact']>[0]>[0] | undefined
+  let escaped: Tx | undefined
   const cases: [string, ErrorCode, () => Promise<unknown>][] = [
     ['an empty id', 'invalid-option', () => node.transact(ask, { id: '' })],
     ['a long id', 'invalid-option', () => node.transact(ask, { id: 'x'.repeat(251) })],
