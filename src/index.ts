@@ -32,6 +32,17 @@ export type {
   RecordedEventOf,
   StateOf,
 } from './actor/types.js'
+export type {
+  Aborted,
+  DecidedIn,
+  LoadOptions,
+  Transacted,
+  Transaction,
+  TransactOptions,
+  TransactOutcome,
+  Undone,
+} from './actor/transaction.js'
+export type { TransactionStats } from './actor/transactor.js'
 export type { Watched, WatchOptions } from './actor/watch.js'
 export type { ActorHostStats, Escalation, StateOptions } from './actor/host.js'
 export type { SupervisionOptions } from './actor/policy.js'
@@ -95,12 +106,18 @@ export type {
 export type { Metadata, NewEvent, RecordedEvent } from './model/event.js'
 export type { ExpectedVersion, Position, Version } from './model/version.js'
 export type {
+  AppendAllConflict,
+  AppendAllOptions,
+  AppendAllResult,
   Appended,
+  AppendedAll,
   AppendOptions,
+  AppendPart,
   AppendResult,
   CommitsOptions,
   EventStore,
   FollowOptions,
+  Guard,
   Head,
   ReadAllOptions,
   ReadOptions,

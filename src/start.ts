@@ -16,6 +16,12 @@ import type { ActorDefinition, AnyActorDefinition } from './actor/define.js'
 import { type ActorRef, actorRef, type RefPorts } from './actor/ref.js'
 import { DefinitionRegistry } from './actor/registry.js'
 import type { StateReading } from './actor/actor.js'
+import type {
+  Transaction,
+  TransactOptions,
+  TransactOutcome,
+} from './actor/transaction.js'
+import { type TransactionStats, Transactor } from './actor/transactor.js'
 import type { Backend, OpenNamespace } from './backend/backend.js'
 import type {
   NoticeBus,
@@ -121,6 +127,8 @@ export interface NodeStats extends GroupsStats {
    * and those told that failed on it after they had been accepted. Each counts on one node.
    */
   readonly dead: Readonly<Record<string, number>>
+  /** Transactions that this node was asked for. */
+  readonly transactions: TransactionStats
 }
 
 /** One process's part of a namespace. */
@@ -167,6 +175,32 @@ export interface Node extends AsyncDisposable {
     data: Input,
     options?: PublishOptions,
   ): Promise<Published>
+
+  /**
+   * Loads, decides and commits over several actors: all of it is stored, or nothing. The work
+   * is done again when one of the actors has moved meanwhile, so it must have no effects of its
+   * own; it uses the `tx` it is given.
+   *
+   * ```ts
+   * const moved = await node.transact(async tx => {
+   *   const taken = await tx.ask(account, 'alice', 'withdraw', { amount: 30 })
+   *   if (!taken.ok) return tx.abort(taken.rejection)
+   *   await tx.ask(account, 'bob', 'deposit', { amount: 30 })
+   *   return { left: (await tx.load(account, 'alice')).state.balance }
+   * })
+   * if (moved.ok) console.log(moved.value.left)
+   * ```
+   *
+   * Throws what the work throws, `contention` when others were faster `attempts` times,
+   * `commit-too-large` beyond 100 actors or 8 MiB, `invalid-option`, `invalid-data` (the value),
+   * `outcome-unknown` (do it again with `details.transactionId` as `id`, if the first actor it
+   * loads is written), `aborted`, `deadline-exceeded`, `node-closed`, `queue-full`,
+   * `actor-parked`, `server-too-old` or `store-unreachable`.
+   */
+  transact<Result>(
+    work: (tx: Transaction) => Promise<Result> | Result,
+    options?: TransactOptions,
+  ): Promise<TransactOutcome<Result>>
 
   /**
    * An actor's state, now (as fresh as `freshness` says) or as it was at a version. Throws
@@ -304,6 +338,15 @@ async function assemble(
       hosts: type => isReservedType(type) || self?.types.includes(type) === true,
     })
   if (router !== undefined) countedRouter = dead.counting(router)
+  const transactor = new Transactor({
+    store,
+    nodeId: id,
+    clock,
+    log: sayTo(log.child({ part: 'transactions' })),
+    check: definition => checkKnown(definitions, definition),
+    order: (actor, signal) => orders.now(actor, signal),
+    stored: part => host.noticed(part),
+  })
   const keeper = keeperOf(open, { nodeId: id, clock }, () => closed !== undefined)
   const ports: Omit<RefPorts, 'sender' | 'keeper'> = {
     store,
@@ -349,7 +392,11 @@ async function assemble(
     await Promise.race([stopping, pause(timeout, inTime.signal)])
     // 2. Finish what this process itself has sent; what is late is answered now.
     const left = () => Math.max(0, deadline - performance.now())
-    await Promise.all([host.close({ timeout: left() }), router?.close(left())])
+    await Promise.all([
+      host.close({ timeout: left() }),
+      router?.close(left()),
+      transactor.close(left()),
+    ])
     await stopping
     // 3. Go.
     orders.close()
@@ -384,6 +431,7 @@ async function assemble(
       const from = { nodeId: id, clock }
       return putMessage(open.queues.topic, from, topic, data, publishOptions)
     },
+    transact: transactor.transact,
     state: (actor, { version, ...rest } = {}) => readState(host, actor, version, rest),
     supervise: actor =>
       supervise(actor, {
@@ -409,6 +457,7 @@ async function assemble(
       router: router?.stats() ?? noRouting,
       ...groups.stats(),
       dead: dead.stats(),
+      transactions: transactor.stats(),
     }),
     close: closeOnce,
     [Symbol.asyncDispose]: () => closeOnce(),

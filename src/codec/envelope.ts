@@ -10,6 +10,7 @@
 //   Cairn-Node      <node id>
 //   Cairn-At        1767225600000         the writer's clock, ms since 1970
 //   Cairn-Says      trips.completed*2,>   topics of its messages; > is a command to an actor
+//   Cairn-Transaction  <id>               shared by commits stored together, where there are several
 //   Cairn-Command, Cairn-Correlation, Cairn-Causation, traceparent    where known
 //
 // Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, skipped?, value }, says? };
@@ -79,6 +80,7 @@ export interface CommitHeader {
   /** A topic for each message that it says, `>` for each command. Default: none. */
   readonly says?: readonly string[]
   readonly commandId?: string
+  readonly transactionId?: string
   readonly correlationId?: string
   readonly causationId?: string
   readonly traceparent?: string
@@ -125,8 +127,10 @@ export function encodeCommit(commit: NewCommit): Envelope {
     ['Cairn-Node', headerText('node id', commit.nodeId)],
     ['Cairn-At', String(commit.at)],
   ]
-  const { correlationId, causationId, traceparent } = commit
   if (says !== undefined) headers.push(['Cairn-Says', saidHeader(says)])
+  const { transactionId, correlationId, causationId, traceparent } = commit
+  if (transactionId !== undefined)
+    headers.push(['Cairn-Transaction', headerText('transaction id', transactionId)])
   if (command !== undefined)
     headers.push(['Cairn-Command', headerText('command id', command.id)])
   if (correlationId !== undefined)
@@ -137,6 +141,13 @@ export function encodeCommit(commit: NewCommit): Envelope {
     headers.push(['traceparent', headerText('traceparent', traceparent)])
   checkHeaderBytes(commit, headers)
   return { headers, body: encode(body) }
+}
+
+/** Bytes of an envelope as it is stored, about. */
+export function bytesOf({ headers, body }: Envelope): number {
+  let bytes = body.length
+  for (const [name, value] of headers) bytes += name.length + value.length + 4
+  return bytes
 }
 
 function headerText(what: string, value: unknown): string {
@@ -187,8 +198,7 @@ function checkHeaderBytes(
   { actor, events }: NewCommit,
   headers: readonly (readonly [string, string])[],
 ): void {
-  let bytes = 0
-  for (const [name, value] of headers) bytes += name.length + value.length + 4
+  const bytes = bytesOf({ headers, body: noBody })
   if (bytes > commitHeaderBytesMax)
     throw new CairnError(
       'commit-too-large',
@@ -254,6 +264,7 @@ function readHeaders(
   const says = decodeSaidHeader(header('Cairn-Says'))
   if (says === null) return `its Cairn-Says header is ${show(header('Cairn-Says') ?? '')}`
   const commandId = text('Cairn-Command')
+  const transactionId = text('Cairn-Transaction')
   const correlationId = text('Cairn-Correlation')
   const causationId = text('Cairn-Causation')
   const traceparent = text('traceparent')
@@ -266,6 +277,7 @@ function readHeaders(
     at,
     ...(says !== undefined && { says }),
     ...(commandId !== undefined && { commandId }),
+    ...(transactionId !== undefined && { transactionId }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
@@ -328,7 +340,7 @@ function toStoredCommit(
   body: Body,
 ): StoredCommit {
   const { commitId, firstVersion, lastVersion, nodeId, at } = head
-  const { commandId, correlationId, causationId, traceparent } = head
+  const { commandId, transactionId, correlationId, causationId, traceparent } = head
   const events = body.events.map((event, i): RecordedEvent => {
     const recorded: RecordedEvent = {
       kind: 'event',
@@ -372,12 +384,14 @@ function toStoredCommit(
     }),
     ...(body.state !== undefined && { state: body.state }),
     ...(body.says !== undefined && { says: decodeSaid(body.says) }),
+    ...(transactionId !== undefined && { transactionId }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
   }
 }
 
+const noBody = new Uint8Array()
 const noMetadata: Metadata = Object.freeze({})
 
 function malformed(

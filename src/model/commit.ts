@@ -47,6 +47,8 @@ export interface NewCommit extends Causes {
   readonly state?: FoldedState
   /** What the actor says with it: stored together with the events or not at all. */
   readonly says?: readonly Said[]
+  /** Shared by the commits of several actors that are stored together. */
+  readonly transactionId?: string
 }
 
 /** A commit as it stands in the log. */
@@ -63,6 +65,8 @@ export interface StoredCommit extends Causes {
   readonly command?: CommittedCommand
   readonly state?: FoldedState
   readonly says?: readonly Said[]
+  /** Shared by the commits of several actors that were stored together, all of them or none. */
+  readonly transactionId?: string
 }
 
 /**

@@ -121,6 +121,11 @@ export class Connection {
     return this.nc.info?.jetstream === true
   }
 
+  /** Of the connected server; others of its cluster may be of another. */
+  get serverVersion(): string {
+    return this.nc.info?.version ?? 'unknown'
+  }
+
   /** Largest message the server takes, in bytes, headers included. */
   get maxPayload(): number {
     return this.nc.info?.max_payload ?? 1024 * 1024

@@ -16,6 +16,12 @@ export const jsErrorCode = {
   streamNotFound: 10059,
   streamNameInUse: 10058,
   subjectsOverlap: 10065,
+  /** The batch has more messages than the server takes. */
+  batchTooLarge: 10199,
+  /** A message of the batch is missing, or it was refused when it was opened: nothing was stored. */
+  batchIncomplete: 10176,
+  /** As many batches are open on the stream, or the server, as it allows. */
+  tooManyBatches: 10210,
   messageTooLarge: 10054,
   headersTooLarge: 10097,
   jetStreamNotEnabled: 10076,
@@ -65,6 +71,7 @@ export function apiError(error: ApiError, doing: string): CairnError {
     )
   if (
     error.err_code === jsErrorCode.messageTooLarge ||
+    error.err_code === jsErrorCode.batchTooLarge ||
     error.err_code === jsErrorCode.headersTooLarge
   )
     return new CairnError(

@@ -32,6 +32,13 @@ export type Reply =
   /** Nothing was sent: too many other requests are in flight. */
   | { readonly kind: 'not-sent' }
 
+/** A message that goes out ahead of a request. */
+export interface Published {
+  readonly subject: string
+  readonly headers: Uint8Array
+  readonly body: Uint8Array
+}
+
 interface Slot {
   readonly subject: string
   deadline: number
@@ -79,16 +86,23 @@ export class Requests {
     return this.#slots.size
   }
 
-  /** Sends and resolves with the one reply, or with why there is none. Never rejects for these. */
+  /**
+   * Sends and resolves with the one reply, or with why there is none. Never rejects for these.
+   * What has to go out right before it, on the same connection, is `ahead`: no reply is asked
+   * for it.
+   */
   async request(
     subject: string,
     body: Uint8Array,
     timeout: number,
     headers?: Uint8Array,
+    ahead: readonly Published[] = [],
   ): Promise<Reply> {
     const left = await this.#takeSlot(timeout)
     if (left === undefined) return { kind: 'not-sent' }
-    return new Promise(resolve => this.#send(subject, body, left, headers, resolve))
+    return new Promise(resolve =>
+      this.#send(subject, body, left, headers, resolve, undefined, ahead),
+    )
   }
 
   /**
@@ -145,6 +159,7 @@ export class Requests {
     headers: Uint8Array | undefined,
     settle: (reply: Reply) => void,
     take?: (message: Msg) => boolean,
+    ahead: readonly Published[] = [],
   ): void {
     const token = (this.#next++).toString(36)
     const slot: Slot = {
@@ -160,6 +175,10 @@ export class Requests {
       return this.#settle(token, slot, { kind: 'forbidden', subject: this.inbox })
     const reply = this.#prefix + token
     try {
+      for (const first of ahead)
+        this.#nc.publish(first.subject, first.body, {
+          headers: rawHeaders(first.headers),
+        })
       this.#nc.publish(
         subject,
         body,

@@ -12,7 +12,10 @@ import { storeClosed } from './append.js'
 import { checkLogOptions, checkReadOptions, eventsOf } from './events.js'
 import { followLog } from './follow.js'
 import type {
+  AppendAllOptions,
+  AppendAllResult,
   AppendOptions,
+  AppendPart,
   AppendResult,
   CommitsOptions,
   EventStore,
@@ -54,6 +57,10 @@ export abstract class StoreBase implements EventStore {
     events: readonly NewEvent[],
     options?: AppendOptions,
   ): Promise<AppendResult>
+  abstract appendAll(
+    parts: readonly AppendPart[],
+    options?: AppendAllOptions,
+  ): Promise<AppendAllResult>
   abstract head(actor: ActorAddress, options?: { signal?: AbortSignal }): Promise<Head>
   abstract commits(
     actor: ActorAddress,

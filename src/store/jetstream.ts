@@ -15,8 +15,13 @@
 //     decides something (heads, conflicts, the end of a read) is asked of the leader.
 // J5. Positions belong to a generation of the stream. When the connection comes back, the
 //     generation is compared, and the cache dropped if the stream is another one.
+// J6. Several actors are one atomic batch (jetstream-batch.ts). A guard, a version of an actor that
+//     is not written, is compared along with a message of its own: the record of the guard, in the
+//     history of an actor with a new id. Its expectation is about another subject, so it says
+//     nothing of where the record before it is.
 
 import {
+  bytesOf,
   decodeHeaders,
   decodeRecord,
   encodeCommit,
@@ -44,6 +49,7 @@ import {
   raceSignal,
   throwIfAborted,
 } from '../model/wait.js'
+import { type BatchMessage, expectedOnHeader } from '../nats/batch.js'
 import type { Connection } from '../nats/connection.js'
 import {
   directAt,
@@ -66,6 +72,7 @@ import {
   publishExpecting,
   type PublishOutcome,
 } from '../nats/publish.js'
+import { checksOtherSubjects } from '../nats/server-version.js'
 import {
   logSubject,
   logSubjects,
@@ -84,14 +91,27 @@ import { StoreBase, type StoreOptions } from './base.js'
 import { Doorbell } from './doorbell.js'
 import { checkCommitsOptions, checkLogOptions } from './events.js'
 import { followLog } from './follow.js'
+import { type Batch, BatchWriter } from './jetstream-batch.js'
 import type {
+  AppendAllOptions,
+  AppendAllResult,
   AppendOptions,
+  AppendPart,
   AppendResult,
   CommitsOptions,
   FollowOptions,
   Head,
   ReadAllOptions,
 } from './store.js'
+import {
+  type CheckedTransaction,
+  checkTransaction,
+  checkTransactionBytes,
+  conflictsOf,
+  guardCommits,
+  nameOfAll,
+  partCommit,
+} from './transaction.js'
 import type { CachedHead } from './version-cache.js'
 import { WayBack } from './walk-back.js'
 
@@ -115,6 +135,7 @@ const replicaLagPause = 5
 export class JetStreamStore extends StoreBase {
   readonly #connection: Connection
   readonly #stopListening: () => void
+  readonly #batches: BatchWriter
   #stream: LogStream
   #appending = 0
   #idle: Deferred<void> | undefined
@@ -122,6 +143,7 @@ export class JetStreamStore extends StoreBase {
   constructor(options: JetStreamStoreOptions) {
     super(options)
     this.#connection = options.connection
+    this.#batches = new BatchWriter(options.connection)
     this.#stream = options.stream
     this.#stopListening = this.#connection.onInterruption(interruption => {
       this.cache.unverify()
@@ -170,13 +192,118 @@ export class JetStreamStore extends StoreBase {
         this.cache.advance(actor, result.version, outcome.position)
         return result
       }
-      if (Date.now() >= deadline) throw contention(actor, attempt)
+      if (Date.now() >= deadline) throw contention(formatAddress(actor), attempt)
       // Writers that meet again and again step aside for a random, growing moment.
       if (attempt > 2) await pause(Math.random() * Math.min(50, 2 ** attempt), signal)
       throwIfAborted(signal, `appending to ${formatAddress(actor)}`)
       head = await this.#readHead(actor, deadline, signal)
       judged = true
     }
+  }
+
+  async appendAll(
+    parts: readonly AppendPart[],
+    options: AppendAllOptions = {},
+  ): Promise<AppendAllResult> {
+    this.assertOpen()
+    const transaction = checkTransaction(parts, options)
+    if (transaction.guards.length > 0) this.#checkGuards()
+    this.#appending++
+    try {
+      return await this.#appendAll(transaction)
+    } finally {
+      if (--this.#appending === 0) this.#idle?.resolve()
+    }
+  }
+
+  async #appendAll(transaction: CheckedTransaction): Promise<AppendAllResult> {
+    const { id, parts, guards, options } = transaction
+    const { signal, timeout = appendTimeoutDefault } = options
+    const wait = { deadline: Date.now() + timeout, signal }
+    const wanted = [
+      ...parts,
+      ...guards.map(({ actor, version }) => ({ actor, expected: version })),
+    ]
+    let heads = await Promise.all(
+      wanted.map(async ({ actor, expected }) => {
+        const { head } = await this.#believedHead(actor, expected, wait.deadline, signal)
+        return head
+      }),
+    )
+    let judged = false
+    for (let attempt = 1; ; attempt++) {
+      const commits = parts.map((part, i) =>
+        partCommit(this.nodeId, part, heads[i]!.version, transaction),
+      )
+      const batch = this.#batchOf(transaction, commits, heads)
+      const names = new Map(
+        wanted.map(({ actor }, i) => [formatAddress(actor), heads[i]!.version]),
+      )
+      const conflicts = conflictsOf(transaction, actor =>
+        names.get(formatAddress(actor))!,
+      )
+      if (conflicts.length > 0 && judged) return { ok: false, conflicts }
+      if (conflicts.length === 0) {
+        const [commit] = commits
+        const alone = batch.messages.length === 1 && commit !== undefined
+        const outcome = alone
+          ? await this.#store(commit, heads[0]!.position, wait.deadline, signal)
+          : await this.#batches.store(batch, wait)
+        if (outcome.kind === 'stored') {
+          const positions =
+            'positions' in outcome ? outcome.positions : [outcome.position]
+          const result = commits.map((stored, i) => appended(stored, positions[i]!))
+          for (const { actor, version, position } of result)
+            this.cache.advance(actor, version, position)
+          return { ok: true, transactionId: id, appended: result }
+        }
+        const name = nameOfAll(parts)
+        if (Date.now() >= wait.deadline) throw contention(name, attempt)
+        if (attempt > 2) await pause(Math.random() * Math.min(50, 2 ** attempt), signal)
+        throwIfAborted(signal, `appending to ${name}`)
+      }
+      // All of them: a conflict names every actor that differs.
+      heads = await Promise.all(
+        wanted.map(({ actor }) => this.#readHead(actor, wait.deadline, signal)),
+      )
+      judged = true
+    }
+  }
+
+  /** J6. The messages of the commits, and behind them those of the guards. */
+  #batchOf(
+    transaction: CheckedTransaction,
+    commits: readonly NewCommit[],
+    heads: readonly CachedHead[],
+  ): Batch {
+    const { id, guards } = transaction
+    const written = commits.map((commit, i): BatchMessage => {
+      const subject = this.#subjectOf(commit.actor)
+      return { subject, expected: heads[i]!.position, ...encodeCommit(commit) }
+    })
+    const guarding = guardCommits(this.nodeId, transaction).map(
+      (commit, i): BatchMessage => ({
+        subject: this.#subjectOf(commit.actor),
+        expected: heads[commits.length + i]!.position,
+        expectedOn: this.#subjectOf(guards[i]!.actor),
+        ...encodeCommit(commit),
+      }),
+    )
+    const messages = [...written, ...guarding]
+    checkTransactionBytes(messages.map(bytesOf))
+    return { id, stream: this.#stream.name, commits, messages }
+  }
+
+  #checkGuards(): void {
+    const { serverVersion } = this.#connection
+    if (checksOtherSubjects(serverVersion)) return
+    throw new CairnError(
+      'server-too-old',
+      `The NATS server is version ${serverVersion}, which mixes up the actors that a transaction only ` +
+        'reads: guards need 2.12.14 or newer of 2.12, or 2.14.4 or newer. Upgrade it, or write to ' +
+        'every actor that the transaction rests on.',
+      { details: { version: serverVersion } },
+    )
   }
 
   async head(actor: ActorAddress, options: { signal?: AbortSignal } = {}): Promise<Head> {
@@ -576,7 +703,8 @@ export class JetStreamStore extends StoreBase {
     message: StoredMessage,
     signal: AbortSignal | undefined,
   ): Promise<Position | undefined> {
-    const expected = message.headers.get(expectedHeader)
+    const isOnOther = message.headers.has(expectedOnHeader) // J6
+    const expected = isOnOther ? undefined : message.headers.get(expectedHeader)
     if (expected === '0') return undefined
     const position = Number(expected)
     if (Number.isSafeInteger(position) && position > 0 && position < message.position)
@@ -697,10 +825,10 @@ function outcomeUnknown(commit: NewCommit, why: string, cause?: unknown): CairnE
   )
 }
 
-function contention(actor: ActorAddress, attempts: number): CairnError {
+function contention(name: string, attempts: number): CairnError {
   return new CairnError(
     'contention',
-    `Could not append to ${formatAddress(actor)}: other writers were faster ${attempts} times in a row. ` +
+    `Could not append to ${name}: other writers were faster ${attempts} times in a row. ` +
       'Nothing was stored; the append may be repeated.',
     { details: { attempts } },
   )

@@ -27,7 +27,7 @@ import {
 import type { LogRecord, NewCommit } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
-import type { Position, Version } from '../model/version.js'
+import type { ExpectedVersion, Position, Version } from '../model/version.js'
 import { throwIfAborted } from '../model/wait.js'
 import {
   appended,
@@ -48,7 +48,22 @@ import { packRecord, type Place, type StoredHead } from './lmdb/layout.js'
 import type { SideTables } from './lmdb/side-tables.js'
 import type { LogEntry, Tables } from './lmdb/tables.js'
 import type { Job } from './lmdb/writer.js'
-import type { AppendOptions, AppendResult, CommitsOptions, Head } from './store.js'
+import type {
+  AppendAllOptions,
+  AppendAllResult,
+  AppendOptions,
+  AppendPart,
+  AppendResult,
+  CommitsOptions,
+  Head,
+} from './store.js'
+import {
+  checkTransaction,
+  checkTransactionBytes,
+  conflictsOf,
+  guardCommits,
+  partCommit,
+} from './transaction.js'
 
 export { namespacesIn }
 
@@ -120,6 +135,52 @@ export class LmdbStore extends StoreBase {
     if (judgement.stored === undefined) return conflict(address, expected, version)
     this.cache.advance(address, version + events.length, judgement.stored)
     return appended({ ...commit, firstVersion: version + 1 }, judgement.stored)
+  }
+
+  async appendAll(
+    parts: readonly AppendPart[],
+    options: AppendAllOptions = {},
+  ): Promise<AppendAllResult> {
+    this.assertOpen()
+    const transaction = checkTransaction(parts, options)
+    const { guards } = transaction
+    const actors = [...transaction.parts, ...guards].map(({ actor }) => actor)
+    const snapshots = actors.map(actor => this.cache.snapshot(actor))
+    const commits = transaction.parts.map(part => {
+      const believed = this.cache.lookup(part.actor)?.version ?? 0
+      return partCommit(this.nodeId, part, believed, transaction)
+    })
+    const jobs: Job[] = [
+      ...commits.map((commit, i) => {
+        const { actor, expected } = transaction.parts[i]!
+        return { actor, expected, ...packing(commit) }
+      }),
+      ...guardCommits(this.nodeId, transaction).map(commit => {
+        const expected: ExpectedVersion = 'any' // Nobody else knows this actor.
+        return { actor: commit.actor, expected, ...packing(commit) }
+      }),
+    ]
+    checkTransactionBytes(jobs.map(({ bytes }) => bytes))
+    const { timeout = appendTimeoutDefault, signal } = options
+    const judgement = await this.#track(
+      this.#environment.writer.submitAll({ jobs, guards }, timeout, signal),
+    )
+    const places = [...judgement.before.slice(0, commits.length), ...judgement.guards]
+    for (const [i, actor] of actors.entries())
+      this.cache.settle(actor, places[i]!, snapshots[i])
+    const { stored } = judgement
+    if (stored === undefined) {
+      const names = new Map(actors.map((actor, i) => [formatAddress(actor), places[i]!]))
+      const versionOf = (actor: ActorAddress) => names.get(formatAddress(actor))!.version
+      return { ok: false, conflicts: conflictsOf(transaction, versionOf) }
+    }
+    const result = commits.map((commit, i) => {
+      const firstVersion = places[i]!.version + 1
+      return appended({ ...commit, firstVersion }, stored[i]!)
+    })
+    for (const { actor, version, position } of result)
+      this.cache.advance(actor, version, position)
+    return { ok: true, transactionId: transaction.id, appended: result }
   }
 
   async head(actor: ActorAddress, options: { signal?: AbortSignal } = {}): Promise<Head> {

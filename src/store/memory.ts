@@ -4,14 +4,20 @@
 // It keeps encoded records, as the others do, so that data goes through the same checks and
 // nothing a caller holds is shared with what is stored.
 
-import { decodeRecord, encodeCommit, type RawRecord } from '../codec/envelope.js'
+import {
+  bytesOf,
+  decodeRecord,
+  encodeCommit,
+  type Envelope,
+  type RawRecord,
+} from '../codec/envelope.js'
 import {
   type ActorAddress,
   checkActorType,
   checkAddress,
   formatAddress,
 } from '../model/address.js'
-import type { LogRecord } from '../model/commit.js'
+import type { LogRecord, NewCommit } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
 import { meetsExpectation, type Position, type Version } from '../model/version.js'
 import { throwIfAborted } from '../model/wait.js'
@@ -19,7 +25,22 @@ import { appended, checkAppend, conflict, nextCommit } from './append.js'
 import { StoreBase, type StoreOptions } from './base.js'
 import { Doorbell } from './doorbell.js'
 import { checkCommitsOptions } from './events.js'
-import type { AppendOptions, AppendResult, CommitsOptions, Head } from './store.js'
+import type {
+  AppendAllOptions,
+  AppendAllResult,
+  AppendOptions,
+  AppendPart,
+  AppendResult,
+  CommitsOptions,
+  Head,
+} from './store.js'
+import {
+  checkTransaction,
+  checkTransactionBytes,
+  conflictsOf,
+  guardCommits,
+  partCommit,
+} from './transaction.js'
 
 interface MemoryRecord {
   readonly actor: ActorAddress
@@ -104,6 +125,44 @@ export class MemoryStore extends StoreBase {
     const stored = this.#log.push({ type, id }, last, Object.fromEntries(headers), body)
     this.cache.advance(actor, last, stored)
     return appended(commit, stored)
+  }
+
+  /** One step: nothing else happens between the judgement and the last push. */
+  async appendAll(
+    parts: readonly AppendPart[],
+    options: AppendAllOptions = {},
+  ): Promise<AppendAllResult> {
+    this.assertOpen()
+    const transaction = checkTransaction(parts, options)
+    const versionOf = (actor: ActorAddress) => {
+      const believed = this.cache.lookup(actor)
+      const { version, position } = this.#truth(actor)
+      if (believed?.version !== version) this.#learn(actor, version, position)
+      return version
+    }
+    const commits = transaction.parts.map(part =>
+      partCommit(this.nodeId, part, this.#truth(part.actor).version, transaction),
+    )
+    const all = [...commits, ...guardCommits(this.nodeId, transaction)]
+    const envelopes = all.map(encodeCommit)
+    checkTransactionBytes(envelopes.map(bytesOf))
+    const conflicts = conflictsOf(transaction, versionOf)
+    if (conflicts.length > 0) return { ok: false, conflicts }
+    const positions = all.map((commit, i) => this.#push(commit, envelopes[i]!))
+    const result = commits.map((commit, i) => appended(commit, positions[i]!))
+    for (const { actor, version, position } of result)
+      this.cache.advance(actor, version, position)
+    return { ok: true, transactionId: transaction.id, appended: result }
+  }
+
+  #push({ actor, firstVersion, events }: NewCommit, envelope: Envelope): Position {
+    const last = firstVersion + events.length - 1
+    return this.#log.push(
+      actor,
+      last,
+      Object.fromEntries(envelope.headers),
+      envelope.body,
+    )
   }
 
   async head(actor: ActorAddress, options: { signal?: AbortSignal } = {}): Promise<Head> {

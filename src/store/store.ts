@@ -7,6 +7,7 @@
 // P4. The version cache is a hint. A wrong one costs a read, never a wrong answer.
 // P5. Readers get every record once and in order; a record that is no readable commit is
 //     yielded as `malformed`, and reading goes on behind it.
+// P6. What is appended together is stored together: every actor's part, or none of them.
 
 import type { ActorAddress } from '../model/address.js'
 import type {
@@ -58,6 +59,57 @@ export interface VersionConflict {
 }
 
 export type AppendResult = Appended | VersionConflict
+
+/** One actor's part of an {@link EventStore.appendAll}. */
+export interface AppendPart {
+  readonly actor: ActorAddress
+  /** At least one. */
+  readonly events: readonly NewEvent[]
+  /** Default `'any'`. */
+  readonly expected?: ExpectedVersion
+  /** The command that decided these events, and its reply. */
+  readonly command?: CommittedCommand
+  /** The actor's state after these events; only with a number or `'none'` expected. */
+  readonly state?: FoldedState
+  /** What the actor says with these events. */
+  readonly says?: readonly Said[]
+}
+
+/** An actor that is not written to, and must still be at this version when the parts are stored. */
+export interface Guard {
+  readonly actor: ActorAddress
+  /** 0: it has no events. */
+  readonly version: Version
+}
+
+export interface AppendAllOptions extends Causes {
+  /** Actors that the parts rest on. Each leaves a record in the log: see docs/store.md. */
+  readonly guards?: readonly Guard[]
+  /** What the parts share as `transactionId`. Default: a new one. */
+  readonly transactionId?: string
+  /** The writer's clock, ms since 1970. Default: the system's. */
+  readonly at?: number
+  /** Gives up waiting. The append may still happen: the error is `outcome-unknown` then. */
+  readonly signal?: AbortSignal
+  /** Deadline for the whole append, retries included, in milliseconds. Default 10,000. */
+  readonly timeout?: number
+}
+
+export interface AppendedAll {
+  readonly ok: true
+  readonly transactionId: string
+  /** What became of each part, in the order they were given. */
+  readonly appended: readonly Appended[]
+}
+
+/** Actors or guards were not at their expected versions; nothing was stored. */
+export interface AppendAllConflict {
+  readonly ok: false
+  /** All that differed when the store judged; at least one. */
+  readonly conflicts: readonly VersionConflict[]
+}
+
+export type AppendAllResult = AppendedAll | AppendAllConflict
 
 /** Where an actor stands. */
 export interface Head {
@@ -125,6 +177,20 @@ export interface EventStore extends AsyncDisposable {
     events: readonly NewEvent[],
     options?: AppendOptions,
   ): Promise<AppendResult>
+
+  /**
+   * Appends to several actors, and checks others, as one: every part is stored, or none.
+   * Each part is a commit of its own in its actor's history.
+   *
+   * At most 100 actors with the guards, each once, and
+   * 8 MiB together: `commit-too-large`. Throws as {@link append} does;
+   * `server-too-old` for a guard on a server that does not check it properly, and
+   * `storage-failed` if a part is found without the others, which no server may do.
+   */
+  appendAll(
+    parts: readonly AppendPart[],
+    options?: AppendAllOptions,
+  ): Promise<AppendAllResult>
 
   /** Reads where an actor stands: one read, whatever the length of its history. */
   head(actor: ActorAddress, options?: { signal?: AbortSignal }): Promise<Head>

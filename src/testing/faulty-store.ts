@@ -7,7 +7,10 @@ import type { NewEvent } from '../model/event.js'
 import type { Position, Version } from '../model/version.js'
 import { throwIfAborted } from '../model/wait.js'
 import type {
+  AppendAllOptions,
+  AppendAllResult,
   AppendOptions,
+  AppendPart,
   AppendResult,
   CommitsOptions,
   EventStore,
@@ -15,6 +18,7 @@ import type {
   ReadAllOptions,
   ReadOptions,
 } from '../store/store.js'
+import { nameOfAll } from '../store/transaction.js'
 import type { Predecessor } from '../store/version-cache.js'
 import type { Faults } from './faults.js'
 import { type Line, turn } from './line.js'
@@ -40,16 +44,28 @@ export class FaultyStore implements EventStore {
     events: readonly NewEvent[],
     options: AppendOptions = {},
   ): Promise<AppendResult> {
-    const work = this.#append(actor, events, options)
+    const append = (bounds: AppendOptions) => this.base.append(actor, events, bounds)
+    return this.#up(this.#faulty(append, formatAddress(actor), options))
+  }
+
+  appendAll(
+    parts: readonly AppendPart[],
+    options: AppendAllOptions = {},
+  ): Promise<AppendAllResult> {
+    const append = (bounds: AppendAllOptions) => this.base.appendAll(parts, bounds)
+    return this.#up(this.#faulty(append, nameOfAll(parts), options))
+  }
+
+  #up<T>(work: Promise<T>): Promise<T> {
     this.#line.underWay(work)
     return this.#line.up(work)
   }
 
-  async #append(
-    actor: ActorAddress,
-    events: readonly NewEvent[],
-    options: AppendOptions,
-  ): Promise<AppendResult> {
+  async #faulty<T, Options extends { readonly signal?: AbortSignal }>(
+    append: (options: Options) => Promise<T>,
+    name: string,
+    options: Options,
+  ): Promise<T> {
     const faults = this.#faults
     const { nodeId } = this.#line
     this.#line.check()
@@ -59,26 +75,25 @@ export class FaultyStore implements EventStore {
       await turn(faults.turns(nodeId), isOver)
       // On its way when the node crashed: it arrives, or it does not.
       if (this.#line.isDown && faults.draw('crash', nodeId) < 0.5) this.#line.check()
-      throwIfAborted(options.signal, `appending to ${formatAddress(actor)}`)
+      throwIfAborted(options.signal, `appending to ${name}`)
     }
-    if (!faults.happens('failAppends', nodeId))
-      return this.base.append(actor, events, options)
+    if (!faults.happens('failAppends', nodeId)) return append(options)
 
     faults.count('appendsFailed')
     const fate = fates[Math.floor(faults.draw('fate', nodeId) * fates.length)]
-    if (fate === 'stored') await this.base.append(actor, events, options)
+    if (fate === 'stored') await append(options)
     if (fate === 'late') {
       // Whoever waited has given up; what is on its way does not know that.
       const { signal: _signal, ...rest } = options
       const arrive = async () => {
         await turn(faults.turns(nodeId))
-        await this.base.append(actor, events, rest)
+        await append(rest as Options)
       }
       this.#line.underWay(arrive())
     }
     throw new CairnError(
       'outcome-unknown',
-      `Nobody answered the append to ${formatAddress(actor)} (a fault of the test). Whether it ` +
+      `Nobody answered the append to ${name} (a fault of the test). Whether it ` +
         'was stored is not known: read the actor.',
     )
   }

@@ -18,6 +18,7 @@ import { testRaces } from './store/races.js'
 import { testReading } from './store/reading.js'
 import { testReadingAll } from './store/reading-all.js'
 import type { StoreFixture, Suite } from './store/support.js'
+import { testTransactions } from './store/transactions.js'
 import { testVersionCache } from './store/version-cache.js'
 
 export type { InjectedRecord, OpenOptions, StoreFixture } from './store/support.js'
@@ -34,6 +35,7 @@ const parts = [
   testMalformed,
   testVersionCache,
   testRaces,
+  testTransactions,
   testClosing,
 ]
 

@@ -81,6 +81,13 @@ await t.test(
     const over = new AbortController()
     for await (const { position } of store.follow({ signal: over.signal }))
       if (position === 12) over.abort()
+    // Also several actors together, with one that is only read.
+    const together = await one.transact(async tx => {
+      await tx.ask(counter, 'd', 'add', 1)
+      await tx.load(counter, 'a')
+      await tx.ask(counter, 'e', 'add', 1)
+    })
+    t.equal(together.ok, true)
   },
 )
 

@@ -12,10 +12,11 @@
 //     outcome is unknown.
 // W5. The queue is bounded by appends and by bytes, and so is a transaction, because it
 //     occupies this thread and the file's only write lock.
+// W6. What is submitted together is stored together, or not at all.
 
 import type { RootDatabase } from 'lmdb'
 
-import { type ActorAddress, formatAddress } from '../../model/address.js'
+import type { ActorAddress } from '../../model/address.js'
 import { CairnError, messageOf } from '../../model/errors.js'
 import {
   type ExpectedVersion,
@@ -24,6 +25,9 @@ import {
   type Version,
 } from '../../model/version.js'
 import { abortedError, pause } from '../../model/wait.js'
+import type { Guard } from '../store.js'
+import { nameOfAll } from '../transaction.js'
+import type { Place } from './layout.js'
 import type { Tables } from './tables.js'
 
 /** An append on its way into the log. */
@@ -36,9 +40,23 @@ export interface Job {
   pack(version: Version): Buffer
 }
 
+/** Appends that are stored together, and what they rest on beside the actors they write to. */
+export interface JointJob {
+  readonly jobs: readonly Job[]
+  readonly guards: readonly Guard[]
+}
+
+/** The places of each job, in their order, and of each guard. */
+export interface JointJudgement {
+  readonly before: readonly Place[]
+  readonly guards: readonly Place[]
+  /** Absent when any of them was not where it should be: then nothing is stored. */
+  readonly stored: readonly Position[] | undefined
+}
+
 /** Where the actor stood when the append was judged, and the record's place if it was stored. */
 export interface Judgement {
-  readonly before: { readonly version: Version; readonly position: Position }
+  readonly before: Place
   readonly stored: Position | undefined
 }
 
@@ -52,10 +70,10 @@ export interface WriterOptions {
   readonly queueMax?: { readonly appends: number; readonly bytes: number }
 }
 
-interface Entry {
-  readonly job: Job
+interface Entry extends JointJob {
+  readonly bytes: number
   running: boolean
-  resolve(judgement: Judgement): void
+  resolve(judgement: JointJudgement): void
   reject(error: Error): void
 }
 
@@ -80,9 +98,26 @@ export class Writer {
    * was not stored, `outcome-unknown` when that is not known, `storage-failed` when LMDB
    * could not write.
    */
-  submit(job: Job, timeout: number, signal: AbortSignal | undefined): Promise<Judgement> {
+  async submit(
+    job: Job,
+    timeout: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Judgement> {
+    const alone = { jobs: [job], guards: [] }
+    const { before, stored } = await this.submitAll(alone, timeout, signal)
+    return { before: before[0]!, stored: stored?.[0] }
+  }
+
+  /** The same for appends that are stored together. */
+  submitAll(
+    { jobs, guards }: JointJob,
+    timeout: number,
+    signal: AbortSignal | undefined,
+  ): Promise<JointJudgement> {
+    const name = nameOfAll(jobs)
+    const size = jobs.reduce((sum, job) => sum + job.bytes, 0)
     const { appends, bytes } = this.#options.queueMax ?? queueMaxDefault
-    const full = this.#queue.size >= appends || this.#bytes + job.bytes > bytes
+    const full = this.#queue.size >= appends || this.#bytes + size > bytes
     // One append that is larger than the queue still gets through.
     if (full && this.#queue.size > 0) return Promise.reject(this.#queueFull()) // W5
     return new Promise((resolve, reject) => {
@@ -92,17 +127,19 @@ export class Writer {
         this.#remove(entry)
       }
       const giveUp = (notStored: () => CairnError) => {
-        reject(entry.running ? outcomeUnknown(job.actor) : notStored()) // W4
+        reject(entry.running ? outcomeUnknown(name) : notStored()) // W4
         settle()
       }
       const onAbort = () => {
-        giveUp(() => abortedError(signal!, `appending to ${formatAddress(job.actor)}`))
+        giveUp(() => abortedError(signal!, `appending to ${name}`))
       }
-      const onTimeout = () => giveUp(() => this.#tooLate(job.actor, timeout))
+      const onTimeout = () => giveUp(() => this.#tooLate(name, timeout))
       const timer = setTimeout(onTimeout, timeout)
       signal?.addEventListener('abort', onAbort, { once: true })
       const entry: Entry = {
-        job,
+        jobs,
+        guards,
+        bytes: size,
         running: false,
         resolve(judgement) {
           settle()
@@ -114,7 +151,7 @@ export class Writer {
         },
       }
       this.#queue.add(entry)
-      this.#bytes += job.bytes
+      this.#bytes += size
       if (!this.#working) void this.#work()
     })
   }
@@ -146,7 +183,7 @@ export class Writer {
     const batch: Entry[] = []
     let bytes = 0
     for (const entry of this.#queue) {
-      bytes += entry.job.bytes
+      bytes += entry.bytes
       const full = bytes > transactionBytesMax || batch.length === transactionJobsMax
       if (full && batch.length > 0) break
       batch.push(entry)
@@ -157,28 +194,40 @@ export class Writer {
   }
 
   #remove(entry: Entry): void {
-    if (this.#queue.delete(entry)) this.#bytes -= entry.job.bytes
+    if (this.#queue.delete(entry)) this.#bytes -= entry.bytes
   }
 
   /** W1. Runs within the write transaction. */
-  #judge(batch: readonly Entry[]): Judgement[] {
+  #judge(batch: readonly Entry[]): JointJudgement[] {
     const { tables } = this.#options
     let last = tables.lastPosition()
-    return batch.map(({ job }): Judgement => {
-      const { actor, expected, events } = job
-      const head = tables.head(actor)
-      const before = { version: head?.version ?? 0, position: head?.position ?? 0 }
-      if (!meetsExpectation(expected, before.version))
-        return { before, stored: undefined }
-      const version = before.version + events
-      tables.put(actor, head, ++last, version, job.pack(before.version))
-      return { before, stored: last }
+    return batch.map(({ jobs, guards }): JointJudgement => {
+      const before = jobs.map(({ actor }) => this.#placeOf(actor))
+      const guarded = guards.map(({ actor }) => this.#placeOf(actor))
+      // W6. All are judged before the first is written.
+      const fits =
+        jobs.every(({ expected }, i) => meetsExpectation(expected, before[i]!.version)) &&
+        guards.every(({ version }, i) => version === guarded[i]!.version)
+      if (!fits) return { before, guards: guarded, stored: undefined }
+      const stored = jobs.map(job => {
+        const head = tables.head(job.actor)
+        const version = head?.version ?? 0
+        const record = job.pack(version)
+        tables.put(job.actor, head, ++last, version + job.events, record)
+        return last
+      })
+      return { before, guards: guarded, stored }
     })
   }
 
-  #ring(judgements: readonly Judgement[]): void {
-    const last = judgements.findLast(({ stored }) => stored !== undefined)
-    if (last?.stored !== undefined) this.#options.ring(last.stored)
+  #placeOf(actor: ActorAddress): Place {
+    const { version = 0, position = 0 } = this.#options.tables.head(actor) ?? {}
+    return { version, position }
+  }
+
+  #ring(judgements: readonly JointJudgement[]): void {
+    const last = judgements.findLast(({ stored }) => stored !== undefined)?.stored?.at(-1)
+    if (last !== undefined) this.#options.ring(last)
   }
 
   async #failed(cause: unknown): Promise<CairnError> {
@@ -202,11 +251,11 @@ export class Writer {
     )
   }
 
-  #tooLate(actor: ActorAddress, timeout: number): CairnError {
+  #tooLate(name: string, timeout: number): CairnError {
     const { path } = this.#options
     return new CairnError(
       'store-unreachable',
-      `Could not append to ${formatAddress(actor)} within ${timeout} ms: the write lock of ${path} is taken, ` +
+      `Could not append to ${name} within ${timeout} ms: the write lock of ${path} is taken, ` +
         'or its disk is too slow. Nothing was stored; the append may be repeated.',
       { details: { path, timeout } },
     )
@@ -223,10 +272,10 @@ async function reasonOf(cause: unknown): Promise<unknown> {
   return (await Promise.race([reason, pause(reasonTimeout)])) ?? cause
 }
 
-function outcomeUnknown(actor: ActorAddress): CairnError {
+function outcomeUnknown(name: string): CairnError {
   return new CairnError(
     'outcome-unknown',
-    `Whether the append to ${formatAddress(actor)} is stored is not known: it was being written when its ` +
+    `Whether the append to ${name} is stored is not known: it was being written when its ` +
       'deadline or signal ended the wait. Read the actor to find out.',
   )
 }

@@ -1,0 +1,155 @@
+// One atomic batch on the wire (ADR-50): several compare-and-appends that the server stores all
+// or none of, and what its answer means.
+//
+// B1. A batch goes out in one piece, and only its last message asks for an answer: nothing is
+//     stored before that one has arrived, and an unfinished batch is forgotten after 10 s.
+// B2. Every attempt has a batch id of its own: what is left of an earlier one cannot be
+//     mistaken for a part of it. That it is stored at most once is what the expectations see to.
+// B3. The acknowledgement counts the messages. A server that knows no batches would store each
+//     for itself; that it does not is checked, not believed.
+
+import { CairnError } from '../model/errors.js'
+import { newId } from '../model/id.js'
+import type { Position } from '../model/version.js'
+import type { Connection } from './connection.js'
+import { type ApiError, isPassing, jsErrorCode } from './errors.js'
+import { encodeHeaderLines } from './headers.js'
+import { checkPayload, expectedHeader } from './publish.js'
+import type { Published } from './requests.js'
+
+export interface BatchMessage {
+  readonly subject: string
+  /** Position of the last message of `expectedOn`, or else of the subject; 0 for none. */
+  readonly expected: Position
+  /** Another subject, whose last message is compared instead. */
+  readonly expectedOn?: string
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: Uint8Array
+}
+
+export type BatchOutcome =
+  /** Where each message is, in their order. */
+  | { readonly kind: 'stored'; readonly positions: readonly Position[] }
+  /**
+   * A subject's last message is another one than expected; nothing was stored now. `last` is its
+   * position as the server said it, 0 for none; it does not say of which subject.
+   */
+  | { readonly kind: 'wrong-sequence'; readonly last?: Position }
+  /** Not stored, and the same messages may be sent again at once. */
+  | { readonly kind: 'not-now'; readonly why: string }
+  /** Not stored, for good. */
+  | { readonly kind: 'refused'; readonly error: ApiError }
+  /** Stored or not: nobody said. `nobodyThere`: no stream listens on the subject, for now. */
+  | { readonly kind: 'unclear'; readonly why: string; readonly nobodyThere?: true }
+
+export const expectedOnHeader = 'Nats-Expected-Last-Subject-Sequence-Subject'
+
+/** Throws `commit-too-large` when the server would cut the connection over one of the messages. */
+export function checkBatchPayload(
+  connection: Connection,
+  stream: string,
+  messages: readonly BatchMessage[],
+): void {
+  for (const { subject, headers, body } of encodeBatch(stream, messages))
+    checkPayload(connection, subject, headers, body)
+}
+
+/** Publishes and waits for the answer. Throws `unauthorized`, `queue-full` and `storage-failed`. */
+export async function publishBatch(
+  connection: Connection,
+  stream: string,
+  messages: readonly BatchMessage[],
+  timeout: number,
+): Promise<BatchOutcome> {
+  const published = encodeBatch(stream, messages)
+  const { subject, headers, body } = published.at(-1)!
+  const ahead = published.slice(0, -1)
+  const { requests } = connection
+  const reply = await requests.request(subject, body, timeout, headers, ahead)
+  switch (reply.kind) {
+    case 'message':
+      return readBatchAck(reply.message.string(), stream, messages.length)
+    case 'forbidden':
+      throw new CairnError(
+        'unauthorized',
+        `The NATS server does not let this user publish to ${reply.subject}: check its permissions.`,
+      )
+    case 'no-responders':
+      return { kind: 'unclear', why: 'the stream has no leader', nobodyThere: true }
+    case 'not-sent':
+      return { kind: 'not-now', why: 'too many requests are in flight' }
+    case 'timeout':
+      return { kind: 'unclear', why: `no answer within ${timeout} ms` }
+    case 'disconnected':
+      return { kind: 'unclear', why: 'the connection was lost' }
+  }
+}
+
+/** B1, B2. */
+function encodeBatch(stream: string, messages: readonly BatchMessage[]): Published[] {
+  const batchId = newId()
+  return messages.map(({ subject, expected, expectedOn, headers, body }, i) => {
+    const lines: [string, string][] = [
+      ['Nats-Batch-Id', batchId],
+      ['Nats-Batch-Sequence', String(i + 1)],
+    ]
+    if (i === messages.length - 1) lines.push(['Nats-Batch-Commit', '1'])
+    lines.push(['Nats-Expected-Stream', stream], [expectedHeader, String(expected)])
+    if (expectedOn !== undefined) lines.push([expectedOnHeader, expectedOn])
+    return { subject, headers: encodeHeaderLines([...lines, ...headers]), body }
+  })
+}
+
+interface BatchAck {
+  readonly stream?: string
+  readonly seq?: number
+  readonly count?: number
+  readonly error?: ApiError
+}
+
+function readBatchAck(text: string, stream: string, count: number): BatchOutcome {
+  let ack: BatchAck
+  try {
+    ack = JSON.parse(text) as BatchAck
+  } catch {
+    return { kind: 'unclear', why: 'the answer is no JetStream acknowledgement' }
+  }
+  const { error } = ack
+  if (error === undefined) {
+    const { seq } = ack
+    if (ack.stream !== stream || typeof seq !== 'number' || seq < count)
+      return { kind: 'unclear', why: 'the acknowledgement is of another stream' }
+    if (ack.count !== count) throw storedOneByOne(stream, count, ack.count)
+    return {
+      kind: 'stored',
+      positions: Array.from({ length: count }, (_, i) => seq - count + 1 + i),
+    }
+  }
+  const { err_code: code, description } = error
+  if (code === jsErrorCode.wrongLastSequence) {
+    const [, last] = /: (\d+)$/.exec(description ?? '') ?? []
+    return { kind: 'wrong-sequence', ...(last !== undefined && { last: Number(last) }) }
+  }
+  const again =
+    code === jsErrorCode.wrongLastSequenceInFlight ||
+    code === jsErrorCode.batchIncomplete ||
+    code === jsErrorCode.tooManyBatches ||
+    isPassing(error)
+  if (again) return { kind: 'not-now', why: description ?? String(code) }
+  return { kind: 'refused', error }
+}
+
+/** B3. */
+function storedOneByOne(
+  stream: string,
+  count: number,
+  counted: number | undefined,
+): CairnError {
+  return new CairnError(
+    'storage-failed',
+    `The server acknowledged an atomic batch of ${count} messages on stream ${stream} as ` +
+      `${counted ?? 'no batch'}: it does not keep them together. Look at the last records of the ` +
+      'log, and upgrade every server of the cluster.',
+    { details: { stream, count, counted } },
+  )
+}
