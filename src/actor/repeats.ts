@@ -193,6 +193,8 @@ export class Repeats {
     const options = { backwards: true, signal }
     let upTo: Version = 0
     let joins = false
+    /** The window does not hold all that was read. */
+    let isTooMuch = false
     let count = 0
     // Where the read ended; nothing before 0 is left to look for.
     let end: Version = 0
@@ -208,7 +210,9 @@ export class Repeats {
       if (joins && !mayHold) break
       if (passed.commandId === commandId && (end > behind || !(now - passed.at >= ms)))
         return { found: record, upTo }
-      if (!joins && unknown.length < this.#commands) unknown.push(passed)
+      if (!joins)
+        if (unknown.length < this.#commands) unknown.push(passed)
+        else isTooMuch = true
       end = passed.first - 1
       if (end <= since) break
       from = 0
@@ -218,7 +222,7 @@ export class Repeats {
       if (ms !== Infinity && this.#isPast(passed, now)) break
     }
     if (!joins) {
-      this.#restart(window, count > unknown.length ? unknown.at(-1)!.first - 1 : end)
+      this.#restart(window, isTooMuch ? unknown.at(-1)!.first - 1 : end)
       if (from === 0) window.reachesBack()
     }
     for (const passed of unknown.toReversed()) window.add(passed)

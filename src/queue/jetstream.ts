@@ -146,12 +146,13 @@ export class JetStreamQueue implements Queue {
         const rung = bell.position
         const before = after
         try {
-          for await (const record of this.read({ after })) {
+          for await (const record of this.read({ after, signal })) {
             after = record.position
             yield record
             if (signal.aborted) return
           }
         } catch (error) {
+          if (signal.aborted) return
           // What could not be read while the server was away is read when it is back.
           if (!isCairnError(error, 'store-unreachable') || this.#connection.closed)
             throw error

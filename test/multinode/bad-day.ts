@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 import { jetstream, type Node, startNode as startClient } from '../../src/index.js'
 import { isCairnError } from '../../src/model/errors.js'
 import { pause } from '../../src/model/wait.js'
+import { decodeLaneState } from '../../src/reactor/lane-state.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 import { startNode } from './harness.js'
@@ -48,7 +49,9 @@ class Senders implements AsyncDisposable {
   async #drive(id: string): Promise<void> {
     const ids: string[] = []
     this.sent.set(id, ids)
-    for (let amount = 1; this.#going; amount++) {
+    let amount = 0
+    while (this.#going) {
+      amount++
       const commandId = `${id}-${amount}`
       while (!(await this.#send(id, amount, commandId))) await pause(20)
       ids.push(commandId)
@@ -188,13 +191,27 @@ export async function badDay(
   await more(300, 'it is back')
 
   await senders.end()
-  await until(
-    async () => {
-      for await (const _ of open.queues.inbox.read()) return false
-      return true
-    },
-    { describe: 'the inbox is empty', interval: 100, ...patience },
-  )
+  const left = async () => {
+    const keys: string[] = []
+    for await (const { key, position } of open.queues.inbox.read())
+      keys.push(`${position}: ${key.join('/')}`)
+    return keys
+  }
+  try {
+    await until(async () => (await left()).length === 0, {
+      describe: 'the inbox is empty',
+      interval: 100,
+      ...patience,
+    })
+  } catch (error) {
+    t.comment('left in the inbox', await left())
+    for (let lane = 0; lane < open.partitions; lane++) {
+      const found = await open.documents.get(['inbox', `${lane}`])
+      t.comment(found && decodeLaneState(found.value, `${lane}`))
+    }
+    for (const { lines } of again) t.comment(lines.slice(-20))
+    throw error
+  }
   for (const node of again) t.equal(await node.stop(), 0, 'it stops in good order')
 
   const { entries, gaps, writers } = await readLog(client)
