@@ -64,9 +64,11 @@ export type { Freshness } from './model/freshness.js'
 export type {
   AskOutcome,
   Carried,
+  CommandKeeper,
   CommandSender,
   Declined,
   SendOptions,
+  SendReceipt,
 } from './model/sender.js'
 
 // Messages
@@ -90,6 +92,8 @@ export type { Message } from './reactor/message.js'
 export type { Published, PublishOptions } from './reactor/topics.js'
 export type { Backoff } from './reactor/backoff.js'
 export type { CourierStats } from './reactor/courier.js'
+export type { InboxStats } from './reactor/inbox.js'
+export type { GroupStats } from './reactor/group.js'
 export type { GroupsStats } from './node-groups.js'
 
 // Events and the store

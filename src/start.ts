@@ -575,12 +575,13 @@ async function carryOut(
     const { version, freshness } = request
     return readState(host, actor, version, { timeout, freshness })
   }
-  const { command, data, commandId, sentAt, correlationId, causationId, traceparent } =
-    request
+  const { command, data, commandId, sentAt, since } = request
+  const { correlationId, causationId, traceparent } = request
   const options: SendOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
     ...(sentAt !== undefined && { sentAt }),
+    ...(since !== undefined && { since }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),

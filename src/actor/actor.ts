@@ -42,7 +42,7 @@ import type { Order, Orders } from './orders.js'
 import { actorPaused, actorRestarting, parkedAgain } from './parked.js'
 import { delayAfter, type Policy, policyOf } from './policy.js'
 import { recover, refresh } from './recovery.js'
-import { Repeats, type Search } from './repeats.js'
+import { type Kept, Repeats, type Search } from './repeats.js'
 import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
 import { bytesOfEncoded, roughBytes } from './state-size.js'
@@ -204,15 +204,10 @@ export class Actor {
   /**
    * Queues a command; throws `mailbox-full`. The call gets the answer.
    * @param isNew its id was made for this call, so it cannot be a repeat
-   * @param sentAt see SendOptions
+   * @param kept see SendOptions
    */
-  command(
-    call: Call<AskOutcome>,
-    command: Command,
-    isNew: boolean,
-    sentAt?: number,
-  ): void {
-    this.#post(call, () => this.#carryOut(call, command, isNew, sentAt))
+  command(call: Call<AskOutcome>, command: Command, isNew: boolean, kept?: Kept): void {
+    this.#post(call, () => this.#carryOut(call, command, isNew, kept))
   }
 
   /**
@@ -293,13 +288,13 @@ export class Actor {
     call: Call<AskOutcome>,
     command: Command,
     isNew: boolean,
-    sentAt: number | undefined,
+    kept: Kept | undefined,
   ): Promise<AskOutcome> {
     const { attemptsMax, clock, counters } = this.#home
     // 0. Is it to take commands at all?
     await this.#hearOrders(call)
     this.#refuseWhilePaused()
-    let search = this.#repeats.begin(command.id, isNew, sentAt)
+    let search = this.#repeats.begin(command.id, isNew, kept)
     let atLeast: Version = 0
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       if (attempt > 1) await this.#backOff(call, attempt)

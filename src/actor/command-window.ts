@@ -8,6 +8,7 @@
 //     is gone, costs a read of the log; it is never an answer.
 // W3. At its end it grows only by the commit that follows `upTo` directly; whoever skipped
 //     some must read them first.
+// W4. It knows, too, from which version on no commit has gone out of the ring.
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
@@ -50,12 +51,15 @@ export class CommandWindow {
   readonly #ring: Uint32Array
   #count = 0
   #from: Version
+  /** Where it began to keep commits. */
+  #begin: Version
   #upTo: Version
 
   /** A window that covers nothing; it continues behind a version. */
   constructor(size: number, version: Version) {
     this.#ring = new Uint32Array(size)
     this.#from = version
+    this.#begin = version
     this.#upTo = version
   }
 
@@ -73,11 +77,20 @@ export class CommandWindow {
     return this.#from <= since && version <= this.#upTo
   }
 
+  /** Whether every commit behind `since`, at least up to `version`, is in the ring (W4). */
+  holds(since: Version, version: Version): boolean {
+    const size = this.#ring.length
+    // A commit takes at least one version: what went out is not above this one.
+    const gone = this.#count > size ? this.#upTo - size : 0
+    return Math.max(this.#begin, gone) <= since && version <= this.#upTo
+  }
+
   /** Covers nothing any more, and continues behind a version. */
   restart(version: Version): void {
     this.#ring.fill(0)
     this.#count = 0
     this.#from = version
+    this.#begin = version
     this.#upTo = version
   }
 

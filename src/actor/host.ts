@@ -377,7 +377,7 @@ class Host implements ActorHost {
     // Nobody but this call knows an id that was made for it.
     const isNew = options.commandId === undefined
     const post = (resident: Actor, call: Call<AskOutcome>) =>
-      resident.command(call, command, isNew, options.sentAt)
+      resident.command(call, command, isNew, options)
     const explain = (error: unknown) => aboutCommand(error, command.id)
     return this.#admit(actor, doing, options, post, explain)
   }

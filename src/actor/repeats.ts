@@ -6,16 +6,19 @@
 //     an append that expects this very version cannot do what was done already.
 // D2. "Carried out" is said by the commit itself, read from the log.
 // D3. A new id is not looked for before its first append: nobody else can know it. A command
-//     that lost an append is looked for in all that came in between, however old it says it is.
+//     that lost an append is looked for in all that came in between, however much that is.
 // D4. Without a given id, or a lost append, nothing is kept and nothing is read.
 // D5. A command that says when it was sent is looked for back to that moment, however many
 //     commits that is: it was kept by somebody for longer than any window.
+// D6. A command that says behind which version it may have been carried out is looked for in all
+//     that came since then, and within the window: who keeps commands knows, as a rule, and it
+//     costs nothing while the window holds that much.
 
 import { decodeHeader } from '../codec/headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { LogRecord, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
-import type { Carried } from '../model/sender.js'
+import type { Carried, SendOptions } from '../model/sender.js'
 import { show } from '../model/show.js'
 import type { Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/store.js'
@@ -35,7 +38,12 @@ export interface Search {
   readonly ms: number
   /** D5. */
   readonly sentAt?: number
+  /** D3, D6: behind this version no commit is left out. */
+  readonly behind?: Version
 }
+
+/** What whoever has kept a command knows of it. */
+export type Kept = Pick<SendOptions, 'sentAt' | 'since'>
 
 /** What a search needs of the actor's host. */
 export interface RepeatsHome {
@@ -74,14 +82,15 @@ export class Repeats {
   }
 
   /** The search for a command, before it is tried for the first time. */
-  begin(commandId: string, isNew: boolean, sentAt?: number): Search {
+  begin(commandId: string, isNew: boolean, { sentAt, since }: Kept = {}): Search {
     if (isNew) return { commandId, since: undefined, ms: Infinity }
     if (sentAt !== undefined) return { commandId, since: 0, ms: Infinity, sentAt }
     if (this.#window === undefined) {
       this.#window = new CommandWindow(this.#commands, 0)
       this.#isBlank = true
     }
-    return { commandId, since: 0, ms: this.#ms }
+    const within = { commandId, since: 0, ms: this.#ms }
+    return since === undefined ? within : { ...within, behind: since }
   }
 
   /** The search after an append that expected `version` was refused (D3). */
@@ -89,7 +98,7 @@ export class Repeats {
     // The log is another one than before: nothing that was read of it counts.
     if (actual < version) return this.begin(commandId, false)
     this.#window ??= new CommandWindow(this.#commands, version)
-    return { commandId, since: version, ms: Infinity }
+    return { commandId, since: version, ms: Infinity, behind: version }
   }
 
   /** Hears of every head that is read, which saves reading it again. */
@@ -120,11 +129,14 @@ export class Repeats {
     now: number,
     call: { readonly signal: AbortSignal },
   ): Promise<Finding> {
-    const { commandId, since, sentAt } = search
+    const { commandId, since, sentAt, behind } = search
     if (sentAt !== undefined) return this.#findSince(commandId, sentAt, version, call)
     const window = this.#window
     if (since === undefined || window === undefined) return 'none'
-    const covers = !this.#isBlank && window.covers(since, version)
+    const covers =
+      !this.#isBlank &&
+      window.covers(since, version) &&
+      (behind === undefined || window.holds(behind, version))
     if (covers && !window.mayHold(commandId)) return 'none'
     const { signal } = call
     const { found, upTo } = await this.#home.wake(
@@ -136,13 +148,14 @@ export class Repeats {
     return upTo >= version && window.covers(since, version) ? 'none' : 'lagging'
   }
 
-  /** D5. Clocks of nodes may differ by less than the window's time. */
+  /** D5. */
   async #findSince(
     commandId: string,
     sentAt: number,
     version: Version,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<Finding> {
+    const oldest = sentAt - Math.min(this.#ms, clocksDiffer)
     return this.#home.wake(
       async () => {
         let upTo: Version = 0
@@ -152,7 +165,7 @@ export class Repeats {
           if (passed === undefined) continue
           upTo ||= passed.last
           if (passed.commandId === commandId) return this.#answerOf(record, commandId)
-          if (passed.at < sentAt - this.#ms) break
+          if (passed.at < oldest) break
         }
         return upTo >= version ? 'none' : 'lagging'
       },
@@ -167,16 +180,21 @@ export class Repeats {
    */
   async #readBack(
     window: CommandWindow,
-    { commandId, since, ms }: Search & { readonly since: Version },
+    { commandId, since, ms, behind = Infinity }: Search & { readonly since: Version },
     now: number,
     signal: AbortSignal,
   ): Promise<{ found?: LogRecord; upTo: Version }> {
-    const isKnown = ({ last }: Passed) => !this.#isBlank && window.covers(since, last)
+    const isKnown = ({ last }: Passed) =>
+      !this.#isBlank &&
+      window.covers(since, last) &&
+      (behind === Infinity || window.holds(behind, last))
     const mayHold = !this.#isBlank && window.mayHold(commandId)
     const unknown: Passed[] = [] // Newest first.
     const options = { backwards: true, signal }
     let upTo: Version = 0
     let joins = false
+    /** The window does not hold all that was read. */
+    let isTooMuch = false
     let count = 0
     // Where the read ended; nothing before 0 is left to look for.
     let end: Version = 0
@@ -190,17 +208,21 @@ export class Repeats {
       if (end <= since) break
       joins ||= isKnown(passed)
       if (joins && !mayHold) break
-      if (passed.commandId === commandId && !(now - passed.at >= ms))
+      if (passed.commandId === commandId && (end > behind || !(now - passed.at >= ms)))
         return { found: record, upTo }
-      if (!joins) unknown.push(passed)
+      if (!joins)
+        if (unknown.length < this.#commands) unknown.push(passed)
+        else isTooMuch = true
       end = passed.first - 1
       if (end <= since) break
       from = 0
-      if (++count === this.#commands) break
+      count++
+      if (end > behind) continue
+      if (count >= this.#commands) break
       if (ms !== Infinity && this.#isPast(passed, now)) break
     }
     if (!joins) {
-      this.#restart(window, end)
+      this.#restart(window, isTooMuch ? unknown.at(-1)!.first - 1 : end)
       if (from === 0) window.reachesBack()
     }
     for (const passed of unknown.toReversed()) window.add(passed)
@@ -253,6 +275,9 @@ function passedBy(record: LogRecord): (Passed & { readonly at: number }) | undef
     at: Number(headers['Cairn-At']),
   }
 }
+
+/** Milliseconds by which the clocks of nodes may differ, at most. */
+const clocksDiffer = 60_000
 
 function decoded(value: string | undefined): string | undefined {
   try {

@@ -22,15 +22,13 @@ export interface CliCommand {
 /** Opens the namespace that the flags name, and closes it whatever happens. */
 export async function withNamespace(
   flags: Flags,
-  work: (open: OpenNamespace) => Promise<number>,
+  work: (open: OpenNamespace, nodeId: string) => Promise<number>,
 ): Promise<number> {
   const namespace = namespaceOf(flags)
-  const open = await backendOf(flags).open({
-    namespace,
-    nodeId: `cli-${newId().slice(0, 8)}`,
-  })
+  const nodeId = `cli-${newId().slice(0, 8)}`
+  const open = await backendOf(flags).open({ namespace, nodeId })
   try {
-    return await work(open)
+    return await work(open, nodeId)
   } finally {
     await open.close()
   }

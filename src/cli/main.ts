@@ -12,11 +12,13 @@ import type { CliCommand } from './command.js'
 import { complain, print } from './output.js'
 import { nodes } from './nodes.js'
 import { read } from './read.js'
+import { send } from './send.js'
 import { state } from './state.js'
 import { tail } from './tail.js'
 
 const commands: Readonly<Record<string, CliCommand>> = {
   ask,
+  send,
   append,
   read,
   tail,

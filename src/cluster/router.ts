@@ -154,6 +154,7 @@ export class Router implements CommandSender {
       causationId,
       traceparent,
       sentAt,
+      since,
     } = options
     const deadline = performance.now() + timeout
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
@@ -176,6 +177,7 @@ export class Router implements CommandSender {
         ...(isTold && { isTold }),
         ...(gone.size > 0 && { gone: [...gone] }),
         ...(sentAt !== undefined && { sentAt }),
+        ...(since !== undefined && { since }),
         ...(correlationId !== undefined && { correlationId }),
         ...(causationId !== undefined && { causationId }),
         ...(traceparent !== undefined && { traceparent }),

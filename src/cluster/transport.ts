@@ -7,6 +7,7 @@
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
 import type { Freshness } from '../model/freshness.js'
+import type { Version } from '../model/version.js'
 
 export interface AskRequest extends Causes {
   readonly kind: 'ask'
@@ -20,6 +21,8 @@ export interface AskRequest extends Causes {
   readonly gone?: readonly string[]
   /** When it was first given away, ms since 1970, where it was kept since. */
   readonly sentAt?: number
+  /** The actor had not carried it out at this version, where the sender knows. */
+  readonly since?: Version
   /** The sender does not wait for the outcome, only for the mailbox to take it. */
   readonly isTold?: boolean
 }

@@ -8,7 +8,7 @@ import { pause } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import { leaderGet } from '../nats/direct-get.js'
 import { apiError } from '../nats/errors.js'
-import { expectingHeaders, publishExpecting } from '../nats/publish.js'
+import { checkPayload, expectingHeaders, publishExpecting } from '../nats/publish.js'
 import { bucketOf } from '../nats/subjects.js'
 import type { Document, DocumentKey, Documents } from './documents.js'
 
@@ -38,6 +38,7 @@ export class JetStreamDocuments implements Documents {
     const { stream } = this.#bucket
     const subject = this.#subjectOf(key)
     const headers = expectingHeaders(stream, revision, [])
+    checkPayload(this.#connection, subject, headers, value)
     const deadline = Date.now() + totalTimeout
     let unclear: string | undefined
     for (;;) {

@@ -23,6 +23,11 @@ export interface SendOptions extends Causes {
    * was carried out before is then found out back to that moment, whatever the window.
    */
   readonly sentAt?: number
+  /**
+   * For who has kept the command, and knows that the actor had not carried it out at this version:
+   * that it has since is found out, whatever the window.
+   */
+  readonly since?: Version
 }
 
 /** A command was stored, and will be carried out. */

@@ -4,6 +4,8 @@
 //     sent again: the server stores it once within its window of two minutes.
 // J2. A follower is woken by the server's republish, and reads the stream: nothing depends on
 //     a notice, which only makes it sooner.
+// J3. A replica has a beginning of the stream, so reading on behind what was read skips nothing;
+//     but it may end early. Where the end matters, the leader is asked.
 
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
@@ -93,7 +95,8 @@ export class JetStreamQueue implements Queue {
   }
 
   async *read(options: QueueReadOptions = {}): AsyncGenerator<QueueRecord> {
-    const { after = 0, key, signal } = options
+    const { after = 0, upTo, key, signal } = options
+    let last = after
     const filter =
       key === undefined
         ? queueSubjects(this.#namespace, this.name)
@@ -106,6 +109,17 @@ export class JetStreamQueue implements Queue {
       signal,
     )) {
       throwIfAborted(signal, `reading ${this.#stream}`)
+      if (message.position > (upTo ?? Infinity)) return
+      last = message.position
+      yield this.#toRecord(message)
+    }
+    if (upTo === undefined) return
+    // The replica that answered may lag behind; the leader knows whether there is more (J3).
+    while (last < upTo) {
+      const query = { seq: last + 1, next_by_subj: filter }
+      const message = await leaderGet(this.#connection, this.#stream, query, { signal })
+      if (message === undefined || message.position > upTo) return
+      last = message.position
       yield this.#toRecord(message)
     }
   }
@@ -132,12 +146,13 @@ export class JetStreamQueue implements Queue {
         const rung = bell.position
         const before = after
         try {
-          for await (const record of this.read({ after })) {
+          for await (const record of this.read({ after, signal })) {
             after = record.position
             yield record
             if (signal.aborted) return
           }
         } catch (error) {
+          if (signal.aborted) return
           // What could not be read while the server was away is read when it is back.
           if (!isCairnError(error, 'store-unreachable') || this.#connection.closed)
             throw error

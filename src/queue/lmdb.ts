@@ -34,7 +34,7 @@ export class LmdbQueue implements Queue {
   }
 
   async *read(options: QueueReadOptions = {}): AsyncGenerator<QueueRecord> {
-    const { key, signal } = options
+    const { upTo = Infinity, key, signal } = options
     const wanted = key && JSON.stringify(key)
     let { after = 0 } = options
     for (;;) {
@@ -42,6 +42,7 @@ export class LmdbQueue implements Queue {
       const records = this.#tables.recordsAfter(this.name, after)
       if (records.length === 0) return
       for (const { position, at, key: names, headers, body } of records) {
+        if (position > upTo) return
         after = position
         if (wanted === undefined || JSON.stringify(names) === wanted)
           yield { position, at, key: names, headers, body }

@@ -67,11 +67,12 @@ export class MemoryQueue implements Queue {
   }
 
   async *read(options: QueueReadOptions = {}): AsyncGenerator<QueueRecord> {
-    const { after = 0, key, signal } = options
+    const { after = 0, upTo = Infinity, key, signal } = options
     const wanted = key && JSON.stringify(key)
     for (const record of this.#records.byPosition.values()) {
       throwIfAborted(signal, `reading ${this.name}`)
       if (record.position <= after) continue
+      if (record.position > upTo) return
       if (wanted === undefined || JSON.stringify(record.key) === wanted) yield record
     }
   }

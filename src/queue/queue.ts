@@ -53,6 +53,11 @@ export interface PutOptions {
 export interface QueueReadOptions {
   /** Records behind this position. Default 0. */
   readonly after?: Position
+  /**
+   * Ends behind this position, which some reader has seen already: whatever is stored up to
+   * there is read, whichever replica answers. Default: none.
+   */
+  readonly upTo?: Position
   /** Only records of exactly this key. Default: all. */
   readonly key?: QueueKey
   readonly signal?: AbortSignal

@@ -8,7 +8,9 @@
 //     it, is gone, or has not let go for `handoverTimeout`.
 // G2. A lane that is another's by placement now takes nothing more, finishes, and is let go.
 // G3. At most `openMax` records are open at a time; the source is not read any further then.
-// G4. Nothing is handled after `stop` has resolved.
+// G4. Nothing is handled after `stop` has resolved, and that is in time, whatever hangs.
+// G5. Where a source ends before a lane's floor, it is not the source of then (it was restored, or
+//     made anew): the lane begins anew with it.
 
 import { setMaxListeners } from 'node:events'
 
@@ -47,6 +49,8 @@ export interface GroupOptions<T> {
   readonly backoff?: Backoff
   /** G3. Default 1,000. */
   readonly openMax?: number
+  /** Of these, for one key. Default 256. */
+  readonly lineMax?: number
 }
 
 export interface GroupStats {
@@ -75,6 +79,7 @@ export class Group<T> {
   readonly #waiters = new Set<() => void>()
   #round = new AbortController()
   #running: Promise<void> | undefined
+  #isOver = false
   #stopped: Promise<void> | undefined
 
   constructor(options: GroupOptions<T>) {
@@ -103,14 +108,25 @@ export class Group<T> {
     return { lanes: this.#lanes.size, open, failing, ...this.#counters }
   }
 
+  /** G4. A part of the time is kept for writing down where the lanes stand. */
   async #stop(timeout: number): Promise<void> {
     this.#stopping.abort()
     this.#round.abort()
     this.#wakeWaiters()
-    await this.#running
-    await Promise.all(this.#changing.values())
-    await Promise.all([...this.#lanes.values()].map(lane => lane.release(timeout)))
+    const inTime = new AbortController()
+    const released = this.#releaseAll(timeout * 0.75).then(() => inTime.abort())
+    await Promise.race([released, pause(timeout, inTime.signal)])
+    this.#isOver = true
+    for (const lane of this.#lanes.values()) lane.abandon()
     this.#lanes.clear()
+  }
+
+  /** Never rejects. */
+  async #releaseAll(timeout: number): Promise<void> {
+    // What is held already need not wait for what is being taken.
+    const release = () => [...this.#lanes.values()].map(lane => lane.release(timeout))
+    await Promise.all([this.#running, ...this.#changing.values(), ...release()])
+    await Promise.all(release())
   }
 
   /** Never rejects. */
@@ -192,13 +208,21 @@ export class Group<T> {
       const revision = await documents.put(key, bytes, found?.revision ?? 0)
       if (revision === 'conflict') continue
       const repeatsUpTo = await source.lastPosition(signal)
+      if (this.#isOver) return
+      const isAnew = repeatsUpTo < floor // G5
+      if (isAnew)
+        this.#options.log('warn', `Lane ${lane} of group ${name} begins anew`, {
+          floor,
+          lastPosition: repeatsUpTo,
+        })
       const { handle, clock, log, backoff = backoffDefault } = this.#options
+      const { lineMax } = this.#options
       const taken = new Lane<T>({
         document: key,
         taken: { revision, epoch },
         owner: self,
-        floor,
-        failing,
+        floor: isAnew ? 0 : floor,
+        failing: isAnew ? [] : failing,
         repeatsUpTo,
         source,
         handle,
@@ -206,6 +230,7 @@ export class Group<T> {
         clock,
         backoff,
         counters: this.#counters,
+        ...(lineMax !== undefined && { lineMax }),
         log,
         onLost: () => this.#lost(lane, taken),
         onSettled: () => this.#wakeWaiters(),

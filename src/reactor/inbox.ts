@@ -3,14 +3,18 @@
 // I1. A command is in the inbox from the moment its sender was told so until its outcome is
 //     known: stored by the actor, or refused by it. A failure is tried again, with growing waits.
 // I2. One actor's commands are carried out in the order in which they were stored.
-// I3. Carrying out twice acts once, however long ago the first time was: a command that may
-//     have been carried out before is looked for back to the moment it was sent.
+// I3. Carrying out twice acts once, however long ago the first time was, and also when this node
+//     was stopped meanwhile and others went on. One actor's commands are carried out in order:
+//     so none behind one that is done was, at the version that it left, and it is looked for in
+//     what came since. Where no such version is known, it is looked for back to the moment when
+//     it was sent.
 
 import type { Documents } from '../documents/documents.js'
 import { formatAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
 import { messageOf } from '../model/errors.js'
 import type { CommandSender, SendOptions } from '../model/sender.js'
+import type { Version } from '../model/version.js'
 import type { Queue } from '../queue/queue.js'
 import { Group, type GroupStats, type LaneClaims } from './group.js'
 import type { Attempt, Settled } from './lane.js'
@@ -76,8 +80,11 @@ export function startInbox(options: InboxOptions): RunningInbox {
   }
 }
 
-/** Milliseconds for one attempt to carry a command out. */
+/** Milliseconds for the first attempt to carry a command out; so much more for each further one. */
 const attemptTimeout = 30_000
+const attemptTimeoutMax = 600_000
+/** Actors whose version is known, at most; for others it costs a reading of their last commits. */
+const versionsMax = 10_000
 
 interface CarrierOptions {
   readonly queue: Queue
@@ -88,20 +95,26 @@ interface CarrierOptions {
 
 /** Carries a stored command to its actor, and removes it once its outcome is known (I1). */
 function carrier({ queue, sender, log, counters }: CarrierOptions) {
+  /** The versions that commands have left, by actor: those used last at the end. */
+  const versions = new Map<string, Version>()
   return async ({ actor, command }: Waiting, attempt: Attempt): Promise<Settled> => {
     const { id: commandId, type, data, at, nodeId: _, ...causes } = command
-    const { position, mayBeRepeat, signal } = attempt
-    const about = { actor: formatAddress(actor), command: type, commandId, position }
+    const { position, signal } = attempt
+    const name = formatAddress(actor)
+    const since = versions.get(name)
+    const about = { actor: name, command: type, commandId, position }
     const options: SendOptions = {
       ...withoutId(causes),
       commandId,
-      timeout: attemptTimeout,
+      timeout: Math.min(attemptTimeoutMax, attemptTimeout * attempt.attempt),
       signal,
-      ...(mayBeRepeat && { sentAt: at }), // I3
+      ...(since === undefined ? { sentAt: at } : { since }), // I3
     }
+    let left: Version | undefined
     try {
       const outcome = await sender.ask(actor, type, data, options)
-      if (!outcome.ok) {
+      if (outcome.ok) left = outcome.version
+      else {
         counters.refused++
         const { rejection } = outcome
         log('warn', 'A sent command was refused by its actor', { ...about, rejection })
@@ -115,6 +128,15 @@ function carrier({ queue, sender, log, counters }: CarrierOptions) {
       return { kind: 'again', error }
     }
     await queue.remove([position])
+    // Only now: what is not removed may come again, and is looked for from before it then.
+    if (left !== undefined) {
+      versions.delete(name)
+      versions.set(name, left)
+      for (const oldest of versions.keys()) {
+        if (versions.size <= versionsMax) break
+        versions.delete(oldest)
+      }
+    }
     return { kind: 'done' }
   }
 }

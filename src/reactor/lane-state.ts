@@ -10,12 +10,12 @@ export interface LaneOwner {
   readonly incarnation: number
 }
 
-/** A key whose handling failed: its records from `position` on are held back until then. */
+/** A key whose handling failed, or has a long line: its records from `position` on are held back until then. */
 export interface Failing {
   readonly key: string
   /** The record that failed. */
   readonly position: Position
-  /** How often it was tried. */
+  /** How often it was tried; 0 when its turn has not come yet. */
   readonly attempts: number
   /** When it was first tried, and when it is tried next; ms since 1970. */
   readonly firstAt: number
@@ -36,7 +36,7 @@ export interface LaneState {
 export const laneBeginning: LaneState = { epoch: 0, floor: 0, failing: [] }
 
 const stateVersion = 1
-const errorCharactersMax = 300
+const errorCharactersMax = 200
 
 export function encodeLaneState(state: LaneState): Uint8Array {
   const failing = state.failing.map(

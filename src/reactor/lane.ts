@@ -8,8 +8,11 @@
 //     the same document calls failing: whoever takes over begins behind it, and misses nothing.
 // L4. Each write of the document expects the revision of the one before. Who is refused has
 //     lost the lane to another owner, and stops.
-// L5. Attempts and the time of the next one are in the document before it is waited for, so
-//     that they survive this node.
+// L5. Attempts and the time of the next one are written down at once, so that they survive this
+//     node; where many keys fail, within a second.
+// L6. All is bounded. A key takes at most `lineMax` records of what may be open: what comes
+//     behind them is left in the source, as that of a failed key. Where `heldMax` keys are held, a
+//     record that fails stays open, and holds the floor.
 
 import type { Document, DocumentKey, Documents } from '../documents/documents.js'
 import type { Clock } from '../model/clock.js'
@@ -63,6 +66,8 @@ export interface LaneOptions<T> {
   readonly clock: Clock
   readonly backoff: Backoff
   readonly counters: LaneCounters
+  /** L6. Default 256. */
+  readonly lineMax?: number
   readonly log: (
     level: 'info' | 'warn' | 'error',
     message: string,
@@ -74,7 +79,7 @@ export interface LaneOptions<T> {
   readonly onSettled: () => void
 }
 
-/** A failing key in memory. */
+/** A key in memory whose records are left in the source; without attempts, none has failed. */
 interface Held extends Failing {
   /** The last of its records that was offered: up to there it has to catch up. */
   readonly upTo: Position
@@ -86,14 +91,20 @@ const saveEvery = 200
 const quietStride = 1_000
 const saveRetryPause = 250
 const catchUpRetryPause = 1_000
+/** L6. */
+const lineMaxDefault = 256
+/** L6: their document, with long names and errors, stays below half of the usual 1 MiB. */
+const heldMax = 400
 
 export class Lane<T> {
   readonly #options: LaneOptions<T>
   readonly #waiting = new Map<string, SourceRecord<T>[]>()
   /** In the order of positions, since they are offered in it. */
   readonly #open = new Set<Position>()
-  readonly #failing = new Map<string, Held>()
+  readonly #held = new Map<string, Held>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
+  /** Fires when the lane takes nothing more, and when nothing of it counts any more. */
+  readonly #leaving = new AbortController()
   readonly #ending = new AbortController()
   #position: Position
   #savedFloor: Position
@@ -112,7 +123,7 @@ export class Lane<T> {
     this.#revision = options.taken.revision
     const now = options.clock.now()
     for (const one of options.failing) {
-      this.#failing.set(one.key, { ...one, upTo: Math.max(options.floor, one.position) })
+      this.#held.set(one.key, { ...one, upTo: Math.max(options.floor, one.position) })
       this.#schedule(
         one.key,
         Math.min(options.backoff.max, Math.max(0, one.nextAt - now)),
@@ -130,7 +141,9 @@ export class Lane<T> {
   }
 
   get failing(): number {
-    return this.#failing.size
+    let count = 0
+    for (const { attempts } of this.#held.values()) if (attempts > 0) count++
+    return count
   }
 
   /** L3. */
@@ -144,14 +157,23 @@ export class Lane<T> {
     const { key, position, value } = record
     if (position <= this.#position || this.#phase !== 'reading') return
     this.#position = position
-    const held = this.#failing.get(key)
+    const held = this.#held.get(key)
     if (held !== undefined) {
-      if (value !== undefined) this.#failing.set(key, { ...held, upTo: position }) // L2
+      const upTo = Math.max(held.upTo, position)
+      if (value !== undefined) this.#held.set(key, { ...held, upTo }) // L2
       return this.#progressed()
     }
     if (value === undefined) return this.#progressed()
-    this.#open.add(position)
     const waiting = this.#waiting.get(key)
+    const { lineMax = lineMaxDefault } = this.#options
+    if (waiting !== undefined && waiting.length >= lineMax && this.#held.size < heldMax) {
+      // L6.
+      const at = this.#options.clock.now()
+      const begin = { key, position, attempts: 0, firstAt: at, nextAt: at, error: '' }
+      this.#held.set(key, { ...begin, upTo: position })
+      return this.#progressed()
+    }
+    this.#open.add(position)
     if (waiting !== undefined) waiting.push(record)
     else {
       const line = [record]
@@ -169,11 +191,12 @@ export class Lane<T> {
 
   /**
    * Takes nothing more, finishes what is being handled for at most `timeout` ms, and leaves the
-   * lane to the next owner.
+   * lane to the next owner. Writing that down may take longer: see {@link abandon}.
    */
   async release(timeout: number): Promise<void> {
     if (this.#phase !== 'reading') return
     this.#phase = 'finishing'
+    this.#leaving.abort()
     this.#clearTimers()
     if (this.#busy > 0) {
       const idle = deferred<void>()
@@ -194,6 +217,15 @@ export class Lane<T> {
     }
   }
 
+  /** From now on nothing of this lane counts, whatever is still under way. */
+  abandon(): void {
+    if (this.#phase === 'over') return
+    this.#phase = 'over'
+    this.#clearTimers()
+    this.#leaving.abort()
+    this.#ending.abort()
+  }
+
   get #isOver(): boolean {
     return this.#phase === 'over'
   }
@@ -204,19 +236,33 @@ export class Lane<T> {
 
   /** L1. Never rejects. */
   async #work(key: string, line: SourceRecord<T>[]): Promise<void> {
+    const { counters, clock, backoff } = this.#options
     this.#busy++
+    let attempt = 1
+    let firstAt = 0
     for (let record = line[0]; record !== undefined; record = line[0]) {
       if (this.#phase !== 'reading') break
-      const settled = await this.#handle(record, 1)
+      if (attempt === 1) firstAt = clock.now()
+      const settled = await this.#handle(record, attempt)
       if (this.#isOver) break
+      if (
+        settled.kind === 'again' &&
+        !this.#held.has(key) &&
+        this.#held.size >= heldMax
+      ) {
+        // L6.
+        counters.failures++
+        const { after = delayAfter(attempt++, backoff) } = settled
+        await pause(after, this.#leaving.signal)
+        continue
+      }
       if (settled.kind === 'again') {
-        this.#fail(record, 1, this.#options.clock.now(), settled)
-        const last = line.at(-1)!.position
-        const held = this.#failing.get(key)!
-        this.#failing.set(key, { ...held, upTo: last })
+        const last = this.#held.get(key)?.upTo ?? line.at(-1)!.position
+        this.#fail(record, attempt, firstAt, last, settled)
         for (const { position } of line) this.#open.delete(position)
         break
       }
+      attempt = 1
       line.shift()
       this.#open.delete(record.position)
       this.#options.counters.handled++
@@ -224,6 +270,11 @@ export class Lane<T> {
       this.#options.onSettled()
     }
     this.#waiting.delete(key)
+    const held = this.#held.get(key)
+    // L6: it goes on with what was left in the source; L3: or whoever comes next, with the line.
+    if (held !== undefined && line[0] === undefined) this.#schedule(key, 0)
+    else if (held !== undefined)
+      this.#held.set(key, { ...held, position: line[0]!.position })
     this.#options.onSettled()
     this.#released()
   }
@@ -249,10 +300,10 @@ export class Lane<T> {
   async #handleHeld(key: string): Promise<void> {
     const { source, counters, clock } = this.#options
     for (;;) {
-      const { position: from, upTo } = this.#failing.get(key)!
+      const { position: from, upTo } = this.#held.get(key)!
       for await (const record of source.ofKey(key, from, upTo, this.#ending.signal)) {
         if (this.#phase !== 'reading') return
-        const held = this.#failing.get(key)!
+        const held = this.#held.get(key)!
         if (record.value !== undefined) {
           const isSame = record.position === held.position && held.attempts > 0
           const attempt = isSame ? held.attempts + 1 : 1
@@ -260,11 +311,11 @@ export class Lane<T> {
           const settled = await this.#handle(record, attempt)
           if (this.#isOver) return
           if (settled.kind === 'again')
-            return this.#fail(record, attempt, firstAt, settled)
+            return this.#fail(record, attempt, firstAt, upTo, settled)
           counters.handled++
         }
-        const { upTo: newest } = this.#failing.get(key)!
-        this.#failing.set(key, {
+        const { upTo: newest } = this.#held.get(key)!
+        this.#held.set(key, {
           ...held,
           position: record.position + 1,
           attempts: 0,
@@ -273,9 +324,9 @@ export class Lane<T> {
         this.#progressed()
       }
       // Nothing came in between the end of that reading and here: all is handled.
-      if (this.#failing.get(key)!.upTo === upTo) break
+      if (this.#held.get(key)!.upTo === upTo) break
     }
-    this.#failing.delete(key)
+    this.#held.delete(key)
     this.#save()
     this.#options.onSettled()
   }
@@ -299,15 +350,16 @@ export class Lane<T> {
     { key, position }: SourceRecord<T>,
     attempts: number,
     firstAt: number,
+    last: Position,
     { error, after }: Settled & { kind: 'again' },
   ): void {
     const { backoff, clock, counters } = this.#options
     counters.failures++
     const delay = after ?? delayAfter(attempts, backoff)
     const nextAt = clock.now() + delay
-    const upTo = this.#failing.get(key)?.upTo ?? position
+    const upTo = Math.max(last, this.#held.get(key)?.upTo ?? position)
     const failing = { key, position, attempts, firstAt, nextAt, error: messageOf(error) }
-    this.#failing.set(key, { ...failing, upTo })
+    this.#held.set(key, { ...failing, upTo })
     this.#schedule(key, delay)
     this.#save() // L5
   }
@@ -344,6 +396,9 @@ export class Lane<T> {
       this.#isDirty = false
       try {
         await this.#put(false)
+        // L5: a document with many keys in it is not written for each of them.
+        const rest = this.#isDirty ? Math.floor(this.#held.size / 32) * saveEvery : 0
+        if (rest > 0) await pause(Math.min(1_000, rest), this.#leaving.signal)
       } catch (error) {
         this.#isDirty = true
         if (isCairnError(error, 'store-closed') || this.#phase !== 'reading') break
@@ -360,7 +415,12 @@ export class Lane<T> {
   async #put(isLast: boolean): Promise<void> {
     const { documents, document, owner, taken } = this.#options
     const { floor } = this
-    const failing = [...this.#failing.values()]
+    // L3: whoever takes over begins a key with the first of it that is not handled, which of a
+    // long line is still open here.
+    const failing = [...this.#held.values()].map(held => {
+      const first = this.#waiting.get(held.key)?.[0]
+      return first === undefined ? held : { ...held, position: first.position }
+    })
     const bytes = encodeLaneState({
       ...(!isLast && { owner }),
       epoch: taken.epoch,
@@ -393,9 +453,7 @@ export class Lane<T> {
 
   #lost(): void {
     if (this.#phase === 'over') return
-    this.#phase = 'over'
-    this.#clearTimers()
-    this.#ending.abort()
+    this.abandon()
     this.#options.onLost()
   }
 

@@ -78,10 +78,8 @@ export function storedCommands(
     },
     async *ofKey(name, from, upTo, signal) {
       const key = keyOf(parseAddress(name), partitions)
-      for await (const record of inbox.read({ after: from - 1, key, signal })) {
-        if (record.position > upTo) return
-        yield toRecord(record)
-      }
+      const options = { after: from - 1, upTo, key, signal }
+      for await (const record of inbox.read(options)) yield toRecord(record)
     },
     lastPosition: signal => inbox.lastPosition({ signal }),
   }

@@ -85,8 +85,7 @@ export function topicSource(
       for await (const record of queue.follow({ after, signal })) yield toRecord(record)
     },
     async *ofKey(key, from, upTo, signal) {
-      for await (const record of queue.read({ after: from - 1, signal })) {
-        if (record.position > upTo) return
+      for await (const record of queue.read({ after: from - 1, upTo, signal })) {
         const found = toRecord(record)
         if (found.key === key) yield found
       }

@@ -20,6 +20,7 @@ async function everyoneIsRefused(t: Test, flags: readonly string[], wanted: Refu
     cairn('append', 'note/n', 'noted', ...flags),
     cairn('read', 'note/n', ...flags),
     cairn('ask', 'account/a', 'balance', '--demo', ...flags),
+    cairn('send', 'account/a', 'deposit', '{"amount":1}', ...flags),
     node.ended.then(code => ({ code, stdout: node.stdout(), stderr: node.stderr() })),
   ])
   for (const each of told) isRefused(t, each, wanted)

@@ -30,8 +30,8 @@ type Mistake = readonly [
 ]
 
 const mistakes: readonly Mistake[] = [
-  ['no command', 2, /No command is given: cairn knows ask, append,/, []],
-  ['an unknown command', 2, /no command "wat"; it knows ask, append,/, ['wat', ...here]],
+  ['no command', 2, /No command is given: cairn knows ask, send,/, []],
+  ['an unknown command', 2, /no command "wat"; it knows ask, send,/, ['wat', ...here]],
   ['help for an unknown command', 2, /no command "wat"/, ['help', 'wat']],
   ['no namespace', 2, /pass --ns NS/, ['read', 'account/a', '--embedded', dir]],
   [
@@ -174,6 +174,31 @@ const mistakes: readonly Mistake[] = [
     2,
     /"" is not a command id: use/,
     ['ask', 'account/alice', 'balance', '--command-id', '', '--demo', ...here],
+  ],
+  ['no command to send', 2, /COMMAND is missing/, ['send', 'account/alice', ...here]],
+  [
+    'an empty command to send',
+    2,
+    /"" is not a command type/,
+    ['send', 'account/alice', '', ...here],
+  ],
+  [
+    'an empty command id to send',
+    2,
+    /"" is not a command id: use/,
+    ['send', 'account/alice', 'deposit', '--command-id', '', ...here],
+  ],
+  [
+    'data that is not JSON, to send',
+    2,
+    /"\{" is not JSON/,
+    ['send', 'account/alice', 'deposit', '{', ...here],
+  ],
+  [
+    'an id of 257 bytes to send to',
+    2,
+    /257 bytes of UTF-8, and the limit is 256/,
+    ['send', `account/${'x'.repeat(257)}`, 'deposit', ...here],
   ],
   [
     'a command id of 1025 bytes',

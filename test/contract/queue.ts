@@ -64,6 +64,13 @@ export async function testQueue(t: Test, name: string, open: OpenQueue): Promise
       t.equal(all[0]!.headers['Cairn-Wire'], '1')
       t.ok(all.every(({ at }) => at >= before - 60_000 && at <= Date.now() + 60_000))
       t.strictSame((await collect(queue.read({ after: 3 }))).length, 2)
+      const between = { after: 1, upTo: 4, key: ['3', 'account', 'alice'] }
+      t.strictSame((await collect(queue.read(between))).map(textOf), [
+        'body of r2',
+        'body of r3',
+        'body of r4',
+      ])
+      t.strictSame((await collect(queue.read({ upTo: 17 }))).length, 5)
       t.equal(await queue.lastPosition(), 5)
     })
 

@@ -2,9 +2,18 @@
 
 import t from 'tap'
 
+import { decode } from '../../src/codec/msgpack.js'
+import { encodeStoredCommand } from '../../src/codec/stored-command.js'
 import { parseAddress } from '../../src/model/address.js'
 import { partitionOf } from '../../src/model/partition.js'
-import { decodeToken, encodeToken } from '../../src/nats/subjects.js'
+import {
+  bucketOf,
+  decodeToken,
+  encodeToken,
+  queueStream,
+  queueSubjects,
+} from '../../src/nats/subjects.js'
+import { encodeLaneState } from '../../src/reactor/lane-state.js'
 import { readPage, tableUnder } from './markdown.js'
 
 const page = 'docs/wire-format.md'
@@ -29,4 +38,47 @@ await t.test('the examples of partitions', async t => {
   }
   const alice = partitionOf({ type: 'account', id: 'alice' }, 16)
   t.ok(readPage(page).includes(`cairn.tenant-a.log.${alice}.account.alice`))
+})
+
+await t.test('the streams of queues, and the headers of a stored command', async t => {
+  const rows = tableUnder(page, 'Queues').map(row => row.slice(0, 2))
+  const wanted = (['inbox', 'topic', 'dead'] as const).map(family => [
+    queueStream('<ns>', family),
+    queueSubjects('<ns>', family),
+  ])
+  t.strictSame(rows, wanted)
+  const { stream, prefix } = bucketOf('<ns>')
+  const text = readPage(page)
+  for (const name of [stream, `${prefix}.>`]) t.ok(text.includes(`\`${name}\``), name)
+  const { headers } = encodeStoredCommand({
+    id: 'c',
+    type: 'deposit',
+    data: null,
+    nodeId: 'n',
+    at: 1,
+    correlationId: 'a',
+    causationId: 'b',
+    traceparent: 't',
+  })
+  const part = text.slice(text.indexOf('## Queues'), text.indexOf('## Where groups'))
+  for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
+})
+
+await t.test('the document of a lane', async t => {
+  const failing = {
+    key: 'k',
+    position: 1,
+    attempts: 1,
+    firstAt: 1,
+    nextAt: 1,
+    error: 'e',
+  }
+  const owner = { id: 'n', incarnation: 1 }
+  const bytes = encodeLaneState({ owner, epoch: 1, floor: 1, failing: [failing] })
+  const names = (value: object) => Object.keys(value)
+  const written = decode(bytes) as { owner: object; failing: object[] }
+  const text = readPage(page)
+  const part = text.slice(text.indexOf('## Where groups'))
+  for (const name of [written, written.owner, written.failing[0]!].flatMap(names))
+    t.ok(part.includes(`"${name}"`), name)
 })

@@ -4,6 +4,8 @@
 import t from 'tap'
 
 import { jetstream } from '../../src/backend/jetstream.js'
+import { account } from '../../src/demo/account.js'
+import { JetStreamDocuments } from '../../src/documents/jetstream.js'
 import { NatsBus } from '../../src/bus/nats.js'
 import { NatsTransport } from '../../src/cluster/nats.js'
 import { CairnError } from '../../src/model/errors.js'
@@ -12,6 +14,8 @@ import { Connection } from '../../src/nats/connection.js'
 import { callApi } from '../../src/nats/jetstream-api.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
 import { bucketOf, logStream, queueStream, logSubject } from '../../src/nats/subjects.js'
+import { JetStreamQueue } from '../../src/queue/jetstream.js'
+import { startNode } from '../../src/start.js'
 import { JetStreamStore } from '../../src/store/jetstream.js'
 import { collect, deposits, mustAppend } from '../contract/store/support.js'
 import { startNats } from '../support/nats.js'
@@ -63,6 +67,7 @@ const login = (namespace: string) => {
 const soon = <T>(work: Promise<T>) =>
   within(work, 5_000, () => new Error('it hangs where it should be refused'))
 const actor = { type: 'account', id: 'alice' }
+const nothing = new Uint8Array()
 
 // Only the operator may make streams.
 const admin = await Connection.open(
@@ -70,7 +75,10 @@ const admin = await Connection.open(
   'admin',
   'admin',
 )
-for (const namespace of ['tenant-a', 'tenant-b']) await ensureLogStream(admin, namespace)
+for (const namespace of ['tenant-a', 'tenant-b']) {
+  const made = jetstream({ servers: server.url, ...operator })
+  await (await made.open({ namespace, nodeId: 'operator' })).close()
+}
 await using secret = await openNode(server.url, {
   ...login('tenant-b'),
   namespace: 'tenant-b',
@@ -98,6 +106,25 @@ await t.test('a tenant lives in its own namespace as if it were alone', async t 
   t.equal(await two.transport.request({ kind: 'state', actor }), 'answered')
   await serving.stop()
   for (const node of [one, two]) await node.close()
+})
+
+await t.test('a tenant sends a command, and its node carries it out', async t => {
+  const { servers, user, password } = login('tenant-a')
+  await using node = await startNode({
+    namespace: 'tenant-a',
+    store: jetstream({ servers, user, password }),
+    actors: [account],
+  })
+  const receipt = await node.spawn(account, 'sent').send('deposit', { amount: 5 })
+  t.match(receipt, { position: 1, duplicate: false })
+  await until(() => node.stats().inbox.handled === 1, { timeout: 30_000 })
+  t.strictSame((await node.spawn(account, 'sent').state()).state, { balance: 5 })
+  const open = await jetstream(login('tenant-a')).open({
+    namespace: 'tenant-a',
+    nodeId: 'looker',
+  })
+  t.strictSame(await collect(open.queues.inbox.read()), [], 'its record is removed')
+  await open.close()
 })
 
 await t.test("opening another's namespace is refused by name", async t => {
@@ -130,6 +157,9 @@ await t.test("every way to another's data is refused, and none hangs", async t =
     connection,
     stream,
   })
+  const inbox = new JetStreamQueue(connection, 'tenant-b', 'inbox')
+  const documents = new JetStreamDocuments(connection, 'tenant-b')
+  const record = { key: ['3', 'account', 'alice'], id: 'x', headers: [], body: nothing }
   const bus = new NatsBus(connection)
   const transport = new NatsTransport(connection, 'tenant-b')
   const handler = () => t.fail('it heard something')
@@ -147,6 +177,23 @@ await t.test("every way to another's data is refused, and none hangs", async t =
     ['all notices', () => bus.subscribeAcrossNamespaces(handler)],
     ['ask', () => transport.request({ kind: 'state', actor })],
     ['serve', () => transport.serve('spy', ['account'], async () => 'forged')],
+    ["put into the other's inbox", () => inbox.put(record)],
+    ["read the other's inbox", () => collect(inbox.read())],
+    [
+      "remove from the other's inbox",
+      () => callApi(connection, 'STREAM.MSG.DELETE.CAIRN_tenant-b_INBOX', { seq: 1 }),
+    ],
+    ["read where the other's groups stand", () => documents.get(['inbox', '3'])],
+    ["move the other's groups", () => documents.put(['inbox', '3'], nothing, 0)],
+    [
+      "made-up news of one's own inbox",
+      async () => {
+        const subject = 'cairn.tenant-a.queued.inbox.3.account.alice'
+        const reply = await connection.requests.request(subject, nothing, 2_000)
+        if (reply.kind !== 'forbidden') t.fail(`publishing news: ${reply.kind}`)
+        throw new CairnError('unauthorized', 'the server refused it')
+      },
+    ],
     ['purge', () => callApi(connection, 'STREAM.PURGE.CAIRN_tenant-b', undefined)],
     ['delete own', () => callApi(connection, 'STREAM.DELETE.CAIRN_tenant-a', undefined)],
     ['list', () => callApi(connection, 'STREAM.NAMES', undefined)],
@@ -158,7 +205,7 @@ await t.test("every way to another's data is refused, and none hangs", async t =
       "made-up notices of one's own",
       async () => {
         const subject = logSubject('tenant-a', actor, 16).replace('.log.', '.stored.')
-        const reply = await connection.requests.request(subject, new Uint8Array(), 2_000)
+        const reply = await connection.requests.request(subject, nothing, 2_000)
         if (reply.kind !== 'forbidden') t.fail(`publishing a notice: ${reply.kind}`)
         throw new CairnError('unauthorized', 'the server refused it')
       },

@@ -1,0 +1,106 @@
+// Commands that somebody has kept: they act once, however long ago and behind however many
+// commits they were carried out before, and finding that out costs no more than it must.
+
+import t from 'tap'
+
+import { deferred } from '../../src/model/wait.js'
+import { MemoryLog } from '../../src/store/memory.js'
+import { account, alice, node } from './support.js'
+
+const forgetful = {
+  ...account,
+  options: { ...account.options, commandWindow: { commands: 2, ms: 600_000 } },
+}
+const one = { amount: 1 }
+
+/** Hosts of one log, each with its own view of it. */
+function hosts() {
+  const log = new MemoryLog()
+  const make = (nodeId: string) => node({ actors: [forgetful], on: log, nodeId })
+  return { log, a: make('a'), b: make('b') }
+}
+
+await t.test(
+  'who lost an append to more than a window of commits is told so',
+  async t => {
+    const { log, a, b } = hosts()
+    await a.host.ask(alice, 'deposit', one)
+    const gate = deferred<void>()
+    const held = deferred<void>()
+    a.store.before = async operation => {
+      if (operation !== 'append') return
+      held.resolve()
+      await gate.promise
+    }
+    const late = a.host.ask(alice, 'deposit', one, { commandId: 'kept' })
+    await held.promise
+    const first = await b.host.ask(alice, 'deposit', one, { commandId: 'kept' })
+    for (let i = 0; i < 10; i++) await b.host.ask(alice, 'deposit', one)
+    gate.resolve()
+    t.strictSame(await late, { ...first, duplicate: true })
+    t.equal(log.records.length, 12, 'it is there once')
+  },
+)
+
+await t.test(
+  'with the version behind which it may be, the window does not matter',
+  async t => {
+    const { log, a, b } = hosts()
+    for (let i = 0; i < 3; i++) await a.host.ask(alice, 'deposit', one)
+    const first = await a.host.ask(alice, 'deposit', one, { commandId: 'kept', since: 3 })
+    for (let i = 0; i < 10; i++) await a.host.ask(alice, 'deposit', one)
+    for (const { host } of [a, b]) {
+      const again = { commandId: 'kept', since: 3 }
+      t.strictSame(await host.ask(alice, 'deposit', one, again), {
+        ...first,
+        duplicate: true,
+      })
+    }
+    t.equal(log.records.length, 14)
+    t.match(
+      await b.host.ask(alice, 'deposit', one, { commandId: 'kept', since: 4 }),
+      { duplicate: false, version: 15 },
+      'what somebody knows wrongly is outside the promise',
+    )
+  },
+)
+
+await t.test('the window counts besides: an id that was carried out before', async t => {
+  const { a } = hosts()
+  const first = await a.host.ask(alice, 'deposit', one, { commandId: 'again' })
+  t.strictSame(
+    await a.host.ask(alice, 'deposit', one, { commandId: 'again', since: 1 }),
+    { ...first, duplicate: true },
+  )
+})
+
+await t.test('one behind the other they cost no reading', async t => {
+  const { a } = hosts()
+  let since = 0
+  for (let i = 0; i < 20; i++) {
+    if (i === 2) a.store.forget()
+    const options = { commandId: `c${i}`, ...(i > 0 && { since }) }
+    const outcome = await a.host.ask(alice, 'deposit', one, options)
+    t.match(outcome, { ok: true, duplicate: false })
+    since = outcome.version
+  }
+  t.equal(a.store.commitsRead, 0)
+})
+
+await t.test('events by the dozen do not make it read, nor forget', async t => {
+  const { a, log } = hosts()
+  const split = async (commandId: string, since: number) => {
+    const data = [1, 2, 3, 4, 5]
+    return a.host.ask(alice, 'split', data, { commandId, since })
+  }
+  const answers = []
+  let since = 0
+  for (let i = 0; i < 6; i++) {
+    const outcome = await split(`c${i}`, since)
+    answers.push(outcome)
+    since = outcome.version
+  }
+  for (let i = 0; i < 6; i++)
+    t.strictSame(await split(`c${i}`, i * 5), { ...answers[i], duplicate: true })
+  t.equal(log.records.length, 6)
+})

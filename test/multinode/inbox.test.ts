@@ -1,0 +1,11 @@
+// Stored commands through a bad day of their nodes and their server.
+
+import t from 'tap'
+
+import { badDay } from './bad-day.js'
+
+t.setTimeout(300_000)
+
+await t.test('each command acts once and in order, come what may', t =>
+  badDay(t, 'account', ['--demo']),
+)

@@ -1,0 +1,377 @@
+// One lane: order, failures, what its document says, and how it ends.
+
+import t, { type Test } from 'tap'
+
+import { CairnError } from '../../src/model/errors.js'
+import { deferred } from '../../src/model/wait.js'
+import { type Attempt, type Handle, Lane } from '../../src/reactor/lane.js'
+import {
+  encodeLaneState,
+  type Failing,
+  laneBeginning,
+} from '../../src/reactor/lane-state.js'
+import { until } from '../support/wait.js'
+import { HandSource, ObservedDocuments, stateOf } from './support.js'
+
+// A lane's timers keep no process alive; a node does, and here this one.
+const alive = setInterval(() => {}, 1_000)
+t.teardown(() => clearInterval(alive))
+
+const key = ['group', '0']
+const done = { kind: 'done' } as const
+const again = { kind: 'again', error: new Error('not yet') } as const
+
+interface Options {
+  readonly floor?: number
+  readonly failing?: readonly Failing[]
+  readonly repeatsUpTo?: number
+}
+
+/** A lane that was just taken, and all that it was handed. */
+async function laneOf(t: Test, handle: Handle<string>, options: Options = {}) {
+  const { floor = 0, failing = [], repeatsUpTo = 0 } = options
+  const source = new HandSource()
+  const documents = new ObservedDocuments()
+  const owner = { id: 'me', incarnation: 1 }
+  const state = { ...laneBeginning, owner, epoch: 1, floor, failing }
+  const revision = (await documents.put(key, encodeLaneState(state), 0)) as number
+  const handled: string[] = []
+  const attempts: Attempt[] = []
+  const events = { lost: 0 }
+  const counters = { handled: 0, failures: 0 }
+  const lane = new Lane<string>({
+    document: key,
+    taken: { revision, epoch: 1 },
+    owner,
+    floor,
+    failing,
+    repeatsUpTo,
+    source,
+    async handle(value, attempt) {
+      attempts.push(attempt)
+      const settled = await handle(value, attempt)
+      if (settled.kind === 'done') handled.push(value)
+      return settled
+    },
+    documents,
+    clock: { now: () => Date.now() },
+    backoff: { first: 5, factor: 1, max: 5 },
+    counters,
+    log: () => {},
+    onLost: () => events.lost++,
+    onSettled: () => {},
+  })
+  t.teardown(() => lane.abandon())
+  let offered = floor
+  const give = (...keys: string[]) => {
+    source.add(...keys)
+    offerAll()
+  }
+  const offerAll = () => {
+    for (const record of source.records.slice(offered)) lane.offer(record)
+    offered = source.records.length
+  }
+  const state1 = () => stateOf(documents, key)
+  return {
+    lane,
+    source,
+    documents,
+    handled,
+    attempts,
+    counters,
+    give,
+    offerAll,
+    events,
+    state: state1,
+  }
+}
+
+await t.test(
+  'L1 records of a key one at a time, of different keys side by side',
+  async t => {
+    const gates = new Map<string, () => void>()
+    const { give, handled, lane } = await laneOf(t, async value => {
+      const gate = deferred<void>()
+      gates.set(value, gate.resolve)
+      await gate.promise
+      return done
+    })
+    give('k1', 'k1', 'k2')
+    t.strictSame([...gates.keys()], ['k1@1', 'k2@3'])
+    gates.get('k2@3')!()
+    await until(() => handled.length === 1)
+    t.equal(lane.floor, 0, 'L3 what is open holds the floor')
+    gates.get('k1@1')!()
+    await until(() => gates.has('k1@2'))
+    t.equal(lane.floor, 1)
+    gates.get('k1@2')!()
+    await until(() => lane.floor === 3)
+    t.strictSame(handled, ['k2@3', 'k1@1', 'k1@2'])
+  },
+)
+
+await t.test('L2 a failing key waits, in order, and no other does', async t => {
+  let isBroken = true
+  const lane = await laneOf(t, async value =>
+    value.startsWith('k1') && isBroken ? again : done,
+  )
+  lane.give('k1', 'k1', 'k2')
+  await until(() => lane.lane.failing === 1)
+  lane.give('k1', 'k2', 'k1')
+  await until(() => lane.handled.length === 2)
+  t.strictSame(lane.handled, ['k2@3', 'k2@5'])
+  await until(async () => ((await lane.state())?.failing[0]?.attempts ?? 0) > 2, {
+    describe: 'L5 its attempts are written down',
+  })
+  await until(async () => (await lane.state())?.floor === 6, {
+    describe: 'what is failing does not hold the floor',
+  })
+  isBroken = false
+  await until(() => lane.lane.failing === 0)
+  t.strictSame(lane.handled.slice(2), ['k1@1', 'k1@2', 'k1@4', 'k1@6'])
+  await until(async () => (await lane.state())?.failing.length === 0)
+})
+
+await t.test('L5 who takes over counts on, and passes by what was handled', async t => {
+  const failing: Failing = {
+    key: 'k1',
+    position: 3,
+    attempts: 7,
+    firstAt: 1,
+    nextAt: 0,
+    error: 'not yet',
+  }
+  const opened = deferred<void>()
+  const options = { floor: 0, failing: [failing], repeatsUpTo: 3 }
+  const lane = await laneOf(t, async () => done, options)
+  lane.source.beforeOfKey = () => opened.promise
+  // Its first record was handled by the one before, and stands before the one that failed.
+  lane.give('k1')
+  opened.resolve()
+  lane.give('k2', 'k1', 'k1')
+  await until(() => lane.handled.length === 3)
+  t.strictSame(
+    lane.handled.filter(value => value.startsWith('k1')),
+    ['k1@3', 'k1@4'],
+  )
+  const attempt = lane.attempts.find(({ position }) => position === 3)
+  t.match(attempt, { attempt: 8, mayBeRepeat: true })
+})
+
+await t.test(
+  'a record behind the one before it is not failing is offered once',
+  async t => {
+    const lane = await laneOf(t, async () => done)
+    lane.give('k1', 'k1')
+    for (const record of lane.source.records) lane.lane.offer(record)
+    await until(() => lane.lane.floor === 2)
+    t.strictSame(lane.handled, ['k1@1', 'k1@2'])
+  },
+)
+
+await t.test('L4 a lane that is lost stops, and tells its handlers', async t => {
+  const aborted = deferred<void>()
+  const lane = await laneOf(t, async (value, { signal }) => {
+    if (value !== 'k1@1') return done
+    signal.addEventListener('abort', () => aborted.resolve())
+    await aborted.promise
+    return done
+  })
+  lane.give('k1', 'k1', 'k2')
+  const { documents } = lane
+  const found = await documents.get(key)
+  const theirs = { ...laneBeginning, epoch: 2, owner: { id: 'other', incarnation: 1 } }
+  await documents.memory.put(key, encodeLaneState(theirs), found!.revision)
+  lane.give('k2')
+  await aborted.promise
+  await until(() => lane.events.lost === 1)
+  lane.give('k3')
+  await lane.lane.release(1_000)
+  t.notOk(lane.attempts.some(({ position }) => position === 2 || position === 5))
+  t.match(await lane.state(), theirs, 'the document is the other’s')
+  t.equal(lane.events.lost, 1)
+})
+
+for (const isStored of [true, false])
+  await t.test(
+    `an unclear write that was ${isStored ? '' : 'not '}stored costs no lane`,
+    async t => {
+      const lane = await laneOf(t, async () => done)
+      let unclear = 0
+      const lose = () => {
+        if (unclear++ < 1) throw new CairnError('outcome-unknown', 'lost on its way')
+      }
+      if (isStored) lane.documents.after = lose
+      else lane.documents.before = lose
+      lane.give('k1')
+      await until(async () => (await lane.state())?.floor === 1)
+      lane.give('k1')
+      await until(async () => (await lane.state())?.floor === 2)
+      t.equal(lane.events.lost, 0)
+      t.ok(unclear > 1)
+    },
+  )
+
+await t.test('a document that cannot be written for a while is written then', async t => {
+  const lane = await laneOf(t, async () => done)
+  let refused = 0
+  lane.documents.before = () => {
+    if (refused++ < 3) throw new CairnError('store-unreachable', 'away')
+  }
+  lane.give('k1')
+  await until(async () => (await lane.state())?.floor === 1)
+  t.equal(lane.events.lost, 0)
+})
+
+await t.test(
+  'released: what is being handled is finished, and no more is begun',
+  async t => {
+    const gate = deferred<void>()
+    const lane = await laneOf(t, async () => (await gate.promise, done))
+    lane.give('k1', 'k1', 'k2')
+    const released = lane.lane.release(60_000)
+    lane.give('k3')
+    gate.resolve()
+    await released
+    t.strictSame(lane.handled, ['k1@1', 'k2@3'])
+    t.match(await lane.state(), { floor: 1, owner: undefined, failing: [] })
+  },
+)
+
+await t.test(
+  'released in the middle of catching up: the rest is the next one’s',
+  async t => {
+    let isBroken = true
+    const gate = deferred<void>()
+    const begun = deferred<void>()
+    const lane = await laneOf(t, async () => {
+      if (isBroken) return again
+      begun.resolve()
+      await gate.promise
+      return done
+    })
+    lane.give('k1', 'k1', 'k1')
+    await until(() => lane.lane.failing === 1)
+    isBroken = false
+    await begun.promise
+    const released = lane.lane.release(60_000)
+    gate.resolve()
+    await released
+    t.strictSame(lane.handled, ['k1@1'])
+    const state = await lane.state()
+    t.match(state, { floor: 3, owner: undefined })
+    t.match(state!.failing, [{ key: 'k1', position: 2, attempts: 0 }])
+  },
+)
+
+await t.test('a handler that never ends: the lane stays its owner’s', async t => {
+  const lane = await laneOf(t, () => new Promise<never>(() => {}))
+  lane.give('k1')
+  await lane.lane.release(20)
+  t.match(await lane.state(), { floor: 0, owner: { id: 'me' } })
+  t.ok(lane.attempts[0]!.signal.aborted, 'its handler was told')
+})
+
+await t.test('what fails after the release is known to the next one', async t => {
+  const gate = deferred<void>()
+  const lane = await laneOf(t, async () => (await gate.promise, again))
+  lane.give('k1')
+  const released = lane.lane.release(60_000)
+  gate.resolve()
+  await released
+  const state = await lane.state()
+  t.match(state, { floor: 1, owner: undefined })
+  t.match(state!.failing, [{ key: 'k1', position: 1, attempts: 1 }])
+})
+
+await t.test('L6 a long line is left in the source, and handled in its turn', async t => {
+  const gate = deferred<void>()
+  const lane = await laneOf(t, async value => {
+    if (value === 'k1@1') await gate.promise
+    return done
+  })
+  const count = 1_000
+  lane.give(...Array.from({ length: count }, () => 'k1'))
+  t.ok(lane.lane.open <= 256, `${lane.lane.open} are open`)
+  t.equal(lane.lane.failing, 0, 'nothing has failed')
+  lane.give('k2')
+  await until(() => lane.handled.length === 1)
+  t.strictSame(lane.handled, [`k2@${count + 1}`], 'another key is not held up')
+  gate.resolve()
+  lane.give('k1')
+  await until(() => lane.handled.length === count + 2)
+  const positions = lane.handled
+    .filter(value => value.startsWith('k1'))
+    .map(value => Number(value.slice(3)))
+  t.strictSame(
+    positions,
+    positions.toSorted((a, b) => a - b),
+  )
+  await until(async () => {
+    const state = await lane.state()
+    return state?.floor === count + 2 && state.failing.length === 0
+  })
+})
+
+await t.test('L3 whoever takes a long line over begins with the first of it', async t => {
+  const gate = deferred<void>()
+  const lane = await laneOf(t, async value => {
+    if (value === 'k1@3') await gate.promise
+    return done
+  })
+  lane.give(...Array.from({ length: 600 }, () => 'k1'))
+  await until(() => lane.handled.length === 2)
+  await until(async () => (await lane.state())?.floor === 2)
+  t.match((await lane.state())!.failing, [{ key: 'k1', position: 3, attempts: 0 }])
+  const released = lane.lane.release(60_000)
+  gate.resolve()
+  await released
+  const state = await lane.state()
+  t.match(state, { floor: 3, owner: undefined })
+  t.match(state!.failing, [{ key: 'k1', position: 4, attempts: 0 }])
+})
+
+await t.test('L6 a long line whose first fails: all behind it waits', async t => {
+  let isBroken = true
+  const lane = await laneOf(t, async () => (isBroken ? again : done))
+  const count = 600
+  lane.give(...Array.from({ length: count }, () => 'k1'))
+  await until(() => lane.lane.failing === 1)
+  t.equal(lane.lane.open, 0)
+  isBroken = false
+  await until(() => lane.handled.length === count)
+  t.strictSame(
+    lane.handled,
+    Array.from({ length: count }, (_, i) => `k1@${i + 1}`),
+  )
+})
+
+await t.test(
+  'L6 of many failing keys some hold the floor, and none is forgotten',
+  async t => {
+    let isBroken = true
+    const lane = await laneOf(t, async () => (isBroken ? again : done))
+    let failingMax = 0
+    lane.documents.onState = ({ failing, floor }) => {
+      failingMax = Math.max(failingMax, failing.length)
+      const held = new Set(failing.map(one => one.key))
+      for (let position = 1; position <= floor; position++)
+        if (isBroken && !held.has(`k${position}`))
+          t.fail(`the floor ${floor} has passed ${position}, which nobody has handled`)
+    }
+    const count = 500
+    lane.give(...Array.from({ length: count }, (_, i) => `k${i + 1}`))
+    await until(() => lane.counters.failures > 2 * count, { timeout: 30_000 })
+    await until(() => failingMax === 400, { timeout: 30_000 })
+    t.equal(lane.lane.failing, 400)
+    t.equal(lane.lane.open, 100)
+    isBroken = false
+    await until(() => lane.handled.length === count, { timeout: 30_000 })
+    t.equal(new Set(lane.handled).size, count)
+    await until(async () => {
+      const state = await lane.state()
+      return state?.floor === count && state.failing.length === 0
+    })
+    t.equal(failingMax, 400)
+  },
+)
