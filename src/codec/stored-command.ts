@@ -10,6 +10,7 @@
 // Body, MessagePack: { data }. Whose command it is says the place of the record.
 
 import { commandIdBytesMax } from '../model/behavior.js'
+import { checkCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
@@ -35,6 +36,7 @@ export function encodeStoredCommand(command: StoredCommand): {
   body: Uint8Array
 } {
   const { id, type, data, nodeId, at, correlationId, causationId, traceparent } = command
+  checkCauses(command)
   checkData(data, `data of command ${show(type)}`)
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wireVersion)],
@@ -44,11 +46,10 @@ export function encodeStoredCommand(command: StoredCommand): {
     ['Cairn-At', String(at)],
   ]
   if (correlationId !== undefined)
-    headers.push(['Cairn-Correlation', text('correlation id', correlationId)])
+    headers.push(['Cairn-Correlation', encodeHeader(correlationId)])
   if (causationId !== undefined)
-    headers.push(['Cairn-Causation', text('causation id', causationId)])
-  if (traceparent !== undefined)
-    headers.push(['traceparent', text('traceparent', traceparent)])
+    headers.push(['Cairn-Causation', encodeHeader(causationId)])
+  if (traceparent !== undefined) headers.push(['traceparent', encodeHeader(traceparent)])
   return { headers, body: encode({ data }) }
 }
 

@@ -10,9 +10,11 @@
 //
 // Body, MessagePack: { data }. The topic is the place of the record.
 
+import { checkCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
+import { isCount } from '../model/version.js'
 import { checkData } from './data.js'
 import { wireVersion } from './envelope.js'
 import { decodeHeader, encodeHeader } from './headers.js'
@@ -30,12 +32,13 @@ export interface StoredMessage extends Causes {
 
 const textBytesMax = 1_024
 
-/** Throws `invalid-message` or `invalid-data`. */
+/** Throws `invalid-message`, `invalid-data` or `invalid-option`. */
 export function encodeStoredMessage(message: StoredMessage): {
   headers: [string, string][]
   body: Uint8Array
 } {
   const { id, topic, version, data, key, nodeId, at } = message
+  checkCauses(message)
   checkData(data, `data of a message on ${topic}`)
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wireVersion)],
@@ -47,11 +50,10 @@ export function encodeStoredMessage(message: StoredMessage): {
   const { correlationId, causationId, traceparent } = message
   if (key !== undefined) headers.push(['Cairn-Key', text('key', key)])
   if (correlationId !== undefined)
-    headers.push(['Cairn-Correlation', text('correlation id', correlationId)])
+    headers.push(['Cairn-Correlation', encodeHeader(correlationId)])
   if (causationId !== undefined)
-    headers.push(['Cairn-Causation', text('causation id', causationId)])
-  if (traceparent !== undefined)
-    headers.push(['traceparent', text('traceparent', traceparent)])
+    headers.push(['Cairn-Causation', encodeHeader(causationId)])
+  if (traceparent !== undefined) headers.push(['traceparent', encodeHeader(traceparent)])
   return { headers, body: encode({ data }) }
 }
 
@@ -94,6 +96,24 @@ export function decodeStoredMessage(
   } catch (error) {
     return `it is not decodable (${messageOf(error)})`
   }
+}
+
+/** The key of a record that cannot be read otherwise. */
+export function keyOfUnread(
+  headers: Readonly<Record<string, string>>,
+): string | undefined {
+  const value = headers['Cairn-Key']
+  try {
+    return value === undefined ? undefined : decodeHeader(value)
+  } catch {
+    return undefined // Whatever it means there, it is no key here.
+  }
+}
+
+/** Whether a record that cannot be read here was written by a newer build. */
+export function isOfNewerWire(headers: Readonly<Record<string, string>>): boolean {
+  const wire = Number(headers['Cairn-Wire'])
+  return isCount(wire) && wire > wireVersion
 }
 
 function text(what: string, value: unknown): string {

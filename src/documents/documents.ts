@@ -6,6 +6,7 @@
 // D2. A put is stored if, and only if, the document is at the revision given: of two that
 //     have seen the same one, one wins.
 // D3. A read that begins after a put was acknowledged sees it, or a later one.
+// D4. A list names every document whose first put was acknowledged before it was asked for.
 
 /** A document's name: 1 to 8 names of `[A-Za-z0-9_-]`, coarse to fine. */
 export type DocumentKey = readonly string[]
@@ -19,6 +20,15 @@ export interface Document {
 export interface Documents {
   /** Throws `store-unreachable`. */
   get(key: DocumentKey): Promise<Document | undefined>
+
+  /**
+   * The names of all documents below `prefix`, which has at least one name; in no order. Throws
+   * `store-unreachable`.
+   */
+  list(
+    prefix: DocumentKey,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<DocumentKey[]>
 
   /**
    * Stores the value if the document is at `revision`, and resolves with the new one, or with

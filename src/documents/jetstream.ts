@@ -8,6 +8,7 @@ import { pause } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import { leaderGet } from '../nats/direct-get.js'
 import { apiError } from '../nats/errors.js'
+import { listSubjects } from '../nats/list-subjects.js'
 import { checkPayload, expectingHeaders, publishExpecting } from '../nats/publish.js'
 import { bucketOf } from '../nats/subjects.js'
 import type { Document, DocumentKey, Documents } from './documents.js'
@@ -28,6 +29,23 @@ export class JetStreamDocuments implements Documents {
     const query = { last_by_subj: this.#subjectOf(key) }
     const last = await leaderGet(this.#connection, this.#bucket.stream, query)
     return last && { value: last.body, revision: last.position }
+  }
+
+  async list(
+    prefix: DocumentKey,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<DocumentKey[]> {
+    const { stream, prefix: root } = this.#bucket
+    const filter = `${this.#subjectOf(prefix)}.>`
+    const keys: DocumentKey[] = []
+    for await (const subject of listSubjects(
+      this.#connection,
+      stream,
+      filter,
+      options.signal,
+    ))
+      keys.push(subject.slice(root.length + 1).split('.'))
+    return keys
   }
 
   async put(

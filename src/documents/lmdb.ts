@@ -14,6 +14,11 @@ export class LmdbDocuments implements Documents {
     return this.#tables.document(key.join('.'))
   }
 
+  async list(prefix: DocumentKey): Promise<DocumentKey[]> {
+    const names = this.#tables.documentNames(`${prefix.join('.')}.`)
+    return names.map(name => name.split('.'))
+  }
+
   async put(
     key: DocumentKey,
     value: Uint8Array,

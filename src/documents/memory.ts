@@ -11,6 +11,12 @@ export class MemoryDocuments implements Documents {
     return found && { ...found, value: found.value.slice() }
   }
 
+  async list(prefix: DocumentKey): Promise<DocumentKey[]> {
+    const start = `${prefix.join('.')}.`
+    const names = [...this.#byName.keys()].filter(name => name.startsWith(start))
+    return names.map(name => name.split('.'))
+  }
+
   async put(
     key: DocumentKey,
     value: Uint8Array,

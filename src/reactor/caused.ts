@@ -1,14 +1,12 @@
 // Commands and messages that something else has caused: its correlation is carried on, and
 // their ids are derived from it, so that doing it all again acts once.
 
+import { createHash } from 'node:crypto'
+
+import { correlationOf, soundTrace } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
 import type { CommandKeeper, CommandSender, SendOptions } from '../model/sender.js'
-
-/** What a handler is handling: the source of what it causes. */
-export interface Origin extends Causes {
-  /** Stable in every attempt: what is caused has ids that begin with it. */
-  readonly id: string
-}
+import type { Message } from './message.js'
 
 export interface CausedBy {
   readonly sender: CommandSender & CommandKeeper
@@ -16,19 +14,24 @@ export interface CausedBy {
   next(): Causes & { readonly id: string }
 }
 
-/** Sends in the name of an origin; what a caller gives itself counts. */
+/** Bytes that a derived id begins with, at most: what reactors pass on from one to the next would grow. */
+const originBytesMax = 512
+
+/** Sends in the name of a message that is handled; what a caller gives itself counts. */
 export function causedBy(
-  { id, correlationId, traceparent }: Origin,
+  message: Message,
   by: string,
   through: CommandSender & CommandKeeper,
 ): CausedBy {
   let count = 0
+  const origin = originOf(message)
+  const { id, correlationId } = message
   const causes: Causes = {
-    correlationId: correlationId ?? id,
+    correlationId: correlationOf(correlationId, id),
     causationId: id,
-    ...(traceparent !== undefined && { traceparent }),
+    ...soundTrace(message),
   }
-  const next = () => ({ ...causes, id: `${id}>${by}#${count++}` })
+  const next = () => ({ ...causes, id: `${origin}>${by}#${count++}` })
   const adopt = (options: SendOptions = {}): SendOptions => {
     const { id: commandId, ...rest } = next()
     return { commandId, ...rest, ...options }
@@ -43,4 +46,14 @@ export function causedBy(
         through.send(actor, type, data, adopt(options)),
     },
   }
+}
+
+/**
+ * What no other message has: an actor's message has an id of its own in the namespace, and
+ * another one in its topic. No topic and no actor type holds a colon.
+ */
+function originOf({ id, topic, actor }: Message): string {
+  const origin = actor === undefined ? `${topic}:${id}` : id
+  if (Buffer.byteLength(origin) <= originBytesMax) return origin
+  return `sha256:${createHash('sha256').update(origin).digest('hex')}`
 }

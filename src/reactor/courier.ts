@@ -8,6 +8,7 @@
 
 import { commandMark } from '../codec/said.js'
 import { formatAddress } from '../model/address.js'
+import { correlationOf, soundTrace } from '../model/causes.js'
 import type { StoredCommit } from '../model/commit.js'
 import { messageOf } from '../model/errors.js'
 import { saidId } from '../model/said.js'
@@ -15,13 +16,14 @@ import type { CommandSender, SendOptions } from '../model/sender.js'
 import { Group, type GroupOptions, type GroupStats } from './group.js'
 import type { Attempt, Settled } from './lane.js'
 import { logSource, type LogSourceOptions } from './log-source.js'
+import { heldBack, type Unreadable } from './source.js'
 
 /** Name of the group of nodes that carry out what commits say. */
 export const courierGroup = 'courier'
 
 export interface CourierOptions
   extends
-    Omit<GroupOptions<StoredCommit>, 'name' | 'source' | 'handle'>,
+    Omit<GroupOptions<unknown>, 'name' | 'path' | 'source' | 'handle'>,
     Pick<LogSourceOptions<StoredCommit>, 'store' | 'bus' | 'partitions'> {
   readonly sender: Pick<CommandSender, 'ask'>
 }
@@ -53,7 +55,7 @@ export function startCourier(options: CourierOptions): Courier {
   const { store, bus, partitions, sender, ...rest } = options
   const counters = { refused: 0 }
   const hasCommand = (says: readonly string[] = []) => says.includes(commandMark)
-  const group = new Group<StoredCommit>({
+  const group = new Group<StoredCommit | Unreadable>({
     ...rest,
     name: courierGroup,
     source: logSource({
@@ -63,8 +65,12 @@ export function startCourier(options: CourierOptions): Courier {
       wants: header => hasCommand(header.says),
       pick: commit =>
         commit.says?.some(({ kind }) => kind === 'command') ? commit : undefined,
+      log: rest.log,
     }),
-    handle: (commit, attempt) => carryOut(commit, attempt, sender, rest.log, counters),
+    handle: async (commit, attempt) =>
+      commit.kind === 'unreadable'
+        ? heldBack(commit)
+        : carryOut(commit, attempt, sender, rest.log, counters),
   })
   group.start()
   return {
@@ -81,15 +87,15 @@ async function carryOut(
   log: CourierOptions['log'],
   counters: { refused: number },
 ): Promise<Settled> {
-  const { actor, firstVersion, correlationId, command, id, traceparent, at } = commit
+  const { actor, firstVersion, correlationId, command, id, at } = commit
   for (const [i, said] of commit.says!.entries()) {
     if (said.kind !== 'command') continue
     const commandId = saidId(actor, firstVersion, i)
     const options: SendOptions = {
       commandId,
-      correlationId: correlationId ?? command?.id ?? id,
+      correlationId: correlationOf(correlationId, command?.id, id),
       causationId: commandId,
-      ...(traceparent !== undefined && { traceparent }),
+      ...soundTrace(commit),
       timeout: attemptTimeout,
       signal,
       ...(mayBeRepeat && { sentAt: at }),

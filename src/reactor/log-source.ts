@@ -6,19 +6,20 @@
 //     one before: a gap, or whatever may have been missed, is read.
 // S2. Where the group reads certain types only, these are asked for after the end of a reading
 //     is known: a type that has stored anything up to there is among them.
+// S3. A commit of a newer wire version is not passed by: nobody here knows what it says.
 
 import { setMaxListeners } from 'node:events'
 
 import type { NoticeBus } from '../bus/bus.js'
 import type { CommitStored } from '../bus/notice.js'
-import type { CommitHeader } from '../codec/envelope.js'
+import { type CommitHeader, decodeHeaders } from '../codec/envelope.js'
 import { formatAddress, parseAddress } from '../model/address.js'
-import type { LogRecord, StoredCommit } from '../model/commit.js'
+import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.js'
 import { partitionOf } from '../model/partition.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { EventStore } from '../store/store.js'
-import type { GroupSource, SourceRecord } from './source.js'
+import type { GroupSource, SourceRecord, Unreadable } from './source.js'
 
 export interface LogSourceOptions<T> {
   readonly store: Pick<EventStore, 'readAll' | 'commits' | 'lastPosition' | 'namespace'>
@@ -30,6 +31,7 @@ export interface LogSourceOptions<T> {
   readonly pick: (commit: StoredCommit) => T | undefined
   /** The types to read (S2). Default: all. */
   readonly types?: () => Promise<readonly string[]>
+  readonly log: (level: 'error', message: string, details: object) => void
 }
 
 /** Notices that wait, at most; with more, the log is read instead. */
@@ -37,13 +39,12 @@ const noticesMax = 4_096
 /** Milliseconds after which the log is looked at without news. */
 const lookEvery = 5_000
 
-export function logSource<T>(options: LogSourceOptions<T>): GroupSource<T> {
+export function logSource<T>(options: LogSourceOptions<T>): GroupSource<T | Unreadable> {
   const { store, partitions, pick } = options
-  const toRecord = (record: LogRecord): SourceRecord<T> => {
-    const { position } = record
-    if (record.kind === 'malformed') return passing(position)
-    const { actor } = record
-    const value = pick(record)
+  const toRecord = (record: LogRecord): SourceRecord<T | Unreadable> => {
+    const { position, actor } = record
+    const value = record.kind === 'malformed' ? unreadable(record, options) : pick(record)
+    if (actor === undefined) return passing(position)
     const key = formatAddress(actor)
     const lane = partitionOf(actor, partitions)
     return { position, lane, key, ...(value !== undefined && { value }) }
@@ -62,6 +63,26 @@ export function logSource<T>(options: LogSourceOptions<T>): GroupSource<T> {
   }
 }
 
+/**
+ * S3. What is damaged stays so, and is passed by: it is reported, where its headers promise
+ * something for the group, and can be read in the log.
+ */
+function unreadable<T>(
+  { position, source, versions, reason, headers }: MalformedRecord,
+  { wants, log }: LogSourceOptions<T>,
+): Unreadable | undefined {
+  if (versions === undefined) return undefined
+  const header = decodeHeaders(name => headers[name])
+  if (typeof header === 'string') return { kind: 'unreadable', position, reason }
+  if (wants(header))
+    log('error', 'A commit says something that cannot be read, and is passed by', {
+      position,
+      source,
+      reason,
+    })
+  return undefined
+}
+
 /** Says only how far the log was looked at. */
 function passing<T>(position: Position): SourceRecord<T> {
   return { position, lane: -1, key: '' }
@@ -71,8 +92,8 @@ async function* follow<T>(
   { store, bus, wants, types }: LogSourceOptions<T>,
   after: Position,
   signal: AbortSignal,
-  toRecord: (record: LogRecord) => SourceRecord<T>,
-): AsyncGenerator<SourceRecord<T>> {
+  toRecord: (record: LogRecord) => SourceRecord<T | Unreadable>,
+): AsyncGenerator<SourceRecord<T | Unreadable>> {
   let position = after
   let mustRead = true
   let notices: CommitStored[] = []
@@ -99,7 +120,8 @@ async function* follow<T>(
         mustRead = false
         notices = notices.filter(notice => notice.position > position)
         const end = await store.lastPosition({ signal })
-        const only = await types?.()
+        // Most looks find nothing new, and cost no more than this one question.
+        const only = end > position ? await types?.() : []
         if (only?.length !== 0)
           for await (const record of store.readAll({
             after: position,

@@ -1,6 +1,7 @@
 // Messages as their readers get them, whoever published them.
 
 import type { ActorAddress } from '../model/address.js'
+import { correlationOf, soundTrace } from '../model/causes.js'
 import type { Causes, StoredCommit } from '../model/commit.js'
 import { saidId } from '../model/said.js'
 import type { Position } from '../model/version.js'
@@ -28,7 +29,7 @@ export function messagesOf(
   topics: ReadonlySet<string>,
 ): readonly Message[] {
   if (commit.says === undefined) return []
-  const { actor, firstVersion, at, position, nodeId, command, traceparent } = commit
+  const { actor, firstVersion, at, position, nodeId, command } = commit
   const cause = command?.id ?? commit.id
   return commit.says.flatMap((said, i) =>
     said.kind === 'message' && topics.has(said.topic)
@@ -42,9 +43,9 @@ export function messagesOf(
             position,
             nodeId,
             actor,
-            correlationId: commit.correlationId ?? cause,
+            correlationId: correlationOf(commit.correlationId, command?.id, commit.id),
             causationId: cause,
-            ...(traceparent !== undefined && { traceparent }),
+            ...soundTrace(commit),
           },
         ]
       : [],

@@ -1,7 +1,9 @@
 // What a group reads: records in order, each in a lane, and with a key whose records must be
 // handled one after another.
 
+import { CairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
+import type { Settled } from './lane.js'
 
 export interface SourceRecord<T> {
   readonly position: Position
@@ -10,6 +12,28 @@ export interface SourceRecord<T> {
   readonly key: string
   /** Absent where the record holds nothing for the group: it is passed by. */
   readonly value?: T
+}
+
+/**
+ * A record of a newer build than this one, which may hold something for the group: it is held back
+ * until a node that can read it has the lane.
+ */
+export interface Unreadable {
+  readonly kind: 'unreadable'
+  readonly position: Position
+  readonly reason: string
+}
+
+/** How handling what cannot be read ends: it is tried again. */
+export function heldBack({ position, reason }: Unreadable): Settled {
+  return {
+    kind: 'again',
+    error: new CairnError(
+      'storage-failed',
+      `The record at position ${position} cannot be read by this build, and waits: ${reason}.`,
+      { details: { position } },
+    ),
+  }
 }
 
 export interface GroupSource<T> {

@@ -1,6 +1,12 @@
 // Topics of plain code: how messages are published, and how a group reads them.
 
-import { decodeStoredMessage, encodeStoredMessage } from '../codec/stored-message.js'
+import {
+  decodeStoredMessage,
+  encodeStoredMessage,
+  isOfNewerWire,
+  keyOfUnread,
+  type StoredMessage,
+} from '../codec/stored-message.js'
 import type { Clock } from '../model/clock.js'
 import type { Causes } from '../model/commit.js'
 import { newId } from '../model/id.js'
@@ -9,7 +15,7 @@ import type { Topic } from '../model/topic.js'
 import type { Position } from '../model/version.js'
 import type { Queue, QueueRecord } from '../queue/queue.js'
 import type { Message } from './message.js'
-import type { GroupSource, SourceRecord } from './source.js'
+import type { GroupSource, SourceRecord, Unreadable } from './source.js'
 
 export interface PublishOptions extends Causes {
   /** The same message keeps its id when it is published again. Default: a new one. */
@@ -62,22 +68,28 @@ export function topicSource(
   partitions: number,
   topics: ReadonlySet<string>,
   log: (message: string, details: object) => void,
-): GroupSource<readonly Message[]> {
-  const toRecord = (record: QueueRecord): SourceRecord<readonly Message[]> => {
-    const { position, key: names } = record
+): GroupSource<readonly Message[] | Unreadable> {
+  const toRecord = (
+    record: QueueRecord,
+  ): SourceRecord<readonly Message[] | Unreadable> => {
+    const { position, key: names, headers } = record
     const topic = names.join('.')
     const passing = { position, lane: -1, key: '' }
     if (!topics.has(topic)) return passing
-    const found = decodeStoredMessage(topic, record.headers, record.body)
-    if (typeof found === 'string') {
+    const found = decodeStoredMessage(topic, headers, record.body)
+    const isMessage = typeof found !== 'string'
+    if (!isMessage && !isOfNewerWire(headers)) {
       log('A record on a topic is no message', { position, topic, reason: found })
       return passing
     }
     // Without a key a message is one of its own: it waits for none, and none for it.
-    const { key = `${position}`, ...message } = found
-    const name = `${found.key === undefined ? 'position' : 'key'}/${key}`
+    const key = isMessage ? found.key : keyOfUnread(headers)
+    const name = key === undefined ? `position/${position}` : `key/${key}`
     const lane = partitionOf({ type: 'message', id: name }, partitions)
-    return { position, lane, key: name, value: [{ ...message, position }] }
+    const value: readonly Message[] | Unreadable = isMessage
+      ? [toMessage(found, position)]
+      : { kind: 'unreadable', position, reason: found }
+    return { position, lane, key: name, value }
   }
   return {
     lanes: partitions,
@@ -92,4 +104,11 @@ export function topicSource(
     },
     lastPosition: signal => queue.lastPosition({ signal }),
   }
+}
+
+function toMessage(
+  { key: _key, ...message }: StoredMessage,
+  position: Position,
+): Message {
+  return { ...message, position }
 }

@@ -19,6 +19,10 @@ export function faultyDocuments(documents: Documents, line: Line): Documents {
       line.check()
       return line.up(documents.get(key))
     },
+    async list(prefix, options) {
+      line.check()
+      return line.up(documents.list(prefix, options))
+    },
     async put(key, value, revision) {
       line.check()
       return line.up(documents.put(key, value, revision))

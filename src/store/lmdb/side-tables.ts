@@ -109,6 +109,18 @@ export class SideTables {
     return this.#document(name)
   }
 
+  /** The names of the documents that begin with `start`. */
+  documentNames(start: string): string[] {
+    this.#refresh()
+    const names: string[] = []
+    for (const key of this.#documents.getKeys({ start: Buffer.from(start) })) {
+      const name = (key as Buffer).toString()
+      if (!name.startsWith(start)) break
+      names.push(name)
+    }
+    return names
+  }
+
   /** Stores if the document is at `revision`; the new revision, or `undefined`. */
   putDocument(
     name: string,
