@@ -14,6 +14,8 @@
 //     behind them is left in the source, as that of a failed key. Where `heldMax` keys are held, a
 //     record that fails stays open, and holds the floor.
 
+import { setMaxListeners } from 'node:events'
+
 import type { Document, DocumentKey, Documents } from '../documents/documents.js'
 import type { Clock } from '../model/clock.js'
 import { isCairnError, messageOf } from '../model/errors.js'
@@ -118,6 +120,8 @@ export class Lane<T> {
 
   constructor(options: LaneOptions<T>) {
     this.#options = options
+    // Every record that is open may listen to it, as many as there may be.
+    setMaxListeners(0, this.#ending.signal)
     this.#position = options.floor
     this.#savedFloor = options.floor
     this.#revision = options.taken.revision

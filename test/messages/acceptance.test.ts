@@ -1,0 +1,475 @@
+// What the systems that messages come from promise their users, held against a real server.
+//
+// Where a check speaks of mechanisms that are not here (outbox rows, pollers, leases: the commit
+// itself is the outbox, and the log is read by lanes), the promise behind it is tested.
+
+import { connect } from 'nats'
+import t, { type Test } from 'tap'
+
+import { defineActor, event } from '../../src/actor/define.js'
+import { publish, send } from '../../src/actor/effects.js'
+import { jetstream } from '../../src/backend/jetstream.js'
+import type { StoredCommit } from '../../src/model/commit.js'
+import type { RecordedEvent } from '../../src/model/event.js'
+import { newId } from '../../src/model/id.js'
+import { defineTopic } from '../../src/model/topic.js'
+import { defineReactor } from '../../src/reactor/define-reactor.js'
+import type { Message } from '../../src/reactor/message.js'
+import { type Node, type NodeOptions, startNode } from '../../src/start.js'
+import { type NatsServer, startNats } from '../support/nats.js'
+import { startProxy } from '../support/proxy.js'
+import { until } from '../support/wait.js'
+
+const patience = { timeout: 60_000 }
+const ended = defineTopic('trips.ended')
+const mailed = defineTopic('mails.sent')
+
+const account = defineActor({
+  type: 'account',
+  initialState: { sum: 0 },
+  decide: { charge: (_state, n: number) => event('charged', n) },
+  evolve: { charged: (state, n: number) => ({ sum: state.sum + n }) },
+})
+const trip = defineActor({
+  type: 'trip',
+  publishes: [ended],
+  initialState: { legs: 0 },
+  decide: {
+    end: (_state, n: number, { actor }) => [
+      event('ended', n),
+      send(account, `of ${actor.id}`, 'charge', n),
+      publish(ended, n),
+      publish(ended, -n),
+    ],
+  },
+  evolve: { ended: state => ({ legs: state.legs + 1 }) },
+})
+
+function scene(t: Test, servers: string) {
+  const namespace = `m-${newId().slice(0, 8)}`
+  return async (options: Partial<NodeOptions> = {}) => {
+    const node = await startNode({ namespace, store: jetstream({ servers }), ...options })
+    t.teardown(() => node.close())
+    return node
+  }
+}
+
+function listener(name: string, topics = [ended]) {
+  const heard: Message[] = []
+  const handle = (message: Message) => void heard.push(message)
+  return { heard, reactor: defineReactor({ name, on: topics, handle }) }
+}
+
+async function commitsOf(node: Node, type: string, id: string): Promise<StoredCommit[]> {
+  const commits: StoredCommit[] = []
+  for await (const record of node.store.commits({ type, id }))
+    if (record.kind === 'commit') commits.push(record)
+  return commits
+}
+
+async function chargesOf(node: Node, id: string): Promise<readonly RecordedEvent[]> {
+  const commits = await commitsOf(node, 'account', id)
+  return commits.flatMap(({ events }) => events)
+}
+
+const honest = ['store-unreachable', 'outcome-unknown', 'deadline-exceeded']
+
+/** Asks while the broker is away, and tells the code of the error. */
+async function askInVain(node: Node, commandId: string): Promise<string> {
+  const asking = node.spawn(trip, 'x').ask('end', 7, { commandId, timeout: 1_500 })
+  return asking.then(
+    () => 'success',
+    (error: unknown) => (error as { code: string }).code,
+  )
+}
+
+async function withServer(
+  title: string,
+  body: (t: Test, server: NatsServer) => Promise<void>,
+): Promise<void> {
+  await t.test(title, async t => {
+    const server = await startNats()
+    t.teardown(() => server[Symbol.asyncDispose]())
+    await body(t, server)
+  })
+}
+
+await withServer(
+  'A0.5 A1.3 the broker stops at the commit: no success is told; when it is back, one commit, delivered',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const { heard, reactor } = listener('readers')
+    const node = await start({ actors: [trip, account], reactors: [reactor] })
+    await node.spawn(trip, 'x').ask('end', 1, { commandId: 'first' })
+    await until(() => heard.length === 2, patience)
+    await server.stop()
+    const code = await askInVain(node, 'second')
+    t.ok(honest.includes(code), code)
+    await server.restart()
+    const answer = await until(
+      () => node.spawn(trip, 'x').ask('end', 7, { commandId: 'second' }),
+      patience,
+    )
+    t.match(answer, { ok: true, version: 2 })
+    // From here on nobody drives anything.
+    await until(() => heard.length === 4, patience)
+    await until(async () => (await chargesOf(node, 'of x')).length === 2, patience)
+    t.strictSame(
+      (await commitsOf(node, 'trip', 'x')).map(({ command }) => command!.id),
+      ['first', 'second'],
+    )
+    t.strictSame(
+      heard.map(({ id }) => id),
+      ['trip/x/1#1', 'trip/x/1#2', 'trip/x/2#1', 'trip/x/2#2'],
+    )
+    t.strictSame(
+      (await chargesOf(node, 'of x')).map(({ data, commandId }) => [data, commandId]),
+      [
+        [1, 'trip/x/1#0'],
+        [7, 'trip/x/2#0'],
+      ],
+    )
+  },
+)
+
+await withServer(
+  'A1.3 the answer to a commit is lost: what it says is delivered before anybody asks again',
+  async (t, server) => {
+    await using proxy = await startProxy(server.url)
+    const namespace = `m-${newId().slice(0, 8)}`
+    const store = jetstream({ servers: proxy.url, ignoreClusterUpdates: true })
+    const { heard, reactor } = listener('readers')
+    await using cut = await startNode({ namespace, store, actors: [trip] })
+    await using well = await startNode({
+      namespace,
+      store: jetstream({ servers: server.url }),
+      actors: [account],
+      reactors: [reactor],
+    })
+    await cut.spawn(trip, 'x').ask('end', 1)
+    await until(() => heard.length === 2, patience)
+    proxy.dropReplies(true)
+    const code = await askInVain(cut, 'lost')
+    t.ok(honest.includes(code), code)
+    const isStored = code === 'outcome-unknown'
+    if (isStored) {
+      await until(() => heard.length === 4, patience)
+      await until(async () => (await chargesOf(well, 'of x')).length === 2, patience)
+    }
+    proxy.dropReplies(false)
+    const again = await until(
+      () => cut.spawn(trip, 'x').ask('end', 7, { commandId: 'lost' }),
+      patience,
+    )
+    t.match(again, { ok: true, version: 2, duplicate: isStored })
+    await until(async () => (await chargesOf(well, 'of x')).length === 2, patience)
+    await until(() => heard.length === 4, patience)
+    t.equal((await commitsOf(well, 'trip', 'x')).length, 2, 'one commit')
+  },
+)
+
+await withServer(
+  'A1.2 what a commit says goes out at once, under ids in order that are known beforehand',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const { heard, reactor } = listener('readers')
+    const node = await start({ actors: [trip, account], reactors: [reactor] })
+    const { version } = await node.spawn(trip, 'x').ask('end', 5)
+    await until(() => heard.length === 2, patience)
+    await until(() => node.stats().courier.handled === 1, patience)
+    t.strictSame(
+      heard.map(({ id }) => id),
+      [1, 2].map(i => `trip/x/${version}#${i}`),
+    )
+    const [charge] = await chargesOf(node, 'of x')
+    t.equal(charge!.commandId, `trip/x/${version}#0`)
+    await until(() => {
+      const { courier, reactors } = node.stats()
+      return courier.open + courier.failing + reactors['readers']!.open === 0
+    }, patience)
+    t.pass('nothing is left pending')
+  },
+)
+
+await withServer(
+  'A1.5 nobody is there to read or to receive: all of it arrives in order when they come',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const speaker = await start({ actors: [trip] })
+    const ids = ['a', 'b', 'c', 'd', 'e']
+    const all = Array.from({ length: 30 }, (_, i) => i + 1)
+    await Promise.all(
+      ids.map(async id => {
+        for (const n of all) await speaker.spawn(trip, id).ask('end', n)
+      }),
+    )
+    await speaker.close()
+    const { heard, reactor } = listener('late')
+    const late = await start({ actors: [account], reactors: [reactor] })
+    await until(() => heard.length === ids.length * all.length * 2, patience)
+    for (const id of ids) {
+      await until(
+        async () => (await chargesOf(late, `of ${id}`)).length === all.length,
+        patience,
+      )
+      t.strictSame(
+        heard.filter(({ actor }) => actor?.id === id).map(({ data }) => data),
+        all.flatMap(n => [n, -n]),
+      )
+      t.strictSame(
+        (await chargesOf(late, `of ${id}`)).map(({ data }) => data),
+        all,
+      )
+    }
+  },
+)
+
+await withServer(
+  'A1.4 whoever has lost a lane cannot settle anything in it, and nothing is missed',
+  async (t, server) => {
+    // Instead of leases: each write of where a lane stands expects the one before it.
+    const namespace = `m-${newId().slice(0, 8)}`
+    const store = jetstream({ servers: server.url })
+    const { heard, reactor } = listener('fenced')
+    await using node = await startNode({
+      namespace,
+      store,
+      actors: [trip],
+      reactors: [reactor],
+    })
+    await using other = await store.open({ namespace, nodeId: 'other' })
+    const takeAll = async () => {
+      for (const key of await other.documents.list(['reactor', 'fenced', 'log'])) {
+        const { value, revision } = (await other.documents.get(key))!
+        await other.documents.put(key, value, revision)
+      }
+    }
+    await until(
+      async () =>
+        (await other.documents.list(['reactor', 'fenced', 'log'])).length === 16,
+      patience,
+    )
+    for (let n = 1; n <= 40; n++) {
+      await node.spawn(trip, `t${n % 8}`).ask('end', n)
+      if (n % 10 === 0) await takeAll()
+    }
+    await until(() => new Set(heard.map(({ id }) => id)).size === 80, patience)
+    for (let i = 0; i < 8; i++) {
+      const mine = heard.filter(({ actor }) => actor?.id === `t${i}`)
+      const first = [...new Map(mine.map(message => [message.id, message])).values()]
+      const positions = first.map(({ position }) => position)
+      t.strictSame(
+        positions,
+        positions.toSorted((a, b) => a - b),
+      )
+    }
+  },
+)
+
+await withServer(
+  'A1.7 a command goes to one worker, a message to every group, and a publish that is repeated counts once',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const groups = ['pricing', 'audit', 'notify'].map(name =>
+      [0, 1].map(() => listener(name, [ended, mailed])),
+    )
+    const nodes = await Promise.all(
+      [0, 1].map(i =>
+        start({
+          actors: [trip, account],
+          reactors: groups.map(pair => pair[i]!.reactor),
+        }),
+      ),
+    )
+    await until(
+      () =>
+        nodes.every(node =>
+          Object.values(node.stats().reactors).every(({ lanes }) => lanes > 0),
+        ),
+      patience,
+    )
+    const ids = Array.from({ length: 20 }, (_, i) => `t${i}`)
+    await Promise.all(ids.map((id, n) => nodes[n % 2]!.spawn(trip, id).ask('end', n)))
+    for (const id of ids)
+      for (const node of nodes) await node.publish(mailed, id, { id: `mail-${id}` })
+    for (const pair of groups) {
+      const heard = () => pair.flatMap(one => one.heard)
+      await until(() => heard().length >= 60, patience)
+      t.equal(
+        new Set(heard().map(({ id }) => id)).size,
+        60,
+        'each group has each message',
+      )
+      t.equal(heard().length, 60, 'once')
+      t.ok(
+        pair.every(one => one.heard.length > 0),
+        'shared by its nodes',
+      )
+    }
+    for (const id of ids)
+      await until(
+        async () => (await chargesOf(nodes[0]!, `of ${id}`)).length === 1,
+        patience,
+      )
+    t.equal(
+      nodes.map(node => node.stats().courier.handled).reduce((a, b) => a + b),
+      20,
+      'one node carried each command out',
+    )
+  },
+)
+
+await withServer(
+  'A1.9 correlation and causation flow from command to event, message, handler and the next command',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const contexts: Message[] = []
+    const reactor = defineReactor({
+      name: 'follow-up',
+      on: ended,
+      async handle(message, { spawn, publish: say }) {
+        contexts.push(message)
+        if (Number(message.data) < 0) return
+        await spawn(account, 'handled').ask('charge', 1)
+        await spawn(account, 'sent').send('charge', 2)
+        await say(mailed, 'about it')
+      },
+    })
+    const { heard, reactor: mails } = listener('mails', [mailed])
+    const node = await start({ actors: [trip, account], reactors: [reactor, mails] })
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const causes = { correlationId: 'request ü-1', causationId: 'click', traceparent }
+    await node.spawn(trip, 'x').ask('end', 3, { ...causes, commandId: 'the-command' })
+    const charged = async (id: string) => (await commitsOf(node, 'account', id))[0]
+    await until(
+      async () =>
+        (await charged('handled')) &&
+        (await charged('sent')) &&
+        (await charged('of x')) &&
+        heard.length === 1,
+      patience,
+    )
+    const [commit] = await commitsOf(node, 'trip', 'x')
+    t.match(commit, { ...causes, command: { id: 'the-command' } })
+    const event = commit!.events[0]!
+    t.match(event, { commandId: 'the-command', correlationId: 'request ü-1' })
+    const correlationId = 'request ü-1'
+    t.match(contexts[0], {
+      id: 'trip/x/1#1',
+      correlationId,
+      causationId: 'the-command',
+      traceparent,
+    })
+    t.match(await charged('of x'), {
+      command: { id: 'trip/x/1#0' },
+      correlationId,
+      causationId: 'trip/x/1#0',
+      traceparent,
+    })
+    for (const [i, id] of ['handled', 'sent'].entries())
+      t.match(await charged(id), {
+        command: { id: `trip/x/1#1>follow-up#${i}` },
+        correlationId,
+        causationId: 'trip/x/1#1',
+        traceparent,
+      })
+    t.match(heard[0], {
+      id: 'trip/x/1#1>follow-up#2',
+      correlationId,
+      causationId: 'trip/x/1#1',
+      traceparent,
+    })
+    // Without a given one, the first command's id ties it all together.
+    await node.spawn(trip, 'y').ask('end', -3, { commandId: 'root' })
+    await until(async () => (await charged('of y')) !== undefined, patience)
+    t.equal((await charged('of y'))!.correlationId, 'root')
+  },
+)
+
+await withServer(
+  'A1.9 bad ids from outside are refused with nothing stored, and reserved names are not shadowed',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const { heard, reactor } = listener('readers', [ended, mailed])
+    const node = await start({ actors: [trip, account], reactors: [reactor] })
+    const bad = [
+      '',
+      'a\r\nNats-Msg-Id: forged',
+      'bell\u0007',
+      '\u0085',
+      'x'.repeat(1_025),
+      '\ud800',
+      7 as never,
+      null as never,
+      { toString: () => 'x' } as never,
+    ]
+    const ref = node.spawn(trip, 'x')
+    for (const correlationId of bad) {
+      const refused = { code: 'invalid-option', message: /correlationId/ }
+      await t.rejects(ref.ask('end', 1, { correlationId }), refused)
+      await t.rejects(ref.tell('end', 1, { correlationId }), refused)
+      await t.rejects(ref.send('end', 1, { correlationId }), refused)
+      await t.rejects(node.publish(mailed, 1, { correlationId }), refused)
+      await t.rejects(ref.ask('end', 1, { traceparent: correlationId }), {
+        code: 'invalid-option',
+      })
+    }
+    t.equal(await node.store.lastPosition(), 0, 'nothing is stored')
+    const longest = 'é'.repeat(512)
+    t.equal((await ref.ask('end', 1, { correlationId: longest })).version, 1)
+
+    // What an event or a message carries under a reserved name stays where it is.
+    const metadata = {
+      'Cairn-Command': 'forged',
+      'Cairn-Correlation': 'forged',
+      'Nats-Msg-Id': 'forged',
+      correlationId: 'forged',
+    }
+    await node.store.append(
+      { type: 'trip', id: 'y' },
+      [{ type: 'ended', data: 2, metadata }],
+      {
+        expected: 'none',
+        command: { id: 'real' },
+        correlationId: 'real',
+        says: [{ kind: 'message', topic: 'trips.ended', version: 1, data: metadata }],
+      },
+    )
+    await node.publish(mailed, metadata, { id: 'm', correlationId: 'real' })
+    await until(() => heard.length === 4, patience)
+    const [commit] = await commitsOf(node, 'trip', 'y')
+    t.match(commit, { command: { id: 'real' }, correlationId: 'real' })
+    t.strictSame(commit!.events[0]!.metadata, metadata)
+    for (const id of ['trip/y/1#0', 'm']) {
+      const message = heard.find(one => one.id === id)!
+      t.equal(message.correlationId, 'real')
+      t.strictSame(message.data, metadata)
+    }
+  },
+)
+
+await withServer(
+  'A4.1 publishing tells the broker’s position and time, and the reader sees the correlation id',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const { heard, reactor } = listener('readers', [mailed])
+    const node = await start({ reactors: [reactor] })
+    const before = Date.now()
+    const first = await node.publish(mailed, 'one', { correlationId: 'c-1' })
+    const second = await node.publish(mailed, 'two')
+    t.ok(first.at >= before && second.at >= first.at)
+    t.strictSame([first.position, second.position], [1, 2])
+    await until(() => heard.length === 2, patience)
+    t.match(
+      heard.find(({ id }) => id === first.id),
+      { correlationId: 'c-1', position: 1, data: 'one' },
+    )
+    const nc = await connect({ servers: server.url })
+    const manager = await nc.jetstreamManager()
+    const stored = await manager.streams.getMessage(`CAIRN_${node.namespace}_TOPICS`, {
+      seq: first.position,
+    })
+    t.equal(stored.header.get('Cairn-Correlation'), 'c-1', 'and so does the nats CLI')
+    await nc.close()
+  },
+)
