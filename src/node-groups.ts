@@ -26,7 +26,7 @@ import { inboxGroup, type InboxStats, noInbox, startInbox } from './reactor/inbo
 import type { Attempt } from './reactor/lane.js'
 import type { Message } from './reactor/message.js'
 import { reactorGroup, startReactor } from './reactor/reactor.js'
-import { register } from './reactor/topic-registry.js'
+import { register, registerReader } from './reactor/topic-registry.js'
 import { putMessage } from './reactor/topics.js'
 
 export interface GroupsStats {
@@ -79,11 +79,18 @@ export function checkGroups(
   checkTopics('What this node publishes and reads', topics)
 }
 
-/** Tells the readers of topics which types publish on them; before the node serves. */
+/** Writes down which types publish on which topics, and what reactors read; before the node serves. */
 export async function registerTopics(
   { documents }: OpenNamespace,
   actors: readonly AnyActorDefinition[],
+  reactors: readonly Reactor[],
 ): Promise<void> {
+  for (const { name, topics } of reactors)
+    await registerReader(
+      documents,
+      name,
+      topics.map(topic => topic.name),
+    )
   for (const { type, publishes = [] } of actors)
     for (const name of new Set(publishes.map(topic => topic.name)))
       await register(documents, name, type)

@@ -321,7 +321,7 @@ async function assemble(
   const countedHost = dead.counting(host)
   let countedRouter: CommandSender | undefined
   const sender = () => countedRouter ?? countedHost
-  await registerTopics(open, actors)
+  await registerTopics(open, actors, reactors)
   // Served before it is announced: who hears of this node finds it listening.
   if (self !== undefined)
     serving = await transport.serve(id, self.types, (request, { timeout }) =>

@@ -10,6 +10,7 @@ import { append } from './append.js'
 import { ask } from './ask.js'
 import type { CliCommand } from './command.js'
 import { complain, print } from './output.js'
+import { messages } from './messages.js'
 import { nodes } from './nodes.js'
 import { read } from './read.js'
 import { send } from './send.js'
@@ -25,6 +26,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   state,
   actor,
   actors,
+  messages,
   nodes,
 }
 

@@ -46,7 +46,10 @@ export interface ReactorSpec<Topics extends AnyTopic> {
   ) => Promise<void> | void
   /** Waits between attempts. Default: 100 ms, doubling, up to 30 s. */
   readonly retry?: Partial<Backoff>
-  /** Messages being handled at a time on one node, and waiting behind them. Default 1,000. */
+  /**
+   * Messages being handled at a time on one node, and waiting behind them: of actors, and of plain
+   * code, each so many. Default 1,000.
+   */
   readonly openMax?: number
 }
 

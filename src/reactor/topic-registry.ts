@@ -2,6 +2,7 @@
 // the definitions, and read no more of the log than theirs.
 //
 // A node registers what it hosts before it serves: whoever has stored a message is registered.
+// Beside it, the topics of each reactor.
 
 import { decode, encode } from '../codec/msgpack.js'
 import type { Documents } from '../documents/documents.js'
@@ -41,6 +42,29 @@ export async function register(
     `Type ${type} could not be registered as a publisher on ${topic}: others were faster ` +
       `${attemptsMax} times in a row. Start the node again.`,
   )
+}
+
+/** The topics that a reactor reads, as its nodes have written them down. */
+export async function topicsOf(documents: Documents, reactor: string): Promise<string[]> {
+  const found = await documents.get(['readers', reactor])
+  return found === undefined ? [] : (decode(found.value) as { topics: string[] }).topics
+}
+
+/** Writes down what a reactor reads: for people who look, since nodes know it themselves. */
+export async function registerReader(
+  documents: Documents,
+  reactor: string,
+  topics: readonly string[],
+): Promise<void> {
+  const key = ['readers', reactor]
+  const sorted = topics.toSorted()
+  const found = await documents.get(key)
+  if (found !== undefined) {
+    const { topics: known } = decode(found.value) as { topics: string[] }
+    if (known.join() === sorted.join()) return
+  }
+  // Of two nodes that start at once one is the last, whichever it is.
+  await documents.put(key, encode({ topics: sorted }), found?.revision ?? 0)
 }
 
 function keyOf(topic: string): string[] {

@@ -82,14 +82,12 @@ export function topicSource(
       log('A record on a topic is no message', { position, topic, reason: found })
       return passing
     }
-    // Without a key a message is one of its own: it waits for none, and none for it.
-    const key = isMessage ? found.key : keyOfUnread(headers)
-    const name = key === undefined ? `position/${position}` : `key/${key}`
-    const lane = partitionOf({ type: 'message', id: name }, partitions)
+    const given = isMessage ? found.key : keyOfUnread(headers)
+    const { key, lane } = keyOfMessage(given, position, partitions)
     const value: readonly Message[] | Unreadable = isMessage
       ? [toMessage(found, position)]
       : { kind: 'unreadable', position, reason: found }
-    return { position, lane, key: name, value }
+    return { position, lane, key, value }
   }
   return {
     lanes: partitions,
@@ -104,6 +102,16 @@ export function topicSource(
     },
     lastPosition: signal => queue.lastPosition({ signal }),
   }
+}
+
+/** Without a key a message is one of its own: it waits for none, and none for it. */
+export function keyOfMessage(
+  given: string | undefined,
+  position: Position,
+  partitions: number,
+): { readonly key: string; readonly lane: number } {
+  const key = given === undefined ? `position/${position}` : `key/${given}`
+  return { key, lane: partitionOf({ type: 'message', id: key }, partitions) }
 }
 
 function toMessage(

@@ -4,7 +4,17 @@ import t from 'tap'
 
 import { cairn, run } from '../multinode/harness.js'
 
-const commands = ['ask', 'send', 'append', 'read', 'tail', 'state', 'actor', 'actors']
+const commands = [
+  'ask',
+  'send',
+  'append',
+  'read',
+  'tail',
+  'state',
+  'actor',
+  'actors',
+  'messages',
+]
 const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
 const codes =
   'Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable, 4 version conflict.'

@@ -34,8 +34,12 @@ const points = [
     phases.map(phase => `${step} ${phase}`),
   ),
   // Between reading what a commit says and carrying it out; and between commit and caller.
-  ...['read', 'answered'],
-  ...['handler begun', 'handler asked', 'handler sent', 'handler done'],
+  'read',
+  'answered',
+  'handler begun',
+  'handler asked',
+  'handler sent',
+  'handler done',
 ]
 
 interface Line {
@@ -45,6 +49,8 @@ interface Line {
   readonly n: number
   readonly version?: number
 }
+
+const sorted = (ids: readonly (string | undefined)[]) => ids.map(String).toSorted()
 
 /** All that is stored, and all that was journalled, in the end. */
 interface Findings {
@@ -186,8 +192,8 @@ for (const { name, backend, where } of homes)
     const idsAt = (id: string) =>
       credits.filter(({ actor }) => actor.id === id).map(({ commandId }) => commandId)
     t.strictSame(
-      idsAt('fees').toSorted(),
-      messages.map(({ carried }) => carried[1]).toSorted(),
+      sorted(idsAt('fees')),
+      sorted(messages.map(({ carried }) => carried[1])),
       'what commits say is carried out once',
     )
     for (const id of new Set(placements.map(({ actor }) => actor.id)))
@@ -201,7 +207,7 @@ for (const { name, backend, where } of homes)
       ['later', 1],
     ] as const)
       t.strictSame(
-        idsAt(account).toSorted(),
+        sorted(idsAt(account)),
         messages.map(({ id }) => `${id}>ledger#${i}`).toSorted(),
         `what a handler ${i === 0 ? 'asks' : 'sends'} acts once`,
       )

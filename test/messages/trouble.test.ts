@@ -221,8 +221,8 @@ await t.test(
       ...patience,
     })
     t.strictSame(
-      heard.map(({ data }) => data).toSorted(),
-      [1, 2, 'beside it'].toSorted(),
+      heard.map(({ data }) => String(data)).toSorted(),
+      ['1', '2', 'beside it'],
       'what stands behind the newer one waits with it',
     )
     await using open = await backend.open({ namespace, nodeId: 'looker' })

@@ -114,7 +114,7 @@ export class SideTables {
     this.#refresh()
     const names: string[] = []
     for (const key of this.#documents.getKeys({ start: Buffer.from(start) })) {
-      const name = (key as Buffer).toString()
+      const name = key.toString()
       if (!name.startsWith(start)) break
       names.push(name)
     }

@@ -1,0 +1,103 @@
+// A job is enqueued in the same commit as the event that asks for it, while no worker is there:
+// there is no second write that could be lost. The worker that comes later does each job once,
+// and what fails on its first attempt is tried again.
+//
+// Runs on the embedded store, so there is nothing to set up; with `store: jetstream()` the shop
+// and the worker are processes on any machines.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import {
+  defineActor,
+  defineReactor,
+  defineTopic,
+  embedded,
+  event,
+  publish,
+  reject,
+  send,
+  startNode,
+} from 'cairn-es'
+
+const placed = defineTopic('orders.placed')
+
+/** A job is an actor of its own: whoever asks twice for the same one gets the first answer. */
+const invoice = defineActor({
+  type: 'invoice',
+  initialState: { isPrinted: false },
+  decide: {
+    print: (state, { total }: { total: number }) =>
+      state.isPrinted ? reject('printed') : event('printed', { total }),
+  },
+  evolve: { printed: () => ({ isPrinted: true }) },
+})
+
+const order = defineActor({
+  type: 'order',
+  publishes: [placed],
+  initialState: { isPlaced: false },
+  decide: {
+    place: (state, { total }: { total: number }, { actor }) =>
+      state.isPlaced
+        ? reject('placed', 'It is placed already.')
+        : [
+            event('placed', { total }),
+            send(invoice, actor.id, 'print', { total }), // to exactly one worker
+            publish(placed, { order: actor.id, total }), // to every group that reads it
+          ],
+  },
+  evolve: { placed: () => ({ isPlaced: true }) },
+})
+
+const dir = await mkdtemp(join(tmpdir(), 'cairn-enqueue-'))
+const options = { namespace: 'shop', store: embedded({ dir }) }
+
+{
+  await using shop = await startNode({ ...options, id: 'shop', actors: [order] })
+  for (const [id, total] of [
+    ['o-1', 30],
+    ['o-2', 12],
+  ] as const) {
+    const { version } = await shop.spawn(order, id).ask('place', { total })
+    console.log(`order ${id} is placed, version ${version}; its job waits in the commit`)
+  }
+  // The same request once more, as after a timeout: nothing is enqueued twice.
+  const again = await shop.spawn(order, 'o-1').ask('place', { total: 30 })
+  if (!again.ok) console.log(`o-1 again: ${again.rejection.message}`)
+}
+
+// The shop is gone. A worker starts, knows nothing of orders, and finds what was enqueued.
+const mailed = new Map<string, number>()
+let allMailed = () => {}
+const done = new Promise<void>(resolve => (allMailed = resolve))
+const mailer = defineReactor({
+  name: 'mailer',
+  on: placed,
+  retry: { first: 10 },
+  handle({ id, data }, { attempt }) {
+    const { total } = data as { order: string; total: number }
+    if (total > 20 && attempt === 1) throw new Error('the mail server is busy')
+    mailed.set(id, attempt)
+    if (mailed.size === 2) allMailed()
+  },
+})
+await using worker = await startNode({
+  ...options,
+  id: 'worker',
+  actors: [invoice],
+  reactors: [mailer],
+})
+await done
+for (const id of [...mailed.keys()].toSorted())
+  console.log(`mail for ${id} is sent, attempt ${mailed.get(id)}`)
+
+for (const id of ['o-1', 'o-2'])
+  for await (const { event: stored } of worker.spawn(invoice, id).watch({ from: 0 })) {
+    console.log(`invoice ${id} is ${stored.type}, by command ${stored.commandId}`)
+    break
+  }
+
+await worker.close()
+await rm(dir, { recursive: true })

@@ -1,0 +1,223 @@
+// What groups have before them, as it is stored: read without any node, by whoever looks.
+
+import { decodeStoredMessage } from '../codec/stored-message.js'
+import type { DocumentKey, Documents } from '../documents/documents.js'
+import { formatAddress } from '../model/address.js'
+import type { StoredCommit } from '../model/commit.js'
+import { partitionOf } from '../model/partition.js'
+import type { Position } from '../model/version.js'
+import type { Queue } from '../queue/queue.js'
+import type { EventStore } from '../store/store.js'
+import { courierGroup } from './courier.js'
+import { inboxGroup } from './inbox.js'
+import { decodeLaneState, type Failing } from './lane-state.js'
+import { topicsOf, typesOf } from './topic-registry.js'
+import { keyOfMessage } from './topics.js'
+
+/** What is read of a namespace. */
+interface Ports {
+  readonly store: Pick<EventStore, 'readAll' | 'lastPosition'>
+  readonly queues: Readonly<Record<'topic' | 'inbox', Queue>>
+  readonly documents: Documents
+  readonly partitions: number
+}
+
+/** Where the records come from: the log, the topics of plain code, or the inbox. */
+export type BacklogSource = 'log' | 'topics' | 'inbox'
+
+export interface Backlog {
+  /** A reactor's name, or `courier` or `inbox`. */
+  readonly group: string
+  /** Those that a reactor reads; none for the others. */
+  readonly topics: readonly string[]
+  readonly source: BacklogSource
+  /** Everything up to here is handled, but for what is failing. */
+  readonly floor: Position
+  /** The last position there is. */
+  readonly end: Position
+  /** Messages or commands that are stored and not known to be handled. */
+  readonly waiting: number
+  /** Whether all were counted: no more than `readMax` records are looked at. */
+  readonly isCounted: boolean
+  readonly failing: readonly Failing[]
+}
+
+export interface BacklogOptions {
+  /** Only reactors that read this topic, and only its messages. Default: all. */
+  readonly topic?: string
+  /** Also the courier and the inbox. Default false. */
+  readonly all?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** Records looked at for one group, at most. */
+const readMax = 10_000
+
+/** Where a group stands, over all of its lanes. */
+interface Standing {
+  readonly floors: readonly Position[]
+  readonly failing: readonly Failing[]
+}
+
+/** Yields the backlog of each group that has ever begun to read. Throws what reading does. */
+export async function* backlogs(
+  open: Ports,
+  options: BacklogOptions = {},
+): AsyncGenerator<Backlog> {
+  const { topic, all = false, signal } = options
+  const { documents } = open
+  for (const reactor of await reactorsIn(documents, signal)) {
+    const topics = await topicsOf(documents, reactor)
+    if (topic !== undefined && !topics.includes(topic)) continue
+    const names = new Set(topic === undefined ? topics : [topic])
+    const about = { group: reactor, topics: topics.toSorted() }
+    const log = await standing(open, ['reactor', reactor, 'log'], signal)
+    const types = await typesOf(documents, names)
+    yield {
+      ...about,
+      source: 'log',
+      ...(await inLog(open, log, types, commit => saysOn(commit, names), signal)),
+    }
+    const plain = await standing(open, ['reactor', reactor, 'topic'], signal)
+    yield { ...about, source: 'topics', ...(await onTopics(open, plain, names, signal)) }
+  }
+  if (!all) return
+  const courier = await standing(open, [courierGroup], signal)
+  yield {
+    group: courierGroup,
+    topics: [],
+    source: 'log',
+    ...(await inLog(open, courier, undefined, commandsIn, signal)),
+  }
+  const inbox = await standing(open, [inboxGroup], signal)
+  yield {
+    group: inboxGroup,
+    topics: [],
+    source: 'inbox',
+    ...(await inInbox(open, inbox, signal)),
+  }
+}
+
+async function reactorsIn(
+  documents: Documents,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const keys = await documents.list(['reactor'], signal && { signal })
+  return [...new Set(keys.map(([, name]) => name!))].toSorted()
+}
+
+async function standing(
+  { documents, partitions }: Ports,
+  path: DocumentKey,
+  signal: AbortSignal | undefined,
+): Promise<Standing> {
+  const floors: Position[] = Array.from({ length: partitions }, () => 0)
+  const failing: Failing[] = []
+  for (const key of await documents.list(path, signal && { signal })) {
+    const found = await documents.get(key)
+    if (found === undefined) continue
+    const state = decodeLaneState(found.value, key.join('.'))
+    floors[Number(key.at(-1))] = state.floor
+    failing.push(...state.failing)
+  }
+  return { floors, failing: failing.toSorted((a, b) => a.position - b.position) }
+}
+
+/** Whether a group has not handled a record yet, as far as it has written down. */
+function isWaiting(
+  { floors, failing }: Standing,
+  position: Position,
+  lane: number,
+  key: string,
+): boolean {
+  if (position > (floors[lane] ?? 0)) return true
+  return failing.some(one => one.key === key && position >= one.position)
+}
+
+/** All that waits stands behind this position. */
+function startOf({ floors, failing }: Standing): Position {
+  return Math.min(...floors, ...failing.map(({ position }) => position - 1))
+}
+
+type Count = Omit<Backlog, 'group' | 'topics' | 'source'>
+
+async function inLog(
+  { store, partitions }: Ports,
+  standing: Standing,
+  types: readonly string[] | undefined,
+  countIn: (commit: StoredCommit) => number,
+  signal: AbortSignal | undefined,
+): Promise<Count> {
+  const end = await store.lastPosition(signal && { signal })
+  let waiting = 0
+  let read = 0
+  if (types?.length !== 0)
+    for await (const record of store.readAll({
+      after: startOf(standing),
+      limit: readMax,
+      ...(types !== undefined && { types }),
+      ...(signal !== undefined && { signal }),
+    })) {
+      read++
+      if (record.kind !== 'commit') continue
+      const { actor, position } = record
+      const lane = partitionOf(actor, partitions)
+      if (isWaiting(standing, position, lane, formatAddress(actor)))
+        waiting += countIn(record)
+    }
+  return counted(standing, end, waiting, read)
+}
+
+async function onTopics(
+  { queues, partitions }: Ports,
+  standing: Standing,
+  topics: ReadonlySet<string>,
+  signal: AbortSignal | undefined,
+): Promise<Count> {
+  const end = await queues.topic.lastPosition(signal && { signal })
+  let waiting = 0
+  let read = 0
+  const options = { after: startOf(standing), ...(signal !== undefined && { signal }) }
+  for await (const { position, key: names, headers, body } of queues.topic.read(
+    options,
+  )) {
+    if (++read > readMax) break
+    const topic = names.join('.')
+    if (!topics.has(topic)) continue
+    const found = decodeStoredMessage(topic, headers, body)
+    if (typeof found === 'string') continue
+    const { key, lane } = keyOfMessage(found.key, position, partitions)
+    if (isWaiting(standing, position, lane, key)) waiting++
+  }
+  return counted(standing, end, waiting, read)
+}
+
+/** What was carried out is removed: all that is there waits. */
+async function inInbox(
+  { queues }: Ports,
+  standing: Standing,
+  signal: AbortSignal | undefined,
+): Promise<Count> {
+  const end = await queues.inbox.lastPosition(signal && { signal })
+  let read = 0
+  for await (const _ of queues.inbox.read(signal && { signal }))
+    if (++read >= readMax) break
+  return counted(standing, end, read, read)
+}
+
+function counted(
+  { floors, failing }: Standing,
+  end: Position,
+  waiting: number,
+  read: number,
+): Count {
+  return { floor: Math.min(...floors), end, waiting, isCounted: read < readMax, failing }
+}
+
+function saysOn({ says = [] }: StoredCommit, topics: ReadonlySet<string>): number {
+  return says.filter(said => said.kind === 'message' && topics.has(said.topic)).length
+}
+
+function commandsIn({ says = [] }: StoredCommit): number {
+  return says.filter(({ kind }) => kind === 'command').length
+}
