@@ -75,6 +75,10 @@ export class ObservedDocuments implements Documents {
     return this.memory.get(key)
   }
 
+  list(prefix: DocumentKey) {
+    return this.memory.list(prefix)
+  }
+
   async put(
     key: DocumentKey,
     value: Uint8Array,
