@@ -25,11 +25,14 @@ export interface CommittedCommand {
 
 /** Ids that tie a commit to what caused it. */
 export interface Causes {
-  /** Shared by everything that one outside request set off. */
+  /**
+   * Shared by everything that one outside request set off: 1 to 1,024 bytes of well-formed text
+   * without control characters; another is refused with `invalid-option`.
+   */
   readonly correlationId?: string
   /** Id of the command or event that directly caused this. */
   readonly causationId?: string
-  /** W3C trace context, passed on as it came. */
+  /** W3C trace context, passed on as it came; the same text as a correlation id. */
   readonly traceparent?: string
 }
 

@@ -211,7 +211,14 @@ function counted(
   waiting: number,
   read: number,
 ): Count {
-  return { floor: Math.min(...floors), end, waiting, isCounted: read < readMax, failing }
+  return {
+    floor: Math.min(...floors),
+    end,
+    waiting,
+    isCounted: read < readMax,
+    // The others are held back only because many of them wait.
+    failing: failing.filter(({ attempts }) => attempts > 0),
+  }
 }
 
 function saysOn({ says = [] }: StoredCommit, topics: ReadonlySet<string>): number {
