@@ -128,10 +128,9 @@ export class Lane<T> {
     const now = options.clock.now()
     for (const one of options.failing) {
       this.#held.set(one.key, { ...one, upTo: Math.max(options.floor, one.position) })
-      this.#schedule(
-        one.key,
-        Math.min(options.backoff.max, Math.max(0, one.nextAt - now)),
-      )
+      // Clocks differ: nobody waits longer than the one before has meant to.
+      const longest = Math.max(options.backoff.max, one.nextAt - one.firstAt)
+      this.#schedule(one.key, Math.min(longest, Math.max(0, one.nextAt - now)))
     }
   }
 

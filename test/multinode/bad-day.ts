@@ -155,6 +155,8 @@ export async function badDay(
 
   nodes.push(await start('fourth'))
   await more(300, 'a fourth is there')
+  await caughtUp('a fourth is there')
+  await more(300, 'four are there')
 
   await Promise.all(nodes.map(node => node.kill()))
   await more(300, 'nobody is there')

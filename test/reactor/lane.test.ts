@@ -158,16 +158,36 @@ await t.test('L5 who takes over counts on, and passes by what was handled', asyn
   t.match(attempt, { attempt: 8, mayBeRepeat: true })
 })
 
-await t.test(
-  'a record behind the one before it is not failing is offered once',
-  async t => {
-    const lane = await laneOf(t, async () => done)
-    lane.give('k1', 'k1')
-    for (const record of lane.source.records) lane.lane.offer(record)
-    await until(() => lane.lane.floor === 2)
-    t.strictSame(lane.handled, ['k1@1', 'k1@2'])
-  },
-)
+await t.test('L5 a long delay is as long for whoever takes over', async t => {
+  const now = Date.now()
+  const later = { key: 'k1', position: 1, attempts: 1, firstAt: now, error: 'later' }
+  const failing: Failing[] = [
+    { ...later, nextAt: now + 3_600_000 },
+    // By a clock that was an hour ahead.
+    {
+      ...later,
+      key: 'k2',
+      position: 2,
+      firstAt: now + 3_600_000,
+      nextAt: now + 3_600_001,
+    },
+  ]
+  const options = { floor: 2, failing }
+  const lane = await laneOf(t, async value => (value === 'k3@3' ? again : done), options)
+  lane.source.add('k1', 'k2')
+  lane.give('k3')
+  // By then every delay of the backoff is over several times.
+  await until(() => lane.counters.failures > 5 && lane.handled.length > 0)
+  t.strictSame(lane.handled, ['k2@2'])
+})
+
+await t.test('a record that is offered again is handled once', async t => {
+  const lane = await laneOf(t, async () => done)
+  lane.give('k1', 'k1')
+  for (const record of lane.source.records) lane.lane.offer(record)
+  await until(() => lane.lane.floor === 2)
+  t.strictSame(lane.handled, ['k1@1', 'k1@2'])
+})
 
 await t.test('L4 a lane that is lost stops, and tells its handlers', async t => {
   const aborted = deferred<void>()
