@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 
 import { ensureNatsServer } from './nats-server.mjs'
 
@@ -15,7 +15,7 @@ const { path, version, origin } = await ensureNatsServer({ log: console.error })
 console.error(`nats-server ${version} (${origin}): ${path}`)
 
 /** Percent of src that the suite must reach. Raise it when it has risen; never lower it. */
-const coverageMinimum = { lines: 95, branches: 93 }
+const coverageMinimum = { lines: 97, branches: 94 }
 
 const args = process.argv.slice(2)
 const isWholeSuite = args.length === 0
@@ -59,16 +59,19 @@ function count(output) {
   return { passed: Number(summary[2] ?? 0), failed: Number(summary[3] ?? 0) }
 }
 
-/** Prints the coverage, and says whether it is enough. */
+/** Prints the coverage of src, and says whether it is enough. */
 async function checkCoverage() {
-  const { total } = JSON.parse(
-    await readFile('.tap/report/coverage-summary.json', 'utf8'),
-  )
-  let isEnough = true
+  const summary = JSON.parse(await readFile('.tap/report/coverage-summary.json', 'utf8'))
+  // tap counts every file that a test loads, scripts and benchmarks among them.
+  const source = join(process.cwd(), 'src', sep)
+  const files = Object.entries(summary).filter(([path]) => path.startsWith(source))
+  let isEnough = files.length > 0
   for (const [kind, minimum] of Object.entries(coverageMinimum)) {
-    const { pct } = total[kind]
-    console.error(`coverage of ${kind}: ${pct} % (at least ${minimum} %)`)
-    if (pct < minimum) isEnough = false
+    const covered = files.reduce((sum, [, file]) => sum + file[kind].covered, 0)
+    const total = files.reduce((sum, [, file]) => sum + file[kind].total, 0)
+    const percent = (100 * covered) / total
+    console.error(`coverage of ${kind}: ${percent.toFixed(2)} % (at least ${minimum} %)`)
+    if (!(percent >= minimum)) isEnough = false
   }
   return isEnough
 }
