@@ -45,7 +45,7 @@ export class FaultyStore implements EventStore {
     options: AppendOptions = {},
   ): Promise<AppendResult> {
     const append = (bounds: AppendOptions) => this.base.append(actor, events, bounds)
-    return this.#up(this.#faulty(append, formatAddress(actor), options))
+    return this.#up(this.#faulty(append, () => formatAddress(actor), options))
   }
 
   appendAll(
@@ -53,7 +53,7 @@ export class FaultyStore implements EventStore {
     options: AppendAllOptions = {},
   ): Promise<AppendAllResult> {
     const append = (bounds: AppendAllOptions) => this.base.appendAll(parts, bounds)
-    return this.#up(this.#faulty(append, nameOfAll(parts), options))
+    return this.#up(this.#faulty(append, () => nameOfAll(parts), options))
   }
 
   #up<T>(work: Promise<T>): Promise<T> {
@@ -63,7 +63,8 @@ export class FaultyStore implements EventStore {
 
   async #faulty<T, Options extends { readonly signal?: AbortSignal }>(
     append: (options: Options) => Promise<T>,
-    name: string,
+    /** Asked for late: what is appended may be no address at all, which the base refuses. */
+    name: () => string,
     options: Options,
   ): Promise<T> {
     const faults = this.#faults
@@ -75,7 +76,7 @@ export class FaultyStore implements EventStore {
       await turn(faults.turns(nodeId), isOver)
       // On its way when the node crashed: it arrives, or it does not.
       if (this.#line.isDown && faults.draw('crash', nodeId) < 0.5) this.#line.check()
-      throwIfAborted(options.signal, `appending to ${name}`)
+      throwIfAborted(options.signal, `appending to ${name()}`)
     }
     if (!faults.happens('failAppends', nodeId)) return append(options)
 
@@ -93,7 +94,7 @@ export class FaultyStore implements EventStore {
     }
     throw new CairnError(
       'outcome-unknown',
-      `Nobody answered the append to ${name} (a fault of the test). Whether it ` +
+      `Nobody answered the append to ${name()} (a fault of the test). Whether it ` +
         'was stored is not known: read the actor.',
     )
   }
