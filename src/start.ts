@@ -575,13 +575,14 @@ async function carryOut(
     const { version, freshness } = request
     return readState(host, actor, version, { timeout, freshness })
   }
-  const { command, data, commandId, sentAt, since } = request
+  const { command, data, commandId, sentAt, since, saidAt } = request
   const { correlationId, causationId, traceparent } = request
   const options: SendOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
     ...(sentAt !== undefined && { sentAt }),
     ...(since !== undefined && { since }),
+    ...(saidAt !== undefined && { saidAt }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),

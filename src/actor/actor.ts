@@ -381,7 +381,12 @@ export class Actor {
       }
       if (plan.bytes !== undefined) this.#stateBytes = bytesOfEncoded(plan.bytes)
       else if (plan.measureFrom !== life.measureFrom) this.#stateBytes = undefined
-      this.#repeats.onStored(command.id, at.version + 1, version)
+      this.#repeats.onStored({
+        first: at.version + 1,
+        last: version,
+        position: result.position,
+        commandId: command.id,
+      })
 
       // 8. Reply.
       return { ...answer, position: result.position }

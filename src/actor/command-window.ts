@@ -9,10 +9,12 @@
 // W3. At its end it grows only by the commit that follows `upTo` directly; whoever skipped
 //     some must read them first.
 // W4. It knows, too, from which version on no commit has gone out of the ring.
+// W5. It knows the versions that the actor had at some positions: enough to say behind which
+//     version the commits behind a position are, never below the true one.
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
-import type { Version } from '../model/version.js'
+import type { Position, Version } from '../model/version.js'
 
 /** As in an actor type's options, where it is explained. */
 export interface CommandWindowOptions {
@@ -43,12 +45,27 @@ export function commandWindow(
 export interface Passed {
   readonly first: Version
   readonly last: Version
+  readonly position: Position
   /** Absent for a commit that no command led to. */
   readonly commandId?: string | undefined
 }
 
+/** W5: the actor's version was this one at the position. */
+interface Mark {
+  readonly version: Version
+  readonly position: Position
+}
+
+/** Memory of a mark, about. */
+const markBytes = 40
+
+/** Marks that are kept, spread over the commits in the ring. */
+const marksMax = 8
+
 export class CommandWindow {
   readonly #ring: Uint32Array
+  /** Oldest first. */
+  readonly #marks: Mark[] = []
   #count = 0
   #from: Version
   /** Where it began to keep commits. */
@@ -64,7 +81,7 @@ export class CommandWindow {
   }
 
   get bytes(): number {
-    return this.#ring.byteLength
+    return this.#ring.byteLength + this.#marks.length * markBytes
   }
 
   /** The last version covered. */
@@ -85,9 +102,16 @@ export class CommandWindow {
     return Math.max(this.#begin, gone) <= since && version <= this.#upTo
   }
 
-  /** Covers nothing any more, and continues behind a version. */
-  restart(version: Version): void {
+  /** W5. A version that every commit behind the position is above; `undefined` when none is known. */
+  versionAt(position: Position): Version | undefined {
+    return this.#marks.findLast(mark => mark.position <= position)?.version
+  }
+
+  /** Covers nothing any more, and continues behind a version, which the actor had at `position`. */
+  restart(version: Version, position?: Position): void {
     this.#ring.fill(0)
+    this.#marks.length = 0
+    if (position !== undefined) this.#marks.push({ version, position })
     this.#count = 0
     this.#from = version
     this.#begin = version
@@ -102,10 +126,14 @@ export class CommandWindow {
   }
 
   /** Takes in a commit that is known to be the next one there is. */
-  add({ last, commandId }: Passed): void {
+  add({ last, position, commandId }: Passed): void {
     this.#ring[this.#count++ % this.#ring.length] =
       commandId === undefined ? none : hashOf(commandId)
     this.#upTo = last
+    if (this.#count % Math.ceil(this.#ring.length / marksMax) === 0) {
+      this.#marks.push({ version: last, position })
+      if (this.#marks.length > marksMax) this.#marks.shift()
+    }
     if (this.#count >= this.#ring.length) this.reachesBack()
   }
 

@@ -13,6 +13,8 @@
 // D6. A command that says behind which version it may have been carried out is looked for in all
 //     that came since then, and within the window: who keeps commands knows, as a rule, and it
 //     costs nothing while the window holds that much.
+// D7. A command that a commit says is looked for in all that came behind that commit's position,
+//     and nowhere else: it cannot have been carried out before it was said.
 
 import { decodeHeader } from '../codec/headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
@@ -20,7 +22,7 @@ import type { LogRecord, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { Carried, SendOptions } from '../model/sender.js'
 import { show } from '../model/show.js'
-import type { Version } from '../model/version.js'
+import type { Position, Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/store.js'
 import {
   commandWindow,
@@ -38,12 +40,14 @@ export interface Search {
   readonly ms: number
   /** D5. */
   readonly sentAt?: number
+  /** D7. */
+  readonly saidAt?: Position
   /** D3, D6: behind this version no commit is left out. */
   readonly behind?: Version
 }
 
 /** What whoever has kept a command knows of it. */
-export type Kept = Pick<SendOptions, 'sentAt' | 'since'>
+export type Kept = Pick<SendOptions, 'sentAt' | 'since' | 'saidAt'>
 
 /** What a search needs of the actor's host. */
 export interface RepeatsHome {
@@ -82,13 +86,16 @@ export class Repeats {
   }
 
   /** The search for a command, before it is tried for the first time. */
-  begin(commandId: string, isNew: boolean, { sentAt, since }: Kept = {}): Search {
+  begin(commandId: string, isNew: boolean, kept: Kept = {}): Search {
+    const { sentAt, since, saidAt } = kept
     if (isNew) return { commandId, since: undefined, ms: Infinity }
-    if (sentAt !== undefined) return { commandId, since: 0, ms: Infinity, sentAt }
+    if (saidAt === undefined && sentAt !== undefined)
+      return { commandId, since: 0, ms: Infinity, sentAt }
     if (this.#window === undefined) {
       this.#window = new CommandWindow(this.#commands, 0)
       this.#isBlank = true
     }
+    if (saidAt !== undefined) return { commandId, since: 0, ms: Infinity, saidAt }
     const within = { commandId, since: 0, ms: this.#ms }
     return since === undefined ? within : { ...within, behind: since }
   }
@@ -107,16 +114,16 @@ export class Repeats {
     if (window === undefined) return
     // The log is another one than before: it was restored, or the actor erased.
     if (version < window.upTo) this.#isBlank = true
-    if (version === 0) return this.#restart(window, 0)
+    if (version === 0) return this.#restart(window, 0, 0)
     const passed = last && passedBy(last)
     if (passed === undefined) return
-    if (this.#isBlank) this.#restart(window, passed.first - 1)
+    if (this.#isBlank) this.#restartBefore(window, passed)
     if (window.follow(passed) && this.#isPast(passed, now)) window.reachesBack()
   }
 
   /** Hears of every commit of this actor that this node has stored. */
-  onStored(commandId: string, first: Version, last: Version): void {
-    if (!this.#isBlank) this.#window?.follow({ first, last, commandId })
+  onStored(stored: Passed): void {
+    if (!this.#isBlank) this.#window?.follow(stored)
   }
 
   /**
@@ -129,9 +136,23 @@ export class Repeats {
     now: number,
     call: { readonly signal: AbortSignal },
   ): Promise<Finding> {
-    const { commandId, since, sentAt, behind } = search
-    if (sentAt !== undefined) return this.#findSince(commandId, sentAt, version, call)
+    const { commandId, since, sentAt, saidAt, behind } = search
+    if (sentAt !== undefined) {
+      const oldest = sentAt - Math.min(this.#ms, clocksDiffer)
+      return this.#findFrom(commandId, version, call, ({ at }) => at < oldest)
+    }
     const window = this.#window
+    if (saidAt !== undefined) {
+      const said = window?.versionAt(saidAt)
+      const holds = said !== undefined && !this.#isBlank && window!.holds(said, version)
+      if (holds && !window!.mayHold(commandId)) return 'none'
+      return this.#findFrom(
+        commandId,
+        version,
+        call,
+        ({ position }) => position <= saidAt,
+      )
+    }
     if (since === undefined || window === undefined) return 'none'
     const covers =
       !this.#isBlank &&
@@ -148,16 +169,16 @@ export class Repeats {
     return upTo >= version && window.covers(since, version) ? 'none' : 'lagging'
   }
 
-  /** D5. */
-  async #findSince(
+  /** D5, D7: back to the first commit that is too old. A blank window begins with what was read. */
+  async #findFrom(
     commandId: string,
-    sentAt: number,
     version: Version,
     { signal }: { readonly signal: AbortSignal },
+    isTooOld: (passed: Dated) => boolean,
   ): Promise<Finding> {
-    const oldest = sentAt - Math.min(this.#ms, clocksDiffer)
     return this.#home.wake(
       async () => {
+        const read: Passed[] = [] // Newest first.
         let upTo: Version = 0
         const options = { backwards: true, signal }
         for await (const record of this.#home.store.commits(this.#actor, options)) {
@@ -165,7 +186,14 @@ export class Repeats {
           if (passed === undefined) continue
           upTo ||= passed.last
           if (passed.commandId === commandId) return this.#answerOf(record, commandId)
-          if (passed.at < oldest) break
+          if (read.length < this.#commands) read.push(passed)
+          if (isTooOld(passed)) break
+        }
+        const window = this.#window
+        const oldest = read.at(-1)
+        if (this.#isBlank && window !== undefined && oldest !== undefined) {
+          this.#restartBefore(window, oldest)
+          for (const passed of read.toReversed()) window.add(passed)
         }
         return upTo >= version ? 'none' : 'lagging'
       },
@@ -222,15 +250,23 @@ export class Repeats {
       if (ms !== Infinity && this.#isPast(passed, now)) break
     }
     if (!joins) {
-      this.#restart(window, isTooMuch ? unknown.at(-1)!.first - 1 : end)
+      const oldest = unknown.at(-1)
+      if (oldest !== undefined && (isTooMuch || end === oldest.first - 1))
+        this.#restartBefore(window, oldest)
+      else this.#restart(window, end)
       if (from === 0) window.reachesBack()
     }
     for (const passed of unknown.toReversed()) window.add(passed)
     return { upTo }
   }
 
-  #restart(window: CommandWindow, version: Version): void {
-    window.restart(version)
+  /** To continue with this commit: the actor had the version below it just before. */
+  #restartBefore(window: CommandWindow, { first, position }: Passed): void {
+    this.#restart(window, first - 1, position - 1)
+  }
+
+  #restart(window: CommandWindow, version: Version, position?: Position): void {
+    window.restart(version, position)
     this.#isBlank = false
   }
 
@@ -260,17 +296,22 @@ export class Repeats {
   }
 }
 
+/** A commit with its writer's clock. */
+type Dated = Passed & { readonly at: number }
+
 /** What a record says of itself; `undefined` for one that takes no versions. */
-function passedBy(record: LogRecord): (Passed & { readonly at: number }) | undefined {
+function passedBy(record: LogRecord): Dated | undefined {
+  const { position } = record
   if (record.kind === 'commit') {
     const { firstVersion: first, lastVersion: last, command, at } = record
-    return { first, last, commandId: command?.id, at }
+    return { first, last, position, commandId: command?.id, at }
   }
   if (record.versions === undefined) return undefined
   const { headers, versions } = record
   // Without a readable time it never counts as old (NaN).
   return {
     ...versions,
+    position,
     commandId: decoded(headers['Cairn-Command']),
     at: Number(headers['Cairn-At']),
   }

@@ -155,6 +155,7 @@ export class Router implements CommandSender {
       traceparent,
       sentAt,
       since,
+      saidAt,
     } = options
     const deadline = performance.now() + timeout
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
@@ -178,6 +179,7 @@ export class Router implements CommandSender {
         ...(gone.size > 0 && { gone: [...gone] }),
         ...(sentAt !== undefined && { sentAt }),
         ...(since !== undefined && { since }),
+        ...(saidAt !== undefined && { saidAt }),
         ...(correlationId !== undefined && { correlationId }),
         ...(causationId !== undefined && { causationId }),
         ...(traceparent !== undefined && { traceparent }),

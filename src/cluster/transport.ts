@@ -7,7 +7,7 @@
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
 import type { Freshness } from '../model/freshness.js'
-import type { Version } from '../model/version.js'
+import type { Position, Version } from '../model/version.js'
 
 export interface AskRequest extends Causes {
   readonly kind: 'ask'
@@ -23,6 +23,8 @@ export interface AskRequest extends Causes {
   readonly sentAt?: number
   /** The actor had not carried it out at this version, where the sender knows. */
   readonly since?: Version
+  /** The position of the commit that says it, where one does. */
+  readonly saidAt?: Position
   /** The sender does not wait for the outcome, only for the mailbox to take it. */
   readonly isTold?: boolean
 }

@@ -28,6 +28,11 @@ export interface SendOptions extends Causes {
    * that it has since is found out, whatever the window.
    */
   readonly since?: Version
+  /**
+   * For who has found the command in a commit: the position of that commit. That it was carried
+   * out since is found out, whatever the window.
+   */
+  readonly saidAt?: Position
 }
 
 /** A command was stored, and will be carried out. */

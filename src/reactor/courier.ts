@@ -1,7 +1,8 @@
 // The courier: carries out the commands that commits say.
 //
 // Every node takes part, whatever it hosts; each commit is one node's to carry out.
-// C1. A command is carried out at least once, by an id derived from its commit, so it acts once.
+// C1. A command is carried out at least once, by an id derived from its commit, and acts once: it
+//     is looked for in all that its actor has stored since that commit, however long ago that is.
 // C2. What one actor says is carried out in the order in which it said it.
 // C3. A commit whose command cannot be carried out yet is tried again; until then what its actor
 //     said later waits, and nothing else does.
@@ -82,12 +83,12 @@ export function startCourier(options: CourierOptions): Courier {
 /** C2. A commit that fails half way is begun again: what is done already acts once (C1). */
 async function carryOut(
   commit: StoredCommit,
-  { attempt, signal, mayBeRepeat }: Attempt,
+  { attempt, position, signal }: Attempt,
   sender: Pick<CommandSender, 'ask'>,
   log: CourierOptions['log'],
   counters: { refused: number },
 ): Promise<Settled> {
-  const { actor, firstVersion, correlationId, command, id, at } = commit
+  const { actor, firstVersion, correlationId, command, id } = commit
   for (const [i, said] of commit.says!.entries()) {
     if (said.kind !== 'command') continue
     const commandId = saidId(actor, firstVersion, i)
@@ -98,7 +99,7 @@ async function carryOut(
       ...soundTrace(commit),
       timeout: attemptTimeout,
       signal,
-      ...(mayBeRepeat && { sentAt: at }),
+      saidAt: position,
     }
     const about = {
       from: formatAddress(actor),

@@ -104,3 +104,51 @@ await t.test('events by the dozen do not make it read, nor forget', async t => {
     t.strictSame(await split(`c${i}`, i * 5), { ...answers[i], duplicate: true })
   t.equal(log.records.length, 6)
 })
+
+await t.test('what a commit says is looked for behind that commit alone', async t => {
+  const { a, b, log } = hosts()
+  for (let i = 0; i < 3; i++) await a.host.ask(alice, 'deposit', one)
+  const saidAt = log.records.length
+  const first = await a.host.ask(alice, 'deposit', one, { commandId: 'kept', saidAt })
+  // More than the window holds.
+  for (let i = 0; i < 10; i++) await a.host.ask(alice, 'deposit', one)
+  const again = { commandId: 'kept', saidAt }
+  for (const { host } of [a, b])
+    t.strictSame(await host.ask(alice, 'deposit', one, again), {
+      ...first,
+      duplicate: true,
+    })
+  t.equal(log.records.length, 14)
+  b.store.commitsRead = 0
+  const later = { commandId: 'another', saidAt: 14 }
+  t.match(await b.host.ask(alice, 'deposit', one, later), { duplicate: false })
+  t.ok(b.store.commitsRead <= 1, `${b.store.commitsRead} commits were read`)
+})
+
+await t.test('what commits say one after another costs no reading', async t => {
+  const { a, log } = hosts()
+  await a.host.ask(alice, 'deposit', one)
+  const before = a.store.commitsRead
+  for (let i = 0; i < 20; i++) {
+    const saidAt = log.records.length
+    await a.host.ask({ type: 'account', id: 'other' }, 'deposit', one)
+    const options = { commandId: `c${i}`, saidAt }
+    t.match(await a.host.ask(alice, 'deposit', one, options), { duplicate: false })
+  }
+  t.ok(a.store.commitsRead - before <= 1, `${a.store.commitsRead - before} were read`)
+})
+
+await t.test('what a commit says acts once, whichever node finds it first', async t => {
+  const { a, b, log } = hosts()
+  const outcomes = []
+  for (let i = 0; i < 40; i++) {
+    const options = { commandId: `c${i % 20}`, saidAt: 0 }
+    outcomes.push(
+      ...(await Promise.all(
+        [a, b].map(({ host }) => host.ask(alice, 'deposit', one, options)),
+      )),
+    )
+  }
+  t.equal(log.records.length, 20)
+  t.equal(outcomes.filter(outcome => outcome.ok && !outcome.duplicate).length, 20)
+})
