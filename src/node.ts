@@ -70,7 +70,7 @@ async function main(args: readonly string[]): Promise<void> {
   const escalated = deferred<'escalation'>()
   const starting = startNode({
     namespace,
-    store: backendOf(flags),
+    store: await backendOf(flags),
     actors: await loadActors(flags),
     log,
     onEscalation({ actor, error }) {

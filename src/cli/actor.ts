@@ -10,7 +10,6 @@ import { exitCode, UsageError } from '../program/exit-codes.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { backendOf, count, type Flags, namespaceOf, text } from '../program/flags.js'
 import { plain } from '../program/plain.js'
-import { startNode } from '../start.js'
 import { type CliCommand, positionals, wantsJson } from './command.js'
 import { complain, print, toJson } from './output.js'
 
@@ -56,9 +55,10 @@ export const actor: CliCommand = {
       throw new UsageError(`--version belongs to skip: leave it out of ${name}.`)
     const reason = text(flags, 'reason')
     const timeout = count(flags, 'timeout')
+    const { startNode } = await import('../start.js')
     await using node = await startNode({
       namespace: namespaceOf(flags),
-      store: backendOf(flags),
+      store: await backendOf(flags),
       actors: await loadActors(flags),
       serve: false,
     })

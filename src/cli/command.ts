@@ -26,7 +26,8 @@ export async function withNamespace(
 ): Promise<number> {
   const namespace = namespaceOf(flags)
   const nodeId = `cli-${newId().slice(0, 8)}`
-  const open = await backendOf(flags).open({ namespace, nodeId })
+  const backend = await backendOf(flags)
+  const open = await backend.open({ namespace, nodeId })
   try {
     return await work(open, nodeId)
   } finally {

@@ -6,7 +6,7 @@ import type { OpenNamespace } from '../backend/backend.js'
 import { newId } from '../model/id.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { backendOf, type Flags, namespaceOf } from '../program/flags.js'
-import { type Node, startNode } from '../start.js'
+import type { Node } from '../start.js'
 
 export const reachFlags = actorFlags
 
@@ -24,8 +24,9 @@ export interface Ways<T> {
 export async function reach<T>(flags: Flags, ways: Ways<T>): Promise<T> {
   const actors: AnyActorDefinition[] = await loadActors(flags)
   const namespace = namespaceOf(flags)
-  const backend = backendOf(flags)
+  const backend = await backendOf(flags)
   if (actors.length > 0) {
+    const { startNode } = await import('../start.js')
     await using node = await startNode({
       namespace,
       store: backend,

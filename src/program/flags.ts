@@ -3,8 +3,6 @@
 import { parseArgs } from 'node:util'
 
 import type { Backend } from '../backend/backend.js'
-import { embedded } from '../backend/embedded.js'
-import { jetstream } from '../backend/jetstream.js'
 import { messageOf } from '../model/errors.js'
 import { UsageError } from './exit-codes.js'
 
@@ -129,16 +127,19 @@ export function namespaceOf(flags: Flags): string {
   return namespace
 }
 
-export function backendOf(flags: Flags): Backend {
+export async function backendOf(flags: Flags): Promise<Backend> {
   const dir = text(flags, 'embedded')
   const creds = text(flags, 'creds')
   const replicas = replicasOf(flags)
-  if (dir === undefined)
+  // Loaded when wanted: a command starts in half the time without the other's libraries.
+  if (dir === undefined) {
+    const { jetstream } = await import('../backend/jetstream.js')
     return jetstream({
       ...loginOf(text(flags, 'nats') ?? process.env.NATS_URL),
       ...(creds !== undefined && { creds }),
       ...(replicas !== undefined && { replicas }),
     })
+  }
   const needless = ['nats', 'creds', 'replicas'].filter(
     name => text(flags, name) !== undefined,
   )
@@ -146,6 +147,7 @@ export function backendOf(flags: Flags): Backend {
     throw new UsageError(
       `--embedded needs no server: leave out --${needless.join(' and --')}, or --embedded.`,
     )
+  const { embedded } = await import('../backend/embedded.js')
   return embedded({ dir })
 }
 
