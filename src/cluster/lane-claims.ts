@@ -7,7 +7,8 @@ import { ownerOf } from './placement.js'
 /** One node's view of who reads the lanes of a group. */
 export interface MemberLanes {
   isOurs(lane: number): boolean
-  isAlive(owner: { readonly id: string; readonly incarnation: number }): boolean
+  /** A node that joins meets owners before it has heard of them: those are asked for. */
+  isAlive(owner: { readonly id: string; readonly incarnation: number }): Promise<boolean>
   onChange(listener: () => void): () => void
 }
 
@@ -31,10 +32,11 @@ export function memberLanes(
   return {
     isOurs: lane =>
       ownerOf({ type: laneType, id: `${group}/${lane}` }, candidatesNow())?.id === nodeId,
-    isAlive: ({ id, incarnation }) =>
-      membership
-        .members()
-        .some(member => member.id === id && member.incarnation === incarnation),
+    async isAlive({ id, incarnation }) {
+      const known = membership.members().find(member => member.id === id)
+      if (known !== undefined) return known.incarnation === incarnation
+      return (await membership.isThere?.(id)) === true
+    },
     onChange: listener => membership.onChange(listener),
   }
 }

@@ -41,6 +41,11 @@ export interface Membership {
   onChange(listener: (change: MembershipChange) => void): () => void
   /** A request found nobody at this node: it is gone until it says otherwise. */
   suspect(id: string): void
+  /**
+   * Whether a node of this id is there, though it may not have been heard of yet. Absent where all
+   * members are known from the moment of joining.
+   */
+  isThere?(id: string): Promise<boolean>
   /** Tells the others that this node takes no more work; it still sees them. */
   leave(): Promise<void>
   close(): Promise<void>

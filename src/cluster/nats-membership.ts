@@ -35,6 +35,8 @@ export class NatsMembership implements Membership {
   readonly #every: number
   readonly #subscriptions: NatsSubscription[] = []
   readonly #probing = new Set<string>()
+  /** Those who were members, and are not any more: the last ones. */
+  readonly #gone = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #stopListening: () => void = () => {}
   #taking: boolean
@@ -51,6 +53,14 @@ export class NatsMembership implements Membership {
     this.#taking = self !== undefined
     this.#every = every
     this.#roster = new Roster(limits)
+    this.#roster.onChange(({ joined, left }) => {
+      for (const { id } of left) this.#gone.add(id)
+      for (const { id } of joined) this.#gone.delete(id)
+      for (const id of this.#gone) {
+        if (this.#gone.size <= goneMax) break
+        this.#gone.delete(id)
+      }
+    })
   }
 
   /**
@@ -78,6 +88,12 @@ export class NatsMembership implements Membership {
 
   suspect(id: string): void {
     if (id !== this.#self?.id) this.#roster.dead(id)
+  }
+
+  async isThere(id: string): Promise<boolean> {
+    if (this.#roster.members().some(member => member.id === id)) return true
+    if (this.#gone.has(id)) return false
+    return (await this.#ask(id)).kind !== 'no-responders'
   }
 
   async leave(): Promise<void> {
@@ -131,11 +147,15 @@ export class NatsMembership implements Membership {
 
   async #probe(id: string): Promise<void> {
     this.#probing.add(id)
-    const subject = `cairn.${this.#namespace}.alive.${id}`
-    const reply = await this.#connection.requests.request(subject, nothing, this.#every)
+    const reply = await this.#ask(id)
     this.#probing.delete(id)
     if (reply.kind === 'no-responders') this.suspect(id)
     else if (reply.kind === 'message') this.#roster.answered(id, Date.now())
+  }
+
+  #ask(id: string) {
+    const subject = `cairn.${this.#namespace}.alive.${id}`
+    return this.#connection.requests.request(subject, nothing, this.#every)
   }
 
   #hear(bytes: Uint8Array): void {
@@ -163,6 +183,7 @@ export class NatsMembership implements Membership {
 }
 
 const nothing = new Uint8Array()
+const goneMax = 1_000
 
 const onlooker: Member = {
   id: '',

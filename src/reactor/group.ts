@@ -30,7 +30,7 @@ export interface LaneClaims {
   /** Whether the lane is this node's in its own view. */
   isOurs(lane: number): boolean
   /** Whether a node that has taken a lane still takes part. */
-  isAlive(owner: LaneOwner): boolean
+  isAlive(owner: LaneOwner): boolean | Promise<boolean>
   /** Calls back whenever one of the two may have changed; the returned function ends that. */
   onChange(listener: () => void): () => void
 }
@@ -198,7 +198,8 @@ export class Group<T> {
       const state =
         found === undefined ? laneBeginning : decodeLaneState(found.value, key.join('.'))
       const { owner, floor, failing } = state
-      const isTaken = owner !== undefined && !isSame(owner, self) && claims.isAlive(owner)
+      const isOthers = owner !== undefined && !isSame(owner, self)
+      const isTaken = isOthers && (await claims.isAlive(owner))
       if (isTaken && performance.now() < patience) {
         await pause(handoverLook, signal)
         continue

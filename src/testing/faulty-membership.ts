@@ -36,6 +36,11 @@ export class FaultyMembership implements Membership {
     this.#base.suspect(id)
   }
 
+  async isThere(id: string): Promise<boolean> {
+    const isReached = this.#topology.reaches(this.#line.nodeId, id)
+    return isReached && (await this.#base.isThere?.(id)) === true
+  }
+
   leave(): Promise<void> {
     return this.#base.leave()
   }

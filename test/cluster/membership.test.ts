@@ -123,6 +123,24 @@ await t.test(
   },
 )
 
+await t.test(
+  'on NATS, who joins can ask for those it has not heard of, and for nobody',
+  async t => {
+    const namespace = `m-${newId()}`
+    const a = await joinNats(namespace, member('a'))
+    const b = await joinNats(namespace, member('b'))
+    t.equal(await b.membership.isThere('a'), true, 'heard of or not')
+    t.equal(await b.membership.isThere('nobody'), false)
+    await until(() => has(b.membership, 'a'))
+    await a.membership.close()
+    await until(() => !has(b.membership, 'a'))
+    // Its subscription may be there for a moment: it has said goodbye all the same.
+    t.equal(await b.membership.isThere('a'), false)
+    await b.membership.close()
+    for (const { connection } of [a, b]) await connection.close()
+  },
+)
+
 await t.test('on NATS, garbage on the subject is nobody', async t => {
   const namespace = `m-${newId()}`
   const a = await joinNats(namespace, member('a'))
