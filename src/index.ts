@@ -86,11 +86,30 @@ export {
   defineReactor,
   type Reactor,
   type ReactorContext,
+  type ReactorMiddleware,
   type ReactorSpec,
 } from './reactor/define-reactor.js'
 export type { Message } from './reactor/message.js'
 export type { Published, PublishOptions } from './reactor/topics.js'
 export type { Backoff } from './reactor/backoff.js'
+export {
+  type RetryOptions,
+  type RetryPolicy,
+  type RetryPreset,
+  RetryableError,
+  TerminalError,
+} from './reactor/retry.js'
+export type { Breadcrumb, DeadMark } from './reactor/breadcrumbs.js'
+export type { Settling } from './reactor/settlement.js'
+export type { DeadError } from './codec/dead-letter.js'
+export type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterListOptions,
+  DeadReason,
+  RedriveOptions,
+} from './reactor/dead-letters.js'
+export type { DeadLetterAllOptions, DeadLetterBox } from './reactor/dead-letter-box.js'
 export type { CourierStats } from './reactor/courier.js'
 export type { InboxStats } from './reactor/inbox.js'
 export type { GroupStats } from './reactor/group.js'

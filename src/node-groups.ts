@@ -13,6 +13,7 @@ import { CairnError } from './model/errors.js'
 import type { CommandKeeper, CommandSender } from './model/sender.js'
 import type { AnyTopic } from './model/topic.js'
 import { checkTopics } from './actor/effects.js'
+import type { ContextBase } from './reactor/attempt.js'
 import { causedBy } from './reactor/caused.js'
 import {
   courierGroup,
@@ -20,7 +21,9 @@ import {
   noCourier,
   startCourier,
 } from './reactor/courier.js'
-import type { Reactor, ReactorContext } from './reactor/define-reactor.js'
+import type { Crumbs } from './reactor/breadcrumbs.js'
+import { bury } from './reactor/dead-letters.js'
+import type { Reactor } from './reactor/define-reactor.js'
 import type { GroupStats } from './reactor/group.js'
 import { inboxGroup, type InboxStats, noInbox, startInbox } from './reactor/inbox.js'
 import type { Attempt } from './reactor/lane.js'
@@ -96,6 +99,10 @@ export async function registerTopics(
       await register(documents, name, type)
 }
 
+function crumbsOf(log: Logger): Crumbs {
+  return (level, message, details) => log[level](details, message)
+}
+
 export function startGroups(
   open: OpenNamespace,
   parts: {
@@ -129,12 +136,15 @@ export function startGroups(
   const contextOf = (
     message: Message,
     reactor: Reactor,
-    { attempt, signal }: Attempt,
-  ): ReactorContext => {
+    { attempt, mayBeRepeat }: Attempt,
+    redrives: number,
+  ): ContextBase => {
     const caused = causedBy(message, reactor.name, sender)
     return {
       attempt,
-      signal,
+      mayBeRepeat: mayBeRepeat || redrives > 0,
+      redrives,
+      isLastAttempt: attempt >= reactor.retry.attempts,
       spawn: (definition, actorId) =>
         actorRef(definition, actorId, {
           sender: caused.sender,
@@ -159,6 +169,12 @@ export function startGroups(
       bus,
       queue: queues.topic,
       contextOf,
+      async bury(_, { source, redrives }, message, { error, reason, attempt }) {
+        const { attempt: attempts, firstAt, signal } = attempt
+        const letter = { message, source, redrives, error, reason, attempts, firstAt }
+        await bury(queues, reactor.name, letter, clock, signal)
+      },
+      crumbs: crumbsOf(parts.log.child({ part: reactorGroup(reactor.name) })),
     }),
   )
   return {

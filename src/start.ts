@@ -67,6 +67,7 @@ import {
 import { packageVersion } from './package-version.js'
 import type { Reactor } from './reactor/define-reactor.js'
 import { putCommand } from './reactor/stored-commands.js'
+import { type DeadLetterBox, deadLetterBox } from './reactor/dead-letter-box.js'
 import { type Published, type PublishOptions, putMessage } from './reactor/topics.js'
 import type { EventStore } from './store/store.js'
 import type { VersionCacheLimits, VersionCacheStats } from './store/version-cache.js'
@@ -217,6 +218,9 @@ export interface Node extends AsyncDisposable {
    * not be hosted here. Throws `invalid-actor-type` or `invalid-actor-id`.
    */
   supervise(actor: ActorAddress): Supervision
+
+  /** The messages that reactors of this namespace have given up. */
+  readonly deadLetters: DeadLetterBox
 
   /** Calls `handler` for each event stored in this namespace from now on, by any node. */
   subscribeToEventStored(
@@ -432,6 +436,7 @@ async function assemble(
       return putMessage(open.queues.topic, from, topic, data, publishOptions)
     },
     transact: transactor.transact,
+    deadLetters: deadLetterBox(open.queues),
     state: (actor, { version, ...rest } = {}) => readState(host, actor, version, rest),
     supervise: actor =>
       supervise(actor, {

@@ -9,6 +9,7 @@ import { actors } from './actors.js'
 import { append } from './append.js'
 import { ask } from './ask.js'
 import type { CliCommand } from './command.js'
+import { dlq } from './dlq.js'
 import { complain, print } from './output.js'
 import { messages } from './messages.js'
 import { nodes } from './nodes.js'
@@ -27,6 +28,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   actor,
   actors,
   messages,
+  dlq,
   nodes,
 }
 

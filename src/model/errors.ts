@@ -41,6 +41,7 @@ const retryableByCode = {
   unauthorized: false,
   'unknown-actor-type': false,
   'unknown-command': false,
+  'unknown-dead-letter': false,
   'unknown-version': false,
 } as const satisfies Record<string, boolean>
 

@@ -24,6 +24,8 @@ export type MessageData<Of> = Of extends Topic<never, infer Output> ? Output : n
 
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,6}$/
 const nameCharactersMax = 128
+/** What the names of Cairn's own places among the topics begin with. */
+export const ownTopicPrefix = 'cairn-'
 
 /**
  * Declares a topic, once for all who publish on it or read it.
@@ -58,6 +60,12 @@ export function defineTopic(
       'invalid-definition',
       `${show(name)} is not a topic: use up to 7 names of A-Z, a-z, 0-9, "_" and "-", joined by dots, ` +
         `${nameCharactersMax} characters in all.`,
+      { details: { topic: name } },
+    )
+  if (name.startsWith(ownTopicPrefix))
+    throw new CairnError(
+      'invalid-definition',
+      `${show(name)} is not a topic: names that begin with "${ownTopicPrefix}" are Cairn's own.`,
       { details: { topic: name } },
     )
   if (!Number.isSafeInteger(version) || version < 1)

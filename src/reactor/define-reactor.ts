@@ -5,16 +5,36 @@ import type { AnyActorDefinition } from '../actor/define.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { AnyTopic, MessageData, Topic } from '../model/topic.js'
-import { type Backoff, backoffDefault } from './backoff.js'
 import type { Message } from './message.js'
+import {
+  type RetryOptions,
+  type RetryPolicy,
+  retryPolicy,
+  type RetryPreset,
+} from './retry.js'
+import type { Settling } from './settlement.js'
 import type { Published, PublishOptions } from './topics.js'
 
 /** What a handler may use beside its message. */
-export interface ReactorContext {
+export interface ReactorContext extends Settling {
   /** From 1; counted on across restarts. */
   readonly attempt: number
-  /** Fires when the message is another node's now, or this node's time to finish is over. */
+  /** The last one before the message is given up. */
+  readonly isLastAttempt: boolean
+  /** How often people have sent the message again after it was given up. */
+  readonly redrives: number
+  /**
+   * Another attempt may have done its work, wholly or in part, or another node: give the message's id
+   * to the outside as a key, or look there first.
+   */
+  readonly mayBeRepeat: boolean
+  /**
+   * Fires when the attempt's time is over, when the message is another node's now, or when this
+   * node's time to finish is.
+   */
   readonly signal: AbortSignal
+  /** Gives the attempt its whole time once more, from now on. */
+  extend(): void
   /**
    * An actor. Commands sent through it carry on the message's correlation, name it as their cause,
    * and have ids derived from it, in the order of the calls: handled again, they act once.
@@ -31,6 +51,13 @@ export interface ReactorContext {
   ): Promise<Published>
 }
 
+/** Runs around a handler: calls `next`, or does not, and may fail in its stead. */
+export type ReactorMiddleware = (
+  message: Message,
+  context: ReactorContext,
+  next: () => Promise<void>,
+) => Promise<void> | void
+
 export interface ReactorSpec<Topics extends AnyTopic> {
   /** `[A-Za-z0-9_-]{1,63}`: nodes that have a reactor of this name share its messages. */
   readonly name: string
@@ -44,8 +71,17 @@ export interface ReactorSpec<Topics extends AnyTopic> {
     message: Topics extends AnyTopic ? Message<MessageData<Topics>> : never,
     context: ReactorContext,
   ) => Promise<void> | void
-  /** Waits between attempts. Default: 100 ms, doubling, up to 30 s. */
-  readonly retry?: Partial<Backoff>
+  /**
+   * How often a message is tried, and with which waits: after the last attempt it becomes a dead
+   * letter. Default: 5 attempts; 1 s, doubling, up to 30 s.
+   */
+  readonly retry?: RetryOptions | RetryPreset
+  /** Milliseconds for one attempt, or `Infinity`; then its signal fires. Default 30,000. */
+  readonly timeout?: number
+  /** Whether messages of one actor, or of one key, wait for each other. Default true. */
+  readonly ordered?: boolean
+  /** Around the handler, the first one outermost. */
+  readonly use?: readonly ReactorMiddleware[]
   /**
    * Messages being handled at a time on one node, and waiting behind them: of actors, and of plain
    * code, each so many. Default 1,000.
@@ -58,7 +94,9 @@ export interface Reactor {
   readonly name: string
   readonly topics: readonly AnyTopic[]
   readonly handle: (message: Message, context: ReactorContext) => Promise<void> | void
-  readonly backoff: Backoff
+  readonly retry: RetryPolicy
+  readonly timeout: number
+  readonly ordered: boolean
   readonly openMax: number
 }
 
@@ -83,7 +121,7 @@ const namePattern = /^[A-Za-z0-9_-]{1,63}$/
 export function defineReactor<const Topics extends AnyTopic>(
   spec: ReactorSpec<Topics>,
 ): Reactor {
-  const { name, on, handle, retry, openMax = 1_000 } = spec
+  const { name, on, handle, openMax = 1_000, timeout = 30_000, ordered = true } = spec
   if (typeof name !== 'string' || !namePattern.test(name))
     throw invalid(
       `${show(name)} is not a name for a reactor: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
@@ -98,11 +136,29 @@ export function defineReactor<const Topics extends AnyTopic>(
     )
   if (typeof handle !== 'function')
     throw invalid(`handle of reactor ${name} is ${show(handle)}: it must be a function.`)
-  const backoff = { ...backoffDefault, ...retry }
-  for (const [option, value] of Object.entries({ ...backoff, openMax }))
-    if (!(Number.isFinite(value) && value > 0))
-      throw invalid(`${option} of reactor ${name} is ${value}: use a number above 0.`)
-  return { name, topics, handle: handle as Reactor['handle'], backoff, openMax }
+  const retry = retryPolicy(spec.retry, `reactor ${name}`)
+  if (!(Number.isFinite(openMax) && openMax > 0))
+    throw invalid(`openMax of reactor ${name} is ${openMax}: use a number above 0.`)
+  if (timeout !== Infinity && !(timeout > 0 && timeout < 2 ** 31))
+    throw invalid(
+      `timeout of reactor ${name} is ${show(timeout)}: use milliseconds from 1 to 2^31 - 1, or Infinity.`,
+    )
+  const around = spec.use ?? []
+  if (!Array.isArray(around) || around.some(one => typeof one !== 'function'))
+    throw invalid(`use of reactor ${name} must be a list of functions.`)
+  const whole = within(around, handle as Reactor['handle'])
+  return { name, topics, handle: whole, retry, timeout, ordered, openMax }
+}
+
+function within(
+  around: readonly ReactorMiddleware[],
+  handle: Reactor['handle'],
+): Reactor['handle'] {
+  return around.reduceRight<Reactor['handle']>(
+    (inner, outer) => (message, context) =>
+      outer(message, context, async () => inner(message, context)),
+    handle,
+  )
 }
 
 function invalid(message: string): CairnError {

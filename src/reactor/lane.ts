@@ -35,16 +35,26 @@ export interface Attempt {
   readonly position: Position
   /** From 1; counted on by whoever takes over. */
   readonly attempt: number
+  /** When it was first tried, ms since 1970. */
+  readonly firstAt: number
   /** Another owner may have handled it before, wholly or in part. */
   readonly mayBeRepeat: boolean
   /** Fires when the lane is lost, or the node's time to finish is over. */
   readonly signal: AbortSignal
 }
 
-/** How handling ended: `again` after so many milliseconds, by default as the group's backoff says. */
+/**
+ * How handling ended: `again` after so many milliseconds, by default as the group's backoff says.
+ * A void attempt does not count: it was broken off because the lane is left.
+ */
 export type Settled =
   | { readonly kind: 'done' }
-  | { readonly kind: 'again'; readonly error: unknown; readonly after?: number }
+  | {
+      readonly kind: 'again'
+      readonly error: unknown
+      readonly after?: number
+      readonly isVoid?: boolean
+    }
 
 /** Handles a record. What it throws means: again. */
 export type Handle<T> = (value: T, attempt: Attempt) => Promise<Settled>
@@ -246,8 +256,8 @@ export class Lane<T> {
     for (let record = line[0]; record !== undefined; record = line[0]) {
       if (this.#phase !== 'reading') break
       if (attempt === 1) firstAt = clock.now()
-      const settled = await this.#handle(record, attempt)
-      if (this.#isOver) break
+      const settled = await this.#handle(record, attempt, firstAt)
+      if (this.#isOver || isVoid(settled)) break
       if (
         settled.kind === 'again' &&
         !this.#held.has(key) &&
@@ -311,8 +321,8 @@ export class Lane<T> {
           const isSame = record.position === held.position && held.attempts > 0
           const attempt = isSame ? held.attempts + 1 : 1
           const firstAt = isSame ? held.firstAt : clock.now()
-          const settled = await this.#handle(record, attempt)
-          if (this.#isOver) return
+          const settled = await this.#handle(record, attempt, firstAt)
+          if (this.#isOver || isVoid(settled)) return
           if (settled.kind === 'again')
             return this.#fail(record, attempt, firstAt, upTo, settled)
           counters.handled++
@@ -334,13 +344,18 @@ export class Lane<T> {
     this.#options.onSettled()
   }
 
-  async #handle(record: SourceRecord<T>, attempt: number): Promise<Settled> {
+  async #handle(
+    record: SourceRecord<T>,
+    attempt: number,
+    firstAt: number,
+  ): Promise<Settled> {
     const { handle, repeatsUpTo } = this.#options
     const { position, value } = record
     try {
       return await handle(value as T, {
         position,
         attempt,
+        firstAt,
         mayBeRepeat: attempt > 1 || position <= repeatsUpTo,
         signal: this.#ending.signal,
       })
@@ -466,4 +481,8 @@ export class Lane<T> {
     clearTimeout(this.#saveTimer)
     this.#saveTimer = undefined
   }
+}
+
+function isVoid(settled: Settled): boolean {
+  return settled.kind === 'again' && settled.isVoid === true
 }

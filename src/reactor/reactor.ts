@@ -1,28 +1,28 @@
 // A reactor at work on a node: two groups, of which one reads what actors published out of the
-// log, and the other what plain code published.
+// log, and the other what plain code published and what is sent again.
 
 import type { Queue } from '../queue/queue.js'
 import type { StoredCommit } from '../model/commit.js'
+import { messageOf } from '../model/errors.js'
 import type { Position } from '../model/version.js'
-import type { Reactor, ReactorContext } from './define-reactor.js'
+import { attemptMessage, type AttemptPorts } from './attempt.js'
+import type { Reactor } from './define-reactor.js'
+import type { Delivery } from './delivery.js'
 import { Group, type GroupOptions, type GroupStats } from './group.js'
 import type { Attempt, Settled } from './lane.js'
 import { logSource, type LogSourceOptions } from './log-source.js'
-import { type Message, messagesOf } from './message.js'
+import { messagesOf } from './message.js'
 import { heldBack, type Unreadable } from './source.js'
 import { typesOf } from './topic-registry.js'
 import { topicSource } from './topics.js'
+import { unordered } from './unordered.js'
 
 export interface ReactorOptions
   extends
     Omit<GroupOptions<unknown>, 'name' | 'path' | 'source' | 'handle' | 'backoff'>,
-    Pick<LogSourceOptions<unknown>, 'store' | 'bus' | 'partitions'> {
+    Pick<LogSourceOptions<unknown>, 'store' | 'bus' | 'partitions'>,
+    Omit<AttemptPorts, 'clock'> {
   readonly queue: Queue
-  readonly contextOf: (
-    message: Message,
-    reactor: Reactor,
-    attempt: Attempt,
-  ) => ReactorContext
 }
 
 export interface RunningReactor {
@@ -37,77 +37,103 @@ export function reactorGroup(name: string): string {
 }
 
 export function startReactor(reactor: Reactor, options: ReactorOptions): RunningReactor {
-  const { store, bus, partitions, queue, contextOf, ...rest } = options
-  const { name, topics, handle, backoff, openMax } = reactor
+  const { store, bus, partitions, queue, contextOf, bury, crumbs, ...rest } = options
+  const { name, topics, retry, openMax, ordered } = reactor
   const names = new Set(topics.map(topic => topic.name))
-  const handleAll = inTurn((message, attempt) =>
-    handle(message, contextOf(message, reactor, attempt)),
-  )
-  const shared = { ...rest, name: reactorGroup(name), backoff, openMax }
-  const groups = [
-    new Group<readonly Message[] | Unreadable>({
-      ...shared,
-      path: ['reactor', name, 'log'],
-      source: logSource({
-        store,
-        bus,
-        partitions,
-        wants: ({ says = [] }) => says.some(topic => names.has(topic)),
-        pick: (commit: StoredCommit) => {
-          const messages = messagesOf(commit, names)
-          return messages.length > 0 ? messages : undefined
-        },
-        types: () => typesOf(rest.documents, names),
-        log: rest.log,
-      }),
-      handle: handleAll,
-    }),
-    new Group<readonly Message[] | Unreadable>({
-      ...shared,
-      path: ['reactor', name, 'topic'],
-      source: topicSource(queue, partitions, names, (message, details) =>
-        rest.log('warn', message, details),
-      ),
-      handle: handleAll,
-    }),
-  ]
-  for (const group of groups) group.start()
+  const ports: AttemptPorts = { contextOf, bury, crumbs, clock: rest.clock }
+  const warn = (message: string, details: object) => rest.log('warn', message, details)
+  const handle = inTurn(reactor, ports, async position => {
+    try {
+      await queue.remove([position])
+    } catch (error) {
+      // It is behind the place where its lane begins: nobody reads it again.
+      warn(`A message that was sent again was not removed: ${messageOf(error)}`, {
+        position,
+      })
+    }
+  })
+  const log = logSource<Delivery>({
+    store,
+    bus,
+    partitions,
+    wants: ({ says = [] }) => says.some(topic => names.has(topic)),
+    pick: (commit: StoredCommit) => {
+      const messages = messagesOf(commit, names)
+      if (messages.length === 0) return undefined
+      return { kind: 'delivery', messages, source: 'log', redrives: 0 }
+    },
+    types: () => typesOf(rest.documents, names),
+    log: rest.log,
+  })
+  const plain = topicSource(queue, partitions, { name, topics: names }, warn)
+  const group = (part: string, source: typeof log) =>
+    new Group<Delivery | Unreadable>({
+      ...rest,
+      name: reactorGroup(name),
+      path: ['reactor', name, part],
+      source: ordered ? source : unordered(source),
+      handle,
+      backoff: retry.backoff,
+      openMax,
+    })
+  const groups = [group('log', log), group('topic', plain)]
+  for (const one of groups) one.start()
   return {
     name,
-    stats: () => groups.map(group => group.stats()).reduce(sum),
+    stats: () => groups.map(one => one.stats()).reduce(sum),
     async stop(timeout) {
-      await Promise.all(groups.map(group => group.stop(timeout)))
+      await Promise.all(groups.map(one => one.stop(timeout)))
     },
   }
 }
 
-/** Commits half handled that are remembered, at most. */
+/** Deliveries half handled that are remembered, at most. */
 const halvesMax = 10_000
 
+/** Where a delivery stands of which some messages are handled. */
+interface Half {
+  /** The first message that is not. */
+  readonly index: number
+  /** The delivery's attempt in which it was tried for the first time. */
+  readonly since: number
+  readonly firstAt: number
+}
+
 /**
- * Handles the messages of a record one after another. When it is tried again on this node, those
+ * Handles the messages of a delivery one after another. When it is tried again on this node, those
  * that were handled before are not handled a second time because of another one.
  */
 function inTurn(
-  handle: (message: Message, attempt: Attempt) => Promise<void> | void,
-): (value: readonly Message[] | Unreadable, attempt: Attempt) => Promise<Settled> {
-  const handled = new Map<Position, number>()
-  return async (value, attempt) => {
-    if ('kind' in value) return heldBack(value)
+  reactor: Reactor,
+  ports: AttemptPorts,
+  onRedriven: (position: Position) => Promise<void>,
+): (value: Delivery | Unreadable, attempt: Attempt) => Promise<Settled> {
+  const halves = new Map<Delivery['source'], Map<Position, Half>>([
+    ['log', new Map()],
+    ['topics', new Map()],
+  ])
+  return async (delivery, attempt) => {
+    if (delivery.kind === 'unreadable') return heldBack(delivery)
     const { position } = attempt
-    const before = attempt.attempt > 1 ? (handled.get(position) ?? 0) : 0
-    handled.delete(position)
-    for (const [i, message] of value.entries()) {
-      if (i < before) continue
-      try {
-        await handle(message, attempt)
-      } catch (error) {
-        // Forgetting the oldest costs a repetition, as a move to another node does.
-        if (handled.size >= halvesMax) handled.delete(handled.keys().next().value!)
-        if (i > 0) handled.set(position, i)
-        return { kind: 'again', error }
-      }
+    const { messages, source, redrives } = delivery
+    const known = halves.get(redrives > 0 ? 'topics' : source)!
+    const begin = { index: 0, since: 1, firstAt: attempt.firstAt }
+    const half = (attempt.attempt > 1 && known.get(position)) || begin
+    known.delete(position)
+    for (const [index, message] of messages.entries()) {
+      if (index < half.index) continue
+      const isFirst = index > half.index
+      const since = isFirst ? attempt.attempt : half.since
+      const firstAt = isFirst ? ports.clock.now() : half.firstAt
+      const own = { ...attempt, attempt: attempt.attempt - since + 1, firstAt }
+      const settled = await attemptMessage(reactor, delivery, message, own, ports)
+      if (settled.kind === 'done') continue
+      // Forgetting the oldest costs a repetition, as a move to another node does.
+      if (known.size >= halvesMax) known.delete(known.keys().next().value!)
+      if (index > 0) known.set(position, { index, since, firstAt })
+      return settled
     }
+    if (redrives > 0) await onRedriven(position)
     return done
   }
 }

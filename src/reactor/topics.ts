@@ -11,9 +11,11 @@ import type { Clock } from '../model/clock.js'
 import type { Causes } from '../model/commit.js'
 import { newId } from '../model/id.js'
 import { partitionOf } from '../model/partition.js'
-import type { Topic } from '../model/topic.js'
+import { ownTopicPrefix, type Topic } from '../model/topic.js'
 import type { Position } from '../model/version.js'
-import type { Queue, QueueRecord } from '../queue/queue.js'
+import { decodeRedriven } from '../codec/redriven.js'
+import type { Queue, QueueKey, QueueRecord } from '../queue/queue.js'
+import type { Delivery } from './delivery.js'
 import type { Message } from './message.js'
 import type { GroupSource, SourceRecord, Unreadable } from './source.js'
 
@@ -62,31 +64,58 @@ export async function putMessage<Input>(
   return { id, ...put, at: from.clock.now() }
 }
 
-/** The messages of plain code on some topics, as a group reads them. */
+/** The place of messages that are sent again to a reactor alone. */
+export function redriveKey(reactor: string): QueueKey {
+  return [`${ownTopicPrefix}redrive`, reactor]
+}
+
+/**
+ * The messages of plain code on some topics, and those that are sent to the reactor again, as its
+ * group reads them.
+ */
 export function topicSource(
   queue: Queue,
   partitions: number,
-  topics: ReadonlySet<string>,
+  { name, topics }: { readonly name: string; readonly topics: ReadonlySet<string> },
   log: (message: string, details: object) => void,
-): GroupSource<readonly Message[] | Unreadable> {
-  const toRecord = (
-    record: QueueRecord,
-  ): SourceRecord<readonly Message[] | Unreadable> => {
-    const { position, key: names, headers } = record
+): GroupSource<Delivery | Unreadable> {
+  const redrives = redriveKey(name).join('.')
+  const toRecord = (record: QueueRecord): SourceRecord<Delivery | Unreadable> => {
+    const { position, key: names, headers, body } = record
     const topic = names.join('.')
     const passing = { position, lane: -1, key: '' }
-    if (!topics.has(topic)) return passing
-    const found = decodeStoredMessage(topic, headers, record.body)
-    const isMessage = typeof found !== 'string'
-    if (!isMessage && !isOfNewerWire(headers)) {
+    const isRedriven = topic === redrives
+    if (!isRedriven && !topics.has(topic)) return passing
+    const found = isRedriven
+      ? decodeRedriven<Message>(headers, body)
+      : decodeStoredMessage(topic, headers, body)
+    const isReadable = typeof found !== 'string'
+    if (!isReadable && !isOfNewerWire(headers)) {
       log('A record on a topic is no message', { position, topic, reason: found })
       return passing
     }
-    const given = isMessage ? found.key : keyOfUnread(headers)
+    const given =
+      isReadable && 'id' in found
+        ? found.key
+        : isRedriven
+          ? undefined
+          : keyOfUnread(headers)
     const { key, lane } = keyOfMessage(given, position, partitions)
-    const value: readonly Message[] | Unreadable = isMessage
-      ? [toMessage(found, position)]
-      : { kind: 'unreadable', position, reason: found }
+    const value: Delivery | Unreadable = !isReadable
+      ? { kind: 'unreadable', position, reason: found }
+      : 'id' in found
+        ? {
+            kind: 'delivery',
+            messages: [toMessage(found, position)],
+            source: 'topics',
+            redrives: 0,
+          }
+        : {
+            kind: 'delivery',
+            messages: [found.message],
+            source: found.source,
+            redrives: found.redrives,
+          }
     return { position, lane, key, value }
   }
   return {

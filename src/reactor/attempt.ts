@@ -1,0 +1,176 @@
+// One attempt at one message: the handler within its time, and what becomes of the message then.
+//
+// A1. The attempt ends when the handler does. Its time being over aborts the signal, and counts as a
+//     failure once the handler ends with an error; nothing is begun beside a handler that goes on.
+// A2. An attempt that ends with an error because its lane was lost, or the node stops, does not
+//     count: the message is as it was.
+// A3. A message is given up only when its dead letter is stored; until then it is tried again.
+// A4. Every attempt leaves a breadcrumb, and every message one at its end.
+
+import { CairnError, messageOf } from '../model/errors.js'
+import { type AttemptEnd, type Crumbs, leaveCrumbs } from './breadcrumbs.js'
+import type { Reactor, ReactorContext } from './define-reactor.js'
+import type { Delivery } from './delivery.js'
+import type { Attempt, Settled } from './lane.js'
+import type { Message } from './message.js'
+import { afterFailure } from './retry.js'
+import { FirstSettlement, type Settlement } from './settlement.js'
+
+/** What a context has beside what an attempt itself adds. */
+export type ContextBase = Omit<ReactorContext, keyof Settling | 'signal' | 'extend'>
+type Settling = Pick<ReactorContext, 'ack' | 'retry' | 'park' | 'drop'>
+
+export interface AttemptPorts {
+  contextOf(
+    message: Message,
+    reactor: Reactor,
+    attempt: Attempt,
+    redrives: number,
+  ): ContextBase
+  /** A3. Stores a dead letter. */
+  bury(
+    reactor: Reactor,
+    delivery: Delivery,
+    message: Message,
+    death: {
+      readonly error: unknown
+      readonly reason: string
+      readonly attempt: Attempt
+    },
+  ): Promise<void>
+  readonly clock: { now(): number }
+  readonly crumbs: Crumbs
+}
+
+/** Handles a message once. Never rejects. */
+export async function attemptMessage(
+  reactor: Reactor,
+  delivery: Delivery,
+  message: Message,
+  attempt: Attempt,
+  ports: AttemptPorts,
+): Promise<Settled> {
+  const begun = ports.clock.now()
+  const end = await run(reactor, message, attempt, delivery.redrives, ports)
+  const about = { reactor, message, attempt, duration: ports.clock.now() - begun }
+  const leave = (outcome: AttemptEnd) => leaveCrumbs(ports.crumbs, about, outcome)
+  const again = (after: number, error: unknown): Settled => {
+    leave({ status: 'retry-scheduled', after, at: ports.clock.now() + after, error })
+    return { kind: 'again', error, after }
+  }
+  const giveUp = async (reason: string, error: unknown): Promise<Settled> => {
+    try {
+      await ports.bury(reactor, delivery, message, { error, reason, attempt })
+    } catch (trouble) {
+      // A3.
+      if (attempt.signal.aborted) return { kind: 'again', error, isVoid: true }
+      const after = reactor.retry.backoff.max
+      return again(Math.min(after, buryRetryMax), trouble)
+    }
+    leave({ status: 'dead-letter', reason, at: ports.clock.now(), error })
+    return done
+  }
+
+  if (end.kind === 'failed') {
+    const { error } = end
+    if (attempt.signal.aborted) {
+      leave({ status: 'aborted', error })
+      return { kind: 'again', error, isVoid: true } // A2.
+    }
+    const next = afterFailure(reactor.retry, attempt.attempt, error)
+    return typeof next === 'number' ? again(next, error) : giveUp(next, error)
+  }
+  const { settlement } = end
+  if (settlement.kind === 'park')
+    return giveUp('parked', new ParkedMessage(settlement.reason))
+  if (settlement.kind === 'retry') {
+    const asked = new RetryAsked()
+    const next = afterFailure(
+      { ...reactor.retry, when: () => true },
+      attempt.attempt,
+      asked,
+    )
+    if (typeof next === 'number') return again(settlement.after ?? next, asked)
+    return giveUp(next, asked)
+  }
+  if (settlement.kind === 'drop')
+    leave({ status: 'dropped', reason: settlement.reason, at: ports.clock.now() })
+  else leave({ status: 'processed' })
+  return done
+}
+
+/** Milliseconds after which a message is tried again whose dead letter could not be stored. */
+const buryRetryMax = 5_000
+
+const done: Settled = { kind: 'done' }
+
+type End =
+  | { readonly kind: 'settled'; readonly settlement: Settlement }
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+/** A1. */
+async function run(
+  reactor: Reactor,
+  message: Message,
+  attempt: Attempt,
+  redrives: number,
+  { contextOf, crumbs }: AttemptPorts,
+): Promise<End> {
+  const { timeout, name } = reactor
+  const first = new FirstSettlement()
+  const late = new AbortController()
+  const giveTime = (): NodeJS.Timeout | undefined =>
+    timeout === Infinity
+      ? undefined
+      : setTimeout(() => late.abort(tooLate(name, message, timeout)), timeout)
+  let timer = giveTime()
+  const context: ReactorContext = {
+    ...contextOf(message, reactor, attempt, redrives),
+    signal: AbortSignal.any([attempt.signal, late.signal]),
+    ack: first.ack,
+    retry: first.retry,
+    park: first.park,
+    drop: first.drop,
+    extend() {
+      if (late.signal.aborted) return
+      clearTimeout(timer)
+      timer = giveTime()
+    },
+  }
+  try {
+    await reactor.handle(message, context)
+  } catch (error) {
+    const settlement = first.settled
+    if (settlement === undefined) return { kind: 'failed', error }
+    const about = { reactor: name, messageId: message.id, settled: settlement.kind }
+    crumbs(
+      'warn',
+      `A handler failed after it had settled its message: ${messageOf(error)}`,
+      { ...about, err: error },
+    )
+    return { kind: 'settled', settlement }
+  } finally {
+    clearTimeout(timer)
+  }
+  return { kind: 'settled', settlement: first.settled ?? { kind: 'ack' } }
+}
+
+function tooLate(reactor: string, { id }: Message, timeout: number): CairnError {
+  return new CairnError(
+    'deadline-exceeded',
+    `Reactor ${reactor} has not handled message ${id} within ${timeout} ms. Give it more time with its ` +
+      'option timeout, or call extend() while it works.',
+    { details: { reactor, messageId: id, timeout } },
+  )
+}
+
+/** What stands in the dead letter of a message that its handler has parked. */
+class ParkedMessage extends Error {
+  override readonly name = 'ParkedMessage'
+}
+
+/** What stands in the dead letter of a message that its handler wanted to see again too often. */
+class RetryAsked extends Error {
+  override readonly name = 'RetryAsked'
+  override readonly message = 'The handler asked for another attempt.'
+}
