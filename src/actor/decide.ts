@@ -13,6 +13,7 @@ import type {
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { checkNewEvent } from '../model/event.js'
 import type { Carried, Declined } from '../model/sender.js'
+import { saidIds } from '../model/said.js'
 import { show } from '../model/show.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach } from './detach.js'
@@ -74,7 +75,10 @@ export function carried(
 ): Carried {
   const reply = guard(actor, command, 'the reply', () => decision.reply(state))
   const copy = detach(reply, `reply of ${nameOf(actor, command)}`)
-  return { ok: true, version, position, reply: copy, duplicate: false }
+  const { events, says } = decision
+  const answer: Carried = { ok: true, version, position, reply: copy, duplicate: false }
+  if (says === undefined) return answer
+  return { ...answer, said: saidIds(actor, version - events.length + 1, says) }
 }
 
 function guard<T>(actor: ActorAddress, command: Command, what: string, work: () => T): T {

@@ -8,7 +8,7 @@
 // It knows nothing of placement: it serves whatever it is asked for, and the store judges.
 
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
-import { checkCauses } from '../model/causes.js'
+import { soundCauses } from '../model/causes.js'
 import { type Command, commandIdBytesMax } from '../model/behavior.js'
 import { type Clock, systemClock } from '../model/clock.js'
 import { causesOf } from './causes.js'
@@ -496,9 +496,9 @@ function toCommand(
   const { commandId: id = newId() } = options
   checkText('command type', type, textBytesMax)
   checkText('command id', id, commandIdBytesMax)
-  checkCauses(options)
+  const causes = causesOf(soundCauses(options))
   const copy = detach(data, `data of command ${show(type)} to ${name}`)
-  return { id, type, data: copy, ...causesOf(options) }
+  return { id, type, data: copy, ...causes }
 }
 
 const textBytesMax = 256

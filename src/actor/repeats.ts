@@ -21,6 +21,7 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { LogRecord, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { Carried, SendOptions } from '../model/sender.js'
+import { saidIds } from '../model/said.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/store.js'
@@ -280,8 +281,11 @@ export class Repeats {
 
   #answerOf(record: LogRecord, commandId: string): Carried {
     if (record.kind === 'malformed') throw this.#unreadable(record, commandId)
-    const { lastVersion: version, position, command } = record
-    return { ok: true, version, position, reply: command?.reply, duplicate: true }
+    const { firstVersion, lastVersion: version, position, command, says } = record
+    const reply = command?.reply
+    const answer: Carried = { ok: true, version, position, reply, duplicate: true }
+    if (says === undefined) return answer
+    return { ...answer, said: saidIds(this.#actor, firstVersion, says) }
   }
 
   #unreadable({ position, reason }: MalformedRecord, commandId: string): CairnError {

@@ -50,11 +50,11 @@ function view({ failing, isCounted, ...rest }: Backlog) {
 }
 
 function linesOf(backlog: Backlog): string[] {
-  const { group, topics, source, floor, end, waiting, isCounted, failing } = backlog
+  const { group, topics, source, floor, end, waiting, isCounted, failing, dead } = backlog
   const on = topics.length > 0 ? `  on ${topics.join(',')}` : ''
   return [
     `${group}  ${source}${on}  at ${floor} of ${end}  ` +
-      `${isCounted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing`,
+      `${isCounted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing  ${dead} dead`,
     ...view(backlog).failing.map(
       ({ key, position, attempts, nextAt, error }) =>
         `  ${key}  position ${position}  attempt ${attempts} failed, next ${nextAt}  ${error}`,

@@ -13,10 +13,25 @@ const causeBytesMax = 1_024
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
 
 /**
+ * The causes of what comes from outside, as they are used from there on. A correlation id that is not
+ * 1 to 1,024 bytes of well-formed text without control characters is replaced by one that is made
+ * of it, always the same: a stranger's header refuses nobody's command, and reaches no log or
+ * header. Throws `invalid-option` for one that is no text, and for other unsound causes.
+ */
+export function soundCauses(causes: Causes): Causes {
+  const { correlationId } = causes
+  const sound =
+    typeof correlationId === 'string'
+      ? { ...causes, correlationId: correlationOf(correlationId) }
+      : causes
+  checkCauses(sound)
+  return sound
+}
+
+/**
  * Refuses, with `invalid-option` and before anything is done, a correlation id or a traceparent
- * that is not 1 to 1,024 bytes of well-formed text without control characters. None is replaced:
- * whoever looks for the id that came from outside would not find it. A causation id may hold
- * an actor's id, and with it any character.
+ * that is not 1 to 1,024 bytes of well-formed text without control characters. A causation id may
+ * hold an actor's id, and with it any character.
  */
 export function checkCauses({ correlationId, causationId, traceparent }: Causes): void {
   check('correlationId', correlationId, isSound)

@@ -27,7 +27,8 @@ export interface CommittedCommand {
 export interface Causes {
   /**
    * Shared by everything that one outside request set off: 1 to 1,024 bytes of well-formed text
-   * without control characters; another is refused with `invalid-option`.
+   * without control characters. A command or a message given with another text has one made of
+   * it instead, `corr-` and 24 hexadecimal digits, always the same; the store refuses it.
    */
   readonly correlationId?: string
   /** Id of the command or event that directly caused this. */

@@ -39,3 +39,12 @@ export function saidId(
 ): string {
   return `${eventId(actor, firstVersion)}#${index}`
 }
+
+/** The ids of all that a commit says, in order. */
+export function saidIds(
+  actor: ActorAddress,
+  firstVersion: Version,
+  says: readonly Said[] = [],
+): string[] {
+  return says.map((_, index) => saidId(actor, firstVersion, index))
+}

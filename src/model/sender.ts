@@ -57,6 +57,11 @@ export interface Carried<Reply = unknown> {
    * version, position and reply are those of then.
    */
   readonly duplicate: boolean
+  /**
+   * The ids of the messages and commands that the actor said with it, in order: what readers see as
+   * `message.id`, and receivers as the command's id. Absent where it said nothing.
+   */
+  readonly said?: readonly string[]
 }
 
 /** The command was refused by the actor; nothing was stored. */

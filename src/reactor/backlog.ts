@@ -10,6 +10,7 @@ import type { Queue } from '../queue/queue.js'
 import type { EventStore } from '../store/store.js'
 import { courierGroup } from './courier.js'
 import { inboxGroup } from './inbox.js'
+import { type DeadLetter, deadLetters } from './dead-letters.js'
 import { decodeLaneState, type Failing } from './lane-state.js'
 import { topicsOf, typesOf } from './topic-registry.js'
 import { keyOfMessage } from './topics.js'
@@ -17,7 +18,7 @@ import { keyOfMessage } from './topics.js'
 /** What is read of a namespace. */
 interface Ports {
   readonly store: Pick<EventStore, 'readAll' | 'lastPosition'>
-  readonly queues: Readonly<Record<'topic' | 'inbox', Queue>>
+  readonly queues: Readonly<Record<'topic' | 'inbox' | 'dead', Queue>>
   readonly documents: Documents
   readonly partitions: number
 }
@@ -40,6 +41,8 @@ export interface Backlog {
   /** Whether all were counted: no more than `readMax` records are looked at. */
   readonly isCounted: boolean
   readonly failing: readonly Failing[]
+  /** Messages that were given up: see {@link DeadLetter}. At most `readMax` are counted. */
+  readonly dead: number
 }
 
 export interface BacklogOptions {
@@ -71,15 +74,18 @@ export async function* backlogs(
     if (topic !== undefined && !topics.includes(topic)) continue
     const names = new Set(topic === undefined ? topics : [topic])
     const about = { group: reactor, topics: topics.toSorted() }
+    const dead = await deadOf(open, reactor, names, signal)
     const log = await standing(open, ['reactor', reactor, 'log'], signal)
     const types = await typesOf(documents, names)
     yield {
       ...about,
       source: 'log',
       ...(await inLog(open, log, types, commit => saysOn(commit, names), signal)),
+      dead: dead.log,
     }
     const plain = await standing(open, ['reactor', reactor, 'topic'], signal)
-    yield { ...about, source: 'topics', ...(await onTopics(open, plain, names, signal)) }
+    const waiting = await onTopics(open, plain, names, signal)
+    yield { ...about, source: 'topics', ...waiting, dead: dead.topics }
   }
   if (!all) return
   const courier = await standing(open, [courierGroup], signal)
@@ -88,6 +94,7 @@ export async function* backlogs(
     topics: [],
     source: 'log',
     ...(await inLog(open, courier, undefined, commandsIn, signal)),
+    dead: 0,
   }
   const inbox = await standing(open, [inboxGroup], signal)
   yield {
@@ -95,6 +102,7 @@ export async function* backlogs(
     topics: [],
     source: 'inbox',
     ...(await inInbox(open, inbox, signal)),
+    dead: 0,
   }
 }
 
@@ -104,6 +112,22 @@ async function reactorsIn(
 ): Promise<string[]> {
   const keys = await documents.list(['reactor'], signal && { signal })
   return [...new Set(keys.map(([, name]) => name!))].toSorted()
+}
+
+async function deadOf(
+  { queues }: Ports,
+  reactor: string,
+  topics: ReadonlySet<string>,
+  signal: AbortSignal | undefined,
+): Promise<Record<DeadLetter['source'], number>> {
+  const count = { log: 0, topics: 0 }
+  let read = 0
+  const options = { reactor, ...(signal !== undefined && { signal }) }
+  for await (const { source, message } of deadLetters(queues, options)) {
+    if (++read > readMax) break
+    if (topics.has(message.topic)) count[source]++
+  }
+  return count
 }
 
 async function standing(
@@ -139,7 +163,7 @@ function startOf({ floors, failing }: Standing): Position {
   return Math.min(...floors, ...failing.map(({ position }) => position - 1))
 }
 
-type Count = Omit<Backlog, 'group' | 'topics' | 'source'>
+type Count = Omit<Backlog, 'group' | 'topics' | 'source' | 'dead'>
 
 async function inLog(
   { store, partitions }: Ports,

@@ -11,6 +11,7 @@ import {
   formatAddress,
   parseAddress,
 } from '../model/address.js'
+import { soundCauses } from '../model/causes.js'
 import type { Clock } from '../model/clock.js'
 import { messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
@@ -29,7 +30,8 @@ export async function putCommand(
   data: unknown,
   options: SendOptions = {},
 ): Promise<SendReceipt> {
-  const { commandId = newId(), correlationId, causationId, traceparent } = options
+  const { commandId = newId() } = options
+  const { correlationId, causationId, traceparent } = soundCauses(options)
   const command: StoredCommand = {
     id: commandId,
     type,

@@ -7,6 +7,7 @@ import {
   keyOfUnread,
   type StoredMessage,
 } from '../codec/stored-message.js'
+import { soundCauses } from '../model/causes.js'
 import type { Clock } from '../model/clock.js'
 import type { Causes } from '../model/commit.js'
 import { newId } from '../model/id.js'
@@ -48,7 +49,12 @@ export async function putMessage<Input>(
   data: Input,
   options: PublishOptions = {},
 ): Promise<Published> {
-  const { id = newId(), signal, timeout, ...rest } = options
+  const {
+    id = newId(),
+    signal,
+    timeout,
+    ...rest
+  } = { ...options, ...soundCauses(options) }
   const { name, version } = topic
   const message = {
     ...rest,

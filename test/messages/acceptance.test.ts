@@ -15,6 +15,7 @@ import { newId } from '../../src/model/id.js'
 import { defineTopic } from '../../src/model/topic.js'
 import { defineReactor } from '../../src/reactor/define-reactor.js'
 import type { Message } from '../../src/reactor/message.js'
+import { TerminalError } from '../../src/reactor/retry.js'
 import { type Node, type NodeOptions, startNode } from '../../src/start.js'
 import { type NatsServer, startNats } from '../support/nats.js'
 import { startProxy } from '../support/proxy.js'
@@ -174,7 +175,13 @@ await withServer(
     const start = scene(t, server.url)
     const { heard, reactor } = listener('readers')
     const node = await start({ actors: [trip, account], reactors: [reactor] })
-    const { version } = await node.spawn(trip, 'x').ask('end', 5)
+    const answer = await node.spawn(trip, 'x').ask('end', 5, { commandId: 'c' })
+    const { version } = answer
+    const ids = [0, 1, 2].map(i => `trip/x/${version}#${i}`)
+    t.strictSame(answer.ok && answer.said, ids, 'the receipt lists them in order')
+    const again = await node.spawn(trip, 'x').ask('end', 5, { commandId: 'c' })
+    t.strictSame(again, { ...answer, duplicate: true }, 'also a second time')
+    t.notOk('said' in (await node.spawn(account, 'silent').ask('charge', 1)))
     await until(() => heard.length === 2, patience)
     await until(() => node.stats().courier.handled === 1, patience)
     t.strictSame(
@@ -320,6 +327,47 @@ await withServer(
 )
 
 await withServer(
+  'A1.8 what is read follows from the handlers, errors from their kind, and idling ends nobody',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const handled: unknown[] = []
+    const reactor = defineReactor({
+      name: 'readers',
+      on: mailed,
+      retry: { attempts: 2, first: 1 },
+      handle({ data }) {
+        if (data === 'permanent') throw new TerminalError('of no use')
+        if (data === 'retryable') throw new Error('perhaps')
+        handled.push(data)
+      },
+    })
+    const node = await start({ actors: [trip, account], reactors: [reactor] })
+    // Nobody reads these here: they are nobody's trouble.
+    await node.spawn(trip, 'x').ask('end', 1)
+    await node.publish(ended, 1)
+    for (const data of ['permanent', 'retryable', 'fine'])
+      await node.publish(mailed, data)
+    const letters = await until(async () => {
+      const found = []
+      for await (const { message, reason, attempts } of node.deadLetters.list())
+        found.push([message.data, reason, attempts])
+      return found.length === 2 && found
+    }, patience)
+    t.strictSame(letters.toSorted(), [
+      ['permanent', 'terminal', 1],
+      ['retryable', 'max-attempts-exhausted', 2],
+    ])
+    let looks = 0
+    await until(() => ++looks > 100, { describe: 'it has been idle for a while' })
+    await node.publish(mailed, 'late')
+    await until(() => handled.length === 2, patience)
+    t.strictSame(handled.toSorted(), ['fine', 'late'])
+    const { open, failing } = node.stats().reactors['readers']!
+    t.strictSame([open, failing], [0, 0])
+  },
+)
+
+await withServer(
   'A1.9 correlation and causation flow from command to event, message, handler and the next command',
   async (t, server) => {
     const start = scene(t, server.url)
@@ -387,11 +435,24 @@ await withServer(
 )
 
 await withServer(
-  'A1.9 bad ids from outside are refused with nothing stored, and reserved names are not shadowed',
+  'A1.9 A2.4 bad ids from outside are replaced, always by the same, and reserved names are not shadowed',
   async (t, server) => {
     const start = scene(t, server.url)
     const { heard, reactor } = listener('readers', [ended, mailed])
     const node = await start({ actors: [trip, account], reactors: [reactor] })
+    const ref = node.spawn(trip, 'x')
+    for (const none of [7, null, { toString: () => 'x' }]) {
+      const refused = { code: 'invalid-option', message: /correlationId/ }
+      const correlationId = none as never
+      await t.rejects(ref.ask('end', 1, { correlationId }), refused)
+      await t.rejects(ref.tell('end', 1, { correlationId }), refused)
+      await t.rejects(ref.send('end', 1, { correlationId }), refused)
+      await t.rejects(node.publish(mailed, 1, { correlationId }), refused)
+    }
+    await t.rejects(ref.ask('end', 1, { traceparent: 'bell\u0007' }), {
+      code: 'invalid-option',
+    })
+    t.equal(await node.store.lastPosition(), 0, 'nothing is stored')
     const bad = [
       '',
       'a\r\nNats-Msg-Id: forged',
@@ -399,22 +460,27 @@ await withServer(
       '\u0085',
       'x'.repeat(1_025),
       '\ud800',
-      7 as never,
-      null as never,
-      { toString: () => 'x' } as never,
     ]
-    const ref = node.spawn(trip, 'x')
-    for (const correlationId of bad) {
-      const refused = { code: 'invalid-option', message: /correlationId/ }
-      await t.rejects(ref.ask('end', 1, { correlationId }), refused)
-      await t.rejects(ref.tell('end', 1, { correlationId }), refused)
-      await t.rejects(ref.send('end', 1, { correlationId }), refused)
-      await t.rejects(node.publish(mailed, 1, { correlationId }), refused)
-      await t.rejects(ref.ask('end', 1, { traceparent: correlationId }), {
-        code: 'invalid-option',
-      })
+    const made: string[] = []
+    for (const [n, correlationId] of bad.entries()) {
+      const other = node.spawn(trip, `bad-${n}`)
+      await other.ask('end', n, { correlationId })
+      await other.send('end', n, { correlationId })
+      await node.publish(mailed, n, { correlationId })
+      const mine = await until(() => {
+        const found = heard.filter(
+          ({ actor, data }) =>
+            actor?.id === `bad-${n}` || (actor === undefined && data === n),
+        )
+        return found.length === 5 && found
+      }, patience)
+      const ids = new Set(mine.map(message => message.correlationId))
+      t.equal(ids.size, 1, 'the same for the command, the stored one, and the message')
+      made.push(...(ids as Set<string>))
     }
-    t.equal(await node.store.lastPosition(), 0, 'nothing is stored')
+    t.equal(new Set(made).size, bad.length, 'another for each')
+    t.ok(made.every(id => /^corr-[0-9a-f]{24}$/.test(id)))
+    heard.length = 0
     const longest = 'é'.repeat(512)
     t.equal((await ref.ask('end', 1, { correlationId: longest })).version, 1)
 
