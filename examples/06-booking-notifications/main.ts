@@ -1,0 +1,125 @@
+// Notifications with retries and dead letters: one definition a family of messages, however many
+// effects it has. A booking is created and completed; its mails and pushes go out once, also when
+// an attempt fails half way. One that can never go out becomes a dead letter, and is sent again
+// when the reason is mended.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import {
+  defineActor,
+  defineReactor,
+  defineTopic,
+  embedded,
+  event,
+  publish,
+  reject,
+  startNode,
+  TerminalError,
+} from 'cairn-es'
+
+interface Booking {
+  bookingId: string
+  customer: string
+}
+
+const created = defineTopic('bookings.created')
+const completed = defineTopic('bookings.completed')
+
+const booking = defineActor({
+  type: 'booking',
+  publishes: [created, completed],
+  initialState: { status: 'none', customer: '' },
+  decide: {
+    create(state, { customer }: { customer: string }, { actor }) {
+      if (state.status !== 'none') return reject('created')
+      const data: Booking = { bookingId: actor.id, customer }
+      return [event('created', { customer }), publish(created, data)]
+    },
+    complete({ status, customer }, _data: undefined, { actor }) {
+      if (status !== 'created') return reject('not-open', `It is ${status}.`)
+      const data: Booking = { bookingId: actor.id, customer }
+      return [event('completed'), publish(completed, data)]
+    },
+  },
+  evolve: {
+    created: (_state, { customer }: { customer: string }) => ({
+      status: 'created',
+      customer,
+    }),
+    completed: state => ({ ...state, status: 'completed' }),
+  },
+})
+
+/** The queue of a mail or push service: it takes each key once. */
+class Service {
+  readonly #taken = new Map<string, string>()
+
+  get sent(): string[] {
+    return [...this.#taken.values()]
+  }
+
+  send(key: string, text: string): void {
+    if (!this.#taken.has(key)) this.#taken.set(key, text)
+  }
+}
+
+const mails = new Service()
+const pushes = new Service()
+const addresses = new Map([['ada', 'ada@example.org']])
+const attempts: string[] = []
+
+const notifications = defineReactor({
+  name: 'notifications',
+  on: [created, completed],
+  retry: { attempts: 3, first: 10, factor: 2 },
+  handle({ id, topic, data }, { attempt }) {
+    const { bookingId, customer } = data as Booking
+    const verb = topic.split('.')[1]!
+    attempts.push(`${bookingId} ${verb}, attempt ${attempt}`)
+    const address = addresses.get(customer)
+    if (address === undefined) throw new TerminalError(`${customer} has no address`)
+    mails.send(`${id}/mail`, `mail to ${address}: ${bookingId} is ${verb}`)
+    // Between the two effects: the next attempt sends the mail no second time.
+    if (verb === 'completed' && attempt < 3) throw new Error('the push service is busy')
+    pushes.send(`${id}/push`, `push to ${customer}: ${bookingId} is ${verb}`)
+  },
+})
+
+const dir = await mkdtemp(join(tmpdir(), 'cairn-bookings-'))
+const node = await startNode({
+  namespace: 'bookings',
+  store: embedded({ dir }),
+  actors: [booking],
+  reactors: [notifications],
+})
+const until = async (condition: () => boolean | Promise<boolean>) => {
+  while (!(await condition())) await new Promise(next => setTimeout(next, 10))
+}
+const dead = async () => {
+  const letters = []
+  for await (const letter of node.deadLetters.list()) letters.push(letter)
+  return letters
+}
+
+// The request ends with the commit: it waits for no mail.
+await node.spawn(booking, 'b-1').ask('create', { customer: 'ada' })
+await node.spawn(booking, 'b-1').ask('complete')
+const again = await node.spawn(booking, 'b-1').ask('complete')
+if (!again.ok) console.log(`b-1 again: ${again.rejection.message}`)
+await until(() => pushes.sent.length === 2)
+await node.spawn(booking, 'b-2').ask('create', { customer: 'bo' })
+await until(async () => (await dead()).length === 1)
+
+for (const line of attempts) console.log(line)
+for (const { message, reason, error } of await dead())
+  console.log(`dead: ${message.id}, ${reason}: ${error.message}`)
+
+addresses.set('bo', 'bo@example.org')
+console.log(`sent again: ${await node.deadLetters.retryAll({ reason: 'terminal' })}`)
+await until(() => pushes.sent.length === 3)
+for (const line of [...mails.sent, ...pushes.sent]) console.log(line)
+
+await node.close()
+await rm(dir, { recursive: true })
