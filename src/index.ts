@@ -52,6 +52,7 @@ export type { VersionRange } from './actor/skips.js'
 export type { StateReading } from './actor/actor.js'
 export type {
   Accepted,
+  Afterwards,
   Behavior,
   Command,
   DecideContext,
@@ -70,6 +71,21 @@ export type {
   SendOptions,
   SendReceipt,
 } from './model/sender.js'
+
+// Machines
+export { fromMachine } from './machine/from-machine.js'
+export { actorAt, type DurableTarget, type SentTo } from './machine/actor-at.js'
+export type {
+  EmitsOf,
+  MachineCommands,
+  MachineDefinition,
+  MachineEvents,
+  MachineOptions,
+  MachineRefusal,
+  MachineReply,
+  MachineState,
+  PayloadOf,
+} from './machine/types.js'
 
 // Messages
 export { type Effect, publish, send } from './actor/effects.js'

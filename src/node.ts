@@ -31,7 +31,7 @@ Runs a node: it hosts actors of the types it is given and serves commands to the
 
   --id ID            the node's id (default: a new one)
   --actors FILE      serve the definitions this module exports; may be repeated
-  --demo             serve the demo's definitions: account
+  --demo             serve the demo's definitions: account and trip
   --replicas N       1, 3 or 5 copies of the namespace's stream in a NATS cluster (default: 1);
                      for a stream that does not exist yet, else "nats stream edit" changes it
   --log-level LEVEL  trace, debug, info (default), warn, error or silent
@@ -114,9 +114,9 @@ function whatToTry(namespace: string, flags: Flags): string {
     .join(' ')
   const line = (command: string) => `  node ${program} ${command} ${where}\n`
   return `
-The node serves the demo's accounts. Try, in another terminal:
+The node serves the demo's accounts and trips. Try, in another terminal:
 
-${line(`ask account/alice deposit '{"amount":10}'`)}${line(`ask account/alice withdraw '{"amount":25}'`)}${line('read account/alice')}${line('tail --after 0')}${line('state account/alice')}
+${line(`ask account/alice deposit '{"amount":10}'`)}${line(`ask account/alice withdraw '{"amount":25}'`)}${line('read account/alice')}${line(`ask trip/t1 reserve '{"rider":"alice","car":"c7"}'`)}${line('state trip/t1')}${line('tail --after 0')}${line('state account/alice')}
 Ctrl-C here stops the node; what it has stored stays.
 
 `

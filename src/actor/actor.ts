@@ -29,6 +29,7 @@ import { show } from '../model/show.js'
 import type { Version } from '../model/version.js'
 import { pause, raceSignal } from '../model/wait.js'
 import type { AppendOptions, AppendResult, EventStore } from '../store/store.js'
+import { runAfterwards } from './afterwards.js'
 import type { Call, OpenCall } from './call.js'
 import { type CarryPlan, planCarry } from './carry.js'
 import { causesOf } from './causes.js'
@@ -388,7 +389,10 @@ export class Actor {
         commandId: command.id,
       })
 
-      // 8. Reply.
+      // 8. What follows from it in the world: done here, and now, or not at all.
+      runAfterwards(decision, this.address, at.version + 1, this.#home.log)
+
+      // 9. Reply.
       return { ...answer, position: result.position }
     }
     throw contention(this.name, command, attemptsMax)

@@ -264,6 +264,15 @@ export function checkNotReserved(type: string): void {
   )
 }
 
+/** Throws `invalid-definition`. */
+export function checkBehaviorVersion(type: string, version: number): void {
+  if (Number.isSafeInteger(version) && version >= 1) return
+  throw new CairnError(
+    'invalid-definition',
+    `version of actor type ${type} is ${version}: use a whole number from 1.`,
+  )
+}
+
 /** {@link defineActor}, also for the types that are Cairn's own. */
 export function defineAnyActor<
   State,
@@ -273,11 +282,7 @@ export function defineAnyActor<
   spec: ActorSpec<State, Evolve, Decide>,
 ): ActorDefinition<State, CommandsOf<Decide>, EventOf<Evolve>> {
   const { type, version = 1, initialState, decide, evolve, publishes = [] } = spec
-  if (!Number.isSafeInteger(version) || version < 1)
-    throw new CairnError(
-      'invalid-definition',
-      `version of actor type ${type} is ${version}: use a whole number from 1.`,
-    )
+  checkBehaviorVersion(type, version)
   checkHandlers(type, 'decide', decide)
   checkHandlers(type, 'evolve', evolve)
   checkTopics(`publishes of actor type ${type}`, publishes)
@@ -312,7 +317,8 @@ export function defineAnyActor<
   return { type, behavior, options: actorOptions(spec), publishes }
 }
 
-function actorOptions(spec: ActorOptions): ActorOptions {
+/** With the defaults. Throws `invalid-definition`. */
+export function actorOptions(spec: ActorOptions): ActorOptions {
   const { mailboxLimit = 1000, stateBytesMax = 1024, stateEvery = 100 } = spec
   const { idleAfter = 600_000 } = spec
   for (const [name, value] of Object.entries({

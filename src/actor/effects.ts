@@ -56,8 +56,8 @@ export function checkKnownCommand(
   { type, behavior }: AnyActorDefinition,
   command: string,
 ): void {
-  if (!behavior.commandTypes.includes(command))
-    throw unknownCommand(type, command, behavior.commandTypes)
+  const isKnown = behavior.knows?.(command) ?? behavior.commandTypes.includes(command)
+  if (!isKnown) throw unknownCommand(type, command, behavior.commandTypes)
 }
 
 export function isEffect(item: unknown): item is Effect {

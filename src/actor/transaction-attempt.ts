@@ -20,12 +20,14 @@ import type { Carried } from '../model/sender.js'
 import type { Said } from '../model/said.js'
 import { show } from '../model/show.js'
 import type { AppendPart, EventStore, Guard } from '../store/store.js'
+import { runAfterwards } from './afterwards.js'
 import type { OpenCall } from './call.js'
 import { planCarry } from './carry.js'
 import { carried, decide, declined } from './decide.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach, detachPlain } from './detach.js'
 import type { Folding, Standing } from './fold.js'
+import type { ActorLog } from './log.js'
 import type { Order } from './orders.js'
 import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
@@ -71,6 +73,8 @@ interface Participant {
   at: Standing
   readonly events: NewEvent[]
   readonly says: Said[]
+  /** What is to be done once it is stored. */
+  readonly afterwards: ((log: ActorLog) => void)[]
   /** Whether what the work came to rests on it. */
   isGuarded: boolean
 }
@@ -165,6 +169,12 @@ export class Attempt {
     })
   }
 
+  /** What follows from the commits, when they are stored. */
+  runAfterwards(log: ActorLog): void {
+    for (const { afterwards } of this.#participants)
+      for (const run of afterwards) run(log)
+  }
+
   /** The actors that the work only read. */
   guards(): Guard[] {
     return this.#participants
@@ -248,6 +258,7 @@ export class Attempt {
       at: read,
       events: [],
       says: [],
+      afterwards: [],
       isGuarded: false,
     }
     this.#participants.push(participant)
@@ -288,7 +299,12 @@ export class Attempt {
     const { reply } = carried(address, command, decision, after)
     participant.at = after
     participant.events.push(...decision.events)
-    if (decision.events.length > 0) participant.says.push(...(decision.says ?? []))
+    if (decision.events.length > 0) {
+      participant.says.push(...(decision.says ?? []))
+      participant.afterwards.push(log =>
+        runAfterwards(decision, address, at.version + 1, log),
+      )
+    }
     return { ok: true, version, reply }
   }
 

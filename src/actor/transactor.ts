@@ -226,6 +226,7 @@ export class Transactor {
       if (result.ok) {
         this.#stored++
         for (const part of result.appended) this.#options.stored(part)
+        attempt.runAfterwards(log)
         return { ok: true, transactionId: id, value, duplicate: false }
       }
       const { anchor } = attempt

@@ -2,5 +2,6 @@
 
 import type { AnyActorDefinition } from '../actor/define.js'
 import { account } from './account.js'
+import { trip } from './trip.js'
 
-export const demoActors: readonly AnyActorDefinition[] = [account]
+export const demoActors: readonly AnyActorDefinition[] = [account, trip]

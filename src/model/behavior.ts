@@ -36,6 +36,19 @@ export interface Accepted<State = unknown> {
   readonly says?: readonly Said[]
   /** The answer, drawn from the state that the events lead to. */
   readonly reply: (state: State) => unknown
+  /**
+   * What is to be done in the world once the events are stored, by the node that stored them and
+   * before the caller hears of it. Never on a replay, and not at all where that node dies first.
+   */
+  readonly afterwards?: (stored: Afterwards) => void
+}
+
+/** Events that have just been stored. */
+export interface Afterwards {
+  readonly actor: ActorAddress
+  readonly firstVersion: Version
+  /** Hears what went wrong: the events stand, whatever becomes of what follows them. */
+  readonly failed: (what: string, error: unknown) => void
 }
 
 /** Why a command was refused: an expected outcome, not an error. */
@@ -60,6 +73,8 @@ export interface Behavior<State = unknown> {
   readonly version: number
   /** The names `decide` knows, for errors and tools. */
   readonly commandTypes: readonly string[]
+  /** Whether `decide` knows a command, where that is not told by the names alone. */
+  knows?(commandType: string): boolean
   initialState(id: string): State
   /** Throws `unknown-command` for a type that it does not know. */
   decide(state: State, command: Command, context: DecideContext): Decision<State>

@@ -5,7 +5,6 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 import type { AnyActorDefinition } from '../actor/define.js'
-import { demoActors } from '../demo/demo.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { UsageError } from './exit-codes.js'
 import { type Flags, isSet, texts } from './flags.js'
@@ -18,7 +17,11 @@ export const actorFlags = {
 /** The definitions that `--actors` and `--demo` name, in that order. */
 export async function loadActors(flags: Flags): Promise<AnyActorDefinition[]> {
   const fromFiles = await Promise.all(texts(flags, 'actors').map(loadFile))
-  return [...fromFiles.flat(), ...(isSet(flags, 'demo') ? demoActors : [])]
+  const fromDemo = isSet(flags, 'demo')
+    ? // Only here: it brings XState along.
+      (await import('../demo/demo.js')).demoActors
+    : []
+  return [...fromFiles.flat(), ...fromDemo]
 }
 
 /** Every definition that the module exports, alone or in a list. */
@@ -43,7 +46,9 @@ async function loadFile(file: string): Promise<AnyActorDefinition[]> {
     .flatMap(value => value)
     .filter(isDefinition)
   if (found.length === 0)
-    throw problem('it exports no actor definition. Export what defineActor(…) returns.')
+    throw problem(
+      'it exports no actor definition. Export what defineActor(…) or fromMachine(…) returns.',
+    )
   return [...new Set(found)]
 }
 

@@ -1,0 +1,29 @@
+// An event of a machine ⇄ a type, and the data beside it.
+
+import type { EventObject } from 'xstate'
+
+import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
+
+/** All of an event but its type; `undefined` where there is nothing else. */
+export function payloadOf({ type: _type, ...payload }: EventObject): object | undefined {
+  return Object.keys(payload).length === 0 ? undefined : payload
+}
+
+/** The event of a type and its data. Throws `invalid-command` for data that is no object. */
+export function toEvent(type: string, data: unknown): EventObject {
+  if (data === undefined || data === null) return { type }
+  const isPayload =
+    typeof data === 'object' &&
+    !Array.isArray(data) &&
+    !(data instanceof Date) &&
+    !(data instanceof Uint8Array) &&
+    !('type' in data)
+  if (isPayload) return { ...data, type }
+  throw new CairnError(
+    'invalid-command',
+    `${show(data)} is no data for event ${show(type)} of a machine: pass an object with the ` +
+      "event's fields, without its type.",
+    { details: { type } },
+  )
+}

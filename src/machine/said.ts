@@ -1,0 +1,70 @@
+// What a machine's step says to others: emitted events become messages, and what is sent
+// becomes commands. Both are stored in the commit of the step.
+
+import type { EventObject, ExecutableActionObject } from 'xstate'
+
+import { publish, said, send } from '../actor/effects.js'
+import type { ActorAddress } from '../model/address.js'
+import { CairnError } from '../model/errors.js'
+import type { Said } from '../model/said.js'
+import { show } from '../model/show.js'
+import type { AnyTopic, Topic } from '../model/topic.js'
+import { addressOf } from './actor-at.js'
+import { refuseDelay } from './delays.js'
+import { payloadOf } from './payload.js'
+
+interface SendParams {
+  readonly to: unknown
+  readonly event: EventObject
+  readonly delay?: number
+}
+
+/**
+ * @param self what the machine knows as its own actor
+ * @param emits the topic for each type of emitted event
+ */
+export function saidBy(
+  actor: ActorAddress,
+  self: unknown,
+  actions: readonly ExecutableActionObject[],
+  emits: ReadonlyMap<string, AnyTopic>,
+): Said[] {
+  return actions.flatMap(({ type, params }) => {
+    if (type === 'xstate.emit')
+      return [message(actor, (params as { readonly event: EventObject }).event, emits)]
+    if (type === 'xstate.sendTo') return [command(actor, self, params as SendParams)]
+    if (type === 'xstate.raise' || type === 'xstate.cancel')
+      refuseDelay(actor.type, params)
+    return []
+  })
+}
+
+function message(
+  { type }: ActorAddress,
+  event: EventObject,
+  emits: ReadonlyMap<string, AnyTopic>,
+): Said {
+  const topic = emits.get(event.type)
+  if (topic === undefined)
+    throw new CairnError(
+      'invalid-definition',
+      `Machine ${type} emitted ${show(event.type)}, which has no topic: add ` +
+        `emits: { ${show(event.type)}: topic } to its options.`,
+      { details: { type, emitted: event.type } },
+    )
+  return said(publish(topic as Topic<unknown>, payloadOf(event)))
+}
+
+function command(actor: ActorAddress, self: unknown, params: SendParams): Said {
+  const { to, event, delay } = params
+  refuseDelay(actor.type, { delay })
+  const target = to === self ? actor : addressOf(to)
+  if (target === undefined)
+    throw new CairnError(
+      'invalid-definition',
+      `Machine ${actor.type} sent ${show(event.type)} to what is no durable actor: use ` +
+        'sendTo(actorAt(definition, id), event).',
+      { details: { type: actor.type, event: event.type } },
+    )
+  return said(send(target, event.type, payloadOf(event)))
+}

@@ -1,0 +1,133 @@
+// The types that a machine's callers see, drawn from what its setup() declares.
+
+import type {
+  AnyStateMachine,
+  ContextFrom,
+  EmittedFrom,
+  EventFrom,
+  EventObject,
+  InputFrom,
+  OutputFrom,
+  SnapshotFrom,
+  StateValueFrom,
+  TagsFrom,
+} from 'xstate'
+
+import type {
+  ActorDefinition,
+  ActorOptions,
+  CommandShape,
+  EmittedEvent,
+} from '../actor/define.js'
+import type { Rejection } from '../model/behavior.js'
+import type { AnyTopic, Topic } from '../model/topic.js'
+
+/** An event without its type: the data of a command. `undefined` where there is nothing else. */
+export type PayloadOf<Event extends EventObject> = keyof Omit<Event, 'type'> extends never
+  ? undefined
+  : Partial<Omit<Event, 'type'>> extends Omit<Event, 'type'>
+    ? Omit<Event, 'type'> | undefined
+    : Omit<Event, 'type'>
+
+/** The state of a machine: plain data. `fromMachine(…).snapshot(state)` makes XState's of it. */
+export interface MachineState<Machine extends AnyStateMachine = AnyStateMachine> {
+  /** `done` in a final state; no event is accepted then. */
+  readonly status: 'active' | 'done'
+  readonly value: StateValueFrom<Machine>
+  readonly context: ContextFrom<Machine>
+  /** Of the states it is in, sorted. */
+  readonly tags: readonly TagsFrom<Machine>[]
+  /** Of a machine that is done, where it has one. */
+  readonly output?: OutputFrom<Machine>
+  /** What history states remember: ids of states, by the id of the history state. */
+  readonly history?: Readonly<Record<string, readonly string[]>>
+}
+
+/** Why a machine refused an event. */
+export interface MachineRefusal {
+  readonly state: unknown
+  readonly status: MachineState['status']
+  /** The types of events that have a transition in this state, whatever its guard says. */
+  readonly accepts: readonly string[]
+}
+
+/** The answer where no `reply` is given. */
+export interface MachineReply<Machine extends AnyStateMachine> {
+  readonly status: MachineState['status']
+  readonly value: StateValueFrom<Machine>
+  readonly output?: OutputFrom<Machine>
+}
+
+type MachineCommand<Data, Reply> = CommandShape<
+  Data,
+  Reply,
+  Rejection<'rejected', MachineRefusal>
+>
+
+/** A machine's events as commands, and the one that begins it. */
+export type MachineCommands<Machine extends AnyStateMachine, Reply> = {
+  [Event in EventFrom<Machine> as Event['type']]: MachineCommand<PayloadOf<Event>, Reply>
+} & { 'xstate.init': MachineCommand<InputFrom<Machine>, Reply> }
+
+type MachineEvent<Event> = Event extends EventObject
+  ? EmittedEvent<Event['type'], PayloadOf<Event>>
+  : never
+
+/** What is stored: the accepted events, and the one that begins it. */
+export type MachineEvents<Machine extends AnyStateMachine> =
+  | MachineEvent<EventFrom<Machine>>
+  | EmittedEvent<'xstate.init', { readonly input: InputFrom<Machine> } | undefined>
+
+/** A topic for each type of event that the machine emits. */
+export type EmitsOf<Machine extends AnyStateMachine> = {
+  readonly [Emitted in EmittedFrom<Machine> as Emitted['type']]?:
+    Topic<PayloadOf<Emitted>> | AnyTopic
+}
+
+interface CommonOptions<Machine extends AnyStateMachine, Reply> extends ActorOptions {
+  /** `[A-Za-z][A-Za-z0-9_-]{0,62}`. Default: the machine's id. */
+  readonly type?: string
+  /** Raise it when the machine changes. Default 1. */
+  readonly version?: number
+  /** The topic on which each emitted event is published, by its type. Default: none. */
+  readonly emits?: EmitsOf<Machine>
+  /** The answer to an accepted event. Default: `{ status, value, output }`. */
+  readonly reply?: (state: MachineState<Machine>) => Reply
+}
+
+/** How a machine becomes an actor type. */
+export type MachineOptions<
+  Machine extends AnyStateMachine,
+  Reply = MachineReply<Machine>,
+> = CommonOptions<Machine, Reply> & MachineInput<InputFrom<Machine>>
+
+/** The input that a machine begins with; a function gets the actor's id. */
+type MachineInput<Input> = undefined extends Input
+  ? { readonly input?: Input | ((id: string) => Input) }
+  : { readonly input: Input | ((id: string) => Input) }
+
+/** Whether a machine has to be given options. */
+export type OptionsOf<Machine extends AnyStateMachine, Reply> =
+  undefined extends InputFrom<Machine>
+    ? [options?: MachineOptions<Machine, Reply>]
+    : [options: MachineOptions<Machine, Reply>]
+
+/** An actor type whose behavior is a machine. */
+export interface MachineDefinition<
+  Machine extends AnyStateMachine,
+  Reply = MachineReply<Machine>,
+> extends ActorDefinition<
+  MachineState<Machine>,
+  MachineCommands<Machine, Reply>,
+  MachineEvents<Machine>
+> {
+  readonly machine: Machine
+  /** XState's snapshot of a state, with everything that it can do. */
+  snapshot(state: MachineState<Machine>): SnapshotFrom<Machine>
+  /** Whether it is in a state: `matches(state, 'active')`, `matches(state, { active: 'paused' })`. */
+  matches(state: MachineState<Machine>, value: StateValueFrom<Machine>): boolean
+  /** Whether it would accept an event, guards included. */
+  can(state: MachineState<Machine>, event: EventFrom<Machine>): boolean
+  /** Whether one of the states it is in has the tag. */
+  hasTag(state: MachineState<Machine>, tag: TagsFrom<Machine>): boolean
+}

@@ -1,0 +1,153 @@
+// However a state was come by, it is the same one: lived through, replayed from the events, or
+// woken from what a commit carried and gone on from there. And it is the one that XState's own
+// running actor has.
+
+import { isDeepStrictEqual } from 'node:util'
+import t from 'tap'
+import { createActor, type AnyStateMachine } from 'xstate'
+
+import { decode, encode } from '../../src/codec/msgpack.js'
+import { decide } from '../../src/actor/decide.js'
+import { beginning, foldEvent } from '../../src/actor/fold.js'
+import { foldTentatively } from '../../src/actor/tentative.js'
+import type { AnyActorDefinition } from '../../src/actor/define.js'
+import type { Behavior } from '../../src/model/behavior.js'
+import { eventId, type NewEvent, type RecordedEvent } from '../../src/model/event.js'
+import { toState } from '../../src/machine/snapshot.js'
+import type { MachineState } from '../../src/machine/types.js'
+import { randomFrom } from '../actor/support.js'
+import { done, fixtures, type Incoming, ride } from './machines.js'
+
+const actor = (type: string) => ({ type, id: 'one' })
+
+function recorded(type: string, event: NewEvent, version: number): RecordedEvent {
+  return {
+    kind: 'event',
+    id: eventId(actor(type), version),
+    actor: actor(type),
+    type: event.type,
+    // As it comes back from the store.
+    data: decode(encode(event.data)),
+    metadata: {},
+    version,
+    position: version,
+    commitId: `c-${version}`,
+    at: 1,
+    nodeId: 'n',
+  }
+}
+
+/** One more event for a state, as the host does it. */
+function carryOut(
+  definition: AnyActorDefinition,
+  state: unknown,
+  version: number,
+  event: Incoming,
+) {
+  const { type, ...data } = event
+  const to = actor(definition.type)
+  const command = {
+    id: `${version}`,
+    type,
+    data: Object.keys(data).length > 0 ? data : undefined,
+  }
+  const at = { state, version, position: version, carried: 0 }
+  const decision = decide(definition, to, at, command, 1)
+  if (!decision.ok) return undefined
+  const events = { list: decision.events, at: 1, nodeId: 'n' }
+  const folding = { actor: to, behavior: definition.behavior as Behavior }
+  return { events: decision.events, state: foldTentatively(folding, at, command, events) }
+}
+
+for (const { definition, input, draw } of fixtures)
+  await t.test(`${definition.type}: lived, replayed and woken are one`, t => {
+    const machine: AnyStateMachine = definition.machine
+    let accepted = 0
+    let refused = 0
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = randomFrom(seed)
+      // One assertion each would be tens of thousands.
+      const same = (found: unknown, wanted: unknown, what: string) => {
+        if (!isDeepStrictEqual(found, wanted))
+          t.strictSame(found, wanted, `seed ${seed}: ${what}`)
+      }
+      const folding = {
+        actor: actor(definition.type),
+        behavior: definition.behavior as Behavior,
+      }
+      const live = createActor(machine, { input }).start()
+      let state: unknown = beginning(folding).state
+      let woken: unknown = state
+      const history: RecordedEvent[] = []
+      const states: unknown[] = []
+      t.strictSame(state, toState(machine, live.getSnapshot()), 'before any event')
+      for (let i = 0; i < 40; i++) {
+        const event = draw(random)
+        const { status } = live.getSnapshot()
+        const canLive = status === 'active' && live.getSnapshot().can(event)
+        const before = encode(state)
+        const next = carryOut(definition, state, history.length, event)
+        same(next !== undefined, canLive, `${event.type} is accepted`)
+        same(encode(state), before, 'deciding changes no state')
+        if (next === undefined) {
+          refused++
+          continue
+        }
+        accepted++
+        live.send(event)
+        const from = history.length
+        for (const [n, one] of next.events.entries())
+          history.push(recorded(definition.type, one, from + n + 1))
+        state = next.state
+        states.push(state)
+        same(state, toState(machine, live.getSnapshot()), 'as XState')
+        // One that sleeps after every event, and wakes from what the commit carried.
+        for (const one of history.slice(from))
+          woken = foldEvent(folding, decode(encode(woken)), one)
+        same(encode(woken), encode(state), `woken after ${event.type}`)
+      }
+      let replayed: unknown = beginning(folding).state
+      for (const event of history) replayed = foldEvent(folding, replayed, event)
+      t.strictSame(encode(replayed), encode(state), `seed ${seed}: replayed`)
+      // From any place on the way: the state there and the events behind it.
+      const place = Math.floor(random() * states.length)
+      if (states.length === 0) continue
+      let later = decode(encode(states[place]))
+      for (const event of history.slice(history.length - (states.length - 1 - place)))
+        if (place < states.length - 1) later = foldEvent(folding, later, event)
+      t.strictSame(encode(later), encode(state), `seed ${seed}: from version ${place}`)
+      live.stop()
+    }
+    t.ok(accepted > 200, `${accepted} events were accepted`)
+    t.ok(refused > 100, `${refused} were refused`)
+    t.end()
+  })
+
+await t.test('replaying runs no action, nor does deciding', t => {
+  const folding = { actor: actor('ride'), behavior: ride.behavior as Behavior }
+  let state: unknown = beginning(folding).state
+  const decided = carryOut(ride, state, 0, { type: 'begin', rider: 'r' })!
+  t.strictSame(
+    decided.events.map(event => event.type),
+    ['xstate.init', 'begin'],
+    'an actor begins with an event of its own',
+  )
+  for (const [i, event] of decided.events.entries())
+    state = foldEvent(folding, state, recorded('ride', event, i + 1))
+  t.equal((state as MachineState).value, 'driving')
+  t.strictSame(done, [])
+  t.end()
+})
+
+await t.test(
+  'an event that the machine no longer takes stops the fold, by its name',
+  t => {
+    const folding = { actor: actor('ride'), behavior: ride.behavior as Behavior }
+    const { state } = beginning(folding)
+    t.throws(() => foldEvent(folding, state, recorded('ride', { type: 'end' }, 2)), {
+      code: 'actor-parked',
+      message: /no transition for it in state "free".*the machine has changed/,
+    })
+    t.end()
+  },
+)
