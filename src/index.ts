@@ -44,6 +44,7 @@ export type {
 } from './actor/transaction.js'
 export type { TransactionStats } from './actor/transactor.js'
 export type { Watched, WatchOptions } from './actor/watch.js'
+export type { ChildrenStats } from './actor/children.js'
 export type { ActorHostStats, Escalation, StateOptions } from './actor/host.js'
 export type { SupervisionOptions } from './actor/policy.js'
 export type { OrderOptions, OrderOutcome, Supervision } from './actor/supervise.js'
@@ -60,6 +61,7 @@ export type {
   Refused,
   Rejection,
 } from './model/behavior.js'
+export type { Child, ChildEnd, ChildPorts, RunningChild } from './model/child.js'
 export type { Clock } from './model/clock.js'
 export type { Freshness } from './model/freshness.js'
 export type {
@@ -77,6 +79,7 @@ export { fromMachine } from './machine/from-machine.js'
 export { actorAt, type DurableTarget, type SentTo } from './machine/actor-at.js'
 export type {
   EmitsOf,
+  MachineChild,
   MachineCommands,
   MachineDefinition,
   MachineEvents,

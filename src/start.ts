@@ -1,6 +1,7 @@
 // startNode(): the one composition root. It introduces the parts to each other, starts them
 // in order and closes them in reverse.
 
+import { Children, type ChildrenStats } from './actor/children.js'
 import { DeadCommands } from './actor/dead-commands.js'
 import {
   type ActorHost,
@@ -128,6 +129,8 @@ export interface NodeStats extends GroupsStats {
    * and those told that failed on it after they had been accepted. Each counts on one node.
    */
   readonly dead: Readonly<Record<string, number>>
+  /** What runs beside the actors of this node. */
+  readonly children: ChildrenStats
   /** Transactions that this node was asked for. */
   readonly transactions: TransactionStats
 }
@@ -309,10 +312,28 @@ async function assemble(
     orders,
     dead,
     onEscalation: options.onEscalation ?? closeOnEscalation,
+    adopted: (actor, definition, reading) => children.adopted(actor, definition, reading),
     ...limitsOf(options),
   })
+  const children = new Children({
+    definitions: actors,
+    nodeId: id,
+    store,
+    log: writeLog,
+    // What only sends, or is not in the cluster yet, owns nothing.
+    owns: actor => router?.isOurs(actor) === true,
+    read: (actor, signal) => host.state(actor, { signal }),
+    sender: () => sender(),
+  })
   const fan = new NoticeFan()
-  const notices = await listen(open, host, orders, fan, log.child({ part: 'notices' }))
+  const notices = await listen(
+    open,
+    host,
+    orders,
+    children,
+    fan,
+    log.child({ part: 'notices' }),
+  )
   // Heard of before it is read: no order can fall between the two.
   await orders.load()
   const takesPart = options.serve !== false
@@ -349,7 +370,10 @@ async function assemble(
     log: sayTo(log.child({ part: 'transactions' })),
     check: definition => checkKnown(definitions, definition),
     order: (actor, signal) => orders.now(actor, signal),
-    stored: part => host.noticed(part),
+    stored(part) {
+      host.noticed(part)
+      children.noticed(part.actor)
+    },
   })
   const keeper = keeperOf(open, { nodeId: id, clock }, () => closed !== undefined)
   const ports: Omit<RefPorts, 'sender' | 'keeper'> = {
@@ -381,12 +405,17 @@ async function assemble(
       'members changed',
     )
   })
+  if (router !== undefined) {
+    membership.onChange(() => children.review())
+    children.review()
+  }
   log.info({ store: options.store.kind, actors: definitions.types }, 'node ready')
 
   let closed: Promise<void> | undefined
   const close = async (timeout = closeTimeoutDefault) => {
     const deadline = performance.now() + timeout
     // 0. Hand the lanes over while this node still takes part: the next owners begin at once.
+    children.close()
     await groups.stop(timeout / 2)
     // 1. Let the others know, take nothing more from outside, and answer what has come.
     await membership.leave()
@@ -461,6 +490,7 @@ async function assemble(
       notices: notices.stats(),
       router: router?.stats() ?? noRouting,
       ...groups.stats(),
+      children: children.stats(),
       dead: dead.stats(),
       transactions: transactor.stats(),
     }),
@@ -474,6 +504,7 @@ async function listen(
   open: OpenNamespace,
   host: ActorHost,
   orders: Orders,
+  children: Children,
   fan: NoticeFan,
   log: Logger,
 ): Promise<Subscription> {
@@ -489,6 +520,7 @@ async function listen(
           : { version: firstVersion - 1, position: previousPosition }
       store.updateVersionCache(actor, lastVersion, position, predecessor)
       host.noticed({ actor, version: lastVersion, position })
+      children.noticed(actor, header.nodeId)
       if (actor.type === supervisorType) orders.noticed(actor.id, lastVersion)
       fan.deliver(notice)
     },

@@ -67,6 +67,12 @@ export interface ActorHome {
   wake<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
   /** Hears once per actor type why its states cannot be stored. */
   unstorable(type: string, error: unknown): void
+  /** Hears of the state that an actor has come to, when it is known to be stored. */
+  adopted?(
+    actor: ActorAddress,
+    definition: AnyActorDefinition,
+    reading: StateReading,
+  ): void
   /** Called when nothing is waiting or running any more. */
   idle(actor: Actor): void
 }
@@ -391,6 +397,7 @@ export class Actor {
 
       // 8. What follows from it in the world: done here, and now, or not at all.
       runAfterwards(decision, this.address, at.version + 1, this.#home.log)
+      this.#home.adopted?.(this.address, this.#definition, { state, version })
 
       // 9. Reply.
       return { ...answer, position: result.position }
@@ -552,6 +559,7 @@ export class Actor {
     const life: Running = { phase: 'running', at, provenAt: begun, measureFrom, skips }
     if (known?.at !== at) this.#stateBytes = undefined
     this.#life = life
+    this.#home.adopted?.(this.address, this.#definition, at)
     call.check()
     return life
   }

@@ -61,6 +61,8 @@ export interface ActorHostOptions {
   readonly orders?: Orders
   /** Counts the told commands that failed after they were accepted. */
   readonly dead?: DeadCommands
+  /** Hears of every state that an actor here has come to. Default: nobody does. */
+  readonly adopted?: ActorHome['adopted']
   /** Hears of failures of actors whose policy is `'escalate'`. Default: nobody does. */
   readonly onEscalation?: (escalation: Escalation) => void
 }
@@ -214,6 +216,7 @@ class Host implements ActorHost {
       orders: options.orders,
       escalate: (actor, error) => this.#escalate({ actor, error }),
       unstorable: (type, error) => this.#noteUnstorable(type, error),
+      ...(options.adopted !== undefined && { adopted: options.adopted }),
       idle: actor => this.#release(actor),
     }
     options.orders?.onChange((actor, before, after) =>

@@ -4,11 +4,18 @@ import type { AnyStateMachine } from 'xstate'
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
+import { checkLogic, logicOf } from './child-logic.js'
 import { checkDelays } from './delays.js'
+
+interface Invoked {
+  readonly id: string
+  readonly src: unknown
+  readonly systemId?: string | undefined
+}
 
 interface Node {
   readonly id: string
-  readonly invoke: readonly unknown[]
+  readonly invoke: readonly Invoked[]
   readonly states: Readonly<Record<string, Node>>
 }
 
@@ -26,18 +33,26 @@ export function checkMachine(machine: unknown): asserts machine is AnyStateMachi
     )
 }
 
-/** Throws `invalid-definition` for what cannot be made durable. */
-export function checkDurable(machine: AnyStateMachine, type: string): void {
+/**
+ * Throws `invalid-definition` for what cannot be made durable.
+ * @returns whether it may invoke or spawn actors
+ */
+export function checkDurable(machine: AnyStateMachine, type: string): boolean {
   checkDelays(machine, type)
-  const look = ({ id, invoke, states }: Node): void => {
-    if (invoke.length > 0)
-      throw new CairnError(
-        'invalid-definition',
-        `Machine ${type}: state ${id} invokes an actor. Invoked actors are not durable yet: emit an ` +
-          'event, and let a reactor do the work and send back what came of it.',
-        { details: { type, state: id } },
-      )
+  let invokes = false
+  const look = ({ invoke, states }: Node): void => {
+    for (const { id, src, systemId } of invoke) {
+      invokes = true
+      checkLogic(machine, logicOf(machine, src as string), id)
+      if (systemId !== undefined)
+        throw new CairnError(
+          'invalid-definition',
+          `Machine ${type}, child ${id}: it has a systemId, which ends with a process. Use its id.`,
+          { details: { type, child: id } },
+        )
+    }
     Object.values(states).forEach(look)
   }
   look(machine.root)
+  return invokes || Object.keys(machine.implementations.actors as object).length > 0
 }

@@ -63,7 +63,8 @@ function command(actor: ActorAddress, self: unknown, params: SendParams): Said {
     throw new CairnError(
       'invalid-definition',
       `Machine ${actor.type} sent ${show(event.type)} to what is no durable actor: use ` +
-        'sendTo(actorAt(definition, id), event).',
+        'sendTo(actorAt(definition, id), event). What it has invoked or spawned takes no events: ' +
+        'stop it, and start it with another input.',
       { details: { type: actor.type, event: event.type } },
     )
   return said(send(target, event.type, payloadOf(event)))

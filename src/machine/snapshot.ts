@@ -7,6 +7,7 @@
 
 import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
 
+import { childrenOf, type Parentage, restoredChildren } from './child-state.js'
 import type { StepScope } from './step.js'
 import type { MachineState } from './types.js'
 
@@ -17,19 +18,23 @@ interface StateNode {
   readonly states: Readonly<Record<string, StateNode>>
 }
 
-/** A snapshot as data. */
+/** A snapshot as data. Throws `invalid-definition` for children that cannot be durable. */
 export function toState(
   machine: AnyStateMachine,
   snapshot: AnyMachineSnapshot,
+  parentage: Parentage,
 ): MachineState {
-  const { status, value, context, output, tags, historyValue } = snapshot
+  const { status, value, context, output, error, tags, historyValue } = snapshot
   const history = historyOf(historyValue as Record<string, readonly StateNode[]>)
+  const children = childrenOf(machine, snapshot, parentage)
   return {
     status: status as MachineState['status'],
     value: inOrder(machine.root, value as StateValue),
     context,
     tags: ([...tags] as string[]).toSorted(),
     ...(output !== undefined && { output }),
+    ...(error !== undefined && { error }),
+    ...(children !== undefined && { children }),
     ...(history !== undefined && { history }),
   }
 }
@@ -37,25 +42,19 @@ export function toState(
 /** The snapshot that the data is of. */
 export function toSnapshot(
   machine: AnyStateMachine,
-  { status, value, context, output, history = {} }: MachineState,
+  state: MachineState,
   scope: StepScope,
 ): AnyMachineSnapshot {
+  const { status, value, context, output, error, history = {} } = state
   const historyValue = Object.fromEntries(
     Object.entries(history).map(([id, states]) => [
       id,
-      states.map(state => ({ id: state })),
+      states.map(remembered => ({ id: remembered })),
     ]),
   )
-  const persisted = {
-    status,
-    value,
-    context,
-    output,
-    error: undefined,
-    children: {},
-    historyValue,
-  }
-  return machine.restoreSnapshot(persisted, scope)
+  const children = restoredChildren(state)
+  const persisted = { status, value, context, output, error, children, historyValue }
+  return machine.restoreSnapshot(persisted as never, scope)
 }
 
 /** Parallel states in the order in which the machine names them. */

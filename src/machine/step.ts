@@ -43,7 +43,7 @@ export class Stepper {
       sessionId: self.sessionId,
       system: self.system,
       logger: () => {},
-      defer: () => {},
+      defer: refuseSpawned,
       emit: () => {},
       stopChild: () => {},
       actionExecutor: action => void this.#actions.push(action),
@@ -70,7 +70,6 @@ export class Stepper {
     Object.assign(this.scope.self, { id, sessionId: id })
     try {
       const snapshot = step()
-      checkChildless(this.#machine, snapshot)
       return { snapshot, actions: this.#actions }
     } finally {
       this.#actions = []
@@ -78,12 +77,11 @@ export class Stepper {
   }
 }
 
-function checkChildless({ id }: AnyStateMachine, { children }: AnyMachineSnapshot): void {
-  const [child] = Object.keys(children as object)
-  if (child === undefined) return
+/** XState defers the start of what `assign` has spawned; everything else waits for its action to run. */
+function refuseSpawned(): never {
   throw new CairnError(
     'invalid-definition',
-    `Machine ${id} spawned ${child}: children are not durable yet. Send to another actor with ` +
-      'sendTo(actorAt(…)), or emit an event, and let a reactor do the work.',
+    'A machine spawned an actor in assign(…), which keeps what runs in the context, where only data ' +
+      'is durable. Use spawnChild(src, { id }), and keep the id.',
   )
 }

@@ -31,16 +31,31 @@ export type PayloadOf<Event extends EventObject> = keyof Omit<Event, 'type'> ext
 
 /** The state of a machine: plain data. `fromMachine(…).snapshot(state)` makes XState's of it. */
 export interface MachineState<Machine extends AnyStateMachine = AnyStateMachine> {
-  /** `done` in a final state; no event is accepted then. */
-  readonly status: 'active' | 'done'
+  /** `done` in a final state, `error` when a child failed and no `onError` took it: nothing is accepted then. */
+  readonly status: 'active' | 'done' | 'error'
   readonly value: StateValueFrom<Machine>
   readonly context: ContextFrom<Machine>
   /** Of the states it is in, sorted. */
   readonly tags: readonly TagsFrom<Machine>[]
   /** Of a machine that is done, where it has one. */
   readonly output?: OutputFrom<Machine>
+  /** Why it ended in `error`, as plain data. */
+  readonly error?: unknown
+  /** The actors that it has invoked or spawned, and that have not ended, by their ids. */
+  readonly children?: Readonly<Record<string, MachineChild>>
   /** What history states remember: ids of states, by the id of the history state. */
   readonly history?: Readonly<Record<string, readonly string[]>>
+}
+
+/** An actor that a machine has invoked or spawned. */
+export interface MachineChild {
+  /** Its logic's name in `setup({ actors })`, or XState's for one that is written in place. */
+  readonly src: string
+  readonly input?: unknown
+  /** Names this one start of it: `<type>/<id>/<version>#<child>`. It is its `self.sessionId`. */
+  readonly key: string
+  /** Whether the machine hears of its snapshots (`onSnapshot`). */
+  readonly heard?: boolean
 }
 
 /** Why a machine refused an event. */

@@ -2,6 +2,7 @@
 // logger or network; everything it may know is handed in.
 
 import type { ActorAddress } from './address.js'
+import type { Child } from './child.js'
 import type { Causes } from './commit.js'
 import type { NewEvent, RecordedEvent } from './event.js'
 import type { Said } from './said.js'
@@ -78,6 +79,8 @@ export interface Behavior<State = unknown> {
   initialState(id: string): State
   /** Throws `unknown-command` for a type that it does not know. */
   decide(state: State, command: Command, context: DecideContext): Decision<State>
+  /** What is to run beside the actor, on its owner, as long as it is in this state. Default: nothing. */
+  children?(actor: ActorAddress, state: State): readonly Child[]
   /** Total: throws only for an event it has no case for, or by mistake; the actor has failed then. */
   evolve(state: State, event: RecordedEvent): State
 }

@@ -7,6 +7,7 @@ import {
   createMachine,
   emit,
   fromPromise,
+  fromTransition,
   raise,
   sendTo,
   setup,
@@ -159,13 +160,14 @@ await t.test('what cannot be durable is refused where it is defined', t => {
     }),
     /Machine x: state x\.a has "after"\. Delays are not durable yet/,
   )
+  const invoking = (invoke: object) =>
+    createMachine({ id: 'x', initial: 'a', states: { a: { invoke: invoke as never } } })
+  refused(invoking({ src: 'nowhere' }), /child 0\.x\.a: there is no logic of that name/)
+  refused(invoking({ src: createMachine({}) }), /child 0\.x\.a: it is a machine/)
+  refused(invoking({ src: fromTransition(n => n, 0) }), /it is made by fromTransition/)
   refused(
-    createMachine({
-      id: 'x',
-      initial: 'a',
-      states: { a: { invoke: { src: fromPromise(async () => 1) } } },
-    }),
-    /Machine x: state x\.a invokes an actor/,
+    invoking({ id: 'c', src: fromPromise(async () => 1), systemId: 'me' }),
+    /child c: it has a systemId/,
   )
   refused(createMachine({ id: 'x' }), /version of actor type x is 0/, { version: 0 })
   refused(createMachine({ id: 'cairn-x' }), /is reserved/)
@@ -178,6 +180,7 @@ await t.test('what cannot be durable is refused where it is defined', t => {
 })
 
 await t.test('what only shows in a step is refused there', async t => {
+  const promise = fromPromise(async () => 1)
   const make = (actions: unknown) =>
     fromMachine(createMachine({ id: 'x', on: { go: { actions: actions as never } } }))
   const cases: readonly (readonly [unknown, RegExp])[] = [
@@ -186,12 +189,11 @@ await t.test('what only shows in a step is refused there', async t => {
       sendTo(({ self }) => self, { type: 'go' }, { delay: 10 }),
       /Delays are not durable yet/,
     ],
+    [spawnChild(promise, { id: 'child' }), /child child: its logic has no name/],
+    [spawnChild(promise), /it has no id\. Give it one/],
     [
-      spawnChild(
-        fromPromise(async () => 1),
-        { id: 'child' },
-      ),
-      /spawned child: children are not/,
+      assign({ x: ({ spawn }) => spawn(promise, { id: 'y' }) }),
+      /spawned an actor in assign/,
     ],
     [
       sendTo(() => ({}) as AnyActorRef, { type: 'go' }),

@@ -6,16 +6,20 @@ import {
   assign,
   emit,
   enqueueActions,
+  fromPromise,
   not,
   raise,
   sendTo,
   setup,
+  spawnChild,
   stateIn,
+  stopChild,
 } from 'xstate'
 
 import { type AnyActorDefinition, defineActor, event } from '../../src/actor/define.js'
 import { actorAt } from '../../src/machine/actor-at.js'
 import { fromMachine } from '../../src/machine/from-machine.js'
+import type { MachineState } from '../../src/machine/types.js'
 import { defineTopic } from '../../src/model/topic.js'
 
 /** Nested states, a final one, onDone, and a way back in. */
@@ -300,6 +304,40 @@ export const ride = fromMachine(
   { emits: { settled } },
 )
 
+/** What is invoked and spawned, and never ends by itself here: its ends are drawn. */
+export const crew = fromMachine(
+  setup({
+    types: {
+      context: {} as { seen: string[] },
+      events: {} as { type: 'hire' | 'fire' | 'temp' | 'dismiss' | 'swap' },
+    },
+    actors: { work: fromPromise(() => new Promise<number>(() => {})) },
+    actions: {
+      see: assign({
+        seen: ({ context, event }) => [...context.seen.slice(-5), JSON.stringify(event)],
+      }),
+    },
+  }).createMachine({
+    id: 'crew',
+    context: { seen: [] },
+    initial: 'empty',
+    states: {
+      empty: { on: { hire: 'busy' } },
+      busy: {
+        invoke: [
+          { id: 'one', src: 'work', onDone: { actions: 'see' }, onError: 'empty' },
+          { id: 'two', src: 'work', onDone: { target: 'empty', actions: 'see' } },
+        ],
+        on: { fire: 'empty', swap: { target: 'busy', reenter: true } },
+      },
+    },
+    on: {
+      temp: { actions: [stopChild('temp'), spawnChild('work', { id: 'temp' })] },
+      dismiss: { actions: stopChild('temp') },
+    },
+  }),
+)
+
 /** An event as a machine has it. */
 export interface Incoming {
   readonly type: string
@@ -319,7 +357,7 @@ const simply =
 export const fixtures: readonly {
   readonly definition: AnyActorDefinition & { readonly machine: AnyStateMachine }
   readonly input?: unknown
-  readonly draw: (random: () => number) => Incoming
+  readonly draw: (random: () => number, state: MachineState) => Incoming
 }[] = [
   {
     definition: light as never,
@@ -352,6 +390,22 @@ export const fixtures: readonly {
         random,
       )
       return type === 'go' ? { type, steps: Math.floor(random() * 4) } : { type }
+    },
+  },
+  {
+    definition: crew as never,
+    draw(random, { children = {} }) {
+      const type = pick(
+        ['hire', 'hire', 'fire', 'temp', 'dismiss', 'swap', 'end', 'end', 'end'],
+        random,
+      )
+      if (type !== 'end') return { type }
+      const id = pick(['one', 'one', 'two', 'temp'], random)
+      const key = random() < 0.2 ? 'crew/one/1#old' : children[id]?.key
+      // Of a failure that nothing takes there is a test of its own: it ends all.
+      return id === 'one' && random() < 0.5
+        ? { type: `xstate.error.actor.${id}`, key, error: { message: 'no' } }
+        : { type: `xstate.done.actor.${id}`, key, output: 7 }
     },
   },
 ]

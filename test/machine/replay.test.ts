@@ -59,6 +59,12 @@ function carryOut(
   return { events: decision.events, state: foldTentatively(folding, at, command, events) }
 }
 
+/** Keys are Cairn's own, and XState keeps children that have ended until a state is left. */
+function childless(state: unknown): object {
+  const { children: _children, ...rest } = state as MachineState
+  return rest
+}
+
 for (const { definition, input, draw } of fixtures)
   await t.test(`${definition.type}: lived, replayed and woken are one`, t => {
     const machine: AnyStateMachine = definition.machine
@@ -80,11 +86,23 @@ for (const { definition, input, draw } of fixtures)
       let woken: unknown = state
       const history: RecordedEvent[] = []
       const states: unknown[] = []
-      t.strictSame(state, toState(machine, live.getSnapshot()), 'before any event')
+      t.strictSame(
+        state,
+        toState(machine, live.getSnapshot(), { eventId: '' }),
+        'before any event',
+      )
       for (let i = 0; i < 40; i++) {
-        const event = draw(random)
+        const event = draw(random, state as MachineState)
         const { status } = live.getSnapshot()
-        const canLive = status === 'active' && live.getSnapshot().can(event)
+        const told = /^xstate\.\w+\.actor\.(\w+)$/.exec(event.type)?.[1]
+        const { key, ...rest } = event
+        const incoming = told === undefined ? event : { ...rest, actorId: told }
+        // XState has no keys: whether it is that very child is for the state to know.
+        const isMeant =
+          told === undefined
+            ? live.getSnapshot().can(incoming)
+            : key !== undefined && (state as MachineState).children?.[told]?.key === key
+        const canLive = status === 'active' && isMeant
         const before = encode(state)
         const next = carryOut(definition, state, history.length, event)
         same(next !== undefined, canLive, `${event.type} is accepted`)
@@ -94,13 +112,14 @@ for (const { definition, input, draw } of fixtures)
           continue
         }
         accepted++
-        live.send(event)
+        live.send(incoming)
         const from = history.length
         for (const [n, one] of next.events.entries())
           history.push(recorded(definition.type, one, from + n + 1))
         state = next.state
         states.push(state)
-        same(state, toState(machine, live.getSnapshot()), 'as XState')
+        const seen = toState(machine, live.getSnapshot(), { eventId: '' })
+        same(childless(state), childless(seen), 'as XState')
         // One that sleeps after every event, and wakes from what the commit carried.
         for (const one of history.slice(from))
           woken = foldEvent(folding, decode(encode(woken)), one)

@@ -1,0 +1,93 @@
+// What children tell their machine, as commands, and as the events that XState makes of it.
+//
+// The command carries the child's key: what a child tells that the machine has stopped since, or
+// started anew, is refused.
+
+import type { EventObject } from 'xstate'
+
+import type { ChildEnd } from '../model/child.js'
+import { messageOf } from '../model/errors.js'
+import type { MachineState } from './types.js'
+
+const kinds = ['done.actor', 'error.actor', 'snapshot'] as const
+type Kind = (typeof kinds)[number]
+
+/** What a child has told, as it is stored. */
+interface Told {
+  readonly key: string
+  readonly output?: unknown
+  readonly error?: unknown
+  readonly snapshot?: unknown
+}
+
+export interface ChildEvent {
+  readonly child: string
+  readonly event: EventObject
+  /** Whether the child is over. */
+  readonly isEnd: boolean
+  /** Whether the state has that very child. */
+  readonly isCurrent: boolean
+}
+
+/** A command or stored event that a child has told; `undefined` for any other. */
+export function childEvent(
+  type: string,
+  data: unknown,
+  { children = {} }: MachineState,
+): ChildEvent | undefined {
+  const kind = kinds.find(one => type.startsWith(`xstate.${one}.`))
+  const isTold = typeof data === 'object' && data !== null && 'key' in data
+  if (kind === undefined || !isTold) return undefined
+  const told = data as Told
+  const child = type.slice(`xstate.${kind}.`.length)
+  const isCurrent = Object.hasOwn(children, child) && children[child]?.key === told.key
+  const isEnd = kind !== 'snapshot'
+  return { child, event: eventOf(kind, type, child, told), isEnd, isCurrent }
+}
+
+function eventOf(kind: Kind, type: string, actorId: string, told: Told): EventObject {
+  const { output, error, snapshot } = told
+  if (kind === 'snapshot') return { type, snapshot } as EventObject
+  const end = kind === 'done.actor' ? { output } : { error }
+  const event: EventObject & { actorId: string } = { type, ...end, actorId }
+  return event
+}
+
+/** How a child has ended, as a command. */
+export function endOf(event: EventObject, child: string, key: string): ChildEnd {
+  const { output, error } = event as {
+    readonly output?: unknown
+    readonly error?: unknown
+  }
+  const failed = (why: unknown): ChildEnd => ({
+    command: `xstate.error.actor.${child}`,
+    data: { key, error: plainError(why) },
+  })
+  if (event.type !== `xstate.done.actor.${child}`) return failed(error)
+  const data = { key, ...(output !== undefined && { output }) }
+  return { command: event.type, data, instead: failed }
+}
+
+/** An error as plain data: its name, message, and code where it has one. */
+function plainError(error: unknown): unknown {
+  const isSimple = typeof error !== 'object' && typeof error !== 'function'
+  if (isSimple || error === null) return typeof error === 'symbol' ? String(error) : error
+  const name = error instanceof Error ? error.name : 'Error'
+  const { code, message } = error as {
+    readonly code?: unknown
+    readonly message?: unknown
+  }
+  const isCode = typeof code === 'string' || typeof code === 'number'
+  const text = typeof message === 'string' ? message : messageOf(error)
+  return { name, message: text, ...(isCode && { code }) }
+}
+
+/** What a machine may look at of a child's snapshot. */
+export function snapshotOf(snapshot: unknown): object {
+  const { status, context, output } = snapshot as Record<string, unknown>
+  return {
+    status,
+    ...(context !== undefined && { context }),
+    ...(output !== undefined && { output }),
+  }
+}

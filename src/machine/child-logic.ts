@@ -1,0 +1,52 @@
+// The logic that children run by, found by the name that a state keeps.
+
+import type { AnyActorLogic, AnyStateMachine } from 'xstate'
+
+import { CairnError } from '../model/errors.js'
+
+/** XState's name for logic that stands in place, in an `invoke`. */
+const inPlace = /^xstate\.invoke\.(\d+)\.(.*)$/s
+
+interface Invoking {
+  readonly src: unknown
+}
+
+export function logicOf(
+  machine: AnyStateMachine,
+  src: string,
+): AnyActorLogic | undefined {
+  const [, index, nodeId] = inPlace.exec(src) ?? []
+  const { actors } = machine.implementations as {
+    readonly actors: Readonly<Record<string, AnyActorLogic>>
+  }
+  if (nodeId === undefined) return Object.hasOwn(actors, src) ? actors[src] : undefined
+  const { invoke } = machine.getStateNodeById(nodeId).config as {
+    readonly invoke?: Invoking | readonly Invoking[]
+  }
+  const all = [invoke].flat() as readonly (Invoking | undefined)[]
+  return all[Number(index)]?.src as AnyActorLogic | undefined
+}
+
+/** Throws `invalid-definition` for logic that cannot run beside a durable machine. */
+export function checkLogic(
+  { id: machine }: AnyStateMachine,
+  logic: AnyActorLogic | undefined,
+  child: string,
+): asserts logic is AnyActorLogic {
+  const why =
+    logic === undefined
+      ? 'there is no logic of that name. Add it to setup({ actors }).'
+      : 'root' in logic
+        ? 'it is a machine. Make it an actor of its own, and send to it: sendTo(actorAt(…)).'
+        : logic.start === undefined
+          ? 'it is made by fromTransition, and does nothing by itself. Use assign.'
+          : undefined
+  if (why === undefined) return
+  throw new CairnError(
+    'invalid-definition',
+    `Machine ${machine}, child ${child}: ${why}`,
+    {
+      details: { machine, child },
+    },
+  )
+}
