@@ -23,8 +23,9 @@ export {
   event,
   reject,
   type Rejected,
+  type StateReader,
 } from './actor/define.js'
-export type { ActorRef } from './actor/ref.js'
+export type { ActorRef, RefOf } from './actor/ref.js'
 export type {
   CommandArguments,
   CommandNameOf,
@@ -84,6 +85,7 @@ export type {
   MachineDefinition,
   MachineEvents,
   MachineOptions,
+  MachineRefMethods,
   MachineRefusal,
   MachineReply,
   MachineState,

@@ -14,7 +14,7 @@ import { Orders } from './actor/orders.js'
 import { supervise, type Supervision } from './actor/supervise.js'
 import { supervisor, supervisorType } from './actor/supervisor.js'
 import type { ActorDefinition, AnyActorDefinition } from './actor/define.js'
-import { type ActorRef, actorRef, type RefPorts } from './actor/ref.js'
+import { actorRef, type RefOf, type RefPorts } from './actor/ref.js'
 import { DefinitionRegistry } from './actor/registry.js'
 import type { StateReading } from './actor/actor.js'
 import type {
@@ -150,7 +150,7 @@ export interface Node extends AsyncDisposable {
   spawn<Definition extends AnyActorDefinition>(
     definition: Definition,
     id: string,
-  ): ActorRef<Definition>
+  ): RefOf<Definition>
 
   /** Sends a command by names, for tools; code uses `spawn(…).ask`. */
   ask(

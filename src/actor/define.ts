@@ -1,6 +1,8 @@
 // defineActor(): what users write. Names the actor's type and gives its decider, from which
 // every type at the call site is inferred: state, commands with data, replies, rejections.
 
+import type { StateReading } from './actor.js'
+import type { StateOptions } from './host.js'
 import { checkActorType, isReservedType } from '../model/address.js'
 import type { Behavior, DecideContext, Decision, Rejection } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
@@ -182,6 +184,11 @@ export interface ActorOptions {
   readonly supervision?: SupervisionOptions
 }
 
+/** Reads the state of one actor. */
+export type StateReader<State = unknown> = (
+  options?: StateOptions,
+) => Promise<StateReading<State>>
+
 /** An actor type: its behavior, and the types its callers see. */
 export interface ActorDefinition<
   State = unknown,
@@ -193,6 +200,8 @@ export interface ActorDefinition<
   readonly options: ActorOptions
   /** Topics that its actors publish on. */
   readonly publishes?: readonly AnyTopic[]
+  /** More methods for the references of its actors, made of how such a one reads its state. */
+  readonly refMethods?: (read: StateReader<State>) => object
   /** Carries the types only; there is no value. */
   readonly $types?: { state: State; commands: Commands; event: Event }
 }

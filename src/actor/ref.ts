@@ -106,12 +106,18 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   ): AsyncIterable<Watched<StateOf<Definition>, RecordedEventOf<Definition>>>
 }
 
+/** A reference with what its definition adds to it. */
+export type RefOf<Definition extends AnyActorDefinition> = ActorRef<Definition> &
+  (Definition extends { readonly refMethods: (...args: never[]) => infer Methods }
+    ? Methods
+    : unknown)
+
 /** A reference to the definition's actor of that id. Throws `invalid-actor-id`. */
 export function actorRef<Definition extends AnyActorDefinition>(
   definition: Definition,
   id: string,
   { sender, keeper, store, local = nothingLocal, onMalformed, skips }: RefPorts,
-): ActorRef<Definition> {
+): RefOf<Definition> {
   const { type, behavior } = definition
   const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
   const folding: Folding = { actor: address, behavior, onMalformed }
@@ -142,7 +148,8 @@ export function actorRef<Definition extends AnyActorDefinition>(
     watch: (options = {}) => watchActor(store, folding, options, skipsNow),
   }
   // The implementation is the same for all definitions; only its types differ.
-  return untyped as ActorRef<Definition>
+  const added = definition.refMethods?.(untyped.state)
+  return { ...untyped, ...added } as RefOf<Definition>
 }
 
 /** For references that were made on no node: nothing is in memory, and no notice comes. */

@@ -2,8 +2,14 @@
 
 import type { AnyStateMachine } from 'xstate'
 
-import { actorOptions, checkBehaviorVersion, checkNotReserved } from '../actor/define.js'
+import {
+  actorOptions,
+  checkBehaviorVersion,
+  checkNotReserved,
+  type StateReader,
+} from '../actor/define.js'
 import { checkTopics } from '../actor/effects.js'
+import type { StateOptions } from '../actor/host.js'
 import { checkActorType } from '../model/address.js'
 import type { AnyTopic } from '../model/topic.js'
 import { accepts } from './accepted.js'
@@ -13,6 +19,7 @@ import type {
   MachineDefinition,
   MachineOptions,
   MachineReply,
+  MachineState,
   OptionsOf,
 } from './types.js'
 
@@ -59,6 +66,16 @@ export function fromMachine<
     behavior,
     options: actorOptions(given),
     publishes,
+    refMethods: read => ({
+      matches: async (value, bounds) =>
+        definition.matches(await stateBy(read, bounds), value),
+      can: async (candidate, bounds) =>
+        definition.can(await stateBy(read, bounds), candidate),
+      hasTag: async (tag, bounds) =>
+        definition.hasTag(await stateBy(read, bounds), tag as never),
+      output: async bounds => (await stateBy(read, bounds)).output,
+      snapshot: async bounds => definition.snapshot(await stateBy(read, bounds)),
+    }),
     snapshot: state => behavior.snapshotOf(state),
     matches: (state, value) => behavior.snapshotOf(state).matches(value),
     can: (state, candidate) => accepts(behavior.snapshotOf(state), candidate),
@@ -66,4 +83,11 @@ export function fromMachine<
   }
   // The implementation is the same for all machines; only their types differ.
   return definition as unknown as MachineDefinition<Machine, Reply>
+}
+
+async function stateBy(
+  read: StateReader<MachineState>,
+  options: StateOptions | undefined,
+): Promise<MachineState> {
+  return (await read(options)).state
 }

@@ -18,7 +18,9 @@ import type {
   ActorOptions,
   CommandShape,
   EmittedEvent,
+  StateReader,
 } from '../actor/define.js'
+import type { StateOptions } from '../actor/host.js'
 import type { Rejection } from '../model/behavior.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 
@@ -127,6 +129,20 @@ export type OptionsOf<Machine extends AnyStateMachine, Reply> =
     ? [options?: MachineOptions<Machine, Reply>]
     : [options: MachineOptions<Machine, Reply>]
 
+/** What references of machines can tell beside their state. Each reads it as `state()` does. */
+export interface MachineRefMethods<Machine extends AnyStateMachine> {
+  /** Whether it is in a state: `matches('active')`, `matches({ active: 'paused' })`. */
+  matches(value: StateValueFrom<Machine>, options?: StateOptions): Promise<boolean>
+  /** Whether it would accept an event now, guards included. */
+  can(event: EventFrom<Machine>, options?: StateOptions): Promise<boolean>
+  /** Whether one of the states it is in has the tag. */
+  hasTag(tag: TagsFrom<Machine>, options?: StateOptions): Promise<boolean>
+  /** Its output; `undefined` while it is not done, and of a machine that has none. */
+  output(options?: StateOptions): Promise<OutputFrom<Machine> | undefined>
+  /** XState's snapshot of its state. */
+  snapshot(options?: StateOptions): Promise<SnapshotFrom<Machine>>
+}
+
 /** An actor type whose behavior is a machine. */
 export interface MachineDefinition<
   Machine extends AnyStateMachine,
@@ -137,6 +153,9 @@ export interface MachineDefinition<
   MachineEvents<Machine>
 > {
   readonly machine: Machine
+  readonly refMethods: (
+    read: StateReader<MachineState<Machine>>,
+  ) => MachineRefMethods<Machine>
   /** XState's snapshot of a state, with everything that it can do. */
   snapshot(state: MachineState<Machine>): SnapshotFrom<Machine>
   /** Whether it is in a state: `matches(state, 'active')`, `matches(state, { active: 'paused' })`. */

@@ -1,6 +1,6 @@
 // defineReactor(): what reacts to messages, as users write it.
 
-import type { ActorRef } from '../actor/ref.js'
+import type { RefOf } from '../actor/ref.js'
 import type { AnyActorDefinition } from '../actor/define.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
@@ -42,7 +42,7 @@ export interface ReactorContext extends Settling {
   spawn<Definition extends AnyActorDefinition>(
     definition: Definition,
     id: string,
-  ): ActorRef<Definition>
+  ): RefOf<Definition>
   /** Publishes in the same manner. */
   publish<Input>(
     topic: Topic<Input>,

@@ -63,6 +63,13 @@ await t.test('the helpers of a definition read a state', async t => {
   t.strictSame(player.snapshot(state).value, state.value)
   t.ok(light.hasTag((await node.spawn(light, 'l').state()).state, 'go'))
 
+  t.equal(await one.matches({ track: 'on' }), true)
+  t.equal(await one.matches({ volume: 'muted' }), false)
+  t.equal(await one.can({ type: 'next', by: 1 }), true)
+  t.equal(await one.can({ type: 'resume' }), false)
+  t.strictSame((await one.snapshot()).value, state.value)
+  t.equal(await node.spawn(light, 'l').hasTag('stop'), false)
+
   await one.ask('pause')
   const refused = await one.ask('next', { by: 0 })
   if (refused.ok) throw new Error('it was not refused')
@@ -73,7 +80,9 @@ await t.test('the helpers of a definition read a state', async t => {
   t.equal((await l.state()).state.context.limit, 3, 'begun with an input of its own')
   const twice = await l.ask('xstate.init', { limit: 4 })
   t.match(twice, { ok: false, rejection: { code: 'rejected' } })
+  t.equal(await l.output(), undefined)
   await l.ask('finish')
+  t.strictSame(await l.output({ freshness: { after: 2 } }), { entered: 0 })
   const { state: ended } = await l.state()
   t.strictSame(ended.output, { entered: 0 })
   t.equal(ended.status, 'done')
@@ -275,6 +284,13 @@ await t.test('types come from setup()', t => {
     bell.hasTag(state, 'loud')
     // @ts-expect-error -- it has no such tag
     bell.hasTag(state, 'red')
+    ;(await one.matches('off')) satisfies boolean
+    ;(await one.snapshot()).context.rung satisfies number
+    ;(await node.spawn(loop, 'l').output()) satisfies { entered: number } | undefined
+    // @ts-expect-error -- it has no such state
+    await one.matches('broken')
+    // @ts-expect-error -- the event has a field
+    await one.can({ type: 'ring' })
     actorAt(account, 'a') satisfies {
       send(event: { type: 'charge'; amount: number }): void
     }
