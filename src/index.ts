@@ -84,6 +84,7 @@ export type {
   MachineCommands,
   MachineDefinition,
   MachineEvents,
+  MachineMigration,
   MachineOptions,
   MachineRefMethods,
   MachineRefusal,

@@ -17,6 +17,7 @@ import { read } from './read.js'
 import { send } from './send.js'
 import { state } from './state.js'
 import { tail } from './tail.js'
+import { verify } from './verify.js'
 
 const commands: Readonly<Record<string, CliCommand>> = {
   ask,
@@ -30,6 +31,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   messages,
   dlq,
   nodes,
+  verify,
 }
 
 const jsonFlag = { json: { type: 'boolean' } } as const

@@ -7,6 +7,8 @@
 //     with the first event that the machine accepts, or alone when it is sent as a command.
 // M4. A stored event that the machine does not accept when it is folded again is not passed over:
 //     the machine has changed, and its states would no longer be those that were.
+//     What an event of an earlier version is now, the definition may say (`migrate`): an event
+//     knows by which version it was stored.
 // M5. How a child ended is accepted whether a transition takes it or not: the child is over. It is
 //     refused when the state has not that very child, so it acts once.
 
@@ -24,7 +26,7 @@ import type { AnyTopic } from '../model/topic.js'
 import { acceptedTypes, accepts, isMeant, isOwn } from './accepted.js'
 import { childEvent } from './child-events.js'
 import { checkLogic, logicOf } from './child-logic.js'
-import { toEvent } from './payload.js'
+import { payloadOf, toEvent } from './payload.js'
 import { isLive, runActions } from './run-actions.js'
 import { runChild } from './run-child.js'
 import { saidBy } from './said.js'
@@ -33,6 +35,8 @@ import { type Step, Stepper } from './step.js'
 import type { MachineOptions, MachineReply, MachineState } from './types.js'
 
 const init = 'xstate.init'
+/** The metadata that names the version of the definition; absent in what version 1 stores. */
+const definitionMark = 'definition'
 
 /** An event as the machine gets it. */
 interface Incoming {
@@ -108,7 +112,7 @@ export class MachineBehavior implements Behavior<MachineState> {
     const incoming = this.#incoming(at, type, data)
     if (incoming === undefined) return this.#refuse(at, type)
     const id = eventId(actor, version + first.length + 1)
-    const next = this.#next(actor, id, at, event(type, data), incoming)
+    const next = this.#next(actor, id, at, this.#event(type, data), incoming)
     return this.#accept(actor, [...first, next])
   }
 
@@ -122,13 +126,16 @@ export class MachineBehavior implements Behavior<MachineState> {
         (step.from === undefined || step.from === state),
     )
     if (taken !== undefined) return taken.to
-    if (type === init) return this.#begin(actor, inputIn(data)).to
-    const incoming = this.#incoming(state, type, data)
-    if (incoming !== undefined) return this.#next(actor, id, state, stored, incoming).to
+    const now = this.#migrated(stored)
+    if (now === undefined) return state
+    if (now.type === init) return this.#begin(actor, inputIn(now.data)).to
+    const incoming = this.#incoming(state, now.type, now.data)
+    if (incoming !== undefined) return this.#next(actor, id, state, now, incoming).to
     throw new CairnError(
       'invalid-definition',
       `machine ${this.#type} has no transition for it in state ${JSON.stringify(state.value)}, and ` +
-        'had one when it was stored: the machine has changed',
+        `had one when version ${versionOf(stored)} of it stored it: the machine has changed. Say what ` +
+        `such events are in version ${this.version} (migrate), or let them be accepted again`,
     )
   }
 
@@ -144,6 +151,22 @@ export class MachineBehavior implements Behavior<MachineState> {
     const snapshot = toSnapshot(this.#machine, state, this.#stepper.scope)
     this.#snapshots.set(state, snapshot)
     return snapshot
+  }
+
+  /** A stored event as this version has it (M4); `undefined` where it is nothing. */
+  #migrated(stored: RecordedEvent): NewEvent | undefined {
+    const { migrate } = this.#options
+    const from = versionOf(stored)
+    if (migrate === undefined || from >= this.version) return stored
+    const migrated = migrate({ ...(stored.data as object), type: stored.type }, from)
+    if (migrated === undefined) return stored
+    if (migrated === null) return undefined
+    return { type: migrated.type, data: payloadOf(migrated) }
+  }
+
+  #event(type: string, data: unknown): NewEvent {
+    if (this.version === 1) return event(type, data)
+    return event(type, data, { [definitionMark]: `${this.version}` })
   }
 
   /** What the machine is to do with an event in a state; `undefined` where it refuses it. */
@@ -194,7 +217,7 @@ export class MachineBehavior implements Behavior<MachineState> {
     const { snapshot, actions } = this.#stepper.begin(actor.id, input)
     const to = toState(this.#machine, snapshot, { eventId: id })
     const data = input === undefined ? undefined : { input }
-    return { id, from: undefined, event: event(init, data), to, actions }
+    return { id, from: undefined, event: this.#event(init, data), to, actions }
   }
 
   #next(
@@ -226,6 +249,10 @@ export class MachineBehavior implements Behavior<MachineState> {
     const { input } = this.#options as { readonly input?: unknown }
     return typeof input === 'function' ? (input as (id: string) => unknown)(id) : input
   }
+}
+
+function versionOf({ metadata }: RecordedEvent): number {
+  return Number(metadata[definitionMark] ?? 1)
 }
 
 function inputIn(data: unknown): unknown {

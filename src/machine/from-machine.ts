@@ -11,6 +11,7 @@ import {
 import { checkTopics } from '../actor/effects.js'
 import type { StateOptions } from '../actor/host.js'
 import { checkActorType } from '../model/address.js'
+import { CairnError } from '../model/errors.js'
 import type { AnyTopic } from '../model/topic.js'
 import { accepts } from './accepted.js'
 import { MachineBehavior } from './behavior.js'
@@ -56,6 +57,11 @@ export function fromMachine<
   checkActorType(type)
   checkNotReserved(type)
   checkBehaviorVersion(type, version)
+  if (given.migrate !== undefined && version === 1)
+    throw new CairnError(
+      'invalid-definition',
+      `Machine ${type} is given migrate, and its version is 1: nothing is older. Raise the version.`,
+    )
   const canHaveChildren = checkDurable(machine, type)
   const publishes = Object.values(emits as Record<string, AnyTopic>)
   checkTopics(`emits of machine ${type}`, publishes)

@@ -101,11 +101,23 @@ export type EmitsOf<Machine extends AnyStateMachine> = {
     Topic<PayloadOf<Emitted>> | AnyTopic
 }
 
+/**
+ * What an event that an earlier version has stored is in this one: the event as the machine gets
+ * it, its fields beside its type; `undefined` for the same as it was, `null` for nothing. Pure.
+ * @param from the version of the definition that stored it
+ */
+export type MachineMigration = (
+  event: { readonly type: string; readonly [field: string]: unknown },
+  from: number,
+) => EventObject | null | undefined
+
 interface CommonOptions<Machine extends AnyStateMachine, Reply> extends ActorOptions {
   /** `[A-Za-z][A-Za-z0-9_-]{0,62}`. Default: the machine's id. */
   readonly type?: string
   /** Raise it when the machine changes. Default 1. */
   readonly version?: number
+  /** Stored events of earlier versions, as this one has them. Default: as they are. */
+  readonly migrate?: MachineMigration
   /** The topic on which each emitted event is published, by its type. Default: none. */
   readonly emits?: EmitsOf<Machine>
   /** The answer to an accepted event. Default: `{ status, value, output }`. */

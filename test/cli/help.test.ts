@@ -14,6 +14,7 @@ const commands = [
   'actor',
   'actors',
   'messages',
+  'verify',
 ]
 const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
 const codes =

@@ -1,0 +1,86 @@
+// cairn verify: whether stored histories still fold by the code that is there now.
+
+import type { AnyActorDefinition } from '../actor/define.js'
+import { Orders } from '../actor/orders.js'
+import { type Verdict, verifyHistory } from '../actor/verify.js'
+import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
+import { actorFlags, loadActors } from '../program/actors-file.js'
+import { exitCode, UsageError } from '../program/exit-codes.js'
+import { text } from '../program/flags.js'
+import { plain } from '../program/plain.js'
+import type { EventStore } from '../store/store.js'
+import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
+import { complain, print, toJson } from './output.js'
+
+export const verify: CliCommand = {
+  usage: 'verify [TYPE/ID] --actors FILE [--type T]',
+  summary: 'replay stored histories by new code, and list those that no longer fold',
+  flags: { type: { type: 'string' }, ...actorFlags },
+  help: `  --actors FILE      the definitions to replay by, as of "node --actors"; may be given again
+  --demo             replay by the demo's definitions
+  --type T           only this type (default: every type that is defined there)
+`,
+  async run(flags, signal) {
+    const { 'TYPE/ID': name } = positionals(flags, ['TYPE/ID'], ['TYPE/ID'])
+    const only = name === undefined ? undefined : parseAddress(name)
+    const definitions = chosen(await loadActors(flags), only?.type ?? text(flags, 'type'))
+    return withNamespace(flags, async ({ store }) => {
+      const orders = new Orders({ store, log: (_level, message) => complain(message) })
+      let replayed = 0
+      let failed = 0
+      for (const definition of definitions)
+        for await (const actor of actorsOf(store, definition, only, signal)) {
+          const { behavior } = definition
+          const { skips } = await orders.now(actor, signal)
+          const verdict = await verifyHistory({ store, actor, behavior, skips, signal })
+          replayed++
+          if (verdict.kind === 'folds') continue
+          failed++
+          const view = viewOf(actor, verdict)
+          await print(
+            wantsJson(flags)
+              ? toJson(view)
+              : plain(`${view.actor} at version ${view.version}: ${view.message}`),
+          )
+        }
+      orders.close()
+      complain(
+        `${replayed} ${replayed === 1 ? 'history was' : 'histories were'} replayed; ${failed} did not come to what is stored.`,
+      )
+      return failed === 0 ? exitCode.ok : exitCode.failed
+    })
+  },
+}
+
+function chosen(
+  definitions: readonly AnyActorDefinition[],
+  type: string | undefined,
+): readonly AnyActorDefinition[] {
+  if (definitions.length === 0)
+    throw new UsageError('Nothing is given to replay by: use --actors FILE, or --demo.')
+  if (type === undefined) return definitions
+  const found = definitions.filter(definition => definition.type === type)
+  if (found.length > 0) return found
+  const types = definitions.map(definition => definition.type).join(', ')
+  throw new UsageError(`Type ${JSON.stringify(type)} is not defined there, but ${types}.`)
+}
+
+async function* actorsOf(
+  store: EventStore,
+  { type }: AnyActorDefinition,
+  only: ActorAddress | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<ActorAddress> {
+  if (only === undefined) yield* store.actors({ type, signal })
+  else yield only
+}
+
+function viewOf(actor: ActorAddress, verdict: Exclude<Verdict, { kind: 'folds' }>) {
+  const { kind, version } = verdict
+  const message =
+    kind === 'fails'
+      ? verdict.error.message
+      : 'it folds to another state than the one that is stored with it, under the same version of the ' +
+        'definition: raise that version, or make the fold pure.'
+  return { actor: formatAddress(actor), version, problem: kind, message }
+}

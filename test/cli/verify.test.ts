@@ -1,0 +1,115 @@
+// cairn verify: every history that new code no longer folds is listed, and no other.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+
+import { cairn } from '../multinode/harness.js'
+
+const dir = await mkdtemp(join(tmpdir(), 'cairn-verify-'))
+t.teardown(() => rm(dir, { recursive: true, force: true }))
+const here = ['--ns', 'verify', '--embedded', dir]
+const withActors = [...here, '--actors', 'test/support/actors/door.mjs']
+
+async function verify(how: string, ...args: string[]) {
+  process.env['DOOR'] = how
+  const { code, lines, stderr } = await cairn('verify', ...args, ...withActors, '--json')
+  const told = lines.map(line => JSON.parse(line) as { readonly actor: string })
+  return {
+    code,
+    stderr,
+    told: told.toSorted((a, b) => (a.actor < b.actor ? -1 : 1)),
+  }
+}
+
+await t.test('histories are stored by the first version', async t => {
+  process.env['DOOR'] = 'first'
+  for (const [actor, command] of [
+    ['door/front', 'open'],
+    ['door/back', 'knock'],
+    ['bell/big', 'ring'],
+  ] as const) {
+    const { code, stderr } = await cairn('ask', actor, command, ...withActors)
+    t.equal(code, 0, stderr)
+  }
+  const { code, told, stderr } = await verify('first')
+  t.equal(code, 0, stderr)
+  t.strictSame(told, [])
+  t.equal(stderr, '3 histories were replayed; 0 did not come to what is stored.\n')
+})
+
+await t.test(
+  'each one that no longer folds is named, with its version and why',
+  async t => {
+    const { code, told, stderr } = await verify('renamed')
+    t.equal(code, 1)
+    t.match(told, [
+      {
+        actor: 'bell/big',
+        version: 1,
+        problem: 'fails',
+        message: /no evolve for event "rung"/,
+      },
+      {
+        actor: 'door/front',
+        version: 2,
+        problem: 'fails',
+        message: /no transition for it in state/,
+      },
+    ])
+    t.equal(told.length, 2, 'door/back still folds')
+    t.match(stderr, /^3 histories were replayed; 2 did not/)
+    const { told: doors } = await verify('renamed', '--type', 'door')
+    t.strictSame(
+      doors.map(({ actor }) => actor),
+      ['door/front'],
+    )
+    const { told: one, stderr: only } = await verify('renamed', 'door/back')
+    t.strictSame(one, [])
+    t.match(only, /^1 history was replayed; 0 did not/)
+  },
+)
+
+await t.test('a migration makes them fold', async t => {
+  const { code, told, stderr } = await verify('migrated')
+  t.equal(code, 0, stderr)
+  t.strictSame(told, [])
+})
+
+await t.test('a change under the same version shows by the stored states', async t => {
+  const { code, told } = await verify('secretly')
+  t.equal(code, 1)
+  t.match(told, [{ actor: 'door/front', version: 2, problem: 'differs' }])
+  t.equal(told.length, 1)
+  process.env['DOOR'] = 'secretly'
+  const { stdout } = await cairn('verify', ...withActors)
+  t.match(
+    stdout,
+    /^door\/front at version 2: it folds to another state than the one that is stored/,
+  )
+})
+
+await t.test('what an operator has had passed over is passed over', async t => {
+  process.env['DOOR'] = 'renamed'
+  const skipped = await cairn(
+    'actor',
+    'skip',
+    'door/front',
+    '--version',
+    '2',
+    ...withActors,
+  )
+  t.equal(skipped.code, 0, skipped.stderr)
+  const { told } = await verify('renamed', '--type', 'door')
+  t.strictSame(told, [])
+})
+
+await t.test('without definitions there is nothing to replay by', async t => {
+  const { code, stderr } = await cairn('verify', ...here)
+  t.equal(code, 2)
+  t.match(stderr, /Nothing is given to replay by: use --actors FILE/)
+  const unknown = await cairn('verify', 'cat/1', ...withActors)
+  t.equal(unknown.code, 2)
+  t.match(unknown.stderr, /Type "cat" is not defined there, but bell, door/)
+})
