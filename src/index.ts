@@ -137,6 +137,31 @@ export type { InboxStats } from './reactor/inbox.js'
 export type { GroupStats } from './reactor/group.js'
 export type { GroupsStats } from './node-groups.js'
 
+// Projections
+export {
+  defineProjection,
+  type ProjectedEvent,
+  type Projection,
+  type ProjectionFolds,
+  type ProjectionSpec,
+} from './projection/define-projection.js'
+export type { StuckAt } from './projection/builder.js'
+export type { BuildStats, ProjectionStats } from './projection/runner.js'
+export type {
+  AtPosition,
+  BuildStatus,
+  ProjectionReader,
+  ProjectionReadOptions,
+  ProjectionStatus,
+} from './projection/reader.js'
+export type {
+  Place,
+  ReadModel,
+  ReadModels,
+  ReadModelWrite,
+  StoredPlace,
+} from './read-models/read-models.js'
+
 // Events and the store
 export type { ActorAddress } from './model/address.js'
 export { formatAddress, parseAddress } from './model/address.js'

@@ -65,7 +65,15 @@ import {
   type RunningGroups,
   startGroups,
 } from './node-groups.js'
+import {
+  checkProjections,
+  projectionGroups,
+  startProjections,
+} from './node-projections.js'
 import { packageVersion } from './package-version.js'
+import type { Projection } from './projection/define-projection.js'
+import type { ProjectionReader } from './projection/reader.js'
+import type { ProjectionStats } from './projection/runner.js'
 import type { Reactor } from './reactor/define-reactor.js'
 import { putCommand } from './reactor/stored-commands.js'
 import { type DeadLetterBox, deadLetterBox } from './reactor/dead-letter-box.js'
@@ -82,6 +90,8 @@ export interface NodeOptions {
   readonly actors?: readonly AnyActorDefinition[]
   /** What reacts to messages on this node. Default: nothing. */
   readonly reactors?: readonly Reactor[]
+  /** Read models that this node helps to build. Default: none. */
+  readonly projections?: readonly Projection[]
   /** The node's id: `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`. Default: a new one. */
   readonly id?: string
   /** A pino logger. Default: says nothing. */
@@ -133,6 +143,8 @@ export interface NodeStats extends GroupsStats {
   readonly children: ChildrenStats
   /** Transactions that this node was asked for. */
   readonly transactions: TransactionStats
+  /** By the projection's name: what this node builds. */
+  readonly projections: Readonly<Record<string, ProjectionStats>>
 }
 
 /** One process's part of a namespace. */
@@ -207,6 +219,17 @@ export interface Node extends AsyncDisposable {
   ): Promise<TransactOutcome<Result>>
 
   /**
+   * Reads a projection, whichever nodes build it.
+   *
+   * ```ts
+   * const stored = await node.spawn(account, 'alice').ask('deposit', { amount: 10 })
+   * await node.projection(balances).waitFor(stored)
+   * const row = await node.projection(balances).get('alice')
+   * ```
+   */
+  projection<Row>(projection: Projection<Row>): ProjectionReader<Row>
+
+  /**
    * An actor's state, now (as fresh as `freshness` says) or as it was at a version. Throws
    * `unknown-actor-type` where this node does not host the type, `unknown-version`, or
    * `deadline-exceeded` where `{ after: version }` is not reached in time.
@@ -263,9 +286,10 @@ export interface Node extends AsyncDisposable {
 export async function startNode(options: NodeOptions): Promise<Node> {
   const { namespace, store: backend, id = newNodeId(), log = silentLog() } = options
   checkNodeId(id)
-  const { actors = [], reactors = [] } = options
+  const { actors = [], reactors = [], projections = [] } = options
   const definitions = new DefinitionRegistry(actors)
   checkGroups(actors, reactors)
+  checkProjections(projections)
   definitions.addBuiltIn(supervisor)
   const nodeLog = log.child({ node: id, namespace })
   const { cache } = options
@@ -290,7 +314,7 @@ async function assemble(
   log: Logger,
 ): Promise<Node> {
   const { namespace, store, bus, transport } = open
-  const { actors = [], reactors = [] } = options
+  const { actors = [], reactors = [], projections = [] } = options
   const clock = options.clock ?? systemClock
   const writeLog = sayTo(log.child({ part: 'actor' }))
   const orders = new Orders({ store, log: writeLog })
@@ -338,7 +362,7 @@ async function assemble(
   await orders.load()
   const takesPart = options.serve !== false
   const self =
-    takesPart && definitions.types.length + reactors.length > 0
+    takesPart && definitions.types.length + reactors.length + projections.length > 0
       ? memberOf(id, definitions, options)
       : undefined
   let router: Router | undefined
@@ -395,6 +419,14 @@ async function assemble(
           clock,
           log,
         })
+  const projecting = startProjections(open, {
+    nodeId: id,
+    projections,
+    membership,
+    notices: fan,
+    log,
+    serves: self !== undefined,
+  })
   const clusterLog = log.child({ part: 'cluster' })
   membership.onChange(({ joined, left, dead }) => {
     // What is another node's now is woken there; here it would only take room.
@@ -416,7 +448,7 @@ async function assemble(
     const deadline = performance.now() + timeout
     // 0. Hand the lanes over while this node still takes part: the next owners begin at once.
     children.close()
-    await groups.stop(timeout / 2)
+    await Promise.all([groups.stop(timeout / 2), projecting.stop(timeout / 2)])
     // 1. Let the others know, take nothing more from outside, and answer what has come.
     await membership.leave()
     const stopping = Promise.resolve(serving?.stop())
@@ -466,6 +498,7 @@ async function assemble(
     },
     transact: transactor.transact,
     deadLetters: deadLetterBox(open.queues),
+    projection: projection => projecting.reader(projection),
     state: (actor, { version, ...rest } = {}) => readState(host, actor, version, rest),
     supervise: actor =>
       supervise(actor, {
@@ -493,6 +526,7 @@ async function assemble(
       children: children.stats(),
       dead: dead.stats(),
       transactions: transactor.stats(),
+      projections: projecting.stats(),
     }),
     close: closeOnce,
     [Symbol.asyncDispose]: () => closeOnce(),
@@ -581,7 +615,7 @@ const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
 function memberOf(
   id: string,
   { types }: DefinitionRegistry,
-  { weight = 1, metadata = {}, reactors = [] }: NodeOptions,
+  { weight = 1, metadata = {}, reactors = [], projections = [] }: NodeOptions,
 ): Member {
   if (!(weight > 0 && Number.isFinite(weight)))
     throw new CairnError(
@@ -591,7 +625,7 @@ function memberOf(
   return {
     id,
     types,
-    groups: groupNames(reactors),
+    groups: [...groupNames(reactors), ...projectionGroups(projections)],
     weight,
     metadata,
     version: packageVersion,

@@ -6,6 +6,7 @@ import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
 import type { Documents } from '../documents/documents.js'
 import type { Queue, QueueName } from '../queue/queue.js'
+import type { ReadModels } from '../read-models/read-models.js'
 import type { EventStore } from '../store/store.js'
 import type { VersionCacheLimits } from '../store/version-cache.js'
 
@@ -28,6 +29,8 @@ export interface OpenNamespace extends AsyncDisposable {
   readonly transport: Transport
   readonly queues: Queues
   readonly documents: Documents
+  /** Where projections are kept that name no place of their own. */
+  readonly readModels: ReadModels
   /** Lanes of the namespace, fixed at its creation. */
   readonly partitions: number
   /** Takes part in the namespace's membership as `self`, or looks on without one. */

@@ -8,6 +8,7 @@ import { SocketTransport } from '../cluster/socket.js'
 import { LmdbDocuments } from '../documents/lmdb.js'
 import { CairnError } from '../model/errors.js'
 import { LmdbQueue } from '../queue/lmdb.js'
+import { LmdbReadModels } from '../read-models/lmdb.js'
 import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/lmdb.js'
 import { type Backend, openNamespaceOf } from './backend.js'
 
@@ -55,7 +56,9 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
         dead: new LmdbQueue('dead', side),
       }
       const documents = new LmdbDocuments(side)
-      const parts = { store, bus, transport, queues, documents, partitions, join }
+      const readModels = new LmdbReadModels(store.views)
+      const beside = { queues, documents, readModels }
+      const parts = { store, bus, transport, ...beside, partitions, join }
       return openNamespaceOf(parts, async () => {
         await Promise.all([...opened.values()].map(async other => (await other).close()))
       })

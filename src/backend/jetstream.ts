@@ -8,9 +8,14 @@ import type { HeartbeatOptions } from '../cluster/roster.js'
 import { checkNamespace } from '../model/address.js'
 import { Connection } from '../nats/connection.js'
 import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
-import { ensureBucket, ensureQueueStream } from '../nats/side-streams.js'
+import {
+  ensureBucket,
+  ensureQueueStream,
+  ensureViewsBucket,
+} from '../nats/side-streams.js'
 import { JetStreamQueue } from '../queue/jetstream.js'
 import type { QueueName } from '../queue/queue.js'
+import { JetStreamReadModels } from '../read-models/jetstream.js'
 import { JetStreamDocuments } from '../documents/jetstream.js'
 import { ensureLogStream } from '../nats/log-stream.js'
 import { JetStreamStore } from '../store/jetstream.js'
@@ -54,6 +59,7 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
           queueOf('topic'),
           queueOf('dead'),
           ensureBucket(connection, namespace, { replicas }),
+          ensureViewsBucket(connection, namespace, { replicas }),
         ])
         const documents = new JetStreamDocuments(connection, namespace)
         const store = new JetStreamStore({
@@ -68,7 +74,9 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         const join = (self?: Member) =>
           NatsMembership.join(connection, namespace, self, options.heartbeat)
         const queues = { inbox, topic, dead }
-        const parts = { store, bus, transport, queues, documents, partitions, join }
+        const readModels = new JetStreamReadModels(connection, namespace)
+        const beside = { queues, documents, readModels }
+        const parts = { store, bus, transport, ...beside, partitions, join }
         return openNamespaceOf(parts, () => connection.close())
       } catch (error) {
         await connection.close()

@@ -7,6 +7,7 @@ import { checkNamespace } from '../model/address.js'
 import { MemoryDocuments } from '../documents/memory.js'
 import { defaultPartitions } from '../model/partition.js'
 import { MemoryQueue, MemoryRecords } from '../queue/memory.js'
+import { MemoryReadModels } from '../read-models/memory.js'
 import { MemoryLog, MemoryStore } from '../store/memory.js'
 import { type Backend, openNamespaceOf } from './backend.js'
 
@@ -66,6 +67,7 @@ export function memory(): Backend {
           dead: new MemoryQueue('dead', side.dead),
         },
         documents: side.documents,
+        readModels: side.readModels,
         partitions: defaultPartitions,
         join: async self => new MemoryMembership(table, self),
       })
@@ -79,6 +81,7 @@ interface MemorySide {
   readonly topic: MemoryRecords
   readonly dead: MemoryRecords
   readonly documents: MemoryDocuments
+  readonly readModels: MemoryReadModels
 }
 
 function newSide(): MemorySide {
@@ -87,5 +90,6 @@ function newSide(): MemorySide {
     topic: new MemoryRecords(),
     dead: new MemoryRecords(),
     documents: new MemoryDocuments(),
+    readModels: new MemoryReadModels(),
   }
 }

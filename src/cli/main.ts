@@ -13,6 +13,7 @@ import { dlq } from './dlq.js'
 import { complain, print } from './output.js'
 import { messages } from './messages.js'
 import { nodes } from './nodes.js'
+import { projections } from './projections.js'
 import { read } from './read.js'
 import { send } from './send.js'
 import { state } from './state.js'
@@ -30,6 +31,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   actors,
   messages,
   dlq,
+  projections,
   nodes,
   verify,
 }

@@ -17,14 +17,20 @@ import { encodeHeaderLines } from './headers.js'
 import { checkPayload, expectedHeader } from './publish.js'
 import type { Published } from './requests.js'
 
-export interface BatchMessage {
+/** A message that goes with a batch, wherever it goes. */
+export interface BatchPart {
   readonly subject: string
   /** Position of the last message of `expectedOn`, or else of the subject; 0 for none. */
-  readonly expected: Position
+  readonly expected?: Position
   /** Another subject, whose last message is compared instead. */
   readonly expectedOn?: string
   readonly headers: readonly (readonly [string, string])[]
   readonly body: Uint8Array
+}
+
+/** One that the batch is stored with only if its expectation holds. */
+export interface BatchMessage extends BatchPart {
+  readonly expected: Position
 }
 
 export type BatchOutcome =
@@ -48,7 +54,7 @@ export const expectedOnHeader = 'Nats-Expected-Last-Subject-Sequence-Subject'
 export function checkBatchPayload(
   connection: Connection,
   stream: string,
-  messages: readonly BatchMessage[],
+  messages: readonly BatchPart[],
 ): void {
   for (const { subject, headers, body } of encodeBatch(stream, messages))
     checkPayload(connection, subject, headers, body)
@@ -58,7 +64,7 @@ export function checkBatchPayload(
 export async function publishBatch(
   connection: Connection,
   stream: string,
-  messages: readonly BatchMessage[],
+  messages: readonly BatchPart[],
   timeout: number,
 ): Promise<BatchOutcome> {
   const published = encodeBatch(stream, messages)
@@ -86,7 +92,7 @@ export async function publishBatch(
 }
 
 /** B1, B2. */
-function encodeBatch(stream: string, messages: readonly BatchMessage[]): Published[] {
+function encodeBatch(stream: string, messages: readonly BatchPart[]): Published[] {
   const batchId = newId()
   return messages.map(({ subject, expected, expectedOn, headers, body }, i) => {
     const lines: [string, string][] = [
@@ -94,7 +100,8 @@ function encodeBatch(stream: string, messages: readonly BatchMessage[]): Publish
       ['Nats-Batch-Sequence', String(i + 1)],
     ]
     if (i === messages.length - 1) lines.push(['Nats-Batch-Commit', '1'])
-    lines.push(['Nats-Expected-Stream', stream], [expectedHeader, String(expected)])
+    lines.push(['Nats-Expected-Stream', stream])
+    if (expected !== undefined) lines.push([expectedHeader, String(expected)])
     if (expectedOn !== undefined) lines.push([expectedOnHeader, expectedOn])
     return { subject, headers: encodeHeaderLines([...lines, ...headers]), body }
   })

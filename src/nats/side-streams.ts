@@ -1,9 +1,16 @@
 // The streams beside a namespace's log: its queues, and the bucket of its documents.
 
 import type { QueueFamily } from './subjects.js'
-import { bucketOf, queuedSubjects, queueStream, queueSubjects } from './subjects.js'
+import {
+  bucketOf,
+  queuedSubjects,
+  queueStream,
+  queueSubjects,
+  viewsBucketOf,
+} from './subjects.js'
 import type { Connection } from './connection.js'
 import {
+  differenceIn,
   differencesOf,
   ensureStream,
   refuseForeign,
@@ -57,10 +64,36 @@ export async function ensureBucket(
   namespace: string,
   { replicas }: SideStreamOptions,
 ): Promise<void> {
-  const { stream, prefix } = bucketOf(namespace)
-  const wanted: StreamConfig = {
+  const wanted = bucket(namespace, bucketOf(namespace), 'documents', replicas)
+  const { config } = await ensureStream(connection, wanted)
+  refuseForeign(config, 'bucket', differencesOf(config, wanted))
+}
+
+/** Makes sure that the bucket of read models exists as declared; throws as {@link ensureStream}. */
+export async function ensureViewsBucket(
+  connection: Connection,
+  namespace: string,
+  { replicas }: SideStreamOptions,
+): Promise<void> {
+  const views = bucket(namespace, viewsBucketOf(namespace), 'read models', replicas)
+  // Rows and their place are one atomic batch.
+  const wanted: StreamConfig = { ...views, allow_atomic: true }
+  const { config } = await ensureStream(connection, wanted)
+  refuseForeign(config, 'bucket', [
+    ...differencesOf(config, wanted),
+    ...differenceIn('allow_atomic', config.allow_atomic ?? false, true),
+  ])
+}
+
+function bucket(
+  namespace: string,
+  { stream, prefix }: { readonly stream: string; readonly prefix: string },
+  what: string,
+  replicas: number,
+): StreamConfig {
+  return {
     name: stream,
-    description: `Cairn: documents of namespace ${namespace}`,
+    description: `Cairn: ${what} of namespace ${namespace}`,
     subjects: [`${prefix}.>`],
     retention: 'limits',
     storage: 'file',
@@ -75,6 +108,4 @@ export async function ensureBucket(
     deny_delete: true,
     metadata: { cairn_wire: '1', cairn_namespace: namespace },
   }
-  const { config } = await ensureStream(connection, wanted)
-  refuseForeign(config, 'bucket', differencesOf(config, wanted))
 }

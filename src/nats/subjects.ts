@@ -98,6 +98,12 @@ export function bucketOf(namespace: string): { stream: string; prefix: string } 
   return { stream: `KV_${bucket}`, prefix: `$KV.${bucket}` }
 }
 
+/** The key-value bucket of a namespace's read models. */
+export function viewsBucketOf(namespace: string): { stream: string; prefix: string } {
+  const bucket = `CAIRN_${namespace}_VIEWS`
+  return { stream: `KV_${bucket}`, prefix: `$KV.${bucket}` }
+}
+
 export interface ParsedSubject {
   readonly namespace: string
   /** The partition token as it stands; whether it is the actor's is for the caller to check. */

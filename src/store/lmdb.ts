@@ -47,6 +47,7 @@ import { namespacesIn } from './lmdb/file.js'
 import { packRecord, type Place, type StoredHead } from './lmdb/layout.js'
 import type { SideTables } from './lmdb/side-tables.js'
 import type { LogEntry, Tables } from './lmdb/tables.js'
+import type { ViewTables } from './lmdb/view-tables.js'
 import type { Job } from './lmdb/writer.js'
 import type {
   AppendAllOptions,
@@ -105,6 +106,11 @@ export class LmdbStore extends StoreBase {
   /** Lanes of this namespace, fixed at its creation. */
   get partitions(): number {
     return this.#environment.meta.partitions
+  }
+
+  /** The table of read models. */
+  get views(): ViewTables {
+    return this.#environment.views
   }
 
   /** The tables beside the log. */

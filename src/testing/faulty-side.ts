@@ -3,6 +3,7 @@
 import type { Queues } from '../backend/backend.js'
 import type { Documents } from '../documents/documents.js'
 import type { Queue } from '../queue/queue.js'
+import type { ReadModels } from '../read-models/read-models.js'
 import type { Line } from './line.js'
 
 export function faultyQueues(queues: Queues, line: Line): Queues {
@@ -26,6 +27,25 @@ export function faultyDocuments(documents: Documents, line: Line): Documents {
     async put(key, value, revision) {
       line.check()
       return line.up(documents.put(key, value, revision))
+    },
+  }
+}
+
+export function faultyReadModels(models: ReadModels, line: Line): ReadModels {
+  return {
+    open(name) {
+      const model = models.open(name)
+      const checked = <T>(work: () => Promise<T>): Promise<T> => {
+        line.check()
+        return line.up(work())
+      }
+      return {
+        place: async () => checked(() => model.place()),
+        get: async (keys, options) => checked(() => model.get(keys, options)),
+        write: async (write, revision) => checked(() => model.write(write, revision)),
+        entries: options => line.each(model.entries(options)),
+        drop: async () => checked(() => model.drop()),
+      }
     },
   }
 }

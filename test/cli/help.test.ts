@@ -15,6 +15,7 @@ const commands = [
   'actors',
   'messages',
   'verify',
+  'projections',
 ]
 const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
 const codes =

@@ -13,7 +13,13 @@ import { within } from '../../src/model/wait.js'
 import { Connection } from '../../src/nats/connection.js'
 import { callApi } from '../../src/nats/jetstream-api.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
-import { bucketOf, logStream, queueStream, logSubject } from '../../src/nats/subjects.js'
+import {
+  bucketOf,
+  logStream,
+  logSubject,
+  queueStream,
+  viewsBucketOf,
+} from '../../src/nats/subjects.js'
 import { JetStreamQueue } from '../../src/queue/jetstream.js'
 import { startNode } from '../../src/start.js'
 import { JetStreamStore } from '../../src/store/jetstream.js'
@@ -25,10 +31,11 @@ import { openNode, throwsCode } from './nodes.js'
 /** What a tenant may: its own log, its own notices and requests, and no administration. */
 function tenant(namespace: string) {
   const bucket = bucketOf(namespace)
+  const views = viewsBucketOf(namespace)
   const queues = (['inbox', 'topic', 'dead'] as const).map(name =>
     queueStream(namespace, name),
   )
-  const streams = [logStream(namespace), bucket.stream, ...queues]
+  const streams = [logStream(namespace), bucket.stream, views.stream, ...queues]
   const apis = (stream: string) => [
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.MSG.GET.${stream}`,
@@ -45,6 +52,7 @@ function tenant(namespace: string) {
           `_INBOX_${namespace}.>`,
           '$JS.API.INFO',
           `${bucket.prefix}.>`,
+          `${views.prefix}.>`,
           ...streams.flatMap(apis),
           ...queues.map(stream => `$JS.API.STREAM.MSG.DELETE.${stream}`),
         ],

@@ -38,7 +38,10 @@ export function backendOf(parts: {
   return {
     kind: 'memory',
     async open({ namespace, nodeId }) {
-      const { queues, documents, partitions } = await side.open({ namespace, nodeId })
+      const { queues, documents, readModels, partitions } = await side.open({
+        namespace,
+        nodeId,
+      })
       const store = make({ namespace, nodeId, log })
       const bus = new LocalBus({ open: async () => store, watch: async () => () => {} })
       return openNamespaceOf({
@@ -47,6 +50,7 @@ export function backendOf(parts: {
         transport: new MemoryTransport(network),
         queues,
         documents,
+        readModels,
         partitions,
         join: async self => new MemoryMembership(table, self),
       })

@@ -29,6 +29,7 @@ import {
 import { layoutVersion, metaKey } from './layout.js'
 import { SideTables } from './side-tables.js'
 import { type Table, Tables } from './tables.js'
+import { ViewTables } from './view-tables.js'
 import { Watch } from './watch.js'
 import { Writer } from './writer.js'
 
@@ -50,6 +51,7 @@ export interface Environment {
   readonly root: RootDatabase<Buffer, Buffer>
   readonly tables: Tables
   readonly side: SideTables
+  readonly views: ViewTables
   readonly writer: Writer
   readonly watch: Watch
 }
@@ -62,7 +64,7 @@ interface Shared {
 
 const registry = new Map<string, Shared>()
 
-const tableNames = ['meta', 'log', 'heads', 'index', 'queues', 'documents']
+const tableNames = ['meta', 'log', 'heads', 'index', 'queues', 'documents', 'views']
 const closeTimeout = 10_000
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const
 
@@ -104,9 +106,11 @@ export async function releaseEnvironment({ path }: Environment): Promise<void> {
   await shared.closed
 }
 
-async function closeEnvironment({ root, side, watch, path }: Environment): Promise<void> {
+async function closeEnvironment(environment: Environment): Promise<void> {
+  const { root, side, views, watch, path } = environment
   watch.close()
   side.close()
+  views.close()
   await within(
     root.close(),
     closeTimeout,
@@ -146,9 +150,10 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
       index: table('index'),
     })
     const side = new SideTables(root, table('queues'), table('documents'), path)
+    const views = new ViewTables(root, table('views'), path)
     const watch = new Watch(() => tables.refresh().lastPosition())
     const writer = new Writer({ path, root, tables, ring: at => watch.ring(at) })
-    return { path, meta, root, tables, side, writer, watch }
+    return { path, meta, root, tables, side, views, writer, watch }
   } catch (cause) {
     await root?.close()
     if (cause instanceof CairnError) throw cause

@@ -1,0 +1,146 @@
+// defineProjection(): a read model, as users write it: which rows an event belongs to, and how it
+// changes them.
+
+import type { AnyActorDefinition } from '../actor/define.js'
+import type { RecordedEventOf } from '../actor/types.js'
+import { CairnError } from '../model/errors.js'
+import type { RecordedEvent } from '../model/event.js'
+import { show } from '../model/show.js'
+import { isCount } from '../model/version.js'
+import type { ReadModels } from '../read-models/read-models.js'
+
+/** The events of one definition or of several. */
+export type ProjectedEvent<From> = From extends readonly (infer Definition)[]
+  ? ProjectedEvent<Definition>
+  : From extends AnyActorDefinition
+    ? RecordedEventOf<From>
+    : never
+
+/** By event: the row as it is, and the event, to the row as it is then; `null` for no row. */
+export type ProjectionFolds<Row, Event extends RecordedEvent> = {
+  readonly [Type in Event['type']]?: (
+    row: Row,
+    event: Extract<Event, { readonly type: Type }>,
+    key: string,
+  ) => Row | null
+}
+
+export interface ProjectionSpec<From, Row> {
+  /** `[A-Za-z0-9_-]{1,63}`. */
+  readonly name: string
+  /** Raise it when `when`, `key` or the shape of the rows changes: it is built anew. Default 1. */
+  readonly version?: number
+  /** Whose events it folds: an actor definition, or several. */
+  readonly from: From
+  /**
+   * The row that an event belongs to, or the rows, each once; none where it returns `undefined`.
+   * Default: the actor's id, with its type before it (`account/alice`) where `from` has several.
+   */
+  readonly key?: (event: ProjectedEvent<From>) => string | readonly string[] | undefined
+  /** A row before its first event; a function gets its key. */
+  readonly initial: Row | ((key: string) => Row)
+  /** By event. Pure and synchronous; what is not named here changes nothing. */
+  readonly when: ProjectionFolds<NoInfer<Row>, ProjectedEvent<From>>
+  /** Where it is kept. Default: beside the namespace's data. */
+  readonly target?: ReadModels
+}
+
+/** A read model that is folded from events. Made by {@link defineProjection}. */
+export interface Projection<Row = unknown> {
+  readonly name: string
+  readonly version: number
+  /** Actor types whose events it folds. */
+  readonly types: readonly string[]
+  /** Event types that change something. */
+  readonly events: readonly string[]
+  readonly target?: ReadModels
+  keysOf(event: RecordedEvent): readonly string[]
+  initial(key: string): unknown
+  /** The next row; `null` for none. */
+  fold(row: unknown, event: RecordedEvent, key: string): unknown
+  /** Carries the type only; there is no value. */
+  readonly $row?: Row
+}
+
+const namePattern = /^[A-Za-z0-9_-]{1,63}$/
+
+/**
+ * Defines a projection: a read model with one row a key, folded from the events of actors.
+ *
+ * ```ts
+ * const balances = defineProjection({
+ *   name: 'balances',
+ *   from: account,
+ *   initial: { balance: 0 },
+ *   when: {
+ *     deposited: (row, { data }) => ({ balance: row.balance + data.amount }),
+ *     withdrawn: (row, { data }) => ({ balance: row.balance - data.amount }),
+ *     closed: () => null,
+ *   },
+ * })
+ * ```
+ *
+ * It begins with the first event there is, and each event changes its rows exactly once: rows and
+ * the position they include are written together. Throws `invalid-definition`.
+ */
+export function defineProjection<
+  const From extends AnyActorDefinition | readonly AnyActorDefinition[],
+  Row,
+>(spec: ProjectionSpec<From, Row>): Projection<Row> {
+  const { name, version = 1, initial, target } = spec
+  if (typeof name !== 'string' || !namePattern.test(name))
+    throw invalid(
+      `${show(name)} is not a name for a projection: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
+    )
+  if (!isCount(version) || version < 1)
+    throw invalid(
+      `version of projection ${name} is ${String(version)}: use a whole number from 1.`,
+    )
+  const from: readonly AnyActorDefinition[] = Array.isArray(spec.from)
+    ? spec.from
+    : [spec.from as AnyActorDefinition]
+  const types = from.map(({ type }) => type)
+  if (types.length === 0)
+    throw invalid(`Projection ${name} folds no events: pass an actor definition as from.`)
+  if (new Set(types).size < types.length)
+    throw invalid(`Projection ${name} names an actor type twice: name each once.`)
+  const folds = new Map(Object.entries(spec.when as Record<string, unknown>))
+  for (const [type, fold] of folds)
+    if (typeof fold !== 'function')
+      throw invalid(
+        `when.${type} of projection ${name} is ${show(fold)}: it must be a function.`,
+      )
+  if (initial === undefined || initial === null)
+    throw invalid(
+      `initial of projection ${name} is ${show(initial)}: pass the row before any event.`,
+    )
+  const byActor = ({ actor: { type, id } }: RecordedEvent) =>
+    types.length === 1 ? id : `${type}/${id}`
+  const key = (spec.key ?? byActor) as (
+    event: RecordedEvent,
+  ) => string | readonly string[] | undefined
+  return {
+    name,
+    version,
+    types,
+    events: [...folds.keys()],
+    ...(target !== undefined && { target }),
+    keysOf(event) {
+      const keys = key(event)
+      if (keys === undefined) return []
+      return typeof keys === 'string' ? [keys] : [...new Set(keys)]
+    },
+    initial: rowKey =>
+      typeof initial === 'function'
+        ? (initial as (key: string) => Row)(rowKey)
+        : structuredClone(initial),
+    fold(row, event, rowKey) {
+      const fold = folds.get(event.type) as (...args: unknown[]) => unknown
+      return fold(row, event, rowKey)
+    },
+  }
+}
+
+function invalid(message: string): CairnError {
+  return new CairnError('invalid-definition', message)
+}
