@@ -58,7 +58,7 @@ export function declined(
   { rejection: { code, message, details } }: Refused,
   { version }: Pick<Standing, 'version'>,
 ): Declined {
-  const what = `details of rejection ${show(code)} of ${nameOf(actor, command)}`
+  const what = () => `details of rejection ${show(code)} of ${nameOf(actor, command)}`
   const rejection = { code, message, details: detach(details, what) }
   return { ok: false, version, rejection }
 }
@@ -74,7 +74,7 @@ export function carried(
   { state, version, position }: Pick<Standing, 'state' | 'version' | 'position'>,
 ): Carried {
   const reply = guard(actor, command, 'the reply', () => decision.reply(state))
-  const copy = detach(reply, `reply of ${nameOf(actor, command)}`)
+  const copy = detach(reply, () => `reply of ${nameOf(actor, command)}`)
   const { events, says } = decision
   const answer: Carried = { ok: true, version, position, reply: copy, duplicate: false }
   if (says === undefined) return answer

@@ -5,7 +5,7 @@
 import { checkData } from '../codec/data.js'
 
 /** A deep copy; throws `invalid-data` for what could not travel or be stored. */
-export function detach<T>(value: T, what: string): T {
+export function detach<T>(value: T, what: string | (() => string)): T {
   checkData(value, what)
   return copy(value) as T
 }

@@ -495,12 +495,15 @@ function toCommand(
   data: unknown,
   options: SendOptions,
 ): Command {
-  const name = formatAddress(checkAddress(actor))
+  checkAddress(actor)
   const { commandId: id = newId() } = options
   checkText('command type', type, textBytesMax)
   checkText('command id', id, commandIdBytesMax)
   const causes = causesOf(soundCauses(options))
-  const copy = detach(data, `data of command ${show(type)} to ${name}`)
+  const copy = detach(
+    data,
+    () => `data of command ${show(type)} to ${formatAddress(actor)}`,
+  )
   return { id, type, data: copy, ...causes }
 }
 

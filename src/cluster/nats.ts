@@ -5,7 +5,7 @@ import type { Msg } from 'nats'
 
 import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
-import { raceSignal, throwIfAborted } from '../model/wait.js'
+import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import { answer, encodeFailure, encodeRequest, readAnswer, tooLarge } from './answer.js'
 import {
@@ -79,14 +79,12 @@ export class NatsTransport implements Transport {
       throw tooLarge('request', body.length, `the server's max_payload is ${limit}`)
     const { type } = request.actor
     const subject = to === undefined ? this.#subjectOf(type) : this.#subjectOfNode(to)
-    const reply = await raceSignal(
-      this.#connection.requests.request(subject, body, timeout),
-      signal,
-    )
+    const { requests } = this.#connection
+    const reply = await requests.request(subject, body, timeout, { signal })
     throwIfAborted(signal, doing)
-    switch (reply!.kind) {
+    switch (reply.kind) {
       case 'message':
-        return readAnswer(reply!.message.data)
+        return readAnswer(reply.message.data)
       case 'no-responders':
         throw new CairnError(
           'no-node',

@@ -18,10 +18,11 @@ const depthMax = 100
  *
  * @param what how the value is called in the error, such as `data of event "deposited"`
  */
-export function checkData(value: unknown, what: string): void {
+export function checkData(value: unknown, what: string | (() => string)): void {
   const problem = findProblem(value, '', 0)
   if (problem === undefined) return
-  throw new CairnError('invalid-data', `The ${what} cannot be stored: ${problem}.`)
+  const name = typeof what === 'string' ? what : what()
+  throw new CairnError('invalid-data', `The ${name} cannot be stored: ${problem}.`)
 }
 
 function findProblem(value: unknown, path: string, depth: number): string | undefined {

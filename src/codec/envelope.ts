@@ -104,7 +104,7 @@ export function encodeCommit(commit: NewCommit): Envelope {
   const body: Body = { events: [] }
   for (const event of events) {
     const { type, data, metadata } = checkNewEvent(event)
-    checkData(data, `data of event ${show(type)}`)
+    checkData(data, () => `data of event ${show(type)}`)
     types.push(type)
     body.events.push(
       metadata === undefined ? { type, data } : { type, data, meta: metadata },

@@ -66,12 +66,13 @@ export async function publishBatch(
   stream: string,
   messages: readonly BatchPart[],
   timeout: number,
+  signal?: AbortSignal,
 ): Promise<BatchOutcome> {
   const published = encodeBatch(stream, messages)
   const { subject, headers, body } = published.at(-1)!
   const ahead = published.slice(0, -1)
-  const { requests } = connection
-  const reply = await requests.request(subject, body, timeout, headers, ahead)
+  const options = { headers, ahead, signal }
+  const reply = await connection.requests.request(subject, body, timeout, options)
   switch (reply.kind) {
     case 'message':
       return readBatchAck(reply.message.string(), stream, messages.length)
@@ -88,6 +89,8 @@ export async function publishBatch(
       return { kind: 'unclear', why: `no answer within ${timeout} ms` }
     case 'disconnected':
       return { kind: 'unclear', why: 'the connection was lost' }
+    case 'aborted':
+      return { kind: 'unclear', why: "the caller's signal was aborted" }
   }
 }
 

@@ -9,8 +9,9 @@ import { pause, throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
 import { findGone, mayBeGone, streamGone } from './gone.js'
-import { readHeaders } from './headers.js'
+import { type HeaderBlock, parseHeaderBlock, readHeaderBlock } from './headers.js'
 import { callApi, unreachable } from './jetstream-api.js'
+import type { Reply } from './requests.js'
 
 /** A stored message. */
 export interface StoredMessage {
@@ -81,7 +82,7 @@ export async function leaderGet(
   return {
     subject,
     position: seq,
-    headers: parseHeaderBlock(Buffer.from(hdrs, 'base64').toString('utf8')),
+    headers: parseHeaderBlock(Buffer.from(hdrs, 'base64').toString('utf8')).values,
     body: Buffer.from(data, 'base64'),
   }
 }
@@ -151,27 +152,24 @@ async function readBatch(
     // What came before a lost reply is dropped: the attempt after it reads the batch anew.
     const messages: StoredMessage[] = []
     const reply = await connection.requests.requestMany(api, body, left, message => {
-      const code = message.headers?.code ?? 0
-      if (code !== 0) return true
-      messages.push(toStored(message))
+      const headers = readHeaderBlock(message)
+      if (headers.code !== 0) return true
+      messages.push(toStored(headers, message))
       return false
     })
     if (reply.kind !== 'message') return reply
-    const code = reply.message.headers?.code ?? 0
-    if (code === 404) return { messages, more: false }
+    const end = readHeaderBlock(reply.message)
+    if (end.code === 404) return { messages, more: false }
     // 204 ends a batch and says how many are left behind it.
-    if (code === 204)
-      return {
-        messages,
-        more: Number(readHeaders(reply.message).get('Nats-Num-Pending')) > 0,
-      }
-    throw readFailed(api, reply.message)
+    if (end.code === 204)
+      return { messages, more: Number(end.values.get('Nats-Num-Pending')) > 0 }
+    throw readFailed(api, end)
   })
   return batch ?? { messages: [], more: false }
 }
 
 type Unanswered = {
-  readonly kind: 'no-responders' | 'timeout' | 'disconnected' | 'forbidden' | 'not-sent'
+  readonly kind: Exclude<Reply['kind'], 'message'>
 }
 
 /** Repeats a read until it is answered, its deadline passes or the signal fires. */
@@ -215,39 +213,26 @@ function isUnanswered(result: object): result is Unanswered {
 }
 
 function readOne(message: Msg, api: string): StoredMessage | undefined {
-  const code = message.headers?.code ?? 0
-  if (code === 0) return toStored(message)
-  if (code === 404) return undefined
-  throw readFailed(api, message)
+  const headers = readHeaderBlock(message)
+  if (headers.code === 0) return toStored(headers, message)
+  if (headers.code === 404) return undefined
+  throw readFailed(api, headers)
 }
 
-function readFailed(api: string, message: Msg): CairnError {
-  const { code, description } = message.headers!
+function readFailed(api: string, { code, description }: HeaderBlock): CairnError {
   return new CairnError(
     'storage-failed',
     `The server refused to read with ${api}: it said "${code} ${description}".`,
   )
 }
 
-function toStored(message: Msg): StoredMessage {
-  const headers = readHeaders(message)
+function toStored({ values }: HeaderBlock, { data }: Msg): StoredMessage {
   return {
-    subject: headers.get('Nats-Subject') ?? '',
-    position: Number(headers.get('Nats-Sequence')),
-    headers,
-    body: message.data,
+    subject: values.get('Nats-Subject') ?? '',
+    position: Number(values.get('Nats-Sequence')),
+    headers: values,
+    body: data,
   }
-}
-
-/** Header lines as the leader's get carries them: `NATS/1.0`, then `name: value` lines. */
-function parseHeaderBlock(block: string): Map<string, string> {
-  const headers = new Map<string, string>()
-  for (const line of block.split('\r\n').slice(1)) {
-    const colon = line.indexOf(':')
-    const name = line.slice(0, colon)
-    if (colon > 0 && !headers.has(name)) headers.set(name, line.slice(colon + 1).trim())
-  }
-  return headers
 }
 
 const nothing = new Uint8Array()

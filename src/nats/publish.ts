@@ -5,6 +5,7 @@ import type { Position } from '../model/version.js'
 import type { Connection } from './connection.js'
 import { type ApiError, isPassing, jsErrorCode } from './errors.js'
 import { encodeHeaderLines } from './headers.js'
+import type { Reply } from './requests.js'
 
 export interface ExpectingPublish {
   readonly stream: string
@@ -16,6 +17,8 @@ export interface ExpectingPublish {
   readonly body: Uint8Array
   /** Milliseconds to wait for the answer. */
   readonly timeout: number
+  /** Ends the wait; whether the message is stored is unclear then. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export type PublishOutcome =
@@ -94,13 +97,25 @@ export async function publishOnce(
 
 /** Publishes and waits for the answer. Throws only `unauthorized` and `queue-full`. */
 export async function publishExpecting(
-  connection: Connection,
-  { stream, subject, headers, body, timeout }: ExpectingPublish,
+  { requests }: Pick<Connection, 'requests'>,
+  request: ExpectingPublish,
 ): Promise<PublishOutcome> {
-  const reply = await connection.requests.request(subject, body, timeout, headers)
+  const { subject, body, timeout } = request
+  // The request's headers and signal are the options.
+  return outcomeOf(await requests.request(subject, body, timeout, request), request)
+}
+
+function outcomeOf(
+  reply: Reply,
+  { stream, timeout }: Pick<ExpectingPublish, 'stream' | 'timeout'>,
+): PublishOutcome {
   switch (reply.kind) {
-    case 'message':
-      return readAck(reply.message.string(), stream)
+    case 'message': {
+      const position = positionIn(reply.message.data, stream)
+      return position > 0
+        ? { kind: 'stored', position, duplicate: false }
+        : readAck(reply.message.string(), stream)
+    }
     case 'forbidden':
       throw new CairnError(
         'unauthorized',
@@ -114,7 +129,42 @@ export async function publishExpecting(
       return { kind: 'unclear', why: `no answer within ${timeout} ms` }
     case 'disconnected':
       return { kind: 'unclear', why: 'the connection was lost' }
+    case 'aborted':
+      return { kind: 'unclear', why: "the caller's signal was aborted" }
   }
+}
+
+/**
+ * The position in an acknowledgement that says nothing else, read from its bytes:
+ * `{"stream":"CAIRN_a", "seq":12}`. 0 for everything that is not exactly that.
+ */
+function positionIn(ack: Uint8Array, stream: string): Position {
+  let at = skip(ack, 0, '{"stream":"')
+  at = skip(ack, at, stream)
+  at = skip(ack, at, '",')
+  if (ack[at] === space) at++
+  at = skip(ack, at, '"seq":')
+  if (ack[at] === space) at++
+  if (at < 0) return 0
+  let position = 0
+  for (; at < ack.length - 1; at++) {
+    const digit = ack[at]! - zero
+    if (digit < 0 || digit > 9) return 0
+    position = position * 10 + digit
+  }
+  return ack[at] === closing && Number.isSafeInteger(position) ? position : 0
+}
+
+const space = 0x20
+const zero = 0x30
+const closing = 0x7d
+
+/** The index behind `text`; -1 where it does not stand, and behind an index of -1. */
+function skip(bytes: Uint8Array, from: number, text: string): number {
+  if (from < 0) return -1
+  for (let i = 0; i < text.length; i++)
+    if (bytes[from + i] !== text.charCodeAt(i)) return -1
+  return from + text.length
 }
 
 interface Ack {

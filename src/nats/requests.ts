@@ -1,10 +1,13 @@
-// Requests over one shared reply inbox.
+// Requests over one shared reply inbox: the pipelined publisher of appends, and every other
+// question to the server.
 //
 // The client library makes a timer, promises and two stack traces per request; at the rate
 // of appends that is most of a core. Here a request is one slot in a table: the reply
-// subject names the slot, one sweep looks after all deadlines.
+// subject names the slot, one sweep looks after all deadlines. What is published within one
+// turn of the event loop goes out together: the library sees to that.
 //
-// R1. A slot is settled exactly once: by its reply, its deadline, or the connection's loss.
+// R1. A slot is settled exactly once: by its reply, its deadline, its caller's signal, or the
+//     connection's loss.
 // R2. A reply for no slot (late, or forged) is dropped.
 // R3. At most `inFlightMax` slots are open; further requests wait in line, in order. A slot
 //     that becomes free is handed to the first in line, before anybody who comes later.
@@ -12,13 +15,14 @@
 //     it is unknown, and the caller must find out. So on the reconnect: the library drops
 //     what is written in between.
 // R5. Waiting in line counts against the timeout. Who is not sent in time hears `not-sent`.
+// R6. Of a caller's signal there is one listener, however many requests it ends; it is taken
+//     away by the sweep that finds none of them open.
 
 import type { Msg, NatsConnection, Subscription } from 'nats'
 import { nuid } from 'nats'
 
 import { CairnError } from '../model/errors.js'
-import { deferred } from '../model/wait.js'
-import { rawHeaders } from './headers.js'
+import { rawHeaders, readHeaderBlock } from './headers.js'
 
 /** How a request ended. */
 export type Reply =
@@ -27,9 +31,11 @@ export type Reply =
   | { readonly kind: 'no-responders' }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'disconnected' }
+  /** The caller's signal fired after it was sent: nobody waits for the answer any more. */
+  | { readonly kind: 'aborted' }
   /** The server does not let this user publish the subject. */
   | { readonly kind: 'forbidden'; readonly subject: string }
-  /** Nothing was sent: too many other requests are in flight. */
+  /** Nothing was sent: too many other requests are in flight, or the signal had fired. */
   | { readonly kind: 'not-sent' }
 
 /** A message that goes out ahead of a request. */
@@ -39,30 +45,50 @@ export interface Published {
   readonly body: Uint8Array
 }
 
+export interface RequestOptions {
+  /** As they go over the wire. */
+  readonly headers?: Uint8Array
+  /** What has to go out right before it, on the same connection; no reply is asked for it. */
+  readonly ahead?: readonly Published[]
+  /** Ends the wait, not what the server makes of the request. */
+  readonly signal?: AbortSignal | undefined
+}
+
 interface Slot {
+  readonly token: number
   readonly subject: string
   deadline: number
   readonly timeout: number
+  readonly signal: AbortSignal | undefined
   settle(reply: Reply): void
   /** Where a request has many replies: takes one, and says whether it was the last. */
-  readonly take?: (message: Msg) => boolean
+  readonly take: ((message: Msg) => boolean) | undefined
 }
 
-/** A request in line; `go(false)` says that its time is up. */
+/** A request in line; `go(0)` says that its time is up, else how much of it is left. */
 interface Waiter {
   readonly deadline: number
-  go(free: boolean): void
+  readonly signal: AbortSignal | undefined
+  go(left: number): void
+}
+
+/** Those whom a signal ends (R6). */
+interface Watched {
+  readonly open: Set<Slot | Waiter>
+  readonly listener: () => void
 }
 
 const sweepEvery = 50
 const inFlightMax = 4096
 const waitingMax = 65_536
+const noOptions: RequestOptions = {}
 
 export class Requests {
   readonly #nc: NatsConnection
   readonly #prefix: string
   readonly #subscription: Subscription
-  readonly #slots = new Map<string, Slot>()
+  readonly #slots = new Map<number, Slot>()
+  readonly #watched = new Map<AbortSignal, Watched>()
   #line: Waiter[] = []
   /** Slots in the table, and those handed over whose request is not sent yet. */
   #taken = 0
@@ -86,40 +112,27 @@ export class Requests {
     return this.#slots.size
   }
 
-  /**
-   * Sends and resolves with the one reply, or with why there is none. Never rejects for these.
-   * What has to go out right before it, on the same connection, is `ahead`: no reply is asked
-   * for it.
-   */
-  async request(
+  /** Sends and resolves with the one reply, or with why there is none. Never rejects for these. */
+  request(
     subject: string,
     body: Uint8Array,
     timeout: number,
-    headers?: Uint8Array,
-    ahead: readonly Published[] = [],
+    options: RequestOptions = noOptions,
   ): Promise<Reply> {
-    const left = await this.#takeSlot(timeout)
-    if (left === undefined) return { kind: 'not-sent' }
-    return new Promise(resolve =>
-      this.#send(subject, body, left, headers, resolve, undefined, ahead),
-    )
+    return this.#begin(subject, body, timeout, options, undefined)
   }
 
   /**
    * Sends one request that has many replies. `take` gets each and returns whether it was
    * the last; `timeout` is the longest silence between two. Resolves with the last.
    */
-  async requestMany(
+  requestMany(
     subject: string,
     body: Uint8Array,
     timeout: number,
     take: (message: Msg) => boolean,
   ): Promise<Reply> {
-    const left = await this.#takeSlot(timeout)
-    if (left === undefined) return { kind: 'not-sent' }
-    return new Promise(resolve =>
-      this.#send(subject, body, left, undefined, resolve, take),
-    )
+    return this.#begin(subject, body, timeout, noOptions, take)
   }
 
   /** Why the server does not let this user hear replies, if it said so: no request is answered then. */
@@ -138,47 +151,74 @@ export class Requests {
 
   /** The server refused to let this user publish `subject`. */
   forbidden(subject: string): void {
-    for (const [token, slot] of this.#slots)
-      if (slot.subject === subject)
-        this.#settle(token, slot, { kind: 'forbidden', subject })
+    for (const slot of this.#slots.values())
+      if (slot.subject === subject) this.#settle(slot, { kind: 'forbidden', subject })
   }
 
   close(): void {
     this.#closed = true
+    this.#subscription.unsubscribe()
+    for (const waiter of this.#line.splice(0)) waiter.go(0)
+    this.#settleAll({ kind: 'disconnected' })
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
-    this.#subscription.unsubscribe()
-    for (const waiter of this.#line.splice(0)) waiter.go(false)
-    this.#settleAll({ kind: 'disconnected' })
+    this.#unwatch()
+  }
+
+  /** Sends at once where a slot is free, else when it is this request's turn (R3). */
+  #begin(
+    subject: string,
+    body: Uint8Array,
+    timeout: number,
+    options: RequestOptions,
+    take: Slot['take'],
+  ): Promise<Reply> {
+    if (this.#closed || options.signal?.aborted) return Promise.resolve(notSent)
+    if (this.#taken >= inFlightMax && this.#line.length >= waitingMax)
+      return Promise.reject(queueFull())
+    return new Promise(resolve => {
+      if (this.#taken < inFlightMax) {
+        this.#taken++
+        return this.#send(subject, body, timeout, options, resolve, take)
+      }
+      const { signal } = options
+      const waiter: Waiter = {
+        deadline: Date.now() + timeout,
+        signal,
+        go: left => {
+          if (signal !== undefined) this.#watched.get(signal)?.open.delete(waiter)
+          if (left === 0) resolve(notSent)
+          else this.#send(subject, body, left, options, resolve, take)
+        },
+      }
+      this.#line.push(waiter)
+      if (signal !== undefined) this.#watch(signal, waiter)
+    })
   }
 
   #send(
     subject: string,
     body: Uint8Array,
     timeout: number,
-    headers: Uint8Array | undefined,
+    { headers, ahead, signal }: RequestOptions,
     settle: (reply: Reply) => void,
-    take?: (message: Msg) => boolean,
-    ahead: readonly Published[] = [],
+    take: Slot['take'],
   ): void {
-    const token = (this.#next++).toString(36)
-    const slot: Slot = {
-      subject,
-      timeout,
-      deadline: Date.now() + timeout,
-      settle,
-      ...(take !== undefined && { take }),
-    }
+    const token = this.#next++
+    const deadline = Date.now() + timeout
+    const slot: Slot = { token, subject, deadline, timeout, signal, settle, take }
     this.#slots.set(token, slot)
-    this.#sweeper ??= this.#startSweeper()
+    if (signal !== undefined) this.#watch(signal, slot)
+    this.#sweeper ??= setInterval(this.#sweep, sweepEvery)
     if (this.#refused !== undefined)
-      return this.#settle(token, slot, { kind: 'forbidden', subject: this.inbox })
+      return this.#settle(slot, { kind: 'forbidden', subject: this.inbox })
     const reply = this.#prefix + token
     try {
-      for (const first of ahead)
-        this.#nc.publish(first.subject, first.body, {
-          headers: rawHeaders(first.headers),
-        })
+      if (ahead !== undefined)
+        for (const first of ahead)
+          this.#nc.publish(first.subject, first.body, {
+            headers: rawHeaders(first.headers),
+          })
       this.#nc.publish(
         subject,
         body,
@@ -186,21 +226,20 @@ export class Requests {
       )
     } catch {
       // A closed connection: nothing was sent.
-      this.#settle(token, slot, { kind: 'disconnected' })
+      this.#settle(slot, { kind: 'disconnected' })
     }
   }
 
   #receive(message: Msg): void {
-    const token = message.subject.slice(this.#prefix.length)
-    const slot = this.#slots.get(token)
+    const slot = this.#slots.get(numberAt(message.subject, this.#prefix.length))
     if (slot === undefined) return // R2
-    if (message.data.length === 0 && message.headers?.code === 503)
-      return this.#settle(token, slot, { kind: 'no-responders' })
+    if (message.data.length === 0 && readHeaderBlock(message).code === 503)
+      return this.#settle(slot, { kind: 'no-responders' })
     if (slot.take !== undefined && !slot.take(message)) {
       slot.deadline = Date.now() + slot.timeout
       return
     }
-    this.#settle(token, slot, { kind: 'message', message })
+    this.#settle(slot, { kind: 'message', message })
   }
 
   #refuse(error: Error): void {
@@ -208,52 +247,81 @@ export class Requests {
     this.#settleAll({ kind: 'forbidden', subject: this.inbox })
   }
 
-  #settle(token: string, slot: Slot, reply: Reply): void {
-    if (!this.#slots.delete(token)) return // R1
+  #settle(slot: Slot, reply: Reply): void {
+    if (!this.#slots.delete(slot.token)) return // R1
+    if (slot.signal !== undefined) this.#watched.get(slot.signal)?.open.delete(slot)
     slot.settle(reply)
-    const first = this.#line.shift()
+    const first = this.#line.length === 0 ? undefined : this.#line.shift()
     if (first === undefined) this.#taken--
-    else first.go(true)
-    if (this.#slots.size === 0 && this.#line.length === 0) {
-      clearInterval(this.#sweeper)
-      this.#sweeper = undefined
-    }
+    else first.go(Math.max(1, first.deadline - Date.now()))
   }
 
   #settleAll(reply: Reply): void {
-    for (const [token, slot] of this.#slots) this.#settle(token, slot, reply)
+    for (const slot of this.#slots.values()) this.#settle(slot, reply)
   }
 
-  #startSweeper(): NodeJS.Timeout {
-    return setInterval(() => {
-      const now = Date.now()
-      for (const [token, slot] of this.#slots)
-        if (slot.deadline <= now) this.#settle(token, slot, { kind: 'timeout' })
-      // R5. Whoever is first in line by now may have been handed a slot just above.
-      if (!this.#line.some(({ deadline }) => deadline <= now)) return
+  /** R6. */
+  #watch(signal: AbortSignal, one: Slot | Waiter): void {
+    const known = this.#watched.get(signal)
+    if (known !== undefined) return void known.open.add(one)
+    const open = new Set([one])
+    const listener = () => {
+      for (const ended of open)
+        if ('settle' in ended) this.#settle(ended, { kind: 'aborted' })
+        else this.#giveUp(ended)
+    }
+    signal.addEventListener('abort', listener, { once: true })
+    this.#watched.set(signal, { open, listener })
+  }
+
+  #unwatch(): void {
+    for (const [signal, { open, listener }] of this.#watched) {
+      if (open.size > 0) continue
+      signal.removeEventListener('abort', listener)
+      this.#watched.delete(signal)
+    }
+  }
+
+  #giveUp(waiter: Waiter): void {
+    this.#line = this.#line.filter(other => other !== waiter)
+    waiter.go(0)
+  }
+
+  /** Ends itself when nothing has been left to look after since it was here last. */
+  readonly #sweep = () => {
+    const now = Date.now()
+    for (const slot of this.#slots.values())
+      if (slot.deadline <= now) this.#settle(slot, { kind: 'timeout' })
+    // R5. Whoever is first in line by now may have been handed a slot just above.
+    if (this.#line.some(({ deadline }) => deadline <= now)) {
       const late = this.#line.filter(({ deadline }) => deadline <= now)
       this.#line = this.#line.filter(({ deadline }) => deadline > now)
-      for (const waiter of late) waiter.go(false)
-    }, sweepEvery)
-  }
-
-  /** R3: resolves when a slot is free with what is left of the timeout, if anything (R5). */
-  async #takeSlot(timeout: number): Promise<number | undefined> {
-    if (this.#closed) return undefined
-    if (this.#taken < inFlightMax) {
-      this.#taken++
-      return timeout
+      for (const waiter of late) waiter.go(0)
     }
-    if (this.#line.length >= waitingMax)
-      throw new CairnError(
-        'queue-full',
-        `${waitingMax} requests already wait for the NATS server: slow down, or add nodes.`,
-        { details: { limit: waitingMax } },
-      )
-    const turn = deferred<boolean>()
-    const deadline = Date.now() + timeout
-    this.#line.push({ deadline, go: turn.resolve })
-    if (!(await turn.promise)) return undefined
-    return Math.max(1, deadline - Date.now())
+    this.#unwatch()
+    if (this.#slots.size > 0 || this.#line.length > 0) return
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
   }
+}
+
+const notSent: Reply = { kind: 'not-sent' }
+
+function queueFull(): CairnError {
+  return new CairnError(
+    'queue-full',
+    `${waitingMax} requests already wait for the NATS server: slow down, or add nodes.`,
+    { details: { limit: waitingMax } },
+  )
+}
+
+/** The digits from there to the end as a number; -1 where anything else stands. */
+function numberAt(text: string, from: number): number {
+  let number = 0
+  for (let i = from; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return -1
+    number = number * 10 + digit
+  }
+  return from < text.length ? number : -1
 }

@@ -1,7 +1,7 @@
 // Appending: the part that is the same for every store. Checks the caller's input before
 // anything is written, and turns it into a commit once the first version is known.
 
-import { type ActorAddress, checkAddress } from '../model/address.js'
+import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
 import type { NewCommit } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
@@ -12,7 +12,7 @@ import {
   type Position,
   type Version,
 } from '../model/version.js'
-import { throwIfAborted } from '../model/wait.js'
+import { abortedError } from '../model/wait.js'
 import type { Appended, AppendOptions, VersionConflict } from './store.js'
 
 export const appendTimeoutDefault = 10_000
@@ -40,7 +40,8 @@ export function checkAppend(
       'invalid-option',
       `timeout is ${timeout}: use 0 to ${timeoutMax} milliseconds.`,
     )
-  throwIfAborted(options.signal, `appending to ${actor.type}/${actor.id}`)
+  if (options.signal?.aborted)
+    throw abortedError(options.signal, `appending to ${formatAddress(actor)}`)
   return expected
 }
 
@@ -53,20 +54,21 @@ export function nextCommit(
   options: AppendOptions,
 ): NewCommit {
   const { command, state, says, correlationId, causationId, traceparent } = options
-  return {
+  const commit: { -readonly [Key in keyof NewCommit]: NewCommit[Key] } = {
     id: newId(),
     actor,
     firstVersion: version + 1,
     events,
     at: options.at ?? Date.now(),
     nodeId,
-    ...(command !== undefined && { command }),
-    ...(state !== undefined && { state }),
-    ...(says !== undefined && says.length > 0 && { says }),
-    ...(correlationId !== undefined && { correlationId }),
-    ...(causationId !== undefined && { causationId }),
-    ...(traceparent !== undefined && { traceparent }),
   }
+  if (command !== undefined) commit.command = command
+  if (state !== undefined) commit.state = state
+  if (says !== undefined && says.length > 0) commit.says = says
+  if (correlationId !== undefined) commit.correlationId = correlationId
+  if (causationId !== undefined) commit.causationId = causationId
+  if (traceparent !== undefined) commit.traceparent = traceparent
+  return commit
 }
 
 export function appended(commit: NewCommit, position: Position): Appended {

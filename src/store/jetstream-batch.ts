@@ -18,7 +18,7 @@ import type { NewCommit } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import { Gate } from '../model/gate.js'
 import type { Position } from '../model/version.js'
-import { pause, raceSignal } from '../model/wait.js'
+import { pause } from '../model/wait.js'
 import {
   type BatchMessage,
   type BatchOutcome,
@@ -77,11 +77,13 @@ export class BatchWriter {
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
         throw this.#givenUp(batch, unclear, why, signal)
-      const attempt = this.#attempt(batch, wait).catch((error: unknown) => {
+      let outcome: BatchOutcome
+      try {
+        outcome = await this.#attempt(batch, wait)
+      } catch (error) {
         // Whatever forbids the repeat says nothing of the attempt before it.
         throw unclear === undefined ? error : outcomeUnknown(batch, unclear, error)
-      })
-      const outcome = (await raceSignal(attempt, signal)) ?? aborted
+      }
       switch (outcome.kind) {
         case 'stored':
           return outcome
@@ -123,7 +125,7 @@ export class BatchWriter {
       isOpen = true
       const left = Math.max(1, deadline - Date.now())
       const timeout = Math.min(attemptTimeout, left)
-      return publishBatch(this.#connection, stream, messages, timeout)
+      return publishBatch(this.#connection, stream, messages, timeout, signal)
     }
     try {
       return await this.#gate.run(publish, bounds, doing)
@@ -211,8 +213,6 @@ export class BatchWriter {
     )
   }
 }
-
-const aborted: BatchOutcome = { kind: 'unclear', why: "the caller's signal was aborted" }
 
 function partlyStored(
   { id, commits }: Batch,

@@ -42,13 +42,7 @@ import {
   meetsExpectation,
   type Position,
 } from '../model/version.js'
-import {
-  type Deferred,
-  deferred,
-  pause,
-  raceSignal,
-  throwIfAborted,
-} from '../model/wait.js'
+import { type Deferred, deferred, pause, throwIfAborted } from '../model/wait.js'
 import { type BatchMessage, expectedOnHeader } from '../nats/batch.js'
 import type { Connection } from '../nats/connection.js'
 import {
@@ -127,6 +121,8 @@ interface Stored {
 
 /** Milliseconds to wait for one answer before sending the same append again. */
 const attemptTimeout = 2_000
+/** The head of an actor without events. */
+const beginning: CachedHead = { version: 0, position: 0 }
 /** Milliseconds between looks at the log when no notice comes: a bound, not the usual way. */
 const followPollEvery = 1_000
 /** Milliseconds before asking again for a record that a lagging replica does not have yet. */
@@ -174,7 +170,9 @@ export class JetStreamStore extends StoreBase {
   ): Promise<AppendResult> {
     const deadline = Date.now() + (options.timeout ?? appendTimeoutDefault)
     const { signal } = options
-    let { head, judged } = await this.#believedHead(actor, expected, deadline, signal)
+    const believed = this.#cachedHead(actor, expected)
+    let judged = believed === undefined
+    let head = believed ?? (await this.#readHead(actor, deadline, signal))
     for (let attempt = 1; ; attempt++) {
       const commit = nextCommit(this.nodeId, actor, head.version, events, options)
       if (!meetsExpectation(expected, head.version)) {
@@ -225,10 +223,11 @@ export class JetStreamStore extends StoreBase {
       ...guards.map(({ actor, version }) => ({ actor, expected: version })),
     ]
     let heads = await Promise.all(
-      wanted.map(async ({ actor, expected }) => {
-        const { head } = await this.#believedHead(actor, expected, wait.deadline, signal)
-        return head
-      }),
+      wanted.map(
+        async ({ actor, expected }) =>
+          this.#cachedHead(actor, expected) ??
+          this.#readHead(actor, wait.deadline, signal),
+      ),
     )
     let judged = false
     for (let attempt = 1; ; attempt++) {
@@ -472,20 +471,13 @@ export class JetStreamStore extends StoreBase {
     }
   }
 
-  /** The cached head where it is believed and fits, else the head as read now. */
-  async #believedHead(
-    actor: ActorAddress,
-    expected: ExpectedVersion,
-    deadline: number,
-    signal: AbortSignal | undefined,
-  ): Promise<{ head: CachedHead; judged: boolean }> {
+  /** The cached head where it is believed and fits; without one, a read is needed. */
+  #cachedHead(actor: ActorAddress, expected: ExpectedVersion): CachedHead | undefined {
     const cached = this.cache.lookup(actor)
-    if (cached !== undefined && meetsExpectation(expected, cached.version))
-      return { head: cached, judged: false }
+    if (cached !== undefined)
+      return meetsExpectation(expected, cached.version) ? cached : undefined
     // "No events" needs no read: the server refuses position 0 if it is wrong.
-    if (cached === undefined && (expected === 0 || expected === 'none'))
-      return { head: { version: 0, position: 0 }, judged: false }
-    return { head: await this.#readHead(actor, deadline, signal), judged: true }
+    return expected === 0 || expected === 'none' ? beginning : undefined
   }
 
   /** The head by its headers alone, as the leader has it (J4); corrects the cache. */
@@ -532,18 +524,21 @@ export class JetStreamStore extends StoreBase {
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
         throw this.#givenUp(commit, unclear, why, signal)
-      const attempt = publishExpecting(this.#connection, {
-        stream,
-        subject,
-        expected: position,
-        headers,
-        body,
-        timeout: Math.min(attemptTimeout, left),
-      }).catch((error: unknown) => {
+      let outcome: PublishOutcome
+      try {
+        outcome = await publishExpecting(this.#connection, {
+          stream,
+          subject,
+          expected: position,
+          headers,
+          body,
+          timeout: Math.min(attemptTimeout, left),
+          signal,
+        })
+      } catch (error) {
         // Whatever forbids the repeat says nothing of the attempt before it.
         throw unclear === undefined ? error : outcomeUnknown(commit, unclear, error)
-      })
-      const outcome = (await raceSignal(attempt, signal)) ?? aborted
+      }
       switch (outcome.kind) {
         case 'stored':
           return outcome
@@ -796,11 +791,6 @@ export class JetStreamStore extends StoreBase {
       headers: () => Object.fromEntries(headers),
     })
   }
-}
-
-const aborted: PublishOutcome = {
-  kind: 'unclear',
-  why: "the caller's signal was aborted",
 }
 
 /** Sleeps until the bell says more; a record that was rung and not found is asked for again. */

@@ -1,5 +1,7 @@
 // Requests over one inbox (R1 to R5), against a real server.
 
+import { getEventListeners } from 'node:events'
+
 import { headers } from 'nats'
 import t, { type Test } from 'tap'
 
@@ -217,6 +219,69 @@ await scene(
     proxy.refuse(false)
     const reply = await work
     t.ok(['disconnected', 'no-responders'].includes(reply.kind), reply.kind)
+  },
+)
+
+await scene(
+  'R1, R6: a signal ends the requests that carry it, and no others, over one listener',
+  async (t, { subject, caller, other }) => {
+    const heard: string[] = []
+    await other.subscribe(subject, message => {
+      heard.push(message.string())
+      if (message.string() === 'other') message.respond('x')
+    })
+    const { requests } = caller
+    const stop = new AbortController()
+    const { signal } = stop
+    const listeners = () => getEventListeners(signal, 'abort').length
+    const body = (text: string) => Buffer.from(text)
+    const ended = Array.from({ length: 100 }, () =>
+      requests.request(subject, body('ended'), 60_000, { signal }),
+    )
+    await until(() => heard.length === 100)
+    t.equal(listeners(), 1)
+    stop.abort()
+    t.strictSame(
+      new Set((await Promise.all(ended)).map(reply => reply.kind)),
+      new Set(['aborted']),
+    )
+    t.equal(requests.inFlight, 0)
+    t.match(await requests.request(subject, body('late'), 60_000, { signal }), {
+      kind: 'not-sent',
+    })
+    t.equal(textOf(await requests.request(subject, body('other'), 60_000)), 'x')
+    t.notOk(heard.includes('late'))
+
+    const again = new AbortController()
+    const watched = { signal: again.signal }
+    t.equal(textOf(await requests.request(subject, body('other'), 60_000, watched)), 'x')
+    await until(() => getEventListeners(again.signal, 'abort').length === 0)
+  },
+)
+
+await scene(
+  'a signal takes a request out of the line, and it is never sent',
+  async (t, { subject, caller, other }) => {
+    const held: (() => void)[] = []
+    await other.subscribe(subject, message => {
+      held.push(() => message.respond('x'))
+    })
+    const { requests } = caller
+    const stop = new AbortController()
+    const full = Array.from({ length: inFlightMax }, () =>
+      requests.request(subject, nothing, 60_000),
+    )
+    const leaving = requests.request(subject, nothing, 60_000, { signal: stop.signal })
+    const staying = requests.request(subject, nothing, 60_000)
+    stop.abort()
+    t.match(await leaving, { kind: 'not-sent' })
+    await until(() => held.length === inFlightMax, { timeout: 30_000 })
+    for (const respond of held.splice(0)) respond()
+    await Promise.all(full)
+    await until(() => held.length === 1)
+    held[0]!()
+    t.match(await staying, { kind: 'message' })
+    t.equal(requests.inFlight, 0)
   },
 )
 
