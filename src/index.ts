@@ -162,6 +162,25 @@ export type {
   StoredPlace,
 } from './read-models/read-models.js'
 
+// Pulling messages, and handing them to a function
+export {
+  type ConsumerDefinition,
+  type ConsumerSpec,
+  defineConsumer,
+} from './consume/define-consumer.js'
+export type {
+  ConsumedMessage,
+  ConsumeOptions,
+  Consumer,
+  ConsumerStatus,
+} from './consume/consumer.js'
+export type {
+  Trigger,
+  TriggerHandler,
+  TriggerOptions,
+  TriggerStats,
+} from './consume/trigger.js'
+
 // Events and the store
 export type { ActorAddress } from './model/address.js'
 export { formatAddress, parseAddress } from './model/address.js'

@@ -65,6 +65,10 @@ import {
   type RunningGroups,
   startGroups,
 } from './node-groups.js'
+import type { Consumer } from './consume/consumer.js'
+import type { ConsumerDefinition } from './consume/define-consumer.js'
+import type { Trigger, TriggerHandler, TriggerOptions } from './consume/trigger.js'
+import { startConsumers } from './node-consumers.js'
 import {
   checkProjections,
   projectionGroups,
@@ -228,6 +232,19 @@ export interface Node extends AsyncDisposable {
    * ```
    */
   projection<Row>(projection: Projection<Row>): ProjectionReader<Row>
+
+  /**
+   * A consumer, from which integration code pulls messages and settles them by token: by its
+   * definition, or by the name of one that any process has declared.
+   */
+  consumer(declared: ConsumerDefinition | string): Consumer
+
+  /** A consumer whose messages are handed to a function, once it is started; it stops with the node. */
+  trigger(
+    declared: ConsumerDefinition | string,
+    handler: TriggerHandler,
+    options?: TriggerOptions,
+  ): Trigger
 
   /**
    * An actor's state, now (as fresh as `freshness` says) or as it was at a version. Throws
@@ -427,6 +444,7 @@ async function assemble(
     log,
     serves: self !== undefined,
   })
+  const consumers = startConsumers(open, { notices: fan, clock, log })
   const clusterLog = log.child({ part: 'cluster' })
   membership.onChange(({ joined, left, dead }) => {
     // What is another node's now is woken there; here it would only take room.
@@ -448,7 +466,11 @@ async function assemble(
     const deadline = performance.now() + timeout
     // 0. Hand the lanes over while this node still takes part: the next owners begin at once.
     children.close()
-    await Promise.all([groups.stop(timeout / 2), projecting.stop(timeout / 2)])
+    await Promise.all([
+      groups.stop(timeout / 2),
+      projecting.stop(timeout / 2),
+      consumers.stop(timeout / 2),
+    ])
     // 1. Let the others know, take nothing more from outside, and answer what has come.
     await membership.leave()
     const stopping = Promise.resolve(serving?.stop())
@@ -499,6 +521,8 @@ async function assemble(
     transact: transactor.transact,
     deadLetters: deadLetterBox(open.queues),
     projection: projection => projecting.reader(projection),
+    consumer: consumers.consumer,
+    trigger: consumers.trigger,
     state: (actor, { version, ...rest } = {}) => readState(host, actor, version, rest),
     supervise: actor =>
       supervise(actor, {

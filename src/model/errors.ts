@@ -26,6 +26,7 @@ const retryableByCode = {
   'invalid-message': false,
   'invalid-namespace': false,
   'invalid-option': false,
+  'invalid-token': false,
   'mailbox-full': true,
   'no-jetstream': false,
   'no-node': true,
@@ -41,6 +42,7 @@ const retryableByCode = {
   unauthorized: false,
   'unknown-actor-type': false,
   'unknown-command': false,
+  'unknown-consumer': false,
   'unknown-dead-letter': false,
   'unknown-version': false,
 } as const satisfies Record<string, boolean>
