@@ -94,7 +94,14 @@ export type {
 } from './machine/types.js'
 
 // Messages
-export { type Effect, publish, send } from './actor/effects.js'
+export {
+  cancel,
+  type Effect,
+  publish,
+  schedule,
+  send,
+  type TimerOptions,
+} from './actor/effects.js'
 export {
   type AnyTopic,
   defineTopic,
@@ -103,7 +110,15 @@ export {
   type Topic,
 } from './model/topic.js'
 export type { SchemaIssue, SchemaResult, StandardSchema } from './model/schema.js'
-export type { Said, SaidCommand, SaidMessage } from './model/said.js'
+export type {
+  Said,
+  SaidCancel,
+  SaidCommand,
+  SaidMessage,
+  SaidTimer,
+} from './model/said.js'
+export type { Firing, Generation, Timer } from './model/timer.js'
+export type { ListTimersOptions } from './timers/timers.js'
 export {
   defineReactor,
   type Reactor,
@@ -135,7 +150,8 @@ export type { DeadLetterAllOptions, DeadLetterBox } from './reactor/dead-letter-
 export type { CourierStats } from './reactor/courier.js'
 export type { InboxStats } from './reactor/inbox.js'
 export type { GroupStats } from './reactor/group.js'
-export type { GroupsStats } from './node-groups.js'
+export type { FiringStats } from './reactor/firing.js'
+export type { GroupsStats, TimersOption } from './node-groups.js'
 
 // Projections
 export {

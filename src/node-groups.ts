@@ -24,6 +24,7 @@ import {
 import type { Crumbs } from './reactor/breadcrumbs.js'
 import { bury } from './reactor/dead-letters.js'
 import type { Reactor } from './reactor/define-reactor.js'
+import { firingGroup, type FiringStats, noFiring, startFiring } from './reactor/firing.js'
 import type { GroupStats } from './reactor/group.js'
 import { inboxGroup, type InboxStats, noInbox, startInbox } from './reactor/inbox.js'
 import type { Attempt } from './reactor/lane.js'
@@ -37,6 +38,8 @@ export interface GroupsStats {
   readonly inbox: InboxStats
   /** Commands that commits say, as far as this node carries them out. */
   readonly courier: CourierStats
+  /** Timers that are due, as far as this node sends their commands; none where it is passive. */
+  readonly timers: FiringStats
   /** By the reactor's name. */
   readonly reactors: Readonly<Record<string, GroupStats>>
 }
@@ -47,13 +50,24 @@ export interface RunningGroups {
 }
 
 export const noGroups: RunningGroups = {
-  stats: () => ({ inbox: noInbox, courier: noCourier, reactors: {} }),
+  stats: () => ({ inbox: noInbox, courier: noCourier, timers: noFiring, reactors: {} }),
   stop: async () => {},
 }
 
+/** Whether a node's timers fire: see `timers` in NodeOptions. */
+export type TimersOption = 'active' | 'passive'
+
 /** The groups that a node with these reactors takes part in. */
-export function groupNames(reactors: readonly Reactor[]): string[] {
-  return [inboxGroup, courierGroup, ...reactors.map(({ name }) => reactorGroup(name))]
+export function groupNames(
+  reactors: readonly Reactor[],
+  timers: TimersOption = 'active',
+): string[] {
+  return [
+    inboxGroup,
+    courierGroup,
+    ...(timers === 'active' ? [firingGroup] : []),
+    ...reactors.map(({ name }) => reactorGroup(name)),
+  ]
 }
 
 /**
@@ -113,13 +127,14 @@ export function startGroups(
     readonly ports: Omit<RefPorts, 'sender' | 'keeper'>
     readonly notices: NoticeFan
     readonly reactors: readonly Reactor[]
+    readonly timers: TimersOption
     readonly clock: Clock
     readonly log: Logger
   },
 ): RunningGroups {
   const { self, membership, sender, reactors, clock, notices: bus } = parts
   const { id, incarnation } = self
-  const { store, queues, documents, partitions } = open
+  const { store, queues, documents, timers, partitions } = open
   const shared = (name: string) => {
     const log = parts.log.child({ part: name })
     return {
@@ -161,7 +176,11 @@ export function startGroups(
     }
   }
   const inbox = startInbox({ ...shared(inboxGroup), queue: queues.inbox })
-  const courier = startCourier({ ...shared(courierGroup), store, bus })
+  const courier = startCourier({ ...shared(courierGroup), store, bus, timers })
+  const firing =
+    parts.timers === 'active'
+      ? startFiring({ ...shared(firingGroup), timers })
+      : undefined
   const running = reactors.map(reactor =>
     startReactor(reactor, {
       ...shared(reactorGroup(reactor.name)),
@@ -181,10 +200,12 @@ export function startGroups(
     stats: () => ({
       inbox: inbox.stats(),
       courier: courier.stats(),
+      timers: firing?.stats() ?? noFiring,
       reactors: Object.fromEntries(running.map(({ name, stats }) => [name, stats()])),
     }),
     async stop(timeout) {
-      await Promise.all([inbox, courier, ...running].map(group => group.stop(timeout)))
+      const groups = [inbox, courier, ...(firing ? [firing] : []), ...running]
+      await Promise.all(groups.map(group => group.stop(timeout)))
     },
   }
 }

@@ -34,6 +34,7 @@ Runs a node: it hosts actors of the types it is given and serves commands to the
   --demo             serve the demo's definitions: account and trip
   --replicas N       1, 3 or 5 copies of the namespace's stream in a NATS cluster (default: 1);
                      for a stream that does not exist yet, else "nats stream edit" changes it
+  --timers MODE      active (default), or passive: it sets timers and fires none
   --log-level LEVEL  trace, debug, info (default), warn, error or silent
 ${commonFlagsHelp}
 Logs JSON lines to stdout; "node ready" says that it serves. Exit codes: 0 stopped in
@@ -49,11 +50,18 @@ function logLevelOf(flags: Flags): string {
   )
 }
 
+function timersOf(flags: Flags): 'active' | 'passive' {
+  const mode = text(flags, 'timers') ?? 'active'
+  if (mode === 'active' || mode === 'passive') return mode
+  throw new UsageError(`--timers is ${JSON.stringify(mode)}: use active or passive.`)
+}
+
 async function main(args: readonly string[]): Promise<void> {
   const flags = parseFlags(args, {
     id: { type: 'string' },
     'log-level': { type: 'string' },
     replicas: { type: 'string' },
+    timers: { type: 'string' },
     ...actorFlags,
   })
   if (isSet(flags, 'help')) {
@@ -72,6 +80,7 @@ async function main(args: readonly string[]): Promise<void> {
     namespace,
     store: await backendOf(flags),
     actors: await loadActors(flags),
+    timers: timersOf(flags),
     log,
     onEscalation({ actor, error }) {
       log.fatal({ actor: formatAddress(actor), err: error }, 'an actor has failed')

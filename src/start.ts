@@ -64,6 +64,7 @@ import {
   registerTopics,
   type RunningGroups,
   startGroups,
+  type TimersOption,
 } from './node-groups.js'
 import type { Consumer } from './consume/consumer.js'
 import type { ConsumerDefinition } from './consume/define-consumer.js'
@@ -82,7 +83,9 @@ import type { Reactor } from './reactor/define-reactor.js'
 import { putCommand } from './reactor/stored-commands.js'
 import { type DeadLetterBox, deadLetterBox } from './reactor/dead-letter-box.js'
 import { type Published, type PublishOptions, putMessage } from './reactor/topics.js'
+import type { Timer } from './model/timer.js'
 import type { EventStore } from './store/store.js'
+import type { ListTimersOptions } from './timers/timers.js'
 import type { VersionCacheLimits, VersionCacheStats } from './store/version-cache.js'
 
 export interface NodeOptions {
@@ -122,6 +125,11 @@ export interface NodeOptions {
    * is asked itself, and nobody else asks it. Default true.
    */
   readonly serve?: boolean
+  /**
+   * Whether this node fires the namespace's timers: with `passive` it sets those that its actors
+   * say, and leaves it to active nodes to fire them, now or when there is one. Default `active`.
+   */
+  readonly timers?: TimersOption
   /** This node's share of actors relative to the others'. Default 1. */
   readonly weight?: number
   /** What the other nodes and `cairn nodes` may know of it; no secrets. */
@@ -271,6 +279,12 @@ export interface Node extends AsyncDisposable {
     options?: SubscribeOptions,
   ): Promise<Subscription>
 
+  /**
+   * The timers that wait, of all actors or of one. It reads as it goes, so there may be any number;
+   * what is set or fires meanwhile may be in it or not.
+   */
+  timers(options?: ListTimersOptions): AsyncIterable<Timer>
+
   /** The nodes that take part, as this one sees them now. */
   members(): readonly Member[]
 
@@ -303,7 +317,12 @@ export interface Node extends AsyncDisposable {
 export async function startNode(options: NodeOptions): Promise<Node> {
   const { namespace, store: backend, id = newNodeId(), log = silentLog() } = options
   checkNodeId(id)
-  const { actors = [], reactors = [], projections = [] } = options
+  const { actors = [], reactors = [], projections = [], timers = 'active' } = options
+  if (timers !== 'active' && timers !== 'passive')
+    throw new CairnError(
+      'invalid-option',
+      `timers is ${show(timers)}: use 'active' or 'passive'.`,
+    )
   const definitions = new DefinitionRegistry(actors)
   checkGroups(actors, reactors)
   checkProjections(projections)
@@ -331,7 +350,7 @@ async function assemble(
   log: Logger,
 ): Promise<Node> {
   const { namespace, store, bus, transport } = open
-  const { actors = [], reactors = [], projections = [] } = options
+  const { actors = [], reactors = [], projections = [], timers = 'active' } = options
   const clock = options.clock ?? systemClock
   const writeLog = sayTo(log.child({ part: 'actor' }))
   const orders = new Orders({ store, log: writeLog })
@@ -433,6 +452,7 @@ async function assemble(
           ports,
           notices: fan,
           reactors,
+          timers,
           clock,
           log,
         })
@@ -540,6 +560,7 @@ async function assemble(
       }),
     subscribeToEventStored: (handler, subscribeOptions) =>
       bus.subscribeToEventStored(namespace, handler, subscribeOptions),
+    timers: listOptions => open.timers.list(listOptions),
     members: () => membership.members(),
     stats: () => ({
       actors: host.stats(),
@@ -639,7 +660,7 @@ const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
 function memberOf(
   id: string,
   { types }: DefinitionRegistry,
-  { weight = 1, metadata = {}, reactors = [], projections = [] }: NodeOptions,
+  { weight = 1, metadata = {}, reactors = [], projections = [], timers }: NodeOptions,
 ): Member {
   if (!(weight > 0 && Number.isFinite(weight)))
     throw new CairnError(
@@ -649,7 +670,7 @@ function memberOf(
   return {
     id,
     types,
-    groups: [...groupNames(reactors), ...projectionGroups(projections)],
+    groups: [...groupNames(reactors, timers), ...projectionGroups(projections)],
     weight,
     metadata,
     version: packageVersion,
@@ -670,7 +691,7 @@ async function carryOut(
     const { version, freshness } = request
     return readState(host, actor, version, { timeout, freshness })
   }
-  const { command, data, commandId, sentAt, since, saidAt } = request
+  const { command, data, commandId, sentAt, since, saidAt, firing } = request
   const { correlationId, causationId, traceparent } = request
   const options: SendOptions = {
     timeout,
@@ -678,6 +699,7 @@ async function carryOut(
     ...(sentAt !== undefined && { sentAt }),
     ...(since !== undefined && { since }),
     ...(saidAt !== undefined && { saidAt }),
+    ...(firing !== undefined && { firing }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),

@@ -36,6 +36,7 @@ import { causesOf } from './causes.js'
 import { carried, decide, declined } from './decide.js'
 import type { AnyActorDefinition } from './define.js'
 import { detachPlain } from './detach.js'
+import { findSuperseded, superseded } from './firing.js'
 import type { Folding, Standing } from './fold.js'
 import type { ActorLog } from './log.js'
 import { Mailbox } from './mailbox.js'
@@ -316,7 +317,7 @@ export class Actor {
 
       // 2. Look whether it was carried out before (A6), and decide.
       const now = clock.now()
-      let step = await this.#consider(call, command, search, life, now)
+      let step = await this.#consider(call, command, search, life, now, kept)
 
       // 3. Nothing to store: the answer must rest on the newest state (A4), or be decided anew.
       if (storesNothing(step)) {
@@ -330,7 +331,7 @@ export class Actor {
         if (!isSame) {
           counters.retries++
           life = newest
-          step = await this.#consider(call, command, search, life, now)
+          step = await this.#consider(call, command, search, life, now, kept)
           if (mayHaveChangedState(step)) this.#life = unsure
         }
       }
@@ -412,24 +413,44 @@ export class Actor {
     search: Search,
     { at }: Running,
     now: number,
+    kept: Kept | undefined,
   ): Promise<Considered> {
     let found: Awaited<ReturnType<Repeats['find']>>
+    let isSuperseded: boolean | 'lagging' = false
     try {
       found = await this.#repeats.find(search, at.version, now, call)
+      if (found === 'none') isSuperseded = await this.#isSuperseded(kept, at, call)
     } catch (error) {
       // The signal fires when the call is given up: its reason says more than "aborted".
       call.check()
       throw error
     }
     call.check()
-    if (found === 'lagging') return { kind: 'lagging' }
+    if (found === 'lagging' || isSuperseded === 'lagging') return { kind: 'lagging' }
     if (found !== 'none') return { kind: 'repeat', outcome: found }
+    if (isSuperseded) return { kind: 'decided', decision: superseded(kept!.firing!) }
     try {
       const decision = decide(this.#definition, this.address, at, command, now)
       return { kind: 'decided', decision }
     } catch (error) {
       return { kind: 'failed', error }
     }
+  }
+
+  /** Whether the command is of a timer that counts no more (firing F1). */
+  async #isSuperseded(
+    kept: Kept | undefined,
+    at: Standing,
+    { signal }: OpenCall,
+  ): Promise<boolean | 'lagging'> {
+    const { firing, saidAt = 0 } = kept ?? {}
+    if (firing === undefined) return false
+    const { store } = this.#home
+    return this.#home.wake(
+      () => findSuperseded(store, this.address, firing, at, saidAt, signal),
+      signal,
+      `looking for what became of timer ${show(firing.name)} of ${this.name}`,
+    )
   }
 
   /** An answer drawn from the state in memory, which drawing it must not have changed (A3). */

@@ -308,8 +308,11 @@ export function defineAnyActor<
     decide(state, command, context) {
       const handler = deciders.get(command.type)
       if (handler === undefined) throw unknownCommand(type, command.type, commandTypes)
-      const decision = toDecision(handler(state, command.data as never, context))
-      if (decision.ok) checkSaid(type, decision.says, publishes)
+      const decision = toDecision(
+        handler(state, command.data as never, context),
+        context.now,
+      )
+      if (decision.ok) checkSaid(type, decision.says, publishes, commandTypes)
       return decision
     },
     evolve(state, stored) {
@@ -370,7 +373,7 @@ function checkHandlers(type: string, name: string, handlers: unknown): void {
       )
 }
 
-function toDecision<State>(result: DecideResult<State>): Decision<State> {
+function toDecision<State>(result: DecideResult<State>, now: number): Decision<State> {
   if (result === undefined || result === null)
     return { ok: true, events: [], reply: noReply }
   if (typeof result !== 'object')
@@ -379,9 +382,9 @@ function toDecision<State>(result: DecideResult<State>): Decision<State> {
       `decide returned ${show(result)}: return event(…), a list of them, { events, reply }, reject(…) or nothing.`,
     )
   if (rejected in result) return { ok: false, rejection: result[rejected] }
-  if (isList(result)) return accepted(result, noReply)
+  if (isList(result)) return accepted(result, noReply, now)
   const alone: unknown = result
-  if (isEffect(alone)) return accepted([alone], noReply)
+  if (isEffect(alone)) return accepted([alone], noReply, now)
   if ('type' in result) return { ok: true, events: [result], reply: noReply }
   if (isPromise(result))
     throw new CairnError(
@@ -399,6 +402,7 @@ function toDecision<State>(result: DecideResult<State>): Decision<State> {
   return accepted(
     isList(events) ? events : [events],
     typeof reply === 'function' ? (reply as (state: State) => unknown) : () => reply,
+    now,
   )
 }
 
@@ -406,15 +410,16 @@ function toDecision<State>(result: DecideResult<State>): Decision<State> {
 function accepted<State>(
   list: readonly (EmittedEvent | Effect)[],
   reply: (state: State) => unknown,
+  now: number,
 ): Decision<State> {
   if (!list.some(item => isEffect(item)))
     return { ok: true, events: list as readonly EmittedEvent[], reply }
   const events = list.filter((item): item is EmittedEvent => !isEffect(item))
-  const says = list.filter(item => isEffect(item)).map(item => said(item))
+  const says = list.filter(item => isEffect(item)).map(item => said(item, now))
   if (events.length > 0) return { ok: true, events, says, reply }
   throw new CairnError(
     'invalid-definition',
-    'decide returned messages or commands without an event: what an actor says is stored with the ' +
+    'decide returned messages, commands or timers without an event: what an actor says is stored with the ' +
       'event that it is about. Return that event, too.',
   )
 }

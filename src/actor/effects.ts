@@ -1,18 +1,40 @@
-// What deciders say beside their events: messages on topics, and commands to other actors.
+// What deciders say beside their events: messages on topics, commands to other actors, and
+// timers.
 
 import { type ActorAddress, checkAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
-import type { Said } from '../model/said.js'
+import type { Said, SaidTimer } from '../model/said.js'
 import { show } from '../model/show.js'
+import { checkTimer, checkTimerName } from '../model/timer.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 import type { AnyActorDefinition } from './define.js'
 import type { CommandArguments, CommandNameOf } from './types.js'
 
 const effect = Symbol.for('cairn.effect')
 
-/** What a decider says beside its events; made by {@link publish} and {@link send}. */
+/**
+ * What a decider says beside its events; made by {@link publish}, {@link send}, {@link schedule}
+ * and {@link cancel}.
+ */
 export interface Effect {
-  readonly [effect]: Said
+  readonly [effect]: (now: number) => Said
+}
+
+/** When a timer is due: `at` a moment, or `after` some time; without either, one `every` from now. */
+export interface TimerOptions {
+  /** A moment: a date, or ms since 1970. One that has passed is due at once. */
+  readonly at?: Date | number
+  /** Milliseconds after the moment of the decision. */
+  readonly after?: number
+  /**
+   * Milliseconds from one firing to the next, in step with the first one. What was missed
+   * meanwhile is made up for by one. Default: it fires once.
+   */
+  readonly every?: number
+  /** What a late one does, where no node was there when it was due. Default `fire`. */
+  readonly late?: 'fire' | 'skip'
+  /** With `late: 'skip'`: milliseconds from which on it counts as late. Default 10,000. */
+  readonly lateAfter?: number
 }
 
 /**
@@ -22,7 +44,8 @@ export interface Effect {
  */
 export function publish<Input>(topic: Topic<Input>, data: Input): Effect {
   const { name, version } = topic
-  return { [effect]: { kind: 'message', topic: name, version, data: topic.check(data) } }
+  const said: Said = { kind: 'message', topic: name, version, data: topic.check(data) }
+  return { [effect]: () => said }
 }
 
 /**
@@ -48,7 +71,57 @@ export function send(
   const [id, type, data] = isDefinition ? rest : [to.id, ...rest]
   const actor = checkAddress({ type: to.type, id: id as string })
   if (isDefinition) checkKnownCommand(to, type as string)
-  return { [effect]: { kind: 'command', actor, type: type as string, data } }
+  const said: Said = { kind: 'command', actor, type: type as string, data }
+  return { [effect]: () => said }
+}
+
+/**
+ * Sets this actor's timer of a name, stored with the events that the decider returns beside it.
+ * When it is due the actor gets the command, once; a later setting of the same name replaces it.
+ * It keeps its moment through restarts and moves: `schedule('unpaid', { after: 900_000 }, 'expire')`.
+ * Throws `invalid-timer`.
+ */
+export function schedule(
+  name: string,
+  when: TimerOptions,
+  command: string,
+  data?: unknown,
+): Effect {
+  const { at, after, every, late = 'fire', lateAfter = lateAfterDefault } = when
+  if (at !== undefined && after !== undefined)
+    throw invalidWhen(
+      name,
+      'is due both at a moment and after a time: say one of the two',
+    )
+  if (at === undefined && after === undefined && every === undefined)
+    throw invalidWhen(name, 'is never due: say at, after or every')
+  if (late !== 'fire' && late !== 'skip')
+    throw invalidWhen(name, `has late: ${show(late)}, which is 'fire' or 'skip'`)
+  const timer = (due: number): SaidTimer => ({
+    kind: 'timer',
+    name,
+    at: due,
+    ...(every !== undefined && { every }),
+    ...(late === 'skip' && { skipAfter: lateAfter }),
+    type: command,
+    data,
+  })
+  const moment = at instanceof Date ? at.getTime() : at
+  const dueAt = (now: number) => moment ?? now + (after ?? every ?? 0)
+  checkTimer(timer(dueAt(0)))
+  return { [effect]: now => timer(dueAt(now)) }
+}
+
+/** Cancels this actor's timer of a name; nothing happens where there is none, or it has fired. Throws `invalid-timer`. */
+export function cancel(name: string): Effect {
+  const said: Said = { kind: 'cancel', name: checkTimerName(name) }
+  return { [effect]: () => said }
+}
+
+const lateAfterDefault = 10_000
+
+function invalidWhen(name: string, why: string): CairnError {
+  return new CairnError('invalid-timer', `Timer ${show(name)} ${why}.`)
 }
 
 /** Throws `unknown-command` for a name that the definition has no command for. */
@@ -64,17 +137,24 @@ export function isEffect(item: unknown): item is Effect {
   return typeof item === 'object' && item !== null && effect in item
 }
 
-export function said(item: Effect): Said {
-  return item[effect]
+/** What it says, decided on at the moment `now`. */
+export function said(item: Effect, now: number): Said {
+  return item[effect](now)
 }
 
-/** Only topics that are declared: who reads them finds their messages by the declaration. */
+/**
+ * Only topics that are declared: who reads them finds their messages by the declaration. And only
+ * timers of commands that the actor knows.
+ */
 export function checkSaid(
   type: string,
   says: readonly Said[] | undefined,
   publishes: readonly AnyTopic[],
+  commandTypes: readonly string[],
 ): void {
   for (const one of says ?? []) {
+    if (one.kind === 'timer' && !commandTypes.includes(one.type))
+      throw unknownCommand(type, one.type, commandTypes)
     if (one.kind !== 'message') continue
     const isDeclared = publishes.some(
       ({ name, version }) => name === one.topic && version === one.version,

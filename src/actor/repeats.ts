@@ -48,7 +48,7 @@ export interface Search {
 }
 
 /** What whoever has kept a command knows of it. */
-export type Kept = Pick<SendOptions, 'sentAt' | 'since' | 'saidAt'>
+export type Kept = Pick<SendOptions, 'sentAt' | 'since' | 'saidAt' | 'firing'>
 
 /** What a search needs of the actor's host. */
 export interface RepeatsHome {

@@ -8,6 +8,7 @@ import type { Documents } from '../documents/documents.js'
 import type { Queue, QueueName } from '../queue/queue.js'
 import type { ReadModels } from '../read-models/read-models.js'
 import type { EventStore } from '../store/store.js'
+import type { Timers } from '../timers/timers.js'
 import type { VersionCacheLimits } from '../store/version-cache.js'
 
 export interface OpenOptions {
@@ -19,7 +20,7 @@ export interface OpenOptions {
 }
 
 /** The queues of a namespace, by name. */
-export type Queues = Readonly<Record<QueueName, Queue>>
+export type Queues = Readonly<Record<Exclude<QueueName, 'due'>, Queue>>
 
 /** One namespace, opened. Closing it closes all of its parts. */
 export interface OpenNamespace extends AsyncDisposable {
@@ -31,6 +32,7 @@ export interface OpenNamespace extends AsyncDisposable {
   readonly documents: Documents
   /** Where projections are kept that name no place of their own. */
   readonly readModels: ReadModels
+  readonly timers: Timers
   /** Lanes of the namespace, fixed at its creation. */
   readonly partitions: number
   /** Takes part in the namespace's membership as `self`, or looks on without one. */
@@ -53,7 +55,9 @@ export function openNamespaceOf(
   const closeAll = async () => {
     await parts.transport.close()
     await parts.bus.close()
-    await Promise.all(Object.values(parts.queues).map(queue => queue.close()))
+    await Promise.all(
+      [...Object.values(parts.queues), parts.timers].map(side => side.close()),
+    )
     await parts.store.close()
     await closeRest()
   }

@@ -10,6 +10,7 @@ import { CairnError } from '../model/errors.js'
 import { LmdbQueue } from '../queue/lmdb.js'
 import { LmdbReadModels } from '../read-models/lmdb.js'
 import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/lmdb.js'
+import { LmdbTimers } from '../timers/lmdb.js'
 import { type Backend, openNamespaceOf } from './backend.js'
 
 export interface EmbeddedOptions {
@@ -56,8 +57,9 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
         dead: new LmdbQueue('dead', side),
       }
       const documents = new LmdbDocuments(side)
+      const timers = new LmdbTimers(side, partitions)
       const readModels = new LmdbReadModels(store.views)
-      const beside = { queues, documents, readModels }
+      const beside = { queues, documents, timers, readModels }
       const parts = { store, bus, transport, ...beside, partitions, join }
       return openNamespaceOf(parts, async () => {
         await Promise.all([...opened.values()].map(async other => (await other).close()))

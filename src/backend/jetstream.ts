@@ -11,15 +11,16 @@ import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
 import {
   ensureBucket,
   ensureQueueStream,
+  ensureTimersStream,
   ensureViewsBucket,
 } from '../nats/side-streams.js'
 import { JetStreamQueue } from '../queue/jetstream.js'
-import type { QueueName } from '../queue/queue.js'
 import { JetStreamReadModels } from '../read-models/jetstream.js'
 import { JetStreamDocuments } from '../documents/jetstream.js'
 import { ensureLogStream } from '../nats/log-stream.js'
 import { JetStreamStore } from '../store/jetstream.js'
-import { type Backend, openNamespaceOf } from './backend.js'
+import { JetStreamTimers } from '../timers/jetstream.js'
+import { type Backend, openNamespaceOf, type Queues } from './backend.js'
 
 export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
   /** How nodes tell each other that they are there. */
@@ -50,7 +51,7 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
       try {
         const stream = await ensureLogStream(connection, namespace, options)
         const { replicas, partitions } = stream
-        const queueOf = async (name: QueueName) => {
+        const queueOf = async (name: keyof Queues) => {
           await ensureQueueStream(connection, namespace, name, { replicas })
           return new JetStreamQueue(connection, namespace, name)
         }
@@ -60,6 +61,7 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
           queueOf('dead'),
           ensureBucket(connection, namespace, { replicas }),
           ensureViewsBucket(connection, namespace, { replicas }),
+          ensureTimersStream(connection, namespace, { replicas }),
         ])
         const documents = new JetStreamDocuments(connection, namespace)
         const store = new JetStreamStore({
@@ -74,8 +76,9 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         const join = (self?: Member) =>
           NatsMembership.join(connection, namespace, self, options.heartbeat)
         const queues = { inbox, topic, dead }
+        const timers = new JetStreamTimers(connection, namespace, partitions)
         const readModels = new JetStreamReadModels(connection, namespace)
-        const beside = { queues, documents, readModels }
+        const beside = { queues, documents, timers, readModels }
         const parts = { store, bus, transport, ...beside, partitions, join }
         return openNamespaceOf(parts, () => connection.close())
       } catch (error) {

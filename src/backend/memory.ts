@@ -9,6 +9,7 @@ import { defaultPartitions } from '../model/partition.js'
 import { MemoryQueue, MemoryRecords } from '../queue/memory.js'
 import { MemoryReadModels } from '../read-models/memory.js'
 import { MemoryLog, MemoryStore } from '../store/memory.js'
+import { MemoryTimers, MemoryTimersTable } from '../timers/memory.js'
 import { type Backend, openNamespaceOf } from './backend.js'
 
 /**
@@ -66,6 +67,7 @@ export function memory(): Backend {
           topic: new MemoryQueue('topic', side.topic),
           dead: new MemoryQueue('dead', side.dead),
         },
+        timers: new MemoryTimers(side.timers, defaultPartitions),
         documents: side.documents,
         readModels: side.readModels,
         partitions: defaultPartitions,
@@ -82,6 +84,7 @@ interface MemorySide {
   readonly dead: MemoryRecords
   readonly documents: MemoryDocuments
   readonly readModels: MemoryReadModels
+  readonly timers: MemoryTimersTable
 }
 
 function newSide(): MemorySide {
@@ -91,5 +94,6 @@ function newSide(): MemorySide {
     dead: new MemoryRecords(),
     documents: new MemoryDocuments(),
     readModels: new MemoryReadModels(),
+    timers: new MemoryTimersTable(),
   }
 }

@@ -1,7 +1,7 @@
 // Notices without a server: this bus reads them off the log by following it. The same
 // promises as over NATS, and one more: nothing is ever missed, so nobody is interrupted.
 
-import { commandMark } from '../codec/said.js'
+import { markOf } from '../codec/said.js'
 import { checkNamespace } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
@@ -186,7 +186,7 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
       nodeId,
       at,
       ...(says !== undefined && {
-        says: says.map(said => (said.kind === 'message' ? said.topic : commandMark)),
+        says: says.map(markOf),
       }),
       ...(command !== undefined && { commandId: command.id }),
       ...(correlationId !== undefined && { correlationId }),

@@ -18,6 +18,7 @@ import { read } from './read.js'
 import { send } from './send.js'
 import { state } from './state.js'
 import { tail } from './tail.js'
+import { timers } from './timers.js'
 import { verify } from './verify.js'
 
 const commands: Readonly<Record<string, CliCommand>> = {
@@ -31,6 +32,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   actors,
   messages,
   dlq,
+  timers,
   projections,
   nodes,
   verify,

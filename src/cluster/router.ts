@@ -156,6 +156,7 @@ export class Router implements CommandSender {
       sentAt,
       since,
       saidAt,
+      firing,
     } = options
     const deadline = performance.now() + timeout
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
@@ -180,6 +181,7 @@ export class Router implements CommandSender {
         ...(sentAt !== undefined && { sentAt }),
         ...(since !== undefined && { since }),
         ...(saidAt !== undefined && { saidAt }),
+        ...(firing !== undefined && { firing }),
         ...(correlationId !== undefined && { correlationId }),
         ...(causationId !== undefined && { causationId }),
         ...(traceparent !== undefined && { traceparent }),

@@ -7,6 +7,7 @@
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
 import type { Freshness } from '../model/freshness.js'
+import type { Firing } from '../model/timer.js'
 import type { Position, Version } from '../model/version.js'
 
 export interface AskRequest extends Causes {
@@ -25,6 +26,8 @@ export interface AskRequest extends Causes {
   readonly since?: Version
   /** The position of the commit that says it, where one does. */
   readonly saidAt?: Position
+  /** The timer whose firing it is. */
+  readonly firing?: Firing
   /** The sender does not wait for the outcome, only for the mailbox to take it. */
   readonly isTold?: boolean
 }

@@ -3,14 +3,17 @@
 
 import { checkAddress, formatAddress } from '../model/address.js'
 import { CairnError, messageOf } from '../model/errors.js'
-import { type Said, saidMax } from '../model/said.js'
+import { type Said, saidMax, type SaidTimer } from '../model/said.js'
 import { show } from '../model/show.js'
+import { checkTimer, checkTimerName } from '../model/timer.js'
 import { isCount } from '../model/version.js'
 import { checkData } from './data.js'
 import { decodeList, encodeList } from './headers.js'
 
 /** In the header, in the place of a topic. */
 export const commandMark = '>'
+export const timerMark = '@'
+export const cancelMark = '@-'
 
 export type SaidBody =
   | { readonly topic: string; readonly version: number; readonly data?: unknown }
@@ -19,6 +22,15 @@ export type SaidBody =
       readonly command: string
       readonly data?: unknown
     }
+  | {
+      readonly timer: string
+      readonly at: number
+      readonly every?: number
+      readonly skipAfter?: number
+      readonly command: string
+      readonly data?: unknown
+    }
+  | { readonly cancel: string }
 
 /** Throws `invalid-data`, `invalid-actor-id`, or `commit-too-large` when it is too much. */
 export function encodeSaid(says: readonly Said[]): SaidBody[] {
@@ -34,6 +46,20 @@ export function encodeSaid(says: readonly Said[]): SaidBody[] {
       checkData(data, `data of a message on ${topic}`)
       return { topic, version, data }
     }
+    if (said.kind === 'cancel') return { cancel: checkTimerName(said.name) }
+    if (said.kind === 'timer') {
+      checkTimer(said)
+      const { name, at, every, skipAfter, type: command, data } = said
+      checkData(data, `data of command ${show(command)} of timer ${show(name)}`)
+      return {
+        timer: name,
+        at,
+        ...(every !== undefined && { every }),
+        ...(skipAfter !== undefined && { skipAfter }),
+        command,
+        data,
+      }
+    }
     const { type, id } = checkAddress(said.actor)
     const { type: command, data } = said
     checkData(data, `data of command ${show(command)} to ${formatAddress(said.actor)}`)
@@ -42,8 +68,27 @@ export function encodeSaid(says: readonly Said[]): SaidBody[] {
 }
 
 export function saidHeader(says: readonly Said[]): string {
-  return encodeList(
-    says.map(said => (said.kind === 'message' ? said.topic : commandMark)),
+  return encodeList(says.map(markOf))
+}
+
+/** How the header lists it. */
+export function markOf(said: Said): string {
+  switch (said.kind) {
+    case 'message':
+      return said.topic
+    case 'command':
+      return commandMark
+    case 'timer':
+      return timerMark
+    case 'cancel':
+      return cancelMark
+  }
+}
+
+/** Whether a header lists something that the courier carries out. */
+export function isForCourier(marks: readonly string[] = []): boolean {
+  return marks.some(
+    mark => mark === commandMark || mark === timerMark || mark === cancelMark,
   )
 }
 
@@ -75,6 +120,7 @@ export function findSaidProblem(
 function problemOf(said: Partial<SaidBody>, listed: string): string | undefined {
   if ('topic' in said)
     return said.topic === listed && isCount(said.version) ? undefined : 'no message'
+  if ('timer' in said || 'cancel' in said) return timerProblemOf(said, listed)
   const { to, command } = said as Partial<Extract<SaidBody, { to: unknown }>>
   if (listed !== commandMark || typeof command !== 'string' || !Array.isArray(to))
     return 'no command'
@@ -86,12 +132,57 @@ function problemOf(said: Partial<SaidBody>, listed: string): string | undefined 
   }
 }
 
+function timerProblemOf(
+  said: Partial<Extract<SaidBody, { timer: unknown } | { cancel: unknown }>>,
+  listed: string,
+): string | undefined {
+  try {
+    if ('timer' in said) {
+      if (listed !== timerMark || typeof said.command !== 'string') return 'no timer'
+      const { timer, at, every, skipAfter, command, data } = said as Timer
+      checkTimer(timerOf(timer, at, every, skipAfter, command, data))
+    } else {
+      if (listed !== cancelMark) return 'no cancelling'
+      checkTimerName((said as { cancel: string }).cancel)
+    }
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+type Timer = Extract<SaidBody, { timer: unknown }>
+
+function timerOf(
+  name: string,
+  at: number,
+  every: number | undefined,
+  skipAfter: number | undefined,
+  type: string,
+  data: unknown,
+): SaidTimer {
+  return {
+    kind: 'timer',
+    name,
+    at,
+    ...(every !== undefined && { every }),
+    ...(skipAfter !== undefined && { skipAfter }),
+    type,
+    data,
+  }
+}
+
 /** Only for a body without a problem. */
 export function decodeSaid(body: readonly SaidBody[]): Said[] {
   return body.map((said): Said => {
     if ('topic' in said) {
       const { topic, version, data } = said
       return { kind: 'message', topic, version, data }
+    }
+    if ('cancel' in said) return { kind: 'cancel', name: said.cancel }
+    if ('timer' in said) {
+      const { timer, at, every, skipAfter, command, data } = said
+      return timerOf(timer, at, every, skipAfter, command, data)
     }
     const [type, id] = said.to
     return { kind: 'command', actor: { type, id }, type: said.command, data: said.data }

@@ -96,7 +96,7 @@ export class MachineBehavior implements Behavior<MachineState> {
   decide(
     state: MachineState,
     command: Command,
-    { actor, version }: DecideContext,
+    { actor, version, now }: DecideContext,
   ): Decision<MachineState> {
     const { type, data } = command
     const isTold = childEvent(type, data, state) !== undefined
@@ -106,14 +106,14 @@ export class MachineBehavior implements Behavior<MachineState> {
     if (type === init)
       return hasBegun
         ? this.#refuse(state, init)
-        : this.#accept(actor, [this.#begin(actor, data)])
+        : this.#accept(actor, now, [this.#begin(actor, data)])
     const first = hasBegun ? [] : [this.#begin(actor, this.#inputOf(actor.id))]
     const at = first[0]?.to ?? state
     const incoming = this.#incoming(at, type, data)
     if (incoming === undefined) return this.#refuse(at, type)
     const id = eventId(actor, version + first.length + 1)
     const next = this.#next(actor, id, at, this.#event(type, data), incoming)
-    return this.#accept(actor, [...first, next])
+    return this.#accept(actor, now, [...first, next])
   }
 
   evolve(state: MachineState, stored: RecordedEvent): MachineState {
@@ -181,10 +181,14 @@ export class MachineBehavior implements Behavior<MachineState> {
     return accepts(this.snapshotOf(state), incoming) ? { event: incoming } : undefined
   }
 
-  #accept(actor: ActorAddress, taken: readonly Taken[]): Decision<MachineState> {
+  #accept(
+    actor: ActorAddress,
+    now: number,
+    taken: readonly Taken[],
+  ): Decision<MachineState> {
     const { self } = this.#stepper.scope
     const actions = taken.flatMap(step => step.actions)
-    const says = saidBy(actor, self, actions, this.#emits)
+    const says = saidBy(actor, self, actions, this.#emits, now)
     const steps = taken.map((step, index) => ({ actions: step.actions, index }))
     const { reply = replyOf } = this.#options
     this.#taken = taken

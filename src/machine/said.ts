@@ -22,17 +22,21 @@ interface SendParams {
 /**
  * @param self what the machine knows as its own actor
  * @param emits the topic for each type of emitted event
+ * @param now the moment of the decision
  */
 export function saidBy(
   actor: ActorAddress,
   self: unknown,
   actions: readonly ExecutableActionObject[],
   emits: ReadonlyMap<string, AnyTopic>,
+  now: number,
 ): Said[] {
   return actions.flatMap(({ type, params }) => {
     if (type === 'xstate.emit')
-      return [message(actor, (params as { readonly event: EventObject }).event, emits)]
-    if (type === 'xstate.sendTo') return [command(actor, self, params as SendParams)]
+      return [
+        message(actor, (params as { readonly event: EventObject }).event, emits, now),
+      ]
+    if (type === 'xstate.sendTo') return [command(actor, self, params as SendParams, now)]
     if (type === 'xstate.raise' || type === 'xstate.cancel')
       refuseDelay(actor.type, params)
     return []
@@ -43,6 +47,7 @@ function message(
   { type }: ActorAddress,
   event: EventObject,
   emits: ReadonlyMap<string, AnyTopic>,
+  now: number,
 ): Said {
   const topic = emits.get(event.type)
   if (topic === undefined)
@@ -52,10 +57,15 @@ function message(
         `emits: { ${show(event.type)}: topic } to its options.`,
       { details: { type, emitted: event.type } },
     )
-  return said(publish(topic as Topic<unknown>, payloadOf(event)))
+  return said(publish(topic as Topic<unknown>, payloadOf(event)), now)
 }
 
-function command(actor: ActorAddress, self: unknown, params: SendParams): Said {
+function command(
+  actor: ActorAddress,
+  self: unknown,
+  params: SendParams,
+  now: number,
+): Said {
   const { to, event, delay } = params
   refuseDelay(actor.type, { delay })
   const target = to === self ? actor : addressOf(to)
@@ -67,5 +77,5 @@ function command(actor: ActorAddress, self: unknown, params: SendParams): Said {
         'stop it, and start it with another input.',
       { details: { type: actor.type, event: event.type } },
     )
-  return said(send(target, event.type, payloadOf(event)))
+  return said(send(target, event.type, payloadOf(event)), now)
 }

@@ -26,6 +26,7 @@ const retryableByCode = {
   'invalid-message': false,
   'invalid-namespace': false,
   'invalid-option': false,
+  'invalid-timer': false,
   'invalid-token': false,
   'mailbox-full': true,
   'no-jetstream': false,

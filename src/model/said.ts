@@ -1,5 +1,5 @@
-// What an actor says to the world: messages on topics, and commands to other actors. It is
-// stored in the commit that it belongs to, and carried out from there.
+// What an actor says to the world: messages on topics, commands to other actors, and timers of
+// its own. It is stored in the commit that it belongs to, and carried out from there.
 
 import type { ActorAddress } from './address.js'
 import { eventId } from './event.js'
@@ -22,7 +22,29 @@ export interface SaidCommand {
   readonly data: unknown
 }
 
-export type Said = SaidMessage | SaidCommand
+/** Sets the timer of a name: a command to the actor itself when it is due. */
+export interface SaidTimer {
+  readonly kind: 'timer'
+  /** One timer a name and actor: a later one of the same name replaces it. */
+  readonly name: string
+  /** When it is due, ms since 1970. */
+  readonly at: number
+  /** Milliseconds from one firing to the next; absent for a timer that fires once. */
+  readonly every?: number
+  /** Milliseconds: one that is later than that is skipped. Absent: it fires, however late. */
+  readonly skipAfter?: number
+  /** Of the command. */
+  readonly type: string
+  readonly data: unknown
+}
+
+/** Cancels the timer of a name, if there is one. */
+export interface SaidCancel {
+  readonly kind: 'cancel'
+  readonly name: string
+}
+
+export type Said = SaidMessage | SaidCommand | SaidTimer | SaidCancel
 
 /** Things that one commit may say, at most. */
 export const saidMax = 100

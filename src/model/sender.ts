@@ -4,6 +4,7 @@
 import type { ActorAddress } from './address.js'
 import type { Rejection } from './behavior.js'
 import type { Causes } from './commit.js'
+import type { Firing } from './timer.js'
 import type { Position, Version } from './version.js'
 
 export interface SendOptions extends Causes {
@@ -33,6 +34,8 @@ export interface SendOptions extends Causes {
    * out since is found out, whatever the window.
    */
   readonly saidAt?: Position
+  /** For a firing: it is refused where its timer was replaced or cancelled behind `saidAt`. */
+  readonly firing?: Firing
 }
 
 /** A command was stored, and will be carried out. */

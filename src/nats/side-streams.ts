@@ -7,6 +7,7 @@ import {
   queueStream,
   queueSubjects,
   viewsBucketOf,
+  timerSubjects,
 } from './subjects.js'
 import type { Connection } from './connection.js'
 import {
@@ -56,6 +57,51 @@ export async function ensureQueueStream(
   }
   const { config } = await ensureStream(connection, wanted)
   refuseForeign(config, family, differencesOf(config, wanted))
+}
+
+/**
+ * Makes sure that the stream of timers exists as declared, and that the server publishes what is
+ * scheduled in it; throws as {@link ensureStream}.
+ */
+export async function ensureTimersStream(
+  connection: Connection,
+  namespace: string,
+  { replicas }: SideStreamOptions,
+): Promise<void> {
+  const wanted: StreamConfig = {
+    name: queueStream(namespace, 'due'),
+    description: `Cairn: timers of namespace ${namespace}`,
+    subjects: [timerSubjects(namespace), queueSubjects(namespace, 'due')],
+    retention: 'limits',
+    storage: 'file',
+    // The server takes no other for schedules; without limits nothing is ever discarded.
+    discard: 'old',
+    max_age: 0,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_msgs_per_subject: -1,
+    num_replicas: replicas,
+    allow_direct: true,
+    allow_msg_schedules: true,
+    republish: {
+      src: queueSubjects(namespace, 'due'),
+      dest: queuedSubjects(namespace, 'due'),
+      headers_only: true,
+    },
+    metadata: { cairn_wire: '1', cairn_namespace: namespace },
+  }
+  const { config } = await ensureStream(connection, wanted)
+  const limits = (['max_msgs', 'max_bytes', 'max_msgs_per_subject'] as const).flatMap(
+    name => differenceIn(name, config[name] ?? -1, -1),
+  )
+  // Read back: a server that knows no schedules would ignore the wish, and keep timers for ever.
+  const schedules = differenceIn(
+    'allow_msg_schedules',
+    config['allow_msg_schedules'] ?? false,
+    true,
+  )
+  const differences = [...differencesOf(config, wanted), ...limits, ...schedules]
+  refuseForeign(config, 'timers', differences)
 }
 
 /** Makes sure that the bucket of documents exists as declared; throws as {@link ensureStream}. */

@@ -5,7 +5,9 @@
 //   cairn.<ns>.inbox.<p>.<type>.<id>    a command that waits
 //   cairn.<ns>.topic.<topic>            a message that plain code published
 //   cairn.<ns>.dead.<…>                 what nobody could handle
-//   cairn.<ns>.queued.<family>.<…>      the news of one of the last three, without body
+//   cairn.<ns>.timer.<p>.<type>.<id>.<name>    a timer that waits
+//   cairn.<ns>.due.<p>.<type>.<id>      one that was due
+//   cairn.<ns>.queued.<family>.<…>      the news of one of inbox, topic, dead and due, without body
 //
 // <p> is the actor's partition, <id> its id as one token, encoded so that no two ids meet.
 
@@ -48,12 +50,14 @@ export function logSubject(
 }
 
 /** Families of subjects whose records wait in a stream of their own. */
-export type QueueFamily = 'inbox' | 'topic' | 'dead'
+export type QueueFamily = 'inbox' | 'topic' | 'dead' | 'due'
 
 const queueSuffix: Readonly<Record<QueueFamily, string>> = {
   inbox: 'INBOX',
   topic: 'TOPICS',
   dead: 'DLQ',
+  // The server wants both in one stream: what waits, and what was due.
+  due: 'TIMERS',
 }
 
 /** Name of the stream of a queue. */
@@ -86,10 +90,33 @@ export function parseQueueSubject(
   namespace: string,
   family: QueueFamily,
 ): string[] | undefined {
-  const prefix = `cairn.${namespace}.${family}.`
+  return parseKey(subject, `cairn.${namespace}.${family}.`)
+}
+
+function parseKey(subject: string, prefix: string): string[] | undefined {
   if (!subject.startsWith(prefix)) return undefined
   const names = subject.slice(prefix.length).split('.').map(decodeToken)
   return names.some(name => name === undefined) ? undefined : (names as string[])
+}
+
+/** Where a timer waits: the names of its actor's place, and its own. */
+export function timerSubject(namespace: string, key: readonly string[]): string {
+  return `cairn.${namespace}.timer.${key.map(encodeToken).join('.')}`
+}
+
+/** All of a namespace's timers; of one actor, where its place is given. */
+export function timerSubjects(namespace: string, place?: readonly string[]): string {
+  return place === undefined
+    ? `cairn.${namespace}.timer.>`
+    : `${timerSubject(namespace, place)}.*`
+}
+
+/** The key that a timer's subject names; `undefined` when it is none of ours. */
+export function parseTimerSubject(
+  subject: string,
+  namespace: string,
+): string[] | undefined {
+  return parseKey(subject, `cairn.${namespace}.timer.`)
 }
 
 /** The key-value bucket of a namespace's documents: its stream, and what its subjects begin with. */

@@ -45,8 +45,11 @@ export class MemoryRecords {
 
   remove(position: Position): void {
     this.byPosition.delete(position)
-    for (const [name, at] of this.#positions)
-      if (at === position) this.#positions.delete(name)
+    for (const [name, at] of this.#positions) {
+      if (at !== position) continue
+      this.#positions.delete(name)
+      return
+    }
   }
 }
 

@@ -15,7 +15,7 @@ import { show } from '../model/show.js'
 import type { Position } from '../model/version.js'
 
 /** The queues of a namespace. */
-export type QueueName = 'inbox' | 'topic' | 'dead'
+export type QueueName = 'inbox' | 'topic' | 'dead' | 'due'
 
 /** The names that a record is found by, coarse to fine: `['3', 'account', 'alice']`. */
 export type QueueKey = readonly string[]

@@ -1,4 +1,4 @@
-// The courier: carries out the commands that commits say.
+// The courier: carries out the commands that commits say, and sets their timers.
 //
 // Every node takes part, whatever it hosts; each commit is one node's to carry out.
 // C1. A command is carried out at least once, by an id derived from its commit, and acts once: it
@@ -6,14 +6,18 @@
 // C2. What one actor says is carried out in the order in which it said it.
 // C3. A commit whose command cannot be carried out yet is tried again; until then what its actor
 //     said later waits, and nothing else does.
+// C4. A timer is set, or cancelled, as the setting of its commit: doing so twice, or after a newer
+//     one, changes nothing (timers T1, T3). Of what one commit says of a name the last counts.
 
-import { commandMark } from '../codec/said.js'
+import { isForCourier } from '../codec/said.js'
 import { formatAddress } from '../model/address.js'
 import { correlationOf, soundTrace } from '../model/causes.js'
 import type { StoredCommit } from '../model/commit.js'
 import { messageOf } from '../model/errors.js'
-import { saidId } from '../model/said.js'
+import { type Said, saidId } from '../model/said.js'
 import type { CommandSender, SendOptions } from '../model/sender.js'
+import { generationOf } from '../model/timer.js'
+import type { Timers } from '../timers/timers.js'
 import { Group, type GroupOptions, type GroupStats } from './group.js'
 import type { Attempt, Settled } from './lane.js'
 import { logSource, type LogSourceOptions } from './log-source.js'
@@ -27,6 +31,7 @@ export interface CourierOptions
     Omit<GroupOptions<unknown>, 'name' | 'path' | 'source' | 'handle'>,
     Pick<LogSourceOptions<StoredCommit>, 'store' | 'bus' | 'partitions'> {
   readonly sender: Pick<CommandSender, 'ask'>
+  readonly timers: Pick<Timers, 'set' | 'cancel'>
 }
 
 /** What this node carries out of the commands in commits. */
@@ -53,9 +58,8 @@ export const noCourier: CourierStats = {
 const attemptTimeout = 30_000
 
 export function startCourier(options: CourierOptions): Courier {
-  const { store, bus, partitions, sender, ...rest } = options
+  const { store, bus, partitions, sender, timers, ...rest } = options
   const counters = { refused: 0 }
-  const hasCommand = (says: readonly string[] = []) => says.includes(commandMark)
   const group = new Group<StoredCommit | Unreadable>({
     ...rest,
     name: courierGroup,
@@ -63,15 +67,15 @@ export function startCourier(options: CourierOptions): Courier {
       store,
       bus,
       partitions,
-      wants: header => hasCommand(header.says),
+      wants: header => isForCourier(header.says),
       pick: commit =>
-        commit.says?.some(({ kind }) => kind === 'command') ? commit : undefined,
+        commit.says?.some(({ kind }) => kind !== 'message') ? commit : undefined,
       log: rest.log,
     }),
     handle: async (commit, attempt) =>
       commit.kind === 'unreadable'
         ? heldBack(commit)
-        : carryOut(commit, attempt, sender, rest.log, counters),
+        : carryOut(commit, attempt, { sender, timers }, rest.log, counters),
   })
   group.start()
   return {
@@ -84,23 +88,43 @@ export function startCourier(options: CourierOptions): Courier {
 async function carryOut(
   commit: StoredCommit,
   { attempt, position, signal }: Attempt,
-  sender: Pick<CommandSender, 'ask'>,
+  { sender, timers }: Pick<CourierOptions, 'sender' | 'timers'>,
   log: CourierOptions['log'],
   counters: { refused: number },
 ): Promise<Settled> {
   const { actor, firstVersion, correlationId, command, id } = commit
   for (const [i, said] of commit.says!.entries()) {
-    if (said.kind !== 'command') continue
+    if (said.kind === 'message') continue
     const commandId = saidId(actor, firstVersion, i)
-    const options: SendOptions = {
-      commandId,
+    const causes = {
       correlationId: correlationOf(correlationId, command?.id, id),
       causationId: commandId,
       ...soundTrace(commit),
-      timeout: attemptTimeout,
-      signal,
-      saidAt: position,
     }
+    const bounds = { timeout: attemptTimeout, signal }
+    if (said.kind !== 'command') {
+      const generation = generationOf(firstVersion, i)
+      const { name } = said
+      try {
+        if (isSaidAgain(commit.says!, i)) continue // C4
+        if (said.kind === 'cancel') await timers.cancel(actor, name, generation, bounds)
+        else {
+          const { kind: _, ...rest } = said
+          const setting = { actor, generation, occurrence: 0, saidAt: position }
+          await timers.set({ ...rest, ...setting, ...causes }, bounds)
+        }
+        continue
+      } catch (error) {
+        if (!signal.aborted)
+          log('warn', `A timer that a commit says has to wait: ${messageOf(error)}`, {
+            actor: formatAddress(actor),
+            timer: name,
+            attempt,
+          })
+        return { kind: 'again', error }
+      }
+    }
+    const options: SendOptions = { commandId, ...causes, ...bounds, saidAt: position }
     const about = {
       from: formatAddress(actor),
       actor: formatAddress(said.actor),
@@ -123,4 +147,12 @@ async function carryOut(
     }
   }
   return { kind: 'done' }
+}
+
+/** Whether the same commit says something of the same timer behind it. */
+function isSaidAgain(says: readonly Said[], index: number): boolean {
+  const nameOf = (said: Said) =>
+    said.kind === 'timer' || said.kind === 'cancel' ? said.name : undefined
+  const name = nameOf(says[index]!)
+  return says.slice(index + 1).some(said => nameOf(said) === name)
 }

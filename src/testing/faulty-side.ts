@@ -4,6 +4,7 @@ import type { Queues } from '../backend/backend.js'
 import type { Documents } from '../documents/documents.js'
 import type { Queue } from '../queue/queue.js'
 import type { ReadModels } from '../read-models/read-models.js'
+import type { Timers } from '../timers/timers.js'
 import type { Line } from './line.js'
 
 export function faultyQueues(queues: Queues, line: Line): Queues {
@@ -47,6 +48,32 @@ export function faultyReadModels(models: ReadModels, line: Line): ReadModels {
         drop: async () => checked(() => model.drop()),
       }
     },
+  }
+}
+
+export function faultyTimers(timers: Timers, line: Line): Timers {
+  return {
+    async set(timer, options) {
+      line.check()
+      return line.up(timers.set(timer, options))
+    },
+    async advance(timer, options) {
+      line.check()
+      return line.up(timers.advance(timer, options))
+    },
+    async cancel(actor, name, before, options) {
+      line.check()
+      return line.up(timers.cancel(actor, name, before, options))
+    },
+    async get(actor, name, options) {
+      line.check()
+      return line.up(timers.get(actor, name, options))
+    },
+    list: options => line.each(timers.list(options)),
+    due: faultyQueue(timers.due, line),
+    keepTime: (clock, signal) =>
+      timers.keepTime(clock, AbortSignal.any([signal, line.down])),
+    close: () => timers.close(),
   }
 }
 

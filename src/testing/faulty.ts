@@ -5,7 +5,12 @@ import { openNamespaceOf } from '../backend/backend.js'
 import type { Faults } from './faults.js'
 import { FaultyBus } from './faulty-bus.js'
 import { FaultyMembership } from './faulty-membership.js'
-import { faultyDocuments, faultyQueues, faultyReadModels } from './faulty-side.js'
+import {
+  faultyDocuments,
+  faultyQueues,
+  faultyReadModels,
+  faultyTimers,
+} from './faulty-side.js'
 import { FaultyStore } from './faulty-store.js'
 import { FaultyTransport } from './faulty-transport.js'
 
@@ -27,6 +32,7 @@ export function faulty(backend: Backend, faults: Faults): Backend {
         queues: faultyQueues(open.queues, line),
         documents: faultyDocuments(open.documents, line),
         readModels: faultyReadModels(open.readModels, line),
+        timers: faultyTimers(open.timers, line),
         partitions: open.partitions,
         join: async (self?: Parameters<typeof open.join>[0]) =>
           new FaultyMembership(await open.join(self), faults.topology, line),

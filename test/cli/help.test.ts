@@ -16,6 +16,7 @@ const commands = [
   'messages',
   'verify',
   'projections',
+  'timers',
 ]
 const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
 const codes =

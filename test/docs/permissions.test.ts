@@ -4,6 +4,7 @@
 import t from 'tap'
 
 import { defineActor, event } from '../../src/actor/define.js'
+import { cancel, schedule } from '../../src/actor/effects.js'
 import { jetstream } from '../../src/backend/jetstream.js'
 import { isCairnError } from '../../src/model/errors.js'
 import { startNode } from '../../src/start.js'
@@ -14,7 +15,16 @@ import { blocksOf } from './markdown.js'
 const counter = defineActor({
   type: 'counter',
   initialState: 0,
-  decide: { add: (_state, by: number) => event('added', by) },
+  decide: {
+    add: (_state, by: number) => event('added', by),
+    addLater: (_state, by: number) => [
+      event('added', 0),
+      cancel('another'),
+      schedule('add', { after: 10 }, 'add', by),
+    ],
+    forget: () => [event('added', 0), cancel('far')],
+    remember: () => [event('added', 0), schedule('far', { after: 3_600_000 }, 'add', 1)],
+  },
   evolve: { added: (state, by: number) => state + by },
 })
 
@@ -88,6 +98,19 @@ await t.test(
       await tx.ask(counter, 'e', 'add', 1)
     })
     t.equal(together.ok, true)
+    // And timers: set, listed, cancelled and fired.
+    const later = two.spawn(counter, 'later')
+    const waiting = async () => {
+      const names: string[] = []
+      for await (const { name } of onlooker.timers()) names.push(name)
+      return names.join()
+    }
+    await later.ask('remember')
+    await until(async () => (await waiting()) === 'far', { timeout: 30_000 })
+    await later.ask('forget')
+    await until(async () => (await waiting()) === '', { timeout: 30_000 })
+    await later.ask('addLater', 7)
+    await until(async () => (await later.state()).state === 7, { timeout: 30_000 })
   },
 )
 

@@ -4,14 +4,19 @@ import t from 'tap'
 
 import { decode } from '../../src/codec/msgpack.js'
 import { encodeStoredCommand } from '../../src/codec/stored-command.js'
+import { encodeTimer } from '../../src/codec/stored-timer.js'
 import { parseAddress } from '../../src/model/address.js'
 import { partitionOf } from '../../src/model/partition.js'
 import {
   bucketOf,
   decodeToken,
   encodeToken,
+  queuedSubjects,
   queueStream,
+  queueSubject,
   queueSubjects,
+  timerSubject,
+  timerSubjects,
 } from '../../src/nats/subjects.js'
 import { encodeLaneState } from '../../src/reactor/lane-state.js'
 import { readPage, tableUnder } from './markdown.js'
@@ -61,6 +66,38 @@ await t.test('the streams of queues, and the headers of a stored command', async
     traceparent: 't',
   })
   const part = text.slice(text.indexOf('## Queues'), text.indexOf('## Where groups'))
+  for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
+})
+
+await t.test('the subjects and headers of a timer', async t => {
+  const text = readPage(page)
+  const part = text.slice(text.indexOf('## Timers'), text.indexOf('## Where groups'))
+  const place = ['<p>', '<type>', '<id>']
+  const plain = (subject: string) => decodeURIComponent(subject)
+  for (const name of [
+    queueStream('<ns>', 'due'),
+    timerSubjects('<ns>'),
+    queueSubjects('<ns>', 'due'),
+    queuedSubjects('<ns>', 'due'),
+    plain(timerSubject('<ns>', [...place, '<name>'])),
+    plain(queueSubject('<ns>', 'due', place)),
+  ])
+    t.ok(part.includes(`\`${name}\``), name)
+  const { headers } = encodeTimer({
+    actor: { type: 'order', id: 'o' },
+    name: 'unpaid',
+    generation: 702,
+    occurrence: 0,
+    at: 1,
+    every: 1,
+    skipAfter: 1,
+    type: 'expire',
+    data: null,
+    saidAt: 1,
+    correlationId: 'a',
+    causationId: 'b',
+    traceparent: 't',
+  })
   for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
 })
 

@@ -32,7 +32,7 @@ import { openNode, throwsCode } from './nodes.js'
 function tenant(namespace: string) {
   const bucket = bucketOf(namespace)
   const views = viewsBucketOf(namespace)
-  const queues = (['inbox', 'topic', 'dead'] as const).map(name =>
+  const queues = (['inbox', 'topic', 'dead', 'due'] as const).map(name =>
     queueStream(namespace, name),
   )
   const streams = [logStream(namespace), bucket.stream, views.stream, ...queues]

@@ -38,7 +38,7 @@ export function backendOf(parts: {
   return {
     kind: 'memory',
     async open({ namespace, nodeId }) {
-      const { queues, documents, readModels, partitions } = await side.open({
+      const { queues, documents, timers, readModels, partitions } = await side.open({
         namespace,
         nodeId,
       })
@@ -51,6 +51,7 @@ export function backendOf(parts: {
         queues,
         documents,
         readModels,
+        timers,
         partitions,
         join: async self => new MemoryMembership(table, self),
       })

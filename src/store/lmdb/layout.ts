@@ -7,6 +7,7 @@
 //   queues     queue, 0, position               → queued record (side-tables.ts)
 //              queue, 1                         → highest position given so far
 //              queue, 2, hash of key and id     → position
+//              "timer", …                       → timers (timer-tables.ts)
 //   documents  name                             → revision, value
 //
 // Numbers are 8 bytes, big-endian, so that keys sort as numbers do. A type holds no zero

@@ -28,6 +28,11 @@ export interface SideRecord {
 
 const chunkEntries = 256
 
+interface Added {
+  readonly position: Position
+  readonly duplicate: boolean
+}
+
 export class SideTables {
   readonly #root: RootDatabase<Buffer, Buffer>
   readonly #queues: Table
@@ -59,7 +64,7 @@ export class SideTables {
 
   lastPosition(queue: string): Position {
     this.#refresh()
-    return this.#lastPosition(queue)
+    return this.count(queue)
   }
 
   /** A chunk of a queue's records behind a position. */
@@ -71,29 +76,29 @@ export class SideTables {
     return [...range].map(({ key, value }) => parse(key, value))
   }
 
-  async add(
-    queue: string,
-    record: Omit<SideRecord, 'position'>,
-  ): Promise<{ position: Position; duplicate: boolean }> {
-    const added = await this.#write(() => {
-      const known = this.#queues.get(idKey(queue, record))
-      if (known !== undefined) return { position: readNumber(known, 0), duplicate: true }
-      const position = this.#lastPosition(queue) + 1
-      const { at, key, id, headers, body } = record
-      this.#queues.putSync(
-        recordKey(queue, position),
-        Buffer.from(encode([at, key, id, headers, body])),
-      )
-      this.#queues.putSync(counterKey(queue), packNumbers(position))
-      this.#queues.putSync(idKey(queue, record), packNumbers(position))
-      return { position, duplicate: false }
-    })
+  async add(queue: string, record: Omit<SideRecord, 'position'>): Promise<Added> {
+    const added = await this.write(() => this.addWithin(queue, record))
     this.watchOf(queue).ring(added.position)
     return added
   }
 
+  /** As `add`, within a transaction; whoever calls it rings for it. */
+  addWithin(queue: string, record: Omit<SideRecord, 'position'>): Added {
+    const known = this.#queues.get(idKey(queue, record))
+    if (known !== undefined) return { position: readNumber(known, 0), duplicate: true }
+    const position = this.count(queue) + 1
+    const { at, key, id, headers, body } = record
+    this.#queues.putSync(
+      recordKey(queue, position),
+      Buffer.from(encode([at, key, id, headers, body])),
+    )
+    this.#queues.putSync(counterKey(queue), packNumbers(position))
+    this.#queues.putSync(idKey(queue, record), packNumbers(position))
+    return { position, duplicate: false }
+  }
+
   async remove(queue: string, positions: readonly Position[]): Promise<void> {
-    await this.#write(() => {
+    await this.write(() => {
       for (const position of positions) {
         const key = recordKey(queue, position)
         const value = this.#queues.get(key)
@@ -127,7 +132,7 @@ export class SideTables {
     value: Uint8Array,
     revision: number,
   ): Promise<number | undefined> {
-    return this.#write(() => {
+    return this.write(() => {
       if ((this.#document(name)?.revision ?? 0) !== revision) return undefined
       const stored = Buffer.concat([packNumbers(revision + 1), value])
       this.#documents.putSync(Buffer.from(name), stored)
@@ -140,7 +145,8 @@ export class SideTables {
     for (const watch of this.#watches.values()) watch.close()
   }
 
-  #lastPosition(queue: string): Position {
+  /** Within a transaction. */
+  count(queue: string): Position {
     const counter = this.#queues.get(counterKey(queue))
     return counter === undefined ? 0 : readNumber(counter, 0)
   }
@@ -162,11 +168,17 @@ export class SideTables {
     throw new CairnError('store-closed', `${this.#path} is closed: open it again.`)
   }
 
+  /** Reads what any process has committed by now. */
+  read<T>(work: (queues: Table) => T): T {
+    this.#refresh()
+    return work(this.#queues)
+  }
+
   /** S1 and S2. */
-  async #write<T>(work: () => T): Promise<T> {
+  async write<T>(work: (queues: Table) => T): Promise<T> {
     this.#assertOpen()
     try {
-      return await this.#root.childTransaction(work)
+      return await this.#root.childTransaction(() => work(this.#queues))
     } catch (cause) {
       if (cause instanceof CairnError) throw cause
       throw new CairnError(

@@ -1,0 +1,238 @@
+// Firing: sends the commands of timers that are due to their actors.
+//
+// Every active node takes part, whatever it hosts; each due timer is one node's to fire.
+// F1. A firing is carried out at least once, by an id of the timer's setting and of which firing
+//     it is, and acts once: it is looked for in all that its actor has stored since the timer was set.
+// F2. A firing of a timer that was replaced or cancelled does nothing, however late that is found
+//     out: its actor says so (src/actor/firing.ts).
+// F3. Before a firing of a timer that repeats, the next one is set: the chain does not end with
+//     the node. Of those that were missed the last is fired, so that ids and moments are those of a
+//     timer that missed nothing; done twice, chains meet again in the same ids.
+// F4. One actor's firings are carried out in the order in which they became due; one that cannot be
+//     yet is tried again, and holds up that actor's only.
+
+import type { Documents } from '../documents/documents.js'
+import { timerSuperseded } from '../actor/firing.js'
+import { formatAddress, parseAddress } from '../model/address.js'
+import type { Clock } from '../model/clock.js'
+import { isCairnError, messageOf } from '../model/errors.js'
+import type { CommandSender, SendOptions } from '../model/sender.js'
+import { firingId, lastDue, nextOf, type Timer } from '../model/timer.js'
+import { pause } from '../model/wait.js'
+import type { QueueRecord } from '../queue/queue.js'
+import { placeOf, readTimer, type Timers } from '../timers/timers.js'
+import { Group, type GroupStats, type LaneClaims } from './group.js'
+import type { Attempt, Settled } from './lane.js'
+import type { LaneOwner } from './lane-state.js'
+import type { GroupSource, SourceRecord } from './source.js'
+
+/** Name of the group of nodes that fire timers. */
+export const firingGroup = 'timers'
+
+export interface FiringOptions {
+  readonly timers: Timers
+  readonly partitions: number
+  readonly documents: Documents
+  readonly claims: LaneClaims
+  readonly self: LaneOwner
+  readonly sender: Pick<CommandSender, 'ask'>
+  readonly clock: Clock
+  readonly log: (
+    level: 'info' | 'warn' | 'error',
+    message: string,
+    details: object,
+  ) => void
+}
+
+/** What this node fires of the namespace's timers. */
+export interface FiringStats extends GroupStats {
+  /** Since the start: firings that their actors have refused, */
+  readonly refused: number
+  /** firings that came too late and were to be skipped then, */
+  readonly skipped: number
+  /** and firings of timers that had been replaced or cancelled. */
+  readonly superseded: number
+}
+
+export interface RunningFiring {
+  stats(): FiringStats
+  /** Finishes what is being fired, for at most `timeout` ms, and leaves the rest to others. */
+  stop(timeout: number): Promise<void>
+}
+
+export const noFiring: FiringStats = {
+  lanes: 0,
+  open: 0,
+  failing: 0,
+  handled: 0,
+  failures: 0,
+  refused: 0,
+  skipped: 0,
+  superseded: 0,
+}
+
+/** Milliseconds for the first attempt; so much more for each further one. */
+const attemptTimeout = 30_000
+const attemptTimeoutMax = 600_000
+/** Positions of the log that a repeating timer looks back over before that is cut short. */
+const lookBackMax = 256
+const troublePause = 500
+
+/** Takes part in firing the timers of the namespace. */
+export function startFiring(options: FiringOptions): RunningFiring {
+  const { timers, partitions, sender, log, clock, ...rest } = options
+  const counters = { refused: 0, skipped: 0, superseded: 0 }
+  const group = new Group({
+    ...rest,
+    clock,
+    log,
+    name: firingGroup,
+    source: dueTimers(timers, partitions, log),
+    handle: (timer: Timer, attempt) =>
+      fire(timer, attempt, { timers, sender, clock, log, counters }),
+  })
+  group.start()
+  const stopping = new AbortController()
+  const watching = watchTime(timers, clock, log, stopping.signal)
+  return {
+    stats: () => ({ ...group.stats(), ...counters }),
+    async stop(timeout) {
+      stopping.abort()
+      await Promise.all([group.stop(timeout), watching])
+    },
+  }
+}
+
+/** Never rejects. */
+async function watchTime(
+  timers: Timers,
+  clock: Clock,
+  log: FiringOptions['log'],
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await timers.keepTime(clock, signal)
+      return // The place does it by itself, or nobody needs it any more.
+    } catch (error) {
+      if (signal.aborted || isCairnError(error, 'store-closed')) return
+      log('warn', 'Timers that are due could not be looked for; it tries again', {
+        err: error,
+      })
+      await pause(troublePause, signal)
+    }
+  }
+}
+
+interface Parts extends Pick<FiringOptions, 'timers' | 'sender' | 'clock' | 'log'> {
+  readonly counters: { refused: number; skipped: number; superseded: number }
+}
+
+async function fire(
+  stored: Timer,
+  { attempt, position, signal }: Attempt,
+  { timers, sender, clock, log, counters }: Parts,
+): Promise<Settled> {
+  const now = clock.now()
+  const timer = lastDue(stored, now) // F3
+  const { actor, name, generation, occurrence, at, skipAfter, saidAt } = timer
+  const commandId = firingId(actor, generation, occurrence)
+  const about = {
+    actor: formatAddress(actor),
+    timer: name,
+    command: timer.type,
+    commandId,
+  }
+  const bounds = {
+    timeout: Math.min(attemptTimeoutMax, attemptTimeout * attempt),
+    signal,
+  }
+  try {
+    const next = nextOf(timer)
+    if (next !== undefined) await timers.set(next, bounds) // F3
+    if (skipAfter !== undefined && now - at > skipAfter) {
+      counters.skipped++
+      log('info', 'A timer was late, and is skipped', { ...about, late: now - at })
+    } else {
+      const options: SendOptions = {
+        ...causesOf(timer),
+        ...bounds,
+        commandId,
+        saidAt,
+        firing: { name, generation },
+      }
+      const outcome = await sender.ask(actor, timer.type, timer.data, options)
+      if (!outcome.ok && outcome.rejection.code === timerSuperseded) {
+        counters.superseded++
+        await timers.cancel(actor, name, generation + 1, bounds)
+      } else if (!outcome.ok) {
+        counters.refused++
+        const { rejection } = outcome
+        log('warn', 'The command of a timer was refused by its actor', {
+          ...about,
+          rejection,
+        })
+      } else if (next !== undefined && outcome.position - saidAt > lookBackMax)
+        await timers.advance({ ...next, saidAt: outcome.position }, bounds)
+    }
+    await timers.due.remove([position])
+    return { kind: 'done' }
+  } catch (error) {
+    if (!signal.aborted)
+      log('warn', `A timer that is due has to wait: ${messageOf(error)}`, {
+        ...about,
+        attempt,
+      })
+    return { kind: 'again', error }
+  }
+}
+
+function causesOf({ correlationId, causationId, traceparent }: Timer) {
+  return {
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+    ...(traceparent !== undefined && { traceparent }),
+  }
+}
+
+/** What is due, as a group reads it. */
+function dueTimers(
+  { due }: Timers,
+  partitions: number,
+  log: FiringOptions['log'],
+): GroupSource<Timer> {
+  const toRecord = ({
+    position,
+    key,
+    headers,
+    body,
+  }: QueueRecord): SourceRecord<Timer> => {
+    const timer = readTimer(key, headers, body, partitions)
+    if (typeof timer !== 'string')
+      return {
+        position,
+        lane: Number(key[0]),
+        key: formatAddress(timer.actor),
+        value: timer,
+      }
+    // It stays where it is, for people to look at.
+    log('error', 'What was due is no timer, and is passed by', {
+      position,
+      key,
+      reason: timer,
+    })
+    return { position, lane: -1, key: '' }
+  }
+  return {
+    lanes: partitions,
+    async *follow(after, signal) {
+      for await (const record of due.follow({ after, signal })) yield toRecord(record)
+    },
+    async *ofKey(name, from, upTo, signal) {
+      const key = placeOf(parseAddress(name), partitions)
+      const options = { after: from - 1, upTo, key, signal }
+      for await (const record of due.read(options)) yield toRecord(record)
+    },
+    lastPosition: signal => due.lastPosition({ signal }),
+  }
+}
