@@ -90,10 +90,15 @@ export interface Consumer {
   consume(options?: ConsumeOptions): Promise<readonly ConsumedMessage[]>
   /** It is handled. Like the others, resolves when that is stored; throws `invalid-token`. */
   ack(token: string): Promise<void>
-  /** It is given out again, `delay` ms later; after its last attempt it becomes a dead letter. */
-  nak(token: string, delay?: number): Promise<void>
-  /** It becomes a dead letter at once. */
-  term(token: string, reason?: string): Promise<void>
+  /**
+   * It is given out again, `delay` ms later; after its last attempt it becomes a dead letter, with
+   * the error.
+   */
+  nak(token: string, delay?: number, error?: unknown): Promise<void>
+  /** It is given out again at once, and this attempt does not count: for a process that stops. */
+  release(token: string): Promise<void>
+  /** It becomes a dead letter at once, with the reason or the error. */
+  term(token: string, reason?: unknown): Promise<void>
   /** It is not given to others for so long from now on. Default: `ackWait`. */
   extend(token: string, ms?: number): Promise<void>
   status(): Promise<ConsumerStatus>
@@ -382,12 +387,10 @@ export function consumerOf(
   }
 
   /** As a dead letter. */
-  async function dies(state: ConsumerState, held: Held, reason: string, text: string) {
+  async function dies(state: ConsumerState, held: Held, reason: string, error: unknown) {
     const delivery = await find(state, held, closing)
-    if (delivery?.messages[held.index] !== undefined) {
-      const error = new Error(text)
+    if (delivery?.messages[held.index] !== undefined)
       await buryOne(state, held, delivery, held.firstAt, error, reason)
-    }
     return undefined
   }
 
@@ -438,23 +441,26 @@ export function consumerOf(
       if (acked[0] !== undefined) await removeRedriven(acked[0])
     },
 
-    async nak(token, delay = 0) {
+    async nak(token, delay = 0, error = new Error('given back after its last attempt')) {
       if (!(delay >= 0))
         throw invalid(`delay is ${show(delay)}: use milliseconds from 0.`)
       await settle(token, (state, held) =>
         held.attempts < state.definition.attempts
           ? { ...held, until: clock.now() + delay, nonce: '' }
-          : dies(
-              state,
-              held,
-              'max-attempts-exhausted',
-              'given back after its last attempt',
-            ),
+          : dies(state, held, 'max-attempts-exhausted', error),
       )
     },
 
-    term: (token, reason = 'refused') =>
-      settle(token, (state, held) => dies(state, held, 'terminal', reason)),
+    release: token =>
+      settle(token, (_state, held) => {
+        const attempts = held.attempts - 1
+        return { ...held, attempts, until: clock.now(), nonce: '' }
+      }),
+
+    term(token, reason = 'refused') {
+      const error = typeof reason === 'string' ? new Error(reason) : reason
+      return settle(token, (state, held) => dies(state, held, 'terminal', error))
+    },
 
     async extend(token, ms) {
       if (ms !== undefined && !(ms > 0))

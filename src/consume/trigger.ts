@@ -4,11 +4,12 @@
 //     and later, and becomes a dead letter after the consumer's attempts. Other messages flow on.
 // T2. A message stays the trigger's for as long as the function works on it, however long.
 // T3. `stop` takes nothing more, lets the function finish, and aborts it when its time is over; what
-//     it had not finished goes to whoever comes next, at once.
+//     it had not finished goes to whoever comes next, at once, and no attempt is counted.
 
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { pause } from '../model/wait.js'
-import { backoffDefault, delayAfter } from '../reactor/backoff.js'
+import { backoffDefault } from '../reactor/backoff.js'
+import { afterFailure, type RetryPolicy } from '../reactor/retry.js'
 import type { ConsumedMessage, Consumer } from './consumer.js'
 
 /** Handles a message; the signal fires when the time to finish is over. */
@@ -44,6 +45,12 @@ export interface Trigger {
 const maxWait = 2_000
 const stopTimeout = 10_000
 const troublePause = 500
+/** The consumer itself counts the attempts. */
+const policy: RetryPolicy = {
+  attempts: Infinity,
+  backoff: backoffDefault,
+  when: () => true,
+}
 
 export function triggerOf(
   consumer: Consumer,
@@ -79,6 +86,8 @@ export function triggerOf(
       try {
         await handler(message, ending.signal)
       } catch (error) {
+        // T3: what was cut short is not to blame.
+        if (ending.signal.aborted) return await consumer.release(token)
         failures++
         const { subject, sequence } = message
         log('warn', `A message of consumer ${consumer.name} could not be handled`, {
@@ -87,9 +96,10 @@ export function triggerOf(
           sequence,
           attempt,
         })
-        // T3: what was cut short is not to blame.
-        const delay = ending.signal.aborted ? 0 : delayAfter(attempt, backoffDefault)
-        return await consumer.nak(token, delay)
+        const next = afterFailure(policy, attempt, error)
+        return typeof next === 'number'
+          ? await consumer.nak(token, next, error)
+          : await consumer.term(token, error)
       }
       handled++
       await consumer.ack(token)
