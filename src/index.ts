@@ -80,6 +80,7 @@ export { fromMachine } from './machine/from-machine.js'
 export { actorAt, type DurableTarget, type SentTo } from './machine/actor-at.js'
 export type {
   EmitsOf,
+  LateDelay,
   MachineChild,
   MachineCommands,
   MachineDefinition,
@@ -90,6 +91,8 @@ export type {
   MachineRefusal,
   MachineReply,
   MachineState,
+  MachineTimer,
+  MachineTimers,
   PayloadOf,
 } from './machine/types.js'
 

@@ -430,7 +430,8 @@ export class Actor {
     if (found !== 'none') return { kind: 'repeat', outcome: found }
     if (isSuperseded) return { kind: 'decided', decision: superseded(kept!.firing!) }
     try {
-      const decision = decide(this.#definition, this.address, at, command, now)
+      const firing = kept?.firing
+      const decision = decide(this.#definition, this.address, at, command, now, firing)
       return { kind: 'decided', decision }
     } catch (error) {
       return { kind: 'failed', error }

@@ -15,6 +15,7 @@ import { checkNewEvent } from '../model/event.js'
 import type { Carried, Declined } from '../model/sender.js'
 import { saidIds } from '../model/said.js'
 import { show } from '../model/show.js'
+import type { Firing } from '../model/timer.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach } from './detach.js'
 import { isThenable, type Standing } from './fold.js'
@@ -29,9 +30,17 @@ export function decide(
   { state, version }: Standing,
   command: Command,
   now: number,
+  firing?: Firing,
 ): Decision {
   const { id, type: _type, data: _data, ...causes } = command
-  const context: DecideContext = { actor, version, commandId: id, now, ...causes }
+  const context: DecideContext = {
+    actor,
+    version,
+    commandId: id,
+    now,
+    ...(firing !== undefined && { firing }),
+    ...causes,
+  }
   const decision = guard(actor, command, 'decide', () =>
     behavior.decide(state, command, context),
   )

@@ -11,6 +11,8 @@
 //     knows by which version it was stored.
 // M5. How a child ended is accepted whether a transition takes it or not: the child is over. It is
 //     refused when the state has not that very child, so it acts once.
+// M6. So is a timer that is due: it is over, whatever comes of it (timers Z2). It is refused when
+//     the state does not wait for it.
 
 import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from 'xstate'
 
@@ -20,7 +22,13 @@ import type { ActorAddress } from '../model/address.js'
 import type { Behavior, Command, DecideContext, Decision } from '../model/behavior.js'
 import type { Child } from '../model/child.js'
 import { CairnError } from '../model/errors.js'
-import { eventId, type NewEvent, type RecordedEvent } from '../model/event.js'
+import {
+  eventId,
+  type Metadata,
+  type NewEvent,
+  type RecordedEvent,
+} from '../model/event.js'
+import type { Said } from '../model/said.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { acceptedTypes, accepts, isMeant, isOwn } from './accepted.js'
@@ -32,26 +40,47 @@ import { runChild } from './run-child.js'
 import { saidBy } from './said.js'
 import { toSnapshot, toState } from './snapshot.js'
 import { type Step, Stepper } from './step.js'
-import type { MachineOptions, MachineReply, MachineState } from './types.js'
+import {
+  eventOf,
+  sentBy,
+  timerEvent,
+  timerMark,
+  type TimerOutcome,
+  timersAfter,
+  timersSaid,
+  timersWithout,
+} from './timers.js'
+import type {
+  MachineOptions,
+  MachineReply,
+  MachineState,
+  MachineTimers,
+} from './types.js'
 
 const init = 'xstate.init'
 /** The metadata that names the version of the definition; absent in what version 1 stores. */
 const definitionMark = 'definition'
+const lateAfterDefault = 10_000
 
 /** An event as the machine gets it. */
 interface Incoming {
   readonly event: EventObject
   /** The child whose end it is (M5). */
   readonly ended?: string | undefined
+  /** The timer that it comes from (M6). */
+  readonly fired?: string | undefined
 }
 
 /** A step that has been taken: the state before, the event, and what it led to. */
 interface Taken {
   readonly id: string
+  /** The moment of its decision; of an actor that has not begun there is none. */
+  readonly at: number | undefined
   readonly from: MachineState | undefined
   readonly event: NewEvent
   readonly to: MachineState
   readonly actions: Step['actions']
+  readonly fired?: string | undefined
 }
 
 export class MachineBehavior implements Behavior<MachineState> {
@@ -90,15 +119,17 @@ export class MachineBehavior implements Behavior<MachineState> {
   }
 
   initialState(id: string): MachineState {
-    return this.#begin({ type: this.#type, id }, this.#inputOf(id)).to
+    return this.#begin({ type: this.#type, id }, this.#inputOf(id), undefined).to
   }
 
   decide(
     state: MachineState,
     command: Command,
-    { actor, version, now }: DecideContext,
+    context: DecideContext,
   ): Decision<MachineState> {
+    const { actor, version, now, firing } = context
     const { type, data } = command
+    if (firing !== undefined) return this.#fire(state, firing.name, context)
     const isTold = childEvent(type, data, state) !== undefined
     if (!isTold && !this.knows(type))
       throw unknownCommand(this.#type, type, this.commandTypes)
@@ -106,31 +137,35 @@ export class MachineBehavior implements Behavior<MachineState> {
     if (type === init)
       return hasBegun
         ? this.#refuse(state, init)
-        : this.#accept(actor, now, [this.#begin(actor, data)])
-    const first = hasBegun ? [] : [this.#begin(actor, this.#inputOf(actor.id))]
+        : this.#accept(actor, now, [this.#begin(actor, data, now)])
+    const first = hasBegun ? [] : [this.#begin(actor, this.#inputOf(actor.id), now)]
     const at = first[0]?.to ?? state
     const incoming = this.#incoming(at, type, data)
     if (incoming === undefined) return this.#refuse(at, type)
     const id = eventId(actor, version + first.length + 1)
-    const next = this.#next(actor, id, at, this.#event(type, data), incoming)
+    const next = this.#next(actor, id, at, this.#event(type, data), incoming, now)
     return this.#accept(actor, now, [...first, next])
   }
 
   evolve(state: MachineState, stored: RecordedEvent): MachineState {
-    const { type, data, actor, id } = stored
+    const { type, data, actor, id, at } = stored
     const taken = this.#taken.find(
       step =>
         step.id === id &&
         step.event.type === type &&
         step.event.data === data &&
+        step.at === at &&
         (step.from === undefined || step.from === state),
     )
     if (taken !== undefined) return taken.to
     const now = this.#migrated(stored)
     if (now === undefined) return state
-    if (now.type === init) return this.#begin(actor, inputIn(now.data)).to
+    if (now.type === init) return this.#begin(actor, inputIn(now.data), at).to
+    if (now.type === timerEvent) return settled(state, now.data as TimerOutcome, at)
+    const fired = stored.metadata[timerMark]
     const incoming = this.#incoming(state, now.type, now.data)
-    if (incoming !== undefined) return this.#next(actor, id, state, now, incoming).to
+    if (incoming !== undefined)
+      return this.#next(actor, id, state, now, { ...incoming, fired }, at).to
     throw new CairnError(
       'invalid-definition',
       `machine ${this.#type} has no transition for it in state ${JSON.stringify(state.value)}, and ` +
@@ -164,9 +199,53 @@ export class MachineBehavior implements Behavior<MachineState> {
     return { type: migrated.type, data: payloadOf(migrated) }
   }
 
-  #event(type: string, data: unknown): NewEvent {
-    if (this.version === 1) return event(type, data)
-    return event(type, data, { [definitionMark]: `${this.version}` })
+  #event(type: string, data: unknown, marks?: Metadata): NewEvent {
+    if (this.version === 1) return event(type, data, marks)
+    return event(type, data, { ...marks, [definitionMark]: `${this.version}` })
+  }
+
+  /** M6. */
+  #fire(
+    state: MachineState,
+    firing: string,
+    { actor, version, now }: DecideContext,
+  ): Decision<MachineState> {
+    const name = this.#waitingFor(state, firing)
+    const timer = state.timers?.[name]
+    if (timer === undefined) return this.#refuse(state, firing)
+    const id = eventId(actor, version + 1)
+    const settle = (does: TimerOutcome['does'], says: readonly Said[] = []) => {
+      const outcome: TimerOutcome = { name, does }
+      const to = settled(state, outcome, now)
+      const stored = this.#event(timerEvent, outcome)
+      const step = {
+        id,
+        at: now,
+        from: state,
+        event: stored,
+        to,
+        actions: [],
+        fired: name,
+      }
+      return this.#accept(actor, now, [step], says)
+    }
+    const { late = 'fire', lateAfter = lateAfterDefault } = this.#options
+    const does = typeof late === 'function' ? late(name) : late
+    if (does !== 'fire' && now - timer.at > lateAfter) return settle(does)
+    if (timer.to !== undefined) return settle('send', sentBy(timer, now))
+    const due = eventOf(name, timer)
+    const data = payloadOf(due)
+    const incoming = this.#incoming(state, due.type, data)
+    if (incoming === undefined) return settle('pass')
+    const stored = this.#event(due.type, data, { [timerMark]: name })
+    const step = this.#next(actor, id, state, stored, { ...incoming, fired: name }, now)
+    return this.#accept(actor, now, [step])
+  }
+
+  /** The name of a timer that an earlier version may have set. */
+  #waitingFor({ timers = {} }: MachineState, name: string): string {
+    if (Object.hasOwn(timers, name)) return name
+    return this.#options.migrate?.({ type: name }, this.version - 1)?.type ?? name
   }
 
   /** What the machine is to do with an event in a state; `undefined` where it refuses it. */
@@ -185,10 +264,16 @@ export class MachineBehavior implements Behavior<MachineState> {
     actor: ActorAddress,
     now: number,
     taken: readonly Taken[],
+    more: readonly Said[] = [],
   ): Decision<MachineState> {
     const { self } = this.#stepper.scope
     const actions = taken.flatMap(step => step.actions)
-    const says = saidBy(actor, self, actions, this.#emits, now)
+    const last = taken.at(-1)
+    const says = [
+      ...more,
+      ...saidBy(actor, self, actions, this.#emits, now),
+      ...timersSaid(taken[0]?.from?.timers, last?.to.timers, last?.fired),
+    ]
     const steps = taken.map((step, index) => ({ actions: step.actions, index }))
     const { reply = replyOf } = this.#options
     this.#taken = taken
@@ -216,12 +301,14 @@ export class MachineBehavior implements Behavior<MachineState> {
   }
 
   /** M3. */
-  #begin(actor: ActorAddress, input: unknown): Taken {
+  #begin(actor: ActorAddress, input: unknown, at: number | undefined): Taken {
     const id = eventId(actor, 1)
-    const { snapshot, actions } = this.#stepper.begin(actor.id, input)
-    const to = toState(this.#machine, snapshot, { eventId: id })
+    const step = this.#stepper.begin(actor.id, input)
+    const { snapshot, actions } = step
+    const timers = at === undefined ? undefined : this.#timersAfter(step, actor, id, at)
+    const to = toState(this.#machine, snapshot, { eventId: id }, timers)
     const data = input === undefined ? undefined : { input }
-    return { id, from: undefined, event: this.#event(init, data), to, actions }
+    return { id, at, from: undefined, event: this.#event(init, data), to, actions }
   }
 
   #next(
@@ -229,13 +316,29 @@ export class MachineBehavior implements Behavior<MachineState> {
     id: string,
     from: MachineState,
     stored: NewEvent,
-    { event: incoming, ended }: Incoming,
+    { event: incoming, ended, fired }: Incoming,
+    at: number,
   ): Taken {
     const before = this.snapshotOf(from)
-    const { snapshot, actions } = this.#stepper.next(actor.id, before, incoming)
+    const step = this.#stepper.next(actor.id, before, incoming)
+    const { snapshot, actions } = step
+    const timers = this.#timersAfter(step, actor, id, at, from.timers, fired)
     const parentage = { eventId: id, before: { snapshot: before, state: from }, ended }
-    const to = toState(this.#machine, snapshot, parentage)
-    return { id, from, event: stored, to, actions }
+    const to = toState(this.#machine, snapshot, parentage, timers)
+    return { id, at, from, event: stored, to, actions, fired }
+  }
+
+  #timersAfter(
+    { snapshot, actions }: Step,
+    actor: ActorAddress,
+    eventId: string,
+    at: number,
+    before?: MachineTimers,
+    fired?: string,
+  ): MachineTimers | undefined {
+    const { self } = this.#stepper.scope
+    const isOver = snapshot.status !== 'active'
+    return timersAfter({ actor, eventId, at, self, before, actions, fired, isOver })
   }
 
   #childrenOf({ children = {} }: MachineState): Child[] {
@@ -252,6 +355,17 @@ export class MachineBehavior implements Behavior<MachineState> {
   #inputOf(id: string): unknown {
     const { input } = this.#options as { readonly input?: unknown }
     return typeof input === 'function' ? (input as (id: string) => unknown)(id) : input
+  }
+}
+
+/** The state when a timer is over without an event of the machine's own (timers Z2). */
+function settled(state: MachineState, outcome: TimerOutcome, at: number): MachineState {
+  const { timers: before, history, ...rest } = state
+  const timers = timersWithout(before, outcome, at)
+  return {
+    ...rest,
+    ...(timers !== undefined && { timers }),
+    ...(history !== undefined && { history }),
   }
 }
 

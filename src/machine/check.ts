@@ -5,7 +5,7 @@ import type { AnyStateMachine } from 'xstate'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { checkLogic, logicOf } from './child-logic.js'
-import { checkDelays } from './delays.js'
+import { checkDelays } from './timers.js'
 
 interface Invoked {
   readonly id: string

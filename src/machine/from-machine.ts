@@ -12,6 +12,7 @@ import { checkTopics } from '../actor/effects.js'
 import type { StateOptions } from '../actor/host.js'
 import { checkActorType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { accepts } from './accepted.js'
 import { MachineBehavior } from './behavior.js'
@@ -62,6 +63,7 @@ export function fromMachine<
       'invalid-definition',
       `Machine ${type} is given migrate, and its version is 1: nothing is older. Raise the version.`,
     )
+  checkLate(type, given)
   const canHaveChildren = checkDurable(machine, type)
   const publishes = Object.values(emits as Record<string, AnyTopic>)
   checkTopics(`emits of machine ${type}`, publishes)
@@ -89,6 +91,23 @@ export function fromMachine<
   }
   // The implementation is the same for all machines; only their types differ.
   return definition as unknown as MachineDefinition<Machine, Reply>
+}
+
+/** Throws `invalid-definition`. */
+function checkLate(
+  type: string,
+  {
+    late = 'fire',
+    lateAfter = 0,
+  }: Pick<MachineOptions<AnyStateMachine>, 'late' | 'lateAfter'>,
+): void {
+  const isKnown = typeof late === 'function' || ['fire', 'skip', 'restart'].includes(late)
+  if (isKnown && lateAfter >= 0) return
+  throw new CairnError(
+    'invalid-definition',
+    `Machine ${type}: late is ${show(late)}, and lateAfter ${show(lateAfter)}: use 'fire', 'skip', ` +
+      "'restart' or a function for the one, and milliseconds from 0 for the other.",
+  )
 }
 
 async function stateBy(

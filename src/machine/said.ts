@@ -1,5 +1,5 @@
 // What a machine's step says to others: emitted events become messages, and what is sent
-// becomes commands. Both are stored in the commit of the step.
+// becomes commands. Both are stored in the commit of the step. What it puts off is in timers.ts.
 
 import type { EventObject, ExecutableActionObject } from 'xstate'
 
@@ -10,13 +10,12 @@ import type { Said } from '../model/said.js'
 import { show } from '../model/show.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 import { addressOf } from './actor-at.js'
-import { refuseDelay } from './delays.js'
 import { payloadOf } from './payload.js'
+import { isDelayed, noSuchTarget } from './timers.js'
 
 interface SendParams {
   readonly to: unknown
   readonly event: EventObject
-  readonly delay?: number
 }
 
 /**
@@ -31,14 +30,14 @@ export function saidBy(
   emits: ReadonlyMap<string, AnyTopic>,
   now: number,
 ): Said[] {
-  return actions.flatMap(({ type, params }) => {
+  return actions.flatMap(action => {
+    const { type, params } = action
     if (type === 'xstate.emit')
       return [
         message(actor, (params as { readonly event: EventObject }).event, emits, now),
       ]
-    if (type === 'xstate.sendTo') return [command(actor, self, params as SendParams, now)]
-    if (type === 'xstate.raise' || type === 'xstate.cancel')
-      refuseDelay(actor.type, params)
+    if (type === 'xstate.sendTo' && !isDelayed(action))
+      return [command(actor, self, params as SendParams, now)]
     return []
   })
 }
@@ -66,16 +65,8 @@ function command(
   params: SendParams,
   now: number,
 ): Said {
-  const { to, event, delay } = params
-  refuseDelay(actor.type, { delay })
+  const { to, event } = params
   const target = to === self ? actor : addressOf(to)
-  if (target === undefined)
-    throw new CairnError(
-      'invalid-definition',
-      `Machine ${actor.type} sent ${show(event.type)} to what is no durable actor: use ` +
-        'sendTo(actorAt(definition, id), event). What it has invoked or spawned takes no events: ' +
-        'stop it, and start it with another input.',
-      { details: { type: actor.type, event: event.type } },
-    )
+  if (target === undefined) throw noSuchTarget(actor, event)
   return said(send(target, event.type, payloadOf(event)), now)
 }

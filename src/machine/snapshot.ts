@@ -9,7 +9,7 @@ import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
 
 import { childrenOf, type Parentage, restoredChildren } from './child-state.js'
 import type { StepScope } from './step.js'
-import type { MachineState } from './types.js'
+import type { MachineState, MachineTimers } from './types.js'
 
 /** Where a state stands in the machine: all that is needed of XState's nodes. */
 interface StateNode {
@@ -23,6 +23,7 @@ export function toState(
   machine: AnyStateMachine,
   snapshot: AnyMachineSnapshot,
   parentage: Parentage,
+  timers?: MachineTimers,
 ): MachineState {
   const { status, value, context, output, error, tags, historyValue } = snapshot
   const history = historyOf(historyValue as Record<string, readonly StateNode[]>)
@@ -35,6 +36,7 @@ export function toState(
     ...(output !== undefined && { output }),
     ...(error !== undefined && { error }),
     ...(children !== undefined && { children }),
+    ...(timers !== undefined && { timers }),
     ...(history !== undefined && { history }),
   }
 }

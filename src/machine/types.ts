@@ -21,6 +21,7 @@ import type {
   StateReader,
 } from '../actor/define.js'
 import type { StateOptions } from '../actor/host.js'
+import type { ActorAddress } from '../model/address.js'
 import type { Rejection } from '../model/behavior.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 
@@ -45,9 +46,28 @@ export interface MachineState<Machine extends AnyStateMachine = AnyStateMachine>
   readonly error?: unknown
   /** The actors that it has invoked or spawned, and that have not ended, by their ids. */
   readonly children?: Readonly<Record<string, MachineChild>>
+  /** What it has put off, by the names of its timers: `xstate.after.<delay>.<state>`, or the id that was given. */
+  readonly timers?: MachineTimers
   /** What history states remember: ids of states, by the id of the history state. */
   readonly history?: Readonly<Record<string, readonly string[]>>
 }
+
+export type MachineTimers = Readonly<Record<string, MachineTimer>>
+
+/** Something that a machine has put off. */
+export interface MachineTimer {
+  /** When it is due, ms since 1970. */
+  readonly at: number
+  /** Milliseconds that it was put off for. */
+  readonly delay: number
+  /** What comes then. Absent: an event that has the timer's name as its type. */
+  readonly event?: EventObject
+  /** The durable actor that gets it. Absent: the machine itself. */
+  readonly to?: ActorAddress
+}
+
+/** What a delay does that comes to its end late, because nobody was there: see {@link MachineOptions}. */
+export type LateDelay = 'fire' | 'skip' | 'restart'
 
 /** An actor that a machine has invoked or spawned. */
 export interface MachineChild {
@@ -118,6 +138,13 @@ interface CommonOptions<Machine extends AnyStateMachine, Reply> extends ActorOpt
   readonly version?: number
   /** Stored events of earlier versions, as this one has them. Default: as they are. */
   readonly migrate?: MachineMigration
+  /**
+   * What a late delay does: `fire` at once, `skip` and never come, or `restart`, to come a whole
+   * delay from now. A function is asked with the timer's name. Default `fire`.
+   */
+  readonly late?: LateDelay | ((timer: string) => LateDelay)
+  /** Milliseconds behind its moment from which on a delay is late. Default 10,000. */
+  readonly lateAfter?: number
   /** The topic on which each emitted event is published, by its type. Default: none. */
   readonly emits?: EmitsOf<Machine>
   /** The answer to an accepted event. Default: `{ status, value, output }`. */

@@ -6,6 +6,7 @@ import type { Child } from './child.js'
 import type { Causes } from './commit.js'
 import type { NewEvent, RecordedEvent } from './event.js'
 import type { Said } from './said.js'
+import type { Firing } from './timer.js'
 import type { Version } from './version.js'
 
 /** Bytes of a command's id, at most: a derived one holds the address of what caused it. */
@@ -27,6 +28,8 @@ export interface DecideContext extends Causes {
   readonly commandId: string
   /** The moment of the decision, ms since 1970; the same in the events' `at`. */
   readonly now: number
+  /** The actor's timer that sends the command, while it has not been replaced or cancelled. Absent: somebody else does. */
+  readonly firing?: Firing
 }
 
 /** The command was carried out; `events` may be empty. */

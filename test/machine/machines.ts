@@ -4,6 +4,7 @@ import {
   type AnyStateMachine,
   and,
   assign,
+  cancel,
   emit,
   enqueueActions,
   fromPromise,
@@ -338,6 +339,52 @@ export const crew = fromMachine(
   }),
 )
 
+/** Delays of every kind, longer than any test. Which of them are due is drawn. */
+export const egg = fromMachine(
+  setup({
+    types: {
+      context: {} as { turns: number; seen: string[] },
+      events: {} as { type: 'cook' | 'turn' | 'hurry' | 'stop' | 'ring' | 'tap' },
+    },
+    delays: { soft: 3_600_000, hard: ({ context }) => 3_600_000 * (2 + context.turns) },
+    actions: {
+      see: assign({
+        seen: ({ context, event }) => [...context.seen.slice(-5), event.type],
+      }),
+    },
+  }).createMachine({
+    id: 'egg',
+    context: { turns: 0, seen: [] },
+    initial: 'raw',
+    states: {
+      raw: { on: { cook: 'boiling' } },
+      boiling: {
+        initial: 'soft',
+        after: { hard: { target: 'burnt', guard: ({ context }) => context.turns > 1 } },
+        states: {
+          soft: { after: { soft: 'firm' } },
+          firm: {
+            after: { 7_200_000: { target: 'firm', reenter: true, actions: 'see' } },
+          },
+        },
+        on: {
+          turn: {
+            actions: [
+              assign({ turns: ({ context }) => (context.turns + 1) % 4 }),
+              raise({ type: 'ring' }, { delay: 3_600_000, id: 'bell' }),
+              raise({ type: 'tap' }, { delay: 3_600_000 }),
+            ],
+          },
+          hurry: { actions: cancel('bell') },
+          ring: { actions: 'see' },
+          stop: 'raw',
+        },
+      },
+      burnt: { on: { stop: 'raw' }, entry: 'see' },
+    },
+  }),
+)
+
 /** An event as a machine has it. */
 export interface Incoming {
   readonly type: string
@@ -390,6 +437,15 @@ export const fixtures: readonly {
         random,
       )
       return type === 'go' ? { type, steps: Math.floor(random() * 4) } : { type }
+    },
+  },
+  {
+    definition: egg as never,
+    draw(random, { timers = {} }) {
+      const due = pick([...Object.keys(timers), 'xstate.after.soft.egg.boiling'], random)
+      return random() < 0.5
+        ? { type: timers[due]?.event?.type ?? due, timer: due }
+        : { type: pick(['cook', 'cook', 'turn', 'turn', 'hurry', 'stop'], random) }
     },
   },
   {

@@ -28,7 +28,7 @@ function recorded(type: string, event: NewEvent, version: number): RecordedEvent
     type: event.type,
     // As it comes back from the store.
     data: decode(encode(event.data)),
-    metadata: {},
+    metadata: event.metadata ?? {},
     version,
     position: version,
     commitId: `c-${version}`,
@@ -37,6 +37,9 @@ function recorded(type: string, event: NewEvent, version: number): RecordedEvent
   }
 }
 
+/** XState's own time stands still: which delays are over is drawn. */
+const still = { setTimeout: () => 0, clearTimeout() {} }
+
 /** One more event for a state, as the host does it. */
 function carryOut(
   definition: AnyActorDefinition,
@@ -44,7 +47,7 @@ function carryOut(
   version: number,
   event: Incoming,
 ) {
-  const { type, ...data } = event
+  const { type, timer, ...data } = event
   const to = actor(definition.type)
   const command = {
     id: `${version}`,
@@ -52,16 +55,27 @@ function carryOut(
     data: Object.keys(data).length > 0 ? data : undefined,
   }
   const at = { state, version, position: version, carried: 0 }
-  const decision = decide(definition, to, at, command, 1)
+  const firing = { name: timer as string, generation: 1 }
+  const decision = decide(
+    definition,
+    to,
+    at,
+    command,
+    1,
+    timer === undefined ? undefined : firing,
+  )
   if (!decision.ok) return undefined
   const events = { list: decision.events, at: 1, nodeId: 'n' }
   const folding = { actor: to, behavior: definition.behavior as Behavior }
   return { events: decision.events, state: foldTentatively(folding, at, command, events) }
 }
 
-/** Keys are Cairn's own, and XState keeps children that have ended until a state is left. */
-function childless(state: unknown): object {
-  const { children: _children, ...rest } = state as MachineState
+/**
+ * Keys and moments are Cairn's own, and XState keeps children that have ended until a state is
+ * left.
+ */
+function comparable(state: unknown): object {
+  const { children: _children, timers: _timers, ...rest } = state as MachineState
   return rest
 }
 
@@ -81,7 +95,7 @@ for (const { definition, input, draw } of fixtures)
         actor: actor(definition.type),
         behavior: definition.behavior as Behavior,
       }
-      const live = createActor(machine, { input }).start()
+      const live = createActor(machine, { input, clock: still }).start()
       let state: unknown = beginning(folding).state
       let woken: unknown = state
       const history: RecordedEvent[] = []
@@ -95,13 +109,18 @@ for (const { definition, input, draw } of fixtures)
         const event = draw(random, state as MachineState)
         const { status } = live.getSnapshot()
         const told = /^xstate\.\w+\.actor\.(\w+)$/.exec(event.type)?.[1]
-        const { key, ...rest } = event
-        const incoming = told === undefined ? event : { ...rest, actorId: told }
+        const { key, timer, ...rest } = event
+        const isDue =
+          timer === undefined
+            ? undefined
+            : Object.hasOwn((state as MachineState).timers ?? {}, timer as string)
+        const incoming = told === undefined ? rest : { ...rest, actorId: told }
         // XState has no keys: whether it is that very child is for the state to know.
         const isMeant =
-          told === undefined
+          isDue ??
+          (told === undefined
             ? live.getSnapshot().can(incoming)
-            : key !== undefined && (state as MachineState).children?.[told]?.key === key
+            : key !== undefined && (state as MachineState).children?.[told]?.key === key)
         const canLive = status === 'active' && isMeant
         const before = encode(state)
         const next = carryOut(definition, state, history.length, event)
@@ -119,7 +138,7 @@ for (const { definition, input, draw } of fixtures)
         state = next.state
         states.push(state)
         const seen = toState(machine, live.getSnapshot(), { eventId: '' })
-        same(childless(state), childless(seen), 'as XState')
+        same(comparable(state), comparable(seen), 'as XState')
         // One that sleeps after every event, and wakes from what the commit carried.
         for (const one of history.slice(from))
           woken = foldEvent(folding, decode(encode(woken)), one)

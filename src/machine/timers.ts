@@ -1,0 +1,195 @@
+// Delays: what a machine has put off, as timers of its actor.
+//
+// Which of them wait is part of the state, with the moment at which each is due: a fold makes the
+// same of the same events, and who comes to the state later, on whichever node, waits for the
+// same moment.
+//
+// Z1. A timer is set, set anew and cancelled by the commit of the step that asks for it: what a
+//     commit says is the difference between the state before it and the state behind it.
+// Z2. One that fires is over, with the event that it leads to. An event of the machine's own is
+//     stored where a transition takes it; in every other case what has become of it is an
+//     event of its own, `xstate.timer`.
+// Z3. A machine that is over has none.
+
+import type { AnyStateMachine, EventObject, ExecutableActionObject } from 'xstate'
+
+import { send, said } from '../actor/effects.js'
+import type { ActorAddress } from '../model/address.js'
+import { CairnError } from '../model/errors.js'
+import type { Said } from '../model/said.js'
+import { show } from '../model/show.js'
+import { checkTimer } from '../model/timer.js'
+import { addressOf } from './actor-at.js'
+import { payloadOf } from './payload.js'
+import type { MachineTimer, MachineTimers } from './types.js'
+
+/** The event that keeps what has become of a timer (Z2). */
+export const timerEvent = 'xstate.timer'
+/** The metadata of an event that a timer has sent: its name. */
+export const timerMark = 'timer'
+
+/** What has become of a timer that was due, beside an event of the machine's own. */
+export interface TimerOutcome {
+  readonly name: string
+  /** `pass`: no transition took it. `send`: it went to another actor. The others: it was late. */
+  readonly does: 'pass' | 'send' | 'skip' | 'restart'
+}
+
+interface Node {
+  readonly id: string
+  readonly config: { readonly after?: Readonly<Record<string, unknown>> }
+  readonly states: Readonly<Record<string, Node>>
+}
+
+/** Throws `invalid-definition` for a machine with delays that have a name, and no length. */
+export function checkDelays(machine: AnyStateMachine, type: string): void {
+  const { delays } = machine.implementations as { readonly delays: object }
+  const look = ({ id, config, states }: Node): void => {
+    for (const delay of Object.keys(config.after ?? {}))
+      if (Number.isNaN(Number(delay)) && !Object.hasOwn(delays, delay))
+        throw new CairnError(
+          'invalid-definition',
+          `Machine ${type}, state ${id}: it has a transition after ${show(delay)}, and no delay of ` +
+            'that name. Add it to setup({ delays }).',
+          { details: { type, state: id, delay } },
+        )
+    Object.values(states).forEach(look)
+  }
+  look(machine.root)
+}
+
+interface DelayedParams {
+  readonly event: EventObject
+  readonly id?: string | undefined
+  readonly delay?: unknown
+  /** Of `sendTo`. */
+  readonly to?: unknown
+}
+
+/** Whether an action of a step puts something off. */
+export function isDelayed({ type, params }: ExecutableActionObject): boolean {
+  if (type !== 'xstate.raise' && type !== 'xstate.sendTo') return false
+  return typeof (params as DelayedParams).delay === 'number'
+}
+
+/** What a step is of. */
+export interface TimerStep {
+  readonly actor: ActorAddress
+  readonly eventId: string
+  /** When its event was decided, ms since 1970. */
+  readonly at: number
+  /** What the machine knows as its own actor. */
+  readonly self: unknown
+  readonly before: MachineTimers | undefined
+  readonly actions: readonly ExecutableActionObject[]
+  /** The timer that the event comes from. */
+  readonly fired?: string | undefined
+  readonly isOver: boolean
+}
+
+/** The timers that wait behind a step. Throws `invalid-timer` and `invalid-definition`. */
+export function timersAfter(step: TimerStep): MachineTimers | undefined {
+  if (step.isOver) return undefined // Z3
+  const timers = new Map(Object.entries(step.before ?? {}))
+  if (step.fired !== undefined) timers.delete(step.fired)
+  for (const [index, action] of step.actions.entries())
+    if (action.type === 'xstate.cancel')
+      timers.delete((action.params as { readonly sendId: string }).sendId)
+    else if (isDelayed(action)) {
+      const params = action.params as DelayedParams
+      const name = params.id ?? `${step.eventId}~${index}`
+      timers.set(name, timerOf(step, name, params))
+    }
+  return toTimers(timers)
+}
+
+/** The timers when this one is not waited for any more, or from now on again. */
+export function timersWithout(
+  before: MachineTimers | undefined,
+  { name, does }: TimerOutcome,
+  at: number,
+): MachineTimers | undefined {
+  const timers = new Map(Object.entries(before ?? {}))
+  const timer = timers.get(name)
+  if (does === 'restart' && timer !== undefined)
+    timers.set(name, { ...timer, at: at + timer.delay })
+  else timers.delete(name)
+  return toTimers(timers)
+}
+
+/** Z1. A timer that a step has not touched is the same object behind it. */
+export function timersSaid(
+  before: MachineTimers = {},
+  after: MachineTimers = {},
+  fired?: string,
+): Said[] {
+  const cancelled = Object.keys(before).filter(
+    name => !Object.hasOwn(after, name) && name !== fired,
+  )
+  const set = Object.entries(after).filter(
+    ([name, timer]) => !Object.hasOwn(before, name) || before[name] !== timer,
+  )
+  return [
+    ...cancelled.map((name): Said => ({ kind: 'cancel', name })),
+    ...set.map(([name, timer]) => setting(name, timer)),
+  ]
+}
+
+/** What a timer sends to another actor, now that it is due. */
+export function sentBy({ to, event }: MachineTimer, now: number): Said[] {
+  if (to === undefined || event === undefined) return []
+  return [said(send(to, event.type, payloadOf(event)), now)]
+}
+
+/** The event that a timer of the machine's own is of. */
+export function eventOf(name: string, { event }: MachineTimer): EventObject {
+  return event ?? { type: name }
+}
+
+function timerOf(
+  { actor, at, self }: TimerStep,
+  name: string,
+  { event, delay, to }: DelayedParams,
+): MachineTimer {
+  const ms = Math.max(0, Math.ceil(delay as number))
+  const isOwn = to === undefined || to === self
+  const target = isOwn ? undefined : addressOf(to)
+  if (!isOwn && target === undefined) throw noSuchTarget(actor, event)
+  const timer: MachineTimer = {
+    at: at + ms,
+    delay: ms,
+    // `after` has them the same.
+    ...((event.type !== name || payloadOf(event) !== undefined) && { event }),
+    ...(target !== undefined && { to: target }),
+  }
+  checkTimer({ name, at: timer.at, type: event.type })
+  return timer
+}
+
+/** Throws `invalid-definition`, for what is sent, now or later, to what is no durable actor. */
+export function noSuchTarget({ type }: ActorAddress, event: EventObject): CairnError {
+  return new CairnError(
+    'invalid-definition',
+    `Machine ${type} sent ${show(event.type)} to what is no durable actor: use ` +
+      'sendTo(actorAt(definition, id), event). What it has invoked or spawned takes no events: ' +
+      'stop it, and start it with another input.',
+    { details: { type, event: event.type } },
+  )
+}
+
+function setting(name: string, timer: MachineTimer): Said {
+  const isOwn = timer.to === undefined
+  const event = eventOf(name, timer)
+  return {
+    kind: 'timer',
+    name,
+    at: timer.at,
+    type: isOwn ? event.type : timerEvent,
+    data: isOwn ? payloadOf(event) : undefined,
+  }
+}
+
+function toTimers(timers: ReadonlyMap<string, MachineTimer>): MachineTimers | undefined {
+  if (timers.size === 0) return undefined
+  return Object.fromEntries([...timers].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
