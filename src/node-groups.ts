@@ -15,6 +15,7 @@ import type { AnyTopic } from './model/topic.js'
 import { checkTopics } from './actor/effects.js'
 import type { ContextBase } from './reactor/attempt.js'
 import { causedBy } from './reactor/caused.js'
+import { Caution } from './reactor/caution.js'
 import {
   courierGroup,
   type CourierStats,
@@ -135,6 +136,7 @@ export function startGroups(
   const { self, membership, sender, reactors, clock, notices: bus } = parts
   const { id, incarnation } = self
   const { store, queues, documents, timers, partitions } = open
+  const caution = new Caution()
   const shared = (name: string) => {
     const log = parts.log.child({ part: name })
     return {
@@ -144,6 +146,7 @@ export function startGroups(
       self: { id, incarnation },
       sender,
       clock,
+      caution,
       log: (level: 'info' | 'warn' | 'error', message: string, details: object) =>
         log[level](details, message),
     }

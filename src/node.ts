@@ -11,7 +11,7 @@ import { relative } from 'node:path'
 import { programLog } from './log.js'
 import { formatAddress } from './model/address.js'
 import { deferred } from './model/wait.js'
-import { actorFlags, loadActors } from './program/actors-file.js'
+import { actorFlags, loadDefinitions } from './program/actors-file.js'
 import { exitCode, exitCodeOf, explain, UsageError } from './program/exit-codes.js'
 import {
   backendFlags,
@@ -30,7 +30,8 @@ const help = `Usage: node dist/node.js --ns NS [flags]
 Runs a node: it hosts actors of the types it is given and serves commands to them.
 
   --id ID            the node's id (default: a new one)
-  --actors FILE      serve the definitions this module exports; may be repeated
+  --actors FILE      run what this module exports: actors, reactors and projections;
+                     may be repeated
   --demo             serve the demo's definitions: account and trip
   --replicas N       1, 3 or 5 copies of the namespace's stream in a NATS cluster (default: 1);
                      for a stream that does not exist yet, else "nats stream edit" changes it
@@ -79,7 +80,7 @@ async function main(args: readonly string[]): Promise<void> {
   const starting = startNode({
     namespace,
     store: await backendOf(flags),
-    actors: await loadActors(flags),
+    ...(await loadDefinitions(flags)),
     timers: timersOf(flags),
     log,
     onEscalation({ actor, error }) {

@@ -1,7 +1,6 @@
 // Reaching an actor from the command line: through a node that serves its type, or, with
 // definitions at hand, in this process. Both are safe at the same time: the store judges.
 
-import type { AnyActorDefinition } from '../actor/define.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import { newId } from '../model/id.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
@@ -22,7 +21,7 @@ export interface Ways<T> {
 }
 
 export async function reach<T>(flags: Flags, ways: Ways<T>): Promise<T> {
-  const actors: AnyActorDefinition[] = await loadActors(flags)
+  const actors = await loadActors(flags)
   const namespace = namespaceOf(flags)
   const backend = await backendOf(flags)
   if (actors.length > 0) {

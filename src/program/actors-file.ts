@@ -1,4 +1,5 @@
-// Actor definitions for the programs: from files (`--actors FILE`), and the demo's.
+// Definitions for the programs: from files (`--actors FILE`), and the demo's. A file may export what
+// a node runs beside actors: reactors and projections.
 
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -6,6 +7,8 @@ import { pathToFileURL } from 'node:url'
 
 import type { AnyActorDefinition } from '../actor/define.js'
 import { CairnError, messageOf } from '../model/errors.js'
+import { isProjection, type Projection } from '../projection/define-projection.js'
+import { isReactor, type Reactor } from '../reactor/define-reactor.js'
 import { UsageError } from './exit-codes.js'
 import { type Flags, isSet, texts } from './flags.js'
 
@@ -14,18 +17,40 @@ export const actorFlags = {
   demo: { type: 'boolean' },
 } as const
 
-/** The definitions that `--actors` and `--demo` name, in that order. */
-export async function loadActors(flags: Flags): Promise<AnyActorDefinition[]> {
-  const fromFiles = await Promise.all(texts(flags, 'actors').map(loadFile))
+/** What `--actors` and `--demo` name, each kind in that order. */
+export interface Definitions {
+  readonly actors: readonly AnyActorDefinition[]
+  readonly reactors: readonly Reactor[]
+  readonly projections: readonly Projection[]
+}
+
+export async function loadDefinitions(flags: Flags): Promise<Definitions> {
+  const fromFiles = (await Promise.all(texts(flags, 'actors').map(loadFile))).flat()
   const fromDemo = isSet(flags, 'demo')
     ? // Only here: it brings XState along.
       (await import('../demo/demo.js')).demoActors
     : []
-  return [...fromFiles.flat(), ...fromDemo]
+  return {
+    actors: [...fromFiles.filter(isActor), ...fromDemo],
+    reactors: fromFiles.filter(isReactor),
+    projections: fromFiles.filter(isProjection),
+  }
+}
+
+/** The actors alone: of `--actors` there must be one, then. */
+export async function loadActors(flags: Flags): Promise<readonly AnyActorDefinition[]> {
+  const { actors } = await loadDefinitions(flags)
+  if (actors.length === 0 && texts(flags, 'actors').length > 0)
+    throw new CairnError(
+      'invalid-definition',
+      `--actors ${texts(flags, 'actors').join(', ')}: no actor definition is exported. Export what ` +
+        'defineActor(…) or fromMachine(…) returns.',
+    )
+  return actors
 }
 
 /** Every definition that the module exports, alone or in a list. */
-async function loadFile(file: string): Promise<AnyActorDefinition[]> {
+async function loadFile(file: string): Promise<Definition[]> {
   const path = resolve(file)
   const problem = (why: string, cause?: unknown) =>
     new CairnError('invalid-definition', `--actors ${file}: ${why}`, { cause })
@@ -47,12 +72,19 @@ async function loadFile(file: string): Promise<AnyActorDefinition[]> {
     .filter(isDefinition)
   if (found.length === 0)
     throw problem(
-      'it exports no actor definition. Export what defineActor(…) or fromMachine(…) returns.',
+      'it exports no definition. Export what defineActor(…), fromMachine(…), defineReactor(…) or ' +
+        'defineProjection(…) returns.',
     )
   return [...new Set(found)]
 }
 
-function isDefinition(value: unknown): value is AnyActorDefinition {
+type Definition = AnyActorDefinition | Reactor | Projection
+
+function isDefinition(value: unknown): value is Definition {
+  return isActor(value) || isReactor(value) || isProjection(value)
+}
+
+function isActor(value: unknown): value is AnyActorDefinition {
   if (typeof value !== 'object' || value === null) return false
   return 'type' in value && 'behavior' in value && 'options' in value
 }

@@ -62,6 +62,11 @@ export interface Projection<Row = unknown> {
   readonly $row?: Row
 }
 
+export function isProjection(value: unknown): value is Projection {
+  if (typeof value !== 'object' || value === null) return false
+  return 'types' in value && 'keysOf' in value && 'fold' in value
+}
+
 const namePattern = /^[A-Za-z0-9_-]{1,63}$/
 
 /**

@@ -5,7 +5,8 @@
 // A2. An attempt that ends with an error because its lane was lost, or the node stops, does not
 //     count: the message is as it was.
 // A3. A message is given up only when its dead letter is stored; until then it is tried again.
-// A4. Every attempt leaves a breadcrumb, and every message one at its end.
+// A4. A message whose attempts are used up, and whose last one ended with its node, is given up unseen.
+// A5. Every attempt leaves a breadcrumb, and every message one at its end.
 
 import { CairnError, messageOf } from '../model/errors.js'
 import { type AttemptEnd, type Crumbs, leaveCrumbs } from './breadcrumbs.js'
@@ -47,11 +48,16 @@ export async function attemptMessage(
   reactor: Reactor,
   delivery: Delivery,
   message: Message,
-  attempt: Attempt,
+  next: Attempt,
   ports: AttemptPorts,
 ): Promise<Settled> {
   const begun = ports.clock.now()
-  const end = await run(reactor, message, attempt, delivery.redrives, ports)
+  // A4: the attempt that would be next is none.
+  const isCrashed = next.isAfterDeath && next.attempt > reactor.retry.attempts
+  const attempt = isCrashed ? { ...next, attempt: next.attempt - 1 } : next
+  const end: End = isCrashed
+    ? { kind: 'failed', error: new NodeEnded() }
+    : await run(reactor, message, attempt, delivery.redrives, ports)
   const about = { reactor, message, attempt, duration: ports.clock.now() - begun }
   const leave = (outcome: AttemptEnd) => leaveCrumbs(ports.crumbs, about, outcome)
   const again = (after: number, error: unknown): Settled => {
@@ -77,21 +83,19 @@ export async function attemptMessage(
       leave({ status: 'aborted', error })
       return { kind: 'again', error, isVoid: true } // A2.
     }
-    const next = afterFailure(reactor.retry, attempt.attempt, error)
-    return typeof next === 'number' ? again(next, error) : giveUp(next, error)
+    if (isCrashed) return giveUp('crashed', error)
+    const then = afterFailure(reactor.retry, attempt.attempt, error)
+    return typeof then === 'number' ? again(then, error) : giveUp(then, error)
   }
   const { settlement } = end
   if (settlement.kind === 'park')
     return giveUp('parked', new ParkedMessage(settlement.reason))
   if (settlement.kind === 'retry') {
     const asked = new RetryAsked()
-    const next = afterFailure(
-      { ...reactor.retry, when: () => true },
-      attempt.attempt,
-      asked,
-    )
-    if (typeof next === 'number') return again(settlement.after ?? next, asked)
-    return giveUp(next, asked)
+    const policy = { ...reactor.retry, when: () => true }
+    const then = afterFailure(policy, attempt.attempt, asked)
+    if (typeof then === 'number') return again(settlement.after ?? then, asked)
+    return giveUp(then, asked)
   }
   if (settlement.kind === 'drop')
     leave({ status: 'dropped', reason: settlement.reason, at: ports.clock.now() })
@@ -162,6 +166,13 @@ function tooLate(reactor: string, { id }: Message, timeout: number): CairnError 
       'option timeout, or call extend() while it works.',
     { details: { reactor, messageId: id, timeout } },
   )
+}
+
+/** What stands in the dead letter of a message that nodes have ended with. */
+class NodeEnded extends Error {
+  override readonly name = 'NodeEnded'
+  override readonly message =
+    'Node after node ended while this message was being handled: it may be what ended them.'
 }
 
 /** What stands in the dead letter of a message that its handler has parked. */

@@ -100,6 +100,11 @@ export interface Reactor {
   readonly openMax: number
 }
 
+export function isReactor(value: unknown): value is Reactor {
+  if (typeof value !== 'object' || value === null) return false
+  return 'topics' in value && 'handle' in value && 'retry' in value
+}
+
 const namePattern = /^[A-Za-z0-9_-]{1,63}$/
 
 /**

@@ -20,7 +20,14 @@ import { isCairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import { type Backoff, backoffDefault } from './backoff.js'
-import { type Handle, Lane, type LaneCounters, type LaneOptions } from './lane.js'
+import { Caution } from './caution.js'
+import {
+  type Handle,
+  Lane,
+  type LaneCounters,
+  type LaneOptions,
+  reachStride,
+} from './lane.js'
 import { decodeLaneState, encodeLaneState, laneBeginning } from './lane-state.js'
 import type { LaneOwner } from './lane-state.js'
 import type { GroupSource } from './source.js'
@@ -51,6 +58,8 @@ export interface GroupOptions<T> {
   readonly openMax?: number
   /** Of these, for one key. Default 256. */
   readonly lineMax?: number
+  /** Shared by the groups of a node. Default: one of its own. */
+  readonly caution?: Caution
 }
 
 export interface GroupStats {
@@ -69,6 +78,8 @@ export interface GroupStats {
 const handoverTimeout = 10_000
 const handoverLook = 50
 const troublePause = 500
+/** L8. So many owners in a row are no accident. */
+const suspiciousDeaths = 2
 
 export class Group<T> {
   readonly #options: GroupOptions<T>
@@ -77,6 +88,7 @@ export class Group<T> {
   readonly #counters: LaneCounters = { handled: 0, failures: 0 }
   readonly #stopping = new AbortController()
   readonly #waiters = new Set<() => void>()
+  readonly #caution: Caution
   #round = new AbortController()
   #running: Promise<void> | undefined
   #isOver = false
@@ -84,6 +96,7 @@ export class Group<T> {
 
   constructor(options: GroupOptions<T>) {
     this.#options = options
+    this.#caution = options.caution ?? new Caution()
     // Each lane waits on it, as many as there are; each wait ends by itself.
     setMaxListeners(0, this.#stopping.signal)
   }
@@ -205,26 +218,47 @@ export class Group<T> {
         continue
       }
       const epoch = state.epoch + 1
-      const bytes = encodeLaneState({ ...state, owner: self, epoch })
+      // L8: whoever let go, or is this node itself, has not died here.
+      const deaths = isOthers ? (state.deaths ?? 0) + 1 : 0
+      const end = await source.lastPosition(signal)
+      const reach = Math.max(state.reach ?? 0, end, floor) + reachStride
+      const { deaths: _, ...rest } = state
+      const bytes = encodeLaneState({
+        ...rest,
+        owner: self,
+        epoch,
+        reach,
+        ...(deaths > 0 && { deaths }),
+      })
       const revision = await documents.put(key, bytes, found?.revision ?? 0)
       if (revision === 'conflict') continue
-      const repeatsUpTo = await source.lastPosition(signal)
+      const last = await source.lastPosition(signal)
       if (this.#isOver) return
-      const isAnew = repeatsUpTo < floor // G5
+      const isAnew = last < floor // G5
       if (isAnew)
         this.#options.log('warn', `Lane ${lane} of group ${name} begins anew`, {
           floor,
-          lastPosition: repeatsUpTo,
+          lastPosition: last,
         })
+      const repeatsUpTo = isAnew ? last : (state.reach ?? last)
+      const isSuspicious = deaths >= suspiciousDeaths && !isAnew
+      if (isSuspicious)
+        this.#options.log(
+          'warn',
+          `Lane ${lane} of group ${name} has lost ${deaths} nodes at one place, and goes on record by record`,
+          { floor, failing: failing.length },
+        )
       const { handle, clock, log, backoff = backoffDefault } = this.#options
       const { lineMax } = this.#options
       const taken = new Lane<T>({
         document: key,
-        taken: { revision, epoch },
+        taken: { revision, epoch, reach, deaths },
         owner: self,
         floor: isAnew ? 0 : floor,
         failing: isAnew ? [] : failing,
         repeatsUpTo,
+        suspectsUpTo: isSuspicious ? repeatsUpTo : 0,
+        caution: this.#caution,
         source,
         handle,
         documents,

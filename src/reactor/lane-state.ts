@@ -21,6 +21,8 @@ export interface Failing {
   readonly firstAt: number
   readonly nextAt: number
   readonly error: string
+  /** It was being tried when this was written, and `attempts` counts that. */
+  readonly isBegun?: boolean
 }
 
 export interface LaneState {
@@ -30,6 +32,10 @@ export interface LaneState {
   readonly epoch: number
   /** Every record up to here is handled, or of a key that is failing. */
   readonly floor: Position
+  /** The owner has begun no record behind this one. */
+  readonly reach?: Position
+  /** How many owners in a row have ended without letting go while the floor stood where it does. */
+  readonly deaths?: number
   readonly failing: readonly Failing[]
 }
 
@@ -40,13 +46,14 @@ const errorCharactersMax = 200
 
 export function encodeLaneState(state: LaneState): Uint8Array {
   const failing = state.failing.map(
-    ({ key, position, attempts, firstAt, nextAt, error }) => ({
+    ({ key, position, attempts, firstAt, nextAt, error, isBegun }) => ({
       key,
       position,
       attempts,
       firstAt,
       nextAt,
       error: error.slice(0, errorCharactersMax),
+      ...(isBegun === true && { isBegun }),
     }),
   )
   return encode({ version: stateVersion, ...state, failing })
@@ -62,10 +69,17 @@ export function decodeLaneState(bytes: Uint8Array, name: string): LaneState {
   }
   if (state?.version !== stateVersion)
     throw unreadable(name, `it is of version ${String(state?.version)}`)
-  const { owner, epoch, floor, failing } = state
+  const { owner, epoch, floor, reach, deaths, failing } = state
   if (!isCount(epoch) || !isCount(floor) || !Array.isArray(failing))
     throw unreadable(name, 'it is incomplete')
-  return { ...(owner && { owner }), epoch, floor, failing }
+  return {
+    ...(owner && { owner }),
+    epoch,
+    floor,
+    ...(isCount(reach) && { reach }),
+    ...(isCount(deaths) && { deaths }),
+    failing,
+  }
 }
 
 function unreadable(name: string, why: string): CairnError {

@@ -13,11 +13,17 @@
 // L6. All is bounded. A key takes at most `lineMax` records of what may be open: what comes
 //     behind them is left in the source, as that of a failed key. Where `heldMax` keys are held, a
 //     record that fails stays open, and holds the floor.
+// L7. No record behind `reach` in the document is begun: whoever takes over knows by it which ones may
+//     have been handled, also by an owner that does not know yet that it is none.
+// L8. Where owner after owner has died with the floor where it is, a record may be what they died of. Those
+//     up to the reach of the last one are suspects: each is handled alone on its node, and written
+//     down before as begun, so that a death counts as an attempt of the one that it was.
 
 import { setMaxListeners } from 'node:events'
 
 import type { Document, DocumentKey, Documents } from '../documents/documents.js'
 import type { Clock } from '../model/clock.js'
+import type { Caution } from './caution.js'
 import { isCairnError, messageOf } from '../model/errors.js'
 import type { Position } from '../model/version.js'
 import { deferred, pause } from '../model/wait.js'
@@ -37,6 +43,8 @@ export interface Attempt {
   readonly attempt: number
   /** When it was first tried, ms since 1970. */
   readonly firstAt: number
+  /** The attempt before this one ended with its node (L8). */
+  readonly isAfterDeath: boolean
   /** Another owner may have handled it before, wholly or in part. */
   readonly mayBeRepeat: boolean
   /** Fires when the lane is lost, or the node's time to finish is over. */
@@ -66,12 +74,20 @@ export interface LaneCounters {
 
 export interface LaneOptions<T> {
   readonly document: DocumentKey
-  readonly taken: { readonly revision: number; readonly epoch: number }
+  readonly taken: {
+    readonly revision: number
+    readonly epoch: number
+    readonly reach: Position
+    readonly deaths: number
+  }
   readonly owner: LaneOwner
   readonly floor: Position
   readonly failing: readonly Failing[]
   /** Records up to here may have been handled by the owner before. */
   readonly repeatsUpTo: Position
+  /** L8. Records up to here may be what owners have died of; 0 for none. */
+  readonly suspectsUpTo: Position
+  readonly caution: Caution
   readonly source: GroupSource<T>
   readonly handle: Handle<T>
   readonly documents: Documents
@@ -101,6 +117,8 @@ interface Held extends Failing {
 const saveEvery = 200
 /** Positions that a quiet lane moves on before that is worth a write. */
 const quietStride = 1_000
+/** L7. Positions that may be begun without another write. */
+export const reachStride = 10_000
 const saveRetryPause = 250
 const catchUpRetryPause = 1_000
 /** L6. */
@@ -120,6 +138,8 @@ export class Lane<T> {
   readonly #ending = new AbortController()
   #position: Position
   #savedFloor: Position
+  /** L7. */
+  #savedReach: Position
   #revision: number
   #busy = 0
   #idle: (() => void) | undefined
@@ -134,6 +154,7 @@ export class Lane<T> {
     setMaxListeners(0, this.#ending.signal)
     this.#position = options.floor
     this.#savedFloor = options.floor
+    this.#savedReach = options.taken.reach
     this.#revision = options.taken.revision
     const now = options.clock.now()
     for (const one of options.failing) {
@@ -179,11 +200,14 @@ export class Lane<T> {
     if (value === undefined) return this.#progressed()
     const waiting = this.#waiting.get(key)
     const { lineMax = lineMaxDefault } = this.#options
-    if (waiting !== undefined && waiting.length >= lineMax && this.#held.size < heldMax) {
-      // L6.
+    const isLong = waiting !== undefined && waiting.length >= lineMax
+    const isSuspect = waiting === undefined && position <= this.#options.suspectsUpTo
+    if ((isLong || isSuspect) && this.#held.size < heldMax) {
+      // L6, L8.
       const at = this.#options.clock.now()
       const begin = { key, position, attempts: 0, firstAt: at, nextAt: at, error: '' }
       this.#held.set(key, { ...begin, upTo: position })
+      if (isSuspect) this.#schedule(key, 0)
       return this.#progressed()
     }
     this.#open.add(position)
@@ -256,6 +280,7 @@ export class Lane<T> {
     for (let record = line[0]; record !== undefined; record = line[0]) {
       if (this.#phase !== 'reading') break
       if (attempt === 1) firstAt = clock.now()
+      if (record.position > this.#savedReach && !(await this.#mayBegin())) break
       const settled = await this.#handle(record, attempt, firstAt)
       if (this.#isOver || isVoid(settled)) break
       if (
@@ -321,19 +346,17 @@ export class Lane<T> {
           const isSame = record.position === held.position && held.attempts > 0
           const attempt = isSame ? held.attempts + 1 : 1
           const firstAt = isSame ? held.firstAt : clock.now()
-          const settled = await this.#handle(record, attempt, firstAt)
-          if (this.#isOver || isVoid(settled)) return
+          const begin = { key, attempts: attempt, firstAt, upTo }
+          const settled = await this.#handleOne(record, begin)
+          if (settled === undefined || this.#isOver || isVoid(settled)) return
           if (settled.kind === 'again')
             return this.#fail(record, attempt, firstAt, upTo, settled)
           counters.handled++
         }
         const { upTo: newest } = this.#held.get(key)!
-        this.#held.set(key, {
-          ...held,
-          position: record.position + 1,
-          attempts: 0,
-          upTo: newest,
-        })
+        const { isBegun: _, ...rest } = held
+        const next = { position: record.position + 1, attempts: 0, upTo: newest }
+        this.#held.set(key, { ...rest, ...next })
         this.#progressed()
       }
       // Nothing came in between the end of that reading and here: all is handled.
@@ -344,10 +367,42 @@ export class Lane<T> {
     this.#options.onSettled()
   }
 
+  /** One that was held; `undefined` when nothing may be begun any more. */
+  async #handleOne(
+    record: SourceRecord<T>,
+    begin: Pick<Held, 'key' | 'attempts' | 'firstAt' | 'upTo'>,
+  ): Promise<Settled | undefined> {
+    const { position } = record
+    const { suspectsUpTo, caution, clock, backoff } = this.#options
+    const { key, attempts, firstAt } = begin
+    const isAfterDeath = this.#held.get(key)?.isBegun === true
+    if (!isAfterDeath && position > suspectsUpTo) {
+      if (position > this.#savedReach && !(await this.#mayBegin())) return undefined
+      return this.#handle(record, attempts, firstAt)
+    }
+    // L8.
+    return caution.alone(async () => {
+      const { upTo } = this.#held.get(key) ?? begin
+      const error = 'its node ended while it was being handled'
+      const nextAt = clock.now() + delayAfter(attempts, backoff)
+      this.#held.set(key, { ...begin, upTo, position, nextAt, error, isBegun: true })
+      await this.#saved()
+      if (this.#phase !== 'reading') return undefined
+      return this.#handle(record, attempts, firstAt, isAfterDeath)
+    })
+  }
+
+  /** L7. False when the lane is left meanwhile. */
+  async #mayBegin(): Promise<boolean> {
+    await this.#saved()
+    return this.#phase === 'reading'
+  }
+
   async #handle(
     record: SourceRecord<T>,
     attempt: number,
     firstAt: number,
+    isAfterDeath = false,
   ): Promise<Settled> {
     const { handle, repeatsUpTo } = this.#options
     const { position, value } = record
@@ -356,6 +411,7 @@ export class Lane<T> {
         position,
         attempt,
         firstAt,
+        isAfterDeath,
         mayBeRepeat: attempt > 1 || position <= repeatsUpTo,
         signal: this.#ending.signal,
       })
@@ -408,6 +464,12 @@ export class Lane<T> {
     if (this.#phase === 'reading') this.#saving ??= this.#saveAll()
   }
 
+  /** Resolves when what is so now is written down, or the lane is left. */
+  async #saved(): Promise<void> {
+    this.#save()
+    await this.#saving
+  }
+
   /** Writes until nothing is left to write. Never rejects. */
   async #saveAll(): Promise<void> {
     while (this.#isDirty && this.#phase !== 'over') {
@@ -433,16 +495,28 @@ export class Lane<T> {
   async #put(isLast: boolean): Promise<void> {
     const { documents, document, owner, taken } = this.#options
     const { floor } = this
+    // L7: who has finished begins nothing more, but one before it may; others leave room ahead.
+    const isEnding = this.#phase === 'over'
+    const reach = isLast
+      ? Math.max(this.#position, this.#options.repeatsUpTo)
+      : Math.max(this.#savedReach, this.#position + reachStride)
     // L3: whoever takes over begins a key with the first of it that is not handled, which of a
     // long line is still open here.
     const failing = [...this.#held.values()].map(held => {
       const first = this.#waiting.get(held.key)?.[0]
-      return first === undefined ? held : { ...held, position: first.position }
+      const standing = first === undefined ? held : { ...held, position: first.position }
+      if (!isEnding || standing.isBegun !== true) return standing
+      // Whoever lets go ends no process: what it breaks off was no attempt.
+      const { isBegun: _, attempts, ...rest } = standing
+      return { ...rest, attempts: attempts - 1 }
     })
     const bytes = encodeLaneState({
       ...(!isLast && { owner }),
       epoch: taken.epoch,
       floor,
+      reach,
+      // It grows from owner to owner as long as the floor stands still.
+      ...(!isLast && floor === this.#options.floor && { deaths: taken.deaths }),
       failing,
     })
     let revision: number | 'conflict'
@@ -455,6 +529,7 @@ export class Lane<T> {
     if (revision === 'conflict') return this.#lost()
     this.#revision = revision
     this.#savedFloor = floor
+    this.#savedReach = reach
   }
 
   async #whatBecameOf(

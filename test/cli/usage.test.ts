@@ -397,7 +397,7 @@ const mistakes: readonly Mistake[] = [
   [
     'an actors file without a definition',
     1,
-    /--actors .*empty\.mjs: it exports no actor definition\. Export what defineActor/,
+    /--actors .*empty\.mjs: it exports no definition\. Export what defineActor/,
     ['ask', 'counter/c', 'add', '1', ...actors('empty'), ...here],
   ],
   [

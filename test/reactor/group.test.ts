@@ -320,3 +320,40 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
     t.equal(claims.listeners.size, 0)
     t.equal(source.followers, 0)
   })
+
+await t.test(
+  'L8 a record that ends its nodes is found out, and those beside it are not blamed',
+  async t => {
+    const { source, documents, claims, handled, join } = scene(t, 1)
+    source.add('k1', 'k2', 'k3', 'k2')
+    const begun: [string, number][] = []
+    for (let life = 1; life <= 6; life++) {
+      const id = `n${life}`
+      const ended = deferred<void>()
+      claims.set({ 0: id })
+      join(id, {
+        async handle(value, { attempt }) {
+          begun.push([value, attempt])
+          if (value !== 'k2@2' || attempt > 3) return done
+          // The process is gone: nothing of it is written down any more.
+          claims.alive.delete(id)
+          documents.memory.put = async () => 'conflict'
+          ended.resolve()
+          return new Promise<never>(() => {})
+        },
+      })
+      const isOver = () => handled.some(({ value }) => value === 'k2@4')
+      await Promise.race([ended.promise, until(isOver, { timeout: 30_000 })])
+      if (isOver()) break
+      await until(() => !claims.alive.has(id))
+      delete (documents.memory as Partial<typeof documents.memory>).put
+    }
+    t.strictSame(
+      begun.filter(([value]) => value === 'k2@2').map(([, attempt]) => attempt),
+      [1, 1, 1, 2, 3, 4],
+      'twice unseen, and from then on counted',
+    )
+    t.ok(begun.every(([value, attempt]) => value === 'k2@2' || attempt === 1))
+    t.equal(new Set(handled.map(({ value }) => value)).size, 4)
+  },
+)

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 
 import { CairnError } from '../../src/model/errors.js'
 import { deferred } from '../../src/model/wait.js'
+import { Caution } from '../../src/reactor/caution.js'
 import { type Attempt, type Handle, Lane } from '../../src/reactor/lane.js'
 import {
   encodeLaneState,
@@ -25,11 +26,14 @@ interface Options {
   readonly floor?: number
   readonly failing?: readonly Failing[]
   readonly repeatsUpTo?: number
+  readonly suspectsUpTo?: number
+  readonly reach?: number
 }
 
 /** A lane that was just taken, and all that it was handed. */
 async function laneOf(t: Test, handle: Handle<string>, options: Options = {}) {
-  const { floor = 0, failing = [], repeatsUpTo = 0 } = options
+  const { floor = 0, failing = [], repeatsUpTo = 0, suspectsUpTo = 0 } = options
+  const { reach = 10_000 } = options
   const source = new HandSource()
   const documents = new ObservedDocuments()
   const owner = { id: 'me', incarnation: 1 }
@@ -41,11 +45,13 @@ async function laneOf(t: Test, handle: Handle<string>, options: Options = {}) {
   const counters = { handled: 0, failures: 0 }
   const lane = new Lane<string>({
     document: key,
-    taken: { revision, epoch: 1 },
+    taken: { revision, epoch: 1, reach, deaths: 0 },
     owner,
     floor,
     failing,
     repeatsUpTo,
+    suspectsUpTo,
+    caution: new Caution(),
     source,
     async handle(value, attempt) {
       attempts.push(attempt)
@@ -393,5 +399,82 @@ await t.test(
       return state?.floor === count && state.failing.length === 0
     })
     t.equal(failingMax, 400)
+  },
+)
+
+await t.test('L7 nothing behind the reach that is written down is begun', async t => {
+  const { give, handled, documents, state } = await laneOf(t, async () => done, {
+    reach: 2,
+  })
+  let isAway = true
+  documents.before = () => {
+    if (isAway) throw new CairnError('store-unreachable', 'nobody is there')
+  }
+  give('k1', 'k2', 'k3', 'k1')
+  await until(() => handled.length === 2)
+  const puts = documents.puts
+  await until(() => documents.puts > puts + 1, { describe: 'it tries to write on' })
+  t.strictSame(handled, ['k1@1', 'k2@2'])
+  isAway = false
+  await until(() => handled.length === 4)
+  t.ok((await state())!.reach! >= 10_000, 'with room for what comes')
+})
+
+await t.test(
+  'L8 a suspect is handled alone, and is written down as begun before',
+  async t => {
+    const begun: string[] = []
+    const gates = new Map<string, () => void>()
+    const { give, handled, state, lane } = await laneOf(
+      t,
+      async value => {
+        begun.push(value)
+        if (value === 'k4@4') return done
+        const gate = deferred<void>()
+        gates.set(value, gate.resolve)
+        await gate.promise
+        return done
+      },
+      { suspectsUpTo: 3 },
+    )
+    give('k1', 'k2', 'k1', 'k4')
+    await until(() => handled.length === 1, { describe: 'what is no suspect goes on' })
+    await until(() => gates.size === 1)
+    t.strictSame(
+      begun.filter(value => value !== 'k4@4'),
+      ['k1@1'],
+      'one at a time',
+    )
+    const found = (await state())!.failing.find(one => one.key === 'k1')
+    t.match(found, { position: 1, attempts: 1, isBegun: true })
+    gates.get('k1@1')!()
+    for (const value of ['k2@2', 'k1@3']) {
+      await until(() => gates.has(value))
+      gates.get(value)!()
+    }
+    await until(() => handled.length === 4)
+    await lane.release(1_000)
+    t.match(await state(), { floor: 4, failing: [] })
+  },
+)
+
+await t.test(
+  'L8 what was begun when its node ended is an attempt; what a release breaks off is none',
+  async t => {
+    const gate = deferred<void>()
+    const one = { key: 'k1', firstAt: 1, nextAt: 0, error: 'ended' }
+    const { source, attempts, lane, state } = await laneOf(
+      t,
+      async () => (await gate.promise, done),
+      { floor: 1, failing: [{ ...one, position: 1, attempts: 2, isBegun: true }] },
+    )
+    source.add('k1')
+    await until(() => attempts.length === 1)
+    t.match(attempts[0], { attempt: 3, isAfterDeath: true, mayBeRepeat: true })
+    await lane.release(1)
+    const [left] = (await state())!.failing
+    t.match(left, { key: 'k1', position: 1, attempts: 2 })
+    t.notOk(left!.isBegun)
+    gate.resolve()
   },
 )
