@@ -200,6 +200,17 @@ export type {
   TriggerStats,
 } from './consume/trigger.js'
 
+// What a config file declares
+export {
+  type BrokerSpec,
+  type Config,
+  type ConfigSpec,
+  type ConsumerEntry,
+  type StreamSpec,
+} from './config/config.js'
+export { brokerOf } from './config/broker.js'
+export { loadConfig } from './config/load.js'
+
 // Events and the store
 export type { ActorAddress } from './model/address.js'
 export { formatAddress, parseAddress } from './model/address.js'

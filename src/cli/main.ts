@@ -11,6 +11,7 @@ import { ask } from './ask.js'
 import type { CliCommand } from './command.js'
 import { dlq } from './dlq.js'
 import { complain, print } from './output.js'
+import { ensure } from './ensure.js'
 import { messages } from './messages.js'
 import { nodes } from './nodes.js'
 import { projections } from './projections.js'
@@ -36,6 +37,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   projections,
   nodes,
   verify,
+  ensure,
 }
 
 const jsonFlag = { json: { type: 'boolean' } } as const

@@ -400,7 +400,7 @@ export function consumerOf(
     async consume({ batch = 1, maxWait = maxWaitDefault, signal } = {}) {
       const size = Math.min(batchMax, Math.max(1, Math.trunc(batch) || 1))
       if (!(maxWait >= 0))
-        throw invalid(`maxWait is ${show(maxWait)}: use milliseconds from 0.`)
+        throw invalid(`maxWait is ${String(maxWait)}: use milliseconds from 0.`)
       const what = `consuming as ${name}`
       throwIfAborted(signal, what)
       if (closing.aborted) throw closed(name)
@@ -443,7 +443,7 @@ export function consumerOf(
 
     async nak(token, delay = 0, error = new Error('given back after its last attempt')) {
       if (!(delay >= 0))
-        throw invalid(`delay is ${show(delay)}: use milliseconds from 0.`)
+        throw invalid(`delay is ${String(delay)}: use milliseconds from 0.`)
       await settle(token, (state, held) =>
         held.attempts < state.definition.attempts
           ? { ...held, until: clock.now() + delay, nonce: '' }
@@ -464,7 +464,7 @@ export function consumerOf(
 
     async extend(token, ms) {
       if (ms !== undefined && !(ms > 0))
-        throw invalid(`${show(ms)} is no time to extend by: use milliseconds above 0.`)
+        throw invalid(`${String(ms)} is no time to extend by: use milliseconds above 0.`)
       await settle(token, ({ definition }, held) => ({
         ...held,
         until: clock.now() + (ms ?? definition.ackWait),

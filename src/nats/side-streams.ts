@@ -26,13 +26,45 @@ export interface SideStreamOptions {
 /** Nanoseconds within which the server knows a record's id again. */
 const duplicateWindow = 120_000_000_000
 
+/** A stream as it is declared, and what of it the promises rest on. */
+export interface SideStream {
+  readonly what: string
+  readonly wanted: StreamConfig
+  /** In words. */
+  differences(actual: StreamConfig): string[]
+}
+
+/** All of a namespace's, as they are declared. */
+export function sideStreamsOf(namespace: string, replicas: number): SideStream[] {
+  return [
+    ...(['inbox', 'topic', 'dead'] as const).map(family =>
+      queueOf(namespace, family, replicas),
+    ),
+    timersOf(namespace, replicas),
+    documentsOf(namespace, replicas),
+    viewsOf(namespace, replicas),
+  ]
+}
+
+async function ensureSide(
+  connection: Connection,
+  { what, wanted, differences }: SideStream,
+): Promise<void> {
+  const { config } = await ensureStream(connection, wanted)
+  refuseForeign(config, what, differences(config))
+}
+
 /** Makes sure that the stream of a queue exists as declared; throws as {@link ensureStream}. */
-export async function ensureQueueStream(
+export function ensureQueueStream(
   connection: Connection,
   namespace: string,
   family: QueueFamily,
   { replicas }: SideStreamOptions,
 ): Promise<void> {
+  return ensureSide(connection, queueOf(namespace, family, replicas))
+}
+
+function queueOf(namespace: string, family: QueueFamily, replicas: number): SideStream {
   const wanted: StreamConfig = {
     name: queueStream(namespace, family),
     description: `Cairn: ${family} of namespace ${namespace}`,
@@ -55,19 +87,25 @@ export async function ensureQueueStream(
     },
     metadata: { cairn_wire: '1', cairn_namespace: namespace },
   }
-  const { config } = await ensureStream(connection, wanted)
-  refuseForeign(config, family, differencesOf(config, wanted))
+  // How long the topics' messages are kept is the operator's.
+  const differences = (actual: StreamConfig) =>
+    differencesOf(family === 'topic' ? { ...actual, max_age: 0 } : actual, wanted)
+  return { what: family, wanted, differences }
 }
 
 /**
  * Makes sure that the stream of timers exists as declared, and that the server publishes what is
  * scheduled in it; throws as {@link ensureStream}.
  */
-export async function ensureTimersStream(
+export function ensureTimersStream(
   connection: Connection,
   namespace: string,
   { replicas }: SideStreamOptions,
 ): Promise<void> {
+  return ensureSide(connection, timersOf(namespace, replicas))
+}
+
+function timersOf(namespace: string, replicas: number): SideStream {
   const wanted: StreamConfig = {
     name: queueStream(namespace, 'due'),
     description: `Cairn: timers of namespace ${namespace}`,
@@ -90,45 +128,51 @@ export async function ensureTimersStream(
     },
     metadata: { cairn_wire: '1', cairn_namespace: namespace },
   }
-  const { config } = await ensureStream(connection, wanted)
-  const limits = (['max_msgs', 'max_bytes', 'max_msgs_per_subject'] as const).flatMap(
-    name => differenceIn(name, config[name] ?? -1, -1),
-  )
-  // Read back: a server that knows no schedules would ignore the wish, and keep timers for ever.
-  const schedules = differenceIn(
-    'allow_msg_schedules',
-    config['allow_msg_schedules'] ?? false,
-    true,
-  )
-  const differences = [...differencesOf(config, wanted), ...limits, ...schedules]
-  refuseForeign(config, 'timers', differences)
+  const limits = (actual: StreamConfig) =>
+    (['max_msgs', 'max_bytes', 'max_msgs_per_subject'] as const).flatMap(name =>
+      differenceIn(name, actual[name] ?? -1, -1),
+    )
+  const differences = (actual: StreamConfig) => [
+    ...differencesOf(actual, wanted),
+    ...limits(actual),
+    // Read back: a server that knows no schedules would ignore the wish, and keep timers for ever.
+    ...differenceIn('allow_msg_schedules', actual['allow_msg_schedules'] ?? false, true),
+  ]
+  return { what: 'timers', wanted, differences }
 }
 
 /** Makes sure that the bucket of documents exists as declared; throws as {@link ensureStream}. */
-export async function ensureBucket(
+export function ensureBucket(
   connection: Connection,
   namespace: string,
   { replicas }: SideStreamOptions,
 ): Promise<void> {
+  return ensureSide(connection, documentsOf(namespace, replicas))
+}
+
+function documentsOf(namespace: string, replicas: number): SideStream {
   const wanted = bucket(namespace, bucketOf(namespace), 'documents', replicas)
-  const { config } = await ensureStream(connection, wanted)
-  refuseForeign(config, 'bucket', differencesOf(config, wanted))
+  return { what: 'bucket', wanted, differences: actual => differencesOf(actual, wanted) }
 }
 
 /** Makes sure that the bucket of read models exists as declared; throws as {@link ensureStream}. */
-export async function ensureViewsBucket(
+export function ensureViewsBucket(
   connection: Connection,
   namespace: string,
   { replicas }: SideStreamOptions,
 ): Promise<void> {
+  return ensureSide(connection, viewsOf(namespace, replicas))
+}
+
+function viewsOf(namespace: string, replicas: number): SideStream {
   const views = bucket(namespace, viewsBucketOf(namespace), 'read models', replicas)
   // Rows and their place are one atomic batch.
   const wanted: StreamConfig = { ...views, allow_atomic: true }
-  const { config } = await ensureStream(connection, wanted)
-  refuseForeign(config, 'bucket', [
-    ...differencesOf(config, wanted),
-    ...differenceIn('allow_atomic', config.allow_atomic ?? false, true),
-  ])
+  const differences = (actual: StreamConfig) => [
+    ...differencesOf(actual, wanted),
+    ...differenceIn('allow_atomic', actual.allow_atomic ?? false, true),
+  ]
+  return { what: 'bucket', wanted, differences }
 }
 
 function bucket(

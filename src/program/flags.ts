@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 
 import type { Backend } from '../backend/backend.js'
 import { messageOf } from '../model/errors.js'
+import { loginOf } from '../nats/login.js'
 import { UsageError } from './exit-codes.js'
 
 export const embeddedDirDefault = '.cairn'
@@ -156,34 +157,6 @@ function replicasOf(flags: Flags): 1 | 3 | 5 | undefined {
   if (replicas === undefined || replicas === 1 || replicas === 3 || replicas === 5)
     return replicas
   throw new UsageError(`--replicas is "${replicas}": use 1, 3 or 5.`)
-}
-
-/**
- * The servers, and what `nats://user:password@host` or `nats://token@host` says of who we
- * are. The client library does not look there; and a secret must not stand in a message
- * that names the server.
- */
-function loginOf(urls: string | undefined) {
-  if (urls === undefined) return {}
-  const login = /^\s*(?:[a-z]+:\/\/)?(?:([^@,/]*)@)/i.exec(urls)?.[1]
-  const servers = urls.replaceAll(/[^@,/]*@/g, '')
-  if (login === undefined) return { servers }
-  const colon = login.indexOf(':')
-  return colon < 0
-    ? { servers, token: decoded(login) }
-    : {
-        servers,
-        user: decoded(login.slice(0, colon)),
-        password: decoded(login.slice(colon + 1)),
-      }
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part // A lone % stands for itself.
-  }
 }
 
 /** The flags again, for a command line that means the same backend; passwords are left out. */

@@ -15,6 +15,7 @@ const commands = [
   'actors',
   'messages',
   'verify',
+  'ensure',
   'projections',
   'timers',
 ]
