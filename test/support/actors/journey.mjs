@@ -16,7 +16,7 @@ const machine = setup({
     context: /** @type {{ notes: string[], helped: boolean }} */ ({}),
     events:
       /** @type {{ type: 'submit' | 'arrive' | 'next' | 'pause' | 'resume' | 'helped' }} */ ({}),
-    tags: /** @type {'busy'} */ ('busy'),
+    tags: 'busy',
   },
   actors: {
     check: fromPromise(async ({ input, signal }) => {
