@@ -26,13 +26,14 @@ import type { MalformedRecord } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { AskOutcome, Carried } from '../model/sender.js'
 import { show } from '../model/show.js'
+import type { Firing } from '../model/timer.js'
 import type { Version } from '../model/version.js'
 import { pause, raceSignal } from '../model/wait.js'
 import type { AppendOptions, AppendResult, EventStore } from '../store/store.js'
 import { runAfterwards } from './afterwards.js'
 import type { Call, OpenCall } from './call.js'
 import { type CarryPlan, planCarry } from './carry.js'
-import { causesOf } from './causes.js'
+import { withCauses } from './causes.js'
 import { carried, decide, declined } from './decide.js'
 import type { AnyActorDefinition } from './define.js'
 import { detachPlain } from './detach.js'
@@ -44,7 +45,7 @@ import type { Order, Orders } from './orders.js'
 import { actorPaused, actorRestarting, parkedAgain } from './parked.js'
 import { delayAfter, type Policy, policyOf } from './policy.js'
 import { recover, refresh } from './recovery.js'
-import { type Kept, Repeats, type Search } from './repeats.js'
+import { isCertainlyNew, type Kept, Repeats, type Search } from './repeats.js'
 import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
 import { bytesOfEncoded, roughBytes } from './state-size.js'
@@ -133,6 +134,17 @@ type Life =
   | Restarting
   | { readonly phase: 'stopped' }
 
+/** What waits in the mailbox: a call, and what answers it. */
+interface Letter<T = unknown> {
+  readonly call: Call<T>
+  readonly work: () => Promise<T>
+  /** What came of it, once it has been dealt with. */
+  came:
+    | { readonly ok: true; readonly outcome: T }
+    | { readonly ok: false; readonly error: unknown }
+    | undefined
+}
+
 /** What looking back and deciding came to. */
 type Considered =
   | { readonly kind: 'repeat'; readonly outcome: Carried }
@@ -140,6 +152,9 @@ type Considered =
   | { readonly kind: 'lagging' }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'decided'; readonly decision: Decision }
+
+/** Filled in step by step: making it by spreading others costs more than the rest of a step. */
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const idleAfterDefault = 600_000
 /** What an actor takes beside its state, measured. */
@@ -155,7 +170,7 @@ export class Actor {
   readonly name: string
   readonly #definition: AnyActorDefinition
   readonly #home: ActorHome
-  readonly #mailbox: Mailbox
+  readonly #mailbox: Mailbox<Letter>
   readonly #policy: Policy
   /** Of its supervisor; undefined for one that is not supervised. */
   readonly #supervisor: string | undefined
@@ -179,7 +194,11 @@ export class Actor {
     const isSupervised = home.orders !== undefined && !isReservedType(address.type)
     this.#supervisor = isSupervised ? supervisorId(this.name) : undefined
     const limit = definition.options.mailboxLimit ?? 1000
-    this.#mailbox = new Mailbox(address, limit, () => home.idle(this))
+    this.#mailbox = new Mailbox(address, limit, {
+      deal: letter => this.#deal(letter),
+      answer: letter => answer(letter),
+      idle: () => home.idle(this),
+    })
     this.#repeats = new Repeats(address, home, definition.options.commandWindow)
     this.#folding = {
       actor: address,
@@ -270,25 +289,24 @@ export class Actor {
   }
 
   #post<T>(call: Call<T>, work: () => Promise<T>): void {
-    const letter = {
-      run: async () => {
-        try {
-          call.check()
-          const outcome = await work()
-          this.#failures = 0
-          call.resolve(outcome)
-        } catch (error) {
-          call.fail(error)
-        }
-      },
-    }
-    this.#mailbox.post(letter)
+    const letter: Letter<T> = { call, work, came: undefined }
+    this.#mailbox.post(letter as Letter)
     if (call.isOver) return
     this.#calls.add(call)
     call.onOver(() => {
-      this.#mailbox.takeBack(letter)
+      this.#mailbox.takeBack(letter as Letter)
       this.#calls.delete(call)
     })
+  }
+
+  async #deal(letter: Letter): Promise<void> {
+    try {
+      letter.call.check()
+      letter.came = { ok: true, outcome: await letter.work() }
+      this.#failures = 0
+    } catch (error) {
+      letter.came = { ok: false, error }
+    }
   }
 
   /** The one way of every command. */
@@ -299,8 +317,8 @@ export class Actor {
     kept: Kept | undefined,
   ): Promise<AskOutcome> {
     const { attemptsMax, clock, counters } = this.#home
-    // 0. Is it to take commands at all?
-    await this.#hearOrders(call)
+    // 0. Is it to take commands at all? Here and below, what needs no wait is not waited for.
+    if (this.#unheardOrders !== undefined) await this.#hearOrders(call)
     this.#refuseWhilePaused()
     let search = this.#repeats.begin(command.id, isNew, kept)
     let atLeast: Version = 0
@@ -308,7 +326,7 @@ export class Actor {
       if (attempt > 1) await this.#backOff(call, attempt)
 
       // 1. Wake, or catch up when others are said to have written. A parked actor ends here.
-      let life = await this.#awake(call, true)
+      let life = this.#ready ?? (await this.#awake(call, true))
       // A store may answer a read from a replica that lags behind its own judgement.
       if (life.at.version < atLeast) {
         this.#life = unsure
@@ -317,7 +335,10 @@ export class Actor {
 
       // 2. Look whether it was carried out before (A6), and decide.
       const now = clock.now()
-      let step = await this.#consider(call, command, search, life, now, kept)
+      let step =
+        isCertainlyNew(search) && kept?.firing === undefined
+          ? this.#decide(command, life, now)
+          : await this.#consider(call, command, search, life, now, kept)
 
       // 3. Nothing to store: the answer must rest on the newest state (A4), or be decided anew.
       if (storesNothing(step)) {
@@ -361,13 +382,16 @@ export class Actor {
       // 5. Append, with the expected version, the command, its reply and the state.
       const plan = this.#planCarry(life, state, version)
       const begun = this.#home.ticks.now
-      const result = await this.#append(call, decision.events, plan, {
-        ...causesOf(command),
+      const reply = { id: command.id, reply: answer.reply }
+      const options: Writable<AppendOptions> = {
         expected: at.version,
-        command: { id: command.id, reply: answer.reply },
-        ...(decision.says !== undefined && { says: decision.says }),
+        command: reply,
         at: now,
-      })
+      }
+      if (plan.state !== undefined) options.state = plan.state
+      if (decision.says !== undefined) options.says = decision.says
+      withCauses(options, command)
+      const result = await this.#append(call, decision.events, options)
 
       // 6. Another writer was first: read what it wrote, and decide again.
       if (!result.ok) {
@@ -389,6 +413,9 @@ export class Actor {
       }
       if (plan.bytes !== undefined) this.#stateBytes = bytesOfEncoded(plan.bytes)
       else if (plan.measureFrom !== life.measureFrom) this.#stateBytes = undefined
+      // A small state that was large before.
+      else if (plan.state !== undefined && this.#stateBytes! > actorBytes)
+        this.#stateBytes = undefined
       this.#repeats.onStored({
         first: at.version + 1,
         last: version,
@@ -411,15 +438,15 @@ export class Actor {
     call: OpenCall,
     command: Command,
     search: Search,
-    { at }: Running,
+    life: Running,
     now: number,
     kept: Kept | undefined,
   ): Promise<Considered> {
     let found: Awaited<ReturnType<Repeats['find']>>
     let isSuperseded: boolean | 'lagging' = false
     try {
-      found = await this.#repeats.find(search, at.version, now, call)
-      if (found === 'none') isSuperseded = await this.#isSuperseded(kept, at, call)
+      found = await this.#repeats.find(search, life.at.version, now, call)
+      if (found === 'none') isSuperseded = await this.#isSuperseded(kept, life.at, call)
     } catch (error) {
       // The signal fires when the call is given up: its reason says more than "aborted".
       call.check()
@@ -429,8 +456,11 @@ export class Actor {
     if (found === 'lagging' || isSuperseded === 'lagging') return { kind: 'lagging' }
     if (found !== 'none') return { kind: 'repeat', outcome: found }
     if (isSuperseded) return { kind: 'decided', decision: superseded(kept!.firing!) }
+    return this.#decide(command, life, now, kept?.firing)
+  }
+
+  #decide(command: Command, { at }: Running, now: number, firing?: Firing): Considered {
     try {
-      const firing = kept?.firing
       const decision = decide(this.#definition, this.address, at, command, now, firing)
       return { kind: 'decided', decision }
     } catch (error) {
@@ -466,11 +496,17 @@ export class Actor {
 
   /** A7: waits until what operators have said is known. */
   async #hearOrders(call: OpenCall): Promise<void> {
-    if (this.#supervisor === undefined) return
-    const wait = this.#home.orders?.pending(this.#supervisor)
+    const wait = this.#unheardOrders
     if (wait === undefined) return
     await raceSignal(wait, call.signal)
     call.check()
+  }
+
+  /** The wait for what operators have said and this node has not read, if there is such. */
+  get #unheardOrders(): Promise<void> | undefined {
+    return this.#supervisor === undefined
+      ? undefined
+      : this.#home.orders?.pending(this.#supervisor)
   }
 
   get #order(): Order | undefined {
@@ -495,13 +531,21 @@ export class Actor {
    * @param isCommand it waits for a restart, and is refused during a pause; a reading does neither
    */
   async #awake(call: OpenCall, isCommand = false): Promise<Running> {
+    const ready = this.#ready
+    if (ready !== undefined) return ready
     const life = this.#life
     if (life.phase === 'parked') throw parkedAgain(this.address, life.error)
-    if (life.phase !== 'running' || life.skips !== this.#order?.skips)
-      return this.#read(call, undefined, isCommand)
+    const isFoldedRight = life.phase === 'running' && life.skips === this.#order?.skips
+    return this.#read(call, isFoldedRight ? life : undefined, isCommand)
+  }
+
+  /** The running life, where nothing says that it is behind. */
+  get #ready(): Running | undefined {
+    const life = this.#life
+    if (life.phase !== 'running' || life.skips !== this.#order?.skips) return undefined
     const isBehind = this.#heard > life.at.version
     const isSuspect = life.provenAt < this.#home.ticks.suspectBefore
-    return isBehind || isSuspect ? this.#read(call, life, isCommand) : life
+    return isBehind || isSuspect ? undefined : life
   }
 
   /** A running life that no commit stored before the call's arrival is missing from (A4). */
@@ -589,21 +633,23 @@ export class Actor {
   async #append(
     call: OpenCall,
     events: Parameters<EventStore['append']>[1],
-    plan: CarryPlan,
-    options: AppendOptions,
+    options: Writable<AppendOptions>,
   ): Promise<AppendResult> {
     const { store } = this.#home
     call.beginStoring()
+    options.signal = call.signal
+    options.timeout = call.timeLeft
     try {
-      const bounds = { ...options, signal: call.signal, timeout: call.timeLeft }
-      if (plan.state === undefined)
-        return await store.append(this.address, events, bounds)
       try {
-        return await store.append(this.address, events, { ...bounds, state: plan.state })
+        return await store.append(this.address, events, options)
       } catch (error) {
         // The state is a convenience: a command must not fail because it makes a commit too large.
-        if (!isCairnError(error, 'commit-too-large')) throw error
-        return await store.append(this.address, events, bounds)
+        const { state, ...rest } = options
+        if (state === undefined || !isCairnError(error, 'commit-too-large')) throw error
+        return await store.append(this.address, events, {
+          ...rest,
+          timeout: call.timeLeft,
+        })
       }
     } catch (error) {
       // Nothing was written: why the call was given up says more.
@@ -679,6 +725,11 @@ export class Actor {
       },
     )
   }
+}
+
+function answer({ call, came }: Letter): void {
+  if (came?.ok === true) call.resolve(came.outcome)
+  else call.fail(came?.error)
 }
 
 /** Whether the answer would rest on nothing but the state in memory. */

@@ -1,15 +1,19 @@
 // A call: one caller's wait for an actor, from arrival to answer.
 //
-// Owns the caller's promise, deadline and signal.
+// Owns the caller's promise, deadline and signal. The deadline is one of its owner's many
+// (model/deadlines.ts), so it is noticed a few milliseconds late; nothing is stored behind it.
 // C1. Answered exactly once.
 // C2. Given up (deadline, signal, closing node) before its append began: answered at once,
 //     `isOver` from then on, and whoever works on it must store nothing.
 // C3. Given up while its append is under way: only the store can know what came of it, so
 //     the store is told to stop waiting, and its answer is the caller's.
+// C4. A controller is used again only when its signal did not fire and the call was answered:
+//     nobody works on it any more then.
 
+import type { Deadlines, Expiring } from '../model/deadlines.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
-import { abortedError, deferred, throwIfAborted } from '../model/wait.js'
+import { abortedError } from '../model/wait.js'
 
 export const callTimeoutDefault = 10_000
 const timeoutMax = 2 ** 31 - 1
@@ -25,47 +29,76 @@ export type OpenCall = Pick<
   'arrived' | 'signal' | 'timeLeft' | 'check' | 'beginStoring' | 'endStoring' | 'giveUp'
 >
 
-export class Call<T> {
+/** What a call is about, for errors. */
+export interface CallSubject {
+  /** `command "deposit" to account/alice` */
+  describe(): string
+  /** What the caller is told of an error. */
+  explain(error: unknown): unknown
+}
+
+/** What calls share that have one owner. */
+export class CallPorts {
+  readonly deadlines: Deadlines
+  readonly #spare: AbortController[] = []
+
+  constructor(deadlines: Deadlines) {
+    this.deadlines = deadlines
+  }
+
+  takeController(): AbortController {
+    return this.#spare.pop() ?? new AbortController()
+  }
+
+  /** C4. */
+  giveBack(controller: AbortController): void {
+    if (this.#spare.length < spareMax) this.#spare.push(controller)
+  }
+}
+
+/** Controllers kept for calls to come. */
+const spareMax = 1024
+
+export class Call<T> implements Expiring {
   /** When it arrived, in the host's ticks. */
   readonly arrived: number
-  readonly #doing: string
-  readonly #deadline: number
+  readonly deadline: number
+  readonly promise: Promise<T>
+  readonly #subject: CallSubject
   readonly #timeout: number
-  readonly #timer: NodeJS.Timeout
+  readonly #ports: CallPorts
   readonly #callerSignal: AbortSignal | undefined
-  readonly #explain: (error: unknown) => unknown
-  readonly #answer = deferred<T>()
+  readonly #abort: (() => void) | undefined
+  #resolve!: (value: T) => void
+  #reject!: (reason: unknown) => void
   #phase: 'open' | 'storing' | 'over' = 'open'
   #givenUp: CairnError | undefined
   #controller: AbortController | undefined
-  readonly #onOver: (() => void)[] = []
+  #onOver: (() => void)[] | undefined
 
-  /**
-   * @param doing what the caller waits for, for errors: `command "deposit" to account/alice`
-   * @param explain makes of an error what the caller is told
-   * Throws `aborted` when the signal has already fired, `invalid-option` for the timeout.
-   */
+  /** Throws `aborted` when the signal has already fired, `invalid-option` for the timeout. */
   constructor(
-    doing: string,
+    subject: CallSubject,
     arrived: number,
-    options: CallOptions,
-    explain: (error: unknown) => unknown = error => error,
+    { timeout = callTimeoutDefault, signal }: CallOptions,
+    ports: CallPorts,
   ) {
-    const { timeout = callTimeoutDefault, signal } = options
     checkTimeout(timeout)
-    throwIfAborted(signal, doing)
+    if (signal?.aborted) throw abortedError(signal, subject.describe())
     this.arrived = arrived
-    this.#doing = doing
-    this.#explain = explain
+    this.#subject = subject
     this.#timeout = timeout
-    this.#deadline = performance.now() + timeout
-    this.#timer = setTimeout(this.#expire, timeout)
+    this.#ports = ports
+    this.deadline = performance.now() + timeout
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    ports.deadlines.add(this)
     this.#callerSignal = signal
-    signal?.addEventListener('abort', this.#abort, { once: true })
-  }
-
-  get promise(): Promise<T> {
-    return this.#answer.promise
+    if (signal === undefined) return
+    this.#abort = () => this.giveUp(abortedError(signal, subject.describe()))
+    signal.addEventListener('abort', this.#abort, { once: true })
   }
 
   get isOver(): boolean {
@@ -74,19 +107,20 @@ export class Call<T> {
 
   /** Fires when the call is given up. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
+    this.#controller ??= this.#ports.takeController()
     if (this.#givenUp !== undefined) this.#controller.abort(this.#givenUp)
     return this.#controller.signal
   }
 
   /** Milliseconds left, at least 1: whoever is late hears from the signal. */
   get timeLeft(): number {
-    return Math.max(1, Math.ceil(this.#deadline - performance.now()))
+    return Math.max(1, Math.ceil(this.deadline - performance.now()))
   }
 
   /** Called once, when the call is over, with the others in the order they were given. */
   onOver(callback: () => void): void {
-    this.#onOver.push(callback)
+    if (this.#onOver === undefined) this.#onOver = [callback]
+    else this.#onOver.push(callback)
   }
 
   /** Throws the reason when the call was given up (C2). */
@@ -96,8 +130,8 @@ export class Call<T> {
 
   /** From here to {@link endStoring}, C3 holds instead of C2. Throws when given up before. */
   beginStoring(): void {
-    // A busy process may be late to fire the timer: nothing begins behind the deadline.
-    if (performance.now() >= this.#deadline) this.#expire()
+    // Deadlines are noticed late: nothing begins behind it all the same.
+    if (performance.now() >= this.deadline) this.expire()
     this.check()
     this.#phase = 'storing'
   }
@@ -107,11 +141,16 @@ export class Call<T> {
   }
 
   resolve(value: T): void {
-    if (this.#end()) this.#answer.resolve(value)
+    if (!this.#end()) return
+    if (this.#controller !== undefined && this.#givenUp === undefined) {
+      this.#ports.giveBack(this.#controller)
+      this.#controller = undefined
+    }
+    this.#resolve(value)
   }
 
   fail(error: unknown): void {
-    if (this.#end()) this.#answer.reject(this.#explain(error))
+    if (this.#end()) this.#reject(this.#subject.explain(error))
   }
 
   /** Ends a call that was never accepted: whoever made it is told in another way. */
@@ -126,23 +165,24 @@ export class Call<T> {
     this.#controller?.abort(why)
   }
 
-  readonly #expire = () =>
+  /** Its deadline has passed. */
+  expire(): void {
     this.giveUp(
       new CairnError(
         'deadline-exceeded',
-        `The ${this.#doing} was not finished within ${this.#timeout} ms; nothing was stored.`,
+        `The ${this.#subject.describe()} was not finished within ${this.#timeout} ms; nothing was stored.`,
         { details: { timeout: this.#timeout } },
       ),
     )
-
-  readonly #abort = () => this.giveUp(abortedError(this.#callerSignal!, this.#doing))
+  }
 
   #end(): boolean {
     if (this.#phase === 'over') return false
     this.#phase = 'over'
-    clearTimeout(this.#timer)
-    this.#callerSignal?.removeEventListener('abort', this.#abort)
-    for (const callback of this.#onOver) callback()
+    this.#ports.deadlines.remove(this)
+    if (this.#abort !== undefined)
+      this.#callerSignal?.removeEventListener('abort', this.#abort)
+    if (this.#onOver !== undefined) for (const callback of this.#onOver) callback()
     return true
   }
 }

@@ -5,6 +5,7 @@
 
 import { checkData } from '../codec/data.js'
 import { encode } from '../codec/msgpack.js'
+import { certainlyFits } from '../codec/size.js'
 import type { FoldedState } from '../model/commit.js'
 import type { Version } from '../model/version.js'
 import type { AnyActorDefinition } from './define.js'
@@ -17,7 +18,7 @@ export interface CarryPlan {
   readonly state?: FoldedState
   /** The version from which on measuring makes sense again. */
   readonly measureFrom: Version
-  /** The state's encoded size, where it was measured. */
+  /** The state's encoded size, where it was measured; absent for one that is certainly small. */
   readonly bytes?: number
 }
 
@@ -38,10 +39,11 @@ export function planCarry(
 ): CarryPlan {
   const { stateBytesMax = 1024, stateEvery = 100 } = options
   if (version < measureFrom) return { measureFrom }
-  let bytes: number
+  let bytes: number | undefined
   try {
     checkData(state, 'state')
-    bytes = encode(state).byteLength
+    // It is encoded with its commit: twice only where its size decides something.
+    if (!certainlyFits(state, stateBytesMax)) bytes = encode(state).byteLength
   } catch (error) {
     onUnstorable(error)
     return { measureFrom: version + stateEvery }
@@ -52,6 +54,7 @@ export function planCarry(
     ...(skipped !== undefined && { skipped }),
     value: state,
   }
+  if (bytes === undefined) return { state: folded, measureFrom: 0 }
   if (bytes <= stateBytesMax) return { state: folded, measureFrom: 0, bytes }
   if (bytes > carriedBytesMax) return { measureFrom: version + stateEvery, bytes }
   return version - carried >= stateEvery

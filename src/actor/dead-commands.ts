@@ -25,17 +25,15 @@ export class DeadCommands {
 
   /** The same sender, with what ends in an error counted. */
   counting(sender: CommandSender): CommandSender {
-    const counted = async <T>(send: () => Promise<T>): Promise<T> => {
-      try {
-        return await send()
-      } catch (error) {
-        this.count(error)
-        throw error
-      }
+    const counted = (error: unknown): never => {
+      this.count(error)
+      throw error
     }
     return {
-      ask: (...command) => counted(() => sender.ask(...command)),
-      tell: (...command) => counted(() => sender.tell(...command)),
+      ask: (actor, command, data, options) =>
+        sender.ask(actor, command, data, options).catch(counted),
+      tell: (actor, command, data, options) =>
+        sender.tell(actor, command, data, options).catch(counted),
     }
   }
 }

@@ -16,6 +16,7 @@ import type { Carried, Declined } from '../model/sender.js'
 import { saidIds } from '../model/said.js'
 import { show } from '../model/show.js'
 import type { Firing } from '../model/timer.js'
+import { withCauses } from './causes.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach } from './detach.js'
 import { isThenable, type Standing } from './fold.js'
@@ -32,15 +33,11 @@ export function decide(
   now: number,
   firing?: Firing,
 ): Decision {
-  const { id, type: _type, data: _data, ...causes } = command
-  const context: DecideContext = {
-    actor,
-    version,
-    commandId: id,
-    now,
-    ...(firing !== undefined && { firing }),
-    ...causes,
-  }
+  const known = { actor, version, commandId: command.id, now }
+  const context: DecideContext = withCauses(
+    firing === undefined ? known : { ...known, firing },
+    command,
+  )
   const decision = guard(actor, command, 'decide', () =>
     behavior.decide(state, command, context),
   )

@@ -11,7 +11,8 @@ import { type ActorAddress, checkAddress, formatAddress } from '../model/address
 import { soundCauses } from '../model/causes.js'
 import { type Command, commandIdBytesMax } from '../model/behavior.js'
 import { type Clock, systemClock } from '../model/clock.js'
-import { causesOf } from './causes.js'
+import { withCauses } from './causes.js'
+import { Deadlines } from '../model/deadlines.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { checkFreshness, enoughFor, type Freshness } from '../model/freshness.js'
 import { newId } from '../model/id.js'
@@ -22,7 +23,14 @@ import { bounded, type Deferred, deferred, pause } from '../model/wait.js'
 import type { EventStore } from '../store/store.js'
 import { aboutCommand } from './about-command.js'
 import { Actor, type ActorHome, type StateReading } from './actor.js'
-import { Call, type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
+import {
+  Call,
+  type CallOptions,
+  CallPorts,
+  type CallSubject,
+  callTimeoutDefault,
+  checkTimeout,
+} from './call.js'
 import type { DeadCommands } from './dead-commands.js'
 import { detach } from './detach.js'
 import { Gate } from '../model/gate.js'
@@ -183,6 +191,8 @@ class Host implements ActorHost {
   readonly #passivation: NodeJS.Timeout
   readonly #home: ActorHome
   readonly #unstorableTypes = new Set<string>()
+  readonly #calls = new CallPorts(new Deadlines())
+  readonly #ended = () => void this.#open--
   #open = 0
   #asks = 0
   #tells = 0
@@ -224,16 +234,20 @@ class Host implements ActorHost {
     )
   }
 
-  async ask(
+  ask(
     actor: ActorAddress,
     commandType: string,
     data: unknown,
     options: SendOptions = {},
   ): Promise<AskOutcome> {
-    const command = toCommand(actor, commandType, data, options)
-    const call = this.#send(actor, command, options)
-    this.#asks++
-    return call.promise
+    try {
+      const command = toCommand(actor, commandType, data, options)
+      const { promise } = this.#send(actor, command, options)
+      this.#asks++
+      return promise
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async tell(
@@ -283,10 +297,13 @@ class Host implements ActorHost {
     enough: Version | undefined,
     options: CallOptions,
   ): Promise<StateReading> {
-    const doing = `reading of the state of ${formatAddress(actor)}`
-    const post = (resident: Actor, call: Call<StateReading>) =>
-      resident.reading(call, enough)
-    return this.#admit(actor, doing, options, post).promise
+    const { call, resident } = this.#admit<StateReading>(
+      actor,
+      new Reading(actor),
+      options,
+    )
+    posting(call, () => resident.reading(call, enough))
+    return call.promise
   }
 
   async stateAt(
@@ -377,40 +394,33 @@ class Host implements ActorHost {
   }
 
   #send(actor: ActorAddress, command: Command, options: SendOptions): Call<AskOutcome> {
-    const doing = `command ${show(command.type)} to ${formatAddress(actor)}`
+    const subject = new Commanding(actor, command)
+    const { call, resident } = this.#admit<AskOutcome>(actor, subject, options)
     // Nobody but this call knows an id that was made for it.
     const isNew = options.commandId === undefined
-    const post = (resident: Actor, call: Call<AskOutcome>) =>
-      resident.command(call, command, isNew, options)
-    const explain = (error: unknown) => aboutCommand(error, command.id)
-    return this.#admit(actor, doing, options, post, explain)
+    posting(call, () => resident.command(call, command, isNew, options))
+    return call
   }
 
   /** Takes a call in: throws before it is accepted, and answers it in any case after. */
   #admit<T>(
     actor: ActorAddress,
-    doing: string,
+    subject: CallSubject,
     options: CallOptions,
-    post: (resident: Actor, call: Call<T>) => void,
-    explain?: (error: unknown) => unknown,
-  ): Call<T> {
+  ): { readonly call: Call<T>; readonly resident: Actor } {
     if (this.#closing !== undefined) throw nodeClosed()
     if (this.#open >= this.#commandsMax) throw queueFull(this.#commandsMax)
     const definition = this.#options.definitions.get(actor.type)
-    const call = new Call<T>(doing, ++this.#home.ticks.now, options, explain)
+    const call = new Call<T>(subject, ++this.#home.ticks.now, options, this.#calls)
     this.#open++
-    call.onOver(() => this.#open--)
-    const resident = this.#residents.engage(formatAddress(actor), () => {
-      const { type, id } = actor
-      return new Actor({ type, id }, definition, this.#home)
-    })
-    try {
-      post(resident, call)
-    } catch (error) {
-      call.withdraw()
-      throw error
-    }
-    return call
+    call.onOver(this.#ended)
+    const name = formatAddress(actor)
+    const resident =
+      this.#residents.engaged(name) ??
+      this.#residents.engage(
+        new Actor({ type: actor.type, id: actor.id }, definition, this.#home),
+      )
+    return { call, resident }
   }
 
   #release(actor: Actor): void {
@@ -489,6 +499,50 @@ class Host implements ActorHost {
   }
 }
 
+/** A call that could not be posted was never accepted: its caller hears of it from here. */
+function posting(call: Pick<Call<unknown>, 'withdraw'>, post: () => void): void {
+  try {
+    post()
+  } catch (error) {
+    call.withdraw()
+    throw error
+  }
+}
+
+class Commanding implements CallSubject {
+  readonly #actor: ActorAddress
+  readonly #command: Command
+
+  constructor(actor: ActorAddress, command: Command) {
+    this.#actor = actor
+    this.#command = command
+  }
+
+  describe(): string {
+    return `command ${show(this.#command.type)} to ${formatAddress(this.#actor)}`
+  }
+
+  explain(error: unknown): unknown {
+    return aboutCommand(error, this.#command.id)
+  }
+}
+
+class Reading implements CallSubject {
+  readonly #actor: ActorAddress
+
+  constructor(actor: ActorAddress) {
+    this.#actor = actor
+  }
+
+  describe(): string {
+    return `reading of the state of ${formatAddress(this.#actor)}`
+  }
+
+  explain(error: unknown): unknown {
+    return error
+  }
+}
+
 function toCommand(
   actor: ActorAddress,
   type: string,
@@ -499,12 +553,11 @@ function toCommand(
   const { commandId: id = newId() } = options
   checkText('command type', type, textBytesMax)
   checkText('command id', id, commandIdBytesMax)
-  const causes = causesOf(soundCauses(options))
   const copy = detach(
     data,
     () => `data of command ${show(type)} to ${formatAddress(actor)}`,
   )
-  return { id, type, data: copy, ...causes }
+  return withCauses({ id, type, data: copy }, soundCauses(options))
 }
 
 const textBytesMax = 256
@@ -512,8 +565,9 @@ const textBytesMax = 256
 const passivateEvery = 5_000
 
 function checkText(what: string, text: unknown, bytesMax: number): void {
-  const isText = typeof text === 'string' && text !== '' && text.isWellFormed()
-  if (isText && Buffer.byteLength(text) <= bytesMax) return
+  if (typeof text === 'string' && text !== '' && text.isWellFormed())
+    // A unit of UTF-16 is at most three bytes: most texts need no count.
+    if (text.length * 3 <= bytesMax || Buffer.byteLength(text) <= bytesMax) return
   throw new CairnError(
     'invalid-command',
     `${show(text)} is not a ${what}: use 1 to ${bytesMax} bytes of well-formed text.`,

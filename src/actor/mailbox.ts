@@ -1,6 +1,8 @@
 // A mailbox: what waits for one actor, and whose turn it is.
 //
-// M1. One letter at a time, in the order of arrival; the next begins when `run` has ended.
+// M1. One letter at a time, in the order of arrival; the next begins when the one before it
+//     has been dealt with. Its sender hears of that when nothing is left, only after the
+//     mailbox is idle: who has its answer finds the actor at rest.
 // M2. At most `limit` letters wait; one more is refused with `mailbox-full`, which is
 //     retryable and names the actor and the limit.
 // M3. A letter taken back while it waits is never run, and its place is free at once.
@@ -8,22 +10,27 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 
-/** A piece of work. `run` answers its own caller and never rejects. */
-export interface Letter {
-  run(): Promise<void>
+/** What becomes of letters. */
+export interface Clerk<Letter> {
+  /** Does what the letter asks for; never rejects, and tells its sender nothing yet. */
+  deal(letter: Letter): Promise<void>
+  /** Tells the sender of a letter that was dealt with. */
+  answer(letter: Letter): void
+  /** Nothing is waiting or being dealt with any more. */
+  idle(): void
 }
 
-export class Mailbox {
+export class Mailbox<Letter extends object> {
   readonly #actor: ActorAddress
   readonly #limit: number
-  readonly #onIdle: () => void
+  readonly #clerk: Clerk<Letter>
   readonly #waiting = new Set<Letter>()
   #isRunning = false
 
-  constructor(actor: ActorAddress, limit: number, onIdle: () => void) {
+  constructor(actor: ActorAddress, limit: number, clerk: Clerk<Letter>) {
     this.#actor = actor
     this.#limit = limit
-    this.#onIdle = onIdle
+    this.#clerk = clerk
   }
 
   /** Letters that wait for their turn; the one being run is not among them. */
@@ -53,10 +60,17 @@ export class Mailbox {
     // A set is walked in the order of arrival, also over what arrives on the way (M1).
     for (const letter of this.#waiting) {
       this.#waiting.delete(letter)
-      await letter.run()
+      await this.#clerk.deal(letter)
+      if (this.#waiting.size > 0) this.#clerk.answer(letter)
+      else {
+        this.#isRunning = false
+        this.#clerk.idle()
+        return this.#clerk.answer(letter)
+      }
     }
+    // What was left has been taken back.
     this.#isRunning = false
-    this.#onIdle()
+    this.#clerk.idle()
   }
 }
 

@@ -1,6 +1,6 @@
 // The actors in memory: who may leave, and who has to.
 //
-// Owns every actor awake on this node. The only home of lru-cache in this folder.
+// Owns every actor awake on this node.
 // R1. An actor is busy (something waits or runs) or idle, and in exactly one of the two places.
 // R2. Only idle ones are evicted, the least recently used first: a command in flight or in a
 //     mailbox is never lost or interrupted by eviction, and no actor is in memory twice.
@@ -8,27 +8,25 @@
 //     actor takes is estimated when it becomes idle, and counts as that while it is busy again.
 // R4. Who is dismissed was idle, or is as soon as it is idle, and is woken again by its next
 //     command: nothing is lost.
-
-import { LRUCache } from 'lru-cache'
+// R5. The idle ones stand in the order in which they became idle: a map keeps that order, and who
+//     becomes idle again stands at its end.
 
 import type { Actor } from './actor.js'
 
 interface Resident {
   readonly actor: Actor
   /** Estimated; 0 until it is idle for the first time. */
-  readonly bytes: number
-}
-
-interface Idle extends Resident {
+  bytes: number
   /** When it became idle, ms since 1970. */
-  readonly since: number
+  since: number
 }
 
 export class Residents {
   readonly #max: number
   readonly #bytesMax: number
   readonly #busy = new Map<string, Resident>()
-  readonly #idle: LRUCache<string, Idle>
+  /** Least recently used first (R5). */
+  readonly #idle = new Map<string, Resident>()
   /** Busy ones that are to go when they are idle (R4). */
   readonly #leaving = new Set<string>()
   #bytes = 0
@@ -38,7 +36,6 @@ export class Residents {
   constructor(max: number, bytesMax: number) {
     this.#max = max
     this.#bytesMax = bytesMax
-    this.#idle = new LRUCache({ max })
   }
 
   get size(): number {
@@ -66,16 +63,23 @@ export class Residents {
 
   /** The actor, without any effect on its place. */
   find(name: string): Actor | undefined {
-    return (this.#busy.get(name) ?? this.#idle.peek(name))?.actor
+    return (this.#busy.get(name) ?? this.#idle.get(name))?.actor
   }
 
-  /** The actor, busy from now on; `create` makes it when it is not in memory. */
-  engage(name: string, create: () => Actor): Actor {
-    const known = this.#busy.get(name)
-    if (known !== undefined) return known.actor
-    const { actor, bytes } = this.#idle.peek(name) ?? { actor: create(), bytes: 0 }
+  /** The actor, busy from now on; `undefined` where it is not in memory. */
+  engaged(name: string): Actor | undefined {
+    const busy = this.#busy.get(name)
+    if (busy !== undefined) return busy.actor
+    const idle = this.#idle.get(name)
+    if (idle === undefined) return undefined
     this.#idle.delete(name)
-    this.#busy.set(name, { actor, bytes })
+    this.#busy.set(name, idle)
+    return idle.actor
+  }
+
+  /** Takes in an actor that was not in memory; it is busy from now on. */
+  engage(actor: Actor): Actor {
+    this.#busy.set(actor.name, { actor, bytes: 0, since: 0 })
     this.#trim()
     return actor
   }
@@ -83,16 +87,18 @@ export class Residents {
   /** The actor has nothing left to do, from `now` on. */
   release(actor: Actor, now: number): void {
     const { name, bytes } = actor
-    const busy = this.#busy.get(name)
-    if (busy === undefined) return
+    const resident = this.#busy.get(name)
+    if (resident === undefined) return
     this.#busy.delete(name)
-    if (this.#leaving.delete(name)) {
-      this.#bytes -= busy.bytes
+    if (this.#leaving.size > 0 && this.#leaving.delete(name)) {
+      this.#bytes -= resident.bytes
       this.#dismissals++
       return
     }
-    this.#bytes += bytes - busy.bytes
-    this.#idle.set(name, { actor, bytes, since: now })
+    this.#bytes += bytes - resident.bytes
+    resident.bytes = bytes
+    resident.since = now
+    this.#idle.set(name, resident)
     this.#trim()
   }
 
@@ -127,8 +133,9 @@ export class Residents {
   /** R3. */
   #trim(): void {
     while (this.size > this.#max || this.#bytes > this.#bytesMax) {
-      const oldest = this.#idle.pop()
+      const [oldest] = this.#idle.values()
       if (oldest === undefined) return
+      this.#idle.delete(oldest.actor.name)
       this.#bytes -= oldest.bytes
       this.#evictions++
     }

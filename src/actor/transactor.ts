@@ -15,6 +15,7 @@
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
+import { Deadlines } from '../model/deadlines.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { Gate } from '../model/gate.js'
 import { newId } from '../model/id.js'
@@ -22,7 +23,7 @@ import { show } from '../model/show.js'
 import { checkCount } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { AppendAllResult, EventStore } from '../store/store.js'
-import { Call } from './call.js'
+import { Call, CallPorts } from './call.js'
 import { causesOf } from './causes.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach } from './detach.js'
@@ -85,6 +86,7 @@ const attemptsDefault = 10
 export class Transactor {
   readonly #options: TransactorOptions
   readonly #gate = new Gate(readsMax)
+  readonly #ports = new CallPorts(new Deadlines())
   readonly #anchors = new Map<string, Anchor>()
   readonly #open = new Set<Call<Outcome>>()
   readonly #unstorable = new Set<string>()
@@ -134,7 +136,8 @@ export class Transactor {
       )
     let canBeRepeated = options.id !== undefined
     const explain = (error: unknown) => aboutTransaction(error, id, canBeRepeated)
-    const call = new Call<Outcome>(`transaction ${show(id)}`, 0, options, explain)
+    const subject = { describe: () => `transaction ${show(id)}`, explain }
+    const call = new Call<Outcome>(subject, 0, options, this.#ports)
     this.#open.add(call)
     call.onOver(() => this.#open.delete(call))
     const anchored = (isAnchored: boolean) => (canBeRepeated = isAnchored)

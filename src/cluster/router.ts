@@ -126,19 +126,19 @@ export class Router implements CommandSender {
     await open
   }
 
-  async #route<Outcome>(sending: Sending<Outcome>): Promise<Outcome> {
-    const owner = this.#firstOwner(sending.actor)
-    if (owner === this.#options.nodeId) {
-      this.#local++
-      return sending.here(sending.options)
-    }
-    this.#remote++
-    const carried = this.#carry(sending, owner)
-    this.#open.add(carried)
+  #route<Outcome>(sending: Sending<Outcome>): Promise<Outcome> {
     try {
-      return await carried
-    } finally {
-      this.#open.delete(carried)
+      const owner = this.#firstOwner(sending.actor)
+      if (owner === this.#options.nodeId) {
+        this.#local++
+        return sending.here(sending.options)
+      }
+      this.#remote++
+      const carried = this.#carry(sending, owner)
+      this.#open.add(carried)
+      return carried.finally(() => this.#open.delete(carried))
+    } catch (error) {
+      return Promise.reject(error)
     }
   }
 

@@ -36,6 +36,8 @@ export interface LogSourceOptions<T> {
 
 /** Notices that wait, at most; with more, the log is read instead. */
 const noticesMax = 4_096
+/** Why a wait for news has ended. */
+const rung = 'rung'
 /** Milliseconds after which the log is looked at without news. */
 const lookEvery = 5_000
 
@@ -98,7 +100,10 @@ async function* follow<T>(
   let mustRead = true
   let notices: CommitStored[] = []
   let bell = new AbortController()
-  const ring = () => bell.abort()
+  // It rings for every commit: without a reason of its own, each ring would make an error.
+  const ring = () => {
+    if (!bell.signal.aborted) bell.abort(rung)
+  }
   const missed = () => {
     mustRead = true
     notices = []

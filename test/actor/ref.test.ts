@@ -81,10 +81,12 @@ void t.test('events show what cannot be read', async t => {
 })
 
 void t.test('watching yields each new event with the state after it', async t => {
-  const { ref } = open()
+  const { ref, store } = open()
   await ref.ask('deposit', { amount: 1 })
+  const { head } = store.calls
   const watcher = ref.watch()[Symbol.asyncIterator]()
   const first = watcher.next()
+  await until(() => store.calls.head > head)
   await ref.ask('split', [10, 100])
   t.match(await first, { value: { version: 2, state: { balance: 11 } } })
   t.match(await watcher.next(), { value: { version: 3, event: { type: 'deposited' } } })
