@@ -216,12 +216,15 @@ export type { ActorAddress } from './model/address.js'
 export { formatAddress, parseAddress } from './model/address.js'
 export type {
   Causes,
+  Act,
   CommittedCommand,
+  PackedCommand,
   FoldedState,
   LogRecord,
   MalformedRecord,
   StoredCommit,
 } from './model/commit.js'
+export { actsOf } from './model/commit.js'
 export type { Metadata, NewEvent, RecordedEvent } from './model/event.js'
 export type { ExpectedVersion, Position, Version } from './model/version.js'
 export type {

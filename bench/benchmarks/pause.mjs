@@ -3,7 +3,7 @@
 // Three nodes share the actors; the caller is a fourth process without actors, this one. Each
 // round takes one node away under steady traffic and starts another in its place. Which
 // requests were affected: see `affected.mjs`.
-import { startNode } from 'cairn-es'
+import { actsOf, startNode } from 'cairn-es'
 import { counter } from '../actors.mjs'
 import { findAffected, latencyOf } from '../affected.mjs'
 import { verify } from '../benchmark.mjs'
@@ -181,10 +181,12 @@ const checkCommands = async (caller, after, actors, requests) => {
   const found = new Map()
   for await (const record of caller.store.readAll({ after })) {
     verify(record.kind === 'commit', () => 'the log holds a record that is no commit')
-    const id = record.command?.id ?? ''
-    verify(!found.has(id), () => `command ${id} is in the log twice`)
-    const { actor, lastVersion, nodeId } = record
-    found.set(id, { actor: actor.id, version: lastVersion, nodeId })
+    const { actor, nodeId } = record
+    for (const { command, lastVersion } of actsOf(record)) {
+      const id = command?.id ?? ''
+      verify(!found.has(id), () => `command ${id} is in the log twice`)
+      found.set(id, { actor: actor.id, version: lastVersion, nodeId })
+    }
   }
   for (const { actor, commandId, version } of requests) {
     if (version === undefined) continue

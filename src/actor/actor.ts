@@ -16,6 +16,8 @@
 // A7. Before its turn a command waits until what operators have said is known: it is refused
 //     while the actor is paused, and no state is used that passes over other versions than
 //     they said (skips K1). What has begun is finished.
+// A9. What waits behind a command that stores something may be carried out with it and stored as one
+//     commit (pack.ts). When that commit is refused, those behind the first have their turns again.
 // A8. After a failure the type's policy decides: parked, it answers with the reason; to be
 //     restarted, it waits with the command whose turn it is, and the others behind it.
 
@@ -27,11 +29,11 @@ import { CairnError, isCairnError } from '../model/errors.js'
 import type { AskOutcome, Carried } from '../model/sender.js'
 import { show } from '../model/show.js'
 import type { Firing } from '../model/timer.js'
-import type { Version } from '../model/version.js'
+import type { Position, Version } from '../model/version.js'
 import { pause, raceSignal } from '../model/wait.js'
 import type { AppendOptions, AppendResult, EventStore } from '../store/store.js'
 import { runAfterwards } from './afterwards.js'
-import type { Call, OpenCall } from './call.js'
+import { type Call, type OpenCall, Together } from './call.js'
 import { type CarryPlan, planCarry } from './carry.js'
 import { withCauses } from './causes.js'
 import { carried, decide, declined } from './decide.js'
@@ -42,6 +44,7 @@ import type { Folding, Standing } from './fold.js'
 import type { ActorLog } from './log.js'
 import { Mailbox } from './mailbox.js'
 import type { Order, Orders } from './orders.js'
+import { Pack, type Packed } from './pack.js'
 import { actorPaused, actorRestarting, parkedAgain } from './parked.js'
 import { delayAfter, type Policy, policyOf } from './policy.js'
 import { recover, refresh } from './recovery.js'
@@ -137,13 +140,25 @@ type Life =
 /** What waits in the mailbox: a call, and what answers it. */
 interface Letter<T = unknown> {
   readonly call: Call<T>
-  readonly work: () => Promise<T>
+  readonly work: (letter: Letter<T>) => Promise<T>
+  /** Present for a command. */
+  readonly wish?: Wish
   /** What came of it, once it has been dealt with. */
   came:
     | { readonly ok: true; readonly outcome: T }
     | { readonly ok: false; readonly error: unknown }
     | undefined
 }
+
+interface Wish {
+  readonly command: Command
+  readonly isNew: boolean
+  readonly kept: Kept | undefined
+  /** Where it is to be looked for, once that is known. */
+  search: Search | undefined
+}
+
+type CommandLetter = Letter<AskOutcome> & { readonly wish: Wish }
 
 /** What looking back and deciding came to. */
 type Considered =
@@ -182,6 +197,10 @@ export class Actor {
   #heard: Version = 0
   /** Failures since something last went well (A8). */
   #failures = 0
+  /** Commands to be stored one by one before any are packed again (A9). */
+  #alone = 0
+  /** Those whose commands are being stored as one commit. */
+  #together: Together | undefined
   /** Of the state, estimated; undefined while it is not known. */
   #stateBytes: number | undefined
 
@@ -234,7 +253,8 @@ export class Actor {
    * @param kept see SendOptions
    */
   command(call: Call<AskOutcome>, command: Command, isNew: boolean, kept?: Kept): void {
-    this.#post(call, () => this.#carryOut(call, command, isNew, kept))
+    const wish: Wish = { command, isNew, kept, search: undefined }
+    this.#post(call, this.#commanded, wish)
   }
 
   /**
@@ -285,11 +305,18 @@ export class Actor {
   /** Ends every call that has not been answered; the actor takes no more. */
   stop(why: CairnError): void {
     this.#life = stopped
+    this.#together?.end(why)
     for (const call of this.#calls) call.giveUp(why)
   }
 
-  #post<T>(call: Call<T>, work: () => Promise<T>): void {
-    const letter: Letter<T> = { call, work, came: undefined }
+  readonly #commanded = (letter: Letter<AskOutcome>) =>
+    this.#carryOut(letter as CommandLetter)
+
+  #post<T>(call: Call<T>, work: Letter<T>['work'], wish?: Wish): void {
+    const letter: Letter<T> =
+      wish === undefined
+        ? { call, work, came: undefined }
+        : { call, work, wish, came: undefined }
     this.#mailbox.post(letter as Letter)
     if (call.isOver) return
     this.#calls.add(call)
@@ -302,25 +329,24 @@ export class Actor {
   async #deal(letter: Letter): Promise<void> {
     try {
       letter.call.check()
-      letter.came = { ok: true, outcome: await letter.work() }
+      letter.came = { ok: true, outcome: await letter.work(letter) }
       this.#failures = 0
     } catch (error) {
       letter.came = { ok: false, error }
+      for (const other of this.#mailbox.taken) other.came ??= failedWith(other, error)
     }
   }
 
   /** The one way of every command. */
-  async #carryOut(
-    call: Call<AskOutcome>,
-    command: Command,
-    isNew: boolean,
-    kept: Kept | undefined,
-  ): Promise<AskOutcome> {
+  async #carryOut({ call, wish }: CommandLetter): Promise<AskOutcome> {
+    const { command, isNew, kept } = wish
     const { attemptsMax, clock, counters } = this.#home
     // 0. Is it to take commands at all? Here and below, what needs no wait is not waited for.
     if (this.#unheardOrders !== undefined) await this.#hearOrders(call)
     this.#refuseWhilePaused()
-    let search = this.#repeats.begin(command.id, isNew, kept)
+    let search = wish.search ?? this.#repeats.begin(command.id, isNew, kept)
+    let mayPack = this.#alone === 0
+    if (!mayPack) this.#alone--
     let atLeast: Version = 0
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       if (attempt > 1) await this.#backOff(call, attempt)
@@ -337,7 +363,7 @@ export class Actor {
       const now = clock.now()
       let step =
         isCertainlyNew(search) && kept?.firing === undefined
-          ? this.#decide(command, life, now)
+          ? this.#decide(command, life.at, now)
           : await this.#consider(call, command, search, life, now, kept)
 
       // 3. Nothing to store: the answer must rest on the newest state (A4), or be decided anew.
@@ -374,27 +400,55 @@ export class Actor {
       // A3: whatever ends this before 7, the next step reads again.
       this.#life = unsure
       const events = { list: decision.events, at: now, nodeId: this.#home.nodeId }
-      const state = this.#foldTentatively(life, command, events)
-      const version = at.version + decision.events.length
+      let state = this.#foldTentatively(life, command, events)
+      let version = at.version + decision.events.length
       const after = { state, version, position: at.position }
       const answer = carried(this.address, command, decision, after)
+      let pack: Pack | undefined
+      if (mayPack && this.#mailbox.waiting > 0) {
+        pack = this.#pack(
+          { command, decision, version, outcome: answer },
+          life,
+          state,
+          now,
+        )
+        if (pack === undefined) {
+          mayPack = false
+          attempt--
+          continue
+        }
+        ;({ state, version } = pack)
+      }
 
-      // 5. Append, with the expected version, the command, its reply and the state.
+      // 5. Append, with the expected version, the commands, their replies and the state.
       const plan = this.#planCarry(life, state, version)
       const begun = this.#home.ticks.now
-      const reply = { id: command.id, reply: answer.reply }
-      const options: Writable<AppendOptions> = {
-        expected: at.version,
-        command: reply,
-        at: now,
-      }
+      const options: Writable<AppendOptions> = { expected: at.version, at: now }
       if (plan.state !== undefined) options.state = plan.state
-      if (decision.says !== undefined) options.says = decision.says
-      withCauses(options, command)
-      const result = await this.#append(call, decision.events, options)
+      let result: AppendResult | 'apart'
+      if (pack !== undefined && pack.stored > 1) {
+        result = await this.#appendTogether(call, pack, options)
+      } else {
+        options.command = { id: command.id, reply: answer.reply }
+        if (decision.says !== undefined) options.says = decision.says
+        withCauses(options, command)
+        result = await this.#append(call, decision.events, options)
+      }
 
       // 6. Another writer was first: read what it wrote, and decide again.
+      if (result === 'apart') {
+        mayPack = false
+        attempt--
+        continue
+      }
       if (!result.ok) {
+        for (const [i, { wish: other }] of this.#mailbox.taken.entries())
+          if (
+            other?.search !== undefined &&
+            storesSomething(pack!.members[i + 1]!.decision)
+          )
+            other.search = this.#repeats.goOn(other.search, at.version, result.actual)
+        this.#mailbox.putBack(stillWanted)
         counters.conflicts++
         counters.retries++
         atLeast = result.actual > at.version ? result.actual : 0
@@ -416,21 +470,139 @@ export class Actor {
       // A small state that was large before.
       else if (plan.state !== undefined && this.#stateBytes! > actorBytes)
         this.#stateBytes = undefined
-      this.#repeats.onStored({
-        first: at.version + 1,
-        last: version,
-        position: result.position,
-        commandId: command.id,
-      })
+      const { position } = result
+      const first = at.version + 1
+      if (pack === undefined)
+        this.#repeats.onStored({ first, last: version, position, commandId: command.id })
+      else for (const passed of pack.passed(position)) this.#repeats.onStored(passed)
 
       // 8. What follows from it in the world: done here, and now, or not at all.
-      runAfterwards(decision, this.address, at.version + 1, this.#home.log)
+      runAfterwards(decision, this.address, first, this.#home.log)
+      if (pack !== undefined) this.#followUp(pack, position)
       this.#home.adopted?.(this.address, this.#definition, { state, version })
 
       // 9. Reply.
       return { ...answer, position: result.position }
     }
     throw contention(this.name, command, attemptsMax)
+  }
+
+  /**
+   * Carries out what waits behind a command, as far as it can be stored with it (A9); what cannot
+   * is left where it is. Returns `undefined` when a behavior has thrown, and has spoiled the
+   * tentative state with that: then each is to have its turn alone.
+   */
+  #pack(first: Packed, life: Running, tentative: unknown, now: number): Pack | undefined {
+    const pack = new Pack(first, tentative, this.#definition.options.commitCommandsMax)
+    const says = first.decision.ok ? first.decision.says : undefined
+    while (says === undefined && !pack.isFull) {
+      const letter = this.#mailbox.next
+      // Whether a firing counts is looked for in the log.
+      if (letter?.wish === undefined || letter.wish.kept?.firing !== undefined) break
+      const { wish, call } = letter
+      const { command } = wish
+      // One that is over has left the mailbox: nothing begins behind a deadline.
+      call.checkDeadline()
+      if (call.isOver) continue
+      wish.search ??= this.#repeats.begin(command.id, wish.isNew, wish.kept)
+      if (pack.has(command.id) || !this.#repeats.isNew(wish.search, life.at.version))
+        break
+      const { state, version } = pack
+      const step = this.#decide(command, { ...life.at, state, version }, now)
+      if (mayHaveChangedState(step)) return this.#takeApart()
+      if (step.kind !== 'decided' || !pack.hasRoomFor(command, step.decision)) break
+      try {
+        this.#packOne(pack, life, command, step.decision, now)
+      } catch {
+        // Carried out alone, it tells its sender why.
+        return this.#takeApart()
+      }
+      this.#mailbox.takeIn()
+    }
+    return pack
+  }
+
+  /** Throws what folding and drawing the reply do. */
+  #packOne(
+    pack: Pack,
+    { at, skips }: Running,
+    command: Command,
+    decision: Decision,
+    now: number,
+  ): void {
+    const { version: before } = pack
+    let { state, version } = pack
+    if (!decision.ok) {
+      const outcome = declined(this.address, command, decision, { version })
+      return pack.add({ command, decision, version, outcome }, state)
+    }
+    if (decision.events.length > 0) {
+      const events = { list: decision.events, at: now, nodeId: this.#home.nodeId }
+      const from = { ...at, state, version: before }
+      state = foldTentatively(this.#foldingWith(skips), from, command, events)
+      version += decision.events.length
+    }
+    const after = { state, version, position: at.position }
+    const outcome = carried(this.address, command, decision, after)
+    pack.add({ command, decision, version, outcome }, state)
+  }
+
+  /** Whoever was taken in has a turn of its own again, and is not packed then. */
+  #takeApart(): undefined {
+    this.#alone = this.#mailbox.taken.length + 1
+    this.#mailbox.putBack(stillWanted)
+  }
+
+  /** As {@link #append}, for all of a pack; `apart` when one of them is to blame that nothing could be stored. */
+  async #appendTogether(
+    call: OpenCall,
+    pack: Pack,
+    options: Writable<AppendOptions>,
+  ): Promise<AppendResult | 'apart'> {
+    const { taken } = this.#mailbox
+    const calls = pack.members.flatMap((member, i): OpenCall[] => {
+      if (!storesSomething(member.decision)) return []
+      return [i === 0 ? call : taken[i - 1]!.call]
+    })
+    const together = new Together(calls.length)
+    try {
+      for (const one of calls) one.beginStoring(together)
+    } catch {
+      // One was given up at the last moment: whose turn it is goes on without the others.
+      for (const one of calls) one.endStoring()
+      this.#takeApart()
+      call.check()
+      return 'apart'
+    }
+    this.#together = together
+    try {
+      options.commands = pack.commands
+      options.signal = together.signal
+      options.timeout = Math.max(...calls.map(({ timeLeft }) => timeLeft))
+      return await this.#home.store.append(this.address, pack.events, options)
+    } catch (error) {
+      if (isCairnError(error) && ofOne.has(error.code)) {
+        this.#takeApart()
+        return 'apart'
+      }
+      // Nothing was written: why the call was given up says more.
+      if (isCairnError(error, 'aborted')) call.check()
+      throw error
+    } finally {
+      this.#together = undefined
+      for (const one of calls) one.endStoring()
+    }
+  }
+
+  /** What was taken in is stored: its answers, and what follows from it. */
+  #followUp({ members }: Pack, position: Position): void {
+    for (const [i, letter] of this.#mailbox.taken.entries()) {
+      const { decision, version, outcome } = members[i + 1]!
+      letter.came = { ok: true, outcome: outcome.ok ? { ...outcome, position } : outcome }
+      if (!decision.ok) continue
+      const first = version - decision.events.length + 1
+      runAfterwards(decision, this.address, first, this.#home.log)
+    }
   }
 
   /** Looks back and decides, on the state of a life. */
@@ -456,10 +628,10 @@ export class Actor {
     if (found === 'lagging' || isSuperseded === 'lagging') return { kind: 'lagging' }
     if (found !== 'none') return { kind: 'repeat', outcome: found }
     if (isSuperseded) return { kind: 'decided', decision: superseded(kept!.firing!) }
-    return this.#decide(command, life, now, kept?.firing)
+    return this.#decide(command, life.at, now, kept?.firing)
   }
 
-  #decide(command: Command, { at }: Running, now: number, firing?: Firing): Considered {
+  #decide(command: Command, at: Standing, now: number, firing?: Firing): Considered {
     try {
       const decision = decide(this.#definition, this.address, at, command, now, firing)
       return { kind: 'decided', decision }
@@ -724,6 +896,33 @@ export class Actor {
         reason,
       },
     )
+  }
+}
+
+/** Refused for what one command of several came to; nothing was written. */
+const ofOne: ReadonlySet<string> = new Set([
+  'invalid-event',
+  'invalid-data',
+  'invalid-option',
+  'commit-too-large',
+])
+
+function storesSomething(decision: Decision): boolean {
+  return decision.ok && decision.events.length > 0
+}
+
+function stillWanted({ call }: Letter): boolean {
+  return !call.isOver
+}
+
+/** What became of a letter that was taken in with one that failed. */
+function failedWith({ call }: Letter, error: unknown): Letter['came'] {
+  try {
+    // Where nothing was written, why it was given up says more.
+    if (!isCairnError(error, 'outcome-unknown')) call.check()
+    return { ok: false, error }
+  } catch (why) {
+    return { ok: false, error: why }
   }
 }
 

@@ -9,6 +9,8 @@
 //     the store is told to stop waiting, and its answer is the caller's.
 // C4. A controller is used again only when its signal did not fire and the call was answered:
 //     nobody works on it any more then.
+// C5. Given up while its command is stored together with those of others: it is answered
+//     `outcome-unknown`, and the others go on; when all have given up, or must, C3 holds for them.
 
 import type { Deadlines, Expiring } from '../model/deadlines.js'
 import { CairnError } from '../model/errors.js'
@@ -26,7 +28,14 @@ export interface CallOptions {
 /** What those who work on a call may do with it. */
 export type OpenCall = Pick<
   Call<unknown>,
-  'arrived' | 'signal' | 'timeLeft' | 'check' | 'beginStoring' | 'endStoring' | 'giveUp'
+  | 'arrived'
+  | 'signal'
+  | 'timeLeft'
+  | 'check'
+  | 'checkDeadline'
+  | 'beginStoring'
+  | 'endStoring'
+  | 'giveUp'
 >
 
 /** What a call is about, for errors. */
@@ -74,6 +83,8 @@ export class Call<T> implements Expiring {
   #phase: 'open' | 'storing' | 'over' = 'open'
   #givenUp: CairnError | undefined
   #controller: AbortController | undefined
+  /** While it is stored together with others (C5). */
+  #together: Together | undefined
   #onOver: (() => void)[] | undefined
 
   /** Throws `aborted` when the signal has already fired, `invalid-option` for the timeout. */
@@ -128,16 +139,22 @@ export class Call<T> implements Expiring {
     if (this.#givenUp !== undefined) throw this.#givenUp
   }
 
-  /** From here to {@link endStoring}, C3 holds instead of C2. Throws when given up before. */
-  beginStoring(): void {
-    // Deadlines are noticed late: nothing begins behind it all the same.
-    if (performance.now() >= this.deadline) this.expire()
+  /** From here to {@link endStoring}, C3 or C5 holds instead of C2. Throws when given up before. */
+  beginStoring(together?: Together): void {
+    this.checkDeadline()
     this.check()
     this.#phase = 'storing'
+    this.#together = together
   }
 
   endStoring(): void {
+    this.#together = undefined
     if (this.#phase === 'storing') this.#phase = 'open'
+  }
+
+  /** Deadlines are noticed late: nothing begins behind it all the same. */
+  checkDeadline(): void {
+    if (performance.now() >= this.deadline) this.expire()
   }
 
   resolve(value: T): void {
@@ -162,6 +179,7 @@ export class Call<T> implements Expiring {
     if (this.#phase === 'over' || this.#givenUp !== undefined) return
     this.#givenUp = why
     if (this.#phase !== 'storing') this.fail(why)
+    else if (this.#together?.leave(why) === true) this.fail(this.#unknown(why))
     this.#controller?.abort(why)
   }
 
@@ -176,6 +194,15 @@ export class Call<T> implements Expiring {
     )
   }
 
+  #unknown(why: CairnError): CairnError {
+    return new CairnError(
+      'outcome-unknown',
+      `The ${this.#subject.describe()} was given up (${why.code}) while it was being stored together with ` +
+        'others: it may be stored, or not. Read the actor, and send the command again only if its events are missing.',
+      { cause: why },
+    )
+  }
+
   #end(): boolean {
     if (this.#phase === 'over') return false
     this.#phase = 'over'
@@ -184,6 +211,35 @@ export class Call<T> implements Expiring {
       this.#callerSignal?.removeEventListener('abort', this.#abort)
     if (this.#onOver !== undefined) for (const callback of this.#onOver) callback()
     return true
+  }
+}
+
+/** Calls whose commands are being stored as one commit (C5). */
+export class Together {
+  readonly #over = new AbortController()
+  /** How many have not given up. */
+  #waiting: number
+
+  constructor(calls: number) {
+    this.#waiting = calls
+  }
+
+  /** Fires when all of them have given up. */
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  /** One of them gives up; returns whether others still wait. */
+  leave(why: CairnError): boolean {
+    if (this.signal.aborted) return false
+    if (--this.#waiting > 0) return true
+    this.#over.abort(why)
+    return false
+  }
+
+  /** All of them must give up. */
+  end(why: CairnError): void {
+    if (!this.signal.aborted) this.#over.abort(why)
   }
 }
 

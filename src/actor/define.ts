@@ -10,6 +10,7 @@ import type { Metadata, RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { commandWindow } from './command-window.js'
+import { packMax } from './pack.js'
 import {
   checkSaid,
   checkTopics,
@@ -167,6 +168,12 @@ export interface ActorOptions {
   readonly stateBytesMax?: number
   /** A larger state rides in a commit after this many events. Default 100. */
   readonly stateEvery?: number
+  /**
+   * Commands that wait for one actor are carried out one after another and stored as one commit,
+   * so many at most. Each keeps its own id, events, version and answer. Default 256; with 1, each
+   * command has a commit of its own.
+   */
+  readonly commitCommandsMax?: number
   /** An actor that was idle for so many milliseconds leaves memory. Default 600,000: ten minutes. */
   readonly idleAfter?: number
   /**
@@ -332,12 +339,13 @@ export function defineAnyActor<
 /** With the defaults. Throws `invalid-definition`. */
 export function actorOptions(spec: ActorOptions): ActorOptions {
   const { mailboxLimit = 1000, stateBytesMax = 1024, stateEvery = 100 } = spec
-  const { idleAfter = 600_000 } = spec
+  const { idleAfter = 600_000, commitCommandsMax = packMax } = spec
   for (const [name, value] of Object.entries({
     mailboxLimit,
     stateBytesMax,
     stateEvery,
     idleAfter,
+    commitCommandsMax,
   }))
     if (!Number.isSafeInteger(value) || value < (name === 'stateBytesMax' ? 0 : 1))
       throw new CairnError(
@@ -349,6 +357,7 @@ export function actorOptions(spec: ActorOptions): ActorOptions {
     stateBytesMax,
     stateEvery,
     idleAfter,
+    commitCommandsMax,
     commandWindow: commandWindow(spec.commandWindow),
     supervision: supervisionOf(spec),
   }

@@ -6,6 +6,8 @@
 // M2. At most `limit` letters wait; one more is refused with `mailbox-full`, which is
 //     retryable and names the actor and the limit.
 // M3. A letter taken back while it waits is never run, and its place is free at once.
+// M4. Who deals with a letter may take in those that wait behind it, in their order: their
+//     senders hear when its sender does. What is put back has its turn before all that wait.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
@@ -25,6 +27,10 @@ export class Mailbox<Letter extends object> {
   readonly #limit: number
   readonly #clerk: Clerk<Letter>
   readonly #waiting = new Set<Letter>()
+  /** What was put back (M4). */
+  readonly #putBack = new Set<Letter>()
+  /** What was taken in with the letter that is being dealt with (M4). */
+  #taken: Letter[] = []
   #isRunning = false
 
   constructor(actor: ActorAddress, limit: number, clerk: Clerk<Letter>) {
@@ -35,7 +41,36 @@ export class Mailbox<Letter extends object> {
 
   /** Letters that wait for their turn; the one being run is not among them. */
   get waiting(): number {
-    return this.#waiting.size
+    return this.#waiting.size + this.#putBack.size
+  }
+
+  /** The letter whose turn is next. */
+  get next(): Letter | undefined {
+    if (this.waiting === 0) return undefined
+    const [next] = this.#putBack.size > 0 ? this.#putBack : this.#waiting
+    return next
+  }
+
+  /** M4. In the order in which they were taken in. */
+  get taken(): readonly Letter[] {
+    return this.#taken
+  }
+
+  /** M4. Takes in the next letter. */
+  takeIn(): void {
+    const { next } = this
+    if (next === undefined) return
+    this.takeBack(next)
+    this.#taken.push(next)
+  }
+
+  /** M4. All that was taken in waits again, unless its sender has given it up. */
+  putBack(isWanted: (letter: Letter) => boolean): void {
+    const others = [...this.#putBack]
+    this.#putBack.clear()
+    for (const letter of this.#taken) if (isWanted(letter)) this.#putBack.add(letter)
+    for (const letter of others) this.#putBack.add(letter)
+    this.#taken = []
   }
 
   /** True when nothing is waiting or being run. */
@@ -45,7 +80,7 @@ export class Mailbox<Letter extends object> {
 
   /** Adds a letter, or throws `mailbox-full` (M2). */
   post(letter: Letter): void {
-    if (this.#waiting.size >= this.#limit) throw mailboxFull(this.#actor, this.#limit)
+    if (this.waiting >= this.#limit) throw mailboxFull(this.#actor, this.#limit)
     this.#waiting.add(letter)
     if (!this.#isRunning) void this.#run()
   }
@@ -53,20 +88,25 @@ export class Mailbox<Letter extends object> {
   /** M3. Does nothing when the letter is not waiting any more. */
   takeBack(letter: Letter): void {
     this.#waiting.delete(letter)
+    this.#putBack.delete(letter)
   }
 
   async #run(): Promise<void> {
     this.#isRunning = true
-    // A set is walked in the order of arrival, also over what arrives on the way (M1).
-    for (const letter of this.#waiting) {
-      this.#waiting.delete(letter)
+    // Sets keep the order of arrival (M1).
+    for (let letter = this.next; letter !== undefined; letter = this.next) {
+      this.takeBack(letter)
       await this.#clerk.deal(letter)
-      if (this.#waiting.size > 0) this.#clerk.answer(letter)
-      else {
+      const others = this.#taken
+      if (others.length > 0) this.#taken = []
+      const isLast = this.waiting === 0
+      if (isLast) {
         this.#isRunning = false
         this.#clerk.idle()
-        return this.#clerk.answer(letter)
       }
+      this.#clerk.answer(letter)
+      for (const other of others) this.#clerk.answer(other)
+      if (isLast) return
     }
     // What was left has been taken back.
     this.#isRunning = false

@@ -1,7 +1,8 @@
 // Repeats: whether a command was carried out before, and with what answer. One per actor.
 //
 // Owns the actor's window of commands. A commit counts while fewer than `commands` later ones
-// stand behind it and it is younger than `ms`; a command that stored nothing leaves no trace.
+// stand behind it and it is younger than `ms`; a command that stored nothing leaves no trace. A
+// commit of several commands counts as that many, each with its own versions.
 // D1. "Not carried out" is said of a version, and rests on every commit up to it that counts:
 //     an append that expects this very version cannot do what was done already.
 // D2. "Carried out" is said by the commit itself, read from the log.
@@ -16,9 +17,9 @@
 // D7. A command that a commit says is looked for in all that came behind that commit's position,
 //     and nowhere else: it cannot have been carried out before it was said.
 
-import { decodeHeader } from '../codec/headers.js'
+import { decodeHeader, decodeList } from '../codec/headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import type { LogRecord, MalformedRecord } from '../model/commit.js'
+import { actsOf, type LogRecord, type MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { Carried, SendOptions } from '../model/sender.js'
 import { saidIds } from '../model/said.js'
@@ -118,13 +119,31 @@ export class Repeats {
     if (version === 0) return this.#restart(window, 0, 0)
     const passed = last && passedBy(last)
     if (passed === undefined) return
-    if (this.#isBlank) this.#restartBefore(window, passed)
-    if (window.follow(passed) && this.#isPast(passed, now)) window.reachesBack()
+    if (this.#isBlank) this.#restartBefore(window, passed[0])
+    for (const one of passed)
+      if (window.follow(one) && this.#isPast(one, now)) window.reachesBack()
   }
 
   /** Hears of every commit of this actor that this node has stored. */
   onStored(stored: Passed): void {
     if (!this.#isBlank) this.#window?.follow(stored)
+  }
+
+  /** Whether it is known without reading that the command was not carried out at or before `version` (D1). */
+  isNew({ commandId, since, sentAt, saidAt, behind }: Search, version: Version): boolean {
+    if (sentAt !== undefined) return false
+    const window = this.#window
+    if (saidAt !== undefined) {
+      const said = window?.versionAt(saidAt)
+      const holds = said !== undefined && !this.#isBlank && window!.holds(said, version)
+      return holds && !window!.mayHold(commandId)
+    }
+    if (since === undefined || window === undefined) return true
+    const covers =
+      !this.#isBlank &&
+      window.covers(since, version) &&
+      (behind === undefined || window.holds(behind, version))
+    return covers && !window.mayHold(commandId)
   }
 
   /**
@@ -137,29 +156,20 @@ export class Repeats {
     now: number,
     call: { readonly signal: AbortSignal },
   ): Promise<Finding> {
-    const { commandId, since, sentAt, saidAt, behind } = search
+    if (this.isNew(search, version)) return 'none'
+    const { commandId, since = 0, sentAt, saidAt } = search
     if (sentAt !== undefined) {
       const oldest = sentAt - Math.min(this.#ms, clocksDiffer)
       return this.#findFrom(commandId, version, call, ({ at }) => at < oldest)
     }
-    const window = this.#window
-    if (saidAt !== undefined) {
-      const said = window?.versionAt(saidAt)
-      const holds = said !== undefined && !this.#isBlank && window!.holds(said, version)
-      if (holds && !window!.mayHold(commandId)) return 'none'
+    if (saidAt !== undefined)
       return this.#findFrom(
         commandId,
         version,
         call,
         ({ position }) => position <= saidAt,
       )
-    }
-    if (since === undefined || window === undefined) return 'none'
-    const covers =
-      !this.#isBlank &&
-      window.covers(since, version) &&
-      (behind === undefined || window.holds(behind, version))
-    if (covers && !window.mayHold(commandId)) return 'none'
+    const window = this.#window!
     const { signal } = call
     const { found, upTo } = await this.#home.wake(
       () => this.#readBack(window, { ...search, since }, now, signal),
@@ -182,11 +192,10 @@ export class Repeats {
         const read: Passed[] = [] // Newest first.
         let upTo: Version = 0
         const options = { backwards: true, signal }
-        for await (const record of this.#home.store.commits(this.#actor, options)) {
-          const passed = passedBy(record)
-          if (passed === undefined) continue
+        for await (const passed of this.#passedBackwards(options)) {
           upTo ||= passed.last
-          if (passed.commandId === commandId) return this.#answerOf(record, commandId)
+          if (passed.commandId === commandId)
+            return this.#answerOf(passed.record, commandId)
           if (read.length < this.#commands) read.push(passed)
           if (isTooOld(passed)) break
         }
@@ -228,9 +237,7 @@ export class Repeats {
     // Where the read ended; nothing before 0 is left to look for.
     let end: Version = 0
     let from: Version = 0
-    for await (const record of this.#home.store.commits(this.#actor, options)) {
-      const passed = passedBy(record)
-      if (passed === undefined) continue
+    for await (const passed of this.#passedBackwards(options)) {
       end = passed.last
       upTo ||= end
       from = since
@@ -238,7 +245,7 @@ export class Repeats {
       joins ||= isKnown(passed)
       if (joins && !mayHold) break
       if (passed.commandId === commandId && (end > behind || !(now - passed.at >= ms)))
-        return { found: record, upTo }
+        return { found: passed.record, upTo }
       if (!joins)
         if (unknown.length < this.#commands) unknown.push(passed)
         else isTooMuch = true
@@ -261,6 +268,16 @@ export class Repeats {
     return { upTo }
   }
 
+  /** Newest first. */
+  async *#passedBackwards(options: {
+    readonly backwards: boolean
+    readonly signal: AbortSignal
+  }): AsyncGenerator<Dated & { readonly record: LogRecord }> {
+    for await (const record of this.#home.store.commits(this.#actor, options))
+      for (const passed of passedBy(record)?.toReversed() ?? [])
+        yield { ...passed, record }
+  }
+
   /** To continue with this commit: the actor had the version below it just before. */
   #restartBefore(window: CommandWindow, { first, position }: Passed): void {
     this.#restart(window, first - 1, position - 1)
@@ -281,7 +298,9 @@ export class Repeats {
 
   #answerOf(record: LogRecord, commandId: string): Carried {
     if (record.kind === 'malformed') throw this.#unreadable(record, commandId)
-    const { firstVersion, lastVersion: version, position, command, says } = record
+    const { position, says } = record
+    const act = actsOf(record).find(({ command }) => command?.id === commandId)
+    const { firstVersion, lastVersion: version, command } = act ?? record
     const reply = command?.reply
     const answer: Carried = { ok: true, version, position, reply, duplicate: true }
     if (says === undefined) return answer
@@ -308,26 +327,48 @@ export function isCertainlyNew({ since, sentAt, saidAt }: Search): boolean {
 /** A commit with its writer's clock. */
 type Dated = Passed & { readonly at: number }
 
-/** What a record says of itself; `undefined` for one that takes no versions. */
-function passedBy(record: LogRecord): Dated | undefined {
+/** What a record says of itself, by commands, in order; `undefined` for one that takes no versions. */
+function passedBy(record: LogRecord): readonly [Dated, ...Dated[]] | undefined {
   const { position } = record
   if (record.kind === 'commit') {
-    const { firstVersion: first, lastVersion: last, command, at } = record
-    return { first, last, position, commandId: command?.id, at }
+    const { at } = record
+    const passed = actsOf(record).map(({ firstVersion, lastVersion, command }) => ({
+      first: firstVersion,
+      last: lastVersion,
+      position,
+      commandId: command?.id,
+      at,
+    }))
+    return passed as [Dated, ...Dated[]]
   }
   if (record.versions === undefined) return undefined
   const { headers, versions } = record
   // Without a readable time it never counts as old (NaN).
-  return {
-    ...versions,
+  const at = Number(headers['Cairn-At'])
+  const { first, last } = versions
+  const several = decodedList(headers['Cairn-Commands'], last - first + 1)
+  if (several === undefined)
+    return [{ first, last, position, commandId: decoded(headers['Cairn-Command']), at }]
+  // By events: that a command has several of them makes no difference to who looks for it.
+  return several.map((commandId, i) => ({
+    first: first + i,
+    last: first + i,
     position,
-    commandId: decoded(headers['Cairn-Command']),
-    at: Number(headers['Cairn-At']),
-  }
+    commandId,
+    at,
+  })) as [Dated, ...Dated[]]
 }
 
 /** Milliseconds by which the clocks of nodes may differ, at most. */
 const clocksDiffer = 60_000
+
+function decodedList(value: string | undefined, count: number): string[] | undefined {
+  try {
+    return value === undefined ? undefined : decodeList(value, count)
+  } catch {
+    return undefined // As below.
+  }
+}
 
 function decoded(value: string | undefined): string | undefined {
   try {

@@ -173,7 +173,7 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
           name => record.headers[name],
         )
   const { id, actor, position, firstVersion, lastVersion, events, nodeId, at } = record
-  const { command, says, correlationId, causationId, traceparent } = record
+  const { command, commands, says, correlationId, causationId, traceparent } = record
   return {
     namespace,
     actor,
@@ -189,6 +189,10 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
         says: says.map(markOf),
       }),
       ...(command !== undefined && { commandId: command.id }),
+      ...(commands !== undefined && {
+        commandIds: events.map(event => event.commandId!),
+        correlationIds: events.map(event => event.correlationId ?? ''),
+      }),
       ...(correlationId !== undefined && { correlationId }),
       ...(causationId !== undefined && { causationId }),
       ...(traceparent !== undefined && { traceparent }),

@@ -54,22 +54,26 @@ export function eventsStored({
   position,
   header,
 }: CommitStored): EventStored[] {
-  const { commitId, nodeId, at, commandId, correlationId, firstVersion } = header
-  return header.eventTypes.map((eventType, i) => ({
-    schema: eventStoredSchema,
-    namespace,
-    actor,
-    actorId: formatAddress(actor),
-    eventId: eventId(actor, firstVersion + i),
-    eventType,
-    version: firstVersion + i,
-    position,
-    commitId,
-    nodeId,
-    timestamp: at,
-    ...(commandId !== undefined && { commandId }),
-    ...(correlationId !== undefined && { correlationId }),
-  }))
+  const { commitId, nodeId, at, firstVersion, commandIds, correlationIds } = header
+  return header.eventTypes.map((eventType, i) => {
+    const { commandId = commandIds?.[i] } = header
+    const correlationId = header.correlationId ?? (correlationIds?.[i] || undefined)
+    return {
+      schema: eventStoredSchema,
+      namespace,
+      actor,
+      actorId: formatAddress(actor),
+      eventId: eventId(actor, firstVersion + i),
+      eventType,
+      version: firstVersion + i,
+      position,
+      commitId,
+      nodeId,
+      timestamp: at,
+      ...(commandId !== undefined && { commandId }),
+      ...(correlationId !== undefined && { correlationId }),
+    }
+  })
 }
 
 /** A commit's notice from a record's headers; `undefined` when they are not a commit's. */

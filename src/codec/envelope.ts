@@ -3,7 +3,7 @@
 // Headers carry what tools and peers need without decoding (and all that a headers-only
 // notice has); the body carries the events, and what only the actor itself needs.
 //
-//   Cairn-Wire      1                     version of this format
+//   Cairn-Wire      1                     version of this format; 2 with Cairn-Commands
 //   Cairn-Commit    <id>                  tells one attempt to write from another
 //   Cairn-Versions  4-6                   first and last version of its events
 //   Cairn-Events    deposited*2,closed    their types, runs counted
@@ -12,8 +12,11 @@
 //   Cairn-Says      trips.completed*2,>   topics of its messages; > is a command to an actor
 //   Cairn-Transaction  <id>               shared by commits stored together, where there are several
 //   Cairn-Command, Cairn-Correlation, Cairn-Causation, traceparent    where known
+//   Cairn-Commands  <id>*2,<id>           the command of each event, where there are several: instead of
+//   Cairn-Correlations  <id>*2,           the ones above, and of each event its correlation, or nothing
 //
-// Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, skipped?, value }, says? };
+// Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, skipped?, value }, says?,
+// commands?: [{ reply?, causation?, traceparent? }] };
 // in `says`, { topic, version, data } is a message and { to: [type, id], command, data } a command.
 // A reader ignores keys that it does not know; a change it must not ignore raises Cairn-Wire.
 // Cairn-Wire and Cairn-Versions mean the same in every version: see `versionsTaken`.
@@ -24,6 +27,7 @@ import type {
   LogRecord,
   MalformedRecord,
   NewCommit,
+  PackedCommand,
   StoredCommit,
 } from '../model/commit.js'
 import { CairnError, messageOf } from '../model/errors.js'
@@ -48,6 +52,8 @@ import {
 } from './said.js'
 
 export const wireVersion = 1
+/** Of a commit of several commands: who overlooked them would carry them out again. */
+const wireVersionPacked = 2
 /** Events in one commit, at most. */
 export const commitEventsMax = 1000
 /** Bytes of all headers of one commit, at most; the server's own limit is 64 KiB. */
@@ -80,6 +86,10 @@ export interface CommitHeader {
   /** A topic for each message that it says, `>` for each command. Default: none. */
   readonly says?: readonly string[]
   readonly commandId?: string
+  /** Of each event, where there are several commands; then there is no `commandId`. */
+  readonly commandIds?: readonly string[]
+  /** Of each event, `''` for none, where there are several commands. */
+  readonly correlationIds?: readonly string[]
   readonly transactionId?: string
   readonly correlationId?: string
   readonly causationId?: string
@@ -91,6 +101,13 @@ interface Body {
   reply?: unknown
   state?: FoldedState
   says?: SaidBody[]
+  commands?: PackedBody[]
+}
+
+interface PackedBody {
+  reply?: unknown
+  causation?: string
+  traceparent?: string
 }
 
 /**
@@ -98,8 +115,9 @@ interface Body {
  * no text) or `commit-too-large`; nothing has been written then.
  */
 export function encodeCommit(commit: NewCommit): Envelope {
-  const { events, state, command, says } = commit
+  const { events, state, command, commands, says } = commit
   checkEventCount(commit)
+  if (commands !== undefined) checkPacked(commit, commands)
   const types: string[] = []
   const body: Body = { events: [] }
   for (const event of events) {
@@ -119,8 +137,10 @@ export function encodeCommit(commit: NewCommit): Envelope {
     body.state = state
   }
   if (says !== undefined) body.says = encodeSaid(says)
+  if (commands !== undefined) body.commands = commands.map(packedBody)
+  const wire = commands === undefined ? wireVersion : wireVersionPacked
   const headers: [string, string][] = [
-    ['Cairn-Wire', String(wireVersion)],
+    ['Cairn-Wire', String(wire)],
     ['Cairn-Commit', headerText('commit id', commit.id)],
     ['Cairn-Versions', versionsHeader(commit.firstVersion, events.length)],
     ['Cairn-Events', encodeList(types)],
@@ -133,6 +153,14 @@ export function encodeCommit(commit: NewCommit): Envelope {
     headers.push(['Cairn-Transaction', headerText('transaction id', transactionId)])
   if (command !== undefined)
     headers.push(['Cairn-Command', headerText('command id', command.id)])
+  if (commands !== undefined) {
+    headers.push(['Cairn-Commands', listOf(commands, ({ id }) => id)])
+    if (commands.some(one => one.correlationId !== undefined))
+      headers.push([
+        'Cairn-Correlations',
+        listOf(commands, one => one.correlationId ?? ''),
+      ])
+  }
   if (correlationId !== undefined)
     headers.push(['Cairn-Correlation', headerText('correlation id', correlationId)])
   if (causationId !== undefined)
@@ -141,6 +169,56 @@ export function encodeCommit(commit: NewCommit): Envelope {
     headers.push(['traceparent', headerText('traceparent', traceparent)])
   checkHeaderBytes(commit, headers)
   return { headers, body: encode(body) }
+}
+
+/** One text for each event: that of its command. */
+function listOf(
+  commands: readonly PackedCommand[],
+  text: (command: PackedCommand) => string,
+): string {
+  return encodeList(
+    commands.flatMap(command =>
+      Array.from({ length: command.events }, () => text(command)),
+    ),
+  )
+}
+
+function packedBody({ reply, causationId, traceparent }: PackedCommand): PackedBody {
+  const body: PackedBody = {}
+  if (reply !== undefined) {
+    checkData(reply, 'reply')
+    body.reply = reply
+  }
+  if (causationId !== undefined) body.causation = causationId
+  if (traceparent !== undefined) body.traceparent = traceparent
+  return body
+}
+
+function checkPacked(
+  { actor, events, command, says, ...causes }: NewCommit,
+  commands: readonly PackedCommand[],
+): void {
+  const refuse = (why: string): never => {
+    throw new CairnError(
+      'invalid-option',
+      `A commit of ${actor.type}/${actor.id} was given commands ${why}.`,
+      { details: { commands: commands.length, events: events.length } },
+    )
+  }
+  let count = 0
+  for (const [i, { id, events: own, correlationId, ...rest }] of commands.entries()) {
+    for (const text of [id, correlationId, rest.causationId, rest.traceparent])
+      if (text !== undefined) headerText('id of a command or of its causes', text)
+    if (id === '' || id === commands[i - 1]?.id)
+      refuse(`with id ${show(id)}, which is empty, or that of the one before it`)
+    if (!isCount(own) || own < 1) refuse(`with ${show(own)} events: each has 1 or more`)
+    count += own
+  }
+  if (count !== events.length)
+    refuse(`with ${count} events, and has ${events.length}: they are the same`)
+  const others = [command, says, causes.correlationId, causes.causationId]
+  if ([...others, causes.traceparent].some(other => other !== undefined))
+    refuse('beside a command, causes or things said: each of the commands has its own')
 }
 
 /** Bytes of an envelope as it is stored, about. */
@@ -217,10 +295,14 @@ export function decodeHeaders(
 ): CommitHeader | string {
   const wire = header('Cairn-Wire')
   if (wire === undefined) return 'it has no Cairn-Wire header, so Cairn did not write it'
-  if (wire !== String(wireVersion))
-    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}: upgrade this node`
+  const isPacked = wire === String(wireVersionPacked)
+  if (!isPacked && wire !== String(wireVersion))
+    return (
+      `its wire version is ${show(wire)}, and this build reads ${wireVersion} and ` +
+      `${wireVersionPacked}: upgrade this node`
+    )
   try {
-    return readHeaders(header)
+    return readHeaders(header, isPacked)
   } catch (error) {
     return `a header is not decodable (${messageOf(error)})`
   }
@@ -238,12 +320,13 @@ export function versionsTaken(
   if (typeof head === 'object')
     return { first: head.firstVersion, last: head.lastVersion }
   const wire = Number(header('Cairn-Wire'))
-  const isNewer = isCount(wire) && wire > wireVersion
+  const isNewer = isCount(wire) && wire > wireVersionPacked
   return isNewer ? readVersions(header('Cairn-Versions') ?? '') : undefined
 }
 
 function readHeaders(
   header: (name: string) => string | undefined,
+  isPacked: boolean,
 ): CommitHeader | string {
   const text = (name: string) => {
     const value = header(name)
@@ -263,7 +346,17 @@ function readHeaders(
     return `its Cairn-At header is ${show(header('Cairn-At') ?? '')}`
   const says = decodeSaidHeader(header('Cairn-Says'))
   if (says === null) return `its Cairn-Says header is ${show(header('Cairn-Says') ?? '')}`
-  const commandId = text('Cairn-Command')
+  const commandIds = isPacked
+    ? decodeList(header('Cairn-Commands') ?? '', eventTypes.length)
+    : undefined
+  if (isPacked && commandIds?.every(id => id !== '') !== true)
+    return 'its Cairn-Commands header does not list one command per version'
+  const correlations = isPacked ? header('Cairn-Correlations') : undefined
+  const correlationIds =
+    correlations === undefined ? undefined : decodeList(correlations, eventTypes.length)
+  if (correlations !== undefined && correlationIds === undefined)
+    return 'its Cairn-Correlations header does not list one id per version'
+  const commandId = isPacked ? undefined : text('Cairn-Command')
   const transactionId = text('Cairn-Transaction')
   const correlationId = text('Cairn-Correlation')
   const causationId = text('Cairn-Causation')
@@ -277,6 +370,8 @@ function readHeaders(
     at,
     ...(says !== undefined && { says }),
     ...(commandId !== undefined && { commandId }),
+    ...(commandIds !== undefined && { commandIds }),
+    ...(correlationIds !== undefined && { correlationIds }),
     ...(transactionId !== undefined && { transactionId }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
@@ -326,7 +421,12 @@ function findBodyProblem(body: Body, head: CommitHeader): string | undefined {
   }
   if (body.state !== undefined && !isObject(body.state))
     return 'the state in its body is no object'
-  return findSaidProblem(body.says, head.says)
+  const problem = findSaidProblem(body.says, head.says)
+  if (problem !== undefined || head.commandIds === undefined) return problem
+  const commands = runsOf(head.commandIds).length
+  if (!Array.isArray(body.commands) || body.commands.length !== commands)
+    return `its body does not hold the answers to the ${commands} commands that its headers list`
+  return body.commands.every(isObject) ? undefined : 'a command in its body is no object'
 }
 
 function isObject(value: unknown): boolean {
@@ -341,6 +441,9 @@ function toStoredCommit(
 ): StoredCommit {
   const { commitId, firstVersion, lastVersion, nodeId, at } = head
   const { commandId, transactionId, correlationId, causationId, traceparent } = head
+  const commands = head.commandIds && packedCommands(head, head.commandIds, body)
+  let command = 0
+  let left = commands?.[0]!.events ?? 0
   const events = body.events.map((event, i): RecordedEvent => {
     const recorded: RecordedEvent = {
       kind: 'event',
@@ -354,6 +457,16 @@ function toStoredCommit(
       commitId,
       at,
       nodeId,
+    }
+    if (commands !== undefined) {
+      if (left-- === 0) left = commands[++command]!.events - 1
+      const { id, correlationId: correlation, causationId: cause } = commands[command]!
+      return Object.assign(
+        recorded,
+        { commandId: id },
+        correlation !== undefined && { correlationId: correlation },
+        cause !== undefined && { causationId: cause },
+      )
     }
     return commandId === undefined &&
       correlationId === undefined &&
@@ -382,6 +495,7 @@ function toStoredCommit(
           ? { id: commandId }
           : { id: commandId, reply: body.reply },
     }),
+    ...(commands !== undefined && { commands }),
     ...(body.state !== undefined && { state: body.state }),
     ...(body.says !== undefined && { says: decodeSaid(body.says) }),
     ...(transactionId !== undefined && { transactionId }),
@@ -389,6 +503,37 @@ function toStoredCommit(
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
   }
+}
+
+/** The commands of a commit of several, in order. */
+function packedCommands(
+  { correlationIds }: CommitHeader,
+  commandIds: readonly string[],
+  body: Body,
+): readonly PackedCommand[] {
+  return runsOf(commandIds).map(({ start, count }, i) => {
+    const { reply, causation, traceparent } = body.commands![i]!
+    const correlationId = correlationIds?.[start]
+    return {
+      id: commandIds[start]!,
+      events: count,
+      ...(reply !== undefined && { reply }),
+      ...(correlationId && { correlationId }),
+      ...(causation !== undefined && { causationId: causation }),
+      ...(traceparent !== undefined && { traceparent }),
+    }
+  })
+}
+
+/** Where each run of equal texts begins, and how long it is. */
+function runsOf(texts: readonly string[]): { start: number; count: number }[] {
+  const runs: { start: number; count: number }[] = []
+  for (const [i, text] of texts.entries()) {
+    const run = runs.at(-1)
+    if (run !== undefined && texts[run.start] === text) run.count++
+    else runs.push({ start: i, count: 1 })
+  }
+  return runs
 }
 
 const noBody = new Uint8Array()

@@ -23,6 +23,15 @@ export interface CommittedCommand {
   readonly reply?: unknown
 }
 
+/**
+ * One of several commands that an actor carried out one after another, and whose events are
+ * stored as one commit.
+ */
+export interface PackedCommand extends CommittedCommand, Causes {
+  /** How many of the commit's events are its own, at least 1; they follow the ones of the command before it. */
+  readonly events: number
+}
+
 /** Ids that tie a commit to what caused it. */
 export interface Causes {
   /**
@@ -48,6 +57,8 @@ export interface NewCommit extends Causes {
   readonly at: number
   readonly nodeId: string
   readonly command?: CommittedCommand
+  /** Instead of `command` and of causes: one or more commands, whose events together are all of the commit's. */
+  readonly commands?: readonly PackedCommand[]
   readonly state?: FoldedState
   /** What the actor says with it: stored together with the events or not at all. */
   readonly says?: readonly Said[]
@@ -67,6 +78,8 @@ export interface StoredCommit extends Causes {
   readonly at: number
   readonly nodeId: string
   readonly command?: CommittedCommand
+  /** Where several commands were stored as one commit: all of them, in order, and no `command`. */
+  readonly commands?: readonly PackedCommand[]
   readonly state?: FoldedState
   readonly says?: readonly Said[]
   /** Shared by the commits of several actors that were stored together, all of them or none. */
@@ -97,3 +110,23 @@ export interface MalformedRecord {
 
 /** What reading the log yields. Branch on `kind`. */
 export type LogRecord = StoredCommit | MalformedRecord
+
+/** What one command came to, within its commit. */
+export interface Act {
+  readonly firstVersion: Version
+  readonly lastVersion: Version
+  /** Absent where no command led to the commit. */
+  readonly command?: CommittedCommand
+}
+
+/** What a commit consists of, in order: one act for each command, or one alone. */
+export function actsOf(commit: StoredCommit): readonly Act[] {
+  if (commit.commands === undefined) return [commit]
+  let firstVersion = commit.firstVersion
+  return commit.commands.map(command => {
+    const lastVersion = firstVersion + command.events - 1
+    const act = { firstVersion, lastVersion, command }
+    firstVersion = lastVersion + 1
+    return act
+  })
+}

@@ -53,7 +53,8 @@ export function nextCommit(
   events: readonly NewEvent[],
   options: AppendOptions,
 ): NewCommit {
-  const { command, state, says, correlationId, causationId, traceparent } = options
+  const { command, commands, state, says, correlationId, causationId, traceparent } =
+    options
   const commit: { -readonly [Key in keyof NewCommit]: NewCommit[Key] } = {
     id: newId(),
     actor,
@@ -63,6 +64,7 @@ export function nextCommit(
     nodeId,
   }
   if (command !== undefined) commit.command = command
+  if (commands !== undefined) commit.commands = commands
   if (state !== undefined) commit.state = state
   if (says !== undefined && says.length > 0) commit.says = says
   if (correlationId !== undefined) commit.correlationId = correlationId

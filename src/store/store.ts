@@ -16,6 +16,7 @@ import type {
   FoldedState,
   LogRecord,
   MalformedRecord,
+  PackedCommand,
 } from '../model/commit.js'
 import type { NewEvent, RecordedEvent } from '../model/event.js'
 import type { Said } from '../model/said.js'
@@ -27,6 +28,11 @@ export interface AppendOptions extends Causes {
   readonly expected?: ExpectedVersion
   /** The command that decided these events, and its reply. */
   readonly command?: CommittedCommand
+  /**
+   * Instead of `command`, `says` and causes: several commands, each with its causes, that were
+   * carried out one after another. Their events together are the ones appended.
+   */
+  readonly commands?: readonly PackedCommand[]
   /** The actor's state after these events; only with a number or `'none'` expected. */
   readonly state?: FoldedState
   /** Messages and commands that are stored with the events. Default: none. */

@@ -33,7 +33,7 @@ function* checkCarried(
 ): Generator<string> {
   const { actor, id } = sent
   const { version, position } = told
-  const commit = position === 0 ? undefined : histories.at(position)
+  const commit = position === 0 ? undefined : histories.at(position, version)
   const isThere =
     position === 0
       ? version === 0

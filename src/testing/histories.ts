@@ -3,25 +3,28 @@
 import type { AnyActorDefinition } from '../actor/define.js'
 import { beginning, foldCommit, type Folding, type Standing } from '../actor/fold.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import type { LogRecord, StoredCommit } from '../model/commit.js'
+import { actsOf, type LogRecord, type StoredCommit } from '../model/commit.js'
 import type { Version } from '../model/version.js'
 
 export interface History {
   readonly actor: ActorAddress
+  /** One for each command: those that were stored as one commit stand side by side. */
   readonly commits: readonly StoredCommit[]
 }
 
 export class Histories {
   readonly #definitions: ReadonlyMap<string, AnyActorDefinition>
   readonly #byActor = new Map<string, { actor: ActorAddress; commits: StoredCommit[] }>()
-  readonly #byPosition = new Map<number, StoredCommit>()
+  readonly #byPosition = new Map<number, StoredCommit[]>()
   readonly #byCommand = new Map<string, StoredCommit[]>()
   /** Where each actor's last replay ended: most go forward. */
   readonly #replays = new Map<string, { at: Standing; next: number }>()
 
   constructor(definitions: readonly AnyActorDefinition[], records: readonly LogRecord[]) {
     this.#definitions = new Map(definitions.map(one => [one.type, one]))
-    for (const record of records) if (record.kind === 'commit') this.#add(record)
+    for (const record of records)
+      if (record.kind === 'commit')
+        for (const commit of byCommand(record)) this.#add(commit)
   }
 
   all(): Iterable<History> {
@@ -36,8 +39,10 @@ export class Histories {
     return this.of(actor).at(-1)?.lastVersion ?? 0
   }
 
-  at(position: number): StoredCommit | undefined {
-    return this.#byPosition.get(position)
+  /** What stands at a position: where several commands do, the one that led to the version. */
+  at(position: number, version: Version): StoredCommit | undefined {
+    const commits = this.#byPosition.get(position)
+    return commits?.find(({ lastVersion }) => lastVersion === version) ?? commits?.at(-1)
   }
 
   /** The commits of a command id, which should be one at most; by actor, as ids are looked for. */
@@ -76,9 +81,25 @@ export class Histories {
     const known = this.#byActor.get(key)
     if (known === undefined) this.#byActor.set(key, { actor, commits: [commit] })
     else known.commits.push(commit)
-    this.#byPosition.set(position, commit)
+    this.#byPosition.set(position, [...(this.#byPosition.get(position) ?? []), commit])
     if (command === undefined) return
     const ofCommand = `${key} ${command.id}`
     this.#byCommand.set(ofCommand, [...(this.#byCommand.get(ofCommand) ?? []), commit])
   }
+}
+
+/** A commit of several commands as it would be, had each been stored alone. */
+function byCommand(commit: StoredCommit): StoredCommit[] {
+  const { commands, state, ...rest } = commit
+  if (commands === undefined) return [commit]
+  return actsOf(commit).map(({ firstVersion, lastVersion, command }) => ({
+    ...rest,
+    firstVersion,
+    lastVersion,
+    events: commit.events.filter(
+      ({ version }) => version >= firstVersion && version <= lastVersion,
+    ),
+    ...(command !== undefined && { command }),
+    ...(state !== undefined && lastVersion === commit.lastVersion && { state }),
+  }))
 }

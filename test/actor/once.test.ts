@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import type { AnyActorDefinition } from '../../src/actor/define.js'
 import { defineActor, event } from '../../src/actor/define.js'
 import type { CommandWindowOptions } from '../../src/actor/command-window.js'
+import { actsOf } from '../../src/model/commit.js'
 import { CairnError } from '../../src/model/errors.js'
 import { MemoryLog } from '../../src/store/memory.js'
 import { LmdbLog } from '../support/lmdb-log.js'
@@ -851,9 +852,11 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       const stored = new Map<string, string[]>()
       for await (const record of nodes[0]!.store.readAll()) {
         if (record.kind !== 'commit') continue
-        const { actor, lastVersion, position, command } = record
-        const line = JSON.stringify([actor.id, lastVersion, position, command!.reply])
-        stored.set(command!.id, [...(stored.get(command!.id) ?? []), line])
+        const { actor, position } = record
+        for (const { lastVersion, command } of actsOf(record)) {
+          const line = JSON.stringify([actor.id, lastVersion, position, command!.reply])
+          stored.set(command!.id, [...(stored.get(command!.id) ?? []), line])
+        }
       }
       const wrong = [...answers].filter(
         ([id, told]) => JSON.stringify([...told]) !== JSON.stringify(stored.get(id)),

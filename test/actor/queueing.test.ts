@@ -267,8 +267,8 @@ void t.test(
       return operation === 'head' && store.calls.head > 1 ? heads.wait() : undefined
     }
     const storing = host.ask(alice, 'deposit', { amount: 1 })
-    const waiting = host.ask(alice, 'deposit', { amount: 2 })
     await appends.reached
+    const waiting = host.ask(alice, 'deposit', { amount: 2 })
     const waking = host.ask({ ...alice, id: 'bob' }, 'deposit', { amount: 3 })
     await heads.reached
     await host.close({ timeout: 5 })

@@ -15,7 +15,11 @@ void t.test('a thousand actors serve at the same time', async t => {
       asks.push(host.ask(account(id), 'deposit', { amount: id }))
   await Promise.all(asks)
   t.match(host.stats(), { residents: 1000, busy: 0, asks: 10_000, wakes: 1000, open: 0 })
-  t.strictSame(store.calls, { head: 1000, commits: 0, append: 10_000 })
+  t.match(store.calls, { head: 1000, commits: 0 })
+  t.ok(
+    store.calls.append >= 1000 && store.calls.append < 10_000,
+    'waiting ones are packed',
+  )
   for (const id of [0, 1, 500, 999])
     t.match(await host.ask(account(id), 'balance', undefined), {
       version: 10,

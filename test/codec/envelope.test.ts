@@ -65,6 +65,56 @@ await t.test('the headers are what the wire contract says', async t => {
   ])
 })
 
+await t.test(
+  'several commands have headers of their own, and a wire version',
+  async t => {
+    const {
+      command: _,
+      correlationId: _c,
+      causationId: _d,
+      traceparent: _t,
+      ...rest
+    } = commit
+    const envelope = encodeCommit({
+      ...rest,
+      commands: [
+        { id: 'one', events: 2, correlationId: 'x' },
+        { id: 'two', events: 1, reply: 7 },
+      ],
+    })
+    const headers = headersOf(envelope)
+    t.match(headers, {
+      'Cairn-Wire': '2',
+      'Cairn-Commands': 'one*2,two',
+      'Cairn-Correlations': 'x*2,',
+      'Cairn-Command': undefined,
+      'Cairn-Correlation': undefined,
+    })
+    t.match(decodeAt(headers, envelope.body), {
+      kind: 'commit',
+      command: undefined,
+      commands: [
+        { id: 'one', events: 2, correlationId: 'x' },
+        { id: 'two', events: 1, reply: 7, correlationId: undefined },
+      ],
+    })
+    for (const [broken, reason] of [
+      [{ 'Cairn-Commands': 'one*2' }, /one command per version/],
+      [{ 'Cairn-Commands': undefined }, /one command per version/],
+      [{ 'Cairn-Commands': 'one*2,' }, /one command per version/],
+      [{ 'Cairn-Correlations': 'x' }, /one id per version/],
+      [{ 'Cairn-Commands': 'one*3' }, /answers to the 1 commands/],
+    ] as const) {
+      const wrong = Object.fromEntries(
+        Object.entries({ ...headers, ...broken }).filter(
+          ([, value]) => value !== undefined,
+        ),
+      ) as Record<string, string>
+      t.match(decodeAt(wrong, envelope.body), { kind: 'malformed', reason })
+    }
+  },
+)
+
 await t.test('a commit comes back whole', async t => {
   const envelope = encodeCommit(commit)
   const common = {
@@ -165,8 +215,8 @@ const badHeaders: [string, Record<string, string | undefined>, RegExp][] = [
   ['no wire version', { 'Cairn-Wire': undefined }, /no Cairn-Wire header/],
   [
     'a newer wire version without versions',
-    { 'Cairn-Wire': '2', 'Cairn-Versions': 'all' },
-    /wire version is "2".*reads 1/,
+    { 'Cairn-Wire': '3', 'Cairn-Versions': 'all' },
+    /wire version is "3".*reads 1 and 2/,
   ],
   ['an odd wire version', { 'Cairn-Wire': '1.0' }, /wire version/],
   ['no commit id', { 'Cairn-Commit': undefined }, /no Cairn-Commit header/],

@@ -125,7 +125,9 @@ for (const { name, backend, where } of homes)
         if (survivor.child.exitCode !== null) throw new Error(survivor.stderr())
         const found = await look(backend, namespace, journal)
         const orders = found.commits.filter(({ actor }) => actor.type === 'order').length
-        const credits = found.commits.filter(({ actor }) => actor.type === 'account')
+        const credits = found.commits
+          .filter(({ actor }) => actor.type === 'account')
+          .flatMap(({ events }) => events)
         const isAllThere =
           found.lines.some(({ kind }) => kind === 'asked all') &&
           credits.length >= orders * 4 &&

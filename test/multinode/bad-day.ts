@@ -86,13 +86,13 @@ async function readLog({ store }: Node) {
   const writers = new Map<string, number>()
   for await (const record of store.readAll()) {
     if (record.kind === 'malformed') throw new Error(record.reason)
-    const { actor, firstVersion, nodeId, command } = record
+    const { actor, firstVersion, nodeId } = record
     const of = entries.get(actor.id) ?? []
     entries.set(actor.id, of)
     if (firstVersion !== of.length + 1) gaps.push(`${actor.id}@${firstVersion}`)
     writers.set(nodeId, (writers.get(nodeId) ?? 0) + 1)
-    for (const { data } of record.events)
-      of.push({ amount: (data as { amount: unknown }).amount, commandId: command?.id })
+    for (const { data, commandId } of record.events)
+      of.push({ amount: (data as { amount: unknown }).amount, commandId })
   }
   return { entries, gaps, writers }
 }

@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 
 import type { ActorAddress } from '../../src/model/address.js'
 import type { Backend, OpenNamespace } from '../../src/backend/backend.js'
+import { actsOf } from '../../src/model/commit.js'
 import { isCairnError, messageOf } from '../../src/model/errors.js'
 import type { AskOutcome } from '../../src/model/sender.js'
 import { pause } from '../../src/model/wait.js'
@@ -159,10 +160,12 @@ export async function examine(store: OpenNamespace['store']): Promise<LogFacts> 
     versions.set(record.actor.id, of)
     if (record.firstVersion !== of.size + 1)
       gaps.push(`${record.actor.id}@${record.firstVersion}`)
-    writers.set(record.nodeId, (writers.get(record.nodeId) ?? 0) + 1)
-    for (const event of record.events) of.set(event.version, record.command?.id ?? '')
-    const id = record.command?.id
-    if (id !== undefined) commands.set(id, (commands.get(id) ?? 0) + 1)
+    const acts = actsOf(record)
+    writers.set(record.nodeId, (writers.get(record.nodeId) ?? 0) + acts.length)
+    for (const event of record.events) of.set(event.version, event.commandId ?? '')
+    for (const { command } of acts)
+      if (command !== undefined)
+        commands.set(command.id, (commands.get(command.id) ?? 0) + 1)
   }
   return { commands, versions, writers, gaps, malformed }
 }

@@ -1,6 +1,7 @@
 // Contract: data comes back as it was, or is refused.
 
 import { CairnError } from '../../../src/model/errors.js'
+import type { AppendOptions } from '../../../src/store/store.js'
 import {
   account,
   asCommit,
@@ -161,6 +162,51 @@ export function testData(test: Suite): void {
     t.equal(commit.command?.id, 'a b,c*%\u00e9')
     t.equal(commit.correlationId, ' edge ')
     t.equal(commit.causationId, 'line\nend')
+  })
+
+  test('several commands of one commit keep their ids, causes and replies', async (t, place) => {
+    const store = await place.open()
+    const commands = [
+      { id: 'a b,c*%\u00e9', events: 2, reply: { n: 1n }, correlationId: ' ,* ' },
+      { id: 'b', events: 1, causationId: 'line\nend', traceparent: 'tr%ce' },
+      { id: 'c', events: 1, reply: [new Date(0)], correlationId: 'second' },
+    ]
+    const events = deposits(1, 2, 3, 4)
+    await mustAppend(store, account, events, { commands })
+    const commit = asCommit((await store.head(account)).last)
+    t.strictSame(commit.commands, commands)
+    t.equal(commit.command, undefined)
+    t.strictSame(
+      commit.events.map(event => [
+        event.commandId,
+        event.correlationId,
+        event.causationId,
+      ]),
+      [
+        ['a b,c*%\u00e9', ' ,* ', undefined],
+        ['a b,c*%\u00e9', ' ,* ', undefined],
+        ['b', undefined, 'line\nend'],
+        ['c', 'second', undefined],
+      ],
+    )
+    const one = { id: 'd', events: 4 }
+    const wrong: AppendOptions[] = [
+      { commands: [{ id: 'd', events: 3 }] },
+      { commands: [{ id: 'd', events: 5 }] },
+      { commands: [{ id: 'd', events: 0 }, one] },
+      {
+        commands: [
+          { id: 'd', events: 2 },
+          { id: 'd', events: 2 },
+        ],
+      },
+      { commands: [{ id: '', events: 4 }] },
+      { commands: [one], command: { id: 'e' } },
+      { commands: [one], correlationId: 'x' },
+    ]
+    for (const options of wrong)
+      await t.rejects(store.append(account, events, options), { code: 'invalid-option' })
+    t.equal((await store.head(account)).version, 4, 'none of these was stored')
   })
 
   test('what would come back as something else is refused by its path', async (t, place) => {

@@ -80,14 +80,14 @@ export function testMalformed(test: Suite): void {
     await fill(store, account, [1])
     await other.head(account)
     // A later format may change all but these two headers.
-    const headers = { 'Cairn-Wire': '2', 'Cairn-Versions': '2-3', 'Cairn-New': 'yes' }
+    const headers = { 'Cairn-Wire': '3', 'Cairn-Versions': '2-3', 'Cairn-New': 'yes' }
     await place.injectRecord(account, { headers, body: garbage })
 
     const head = await store.head(account)
     t.equal(head.version, 3)
     const last = head.last as MalformedRecord
     t.strictSame(last.versions, { first: 2, last: 3 })
-    t.match(last.reason, /wire version .*2.*upgrade/)
+    t.match(last.reason, /wire version .*3.*upgrade/)
     const stale = await other.append(account, deposits(9), { expected: 1 })
     isConflict(t, stale, { actor: account, expected: 1, actual: 3 }, 'the versions count')
     const next = await mustAppend(other, account, deposits(4))
