@@ -1,7 +1,7 @@
 // A consumer's messages are settled by other processes than those that took them, and are given
 // out again when the process that has them dies.
 
-import t from 'tap'
+import t, { type Test } from 'tap'
 
 import { embedded } from '../../src/backend/embedded.js'
 import { jetstream } from '../../src/backend/jetstream.js'
@@ -11,6 +11,7 @@ import { defineTopic } from '../../src/model/topic.js'
 import { startNode } from '../../src/start.js'
 import { run } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
+import { startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
 
 const placed = defineTopic('orders.placed')
@@ -27,7 +28,7 @@ const homes = [
 ]
 
 for (const { name, store, where } of homes) {
-  const scene = async (ackWait: number) => {
+  const scene = async (t: Test, ackWait: number) => {
     const namespace = `apart-${newId().slice(0, 8)}`
     const node = await startNode({ namespace, store })
     t.teardown(() => node.close())
@@ -47,7 +48,7 @@ for (const { name, store, where } of homes) {
   }
 
   await t.test(`A4.3 another process settles, on ${name}`, async t => {
-    const { node, consumer, elsewhere } = await scene(60_000)
+    const { node, consumer, elsewhere } = await scene(t, 60_000)
     for (const n of [1, 2, 3, 4]) await node.publish(placed, n)
     const messages = await consumer.consume({ batch: 4, maxWait: 30_000 })
     const [one, two, three, four] = messages.map(({ ackToken }) => ackToken)
@@ -84,7 +85,7 @@ for (const { name, store, where } of homes) {
   })
 
   await t.test(`A4.4 what a dead process had comes again, on ${name}`, async t => {
-    const { node, consumer, elsewhere } = await scene(2_000)
+    const { node, consumer, elsewhere } = await scene(t, 2_000)
     t.strictSame(
       await consumer.consume({ maxWait: 0 }),
       [],
@@ -109,3 +110,35 @@ for (const { name, store, where } of homes) {
     t.match(await consumer.status(), { pending: 0, waiting: 0 })
   })
 }
+
+await t.test('A4.3 an answer that is lost on the way is made sure of', async t => {
+  await using proxy = await startProxy(server.url)
+  const namespace = `lost-${newId().slice(0, 8)}`
+  const store = jetstream({ servers: proxy.url, ignoreClusterUpdates: true })
+  const node = await startNode({ namespace, store })
+  t.teardown(() => node.close())
+  const consumer = node.consumer(
+    defineConsumer({ name: 'erp', on: placed, ackWait: 600_000 }),
+  )
+  const count = 6
+  for (let n = 0; n < count; n++) await node.publish(placed, n)
+  const messages = await consumer.consume({ batch: count, maxWait: 30_000 })
+  t.equal(messages.length, count)
+  for (const [n, { ackToken }] of messages.entries()) {
+    let isDone = false
+    const before = proxy.swallowed
+    const acking = consumer.ack(ackToken).finally(() => (isDone = true))
+    // Each a little later: the answer to the read, or to the write, is lost.
+    for (let turn = 0; turn < n * 2; turn++) await new Promise(next => setImmediate(next))
+    proxy.dropReplies(true)
+    await until(() => isDone || proxy.swallowed > before, { timeout: 60_000 })
+    proxy.dropReplies(false)
+    await acking
+  }
+  // By a node that has another way to the server.
+  const far = await startNode({ namespace, store: jetstream({ servers: server.url }) })
+  t.teardown(() => far.close())
+  t.match(await far.consumer('erp').status(), { pending: 0, waiting: 0 })
+  for (const { ackToken } of messages)
+    await t.rejects(far.consumer('erp').ack(ackToken), { code: 'invalid-token' })
+})
