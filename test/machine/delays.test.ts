@@ -136,6 +136,21 @@ await onEachBackend(
   },
 )
 
+await t.test('a transaction sets and cancels, too', async t => {
+  const order = orderOf(hour)
+  await using node = await startNode({ namespace: 'm', store: memory(), actors: [order] })
+  const done = await node.transact(async tx => {
+    for (const id of ['a', 'b']) await tx.ask(order, id, 'place')
+    await tx.ask(order, 'a', 'pay')
+  })
+  t.equal(done.ok, true)
+  await until(async () => (await pending(node, 'order', 'b')).length === 1, patience)
+  const { state } = await node.spawn(order, 'b').state()
+  t.equal((await pending(node, 'order', 'b'))[0]?.at, state.timers?.[unpaid]?.at)
+  t.equal((await node.spawn(order, 'a').state()).state.timers, undefined)
+  await until(async () => (await pending(node, 'order', 'a')).length === 0, patience)
+})
+
 const noted = defineTopic('notes')
 
 /** Everything else that can be put off. */
