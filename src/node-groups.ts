@@ -29,6 +29,7 @@ import { firingGroup, type FiringStats, noFiring, startFiring } from './reactor/
 import type { GroupStats } from './reactor/group.js'
 import { inboxGroup, type InboxStats, noInbox, startInbox } from './reactor/inbox.js'
 import type { Attempt } from './reactor/lane.js'
+import { loserOf } from './reactor/lost-commands.js'
 import type { Message } from './reactor/message.js'
 import { reactorGroup, startReactor } from './reactor/reactor.js'
 import { register, registerReader } from './reactor/topic-registry.js'
@@ -178,11 +179,22 @@ export function startGroups(
       },
     }
   }
-  const inbox = startInbox({ ...shared(inboxGroup), queue: queues.inbox })
-  const courier = startCourier({ ...shared(courierGroup), store, bus, timers })
+  const lose = (group: string) => loserOf(group, queues, clock)
+  const inbox = startInbox({
+    ...shared(inboxGroup),
+    queue: queues.inbox,
+    lose: lose(inboxGroup),
+  })
+  const courier = startCourier({
+    ...shared(courierGroup),
+    store,
+    bus,
+    timers,
+    lose: lose(courierGroup),
+  })
   const firing =
     parts.timers === 'active'
-      ? startFiring({ ...shared(firingGroup), timers })
+      ? startFiring({ ...shared(firingGroup), timers, lose: lose(firingGroup) })
       : undefined
   const running = reactors.map(reactor =>
     startReactor(reactor, {

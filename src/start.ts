@@ -539,7 +539,7 @@ async function assemble(
       return putMessage(open.queues.topic, from, topic, data, publishOptions)
     },
     transact: transactor.transact,
-    deadLetters: deadLetterBox(open.queues),
+    deadLetters: deadLetterBox(open),
     projection: projection => projecting.reader(projection),
     consumer: consumers.consumer,
     trigger: consumers.trigger,

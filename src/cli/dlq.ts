@@ -1,4 +1,5 @@
-// cairn dlq: the messages that reactors have given up: look at them, send them again, throw them away.
+// cairn dlq: the messages that reactors have given up, and commands that could not be carried out: look at
+// them, send them again, throw them away.
 
 import { CairnError } from '../model/errors.js'
 import { formatAddress } from '../model/address.js'
@@ -57,8 +58,8 @@ export const dlq: CliCommand = {
       dryRun: isSet(flags, 'dry-run'),
       signal,
     }
-    return withNamespace(flags, async ({ queues }) => {
-      const box = deadLetterBox(queues)
+    return withNamespace(flags, async open => {
+      const box = deadLetterBox(open)
       const printLetter = (letter: DeadLetter, isWhole: boolean) =>
         print(wantsJson(flags) || isWhole ? toJson(view(letter)) : plain(line(letter)))
       if (takesPositions) {
@@ -129,10 +130,12 @@ function timeOf(value: string): number {
 
 /** Everything, in the words of this project and in those that other systems mark dead letters with. */
 function view(letter: DeadLetter) {
-  const { message, error, reactor, reason, markedAt, firstAt, lastAt, attempts } = letter
+  const { message, command, error, reactor, reason, attempts } = letter
+  const { markedAt, firstAt, lastAt } = letter
   const { actor, ...rest } = message
   return {
     ...letter,
+    ...(command && { command: { ...command, actor: formatAddress(command.actor) } }),
     message: {
       ...rest,
       ...(actor !== undefined && { actor: formatAddress(actor) }),
@@ -155,14 +158,19 @@ function line({
   position,
   reactor,
   message,
+  command,
   reason,
   attempts,
   error,
   markedAt,
 }: DeadLetter) {
+  const what =
+    command === undefined
+      ? message.topic
+      : `${command.type} to ${formatAddress(command.actor)}`
   const from = message.actor === undefined ? '' : `  ${formatAddress(message.actor)}`
   return (
-    `${position}  ${iso(markedAt)}  ${reactor}  ${message.topic}  ${message.id}${from}  ` +
+    `${position}  ${iso(markedAt)}  ${reactor}  ${what}  ${message.id}${from}  ` +
     `${reason} after ${attempts}  ${error.name}: ${error.message.split('\n')[0]}`
   )
 }

@@ -11,6 +11,7 @@
 //
 // Body, MessagePack: the rest. Whose dead letter it is says the place of the record.
 
+import type { ActorAddress } from '../model/address.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
@@ -27,8 +28,10 @@ export interface DeadError {
 
 export interface StoredDeadLetter<Message> {
   readonly message: Message
-  /** Whether the message comes from the log of commits, or from what plain code published. */
-  readonly source: 'log' | 'topics'
+  /** Whether the message comes from the log of commits, from what plain code published, or from the inbox. */
+  readonly source: 'log' | 'topics' | 'inbox'
+  /** Where it is a command that could not be carried out: whose, and which. Its data are the message's. */
+  readonly command?: { readonly actor: ActorAddress; readonly type: string }
   readonly error: DeadError
   readonly reason: string
   readonly attempts: number

@@ -5,6 +5,7 @@
 //   Cairn-Type      deposit               the command's type
 //   Cairn-Node      <node id>             who sent it
 //   Cairn-At        1767225600000         the sender's clock, ms since 1970
+//   Cairn-Redrives  1                     how often it was sent again after it was given up, where it was
 //   Cairn-Correlation, Cairn-Causation, traceparent    where known
 //
 // Body, MessagePack: { data }. Whose command it is says the place of the record.
@@ -14,6 +15,7 @@ import { checkCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
+import { isCount } from '../model/version.js'
 import { checkData } from './data.js'
 import { wireVersion } from './envelope.js'
 import { decodeHeader, encodeHeader } from './headers.js'
@@ -26,6 +28,8 @@ export interface StoredCommand extends Causes {
   readonly nodeId: string
   /** The sender's clock, ms since 1970. */
   readonly at: number
+  /** How often it was sent again after it was given up; absent for never. */
+  readonly redrives?: number
 }
 
 const textBytesMax = 256
@@ -35,7 +39,8 @@ export function encodeStoredCommand(command: StoredCommand): {
   headers: [string, string][]
   body: Uint8Array
 } {
-  const { id, type, data, nodeId, at, correlationId, causationId, traceparent } = command
+  const { id, type, data, nodeId, at, redrives = 0 } = command
+  const { correlationId, causationId, traceparent } = command
   checkCauses(command)
   checkData(data, `data of command ${show(type)}`)
   const headers: [string, string][] = [
@@ -45,6 +50,7 @@ export function encodeStoredCommand(command: StoredCommand): {
     ['Cairn-Node', encodeHeader(nodeId)],
     ['Cairn-At', String(at)],
   ]
+  if (redrives > 0) headers.push(['Cairn-Redrives', String(redrives)])
   if (correlationId !== undefined)
     headers.push(['Cairn-Correlation', encodeHeader(correlationId)])
   if (causationId !== undefined)
@@ -70,6 +76,8 @@ export function decodeStoredCommand(
     const type = header('Cairn-Type')
     const at = Number(header('Cairn-At') || NaN)
     if (!id || !type || !Number.isFinite(at)) return 'a header that it needs is missing'
+    const redrives = Number(header('Cairn-Redrives') ?? 0)
+    if (!isCount(redrives)) return 'its count of redrives is none'
     const { data } = decode(body) as { data?: unknown }
     const correlationId = header('Cairn-Correlation')
     const causationId = header('Cairn-Causation')
@@ -80,6 +88,7 @@ export function decodeStoredCommand(
       data,
       nodeId: header('Cairn-Node') ?? '',
       at,
+      ...(redrives > 0 && { redrives }),
       ...(correlationId !== undefined && { correlationId }),
       ...(causationId !== undefined && { causationId }),
       ...(traceparent !== undefined && { traceparent }),

@@ -12,6 +12,7 @@ import { courierGroup } from './courier.js'
 import { inboxGroup } from './inbox.js'
 import { type DeadLetter, deadLetters } from './dead-letters.js'
 import { decodeLaneState, type Failing } from './lane-state.js'
+import { commandsTopic, lostBy } from './lost-commands.js'
 import { topicsOf, typesOf } from './topic-registry.js'
 import { keyOfMessage } from './topics.js'
 
@@ -41,7 +42,7 @@ export interface Backlog {
   /** Whether all were counted: no more than `readMax` records are looked at. */
   readonly isCounted: boolean
   readonly failing: readonly Failing[]
-  /** Messages that were given up: see {@link DeadLetter}. At most `readMax` are counted. */
+  /** Messages or commands that were given up: see {@link DeadLetter}. At most `readMax` are counted. */
   readonly dead: number
 }
 
@@ -88,13 +89,14 @@ export async function* backlogs(
     yield { ...about, source: 'topics', ...waiting, dead: dead.topics }
   }
   if (!all) return
+  const commands = new Set([commandsTopic])
   const courier = await standing(open, [courierGroup], signal)
   yield {
     group: courierGroup,
     topics: [],
     source: 'log',
     ...(await inLog(open, courier, undefined, commandsIn, signal)),
-    dead: 0,
+    dead: (await deadOf(open, lostBy(courierGroup), commands, signal)).log,
   }
   const inbox = await standing(open, [inboxGroup], signal)
   yield {
@@ -102,7 +104,7 @@ export async function* backlogs(
     topics: [],
     source: 'inbox',
     ...(await inInbox(open, inbox, signal)),
-    dead: 0,
+    dead: (await deadOf(open, lostBy(inboxGroup), commands, signal)).inbox,
   }
 }
 
@@ -120,7 +122,7 @@ async function deadOf(
   topics: ReadonlySet<string>,
   signal: AbortSignal | undefined,
 ): Promise<Record<DeadLetter['source'], number>> {
-  const count = { log: 0, topics: 0 }
+  const count = { log: 0, topics: 0, inbox: 0 }
   let read = 0
   const options = { reactor, ...(signal !== undefined && { signal }) }
   for await (const { source, message } of deadLetters(queues, options)) {

@@ -5,7 +5,8 @@
 //     is looked for in all that its actor has stored since that commit, however long ago that is.
 // C2. What one actor says is carried out in the order in which it said it.
 // C3. A commit whose command cannot be carried out yet is tried again; until then what its actor
-//     said later waits, and nothing else does.
+//     said later waits, and nothing else does. What waiting does not mend is given up, as a dead
+//     letter (lost-commands.ts).
 // C4. A timer is set, or cancelled, as the setting of its commit: doing so twice, or after a newer
 //     one, changes nothing (timers T1, T3). Of what one commit says of a name the last counts.
 
@@ -18,9 +19,11 @@ import { type Said, saidId } from '../model/said.js'
 import type { CommandSender, SendOptions } from '../model/sender.js'
 import { generationOf } from '../model/timer.js'
 import type { Timers } from '../timers/timers.js'
+import type { DeadReason } from './dead-letters.js'
 import { Group, type GroupOptions, type GroupStats } from './group.js'
 import type { Attempt, Settled } from './lane.js'
 import { logSource, type LogSourceOptions } from './log-source.js'
+import { CommandCrashed, hasCrashed, type LoseCommand, lostFor } from './lost-commands.js'
 import { heldBack, type Unreadable } from './source.js'
 
 /** Name of the group of nodes that carry out what commits say. */
@@ -32,6 +35,7 @@ export interface CourierOptions
     Pick<LogSourceOptions<StoredCommit>, 'store' | 'bus' | 'partitions'> {
   readonly sender: Pick<CommandSender, 'ask'>
   readonly timers: Pick<Timers, 'set' | 'cancel'>
+  readonly lose: LoseCommand
 }
 
 /** What this node carries out of the commands in commits. */
@@ -58,7 +62,7 @@ export const noCourier: CourierStats = {
 const attemptTimeout = 30_000
 
 export function startCourier(options: CourierOptions): Courier {
-  const { store, bus, partitions, sender, timers, ...rest } = options
+  const { store, bus, partitions, sender, timers, lose, ...rest } = options
   const counters = { refused: 0 }
   const group = new Group<StoredCommit | Unreadable>({
     ...rest,
@@ -75,7 +79,7 @@ export function startCourier(options: CourierOptions): Courier {
     handle: async (commit, attempt) =>
       commit.kind === 'unreadable'
         ? heldBack(commit)
-        : carryOut(commit, attempt, { sender, timers }, rest.log, counters),
+        : carryOut(commit, attempt, { sender, timers, lose, log: rest.log, counters }),
   })
   group.start()
   return {
@@ -84,69 +88,119 @@ export function startCourier(options: CourierOptions): Courier {
   }
 }
 
+interface Means extends Pick<CourierOptions, 'sender' | 'timers' | 'lose' | 'log'> {
+  readonly counters: { refused: number }
+}
+
 /** C2. A commit that fails half way is begun again: what is done already acts once (C1). */
 async function carryOut(
   commit: StoredCommit,
-  { attempt, position, signal }: Attempt,
-  { sender, timers }: Pick<CourierOptions, 'sender' | 'timers'>,
-  log: CourierOptions['log'],
-  counters: { refused: number },
+  attempt: Attempt,
+  means: Means,
 ): Promise<Settled> {
-  const { actor, firstVersion, correlationId, command, id } = commit
-  for (const [i, said] of commit.says!.entries()) {
-    if (said.kind === 'message') continue
-    const commandId = saidId(actor, firstVersion, i)
-    const causes = {
-      correlationId: correlationOf(correlationId, command?.id, id),
-      causationId: commandId,
-      ...soundTrace(commit),
-    }
-    const bounds = { timeout: attemptTimeout, signal }
-    if (said.kind !== 'command') {
-      const generation = generationOf(firstVersion, i)
-      const { name } = said
-      try {
-        if (isSaidAgain(commit.says!, i)) continue // C4
-        if (said.kind === 'cancel') await timers.cancel(actor, name, generation, bounds)
-        else {
-          const { kind: _, ...rest } = said
-          const setting = { actor, generation, occurrence: 0, saidAt: position }
-          await timers.set({ ...rest, ...setting, ...causes }, bounds)
-        }
-        continue
-      } catch (error) {
-        if (!signal.aborted)
-          log('warn', `A timer that a commit says has to wait: ${messageOf(error)}`, {
-            actor: formatAddress(actor),
-            timer: name,
-            attempt,
-          })
-        return { kind: 'again', error }
-      }
-    }
-    const options: SendOptions = { commandId, ...causes, ...bounds, saidAt: position }
-    const about = {
-      from: formatAddress(actor),
-      actor: formatAddress(said.actor),
-      command: said.type,
-      commandId,
-    }
-    try {
-      const outcome = await sender.ask(said.actor, said.type, said.data, options)
-      if (outcome.ok) continue
-      counters.refused++
-      const { rejection } = outcome
-      log('warn', 'A command that a commit says was refused', { ...about, rejection })
-    } catch (error) {
-      if (!signal.aborted)
-        log('warn', `A command that a commit says has to wait: ${messageOf(error)}`, {
-          ...about,
-          attempt,
-        })
-      return { kind: 'again', error }
-    }
+  for (const [index, said] of commit.says!.entries()) {
+    const settled =
+      said.kind === 'command'
+        ? await carryCommand(commit, index, said, attempt, means)
+        : said.kind === 'message' || isSaidAgain(commit.says!, index) // C4
+          ? done
+          : await carryTimer(commit, index, said, attempt, means)
+    if (settled.kind === 'again') return settled
   }
-  return { kind: 'done' }
+  return done
+}
+
+const done: Settled = { kind: 'done' }
+
+async function carryTimer(
+  commit: StoredCommit,
+  index: number,
+  said: Extract<Said, { kind: 'timer' | 'cancel' }>,
+  { attempt, position, signal }: Attempt,
+  { timers, log }: Means,
+): Promise<Settled> {
+  const { actor } = commit
+  const { name } = said
+  const generation = generationOf(commit.firstVersion, index)
+  const bounds = { timeout: attemptTimeout, signal }
+  try {
+    if (said.kind === 'cancel') await timers.cancel(actor, name, generation, bounds)
+    else {
+      const { kind: _, ...rest } = said
+      const setting = { actor, generation, occurrence: 0, saidAt: position }
+      await timers.set({ ...rest, ...setting, ...causesOf(commit, index) }, bounds)
+    }
+    return done
+  } catch (error) {
+    if (!signal.aborted)
+      log('warn', `A timer that a commit says has to wait: ${messageOf(error)}`, {
+        actor: formatAddress(actor),
+        timer: name,
+        attempt,
+      })
+    return { kind: 'again', error }
+  }
+}
+
+/** C3. */
+async function carryCommand(
+  commit: StoredCommit,
+  index: number,
+  { actor, type, data }: Extract<Said, { kind: 'command' }>,
+  attempt: Attempt,
+  { sender, lose, log, counters }: Means,
+): Promise<Settled> {
+  const { position, signal } = attempt
+  const { at, nodeId } = commit
+  const causes = causesOf(commit, index)
+  const commandId = causes.causationId
+  const about = {
+    from: formatAddress(commit.actor),
+    actor: formatAddress(actor),
+    command: type,
+    commandId,
+  }
+  const giveUp = async (reason: DeadReason, error: unknown): Promise<Settled> => {
+    const command = { id: commandId, actor, type, data, at, nodeId, from: commit.actor }
+    try {
+      await lose({ ...causes, ...command }, { error, reason, attempt })
+    } catch (trouble) {
+      return { kind: 'again', error: trouble }
+    }
+    const what = 'A command that a commit says is a dead letter now'
+    log('error', what, { ...about, reason, err: error })
+    return done
+  }
+  if (hasCrashed(attempt)) return giveUp('crashed', new CommandCrashed())
+  const bounds = { timeout: attemptTimeout, signal, saidAt: position }
+  const options: SendOptions = { commandId, ...causes, ...bounds }
+  try {
+    const outcome = await sender.ask(actor, type, data, options)
+    if (outcome.ok) return done
+    counters.refused++
+    const { rejection } = outcome
+    log('warn', 'A command that a commit says was refused', { ...about, rejection })
+    return done
+  } catch (error) {
+    if (signal.aborted) return { kind: 'again', error }
+    const reason = lostFor(error, attempt)
+    if (reason !== undefined) return giveUp(reason, error)
+    log('warn', `A command that a commit says has to wait: ${messageOf(error)}`, {
+      ...about,
+      attempt: attempt.attempt,
+    })
+    return { kind: 'again', error }
+  }
+}
+
+/** What is said is caused by the commit, and is itself the cause of what it leads to. */
+function causesOf(commit: StoredCommit, index: number) {
+  const { actor, firstVersion, correlationId, command, id } = commit
+  return {
+    correlationId: correlationOf(correlationId, command?.id, id),
+    causationId: saidId(actor, firstVersion, index),
+    ...soundTrace(commit),
+  }
 }
 
 /** Whether the same commit says something of the same timer behind it. */

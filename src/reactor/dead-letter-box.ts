@@ -6,7 +6,7 @@ import {
   deadLetter,
   type DeadLetterFilter,
   type DeadLetterListOptions,
-  type DeadLetterQueues,
+  type DeadLetterPlace,
   deadLetters,
   discard,
   redrive,
@@ -47,7 +47,8 @@ export interface DeadLetterBox {
 /** Dead letters under way at a time. */
 const batchSize = 64
 
-export function deadLetterBox(queues: DeadLetterQueues): DeadLetterBox {
+export function deadLetterBox(place: DeadLetterPlace): DeadLetterBox {
+  const { queues } = place
   const all = async (
     { limit = Infinity, dryRun = false, signal, ...filter }: DeadLetterAllOptions = {},
     work: (letters: readonly DeadLetter[]) => Promise<unknown>,
@@ -75,13 +76,13 @@ export function deadLetterBox(queues: DeadLetterQueues): DeadLetterBox {
     list: options => deadLetters(queues, options),
     get: (position, { signal } = {}) => deadLetter(queues, position, signal),
     async retry(position, options = {}) {
-      await redrive(queues, await deadLetter(queues, position, options.signal), options)
+      await redrive(place, await deadLetter(queues, position, options.signal), options)
     },
     retryAll: (options = {}) => {
       const { signal } = options
       const bounds = signal === undefined ? {} : { signal }
       return all(options, letters =>
-        Promise.all(letters.map(letter => redrive(queues, letter, bounds))),
+        Promise.all(letters.map(letter => redrive(place, letter, bounds))),
       )
     },
     discard: position => discard(queues, [position]),

@@ -1,4 +1,5 @@
-// Dead letters: what a reactor has given up, until somebody sends it again or throws it away.
+// Dead letters: what a reactor has given up, and commands that could not be carried out, until somebody
+// sends them again or throws them away.
 //
 // K1. A message is marked handled by its reactor only when its dead letter is stored.
 // K2. Sending again stores the message for its reactor alone, and removes the dead letter only
@@ -13,11 +14,13 @@ import {
   type StoredDeadLetter,
 } from '../codec/dead-letter.js'
 import { encodeRedriven } from '../codec/redriven.js'
+import type { ActorAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
 import type { Queue } from '../queue/queue.js'
 import type { Message } from './message.js'
+import { putAgain } from './stored-commands.js'
 import { redriveKey } from './topics.js'
 
 /** Why a message was given up. */
@@ -28,11 +31,13 @@ export type DeadReason =
 export interface DeadLetter {
   /** Its place among the dead letters of the namespace: what it is called by. */
   readonly position: Position
-  /** The name of the reactor. */
+  /** The name of the reactor; of a command, `commands:courier`, `commands:inbox` or `commands:timers`. */
   readonly reactor: string
   /** The message as it was; without its data where that was too large to be kept twice. */
   readonly message: Message
-  readonly source: 'log' | 'topics'
+  readonly source: 'log' | 'topics' | 'inbox'
+  /** Where it is a command that could not be carried out: whose, and which. Its data are the message's. */
+  readonly command?: { readonly actor: ActorAddress; readonly type: string }
   readonly error: DeadError
   readonly reason: DeadReason
   readonly attempts: number
@@ -50,6 +55,13 @@ export interface DeadLetter {
 export interface DeadLetterQueues {
   readonly dead: Queue
   readonly topic: Queue
+  readonly inbox: Queue
+}
+
+/** Where dead letters are, and where they go when they are sent again. */
+export interface DeadLetterPlace {
+  readonly queues: DeadLetterQueues
+  readonly partitions: number
 }
 
 export interface DeadLetterFilter {
@@ -147,18 +159,37 @@ export async function deadLetter(
 
 /** K2. Sends a dead letter's message to its reactor again. */
 export async function redrive(
-  { dead, topic }: DeadLetterQueues,
+  { queues, partitions }: DeadLetterPlace,
   letter: DeadLetter,
   options: RedriveOptions = {},
 ): Promise<void> {
-  const { position, reactor, message, source, redrives } = letter
+  const { dead, topic, inbox } = queues
+  const { position, reactor, message, source, redrives, command } = letter
   if (letter.isCut)
     throw new CairnError(
       'invalid-message',
       `The data of message ${message.id} was too large to be kept in its dead letter: read it at position ` +
-        `${message.position} of the ${source === 'log' ? 'log' : 'topics'}, and publish it anew.`,
+        `${message.position} of the ${source}, and publish it anew.`,
       { details: { position } },
     )
+  if (command !== undefined) {
+    const { id, data, nodeId, at, correlationId, causationId, traceparent } = message
+    await putAgain(inbox, partitions, command.actor, options, {
+      id,
+      type: command.type,
+      data,
+      nodeId,
+      at,
+      redrives: redrives + 1,
+      ...(correlationId !== undefined && { correlationId }),
+      ...(causationId !== undefined && { causationId }),
+      ...(traceparent !== undefined && { traceparent }),
+    })
+    await dead.remove([position])
+    return
+  }
+  if (source === 'inbox')
+    throw new Error('unreachable: only commands come from the inbox')
   await topic.put(
     {
       key: redriveKey(reactor),

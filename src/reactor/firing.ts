@@ -9,7 +9,8 @@
 //     the node. Of those that were missed the last is fired, so that ids and moments are those of a
 //     timer that missed nothing; done twice, chains meet again in the same ids.
 // F4. One actor's firings are carried out in the order in which they became due; one that cannot be
-//     yet is tried again, and holds up that actor's only.
+//     yet is tried again, and holds up that actor's only. What waiting does not mend is given up, as
+//     a dead letter (lost-commands.ts).
 
 import type { Documents } from '../documents/documents.js'
 import { timerSuperseded } from '../actor/firing.js'
@@ -21,9 +22,11 @@ import { firingId, lastDue, nextOf, type Timer } from '../model/timer.js'
 import { pause } from '../model/wait.js'
 import type { QueueRecord } from '../queue/queue.js'
 import { placeOf, readTimer, type Timers } from '../timers/timers.js'
+import type { DeadReason } from './dead-letters.js'
 import { Group, type GroupStats, type LaneClaims } from './group.js'
 import type { Attempt, Settled } from './lane.js'
 import type { LaneOwner } from './lane-state.js'
+import { CommandCrashed, hasCrashed, type LoseCommand, lostFor } from './lost-commands.js'
 import type { GroupSource, SourceRecord } from './source.js'
 
 /** Name of the group of nodes that fire timers. */
@@ -36,6 +39,7 @@ export interface FiringOptions {
   readonly claims: LaneClaims
   readonly self: LaneOwner
   readonly sender: Pick<CommandSender, 'ask'>
+  readonly lose: LoseCommand
   readonly clock: Clock
   readonly log: (
     level: 'info' | 'warn' | 'error',
@@ -80,7 +84,7 @@ const troublePause = 500
 
 /** Takes part in firing the timers of the namespace. */
 export function startFiring(options: FiringOptions): RunningFiring {
-  const { timers, partitions, sender, log, clock, ...rest } = options
+  const { timers, partitions, sender, lose, log, clock, ...rest } = options
   const counters = { refused: 0, skipped: 0, superseded: 0 }
   const group = new Group({
     ...rest,
@@ -89,7 +93,7 @@ export function startFiring(options: FiringOptions): RunningFiring {
     name: firingGroup,
     source: dueTimers(timers, partitions, log),
     handle: (timer: Timer, attempt) =>
-      fire(timer, attempt, { timers, sender, clock, log, counters }),
+      fire(timer, attempt, { timers, sender, lose, clock, log, counters }),
   })
   group.start()
   const stopping = new AbortController()
@@ -124,15 +128,19 @@ async function watchTime(
   }
 }
 
-interface Parts extends Pick<FiringOptions, 'timers' | 'sender' | 'clock' | 'log'> {
+interface Parts extends Pick<
+  FiringOptions,
+  'timers' | 'sender' | 'lose' | 'clock' | 'log'
+> {
   readonly counters: { refused: number; skipped: number; superseded: number }
 }
 
 async function fire(
   stored: Timer,
-  { attempt, position, signal }: Attempt,
-  { timers, sender, clock, log, counters }: Parts,
+  trial: Attempt,
+  { timers, sender, lose, clock, log, counters }: Parts,
 ): Promise<Settled> {
+  const { attempt, position, signal } = trial
   const now = clock.now()
   const timer = lastDue(stored, now) // F3
   const { actor, name, generation, occurrence, at, skipAfter, saidAt } = timer
@@ -147,8 +155,26 @@ async function fire(
     timeout: Math.min(attemptTimeoutMax, attemptTimeout * attempt),
     signal,
   }
+  const next = nextOf(timer)
+  const giveUp = async (reason: DeadReason, error: unknown): Promise<Settled> => {
+    const { type, data } = timer
+    const command = { id: commandId, actor, type, data, at, nodeId: '', from: actor }
+    try {
+      if (next !== undefined) await timers.set(next, bounds) // F3
+      await lose({ ...causesOf(timer), ...command }, { error, reason, attempt: trial })
+      await timers.due.remove([position])
+    } catch (trouble) {
+      return { kind: 'again', error: trouble }
+    }
+    log('error', 'The command of a timer is a dead letter now', {
+      ...about,
+      reason,
+      err: error,
+    })
+    return { kind: 'done' }
+  }
+  if (hasCrashed(trial)) return giveUp('crashed', new CommandCrashed())
   try {
-    const next = nextOf(timer)
     if (next !== undefined) await timers.set(next, bounds) // F3
     if (skipAfter !== undefined && now - at > skipAfter) {
       counters.skipped++
@@ -178,6 +204,8 @@ async function fire(
     await timers.due.remove([position])
     return { kind: 'done' }
   } catch (error) {
+    const reason = signal.aborted ? undefined : lostFor(error, trial)
+    if (reason !== undefined) return giveUp(reason, error)
     if (!signal.aborted)
       log('warn', `A timer that is due has to wait: ${messageOf(error)}`, {
         ...about,

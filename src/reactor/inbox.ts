@@ -8,6 +8,7 @@
 //     so none behind one that is done was, at the version that it left, and it is looked for in
 //     what came since. Where no such version is known, it is looked for back to the moment when
 //     it was sent.
+// I4. What waiting does not mend is given up, as a dead letter (lost-commands.ts), and removed then.
 
 import type { Documents } from '../documents/documents.js'
 import { formatAddress } from '../model/address.js'
@@ -16,9 +17,11 @@ import { messageOf } from '../model/errors.js'
 import type { CommandSender, SendOptions } from '../model/sender.js'
 import type { Version } from '../model/version.js'
 import type { Queue } from '../queue/queue.js'
+import type { DeadReason } from './dead-letters.js'
 import { Group, type GroupStats, type LaneClaims } from './group.js'
 import type { Attempt, Settled } from './lane.js'
 import type { LaneOwner } from './lane-state.js'
+import { CommandCrashed, hasCrashed, type LoseCommand, lostFor } from './lost-commands.js'
 import { storedCommands, type Waiting } from './stored-commands.js'
 
 /** Name of the group of nodes that carry stored commands out. */
@@ -31,6 +34,7 @@ export interface InboxOptions {
   readonly claims: LaneClaims
   readonly self: LaneOwner
   readonly sender: Pick<CommandSender, 'ask'>
+  readonly lose: LoseCommand
   readonly clock: Clock
   readonly log: (
     level: 'info' | 'warn' | 'error',
@@ -62,7 +66,7 @@ export const noInbox: InboxStats = {
 
 /** Takes part in carrying out the commands that are stored for actors. */
 export function startInbox(options: InboxOptions): RunningInbox {
-  const { queue, partitions, sender, log, ...rest } = options
+  const { queue, partitions, sender, lose, log, ...rest } = options
   const counters = { refused: 0 }
   const group = new Group({
     ...rest,
@@ -70,7 +74,7 @@ export function startInbox(options: InboxOptions): RunningInbox {
     source: storedCommands(queue, partitions, (message, details) =>
       log('warn', message, details),
     ),
-    handle: carrier({ queue, sender, log, counters }),
+    handle: carrier({ queue, sender, lose, log, counters }),
     log,
   })
   group.start()
@@ -89,19 +93,25 @@ const versionsMax = 10_000
 interface CarrierOptions {
   readonly queue: Queue
   readonly sender: Pick<CommandSender, 'ask'>
-  readonly log: (level: 'info' | 'warn', message: string, details: object) => void
+  readonly lose: LoseCommand
+  readonly log: (
+    level: 'info' | 'warn' | 'error',
+    message: string,
+    details: object,
+  ) => void
   readonly counters: { refused: number }
 }
 
 /** Carries a stored command to its actor, and removes it once its outcome is known (I1). */
-function carrier({ queue, sender, log, counters }: CarrierOptions) {
+function carrier({ queue, sender, lose, log, counters }: CarrierOptions) {
   /** The versions that commands have left, by actor: those used last at the end. */
   const versions = new Map<string, Version>()
   return async ({ actor, command }: Waiting, attempt: Attempt): Promise<Settled> => {
-    const { id: commandId, type, data, at, nodeId: _, ...causes } = command
+    const { id: commandId, type, data, at, nodeId: _, redrives = 0, ...causes } = command
     const { position, signal } = attempt
     const name = formatAddress(actor)
-    const since = versions.get(name)
+    // One that was given up may have been carried out before that version.
+    const since = redrives > 0 ? undefined : versions.get(name)
     const about = { actor: name, command: type, commandId, position }
     const options: SendOptions = {
       ...withoutId(causes),
@@ -110,6 +120,21 @@ function carrier({ queue, sender, log, counters }: CarrierOptions) {
       signal,
       ...(since === undefined ? { sentAt: at } : { since }), // I3
     }
+    const giveUp = async (reason: DeadReason, error: unknown): Promise<Settled> => {
+      try {
+        await lose({ ...command, actor }, { error, reason, attempt }) // I4
+      } catch (trouble) {
+        return { kind: 'again', error: trouble }
+      }
+      log('error', 'A sent command cannot be carried out, and is a dead letter now', {
+        ...about,
+        reason,
+        err: error,
+      })
+      await queue.remove([position])
+      return { kind: 'done' }
+    }
+    if (hasCrashed(attempt)) return giveUp('crashed', new CommandCrashed())
     let left: Version | undefined
     try {
       const outcome = await sender.ask(actor, type, data, options)
@@ -120,6 +145,8 @@ function carrier({ queue, sender, log, counters }: CarrierOptions) {
         log('warn', 'A sent command was refused by its actor', { ...about, rejection })
       }
     } catch (error) {
+      const lost = signal.aborted ? undefined : lostFor(error, attempt)
+      if (lost !== undefined) return giveUp(lost, error)
       if (!signal.aborted)
         log('warn', `A sent command has to wait: ${messageOf(error)}`, {
           ...about,

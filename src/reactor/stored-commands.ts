@@ -50,6 +50,20 @@ export async function putCommand(
   return { commandId, ...put }
 }
 
+/** Stores a command again that was given up: as it was, and looked for back to when it was given away. */
+export async function putAgain(
+  inbox: Queue,
+  partitions: number,
+  actor: ActorAddress,
+  bounds: { readonly signal?: AbortSignal; readonly timeout?: number },
+  command: StoredCommand & { readonly redrives: number },
+): Promise<void> {
+  const key = keyOf(actor, partitions)
+  // On some places an id is remembered for longer than its record is there.
+  const id = `${command.id}~${command.redrives}`
+  await inbox.put({ key, id, ...encodeStoredCommand(command) }, bounds)
+}
+
 /** A stored command on its way to its actor. */
 export interface Waiting {
   readonly actor: ActorAddress
