@@ -4,6 +4,7 @@ import { exitCode } from '../program/exit-codes.js'
 import { isSet, text } from '../program/flags.js'
 import { plain } from '../program/plain.js'
 import { type Backlog, backlogs } from '../reactor/backlog.js'
+import { healthOf } from '../reactor/health.js'
 import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
 import { complain, print, toJson } from './output.js'
 
@@ -34,10 +35,14 @@ export const messages: CliCommand = {
   },
 }
 
-function view({ failing, isCounted, ...rest }: Backlog) {
+function view(backlog: Backlog) {
+  const { failing, isCounted, ...rest } = backlog
+  const now = Date.now()
   return {
     ...rest,
     counted: isCounted,
+    health: healthOf(backlog),
+    due: failing.filter(({ nextAt }) => nextAt <= now).length,
     failing: failing.map(({ key, position, attempts, firstAt, nextAt, error }) => ({
       key,
       position,
@@ -54,7 +59,7 @@ function linesOf(backlog: Backlog): string[] {
   const on = topics.length > 0 ? `  on ${topics.join(',')}` : ''
   return [
     `${group}  ${source}${on}  at ${floor} of ${end}  ` +
-      `${isCounted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing  ${dead} dead`,
+      `${isCounted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing  ${dead} dead  ${healthOf(backlog)}`,
     ...view(backlog).failing.map(
       ({ key, position, attempts, nextAt, error }) =>
         `  ${key}  position ${position}  attempt ${attempts} failed, next ${nextAt}  ${error}`,
