@@ -16,6 +16,8 @@
  * @typedef {object} Benchmark
  * @property {string} name as `--only` knows it
  * @property {string} unit of the value and of the baseline
+ * @property {boolean} [extra] left out of quick runs, unless it is named
+ * @property {string} [durability] where it has servers of its own. Default: that of the run
  * @property {string} about what is measured, and against what, in one line
  * @property {(context: Context) => Promise<Sample[]>} run
  */

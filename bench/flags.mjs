@@ -5,7 +5,7 @@ export const usage = `Usage: npm run bench -- [flags]
 
   --only NAMES    only these benchmarks, separated by commas; "append" stands for all
                   whose names begin with "append-"
-  --quick         shorter runs: everything in less than a minute
+  --quick         shorter runs, of the main benchmarks only
   --json          one JSON object a benchmark on stdout; the table goes to stderr
   --sync-always   a server that fsyncs before every acknowledgement
   --replicas N    1, or 3 for a cluster of three servers (default: 1)

@@ -46,13 +46,15 @@ const runAll = async (flags, chosen, signal) => {
     const results = await openResults(beginning, flags.results)
     const lines = []
     let allVerified = true
-    for (const { name, unit, run } of chosen) {
+    for (const { name, unit, durability, run } of chosen) {
       signal.throwIfAborted()
       const progress = (/** @type {string} */ text) => say(`${name}: ${text}`)
       const time = { runs: 5, ms: quick ? 100 : 1_000 }
       try {
         const samples = await run({ ...where, ...time, quick, signal, progress })
-        const line = lineOf(name, unit, summarize(samples), circumstances)
+        const under =
+          durability === undefined ? circumstances : { ...circumstances, durability }
+        const line = lineOf(name, unit, summarize(samples), under)
         await results.add(line)
         if (flags.json) print(JSON.stringify(line))
         lines.push(line)
@@ -117,7 +119,9 @@ const main = async args => {
   if (flags.help) return print(usage)
   if (flags.list)
     return print(benchmarks.map(({ name, about }) => `${name}: ${about}`).join('\n'))
-  const chosen = select(benchmarks, flags.only)
+  const { only, quick } = flags
+  const isLeftOut = quick && only.length === 0
+  const chosen = select(benchmarks, only).filter(({ extra }) => !isLeftOut || !extra)
   const stopping = new AbortController()
   for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM']))
     process.once(name, () => stopping.abort(new Error(`stopped by ${name}`)))

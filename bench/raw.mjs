@@ -42,6 +42,17 @@ export class RawClient {
   }
 
   /**
+   * Without an answer.
+   *
+   * @param {string} subject
+   * @param {Uint8Array} body
+   * @param {Uint8Array} headers as they go over the wire
+   */
+  publish(subject, body, headers) {
+    this.#connection.publish(subject, body, { headers: asHeaders(headers) })
+  }
+
+  /**
    * One request, one answer.
    *
    * @param {string} subject

@@ -4,8 +4,12 @@ import { checkVersions } from '../check-log.mjs'
 import { verify } from '../benchmark.mjs'
 import { drive, driveRaw } from '../drive.mjs'
 import { interleave } from '../interleave.mjs'
+import { connect, headers } from 'nats'
+import { encodeCommit } from '../../dist/codec/envelope.js'
+import { logStream, logSubject } from '../../dist/nats/subjects.js'
 import { inFreshNamespace, partitions } from '../place.mjs'
 import { RawAppender, RawClient } from '../raw.mjs'
+import { startServers } from '../servers.mjs'
 
 const actors = Array.from({ length: 1_000 }, (_, i) => ({ type: 'order', id: `o${i}` }))
 
@@ -44,6 +48,44 @@ export const append = inFlight => ({
       subject: () => throughStore(context, inFlight),
     }),
 })
+
+/** @type {import('../benchmark.mjs').Benchmark} */
+export const appendVsNaive = {
+  name: 'append-vs-naive',
+  extra: true,
+  unit: 'appends/s',
+  about:
+    'compare-and-appends through the store, 256 in flight; baseline: js.publish of the client library, as many at once',
+  run: context =>
+    interleave(context, {
+      baseline: () => naively(context, 256),
+      subject: () => throughStore(context, 256),
+    }),
+}
+
+/** @type {import('../benchmark.mjs').Benchmark} */
+export const appendDurable = {
+  name: 'append-durable',
+  extra: true,
+  unit: 'appends/s',
+  durability: 'R1, fsync before every ack',
+  about:
+    'append-256 on a server that fsyncs before every acknowledgement; baseline: the same publishes by hand on it',
+  async run(context) {
+    const { signal } = context
+    const servers = await startServers({ replicas: 1, syncAlways: true, signal })
+    try {
+      const there = /** @type {const} */ ({
+        ...context,
+        servers: servers.urls,
+        replicas: 1,
+      })
+      return await append(256).run(there)
+    } finally {
+      await servers.close()
+    }
+  },
+}
 
 /**
  * Each lane has actors of its own, so one append of an actor is in flight at a time.
@@ -96,5 +138,55 @@ const byHand = (context, inFlight) =>
       return { ...driven, verified: await checkVersions(store, appender.versions) }
     } finally {
       await client.close()
+    }
+  })
+
+/**
+ * As the client library's documentation shows it: headers and `js.publish`, the same bytes.
+ *
+ * @param {import('../benchmark.mjs').Context} context
+ * @param {number} inFlight
+ */
+const naively = (context, inFlight) =>
+  inFreshNamespace(context, async ({ store, namespace }) => {
+    const connection = await connect({ servers: context.servers.split(',') })
+    try {
+      const js = connection.jetstream()
+      const index = actorOf(inFlight)
+      const streamName = logStream(namespace)
+      const standing = actors.map(actor => ({
+        ...actor,
+        subject: logSubject(namespace, actor, partitions),
+        version: 0,
+        position: 0,
+      }))
+      const driven = await drive({
+        lanes: inFlight,
+        ms: context.ms,
+        step: async (lane, turn) => {
+          const actor = standing[index(lane, turn)]
+          verify(actor !== undefined, () => 'there is no such actor')
+          const { headers: lines, body } = encodeCommit({
+            id: `${lane}-${turn}`,
+            actor,
+            firstVersion: actor.version + 1,
+            events: [lineAdded],
+            at: Date.now(),
+            nodeId: 'bench',
+          })
+          const sent = headers()
+          for (const [name, value] of lines) sent.set(name, value)
+          const ack = await js.publish(actor.subject, body, {
+            headers: sent,
+            expect: { streamName, lastSubjectSequence: actor.position },
+          })
+          actor.version++
+          actor.position = ack.seq
+        },
+      })
+      const acknowledged = new Map(standing.map(({ id, version }) => [id, version]))
+      return { ...driven, verified: await checkVersions(store, acknowledged) }
+    } finally {
+      await connection.close()
     }
   })
