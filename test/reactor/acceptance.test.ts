@@ -1,6 +1,6 @@
 // What the systems that reactors come from promise their users, on each backend.
 
-import t, { type Test } from 'tap'
+import t from 'tap'
 
 import { defineActor, event } from '../../src/actor/define.js'
 import { publish } from '../../src/actor/effects.js'
