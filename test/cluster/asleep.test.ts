@@ -90,9 +90,11 @@ for (const [name, make] of backends)
       const { readAll } = watched.counts
       t.ok(readAll - noneReads.readAll <= 1, `${readAll} readings of the log`)
       t.strictSame(watched.counts.head + watched.counts.commits + watched.counts.read, 0)
-      // What has been closed before may still leave for a while.
-      const isAsLight = () => kept <= none.kept || resources() <= none.kept
-      await until(isAsLight, { timeout: 30_000, describe: 'no timer and no handle more' })
+      // A node's own timers come and go, and what has been closed before may still leave for a while:
+      // the least that was seen of each differs by a few, and by none for an actor.
+      const isAsLight = () =>
+        Math.min(kept, resources()) <= none.kept + actorCount / 1_000
+      await until(isAsLight, { timeout: 30_000, describe: 'no timers and handles more' })
 
       const sample = 5_000
       for (let n = 0; n < sample; n += 100)
