@@ -33,6 +33,8 @@ class Mover {
   duplicates = 0
   #process: ReturnType<typeof run>
   #lines: Promise<unknown>
+  /** This process has answered: it hears signals. */
+  #isUp = false
 
   constructor(id: string, place: string, namespace: string) {
     this.id = id
@@ -51,6 +53,7 @@ class Mover {
   }
 
   async stop(t: Test): Promise<void> {
+    await until(() => this.#isUp, { describe: `${this.id} is at work`, timeout: 60_000 })
     this.#process.child.kill('SIGTERM')
     t.equal(await this.#process.ended, 0, this.#process.stderr())
     await this.#lines
@@ -61,12 +64,14 @@ class Mover {
   }
 
   #start(from: number): [ReturnType<typeof run>, Promise<unknown>] {
+    this.#isUp = false
     const process = run([...this.#args, String(from)])
     const lines = createInterface({ input: process.child.stdout! })
     lines.on('line', line => {
       const answer = JSON.parse(line) as Answer
       if (answer.duplicate) this.duplicates++
       this.answered.set(answer.n, answer)
+      this.#isUp = true
     })
     const ended = new Promise(resolve => lines.once('close', resolve))
     return [process, ended]
