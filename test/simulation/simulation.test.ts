@@ -11,7 +11,7 @@ const count = Number(process.env.SCHEDULES ?? 100)
 /** At a time: while one waits, the others go on. */
 const width = 16
 
-t.setTimeout(120_000)
+t.setTimeout(180_000 + count * 1_000)
 
 // Faults are thousands of errors, and writing out their traces would be nearly all the time.
 if (one === undefined) Error.stackTraceLimit = 0
