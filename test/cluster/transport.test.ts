@@ -429,7 +429,7 @@ await t.test('NATS: closing while the server is silent ends', async t => {
 })
 
 const child = `
-import { SocketTransport } from ${JSON.stringify(new URL('../../src/cluster/socket.ts', import.meta.url).href)}
+import { SocketTransport } from ${JSON.stringify(new URL('../../src/cluster/socket.js', import.meta.url).href)}
 const transport = new SocketTransport(process.argv[2], process.argv[3])
 await transport.serve(process.argv[4], ['account'], async request =>
   request.command === 'hang' ? new Promise(() => {}) : 'from the child')
@@ -439,10 +439,10 @@ setInterval(() => {}, 1000)
 
 await t.test('sockets: the card of a killed process is cleared away', async t => {
   const namespace = freshNamespace()
-  const script = join(dir, 'child.mts')
+  const script = join(dir, 'child.mjs')
   await writeFile(script, child)
   const spawn = async (id: string) => {
-    const one = fork(script, [dir, namespace, id], { execArgv: process.execArgv })
+    const one = fork(script, [dir, namespace, id], { execArgv: [] })
     t.teardown(() => one.kill('SIGKILL'))
     await once(one, 'message')
     return one

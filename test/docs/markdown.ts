@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
-export const root = fileURLToPath(new URL('../..', import.meta.url))
+/** tap starts every test there. */
+export const root = process.cwd()
 
 /** A fenced block. */
 export interface Block {
@@ -17,7 +17,7 @@ export interface Block {
   readonly text: string
 }
 
-const generated = new Set(['node_modules', 'dist', 'api'])
+const generated = new Set(['node_modules', 'dist', 'build', 'api'])
 
 /** Every page, sorted: all but what is generated, hidden or installed. */
 export function findPages(folder = root): string[] {

@@ -1,7 +1,6 @@
 // D1 and D2 of one timer for many deadlines.
 
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
 
@@ -63,7 +62,7 @@ await t.test('what is added while others expire waits for its own moment', async
 })
 
 await t.test('D2: a process ends that has nothing left to wait for', async t => {
-  const url = new URL('../../src/model/deadlines.ts', import.meta.url)
+  const url = new URL('../../src/model/deadlines.js', import.meta.url)
   const script = `
     const { Deadlines } = await import(${JSON.stringify(url.href)})
     const deadlines = new Deadlines()
@@ -73,10 +72,8 @@ await t.test('D2: a process ends that has nothing left to wait for', async t => 
     const near = { deadline: performance.now() + 50, expire() { console.log('expired') } }
     deadlines.add(near)
   `
-  const args = [...process.execArgv, '--input-type=module', '--eval', script]
-  const cwd = fileURLToPath(new URL('../..', import.meta.url))
+  const args = ['--input-type=module', '--eval', script]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    cwd,
     encoding: 'utf8',
     timeout: 60_000,
   })
