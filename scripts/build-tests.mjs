@@ -4,7 +4,8 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, rm } from 'node:fs/promises'
+import { cp, rm, symlink } from 'node:fs/promises'
+import { resolve } from 'node:path'
 
 const folder = 'build'
 
@@ -17,8 +18,9 @@ export async function buildTests() {
   )
   const [code] = await once(compiler, 'exit')
   if (code !== 0) throw new Error('The tests did not compile: see above.')
-  // The sources read their version there.
+  // The sources read their version there, and what a test imports as `cairn-es` is dist.
   await cp('package.json', `${folder}/package.json`)
+  await symlink(resolve('dist'), `${folder}/dist`, 'junction')
 }
 
 /**

@@ -148,7 +148,7 @@ void t.test('other events than expected are shown side by side', async t => {
   )
   t.equal(failure.code, 'ERR_ASSERTION')
   t.match(failure, { actual: { length: 3 }, expected: { length: 3 } })
-  t.match(failure.stack, /at .*given\.test\.ts/, 'it points to the specification')
+  t.match(failure.stack, /at .*given\.test\.[jt]s/, 'it points to the specification')
 })
 
 void t.test('metadata is part of an event', async t => {
