@@ -42,6 +42,7 @@ import {
   formatAddress,
   isReservedType,
 } from './model/address.js'
+import { definedCauses } from './model/causes.js'
 import { type Clock, systemClock } from './model/clock.js'
 import { CairnError } from './model/errors.js'
 import { newId } from './model/id.js'
@@ -692,7 +693,6 @@ async function carryOut(
     return readState(host, actor, version, { timeout, freshness })
   }
   const { command, data, commandId, sentAt, since, saidAt, firing } = request
-  const { correlationId, causationId, traceparent } = request
   const options: SendOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
@@ -700,9 +700,7 @@ async function carryOut(
     ...(since !== undefined && { since }),
     ...(saidAt !== undefined && { saidAt }),
     ...(firing !== undefined && { firing }),
-    ...(correlationId !== undefined && { correlationId }),
-    ...(causationId !== undefined && { causationId }),
-    ...(traceparent !== undefined && { traceparent }),
+    ...definedCauses(request),
   }
   if (request.hops === undefined) return sender.ask(actor, command, data, options)
   router?.checkOwner(actor, request.hops, request.gone)

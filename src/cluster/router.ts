@@ -13,6 +13,7 @@
 // T4. The deadline is the caller's and travels with the command: each hop has what is left.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
+import { definedCauses } from '../model/causes.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome, CommandSender, SendOptions } from '../model/sender.js'
@@ -148,16 +149,7 @@ export class Router implements CommandSender {
     first: string,
   ): Promise<Outcome> {
     const { timeout = requestTimeoutDefault, signal } = options
-    const {
-      commandId = newId(),
-      correlationId,
-      causationId,
-      traceparent,
-      sentAt,
-      since,
-      saidAt,
-      firing,
-    } = options
+    const { commandId = newId(), sentAt, since, saidAt, firing } = options
     const deadline = performance.now() + timeout
     const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
     let owner = first
@@ -182,9 +174,7 @@ export class Router implements CommandSender {
         ...(since !== undefined && { since }),
         ...(saidAt !== undefined && { saidAt }),
         ...(firing !== undefined && { firing }),
-        ...(correlationId !== undefined && { correlationId }),
-        ...(causationId !== undefined && { causationId }),
-        ...(traceparent !== undefined && { traceparent }),
+        ...definedCauses(options),
       }
       try {
         return (await this.#askThere(request, owner, left, signal)) as Outcome

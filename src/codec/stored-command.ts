@@ -17,9 +17,15 @@ import { CairnError, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
 import { checkData } from './data.js'
-import { wireVersion } from './envelope.js'
-import { decodeHeader, encodeHeader } from './headers.js'
+import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
+import {
+  causeHeaders,
+  causesIn,
+  foreignWire,
+  headerReader,
+  wireHeader,
+} from './record.js'
 
 export interface StoredCommand extends Causes {
   readonly id: string
@@ -40,22 +46,17 @@ export function encodeStoredCommand(command: StoredCommand): {
   body: Uint8Array
 } {
   const { id, type, data, nodeId, at, redrives = 0 } = command
-  const { correlationId, causationId, traceparent } = command
   checkCauses(command)
   checkData(data, `data of command ${show(type)}`)
   const headers: [string, string][] = [
-    ['Cairn-Wire', String(wireVersion)],
+    wireHeader,
     ['Cairn-Command', text('command id', id, commandIdBytesMax)],
     ['Cairn-Type', text('command type', type)],
     ['Cairn-Node', encodeHeader(nodeId)],
     ['Cairn-At', String(at)],
   ]
   if (redrives > 0) headers.push(['Cairn-Redrives', String(redrives)])
-  if (correlationId !== undefined)
-    headers.push(['Cairn-Correlation', encodeHeader(correlationId)])
-  if (causationId !== undefined)
-    headers.push(['Cairn-Causation', encodeHeader(causationId)])
-  if (traceparent !== undefined) headers.push(['traceparent', encodeHeader(traceparent)])
+  headers.push(...causeHeaders(command))
   return { headers, body: encode({ data }) }
 }
 
@@ -64,14 +65,10 @@ export function decodeStoredCommand(
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
 ): StoredCommand | string {
-  const wire = headers['Cairn-Wire']
-  if (wire !== String(wireVersion))
-    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+  const foreign = foreignWire(headers)
+  if (foreign !== undefined) return foreign
   try {
-    const header = (name: string) => {
-      const value = headers[name]
-      return value === undefined ? undefined : decodeHeader(value)
-    }
+    const header = headerReader(headers)
     const id = header('Cairn-Command')
     const type = header('Cairn-Type')
     const at = Number(header('Cairn-At') || NaN)
@@ -79,9 +76,6 @@ export function decodeStoredCommand(
     const redrives = Number(header('Cairn-Redrives') ?? 0)
     if (!isCount(redrives)) return 'its count of redrives is none'
     const { data } = decode(body) as { data?: unknown }
-    const correlationId = header('Cairn-Correlation')
-    const causationId = header('Cairn-Causation')
-    const traceparent = header('traceparent')
     return {
       id,
       type,
@@ -89,9 +83,7 @@ export function decodeStoredCommand(
       nodeId: header('Cairn-Node') ?? '',
       at,
       ...(redrives > 0 && { redrives }),
-      ...(correlationId !== undefined && { correlationId }),
-      ...(causationId !== undefined && { causationId }),
-      ...(traceparent !== undefined && { traceparent }),
+      ...causesIn(header),
     }
   } catch (error) {
     return `it is not decodable (${messageOf(error)})`

@@ -19,6 +19,13 @@ import { checkData } from './data.js'
 import { wireVersion } from './envelope.js'
 import { decodeHeader, encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
+import {
+  causeHeaders,
+  causesIn,
+  foreignWire,
+  headerReader,
+  wireHeader,
+} from './record.js'
 
 export interface StoredMessage extends Causes {
   readonly id: string
@@ -41,19 +48,14 @@ export function encodeStoredMessage(message: StoredMessage): {
   checkCauses(message)
   checkData(data, `data of a message on ${topic}`)
   const headers: [string, string][] = [
-    ['Cairn-Wire', String(wireVersion)],
+    wireHeader,
     ['Cairn-Message', text('message id', id)],
     ['Cairn-Schema', String(version)],
     ['Cairn-Node', encodeHeader(nodeId)],
     ['Cairn-At', String(at)],
   ]
-  const { correlationId, causationId, traceparent } = message
   if (key !== undefined) headers.push(['Cairn-Key', text('key', key)])
-  if (correlationId !== undefined)
-    headers.push(['Cairn-Correlation', encodeHeader(correlationId)])
-  if (causationId !== undefined)
-    headers.push(['Cairn-Causation', encodeHeader(causationId)])
-  if (traceparent !== undefined) headers.push(['traceparent', encodeHeader(traceparent)])
+  headers.push(...causeHeaders(message))
   return { headers, body: encode({ data }) }
 }
 
@@ -63,14 +65,10 @@ export function decodeStoredMessage(
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
 ): StoredMessage | string {
-  const wire = headers['Cairn-Wire']
-  if (wire !== String(wireVersion))
-    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+  const foreign = foreignWire(headers)
+  if (foreign !== undefined) return foreign
   try {
-    const header = (name: string) => {
-      const value = headers[name]
-      return value === undefined ? undefined : decodeHeader(value)
-    }
+    const header = headerReader(headers)
     const id = header('Cairn-Message')
     const version = Number(header('Cairn-Schema') || NaN)
     const at = Number(header('Cairn-At') || NaN)
@@ -78,9 +76,6 @@ export function decodeStoredMessage(
       return 'a header that it needs is missing'
     const { data } = decode(body) as { data?: unknown }
     const key = header('Cairn-Key')
-    const correlationId = header('Cairn-Correlation')
-    const causationId = header('Cairn-Causation')
-    const traceparent = header('traceparent')
     return {
       id,
       topic,
@@ -89,9 +84,7 @@ export function decodeStoredMessage(
       nodeId: header('Cairn-Node') ?? '',
       at,
       ...(key !== undefined && { key }),
-      ...(correlationId !== undefined && { correlationId }),
-      ...(causationId !== undefined && { causationId }),
-      ...(traceparent !== undefined && { traceparent }),
+      ...causesIn(header),
     }
   } catch (error) {
     return `it is not decodable (${messageOf(error)})`

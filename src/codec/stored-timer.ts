@@ -20,9 +20,15 @@ import { show } from '../model/show.js'
 import { checkTimer, type Timer } from '../model/timer.js'
 import { isCount } from '../model/version.js'
 import { checkData } from './data.js'
-import { wireVersion } from './envelope.js'
-import { decodeHeader, encodeHeader } from './headers.js'
+import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
+import {
+  causeHeaders,
+  causesIn,
+  foreignWire,
+  headerReader,
+  wireHeader,
+} from './record.js'
 
 /** Throws `invalid-timer`, `invalid-data` or `invalid-option`. */
 export function encodeTimer(timer: Timer): {
@@ -30,12 +36,12 @@ export function encodeTimer(timer: Timer): {
   body: Uint8Array
 } {
   const { name, generation, occurrence, at, every, skipAfter, type, data } = timer
-  const { saidAt, correlationId, causationId, traceparent } = timer
+  const { saidAt } = timer
   checkTimer(timer)
   checkCauses(timer)
   checkData(data, `data of command ${show(type)} of timer ${show(name)}`)
   const headers: [string, string][] = [
-    ['Cairn-Wire', String(wireVersion)],
+    wireHeader,
     ['Cairn-Timer', encodeHeader(name)],
     ['Cairn-Generation', String(generation)],
     ['Cairn-Occurrence', String(occurrence)],
@@ -44,11 +50,7 @@ export function encodeTimer(timer: Timer): {
   if (every !== undefined) headers.push(['Cairn-Every', String(every)])
   if (skipAfter !== undefined) headers.push(['Cairn-Skip-After', String(skipAfter)])
   headers.push(['Cairn-Type', encodeHeader(type)], ['Cairn-Said-At', String(saidAt)])
-  if (correlationId !== undefined)
-    headers.push(['Cairn-Correlation', encodeHeader(correlationId)])
-  if (causationId !== undefined)
-    headers.push(['Cairn-Causation', encodeHeader(causationId)])
-  if (traceparent !== undefined) headers.push(['traceparent', encodeHeader(traceparent)])
+  headers.push(...causeHeaders(timer))
   return { headers, body: encode({ data }) }
 }
 
@@ -58,14 +60,10 @@ export function decodeTimer(
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
 ): Timer | string {
-  const wire = headers['Cairn-Wire']
-  if (wire !== String(wireVersion))
-    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+  const foreign = foreignWire(headers)
+  if (foreign !== undefined) return foreign
   try {
-    const text = (name: string) => {
-      const value = headers[name]
-      return value === undefined ? undefined : decodeHeader(value)
-    }
+    const text = headerReader(headers)
     const count = (name: string) => Number(headers[name] || NaN)
     const generation = count('Cairn-Generation')
     const occurrence = count('Cairn-Occurrence')
@@ -73,9 +71,6 @@ export function decodeTimer(
     if (!isCount(generation) || !isCount(occurrence) || !isCount(saidAt))
       return 'a header that it needs is missing'
     const { data } = decode(body) as { data?: unknown }
-    const correlationId = text('Cairn-Correlation')
-    const causationId = text('Cairn-Causation')
-    const traceparent = text('traceparent')
     const timer: Timer = {
       actor,
       name: text('Cairn-Timer') ?? '',
@@ -89,9 +84,7 @@ export function decodeTimer(
       type: text('Cairn-Type') ?? '',
       data,
       saidAt,
-      ...(correlationId !== undefined && { correlationId }),
-      ...(causationId !== undefined && { causationId }),
-      ...(traceparent !== undefined && { traceparent }),
+      ...causesIn(text),
     }
     checkTimer(timer)
     return timer

@@ -57,6 +57,19 @@ export function soundTrace({ traceparent }: Causes): Pick<Causes, 'traceparent'>
   return isSound(traceparent) ? { traceparent } : {}
 }
 
+/** Those that are there, alone: no key stands for one that is not. */
+export function definedCauses({
+  correlationId,
+  causationId,
+  traceparent,
+}: { readonly [Name in keyof Causes]?: string | undefined }): Causes {
+  return {
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+    ...(traceparent !== undefined && { traceparent }),
+  }
+}
+
 function check(
   name: keyof Causes,
   value: unknown,

@@ -15,6 +15,7 @@ import {
 } from '../codec/dead-letter.js'
 import { encodeRedriven } from '../codec/redriven.js'
 import type { ActorAddress } from '../model/address.js'
+import { definedCauses } from '../model/causes.js'
 import type { Clock } from '../model/clock.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
@@ -173,7 +174,7 @@ export async function redrive(
       { details: { position } },
     )
   if (command !== undefined) {
-    const { id, data, nodeId, at, correlationId, causationId, traceparent } = message
+    const { id, data, nodeId, at } = message
     await putAgain(inbox, partitions, command.actor, options, {
       id,
       type: command.type,
@@ -181,9 +182,7 @@ export async function redrive(
       nodeId,
       at,
       redrives: redrives + 1,
-      ...(correlationId !== undefined && { correlationId }),
-      ...(causationId !== undefined && { causationId }),
-      ...(traceparent !== undefined && { traceparent }),
+      ...definedCauses(message),
     })
     await dead.remove([position])
     return

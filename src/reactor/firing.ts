@@ -15,6 +15,7 @@
 import type { Documents } from '../documents/documents.js'
 import { timerSuperseded } from '../actor/firing.js'
 import { formatAddress, parseAddress } from '../model/address.js'
+import { definedCauses } from '../model/causes.js'
 import type { Clock } from '../model/clock.js'
 import { isCairnError, messageOf } from '../model/errors.js'
 import type { CommandSender, SendOptions } from '../model/sender.js'
@@ -161,7 +162,10 @@ async function fire(
     const command = { id: commandId, actor, type, data, at, nodeId: '', from: actor }
     try {
       if (next !== undefined) await timers.set(next, bounds) // F3
-      await lose({ ...causesOf(timer), ...command }, { error, reason, attempt: trial })
+      await lose(
+        { ...definedCauses(timer), ...command },
+        { error, reason, attempt: trial },
+      )
       await timers.due.remove([position])
     } catch (trouble) {
       return { kind: 'again', error: trouble }
@@ -181,7 +185,7 @@ async function fire(
       log('info', 'A timer was late, and is skipped', { ...about, late: now - at })
     } else {
       const options: SendOptions = {
-        ...causesOf(timer),
+        ...definedCauses(timer),
         ...bounds,
         commandId,
         saidAt,
@@ -212,14 +216,6 @@ async function fire(
         attempt,
       })
     return { kind: 'again', error }
-  }
-}
-
-function causesOf({ correlationId, causationId, traceparent }: Timer) {
-  return {
-    ...(correlationId !== undefined && { correlationId }),
-    ...(causationId !== undefined && { causationId }),
-    ...(traceparent !== undefined && { traceparent }),
   }
 }
 

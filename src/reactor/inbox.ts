@@ -12,6 +12,7 @@
 
 import type { Documents } from '../documents/documents.js'
 import { formatAddress } from '../model/address.js'
+import { definedCauses } from '../model/causes.js'
 import type { Clock } from '../model/clock.js'
 import { messageOf } from '../model/errors.js'
 import type { CommandSender, SendOptions } from '../model/sender.js'
@@ -114,7 +115,7 @@ function carrier({ queue, sender, lose, log, counters }: CarrierOptions) {
     const since = redrives > 0 ? undefined : versions.get(name)
     const about = { actor: name, command: type, commandId, position }
     const options: SendOptions = {
-      ...withoutId(causes),
+      ...definedCauses(causes),
       commandId,
       timeout: Math.min(attemptTimeoutMax, attemptTimeout * attempt.attempt),
       signal,
@@ -165,13 +166,5 @@ function carrier({ queue, sender, lose, log, counters }: CarrierOptions) {
       }
     }
     return { kind: 'done' }
-  }
-}
-
-function withoutId({ correlationId, causationId, traceparent }: SendOptions) {
-  return {
-    ...(correlationId !== undefined && { correlationId }),
-    ...(causationId !== undefined && { causationId }),
-    ...(traceparent !== undefined && { traceparent }),
   }
 }

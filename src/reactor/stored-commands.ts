@@ -11,7 +11,7 @@ import {
   formatAddress,
   parseAddress,
 } from '../model/address.js'
-import { soundCauses } from '../model/causes.js'
+import { definedCauses, soundCauses } from '../model/causes.js'
 import type { Clock } from '../model/clock.js'
 import { messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
@@ -31,16 +31,13 @@ export async function putCommand(
   options: SendOptions = {},
 ): Promise<SendReceipt> {
   const { commandId = newId() } = options
-  const { correlationId, causationId, traceparent } = soundCauses(options)
   const command: StoredCommand = {
     id: commandId,
     type,
     data,
     nodeId: from.nodeId,
     at: from.clock.now(),
-    ...(correlationId !== undefined && { correlationId }),
-    ...(causationId !== undefined && { causationId }),
-    ...(traceparent !== undefined && { traceparent }),
+    ...definedCauses(soundCauses(options)),
   }
   const { headers, body } = encodeStoredCommand(command)
   const key = keyOf(actor, partitions)
