@@ -20,10 +20,16 @@ import type { CommandSender, SendOptions } from '../model/sender.js'
 import { generationOf } from '../model/timer.js'
 import type { Timers } from '../timers/timers.js'
 import type { DeadReason } from './dead-letters.js'
-import { Group, type GroupOptions, type GroupStats } from './group.js'
+import { Group, type GroupOptions, type GroupStats, noGroup } from './group.js'
 import type { Attempt, Settled } from './lane.js'
 import { logSource, type LogSourceOptions } from './log-source.js'
-import { CommandCrashed, hasCrashed, type LoseCommand, lostFor } from './lost-commands.js'
+import {
+  CommandCrashed,
+  giveUp,
+  hasCrashed,
+  type LoseCommand,
+  lostFor,
+} from './lost-commands.js'
 import { heldBack, type Unreadable } from './source.js'
 
 /** Name of the group of nodes that carry out what commits say. */
@@ -49,14 +55,7 @@ export interface Courier {
   stop(timeout: number): Promise<void>
 }
 
-export const noCourier: CourierStats = {
-  lanes: 0,
-  open: 0,
-  failing: 0,
-  handled: 0,
-  failures: 0,
-  refused: 0,
-}
+export const noCourier: CourierStats = { ...noGroup, refused: 0 }
 
 /** Milliseconds for one attempt to carry a command out. */
 const attemptTimeout = 30_000
@@ -160,18 +159,15 @@ async function carryCommand(
     command: type,
     commandId,
   }
-  const giveUp = async (reason: DeadReason, error: unknown): Promise<Settled> => {
+  const bury = (reason: DeadReason, error: unknown) => {
     const command = { id: commandId, actor, type, data, at, nodeId, from: commit.actor }
-    try {
-      await lose({ ...causes, ...command }, { error, reason, attempt })
-    } catch (trouble) {
-      return { kind: 'again', error: trouble }
-    }
     const what = 'A command that a commit says is a dead letter now'
-    log('error', what, { ...about, reason, err: error })
-    return done
+    const why = { error, reason, attempt }
+    return giveUp(lose, { ...causes, ...command }, why, details =>
+      log('error', what, { ...about, ...details }),
+    )
   }
-  if (hasCrashed(attempt)) return giveUp('crashed', new CommandCrashed())
+  if (hasCrashed(attempt)) return bury('crashed', new CommandCrashed())
   const bounds = { timeout: attemptTimeout, signal, saidAt: position }
   const options: SendOptions = { commandId, ...causes, ...bounds }
   try {
@@ -184,7 +180,7 @@ async function carryCommand(
   } catch (error) {
     if (signal.aborted) return { kind: 'again', error }
     const reason = lostFor(error, attempt)
-    if (reason !== undefined) return giveUp(reason, error)
+    if (reason !== undefined) return bury(reason, error)
     log('warn', `A command that a commit says has to wait: ${messageOf(error)}`, {
       ...about,
       attempt: attempt.attempt,

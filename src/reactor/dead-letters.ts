@@ -188,7 +188,12 @@ export async function redrive(
     return
   }
   if (source === 'inbox')
-    throw new Error('unreachable: only commands come from the inbox')
+    throw new CairnError(
+      'invalid-message',
+      `The dead letter at position ${position} comes from the inbox and names no command: it cannot be sent again; ` +
+        'look at it with "cairn dlq show", and discard it.',
+      { details: { position } },
+    )
   await topic.put(
     {
       key: redriveKey(reactor),

@@ -12,41 +12,39 @@
 //     yet is tried again, and holds up that actor's only. What waiting does not mend is given up, as
 //     a dead letter (lost-commands.ts).
 
-import type { Documents } from '../documents/documents.js'
 import { timerSuperseded } from '../actor/firing.js'
-import { formatAddress, parseAddress } from '../model/address.js'
+import { formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
 import type { Clock } from '../model/clock.js'
 import { isCairnError, messageOf } from '../model/errors.js'
 import type { CommandSender, SendOptions } from '../model/sender.js'
 import { firingId, lastDue, nextOf, type Timer } from '../model/timer.js'
 import { pause } from '../model/wait.js'
-import type { QueueRecord } from '../queue/queue.js'
 import { placeOf, readTimer, type Timers } from '../timers/timers.js'
 import type { DeadReason } from './dead-letters.js'
-import { Group, type GroupStats, type LaneClaims } from './group.js'
+import { Group, type GroupOptions, type GroupStats, noGroup } from './group.js'
 import type { Attempt, Settled } from './lane.js'
-import type { LaneOwner } from './lane-state.js'
-import { CommandCrashed, hasCrashed, type LoseCommand, lostFor } from './lost-commands.js'
-import type { GroupSource, SourceRecord } from './source.js'
+import {
+  CommandCrashed,
+  giveUp,
+  hasCrashed,
+  type LoseCommand,
+  lostFor,
+} from './lost-commands.js'
+import { queueSource } from './queue-source.js'
+import type { GroupSource } from './source.js'
 
 /** Name of the group of nodes that fire timers. */
 export const firingGroup = 'timers'
 
-export interface FiringOptions {
+export interface FiringOptions extends Omit<
+  GroupOptions<unknown>,
+  'name' | 'path' | 'source' | 'handle'
+> {
   readonly timers: Timers
   readonly partitions: number
-  readonly documents: Documents
-  readonly claims: LaneClaims
-  readonly self: LaneOwner
   readonly sender: Pick<CommandSender, 'ask'>
   readonly lose: LoseCommand
-  readonly clock: Clock
-  readonly log: (
-    level: 'info' | 'warn' | 'error',
-    message: string,
-    details: object,
-  ) => void
 }
 
 /** What this node fires of the namespace's timers. */
@@ -66,11 +64,7 @@ export interface RunningFiring {
 }
 
 export const noFiring: FiringStats = {
-  lanes: 0,
-  open: 0,
-  failing: 0,
-  handled: 0,
-  failures: 0,
+  ...noGroup,
   refused: 0,
   skipped: 0,
   superseded: 0,
@@ -157,27 +151,22 @@ async function fire(
     signal,
   }
   const next = nextOf(timer)
-  const giveUp = async (reason: DeadReason, error: unknown): Promise<Settled> => {
+  const bury = async (reason: DeadReason, error: unknown): Promise<Settled> => {
     const { type, data } = timer
+    const causes = definedCauses(timer)
     const command = { id: commandId, actor, type, data, at, nodeId: '', from: actor }
-    try {
-      if (next !== undefined) await timers.set(next, bounds) // F3
-      await lose(
-        { ...definedCauses(timer), ...command },
-        { error, reason, attempt: trial },
-      )
-      await timers.due.remove([position])
-    } catch (trouble) {
-      return { kind: 'again', error: trouble }
-    }
-    log('error', 'The command of a timer is a dead letter now', {
-      ...about,
-      reason,
-      err: error,
-    })
-    return { kind: 'done' }
+    if (next !== undefined) await timers.set(next, bounds) // F3
+    const why = { error, reason, attempt: trial }
+    const settled = await giveUp(lose, { ...causes, ...command }, why, details =>
+      log('error', 'The command of a timer is a dead letter now', {
+        ...about,
+        ...details,
+      }),
+    )
+    if (settled.kind === 'done') await timers.due.remove([position])
+    return settled
   }
-  if (hasCrashed(trial)) return giveUp('crashed', new CommandCrashed())
+  if (hasCrashed(trial)) return bury('crashed', new CommandCrashed())
   try {
     if (next !== undefined) await timers.set(next, bounds) // F3
     if (skipAfter !== undefined && now - at > skipAfter) {
@@ -209,7 +198,7 @@ async function fire(
     return { kind: 'done' }
   } catch (error) {
     const reason = signal.aborted ? undefined : lostFor(error, trial)
-    if (reason !== undefined) return giveUp(reason, error)
+    if (reason !== undefined) return bury(reason, error)
     if (!signal.aborted)
       log('warn', `A timer that is due has to wait: ${messageOf(error)}`, {
         ...about,
@@ -225,38 +214,14 @@ function dueTimers(
   partitions: number,
   log: FiringOptions['log'],
 ): GroupSource<Timer> {
-  const toRecord = ({
-    position,
-    key,
-    headers,
-    body,
-  }: QueueRecord): SourceRecord<Timer> => {
-    const timer = readTimer(key, headers, body, partitions)
-    if (typeof timer !== 'string')
-      return {
-        position,
-        lane: Number(key[0]),
-        key: formatAddress(timer.actor),
-        value: timer,
-      }
-    // It stays where it is, for people to look at.
-    log('error', 'What was due is no timer, and is passed by', {
-      position,
-      key,
-      reason: timer,
-    })
-    return { position, lane: -1, key: '' }
-  }
-  return {
-    lanes: partitions,
-    async *follow(after, signal) {
-      for await (const record of due.follow({ after, signal })) yield toRecord(record)
+  return queueSource({
+    queue: due,
+    partitions,
+    keyOf: placeOf,
+    read({ key, headers, body }) {
+      const timer = readTimer(key, headers, body, partitions)
+      return typeof timer === 'string' ? timer : { actor: timer.actor, value: timer }
     },
-    async *ofKey(name, from, upTo, signal) {
-      const key = placeOf(parseAddress(name), partitions)
-      const options = { after: from - 1, upTo, key, signal }
-      for await (const record of due.read(options)) yield toRecord(record)
-    },
-    lastPosition: signal => due.lastPosition({ signal }),
-  }
+    onForeign: about => log('error', 'What was due is no timer, and is passed by', about),
+  })
 }

@@ -74,6 +74,15 @@ export interface GroupStats {
   readonly failures: number
 }
 
+/** Of a group that a node takes no part in. */
+export const noGroup: GroupStats = {
+  lanes: 0,
+  open: 0,
+  failing: 0,
+  handled: 0,
+  failures: 0,
+}
+
 /** Milliseconds that a living owner is given to let go of a lane. */
 const handoverTimeout = 10_000
 const handoverLook = 50

@@ -10,38 +10,35 @@
 //     it was sent.
 // I4. What waiting does not mend is given up, as a dead letter (lost-commands.ts), and removed then.
 
-import type { Documents } from '../documents/documents.js'
 import { formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
-import type { Clock } from '../model/clock.js'
 import { messageOf } from '../model/errors.js'
 import type { CommandSender, SendOptions } from '../model/sender.js'
 import type { Version } from '../model/version.js'
 import type { Queue } from '../queue/queue.js'
 import type { DeadReason } from './dead-letters.js'
-import { Group, type GroupStats, type LaneClaims } from './group.js'
+import { Group, type GroupOptions, type GroupStats, noGroup } from './group.js'
 import type { Attempt, Settled } from './lane.js'
-import type { LaneOwner } from './lane-state.js'
-import { CommandCrashed, hasCrashed, type LoseCommand, lostFor } from './lost-commands.js'
+import {
+  CommandCrashed,
+  giveUp,
+  hasCrashed,
+  type LoseCommand,
+  lostFor,
+} from './lost-commands.js'
 import { storedCommands, type Waiting } from './stored-commands.js'
 
 /** Name of the group of nodes that carry stored commands out. */
 export const inboxGroup = 'inbox'
 
-export interface InboxOptions {
+export interface InboxOptions extends Omit<
+  GroupOptions<unknown>,
+  'name' | 'path' | 'source' | 'handle'
+> {
   readonly queue: Queue
   readonly partitions: number
-  readonly documents: Documents
-  readonly claims: LaneClaims
-  readonly self: LaneOwner
   readonly sender: Pick<CommandSender, 'ask'>
   readonly lose: LoseCommand
-  readonly clock: Clock
-  readonly log: (
-    level: 'info' | 'warn' | 'error',
-    message: string,
-    details: object,
-  ) => void
 }
 
 /** What this node carries out of the namespace's stored commands. */
@@ -56,14 +53,7 @@ export interface RunningInbox {
   stop(timeout: number): Promise<void>
 }
 
-export const noInbox: InboxStats = {
-  lanes: 0,
-  open: 0,
-  failing: 0,
-  handled: 0,
-  failures: 0,
-  refused: 0,
-}
+export const noInbox: InboxStats = { ...noGroup, refused: 0 }
 
 /** Takes part in carrying out the commands that are stored for actors. */
 export function startInbox(options: InboxOptions): RunningInbox {
@@ -91,15 +81,7 @@ const attemptTimeoutMax = 600_000
 /** Actors whose version is known, at most; for others it costs a reading of their last commits. */
 const versionsMax = 10_000
 
-interface CarrierOptions {
-  readonly queue: Queue
-  readonly sender: Pick<CommandSender, 'ask'>
-  readonly lose: LoseCommand
-  readonly log: (
-    level: 'info' | 'warn' | 'error',
-    message: string,
-    details: object,
-  ) => void
+interface CarrierOptions extends Pick<InboxOptions, 'queue' | 'sender' | 'lose' | 'log'> {
   readonly counters: { refused: number }
 }
 
@@ -121,21 +103,17 @@ function carrier({ queue, sender, lose, log, counters }: CarrierOptions) {
       signal,
       ...(since === undefined ? { sentAt: at } : { since }), // I3
     }
-    const giveUp = async (reason: DeadReason, error: unknown): Promise<Settled> => {
-      try {
-        await lose({ ...command, actor }, { error, reason, attempt }) // I4
-      } catch (trouble) {
-        return { kind: 'again', error: trouble }
-      }
-      log('error', 'A sent command cannot be carried out, and is a dead letter now', {
-        ...about,
-        reason,
-        err: error,
-      })
-      await queue.remove([position])
-      return { kind: 'done' }
+    // I4.
+    const bury = async (reason: DeadReason, error: unknown): Promise<Settled> => {
+      const what = 'A sent command cannot be carried out, and is a dead letter now'
+      const why = { error, reason, attempt }
+      const settled = await giveUp(lose, { ...command, actor }, why, details =>
+        log('error', what, { ...about, ...details }),
+      )
+      if (settled.kind === 'done') await queue.remove([position])
+      return settled
     }
-    if (hasCrashed(attempt)) return giveUp('crashed', new CommandCrashed())
+    if (hasCrashed(attempt)) return bury('crashed', new CommandCrashed())
     let left: Version | undefined
     try {
       const outcome = await sender.ask(actor, type, data, options)
@@ -147,7 +125,7 @@ function carrier({ queue, sender, lose, log, counters }: CarrierOptions) {
       }
     } catch (error) {
       const lost = signal.aborted ? undefined : lostFor(error, attempt)
-      if (lost !== undefined) return giveUp(lost, error)
+      if (lost !== undefined) return bury(lost, error)
       if (!signal.aborted)
         log('warn', `A sent command has to wait: ${messageOf(error)}`, {
           ...about,

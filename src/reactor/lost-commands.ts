@@ -11,7 +11,7 @@ import type { Causes } from '../model/commit.js'
 import { type ErrorCode, isCairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
 import { bury, type DeadLetterQueues, type DeadReason } from './dead-letters.js'
-import type { Attempt } from './lane.js'
+import type { Attempt, Settled } from './lane.js'
 
 /** A command as its dead letter keeps it. */
 export interface LostCommand extends Causes {
@@ -106,6 +106,25 @@ export function loserOf(
       attempt.signal,
     )
   }
+}
+
+/**
+ * V2. Ends the attempt with a dead letter, and tells so in the log; while it is not stored, there will
+ * be another attempt.
+ */
+export async function giveUp(
+  lose: LoseCommand,
+  command: LostCommand,
+  why: Parameters<LoseCommand>[1],
+  tell: (details: object) => void,
+): Promise<Settled> {
+  try {
+    await lose(command, why)
+  } catch (error) {
+    return { kind: 'again', error }
+  }
+  tell({ reason: why.reason, err: why.error })
+  return { kind: 'done' }
 }
 
 /** What the dead letters of a group's commands name in a reactor's stead; no reactor has such a name. */

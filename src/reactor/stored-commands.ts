@@ -5,12 +5,7 @@ import {
   encodeStoredCommand,
   type StoredCommand,
 } from '../codec/stored-command.js'
-import {
-  type ActorAddress,
-  checkAddress,
-  formatAddress,
-  parseAddress,
-} from '../model/address.js'
+import { type ActorAddress, checkAddress } from '../model/address.js'
 import { definedCauses, soundCauses } from '../model/causes.js'
 import type { Clock } from '../model/clock.js'
 import { messageOf } from '../model/errors.js'
@@ -18,7 +13,8 @@ import { newId } from '../model/id.js'
 import { partitionOf } from '../model/partition.js'
 import type { SendOptions, SendReceipt } from '../model/sender.js'
 import type { Queue, QueueKey, QueueRecord } from '../queue/queue.js'
-import type { GroupSource, SourceRecord } from './source.js'
+import { queueSource } from './queue-source.js'
+import type { GroupSource } from './source.js'
 
 /** Stores a command for its actor. */
 export async function putCommand(
@@ -73,29 +69,13 @@ export function storedCommands(
   partitions: number,
   log: (message: string, details: object) => void,
 ): GroupSource<Waiting> {
-  const toRecord = (record: QueueRecord): SourceRecord<Waiting> => {
-    const { position, key } = record
-    const found = readRecord(record, partitions)
-    if (typeof found !== 'string') {
-      const lane = Number(key[0])
-      return { position, lane, key: formatAddress(found.actor), value: found }
-    }
-    // It stays where it is, for people to look at; nobody's command is lost with it.
-    log('A record in the inbox is no command', { position, key, reason: found })
-    return { position, lane: -1, key: '' }
-  }
-  return {
-    lanes: partitions,
-    async *follow(after, signal) {
-      for await (const record of inbox.follow({ after, signal })) yield toRecord(record)
-    },
-    async *ofKey(name, from, upTo, signal) {
-      const key = keyOf(parseAddress(name), partitions)
-      const options = { after: from - 1, upTo, key, signal }
-      for await (const record of inbox.read(options)) yield toRecord(record)
-    },
-    lastPosition: signal => inbox.lastPosition({ signal }),
-  }
+  return queueSource({
+    queue: inbox,
+    partitions,
+    keyOf,
+    read: readRecord,
+    onForeign: about => log('A record in the inbox is no command', about),
+  })
 }
 
 function keyOf(actor: ActorAddress, partitions: number): QueueKey {
@@ -107,14 +87,14 @@ function keyOf(actor: ActorAddress, partitions: number): QueueKey {
 function readRecord(
   { key, headers, body }: QueueRecord,
   partitions: number,
-): Waiting | string {
+): { readonly actor: ActorAddress; readonly value: Waiting } | string {
   const [lane, type = '', id = '', ...rest] = key
   try {
     const actor = checkAddress({ type, id })
     if (rest.length > 0 || lane !== String(partitionOf(actor, partitions)))
       return 'its place is no actor’s'
     const command = decodeStoredCommand(headers, body)
-    return typeof command === 'string' ? command : { actor, command }
+    return typeof command === 'string' ? command : { actor, value: { actor, command } }
   } catch (error) {
     return messageOf(error)
   }
