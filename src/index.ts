@@ -129,6 +129,7 @@ export {
   type ReactorMiddleware,
   type ReactorSpec,
 } from './reactor/define-reactor.js'
+export { eventsOf } from './reactor/events-of.js'
 export type { Message } from './reactor/message.js'
 export type { Published, PublishOptions } from './reactor/topics.js'
 export type { Backoff } from './reactor/backoff.js'

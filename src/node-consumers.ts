@@ -18,11 +18,8 @@ import {
 } from './consume/trigger.js'
 import type { Logger } from './log.js'
 import type { Clock } from './model/clock.js'
-import { logSource } from './reactor/log-source.js'
-import { messagesOf } from './reactor/message.js'
+import { messageLog } from './reactor/message-log.js'
 import { deadName } from './consume/consumer.js'
-import type { Delivery } from './reactor/delivery.js'
-import { typesOf } from './reactor/topic-registry.js'
 import { topicSource } from './reactor/topics.js'
 
 export interface RunningConsumers {
@@ -105,17 +102,12 @@ function sourcesOf(
     about,
     say,
   )
-  const commits = logSource<Delivery>({
+  const commits = messageLog({
     store,
     bus,
     partitions,
-    wants: ({ says = [] }) => says.some(topic => names.has(topic)),
-    pick: commit => {
-      const messages = messagesOf(commit, names)
-      if (messages.length === 0) return undefined
-      return { kind: 'delivery', messages, source: 'log', redrives: 0 }
-    },
-    types: () => typesOf(documents, names),
+    documents,
+    topics: names,
     log: (_level, message, details) => say(message, details),
   })
   return {

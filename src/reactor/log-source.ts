@@ -13,7 +13,7 @@ import { setMaxListeners } from 'node:events'
 import type { NoticeBus } from '../bus/bus.js'
 import type { CommitStored } from '../bus/notice.js'
 import { type CommitHeader, decodeHeaders } from '../codec/envelope.js'
-import { formatAddress, parseAddress } from '../model/address.js'
+import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
 import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.js'
 import { partitionOf } from '../model/partition.js'
 import type { Position } from '../model/version.js'
@@ -25,8 +25,8 @@ export interface LogSourceOptions<T> {
   readonly store: Pick<EventStore, 'readAll' | 'commits' | 'lastPosition' | 'namespace'>
   readonly bus: Pick<NoticeBus, 'subscribeToCommits'>
   readonly partitions: number
-  /** Whether the headers of a commit promise something for the group. */
-  readonly wants: (header: CommitHeader) => boolean
+  /** Whether the headers of a commit, and whose it is, promise something for the group. */
+  readonly wants: (header: CommitHeader, actor: ActorAddress) => boolean
   /** What the commit holds for the group, if anything. */
   readonly pick: (commit: StoredCommit) => T | undefined
   /** The types to read (S2). Default: all. */
@@ -70,13 +70,13 @@ export function logSource<T>(options: LogSourceOptions<T>): GroupSource<T | Unre
  * something for the group, and can be read in the log.
  */
 function unreadable<T>(
-  { position, source, versions, reason, headers }: MalformedRecord,
+  { position, source, actor, versions, reason, headers }: MalformedRecord,
   { wants, log }: LogSourceOptions<T>,
 ): Unreadable | undefined {
-  if (versions === undefined) return undefined
+  if (versions === undefined || actor === undefined) return undefined
   const header = decodeHeaders(name => headers[name])
   if (typeof header === 'string') return { kind: 'unreadable', position, reason }
-  if (wants(header))
+  if (wants(header, actor))
     log('error', 'A commit says something that cannot be read, and is passed by', {
       position,
       source,
@@ -150,7 +150,8 @@ async function* follow<T>(
       }
       if (notice.position <= position) continue
       // S1.
-      if (notice.position !== position + 1 || wants(notice.header)) mustRead = true
+      if (notice.position !== position + 1 || wants(notice.header, notice.actor))
+        mustRead = true
       else yield passing((position = notice.position))
     }
   } finally {

@@ -3,8 +3,10 @@
 import type { ActorAddress } from '../model/address.js'
 import { correlationOf, soundTrace } from '../model/causes.js'
 import type { Causes, StoredCommit } from '../model/commit.js'
+import type { RecordedEvent } from '../model/event.js'
 import { saidId } from '../model/said.js'
 import type { Position } from '../model/version.js'
+import { eventsTopic } from './events-of.js'
 
 export interface Message<Data = unknown> extends Causes {
   /** The same in every delivery, retry and replay. */
@@ -23,11 +25,44 @@ export interface Message<Data = unknown> extends Causes {
   readonly actor?: ActorAddress
 }
 
-/** The messages of a commit on some topics, in order; none where it says nothing on them. */
+/**
+ * The messages of a commit on some topics, in order: first its events, where one of them is that of its actor
+ * type's events, and then what it says.
+ */
 export function messagesOf(
   commit: StoredCommit,
   topics: ReadonlySet<string>,
 ): readonly Message[] {
+  const topic = eventsTopic(commit.actor.type)
+  const events = topics.has(topic) ? commit.events : []
+  return [
+    ...events.map(event => eventMessage(topic, event, commit)),
+    ...said(commit, topics),
+  ]
+}
+
+function eventMessage(
+  topic: string,
+  event: RecordedEvent,
+  commit: StoredCommit,
+): Message {
+  const { id, at, position, nodeId, actor, commandId, commitId, correlationId } = event
+  return {
+    id,
+    topic,
+    version: 1,
+    data: event,
+    at,
+    position,
+    nodeId,
+    actor,
+    correlationId: correlationOf(correlationId, commandId, commitId),
+    causationId: commandId ?? commitId,
+    ...soundTrace(commit),
+  }
+}
+
+function said(commit: StoredCommit, topics: ReadonlySet<string>): readonly Message[] {
   if (commit.says === undefined) return []
   const { actor, firstVersion, at, position, nodeId, command } = commit
   const cause = command?.id ?? commit.id

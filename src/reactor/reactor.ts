@@ -1,8 +1,7 @@
-// A reactor at work on a node: two groups, of which one reads what actors published out of the
+// A reactor at work on a node: two groups, of which one reads what actors published, and their events, out of the
 // log, and the other what plain code published and what is sent again.
 
 import type { Queue } from '../queue/queue.js'
-import type { StoredCommit } from '../model/commit.js'
 import { messageOf } from '../model/errors.js'
 import type { Position } from '../model/version.js'
 import { attemptMessage, type AttemptPorts } from './attempt.js'
@@ -10,10 +9,9 @@ import type { Reactor } from './define-reactor.js'
 import type { Delivery } from './delivery.js'
 import { Group, type GroupOptions, type GroupStats } from './group.js'
 import type { Attempt, Settled } from './lane.js'
-import { logSource, type LogSourceOptions } from './log-source.js'
-import { messagesOf } from './message.js'
+import type { LogSourceOptions } from './log-source.js'
+import { messageLog } from './message-log.js'
 import { heldBack, type Unreadable } from './source.js'
-import { typesOf } from './topic-registry.js'
 import { topicSource } from './topics.js'
 import { unordered } from './unordered.js'
 
@@ -52,17 +50,13 @@ export function startReactor(reactor: Reactor, options: ReactorOptions): Running
       })
     }
   })
-  const log = logSource<Delivery>({
+  const { documents } = rest
+  const log = messageLog({
     store,
     bus,
     partitions,
-    wants: ({ says = [] }) => says.some(topic => names.has(topic)),
-    pick: (commit: StoredCommit) => {
-      const messages = messagesOf(commit, names)
-      if (messages.length === 0) return undefined
-      return { kind: 'delivery', messages, source: 'log', redrives: 0 }
-    },
-    types: () => typesOf(rest.documents, names),
+    documents,
+    topics: names,
     log: rest.log,
   })
   const plain = topicSource(queue, partitions, { name, topics: names }, warn)

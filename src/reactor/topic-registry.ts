@@ -7,16 +7,22 @@
 import { decode, encode } from '../codec/msgpack.js'
 import type { Documents } from '../documents/documents.js'
 import { CairnError } from '../model/errors.js'
+import { typeOfEvents } from './events-of.js'
 
 const attemptsMax = 100
 
-/** The types that publish on any of the topics. */
+/** The types that publish on any of the topics, or whose events they have. */
 export async function typesOf(
   documents: Documents,
   topics: Iterable<string>,
 ): Promise<string[]> {
   const types = new Set<string>()
   for (const topic of topics) {
+    const type = typeOfEvents(topic)
+    if (type !== undefined) {
+      types.add(type)
+      continue
+    }
     const found = await documents.get(keyOf(topic))
     if (found !== undefined) for (const type of read(found.value)) types.add(type)
   }
