@@ -18,6 +18,7 @@ import { CairnError } from '../../src/model/errors.js'
 import { deferred } from '../../src/model/wait.js'
 import { Connection } from '../../src/nats/connection.js'
 import { freshNamespace, throwsCode } from '../jetstream/nodes.js'
+import { bareFork } from '../support/bare.js'
 import { startNats } from '../support/nats.js'
 import { startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
@@ -442,7 +443,7 @@ await t.test('sockets: the card of a killed process is cleared away', async t =>
   const script = join(dir, 'child.mjs')
   await writeFile(script, child)
   const spawn = async (id: string) => {
-    const one = fork(script, [dir, namespace, id], { execArgv: [] })
+    const one = fork(script, [dir, namespace, id], bareFork)
     t.teardown(() => one.kill('SIGKILL'))
     await once(one, 'message')
     return one

@@ -14,6 +14,7 @@ import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 import ts from 'typescript'
 
+import { bare } from '../support/bare.js'
 import { startNats } from '../support/nats.js'
 import { type Block, blocksOf, findPages, root } from './markdown.js'
 
@@ -147,9 +148,9 @@ function compile(): Problem[] {
 }
 
 async function run(module: string, cwd: string, servers: string) {
-  const child = spawn(process.execPath, [join(folder, 'out', `${module}.js`)], {
+  const child = spawn(...bare(process.execPath, join(folder, 'out', `${module}.js`)), {
     cwd,
-    env: { ...process.env, NODE_OPTIONS: '', NATS_URL: servers },
+    env: { ...process.env, NATS_URL: servers },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: runTimeout,
     killSignal: 'SIGKILL',

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
+import { bare } from '../support/bare.js'
 import { until } from '../support/wait.js'
 
 export interface NodeProcess extends AsyncDisposable {
@@ -24,11 +25,10 @@ export interface NodeProcess extends AsyncDisposable {
 
 /** Starts a process of this package and collects what it says. */
 export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, args, {
-    execArgv: [],
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
+  const child: ChildProcess = spawn(...bare(process.execPath, ...args), {
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-  } as never) as ChildProcess
+  })
   let stdout = ''
   let stderr = ''
   child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()))

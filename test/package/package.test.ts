@@ -7,16 +7,18 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 
+import { bare } from '../support/bare.js'
+
 const project = await mkdtemp(join(tmpdir(), 'cairn-package-'))
 t.teardown(() => rm(project, { recursive: true, force: true }))
 
 const execute = promisify(execFile)
-const inProject = async (command: string, ...args: string[]) => {
-  const env = { ...process.env, NODE_OPTIONS: '' }
-  return execute(command, args, { cwd: project, env, timeout: 90_000 })
-}
+const inProject = async (command: string, ...args: string[]) =>
+  execute(...bare(command, ...args), { cwd: project, timeout: 90_000 })
 
-const packed = await execute('npm', ['pack', '--json', '--pack-destination', project])
+const packed = await execute(
+  ...bare('npm', 'pack', '--json', '--pack-destination', project),
+)
 const [pack] = JSON.parse(packed.stdout) as {
   filename: string
   files: { path: string }[]

@@ -20,6 +20,7 @@ import {
   span,
   versionsOf,
 } from '../contract/store/support.js'
+import { bare, bareFork } from '../support/bare.js'
 import { LmdbPlace } from '../support/lmdb-place.js'
 
 interface Acknowledged {
@@ -35,7 +36,7 @@ const built = fileURLToPath(new URL('../../dist/store/lmdb.js', import.meta.url)
 
 function start(mode: string, dir: string, ...rest: string[]): ChildProcess {
   // Without the parent's flags: the child needs no TypeScript loader.
-  return fork(writer, [mode, dir, 'test', ...rest], { execArgv: [] })
+  return fork(writer, [mode, dir, 'test', ...rest], bareFork)
 }
 
 const deadline = 60_000
@@ -157,7 +158,8 @@ await t.test(
     const actor = actorOf('actor-0')
     const before = store.head(actor)
     // This thread stands still meanwhile: no timer or callback renews its snapshot.
-    execFileSync(process.execPath, [writer, 'append', place.dir, 'test', 'other', '1'])
+    const args = ['append', place.dir, 'test', 'other', '1']
+    execFileSync(...bare(process.execPath, writer, ...args))
     const after = [store.head(actor), store.lastPosition()] as const
     t.equal((await before).version, 0)
     t.equal((await after[0]).version, 1)

@@ -23,6 +23,7 @@ import {
   refuses,
   span,
 } from '../contract/store/support.js'
+import { bareFork } from '../support/bare.js'
 import { LmdbPlace } from '../support/lmdb-place.js'
 
 const writer = fileURLToPath(new URL('lmdb-writer.mjs', import.meta.url))
@@ -33,7 +34,7 @@ await t.test('while another process holds the write lock, appends give up', asyn
   const store = await place.open()
   await mustAppend(store, account, deposits(1))
   const holder = fork(writer, ['hold-lock', place.dir, 'test'], {
-    execArgv: [],
+    ...bareFork,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   await once(holder.stdout!, 'data')
