@@ -19,6 +19,7 @@
  * @property {boolean} [extra] left out of quick runs, unless it is named
  * @property {string} [durability] where it has servers of its own. Default: that of the run
  * @property {string} about what is measured, and against what, in one line
+ * @property {{ readonly atLeast: number } | { readonly atMost: number }} [goal] of the ratio to the baseline
  * @property {(context: Context) => Promise<Sample[]>} run
  */
 

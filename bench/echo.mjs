@@ -1,4 +1,4 @@
-// The other end of the baseline of remote-ask: answers whatever comes. Arguments: the server's
+// The other end of the baseline of ask-remote: answers whatever comes. Arguments: the server's
 // URLs, the subject, and the length of an answer in bytes.
 import { connect } from 'nats'
 

@@ -4,14 +4,23 @@ import { driveRaw } from './drive.mjs'
 import { partitions } from './place.mjs'
 import { RawAppender, RawClient } from './raw.mjs'
 
+/** @typedef {ConstructorParameters<typeof RawAppender>[0]['commit']} RawCommit */
+
 /**
  * @param {object} options
  * @param {string} options.servers
  * @param {string} options.namespace whose stream exists
  * @param {readonly import('cairn-es').ActorAddress[]} options.actors without events so far
- * @param {number} options.commits of one event each, for every actor
+ * @param {number} options.commits for every actor
+ * @param {RawCommit} [options.commit] what each of them is. Default: one event of a counter
  */
-export const fill = async ({ servers, namespace, actors, commits }) => {
+export const fill = async ({
+  servers,
+  namespace,
+  actors,
+  commits,
+  commit = counterCommit,
+}) => {
   const client = await RawClient.open(servers)
   try {
     const appender = new RawAppender({
@@ -19,7 +28,7 @@ export const fill = async ({ servers, namespace, actors, commits }) => {
       namespace,
       actors,
       partitions,
-      commit: counterCommit,
+      commit,
     })
     const lanes = Math.min(256, actors.length)
     await driveRaw({

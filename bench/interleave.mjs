@@ -10,14 +10,24 @@ import { percentile } from './stats.mjs'
  * @property {() => Promise<Measured>} subject
  */
 
+/** What is told of a half: how much it did a second, */
+export const rate = (/** @type {Measured} */ { rate }) => rate
+/** or how long one piece took, in milliseconds. */
+export const p50 = (/** @type {Measured} */ { latencies }) => percentile(latencies, 50)
+
 /**
  * One warm-up of each, then so many runs; every other run begins with the subject.
  *
  * @param {{ runs: number, signal: AbortSignal, progress: (text: string) => void }} context
  * @param {Halves} halves
+ * @param {(half: Measured) => number} [figure] default: the rate
  * @returns {Promise<Sample[]>}
  */
-export const interleave = async ({ runs, signal, progress }, { baseline, subject }) => {
+export const interleave = async (
+  { runs, signal, progress },
+  { baseline, subject },
+  figure = rate,
+) => {
   progress('warming up')
   await baseline()
   await subject()
@@ -28,7 +38,7 @@ export const interleave = async ({ runs, signal, progress }, { baseline, subject
     progress(`run ${run} of ${runs}`)
     const first = run % 2 === 1 ? await baseline() : undefined
     const measured = await subject()
-    samples.push(sampleOf(measured, first ?? (await baseline())))
+    samples.push(sampleOf(measured, first ?? (await baseline()), figure))
   }
   return samples
 }
@@ -36,11 +46,12 @@ export const interleave = async ({ runs, signal, progress }, { baseline, subject
 /**
  * @param {Measured} subject
  * @param {Measured} baseline
+ * @param {(half: Measured) => number} figure
  * @returns {Sample}
  */
-const sampleOf = (subject, baseline) => ({
-  value: subject.rate,
-  baseline: baseline.rate,
+const sampleOf = (subject, baseline, figure) => ({
+  value: figure(subject),
+  baseline: figure(baseline),
   ...(subject.latencies.length > 0 && {
     medians: {
       p50: percentile(subject.latencies, 50),

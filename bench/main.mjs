@@ -46,7 +46,7 @@ const runAll = async (flags, chosen, signal) => {
     const results = await openResults(beginning, flags.results)
     const lines = []
     let allVerified = true
-    for (const { name, unit, durability, run } of chosen) {
+    for (const { name, unit, durability, goal, run } of chosen) {
       signal.throwIfAborted()
       const progress = (/** @type {string} */ text) => say(`${name}: ${text}`)
       const time = { runs: 5, ms: quick ? 100 : 1_000 }
@@ -54,7 +54,7 @@ const runAll = async (flags, chosen, signal) => {
         const samples = await run({ ...where, ...time, quick, signal, progress })
         const under =
           durability === undefined ? circumstances : { ...circumstances, durability }
-        const line = lineOf(name, unit, summarize(samples), under)
+        const line = lineOf(name, unit, summarize(samples), under, goal)
         await results.add(line)
         if (flags.json) print(JSON.stringify(line))
         lines.push(line)

@@ -53,6 +53,28 @@ export class RawClient {
   }
 
   /**
+   * @param {string} subject
+   * @param {Uint8Array} body
+   */
+  send(subject, body) {
+    this.#connection.publish(subject, body)
+  }
+
+  /**
+   * @param {string} subject
+   * @param {(message: Msg) => void} take
+   * @returns {() => void} ends it
+   */
+  subscribe(subject, take) {
+    const subscription = this.#connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) take(message)
+      },
+    })
+    return () => subscription.unsubscribe()
+  }
+
+  /**
    * One request, one answer.
    *
    * @param {string} subject
@@ -107,6 +129,7 @@ const asHeaders = bytes =>
 export class RawAppender {
   #client
   #actors
+  #events
   #head
   #rest
   #body
@@ -118,7 +141,7 @@ export class RawAppender {
    * @param {readonly ActorAddress[]} options.actors
    * @param {number} options.partitions
    * @param {Omit<NewCommit, 'id' | 'actor' | 'firstVersion' | 'at' | 'nodeId'>} options.commit
-   *   with one event
+   *   whose events, one or more, are in each
    */
   constructor({ client, namespace, actors, partitions, commit }) {
     const encoded = encodeCommit({
@@ -133,6 +156,7 @@ export class RawAppender {
       .filter(([name]) => name !== 'Cairn-Versions')
       .map(([name, value]) => `${name}: ${value}\r\n`)
     this.#client = client
+    this.#events = commit.events.length
     this.#body = encoded.body
     this.#head =
       `NATS/1.0\r\nNats-Expected-Stream: ${logStream(namespace)}\r\n` +
@@ -158,9 +182,9 @@ export class RawAppender {
   append(index, done) {
     const actor = this.#actors[index]
     if (actor === undefined) return done(new Error(`there is no actor ${index}`))
-    const version = actor.version + 1
+    const version = actor.version + this.#events
     const headers = Buffer.from(
-      `${this.#head}${actor.position}\r\nCairn-Versions: ${version}-${version}\r\n${this.#rest}`,
+      `${this.#head}${actor.position}\r\nCairn-Versions: ${actor.version + 1}-${version}\r\n${this.#rest}`,
     )
     this.#client.request(actor.subject, this.#body, headers, message => {
       const position = positionIn(message.data)
@@ -201,19 +225,20 @@ export const rawLast = (client, namespace, subject, take) =>
   )
 
 /**
- * All of a log in batches, one after the other. Resolves with how many messages came, in
- * order and without a gap.
+ * Messages of a log in batches, one after the other, in order.
  *
  * @param {RawClient} client
  * @param {string} namespace
- * @returns {Promise<number>}
+ * @param {string} filter subjects; `>` for all
+ * @param {(message: Msg) => void} take
+ * @returns {Promise<void>}
  */
-export const rawReadAll = (client, namespace) =>
+export const rawRead = (client, namespace, filter, take) =>
   new Promise((resolve, reject) => {
     const subject = `$JS.API.DIRECT.GET.${logStream(namespace)}`
-    let count = 0
+    let last = 0
     const next = () => {
-      const query = { seq: count + 1, next_by_subj: '>', batch: 1000 }
+      const query = { seq: last + 1, next_by_subj: filter, batch: 1000 }
       const close = client.requestMany(
         subject,
         Buffer.from(JSON.stringify(query)),
@@ -221,15 +246,18 @@ export const rawReadAll = (client, namespace) =>
         message => {
           const code = message.headers?.code ?? 0
           if (code === 0) {
-            count++
-            const position = Number(message.headers?.get('Nats-Sequence'))
-            if (position !== count)
-              reject(new Error(`position ${position} came as message ${count}`))
+            last = Number(message.headers?.get('Nats-Sequence'))
+            try {
+              take(message)
+            } catch (error) {
+              close()
+              reject(error)
+            }
             return
           }
           close()
           if (code === 204 && Number(message.headers?.get('Nats-Num-Pending')) > 0) next()
-          else if (code === 204 || code === 404) resolve(count)
+          else if (code === 204 || code === 404) resolve()
           else reject(new Error(`the read ended with code ${code}`))
         },
       )

@@ -22,6 +22,8 @@ import { table } from './table.mjs'
  * @property {string} node
  * @property {string} server
  * @property {string} durability
+ * @property {string} [goal] of the ratio, as `>= 0.75`
+ * @property {boolean} [met]
  * @property {number} [p50]
  * @property {number} [p99]
  * @property {number} [failed]
@@ -35,12 +37,24 @@ export const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
  * @param {string} unit
  * @param {Summary} summary
  * @param {{ node: string, server: string, durability: string }} circumstances
+ * @param {import('./benchmark.mjs').Benchmark['goal']} [goal]
  * @returns {Line} with its keys in the order in which they are read
  */
-export const lineOf = (bench, unit, summary, circumstances) => {
+export const lineOf = (bench, unit, summary, circumstances, goal) => {
   const { value, baseline, ratio, runs, min, max, ...further } = summary
   const figures = { value, unit, baseline, ratio, runs, min, max }
-  return { bench, ...figures, ...circumstances, ...further }
+  return { bench, ...figures, ...circumstances, ...goalOf(ratio, goal), ...further }
+}
+
+/**
+ * @param {number} ratio
+ * @param {import('./benchmark.mjs').Benchmark['goal']} goal
+ */
+const goalOf = (ratio, goal) => {
+  if (goal === undefined) return {}
+  return 'atLeast' in goal
+    ? { goal: `>= ${goal.atLeast}`, met: ratio >= goal.atLeast }
+    : { goal: `<= ${goal.atMost}`, met: ratio <= goal.atMost }
 }
 
 /**
@@ -77,6 +91,7 @@ export const resultsTable = lines =>
       'p99 ms',
       'baseline',
       'ratio',
+      'goal',
       'failed',
     ],
     lines.map(line => [
@@ -89,9 +104,14 @@ export const resultsTable = lines =>
       text(line.p99),
       text(line.baseline),
       text(line.ratio),
+      verdict(line),
       text(line.failed),
     ]),
   )
+
+/** @param {Line} line */
+const verdict = ({ goal, met }) =>
+  goal === undefined ? '' : `${goal} ${met ? 'met' : 'missed'}`
 
 /** @param {number | undefined} value */
 const text = value => (value === undefined ? '' : round(value).toLocaleString('en'))

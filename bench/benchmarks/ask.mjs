@@ -24,6 +24,7 @@ import { RawAppender, RawClient } from '../raw.mjs'
  * @property {string} about
  * @property {number} actors
  * @property {number} callers who wait for an answer each
+ * @property {import('../benchmark.mjs').Benchmark['goal']} [goal]
  * @property {number} [byHand] actors of the commits by hand; default: as many
  */
 
@@ -42,10 +43,12 @@ const shapes = [
     // One actor's commits by hand would wait for each other; what they are held against is the
     // most that the server takes.
     byHand: 1_000,
+    goal: { atLeast: 1.2 },
     about: 'commands to one actor, 256 callers',
   },
   {
-    name: 'ask-1000',
+    name: 'ask-spread',
+    goal: { atLeast: 0.5 },
     actors: 1_000,
     callers: 256,
     about: 'commands to 1,000 actors, 256 callers',
@@ -56,6 +59,7 @@ const shapes = [
 export const asks = shapes.map(shape => ({
   name: shape.name,
   unit: 'commands/s',
+  ...(shape.goal && { goal: shape.goal }),
   about: `${shape.about}; baseline: such commits by hand to ${shape.byHand ?? 'as many'} actors, one in flight for each`,
   run: context =>
     interleave(context, {

@@ -22,6 +22,7 @@ export const embeddedAppend = {
   extra: true,
   unit: 'appends/s',
   durability: 'fsync before every ack',
+  goal: { atLeast: 0.5 },
   about: `appends on the embedded store, ${lanes} in flight; baseline: puts of the same bytes with lmdb, flushed`,
   run: context =>
     interleave(context, {

@@ -1,16 +1,22 @@
-// Commands a second to actors that another process owns, against core NATS requests that
-// another process answers: what the way there and back costs alone. A command is stored too.
+// Commands to actors that another process owns, against what they must take: a core NATS request that
+// another process answers, and the commit's publish to a stream.
 import { startNode } from 'cairn-es'
 import { fileURLToPath } from 'node:url'
 import { counter } from '../actors.mjs'
 import { verify } from '../benchmark.mjs'
 import { checkVersions } from '../check-log.mjs'
-import { counters } from '../counters.mjs'
+import { counterCommit, counters } from '../counters.mjs'
 import { drive, driveRaw } from '../drive.mjs'
-import { interleave } from '../interleave.mjs'
+import { interleave, p50, rate } from '../interleave.mjs'
 import { startNodeProcess, startProgram } from '../node-process.mjs'
-import { backendAt, freshNamespace, removeNamespace } from '../place.mjs'
-import { RawClient } from '../raw.mjs'
+import {
+  backendAt,
+  freshNamespace,
+  inFreshNamespace,
+  partitions,
+  removeNamespace,
+} from '../place.mjs'
+import { RawAppender, RawClient } from '../raw.mjs'
 import { until } from '../wait.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */
@@ -20,16 +26,25 @@ const actorCount = 1_000
 const requestBytes = 160
 const answerBytes = 60
 
-/**
- * @param {number} callers
- * @returns {import('../benchmark.mjs').Benchmark}
- */
-export const remoteAsk = callers => ({
-  name: `remote-ask-${callers}`,
+/** @type {import('../benchmark.mjs').Benchmark} */
+export const askRemote = {
+  name: 'ask-remote',
+  unit: 'ms',
+  goal: { atMost: 1.3 },
+  about:
+    'one command after the other to 1,000 actors of another process, p50; baseline: core NATS request-reply, and then a publish to a stream, p50',
+  run: context => run(context, 1),
+}
+
+/** @type {import('../benchmark.mjs').Benchmark} */
+export const askRemote64 = {
+  name: 'ask-remote-64',
+  extra: true,
   unit: 'commands/s',
-  about: `commands to 1,000 actors of another process, ${callers} in flight; baseline: core NATS request-reply`,
-  run: context => run(context, callers),
-})
+  about:
+    'commands to 1,000 actors of another process, 64 in flight; baseline: as many core NATS requests, each with a publish to a stream behind it',
+  run: context => run(context, 64),
+}
 
 /**
  * @param {Context} context
@@ -63,10 +78,11 @@ const run = async (context, callers) => {
       ),
     )
     const asked = counters(actorCount).map(() => 1)
-    return await interleave(context, {
+    const halves = {
       baseline: () => byHand(context, { client, namespace, callers }),
       subject: () => throughCaller(context, { caller, asked, callers }),
-    })
+    }
+    return await interleave(context, halves, callers === 1 ? p50 : rate)
   } finally {
     await client.close()
     echo.child.kill('SIGKILL')
@@ -117,15 +133,27 @@ const throughCaller = async ({ ms }, { caller, asked, callers }) => {
  * @param {Context} context
  * @param {{ client: RawClient, namespace: string, callers: number }} state
  */
-const byHand = async ({ ms }, { client, namespace, callers }) => {
-  const body = new Uint8Array(requestBytes)
-  const driven = await driveRaw({
-    lanes: callers,
-    ms,
-    step: (_lane, _turn, done) =>
-      client.request(echoSubject(namespace), body, undefined, ({ data }) =>
-        done(data.length === answerBytes ? undefined : new Error('it is no echo')),
-      ),
+const byHand = (context, { client, namespace, callers }) =>
+  inFreshNamespace(context, async ({ store, namespace: own }) => {
+    const body = new Uint8Array(requestBytes)
+    const appender = new RawAppender({
+      client,
+      namespace: own,
+      partitions,
+      commit: counterCommit,
+      actors: counters(actorCount),
+    })
+    const driven = await driveRaw({
+      lanes: callers,
+      ms: context.ms,
+      step: (lane, turn, done) =>
+        client.request(echoSubject(namespace), body, undefined, ({ data }) => {
+          if (data.length !== answerBytes) return done(new Error('it is no echo'))
+          appender.append(
+            lane + callers * (turn % Math.floor(actorCount / callers)),
+            done,
+          )
+        }),
+    })
+    return { ...driven, verified: await checkVersions(store, appender.versions) }
   })
-  return { ...driven, verified: driven.done }
-}

@@ -16,6 +16,7 @@ export const resident = {
   name: 'resident',
   extra: true,
   unit: 'bytes',
+  goal: { atMost: 1 },
   about: `heap of an idle actor in memory with a state of one number; baseline: ${allowed} bytes, the goal`,
   run: context =>
     inFreshNamespace(context, async ({ namespace }) => {

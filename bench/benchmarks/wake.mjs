@@ -1,96 +1,122 @@
-// Cold wakes a second: states of actors that no cache of a fresh node knows, 64 at a time,
-// against one direct get of the last message of each subject.
+// How long a sleeping actor takes to answer, one after the other: its folded state is in its last
+// commit, so however long its history is, it is one read. Against that read by hand.
 import { startNode } from 'cairn-es'
 import { counter } from '../actors.mjs'
 import { verify } from '../benchmark.mjs'
 import { counterCommit, counters } from '../counters.mjs'
 import { drive, driveRaw } from '../drive.mjs'
 import { fill } from '../fill.mjs'
-import { interleave } from '../interleave.mjs'
+import { interleave, p50 } from '../interleave.mjs'
 import { backendAt, inFreshNamespace, partitions } from '../place.mjs'
 import { rawLast, RawClient } from '../raw.mjs'
 import { logSubject } from '../../dist/nats/subjects.js'
 import { until } from '../wait.mjs'
 
+/** @typedef {import('../benchmark.mjs').Context} Context */
+
+/** With room for one in memory, each of them is asleep when it is asked. */
+const actors = counters(8)
+const eventsPerCommit = 10
+
 /**
- * @typedef {import('../benchmark.mjs').Context} Context
- * @typedef {{ namespace: string, actors: import('cairn-es').ActorAddress[] }} Place
+ * @param {string} name
+ * @param {number} events of each actor's history
+ * @returns {import('../benchmark.mjs').Benchmark}
  */
-
-const lanes = 64
-const commits = 10
-
-/** @type {import('../benchmark.mjs').Benchmark} */
-export const wake = {
-  name: 'wake',
-  unit: 'wakes/s',
-  about: `actors with ${commits} commits woken by a fresh node, ${lanes} at a time; baseline: last-by-subject direct gets`,
+const wake = (name, events) => ({
+  name,
+  unit: 'ms',
+  goal: { atMost: 1.5 },
+  ...(events > 1_000 && { extra: true }),
+  about: `an actor with ${events.toLocaleString('en')} events answers, which was asleep, p50; baseline: a last-by-subject direct get, p50`,
   run: context =>
     inFreshNamespace(context, async ({ namespace }) => {
-      const actors = counters(lanes * (context.quick ? 8 : 64))
       context.progress(`writing ${actors.length} histories`)
-      await fill({ ...context, namespace, actors, commits })
-      const place = { namespace, actors }
+      const event = counterCommit.events[0]
+      const commit = {
+        ...counterCommit,
+        events: Array.from({ length: eventsPerCommit }, () => ({ type: '', ...event })),
+      }
+      const commits = events / eventsPerCommit
+      await fill({ ...context, namespace, actors, commits, commit })
+      const place = { namespace, version: events }
       // A replica may lag behind what was just written, and answers direct gets all the same.
-      const isComplete = () => byHand(context, place).then(...isSettled)
+      const isComplete = () => byHand({ ...context, ms: 1 }, place).then(...isSettled)
       await until('every history can be read', isComplete, context)
-      return interleave(context, {
-        baseline: () => byHand(context, place),
-        subject: () => throughNode(context, place),
+      const store = backendAt(context)
+      const node = await startNode({
+        namespace,
+        store,
+        actors: [counter],
+        residentsMax: 1,
       })
+      try {
+        return await interleave(
+          context,
+          {
+            baseline: () => byHand(context, place),
+            subject: () => throughNode(context, node, events),
+          },
+          p50,
+        )
+      } finally {
+        await node.close()
+      }
     }),
-}
+})
+
+export const wakes = [
+  wake('wake-10', 10),
+  wake('wake-1k', 1_000),
+  wake('wake-100k', 100_000),
+]
 
 const isSettled = /** @type {const} */ ([() => true, () => false])
 
 /**
  * @param {Context} context
- * @param {Place} place
+ * @param {import('cairn-es').Node} node
+ * @param {number} events
  */
-const throughNode = async (context, { namespace, actors }) => {
-  const store = backendAt(context)
-  const node = await startNode({ namespace, store, actors: [counter] })
-  try {
-    const { sum } = counterCommit.state.value
-    const driven = await drive({
-      lanes,
-      turns: actors.length / lanes,
-      step: async (lane, turn) => {
-        const actor = actors[lane + lanes * turn] ?? { type: 'counter', id: '' }
-        const { version, state } = await node.state(actor)
-        verify(
-          version === commits && /** @type {{ sum: number }} */ (state).sum === sum,
-          () => `${actor.id} woke at version ${version} of ${commits}`,
-        )
-      },
-    })
-    const { wakes } = node.stats().actors
-    verify(
-      wakes === actors.length,
-      () => `${actors.length} actors were to be woken, and ${wakes} were`,
-    )
-    return { ...driven, verified: driven.done }
-  } finally {
-    await node.close()
-  }
+const throughNode = async ({ ms }, node, events) => {
+  const { sum } = counterCommit.state.value
+  const before = node.stats().actors.wakes
+  const driven = await drive({
+    lanes: 1,
+    ms,
+    step: async (_lane, turn) => {
+      const actor = actors[turn % actors.length] ?? { type: 'counter', id: '' }
+      const { version, state } = await node.state(actor)
+      verify(
+        version === events && /** @type {{ sum: number }} */ (state).sum === sum,
+        () => `${actor.id} woke at version ${version} of ${events}`,
+      )
+    },
+  })
+  const woken = node.stats().actors.wakes - before
+  verify(
+    woken >= driven.done - 1,
+    () => `${driven.done} answers were given by ${woken} wakes`,
+  )
+  return { ...driven, verified: driven.done }
 }
 
 /**
  * @param {Context} context
- * @param {Place} place
+ * @param {{ namespace: string, version: number }} place
  */
-const byHand = async (context, { namespace, actors }) => {
-  const client = await RawClient.open(context.servers)
+const byHand = async ({ servers, ms }, { namespace, version }) => {
+  const client = await RawClient.open(servers)
   try {
     const subjects = actors.map(actor => logSubject(namespace, actor, partitions))
     const driven = await driveRaw({
-      lanes,
-      turns: actors.length / lanes,
-      step: (lane, turn, done) => {
-        const subject = subjects[lane + lanes * turn] ?? ''
+      lanes: 1,
+      ms,
+      step: (_lane, turn, done) => {
+        const subject = subjects[turn % subjects.length] ?? ''
         rawLast(client, namespace, subject, ({ headers }) => {
-          const versions = headers?.get('Cairn-Versions')
-          const isRight = versions === `${commits}-${commits}`
+          const versions = headers?.get('Cairn-Versions') ?? ''
+          const isRight = versions.endsWith(`-${version}`)
           done(isRight ? undefined : new Error(`${subject} is at version ${versions}`))
         })
       },

@@ -14,14 +14,21 @@ await t.test(
   async t => {
     const results = await mkdtemp(join(tmpdir(), 'cairn-bench-results-'))
     t.teardown(() => rm(results, { recursive: true, force: true }))
-    const flags = ['--quick', '--only', 'append-1', '--json', '--results', results]
+    const flags = [
+      '--quick',
+      '--only',
+      'append-pipelined',
+      '--json',
+      '--results',
+      results,
+    ]
     const program = run([bench, ...flags])
     t.equal(await program.ended, 0, program.stderr())
     const printed = program.stdout().trimEnd().split('\n')
     t.equal(printed.length, 1, 'one line')
     const line = JSON.parse(printed[0]!) as Record<string, number>
     t.match(line, {
-      bench: 'append-1',
+      bench: 'append-pipelined',
       unit: 'appends/s',
       runs: 5,
       node: process.version,
@@ -32,8 +39,8 @@ await t.test(
       t.ok(line[key]! > 0, `${key} is ${line[key]}`)
     t.ok(line.min! <= line.value! && line.value! <= line.max!, 'the median is in between')
     t.ok(line.verified! > 0, `${line.verified} appends were found in the log`)
-    t.match(program.stderr(), /append-1: run 5 of 5/, 'progress is shown')
-    t.match(program.stderr(), /^append-1 .*appends\/s/m, 'and a table')
+    t.match(program.stderr(), /append-pipelined: run 5 of 5/, 'progress is shown')
+    t.match(program.stderr(), /^append-pipelined .*appends\/s/m, 'and a table')
 
     const [file, ...others] = await readdir(results)
     t.strictSame(others, [], 'one file')
@@ -59,7 +66,13 @@ await t.test('--list names every benchmark, with its baseline', async t => {
   const program = run([bench, '--list'])
   t.equal(await program.ended, 0, program.stderr())
   const lines = program.stdout().trimEnd().split('\n')
-  for (const name of ['pause-drain', 'pause-kill', 'append-256', 'ask-1000', 'replay'])
+  for (const name of [
+    'pause-drain',
+    'pause-kill',
+    'append-pipelined',
+    'ask-spread',
+    'replay',
+  ])
     t.ok(
       lines.some(line => line.startsWith(`${name}: `)),
       name,

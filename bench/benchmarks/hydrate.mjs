@@ -1,0 +1,132 @@
+// How long an actor takes to answer whose commits carry no folded state: all of its events are read
+// and folded. Against batched direct gets of them by hand, decoded.
+import { startNode } from 'cairn-es'
+import { decodeRecord } from '../../dist/codec/envelope.js'
+import { logSubject } from '../../dist/nats/subjects.js'
+import { counter } from '../actors.mjs'
+import { verify } from '../benchmark.mjs'
+import { counterCommit, counters } from '../counters.mjs'
+import { drive } from '../drive.mjs'
+import { fill } from '../fill.mjs'
+import { interleave, p50 } from '../interleave.mjs'
+import { backendAt, inFreshNamespace, partitions } from '../place.mjs'
+import { RawClient, rawRead } from '../raw.mjs'
+import { until } from '../wait.mjs'
+
+/** @typedef {import('../benchmark.mjs').Context} Context */
+
+const actors = counters(4)
+/** Commits that each half of a run reads, at least; a quick one a quarter of it. */
+const commitsRead = 32_000
+
+/**
+ * @param {string} name
+ * @param {number} commits of one event each
+ * @returns {import('../benchmark.mjs').Benchmark}
+ */
+const hydrate = (name, commits) => ({
+  name,
+  unit: 'ms',
+  goal: { atMost: 1.3 },
+  ...(commits > 1_000 && { extra: true }),
+  about: `an actor answers by replaying its ${commits.toLocaleString('en')} commits, p50; baseline: batched direct gets of them, decoded, p50`,
+  run: context =>
+    inFreshNamespace(context, async ({ namespace }) => {
+      context.progress(`writing ${actors.length} histories`)
+      const { state: _, ...commit } = counterCommit
+      await fill({ ...context, namespace, actors, commits, commit })
+      const turns = Math.max(
+        2,
+        Math.ceil(commitsRead / (context.quick ? 4 : 1) / commits),
+      )
+      const isComplete = async () =>
+        (await byHand(context, namespace, actors.length)).isWhole(commits)
+      await until('every history can be read', isComplete, context)
+      const store = backendAt(context)
+      const node = await startNode({
+        namespace,
+        store,
+        actors: [counter],
+        residentsMax: 1,
+      })
+      try {
+        return await interleave(
+          context,
+          {
+            baseline: () => byHand(context, namespace, turns),
+            subject: () => throughNode(node, commits, turns),
+          },
+          p50,
+        )
+      } finally {
+        await node.close()
+      }
+    }),
+})
+
+export const hydrates = [hydrate('hydrate-1k', 1_000), hydrate('hydrate-10k', 10_000)]
+
+/**
+ * @param {import('cairn-es').Node} node
+ * @param {number} commits
+ * @param {number} turns
+ */
+const throughNode = async (node, commits, turns) => {
+  const before = node.stats().actors.wakes
+  const driven = await drive({
+    lanes: 1,
+    turns,
+    step: async (_lane, turn) => {
+      const actor = actors[turn % actors.length] ?? { type: 'counter', id: '' }
+      const { version, state } = await node.state(actor)
+      const { sum } = /** @type {{ sum: number }} */ (state)
+      verify(
+        version === commits && sum === commits,
+        () => `${actor.id} came to version ${version} and ${sum} of ${commits}`,
+      )
+    },
+  })
+  const woken = node.stats().actors.wakes - before
+  verify(woken === turns, () => `${turns} answers were given by ${woken} wakes`)
+  return { ...driven, verified: driven.done }
+}
+
+/**
+ * @param {Context} context
+ * @param {string} namespace
+ * @param {number} turns
+ */
+const byHand = async ({ servers }, namespace, turns) => {
+  const client = await RawClient.open(servers)
+  try {
+    /** @type {Set<number>} */
+    const lengths = new Set()
+    const driven = await drive({
+      lanes: 1,
+      turns,
+      step: async (_lane, turn) => {
+        const actor = actors[turn % actors.length] ?? { type: 'counter', id: '' }
+        const subject = logSubject(namespace, actor, partitions)
+        let events = 0
+        await rawRead(client, namespace, subject, message => {
+          const record = decodeRecord({
+            position: Number(message.headers?.get('Nats-Sequence')),
+            source: subject,
+            actor,
+            body: message.data,
+            header: name => message.headers?.get(name) || undefined,
+            headers: () => ({}),
+          })
+          verify(record.kind === 'commit', () => `${subject} holds no commit`)
+          events += record.events.length
+        })
+        lengths.add(events)
+      },
+    })
+    const isWhole = (/** @type {number} */ commits) =>
+      lengths.size === 1 && lengths.has(commits)
+    return { ...driven, verified: driven.done, isWhole }
+  } finally {
+    await client.close()
+  }
+}
