@@ -13,6 +13,7 @@ import { inboxGroup } from './inbox.js'
 import { type DeadLetter, deadLetters } from './dead-letters.js'
 import { decodeLaneState, type Failing } from './lane-state.js'
 import { commandsTopic, lostBy } from './lost-commands.js'
+import { messagesOf } from './message.js'
 import { topicsOf, typesOf } from './topic-registry.js'
 import { keyOfMessage } from './topics.js'
 
@@ -81,7 +82,7 @@ export async function* backlogs(
     yield {
       ...about,
       source: 'log',
-      ...(await inLog(open, log, types, commit => saysOn(commit, names), signal)),
+      ...(await inLog(open, log, types, commit => messagesOf(commit, names).length, signal)),
       dead: dead.log,
     }
     const plain = await standing(open, ['reactor', reactor, 'topic'], signal)
@@ -245,10 +246,6 @@ function counted(
     // The others are held back only because many of them wait.
     failing: failing.filter(({ attempts }) => attempts > 0),
   }
-}
-
-function saysOn({ says = [] }: StoredCommit, topics: ReadonlySet<string>): number {
-  return says.filter(said => said.kind === 'message' && topics.has(said.topic)).length
 }
 
 function commandsIn({ says = [] }: StoredCommit): number {

@@ -66,7 +66,7 @@ await t.test('anything thrown has a message', async t => {
 await t.test('values are shown quoted and short', async t => {
   t.equal(show('a"b\n'), '"a\\"b\\n"')
   t.equal(show(null), 'null')
-  t.equal(show(undefined), 'a undefined')
+  t.equal(show(undefined), 'undefined')
   t.equal(show(7), 'a number')
   const long = show('x'.repeat(500))
   t.ok(long.length < 120 && long.endsWith('(500 characters)'), long)

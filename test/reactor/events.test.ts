@@ -4,6 +4,7 @@ import t from 'tap'
 
 import { defineActor, event } from '../../src/actor/define.js'
 import { defineConsumer } from '../../src/consume/define-consumer.js'
+import { backlogs } from '../../src/reactor/backlog.js'
 import { defineReactor } from '../../src/reactor/define-reactor.js'
 import { eventsOf } from '../../src/reactor/events-of.js'
 import { onEachBackend } from '../support/backends.js'
@@ -80,7 +81,7 @@ await onEachBackend(
   t,
   'an event whose handler fails for good is a dead letter, and can be sent again',
   async (t, on) => {
-    const { start } = on(t)
+    const { start, backend, namespace } = on(t)
     const handled: string[] = []
     let isBroken = true
     const mails = defineReactor({
@@ -105,10 +106,25 @@ await onEachBackend(
       [['account/alice/2', 'cairn-events.account']],
     )
     t.match(letters[0]!.message.data, { type: 'closed', version: 2 })
+    const open = await backend.open({ namespace, nodeId: 'looker' })
+    t.teardown(() => open.close())
+    const told = async () => {
+      for await (const { source, waiting, dead } of backlogs(open))
+        if (source === 'log') return [waiting, dead].join()
+      return undefined
+    }
+    await until(async () => (await told()) === '0,1', patience)
+    // Nobody handles what comes now.
+    await node.close()
+    const later = await start({ actors: [account] })
+    await later.spawn(account, 'bob').ask('close')
+    t.equal(await told(), '2,1', 'its two events wait')
     isBroken = false
-    await node.deadLetters.retry(letters[0]!.position)
-    await until(() => handled.length >= 3, patience)
-    t.equal(handled[2], 'account/alice/2')
+    const last = await start({ actors: [account], reactors: [mails] })
+    await until(() => handled.length >= 4, patience)
+    await last.deadLetters.retry(letters[0]!.position)
+    await until(() => handled.length >= 5, patience)
+    t.equal(handled[4], 'account/alice/2')
   },
 )
 

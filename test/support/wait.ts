@@ -22,7 +22,7 @@ export const until = async <T>(
   condition: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, false | 0 | 0n | '' | null | undefined>> => {
-  const { timeout = 10_000, interval = 10, signal } = options
+  const { timeout = 60_000, interval = 10, signal } = options
   const describe = options.describe ?? condition.toString()
   let last = 'it never answered'
   let timer: NodeJS.Timeout | undefined

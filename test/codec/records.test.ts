@@ -1,0 +1,186 @@
+// Records beside the log: what is written is read again, and what is damaged, foreign or of a newer
+// build is told from it, with a reason, and throws nothing.
+
+import t from 'tap'
+
+import {
+  decodeDeadLetter,
+  encodeDeadLetter,
+  type StoredDeadLetter,
+} from '../../src/codec/dead-letter.js'
+import {
+  decodeStoredCommand,
+  encodeStoredCommand,
+  type StoredCommand,
+} from '../../src/codec/stored-command.js'
+import {
+  decodeStoredMessage,
+  encodeStoredMessage,
+  isOfNewerWire,
+  keyOfUnread,
+  type StoredMessage,
+} from '../../src/codec/stored-message.js'
+import { decodeTimer, encodeTimer } from '../../src/codec/stored-timer.js'
+import type { Timer } from '../../src/model/timer.js'
+
+const causes = {
+  correlationId: 'order 7, ünï',
+  causationId: 'account/alice/5',
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+}
+const message: StoredMessage = {
+  id: 'm 1',
+  topic: 'orders.placed',
+  version: 2,
+  data: { total: 3 },
+  key: 'tenant 9',
+  nodeId: 'n1',
+  at: 1_767_225_600_000,
+  ...causes,
+}
+const command: StoredCommand = {
+  id: 'c 1',
+  type: 'deposit',
+  data: 5,
+  nodeId: 'n1',
+  at: 1_767_225_600_000,
+  redrives: 2,
+  ...causes,
+}
+const actor = { type: 'order', id: '7' }
+const timer: Timer = {
+  actor,
+  name: 'unpaid',
+  generation: 702,
+  occurrence: 1,
+  at: 1_767_225_600_000,
+  every: 60_000,
+  skipAfter: 1_000,
+  type: 'expire',
+  data: null,
+  saidAt: 4_711,
+  ...causes,
+}
+
+interface Codec {
+  readonly record: { readonly headers: [string, string][]; readonly body: Uint8Array }
+  readonly value: unknown
+  /** Headers without which it is none. */
+  readonly needed: readonly string[]
+  decode(headers: Record<string, string>, body: Uint8Array): unknown
+}
+
+const codecs: Readonly<Record<string, Codec>> = {
+  message: {
+    record: encodeStoredMessage(message),
+    value: message,
+    needed: ['Cairn-Message', 'Cairn-Schema', 'Cairn-At'],
+    decode: (headers, body) => decodeStoredMessage(message.topic, headers, body),
+  },
+  command: {
+    record: encodeStoredCommand(command),
+    value: command,
+    needed: ['Cairn-Command', 'Cairn-Type', 'Cairn-At'],
+    decode: decodeStoredCommand,
+  },
+  timer: {
+    record: encodeTimer(timer),
+    value: timer,
+    needed: [
+      'Cairn-Generation',
+      'Cairn-Occurrence',
+      'Cairn-Said-At',
+      'Cairn-Timer',
+      'Cairn-Type',
+      'Cairn-Due',
+    ],
+    decode: (headers, body) => decodeTimer(actor, headers, body),
+  },
+}
+
+for (const [name, { record, value, needed, decode }] of Object.entries(codecs))
+  void t.test(`a ${name}`, async t => {
+    const headers = Object.fromEntries(record.headers)
+    t.strictSame(decode(headers, record.body), value, 'is read as it was written')
+    for (const header of needed) {
+      const { [header]: _, ...others } = headers
+      t.match(decode(others, record.body), /missing|not decodable/, `needs ${header}`)
+    }
+    const newer = { ...headers, 'Cairn-Wire': '9' }
+    t.match(decode(newer, record.body), /wire version is '?"?9.*reads 1/)
+    t.match(decode({}, record.body), /wire version is undefined/)
+    const broken = { ...headers, 'Cairn-Correlation': '%C3%28' }
+    t.match(decode(broken, record.body), /not decodable/, 'of headers that are no text')
+    t.match(decode(headers, Uint8Array.of()), /not decodable/, 'and bodies')
+  })
+
+void t.test('a message without key and causes', async t => {
+  const { key: _, correlationId, causationId, traceparent, ...plain } = message
+  t.ok(correlationId && causationId && traceparent)
+  const { headers, body } = encodeStoredMessage(plain)
+  const read = Object.fromEntries(headers)
+  t.strictSame(decodeStoredMessage(message.topic, read, body), plain)
+  t.equal(keyOfUnread(read), undefined)
+  t.equal(keyOfUnread({ 'Cairn-Key': '%zz' }), undefined, 'what is no key counts as none')
+  t.equal(keyOfUnread({ 'Cairn-Key': 'a%20b' }), 'a b')
+  t.notOk(isOfNewerWire(read))
+  t.notOk(isOfNewerWire({}))
+  t.ok(isOfNewerWire({ 'Cairn-Wire': '9' }))
+})
+
+void t.test(
+  'ids and keys that are no text are refused before anything is sent',
+  async t => {
+    for (const id of ['', '\ud800', 'x'.repeat(1_025), 7 as never]) {
+      const refused = {
+        code: 'invalid-message',
+        message: /is not a message id: use 1 to/,
+      }
+      t.throws(() => encodeStoredMessage({ ...message, id }), refused)
+    }
+    t.throws(() => encodeStoredMessage({ ...message, key: '' }), {
+      code: 'invalid-message',
+      message: /is not a key/,
+    })
+    for (const type of ['', '\ud800', 'x'.repeat(257), 7 as never])
+      t.throws(() => encodeStoredCommand({ ...command, type }), {
+        code: 'invalid-command',
+        message: /is not a command type: use 1 to 256 bytes/,
+      })
+    t.match(
+      decodeStoredCommand(
+        {
+          ...Object.fromEntries(encodeStoredCommand(command).headers),
+          'Cairn-Redrives': '-1',
+        },
+        encodeStoredCommand(command).body,
+      ),
+      /redrives/,
+    )
+  },
+)
+
+void t.test('a dead letter', async t => {
+  const letter = {
+    message: { id: 'm1', topic: 'orders.placed' },
+    error: { name: 'TypeError', message: 'no' },
+    reason: 'terminal',
+    attempts: 3,
+    redrives: 0,
+    markedAt: 1,
+  } as unknown as StoredDeadLetter<{ id: string; topic: string }>
+  const { headers, body } = encodeDeadLetter(letter)
+  const read = Object.fromEntries(headers)
+  t.strictSame(decodeDeadLetter(read, body, 4), letter)
+  const cases: [Record<string, string>, Uint8Array, RegExp][] = [
+    [{ ...read, 'Cairn-Wire': '9' }, body, /position 4 cannot be read: its wire version/],
+    [{ ...read, 'Cairn-Message': 'another' }, body, /incomplete/],
+    [read, Uint8Array.of(), /cannot be read/],
+    [read, encodeDeadLetter({ ...letter, attempts: -1 }).body, /incomplete/],
+  ]
+  for (const [wrongHeaders, wrongBody, message] of cases)
+    t.throws(() => decodeDeadLetter(wrongHeaders, wrongBody, 4), {
+      code: 'storage-failed',
+      message,
+    })
+})
