@@ -7,6 +7,7 @@ export { type Node, type NodeOptions, type NodeStats, startNode } from './start.
 export type { Backend, OpenNamespace, OpenOptions } from './backend/backend.js'
 export { embedded, type EmbeddedOptions } from './backend/embedded.js'
 export { jetstream, type JetStreamOptions } from './backend/jetstream.js'
+export type { GroupCommitMode, GroupCommitStats } from './nats/group-commit.js'
 export { memory } from './backend/memory.js'
 
 // Actors

@@ -67,6 +67,7 @@ import {
   startGroups,
   type TimersOption,
 } from './node-groups.js'
+import type { GroupCommitStats } from './nats/group-commit.js'
 import type { Consumer } from './consume/consumer.js'
 import type { ConsumerDefinition } from './consume/define-consumer.js'
 import type { Trigger, TriggerHandler, TriggerOptions } from './consume/trigger.js'
@@ -158,6 +159,8 @@ export interface NodeStats extends GroupsStats {
   readonly transactions: TransactionStats
   /** By the projection's name: what this node builds. */
   readonly projections: Readonly<Record<string, ProjectionStats>>
+  /** On JetStream: commits that rode together to the server. */
+  readonly groupCommit?: GroupCommitStats
 }
 
 /** One process's part of a namespace. */
@@ -573,6 +576,7 @@ async function assemble(
       dead: dead.stats(),
       transactions: transactor.stats(),
       projections: projecting.stats(),
+      ...(open.groupCommit !== undefined && { groupCommit: open.groupCommit() }),
     }),
     close: closeOnce,
     [Symbol.asyncDispose]: () => closeOnce(),

@@ -5,6 +5,7 @@ import type { NoticeBus } from '../bus/bus.js'
 import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
 import type { Documents } from '../documents/documents.js'
+import type { GroupCommitStats } from '../nats/group-commit.js'
 import type { Queue, QueueName } from '../queue/queue.js'
 import type { ReadModels } from '../read-models/read-models.js'
 import type { EventStore } from '../store/store.js'
@@ -33,6 +34,8 @@ export interface OpenNamespace extends AsyncDisposable {
   /** Where projections are kept that name no place of their own. */
   readonly readModels: ReadModels
   readonly timers: Timers
+  /** On JetStream: commits that rode together to the server. */
+  readonly groupCommit?: () => GroupCommitStats
   /** Lanes of the namespace, fixed at its creation. */
   readonly partitions: number
   /** Takes part in the namespace's membership as `self`, or looks on without one. */

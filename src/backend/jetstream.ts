@@ -7,6 +7,7 @@ import { NatsMembership } from '../cluster/nats-membership.js'
 import type { HeartbeatOptions } from '../cluster/roster.js'
 import { checkNamespace } from '../model/address.js'
 import { Connection } from '../nats/connection.js'
+import { checkGroupCommitMode, type GroupCommitMode } from '../nats/group-commit.js'
 import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
 import {
   ensureBucket,
@@ -25,6 +26,12 @@ import { type Backend, openNamespaceOf, type Queues } from './backend.js'
 export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
   /** How nodes tell each other that they are there. */
   readonly heartbeat?: HeartbeatOptions
+  /**
+   * Whether commits of different actors that are on their way at the same time ride one atomic
+   * batch, so that the server waits for its disk once for all of them. `auto`, the default: on a
+   * stream of one copy whose server does wait, which is measured when a node becomes busy.
+   */
+  readonly groupCommit?: GroupCommitMode
 }
 
 /**
@@ -43,6 +50,8 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
     kind: 'jetstream',
     async open({ namespace, nodeId, cache }) {
       checkNamespace(namespace)
+      const { groupCommit = 'auto' } = options
+      checkGroupCommitMode(groupCommit)
       const connection = await Connection.open(
         options,
         namespace,
@@ -69,6 +78,7 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
           nodeId,
           connection,
           stream,
+          groupCommit,
           ...(cache !== undefined && { cache }),
         })
         const bus = new NatsBus(connection)
@@ -79,7 +89,8 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         const timers = new JetStreamTimers(connection, namespace, partitions)
         const readModels = new JetStreamReadModels(connection, namespace)
         const beside = { queues, documents, timers, readModels }
-        const parts = { store, bus, transport, ...beside, partitions, join }
+        const stats = { groupCommit: () => store.groupStats() }
+        const parts = { store, bus, transport, ...beside, ...stats, partitions, join }
         return openNamespaceOf(parts, () => connection.close())
       } catch (error) {
         await connection.close()

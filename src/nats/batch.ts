@@ -13,7 +13,7 @@ import { newId } from '../model/id.js'
 import type { Position } from '../model/version.js'
 import type { Connection } from './connection.js'
 import { type ApiError, isPassing, jsErrorCode } from './errors.js'
-import { encodeHeaderLines } from './headers.js'
+import { encodeHeaderLines, joinHeaders } from './headers.js'
 import { checkPayload, expectedHeader } from './publish.js'
 import type { Published } from './requests.js'
 
@@ -69,18 +69,54 @@ export async function publishBatch(
   signal?: AbortSignal,
 ): Promise<BatchOutcome> {
   const published = encodeBatch(stream, messages)
+  const outcome = await exchange(connection, stream, published, { timeout, signal })
+  if (outcome.kind !== 'forbidden') return outcome
+  throw new CairnError(
+    'unauthorized',
+    `The NATS server does not let this user publish to ${outcome.subject}: check its permissions.`,
+  )
+}
+
+/**
+ * Publishes messages that are ready to go out each for itself, with the headers of
+ * `expectingHeaders`, as one batch. Throws `queue-full` and `storage-failed`.
+ */
+export function publishTogether(
+  connection: Pick<Connection, 'requests'>,
+  stream: string,
+  messages: readonly Published[],
+  timeout: number,
+): Promise<BatchOutcome | Forbidden> {
+  const batchId = newId()
+  const published = messages.map(({ subject, headers, body }, i) => {
+    const isLast = i === messages.length - 1
+    const lines = encodeHeaderLines(batchLines(batchId, i, isLast))
+    return { subject, headers: joinHeaders(lines, headers), body }
+  })
+  return exchange(connection, stream, published, { timeout, signal: undefined })
+}
+
+/** Not stored: the user may not publish there. */
+export interface Forbidden {
+  readonly kind: 'forbidden'
+  readonly subject: string
+}
+
+/** B1. */
+async function exchange(
+  { requests }: Pick<Connection, 'requests'>,
+  stream: string,
+  published: readonly Published[],
+  { timeout, signal }: { timeout: number; signal: AbortSignal | undefined },
+): Promise<BatchOutcome | Forbidden> {
   const { subject, headers, body } = published.at(-1)!
   const ahead = published.slice(0, -1)
-  const options = { headers, ahead, signal }
-  const reply = await connection.requests.request(subject, body, timeout, options)
+  const reply = await requests.request(subject, body, timeout, { headers, ahead, signal })
   switch (reply.kind) {
     case 'message':
-      return readBatchAck(reply.message.string(), stream, messages.length)
+      return readBatchAck(reply.message.string(), stream, published.length)
     case 'forbidden':
-      throw new CairnError(
-        'unauthorized',
-        `The NATS server does not let this user publish to ${reply.subject}: check its permissions.`,
-      )
+      return reply
     case 'no-responders':
       return { kind: 'unclear', why: 'the stream has no leader', nobodyThere: true }
     case 'not-sent':
@@ -98,16 +134,22 @@ export async function publishBatch(
 function encodeBatch(stream: string, messages: readonly BatchPart[]): Published[] {
   const batchId = newId()
   return messages.map(({ subject, expected, expectedOn, headers, body }, i) => {
-    const lines: [string, string][] = [
-      ['Nats-Batch-Id', batchId],
-      ['Nats-Batch-Sequence', String(i + 1)],
-    ]
-    if (i === messages.length - 1) lines.push(['Nats-Batch-Commit', '1'])
+    const lines = batchLines(batchId, i, i === messages.length - 1)
     lines.push(['Nats-Expected-Stream', stream])
     if (expected !== undefined) lines.push([expectedHeader, String(expected)])
     if (expectedOn !== undefined) lines.push([expectedOnHeader, expectedOn])
     return { subject, headers: encodeHeaderLines([...lines, ...headers]), body }
   })
+}
+
+/** Where a message stands in its batch. */
+function batchLines(batchId: string, i: number, isLast: boolean): [string, string][] {
+  const lines: [string, string][] = [
+    ['Nats-Batch-Id', batchId],
+    ['Nats-Batch-Sequence', String(i + 1)],
+  ]
+  if (isLast) lines.push(['Nats-Batch-Commit', '1'])
+  return lines
 }
 
 interface BatchAck {

@@ -13,6 +13,16 @@ export function encodeHeaderLines(
   return Buffer.from(text + lineEnd, 'utf8')
 }
 
+/** The lines of two header blocks, both as {@link encodeHeaderLines} makes them, in one. */
+export function joinHeaders(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const end = first.length - lineEnd.length
+  const start = firstLine.length + lineEnd.length
+  const joined = Buffer.allocUnsafe(end + second.length - start)
+  joined.set(first.subarray(0, end))
+  joined.set(second.subarray(start), end)
+  return joined
+}
+
 /** Header bytes as the client's publish wants them: it only ever calls `encode()`. */
 export function rawHeaders(bytes: Uint8Array): MsgHdrs {
   return { encode: () => bytes } as unknown as MsgHdrs

@@ -175,7 +175,7 @@ export class Requests {
   ): Promise<Reply> {
     if (this.#closed || options.signal?.aborted) return Promise.resolve(notSent)
     if (this.#taken >= inFlightMax && this.#line.length >= waitingMax)
-      return Promise.reject(queueFull())
+      return Promise.reject(queueFull(waitingMax))
     return new Promise(resolve => {
       if (this.#taken < inFlightMax) {
         this.#taken++
@@ -307,11 +307,11 @@ export class Requests {
 
 const notSent: Reply = { kind: 'not-sent' }
 
-function queueFull(): CairnError {
+export function queueFull(limit: number): CairnError {
   return new CairnError(
     'queue-full',
-    `${waitingMax} requests already wait for the NATS server: slow down, or add nodes.`,
-    { details: { limit: waitingMax } },
+    `${limit} requests already wait for the NATS server: slow down, or add nodes.`,
+    { details: { limit } },
   )
 }
 

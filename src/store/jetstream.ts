@@ -19,6 +19,8 @@
 //     is not written, is compared along with a message of its own: the record of the guard, in the
 //     history of an actor with a new id. Its expectation is about another subject, so it says
 //     nothing of where the record before it is.
+// J7. An attempt may ride in a batch with those of other actors (src/nats/group-commit.ts). What comes of
+//     it is an outcome of this commit's own, and means what it would mean alone.
 
 import {
   bytesOf,
@@ -56,6 +58,11 @@ import {
 } from '../nats/direct-get.js'
 import { apiError } from '../nats/errors.js'
 import { findGone, mayBeGone, streamGone } from '../nats/gone.js'
+import {
+  GroupCommit,
+  type GroupCommitMode,
+  type GroupCommitStats,
+} from '../nats/group-commit.js'
 import { unreachable } from '../nats/jetstream-api.js'
 import { listSubjects } from '../nats/list-subjects.js'
 import { type LogStream, readLogStream } from '../nats/log-stream.js'
@@ -63,7 +70,6 @@ import {
   checkPayload,
   expectedHeader,
   expectingHeaders,
-  publishExpecting,
   type PublishOutcome,
 } from '../nats/publish.js'
 import { checksOtherSubjects } from '../nats/server-version.js'
@@ -112,6 +118,10 @@ import { WayBack } from './walk-back.js'
 export interface JetStreamStoreOptions extends StoreOptions {
   readonly connection: Connection
   readonly stream: LogStream
+  /** Default `auto`. */
+  readonly groupCommit?: GroupCommitMode
+  /** How many commits ride together, at least. */
+  readonly groupMin?: number
 }
 
 interface Stored {
@@ -132,6 +142,7 @@ export class JetStreamStore extends StoreBase {
   readonly #connection: Connection
   readonly #stopListening: () => void
   readonly #batches: BatchWriter
+  readonly #groups: GroupCommit
   #stream: LogStream
   #appending = 0
   #idle: Deferred<void> | undefined
@@ -141,9 +152,18 @@ export class JetStreamStore extends StoreBase {
     this.#connection = options.connection
     this.#batches = new BatchWriter(options.connection)
     this.#stream = options.stream
+    const { groupCommit: mode = 'auto', groupMin: min } = options
+    const { replicas } = options.stream
+    this.#groups = new GroupCommit(options.connection, {
+      mode,
+      replicas,
+      ...(min !== undefined && { min }),
+    })
     this.#stopListening = this.#connection.onInterruption(interruption => {
       this.cache.unverify()
-      if (interruption === 'reconnected') void this.#checkGeneration()
+      if (interruption === 'disconnected') return
+      this.#groups.changed(this.#stream.replicas)
+      void this.#checkGeneration()
     })
   }
 
@@ -415,6 +435,11 @@ export class JetStreamStore extends StoreBase {
     return stream.lastPosition
   }
 
+  /** Commits that rode together, and why or why not. */
+  groupStats(): GroupCommitStats {
+    return this.#groups.stats()
+  }
+
   /** Waits for the appends in flight; each has its deadline. */
   override async close(): Promise<void> {
     this.#stopListening()
@@ -526,15 +551,11 @@ export class JetStreamStore extends StoreBase {
         throw this.#givenUp(commit, unclear, why, signal)
       let outcome: PublishOutcome
       try {
-        outcome = await publishExpecting(this.#connection, {
-          stream,
-          subject,
-          expected: position,
-          headers,
-          body,
-          timeout: Math.min(attemptTimeout, left),
-          signal,
-        })
+        const timeout = Math.min(attemptTimeout, left)
+        outcome = await this.#groups.publish(
+          { stream, subject, expected: position, headers, body, timeout, signal },
+          unclear !== undefined,
+        )
       } catch (error) {
         // Whatever forbids the repeat says nothing of the attempt before it.
         throw unclear === undefined ? error : outcomeUnknown(commit, unclear, error)
@@ -752,6 +773,7 @@ export class JetStreamStore extends StoreBase {
       if (stream === undefined) return
       if (stream.generation !== this.#stream.generation) this.cache.clear()
       this.#stream = stream
+      this.#groups.changed(stream.replicas)
     } catch {
       // The next append or read meets the same trouble and reports it to its caller.
     }

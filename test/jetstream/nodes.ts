@@ -14,6 +14,7 @@ import type { LogStreamOptions, NatsOptions } from '../../src/nats/options.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
 import type { AppendOptions, AppendResult, EventStore } from '../../src/store/store.js'
 import { JetStreamStore } from '../../src/store/jetstream.js'
+import type { GroupOptions } from '../support/jetstream-fixture.js'
 
 export interface Node extends AsyncDisposable {
   readonly id: string
@@ -22,7 +23,7 @@ export interface Node extends AsyncDisposable {
   readonly connection: Connection
 }
 
-export interface NodeOptions extends NatsOptions, LogStreamOptions {
+export interface NodeOptions extends NatsOptions, LogStreamOptions, GroupOptions {
   readonly namespace: string
   readonly nodeId?: string
 }
@@ -30,12 +31,19 @@ export interface NodeOptions extends NatsOptions, LogStreamOptions {
 /** A store and a bus on one connection that stays with the servers given. */
 export async function openNode(
   servers: string,
-  { namespace, nodeId = `node-${newId()}`, ...nats }: NodeOptions,
+  { namespace, nodeId = `node-${newId()}`, groupCommit, groupMin, ...nats }: NodeOptions,
 ): Promise<Node> {
   const options = { servers, ignoreClusterUpdates: true, ...nats }
   const connection = await Connection.open(options, namespace, nodeId)
   const stream = await ensureLogStream(connection, namespace, options)
-  const store = new JetStreamStore({ namespace, nodeId, connection, stream })
+  const store = new JetStreamStore({
+    namespace,
+    nodeId,
+    connection,
+    stream,
+    ...(groupCommit !== undefined && { groupCommit }),
+    ...(groupMin !== undefined && { groupMin }),
+  })
   const bus = new NatsBus(connection)
   return {
     id: nodeId,

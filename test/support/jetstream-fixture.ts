@@ -9,7 +9,7 @@ import { Connection } from '../../src/nats/connection.js'
 import type { LogStreamOptions, NatsOptions } from '../../src/nats/options.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
 import { logSubject } from '../../src/nats/subjects.js'
-import { JetStreamStore } from '../../src/store/jetstream.js'
+import { JetStreamStore, type JetStreamStoreOptions } from '../../src/store/jetstream.js'
 import type { VersionCacheLimits } from '../../src/store/version-cache.js'
 
 export interface OpenOptions {
@@ -18,15 +18,20 @@ export interface OpenOptions {
   readonly cache?: VersionCacheLimits
 }
 
+/** Which commits ride together. */
+export type GroupOptions = Pick<JetStreamStoreOptions, 'groupCommit' | 'groupMin'>
+
 export class JetStreamPlace implements AsyncDisposable {
   readonly namespace = `t-${newId()}`
   readonly #servers: string
   readonly #stream: LogStreamOptions
+  readonly #groups: GroupOptions
   readonly #open: { store: JetStreamStore; connection: Connection }[] = []
 
-  constructor(servers: string, stream: LogStreamOptions = {}) {
+  constructor(servers: string, stream: LogStreamOptions = {}, groups: GroupOptions = {}) {
     this.#servers = servers
     this.#stream = stream
+    this.#groups = groups
   }
 
   async open(
@@ -48,6 +53,7 @@ export class JetStreamPlace implements AsyncDisposable {
       nodeId,
       connection,
       stream,
+      ...this.#groups,
       ...(cache !== undefined && { cache }),
     })
     this.#open.push({ store, connection })

@@ -1,0 +1,420 @@
+// Group commit: commits of different actors that are on their way at the same time ride one
+// atomic batch, on a server that waits for its disk before each acknowledgement. It then waits
+// once for all of them.
+//
+// Owns the line of commits that wait to go out. What it hands back for each is what became of one
+// attempt to publish it; all that follows from it (src/store/jetstream.ts, J1 to J5) is that of a commit on its own.
+//
+// G1. Nothing waits for company: who finds nobody on the way goes out at once, alone. What
+//     comes while others are out is what rides together.
+// G2. One group at a time: a server does them one after the other. What comes meanwhile waits for
+//     its end, which is bounded by the deadline of an attempt.
+// G3. A group is no transaction. When the server refuses it, nothing of it is stored, and it is
+//     taken apart until each has an answer of its own.
+// G4. In a group no subject stands twice: the second would be judged before the first is there.
+// G5. A repeat of an unclear attempt goes alone: it may be stored, and would be the end of a group.
+// G6. Each commit ends at its own deadline and signal, whatever becomes of the others: as
+//     `not-now` before it is out, as `unclear` when it is.
+// G7. At most `waitingMax` wait, at most `groupMax` and `groupBytesMax` ride together, and at most
+//     as many as make a group are out alone.
+
+import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
+import { AckCost } from './ack-cost.js'
+import { publishTogether } from './batch.js'
+import type { Connection } from './connection.js'
+import { jsErrorCode } from './errors.js'
+import {
+  expectingHeaders,
+  type ExpectingPublish,
+  publishExpecting,
+  type PublishOutcome,
+} from './publish.js'
+import { queueFull } from './requests.js'
+import { checksOtherSubjects } from './server-version.js'
+
+/** `auto`: where the server waits for its disk before each acknowledgement, one after another. */
+export type GroupCommitMode = 'auto' | 'on' | 'off'
+
+const modes: readonly unknown[] = ['auto', 'on', 'off'] satisfies GroupCommitMode[]
+
+/** Throws `invalid-option`. */
+export function checkGroupCommitMode(mode: unknown): void {
+  if (modes.includes(mode)) return
+  throw new CairnError(
+    'invalid-option',
+    `groupCommit is ${show(mode)}: use 'auto', 'on' or 'off'.`,
+  )
+}
+
+export interface GroupCommitStats {
+  readonly mode: GroupCommitMode
+  /** Whether commits ride together now; with `auto` nobody knows before a node is busy. */
+  readonly active: boolean
+  /** Milliseconds that the server takes longer to store a commit than to refuse one, if measured. */
+  readonly ackCost?: number
+  /** Groups that were stored. */
+  readonly groups: number
+  /** Commits that were stored in them. */
+  readonly commits: number
+  /** Groups that were refused, and taken apart. */
+  readonly takenApart: number
+}
+
+export interface GroupCommitOptions {
+  readonly mode: GroupCommitMode
+  /** Copies of the stream. */
+  readonly replicas: number
+  /** How many commits are a group, at least. Default 32. */
+  readonly min?: number
+}
+
+/** What waits for an answer here. */
+class Member {
+  readonly request: ExpectingPublish
+  readonly deadline: number
+  /** Whether a group with it is on its way. */
+  isOut = false
+  #settle: ((outcome: PublishOutcome) => void) | undefined
+  #reject: (error: unknown) => void
+  readonly #gone: (member: Member) => void
+
+  constructor(
+    request: ExpectingPublish,
+    settle: (outcome: PublishOutcome) => void,
+    reject: (error: unknown) => void,
+    gone: (member: Member) => void,
+  ) {
+    this.request = request
+    this.deadline = performance.now() + request.timeout
+    this.#settle = settle
+    this.#reject = reject
+    this.#gone = gone
+    request.signal?.addEventListener('abort', this.#abort, { once: true })
+  }
+
+  get isSettled(): boolean {
+    return this.#settle === undefined
+  }
+
+  settle(outcome: PublishOutcome): void {
+    const settle = this.#settle
+    if (settle === undefined) return
+    this.#leave()
+    settle(outcome)
+  }
+
+  fail(error: unknown): void {
+    if (this.#settle === undefined) return
+    this.#leave()
+    this.#reject(error)
+  }
+
+  /** G6. */
+  end(why: string): void {
+    this.settle({ kind: this.isOut ? 'unclear' : 'not-now', why })
+  }
+
+  late(): void {
+    const { timeout } = this.request
+    this.end(this.isOut ? `no answer within ${timeout} ms` : 'too many commits wait')
+  }
+
+  #leave(): void {
+    this.#settle = undefined
+    this.request.signal?.removeEventListener('abort', this.#abort)
+    this.#gone(this)
+  }
+
+  readonly #abort = () => this.end("the caller's signal was aborted")
+}
+
+/** Measured here: below, a batch takes the server longer than as many commits one by one. */
+const groupMinDefault = 32
+/** A server takes 1,000. */
+const groupMax = 500
+const groupBytesMax = 4 * 1024 * 1024
+/** A commit of more bytes goes alone: its bytes take the time, not the wait for the disk. */
+const memberBytesMax = 64 * 1024
+/** What the lines of a batch add to a message, at most. */
+const batchLinesMax = 200
+const waitingMax = 65_536
+/** Requests on their way from which on it is worth knowing what an acknowledgement costs. */
+const busyFrom = 16
+const sweepEvery = 50
+
+export class GroupCommit {
+  readonly #connection: Connection
+  readonly #mode: GroupCommitMode
+  readonly #min: number
+  readonly #cost = new AckCost()
+  /** In the line, being measured, or in a group. */
+  readonly #open = new Set<Member>()
+  /** Whether `auto` considers it at all. */
+  #isCandidate: boolean
+  #line: Member[] = []
+  /** Whether somebody in the line has left it. */
+  #hasLeft = false
+  #alone = 0
+  #isGrouping = false
+  /** Whether the next pairs are due, and somebody is there to be measured. */
+  #wantsMeasure = false
+  #isMeasuring = false
+  #isPumpingSoon = false
+  #sweeper: NodeJS.Timeout | undefined
+  #groups = 0
+  #commits = 0
+  #takenApart = 0
+
+  constructor(connection: Connection, options: GroupCommitOptions) {
+    this.#connection = connection
+    this.#mode = options.mode
+    this.#isCandidate = this.#mayHelp(options.replicas)
+    this.#min = options.min ?? groupMinDefault
+  }
+
+  /**
+   * Publishes and waits for the answer, as {@link publishExpecting} does.
+   *
+   * @param isRepeat of an attempt whose outcome was unclear
+   */
+  publish(request: ExpectingPublish, isRepeat: boolean): Promise<PublishOutcome> {
+    if (isRepeat || !this.#takesPart() || !this.#mayRide(request))
+      return publishExpecting(this.#connection, request) // G5
+    const isFirst = this.#open.size === 0 && this.#alone === 0
+    if (isFirst && this.#min > 1) return this.#publishAlone(request) // G1
+    if (this.#line.length >= waitingMax) return Promise.reject(queueFull(waitingMax))
+    return new Promise((settle, reject) => {
+      const member = new Member(request, settle, reject, this.#gone)
+      this.#open.add(member)
+      this.#line.push(member)
+      this.#sweeper ??= setInterval(this.#sweep, sweepEvery)
+      this.#pumpSoon()
+    })
+  }
+
+  /** The server or the stream may be another one: what was measured means nothing. */
+  changed(replicas: number): void {
+    this.#isCandidate = this.#mayHelp(replicas)
+    this.#cost.forget()
+  }
+
+  stats(): GroupCommitStats {
+    const { cost } = this.#cost
+    return {
+      mode: this.#mode,
+      active: this.#isActive(),
+      ...(cost !== undefined && { ackCost: cost }),
+      groups: this.#groups,
+      commits: this.#commits,
+      takenApart: this.#takenApart,
+    }
+  }
+
+  #isActive(): boolean {
+    if (this.#mode !== 'auto') return this.#mode === 'on'
+    return this.#isCandidate && this.#cost.waits === true
+  }
+
+  /** With several copies a server groups what it writes by itself; old ones had trouble with batches. */
+  #mayHelp(replicas: number): boolean {
+    return replicas === 1 && checksOtherSubjects(this.#connection.serverVersion)
+  }
+
+  /** Whether a commit that comes now is to go through here. */
+  #takesPart(): boolean {
+    if (this.#mode !== 'auto') return this.#mode === 'on'
+    if (!this.#isCandidate) return false
+    if (this.#wantsMeasure || this.#isMeasuring) return true
+    const { inFlight } = this.#connection.requests
+    const isBusy = inFlight >= busyFrom || this.#line.length >= busyFrom
+    this.#wantsMeasure = isBusy && this.#cost.isDue(performance.now())
+    return this.#wantsMeasure || this.#cost.waits === true
+  }
+
+  #mayRide({ headers, body }: ExpectingPublish): boolean {
+    const bytes = headers.length + body.length
+    return bytes <= memberBytesMax && bytes + batchLinesMax <= this.#connection.maxPayload
+  }
+
+  /** Once this turn of the event loop has brought all that it brings. */
+  #pumpSoon(): void {
+    if (this.#isPumpingSoon) return
+    this.#isPumpingSoon = true
+    setImmediate(() => {
+      this.#isPumpingSoon = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    if (this.#isGrouping || this.#isMeasuring) return // G2
+    this.#tidy()
+    if (this.#line.length === 0) return
+    if (this.#wantsMeasure) return void this.#measure()
+    const isActive = this.#isActive()
+    if (isActive && this.#line.length >= this.#min)
+      return void this.#sendGroup(this.#nextGroup())
+    // Too few, or they are not to ride any more: alone, as many as may be out.
+    const room = isActive ? Math.max(0, this.#min - this.#alone) : Infinity
+    for (const member of this.#line.splice(0, room)) void this.#sendAlone(member)
+  }
+
+  /** G4, G7: takes them out of the line. */
+  #nextGroup(): Member[] {
+    const group: Member[] = []
+    const left: Member[] = []
+    const subjects = new Set<string>()
+    let bytes = 0
+    for (const member of this.#line) {
+      const { subject, headers, body } = member.request
+      const size = headers.length + body.length
+      const isFull = group.length === groupMax || bytes + size > groupBytesMax
+      if (isFull || subjects.has(subject)) left.push(member)
+      else {
+        subjects.add(subject)
+        group.push(member)
+        bytes += size
+      }
+    }
+    this.#line = left
+    return group
+  }
+
+  async #sendGroup(group: readonly Member[]): Promise<void> {
+    this.#isGrouping = true
+    try {
+      await this.#together(group)
+    } catch (error) {
+      for (const member of group) member.fail(error)
+    }
+    this.#isGrouping = false
+    this.#pumpSoon()
+  }
+
+  /** Finds an answer for each, in one batch or in several. */
+  async #together(members: readonly Member[]): Promise<void> {
+    const group = members.filter(member => !member.isSettled)
+    if (group.length < this.#min) return this.#oneByOne(group)
+    const now = performance.now()
+    const timeout = Math.max(1, ...group.map(({ deadline }) => deadline - now))
+    const requests = group.map(({ request }) => request)
+    for (const member of group) member.isOut = true
+    const { stream } = requests[0]!
+    const outcome = await publishTogether(this.#connection, stream, requests, timeout)
+    switch (outcome.kind) {
+      case 'stored': {
+        const { positions } = outcome
+        this.#groups++
+        this.#commits += group.length
+        for (const [i, member] of group.entries())
+          member.settle({ kind: 'stored', position: positions[i]!, duplicate: false })
+        return
+      }
+      case 'unclear':
+        for (const member of group) member.settle(outcome)
+        return
+      default: {
+        // G3. Nothing of it is stored.
+        this.#takenApart++
+        for (const member of group) member.isOut = false
+        const half = group.length >> 1
+        if (outcome.kind !== 'wrong-sequence' || half < this.#min)
+          return this.#oneByOne(group)
+        await this.#together(group.slice(0, half))
+        return this.#together(group.slice(half))
+      }
+    }
+  }
+
+  async #oneByOne(members: readonly Member[]): Promise<void> {
+    await Promise.all(members.map(member => this.#sendAlone(member)))
+  }
+
+  /** Resolves when it has its answer, with whether it is stored; never rejects. */
+  async #sendAlone(member: Member): Promise<boolean> {
+    if (member.isSettled) return false
+    member.isOut = true
+    const { deadline, request } = member
+    const timeout = Math.max(1, deadline - performance.now())
+    try {
+      const outcome = await this.#publishAlone({ ...request, timeout })
+      member.settle(outcome)
+      return outcome.kind === 'stored'
+    } catch (error) {
+      member.fail(error)
+      return false
+    }
+  }
+
+  async #publishAlone(request: ExpectingPublish): Promise<PublishOutcome> {
+    this.#alone++
+    try {
+      return await publishExpecting(this.#connection, request)
+    } finally {
+      this.#alone--
+      if (this.#line.length > 0) this.#pumpSoon()
+    }
+  }
+
+  /** What waits goes out one by one, each behind a refusal, until it is known what that costs. */
+  async #measure(): Promise<void> {
+    this.#isMeasuring = true
+    this.#wantsMeasure = false
+    while (this.#cost.isDue(performance.now())) {
+      this.#tidy()
+      const member = this.#line.shift()
+      if (member === undefined) break
+      const refused = await this.#timeOfRefusal(member.request)
+      const begun = performance.now()
+      const isStored = await this.#sendAlone(member)
+      const now = performance.now()
+      const isPair = isStored && refused !== undefined
+      this.#cost.add(isPair ? { refused, stored: now - begun } : undefined, now)
+    }
+    this.#isMeasuring = false
+    this.#pump()
+  }
+
+  /**
+   * Milliseconds until the server refuses a message in the same place, that expects a stream which
+   * cannot be; `undefined` if it does something else: the commit behind it will hear what.
+   */
+  async #timeOfRefusal(request: ExpectingPublish): Promise<number | undefined> {
+    const headers = expectingHeaders(noStream, 0, [])
+    const begun = performance.now()
+    const outcome = await publishExpecting(this.#connection, {
+      ...request,
+      stream: noStream,
+      headers,
+      body: nothing,
+    }).catch(() => undefined)
+    const isRefused =
+      outcome?.kind === 'refused' && outcome.error.err_code === jsErrorCode.wrongStream
+    return isRefused ? performance.now() - begun : undefined
+  }
+
+  #tidy(): void {
+    if (!this.#hasLeft) return
+    this.#hasLeft = false
+    this.#line = this.#line.filter(member => !member.isSettled)
+  }
+
+  readonly #gone = (member: Member) => {
+    this.#open.delete(member)
+    if (!member.isOut) this.#hasLeft = true
+  }
+
+  /** G6. Ends itself when nothing has been left to look after. */
+  readonly #sweep = () => {
+    const now = performance.now()
+    for (const member of this.#open) if (member.deadline <= now) member.late()
+    if (this.#open.size > 0) return
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+  }
+}
+
+/** No stream's name: it is empty of letters. */
+const noStream = '-'
+const nothing = new Uint8Array()
