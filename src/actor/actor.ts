@@ -305,6 +305,7 @@ export class Actor {
   /** Ends every call that has not been answered; the actor takes no more. */
   stop(why: CairnError): void {
     this.#life = stopped
+    this.#repeats.stop()
     this.#together?.end(why)
     for (const call of this.#calls) call.giveUp(why)
   }

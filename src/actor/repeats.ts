@@ -16,6 +16,9 @@
 //     costs nothing while the window holds that much.
 // D7. A command that a commit says is looked for in all that came behind that commit's position,
 //     and nowhere else: it cannot have been carried out before it was said.
+// D8. A search that has begun goes on to its end though its caller waits no longer, and what it has
+//     found is kept for the next one: where reading takes longer than callers wait, no command would
+//     ever be answered else. It is broken off when the actor is stopped.
 
 import { decodeHeader, decodeList } from '../codec/headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
@@ -69,6 +72,10 @@ export class Repeats {
   #window: CommandWindow | undefined
   /** The window says nothing: it has not met the actor's history yet, or lost it. */
   #isBlank = false
+  /** D8. */
+  #stopping: AbortController | undefined
+  /** D8: what became known when nobody waited for it any more. */
+  #late: { readonly commandId: string; readonly found: LogRecord } | undefined
 
   constructor(
     actor: ActorAddress,
@@ -85,6 +92,11 @@ export class Repeats {
   /** The memory of the window. */
   get bytes(): number {
     return this.#window?.bytes ?? 0
+  }
+
+  /** D8. */
+  stop(): void {
+    this.#stopping?.abort()
   }
 
   /** The search for a command, before it is tried for the first time. */
@@ -115,7 +127,7 @@ export class Repeats {
     const window = this.#window
     if (window === undefined) return
     // The log is another one than before: it was restored, or the actor erased.
-    if (version < window.upTo) this.#isBlank = true
+    if (version < window.upTo) this.#forget()
     if (version === 0) return this.#restart(window, 0, 0)
     const passed = last && passedBy(last)
     if (passed === undefined) return
@@ -158,6 +170,8 @@ export class Repeats {
   ): Promise<Finding> {
     if (this.isNew(search, version)) return 'none'
     const { commandId, since = 0, sentAt, saidAt } = search
+    if (this.#late?.commandId === commandId)
+      return this.#answerOf(this.#late.found, commandId)
     if (sentAt !== undefined) {
       const oldest = sentAt - Math.min(this.#ms, clocksDiffer)
       return this.#findFrom(commandId, version, call, ({ at }) => at < oldest)
@@ -172,11 +186,11 @@ export class Repeats {
     const window = this.#window!
     const { signal } = call
     const { found, upTo } = await this.#home.wake(
-      () => this.#readBack(window, { ...search, since }, now, signal),
+      () => this.#readBack(window, { ...search, since }, now),
       signal,
       `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
     )
-    if (found !== undefined) return this.#answerOf(found, commandId)
+    if (found !== undefined) return this.#found(found, commandId, signal)
     return upTo >= version && window.covers(since, version) ? 'none' : 'lagging'
   }
 
@@ -191,11 +205,10 @@ export class Repeats {
       async () => {
         const read: Passed[] = [] // Newest first.
         let upTo: Version = 0
-        const options = { backwards: true, signal }
-        for await (const passed of this.#passedBackwards(options)) {
+        for await (const passed of this.#passedBackwards()) {
           upTo ||= passed.last
           if (passed.commandId === commandId)
-            return this.#answerOf(passed.record, commandId)
+            return this.#found(passed.record, commandId, signal)
           if (read.length < this.#commands) read.push(passed)
           if (isTooOld(passed)) break
         }
@@ -220,7 +233,6 @@ export class Repeats {
     window: CommandWindow,
     { commandId, since, ms, behind = Infinity }: Search & { readonly since: Version },
     now: number,
-    signal: AbortSignal,
   ): Promise<{ found?: LogRecord; upTo: Version }> {
     const isKnown = ({ last }: Passed) =>
       !this.#isBlank &&
@@ -228,7 +240,6 @@ export class Repeats {
       (behind === Infinity || window.holds(behind, last))
     const mayHold = !this.#isBlank && window.mayHold(commandId)
     const unknown: Passed[] = [] // Newest first.
-    const options = { backwards: true, signal }
     let upTo: Version = 0
     let joins = false
     /** The window does not hold all that was read. */
@@ -237,7 +248,7 @@ export class Repeats {
     // Where the read ended; nothing before 0 is left to look for.
     let end: Version = 0
     let from: Version = 0
-    for await (const passed of this.#passedBackwards(options)) {
+    for await (const passed of this.#passedBackwards()) {
       end = passed.last
       upTo ||= end
       from = since
@@ -269,10 +280,9 @@ export class Repeats {
   }
 
   /** Newest first. */
-  async *#passedBackwards(options: {
-    readonly backwards: boolean
-    readonly signal: AbortSignal
-  }): AsyncGenerator<Dated & { readonly record: LogRecord }> {
+  async *#passedBackwards(): AsyncGenerator<Dated & { readonly record: LogRecord }> {
+    this.#stopping ??= new AbortController()
+    const options = { backwards: true, signal: this.#stopping.signal }
     for await (const record of this.#home.store.commits(this.#actor, options))
       for (const passed of passedBy(record)?.toReversed() ?? [])
         yield { ...passed, record }
@@ -294,6 +304,18 @@ export class Repeats {
    */
   #isPast({ at }: { readonly at: number }, now: number): boolean {
     return now - at >= 2 * this.#ms
+  }
+
+  /** D8. */
+  #found(found: LogRecord, commandId: string, signal: AbortSignal): Carried {
+    this.#late = signal.aborted ? { commandId, found } : undefined
+    return this.#answerOf(found, commandId)
+  }
+
+  /** The log is another one than before. */
+  #forget(): void {
+    this.#isBlank = true
+    this.#late = undefined
   }
 
   #answerOf(record: LogRecord, commandId: string): Carried {

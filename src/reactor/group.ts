@@ -17,7 +17,6 @@ import { setMaxListeners } from 'node:events'
 import type { DocumentKey, Documents } from '../documents/documents.js'
 import type { Clock } from '../model/clock.js'
 import { isCairnError } from '../model/errors.js'
-import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import { type Backoff, backoffDefault } from './backoff.js'
 import { Caution } from './caution.js'
@@ -27,6 +26,7 @@ import {
   type LaneCounters,
   type LaneOptions,
   reachStride,
+  suspiciousDeaths,
 } from './lane.js'
 import { decodeLaneState, encodeLaneState, laneBeginning } from './lane-state.js'
 import type { LaneOwner } from './lane-state.js'
@@ -87,8 +87,6 @@ export const noGroup: GroupStats = {
 const handoverTimeout = 10_000
 const handoverLook = 50
 const troublePause = 500
-/** L8. So many owners in a row are no accident. */
-const suspiciousDeaths = 2
 
 export class Group<T> {
   readonly #options: GroupOptions<T>
@@ -98,6 +96,8 @@ export class Group<T> {
   readonly #stopping = new AbortController()
   readonly #waiters = new Set<() => void>()
   readonly #caution: Caution
+  /** What is read again for keys that were held. */
+  #entered = 0
   #round = new AbortController()
   #running: Promise<void> | undefined
   #isOver = false
@@ -121,13 +121,16 @@ export class Group<T> {
   }
 
   stats(): GroupStats {
-    let open = 0
     let failing = 0
     for (const lane of this.#lanes.values()) {
-      open += lane.open
       failing += lane.failing
     }
-    return { lanes: this.#lanes.size, open, failing, ...this.#counters }
+    return {
+      lanes: this.#lanes.size,
+      open: this.#openCount(),
+      failing,
+      ...this.#counters,
+    }
   }
 
   /** G4. A part of the time is kept for writing down where the lanes stand. */
@@ -219,7 +222,7 @@ export class Group<T> {
       const found = await documents.get(key)
       const state =
         found === undefined ? laneBeginning : decodeLaneState(found.value, key.join('.'))
-      const { owner, floor, failing } = state
+      const { owner, floor } = state
       const isOthers = owner !== undefined && !isSame(owner, self)
       const isTaken = isOthers && (await claims.isAlive(owner))
       if (isTaken && performance.now() < patience) {
@@ -231,9 +234,13 @@ export class Group<T> {
       const deaths = isOthers ? (state.deaths ?? 0) + 1 : 0
       const end = await source.lastPosition(signal)
       const reach = Math.max(state.reach ?? 0, end, floor) + reachStride
+      const failing = state.failing.map(({ deaths: before = 0, ...one }) =>
+        deaths === 0 ? one : { ...one, deaths: before + 1 },
+      )
       const { deaths: _, ...rest } = state
       const bytes = encodeLaneState({
         ...rest,
+        failing,
         owner: self,
         epoch,
         reach,
@@ -266,7 +273,8 @@ export class Group<T> {
         floor: isAnew ? 0 : floor,
         failing: isAnew ? [] : failing,
         repeatsUpTo,
-        suspectsUpTo: isSuspicious ? repeatsUpTo : 0,
+        // What is not there yet was not begun by who has died.
+        suspectsUpTo: isSuspicious ? Math.min(repeatsUpTo, last) : 0,
         caution: this.#caution,
         source,
         handle,
@@ -278,6 +286,7 @@ export class Group<T> {
         log,
         onLost: () => this.#lost(lane, taken),
         onSettled: () => this.#wakeWaiters(),
+        enter: signal => this.#enter(signal),
       })
       this.#lanes.set(lane, taken)
       return
@@ -294,12 +303,12 @@ export class Group<T> {
 
   /** Reads on behind the lane that is furthest back, until the signal fires. */
   async #feed(round: AbortSignal): Promise<void> {
-    const { source, openMax = 1_000 } = this.#options
+    const { source } = this.#options
     const lanes = [...this.#lanes]
     if (lanes.length === 0) return waitFor(round)
     const after = Math.min(...lanes.map(([, lane]) => lane.position))
     for await (const record of source.follow(after, round)) {
-      await this.#room(openMax, round)
+      while (!this.#hasRoom && !round.aborted) await this.#settling(round)
       if (round.aborted) return
       for (const [number, lane] of lanes)
         if (number === record.lane) lane.offer(record)
@@ -307,22 +316,38 @@ export class Group<T> {
     }
   }
 
-  /** G3. */
-  async #room(openMax: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#openCount() >= openMax)
-      await new Promise<void>(resolve => {
-        const wake = () => {
-          signal.removeEventListener('abort', wake)
-          this.#waiters.delete(wake)
-          resolve()
-        }
-        this.#waiters.add(wake)
-        signal.addEventListener('abort', wake, { once: true })
-      })
+  /** G3. For what is not read with the rest; `undefined` when the signal fires before its turn. */
+  async #enter(signal: AbortSignal): Promise<(() => void) | undefined> {
+    while (!this.#hasRoom && !signal.aborted) await this.#settling(signal)
+    if (signal.aborted) return undefined
+    this.#entered++
+    return () => {
+      this.#entered--
+      this.#wakeWaiters()
+    }
   }
 
-  #openCount(): Position {
-    let open = 0
+  /** G3. */
+  get #hasRoom(): boolean {
+    const { openMax = 1_000 } = this.#options
+    return this.#openCount() < openMax
+  }
+
+  /** Resolves when something is not open any more, or the signal fires. */
+  #settling(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const wake = () => {
+        signal.removeEventListener('abort', wake)
+        this.#waiters.delete(wake)
+        resolve()
+      }
+      this.#waiters.add(wake)
+      signal.addEventListener('abort', wake, { once: true })
+    })
+  }
+
+  #openCount(): number {
+    let open = this.#entered
     for (const lane of this.#lanes.values()) open += lane.open
     return open
   }

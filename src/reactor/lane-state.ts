@@ -10,7 +10,10 @@ export interface LaneOwner {
   readonly incarnation: number
 }
 
-/** A key whose handling failed, or has a long line: its records from `position` on are held back until then. */
+/**
+ * A key whose handling failed, that has a long line, or that stands further back than others: its records
+ * from `position` on are not handled.
+ */
 export interface Failing {
   readonly key: string
   /** The record that failed. */
@@ -23,6 +26,8 @@ export interface Failing {
   readonly error: string
   /** It was being tried when this was written, and `attempts` counts that. */
   readonly isBegun?: boolean
+  /** How many owners in a row have ended without letting go while the key stood here. */
+  readonly deaths?: number
 }
 
 export interface LaneState {
@@ -30,12 +35,13 @@ export interface LaneState {
   readonly owner?: LaneOwner
   /** Grows with each owner. */
   readonly epoch: number
-  /** Every record up to here is handled, or of a key that is failing. */
+  /** Every record up to here is handled, or of a key that is named in `failing`, and then not behind its place. */
   readonly floor: Position
   /** The owner has begun no record behind this one. */
   readonly reach?: Position
   /** How many owners in a row have ended without letting go while the floor stood where it does. */
   readonly deaths?: number
+  /** Keys that do not hold the floor. */
   readonly failing: readonly Failing[]
 }
 
@@ -46,7 +52,7 @@ const errorCharactersMax = 200
 
 export function encodeLaneState(state: LaneState): Uint8Array {
   const failing = state.failing.map(
-    ({ key, position, attempts, firstAt, nextAt, error, isBegun }) => ({
+    ({ key, position, attempts, firstAt, nextAt, error, isBegun, deaths = 0 }) => ({
       key,
       position,
       attempts,
@@ -54,6 +60,7 @@ export function encodeLaneState(state: LaneState): Uint8Array {
       nextAt,
       error: error.slice(0, errorCharactersMax),
       ...(isBegun === true && { isBegun }),
+      ...(deaths > 0 && { deaths }),
     }),
   )
   return encode({ version: stateVersion, ...state, failing })

@@ -5,19 +5,24 @@
 // L2. A key that failed is handled no further until its record has succeeded. What comes for
 //     it meanwhile is left in the source, and read from there when its turn has come.
 // L3. `floor` in the document never passes a record that is neither handled nor of a key that
-//     the same document calls failing: whoever takes over begins behind it, and misses nothing.
+//     the same document names, as failing or as standing further back: whoever takes over begins behind
+//     it, and each of these keys where it stands, and misses nothing. A key is named where it would hold
+//     the floor for longer than from one write to the next, and when the lane is left: what others have done
+//     meanwhile is not done again.
 // L4. Each write of the document expects the revision of the one before. Who is refused has
 //     lost the lane to another owner, and stops.
 // L5. Attempts and the time of the next one are written down at once, so that they survive this
 //     node; where many keys fail, within a second.
 // L6. All is bounded. A key takes at most `lineMax` records of what may be open: what comes
 //     behind them is left in the source, as that of a failed key. Where `heldMax` keys are held, a
-//     record that fails stays open, and holds the floor.
+//     record that fails stays open, and holds the floor. What is read again for a key takes one of the places of
+//     what may be open.
 // L7. No record behind `reach` in the document is begun: whoever takes over knows by it which ones may
 //     have been handled, also by an owner that does not know yet that it is none.
 // L8. Where owner after owner has died with the floor where it is, a record may be what they died of. Those
 //     up to the reach of the last one are suspects: each is handled alone on its node, and written
-//     down before as begun, so that a death counts as an attempt of the one that it was.
+//     down before as begun, so that a death counts as an attempt of the one that it was. So is the record
+//     that a key has stood at while owner after owner died, wherever the floor is.
 
 import { setMaxListeners } from 'node:events'
 
@@ -105,6 +110,8 @@ export interface LaneOptions<T> {
   readonly onLost: () => void
   /** Called whenever a record is not open any more. */
   readonly onSettled: () => void
+  /** L6. Waits until one more may be open, and counts it until it is over; `undefined` when the signal fires first. */
+  readonly enter: (signal: AbortSignal) => Promise<(() => void) | undefined>
 }
 
 /** A key in memory whose records are left in the source; without attempts, none has failed. */
@@ -125,6 +132,10 @@ const catchUpRetryPause = 1_000
 const lineMaxDefault = 256
 /** L6: their document, with long names and errors, stays below half of the usual 1 MiB. */
 const heldMax = 400
+/** L3: keys that are named only because they stand further back. */
+const namedMax = 64
+/** L8. So many owners in a row are no accident. */
+export const suspiciousDeaths = 2
 
 export class Lane<T> {
   readonly #options: LaneOptions<T>
@@ -137,6 +148,8 @@ export class Lane<T> {
   readonly #leaving = new AbortController()
   readonly #ending = new AbortController()
   #position: Position
+  /** Where it stood when it was written down last: what was open then and is now is slow (L3). */
+  #savedPosition: Position
   #savedFloor: Position
   /** L7. */
   #savedReach: Position
@@ -151,8 +164,9 @@ export class Lane<T> {
   constructor(options: LaneOptions<T>) {
     this.#options = options
     // Every record that is open may listen to it, as many as there may be.
-    setMaxListeners(0, this.#ending.signal)
+    setMaxListeners(0, this.#ending.signal, this.#leaving.signal)
     this.#position = options.floor
+    this.#savedPosition = options.floor
     this.#savedFloor = options.floor
     this.#savedReach = options.taken.reach
     this.#revision = options.taken.revision
@@ -180,7 +194,7 @@ export class Lane<T> {
     return count
   }
 
-  /** L3. */
+  /** Every record up to here is handled, or its key is held. */
   get floor(): Position {
     for (const position of this.#open) return position - 1
     return this.#position
@@ -307,12 +321,12 @@ export class Lane<T> {
       this.#progressed()
       this.#options.onSettled()
     }
-    this.#waiting.delete(key)
-    const held = this.#held.get(key)
-    // L6: it goes on with what was left in the source; L3: or whoever comes next, with the line.
-    if (held !== undefined && line[0] === undefined) this.#schedule(key, 0)
-    else if (held !== undefined)
-      this.#held.set(key, { ...held, position: line[0]!.position })
+    // L3: of a lane that is left, the line is the next owner's.
+    if (this.#phase === 'reading') {
+      this.#waiting.delete(key)
+      // L6: it goes on with what was left in the source.
+      if (line[0] === undefined && this.#held.has(key)) this.#schedule(key, 0)
+    }
     this.#options.onSettled()
     this.#released()
   }
@@ -320,7 +334,8 @@ export class Lane<T> {
   /** L2: from the record that failed up to all that was left in the source since. Never rejects. */
   async #catchUp(key: string): Promise<void> {
     this.#timers.delete(key)
-    if (this.#phase !== 'reading') return
+    const leave = await this.#options.enter(this.#leaving.signal)
+    if (this.#phase !== 'reading') return leave?.()
     this.#busy++
     try {
       await this.#handleHeld(key)
@@ -332,6 +347,7 @@ export class Lane<T> {
         this.#schedule(key, catchUpRetryPause)
       }
     }
+    leave?.()
     this.#released()
   }
 
@@ -354,7 +370,7 @@ export class Lane<T> {
           counters.handled++
         }
         const { upTo: newest } = this.#held.get(key)!
-        const { isBegun: _, ...rest } = held
+        const { isBegun: _, deaths: __, ...rest } = held
         const next = { position: record.position + 1, attempts: 0, upTo: newest }
         this.#held.set(key, { ...rest, ...next })
         this.#progressed()
@@ -375,8 +391,9 @@ export class Lane<T> {
     const { position } = record
     const { suspectsUpTo, caution, clock, backoff } = this.#options
     const { key, attempts, firstAt } = begin
-    const isAfterDeath = this.#held.get(key)?.isBegun === true
-    if (!isAfterDeath && position > suspectsUpTo) {
+    const { isBegun: isAfterDeath = false, deaths = 0 } = this.#held.get(key) ?? {}
+    const isSuspect = position <= suspectsUpTo || deaths >= suspiciousDeaths
+    if (!isAfterDeath && !isSuspect) {
       if (position > this.#savedReach && !(await this.#mayBegin())) return undefined
       return this.#handle(record, attempts, firstAt)
     }
@@ -494,22 +511,12 @@ export class Lane<T> {
   /** L4. */
   async #put(isLast: boolean): Promise<void> {
     const { documents, document, owner, taken } = this.#options
-    const { floor } = this
     // L7: who has finished begins nothing more, but one before it may; others leave room ahead.
-    const isEnding = this.#phase === 'over'
+    const position = this.#position
     const reach = isLast
-      ? Math.max(this.#position, this.#options.repeatsUpTo)
-      : Math.max(this.#savedReach, this.#position + reachStride)
-    // L3: whoever takes over begins a key with the first of it that is not handled, which of a
-    // long line is still open here.
-    const failing = [...this.#held.values()].map(held => {
-      const first = this.#waiting.get(held.key)?.[0]
-      const standing = first === undefined ? held : { ...held, position: first.position }
-      if (!isEnding || standing.isBegun !== true) return standing
-      // Whoever lets go ends no process: what it breaks off was no attempt.
-      const { isBegun: _, attempts, ...rest } = standing
-      return { ...rest, attempts: attempts - 1 }
-    })
+      ? Math.max(position, this.#options.repeatsUpTo)
+      : Math.max(this.#savedReach, position + reachStride)
+    const { floor, failing } = this.#standing()
     const bytes = encodeLaneState({
       ...(!isLast && { owner }),
       epoch: taken.epoch,
@@ -528,8 +535,42 @@ export class Lane<T> {
     }
     if (revision === 'conflict') return this.#lost()
     this.#revision = revision
+    this.#savedPosition = position
     this.#savedFloor = floor
     this.#savedReach = reach
+  }
+
+  /** L3. */
+  #standing(): { readonly floor: Position; readonly failing: readonly Failing[] } {
+    const isEnding = this.#phase === 'over'
+    const failing: Failing[] = []
+    for (const held of this.#held.values()) {
+      // Of a long line the first is still open here.
+      const first = this.#waiting.get(held.key)?.[0]
+      const standing = first === undefined ? held : { ...held, position: first.position }
+      if (isEnding && standing.isBegun === true) {
+        // Whoever lets go ends no process: what it breaks off was no attempt.
+        const { isBegun: _, attempts, ...rest } = standing
+        failing.push({ ...rest, attempts: attempts - 1 })
+      } else failing.push(standing)
+    }
+    const at = this.#options.clock.now()
+    let floor = this.#position
+    let named = 0
+    const fronts: [Position, string][] = []
+    for (const [key, line] of this.#waiting)
+      if (line[0] !== undefined && !this.#held.has(key))
+        fronts.push([line[0].position, key])
+    for (const [position, key] of fronts.toSorted(([a], [b]) => a - b)) {
+      const isSlow = isEnding || position <= this.#savedPosition
+      if (!isSlow || named === namedMax || failing.length >= heldMax) {
+        floor = position - 1
+        break
+      }
+      named++
+      failing.push({ key, position, attempts: 0, firstAt: at, nextAt: at, error: '' })
+    }
+    return { floor, failing }
   }
 
   async #whatBecameOf(

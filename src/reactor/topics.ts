@@ -130,7 +130,9 @@ export function topicSource(
       for await (const record of queue.follow({ after, signal })) yield toRecord(record)
     },
     async *ofKey(key, from, upTo, signal) {
-      for await (const record of queue.read({ after: from - 1, upTo, signal })) {
+      // One that is alone with its key is all there is of it.
+      const last = key.startsWith(alonePrefix) ? from : upTo
+      for await (const record of queue.read({ after: from - 1, upTo: last, signal })) {
         const found = toRecord(record)
         if (found.key === key) yield found
       }
@@ -139,13 +141,15 @@ export function topicSource(
   }
 }
 
+const alonePrefix = 'position/'
+
 /** Without a key a message is one of its own: it waits for none, and none for it. */
 export function keyOfMessage(
   given: string | undefined,
   position: Position,
   partitions: number,
 ): { readonly key: string; readonly lane: number } {
-  const key = given === undefined ? `position/${position}` : `key/${given}`
+  const key = given === undefined ? `${alonePrefix}${position}` : `key/${given}`
   return { key, lane: partitionOf({ type: 'message', id: key }, partitions) }
 }
 

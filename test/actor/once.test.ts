@@ -8,6 +8,7 @@ import { defineActor, event } from '../../src/actor/define.js'
 import type { CommandWindowOptions } from '../../src/actor/command-window.js'
 import { actsOf } from '../../src/model/commit.js'
 import { CairnError } from '../../src/model/errors.js'
+import { deferred } from '../../src/model/wait.js'
 import { MemoryLog } from '../../src/store/memory.js'
 import { LmdbLog } from '../support/lmdb-log.js'
 import {
@@ -222,6 +223,23 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     await ask('x2')
     t.strictSame(b.store.calls, { head: 0, commits: 0, append: 1 })
   })
+
+  for (const isRepeat of [false, true])
+    void test(`D8 a search that outlasts its caller serves the next one, of ${isRepeat ? 'a repeat' : 'a new command'}`, async t => {
+      const { a, b } = await pair()
+      for (let i = 0; i < 50; i++)
+        await a.host.ask(alice, 'deposit', { amount: 1 }, once(`c${i}`))
+      const gate = deferred<void>()
+      b.store.before = operation => (operation === 'commits' ? gate.promise : undefined)
+      const id = isRepeat ? 'c3' : 'x'
+      const ask = (timeout: number) =>
+        b.host.ask(alice, 'deposit', { amount: 1 }, { commandId: id, timeout })
+      await t.rejects(ask(20), { code: 'deadline-exceeded' })
+      gate.resolve()
+      t.match(await ask(30_000), { duplicate: isRepeat, version: isRepeat ? 4 : 51 })
+      t.equal(b.store.calls.commits, 1, 'read once')
+      t.equal(b.store.calls.append, isRepeat ? 0 : 1)
+    })
 
   void test('an actor that was quiet for long is not looked through at all', async t => {
     const clock = manualClock()

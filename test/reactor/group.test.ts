@@ -190,7 +190,8 @@ await t.test(
     source.add('k1')
     await pause(0)
     t.strictSame(begun, ['k0@1'])
-    t.match(await stateOf(documents, ['group', '0']), { floor: 0 })
+    const state = await stateOf(documents, ['group', '0'])
+    t.match(state, { floor: 2, failing: [{ key: 'k0', position: 1, attempts: 0 }] })
   },
 )
 
@@ -228,6 +229,83 @@ await t.test(
     await until(() => handled.length === 2)
     await until(async () => (await stateOf(documents, ['group', '0']))?.floor === 2)
     t.pass('its document says so')
+  },
+)
+
+await t.test(
+  'L3 what others have done beside a slow key is not done again by who takes over',
+  async t => {
+    const { source, documents, claims, handled, join, all } = scene(t, 1)
+    claims.set(all('a'))
+    const gate = deferred<void>()
+    t.teardown(() => gate.resolve())
+    const a = join('a', {
+      handle: async value => (value === 'k0@1' ? (await gate.promise, done) : done),
+    })
+    source.add('k0', 'k0')
+    for (let i = 0; i < 200; i++) source.add(`k${1 + (i % 20)}`)
+    await until(() => handled.length === 200)
+    const floorOf = async () => (await stateOf(documents, ['group', '0']))?.floor ?? 0
+    await until(
+      async () => {
+        source.add('k1')
+        return (await floorOf()) > 202
+      },
+      { interval: 20 },
+    )
+    const floor = await floorOf()
+    // It is dead, and its documents are as they are.
+    claims.alive.delete('a')
+    claims.set(all('b'))
+    join('b')
+    await until(() => {
+      const values = new Set(handled.map(({ value }) => value))
+      return source.records.every(({ value }) => values.has(value!))
+    })
+    const again = handled.filter(({ value }, i) =>
+      handled.slice(0, i).some(one => one.value === value),
+    )
+    t.strictSame(
+      again.filter(({ value }) => Number(value.split('@')[1]) <= floor),
+      [],
+      'none up to the floor',
+    )
+    const slow = handled.filter(({ value }) => value.startsWith('k0@'))
+    t.match(slow, [
+      { by: 'b', value: 'k0@1', repeat: true },
+      { by: 'b', value: 'k0@2', repeat: true },
+    ])
+    await a.stop(0)
+  },
+)
+
+await t.test(
+  'G3 no more are open where keys are taken over that stand further back',
+  async t => {
+    const { source, claims, handled, join, all } = scene(t, 1)
+    claims.set(all('a'))
+    const openMax = 20
+    const stuck = join('a', {
+      openMax,
+      handle: () => new Promise<never>(() => {}),
+    })
+    for (let i = 0; i < 200; i++) source.add(`k${i}`)
+    await until(() => stuck.stats().open === openMax)
+    await stuck.stop(0)
+    let open = 0
+    let most = 0
+    claims.set(all('b'))
+    join('b', {
+      openMax,
+      async handle() {
+        most = Math.max(most, ++open)
+        await pause(1)
+        open--
+        return done
+      },
+    })
+    await until(() => handled.length === 200, { timeout: 30_000 })
+    t.ok(most <= openMax, `${most} were open`)
   },
 )
 
@@ -355,5 +433,45 @@ await t.test(
     )
     t.ok(begun.every(([value, attempt]) => value === 'k2@2' || attempt === 1))
     t.equal(new Set(handled.map(({ value }) => value)).size, 4)
+  },
+)
+
+await t.test(
+  'L8 a record that ends its nodes late is found out, wherever the floor is by then',
+  async t => {
+    const { source, documents, claims, handled, join } = scene(t, 1)
+    source.add('k2')
+    const begun: [string, number][] = []
+    const stateNow = () => stateOf(documents, ['group', '0'])
+    for (let life = 1; life <= 7; life++) {
+      const id = `n${life}`
+      const ended = deferred<void>()
+      claims.set({ 0: id })
+      join(id, {
+        async handle(value, { attempt }) {
+          begun.push([value, attempt])
+          if (value !== 'k2@1' || attempt > 3) return done
+          const { length } = source.records
+          await until(async () => {
+            source.add('k1')
+            return ((await stateNow())?.floor ?? 0) > length
+          })
+          claims.alive.delete(id)
+          documents.memory.put = async () => 'conflict'
+          ended.resolve()
+          return new Promise<never>(() => {})
+        },
+      })
+      const isOver = () => handled.some(({ value }) => value === 'k2@1')
+      await Promise.race([ended.promise, until(isOver, { timeout: 30_000 })])
+      if (isOver()) break
+      delete (documents.memory as Partial<typeof documents.memory>).put
+    }
+    t.strictSame(
+      begun.filter(([value]) => value === 'k2@1').map(([, attempt]) => attempt),
+      [1, 1, 1, 2, 3, 4],
+      'twice unseen, and from then on counted',
+    )
+    t.ok(begun.every(([value, attempt]) => value === 'k2@1' || attempt === 1))
   },
 )

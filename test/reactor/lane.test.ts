@@ -5,7 +5,12 @@ import t, { type Test } from 'tap'
 import { CairnError } from '../../src/model/errors.js'
 import { deferred } from '../../src/model/wait.js'
 import { Caution } from '../../src/reactor/caution.js'
-import { type Attempt, type Handle, Lane } from '../../src/reactor/lane.js'
+import {
+  type Attempt,
+  type Handle,
+  Lane,
+  type LaneOptions,
+} from '../../src/reactor/lane.js'
 import {
   encodeLaneState,
   type Failing,
@@ -28,12 +33,13 @@ interface Options {
   readonly repeatsUpTo?: number
   readonly suspectsUpTo?: number
   readonly reach?: number
+  readonly enter?: LaneOptions<string>['enter']
 }
 
 /** A lane that was just taken, and all that it was handed. */
 async function laneOf(t: Test, handle: Handle<string>, options: Options = {}) {
   const { floor = 0, failing = [], repeatsUpTo = 0, suspectsUpTo = 0 } = options
-  const { reach = 10_000 } = options
+  const { reach = 10_000, enter = async () => () => {} } = options
   const source = new HandSource()
   const documents = new ObservedDocuments()
   const owner = { id: 'me', incarnation: 1 }
@@ -66,6 +72,7 @@ async function laneOf(t: Test, handle: Handle<string>, options: Options = {}) {
     log: () => {},
     onLost: () => events.lost++,
     onSettled: () => {},
+    enter,
   })
   t.teardown(() => lane.abandon())
   let offered = floor
@@ -260,7 +267,10 @@ await t.test(
     gate.resolve()
     await released
     t.strictSame(lane.handled, ['k1@1', 'k2@3'])
-    t.match(await lane.state(), { floor: 1, owner: undefined, failing: [] })
+    const state = await lane.state()
+    t.match(state, { floor: 3, owner: undefined })
+    t.match(state!.failing, [{ key: 'k1', position: 2, attempts: 0 }])
+    t.equal(state!.failing.length, 1)
   },
 )
 
@@ -294,7 +304,11 @@ await t.test('a handler that never ends: the lane stays its owner’s', async t 
   const lane = await laneOf(t, () => new Promise<never>(() => {}))
   lane.give('k1')
   await lane.lane.release(20)
-  t.match(await lane.state(), { floor: 0, owner: { id: 'me' } })
+  t.match(await lane.state(), {
+    floor: 1,
+    owner: { id: 'me' },
+    failing: [{ key: 'k1', position: 1, attempts: 0 }],
+  })
   t.ok(lane.attempts[0]!.signal.aborted, 'its handler was told')
 })
 
@@ -347,14 +361,80 @@ await t.test('L3 whoever takes a long line over begins with the first of it', as
   })
   lane.give(...Array.from({ length: 600 }, () => 'k1'))
   await until(() => lane.handled.length === 2)
-  await until(async () => (await lane.state())?.floor === 2)
+  await until(async () => (await lane.state())?.failing[0]?.position === 3)
   t.match((await lane.state())!.failing, [{ key: 'k1', position: 3, attempts: 0 }])
   const released = lane.lane.release(60_000)
   gate.resolve()
   await released
   const state = await lane.state()
-  t.match(state, { floor: 3, owner: undefined })
+  t.match(state, { floor: 600, owner: undefined })
   t.match(state!.failing, [{ key: 'k1', position: 4, attempts: 0 }])
+})
+
+await t.test(
+  'L3 a slow key holds the floor no longer than from one write to the next',
+  async t => {
+    const gate = deferred<void>()
+    const lane = await laneOf(t, async value => {
+      if (value === 'k1@1') await gate.promise
+      return done
+    })
+    lane.give('k1', 'k1', 'k2')
+    await until(() => lane.handled.length === 1)
+    lane.documents.onState = ({ floor, failing }) => {
+      const isNamed = failing.some(({ key, position }) => key === 'k1' && position === 1)
+      if (lane.handled.length < 3 && floor > 0 && !isNamed)
+        t.fail(`the floor ${floor} has passed what nobody has handled`)
+    }
+    await until(
+      async () => {
+        lane.give('k2')
+        return ((await lane.state())?.floor ?? 0) > 3
+      },
+      { describe: 'the floor passes it', interval: 20 },
+    )
+    const [named, ...others] = (await lane.state())!.failing
+    t.match(named, { key: 'k1', position: 1, attempts: 0 })
+    t.strictSame(others, [], 'and names nothing that is quick')
+    t.equal(lane.lane.failing, 0, 'it has not failed')
+    gate.resolve()
+    await until(() => lane.handled.includes('k1@2'))
+    lane.give('k2')
+    await until(async () => (await lane.state())?.failing.length === 0)
+  },
+)
+
+await t.test(
+  'L3 of many slow keys those furthest back are named, and the rest hold the floor',
+  async t => {
+    const gate = deferred<void>()
+    const lane = await laneOf(t, async () => (await gate.promise, done))
+    lane.give(...Array.from({ length: 100 }, (_, i) => `k${i + 1}`))
+    await lane.lane.release(20)
+    const { floor, failing } = (await lane.state())!
+    t.strictSame(
+      failing.map(({ position }) => position),
+      Array.from({ length: 64 }, (_, i) => i + 1),
+    )
+    t.equal(floor, 64)
+    gate.resolve()
+  },
+)
+
+await t.test('L6 what is read again for a key waits for room', async t => {
+  const room = deferred<void>()
+  let left = 0
+  const at = { attempts: 0, firstAt: 1, nextAt: 1, error: '' }
+  const failing = [1, 2].map(position => ({ ...at, key: `k${position}`, position }))
+  const enter = async () => (await room.promise, () => void left++)
+  const lane = await laneOf(t, async () => done, { floor: 2, failing, enter })
+  lane.source.add('k1', 'k2')
+  lane.give('k3')
+  await until(() => lane.handled.length === 1)
+  t.strictSame(lane.handled, ['k3@3'])
+  room.resolve()
+  await until(() => lane.handled.length === 3)
+  await until(() => left === 2, { describe: 'and gives it back' })
 })
 
 await t.test('L6 a long line whose first fails: all behind it waits', async t => {
