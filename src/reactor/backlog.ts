@@ -82,7 +82,13 @@ export async function* backlogs(
     yield {
       ...about,
       source: 'log',
-      ...(await inLog(open, log, types, commit => messagesOf(commit, names).length, signal)),
+      ...(await inLog(
+        open,
+        log,
+        types,
+        commit => messagesOf(commit, names).length,
+        signal,
+      )),
       dead: dead.log,
     }
     const plain = await standing(open, ['reactor', reactor, 'topic'], signal)
