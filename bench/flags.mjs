@@ -9,6 +9,8 @@ export const usage = `Usage: npm run bench -- [flags]
   --json          one JSON object a benchmark on stdout; the table goes to stderr
   --sync-always   a server that fsyncs before every acknowledgement
   --replicas N    1, or 3 for a cluster of three servers (default: 1)
+  --nats URLS     servers of yours instead, separated by commas: in namespaces of its own,
+                  bench-…, which are removed again
   --results DIR   where the run is kept (default: bench/results)
   --list          name the benchmarks and say what each measures
   --help          this text`
@@ -20,6 +22,7 @@ export const usage = `Usage: npm run bench -- [flags]
  * @property {boolean} json
  * @property {boolean} syncAlways
  * @property {1 | 3} replicas
+ * @property {string | undefined} nats
  * @property {string | undefined} results
  * @property {boolean} list
  * @property {boolean} help
@@ -38,7 +41,11 @@ export class UsageError extends Error {
  */
 export const parseFlags = args => {
   const { values } = parse(args)
-  const { only = '', replicas } = values
+  const { only = '', replicas, nats } = values
+  if (nats !== undefined && values['sync-always'])
+    throw new UsageError(
+      '--sync-always is for a server of the bench; what yours syncs is in its own configuration.',
+    )
   if (replicas !== '1' && replicas !== '3')
     throw new UsageError(`--replicas is ${JSON.stringify(replicas)}: use 1 or 3.`)
   return {
@@ -47,6 +54,7 @@ export const parseFlags = args => {
     json: values.json,
     syncAlways: values['sync-always'],
     replicas: replicas === '3' ? 3 : 1,
+    nats,
     results: values.results,
     list: values.list,
     help: values.help,
@@ -65,6 +73,7 @@ const parse = args => {
         json: flag,
         'sync-always': flag,
         replicas: { type: 'string', default: '1' },
+        nats: { type: 'string' },
         results: { type: 'string' },
         list: flag,
         help: flag,

@@ -1,5 +1,5 @@
-// `npm run bench`: runs the benchmarks on NATS servers of its own, prints what they came to, and
-// keeps it in bench/results. Exit codes: 0 all verified, 1 one was not or failed, 2 usage.
+// `npm run bench` and `cairn bench`: runs the benchmarks on NATS servers of its own, or on those that
+// are named, prints what they came to, and keeps it in a file. Exit codes: 0 all verified, 1 one was not or failed, 2 usage.
 import { relative } from 'node:path'
 import { benchmarks } from './benchmarks.mjs'
 import { NotVerified } from './benchmark.mjs'
@@ -7,7 +7,7 @@ import { parseFlags, select, usage, UsageError } from './flags.mjs'
 import { machineFacts } from './machine.mjs'
 import { backendAt, freshNamespace, removeNamespace } from './place.mjs'
 import { lineOf, openResults, resultsTable } from './results.mjs'
-import { startServers } from './servers.mjs'
+import { startServers, useServers } from './servers.mjs'
 import { summarize } from './stats.mjs'
 import { until } from './wait.mjs'
 
@@ -21,8 +21,10 @@ const say = (/** @type {string} */ text) => void process.stderr.write(`${text}\n
 const print = (/** @type {string} */ text) => void process.stdout.write(`${text}\n`)
 
 /** @param {Flags} flags */
-const durabilityOf = ({ replicas, syncAlways }) =>
-  `R${replicas}, ${syncAlways ? 'fsync before every ack' : 'fsync every 2 min'}`
+const durabilityOf = ({ replicas, syncAlways, nats }) =>
+  nats !== undefined
+    ? `R${replicas}, fsync as ${nats} does it`
+    : `R${replicas}, ${syncAlways ? 'fsync before every ack' : 'fsync every 2 min'}`
 
 /**
  * @param {Flags} flags
@@ -31,9 +33,12 @@ const durabilityOf = ({ replicas, syncAlways }) =>
  * @returns {Promise<boolean>} whether all of them were verified
  */
 const runAll = async (flags, chosen, signal) => {
-  const { quick, replicas, syncAlways } = flags
+  const { quick, replicas, syncAlways, nats } = flags
   const facts = machineFacts()
-  const servers = await startServers({ replicas, syncAlways, signal })
+  const servers =
+    nats === undefined
+      ? await startServers({ replicas, syncAlways, signal })
+      : await useServers(nats)
   try {
     const circumstances = {
       node: process.version,

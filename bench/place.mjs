@@ -2,7 +2,6 @@
 import { jetstream } from 'cairn-es'
 import { connect } from 'nats'
 import { defaultPartitions } from '../dist/model/partition.js'
-import { bucketOf, logStream, queueStream } from '../dist/nats/subjects.js'
 
 /** @typedef {Pick<import('./benchmark.mjs').Context, 'servers' | 'replicas'>} Where */
 
@@ -38,6 +37,8 @@ export const inFreshNamespace = async (where, work) => {
 }
 
 /**
+ * Deletes every stream of a namespace.
+ *
  * @param {Where} where
  * @param {string} namespace
  */
@@ -45,10 +46,11 @@ export const removeNamespace = async ({ servers }, namespace) => {
   const connection = await connect({ servers: servers.split(',') })
   try {
     const manager = await connection.jetstreamManager()
-    const queues = /** @type {const} */ (['inbox', 'topic', 'dead'])
-    const names = queues.map(name => queueStream(namespace, name))
-    for (const name of [logStream(namespace), bucketOf(namespace).stream, ...names])
-      await manager.streams.delete(name)
+    const isIts = new RegExp(`(^|_)CAIRN_${namespace}(_|$)`)
+    const names = []
+    for await (const name of manager.streams.names())
+      if (isIts.test(name)) names.push(name)
+    for (const name of names) await manager.streams.delete(name)
   } finally {
     await connection.close()
   }

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'nats'
 import {
   ensureNatsServer,
   PortInUseError,
@@ -19,6 +20,19 @@ import {
  */
 
 const attempts = 10
+
+/**
+ * Servers that run already, and go on.
+ *
+ * @param {string} urls separated by commas
+ * @returns {Promise<Servers>}
+ */
+export const useServers = async urls => {
+  const connection = await connect({ servers: urls.split(','), name: 'bench' })
+  const version = connection.info?.version ?? 'unknown'
+  await connection.close()
+  return { urls, version, async close() {} }
+}
 
 /**
  * @param {{ replicas: 1 | 3, syncAlways: boolean, signal: AbortSignal }} options

@@ -8,6 +8,7 @@ import { actor } from './actor.js'
 import { actors } from './actors.js'
 import { append } from './append.js'
 import { ask } from './ask.js'
+import { bench } from './bench.js'
 import type { CliCommand } from './command.js'
 import { dlq } from './dlq.js'
 import { complain, print } from './output.js'
@@ -38,6 +39,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
   nodes,
   verify,
   ensure,
+  bench,
 }
 
 const jsonFlag = { json: { type: 'boolean' } } as const

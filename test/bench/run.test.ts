@@ -3,9 +3,11 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'nats'
 import t from 'tap'
 
-import { run } from '../multinode/harness.js'
+import { cairn, run } from '../multinode/harness.js'
+import { startNats } from '../support/nats.js'
 
 const bench = 'bench/main.mjs'
 
@@ -49,6 +51,37 @@ await t.test(
       .split('\n')
     t.match(JSON.parse(facts!), { machine: { cores: Number, load: Array }, quick: true })
     t.equal(kept, printed[0], 'the line is kept as it was printed')
+  },
+)
+
+await t.test(
+  'cairn bench measures on servers of the user, and leaves nothing there',
+  async t => {
+    await using server = await startNats()
+    const results = await mkdtemp(join(tmpdir(), 'cairn-bench-results-'))
+    t.teardown(() => rm(results, { recursive: true, force: true }))
+    const flags = ['--quick', '--only', 'append-latency', '--results', results]
+    const { code, stderr, lines } = await cairn(
+      'bench',
+      ...flags,
+      '--json',
+      '--nats',
+      server.url,
+    )
+    t.equal(code, 0, stderr)
+    t.match(JSON.parse(lines[0]!), {
+      bench: 'append-latency',
+      goal: '<= 1.25',
+      met: Boolean,
+      durability: `R1, fsync as ${server.url} does it`,
+    })
+    const connection = await connect({ servers: server.url })
+    const manager = await connection.jetstreamManager()
+    t.strictSame(await manager.streams.names().next(), [], 'no stream is left')
+    await connection.close()
+    const refused = await cairn('bench', '--ns', 'x')
+    t.equal(refused.code, 2)
+    t.match(refused.stderr, /--ns says nothing here/)
   },
 )
 

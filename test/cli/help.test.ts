@@ -18,6 +18,7 @@ const commands = [
   'ensure',
   'projections',
   'timers',
+  'bench',
 ]
 const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
 const codes =

@@ -33,7 +33,8 @@ await t.test('it holds what it needs and nothing else', async t => {
     'dist/cli/main.js',
   ])
     t.ok(files.includes(file), file)
-  const expected = /^(dist|src)\/|^(package\.json|[A-Z]+(\.md)?)$/
+  const expected =
+    /^(dist|src|bench|scripts\/nats)[/-]|^bench\/|^(package\.json|[A-Z]+(\.md)?)$/
   t.strictSame(
     files.filter(file => !expected.test(file)),
     [],
@@ -75,6 +76,8 @@ await node.close()
 
   const help = await inProject('npx', '--no-install', 'cairn', 'help')
   t.match(help.stdout, /^Usage: cairn COMMAND/)
+  const benches = await inProject('npx', '--no-install', 'cairn', 'bench', '--list')
+  t.match(benches.stdout, /^append-pipelined: .*baseline/m, 'the bench comes with it')
   const stored = ['append', 'note/n', 'noted', '--ns', 'first', '--embedded', '--json']
   t.strictSame(
     JSON.parse((await inProject('npx', '--no-install', 'cairn', ...stored)).stdout),

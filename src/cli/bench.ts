@@ -1,0 +1,63 @@
+// cairn bench: measures Cairn on this machine, against what a NATS server can do.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+import { exitCode, UsageError } from '../program/exit-codes.js'
+import { isSet } from '../program/flags.js'
+import { type CliCommand, positionals, wantsJson } from './command.js'
+
+/** A program of its own in the package: what it measures must not share its process. */
+const program = fileURLToPath(new URL('../../bench/main.mjs', import.meta.url))
+
+const switches = ['quick', 'list', 'sync-always'] as const
+const texts = ['only', 'nats', 'replicas'] as const
+
+export const bench: CliCommand = {
+  usage: 'bench [--quick] [--only NAMES] [--list] [--results DIR]',
+  summary: 'measure what Cairn does on this machine beside what the server can do',
+  flags: {
+    only: { type: 'string' },
+    quick: { type: 'boolean' },
+    list: { type: 'boolean' },
+    results: { type: 'string' },
+    'sync-always': { type: 'boolean' },
+    replicas: { type: 'string' },
+  },
+  help: `  --quick            shorter runs, of the main benchmarks only
+  --only NAMES       only these, separated by commas
+  --list             name the benchmarks and say what each measures
+  --results DIR      where the run is kept (default: cairn-bench)
+  --sync-always      a server of its own that fsyncs before every acknowledgement
+  --replicas N       1, or 3 copies of every stream (default: 1)
+  With --nats it measures on your servers, in namespaces bench-… that it removes again; without,
+  on a nats-server of its own, found on the PATH or brought.
+`,
+  async run(flags, signal) {
+    positionals(flags, [])
+    const needless = ['ns', 'creds', 'embedded'].find(
+      name => flags.values[name] !== undefined,
+    )
+    if (needless !== undefined)
+      throw new UsageError(
+        `--${needless} says nothing here: the bench has namespaces of its own. Leave it out; a login goes into --nats.`,
+      )
+    const results = flags.values['results'] ?? 'cairn-bench'
+    const args = [
+      program,
+      ...switches.filter(name => isSet(flags, name)).map(name => `--${name}`),
+      ...(wantsJson(flags) ? ['--json'] : []),
+      ...texts.flatMap(name => {
+        const value = flags.values[name]
+        return value === undefined ? [] : [`--${name}=${String(value)}`]
+      }),
+      `--results=${String(results)}`,
+    ]
+    const child = spawn(process.execPath, args, { stdio: 'inherit' })
+    const stop = () => child.kill('SIGTERM')
+    signal.addEventListener('abort', stop, { once: true })
+    const [code] = (await once(child, 'exit')) as [number | null]
+    return code ?? exitCode.failed
+  },
+}
