@@ -185,8 +185,7 @@ const cold = (store, events, definition) =>
         const start = performance.now()
         const { state } = await node.spawn(definition, `a${i}`).state()
         took.push(performance.now() - start)
-        const { balance } = /** @type {{ balance: number }} */ (state)
-        verify(balance === events + 1, () => `a${i} came to ${balance}`)
+        verify(state.balance === events + 1, () => `a${i} came to ${state.balance}`)
       }
       // The first one pays for what is compiled on the way.
       return median(took.slice(1))
