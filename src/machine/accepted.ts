@@ -18,6 +18,15 @@ export function accepts(snapshot: AnyMachineSnapshot, event: EventObject): boole
   return snapshot.status === 'active' && snapshot.can(event)
 }
 
+/** The same of a child machine: one whose guard throws fails by the event, and has to get it. */
+export function concerns(snapshot: AnyMachineSnapshot, event: EventObject): boolean {
+  try {
+    return accepts(snapshot, event)
+  } catch {
+    return true
+  }
+}
+
 /** What has a transition in this state, whatever its guard says. */
 export function acceptedTypes(snapshot: AnyMachineSnapshot): string[] {
   if (snapshot.status !== 'active') return []

@@ -13,8 +13,11 @@
 //     refused when the state has not that very child, so it acts once.
 // M6. So is a timer that is due: it is over, whatever comes of it (timers Z2). It is refused when
 //     the state does not wait for it.
+// M7. What a child machine sends to its parent, and how it ends, is an event of the history, in the
+//     commit of the event that led to it: it is decided on the state behind that one, and stored if
+//     a transition takes it, or the child is over by it (M5).
 
-import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from 'xstate'
+import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
 import { event } from '../actor/define.js'
 import { unknownCommand } from '../actor/effects.js'
@@ -31,45 +34,32 @@ import {
 import type { Said } from '../model/said.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
-import { acceptedTypes, accepts, isMeant, isOwn } from './accepted.js'
+import { acceptedTypes, isMeant, isOwn } from './accepted.js'
 import { childEvent } from './child-events.js'
-import { checkLogic, logicOf } from './child-logic.js'
-import { payloadOf, toEvent } from './payload.js'
+import type { Effect, Happening, Incoming, Mail } from './happening.js'
+import { Level } from './level.js'
+import { payloadOf } from './payload.js'
 import { isLive, runActions } from './run-actions.js'
-import { runChild } from './run-child.js'
+import { childrenToRun } from './run-child.js'
 import { saidBy } from './said.js'
-import { toSnapshot, toState } from './snapshot.js'
-import { type Step, Stepper } from './step.js'
 import {
+  allTimers,
+  below,
   eventOf,
+  findTimer,
   sentBy,
   timerEvent,
   timerMark,
   type TimerOutcome,
-  timersAfter,
   timersSaid,
-  timersWithout,
 } from './timers.js'
-import type {
-  MachineOptions,
-  MachineReply,
-  MachineState,
-  MachineTimers,
-} from './types.js'
+import { advance, checkFollowing, incomingOf } from './tree.js'
+import type { MachineOptions, MachineReply, MachineState } from './types.js'
 
 const init = 'xstate.init'
 /** The metadata that names the version of the definition; absent in what version 1 stores. */
 const definitionMark = 'definition'
 const lateAfterDefault = 10_000
-
-/** An event as the machine gets it. */
-interface Incoming {
-  readonly event: EventObject
-  /** The child whose end it is (M5). */
-  readonly ended?: string | undefined
-  /** The timer that it comes from (M6). */
-  readonly fired?: string | undefined
-}
 
 /** A step that has been taken: the state before, the event, and what it led to. */
 interface Taken {
@@ -79,7 +69,8 @@ interface Taken {
   readonly from: MachineState | undefined
   readonly event: NewEvent
   readonly to: MachineState
-  readonly actions: Step['actions']
+  readonly effects: readonly Effect[]
+  readonly mail: readonly Mail[]
   readonly fired?: string | undefined
 }
 
@@ -89,12 +80,9 @@ export class MachineBehavior implements Behavior<MachineState> {
   /** Absent for a machine that can have none. */
   readonly children?: (actor: ActorAddress, state: MachineState) => Child[]
   readonly #type: string
-  readonly #machine: AnyStateMachine
-  readonly #stepper: Stepper
+  readonly #level: Level
   readonly #options: MachineOptions<AnyStateMachine, unknown>
   readonly #emits: ReadonlyMap<string, AnyTopic>
-  /** Snapshots of states that are in memory. */
-  readonly #snapshots = new WeakMap<MachineState, AnyMachineSnapshot>()
   /** What was decided last: folding it does not take the same steps again. */
   #taken: readonly Taken[] = []
 
@@ -103,19 +91,18 @@ export class MachineBehavior implements Behavior<MachineState> {
     type: string,
     version: number,
     options: MachineOptions<AnyStateMachine, unknown>,
-    canHaveChildren: boolean,
+    runsChildren: boolean,
   ) {
     this.version = version
     this.#type = type
-    this.#machine = machine
-    this.#stepper = new Stepper(machine)
+    this.#level = new Level(machine)
     this.#options = options
     this.#emits = new Map(
       Object.entries((options.emits ?? {}) as Record<string, AnyTopic>),
     )
     const own = (machine.root.events as string[]).filter(isOwn)
     this.commandTypes = [...own, init]
-    if (canHaveChildren) this.children = (_actor, state) => this.#childrenOf(state)
+    if (runsChildren) this.children = (_actor, state) => childrenToRun(this.#level, state)
   }
 
   initialState(id: string): MachineState {
@@ -130,8 +117,8 @@ export class MachineBehavior implements Behavior<MachineState> {
     const { actor, version, now, firing } = context
     const { type, data } = command
     if (firing !== undefined) return this.#fire(state, firing.name, context)
-    const isTold = childEvent(type, data, state) !== undefined
-    if (!isTold && !this.knows(type))
+    const told = childEvent(type, data, state)
+    if (told === undefined && !this.knows(type))
       throw unknownCommand(this.#type, type, this.commandTypes)
     const hasBegun = version > 0
     if (type === init)
@@ -140,7 +127,8 @@ export class MachineBehavior implements Behavior<MachineState> {
         : this.#accept(actor, now, [this.#begin(actor, data, now)])
     const first = hasBegun ? [] : [this.#begin(actor, this.#inputOf(actor.id), now)]
     const at = first[0]?.to ?? state
-    const incoming = this.#incoming(at, type, data)
+    const incoming =
+      told?.isWithin === true ? undefined : incomingOf(this.#level, at, type, data)
     if (incoming === undefined) return this.#refuse(at, type)
     const id = eventId(actor, version + first.length + 1)
     const next = this.#next(actor, id, at, this.#event(type, data), incoming, now)
@@ -161,11 +149,14 @@ export class MachineBehavior implements Behavior<MachineState> {
     const now = this.#migrated(stored)
     if (now === undefined) return state
     if (now.type === init) return this.#begin(actor, inputIn(now.data), at).to
-    if (now.type === timerEvent) return settled(state, now.data as TimerOutcome, at)
+    if (now.type === timerEvent)
+      return this.#settle(actor, id, state, now, now.data as TimerOutcome, at).to
     const fired = stored.metadata[timerMark]
-    const incoming = this.#incoming(state, now.type, now.data)
-    if (incoming !== undefined)
-      return this.#next(actor, id, state, now, { ...incoming, fired }, at).to
+    const incoming =
+      fired === undefined
+        ? incomingOf(this.#level, state, now.type, now.data)
+        : this.#dueIn(state, fired, now)
+    if (incoming !== undefined) return this.#next(actor, id, state, now, incoming, at).to
     throw new CairnError(
       'invalid-definition',
       `machine ${this.#type} has no transition for it in state ${JSON.stringify(state.value)}, and ` +
@@ -181,11 +172,7 @@ export class MachineBehavior implements Behavior<MachineState> {
 
   /** XState's snapshot of a state. */
   snapshotOf(state: MachineState): AnyMachineSnapshot {
-    const known = this.#snapshots.get(state)
-    if (known !== undefined) return known
-    const snapshot = toSnapshot(this.#machine, state, this.#stepper.scope)
-    this.#snapshots.set(state, snapshot)
-    return snapshot
+    return this.#level.snapshotOf(state)
   }
 
   /** A stored event as this version has it (M4); `undefined` where it is nothing. */
@@ -211,70 +198,58 @@ export class MachineBehavior implements Behavior<MachineState> {
     { actor, version, now }: DecideContext,
   ): Decision<MachineState> {
     const name = this.#waitingFor(state, firing)
-    const timer = state.timers?.[name]
-    if (timer === undefined) return this.#refuse(state, firing)
+    const found = findTimer(state, name)
+    if (found === undefined) return this.#refuse(state, firing)
+    const { timer } = found
     const id = eventId(actor, version + 1)
     const settle = (does: TimerOutcome['does'], says: readonly Said[] = []) => {
       const outcome: TimerOutcome = { name, does }
-      const to = settled(state, outcome, now)
       const stored = this.#event(timerEvent, outcome)
-      const step = {
-        id,
-        at: now,
-        from: state,
-        event: stored,
-        to,
-        actions: [],
-        fired: name,
-      }
+      const step = this.#settle(actor, id, state, stored, outcome, now)
       return this.#accept(actor, now, [step], says)
     }
     const { late = 'fire', lateAfter = lateAfterDefault } = this.#options
     const does = typeof late === 'function' ? late(name) : late
     if (does !== 'fire' && now - timer.at > lateAfter) return settle(does)
     if (timer.to !== undefined) return settle('send', sentBy(timer, now))
-    const due = eventOf(name, timer)
-    const data = payloadOf(due)
-    const incoming = this.#incoming(state, due.type, data)
+    if (timer.child !== undefined || timer.parent === true) return settle('send')
+    const due = eventOf(found.name, timer)
+    const stored = this.#event(due.type, payloadOf(due), { [timerMark]: name })
+    const incoming = this.#dueIn(state, name, stored)
     if (incoming === undefined) return settle('pass')
-    const stored = this.#event(due.type, data, { [timerMark]: name })
-    const step = this.#next(actor, id, state, stored, { ...incoming, fired: name }, now)
-    return this.#accept(actor, now, [step])
+    return this.#accept(actor, now, [this.#next(actor, id, state, stored, incoming, now)])
+  }
+
+  /** An event of a timer, if the machine takes it whose timer that is. */
+  #dueIn(state: MachineState, fired: string, due: NewEvent): Incoming | undefined {
+    const { path, name } = findTimer(state, fired) ?? { path: [], name: fired }
+    const standing = this.#level.at(state, path)
+    const incoming =
+      standing && incomingOf(standing.level, standing.state, due.type, due.data)
+    return incoming && { ...incoming, path, fired: name }
   }
 
   /** The name of a timer that an earlier version may have set. */
-  #waitingFor({ timers = {} }: MachineState, name: string): string {
-    if (Object.hasOwn(timers, name)) return name
+  #waitingFor(state: MachineState, name: string): string {
+    if (findTimer(state, name) !== undefined) return name
     return this.#options.migrate?.({ type: name }, this.version - 1)?.type ?? name
-  }
-
-  /** What the machine is to do with an event in a state; `undefined` where it refuses it. */
-  #incoming(state: MachineState, type: string, data: unknown): Incoming | undefined {
-    const told = childEvent(type, data, state)
-    if (told?.isCurrent === false) return undefined
-    const incoming = told?.event ?? toEvent(type, data)
-    if (told?.isEnd === true)
-      return state.status === 'active'
-        ? { event: incoming, ended: told.child }
-        : undefined
-    return accepts(this.snapshotOf(state), incoming) ? { event: incoming } : undefined
   }
 
   #accept(
     actor: ActorAddress,
     now: number,
-    taken: readonly Taken[],
+    first: readonly Taken[],
     more: readonly Said[] = [],
   ): Decision<MachineState> {
-    const { self } = this.#stepper.scope
-    const actions = taken.flatMap(step => step.actions)
-    const last = taken.at(-1)
+    const taken = this.#followed(actor, now, first)
+    const effects = taken.flatMap(step => step.effects)
+    const fired = taken.find(step => step.fired !== undefined)?.fired
     const says = [
       ...more,
-      ...saidBy(actor, self, actions, this.#emits, now),
-      ...timersSaid(taken[0]?.from?.timers, last?.to.timers, last?.fired),
+      ...saidBy(actor, effects, this.#emits, now),
+      ...timersSaid(allTimers(taken[0]?.from), allTimers(taken.at(-1)?.to), fired),
     ]
-    const steps = taken.map((step, index) => ({ actions: step.actions, index }))
+    const steps = taken.map((step, index) => ({ effects: step.effects, index }))
     const { reply = replyOf } = this.#options
     this.#taken = taken
     return {
@@ -282,8 +257,26 @@ export class MachineBehavior implements Behavior<MachineState> {
       events: taken.map(step => step.event),
       ...(says.length > 0 && { says }),
       reply,
-      ...(actions.some(isLive) && { afterwards: stored => runActions(steps, stored) }),
+      ...(effects.some(isLive) && { afterwards: stored => runActions(steps, stored) }),
     }
+  }
+
+  /** M7. */
+  #followed(actor: ActorAddress, now: number, first: readonly Taken[]): Taken[] {
+    const taken = [...first]
+    const mail = taken.flatMap(step => step.mail)
+    for (let next = mail.shift(); next !== undefined; next = mail.shift()) {
+      const { id: lastId, to } = taken.at(-1)!
+      const incoming = incomingOf(this.#level, to, next.type, next.data)
+      if (incoming === undefined) continue
+      checkFollowing(taken.length, { actor })
+      const id = eventId(actor, versionIn(lastId) + 1)
+      const stored = this.#event(next.type, next.data)
+      const step = this.#next(actor, id, to, stored, incoming, now)
+      taken.push(step)
+      mail.push(...step.mail)
+    }
+    return taken
   }
 
   #refuse(state: MachineState, type: string): Decision<MachineState> {
@@ -303,12 +296,9 @@ export class MachineBehavior implements Behavior<MachineState> {
   /** M3. */
   #begin(actor: ActorAddress, input: unknown, at: number | undefined): Taken {
     const id = eventId(actor, 1)
-    const step = this.#stepper.begin(actor.id, input)
-    const { snapshot, actions } = step
-    const timers = at === undefined ? undefined : this.#timersAfter(step, actor, id, at)
-    const to = toState(this.#machine, snapshot, { eventId: id }, timers)
     const data = input === undefined ? undefined : { input }
-    return { id, at, from: undefined, event: this.#event(init, data), to, actions }
+    const stored = this.#event(init, data)
+    return this.#take(actor, id, undefined, stored, { kind: 'begin', input }, at)
   }
 
   #next(
@@ -316,40 +306,45 @@ export class MachineBehavior implements Behavior<MachineState> {
     id: string,
     from: MachineState,
     stored: NewEvent,
-    { event: incoming, ended, fired }: Incoming,
+    incoming: Incoming,
     at: number,
   ): Taken {
-    const before = this.snapshotOf(from)
-    const step = this.#stepper.next(actor.id, before, incoming)
-    const { snapshot, actions } = step
-    const timers = this.#timersAfter(step, actor, id, at, from.timers, fired)
-    const parentage = { eventId: id, before: { snapshot: before, state: from }, ended }
-    const to = toState(this.#machine, snapshot, parentage, timers)
-    return { id, at, from, event: stored, to, actions, fired }
+    return this.#take(actor, id, from, stored, { kind: 'event', ...incoming }, at)
   }
 
-  #timersAfter(
-    { snapshot, actions }: Step,
+  /** The state when a timer is over without an event of the machine's own (timers Z2). */
+  #settle(
     actor: ActorAddress,
-    eventId: string,
+    id: string,
+    from: MachineState,
+    stored: NewEvent,
+    { name: full, does }: TimerOutcome,
     at: number,
-    before?: MachineTimers,
-    fired?: string,
-  ): MachineTimers | undefined {
-    const { self } = this.#stepper.scope
-    const isOver = snapshot.status !== 'active'
-    return timersAfter({ actor, eventId, at, self, before, actions, fired, isOver })
+  ): Taken {
+    const { path, name } = findTimer(from, full) ?? { path: [], name: full }
+    return this.#take(actor, id, from, stored, { kind: 'due', path, name, does }, at)
   }
 
-  #childrenOf({ children = {} }: MachineState): Child[] {
-    return Object.entries(children).map(([id, child]) => ({
-      key: child.key,
-      start: ports => {
-        const logic = logicOf(this.#machine, child.src)
-        checkLogic(this.#machine, logic, id)
-        return runChild(logic, id, child, ports)
-      },
-    }))
+  #take(
+    actor: ActorAddress,
+    id: string,
+    from: MachineState | undefined,
+    stored: NewEvent,
+    happening: Happening,
+    at: number | undefined,
+  ): Taken {
+    const moment = { actor, eventId: id, at }
+    const { state: to, effects, mail } = advance(this.#level, from, happening, moment)
+    return {
+      id,
+      at,
+      from,
+      event: stored,
+      to,
+      effects,
+      mail,
+      fired: fullNameOf(happening),
+    }
   }
 
   #inputOf(id: string): unknown {
@@ -358,15 +353,15 @@ export class MachineBehavior implements Behavior<MachineState> {
   }
 }
 
-/** The state when a timer is over without an event of the machine's own (timers Z2). */
-function settled(state: MachineState, outcome: TimerOutcome, at: number): MachineState {
-  const { timers: before, history, ...rest } = state
-  const timers = timersWithout(before, outcome, at)
-  return {
-    ...rest,
-    ...(timers !== undefined && { timers }),
-    ...(history !== undefined && { history }),
-  }
+/** The timer that an event comes from, by its name among the actor's. */
+function fullNameOf(happening: Happening): string | undefined {
+  if (happening.kind === 'begin') return undefined
+  const name = happening.kind === 'due' ? happening.name : happening.fired
+  return name && [...happening.path, name].join(below)
+}
+
+function versionIn(id: string): number {
+  return Number(id.slice(id.lastIndexOf('/') + 1))
 }
 
 function versionOf({ metadata }: RecordedEvent): number {

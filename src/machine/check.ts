@@ -1,10 +1,10 @@
 // What a machine may not have, told where it is defined and not when it is used.
 
-import type { AnyStateMachine } from 'xstate'
+import type { AnyActorLogic, AnyStateMachine } from 'xstate'
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
-import { checkLogic, logicOf } from './child-logic.js'
+import { checkLogic, isMachine, logicOf } from './child-logic.js'
 import { checkDelays } from './timers.js'
 
 interface Invoked {
@@ -35,15 +35,25 @@ export function checkMachine(machine: unknown): asserts machine is AnyStateMachi
 
 /**
  * Throws `invalid-definition` for what cannot be made durable.
- * @returns whether it may invoke or spawn actors
+ * @param seen machines that have been checked: one may be its own child
+ * @returns whether it, or a machine that it may spawn, may invoke or spawn what has to be run
  */
-export function checkDurable(machine: AnyStateMachine, type: string): boolean {
+export function checkDurable(
+  machine: AnyStateMachine,
+  type: string,
+  seen = new Set<AnyStateMachine>(),
+): boolean {
+  seen.add(machine)
   checkDelays(machine, type)
-  let invokes = false
+  const { actors } = machine.implementations as {
+    readonly actors: Readonly<Record<string, AnyActorLogic>>
+  }
+  const logics = new Set(Object.values(actors))
   const look = ({ invoke, states }: Node): void => {
     for (const { id, src, systemId } of invoke) {
-      invokes = true
-      checkLogic(machine, logicOf(machine, src as string), id)
+      const logic = logicOf(machine, src as string)
+      checkLogic(machine, logic, id)
+      logics.add(logic)
       if (systemId !== undefined)
         throw new CairnError(
           'invalid-definition',
@@ -54,5 +64,9 @@ export function checkDurable(machine: AnyStateMachine, type: string): boolean {
     Object.values(states).forEach(look)
   }
   look(machine.root)
-  return invokes || Object.keys(machine.implementations.actors as object).length > 0
+  const runs = [...logics].map(logic => {
+    if (!isMachine(logic)) return true
+    return !seen.has(logic) && checkDurable(logic, type, seen)
+  })
+  return runs.includes(true)
 }

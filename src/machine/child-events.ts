@@ -7,7 +7,7 @@ import type { EventObject } from 'xstate'
 
 import type { ChildEnd } from '../model/child.js'
 import { messageOf } from '../model/errors.js'
-import type { MachineState } from './types.js'
+import type { MachineChild, MachineState } from './types.js'
 
 const kinds = ['done.actor', 'error.actor', 'snapshot'] as const
 type Kind = (typeof kinds)[number]
@@ -21,28 +21,65 @@ interface Told {
 }
 
 export interface ChildEvent {
-  readonly child: string
   readonly event: EventObject
-  /** Whether the child is over. */
-  readonly isEnd: boolean
-  /** Whether the state has that very child. */
-  readonly isCurrent: boolean
+  /**
+   * The machine that it is for: ids of children from the actor's machine down. `undefined` when the
+   * state has not that very child any more.
+   */
+  readonly path: readonly string[] | undefined
+  /** The child, when it is over. */
+  readonly ended?: string
+  /** It comes from a child that is a machine: only the fold of its parent may say so. */
+  readonly isWithin: boolean
 }
+
+/** The event by which a child machine is told something that does not come from its parent. */
+export const toChild = 'xstate.child'
 
 /** A command or stored event that a child has told; `undefined` for any other. */
 export function childEvent(
   type: string,
   data: unknown,
-  { children = {} }: MachineState,
+  state: MachineState,
 ): ChildEvent | undefined {
   const kind = kinds.find(one => type.startsWith(`xstate.${one}.`))
   const isTold = typeof data === 'object' && data !== null && 'key' in data
-  if (kind === undefined || !isTold) return undefined
+  if (!isTold) return undefined
+  if (type === toChild) {
+    const { key, event } = data as { readonly key: string; readonly event: EventObject }
+    return { event, path: pathTo(key, state), isWithin: false }
+  }
+  if (kind === undefined) return undefined
   const told = data as Told
   const child = type.slice(`xstate.${kind}.`.length)
-  const isCurrent = Object.hasOwn(children, child) && children[child]?.key === told.key
-  const isEnd = kind !== 'snapshot'
-  return { child, event: eventOf(kind, type, child, told), isEnd, isCurrent }
+  const path = pathTo(told.key, state)
+  const isCurrent = path?.at(-1) === child
+  const teller = path && childAt(state, path)
+  return {
+    event: eventOf(kind, type, child, told),
+    path: isCurrent ? path?.slice(0, -1) : undefined,
+    ...(kind !== 'snapshot' && { ended: child }),
+    isWithin: teller?.state !== undefined,
+  }
+}
+
+function childAt(
+  { children }: MachineState,
+  [id, ...rest]: readonly string[],
+): MachineChild | undefined {
+  const child = id === undefined ? undefined : children?.[id]
+  if (rest.length === 0) return child
+  return child?.state && childAt(child.state, rest)
+}
+
+/** Where the child of a key is. */
+function pathTo(key: string, { children = {} }: MachineState): string[] | undefined {
+  for (const [id, child] of Object.entries(children)) {
+    if (child.key === key) return [id]
+    const rest = child.state && pathTo(key, child.state)
+    if (rest !== undefined) return [id, ...rest]
+  }
+  return undefined
 }
 
 function eventOf(kind: Kind, type: string, actorId: string, told: Told): EventObject {
@@ -69,7 +106,7 @@ export function endOf(event: EventObject, child: string, key: string): ChildEnd 
 }
 
 /** An error as plain data: its name, message, and code where it has one. */
-function plainError(error: unknown): unknown {
+export function plainError(error: unknown): unknown {
   const isSimple = typeof error !== 'object' && typeof error !== 'function'
   if (isSimple || error === null) return typeof error === 'symbol' ? String(error) : error
   const name = error instanceof Error ? error.name : 'Error'

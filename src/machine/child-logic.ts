@@ -27,6 +27,10 @@ export function logicOf(
   return all[Number(index)]?.src as AnyActorLogic | undefined
 }
 
+export function isMachine(logic: AnyActorLogic): logic is AnyStateMachine {
+  return 'root' in logic
+}
+
 /** Throws `invalid-definition` for logic that cannot run beside a durable machine. */
 export function checkLogic(
   { id: machine }: AnyStateMachine,
@@ -36,11 +40,9 @@ export function checkLogic(
   const why =
     logic === undefined
       ? 'there is no logic of that name. Add it to setup({ actors }).'
-      : 'root' in logic
-        ? 'it is a machine. Make it an actor of its own, and send to it: sendTo(actorAt(…)).'
-        : logic.start === undefined
-          ? 'it is made by fromTransition, and does nothing by itself. Use assign.'
-          : undefined
+      : !isMachine(logic) && logic.start === undefined
+        ? 'it is made by fromTransition, and does nothing by itself. Use assign.'
+        : undefined
   if (why === undefined) return
   throw new CairnError(
     'invalid-definition',

@@ -64,10 +64,10 @@ export function fromMachine<
       `Machine ${type} is given migrate, and its version is 1: nothing is older. Raise the version.`,
     )
   checkLate(type, given)
-  const canHaveChildren = checkDurable(machine, type)
+  const runsChildren = checkDurable(machine, type)
   const publishes = Object.values(emits as Record<string, AnyTopic>)
   checkTopics(`emits of machine ${type}`, publishes)
-  const behavior = new MachineBehavior(machine, type, version, given, canHaveChildren)
+  const behavior = new MachineBehavior(machine, type, version, given, runsChildren)
   const definition: MachineDefinition<AnyStateMachine, unknown> = {
     type,
     machine,

@@ -1,29 +1,31 @@
 // A machine's own actions, run once their step is stored: in order, by the node that stored it.
 
-import type { ActionArgs, AnyActorRef, EventObject, ExecutableActionObject } from 'xstate'
+import type { ActionArgs, AnyActorRef, EventObject } from 'xstate'
 
 import type { Afterwards } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
 import { eventId } from '../model/event.js'
+import type { Effect } from './happening.js'
 
 /** The actions of one stored event. */
 export interface ActionsOf {
-  readonly actions: readonly ExecutableActionObject[]
+  readonly effects: readonly Effect[]
   /** Of the event among those that were stored together, from 0. */
   readonly index: number
 }
 
 /** Whether there is anything to run. */
-export function isLive({ type, exec }: ExecutableActionObject): boolean {
+export function isLive({ action: { type, exec } }: Effect): boolean {
   return exec !== undefined && (type === 'xstate.log' || !type.startsWith('xstate.'))
 }
 
 /** Runs them; one that fails is told, and the others run. */
 export function runActions(steps: readonly ActionsOf[], stored: Afterwards): void {
   const { actor, firstVersion, failed } = stored
-  for (const { actions, index } of steps) {
-    const self = selfOf(actor.id, eventId(actor, firstVersion + index))
-    for (const { type, info, params, exec } of actions.filter(isLive)) {
+  for (const { effects, index } of steps) {
+    for (const { action, id } of effects.filter(isLive)) {
+      const { type, info, params, exec } = action
+      const self = selfOf(id, eventId(actor, firstVersion + index))
       const failing = (error: unknown) => failed(`action ${type}`, error)
       try {
         if (type === 'xstate.log') log(params)

@@ -5,12 +5,50 @@
 
 import { type AnyActorLogic, createActor, createMachine, type EventObject } from 'xstate'
 
-import type { ChildPorts, RunningChild } from '../model/child.js'
-import { endOf, snapshotOf } from './child-events.js'
+import type { Child, ChildPorts, RunningChild } from '../model/child.js'
+import { endOf, snapshotOf, toChild } from './child-events.js'
+import { checkLogic, logicOf } from './child-logic.js'
+import type { Level } from './level.js'
 import { payloadOf } from './payload.js'
-import type { MachineChild } from './types.js'
+import type { MachineChild, MachineState } from './types.js'
 
-export function runChild(
+/** What is to run beside a machine in a state, and beside the child machines within it. */
+export function childrenToRun(
+  level: Level,
+  { children = {} }: MachineState,
+  parent?: MachineChild,
+): Child[] {
+  const { machine } = level
+  return Object.entries(children).flatMap(([id, child]): Child[] => {
+    const below = level.child(child.src)
+    if (below !== undefined)
+      return child.state === undefined ? [] : childrenToRun(below, child.state, child)
+    const start = (ports: ChildPorts): RunningChild => {
+      const logic = logicOf(machine, child.src)
+      checkLogic(machine, logic, id)
+      return runChild(
+        logic,
+        id,
+        child,
+        parent === undefined ? ports : portsOf(parent, ports),
+      )
+    }
+    return [{ key: child.key, start }]
+  })
+}
+
+/** What the child of a child machine sends is for that one. */
+function portsOf({ key }: MachineChild, ports: ChildPorts): ChildPorts {
+  return {
+    ...ports,
+    tell: (type, data) =>
+      type.startsWith('xstate.snapshot.')
+        ? ports.tell(type, data)
+        : ports.tell(toChild, { key, event: { ...(data as object | undefined), type } }),
+  }
+}
+
+function runChild(
   logic: AnyActorLogic,
   id: string,
   { input, key, heard = false }: MachineChild,

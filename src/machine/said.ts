@@ -1,7 +1,7 @@
 // What a machine's step says to others: emitted events become messages, and what is sent
 // becomes commands. Both are stored in the commit of the step. What it puts off is in timers.ts.
 
-import type { EventObject, ExecutableActionObject } from 'xstate'
+import type { EventObject } from 'xstate'
 
 import { publish, said, send } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
@@ -10,6 +10,7 @@ import type { Said } from '../model/said.js'
 import { show } from '../model/show.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 import { addressOf } from './actor-at.js'
+import type { Effect } from './happening.js'
 import { payloadOf } from './payload.js'
 import { isDelayed, noSuchTarget } from './timers.js'
 
@@ -19,25 +20,23 @@ interface SendParams {
 }
 
 /**
- * @param self what the machine knows as its own actor
  * @param emits the topic for each type of emitted event
  * @param now the moment of the decision
  */
 export function saidBy(
   actor: ActorAddress,
-  self: unknown,
-  actions: readonly ExecutableActionObject[],
+  effects: readonly Effect[],
   emits: ReadonlyMap<string, AnyTopic>,
   now: number,
 ): Said[] {
-  return actions.flatMap(action => {
+  return effects.flatMap(({ action, level }) => {
     const { type, params } = action
     if (type === 'xstate.emit')
       return [
         message(actor, (params as { readonly event: EventObject }).event, emits, now),
       ]
     if (type === 'xstate.sendTo' && !isDelayed(action))
-      return [command(actor, self, params as SendParams, now)]
+      return [command(actor, level.self, params as SendParams, now)]
     return []
   })
 }

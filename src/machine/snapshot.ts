@@ -7,7 +7,7 @@
 
 import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
 
-import { childrenOf, type Parentage, restoredChildren } from './child-state.js'
+import { persisted } from './child-state.js'
 import type { StepScope } from './step.js'
 import type { MachineState, MachineTimers } from './types.js'
 
@@ -18,16 +18,14 @@ interface StateNode {
   readonly states: Readonly<Record<string, StateNode>>
 }
 
-/** A snapshot as data. Throws `invalid-definition` for children that cannot be durable. */
+/** A snapshot as data, but for its children. */
 export function toState(
   machine: AnyStateMachine,
   snapshot: AnyMachineSnapshot,
-  parentage: Parentage,
   timers?: MachineTimers,
 ): MachineState {
   const { status, value, context, output, error, tags, historyValue } = snapshot
   const history = historyOf(historyValue as Record<string, readonly StateNode[]>)
-  const children = childrenOf(machine, snapshot, parentage)
   return {
     status: status as MachineState['status'],
     value: inOrder(machine.root, value as StateValue),
@@ -35,7 +33,6 @@ export function toState(
     tags: ([...tags] as string[]).toSorted(),
     ...(output !== undefined && { output }),
     ...(error !== undefined && { error }),
-    ...(children !== undefined && { children }),
     ...(timers !== undefined && { timers }),
     ...(history !== undefined && { history }),
   }
@@ -47,16 +44,7 @@ export function toSnapshot(
   state: MachineState,
   scope: StepScope,
 ): AnyMachineSnapshot {
-  const { status, value, context, output, error, history = {} } = state
-  const historyValue = Object.fromEntries(
-    Object.entries(history).map(([id, states]) => [
-      id,
-      states.map(remembered => ({ id: remembered })),
-    ]),
-  )
-  const children = restoredChildren(state)
-  const persisted = { status, value, context, output, error, children, historyValue }
-  return machine.restoreSnapshot(persisted as never, scope)
+  return machine.restoreSnapshot(persisted(state) as never, scope)
 }
 
 /** Parallel states in the order in which the machine names them. */

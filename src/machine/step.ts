@@ -9,6 +9,7 @@
 //     are taken out after each step.
 
 import {
+  type AnyActorRef,
   type AnyActorScope,
   type AnyMachineSnapshot,
   type AnyStateMachine,
@@ -17,8 +18,6 @@ import {
   type ExecutableActionObject,
   fromTransition,
 } from 'xstate'
-
-import { CairnError } from '../model/errors.js'
 
 export type StepScope = AnyActorScope
 
@@ -33,17 +32,22 @@ export class Stepper {
   readonly #machine: AnyStateMachine
   #actions: ExecutableActionObject[] = []
 
-  constructor(machine: AnyStateMachine) {
+  /** @param parent what the machine knows as its parent, where it is a child */
+  constructor(machine: AnyStateMachine, parent?: AnyActorRef) {
     this.#machine = machine
     // Only a name to XState: it is never started, and runs nothing of the machine's.
-    const self = createActor(fromTransition((state: null) => state, null))
+    const self = createActor(
+      fromTransition((state: null) => state, null),
+      parent && { parent },
+    )
     this.scope = {
       self,
       id: self.id,
       sessionId: self.sessionId,
       system: self.system,
       logger: () => {},
-      defer: refuseSpawned,
+      // The start of what `assign` has spawned; everything else waits for its action to run.
+      defer: () => {},
       emit: () => {},
       stopChild: () => {},
       actionExecutor: action => void this.#actions.push(action),
@@ -75,13 +79,4 @@ export class Stepper {
       this.#actions = []
     }
   }
-}
-
-/** XState defers the start of what `assign` has spawned; everything else waits for its action to run. */
-function refuseSpawned(): never {
-  throw new CairnError(
-    'invalid-definition',
-    'A machine spawned an actor in assign(…), which keeps what runs in the context, where only data ' +
-      'is durable. Use spawnChild(src, { id }), and keep the id.',
-  )
 }

@@ -10,6 +10,8 @@
 //     stored where a transition takes it; in every other case what has become of it is an
 //     event of its own, `xstate.timer`.
 // Z3. A machine that is over has none.
+// Z4. A child machine's timers are in its state, under their own names. The actor's, which has but one
+//     list of them, are named by the way to the child and that: `helper#xstate.after.slow.helper.busy`.
 
 import type { AnyStateMachine, EventObject, ExecutableActionObject } from 'xstate'
 
@@ -21,7 +23,7 @@ import { show } from '../model/show.js'
 import { checkTimer } from '../model/timer.js'
 import { addressOf } from './actor-at.js'
 import { payloadOf } from './payload.js'
-import type { MachineTimer, MachineTimers } from './types.js'
+import type { MachineState, MachineTimer, MachineTimers } from './types.js'
 
 /** The event that keeps what has become of a timer (Z2). */
 export const timerEvent = 'xstate.timer'
@@ -33,6 +35,46 @@ export interface TimerOutcome {
   readonly name: string
   /** `pass`: no transition took it. `send`: it went to another actor. The others: it was late. */
   readonly does: 'pass' | 'send' | 'skip' | 'restart'
+}
+
+/** A timer of a machine that is over without an event of its own. */
+export interface Due extends TimerOutcome {
+  /** The child machine whose it is; empty for the actor's. */
+  readonly path: readonly string[]
+}
+
+/** Between the names of children, and of a timer (Z4). */
+export const below = '#'
+
+/** All timers of a state, and of its child machines, by the names of the actor's timers (Z4). */
+export function allTimers(state: MachineState | undefined): MachineTimers {
+  const { timers = {}, children } = state ?? {}
+  if (children === undefined) return timers
+  const all = { ...timers }
+  for (const [id, child] of Object.entries(children))
+    for (const [name, timer] of Object.entries(allTimers(child.state)))
+      all[`${id}${below}${name}`] = timer
+  return all
+}
+
+/** Where a timer is, by its name among the actor's. */
+export function findTimer(
+  { timers = {}, children = {} }: MachineState,
+  name: string,
+):
+  | {
+      readonly path: readonly string[]
+      readonly name: string
+      readonly timer: MachineTimer
+    }
+  | undefined {
+  const timer = Object.hasOwn(timers, name) ? timers[name] : undefined
+  if (timer !== undefined) return { path: [], name, timer }
+  const at = name.indexOf(below)
+  const id = name.slice(0, Math.max(0, at))
+  const state = Object.hasOwn(children, id) ? children[id]?.state : undefined
+  const found = state && findTimer(state, name.slice(at + 1))
+  return found && { ...found, path: [id, ...found.path] }
 }
 
 interface Node {
@@ -78,8 +120,12 @@ export interface TimerStep {
   readonly eventId: string
   /** When its event was decided, ms since 1970. */
   readonly at: number
-  /** What the machine knows as its own actor. */
-  readonly self: unknown
+  /** The child machine whose step it is; empty for the actor's. */
+  readonly path: readonly string[]
+  /** Which relative a target of `sendTo` is. */
+  readonly targetOf: (
+    to: unknown,
+  ) => { readonly child: string } | 'parent' | 'self' | undefined
   readonly before: MachineTimers | undefined
   readonly actions: readonly ExecutableActionObject[]
   /** The timer that the event comes from. */
@@ -97,7 +143,7 @@ export function timersAfter(step: TimerStep): MachineTimers | undefined {
       timers.delete((action.params as { readonly sendId: string }).sendId)
     else if (isDelayed(action)) {
       const params = action.params as DelayedParams
-      const name = params.id ?? `${step.eventId}~${index}`
+      const name = params.id ?? freeName(timers, step.eventId, index)
       timers.set(name, timerOf(step, name, params))
     }
   return toTimers(timers)
@@ -146,23 +192,35 @@ export function eventOf(name: string, { event }: MachineTimer): EventObject {
   return event ?? { type: name }
 }
 
+/** A child may take several steps for one event. */
+function freeName(
+  timers: ReadonlyMap<string, MachineTimer>,
+  eventId: string,
+  index: number,
+): string {
+  const name = `${eventId}~${index}`
+  return timers.has(name) ? freeName(timers, eventId, index + 1) : name
+}
+
 function timerOf(
-  { actor, at, self }: TimerStep,
+  { actor, at, path, targetOf }: TimerStep,
   name: string,
   { event, delay, to }: DelayedParams,
 ): MachineTimer {
   const ms = Math.max(0, Math.ceil(delay as number))
-  const isOwn = to === undefined || to === self
-  const target = isOwn ? undefined : addressOf(to)
-  if (!isOwn && target === undefined) throw noSuchTarget(actor, event)
+  const relative = targetOf(to)
+  const target = relative === undefined ? addressOf(to) : undefined
+  if (relative === undefined && target === undefined) throw noSuchTarget(actor, event)
   const timer: MachineTimer = {
     at: at + ms,
     delay: ms,
     // `after` has them the same.
     ...((event.type !== name || payloadOf(event) !== undefined) && { event }),
     ...(target !== undefined && { to: target }),
+    ...(typeof relative === 'object' && relative),
+    ...(relative === 'parent' && { parent: true as const }),
   }
-  checkTimer({ name, at: timer.at, type: event.type })
+  checkTimer({ name: [...path, name].join(below), at: timer.at, type: event.type })
   return timer
 }
 
@@ -171,8 +229,8 @@ export function noSuchTarget({ type }: ActorAddress, event: EventObject): CairnE
   return new CairnError(
     'invalid-definition',
     `Machine ${type} sent ${show(event.type)} to what is no durable actor: use ` +
-      'sendTo(actorAt(definition, id), event). What it has invoked or spawned takes no events: ' +
-      'stop it, and start it with another input.',
+      'sendTo(actorAt(definition, id), event). Of what it has invoked or spawned, only machines take ' +
+      'events: stop it, and start it with another input.',
     { details: { type, event: event.type } },
   )
 }

@@ -62,8 +62,12 @@ export interface MachineTimer {
   readonly delay: number
   /** What comes then. Absent: an event that has the timer's name as its type. */
   readonly event?: EventObject
-  /** The durable actor that gets it. Absent: the machine itself. */
+  /** The durable actor that gets it. Without this and the following: the machine itself. */
   readonly to?: ActorAddress
+  /** The child machine that gets it. */
+  readonly child?: string
+  /** It is a child's, and its parent gets it. */
+  readonly parent?: true
 }
 
 /** What a delay does that comes to its end late, because nobody was there: see {@link MachineOptions}. */
@@ -78,6 +82,8 @@ export interface MachineChild {
   readonly key: string
   /** Whether the machine hears of its snapshots (`onSnapshot`). */
   readonly heard?: boolean
+  /** Of a child that is a machine: its state, which is part of the parent's. */
+  readonly state?: MachineState
 }
 
 /** Why a machine refused an event. */

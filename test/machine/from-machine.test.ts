@@ -163,7 +163,10 @@ await t.test('what cannot be durable is refused where it is defined', t => {
   const invoking = (invoke: object) =>
     createMachine({ id: 'x', initial: 'a', states: { a: { invoke: invoke as never } } })
   refused(invoking({ src: 'nowhere' }), /child 0\.x\.a: there is no logic of that name/)
-  refused(invoking({ src: createMachine({}) }), /child 0\.x\.a: it is a machine/)
+  refused(
+    invoking({ src: invoking({ src: fromTransition(n => n, 0) }) }),
+    /child 0\.x\.a: it is made by fromTransition/,
+  )
   refused(invoking({ src: fromTransition(n => n, 0) }), /it is made by fromTransition/)
   refused(
     invoking({ id: 'c', src: fromPromise(async () => 1), systemId: 'me' }),
@@ -192,7 +195,7 @@ await t.test('what only shows in a step is refused there', async t => {
     [spawnChild(promise), /it has no id\. Give it one/],
     [
       assign({ x: ({ spawn }) => spawn(promise, { id: 'y' }) }),
-      /spawned an actor in assign/,
+      /child y: its logic has no name/,
     ],
     [
       sendTo(() => ({}) as AnyActorRef, { type: 'go' }),

@@ -10,6 +10,7 @@ import {
   fromPromise,
   not,
   raise,
+  sendParent,
   sendTo,
   setup,
   spawnChild,
@@ -385,6 +386,141 @@ export const egg = fromMachine(
   }),
 )
 
+/** Fits into any of the machines with a log. */
+const log = (what: string) =>
+  assign({
+    log: ({ context }: { context: { log: readonly string[] } }) => [
+      ...context.log.slice(-40),
+      what,
+    ],
+  }) as never
+
+/** Counts what its worker tells it, and fails at the fifth. */
+const counter = setup({
+  types: { context: {} as { n: number }, events: {} as { type: 'count' | 'clear' } },
+}).createMachine({
+  id: 'counter',
+  context: { n: 0 },
+  entry: sendParent({ type: 'counting' }),
+  on: {
+    count: [
+      {
+        guard: ({ context }) => {
+          if (context.n === 4) throw new Error('too much to count')
+          return context.n % 2 === 1
+        },
+        actions: [
+          assign({ n: ({ context }) => context.n + 1 }),
+          sendParent(({ context }) => ({ type: 'even', n: context.n })),
+        ],
+      },
+      { actions: assign({ n: ({ context }) => context.n + 1 }) },
+    ],
+  },
+})
+
+/** Works step by step, counts by a child of its own, and tells its team. */
+const worker = setup({
+  types: {
+    context: {} as { of: string; log: readonly string[] },
+    input: {} as { of: string },
+    output: {} as { log: readonly string[] },
+    events: {} as
+      | { type: 'work' | 'rest' | 'count' | 'counting' | 'quit' | 'again' }
+      | { type: 'even'; n: number },
+  },
+  actors: { counter },
+}).createMachine({
+  id: 'worker',
+  context: ({ input }) => ({ of: input.of, log: [] }),
+  output: ({ context }) => ({ log: context.log }),
+  invoke: { src: 'counter', id: 'counter', onError: { actions: log('lost count') } },
+  initial: 'fresh',
+  states: {
+    fresh: {
+      on: {
+        work: {
+          target: 'tired',
+          actions: [
+            sendTo('counter', { type: 'count' }),
+            sendParent(({ context }) => ({ type: 'progress', of: context.of })),
+            sendTo(({ self }) => self, { type: 'again' }),
+          ],
+        },
+      },
+    },
+    tired: { on: { rest: 'fresh', work: 'fresh', again: { actions: log('again') } } },
+    gone: { type: 'final' },
+  },
+  on: {
+    count: { actions: sendTo('counter', { type: 'count' }) },
+    counting: { actions: log('counting') },
+    even: { actions: log('even') },
+    quit: '.gone',
+  },
+})
+
+/** Machines that a machine invokes and spawns, with a child of their own. */
+export const team = fromMachine(
+  setup({
+    types: {
+      context: {} as { log: readonly string[] },
+      events: {} as
+        | { type: 'open' | 'close' | 'work' | 'rest' | 'count' | 'quit' }
+        | { type: 'hire' | 'fire' }
+        | { type: 'progress'; of: string },
+    },
+    actors: { worker },
+  }).createMachine({
+    id: 'team',
+    context: { log: [] },
+    initial: 'closed',
+    states: {
+      closed: { on: { open: 'opened' } },
+      opened: {
+        invoke: {
+          src: 'worker',
+          id: 'first',
+          input: { of: 'first' },
+          onSnapshot: {
+            actions: assign({
+              log: ({ context, event: { snapshot } }) => [
+                ...context.log.slice(-40),
+                `first is ${String((snapshot as { context: { log: readonly unknown[] } }).context.log.length)}`,
+              ],
+            }),
+          },
+          onDone: { target: 'closed', actions: log('first has quit') },
+        },
+        on: {
+          close: 'closed',
+          work: { actions: sendTo('first', { type: 'work' }) },
+          rest: { actions: sendTo('first', { type: 'rest' }) },
+          count: {
+            actions: [
+              sendTo('first', { type: 'count' }),
+              sendTo('first', { type: 'unheard of' }),
+            ],
+          },
+          quit: { actions: sendTo('first', { type: 'quit' }) },
+        },
+      },
+    },
+    on: {
+      hire: { actions: spawnChild('worker', { id: 'second', input: { of: 'second' } }) },
+      fire: { actions: stopChild('second') },
+      progress: {
+        actions: assign({
+          log: ({ context, event: { of } }) => [
+            ...context.log.slice(-40),
+            `progress of ${of}`,
+          ],
+        }),
+      },
+    },
+  }),
+)
+
 /** An event as a machine has it. */
 export interface Incoming {
   readonly type: string
@@ -447,6 +583,14 @@ export const fixtures: readonly {
         ? { type: timers[due]?.event?.type ?? due, timer: due }
         : { type: pick(['cook', 'cook', 'turn', 'turn', 'hurry', 'stop'], random) }
     },
+  },
+  {
+    definition: team as never,
+    draw: simply(
+      'open open close work work work rest count count quit hire fire progress'.split(
+        ' ',
+      ),
+    ),
   },
   {
     definition: crew as never,

@@ -41,7 +41,10 @@ const path: readonly Step[] = [
   ['arrive', 'checking'],
   [{ opens: 'check' }, 'mending'],
   [{ opens: 'helper' }, 'rechecking'],
-  [{ opens: 'recheck' }, 'over'],
+  [{ opens: 'recheck' }, { touring: 'away' }],
+  // The guide's own delay ends, and it tells its parent.
+  [{ opens: 'none' }, { touring: 'there' }],
+  ['greet', 'over'],
 ]
 
 await t.test('in every state the owner is killed, and the next one goes on', async t => {
@@ -79,7 +82,10 @@ await t.test('in every state the owner is killed, and the next one goes on', asy
 
   for (const ref of refs) {
     const { state } = await ref.state()
-    t.match(state, { status: 'done', output: ['shipped', 'worked', 'bad', 'good'] })
+    t.match(state, {
+      status: 'done',
+      output: ['shipped', 'worked', 'bad', 'good', '7 stops'],
+    })
     const events: string[] = []
     for await (const event of ref.events())
       if (event.kind === 'event') events.push(event.type)
@@ -97,6 +103,10 @@ await t.test('in every state the owner is killed, and the next one goes on', asy
         'xstate.error.actor.check',
         'helped',
         'xstate.done.actor.check',
+        'xstate.after.walk.guide.walking',
+        'arrived',
+        'greet',
+        'xstate.done.actor.guide',
       ].toSorted(),
       'each thing happened once',
     )
@@ -109,7 +119,7 @@ await t.test('in every state the owner is killed, and the next one goes on', asy
       behavior,
       signal,
     })
-    t.strictSame(verdict, { kind: 'folds', version: 11 }, 'replayed, it is the same')
+    t.strictSame(verdict, { kind: 'folds', version: 15 }, 'replayed, it is the same')
   }
   t.equal(await owner.stop(), 0)
 })

@@ -1,24 +1,61 @@
 // A machine with whatever statecharts have: nested and parallel states, a history, always, onDone,
-// onError, a delay, promises and a spawned child. What runs in it goes on when a file says so, in
+// onError, a delay, promises, a spawned callback, and a spawned machine with a delay of its own. What runs in it goes on when a file says so, in
 // the directory that GATES names.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromMachine } from 'cairn-es'
-import { assign, fromCallback, fromPromise, setup, spawnChild, stopChild } from 'xstate'
+import {
+  assign,
+  fromCallback,
+  fromPromise,
+  sendParent,
+  sendTo,
+  setup,
+  spawnChild,
+  stopChild,
+} from 'xstate'
 
 const isOpen = (/** @type {string} */ gate) =>
   existsSync(join(process.env['GATES'] ?? '', gate))
+
+const guide = setup({
+  types: {
+    context: /** @type {{ stops: number }} */ ({}),
+    input: /** @type {{ stops: number }} */ ({}),
+    events: /** @type {{ type: 'greet' }} */ ({}),
+    output: /** @type {{ stops: number }} */ ({}),
+  },
+  delays: { walk: 2_000 },
+}).createMachine({
+  id: 'guide',
+  context: ({ input }) => input,
+  output: ({ context }) => context,
+  initial: 'walking',
+  states: {
+    walking: {
+      after: {
+        walk: {
+          target: 'there',
+          actions: assign({ stops: ({ context }) => context.stops + 1 }),
+        },
+      },
+    },
+    there: { entry: sendParent({ type: 'arrived' }), on: { greet: 'home' } },
+    home: { type: 'final' },
+  },
+})
 
 const machine = setup({
   types: {
     context: /** @type {{ notes: string[], helped: boolean }} */ ({}),
     events:
-      /** @type {{ type: 'submit' | 'arrive' | 'next' | 'pause' | 'resume' | 'helped' }} */ ({}),
+      /** @type {{ type: 'submit' | 'arrive' | 'next' | 'pause' | 'resume' | 'helped' | 'arrived' | 'greet' }} */ ({}),
     tags: 'busy',
   },
   actors: {
+    guide,
     check: fromPromise(async ({ input, signal }) => {
       const gate = /** @type {string} */ (input)
       while (!isOpen(gate)) await sleep(20, undefined, { signal })
@@ -120,9 +157,28 @@ const machine = setup({
         id: 'check',
         src: 'check',
         input: ({ self }) => `${self.id} recheck`,
-        onDone: 'over',
+        onDone: 'touring',
       },
       exit: { type: 'note', params: { what: 'good' } },
+    },
+    touring: {
+      entry: spawnChild('guide', { id: 'guide', input: { stops: 6 } }),
+      initial: 'away',
+      states: {
+        away: { on: { arrived: 'there' } },
+        there: { on: { greet: { actions: sendTo('guide', { type: 'greet' }) } } },
+      },
+      on: /** @type {any} */ ({
+        'xstate.done.actor.guide': {
+          target: 'over',
+          actions: assign({
+            notes: (/** @type {any} */ { context, event }) => [
+              ...context.notes,
+              `${event.output.stops} stops`,
+            ],
+          }),
+        },
+      }),
     },
     over: { type: 'final' },
   },
