@@ -17,6 +17,7 @@ import { reactor } from './benchmarks/reactor.mjs'
 import { askRemote, askRemote64 } from './benchmarks/remote-ask.mjs'
 import { replay } from './benchmarks/replay.mjs'
 import { resident } from './benchmarks/resident.mjs'
+import { timerDrift } from './benchmarks/timer-drift.mjs'
 import { transact } from './benchmarks/transact.mjs'
 import { wakeStorm } from './benchmarks/wake-storm.mjs'
 import { wakes } from './benchmarks/wake.mjs'
@@ -42,6 +43,7 @@ export const benchmarks = [
   embeddedAppend,
   wakeStorm,
   carry,
+  timerDrift,
   pauseDrain,
   pauseKill,
 ]

@@ -1,15 +1,12 @@
-// Children of machines in real processes: the owner is killed while they run.
+// Children and delays of machines in real processes: the owner is killed while they run.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 
-import { jetstream } from '../../src/backend/jetstream.js'
-import type { ActorAddress } from '../../src/model/address.js'
-import type { RecordedEvent } from '../../src/model/event.js'
-import { startNode as startHere } from '../../src/start.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
+import { throughDeaths } from './deadline.js'
 import { cairn, startNode } from './harness.js'
 
 await using server = await startNats()
@@ -59,51 +56,9 @@ await t.test('what ran on a killed node runs on the next, and ends once', async 
 })
 
 await t.test(
-  'xstate 5331: a delay ends once, although its owner is killed and the server restarted meanwhile',
+  'xstate 5331: a machine with a 3 s delay, its owner killed at 1 s, server restarted at 2 s: the transition happens once, at its deadline',
   async t => {
-    const at = ['--ns', 'deadlines', '--nats', server.url]
-    const serve = ['--actors', 'test/support/actors/deadline.mjs']
-    const store = jetstream({ servers: server.url })
-    await using onlooker = await startHere({ namespace: 'deadlines', store })
-    const first = await startNode(...at, ...serve)
-    t.teardown(() => first.kill())
-    const actors = ['a', 'b', 'c', 'd'].map(id => ({ type: 'deadline', id }))
-    await until(() => onlooker.members().length > 0, patience)
-    for (const actor of actors) await onlooker.ask(actor, 'begin')
-    const eventsOf = async (actor: ActorAddress) => {
-      const events: RecordedEvent[] = []
-      for await (const event of onlooker.store.read(actor))
-        if (event.kind === 'event') events.push(event)
-      return events
-    }
-    const begun = (await eventsOf(actors.at(-1)!)).at(-1)!.at
-    await until(() => Date.now() > begun + 1_000, patience)
-    await first.kill()
-    await until(() => Date.now() > begun + 2_000, patience)
-    await server.kill()
-    await server.restart()
-    await using next = await startNode(...at, ...serve)
-    for (const actor of actors)
-      await until(async () => (await eventsOf(actor)).length > 2, {
-        ...patience,
-        describe: `the deadline of ${actor.id} is over`,
-      })
-    await until(
-      async () => {
-        for await (const _ of onlooker.timers()) return false
-        return true
-      },
-      { ...patience, describe: 'no timer is left' },
-    )
-    for (const actor of actors) {
-      const events = await eventsOf(actor)
-      t.strictSame(
-        events.map(({ type }) => type),
-        ['xstate.init', 'begin', 'xstate.after.deadline.deadline.waiting'],
-        'once',
-      )
-      t.ok(events[2]!.at >= events[1]!.at + 3_000, 'and not before its moment')
-    }
-    t.equal(await next.stop(), 0)
+    const drifts = await throughDeaths(t, server, 4)
+    t.comment(`behind their deadlines by ${drifts.join(', ')} ms`)
   },
 )
