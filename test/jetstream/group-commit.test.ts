@@ -103,7 +103,15 @@ await t.test('a conflict of some in a group is theirs alone', async t => {
   await appendToAll(node, actors, 0)
   const moved = [3, 4, 21].map(i => actors[i]!)
   for (const actor of moved) await mustAppend(other.store, actor, deposits(2, 3))
+  const reads: string[] = []
+  const gets = await other.connection.subscribe(
+    `$JS.API.DIRECT.GET.CAIRN_${namespace}.>`,
+    ({ subject }) => void reads.push(subject),
+  )
   const results = await appendToAll(node, actors, 1)
+  await other.connection.nc.flush()
+  t.equal(reads.length, 3, 'and nobody else has to look where it stands')
+  gets.unsubscribe()
   t.strictSame(
     results.filter(result => !result.ok),
     moved.map(actor => ({ ok: false, actor, expected: 1, actual: 3 })),
@@ -227,6 +235,8 @@ await scene(
     const { commits, dense } = await readHistory(other.store)
     t.strictSame(dense, [])
     t.equal(commits.length, 23)
+    const { takenApart } = writer.store.groupStats()
+    t.equal(takenApart, 0, 'they are sent again alone: what is stored would end a group')
   },
 )
 
@@ -345,6 +355,7 @@ await t.test('a commit that is too large fails alone', async t => {
   t.match(largest, { ok: true, version: 1 })
   t.ok((await work).every(result => result.ok))
   t.equal((await readHistory(store)).commits.length, 11)
+  t.match(store.groupStats(), { groups: 1, commits: 9 }, 'and the others ride on')
 })
 
 await t.test(
@@ -458,8 +469,10 @@ await t.test(
     t.ok(ackCost !== undefined && ackCost >= 0, 'it has been measured')
     t.strictSame((await readHistory(store)).dense, [])
     t.equal(await store.lastPosition(), 180, 'what is refused leaves nothing in the log')
+    proxy.refuse(true)
     proxy.cut()
     await until(() => !connection.connected)
+    proxy.refuse(false)
     await until(() => connection.connected)
     t.equal(store.groupStats().ackCost, undefined)
   },
