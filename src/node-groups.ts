@@ -116,7 +116,10 @@ export async function registerTopics(
 }
 
 function crumbsOf(log: Logger): Crumbs {
-  return (level, message, details) => log[level](details, message)
+  return Object.assign(
+    (...[level, message, details]: Parameters<Crumbs>) => log[level](details, message),
+    { isWritten: (level: Parameters<Crumbs>[0]) => log.isLevelEnabled(level) },
+  )
 }
 
 export function startGroups(

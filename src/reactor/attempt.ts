@@ -9,6 +9,7 @@
 // A5. Every attempt leaves a breadcrumb, and every message one at its end.
 
 import { CairnError, messageOf } from '../model/errors.js'
+import { AttemptTime } from './attempt-time.js'
 import { type AttemptEnd, type Crumbs, leaveCrumbs } from './breadcrumbs.js'
 import type { Reactor, ReactorContext } from './define-reactor.js'
 import type { Delivery } from './delivery.js'
@@ -122,24 +123,19 @@ async function run(
 ): Promise<End> {
   const { timeout, name } = reactor
   const first = new FirstSettlement()
-  const late = new AbortController()
-  const giveTime = (): NodeJS.Timeout | undefined =>
-    timeout === Infinity
-      ? undefined
-      : setTimeout(() => late.abort(tooLate(name, message, timeout)), timeout)
-  let timer = giveTime()
+  const time = new AttemptTime(timeout, attempt.signal, () =>
+    tooLate(name, message, timeout),
+  )
   const context: ReactorContext = {
     ...contextOf(message, reactor, attempt, redrives),
-    signal: AbortSignal.any([attempt.signal, late.signal]),
+    get signal() {
+      return time.signal
+    },
     ack: first.ack,
     retry: first.retry,
     park: first.park,
     drop: first.drop,
-    extend() {
-      if (late.signal.aborted) return
-      clearTimeout(timer)
-      timer = giveTime()
-    },
+    extend: () => time.extend(),
   }
   try {
     await reactor.handle(message, context)
@@ -154,7 +150,7 @@ async function run(
     )
     return { kind: 'settled', settlement }
   } finally {
-    clearTimeout(timer)
+    time.end()
   }
   return { kind: 'settled', settlement: first.settled ?? { kind: 'ack' } }
 }

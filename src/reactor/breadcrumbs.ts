@@ -7,12 +7,14 @@ import type { Reactor } from './define-reactor.js'
 import type { Attempt } from './lane.js'
 import type { Message } from './message.js'
 
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
 /** Takes a line; which levels are written is the log's. */
-export type Crumbs = (
-  level: 'debug' | 'info' | 'warn' | 'error',
-  message: string,
-  details: object,
-) => void
+export interface Crumbs {
+  (level: Level, message: string, details: object): void
+  /** Whether lines of a level are written at all. Default: yes. */
+  isWritten?(level: Level): boolean
+}
 
 /** How an attempt ended. */
 export type AttemptEnd =
@@ -96,6 +98,8 @@ export function leaveCrumbs(
   end: AttemptEnd,
 ): void {
   const { reactor, message, attempt, duration } = about
+  const level = levels[end.status]
+  if (crumbs.isWritten?.(level) === false) return
   const isScheduled = end.status === 'retry-scheduled'
   const { attempts } = reactor.retry
   const crumb: Omit<Breadcrumb, 'event'> = {
@@ -118,7 +122,6 @@ export function leaveCrumbs(
       dlq: deadMark(reactor.name, end.reason, end.at),
     }),
   }
-  const level = levels[end.status]
   const why = 'reason' in end ? ` (${end.reason})` : ''
   const text = `message ${message.id}: attempt ${attempt.attempt} ${end.status}${why}`
   crumbs(level, text, { event: 'reactor.attempt', ...crumb })
