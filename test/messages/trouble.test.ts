@@ -175,6 +175,7 @@ await t.test(
     const lines: string[] = []
     const log = {
       child: () => log,
+      isLevelEnabled: () => true,
       debug() {},
       info() {},
       warn() {},

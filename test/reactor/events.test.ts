@@ -12,6 +12,13 @@ import { until } from '../support/wait.js'
 
 const patience = { timeout: 60_000 }
 
+interface Seen {
+  readonly id: string
+  readonly type: string
+  readonly amount: unknown
+  readonly correlationId: string | undefined
+}
+
 const account = defineActor({
   type: 'account',
   initialState: 0,
@@ -37,14 +44,14 @@ await onEachBackend(
   'a reactor gets every event of an actor type, from the first one on, in order per actor',
   async (t, on) => {
     const { start } = on(t)
-    const seen: { id: string; type: string; correlationId: string | undefined }[] = []
+    const seen: Seen[] = []
     const sums = defineReactor({
       name: 'sums',
       on: eventsOf(account),
       async handle({ id, data, correlationId, actor }, { spawn }) {
         t.strictSame(data.actor, actor)
         t.equal(data.id, id)
-        seen.push({ id, type: data.type, correlationId })
+        seen.push({ id, type: data.type, amount: data.data, correlationId })
         if (data.type === 'deposited') await spawn(ledger, 'all').ask('add', data.data)
       },
     })
@@ -69,7 +76,7 @@ await onEachBackend(
     )
     t.strictSame(
       ofAlice.slice(1, 5).map(({ correlationId }) => correlationId),
-      [2, 3, 4, 5].map(amount => `request-${amount}`),
+      ofAlice.slice(1, 5).map(({ amount }) => `request-${amount}`),
     )
     const sum = async () => (await node.spawn(ledger, 'all').state()).state
     await until(async () => (await sum()) === 25, patience)

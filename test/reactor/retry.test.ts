@@ -86,6 +86,7 @@ await t.test(
     const take = (details: Record<string, unknown>) => void lines.push(details)
     const log = {
       child: () => log,
+      isLevelEnabled: () => true,
       debug: take,
       info: take,
       warn: take,
