@@ -149,7 +149,8 @@ export function startGroups(
       claims: memberLanes(membership, id, name),
       self: { id, incarnation },
       sender,
-      clock,
+      // What ails this machine passes in real time.
+      clock: { now: () => clock.now() },
       caution,
       log: (level: 'info' | 'warn' | 'error', message: string, details: object) =>
         log[level](details, message),
@@ -202,6 +203,7 @@ export function startGroups(
   const running = reactors.map(reactor =>
     startReactor(reactor, {
       ...shared(reactorGroup(reactor.name)),
+      clock,
       store,
       bus,
       queue: queues.topic,

@@ -81,9 +81,12 @@ export function deadLetterBox(place: DeadLetterPlace): DeadLetterBox {
     retryAll: (options = {}) => {
       const { signal } = options
       const bounds = signal === undefined ? {} : { signal }
-      return all(options, letters =>
-        Promise.all(letters.map(letter => redrive(place, letter, bounds))),
-      )
+      return all(options, async letters => {
+        const work = letters.map(letter => redrive(place, letter, bounds))
+        // Nothing is under way any more when a failure is told.
+        await Promise.allSettled(work)
+        await Promise.all(work)
+      })
     },
     discard: position => discard(queues, [position]),
     discardAll: options =>

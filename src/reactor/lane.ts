@@ -143,7 +143,8 @@ export class Lane<T> {
   /** In the order of positions, since they are offered in it. */
   readonly #open = new Set<Position>()
   readonly #held = new Map<string, Held>()
-  readonly #timers = new Map<string, NodeJS.Timeout>()
+  /** What ends the wait of each key whose turn comes later. */
+  readonly #waits = new Map<string, () => void>()
   /** Fires when the lane takes nothing more, and when nothing of it counts any more. */
   readonly #leaving = new AbortController()
   readonly #ending = new AbortController()
@@ -248,7 +249,7 @@ export class Lane<T> {
     if (this.#phase !== 'reading') return
     this.#phase = 'finishing'
     this.#leaving.abort()
-    this.#clearTimers()
+    this.#endWaits()
     if (this.#busy > 0) {
       const idle = deferred<void>()
       this.#idle = idle.resolve
@@ -272,7 +273,7 @@ export class Lane<T> {
   abandon(): void {
     if (this.#phase === 'over') return
     this.#phase = 'over'
-    this.#clearTimers()
+    this.#endWaits()
     this.#leaving.abort()
     this.#ending.abort()
   }
@@ -305,7 +306,8 @@ export class Lane<T> {
         // L6.
         counters.failures++
         const { after = delayAfter(attempt++, backoff) } = settled
-        await pause(after, this.#leaving.signal)
+        const { signal } = this.#leaving
+        await (clock.wait?.(after, signal) ?? pause(after, signal))
         continue
       }
       if (settled.kind === 'again') {
@@ -333,7 +335,7 @@ export class Lane<T> {
 
   /** L2: from the record that failed up to all that was left in the source since. Never rejects. */
   async #catchUp(key: string): Promise<void> {
-    this.#timers.delete(key)
+    this.#waits.delete(key)
     const leave = await this.#options.enter(this.#leaving.signal)
     if (this.#phase !== 'reading') return leave?.()
     this.#busy++
@@ -457,9 +459,18 @@ export class Lane<T> {
 
   #schedule(key: string, delay: number): void {
     if (this.#phase !== 'reading') return
+    const { clock } = this.#options
+    if (clock.wait !== undefined && delay > 0) {
+      const waiting = new AbortController()
+      this.#waits.set(key, () => waiting.abort())
+      void clock.wait(delay, waiting.signal).then(() => {
+        if (!waiting.signal.aborted) void this.#catchUp(key)
+      })
+      return
+    }
     const timer = setTimeout(() => void this.#catchUp(key), Math.min(delay, 2 ** 31 - 1))
     timer.unref()
-    this.#timers.set(key, timer)
+    this.#waits.set(key, () => clearTimeout(timer))
   }
 
   #released(): void {
@@ -591,9 +602,9 @@ export class Lane<T> {
     this.#options.onLost()
   }
 
-  #clearTimers(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+  #endWaits(): void {
+    for (const end of this.#waits.values()) end()
+    this.#waits.clear()
     clearTimeout(this.#saveTimer)
     this.#saveTimer = undefined
   }

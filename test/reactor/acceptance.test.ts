@@ -6,9 +6,13 @@ import { defineActor, event } from '../../src/actor/define.js'
 import { publish } from '../../src/actor/effects.js'
 import { backlogs } from '../../src/reactor/backlog.js'
 import { defineTopic } from '../../src/model/topic.js'
-import { defineReactor } from '../../src/reactor/define-reactor.js'
+import {
+  defineReactor,
+  type ReactorMiddleware,
+} from '../../src/reactor/define-reactor.js'
 import { healthOf } from '../../src/reactor/health.js'
 import type { Message } from '../../src/reactor/message.js'
+import { ManualClock } from '../../src/testing/manual-clock.js'
 import { onEachBackend } from '../support/backends.js'
 import { until } from '../support/wait.js'
 
@@ -179,6 +183,43 @@ await onEachBackend(
     const reasons: string[] = []
     for await (const { reason } of node.deadLetters.list()) reasons.push(reason)
     t.strictSame(reasons, ['max-attempts-exhausted'])
+  },
+)
+
+await onEachBackend(
+  t,
+  'A2.7 a test injects failures and moves the clock, and sleeps for neither',
+  async (t, on) => {
+    const clock = new ManualClock(1_700_000_000_000)
+    const hour = 3_600_000
+    const attempts: [number, number][] = []
+    const failTwice: ReactorMiddleware = async (_message, { attempt }, next) => {
+      attempts.push([attempt, clock.now() - 1_700_000_000_000])
+      if (attempt < 3) throw new Error('injected')
+      await next()
+    }
+    const handled: unknown[] = []
+    const notify = defineReactor({
+      name: 'notify',
+      on: completed,
+      retry: { attempts: 5, first: hour, max: 2 * hour },
+      use: [failTwice],
+      handle: ({ data }) => void handled.push(data),
+    })
+    const node = await on(t).start({ actors: [trip], reactors: [notify], clock })
+    await node.spawn(trip, 't').ask('complete', 7)
+    const failures = () => node.stats().reactors['notify']!.failures
+    await until(() => failures() === 1, patience)
+    clock.advance(hour - 1)
+    clock.advance(1)
+    await until(() => failures() === 2, patience)
+    clock.advance(2 * hour)
+    await until(() => handled.length === 1, patience)
+    t.strictSame(attempts, [
+      [1, 0],
+      [2, hour],
+      [3, 3 * hour],
+    ])
   },
 )
 

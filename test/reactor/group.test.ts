@@ -292,6 +292,7 @@ await t.test(
     for (let i = 0; i < 200; i++) source.add(`k${i}`)
     await until(() => stuck.stats().open === openMax)
     await stuck.stop(0)
+    claims.alive.delete('a')
     let open = 0
     let most = 0
     claims.set(all('b'))
