@@ -10,7 +10,7 @@ import type { ActorAddress } from '../model/address.js'
 import type { Behavior } from '../model/behavior.js'
 import type { LogRecord } from '../model/commit.js'
 import { type CairnError, isCairnError } from '../model/errors.js'
-import type { Version } from '../model/version.js'
+import type { Position, Version } from '../model/version.js'
 import type { EventStore } from '../store/store.js'
 import { beginning, type Folding, foldForward, type Standing } from './fold.js'
 import type { Skips } from './skips.js'
@@ -33,21 +33,31 @@ export interface VerifyOptions {
   readonly behavior: Behavior
   readonly skips?: Skips | undefined
   readonly signal: AbortSignal
+  /** Told where the actor stands, when its history folds. */
+  readonly folded?: (at: Folded) => void
+}
+
+export interface Folded extends Standing {
+  /** Position of the last commit that says anything beside its events; 0 when none does. */
+  readonly saidAt: Position
 }
 
 /** Replays a history from its first event. Throws what reading throws. */
 export async function verifyHistory(options: VerifyOptions): Promise<Verdict> {
-  const { store, actor, behavior, skips, signal } = options
+  const { store, actor, behavior, skips, signal, folded } = options
   const folding: Folding = { actor, behavior: replaying(behavior), skips }
   let at: Standing | undefined
   let version: Version = 0
+  let saidAt: Position = 0
   try {
     at = beginning(folding)
     for await (const record of store.commits(actor, { from: 1, signal })) {
       at = await foldForward(folding, at, alone(record))
       version = at.version
+      if (record.kind === 'commit' && record.says !== undefined) saidAt = record.position
       if (!agrees(behavior, skips, record, at)) return { kind: 'differs', version }
     }
+    folded?.({ ...at, saidAt })
     return { kind: 'folds', version }
   } catch (error) {
     if (!isCairnError(error, 'actor-parked')) throw error

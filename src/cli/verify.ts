@@ -2,13 +2,17 @@
 
 import type { AnyActorDefinition } from '../actor/define.js'
 import { Orders } from '../actor/orders.js'
-import { type Verdict, verifyHistory } from '../actor/verify.js'
+import { type Folded, type Verdict, verifyHistory } from '../actor/verify.js'
+import type { OpenNamespace } from '../backend/backend.js'
 import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
+import { pause } from '../model/wait.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { text } from '../program/flags.js'
 import { plain } from '../program/plain.js'
+import { type TimerFault, verifyTimers } from '../reactor/verify-timers.js'
 import type { EventStore } from '../store/store.js'
+import type { Version } from '../model/version.js'
 import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
 import { complain, print, toJson } from './output.js'
 
@@ -24,15 +28,14 @@ export const verify: CliCommand = {
     const { 'TYPE/ID': name } = positionals(flags, ['TYPE/ID'], ['TYPE/ID'])
     const only = name === undefined ? undefined : parseAddress(name)
     const definitions = chosen(await loadActors(flags), only?.type ?? text(flags, 'type'))
-    return withNamespace(flags, async ({ store }) => {
+    return withNamespace(flags, async open => {
+      const { store } = open
       const orders = new Orders({ store, log: (_level, message) => complain(message) })
       let replayed = 0
       let failed = 0
       for (const definition of definitions)
         for await (const actor of actorsOf(store, definition, only, signal)) {
-          const { behavior } = definition
-          const { skips } = await orders.now(actor, signal)
-          const verdict = await verifyHistory({ store, actor, behavior, skips, signal })
+          const verdict = await verdictOn(open, orders, definition, actor, signal)
           replayed++
           if (verdict.kind === 'folds') continue
           failed++
@@ -75,12 +78,60 @@ async function* actorsOf(
   else yield only
 }
 
-function viewOf(actor: ActorAddress, verdict: Exclude<Verdict, { kind: 'folds' }>) {
+type Finding =
+  | Verdict
+  /** Its timers are not those that its state waits for. */
+  | {
+      readonly kind: 'timers'
+      readonly version: Version
+      readonly faults: readonly TimerFault[]
+    }
+
+const looksMax = 3
+const lookPause = 500
+
+/** Timers follow their actors: what looks wrong is looked at again, and counts if it stays so. */
+async function verdictOn(
+  { store, timers, documents, partitions }: OpenNamespace,
+  orders: Orders,
+  { behavior }: AnyActorDefinition,
+  actor: ActorAddress,
+  signal: AbortSignal,
+): Promise<Finding> {
+  for (let look = 1; ; look++) {
+    const { skips } = await orders.now(actor, signal)
+    let at: Folded | undefined
+    const folded = (found: Folded) => void (at = found)
+    const options = { store, actor, behavior, skips, signal, folded }
+    const verdict = await verifyHistory(options)
+    if (at === undefined) return verdict
+    const now = Date.now()
+    const where = { timers, documents, partitions }
+    const faults = await verifyTimers({ ...where, actor, behavior, at, now, signal })
+    if (faults.length === 0) return verdict
+    if (look === looksMax) return { kind: 'timers', version: verdict.version, faults }
+    await pause(lookPause, signal)
+  }
+}
+
+function faultText({ name, wanted, set }: TimerFault): string {
+  const at = (ms: number) => new Date(ms).toISOString()
+  const timer = `timer ${JSON.stringify(name)}`
+  if (set === undefined)
+    return `it waits for ${timer}, due ${at(wanted!)}, which is not set`
+  if (wanted === undefined)
+    return `${timer} is set, due ${at(set)}, and it does not wait for it`
+  return `${timer} is set for ${at(set)}, and it waits for ${at(wanted)}`
+}
+
+function viewOf(actor: ActorAddress, verdict: Exclude<Finding, { kind: 'folds' }>) {
   const { kind, version } = verdict
   const message =
     kind === 'fails'
       ? verdict.error.message
-      : 'it folds to another state than the one that is stored with it, under the same version of the ' +
-        'definition: raise that version, or make the fold pure.'
+      : kind === 'timers'
+        ? `${verdict.faults.map(faultText).join('; ')}.`
+        : 'it folds to another state than the one that is stored with it, under the same version of the ' +
+          'definition: raise that version, or make the fold pure.'
   return { actor: formatAddress(actor), version, problem: kind, message }
 }

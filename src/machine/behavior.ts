@@ -165,6 +165,20 @@ export class MachineBehavior implements Behavior<MachineState> {
     )
   }
 
+  timers(state: MachineState, set: readonly string[]): Map<string, number> {
+    const wanted = new Map(
+      Object.entries(allTimers(state)).map(([name, { at }]) => [name, at]),
+    )
+    for (const name of set) {
+      const now = this.#waitingFor(state, name)
+      const at = wanted.get(now)
+      if (now === name || at === undefined) continue
+      wanted.delete(now)
+      wanted.set(name, at)
+    }
+    return wanted
+  }
+
   knows(type: string): boolean {
     if (type === init) return true
     return isOwn(type) && this.commandTypes.some(known => isMeant(type, known))

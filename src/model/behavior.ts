@@ -84,6 +84,11 @@ export interface Behavior<State = unknown> {
   decide(state: State, command: Command, context: DecideContext): Decision<State>
   /** What is to run beside the actor, on its owner, as long as it is in this state. Default: nothing. */
   children?(actor: ActorAddress, state: State): readonly Child[]
+  /**
+   * The timers that are to wait in a state: when each is due, ms since 1970, by its name. One of those that are
+   * set may have a name that an earlier version gave it, and is named so. Absent: the state does not tell.
+   */
+  timers?(state: State, set: readonly string[]): ReadonlyMap<string, number>
   /** Total: throws only for an event it has no case for, or by mistake; the actor has failed then. */
   evolve(state: State, event: RecordedEvent): State
 }

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 
+import { embedded } from '../../src/backend/embedded.js'
+import { startNode } from '../../src/start.js'
 import { cairn } from '../multinode/harness.js'
+import { until } from '../support/wait.js'
 
 const dir = await mkdtemp(join(tmpdir(), 'cairn-verify-'))
 t.teardown(() => rm(dir, { recursive: true, force: true }))
@@ -112,4 +115,80 @@ await t.test('without definitions there is nothing to replay by', async t => {
   const unknown = await cairn('verify', 'cat/1', ...withActors)
   t.equal(unknown.code, 2)
   t.match(unknown.stderr, /Type "cat" is not defined there, but bell, door/)
+})
+
+await t.test('timers that are not what a machine waits for are told', async t => {
+  const actors = ['--actors', 'test/support/actors/tea.mjs']
+  const replay = async () => {
+    const { code, lines, stderr } = await cairn('verify', ...here, ...actors, '--json')
+    return { code, stderr, told: lines.map(line => JSON.parse(line) as object) }
+  }
+  const { tea } = await import('../support/actors/tea.mjs')
+  const store = embedded({ dir })
+  const brew = {
+    drawn: 'xstate.after.drawn.tea.drawing',
+    cold: 'cup#xstate.after.cold.cup.hot',
+  }
+  {
+    await using node = await startNode({ namespace: 'verify', store, actors: [tea] })
+    for (const id of ['a', 'b', 'c']) await node.spawn(tea, id).ask('pour')
+    await until(
+      async () => {
+        let count = 0
+        for await (const _ of node.timers()) count++
+        return count === 6
+      },
+      { describe: 'all timers are set', timeout: 60_000 },
+    )
+  }
+  // What says nothing of timers is not the courier's.
+  const stirred = await cairn('ask', 'tea/a', 'stir', ...here, ...actors)
+  t.equal(stirred.code, 0, stirred.stderr)
+  const sound = await replay()
+  t.equal(sound.code, 0, sound.stderr)
+  t.strictSame(sound.told, [])
+
+  const { timers, close } = await openTimers()
+  const [a, b] = ['a', 'b'].map(id => ({ type: 'tea', id }))
+  const wrong = {
+    generation: 100_000,
+    occurrence: 0,
+    type: 'x',
+    data: undefined,
+    saidAt: 1,
+  }
+  const at = Date.parse('2100-01-01')
+  await timers.cancel(a!, brew.cold, Infinity)
+  await timers.set({ ...wrong, actor: b!, name: brew.drawn, at })
+  await timers.set({ ...wrong, actor: b!, name: 'other', at })
+  await close()
+  const { code, told, stderr } = await replay()
+  t.equal(code, 1)
+  t.match(
+    told.toSorted((one, other) =>
+      JSON.stringify(one).localeCompare(JSON.stringify(other)),
+    ),
+    [
+      {
+        actor: 'tea/a',
+        version: 3,
+        problem: 'timers',
+        message:
+          /^it waits for timer "cup#xstate\.after\.cold\.cup\.hot", due .*, which is not set\.$/,
+      },
+      {
+        actor: 'tea/b',
+        problem: 'timers',
+        message:
+          /^timer "other" is set, due 2100-01-01T00:00:00\.000Z, and it does not wait for it; timer "xstate\.after\.drawn\.tea\.drawing" is set for 2100.*, and it waits for/,
+      },
+    ],
+  )
+  t.equal(told.length, 2)
+  t.match(stderr, /^3 histories were replayed; 2 did not/)
+
+  async function openTimers() {
+    const open = await store.open({ namespace: 'verify', nodeId: 'test' })
+    return { timers: open.timers, close: () => open.close() }
+  }
 })
