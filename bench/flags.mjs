@@ -12,6 +12,7 @@ export const usage = `Usage: npm run bench -- [flags]
   --nats URLS     servers of yours instead, separated by commas: in namespaces of its own,
                   bench-…, which are removed again
   --results DIR   where the run is kept (default: bench/results)
+  --growth        instead: what work costs while actors, events, nodes and namespaces grow
   --list          name the benchmarks and say what each measures
   --help          this text`
 
@@ -24,6 +25,7 @@ export const usage = `Usage: npm run bench -- [flags]
  * @property {1 | 3} replicas
  * @property {string | undefined} nats
  * @property {string | undefined} results
+ * @property {boolean} growth
  * @property {boolean} list
  * @property {boolean} help
  */
@@ -56,6 +58,7 @@ export const parseFlags = args => {
     replicas: replicas === '3' ? 3 : 1,
     nats,
     results: values.results,
+    growth: values.growth,
     list: values.list,
     help: values.help,
   }
@@ -75,6 +78,7 @@ const parse = args => {
         replicas: { type: 'string', default: '1' },
         nats: { type: 'string' },
         results: { type: 'string' },
+        growth: flag,
         list: flag,
         help: flag,
       },

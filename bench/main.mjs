@@ -4,6 +4,7 @@ import { relative } from 'node:path'
 import { benchmarks } from './benchmarks.mjs'
 import { NotVerified } from './benchmark.mjs'
 import { parseFlags, select, usage, UsageError } from './flags.mjs'
+import { growthTable, measureGrowth } from './growth.mjs'
 import { machineFacts } from './machine.mjs'
 import { backendAt, freshNamespace, removeNamespace } from './place.mjs'
 import { lineOf, openResults, resultsTable } from './results.mjs'
@@ -49,6 +50,21 @@ const runAll = async (flags, chosen, signal) => {
     await untilReady(where, signal)
     const beginning = { machine: facts, at: new Date().toISOString(), quick }
     const results = await openResults(beginning, flags.results)
+    if (flags.growth) {
+      const progress = (/** @type {string} */ text) => say(`growth: ${text}`)
+      const time = { runs: 5, ms: quick ? 50 : 500 }
+      const { serverPids } = servers
+      const context = { ...where, ...time, quick, signal, progress, serverPids }
+      const growths = await measureGrowth(context)
+      for (const growth of growths) {
+        await results.add(growth)
+        if (flags.json) print(JSON.stringify(growth))
+      }
+      const text = `\n${growthTable(growths)}\n${describe(facts, circumstances)}`
+      if (flags.json) say(text)
+      else print(text)
+      return true
+    }
     const lines = []
     let allVerified = true
     for (const { name, unit, durability, goal, run } of chosen) {

@@ -16,6 +16,7 @@ import {
  * @typedef {object} Servers
  * @property {string} urls separated by commas
  * @property {string} version
+ * @property {readonly number[]} serverPids of processes that it has started
  * @property {() => Promise<void>} close stops them and removes their files
  */
 
@@ -31,7 +32,7 @@ export const useServers = async urls => {
   const connection = await connect({ servers: urls.split(','), name: 'bench' })
   const version = connection.info?.version ?? 'unknown'
   await connection.close()
-  return { urls, version, async close() {} }
+  return { urls, version, serverPids: [], async close() {} }
 }
 
 /**
@@ -51,6 +52,7 @@ export const startServers = async ({ replicas, syncAlways, signal }) => {
     return {
       urls: servers.map(({ url }) => url).join(','),
       version: servers[0]?.version ?? 'unknown',
+      serverPids: servers.map(({ pid }) => pid),
       async close() {
         await Promise.all(servers.map(server => server.stop()))
         await removeDir()

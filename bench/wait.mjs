@@ -19,3 +19,22 @@ export const until = async (what, condition, { timeout = 30_000, signal } = {}) 
     await delay(5, undefined, { signal })
   }
 }
+
+/**
+ * Resolves when this process has nothing to do: a node that is started on a long log reads it first,
+ * for whom it may concern, and what is measured meanwhile waits for that.
+ *
+ * @param {{ timeout?: number, signal?: AbortSignal | undefined }} [options]
+ */
+export const untilIdle = (options = {}) => {
+  let before = performance.eventLoopUtilization()
+  let since = performance.now()
+  const isIdle = () => {
+    if (performance.now() - since < 200) return false
+    const { utilization } = performance.eventLoopUtilization(before)
+    before = performance.eventLoopUtilization()
+    since = performance.now()
+    return utilization < 0.1
+  }
+  return until('this process is idle', isIdle, { timeout: 120_000, ...options })
+}

@@ -11,7 +11,7 @@ import { fill } from '../fill.mjs'
 import { interleave, p50 } from '../interleave.mjs'
 import { backendAt, inFreshNamespace, partitions } from '../place.mjs'
 import { RawClient, rawRead } from '../raw.mjs'
-import { until } from '../wait.mjs'
+import { until, untilIdle } from '../wait.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */
 
@@ -50,6 +50,7 @@ const hydrate = (name, commits) => ({
         residentsMax: 1,
       })
       try {
+        await untilIdle(context)
         return await interleave(
           context,
           {

@@ -10,7 +10,7 @@ import { interleave, p50 } from '../interleave.mjs'
 import { backendAt, inFreshNamespace, partitions } from '../place.mjs'
 import { rawLast, RawClient } from '../raw.mjs'
 import { logSubject } from '../../dist/nats/subjects.js'
-import { until } from '../wait.mjs'
+import { until, untilIdle } from '../wait.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */
 
@@ -51,6 +51,7 @@ const wake = (name, events) => ({
         residentsMax: 1,
       })
       try {
+        await untilIdle(context)
         return await interleave(
           context,
           {

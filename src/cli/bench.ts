@@ -11,7 +11,7 @@ import { type CliCommand, positionals, wantsJson } from './command.js'
 /** A program of its own in the package: what it measures must not share its process. */
 const program = fileURLToPath(new URL('../../bench/main.mjs', import.meta.url))
 
-const switches = ['quick', 'list', 'sync-always'] as const
+const switches = ['quick', 'list', 'sync-always', 'growth'] as const
 const texts = ['only', 'nats', 'replicas'] as const
 
 export const bench: CliCommand = {
@@ -21,12 +21,14 @@ export const bench: CliCommand = {
     only: { type: 'string' },
     quick: { type: 'boolean' },
     list: { type: 'boolean' },
+    growth: { type: 'boolean' },
     results: { type: 'string' },
     'sync-always': { type: 'boolean' },
     replicas: { type: 'string' },
   },
   help: `  --quick            shorter runs, of the main benchmarks only
   --only NAMES       only these, separated by commas
+  --growth           instead: what work costs while actors, events, nodes and namespaces grow
   --list             name the benchmarks and say what each measures
   --results DIR      where the run is kept (default: cairn-bench)
   --sync-always      a server of its own that fsyncs before every acknowledgement

@@ -5,6 +5,7 @@ import t from 'tap'
 import { findAffected, latencyOf } from '../../bench/affected.mjs'
 import { checkVersions } from '../../bench/check-log.mjs'
 import { parseFlags, select } from '../../bench/flags.mjs'
+import { slope } from '../../bench/growth.mjs'
 import { lineOf, resultsTable } from '../../bench/results.mjs'
 import { median, percentile, round, summarize } from '../../bench/stats.mjs'
 import { table } from '../../bench/table.mjs'
@@ -182,4 +183,24 @@ await t.test('affected is what a lost node made wait, and nothing else', async t
   t.strictSame(affected, ofLost.slice(2, 5))
   t.strictSame(before, [ofLost[1]])
   t.strictSame(affected.map(latencyOf), [2, 18, 11])
+})
+
+await t.test('growth is told by its exponent', async t => {
+  const sizes = [1_000, 100_000, 1_000_000]
+  const exponent = (cost: (size: number) => number) =>
+    Math.round(slope(sizes, sizes.map(cost)) * 1_000) / 1_000
+  t.equal(
+    exponent(() => 7),
+    0,
+    'flat',
+  )
+  t.equal(
+    exponent(size => size / 9),
+    1,
+    'as fast as what grows',
+  )
+  t.equal(
+    exponent(size => Math.sqrt(size)),
+    0.5,
+  )
 })

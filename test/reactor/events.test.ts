@@ -60,7 +60,7 @@ await onEachBackend(
     const node = await start({ actors: [account, ledger], reactors: [sums] })
     const alice = node.spawn(account, 'alice')
     const asked = [2, 3, 4, 5].map(amount =>
-      alice.ask('deposit', amount, { correlationId: `request-${amount}` }),
+      alice.ask('deposit', amount, { correlationId: `request-${String(amount)}` }),
     )
     await Promise.all([...asked, node.spawn(account, 'bob').ask('deposit', 10)])
     await alice.ask('close')
@@ -76,7 +76,7 @@ await onEachBackend(
     )
     t.strictSame(
       ofAlice.slice(1, 5).map(({ correlationId }) => correlationId),
-      ofAlice.slice(1, 5).map(({ amount }) => `request-${amount}`),
+      ofAlice.slice(1, 5).map(({ amount }) => `request-${String(amount)}`),
     )
     const sum = async () => (await node.spawn(ledger, 'all').state()).state
     await until(async () => (await sum()) === 25, patience)
