@@ -46,7 +46,8 @@ export function childEvent(
   const isTold = typeof data === 'object' && data !== null && 'key' in data
   if (!isTold) return undefined
   if (type === toChild) {
-    const { key, event } = data as { readonly key: string; readonly event: EventObject }
+    const { key, event } = data as { readonly key: string; readonly event?: unknown }
+    if (!isEvent(event)) return undefined
     return { event, path: pathTo(key, state), isWithin: false }
   }
   if (kind === undefined) return undefined
@@ -61,6 +62,11 @@ export function childEvent(
     ...(kind !== 'snapshot' && { ended: child }),
     isWithin: teller?.state !== undefined,
   }
+}
+
+function isEvent(value: unknown): value is EventObject {
+  const isObject = typeof value === 'object' && value !== null && 'type' in value
+  return isObject && typeof value.type === 'string'
 }
 
 function childAt(

@@ -17,7 +17,7 @@ import type {
   Stepped,
 } from './happening.js'
 import { payloadOf } from './payload.js'
-import { isDelayed, noSuchTarget } from './timers.js'
+import { isDelayed } from './timers.js'
 import type { MachineChild, MachineState } from './types.js'
 
 /** What the fold of an event does for the machines in it. */
@@ -63,13 +63,14 @@ export class Family {
     return { state: grown, effects: this.#effects, mail: this.#mail, up: this.up }
   }
 
-  /** Who it is that a machine sends something to, where it is a relative. */
+  /** Who it is that a machine sends something to, where that is a machine of its own family. */
   targetOf(to: unknown): { readonly child: string } | 'parent' | 'self' | undefined {
     const { level } = this.#place
     if (to === undefined || to === level.self) return 'self'
     if (level.parent !== undefined && to === level.parent) return 'parent'
     for (const refs of [this.#refs, this.#refsBefore])
-      for (const [child, ref] of Object.entries(refs)) if (ref === to) return { child }
+      for (const [child, ref] of Object.entries(refs))
+        if (ref === to) return level.child(srcOf(ref)) && { child }
     return undefined
   }
 
@@ -101,10 +102,9 @@ export class Family {
 
   send(id: string, event: EventObject): void {
     const child = this.#children[id]
-    if (child === undefined) return // It was stopped, and XState drops what is sent to such.
-    const below = this.#place.level.child(child.src)
-    if (below === undefined) throw noSuchTarget(this.#fold.moment.actor, event)
-    if (child.state === undefined) return
+    // One that was stopped: XState drops what is sent to such.
+    const below = child && this.#place.level.child(child.src)
+    if (below === undefined || child?.state === undefined) return
     if (concerns(below.snapshotOf(child.state), event))
       this.give(id, { kind: 'event', event, path: [] })
     else this.#tell(id, child, { seen: child.state })
@@ -162,6 +162,10 @@ export class Family {
   #begin(id: string, input: unknown): void {
     if (this.#children[id]?.state === undefined) this.give(id, { kind: 'begin', input })
   }
+}
+
+function srcOf(ref: unknown): string {
+  return String((ref as { readonly src?: unknown }).src)
 }
 
 /** XState keeps it in the actor that it has made. */

@@ -418,6 +418,20 @@ await t.test('what a callback of a child machine sends is that one’s', async t
     ...patience,
     describe: 'three beats are counted',
   })
+  const { key } = (await b.state()).state.children!['heart']!
+  await t.rejects(
+    node.ask({ type: 'body', id: 'b' }, 'xstate.child', { key, event: 'beat' }),
+    { code: 'unknown-command' },
+    'what is no event reaches no child',
+  )
+  t.match(
+    await node.ask({ type: 'body', id: 'b' }, 'xstate.child', {
+      key: 'body/b/1#another',
+      event: { type: 'beat' },
+    }),
+    { ok: false, rejection: { code: 'rejected' } },
+    'nor what is for another',
+  )
   t.strictSame(await typesOf(node, 'body', 'b'), [
     'xstate.init',
     ...Array<string>(3).fill('xstate.child'),

@@ -185,10 +185,26 @@ await t.test('what cannot be durable is refused where it is defined', t => {
 await t.test('what only shows in a step is refused there', async t => {
   const promise = fromPromise(async () => 1)
   const make = (actions: unknown) =>
-    fromMachine(createMachine({ id: 'x', on: { go: { actions: actions as never } } }))
+    fromMachine(
+      setup({ actors: { known: promise } }).createMachine({
+        id: 'x',
+        on: { go: { actions: actions as never } },
+      }),
+    )
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [
       sendTo(() => ({}) as AnyActorRef, { type: 'go' }, { delay: 10 }),
+      /sent "go" to what is no durable actor/,
+    ],
+    [
+      [
+        spawnChild('known', { id: 'child' }),
+        sendTo('child', { type: 'go' }, { delay: 10 }),
+      ],
+      /sent "go" to what is no durable actor/,
+    ],
+    [
+      [spawnChild('known', { id: 'child' }), sendTo('child', { type: 'go' })],
       /sent "go" to what is no durable actor/,
     ],
     [spawnChild(promise, { id: 'child' }), /child child: its logic has no name/],
