@@ -1,80 +1,91 @@
-// What an acknowledgement costs the server: how much longer it takes to store a commit than to
-// refuse one.
+// What an acknowledgement costs the server: the time from one commit to the next while several
+// wait, by the server's own clock.
 //
 // The server tells ordinary clients nothing of its `sync_interval`, and what matters is not the
-// setting but the disk: a refusal goes the same way, through the same queues, and ends where the
-// record would be written. So pairs of a refusal and a commit are measured, one after the other.
+// setting but the disk. Every stored message has the moment at which the server began to store it.
+// Where commits wait in line, the next one's moment is when the one before was done with, its wait
+// for the disk included. No clock here, and no moment when this process was busy, has a part in it.
 //
-// A1. The quickest of each are compared: whatever else the machine does can only slow one down,
-//     so more pairs bring both closer to the truth, and none takes them away from it.
+// A1. Only neighbours count that both were sent while others were on their way, each as a message
+//     of its own: then the server had something to go on with. The first quartile of the times
+//     between them is the cost, as now and then the server had to wait for more all the same.
 // A2. A verdict is about a server and a disk, so it ends with the connection. Until then it is
 //     looked at again, sooner at first.
 
-/** Pairs after which there is a verdict: that the server waits takes more of them. */
-const pairsEnough = { quick: 6, waits: 16 }
-/** Milliseconds after which as many as there are have to do: a server that is far away. */
-const measuringMax = 150
+import type { Position } from '../model/version.js'
+
+/** When a server stored what is at a position: its own words, `2026-01-01T00:00:00.123456789Z`. */
+export interface Stamp {
+  readonly position: Position
+  readonly time: string
+}
+
+/** Times between neighbours, at least. */
+const timesMin = 16
 /**
- * Milliseconds that storing takes longer, from which on a disk is taken to be waited for. Without
- * that it is 0.01 to 0.05 ms, also on a busy machine.
+ * Milliseconds from which on a disk is taken to be waited for. Without that it is about 0.006 ms,
+ * also on a busy machine.
  */
-const waitsFrom = 0.1
-/** Of the time of a refusal: less cannot be told from the network's own variation. */
-const shareFrom = 0.25
+const waitsFrom = 0.05
 /** Milliseconds that the first verdict is good for; each further one twice as long. */
 const validFirst = 1_000
 const validMax = 60_000
 
 export class AckCost {
-  #refused = Infinity
-  #stored = Infinity
-  #pairs = 0
-  #measured = 0
+  #cost: number | undefined
   #valid = validFirst
-  #verdict: { readonly waits: boolean; readonly until: number } | undefined
+  #until = 0
+
+  /** Milliseconds; `undefined` before it has been measured. */
+  get cost(): number | undefined {
+    return this.#cost
+  }
 
   /** Whether the server waits for its disk; `undefined` before it has been measured. */
   get waits(): boolean | undefined {
-    return this.#verdict?.waits
+    return this.#cost === undefined ? undefined : this.#cost >= waitsFrom
   }
 
-  /** Milliseconds that storing takes longer than refusing, as far as it is known. */
-  get cost(): number | undefined {
-    const cost = this.#stored - this.#refused
-    return Number.isFinite(cost) ? Math.max(0, cost) : undefined
-  }
-
-  /** Whether there should be pairs. */
+  /** Whether it should be measured. */
   isDue(now: number): boolean {
-    return this.#verdict === undefined || now >= this.#verdict.until
+    return now >= this.#until
   }
 
   /**
-   * One pair, in milliseconds, or one that came to nothing.
+   * Takes what was measured; too little of it changes nothing.
    *
    * @param now by the clock that {@link isDue} is asked with
    */
-  add(pair: { refused: number; stored: number } | undefined, now: number): void {
-    this.#pairs++
-    if (pair !== undefined) {
-      this.#refused = Math.min(this.#refused, pair.refused) // A1
-      this.#stored = Math.min(this.#stored, pair.stored)
-      this.#measured += pair.refused + pair.stored
-    }
-    const { cost = 0 } = this
-    const waits = cost >= waitsFrom && cost >= shareFrom * this.#refused
-    const enough = waits ? pairsEnough.waits : pairsEnough.quick
-    if (this.#pairs < enough && this.#measured < measuringMax) return
-    this.#verdict = { waits, until: now + this.#valid }
+  judge(stamps: readonly Stamp[], now: number): void {
+    this.#until = now + this.#valid
+    const times = timesBetween(stamps)
+    if (times.length < timesMin) return
+    this.#cost = times[times.length >> 2]!
     this.#valid = Math.min(validMax, 2 * this.#valid)
-    this.#pairs = this.#measured = 0
   }
 
   /** A2. */
   forget(): void {
-    this.#refused = this.#stored = Infinity
-    this.#pairs = this.#measured = 0
+    this.#cost = undefined
     this.#valid = validFirst
-    this.#verdict = undefined
+    this.#until = 0
   }
+}
+
+/** A1: milliseconds between neighbours, ascending. */
+function timesBetween(stamps: readonly Stamp[]): number[] {
+  const times: number[] = []
+  for (const [i, { position, time }] of stamps.entries()) {
+    const before = stamps[i - 1]
+    if (before?.position !== position - 1) continue
+    const between = (microseconds(time) - microseconds(before.time)) / 1_000
+    if (between >= 0) times.push(between)
+  }
+  return times.sort((a, b) => a - b)
+}
+
+/** Since 1970; NaN where it is no such time. */
+function microseconds(time: string): number {
+  const [, seconds = '', fraction = ''] = /^([^.Z]+)(?:\.(\d+))?Z$/.exec(time) ?? []
+  return Date.parse(`${seconds}Z`) * 1_000 + Number(fraction.padEnd(9, '0')) / 1_000
 }

@@ -20,12 +20,12 @@
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
+import type { Position } from '../model/version.js'
 import { AckCost } from './ack-cost.js'
 import { publishTogether } from './batch.js'
 import type { Connection } from './connection.js'
-import { jsErrorCode } from './errors.js'
+import { directSome } from './direct-get.js'
 import {
-  expectingHeaders,
   type ExpectingPublish,
   publishExpecting,
   type PublishOutcome,
@@ -51,7 +51,7 @@ export interface GroupCommitStats {
   readonly mode: GroupCommitMode
   /** Whether commits ride together now; with `auto` nobody knows before a node is busy. */
   readonly active: boolean
-  /** Milliseconds that the server takes longer to store a commit than to refuse one, if measured. */
+  /** Milliseconds from one commit to the next while several wait, by the server's clock, if measured. */
   readonly ackCost?: number
   /** Groups that were stored. */
   readonly groups: number
@@ -141,6 +141,12 @@ const batchLinesMax = 200
 const waitingMax = 65_536
 /** Requests on their way from which on it is worth knowing what an acknowledgement costs. */
 const busyFrom = 16
+/** Commits that are measured, and how far their positions may lie apart. */
+const samples = 64
+const samplesSpan = 400
+/** As many are out then, at most: those that nobody is ahead of do not count. */
+const sampledOut = samples + busyFrom
+const judgeTimeout = 500
 const sweepEvery = 50
 
 export class GroupCommit {
@@ -148,7 +154,7 @@ export class GroupCommit {
   readonly #mode: GroupCommitMode
   readonly #min: number
   readonly #cost = new AckCost()
-  /** In the line, being measured, or in a group. */
+  /** In the line, or in a group. */
   readonly #open = new Set<Member>()
   /** Whether `auto` considers it at all. */
   #isCandidate: boolean
@@ -157,9 +163,10 @@ export class GroupCommit {
   #hasLeft = false
   #alone = 0
   #isGrouping = false
-  /** Whether the next pairs are due, and somebody is there to be measured. */
-  #wantsMeasure = false
-  #isMeasuring = false
+  /** Positions of commits that were sent each by itself to be measured, while they are. */
+  #sampled: Position[] | undefined
+  #isJudging = false
+  #turn = 0
   #isPumpingSoon = false
   #sweeper: NodeJS.Timeout | undefined
   #groups = 0
@@ -179,9 +186,13 @@ export class GroupCommit {
    * @param isRepeat of an attempt whose outcome was unclear
    */
   publish(request: ExpectingPublish, isRepeat: boolean): Promise<PublishOutcome> {
-    if (isRepeat || !this.#takesPart() || !this.#mayRide(request))
-      return publishExpecting(this.#connection, request) // G5
-    const isFirst = this.#open.size === 0 && this.#alone === 0
+    if (isRepeat) return publishExpecting(this.#connection, request) // G5
+    const isSampled = this.#mode === 'auto' && this.#isSampling()
+    const isHolding = isSampled && this.#isHolding()
+    if (isSampled && !isHolding && !this.#isJudging) return this.#publishSampled(request)
+    if (!(this.#isActive() || isHolding) || !this.#mayRide(request))
+      return publishExpecting(this.#connection, request)
+    const isFirst = this.#open.size === 0 && this.#alone === 0 && !isHolding
     if (isFirst && this.#min > 1) return this.#publishAlone(request) // G1
     if (this.#line.length >= waitingMax) return Promise.reject(queueFull(waitingMax))
     return new Promise((settle, reject) => {
@@ -197,6 +208,7 @@ export class GroupCommit {
   changed(replicas: number): void {
     this.#isCandidate = this.#mayHelp(replicas)
     this.#cost.forget()
+    this.#sampled = undefined
   }
 
   stats(): GroupCommitStats {
@@ -221,15 +233,22 @@ export class GroupCommit {
     return replicas === 1 && checksOtherSubjects(this.#connection.serverVersion)
   }
 
-  /** Whether a commit that comes now is to go through here. */
-  #takesPart(): boolean {
-    if (this.#mode !== 'auto') return this.#mode === 'on'
-    if (!this.#isCandidate) return false
-    if (this.#wantsMeasure || this.#isMeasuring) return true
+  /** Whether it is being found out what commits cost that are sent each by itself. */
+  #isSampling(): boolean {
+    if (this.#sampled !== undefined || this.#isJudging) return true
+    // The clock is not looked at for each.
+    if ((++this.#turn & 15) !== 0 || !this.#isCandidate) return false
     const { inFlight } = this.#connection.requests
     const isBusy = inFlight >= busyFrom || this.#line.length >= busyFrom
-    this.#wantsMeasure = isBusy && this.#cost.isDue(performance.now())
-    return this.#wantsMeasure || this.#cost.waits === true
+    if (!isBusy || !this.#cost.isDue(performance.now())) return false
+    this.#sampled = []
+    return true
+  }
+
+  /** The first time, no more go out by themselves than have to: it may be a slow disk. */
+  #isHolding(): boolean {
+    if (this.#cost.waits !== undefined) return false
+    return this.#isJudging || (this.#sampled !== undefined && this.#alone >= sampledOut)
   }
 
   #mayRide({ headers, body }: ExpectingPublish): boolean {
@@ -248,15 +267,16 @@ export class GroupCommit {
   }
 
   #pump(): void {
-    if (this.#isGrouping || this.#isMeasuring) return // G2
+    if (this.#isGrouping) return // G2
     this.#tidy()
-    if (this.#line.length === 0) return
-    if (this.#wantsMeasure) return void this.#measure()
+    if (this.#line.length === 0 || this.#isHolding()) return
     const isActive = this.#isActive()
     if (isActive && this.#line.length >= this.#min)
       return void this.#sendGroup(this.#nextGroup())
     // Too few, or they are not to ride any more: alone, as many as may be out.
-    const room = isActive ? Math.max(0, this.#min - this.#alone) : Infinity
+    const isFirstTime = this.#sampled !== undefined && this.#cost.waits === undefined
+    const out = isActive ? this.#min : isFirstTime ? sampledOut : Infinity
+    const room = Math.max(0, out - this.#alone)
     for (const member of this.#line.splice(0, room)) void this.#sendAlone(member)
   }
 
@@ -331,19 +351,20 @@ export class GroupCommit {
     await Promise.all(members.map(member => this.#sendAlone(member)))
   }
 
-  /** Resolves when it has its answer, with whether it is stored; never rejects. */
-  async #sendAlone(member: Member): Promise<boolean> {
-    if (member.isSettled) return false
+  /** Resolves when it has its answer; never rejects. */
+  async #sendAlone(member: Member): Promise<void> {
+    if (member.isSettled) return
     member.isOut = true
     const { deadline, request } = member
     const timeout = Math.max(1, deadline - performance.now())
     try {
-      const outcome = await this.#publishAlone({ ...request, timeout })
-      member.settle(outcome)
-      return outcome.kind === 'stored'
+      const timed = { ...request, timeout }
+      const isSampled = this.#sampled !== undefined
+      member.settle(
+        await (isSampled ? this.#publishSampled(timed) : this.#publishAlone(timed)),
+      )
     } catch (error) {
       member.fail(error)
-      return false
     }
   }
 
@@ -357,41 +378,41 @@ export class GroupCommit {
     }
   }
 
-  /** What waits goes out one by one, each behind a refusal, until it is known what that costs. */
-  async #measure(): Promise<void> {
-    this.#isMeasuring = true
-    this.#wantsMeasure = false
-    while (this.#cost.isDue(performance.now())) {
-      this.#tidy()
-      const member = this.#line.shift()
-      if (member === undefined) break
-      const refused = await this.#timeOfRefusal(member.request)
-      const begun = performance.now()
-      const isStored = await this.#sendAlone(member)
-      const now = performance.now()
-      const isPair = isStored && refused !== undefined
-      this.#cost.add(isPair ? { refused, stored: now - begun } : undefined, now)
-    }
-    this.#isMeasuring = false
-    this.#pump()
+  async #publishSampled(request: ExpectingPublish): Promise<PublishOutcome> {
+    const isInLine = this.#alone >= busyFrom
+    const outcome = await this.#publishAlone(request)
+    const sampled = this.#sampled
+    if (outcome.kind !== 'stored' || !isInLine || sampled === undefined) return outcome
+    sampled.push(outcome.position)
+    if (sampled.length >= samples) void this.#judge(request.stream, sampled)
+    return outcome
   }
 
-  /**
-   * Milliseconds until the server refuses a message in the same place, that expects a stream which
-   * cannot be; `undefined` if it does something else: the commit behind it will hear what.
-   */
-  async #timeOfRefusal(request: ExpectingPublish): Promise<number | undefined> {
-    const headers = expectingHeaders(noStream, 0, [])
-    const begun = performance.now()
-    const outcome = await publishExpecting(this.#connection, {
-      ...request,
-      stream: noStream,
-      headers,
-      body: nothing,
-    }).catch(() => undefined)
-    const isRefused =
-      outcome?.kind === 'refused' && outcome.error.err_code === jsErrorCode.wrongStream
-    return isRefused ? performance.now() - begun : undefined
+  /** Reads when the server stored them. */
+  async #judge(stream: string, sampled: readonly Position[]): Promise<void> {
+    this.#sampled = undefined
+    this.#isJudging = true
+    const known = new Set(sampled)
+    const last = Math.max(...sampled)
+    const from = Math.max(1, last - samplesSpan)
+    try {
+      const count = last - from + 1
+      const bounds = AbortSignal.timeout(judgeTimeout)
+      const connection = this.#connection
+      const messages = await directSome(connection, stream, '>', from, count, bounds)
+      const stamps = messages
+        .filter(({ position }) => known.has(position))
+        .map(({ position, headers }) => ({
+          position,
+          time: headers.get('Nats-Time-Stamp') ?? '',
+        }))
+      this.#cost.judge(stamps, performance.now())
+    } catch {
+      // Nobody waits for it. Who reads or writes next meets the same trouble, and reports it.
+      this.#cost.judge([], performance.now())
+    }
+    this.#isJudging = false
+    this.#pumpSoon()
   }
 
   #tidy(): void {
@@ -414,7 +435,3 @@ export class GroupCommit {
     this.#sweeper = undefined
   }
 }
-
-/** No stream's name: it is empty of letters. */
-const noStream = '-'
-const nothing = new Uint8Array()

@@ -1,75 +1,86 @@
 import t from 'tap'
 
-import { AckCost } from '../../src/nats/ack-cost.js'
+import { AckCost, type Stamp } from '../../src/nats/ack-cost.js'
 
-/** Pairs one after another, until none are due; returns how many it took. */
-function measure(
-  cost: AckCost,
-  pair: () => { refused: number; stored: number },
-  now = 0,
-) {
-  let pairs = 0
-  for (; cost.isDue(now); pairs++) cost.add(pair(), now)
-  return pairs
+/** Stamps at positions 1, 2, 3 …, so many microseconds one behind the other. */
+function stampsOf(...between: number[]): Stamp[] {
+  let at = 999_990
+  return [0, ...between].map((step, i) => {
+    at += step
+    const second = String(Math.floor(at / 1_000_000)).padStart(2, '0')
+    // As Go writes it: without the zeros at the end, and without a fraction of nothing.
+    const fraction = String(at % 1_000_000)
+      .padStart(6, '0')
+      .replace(/0+$/, '')
+    const time = `2026-01-01T00:00:${second}${fraction && `.${fraction}`}Z`
+    return { position: i + 1, time }
+  })
 }
+
+const many = (step: number) => Array.from({ length: 40 }, () => step)
 
 await t.test(
   'a server that waits for its disk is told from one that does not',
   async t => {
     const waiting = new AckCost()
     t.equal(waiting.waits, undefined, 'nobody knows at first')
-    measure(waiting, () => ({ refused: 0.07, stored: 0.22 }))
+    waiting.judge(stampsOf(...many(127)), 0)
     t.equal(waiting.waits, true)
+    t.equal(waiting.cost?.toFixed(3), '0.127')
     const quick = new AckCost()
-    measure(quick, () => ({ refused: 0.07, stored: 0.08 }))
+    quick.judge(stampsOf(...many(6)), 0)
     t.equal(quick.waits, false)
-    t.match(quick.cost?.toFixed(2), '0.01')
+    t.equal(quick.cost?.toFixed(3), '0.006')
   },
 )
 
-await t.test('A1: slow moments do not count', async t => {
+await t.test(
+  'A1: that the server had nothing to do now and then does not count',
+  async t => {
+    const cost = new AckCost()
+    cost.judge(stampsOf(...many(5).map((step, i) => (i % 3 === 0 ? step : 4_000))), 0)
+    t.equal(cost.waits, false)
+  },
+)
+
+await t.test('A1: who are no neighbours say nothing', async t => {
   const cost = new AckCost()
-  let i = 0
-  measure(cost, () => ({ refused: 0.1 + (i++ % 5), stored: 0.11 + (i % 7) }))
-  t.equal(cost.waits, false)
+  const alternate = stampsOf(...many(500), ...many(500)).filter((_, i) => i % 2 === 0)
+  cost.judge(alternate, 0)
+  t.equal(cost.waits, undefined)
 })
 
-await t.test('what is lost in the variation of a slow network is not seen', async t => {
+await t.test('too few, or what is no time, changes nothing', async t => {
   const cost = new AckCost()
-  const pairs = measure(cost, () => ({ refused: 50, stored: 51 }))
-  t.equal(cost.waits, false)
-  t.ok(pairs < 5, 'and nobody waits long for it')
-})
-
-await t.test('pairs that come to nothing end in a verdict, too', async t => {
-  const cost = new AckCost()
-  for (let i = 0; cost.isDue(0); i++) {
-    cost.add(undefined, 0)
-    if (i > 100) throw new Error('there is no verdict')
-  }
-  t.equal(cost.waits, false)
-  t.equal(cost.cost, undefined)
+  cost.judge(stampsOf(...many(127)), 0)
+  cost.judge(stampsOf(1, 2, 3), 10)
+  cost.judge(
+    stampsOf(...many(1)).map(({ position }) => ({ position, time: 'soon' })),
+    20,
+  )
+  cost.judge([], 30)
+  t.equal(cost.waits, true)
 })
 
 await t.test('A2: a verdict is looked at again, and later each time', async t => {
   const cost = new AckCost()
-  // A hard beginning: everything is slow, storing most of all.
-  measure(cost, () => ({ refused: 0.3, stored: 0.5 }))
-  t.equal(cost.waits, true)
+  t.ok(cost.isDue(0))
+  cost.judge(stampsOf(...many(127)), 0)
   t.notOk(cost.isDue(999))
   t.ok(cost.isDue(1_000))
   t.equal(cost.waits, true, 'until then it holds')
-  measure(cost, () => ({ refused: 0.07, stored: 0.09 }), 1_000)
+  cost.judge(stampsOf(...many(6)), 1_000)
   t.equal(cost.waits, false)
   t.notOk(cost.isDue(2_999))
   t.ok(cost.isDue(3_000))
   let now = 3_000
   for (let i = 0; i < 10; i++) {
-    measure(cost, () => ({ refused: 0.07, stored: 0.09 }), now)
+    cost.judge(stampsOf(...many(6)), now)
     now += 60_000
   }
   t.ok(cost.isDue(now), 'at the latest after a minute')
   cost.forget()
   t.equal(cost.waits, undefined)
   t.equal(cost.cost, undefined)
+  t.ok(cost.isDue(now))
 })
