@@ -42,6 +42,10 @@ const { passed, failed } = count(output)
 // What failed, in TAP's own words: a log that is read later has nothing else to go by.
 for (const [failure] of output.matchAll(/^ *not ok .*$(?:\n +.*$){0,20}/gm))
   console.log(failure)
+// What long runs have counted, which the terse reporter leaves out.
+if (!isWholeSuite)
+  for (const [, comment] of output.matchAll(/^ +# (?!Subtest|time=|\{)(.*)$/gm))
+    console.log(comment)
 await rm(folder, { recursive: true, force: true })
 
 const isCovered = !isWholeSuite || (await checkCoverage())

@@ -11,6 +11,7 @@
 // G4. Nothing is handled after `stop` has resolved, and that is in time, whatever hangs.
 // G5. Where a source ends before a lane's floor, it is not the source of then (it was restored, or
 //     made anew): the lane begins anew with it.
+// G6. Lanes that come or go within moments cost one reading on together, not one each.
 
 import { setMaxListeners } from 'node:events'
 
@@ -87,6 +88,8 @@ export const noGroup: GroupStats = {
 const handoverTimeout = 10_000
 const handoverLook = 50
 const troublePause = 500
+/** G6. Milliseconds. */
+const changesTogether = 50
 
 export class Group<T> {
   readonly #options: GroupOptions<T>
@@ -99,6 +102,8 @@ export class Group<T> {
   /** What is read again for keys that were held. */
   #entered = 0
   #round = new AbortController()
+  /** G6. */
+  #changedSoon: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #isOver = false
   #stopped: Promise<void> | undefined
@@ -159,6 +164,8 @@ export class Group<T> {
     const { claims, log, name } = this.#options
     const stopListening = claims.onChange(() => this.#round.abort())
     while (!this.#stopping.signal.aborted) {
+      clearTimeout(this.#changedSoon)
+      this.#changedSoon = undefined
       this.#round = new AbortController()
       setMaxListeners(0, this.#round.signal)
       this.#adjust()
@@ -175,6 +182,7 @@ export class Group<T> {
       }
     }
     stopListening()
+    clearTimeout(this.#changedSoon)
   }
 
   /** G1 and G2, each in its own time. */
@@ -191,9 +199,15 @@ export class Group<T> {
       this.#changing.set(lane, settled)
       void settled.then(() => {
         this.#changing.delete(lane)
-        this.#round.abort()
+        this.#changed()
       })
     }
+  }
+
+  /** G6. A lane that waits for its owner before holds up no other. */
+  #changed(): void {
+    if (this.#changing.size === 0) return this.#round.abort()
+    this.#changedSoon ??= setTimeout(() => this.#round.abort(), changesTogether)
   }
 
   async #troubled(lane: number, error: unknown): Promise<void> {

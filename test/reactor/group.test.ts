@@ -143,6 +143,28 @@ await t.test(
   },
 )
 
+await t.test('G6 many lanes that are taken are read on together', async t => {
+  const lanes = 32
+  const { source, documents, claims, handled, join, all } = scene(t, lanes)
+  for (let i = 0; i < lanes; i++) source.add(`k${i}`)
+  let turn = Promise.resolve()
+  // One after the other, and the last one only when all others are read.
+  documents.before = () => (turn = turn.then(() => pause(0)))
+  const isLast = deferred<void>()
+  const get = documents.get.bind(documents)
+  documents.get = async key => {
+    if (key.at(-1) === '31') await isLast.promise
+    return get(key)
+  }
+  claims.set(all('a'))
+  const a = join('a')
+  await until(() => handled.length === lanes - 1)
+  t.equal(a.stats().lanes, lanes - 1, 'who waits holds up no other')
+  t.ok(source.follows < lanes / 2, `${source.follows} readings`)
+  isLast.resolve()
+  await until(() => handled.length === lanes)
+})
+
 await t.test('a stop ends in time though the documents do not answer', async t => {
   const { source, documents, claims, handled, join, all } = scene(t)
   claims.set(all('a'))

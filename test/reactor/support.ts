@@ -14,6 +14,8 @@ export class HandSource implements GroupSource<string> {
   readonly records: TextRecord[] = []
   /** Those who follow now. */
   followers = 0
+  /** How often anybody has begun to. */
+  follows = 0
   /** Records that followers have been given. */
   given = 0
   /** Runs before a key's records are read; it may wait or throw. */
@@ -37,6 +39,7 @@ export class HandSource implements GroupSource<string> {
 
   async *follow(after: number, signal: AbortSignal): AsyncGenerator<TextRecord> {
     this.followers++
+    this.follows++
     try {
       for (let position = after; !signal.aborted;) {
         for (const record of this.records.slice(position)) {
