@@ -462,14 +462,14 @@ await t.test(
     await using node = await openNode(proxy.url, { namespace })
     const { store, connection } = node
     t.match(store.groupStats(), { mode: 'auto', active: false, groups: 0 })
-    const actors = actorsOf(60)
+    const actors = actorsOf(200)
     for (let version = 0; version < 3; version++)
       t.ok((await appendToAll(node, actors, version)).every(result => result.ok))
     await until(() => store.groupStats().ackCost !== undefined, {
       describe: 'it has been measured',
     })
     t.strictSame((await readHistory(store)).dense, [])
-    t.equal(await store.lastPosition(), 180, 'and nothing else is in the log')
+    t.equal(await store.lastPosition(), 600, 'and nothing else is in the log')
     proxy.refuse(true)
     proxy.cut()
     await until(() => !connection.connected)
