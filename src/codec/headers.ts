@@ -32,6 +32,9 @@ export function encodeList(items: readonly string[]): string {
 
 /** The inverse of {@link encodeList}; `undefined` when the value is no such list of `count` items. */
 export function decodeList(value: string, count: number): string[] | undefined {
+  // By far the most lists have one item: a commit's only event.
+  if (count === 1 && !value.includes(',') && !value.includes('*'))
+    return [decodeHeader(value)]
   const items: string[] = []
   for (const run of value.split(',')) {
     const star = run.indexOf('*')
