@@ -1,0 +1,138 @@
+// Read models in a SQLite file: rows and place of a model in one transaction.
+//
+// A row is kept twice: as bytes, which come back as exactly what they were (dates, binary data, large
+// numbers), and as JSON, for queries in SQL.
+
+import type { Database } from 'node-sqlite3-wasm'
+import { deserialize, serialize } from 'node:v8'
+import type { ReadModel, ReadModels, ReadModelWrite, StoredPlace } from 'cairn-es'
+
+const beginning: StoredPlace = { position: 0, ahead: 0, revision: 0 }
+/** Rows that are read at a time where all are. */
+const page = 500
+
+export class SqliteReadModels implements ReadModels {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+    database.exec(`
+      create table if not exists cairn_rows (
+        model text not null, key text not null, row blob not null, json text not null,
+        primary key (model, key)
+      ) without rowid;
+      create table if not exists cairn_places (
+        model text primary key, position integer not null, ahead integer not null,
+        revision integer not null
+      );
+    `)
+  }
+
+  open(model: string): ReadModel {
+    const database = this.#database
+    return {
+      place: async () => this.#place(model),
+      get: async keys => keys.map(key => this.#row(model, key)),
+      write: async (write, revision) => this.#write(model, write, revision),
+      async *entries({ signal } = {}) {
+        for (let after = ''; ;) {
+          signal?.throwIfAborted()
+          const rows = database.all(
+            'select key, row from cairn_rows where model = ? and key > ? order by key limit ?',
+            [model, after, page],
+          ) as unknown as { key: string; row: Uint8Array }[]
+          for (const { key, row } of rows)
+            yield [keyOf(key), deserialize(row) as unknown] as const
+          const last = rows.at(-1)
+          if (last === undefined) return
+          after = last.key
+        }
+      },
+      // Its revisions go on from where they were: who has seen one of before must not write on.
+      drop: async () =>
+        this.#inTransaction(() => {
+          database.run('delete from cairn_rows where model = ?', [model])
+          database.run(
+            'update cairn_places set position = 0, ahead = 0 where model = ?',
+            [model],
+          )
+        }),
+    }
+  }
+
+  #place(model: string): StoredPlace {
+    const stored = this.#stored(model)
+    return stored.position === 0 && stored.ahead === 0 ? beginning : stored
+  }
+
+  #stored(model: string): StoredPlace {
+    const sql = 'select position, ahead, revision from cairn_places where model = ?'
+    return (this.#database.get(sql, [model]) as StoredPlace | null) ?? beginning
+  }
+
+  #row(model: string, key: string): unknown {
+    const sql = 'select row from cairn_rows where model = ? and key = ?'
+    const found = this.#database.get(sql, [model, textOf(key)]) as {
+      row: Uint8Array
+    } | null
+    return found === null ? undefined : deserialize(found.row)
+  }
+
+  /** Whoever has seen an older revision than the one that is there changes nothing. */
+  #write(
+    model: string,
+    { rows, position, ahead }: ReadModelWrite,
+    revision: number,
+  ): number | 'conflict' {
+    return this.#inTransaction(() => {
+      if (this.#place(model).revision !== revision) return 'conflict'
+      const next = this.#stored(model).revision + 1
+      for (const [key, row] of rows)
+        if (row === null)
+          this.#database.run('delete from cairn_rows where model = ? and key = ?', [
+            model,
+            textOf(key),
+          ])
+        else
+          this.#database.run('insert or replace into cairn_rows values (?, ?, ?, ?)', [
+            model,
+            textOf(key),
+            serialize(row),
+            JSON.stringify(row, readable),
+          ])
+      this.#database.run('insert or replace into cairn_places values (?, ?, ?, ?)', [
+        model,
+        position,
+        ahead,
+        next,
+      ])
+      return next
+    })
+  }
+
+  #inTransaction<Result>(work: () => Result): Result {
+    this.#database.exec('begin immediate')
+    try {
+      const result = work()
+      this.#database.exec('commit')
+      return result
+    } catch (error) {
+      this.#database.exec('rollback')
+      throw error
+    }
+  }
+}
+
+/** JSON has no large whole numbers. */
+function readable(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value
+}
+
+/** SQLite's text ends at a NUL: that character is written otherwise, and what is read is read back. */
+function textOf(key: string): string {
+  return key.replaceAll('%', '%25').replaceAll('\0', '%00')
+}
+
+function keyOf(text: string): string {
+  return text.replaceAll('%00', '\0').replaceAll('%25', '%')
+}
