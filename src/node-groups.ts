@@ -162,10 +162,11 @@ export function startGroups(
     { attempt, mayBeRepeat }: Attempt,
     redrives: number,
   ): ContextBase => {
-    const caused = causedBy(message, reactor.name, sender)
+    const isRepeat = mayBeRepeat || redrives > 0
+    const caused = causedBy(message, reactor.name, sender, isRepeat)
     return {
       attempt,
-      mayBeRepeat: mayBeRepeat || redrives > 0,
+      mayBeRepeat: isRepeat,
       redrives,
       isLastAttempt: attempt >= reactor.retry.attempts,
       spawn: (definition, actorId) =>

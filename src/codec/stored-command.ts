@@ -6,6 +6,7 @@
 //   Cairn-Node      <node id>             who sent it
 //   Cairn-At        1767225600000         the sender's clock, ms since 1970
 //   Cairn-Redrives  1                     how often it was sent again after it was given up, where it was
+//   Cairn-Repeat    1                     where it may have been sent before under its id, at Cairn-At
 //   Cairn-Correlation, Cairn-Causation, traceparent    where known
 //
 // Body, MessagePack: { data }. Whose command it is says the place of the record.
@@ -36,6 +37,8 @@ export interface StoredCommand extends Causes {
   readonly at: number
   /** How often it was sent again after it was given up; absent for never. */
   readonly redrives?: number
+  /** It may have been sent before, and carried out, as early as `at`. */
+  readonly isRepeat?: boolean
 }
 
 const textBytesMax = 256
@@ -56,6 +59,7 @@ export function encodeStoredCommand(command: StoredCommand): {
     ['Cairn-At', String(at)],
   ]
   if (redrives > 0) headers.push(['Cairn-Redrives', String(redrives)])
+  if (command.isRepeat === true) headers.push(['Cairn-Repeat', '1'])
   headers.push(...causeHeaders(command))
   return { headers, body: encode({ data }) }
 }
@@ -83,6 +87,7 @@ export function decodeStoredCommand(
       nodeId: header('Cairn-Node') ?? '',
       at,
       ...(redrives > 0 && { redrives }),
+      ...(headers['Cairn-Repeat'] === '1' && { isRepeat: true }),
       ...causesIn(header),
     }
   } catch (error) {

@@ -17,11 +17,15 @@ export interface CausedBy {
 /** Bytes that a derived id begins with, at most: what reactors pass on from one to the next would grow. */
 const originBytesMax = 512
 
-/** Sends in the name of a message that is handled; what a caller gives itself counts. */
+/**
+ * Sends in the name of a message that is handled; what a caller gives itself counts.
+ * @param mayBeRepeat all of this may have been done before, however long ago
+ */
 export function causedBy(
   message: Message,
   by: string,
   through: CommandSender & CommandKeeper,
+  mayBeRepeat: boolean,
 ): CausedBy {
   let count = 0
   const origin = originOf(message)
@@ -34,7 +38,9 @@ export function causedBy(
   const next = () => ({ ...causes, id: `${origin}>${by}#${count++}` })
   const adopt = (options: SendOptions = {}): SendOptions => {
     const { id: commandId, ...rest } = next()
-    return { commandId, ...rest, ...options }
+    // No command was sent before the message was there: back to then it is looked for.
+    const repeated = mayBeRepeat && { sentAt: message.at }
+    return { commandId, ...rest, ...repeated, ...options }
   }
   return {
     next,

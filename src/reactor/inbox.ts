@@ -6,8 +6,8 @@
 // I3. Carrying out twice acts once, however long ago the first time was, and also when this node
 //     was stopped meanwhile and others went on. One actor's commands are carried out in order:
 //     so none behind one that is done was, at the version that it left, and it is looked for in
-//     what came since. Where no such version is known, it is looked for back to the moment when
-//     it was sent.
+//     what came since. Where no such version is known, or it may have been sent before, it is looked
+//     for back to the moment when it was sent.
 // I4. What waiting does not mend is given up, as a dead letter (lost-commands.ts), and removed then.
 
 import { formatAddress } from '../model/address.js'
@@ -90,11 +90,11 @@ function carrier({ queue, sender, lose, log, counters }: CarrierOptions) {
   /** The versions that commands have left, by actor: those used last at the end. */
   const versions = new Map<string, Version>()
   return async ({ actor, command }: Waiting, attempt: Attempt): Promise<Settled> => {
-    const { id: commandId, type, data, at, nodeId: _, redrives = 0, ...causes } = command
+    const { id: commandId, type, data, at, redrives = 0, isRepeat, ...causes } = command
     const { position, signal } = attempt
     const name = formatAddress(actor)
-    // One that was given up may have been carried out before that version.
-    const since = redrives > 0 ? undefined : versions.get(name)
+    // One that was given up, or sent before, may have been carried out before that version.
+    const since = redrives > 0 || isRepeat ? undefined : versions.get(name)
     const about = { actor: name, command: type, commandId, position }
     const options: SendOptions = {
       ...definedCauses(causes),

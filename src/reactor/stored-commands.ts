@@ -32,7 +32,9 @@ export async function putCommand(
     type,
     data,
     nodeId: from.nodeId,
-    at: from.clock.now(),
+    // Who sends again says since when: it may have been carried out in between.
+    at: options.sentAt ?? from.clock.now(),
+    ...(options.sentAt !== undefined && { isRepeat: true }),
     ...definedCauses(soundCauses(options)),
   }
   const { headers, body } = encodeStoredCommand(command)

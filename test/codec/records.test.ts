@@ -45,6 +45,7 @@ const command: StoredCommand = {
   nodeId: 'n1',
   at: 1_767_225_600_000,
   redrives: 2,
+  isRepeat: true,
   ...causes,
 }
 const actor = { type: 'order', id: '7' }
