@@ -98,18 +98,32 @@ export function checkGroups(
   checkTopics('What this node publishes and reads', topics)
 }
 
-/** Writes down which types publish on which topics, and what reactors read; before the node serves. */
+/**
+ * Writes down which types publish on which topics, and what reactors read; before the node serves. A
+ * reactor goes on from where it stands, whatever it reads now: what that leaves out is told.
+ */
 export async function registerTopics(
   { documents }: OpenNamespace,
   actors: readonly AnyActorDefinition[],
   reactors: readonly Reactor[],
+  log: Logger,
 ): Promise<void> {
-  for (const { name, topics } of reactors)
-    await registerReader(
-      documents,
-      name,
-      topics.map(topic => topic.name),
-    )
+  for (const { name, topics } of reactors) {
+    const names = topics.map(topic => topic.name)
+    const { added, gone } = await registerReader(documents, name, names)
+    if (gone.length > 0)
+      log.warn(
+        { reactor: name, topics: gone },
+        `Reactor ${name} has read ${gone.join(', ')} before, and does not any more: what waits there is passed by. ` +
+          'If that is not meant, put it back into its on before it goes on.',
+      )
+    if (added.length > 0)
+      log.warn(
+        { reactor: name, topics: added },
+        `Reactor ${name} reads ${added.join(', ')} from where it stands: what was published there before is not handled. ` +
+          'A reactor of another name begins with the first message.',
+      )
+  }
   for (const { type, publishes = [] } of actors)
     for (const name of new Set(publishes.map(topic => topic.name)))
       await register(documents, name, type)

@@ -410,7 +410,7 @@ async function assemble(
   const countedHost = dead.counting(host)
   let countedRouter: CommandSender | undefined
   const sender = () => countedRouter ?? countedHost
-  await registerTopics(open, actors, reactors)
+  await registerTopics(open, actors, reactors, log)
   // Served before it is announced: who hears of this node finds it listening.
   if (self !== undefined)
     serving = await transport.serve(id, self.types, (request, { timeout }) =>

@@ -56,21 +56,34 @@ export async function topicsOf(documents: Documents, reactor: string): Promise<s
   return found === undefined ? [] : (decode(found.value) as { topics: string[] }).topics
 }
 
-/** Writes down what a reactor reads: for people who look, since nodes know it themselves. */
+/** What a reactor reads that it did not read before, and what no longer. */
+export interface ReaderChange {
+  readonly added: readonly string[]
+  readonly gone: readonly string[]
+}
+
+/**
+ * Writes down what a reactor reads, for people who look, since nodes know it themselves. Resolves with
+ * what differs from what nodes have read in its name before.
+ */
 export async function registerReader(
   documents: Documents,
   reactor: string,
   topics: readonly string[],
-): Promise<void> {
+): Promise<ReaderChange> {
   const key = ['readers', reactor]
-  const sorted = topics.toSorted()
   const found = await documents.get(key)
-  if (found !== undefined) {
-    const { topics: known } = decode(found.value) as { topics: string[] }
-    if (known.join() === sorted.join()) return
+  const known =
+    found === undefined ? topics : (decode(found.value) as { topics: string[] }).topics
+  const change = {
+    added: topics.filter(topic => !known.includes(topic)),
+    gone: known.filter(topic => !topics.includes(topic)),
   }
+  const isAsBefore = change.added.length === 0 && change.gone.length === 0
   // Of two nodes that start at once one is the last, whichever it is.
-  await documents.put(key, encode({ topics: sorted }), found?.revision ?? 0)
+  if (found === undefined || !isAsBefore)
+    await documents.put(key, encode({ topics: topics.toSorted() }), found?.revision ?? 0)
+  return change
 }
 
 function keyOf(topic: string): string[] {

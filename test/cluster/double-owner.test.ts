@@ -11,12 +11,12 @@ import { provesTwoOwners } from '../support/double-owner.js'
 
 await t.test('two nodes own every actor at once, in memory', async t => {
   const shared = memory()
-  await provesTwoOwners(t, { backend: () => shared, namespace: 'ns', commands: 3_000 })
+  await provesTwoOwners(t, { backend: () => shared, namespace: 'ns', commands: 1_000 })
 })
 
 await t.test('two nodes own every actor at once, in one directory', async t => {
   const dir = await mkdtemp(join(tmpdir(), 'cairn-owners-'))
   t.teardown(() => rm(dir, { recursive: true, force: true }))
   const backend = () => embedded({ dir })
-  await provesTwoOwners(t, { backend, namespace: 'ns', commands: 3_000 })
+  await provesTwoOwners(t, { backend, namespace: 'ns', commands: 1_000 })
 })
