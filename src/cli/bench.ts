@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-import { exitCode, UsageError } from '../program/exit-codes.js'
+import { exitCode } from '../program/exit-codes.js'
 import { isSet } from '../program/flags.js'
-import { type CliCommand, positionals, wantsJson } from './command.js'
+import { type CliCommand, positionals, refuseFlags, wantsJson } from './command.js'
 
 /** A program of its own in the package: what it measures must not share its process. */
 const program = fileURLToPath(new URL('../../bench/main.mjs', import.meta.url))
@@ -38,13 +38,11 @@ export const bench: CliCommand = {
 `,
   async run(flags, signal) {
     positionals(flags, [])
-    const needless = ['ns', 'creds', 'embedded'].find(
-      name => flags.values[name] !== undefined,
+    refuseFlags(
+      flags,
+      ['ns', 'creds', 'embedded'],
+      'the bench has namespaces of its own. Leave it out; a login goes into --nats.',
     )
-    if (needless !== undefined)
-      throw new UsageError(
-        `--${needless} says nothing here: the bench has namespaces of its own. Leave it out; a login goes into --nats.`,
-      )
     const results = flags.values['results'] ?? 'cairn-bench'
     const args = [
       program,

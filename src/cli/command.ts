@@ -60,6 +60,13 @@ export function positionals<Name extends string>(
   >
 }
 
+/** Throws {@link UsageError} for a common flag that means nothing to a command, which says why and what else. */
+export function refuseFlags(flags: Flags, names: readonly string[], why: string): void {
+  const needless = names.find(name => flags.values[name] !== undefined)
+  if (needless !== undefined)
+    throw new UsageError(`--${needless} says nothing here: ${why}`)
+}
+
 /** The value of a JSON argument; throws {@link UsageError}. */
 export function parseJson(text: string | undefined): unknown {
   if (text === undefined) return undefined

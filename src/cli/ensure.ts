@@ -1,8 +1,8 @@
 // cairn ensure: makes what a config file declares, and tells what differs from it.
 
-import { exitCode, UsageError } from '../program/exit-codes.js'
+import { exitCode } from '../program/exit-codes.js'
 import { isSet } from '../program/flags.js'
-import { type CliCommand, positionals, wantsJson } from './command.js'
+import { type CliCommand, positionals, refuseFlags, wantsJson } from './command.js'
 import { print, toJson } from './output.js'
 
 export const ensure: CliCommand = {
@@ -14,13 +14,11 @@ export const ensure: CliCommand = {
 `,
   async run(flags, signal) {
     const { FILE } = positionals(flags, ['FILE'], ['FILE'])
-    const needless = ['ns', 'nats', 'creds', 'embedded'].find(
-      name => flags.values[name] !== undefined,
+    refuseFlags(
+      flags,
+      ['ns', 'nats', 'creds', 'embedded'],
+      'the file has the namespaces and the brokers. Leave it out.',
     )
-    if (needless !== undefined)
-      throw new UsageError(
-        `--${needless} says nothing here: the file has the namespaces and the brokers. Leave it out.`,
-      )
     const dryRun = isSet(flags, 'dry-run')
     const { loadConfig } = await import('../config/load.js')
     const { ensureDeclared } = await import('../config/ensure.js')
