@@ -30,7 +30,7 @@ import type { Level } from './level.js'
 import { toEvent } from './payload.js'
 import { toState } from './snapshot.js'
 import { type Due, eventOf, timersAfter, timersWithout } from './timers.js'
-import type { MachineState, MachineTimers } from './types.js'
+import type { MachineState } from './types.js'
 
 /** G4. Events within one. */
 const followMax = 1_000
@@ -137,7 +137,8 @@ class Fold implements Folding {
       if (timer.child !== undefined) family.send(timer.child, event)
       if (timer.parent === true) family.up.push(event)
     }
-    return family.stepped(withTimers(before, timers))
+    const { timers: _timers, ...rest } = before
+    return family.stepped(timers === undefined ? rest : { ...rest, timers })
   }
 
   /** A child's event, and what its own children then have for it. */
@@ -181,16 +182,4 @@ function tooMuch(machine: string, id: string): CairnError {
       'send each other events without an end.',
     { details: { machine, id } },
   )
-}
-
-function withTimers(
-  state: MachineState,
-  timers: MachineTimers | undefined,
-): MachineState {
-  const { timers: _timers, history, ...rest } = state
-  return {
-    ...rest,
-    ...(timers !== undefined && { timers }),
-    ...(history !== undefined && { history }),
-  }
 }
