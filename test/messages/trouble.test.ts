@@ -15,6 +15,7 @@ import { logSubject } from '../../src/nats/subjects.js'
 import { defineReactor, type ReactorSpec } from '../../src/reactor/define-reactor.js'
 import type { Message } from '../../src/reactor/message.js'
 import { type Node, type NodeOptions, startNode } from '../../src/start.js'
+import { takingLog } from '../support/log.js'
 import { onEachBackend } from '../support/backends.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
@@ -173,19 +174,11 @@ await t.test(
     const { start, namespace, backend } = place(t)
     const { heard, reactor } = listener('readers', () => {}, { retry: { max: 100 } })
     const lines: string[] = []
-    const log = {
-      child: () => log,
-      isLevelEnabled: () => true,
-      debug() {},
-      info() {},
-      warn() {},
-      fatal() {},
-      error: (_details: object, message: string) => lines.push(message),
-    }
+    const log = takingLog({ error: (_details, message) => lines.push(message) })
     const node = await start({
       actors: [speaker],
       reactors: [reactor],
-      log: log as never,
+      log,
     })
     await node.spawn(speaker, 'a').ask('say', 1)
     await until(() => heard.length === 1, patience)

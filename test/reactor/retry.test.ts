@@ -16,6 +16,7 @@ import {
   TerminalError,
 } from '../../src/reactor/retry.js'
 import { startNode } from '../../src/start.js'
+import { takingLog } from '../support/log.js'
 import { until } from '../support/wait.js'
 
 const waits = (options: RetryOptions | RetryPreset | undefined, count: number) => {
@@ -83,15 +84,13 @@ await t.test(
   async t => {
     const lines: Record<string, unknown>[] = []
     const take = (details: Record<string, unknown>) => void lines.push(details)
-    const log = {
-      child: () => log,
-      isLevelEnabled: () => true,
+    const log = takingLog({
       debug: take,
       info: take,
       warn: take,
       error: take,
       fatal: take,
-    }
+    })
     const topic = defineTopic('bookings.created')
     const booking = defineActor({
       type: 'booking',
@@ -107,7 +106,7 @@ await t.test(
       store: memory(),
       actors: [booking],
       clock,
-      log: log as never,
+      log,
       reactors: [
         defineReactor({
           name: 'mails',

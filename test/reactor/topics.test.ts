@@ -6,6 +6,7 @@ import { memory } from '../../src/backend/memory.js'
 import { defineTopic } from '../../src/model/topic.js'
 import { defineReactor } from '../../src/reactor/define-reactor.js'
 import { startNode } from '../../src/start.js'
+import { takingLog } from '../support/log.js'
 import { until } from '../support/wait.js'
 
 const [placed, paid, shipped] = ['placed', 'paid', 'shipped'].map(name =>
@@ -20,22 +21,14 @@ await t.test('topics that come and go are told of, and nothing else is', async t
     work?: (node: Awaited<ReturnType<typeof startNode>>) => Promise<void>,
   ) => {
     const warnings: [details: object, message: string][] = []
-    const log = {
-      child: () => log,
-      isLevelEnabled: () => true,
-      debug() {},
-      info() {},
-      error() {},
-      fatal() {},
-      warn: (details: object, message: string) => warnings.push([details, message]),
-    }
+    const warn = (...warning: (typeof warnings)[number]) => void warnings.push(warning)
     const handle = ({ data }: { data: unknown }) => void handled.push(data)
     const billing = defineReactor({ name: 'billing', on, handle })
     const node = await startNode({
       namespace: 'topics',
       store,
       reactors: [billing],
-      log: log as never,
+      log: takingLog({ warn }),
     })
     await work?.(node)
     await node.close()
