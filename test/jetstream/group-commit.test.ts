@@ -1,7 +1,7 @@
 // P1, P3, P4 where commits of different actors ride one batch: whatever becomes of it, each hears
 // what it would have heard alone.
 
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { headers } from 'nats'
 
 import type { CommitStored } from '../../src/bus/notice.js'
@@ -12,7 +12,7 @@ import { jetstream } from '../../src/backend/jetstream.js'
 import type { AppendOptions, AppendResult } from '../../src/store/store.js'
 import { actorOf, deposits, mustAppend } from '../contract/store/support.js'
 import { startNats } from '../support/nats.js'
-import { type Proxy, startProxy } from '../support/proxy.js'
+import { startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
 import {
   freshNamespace,
@@ -23,6 +23,7 @@ import {
   readHistory,
   throwsCode,
 } from './nodes.js'
+import { scenesOn } from './scene.js'
 
 await using server = await startNats({ syncInterval: 'always' })
 const riding = { groupCommit: 'on', groupMin: 2 } as const
@@ -194,23 +195,7 @@ await t.test(
   },
 )
 
-interface Scene {
-  readonly proxy: Proxy
-  /** Talks through the proxy. */
-  readonly writer: Node
-  /** Talks to the server. */
-  readonly other: Node
-}
-
-function scene(title: string, body: (t: Test, scene: Scene) => Promise<void>) {
-  return t.test(title, async t => {
-    const namespace = freshNamespace()
-    await using proxy = await startProxy(server.url)
-    await using writer = await open(proxy.url, namespace)
-    await using other = await openNode(server.url, { namespace })
-    await body(t, { proxy, writer, other })
-  })
-}
+const scene = scenesOn(server.url, riding)
 
 const isStored = ({ store }: Node, position: number) =>
   until(async () => (await store.lastPosition()) === position, {

@@ -1,7 +1,7 @@
 // P2 on real servers in trouble: a batch whose answer is lost, that is abandoned, over the
 // limits, or refused for one message of it, is stored whole and once, or not at all.
 
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { headers } from 'nats'
 
 import type { ActorAddress } from '../../src/model/address.js'
@@ -18,30 +18,14 @@ import {
   mustAppend,
 } from '../contract/store/support.js'
 import { startNats, startNatsCluster } from '../support/nats.js'
-import { type Proxy, startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
 import { freshNamespace, type Node, openNode, readHistory, throwsCode } from './nodes.js'
+import { loseRequest, scenesOn } from './scene.js'
 
 await using server = await startNats()
 const [alice, bob, carol] = [actorOf('alice'), actorOf('bob'), actorOf('carol')]
 
-interface Scene {
-  readonly proxy: Proxy
-  /** Talks through the proxy. */
-  readonly writer: Node
-  /** Talks to the server. */
-  readonly other: Node
-}
-
-function scene(title: string, body: (t: Test, scene: Scene) => Promise<void>) {
-  return t.test(title, async t => {
-    const namespace = freshNamespace()
-    await using proxy = await startProxy(server.url)
-    await using writer = await openNode(proxy.url, { namespace, nodeId: 'writer' })
-    await using other = await openNode(server.url, { namespace, nodeId: 'other' })
-    await body(t, { proxy, writer, other })
-  })
-}
+const scene = scenesOn(server.url)
 
 const part = (actor: ActorAddress, expected: number): AppendPart => ({
   actor,
@@ -57,16 +41,6 @@ const isVersion = (node: Node, actor: ActorAddress, version: number) =>
 
 const fillBoth = async ({ store }: Node) => {
   for (const actor of [alice, bob]) await mustAppend(store, actor, deposits(0))
-}
-
-/** Breaks the connection while a request is on its way, so that it never arrives. */
-async function loseRequest({ proxy, writer }: Scene, between: () => Promise<unknown>) {
-  await until(() => writer.connection.requests.inFlight > 0, {
-    describe: 'a request is out',
-  })
-  await between()
-  proxy.cut()
-  proxy.resume()
 }
 
 const writersOf = async (node: Node) =>

@@ -1,57 +1,22 @@
 // P1, P3, P4: an append whose answer is lost is neither lost itself nor stored twice.
 
-import t, { type Test } from 'tap'
-
 import { isCairnError } from '../../src/model/errors.js'
 import { within } from '../../src/model/wait.js'
 import { deposits, mustAppend } from '../contract/store/support.js'
 import { startNats } from '../support/nats.js'
-import { type Proxy, startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
-import {
-  freshNamespace,
-  Ledger,
-  type Node,
-  openNode,
-  readHistory,
-  throwsCode,
-} from './nodes.js'
+import { Ledger, type Node, readHistory, throwsCode } from './nodes.js'
+import { loseRequest, scenesOn } from './scene.js'
 
 await using server = await startNats()
 const actor = { type: 'account', id: 'alice' }
 
-interface Scene {
-  readonly proxy: Proxy
-  /** Talks through the proxy. */
-  readonly writer: Node
-  /** Talks to the server. */
-  readonly other: Node
-}
-
-function scene(title: string, body: (t: Test, scene: Scene) => Promise<void>) {
-  return t.test(title, async t => {
-    const namespace = freshNamespace()
-    await using proxy = await startProxy(server.url)
-    await using writer = await openNode(proxy.url, { namespace, nodeId: 'writer' })
-    await using other = await openNode(server.url, { namespace, nodeId: 'other' })
-    await body(t, { proxy, writer, other })
-  })
-}
+const scene = scenesOn(server.url)
 
 const isVersion = (node: Node, version: number) =>
   until(async () => (await node.store.head(actor)).version === version, {
     describe: `the actor is at version ${version}`,
   })
-
-/** Breaks the connection while a request is on its way, so that it never arrives. */
-async function loseRequest({ proxy, writer }: Scene, between: () => Promise<unknown>) {
-  await until(() => writer.connection.requests.inFlight > 0, {
-    describe: 'a request is out',
-  })
-  await between()
-  proxy.cut()
-  proxy.resume()
-}
 
 for (const expected of [1, 'any', 'exists'] as const) {
   await scene(
