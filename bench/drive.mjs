@@ -90,3 +90,16 @@ const outcome = (latencies, ms) => ({
   rate: (latencies.length / ms) * 1000,
   latencies,
 })
+
+/**
+ * What was done as one piece, so that nobody knows how long each took.
+ *
+ * @param {number} done
+ * @param {number} ms
+ */
+export const asOnePiece = (done, ms) => ({
+  done,
+  rate: (done / ms) * 1000,
+  latencies: [],
+  verified: done,
+})

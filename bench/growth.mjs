@@ -8,9 +8,9 @@ import { counterCommit, counters } from './counters.mjs'
 import { drive } from './drive.mjs'
 import { fill } from './fill.mjs'
 import { backendAt, freshNamespace, inFreshNamespace, removeNamespace } from './place.mjs'
+import { withSleepers } from './sleepers.mjs'
 import { median, percentile, round } from './stats.mjs'
 import { table } from './table.mjs'
-import { untilIdle } from './wait.mjs'
 
 /**
  * @typedef {import('./benchmark.mjs').Context & { serverPids: readonly number[] }} Context
@@ -129,14 +129,7 @@ const amongActors = (context, size) =>
       })
       return 1_000_000 / rate
     })
-    const node = await startNode({
-      namespace,
-      store: backendAt(context),
-      actors: [counter],
-      residentsMax: 1,
-    })
-    try {
-      await untilIdle(context)
+    return withSleepers(context, namespace, async node => {
       let at = 0
       const next = () => `c${(at += 7_919) % size}`
       const wake = await medianOf(context, () =>
@@ -151,9 +144,7 @@ const amongActors = (context, size) =>
         'command until all nodes know': await noticeTo(context, node, [node], next),
         'memory of the server': memory,
       }
-    } finally {
-      await node.close()
-    }
+    })
   })
 
 /**
@@ -169,19 +160,12 @@ const withHistory = (context, size) =>
     ]
     await fill({ ...context, namespace, actors: folded, commits: size })
     await fill({ ...context, namespace, actors: unfolded, commits: size, commit: bare })
-    const node = await startNode({
-      namespace,
-      store: backendAt(context),
-      actors: [counter],
-      residentsMax: 1,
-    })
-    const state = async (/** @type {string} */ id) => {
-      const { version } = await node.state({ type: 'counter', id })
-      verify(version === size, () => `${id} is at version ${version} of ${size}`)
-    }
-    let at = 0
-    try {
-      await untilIdle(context)
+    return withSleepers(context, namespace, async node => {
+      const state = async (/** @type {string} */ id) => {
+        const { version } = await node.state({ type: 'counter', id })
+        verify(version === size, () => `${id} is at version ${version} of ${size}`)
+      }
+      let at = 0
       return {
         'wake by the last commit': await medianOf(context, () =>
           p50(context, () => state(`c${at++ % 4}`)),
@@ -195,9 +179,7 @@ const withHistory = (context, size) =>
           return percentile(latencies, 50)
         }),
       }
-    } finally {
-      await node.close()
-    }
+    })
   })
 
 /**

@@ -1,17 +1,16 @@
 // How long an actor takes to answer whose commits carry no folded state: all of its events are read
 // and folded. Against batched direct gets of them by hand, decoded.
-import { startNode } from 'cairn-es'
 import { decodeRecord } from '../../dist/codec/envelope.js'
 import { logSubject } from '../../dist/nats/subjects.js'
-import { counter } from '../actors.mjs'
 import { verify } from '../benchmark.mjs'
 import { counterCommit, counters } from '../counters.mjs'
 import { drive } from '../drive.mjs'
 import { fill } from '../fill.mjs'
 import { interleave, p50 } from '../interleave.mjs'
-import { backendAt, inFreshNamespace, partitions } from '../place.mjs'
+import { inFreshNamespace, partitions } from '../place.mjs'
 import { RawClient, rawRead } from '../raw.mjs'
-import { until, untilIdle } from '../wait.mjs'
+import { askSleepers, withSleepers } from '../sleepers.mjs'
+import { until } from '../wait.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */
 
@@ -42,55 +41,22 @@ const hydrate = (name, commits) => ({
       const isComplete = async () =>
         (await byHand(context, namespace, actors.length)).isWhole(commits)
       await until('every history can be read', isComplete, context)
-      const store = backendAt(context)
-      const node = await startNode({
-        namespace,
-        store,
-        actors: [counter],
-        residentsMax: 1,
-      })
-      try {
-        await untilIdle(context)
-        return await interleave(
+      const expected = { version: commits, sum: commits }
+      return withSleepers(context, namespace, node =>
+        interleave(
           context,
           {
             baseline: () => byHand(context, namespace, turns),
-            subject: () => throughNode(node, commits, turns),
+            subject: () =>
+              askSleepers(node, { actors, load: { turns }, expected, awake: 0 }),
           },
           p50,
-        )
-      } finally {
-        await node.close()
-      }
+        ),
+      )
     }),
 })
 
 export const hydrates = [hydrate('hydrate-1k', 1_000), hydrate('hydrate-10k', 10_000)]
-
-/**
- * @param {import('cairn-es').Node} node
- * @param {number} commits
- * @param {number} turns
- */
-const throughNode = async (node, commits, turns) => {
-  const before = node.stats().actors.wakes
-  const driven = await drive({
-    lanes: 1,
-    turns,
-    step: async (_lane, turn) => {
-      const actor = actors[turn % actors.length] ?? { type: 'counter', id: '' }
-      const { version, state } = await node.state(actor)
-      const { sum } = /** @type {{ sum: number }} */ (state)
-      verify(
-        version === commits && sum === commits,
-        () => `${actor.id} came to version ${version} and ${sum} of ${commits}`,
-      )
-    },
-  })
-  const woken = node.stats().actors.wakes - before
-  verify(woken === turns, () => `${turns} answers were given by ${woken} wakes`)
-  return { ...driven, verified: driven.done }
-}
 
 /**
  * @param {Context} context

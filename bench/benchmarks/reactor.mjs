@@ -1,14 +1,15 @@
 // Events a second through a reactor of one node, from the first one on, each settled before it is
 // counted. Against a durable pull consumer of the client library that acknowledges each message.
 import { defineReactor, eventsOf, startNode } from 'cairn-es'
-import { AckPolicy, connect, nuid } from 'nats'
-import { logStream } from '../../dist/nats/subjects.js'
+import { nuid } from 'nats'
 import { counter } from '../actors.mjs'
 import { verify } from '../benchmark.mjs'
 import { counters } from '../counters.mjs'
+import { asOnePiece } from '../drive.mjs'
 import { fill } from '../fill.mjs'
 import { interleave } from '../interleave.mjs'
 import { backendAt, inFreshNamespace } from '../place.mjs'
+import { pullAll } from '../pull.mjs'
 import { until } from '../wait.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */
@@ -65,7 +66,7 @@ const throughReactor = async (context, namespace, total) => {
     const isDone = () => handled >= total
     await until(`${total} events are handled`, isDone, { ...context, timeout: 60_000 })
     verify(handled === total, () => `${total} events were handled ${handled} times`)
-    return measured(total, end - start)
+    return asOnePiece(total, end - start)
   } finally {
     await node.close()
   }
@@ -76,40 +77,8 @@ const throughReactor = async (context, namespace, total) => {
  * @param {string} namespace
  * @param {number} total
  */
-const byHand = async ({ servers }, namespace, total) => {
-  const connection = await connect({ servers: servers.split(',') })
-  try {
-    const stream = logStream(namespace)
-    const name = nuid.next()
-    const manager = await connection.jetstreamManager()
-    await manager.consumers.add(stream, {
-      durable_name: name,
-      ack_policy: AckPolicy.Explicit,
-    })
-    const consumer = await connection.jetstream().consumers.get(stream, name)
-    const messages = await consumer.consume({ max_messages: 1_000 })
-    let [handled, start] = [0, 0]
-    for await (const message of messages) {
-      if (handled === 0) start = performance.now()
-      message.ack()
-      if (++handled === total) break
-    }
-    await connection.flush()
-    const elapsed = performance.now() - start
-    await manager.consumers.delete(stream, name)
-    return measured(total, elapsed)
-  } finally {
-    await connection.close()
-  }
+const byHand = async (context, namespace, total) => {
+  const options = { total, batch: 1_000, acks: true }
+  const { fromFirst } = await pullAll(context, namespace, options)
+  return asOnePiece(total, fromFirst)
 }
-
-/**
- * @param {number} events
- * @param {number} ms
- */
-const measured = (events, ms) => ({
-  done: events,
-  rate: (events / ms) * 1000,
-  latencies: [],
-  verified: events,
-})

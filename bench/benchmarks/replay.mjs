@@ -1,12 +1,12 @@
 // Events a second through `store.readAll`, decoded, against a pull consumer that reads the same log and
 // decodes nothing.
-import { AckPolicy, connect, nuid } from 'nats'
-import { logStream } from '../../dist/nats/subjects.js'
 import { verify } from '../benchmark.mjs'
 import { counters } from '../counters.mjs'
+import { asOnePiece } from '../drive.mjs'
 import { fill } from '../fill.mjs'
 import { interleave } from '../interleave.mjs'
 import { inFreshNamespace } from '../place.mjs'
+import { pullAll } from '../pull.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */
 
@@ -49,46 +49,15 @@ const throughStore = async (store, total) => {
     )
   }
   verify(events === total, () => `${events} of ${total} events were read`)
-  return measured(events, performance.now() - start)
+  return asOnePiece(events, performance.now() - start)
 }
 
 /**
- * A pull consumer that is not acknowledged, in the client library's own order of things.
- *
  * @param {Context} context
  * @param {string} namespace
  * @param {number} total
  */
-const byHand = async ({ servers }, namespace, total) => {
-  const connection = await connect({ servers: servers.split(',') })
-  try {
-    const stream = logStream(namespace)
-    const name = nuid.next()
-    const manager = await connection.jetstreamManager()
-    await manager.consumers.add(stream, { name, ack_policy: AckPolicy.None })
-    const consumer = await connection.jetstream().consumers.get(stream, name)
-    const start = performance.now()
-    const messages = await consumer.consume({ max_messages: batch })
-    let count = 0
-    for await (const { seq } of messages) {
-      verify(seq === ++count, () => `position ${seq} came as message ${count}`)
-      if (count === total) break
-    }
-    const elapsed = performance.now() - start
-    await manager.consumers.delete(stream, name)
-    return measured(count, elapsed)
-  } finally {
-    await connection.close()
-  }
+const byHand = async (context, namespace, total) => {
+  const { whole } = await pullAll(context, namespace, { total, batch, acks: false })
+  return asOnePiece(total, whole)
 }
-
-/**
- * @param {number} events
- * @param {number} ms
- */
-const measured = (events, ms) => ({
-  done: events,
-  rate: (events / ms) * 1000,
-  latencies: [],
-  verified: events,
-})

@@ -1,20 +1,17 @@
 // How long a sleeping actor takes to answer, one after the other: its folded state is in its last
 // commit, so however long its history is, it is one read. Against that read by hand.
-import { startNode } from 'cairn-es'
-import { counter } from '../actors.mjs'
-import { verify } from '../benchmark.mjs'
 import { counterCommit, counters } from '../counters.mjs'
-import { drive, driveRaw } from '../drive.mjs'
+import { driveRaw } from '../drive.mjs'
 import { fill } from '../fill.mjs'
 import { interleave, p50 } from '../interleave.mjs'
-import { backendAt, inFreshNamespace, partitions } from '../place.mjs'
+import { inFreshNamespace, partitions } from '../place.mjs'
 import { rawLast, RawClient } from '../raw.mjs'
+import { askSleepers, withSleepers } from '../sleepers.mjs'
 import { logSubject } from '../../dist/nats/subjects.js'
-import { until, untilIdle } from '../wait.mjs'
+import { until } from '../wait.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */
 
-/** With room for one in memory, each of them is asleep when it is asked. */
 const actors = counters(8)
 const eventsPerCommit = 10
 
@@ -43,26 +40,19 @@ const wake = (name, events) => ({
       // A replica may lag behind what was just written, and answers direct gets all the same.
       const isComplete = () => byHand({ ...context, ms: 1 }, place).then(...isSettled)
       await until('every history can be read', isComplete, context)
-      const store = backendAt(context)
-      const node = await startNode({
-        namespace,
-        store,
-        actors: [counter],
-        residentsMax: 1,
-      })
-      try {
-        await untilIdle(context)
-        return await interleave(
+      const { sum } = counterCommit.state.value
+      const expected = { version: events, sum }
+      return withSleepers(context, namespace, node =>
+        interleave(
           context,
           {
             baseline: () => byHand(context, place),
-            subject: () => throughNode(context, node, events),
+            subject: () =>
+              askSleepers(node, { actors, load: { ms: context.ms }, expected, awake: 1 }),
           },
           p50,
-        )
-      } finally {
-        await node.close()
-      }
+        ),
+      )
     }),
 })
 
@@ -73,34 +63,6 @@ export const wakes = [
 ]
 
 const isSettled = /** @type {const} */ ([() => true, () => false])
-
-/**
- * @param {Context} context
- * @param {import('cairn-es').Node} node
- * @param {number} events
- */
-const throughNode = async ({ ms }, node, events) => {
-  const { sum } = counterCommit.state.value
-  const before = node.stats().actors.wakes
-  const driven = await drive({
-    lanes: 1,
-    ms,
-    step: async (_lane, turn) => {
-      const actor = actors[turn % actors.length] ?? { type: 'counter', id: '' }
-      const { version, state } = await node.state(actor)
-      verify(
-        version === events && /** @type {{ sum: number }} */ (state).sum === sum,
-        () => `${actor.id} woke at version ${version} of ${events}`,
-      )
-    },
-  })
-  const woken = node.stats().actors.wakes - before
-  verify(
-    woken >= driven.done - 1,
-    () => `${driven.done} answers were given by ${woken} wakes`,
-  )
-  return { ...driven, verified: driven.done }
-}
 
 /**
  * @param {Context} context
