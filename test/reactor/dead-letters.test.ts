@@ -1,6 +1,8 @@
 // Sending many dead letters again, to the end and interrupted. `npm run test:reactors` does it with 50,000.
 
-import t from 'tap'
+import t, { type Test } from 'tap'
+
+import type { Backend } from '../../src/backend/backend.js'
 
 import { onEachBackend } from '../support/backends.js'
 import { startNode } from '../../src/start.js'
@@ -10,6 +12,15 @@ const timeout = 60_000
 t.setTimeout(300_000)
 const count = 300
 
+/** Starts nodes of a namespace, on a backend that is watched. */
+function starter(t: Test, namespace: string, store: Backend) {
+  return async (options: object) => {
+    const node = await startNode({ namespace, store, ...options })
+    t.teardown(() => node.close())
+    return node
+  }
+}
+
 await onEachBackend(
   t,
   'all dead letters are sent again, each once, a few at a time',
@@ -17,11 +28,7 @@ await onEachBackend(
     const { namespace, backend } = on(t)
     const watched = counting(backend)
     const sick = ailing()
-    const start = async (options: object) => {
-      const node = await startNode({ namespace, store: watched.backend, ...options })
-      t.teardown(() => node.close())
-      return node
-    }
+    const start = starter(t, namespace, watched.backend)
     const node = await bury(start, sick, count, timeout)
     sick.recover()
     t.equal(await node.deadLetters.retryAll(), count)
@@ -45,11 +52,7 @@ await onEachBackend(
       if (left-- <= 0) throw new Error('its process is gone')
     })
     const sick = ailing()
-    const start = async (options: object) => {
-      const node = await startNode({ namespace, store: watched.backend, ...options })
-      t.teardown(() => node.close())
-      return node
-    }
+    const start = starter(t, namespace, watched.backend)
     const node = await bury(start, sick, count, timeout)
     sick.recover()
     await t.rejects(node.deadLetters.retryAll(), /its process is gone/)
