@@ -6,6 +6,7 @@
  *
  * @typedef {object} Context
  * @property {string} servers URLs of the NATS servers, separated by commas
+ * @property {readonly number[]} serverPids of the servers, where this process has started them
  * @property {1 | 3} replicas
  * @property {boolean} quick
  * @property {number} runs how many samples to take

@@ -12,8 +12,25 @@
  * @property {number} [turns] pieces a lane does at most
  */
 
-/** Milliseconds after which a raw loop, which has no other deadline, is given up. */
+/** Milliseconds without any piece completed after which the rest is given up. */
 const stallTimeout = 60_000
+
+/** @param {(error: Error) => void} give */
+const watchdog = give => {
+  let last = performance.now()
+  const bark = () => {
+    if (performance.now() - last < stallTimeout) return
+    clearInterval(timer)
+    give(new Error(`nothing was completed within ${stallTimeout} ms`))
+  }
+  const timer = setInterval(bark, 1_000)
+  return {
+    completed: (/** @type {number} */ now) => {
+      last = now
+    },
+    end: () => clearInterval(timer),
+  }
+}
 
 /**
  * With promises, as users of Cairn wait.
@@ -24,6 +41,12 @@ const stallTimeout = 60_000
 export const drive = async ({ lanes, ms = Infinity, turns = Infinity, step }) => {
   /** @type {number[]} */
   const latencies = []
+  /** @type {(error: Error) => void} */
+  let giveUp = () => {}
+  const stalled = new Promise((_, reject) => {
+    giveUp = reject
+  })
+  const dog = watchdog(giveUp)
   const start = performance.now()
   const end = start + ms
   const drive = async (/** @type {number} */ lane) => {
@@ -31,11 +54,17 @@ export const drive = async ({ lanes, ms = Infinity, turns = Infinity, step }) =>
     for (let turn = 0; turn < turns && began < end; turn++) {
       await step(lane, turn)
       const now = performance.now()
+      dog.completed(now)
       latencies.push(now - began)
       began = now
     }
   }
-  await Promise.all(Array.from({ length: lanes }, (_, lane) => drive(lane)))
+  try {
+    const all = Array.from({ length: lanes }, (_, lane) => drive(lane))
+    await Promise.race([Promise.all(all), stalled])
+  } finally {
+    dog.end()
+  }
   return outcome(latencies, performance.now() - start)
 }
 
@@ -50,10 +79,7 @@ export const driveRaw = ({ lanes, ms = Infinity, turns = Infinity, step }) =>
     /** @type {number[]} */
     const latencies = []
     let going = lanes
-    const stalled = setTimeout(
-      () => reject(new Error(`the raw loop is not answered within ${stallTimeout} ms`)),
-      stallTimeout,
-    )
+    const dog = watchdog(reject)
     const start = performance.now()
     const end = start + ms
     const drive = (/** @type {number} */ lane) => {
@@ -62,15 +88,16 @@ export const driveRaw = ({ lanes, ms = Infinity, turns = Infinity, step }) =>
       const next = () => {
         if (turn < turns && began < end) return step(lane, turn++, done)
         if (--going > 0) return
-        clearTimeout(stalled)
+        dog.end()
         resolve(outcome(latencies, performance.now() - start))
       }
       const done = (/** @type {Error | undefined} */ error) => {
         if (error !== undefined) {
-          clearTimeout(stalled)
+          dog.end()
           return reject(error)
         }
         const now = performance.now()
+        dog.completed(now)
         latencies.push(now - began)
         began = now
         next()

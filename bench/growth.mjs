@@ -1,6 +1,5 @@
 // `--growth`: what one piece of work costs while something around it grows. The exponent says how:
 // 0 is flat, 1 is as fast as what grows. Each figure is the median of the runs.
-import { readFile } from 'node:fs/promises'
 import { startNode } from 'cairn-es'
 import { counter } from './actors.mjs'
 import { verify } from './benchmark.mjs'
@@ -8,12 +7,14 @@ import { counterCommit, counters } from './counters.mjs'
 import { drive } from './drive.mjs'
 import { fill } from './fill.mjs'
 import { backendAt, freshNamespace, inFreshNamespace, removeNamespace } from './place.mjs'
+import { memoryOf } from './processes.mjs'
 import { withSleepers } from './sleepers.mjs'
 import { median, percentile, round } from './stats.mjs'
 import { table } from './table.mjs'
 
 /**
- * @typedef {import('./benchmark.mjs').Context & { serverPids: readonly number[] }} Context
+ * @typedef {import('./benchmark.mjs').Context} Context
+ * @typedef {import('./servers.mjs').Servers} Servers
  *
  * @typedef {object} Growth what one piece of work cost at each size
  * @property {string} growth name of what grows
@@ -36,14 +37,20 @@ const units = /** @type {Readonly<Record<string, string>>} */ ({
 })
 
 /**
- * @param {Context} context
+ * @param {Context & { fresh: (() => Promise<Servers>) | undefined }} context `fresh` starts servers like those that
+ *   are named, where they are not the user's own
  * @returns {Promise<Growth[]>}
  */
 export const measureGrowth = async context => {
   const { quick } = context
-  /** @type {readonly [string, readonly number[], (context: Context, size: number) => Promise<Costs>][]} */
+  /** @type {readonly [string, readonly number[], (at: typeof context, size: number) => Promise<Costs>][]} */
   const growths = [
-    ['actors', quick ? [1_000, 20_000] : [1_000, 100_000, 1_000_000], amongActors],
+    [
+      'actors',
+      quick ? [1_000, 20_000] : [1_000, 100_000, 1_000_000],
+      // What a server has kept of other work is not in the way of its memory's figure.
+      (context, size) => onFreshServers(context, there => amongActors(there, size)),
+    ],
     ['events of an actor', quick ? [100, 2_000] : [100, 10_000, 100_000], withHistory],
     ['nodes', quick ? [1, 3] : [1, 3, 5], amongNodes],
     ['namespaces', quick ? [1, 10] : [1, 10, 100], amongNamespaces],
@@ -101,15 +108,30 @@ const mean = (/** @type {readonly number[]} */ values) =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
 /**
+ * @param {Parameters<typeof measureGrowth>[0]} context
+ * @param {(context: Context) => Promise<Costs>} work
+ */
+const onFreshServers = async ({ fresh, ...context }, work) => {
+  if (fresh === undefined) return work(context)
+  const servers = await fresh()
+  try {
+    const { urls, serverPids } = servers
+    return await work({ ...context, servers: urls, serverPids })
+  } finally {
+    await servers.close()
+  }
+}
+
+/**
  * @param {Context} context
  * @param {number} size
  */
 const amongActors = (context, size) =>
   inFreshNamespace(context, async ({ namespace, store }) => {
-    const before = await memoryOf(context.serverPids)
+    const before = memoryOf(context.serverPids)
     const actors = counters(size)
     await fill({ ...context, namespace, actors, commits: 1 })
-    const memory = ((await memoryOf(context.serverPids)) - before) / size
+    const memory = (memoryOf(context.serverPids) - before) / size
     const versions = actors.map(() => 1)
     const append = await medianOf(context, async () => {
       const { rate } = await drive({
@@ -119,11 +141,9 @@ const amongActors = (context, size) =>
           // All over the actors, each lane its own.
           const i = (lane + 64 * ((turn * 7_919) % Math.ceil(size / 64))) % size
           const expected = versions[i] ?? 0
-          const result = await store.append(
-            { type: 'counter', id: `c${i}` },
-            counterCommit.events,
-            { expected },
-          )
+          const { events, state } = counterCommit
+          const actor = { type: 'counter', id: `c${i}` }
+          const result = await store.append(actor, events, { expected, state })
           if (result.ok) versions[i] = result.version
         },
       })
@@ -305,17 +325,4 @@ const medianOf = async ({ runs }, run) => {
   const figures = []
   for (let i = 0; i < runs; i++) figures.push(await run())
   return median(figures)
-}
-
-/**
- * Bytes of the servers' processes in memory; NaN where the system does not say, or they are not ours.
- *
- * @param {readonly number[]} pids
- */
-const memoryOf = async pids => {
-  const each = pids.map(async pid => {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? NaN) * 1024
-  })
-  return (await Promise.all(each)).reduce((sum, one) => sum + one, pids.length ? 0 : NaN)
 }

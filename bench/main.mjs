@@ -46,16 +46,19 @@ const runAll = async (flags, chosen, signal) => {
       server: servers.version,
       durability: durabilityOf(flags),
     }
-    const where = { servers: servers.urls, replicas }
+    const where = { servers: servers.urls, serverPids: servers.serverPids, replicas }
     await untilReady(where, signal)
     const beginning = { machine: facts, at: new Date().toISOString(), quick }
     const results = await openResults(beginning, flags.results)
     if (flags.growth) {
       const progress = (/** @type {string} */ text) => say(`growth: ${text}`)
       const time = { runs: 5, ms: quick ? 50 : 500 }
-      const { serverPids } = servers
-      const context = { ...where, ...time, quick, signal, progress, serverPids }
-      const growths = await measureGrowth(context)
+      const fresh =
+        nats === undefined
+          ? () => startServers({ replicas, syncAlways, signal })
+          : undefined
+      const context = { ...where, ...time, quick, signal, progress, fresh }
+      const growths = await orStopped(measureGrowth(context), signal)
       for (const growth of growths) {
         await results.add(growth)
         if (flags.json) print(JSON.stringify(growth))
@@ -72,7 +75,10 @@ const runAll = async (flags, chosen, signal) => {
       const progress = (/** @type {string} */ text) => say(`${name}: ${text}`)
       const time = { runs: 5, ms: quick ? 100 : 1_000 }
       try {
-        const samples = await run({ ...where, ...time, quick, signal, progress })
+        const samples = await orStopped(
+          run({ ...where, ...time, quick, signal, progress }),
+          signal,
+        )
         const under =
           durability === undefined ? circumstances : { ...circumstances, durability }
         const line = lineOf(name, unit, summarize(samples), under, goal)
@@ -95,6 +101,26 @@ const runAll = async (flags, chosen, signal) => {
     await servers.close()
   }
 }
+
+/** Milliseconds that work has to end by itself when it is told to stop. */
+const stopTimeout = 5_000
+
+/**
+ * Work that hangs does not look at the signal.
+ *
+ * @template T
+ * @param {Promise<T>} work
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>}
+ */
+const orStopped = (work, signal) =>
+  new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason)
+    signal.addEventListener('abort', () => setTimeout(giveUp, stopTimeout), {
+      once: true,
+    })
+    work.then(resolve, reject)
+  })
 
 /**
  * A cluster elects its leaders first.
@@ -154,5 +180,6 @@ try {
 } catch (error) {
   say(`bench: ${explain(error)}`)
   if (error instanceof UsageError) say(usage)
-  process.exitCode = error instanceof UsageError ? 2 : 1
+  // What was under way when it stopped may hold connections to servers that are gone.
+  process.exit(error instanceof UsageError ? 2 : 1)
 }

@@ -61,16 +61,19 @@ export class RawClient {
   }
 
   /**
+   * Resolves when the server knows of it: what others send from then on is heard.
+   *
    * @param {string} subject
    * @param {(message: Msg) => void} take
-   * @returns {() => void} ends it
+   * @returns {Promise<() => void>} ends it
    */
-  subscribe(subject, take) {
+  async subscribe(subject, take) {
     const subscription = this.#connection.subscribe(subject, {
       callback: (error, message) => {
         if (error === null) take(message)
       },
     })
+    await this.#connection.flush()
     return () => subscription.unsubscribe()
   }
 

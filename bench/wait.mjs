@@ -1,5 +1,6 @@
 // Waiting for a condition, with a deadline.
 import { setTimeout as delay } from 'node:timers/promises'
+import { processorTime } from './processes.mjs'
 
 /**
  * Resolves when the condition is true; rejects when it throws, when time is up, or with the
@@ -21,20 +22,25 @@ export const until = async (what, condition, { timeout = 30_000, signal } = {}) 
 }
 
 /**
- * Resolves when this process has nothing to do: a node that is started on a long log reads it first,
- * for whom it may concern, and what is measured meanwhile waits for that.
+ * Resolves when neither this process nor the servers it has started have anything to do: a node that is
+ * started on a long log reads it first, for whom it may concern, and what is measured meanwhile waits for that.
  *
- * @param {{ timeout?: number, signal?: AbortSignal | undefined }} [options]
+ * @param {{ serverPids: readonly number[], timeout?: number, signal?: AbortSignal | undefined }} options
  */
-export const untilIdle = (options = {}) => {
+export const untilIdle = ({ serverPids, timeout = 120_000, signal }) => {
   let before = performance.eventLoopUtilization()
+  let servers = processorTime(serverPids)
   let since = performance.now()
   const isIdle = () => {
-    if (performance.now() - since < 200) return false
+    const elapsed = performance.now() - since
+    if (elapsed < 200) return false
     const { utilization } = performance.eventLoopUtilization(before)
+    const used = processorTime(serverPids) - servers
     before = performance.eventLoopUtilization()
-    since = performance.now()
-    return utilization < 0.1
+    servers += used
+    since += elapsed
+    return utilization < 0.1 && used / elapsed < 0.1
   }
-  return until('this process is idle', isIdle, { timeout: 120_000, ...options })
+  const what = 'this process and its servers are idle'
+  return until(what, isIdle, { timeout, signal })
 }

@@ -113,6 +113,7 @@ export const appendDurable = {
       const there = /** @type {const} */ ({
         ...context,
         servers: servers.urls,
+        serverPids: servers.serverPids,
         replicas: 1,
       })
       return await appendPipelined.run(there)

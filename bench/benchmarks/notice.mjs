@@ -93,7 +93,7 @@ const byHand = async ({ ms }, { from, to, namespace }) => {
   const body = new Uint8Array(120)
   /** @type {(() => void) | undefined} */
   let heard
-  const stop = to.subscribe(subject, () => heard?.())
+  const stop = await to.subscribe(subject, () => heard?.())
   try {
     const driven = await drive({
       lanes: 1,

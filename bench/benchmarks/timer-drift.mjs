@@ -107,7 +107,7 @@ const byHand = context =>
     try {
       /** @type {Map<string, number>} */
       const heard = new Map()
-      client.subscribe(queuedSubjects(namespace, 'due'), ({ subject }) => {
+      await client.subscribe(queuedSubjects(namespace, 'due'), ({ subject }) => {
         heard.set(subject.split('.').at(-1) ?? '', now())
       })
       const due = moments()
