@@ -173,7 +173,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const idleAfterDefault = 600_000
 /** What an actor takes beside its state, measured. */
-const actorBytes = 1_500
+const actorBytes = 1_400
 
 const asleep: Life = { phase: 'asleep' }
 const recovering: Life = { phase: 'recovering' }
@@ -191,7 +191,6 @@ export class Actor {
   readonly #supervisor: string | undefined
   #folding: Folding
   readonly #repeats: Repeats
-  readonly #calls = new Set<OpenCall>()
   #life: Life = asleep
   /** The highest version that others spoke of (A5). */
   #heard: Version = 0
@@ -307,7 +306,7 @@ export class Actor {
     this.#life = stopped
     this.#repeats.stop()
     this.#together?.end(why)
-    for (const call of this.#calls) call.giveUp(why)
+    for (const { call } of this.#mailbox.letters) call.giveUp(why)
   }
 
   readonly #commanded = (letter: Letter<AskOutcome>) =>
@@ -319,12 +318,7 @@ export class Actor {
         ? { call, work, came: undefined }
         : { call, work, wish, came: undefined }
     this.#mailbox.post(letter as Letter)
-    if (call.isOver) return
-    this.#calls.add(call)
-    call.onOver(() => {
-      this.#mailbox.takeBack(letter as Letter)
-      this.#calls.delete(call)
-    })
+    if (!call.isOver) call.onOver(() => this.#mailbox.takeBack(letter as Letter))
   }
 
   async #deal(letter: Letter): Promise<void> {

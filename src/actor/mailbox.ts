@@ -8,6 +8,8 @@
 // M3. A letter taken back while it waits is never run, and its place is free at once.
 // M4. Who deals with a letter may take in those that wait behind it, in their order: their
 //     senders hear when its sender does. What is put back has its turn before all that wait.
+// M5. A set takes 230 bytes while it is empty, and most mailboxes of a node are: it is there from the
+//     moment when something has to wait until nothing is left.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
@@ -26,12 +28,14 @@ export class Mailbox<Letter extends object> {
   readonly #actor: ActorAddress
   readonly #limit: number
   readonly #clerk: Clerk<Letter>
-  readonly #waiting = new Set<Letter>()
+  /** M5. */
+  #waiting: Set<Letter> = nothing
   /** What was put back (M4). */
-  readonly #putBack = new Set<Letter>()
+  #putBack: Set<Letter> = nothing
   /** What was taken in with the letter that is being dealt with (M4). */
-  #taken: Letter[] = []
-  #isRunning = false
+  #taken: Letter[] = none
+  /** The letter that is being dealt with. */
+  #running: Letter | undefined
 
   constructor(actor: ActorAddress, limit: number, clerk: Clerk<Letter>) {
     this.#actor = actor
@@ -51,6 +55,12 @@ export class Mailbox<Letter extends object> {
     return next
   }
 
+  /** All that have not been answered. */
+  get letters(): readonly Letter[] {
+    const running = this.#running === undefined ? none : [this.#running]
+    return [...running, ...this.#taken, ...this.#putBack, ...this.#waiting]
+  }
+
   /** M4. In the order in which they were taken in. */
   get taken(): readonly Letter[] {
     return this.#taken
@@ -61,28 +71,27 @@ export class Mailbox<Letter extends object> {
     const { next } = this
     if (next === undefined) return
     this.takeBack(next)
-    this.#taken.push(next)
+    if (this.#taken === none) this.#taken = [next]
+    else this.#taken.push(next)
   }
 
   /** M4. All that was taken in waits again, unless its sender has given it up. */
   putBack(isWanted: (letter: Letter) => boolean): void {
-    const others = [...this.#putBack]
-    this.#putBack.clear()
-    for (const letter of this.#taken) if (isWanted(letter)) this.#putBack.add(letter)
-    for (const letter of others) this.#putBack.add(letter)
-    this.#taken = []
+    this.#putBack = new Set([...this.#taken.filter(isWanted), ...this.#putBack])
+    this.#taken = none
   }
 
   /** True when nothing is waiting or being run. */
   get isIdle(): boolean {
-    return !this.#isRunning
+    return this.#running === undefined
   }
 
   /** Adds a letter, or throws `mailbox-full` (M2). */
   post(letter: Letter): void {
     if (this.waiting >= this.#limit) throw mailboxFull(this.#actor, this.#limit)
+    if (this.isIdle) return void this.#run(letter)
+    if (this.#waiting === nothing) this.#waiting = new Set()
     this.#waiting.add(letter)
-    if (!this.#isRunning) void this.#run()
   }
 
   /** M3. Does nothing when the letter is not waiting any more. */
@@ -91,28 +100,35 @@ export class Mailbox<Letter extends object> {
     this.#putBack.delete(letter)
   }
 
-  async #run(): Promise<void> {
-    this.#isRunning = true
+  async #run(first: Letter): Promise<void> {
     // Sets keep the order of arrival (M1).
-    for (let letter = this.next; letter !== undefined; letter = this.next) {
+    for (let letter: Letter | undefined = first; letter; letter = this.next) {
       this.takeBack(letter)
+      this.#running = letter
       await this.#clerk.deal(letter)
       const others = this.#taken
-      if (others.length > 0) this.#taken = []
+      this.#taken = none
       const isLast = this.waiting === 0
-      if (isLast) {
-        this.#isRunning = false
-        this.#clerk.idle()
-      }
+      if (isLast) this.#rest()
       this.#clerk.answer(letter)
       for (const other of others) this.#clerk.answer(other)
       if (isLast) return
     }
     // What was left has been taken back.
-    this.#isRunning = false
+    this.#rest()
+  }
+
+  #rest(): void {
+    this.#running = undefined
+    this.#waiting = nothing // M5
+    this.#putBack = nothing
     this.#clerk.idle()
   }
 }
+
+// Nothing is ever added to them.
+const nothing: Set<never> = new Set()
+const none: never[] = []
 
 function mailboxFull(actor: ActorAddress, limit: number): CairnError {
   return new CairnError(
