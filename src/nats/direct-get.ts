@@ -9,23 +9,33 @@ import { pause, throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
 import { findGone, mayBeGone, streamGone } from './gone.js'
-import { type HeaderBlock, parseHeaderBlock, readHeaderBlock } from './headers.js'
+import {
+  type HeaderBlock,
+  type HeaderValues,
+  parseHeaderBlock,
+  readHeaderBlock,
+} from './headers.js'
 import { callApi, unreachable } from './jetstream-api.js'
+import { Pages } from './pages.js'
 import type { Reply } from './requests.js'
 
 /** A stored message. */
 export interface StoredMessage {
   readonly subject: string
   readonly position: number
-  readonly headers: ReadonlyMap<string, string>
+  readonly headers: HeaderValues
   readonly body: Uint8Array
 }
 
 const noMessage = 10037
 const attemptTimeout = 2_000
 const totalTimeout = 15_000
-/** Per batched request: enough to hide the round trip, little enough to hold in memory. */
-const batchMessages = 512
+/**
+ * Per batched request. Many readers want little, so the first is small. For each further one on a filter with wildcards
+ * the server matches all of the stream's subjects, once more: these are as large as memory allows.
+ */
+const firstBatch = 512
+const nextBatch = 4_096
 const batchBytes = 2 * 1024 * 1024
 
 export interface GetOptions {
@@ -87,10 +97,61 @@ export async function leaderGet(
   }
 }
 
+/** Called at the end of each batch with how many messages are left behind it; `false` ends the reading there. */
+export type GoOn = (left: number) => boolean
+
 /**
  * Messages of `filter` from position `from` on, in order, as far as the answering replica
- * has them. Batches are asked for one ahead of the reader, so memory is bounded.
+ * has them, in pages of what has come. Batches are asked for one ahead of the reader, so memory is bounded.
  */
+export async function* directPages(
+  connection: Connection,
+  stream: string,
+  filter: string,
+  from: number,
+  signal?: AbortSignal,
+  goOn: GoOn = () => true,
+): AsyncGenerator<readonly StoredMessage[]> {
+  const pages = new Pages<StoredMessage>()
+  let next = from
+  let isAsking = false
+  let isOver = false
+  const take = (message: StoredMessage) => {
+    next = message.position + 1
+    pages.push(message)
+  }
+  const batchEnded = (left: number) => {
+    isAsking = false
+    if (left > 0 && goOn(left)) return ask()
+    isOver = true
+    pages.end()
+  }
+  let count = firstBatch
+  const ask = () => {
+    if (isAsking || isOver || pages.held > firstBatch) return
+    isAsking = true
+    const limit = { count, signal }
+    count = nextBatch
+    readBatch(connection, stream, filter, () => next, limit, take).then(
+      batchEnded,
+      (error: unknown) => pages.fail(error),
+    )
+  }
+  try {
+    for (;;) {
+      pages.release()
+      ask()
+      const page = await pages.next()
+      if (page === undefined) return
+      yield page
+    }
+  } finally {
+    // A reader that stops early leaves the batch ahead unread.
+    isOver = true
+  }
+}
+
+/** {@link directPages}, message by message. */
 export async function* directScan(
   connection: Connection,
   stream: string,
@@ -98,21 +159,8 @@ export async function* directScan(
   from: number,
   signal?: AbortSignal,
 ): AsyncGenerator<StoredMessage> {
-  let next = from
-  let ahead = readBatch(connection, stream, filter, next, signal)
-  // A reader that stops early leaves the batch ahead unread; its failure is nobody's then.
-  ahead.catch(() => {})
-  for (;;) {
-    const { messages, more } = await ahead
-    const last = messages.at(-1)
-    if (last !== undefined) next = last.position + 1
-    if (more) {
-      ahead = readBatch(connection, stream, filter, next, signal)
-      ahead.catch(() => {})
-    }
-    yield* messages
-    if (!more) return
-  }
+  for await (const page of directPages(connection, stream, filter, from, signal))
+    yield* page
 }
 
 /** Up to `count` messages of `filter` from position `from` on, in order: one round trip. */
@@ -124,48 +172,58 @@ export async function directSome(
   count: number,
   signal?: AbortSignal,
 ): Promise<readonly StoredMessage[]> {
-  return (await readBatch(connection, stream, filter, from, signal, count)).messages
+  const messages: StoredMessage[] = []
+  const next = () => (messages.at(-1)?.position ?? from - 1) + 1
+  const limit = { count, signal }
+  await readBatch(connection, stream, filter, next, limit, message => {
+    messages.push(message)
+  })
+  return messages
 }
 
-interface Batch {
-  readonly messages: StoredMessage[]
-  readonly more: boolean
-}
-
+/**
+ * One batch, message by message as they come; resolves with how many are left behind it. When an answer
+ * is lost, the attempt after it goes on at `next()`.
+ */
 async function readBatch(
   connection: Connection,
   stream: string,
   filter: string,
-  from: number,
-  signal: AbortSignal | undefined,
-  count = batchMessages,
-): Promise<Batch> {
+  next: () => number,
+  { count, signal }: { readonly count: number; readonly signal: AbortSignal | undefined },
+  take: (message: StoredMessage) => void,
+): Promise<number> {
   const api = `$JS.API.DIRECT.GET.${stream}`
-  const query = {
-    seq: from,
-    next_by_subj: filter,
-    batch: count,
-    max_bytes: batchBytes,
-  }
-  const body = Buffer.from(JSON.stringify(query))
-  const batch = await retrying<Batch>(connection, stream, api, { signal }, async left => {
-    // What came before a lost reply is dropped: the attempt after it reads the batch anew.
-    const messages: StoredMessage[] = []
-    const reply = await connection.requests.requestMany(api, body, left, message => {
-      const headers = readHeaderBlock(message)
-      if (headers.code !== 0) return true
-      messages.push(toStored(headers, message))
-      return false
-    })
-    if (reply.kind !== 'message') return reply
-    const end = readHeaderBlock(reply.message)
-    if (end.code === 404) return { messages, more: false }
-    // 204 ends a batch and says how many are left behind it.
-    if (end.code === 204)
-      return { messages, more: Number(end.values.get('Nats-Num-Pending')) > 0 }
-    throw readFailed(api, end)
-  })
-  return batch ?? { messages: [], more: false }
+  const end = await retrying<{ left: number }>(
+    connection,
+    stream,
+    api,
+    { signal },
+    async left => {
+      const query = {
+        seq: next(),
+        next_by_subj: filter,
+        batch: count,
+        max_bytes: batchBytes,
+      }
+      const body = Buffer.from(JSON.stringify(query))
+      const reply = await connection.requests.requestMany(api, body, left, message => {
+        const { data } = message
+        const headers = readHeaderBlock(message, data)
+        if (headers.code !== 0) return true
+        take(toStored(headers, data))
+        return false
+      })
+      if (reply.kind !== 'message') return reply
+      const last = readHeaderBlock(reply.message)
+      if (last.code === 404) return { left: 0 }
+      // 204 ends a batch and says how many are left behind it.
+      if (last.code === 204)
+        return { left: Number(last.values.get('Nats-Num-Pending')) || 0 }
+      throw readFailed(api, last)
+    },
+  )
+  return end?.left ?? 0
 }
 
 type Unanswered = {
@@ -213,8 +271,9 @@ function isUnanswered(result: object): result is Unanswered {
 }
 
 function readOne(message: Msg, api: string): StoredMessage | undefined {
-  const headers = readHeaderBlock(message)
-  if (headers.code === 0) return toStored(headers, message)
+  const { data } = message
+  const headers = readHeaderBlock(message, data)
+  if (headers.code === 0) return toStored(headers, data)
   if (headers.code === 404) return undefined
   throw readFailed(api, headers)
 }
@@ -226,7 +285,7 @@ function readFailed(api: string, { code, description }: HeaderBlock): CairnError
   )
 }
 
-function toStored({ values }: HeaderBlock, { data }: Msg): StoredMessage {
+function toStored({ values }: HeaderBlock, data: Uint8Array): StoredMessage {
   return {
     subject: values.get('Nats-Subject') ?? '',
     position: Number(values.get('Nats-Sequence')),

@@ -33,66 +33,107 @@ export interface HeaderBlock {
   /** 0 for a message that is no status. */
   readonly code: number
   readonly description: string
-  /**
-   * By name. Where one is repeated the first value counts, but the last of a `Nats-` header:
-   * the server appends its own behind what the message brought along.
-   */
-  readonly values: ReadonlyMap<string, string>
+  readonly values: HeaderValues
 }
 
-/** A message's headers by name; see {@link HeaderBlock}. */
-export function readHeaders(message: Msg): ReadonlyMap<string, string> {
+/**
+ * Header lines by name. Where one is repeated the first value counts, but the last of a `Nats-` header:
+ * the server appends its own behind what the message brought along.
+ *
+ * A list and no map: a message has some eight lines, of which most are asked for once. To make a map of them takes
+ * longer than to look through them each time.
+ */
+export class HeaderValues implements Iterable<[string, string]> {
+  readonly #lines: readonly string[]
+
+  /** @param lines name, value, name, value … */
+  constructor(lines: readonly string[]) {
+    this.#lines = lines
+  }
+
+  get(name: string): string | undefined {
+    const lines = this.#lines
+    if (name.startsWith(serverPrefix)) {
+      for (let i = lines.length - 2; i >= 0; i -= 2)
+        if (lines[i] === name) return lines[i + 1]
+      return undefined
+    }
+    for (let i = 0; i < lines.length; i += 2) if (lines[i] === name) return lines[i + 1]
+    return undefined
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined
+  }
+
+  *[Symbol.iterator](): Generator<[string, string]> {
+    const lines = this.#lines
+    for (let i = 0; i < lines.length; i += 2)
+      if (lines.indexOf(lines[i]!) === i) yield [lines[i]!, this.get(lines[i]!)!]
+  }
+}
+
+/** A message's headers by name. */
+export function readHeaders(message: Msg): HeaderValues {
   return readHeaderBlock(message).values
 }
 
-export function readHeaderBlock(message: Msg): HeaderBlock {
-  const text = headerText(message)
+/** @param data the message's, which is made anew each time it is asked for */
+export function readHeaderBlock(message: Msg, data = message.data): HeaderBlock {
+  const text = headerText(message, data)
   return text === undefined ? readByClient(message) : parseHeaderBlock(text)
 }
 
 /** The lines of a header block, `NATS/1.0` or a status first. */
 export function parseHeaderBlock(text: string): HeaderBlock {
-  const values = new Map<string, string>()
+  const lines: string[] = []
   let end = text.indexOf(lineEnd)
-  const status = text.slice(firstLine.length, end < 0 ? text.length : end).trim()
+  const status =
+    end < 0 ? text.slice(firstLine.length) : text.slice(firstLine.length, end)
   while (end >= 0) {
     const start = end + lineEnd.length
     end = text.indexOf(lineEnd, start)
     const stop = end < 0 ? text.length : end
     const colon = text.indexOf(':', start)
     if (colon <= start || colon >= stop) continue
-    const name = text.slice(start, colon)
-    if (name.startsWith('Nats-') || !values.has(name))
-      values.set(name, text.slice(colon + 1, stop).trim())
+    lines.push(text.slice(start, colon), text.slice(colon + 1, stop).trim())
   }
-  if (status === '') return { code: 0, description: '', values }
-  const code = Number.parseInt(status, 10) || 0
-  return { code, description: status.slice(String(code).length).trim(), values }
+  const values = new HeaderValues(lines)
+  const said = status.trim()
+  if (said === '') return { code: 0, description: '', values }
+  const code = Number.parseInt(said, 10) || 0
+  return { code, description: said.slice(String(code).length).trim(), values }
 }
 
 const firstLine = 'NATS/1.0'
+const serverPrefix = 'Nats-'
 const lineEnd = '\r\n'
+
+/** What came last from the socket, whole: a hundred messages of it are read one after the other. */
+let memory: Buffer = Buffer.alloc(0)
 
 /**
  * The block as it came: it stands right before the body, in the same memory. `undefined` where
  * that is not so.
  */
-function headerText(message: Msg & { size?(): number }): string | undefined {
-  const { subject, data, reply = '' } = message
+function headerText(
+  message: Msg & { size?(): number },
+  data: Uint8Array,
+): string | undefined {
+  const { subject, reply = '' } = message
   const all = message.size?.() ?? 0
   const length = all - subject.length - reply.length - data.length
   const start = data.byteOffset - length
   if (length < firstLine.length || start < 0) return undefined
-  const text = Buffer.from(data.buffer, start, length).toString('utf8')
+  if (memory.buffer !== data.buffer) memory = Buffer.from(data.buffer)
+  const text = memory.toString('utf8', start, data.byteOffset)
   return text.startsWith(firstLine) && text.endsWith(lineEnd) ? text : undefined
 }
 
 function readByClient({ headers }: Msg): HeaderBlock {
-  const values = new Map<string, string>()
-  if (headers === undefined) return { code: 0, description: '', values }
-  for (const [name, all] of headers) {
-    const value = name.startsWith('Nats-') ? all.at(-1) : all[0]
-    if (value !== undefined) values.set(name, value)
-  }
-  return { code: headers.code, description: headers.description, values }
+  const lines: string[] = []
+  for (const [name, all] of headers ?? [])
+    for (const value of all) lines.push(name, value)
+  const { code = 0, description = '' } = headers ?? {}
+  return { code, description, values: new HeaderValues(lines) }
 }

@@ -15,6 +15,7 @@ import { type BatchPart, checkBatchPayload, publishBatch } from '../nats/batch.j
 import type { Connection } from '../nats/connection.js'
 import { directScan, leaderGet } from '../nats/direct-get.js'
 import { apiError } from '../nats/errors.js'
+import type { HeaderValues } from '../nats/headers.js'
 import { callApi } from '../nats/jetstream-api.js'
 import { decodeToken, encodeToken, viewsBucketOf } from '../nats/subjects.js'
 import {
@@ -183,7 +184,7 @@ class JetStreamReadModel implements ReadModel {
   }
 }
 
-function isRemoval(headers: ReadonlyMap<string, string>): boolean {
+function isRemoval(headers: HeaderValues): boolean {
   return headers.has('KV-Operation')
 }
 

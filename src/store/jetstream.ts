@@ -50,7 +50,7 @@ import type { Connection } from '../nats/connection.js'
 import {
   directAt,
   directLast,
-  directScan,
+  directPages,
   directSome,
   type GetOptions,
   leaderGet,
@@ -72,6 +72,7 @@ import {
   expectingHeaders,
   type PublishOutcome,
 } from '../nats/publish.js'
+import { scanPages } from '../nats/scan-pages.js'
 import { checksOtherSubjects } from '../nats/server-version.js'
 import {
   logSubject,
@@ -354,19 +355,26 @@ export class JetStreamStore extends StoreBase {
     const { from = 1, hint = 1, backwards = false, signal } = options
     const subject = this.#subjectOf(checkAddress(actor))
     throwIfAborted(signal, `reading ${formatAddress(actor)}`)
-    const messages = backwards
-      ? this.#walkBack(subject, signal)
-      : this.#scanTo(subject, hint, await this.#endOf(subject, signal), signal)
-    for await (const message of messages) {
-      throwIfAborted(signal, `reading ${formatAddress(actor)}`)
-      const record = this.#decode(message)
-      const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
-      // What was read is proven; reading up to the end so prepares the next append.
-      if (last !== undefined && !backwards)
-        this.cache.advance(actor, last, record.position)
-      if (last === undefined || last >= from) yield record
-      else if (backwards) return
+    if (backwards) {
+      for await (const message of this.#walkBack(subject, signal)) {
+        throwIfAborted(signal, `reading ${formatAddress(actor)}`)
+        const record = this.#decode(message)
+        const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
+        if (last !== undefined && last < from) return
+        yield record
+      }
+      return
     }
+    const end = await this.#endOf(subject, signal)
+    for await (const page of this.#pagesOf(subject, hint, end, signal))
+      for (const message of page) {
+        throwIfAborted(signal, `reading ${formatAddress(actor)}`)
+        const record = this.#decode(message)
+        const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
+        // What was read is proven; reading up to the end so prepares the next append.
+        if (last !== undefined) this.cache.advance(actor, last, record.position)
+        if (last === undefined || last >= from) yield record
+      }
   }
 
   override async *readAll(options: ReadAllOptions = {}): AsyncGenerator<LogRecord> {
@@ -376,14 +384,21 @@ export class JetStreamStore extends StoreBase {
     let left = limit
     if (left === 0) return
     const end = await this.lastPosition(signal === undefined ? {} : { signal })
-    const filter = this.#filterOf(types)
-    for await (const message of this.#scanTo(filter, after + 1, end, signal)) {
-      throwIfAborted(signal, 'reading the log')
-      if (message.position > end) return
-      if (!this.#isOfTypes(message, types)) continue
-      yield this.#decode(message)
-      if (--left === 0) return
+    const filter = this.#onlyOf(types)
+    const scan = (next: Position) => {
+      const expected = Math.min(limit, end - next + 1)
+      const { name } = this.#stream
+      return scanPages(this.#connection, name, filter, next, expected, signal)
     }
+    const pages = this.#pagesTo(scan, filter ?? '>', after + 1, end, signal)
+    for await (const page of pages)
+      for (const message of page) {
+        throwIfAborted(signal, 'reading the log')
+        if (message.position > end) return
+        if (!this.#isOfTypes(message, types)) continue
+        yield this.#decode(message)
+        if (--left === 0) return
+      }
   }
 
   override async *follow(options: FollowOptions = {}): AsyncGenerator<LogRecord> {
@@ -415,7 +430,10 @@ export class JetStreamStore extends StoreBase {
     this.assertOpen()
     const { type, signal } = options
     if (type !== undefined) checkActorType(type)
-    const filter = this.#filterOf(type === undefined ? undefined : [type])
+    const filter =
+      type === undefined
+        ? logSubjects(this.namespace)
+        : logSubjectsOfType(this.namespace, type)
     for await (const subject of listSubjects(
       this.#connection,
       this.#stream.name,
@@ -453,18 +471,20 @@ export class JetStreamStore extends StoreBase {
     signal: AbortSignal,
   ): AsyncGenerator<LogRecord, Position> {
     let position = after
-    const filter = this.#filterOf(types)
-    for await (const message of directScan(
+    const pages = scanPages(
       this.#connection,
       this.#stream.name,
-      filter,
+      this.#onlyOf(types),
       after + 1,
+      0,
       signal,
-    )) {
-      position = message.position
-      if (this.#isOfTypes(message, types)) yield this.#decode(message)
-      if (signal.aborted) break
-    }
+    )
+    for await (const page of pages)
+      for (const message of page) {
+        position = message.position
+        if (this.#isOfTypes(message, types)) yield this.#decode(message)
+        if (signal.aborted) return position
+      }
     return position
   }
 
@@ -660,32 +680,39 @@ export class JetStreamStore extends StoreBase {
     return (await this.#readLast(subject, { signal }))?.position ?? 0
   }
 
-  /** Messages of `filter` from `from` on, at least up to `end` even if the replicas lag (J4). */
-  async *#scanTo(
+  /** An actor's messages from `from` on. */
+  #pagesOf(
+    subject: string,
+    from: Position,
+    end: Position,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<readonly StoredMessage[]> {
+    const scan = (next: Position) =>
+      directPages(this.#connection, this.#stream.name, subject, next, signal)
+    return this.#pagesTo(scan, subject, from, end, signal)
+  }
+
+  /** What a scan finds from `from` on, and the rest up to `end` even if the replicas lag (J4). */
+  async *#pagesTo(
+    scan: (from: Position) => AsyncIterable<readonly StoredMessage[]>,
     filter: string,
     from: Position,
     end: Position,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<StoredMessage> {
-    const stream = this.#stream.name
+  ): AsyncGenerator<readonly StoredMessage[]> {
     let next = Math.max(1, from)
     for (;;) {
-      for await (const message of directScan(
-        this.#connection,
-        stream,
-        filter,
-        next,
-        signal,
-      )) {
-        next = message.position + 1
-        yield message
+      for await (const page of scan(next)) {
+        next = page.at(-1)!.position + 1
+        yield page
       }
       if (next > end || this.#stream.replicas === 1) return
       const query = { seq: next, next_by_subj: filter }
-      const missing = await leaderGet(this.#connection, stream, query, { signal })
+      const { name } = this.#stream
+      const missing = await leaderGet(this.#connection, name, query, { signal })
       if (missing === undefined || missing.position > end) return
       next = missing.position + 1
-      yield missing
+      yield [missing]
     }
   }
 
@@ -727,15 +754,11 @@ export class JetStreamStore extends StoreBase {
       return position
     // Not written by a compare-and-append: only a search tells what stands before it.
     let previous: Position | undefined
-    for await (const { position: at } of this.#scanTo(
-      subject,
-      1,
-      message.position,
-      signal,
-    )) {
-      if (at >= message.position) break
-      previous = at
-    }
+    for await (const page of this.#pagesOf(subject, 1, message.position, signal))
+      for (const { position: at } of page) {
+        if (at >= message.position) return previous
+        previous = at
+      }
     return previous
   }
 
@@ -757,10 +780,11 @@ export class JetStreamStore extends StoreBase {
     signal: AbortSignal | undefined,
   ): Promise<number> {
     let version = 0
-    for await (const message of this.#scanTo(subject, 1, last.position, signal)) {
-      if (message.position > last.position) break
-      version = versionsTaken(name => message.headers.get(name))?.last ?? version
-    }
+    for await (const page of this.#pagesOf(subject, 1, last.position, signal))
+      for (const message of page) {
+        if (message.position > last.position) return version
+        version = versionsTaken(name => message.headers.get(name))?.last ?? version
+      }
     return version
   }
 
@@ -783,10 +807,11 @@ export class JetStreamStore extends StoreBase {
     return logSubject(this.namespace, actor, this.#stream.partitions)
   }
 
-  #filterOf(types: readonly string[] | undefined): string {
+  /** The subjects to read for some types; `undefined` for all of the log, which the server finds faster unfiltered. */
+  #onlyOf(types: readonly string[] | undefined): string | undefined {
     return types?.length === 1
       ? logSubjectsOfType(this.namespace, checkActorType(types[0]))
-      : logSubjects(this.namespace)
+      : undefined
   }
 
   #isOfTypes(message: StoredMessage, types: readonly string[] | undefined): boolean {

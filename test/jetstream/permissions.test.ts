@@ -54,6 +54,9 @@ function tenant(namespace: string) {
           `${bucket.prefix}.>`,
           `${views.prefix}.>`,
           ...streams.flatMap(apis),
+          ...['CREATE', 'MSG.NEXT', 'DELETE'].map(
+            api => `$JS.API.CONSUMER.${api}.${logStream(namespace)}.*`,
+          ),
           ...queues.map(stream => `$JS.API.STREAM.MSG.DELETE.${stream}`),
         ],
         // Notices come from the server alone: a made-up one could make a peer skip versions.
