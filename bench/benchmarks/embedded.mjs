@@ -19,7 +19,6 @@ const lanes = 64
 /** @type {import('../benchmark.mjs').Benchmark} */
 export const embeddedAppend = {
   name: 'embedded-append',
-  extra: true,
   unit: 'appends/s',
   durability: 'fsync before every ack',
   goal: { atLeast: 0.5 },

@@ -34,6 +34,7 @@ const commandTimeout = 20_000
 /** @type {import('../benchmark.mjs').Benchmark} */
 export const pauseDrain = {
   name: 'pause-drain',
+  extra: true,
   unit: 'ms',
   about: `p99 of requests to the actors of a drained node (SIGTERM), ${commits} commits each; baseline: p99 of the same actors right before`,
   run: context => pauses(context, 'drain'),
@@ -42,6 +43,7 @@ export const pauseDrain = {
 /** @type {import('../benchmark.mjs').Benchmark} */
 export const pauseKill = {
   name: 'pause-kill',
+  extra: true,
   unit: 'ms',
   about: `p99 of requests to the actors of a killed node (SIGKILL), ${commits} commits each; baseline: p99 of the same actors right before`,
   run: context => pauses(context, 'kill'),

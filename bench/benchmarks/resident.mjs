@@ -14,7 +14,6 @@ const allowed = 1_536
 /** @type {import('../benchmark.mjs').Benchmark} */
 export const resident = {
   name: 'resident',
-  extra: true,
   unit: 'bytes',
   goal: { atMost: 1 },
   about: `heap of an idle actor in memory with a state of one number; baseline: ${allowed} bytes, the goal`,

@@ -19,7 +19,6 @@ const lanes = 16
 /** @type {import('../benchmark.mjs').Benchmark} */
 export const transact = {
   name: 'transact-2',
-  extra: true,
   unit: 'commits/s',
   goal: { atLeast: 0.7 },
   about: `two actors written together, ${lanes} at a time; baseline: atomic batches of two by hand`,

@@ -19,7 +19,6 @@ import { logSubject } from '../../dist/nats/subjects.js'
 /** @type {import('../benchmark.mjs').Benchmark} */
 export const wakeStorm = {
   name: 'wake-storm',
-  extra: true,
   unit: 'commands/s',
   about:
     '10,000 sleeping actors (1,000 in quick runs) asked at once, each woken and its commit stored; baseline: one last-by-subject direct get each',
