@@ -6,6 +6,14 @@ import { join } from 'node:path'
 import { embedded } from 'cairn-es'
 import { open } from 'lmdb'
 import { encodeCommit } from '../../dist/codec/envelope.js'
+import { newId } from '../../dist/model/id.js'
+import {
+  headKey,
+  indexKey,
+  packHead,
+  packRecord,
+  positionKey,
+} from '../../dist/store/lmdb/layout.js'
 import { verify } from '../benchmark.mjs'
 import { checkVersions } from '../check-log.mjs'
 import { counterCommit, counters } from '../counters.mjs'
@@ -22,7 +30,7 @@ export const embeddedAppend = {
   unit: 'appends/s',
   durability: 'fsync before every ack',
   goal: { atLeast: 0.5 },
-  about: `appends on the embedded store, ${lanes} in flight; baseline: puts of the same bytes with lmdb, flushed`,
+  about: `appends on the embedded store, ${lanes} in flight; baseline: puts of the same keys and bytes with lmdb, flushed`,
   run: context =>
     interleave(context, {
       baseline: () => inFolder(dir => byHand(context, dir)),
@@ -74,37 +82,50 @@ const throughStore = async (context, dir) => {
 }
 
 /**
+ * The keys and bytes that the store writes: the record, its place in the actor's index, and where
+ * the actor stands.
+ *
  * @param {Context} context
  * @param {string} dir
  */
 const byHand = async (context, dir) => {
-  const file = open({
-    path: join(dir, 'raw.lmdb'),
-    encoding: 'binary',
-    keyEncoding: 'binary',
-  })
+  const binary = /** @type {const} */ ({ encoding: 'binary', keyEncoding: 'binary' })
+  const file = open({ path: join(dir, 'raw.lmdb'), ...binary })
+  const [log, heads, index] = ['log', 'heads', 'index'].map(name =>
+    file.openDB(name, binary),
+  )
   try {
+    verify(log && heads && index, () => 'a table was not opened')
     const { headers, body } = encodeCommit({
       ...counterCommit,
-      id: 'bench',
+      id: newId(),
       actor: { type: 'counter', id: 'c' },
       firstVersion: 1,
       at: Date.now(),
       nodeId: 'bench',
     })
-    const bytes = Buffer.concat([Buffer.from(JSON.stringify(headers)), body])
+    const record = packRecord(
+      { type: 'counter', id: 'c' },
+      Object.fromEntries(headers),
+      body,
+    )
     let position = 0
     const driven = await drive({
       lanes,
       ms: context.ms,
-      step: async () => {
-        const key = Buffer.alloc(8)
-        key.writeBigUInt64BE(BigInt(++position))
-        await file.put(key, bytes)
+      step: async (lane, turn) => {
+        const actor = { type: 'counter', id: `c${lane}` }
+        const [actorNumber, version] = [lane + 1, turn + 1]
+        const head = packHead({ actorNumber, version, position: ++position })
+        await Promise.all([
+          log.put(positionKey(position), record, { append: true }),
+          index.put(indexKey(actorNumber, version, position), nothing),
+          heads.put(headKey(actor), head),
+        ])
         await file.flushed
       },
     })
-    const verified = file.getCount()
+    const verified = log.getCount()
     verify(
       verified === driven.done,
       () => `${driven.done} puts were acknowledged, and ${verified} are there`,
@@ -114,3 +135,5 @@ const byHand = async (context, dir) => {
     await file.close()
   }
 }
+
+const nothing = Buffer.alloc(0)
