@@ -2,7 +2,7 @@
 //
 // R1. One read when the last record is a commit that carries a state of this behavior version.
 // R2. Otherwise back from the end to the nearest such state, or to version 1, holding at most
-//     `backwardMax` commits; a longer way is folded forward from version 1 in bounded memory.
+//     `backwardMax` commits; what comes before these is folded forward from version 1, without being held.
 // R3. A record without versions is no history: reported, and passed by. Versions that are
 //     missing or unreadable park the actor, unless a carried state lies behind them, or an
 //     operator has had them passed over.
@@ -70,7 +70,7 @@ export async function recoverAt<State>(
 ): Promise<Standing<State>> {
   const start = beginning(folding)
   if (version === 0) return start
-  const records = store.commits(folding.actor, { from: 1, ...withSignal(signal) })
+  const records = store.commits(folding.actor, { to: version, ...withSignal(signal) })
   const at = await foldForward(folding, start, records, version)
   if (at.version < version) throw unknownVersion(folding.actor, version, at.version)
   return at
@@ -96,23 +96,15 @@ async function fromHead<State>(
     if (head.last?.kind === 'malformed') folding.onMalformed?.(head.last)
     return beginning(folding)
   }
-  return (
-    carriedBy(folding, head.last) ??
-    (await foldFromNearest(store, folding, signal)) ??
-    (await foldForward(
-      folding,
-      beginning(folding),
-      store.commits(folding.actor, { from: 1, ...withSignal(signal) }),
-    ))
-  )
+  return carriedBy(folding, head.last) ?? (await foldFromNearest(store, folding, signal))
 }
 
-/** R2: reads backwards, folds forwards; undefined when the way back is too long. */
+/** R2: reads backwards, folds forwards. */
 async function foldFromNearest<State>(
   store: History,
   folding: Folding<State>,
   signal: AbortSignal | undefined,
-): Promise<Standing<State> | undefined> {
+): Promise<Standing<State>> {
   const { actor, skips } = folding
   const held: StoredCommit[] = []
   let base: Standing<State> | undefined
@@ -133,7 +125,13 @@ async function foldFromNearest<State>(
     if (newer !== undefined) checkJoined(folding, record.lastVersion, newer)
     base = carriedBy(folding, record)
     if (base !== undefined) break
-    if (held.length === backwardMax) return undefined
+    if (newer !== undefined && held.length === backwardMax) {
+      const to = newer.firstVersion - 1
+      const records = store.commits(actor, { to, ...withSignal(signal) })
+      base = await foldForward(folding, beginning(folding), records, to)
+      checkJoined(folding, base.version, newer)
+      break
+    }
     held.push(record)
     if (record.firstVersion === 1) break
   }

@@ -36,6 +36,8 @@ const totalTimeout = 15_000
  */
 const firstBatch = 512
 const nextBatch = 4_096
+/** Where a reader has had what it may want, and goes on. */
+const leastBatch = 16
 const batchBytes = 2 * 1024 * 1024
 
 export interface GetOptions {
@@ -97,8 +99,13 @@ export async function leaderGet(
   }
 }
 
-/** Called at the end of each batch with how many messages are left behind it; `false` ends the reading there. */
-export type GoOn = (left: number) => boolean
+export interface ScanOptions {
+  readonly signal?: AbortSignal | undefined
+  /** How many the reader may want; more may come, and not all of them need to. Default: all. */
+  readonly most?: number | undefined
+  /** Called at the end of each batch with how many messages are left behind it; `false` ends the reading there. */
+  readonly goOn?: (left: number) => boolean
+}
 
 /**
  * Messages of `filter` from position `from` on, in order, as far as the answering replica
@@ -109,29 +116,31 @@ export async function* directPages(
   stream: string,
   filter: string,
   from: number,
-  signal?: AbortSignal,
-  goOn: GoOn = () => true,
+  { signal, most = Infinity, goOn = () => true }: ScanOptions = {},
 ): AsyncGenerator<readonly StoredMessage[]> {
   const pages = new Pages<StoredMessage>()
   let next = from
   let isAsking = false
   let isOver = false
+  let batch = firstBatch
+  let wanted = most
   const take = (message: StoredMessage) => {
     next = message.position + 1
+    wanted--
     pages.push(message)
   }
   const batchEnded = (left: number) => {
     isAsking = false
-    if (left > 0 && goOn(left)) return ask()
-    isOver = true
-    pages.end()
+    isOver = left === 0 || !goOn(left)
+    if (isOver) pages.end()
+    // Who may have all that it wants is not read ahead for: it asks itself, or waits by now.
+    else if (wanted > 0 || pages.held === 0) ask()
   }
-  let count = firstBatch
   const ask = () => {
     if (isAsking || isOver || pages.held > firstBatch) return
     isAsking = true
-    const limit = { count, signal }
-    count = nextBatch
+    const limit = { count: Math.min(batch, Math.max(wanted, leastBatch)), signal }
+    batch = nextBatch
     readBatch(connection, stream, filter, () => next, limit, take).then(
       batchEnded,
       (error: unknown) => pages.fail(error),
@@ -159,7 +168,7 @@ export async function* directScan(
   from: number,
   signal?: AbortSignal,
 ): AsyncGenerator<StoredMessage> {
-  for await (const page of directPages(connection, stream, filter, from, signal))
+  for await (const page of directPages(connection, stream, filter, from, { signal }))
     yield* page
 }
 

@@ -39,7 +39,10 @@ export async function* scanPages(
       return !mayPull || left < longFrom
     }
     // Whatever ended the consumer, these find what is left, and report what is wrong.
-    const direct = directPages(connection, stream, filter ?? '>', next, signal, goOn)
+    const direct = directPages(connection, stream, filter ?? '>', next, {
+      signal,
+      goOn,
+    })
     for await (const page of direct) {
       next = page.at(-1)!.position + 1
       yield page

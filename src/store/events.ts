@@ -19,9 +19,10 @@ export function checkReadOptions({ from, to, limit }: ReadOptions): void {
     )
 }
 
-/** Throws `invalid-option` for a first version or a hint that is none. */
-export function checkCommitsOptions({ from, hint }: CommitsOptions): void {
+/** Throws `invalid-option` for a version or a hint that is none. */
+export function checkCommitsOptions({ from, to, hint }: CommitsOptions): void {
   if (from !== undefined) checkCount('from', from)
+  if (to !== undefined) checkCount('to', to)
   if (hint !== undefined) checkCount('hint', hint)
 }
 

@@ -352,9 +352,10 @@ export class JetStreamStore extends StoreBase {
   ): AsyncGenerator<LogRecord> {
     this.assertOpen()
     checkCommitsOptions(options)
-    const { from = 1, hint = 1, backwards = false, signal } = options
+    const { from = 1, to = Infinity, hint = 1, backwards = false, signal } = options
     const subject = this.#subjectOf(checkAddress(actor))
     throwIfAborted(signal, `reading ${formatAddress(actor)}`)
+    if (!backwards && to < from) return
     if (backwards) {
       for await (const message of this.#walkBack(subject, signal)) {
         throwIfAborted(signal, `reading ${formatAddress(actor)}`)
@@ -366,7 +367,8 @@ export class JetStreamStore extends StoreBase {
       return
     }
     const end = await this.#endOf(subject, signal)
-    for await (const page of this.#pagesOf(subject, hint, end, signal))
+    // Each commit has a version at least, so that there are no more than that many to read.
+    for await (const page of this.#pagesOf(subject, hint, end, signal, to))
       for (const message of page) {
         throwIfAborted(signal, `reading ${formatAddress(actor)}`)
         const record = this.#decode(message)
@@ -374,6 +376,7 @@ export class JetStreamStore extends StoreBase {
         // What was read is proven; reading up to the end so prepares the next append.
         if (last !== undefined) this.cache.advance(actor, last, record.position)
         if (last === undefined || last >= from) yield record
+        if (last !== undefined && last >= to) return
       }
   }
 
@@ -680,15 +683,16 @@ export class JetStreamStore extends StoreBase {
     return (await this.#readLast(subject, { signal }))?.position ?? 0
   }
 
-  /** An actor's messages from `from` on. */
+  /** An actor's messages from `from` on, of which about `most` are wanted. */
   #pagesOf(
     subject: string,
     from: Position,
     end: Position,
     signal: AbortSignal | undefined,
+    most?: number,
   ): AsyncGenerator<readonly StoredMessage[]> {
     const scan = (next: Position) =>
-      directPages(this.#connection, this.#stream.name, subject, next, signal)
+      directPages(this.#connection, this.#stream.name, subject, next, { signal, most })
     return this.#pagesTo(scan, subject, from, end, signal)
   }
 

@@ -208,15 +208,19 @@ export class LmdbStore extends StoreBase {
   ): AsyncGenerator<LogRecord> {
     this.assertOpen()
     checkCommitsOptions(options)
-    const { from = 1, backwards = false, signal } = options
+    const { from = 1, to = Infinity, backwards = false, signal } = options
     const doing = `reading ${formatAddress(checkAddress(actor))}`
     throwIfAborted(signal, doing)
+    if (!backwards && to < from) return
     const head = this.#fresh().head(actor)
     if (head === undefined) return
     const positions = backwards ? this.#walkBack(head, from) : this.#walk(head, from)
     for (const position of positions) {
       throwIfAborted(signal, doing)
-      yield this.#decode(this.#fresh().record(position))
+      const record = this.#decode(this.#fresh().record(position))
+      yield record
+      const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
+      if (!backwards && last !== undefined && last >= to) return
     }
   }
 

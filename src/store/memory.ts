@@ -182,8 +182,9 @@ export class MemoryStore extends StoreBase {
   ): AsyncGenerator<LogRecord> {
     this.assertOpen()
     checkCommitsOptions(options)
-    const { from = 1, backwards = false, signal } = options
+    const { from = 1, to = Infinity, backwards = false, signal } = options
     const known = this.#log.actors.get(formatAddress(checkAddress(actor)))
+    if (!backwards && to < from) return
     const positions = known?.positions.slice() ?? []
     if (backwards) positions.reverse()
     for (const position of positions) {
@@ -192,6 +193,7 @@ export class MemoryStore extends StoreBase {
       const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
       if (last === undefined || last >= from) yield record
       else if (backwards) return
+      if (!backwards && last !== undefined && last >= to) return
     }
   }
 

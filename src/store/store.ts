@@ -145,6 +145,8 @@ export interface ReadOptions {
 export interface CommitsOptions {
   /** First version wanted; a commit that holds it is yielded whole. Default 1. */
   readonly from?: Version
+  /** Last version wanted; the commit that holds it is the last one. Ignored when reading backwards. Default: all. */
+  readonly to?: Version
   /**
    * A position known to be at or before the first wanted commit; saves the search for it.
    * Ignored when reading backwards.

@@ -66,6 +66,10 @@ void t.test('a long history without carried states is folded forward', async t =
       version: commits,
     })
     t.equal(store.calls.commits, commits > backwardMax ? 2 : 1, `${commits} commits`)
+    t.ok(
+      store.commitsRead <= commits + 1,
+      'of which none is read twice, but where both ways meet',
+    )
     // From then on it is carried.
     await host.ask(alice, 'deposit', { amount: 1 })
     const again = node({ on: log })

@@ -8,6 +8,7 @@ import { account } from '../../src/demo/account.js'
 import { createActorHost } from '../../src/actor/host.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import type { MalformedRecord } from '../../src/model/commit.js'
+import { collect } from '../contract/store/support.js'
 import { JetStreamPlace } from '../support/jetstream-fixture.js'
 import { startNats } from '../support/nats.js'
 
@@ -35,6 +36,12 @@ await t.test(
       [4, 8, 12],
     )
     t.ok(corrupt.every(({ raw }) => garbage.equals(raw)))
+    // There are more records than versions, by which the store knows how many to ask for.
+    const upTo = await collect(store.commits(actor, { to: 9 }))
+    t.strictSame(
+      upTo.map(({ position }) => position),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    )
   },
 )
 

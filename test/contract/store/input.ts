@@ -135,6 +135,7 @@ export function testInput(test: Suite): void {
       )
     const ranges: [string, () => unknown][] = [
       ['commits from -1', () => collect(store.commits(account, { from: -1 }))],
+      ['commits to version 1.5', () => collect(store.commits(account, { to: 1.5 }))],
       ['commits with hint -1', () => collect(store.commits(account, { hint: -1 }))],
       ['readAll after -1', () => collect(store.readAll({ after: -1 }))],
       ['readAll after 0.5', () => collect(store.readAll({ after: 0.5 }))],

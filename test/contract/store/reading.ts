@@ -117,7 +117,7 @@ export function testReading(test: Suite): void {
     t.notOk(plain !== undefined && 'commandId' in plain, 'what is unknown is absent')
   })
 
-  test('commits are yielded whole, from the one that holds the first version', async (t, place) => {
+  test('commits are yielded whole, from the one that holds the first version wanted', async (t, place) => {
     const store = await place.open()
     await fill(store, account, sizes)
     const all = (await collect(store.commits(account))).map(asCommit)
@@ -138,6 +138,13 @@ export function testReading(test: Suite): void {
     t.strictSame(await read({ from: 13 }), [])
     t.strictSame(await read({ from: 5, backwards: true }), [10, 9, 4])
     t.strictSame(await read({ backwards: true }), [10, 9, 4, 3, 1])
+    t.strictSame(await read({ to: 0 }), [])
+    t.strictSame(await read({ from: 4, to: 3 }), [])
+    t.strictSame(await read({ to: 3 }), [1, 3], 'and to the one that holds the last')
+    t.strictSame(await read({ from: 4, to: 8 }), [4])
+    t.strictSame(await read({ from: 4, to: 10 }), [4, 9, 10])
+    t.strictSame(await read({ to: 99 }), [1, 3, 4, 9, 10])
+    t.strictSame(await read({ from: 4, to: 3, backwards: true }), [10, 9, 4])
     for (const hint of [0, 1, all[1]!.position, all[2]!.position])
       t.strictSame(await read({ from: 5, hint }), [4, 9, 10], `with hint ${hint}`)
   })
