@@ -43,32 +43,43 @@ function preview(
   { id: commandId, correlationId, causationId }: Command,
   { at, nodeId }: DecidedEvents,
 ): RecordedEvent {
-  return {
+  const id = eventId(actor, version)
+  const known: Omit<Writable<RecordedEvent>, 'position' | 'commitId'> = {
     kind: 'event',
-    id: eventId(actor, version),
+    id,
     actor,
     type,
     data,
     metadata,
     version,
-    get position(): never {
-      throw notKnownYet('position')
-    },
-    get commitId(): never {
-      throw notKnownYet('commitId')
-    },
     at,
     nodeId,
     commandId,
-    ...(correlationId !== undefined && { correlationId }),
-    ...(causationId !== undefined && { causationId }),
   }
+  if (correlationId !== undefined) known.correlationId = correlationId
+  if (causationId !== undefined) known.causationId = causationId
+  // Properties of its own, so that who copies the event trips over them as well. Getters in the
+  // literal would be closures made for each event: 1.3 kB and 0.5 µs, and these take 0.2 µs.
+  Object.defineProperty(known, 'position', positionNotKnown)
+  Object.defineProperty(known, 'commitId', commitIdNotKnown)
+  return known as RecordedEvent
 }
 
-function notKnownYet(field: string): CairnError {
-  return new CairnError(
-    'invalid-definition',
-    `it reads event.${field}, which nobody knows before the event is stored; ` +
-      'use its version, at or id instead',
-  )
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
+
+const positionNotKnown = notKnownYet('position')
+const commitIdNotKnown = notKnownYet('commitId')
+
+function notKnownYet(field: string): PropertyDescriptor {
+  return {
+    enumerable: true,
+    configurable: true,
+    get(): never {
+      throw new CairnError(
+        'invalid-definition',
+        `it reads event.${field}, which nobody knows before the event is stored; ` +
+          'use its version, at or id instead',
+      )
+    },
+  }
 }
