@@ -20,6 +20,7 @@ import { JetStreamReadModels } from '../read-models/jetstream.js'
 import { JetStreamDocuments } from '../documents/jetstream.js'
 import { ensureLogStream } from '../nats/log-stream.js'
 import { JetStreamStore } from '../store/jetstream.js'
+import { OwnCommits } from '../store/own-commits.js'
 import { JetStreamTimers } from '../timers/jetstream.js'
 import { type Backend, openNamespaceOf, type Queues } from './backend.js'
 
@@ -73,15 +74,17 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
           ensureTimersStream(connection, namespace, { replicas }),
         ])
         const documents = new JetStreamDocuments(connection, namespace)
+        const own = new OwnCommits(namespace)
         const store = new JetStreamStore({
           namespace,
           nodeId,
           connection,
           stream,
           groupCommit,
+          own,
           ...(cache !== undefined && { cache }),
         })
-        const bus = new NatsBus(connection)
+        const bus = new NatsBus(connection, own)
         const transport = new NatsTransport(connection, namespace)
         const join = (self?: Member) =>
           NatsMembership.join(connection, namespace, self, options.heartbeat)

@@ -116,7 +116,7 @@ let memory: Buffer = Buffer.alloc(0)
  * The block as it came: it stands right before the body, in the same memory. `undefined` where
  * that is not so.
  */
-function headerText(
+export function headerText(
   message: Msg & { size?(): number },
   data: Uint8Array,
 ): string | undefined {

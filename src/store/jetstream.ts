@@ -93,6 +93,7 @@ import { Doorbell } from './doorbell.js'
 import { checkCommitsOptions, checkLogOptions } from './events.js'
 import { followLog } from './follow.js'
 import { type Batch, BatchWriter } from './jetstream-batch.js'
+import type { OwnCommits } from './own-commits.js'
 import type {
   AppendAllOptions,
   AppendAllResult,
@@ -123,6 +124,8 @@ export interface JetStreamStoreOptions extends StoreOptions {
   readonly groupCommit?: GroupCommitMode
   /** How many commits ride together, at least. */
   readonly groupMin?: number
+  /** Hears of what is appended here. */
+  readonly own?: OwnCommits
 }
 
 interface Stored {
@@ -144,6 +147,7 @@ export class JetStreamStore extends StoreBase {
   readonly #stopListening: () => void
   readonly #batches: BatchWriter
   readonly #groups: GroupCommit
+  readonly #own: OwnCommits | undefined
   #stream: LogStream
   #appending = 0
   #idle: Deferred<void> | undefined
@@ -153,6 +157,7 @@ export class JetStreamStore extends StoreBase {
     this.#connection = options.connection
     this.#batches = new BatchWriter(options.connection)
     this.#stream = options.stream
+    this.#own = options.own
     const { groupCommit: mode = 'auto', groupMin: min } = options
     const { replicas } = options.stream
     this.#groups = new GroupCommit(options.connection, {
@@ -209,6 +214,7 @@ export class JetStreamStore extends StoreBase {
       if (outcome.kind === 'stored') {
         const result = appended(commit, outcome.position)
         this.cache.advance(actor, result.version, outcome.position)
+        this.#own?.stored(commit, outcome.position, head.position)
         return result
       }
       if (Date.now() >= deadline) throw contention(formatAddress(actor), attempt)

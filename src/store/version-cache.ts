@@ -109,8 +109,9 @@ export class VersionCache {
     const key = formatAddress(actor)
     const entry = this.#entries.peek(key)
     if (entry !== undefined && entry.version >= version) {
-      // The same again: it is believed again, and as proven as it was.
-      if (entry.version === version && entry.position === position)
+      // The same again, as of each commit of one's own: it is believed again, and as proven as it was.
+      const isSame = entry.version === version && entry.position === position
+      if (isSame && entry.epoch !== this.#epoch)
         this.#set(key, version, position, entry.proven)
       return false
     }

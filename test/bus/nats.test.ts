@@ -3,7 +3,10 @@ import t, { type Test } from 'tap'
 
 import { jetstream } from '../../src/backend/jetstream.js'
 import type { InterruptionReason } from '../../src/bus/bus.js'
+import type { CommitStored } from '../../src/bus/notice.js'
+import type { ActorAddress } from '../../src/model/address.js'
 import { logStream } from '../../src/nats/subjects.js'
+import type { AppendOptions } from '../../src/store/store.js'
 import { testNoticeBus, wireCache } from '../contract/bus.js'
 import { commitHeaders, deposits, mustAppend } from '../contract/store/support.js'
 import { freshNamespace, openNode, throwsCode } from '../jetstream/nodes.js'
@@ -202,3 +205,49 @@ await t.test(
     t.strictSame(versions, [1, 2])
   },
 )
+
+await t.test('a node hears of its own commits what others hear of them', async t => {
+  const namespace = freshNamespace()
+  await using writer = await openNode(server.url, { namespace, nodeId: 'writer' })
+  await using other = await openNode(server.url, { namespace, nodeId: 'other' })
+  const heard = { own: [] as CommitStored[], others: [] as CommitStored[] }
+  await writer.bus.subscribeToCommits(namespace, notice => heard.own.push(notice))
+  await other.bus.subscribeToCommits(namespace, notice => heard.others.push(notice))
+  const odd = { type: 'account', id: 'ä.b*c %' }
+  const appends: [ActorAddress, number[], AppendOptions?][] = [
+    [actor, [1]],
+    [actor, [2, 3, 4]],
+    [odd, [5], { command: { id: 'c 1,ü', reply: 7 } }],
+    [
+      odd,
+      [6],
+      { correlationId: 'why', causationId: 'what', traceparent: '00-1-2-01', at: 1.5 },
+    ],
+    [actor, [7], { says: [{ kind: 'command', actor: odd, type: 'go', data: 1 }] }],
+    [actor, [8, 9], { commands: [1, 1].map((events, i) => ({ id: `p${i}`, events })) }],
+  ]
+  for (const [to, amounts, options] of appends)
+    await mustAppend(writer.store, to, deposits(...amounts), options)
+  await until(
+    () => heard.own.length === appends.length && heard.others.length === appends.length,
+  )
+  t.strictSame(heard.own, heard.others)
+})
+
+await t.test('a notice of another commit at the same position is believed', async t => {
+  const namespace = freshNamespace()
+  await using node = await openNode(server.url, { namespace })
+  const heard: CommitStored[] = []
+  await node.bus.subscribeToCommits(namespace, notice => heard.push(notice))
+  const { position } = await mustAppend(node.store, actor, deposits(1))
+  await until(() => heard.length === 1)
+  // As when the stream was made anew, and another node has written its first commit.
+  const lines = headers()
+  for (const [name, value] of Object.entries(commitHeaders(actor, 1)))
+    lines.set(name, value)
+  lines.set('Nats-Sequence', String(position))
+  const subject = `cairn.${namespace}.stored.0.account.alice`
+  node.connection.nc.publish(subject, '', { headers: lines })
+  await until(() => heard.length === 2)
+  t.match(heard[1], { position, header: { nodeId: 'elsewhere', commitId: 'injected-1' } })
+})

@@ -14,6 +14,7 @@ import type { LogStreamOptions, NatsOptions } from '../../src/nats/options.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
 import type { AppendOptions, AppendResult, EventStore } from '../../src/store/store.js'
 import { JetStreamStore } from '../../src/store/jetstream.js'
+import { OwnCommits } from '../../src/store/own-commits.js'
 import type { GroupOptions } from '../support/jetstream-fixture.js'
 
 export interface Node extends AsyncDisposable {
@@ -36,15 +37,17 @@ export async function openNode(
   const options = { servers, ignoreClusterUpdates: true, ...nats }
   const connection = await Connection.open(options, namespace, nodeId)
   const stream = await ensureLogStream(connection, namespace, options)
+  const own = new OwnCommits(namespace)
   const store = new JetStreamStore({
     namespace,
     nodeId,
     connection,
     stream,
+    own,
     ...(groupCommit !== undefined && { groupCommit }),
     ...(groupMin !== undefined && { groupMin }),
   })
-  const bus = new NatsBus(connection)
+  const bus = new NatsBus(connection, own)
   return {
     id: nodeId,
     store,

@@ -1,0 +1,18 @@
+import t from 'tap'
+
+import { newId } from '../../src/model/id.js'
+
+await t.test('ids are UUIDs of version 4, and all of them differ', async t => {
+  const ids = Array.from({ length: 10_000 }, () => newId())
+  const isOne = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+  t.strictSame(
+    ids.filter(id => !isOne.test(id)),
+    [],
+  )
+  t.equal(new Set(ids).size, ids.length)
+  for (let place = 0; place < 36; place++) {
+    const digits = new Set(ids.map(id => id[place]))
+    const wanted = [8, 13, 14, 18, 23].includes(place) ? 1 : place === 19 ? 4 : 16
+    t.equal(digits.size, wanted, `place ${place} takes every value that it may have`)
+  }
+})
