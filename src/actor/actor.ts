@@ -42,13 +42,13 @@ import { detachPlain } from './detach.js'
 import { findSuperseded, superseded } from './firing.js'
 import type { Folding, Standing } from './fold.js'
 import type { ActorLog } from './log.js'
-import { Mailbox } from './mailbox.js'
+import { type Came, Mailbox } from './mailbox.js'
 import type { Order, Orders } from './orders.js'
 import { Pack, type Packed } from './pack.js'
 import { actorPaused, actorRestarting, parkedAgain } from './parked.js'
 import { delayAfter, type Policy, policyOf } from './policy.js'
 import { recover, refresh } from './recovery.js'
-import { isCertainlyNew, type Kept, Repeats, type Search } from './repeats.js'
+import { type Kept, Repeats, type Search } from './repeats.js'
 import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
 import { bytesOfEncoded, roughBytes } from './state-size.js'
@@ -144,10 +144,7 @@ interface Letter<T = unknown> {
   /** Present for a command. */
   readonly wish?: Wish
   /** What came of it, once it has been dealt with. */
-  came:
-    | { readonly ok: true; readonly outcome: T }
-    | { readonly ok: false; readonly error: unknown }
-    | undefined
+  came: Came | undefined
 }
 
 interface Wish {
@@ -214,7 +211,8 @@ export class Actor {
     const limit = definition.options.mailboxLimit ?? 1000
     this.#mailbox = new Mailbox(address, limit, {
       deal: letter => this.#deal(letter),
-      answer: letter => answer(letter),
+      dealt: (letter, came) => this.#dealt(letter, came),
+      answer,
       idle: () => home.idle(this),
     })
     this.#repeats = new Repeats(address, home, definition.options.commandWindow)
@@ -321,15 +319,17 @@ export class Actor {
     if (!call.isOver) call.onOver(() => this.#mailbox.takeBack(letter as Letter))
   }
 
-  async #deal(letter: Letter): Promise<void> {
-    try {
-      letter.call.check()
-      letter.came = { ok: true, outcome: await letter.work(letter) }
-      this.#failures = 0
-    } catch (error) {
-      letter.came = { ok: false, error }
-      for (const other of this.#mailbox.taken) other.came ??= failedWith(other, error)
-    }
+  #deal(letter: Letter): Promise<unknown> {
+    letter.call.check()
+    return letter.work(letter)
+  }
+
+  #dealt(letter: Letter, came: Came): void {
+    letter.came = came
+    if (came.ok) this.#failures = 0
+    else
+      for (const other of this.#mailbox.taken)
+        other.came ??= failedWith(other, came.error)
   }
 
   /** The one way of every command. */
@@ -357,7 +357,7 @@ export class Actor {
       // 2. Look whether it was carried out before (A6), and decide.
       const now = clock.now()
       let step =
-        isCertainlyNew(search) && kept?.firing === undefined
+        kept?.firing === undefined && this.#repeats.isNew(search, life.at.version)
           ? this.#decide(command, life.at, now)
           : await this.#consider(call, command, search, life, now, kept)
 
@@ -427,7 +427,13 @@ export class Actor {
         options.command = { id: command.id, reply: answer.reply }
         if (decision.says !== undefined) options.says = decision.says
         withCauses(options, command)
-        result = await this.#append(call, decision.events, options)
+        try {
+          result = await this.#append(call, decision.events, options)
+        } catch (error) {
+          result = await this.#appendBare(call, decision.events, options, error)
+        } finally {
+          call.endStoring()
+        }
       }
 
       // 6. Another writer was first: read what it wrote, and decide again.
@@ -797,33 +803,32 @@ export class Actor {
     return life
   }
 
-  async #append(
+  #append(
     call: OpenCall,
     events: Parameters<EventStore['append']>[1],
     options: Writable<AppendOptions>,
   ): Promise<AppendResult> {
-    const { store } = this.#home
     call.beginStoring()
     options.signal = call.signal
     options.timeout = call.timeLeft
+    return this.#home.store.append(this.address, events, options)
+  }
+
+  /** The state is a convenience: a command must not fail because it makes a commit too large. */
+  async #appendBare(
+    call: OpenCall,
+    events: Parameters<EventStore['append']>[1],
+    { state, ...options }: AppendOptions,
+    error: unknown,
+  ): Promise<AppendResult> {
     try {
-      try {
-        return await store.append(this.address, events, options)
-      } catch (error) {
-        // The state is a convenience: a command must not fail because it makes a commit too large.
-        const { state, ...rest } = options
-        if (state === undefined || !isCairnError(error, 'commit-too-large')) throw error
-        return await store.append(this.address, events, {
-          ...rest,
-          timeout: call.timeLeft,
-        })
-      }
-    } catch (error) {
+      if (state === undefined || !isCairnError(error, 'commit-too-large')) throw error
+      const bare = { ...options, timeout: call.timeLeft }
+      return await this.#home.store.append(this.address, events, bare)
+    } catch (failure) {
       // Nothing was written: why the call was given up says more.
-      if (isCairnError(error, 'aborted')) call.check()
-      throw error
-    } finally {
-      call.endStoring()
+      if (isCairnError(failure, 'aborted')) call.check()
+      throw failure
     }
   }
 

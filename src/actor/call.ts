@@ -49,10 +49,13 @@ export interface CallSubject {
 /** What calls share that have one owner. */
 export class CallPorts {
   readonly deadlines: Deadlines
+  /** Hears of each call that is over. */
+  readonly ended: (() => void) | undefined
   readonly #spare: AbortController[] = []
 
-  constructor(deadlines: Deadlines) {
+  constructor(deadlines: Deadlines, ended?: () => void) {
     this.deadlines = deadlines
+    this.ended = ended
   }
 
   takeController(): AbortController {
@@ -85,7 +88,7 @@ export class Call<T> implements Expiring {
   #controller: AbortController | undefined
   /** While it is stored together with others (C5). */
   #together: Together | undefined
-  #onOver: (() => void)[] | undefined
+  #onOver: (() => void) | undefined
 
   /** Throws `aborted` when the signal has already fired, `invalid-option` for the timeout. */
   constructor(
@@ -128,10 +131,9 @@ export class Call<T> implements Expiring {
     return Math.max(1, Math.ceil(this.deadline - performance.now()))
   }
 
-  /** Called once, when the call is over, with the others in the order they were given. */
+  /** Called once, when the call is over; only one can be. */
   onOver(callback: () => void): void {
-    if (this.#onOver === undefined) this.#onOver = [callback]
-    else this.#onOver.push(callback)
+    this.#onOver = callback
   }
 
   /** Throws the reason when the call was given up (C2). */
@@ -209,7 +211,8 @@ export class Call<T> implements Expiring {
     this.#ports.deadlines.remove(this)
     if (this.#abort !== undefined)
       this.#callerSignal?.removeEventListener('abort', this.#abort)
-    if (this.#onOver !== undefined) for (const callback of this.#onOver) callback()
+    this.#ports.ended?.()
+    this.#onOver?.()
     return true
   }
 }

@@ -191,8 +191,7 @@ class Host implements ActorHost {
   readonly #passivation: NodeJS.Timeout
   readonly #home: ActorHome
   readonly #unstorableTypes = new Set<string>()
-  readonly #calls = new CallPorts(new Deadlines())
-  readonly #ended = () => void this.#open--
+  readonly #calls = new CallPorts(new Deadlines(), () => void this.#open--)
   #open = 0
   #asks = 0
   #tells = 0
@@ -413,7 +412,6 @@ class Host implements ActorHost {
     const definition = this.#options.definitions.get(actor.type)
     const call = new Call<T>(subject, ++this.#home.ticks.now, options, this.#calls)
     this.#open++
-    call.onOver(this.#ended)
     const name = formatAddress(actor)
     const resident =
       this.#residents.engaged(name) ??

@@ -14,10 +14,17 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 
+/** What dealing with a letter came to. */
+export type Came =
+  | { readonly ok: true; readonly outcome: unknown }
+  | { readonly ok: false; readonly error: unknown }
+
 /** What becomes of letters. */
 export interface Clerk<Letter> {
-  /** Does what the letter asks for; never rejects, and tells its sender nothing yet. */
-  deal(letter: Letter): Promise<void>
+  /** Does what the letter asks for, and tells its sender nothing yet; may throw. */
+  deal(letter: Letter): Promise<unknown>
+  /** Takes down what dealing with it came to. */
+  dealt(letter: Letter, came: Came): void
   /** Tells the sender of a letter that was dealt with. */
   answer(letter: Letter): void
   /** Nothing is waiting or being dealt with any more. */
@@ -96,8 +103,8 @@ export class Mailbox<Letter extends object> {
 
   /** M3. Does nothing when the letter is not waiting any more. */
   takeBack(letter: Letter): void {
-    this.#waiting.delete(letter)
-    this.#putBack.delete(letter)
+    if (this.#waiting.size > 0) this.#waiting.delete(letter)
+    if (this.#putBack.size > 0) this.#putBack.delete(letter)
   }
 
   async #run(first: Letter): Promise<void> {
@@ -105,7 +112,13 @@ export class Mailbox<Letter extends object> {
     for (let letter: Letter | undefined = first; letter; letter = this.next) {
       this.takeBack(letter)
       this.#running = letter
-      await this.#clerk.deal(letter)
+      let came: Came
+      try {
+        came = { ok: true, outcome: await this.#clerk.deal(letter) }
+      } catch (error) {
+        came = { ok: false, error }
+      }
+      this.#clerk.dealt(letter, came)
       const others = this.#taken
       this.#taken = none
       const isLast = this.waiting === 0

@@ -341,11 +341,6 @@ export class Repeats {
   }
 }
 
-/** Whether there is nothing to look for: nobody else can know the command's id (D3). */
-export function isCertainlyNew({ since, sentAt, saidAt }: Search): boolean {
-  return since === undefined && sentAt === undefined && saidAt === undefined
-}
-
 /** A commit with its writer's clock. */
 type Dated = Passed & { readonly at: number }
 

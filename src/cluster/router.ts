@@ -12,13 +12,15 @@
 //     sent before: a first sending can lie unread while a second is carried out elsewhere.
 // T4. The deadline is the caller's and travels with the command: each hop has what is left.
 
+import { setMaxListeners } from 'node:events'
+
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome, CommandSender, SendOptions } from '../model/sender.js'
 import { show } from '../model/show.js'
-import { pause, throwIfAborted } from '../model/wait.js'
+import { abortedError, type Deferred, deferred, pause } from '../model/wait.js'
 import type { Membership } from './membership.js'
 import { type Candidate, ownerOf } from './placement.js'
 import { type AskRequest, requestTimeoutDefault, type Transport } from './transport.js'
@@ -44,6 +46,13 @@ interface Sending<Outcome> {
   readonly isTold: boolean
 }
 
+/** What waits for the answers of one node. */
+interface Waits {
+  /** Fires when the node has died, or this one closes: one signal for all, as each costs some µs. */
+  readonly ended: AbortController
+  open: number
+}
+
 export interface RouterStats {
   readonly local: number
   readonly remote: number
@@ -66,11 +75,24 @@ export class Router implements CommandSender {
   #redirects = 0
   #resent = 0
   /** Commands that other nodes have not answered yet. */
-  readonly #open = new Set<Promise<unknown>>()
-  readonly #closing = new AbortController()
+  #open = 0
+  #allAnswered: Deferred<void> | undefined
+  /** By the node's id: what ends the waits for it. */
+  readonly #waits = new Map<string, Waits>()
+  #isClosed = false
 
   constructor(options: RouterOptions) {
     this.#options = options
+    const { membership } = options
+    membership.onChange(({ dead }) => {
+      for (const { id } of dead) {
+        this.#waits.get(id)?.ended.abort()
+        this.#waits.delete(id)
+      }
+      const there = new Set(membership.members().map(({ id }) => id))
+      for (const [id, { open }] of this.#waits)
+        if (open === 0 && !there.has(id)) this.#waits.delete(id)
+    })
   }
 
   stats(): RouterStats {
@@ -120,11 +142,16 @@ export class Router implements CommandSender {
    * ends with `answer-lost`, which names the command's id.
    */
   async close(timeout: number): Promise<void> {
-    const answered = new AbortController()
-    const open = Promise.allSettled(this.#open).then(() => answered.abort())
-    await Promise.race([open, pause(timeout, answered.signal)])
-    this.#closing.abort()
-    await open
+    if (this.#open > 0) {
+      this.#allAnswered ??= deferred<void>()
+      const inTime = new AbortController()
+      const answered = this.#allAnswered.promise.then(() => inTime.abort())
+      await Promise.race([answered, pause(timeout, inTime.signal)])
+      this.#isClosed = true
+      for (const { ended } of this.#waits.values()) ended.abort()
+      await answered
+    }
+    this.#isClosed = true
   }
 
   #route<Outcome>(sending: Sending<Outcome>): Promise<Outcome> {
@@ -135,30 +162,37 @@ export class Router implements CommandSender {
         return sending.here(sending.options)
       }
       this.#remote++
-      const carried = this.#carry(sending, owner)
-      this.#open.add(carried)
-      return carried.finally(() => this.#open.delete(carried))
+      return this.#carry(sending, owner)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
+  async #carry<Outcome>(sending: Sending<Outcome>, first: string): Promise<Outcome> {
+    this.#open++
+    try {
+      return await this.#carryOn(sending, first)
+    } finally {
+      if (--this.#open === 0) this.#allAnswered?.resolve()
+    }
+  }
+
   /** From node to node until one carries it out (T1 to T4). */
-  async #carry<Outcome>(
+  async #carryOn<Outcome>(
     { actor, commandType, data, options, here, isTold }: Sending<Outcome>,
     first: string,
   ): Promise<Outcome> {
     const { timeout = requestTimeoutDefault, signal } = options
     const { commandId = newId(), sentAt, since, saidAt, firing } = options
     const deadline = performance.now() + timeout
-    const doing = `command ${show(commandType)} to ${formatAddress(actor)}`
+    const doing = () => `command ${show(commandType)} to ${formatAddress(actor)}`
     let owner = first
     const gone = new Set<string>()
     for (let hops = 0; ;) {
-      throwIfAborted(signal, doing)
-      if (this.#closing.signal.aborted) throw closedWhileWaiting(doing, commandId)
+      if (signal?.aborted) throw abortedError(signal, doing())
+      if (this.#isClosed) throw closedWhileWaiting(doing(), commandId)
       const left = Math.floor(deadline - performance.now())
-      if (left <= 0) throw late(doing, timeout, commandId)
+      if (left <= 0) throw late(doing(), timeout, commandId)
       if (owner === this.#options.nodeId)
         return here({ ...options, commandId, timeout: left })
       const request: AskRequest = {
@@ -193,25 +227,33 @@ export class Router implements CommandSender {
     timeout: number,
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
-    const { membership, transport } = this.#options
-    const gone = new AbortController()
-    const stopWatching = membership.onChange(({ dead }) => {
-      if (dead.some(({ id }) => id === owner)) gone.abort()
-    })
-    const ends = [gone.signal, this.#closing.signal]
-    const either = AbortSignal.any(signal === undefined ? ends : [...ends, signal])
+    const waits = this.#waitsFor(owner)
+    const ended = waits.ended.signal
+    const either = signal === undefined ? ended : AbortSignal.any([ended, signal])
+    waits.open++
     try {
-      return await transport.request(request, { timeout, to: owner, signal: either })
+      const options = { timeout, to: owner, signal: either }
+      return await this.#options.transport.request(request, options)
     } catch (error) {
-      const isOurDoing = ends.some(end => end.aborted) && !signal?.aborted
+      const isOurDoing = ended.aborted && !signal?.aborted
       if (!isOurDoing || !isCairnError(error, 'aborted')) throw error
       throw new CairnError(
         'answer-lost',
         `Node ${owner} left before it answered for ${formatAddress(request.actor)}.`,
       )
     } finally {
-      stopWatching()
+      waits.open--
     }
+  }
+
+  #waitsFor(owner: string): Waits {
+    let waits = this.#waits.get(owner)
+    if (waits === undefined) {
+      waits = { ended: new AbortController(), open: 0 }
+      setMaxListeners(0, waits.ended.signal)
+      this.#waits.set(owner, waits)
+    }
+    return waits
   }
 
   /**
