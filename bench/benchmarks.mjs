@@ -11,6 +11,7 @@ import { asks } from './benchmarks/ask.mjs'
 import { carry } from './benchmarks/carry.mjs'
 import { embeddedAppend } from './benchmarks/embedded.mjs'
 import { hydrates } from './benchmarks/hydrate.mjs'
+import { machineFold } from './benchmarks/machine-fold.mjs'
 import { notice } from './benchmarks/notice.mjs'
 import { pauseDrain, pauseKill } from './benchmarks/pause.mjs'
 import { reactor } from './benchmarks/reactor.mjs'
@@ -43,6 +44,7 @@ export const benchmarks = [
   embeddedAppend,
   wakeStorm,
   carry,
+  machineFold,
   timerDrift,
   pauseDrain,
   pauseKill,

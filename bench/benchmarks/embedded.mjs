@@ -118,7 +118,7 @@ const byHand = async (context, dir) => {
         const [actorNumber, version] = [lane + 1, turn + 1]
         const head = packHead({ actorNumber, version, position: ++position })
         await Promise.all([
-          log.put(positionKey(position), record, { append: true }),
+          log.put(positionKey(position), record, atEnd),
           index.put(indexKey(actorNumber, version, position), nothing),
           heads.put(headKey(actor), head),
         ])
@@ -137,3 +137,5 @@ const byHand = async (context, dir) => {
 }
 
 const nothing = Buffer.alloc(0)
+// The types of `put` leave out the options that it takes as `putSync` does.
+const atEnd = /** @type {number} */ (/** @type {unknown} */ ({ append: true }))

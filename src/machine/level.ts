@@ -21,6 +21,8 @@ export class Level {
   readonly parent: AnyActorRef | undefined
   /** Whether its context may hold actors. */
   readonly #hasRelatives: boolean
+  /** Whether no more than one state of each depth is ever there, and none is remembered. */
+  readonly #isLinear: boolean
   readonly #children = new Map<AnyStateMachine, Level>()
   /** Snapshots of states that are in memory. */
   readonly #snapshots = new WeakMap<MachineState, AnyMachineSnapshot>()
@@ -30,6 +32,7 @@ export class Level {
     this.parent = parent
     const { actors } = machine.implementations as { readonly actors: object }
     this.#hasRelatives = parent !== undefined || Object.keys(actors).length > 0
+    this.#isLinear = isLinear(machine.root)
     this.stepper = new Stepper(machine, parent)
   }
 
@@ -64,6 +67,19 @@ export class Level {
     return level?.at(child!.state!, rest)
   }
 
+  /**
+   * A step has come to a state by this snapshot. Where nothing is left to the order of entering, and there are no
+   * actors in it, it is what would be made of the state again (snapshot.ts), and that takes as long as the step.
+   */
+  reached(state: MachineState, snapshot: AnyMachineSnapshot): void {
+    const isSame =
+      this.#isLinear &&
+      !this.#hasRelatives &&
+      state.status === 'active' &&
+      Object.keys(snapshot.children as object).length === 0
+    if (isSame) this.#snapshots.set(state, snapshot)
+  }
+
   /** XState's snapshot of a state. */
   snapshotOf(state: MachineState): AnyMachineSnapshot {
     const known = this.#snapshots.get(state)
@@ -73,4 +89,15 @@ export class Level {
     this.#snapshots.set(state, snapshot)
     return snapshot
   }
+}
+
+interface StateNode {
+  readonly type: string
+  readonly states: Readonly<Record<string, StateNode>>
+}
+
+function isLinear({ type, states }: StateNode): boolean {
+  return (
+    type !== 'parallel' && type !== 'history' && Object.values(states).every(isLinear)
+  )
 }

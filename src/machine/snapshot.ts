@@ -1,9 +1,10 @@
 // A machine's state as plain data ⇄ XState's snapshot of it.
 //
-// Data is the one form that is built upon: each step begins with a snapshot made of it. So an
-// actor that has lived through all of its history, one that woke from a stored state and one
-// that replayed everything stand at the very same thing, also in what XState leaves to the
-// order of entering (the order of parallel states, of tags, of remembered states).
+// Data is the one form that is built upon: each step begins with a snapshot made of it, or with one
+// that is the same as if it were (Level.reached). So an actor that has lived through all of its
+// history, one that woke from a stored state and one that replayed everything stand at the very
+// same thing, also in what XState leaves to the order of entering (the order of parallel states, of
+// tags, of remembered states).
 
 import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
 

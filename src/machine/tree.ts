@@ -124,7 +124,9 @@ class Fold implements Folding {
           })
     family.begin(actions)
     for (const action of actions) family.act(action)
-    return family.stepped(level.named(toState(level.machine, snapshot, timers)))
+    const stepped = family.stepped(level.named(toState(level.machine, snapshot, timers)))
+    level.reached(stepped.state, snapshot)
+    return stepped
   }
 
   /** A timer that is over without an event of the machine's own. */
