@@ -14,7 +14,7 @@ import type { CommandKeeper, CommandSender } from './model/sender.js'
 import type { AnyTopic } from './model/topic.js'
 import { checkTopics } from './actor/effects.js'
 import type { ContextBase } from './reactor/attempt.js'
-import { causedBy } from './reactor/caused.js'
+import { type CausedBy, causedBy } from './reactor/caused.js'
 import { Caution } from './reactor/caution.js'
 import {
   courierGroup,
@@ -177,7 +177,9 @@ export function startGroups(
     redrives: number,
   ): ContextBase => {
     const isRepeat = mayBeRepeat || redrives > 0
-    const caused = causedBy(message, reactor.name, sender, isRepeat)
+    // Most handlers cause nothing.
+    let made: CausedBy | undefined
+    const caused = () => (made ??= causedBy(message, reactor.name, sender, isRepeat))
     return {
       attempt,
       mayBeRepeat: isRepeat,
@@ -185,14 +187,14 @@ export function startGroups(
       isLastAttempt: attempt >= reactor.retry.attempts,
       spawn: (definition, actorId) =>
         actorRef(definition, actorId, {
-          sender: caused.sender,
-          keeper: caused.sender,
+          sender: caused().sender,
+          keeper: caused().sender,
           ...parts.ports,
         }),
       publish: (topic, data, options) => {
         const from = { nodeId: id, clock }
         return putMessage(queues.topic, from, topic, data, {
-          ...caused.next(),
+          ...caused().next(),
           ...options,
         })
       },

@@ -34,18 +34,32 @@ const forgottenAfter = 30_000
 const perMs = 1_000_000
 const nothing = new Uint8Array()
 
-/** Messages of `filter` (all of the stream for `undefined`) from a position on, up to the last one or less. */
+export interface PullOptions {
+  readonly signal?: AbortSignal | undefined
+  /** How many messages the filter chooses from, at most; `Infinity` where nobody knows. */
+  readonly span: number
+}
+
+/**
+ * Messages of `filter` (all of the stream for `undefined`) from a position on, up to the last one or less. Where
+ * `filter` lets half of them pass, or more, all of them come.
+ */
 export async function* pullPages(
   connection: Connection,
   stream: string,
   filter: string | undefined,
   from: number,
-  signal?: AbortSignal,
+  { span, signal }: PullOptions,
 ): AsyncGenerator<readonly StoredMessage[]> {
   const name = nuid.next()
   const waiting = await create(connection, stream, name, filter, from, signal)
   if (waiting === undefined) return
   if (waiting === 0) return forget(connection, stream, name)
+  if (filter !== undefined && waiting >= span / 2) {
+    // To look for what passes takes the server 10 µs a message, four times what it takes to send it.
+    forget(connection, stream, name)
+    return yield* pullPages(connection, stream, undefined, from, { span, signal })
+  }
   const pages = new Pages<StoredMessage>()
   const end = () => pages.end()
   const inbox = `${connection.inboxPrefix}.${nuid.next()}`

@@ -126,17 +126,8 @@ async function run(
   const time = new AttemptTime(timeout, attempt.signal, () =>
     tooLate(name, message, timeout),
   )
-  const context: ReactorContext = {
-    ...contextOf(message, reactor, attempt, redrives),
-    get signal() {
-      return time.signal
-    },
-    ack: first.ack,
-    retry: first.retry,
-    park: first.park,
-    drop: first.drop,
-    extend: () => time.extend(),
-  }
+  const base = contextOf(message, reactor, attempt, redrives)
+  const context = new AttemptContext(base, first, time)
   try {
     await reactor.handle(message, context)
   } catch (error) {
@@ -153,6 +144,41 @@ async function run(
     time.end()
   }
   return { kind: 'settled', settlement: first.settled ?? { kind: 'ack' } }
+}
+
+/** A class, because an object with a getter of its own gets a shape of its own: that was a seventh of all handling. */
+class AttemptContext implements ReactorContext {
+  readonly attempt: number
+  readonly mayBeRepeat: boolean
+  readonly redrives: number
+  readonly isLastAttempt: boolean
+  readonly spawn: ReactorContext['spawn']
+  readonly publish: ReactorContext['publish']
+  readonly ack: ReactorContext['ack']
+  readonly retry: ReactorContext['retry']
+  readonly park: ReactorContext['park']
+  readonly drop: ReactorContext['drop']
+  readonly extend: ReactorContext['extend']
+  readonly #time: AttemptTime
+
+  constructor(base: ContextBase, first: FirstSettlement, time: AttemptTime) {
+    this.attempt = base.attempt
+    this.mayBeRepeat = base.mayBeRepeat
+    this.redrives = base.redrives
+    this.isLastAttempt = base.isLastAttempt
+    this.spawn = base.spawn
+    this.publish = base.publish
+    this.ack = first.ack
+    this.retry = first.retry
+    this.park = first.park
+    this.drop = first.drop
+    this.extend = () => time.extend()
+    this.#time = time
+  }
+
+  get signal(): AbortSignal {
+    return this.#time.signal
+  }
 }
 
 function tooLate(reactor: string, { id }: Message, timeout: number): CairnError {

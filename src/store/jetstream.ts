@@ -395,17 +395,17 @@ export class JetStreamStore extends StoreBase {
     const end = await this.lastPosition(signal === undefined ? {} : { signal })
     const filter = this.#onlyOf(types)
     const scan = (next: Position) => {
-      const expected = Math.min(limit, end - next + 1)
       const { name } = this.#stream
-      return scanPages(this.#connection, name, filter, next, expected, signal)
+      return scanPages(this.#connection, name, filter, next, { end, limit, signal })
     }
     const pages = this.#pagesTo(scan, filter ?? '>', after + 1, end, signal)
     for await (const page of pages)
       for (const message of page) {
         throwIfAborted(signal, 'reading the log')
         if (message.position > end) return
-        if (!this.#isOfTypes(message, types)) continue
-        yield this.#decode(message)
+        const actor = this.#actorOf(message.subject)
+        if (!isOfTypes(actor, types)) continue
+        yield this.#decode(message, actor)
         if (--left === 0) return
       }
   }
@@ -485,13 +485,13 @@ export class JetStreamStore extends StoreBase {
       this.#stream.name,
       this.#onlyOf(types),
       after + 1,
-      0,
-      signal,
+      { signal },
     )
     for await (const page of pages)
       for (const message of page) {
         position = message.position
-        if (this.#isOfTypes(message, types)) yield this.#decode(message)
+        const actor = this.#actorOf(message.subject)
+        if (isOfTypes(actor, types)) yield this.#decode(message, actor)
         if (signal.aborted) return position
       }
     return position
@@ -824,12 +824,6 @@ export class JetStreamStore extends StoreBase {
       : undefined
   }
 
-  #isOfTypes(message: StoredMessage, types: readonly string[] | undefined): boolean {
-    if (types === undefined) return true
-    const actor = this.#actorOf(message.subject)
-    return actor !== undefined && types.includes(actor.type)
-  }
-
   /** The actor whose one place the subject is. */
   #actorOf(subject: string): ActorAddress | undefined {
     const parsed = parseSubject(subject)
@@ -838,16 +832,26 @@ export class JetStreamStore extends StoreBase {
     return parsed.partition === own ? parsed.actor : undefined
   }
 
-  #decode({ subject, position, headers, body }: StoredMessage): LogRecord {
+  #decode(
+    { subject, position, headers, body }: StoredMessage,
+    actor = this.#actorOf(subject),
+  ): LogRecord {
     return decodeRecord({
       position,
       source: subject,
-      actor: this.#actorOf(subject),
+      actor,
       body,
       header: name => headers.get(name),
       headers: () => Object.fromEntries(headers),
     })
   }
+}
+
+function isOfTypes(
+  actor: ActorAddress | undefined,
+  types: readonly string[] | undefined,
+): boolean {
+  return types === undefined || (actor !== undefined && types.includes(actor.type))
 }
 
 /** Sleeps until the bell says more; a record that was rung and not found is asked for again. */
