@@ -114,6 +114,9 @@ async function* follow<T>(
     notices.push(notice)
     ring()
   }
+  // S1.
+  const isPassedBy = (notice: CommitStored) =>
+    notice.position === position + 1 && !wants(notice.header, notice.actor)
   const subscription = await bus.subscribeToCommits(store.namespace, take, {
     signal,
     onInterrupted: missed,
@@ -149,10 +152,15 @@ async function* follow<T>(
         continue
       }
       if (notice.position <= position) continue
-      // S1.
-      if (notice.position !== position + 1 || wants(notice.header, notice.actor))
+      if (!isPassedBy(notice)) {
         mustRead = true
-      else yield passing((position = notice.position))
+        continue
+      }
+      position = notice.position
+      // Notices come by the dozen: who reads on is told of them once.
+      while (notices[0] !== undefined && isPassedBy(notices[0]))
+        position = notices.shift()!.position
+      yield passing(position)
     }
   } finally {
     signal.removeEventListener('abort', ring)
