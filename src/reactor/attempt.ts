@@ -146,8 +146,18 @@ async function run(
   return { kind: 'settled', settlement: first.settled ?? { kind: 'ack' } }
 }
 
-/** A class, because an object with a getter of its own gets a shape of its own: that was a seventh of all handling. */
+/**
+ * A class, and one getter for all: an object with a getter made for it gets a shape of its own, and that was a
+ * seventh of all handling. It is a property of the object, so that a copy of a context has its signal.
+ */
 class AttemptContext implements ReactorContext {
+  static readonly #signal: PropertyDescriptor & ThisType<AttemptContext> = {
+    enumerable: true,
+    get() {
+      return this.#time.signal
+    },
+  }
+  declare readonly signal: AbortSignal
   readonly attempt: number
   readonly mayBeRepeat: boolean
   readonly redrives: number
@@ -174,10 +184,7 @@ class AttemptContext implements ReactorContext {
     this.drop = first.drop
     this.extend = () => time.extend()
     this.#time = time
-  }
-
-  get signal(): AbortSignal {
-    return this.#time.signal
+    Object.defineProperty(this, 'signal', AttemptContext.#signal)
   }
 }
 

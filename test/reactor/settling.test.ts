@@ -422,3 +422,26 @@ await onEachBackend(
     ])
   },
 )
+
+await onEachBackend(
+  t,
+  'what a handler is given may be copied, and taken apart',
+  async (t, scene) => {
+    const signals: unknown[] = []
+    const node = await scene(t).start({
+      actors: [booking],
+      reactors: [
+        reactor((_data, context) => {
+          const copy = { ...context }
+          signals.push(copy.signal)
+          const { drop } = copy
+          drop('seen')
+        }),
+      ],
+    })
+    await complete(node, 'b', 1)
+    await until(() => signals.length === 1, patience)
+    t.ok(signals[0] instanceof AbortSignal)
+    t.strictSame(await lettersOf(node), [])
+  },
+)
