@@ -1,7 +1,12 @@
 // The public door: every name that users may rely on, listed by hand and grouped by noun.
 
 // Nodes
-export { type Node, type NodeOptions, type NodeStats, startNode } from './start.js'
+export {
+  type Node,
+  type NodeOptions,
+  type NodeStats,
+  startNode,
+} from './runtime/start-node.js'
 
 // Where a namespace lives
 export type { Backend, OpenNamespace, OpenOptions } from './backend/backend.js'
@@ -23,7 +28,7 @@ export {
   type EmittedEvent,
   event,
   reject,
-  type Rejected,
+  type RejectResult,
   type StateReader,
 } from './actor/define.js'
 export type { ActorRef, RefOf } from './actor/ref.js'
@@ -35,32 +40,36 @@ export type {
   StateOf,
 } from './actor/types.js'
 export type {
-  Aborted,
+  AbortResult,
   DecidedIn,
   LoadOptions,
-  Transacted,
+  TransactionCommitted,
   Transaction,
   TransactOptions,
   TransactOutcome,
-  Undone,
+  TransactionAborted,
 } from './actor/transaction.js'
 export type { TransactionStats } from './actor/transactor.js'
 export type { Watched, WatchOptions } from './actor/watch.js'
 export type { ChildrenStats } from './actor/children.js'
 export type { ActorHostStats, Escalation, StateOptions } from './actor/host.js'
-export type { SupervisionOptions } from './actor/policy.js'
-export type { OrderOptions, OrderOutcome, Supervision } from './actor/supervise.js'
+export type { SupervisionOptions } from './actor/supervision-policy.js'
+export type {
+  DirectiveOptions,
+  DirectiveOutcome as OrderOutcome,
+  Supervision,
+} from './actor/supervise.js'
 export type { Pause, SupervisionState } from './actor/supervisor.js'
 export type { VersionRange } from './actor/skips.js'
 export type { StateReading } from './actor/actor.js'
 export type {
-  Accepted,
-  Afterwards,
+  AcceptedDecision,
+  AfterCommit,
   Behavior,
   Command,
   DecideContext,
   Decision,
-  Refused,
+  RejectedDecision,
   Rejection,
 } from './model/behavior.js'
 export type { Child, ChildEnd, ChildPorts, RunningChild } from './model/child.js'
@@ -68,13 +77,13 @@ export type { Clock } from './model/clock.js'
 export type { Freshness } from './model/freshness.js'
 export type {
   AskOutcome,
-  Carried,
-  CommandKeeper,
+  Accepted,
+  DurableCommandSender,
   CommandSender,
-  Declined,
+  Rejected,
   SendOptions,
   SendReceipt,
-} from './model/sender.js'
+} from './model/command-sender.js'
 
 // Machines
 export { fromMachine } from './machine/from-machine.js'
@@ -115,48 +124,54 @@ export {
 } from './model/topic.js'
 export type { SchemaIssue, SchemaResult, StandardSchema } from './model/schema.js'
 export type {
-  Said,
-  SaidCancel,
-  SaidCommand,
-  SaidMessage,
-  SaidTimer,
-} from './model/said.js'
+  OutboxEntry,
+  OutboxTimerCancel,
+  OutboxCommand,
+  OutboxMessage,
+  OutboxTimer,
+} from './model/outbox.js'
 export type { Firing, Generation, Timer } from './model/timer.js'
-export type { ListTimersOptions } from './timers/timers.js'
+export type { ListTimersOptions } from './store/timers/timers.js'
 export {
   defineReactor,
   type Reactor,
   type ReactorContext,
   type ReactorMiddleware,
   type ReactorSpec,
-} from './reactor/define-reactor.js'
-export { eventsOf } from './reactor/events-of.js'
-export type { Message } from './reactor/message.js'
-export type { Published, PublishOptions } from './reactor/topics.js'
-export type { Backoff } from './reactor/backoff.js'
+} from './delivery/reactor/define-reactor.js'
+export { eventsOf } from './delivery/messages/events-of.js'
+export type { Message } from './delivery/messages/message.js'
+export type { Published, PublishOptions } from './delivery/messages/topics.js'
+export type { Backoff } from './delivery/backoff.js'
 export {
   type RetryOptions,
   type RetryPolicy,
   type RetryPreset,
   RetryableError,
   TerminalError,
-} from './reactor/retry.js'
-export type { Breadcrumb, DeadMark } from './reactor/breadcrumbs.js'
-export type { Settling } from './reactor/settlement.js'
-export type { DeadError } from './codec/dead-letter.js'
+} from './delivery/reactor/retry.js'
+export type {
+  AttemptRecord,
+  DeadLetterMark as DeadMark,
+} from './delivery/reactor/attempt-log.js'
+export type { Settling } from './delivery/reactor/settlement.js'
+export type { DeadLetterError } from './codec/dead-letter.js'
 export type {
   DeadLetter,
   DeadLetterFilter,
   DeadLetterListOptions,
-  DeadReason,
+  DeadLetterReason,
   RedriveOptions,
-} from './reactor/dead-letters.js'
-export type { DeadLetterAllOptions, DeadLetterBox } from './reactor/dead-letter-box.js'
-export type { CourierStats } from './reactor/courier.js'
-export type { InboxStats } from './reactor/inbox.js'
-export type { GroupStats } from './reactor/group.js'
-export type { FiringStats } from './reactor/firing.js'
-export type { GroupsStats, TimersOption } from './node-groups.js'
+} from './delivery/dead-letters/dead-letters.js'
+export type {
+  DeadLetterAllOptions,
+  DeadLetterBox,
+} from './delivery/dead-letters/dead-letter-box.js'
+export type { CourierStats } from './delivery/commands/courier.js'
+export type { InboxStats } from './delivery/commands/inbox.js'
+export type { GroupStats } from './delivery/group/group.js'
+export type { DueTimersStats } from './delivery/commands/due-timers.js'
+export type { GroupsStats, TimersOption } from './runtime/groups.js'
 
 // Projections
 export {
@@ -176,31 +191,31 @@ export type {
   ProjectionStatus,
 } from './projection/reader.js'
 export type {
-  Place,
+  Checkpoint,
   ReadModel,
   ReadModels,
   ReadModelWrite,
-  StoredPlace,
-} from './read-models/read-models.js'
+  StoredCheckpoint,
+} from './store/read-models/read-models.js'
 
 // Pulling messages, and handing them to a function
 export {
   type ConsumerDefinition,
   type ConsumerSpec,
   defineConsumer,
-} from './consume/define-consumer.js'
+} from './delivery/consumer/define-consumer.js'
 export type {
   ConsumedMessage,
   ConsumeOptions,
   Consumer,
   ConsumerStatus,
-} from './consume/consumer.js'
+} from './delivery/consumer/consumer.js'
 export type {
   Trigger,
   TriggerHandler,
   TriggerOptions,
   TriggerStats,
-} from './consume/trigger.js'
+} from './delivery/consumer/trigger.js'
 
 // What a config file declares
 export {
@@ -209,24 +224,24 @@ export {
   type ConfigSpec,
   type ConsumerEntry,
   type StreamSpec,
-} from './config/config.js'
-export { brokerOf } from './config/broker.js'
-export { loadConfig } from './config/load.js'
+} from './program/config/config.js'
+export { brokerOf } from './program/config/broker.js'
+export { loadConfig } from './program/config/load.js'
 
 // Events and the store
 export type { ActorAddress } from './model/address.js'
 export { formatAddress, parseAddress } from './model/address.js'
 export type {
   Causes,
-  Act,
+  CommandCommit,
   CommittedCommand,
-  PackedCommand,
-  FoldedState,
+  BatchedCommand,
+  InlineState,
   LogRecord,
   MalformedRecord,
   StoredCommit,
 } from './model/commit.js'
-export { actsOf } from './model/commit.js'
+export { commandCommitsOf } from './model/commit.js'
 export type { Metadata, NewEvent, RecordedEvent } from './model/event.js'
 export type { ExpectedVersion, Position, Version } from './model/version.js'
 export type {
@@ -246,7 +261,7 @@ export type {
   ReadAllOptions,
   ReadOptions,
   VersionConflict,
-} from './store/store.js'
+} from './store/event-store/event-store.js'
 export type {
   Predecessor,
   VersionCacheLimits,

@@ -8,7 +8,7 @@
 import { fileURLToPath } from 'node:url'
 import { relative } from 'node:path'
 
-import { programLog } from './log.js'
+import { programLog } from './runtime/log.js'
 import { formatAddress } from './model/address.js'
 import { deferred } from './model/wait.js'
 import { actorFlags, loadDefinitions } from './program/actors-file.js'
@@ -23,7 +23,7 @@ import {
   parseFlags,
   text,
 } from './program/flags.js'
-import { startNode } from './start.js'
+import { startNode } from './runtime/start-node.js'
 
 const help = `Usage: node dist/node.js --ns NS [flags]
 

@@ -5,9 +5,9 @@
 
 import type { Database } from 'node-sqlite3-wasm'
 import { deserialize, serialize } from 'node:v8'
-import type { ReadModel, ReadModels, ReadModelWrite, StoredPlace } from 'cairn-es'
+import type { ReadModel, ReadModels, ReadModelWrite, StoredCheckpoint } from 'cairn-es'
 
-const beginning: StoredPlace = { position: 0, ahead: 0, revision: 0 }
+const beginning: StoredCheckpoint = { position: 0, ahead: 0, revision: 0 }
 /** Rows that are read at a time where all are. */
 const page = 500
 
@@ -31,7 +31,7 @@ export class SqliteReadModels implements ReadModels {
   open(model: string): ReadModel {
     const database = this.#database
     return {
-      place: async () => this.#place(model),
+      checkpoint: async () => this.#checkpoint(model),
       get: async keys => keys.map(key => this.#row(model, key)),
       write: async (write, revision) => this.#write(model, write, revision),
       async *entries({ signal } = {}) {
@@ -60,14 +60,14 @@ export class SqliteReadModels implements ReadModels {
     }
   }
 
-  #place(model: string): StoredPlace {
+  #checkpoint(model: string): StoredCheckpoint {
     const stored = this.#stored(model)
     return stored.position === 0 && stored.ahead === 0 ? beginning : stored
   }
 
-  #stored(model: string): StoredPlace {
+  #stored(model: string): StoredCheckpoint {
     const sql = 'select position, ahead, revision from cairn_places where model = ?'
-    return (this.#database.get(sql, [model]) as StoredPlace | null) ?? beginning
+    return (this.#database.get(sql, [model]) as StoredCheckpoint | null) ?? beginning
   }
 
   #row(model: string, key: string): unknown {
@@ -85,7 +85,7 @@ export class SqliteReadModels implements ReadModels {
     revision: number,
   ): number | 'conflict' {
     return this.#inTransaction(() => {
-      if (this.#place(model).revision !== revision) return 'conflict'
+      if (this.#checkpoint(model).revision !== revision) return 'conflict'
       const next = this.#stored(model).revision + 1
       for (const [key, row] of rows)
         if (row === null)

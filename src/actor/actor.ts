@@ -22,37 +22,45 @@
 //     restarted, it waits with the command whose turn it is, and the others behind it.
 
 import { type ActorAddress, formatAddress, isReservedType } from '../model/address.js'
-import type { Accepted, Command, Decision } from '../model/behavior.js'
+import type { AcceptedDecision, Command, Decision } from '../model/behavior.js'
 import type { Clock } from '../model/clock.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
-import type { AskOutcome, Carried } from '../model/sender.js'
+import type { AskOutcome, Accepted } from '../model/command-sender.js'
 import { show } from '../model/show.js'
 import type { Firing } from '../model/timer.js'
 import type { Position, Version } from '../model/version.js'
 import { pause, raceSignal } from '../model/wait.js'
-import type { AppendOptions, AppendResult, EventStore } from '../store/store.js'
-import { runAfterwards } from './afterwards.js'
-import { type Call, type OpenCall, Together } from './call.js'
-import { type CarryPlan, planCarry } from './carry.js'
+import type {
+  AppendOptions,
+  AppendResult,
+  EventStore,
+} from '../store/event-store/event-store.js'
+import { runAfterCommit } from './after-commit.js'
+import { type Call, type OpenCall, SharedAppend } from './call.js'
+import { type InlineStatePlan, planInlineState } from './inline-state.js'
 import { withCauses } from './causes.js'
-import { carried, decide, declined } from './decide.js'
+import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
 import type { AnyActorDefinition } from './define.js'
 import { detachPlain } from './detach.js'
-import { findSuperseded, superseded } from './firing.js'
-import type { Folding, Standing } from './fold.js'
+import { findSuperseded, superseded } from './superseded-timer.js'
+import type { FoldContext, FoldedState } from './fold.js'
 import type { ActorLog } from './log.js'
-import { type Came, Mailbox } from './mailbox.js'
-import type { Order, Orders } from './orders.js'
-import { Pack, type Packed } from './pack.js'
-import { actorPaused, actorRestarting, parkedAgain } from './parked.js'
-import { delayAfter, type Policy, policyOf } from './policy.js'
+import { type Settled, Mailbox } from './mailbox.js'
+import type { Directive, Directives } from './directives.js'
+import { CommandBatch, type BatchMember } from './command-batch.js'
+import { actorPaused, actorRestarting, actorStillParked } from './parked.js'
+import { delayAfter, type SupervisionPolicy, policyOf } from './supervision-policy.js'
 import { recover, refresh } from './recovery.js'
-import { type Kept, Repeats, type Search } from './repeats.js'
+import {
+  type Redelivery,
+  DuplicateDetector,
+  type DuplicateSearch,
+} from './duplicate-detector.js'
 import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
 import { bytesOfEncoded, roughBytes } from './state-size.js'
-import { type DecidedEvents, foldTentatively } from './tentative.js'
+import { type TentativeEvents, foldTentatively } from './tentative.js'
 
 /** What an actor needs of the host it lives in. */
 export interface ActorHome {
@@ -65,7 +73,7 @@ export interface ActorHome {
   readonly ticks: Ticks
   readonly counters: ActorCounters
   /** What operators have said; absent where nobody supervises. */
-  readonly orders?: Pick<Orders, 'of' | 'pending'> | undefined
+  readonly directives?: Pick<Directives, 'of' | 'pending'> | undefined
   /** Hears of a failure that its type's policy passes on to the node. */
   escalate(actor: ActorAddress, error: CairnError): void
   /** Runs a waking within the host's bounds. */
@@ -104,7 +112,7 @@ export interface StateReading<State = unknown> {
 
 interface Running {
   readonly phase: 'running'
-  readonly at: Standing
+  readonly folded: FoldedState
   /** The tick at which the read or append that proved the standing began. */
   readonly provenAt: number
   /** The version from which on measuring the state makes sense again. */
@@ -138,28 +146,28 @@ type Life =
   | { readonly phase: 'stopped' }
 
 /** What waits in the mailbox: a call, and what answers it. */
-interface Letter<T = unknown> {
+interface QueuedCall<T = unknown> {
   readonly call: Call<T>
-  readonly work: (letter: Letter<T>) => Promise<T>
+  readonly work: (letter: QueuedCall<T>) => Promise<T>
   /** Present for a command. */
-  readonly wish?: Wish
+  readonly pending?: PendingCommand
   /** What came of it, once it has been dealt with. */
-  came: Came | undefined
+  settled: Settled | undefined
 }
 
-interface Wish {
+interface PendingCommand {
   readonly command: Command
   readonly isNew: boolean
-  readonly kept: Kept | undefined
+  readonly redelivery: Redelivery | undefined
   /** Where it is to be looked for, once that is known. */
-  search: Search | undefined
+  search: DuplicateSearch | undefined
 }
 
-type CommandLetter = Letter<AskOutcome> & { readonly wish: Wish }
+type QueuedCommand = QueuedCall<AskOutcome> & { readonly pending: PendingCommand }
 
 /** What looking back and deciding came to. */
-type Considered =
-  | { readonly kind: 'repeat'; readonly outcome: Carried }
+type Consideration =
+  | { readonly kind: 'repeat'; readonly outcome: Accepted }
   /** The history was shorter than what is known of it. */
   | { readonly kind: 'lagging' }
   | { readonly kind: 'failed'; readonly error: unknown }
@@ -174,7 +182,7 @@ const actorBytes = 1_400
 
 const asleep: Life = { phase: 'asleep' }
 const recovering: Life = { phase: 'recovering' }
-const unsure: Life = { phase: 'unsure' }
+const appendPending: Life = { phase: 'unsure' }
 const stopped: Life = { phase: 'stopped' }
 
 export class Actor {
@@ -182,21 +190,21 @@ export class Actor {
   readonly name: string
   readonly #definition: AnyActorDefinition
   readonly #home: ActorHome
-  readonly #mailbox: Mailbox<Letter>
-  readonly #policy: Policy
+  readonly #mailbox: Mailbox<QueuedCall>
+  readonly #policy: SupervisionPolicy
   /** Of its supervisor; undefined for one that is not supervised. */
   readonly #supervisor: string | undefined
-  #folding: Folding
-  readonly #repeats: Repeats
+  #folding: FoldContext
+  readonly #duplicates: DuplicateDetector
   #life: Life = asleep
   /** The highest version that others spoke of (A5). */
   #heard: Version = 0
   /** Failures since something last went well (A8). */
   #failures = 0
   /** Commands to be stored one by one before any are packed again (A9). */
-  #alone = 0
+  #separateCommands = 0
   /** Those whose commands are being stored as one commit. */
-  #together: Together | undefined
+  #sharedAppend: SharedAppend | undefined
   /** Of the state, estimated; undefined while it is not known. */
   #stateBytes: number | undefined
 
@@ -206,21 +214,25 @@ export class Actor {
     this.#definition = definition
     this.#home = home
     this.#policy = policyOf(definition.options.supervision)
-    const isSupervised = home.orders !== undefined && !isReservedType(address.type)
+    const isSupervised = home.directives !== undefined && !isReservedType(address.type)
     this.#supervisor = isSupervised ? supervisorId(this.name) : undefined
     const limit = definition.options.mailboxLimit ?? 1000
     this.#mailbox = new Mailbox(address, limit, {
-      deal: letter => this.#deal(letter),
-      dealt: (letter, came) => this.#dealt(letter, came),
+      process: letter => this.#process(letter),
+      processed: (letter, came) => this.#processed(letter, came),
       answer,
       idle: () => home.idle(this),
     })
-    this.#repeats = new Repeats(address, home, definition.options.commandWindow)
+    this.#duplicates = new DuplicateDetector(
+      address,
+      home,
+      definition.options.commandWindow,
+    )
     this.#folding = {
       actor: address,
       behavior: definition.behavior,
       onMalformed: record => this.#reportMalformed(record),
-      onHead: head => this.#repeats.onHead(head, home.clock.now()),
+      onHead: head => this.#duplicates.onHead(head, home.clock.now()),
     }
   }
 
@@ -236,8 +248,8 @@ export class Actor {
   /** The memory it takes, estimated. */
   get bytes(): number {
     const life = this.#life
-    if (life.phase === 'running') this.#stateBytes ??= roughBytes(life.at.state)
-    return actorBytes + this.#repeats.bytes + (this.#stateBytes ?? 0)
+    if (life.phase === 'running') this.#stateBytes ??= roughBytes(life.folded.state)
+    return actorBytes + this.#duplicates.bytes + (this.#stateBytes ?? 0)
   }
 
   get isIdle(): boolean {
@@ -249,9 +261,14 @@ export class Actor {
    * @param isNew its id was made for this call, so it cannot be a repeat
    * @param kept see SendOptions
    */
-  command(call: Call<AskOutcome>, command: Command, isNew: boolean, kept?: Kept): void {
-    const wish: Wish = { command, isNew, kept, search: undefined }
-    this.#post(call, this.#commanded, wish)
+  command(
+    call: Call<AskOutcome>,
+    command: Command,
+    isNew: boolean,
+    kept?: Redelivery,
+  ): void {
+    const wish: PendingCommand = { command, isNew, redelivery: kept, search: undefined }
+    this.#post(call, this.#processCommand, wish)
   }
 
   /**
@@ -265,9 +282,9 @@ export class Actor {
       return call.fail(actorRestarting(this.address, before.delay, before.error))
     this.#post(call, async () => {
       const life = this.#life
-      const isEnough = life.phase === 'running' && life.at.version >= enough
-      if (!isEnough) await this.#hearOrders(call)
-      const { state, version } = (isEnough ? life : await this.#newest(call)).at
+      const isEnough = life.phase === 'running' && life.folded.version >= enough
+      if (!isEnough) await this.#loadDirectives(call)
+      const { state, version } = (isEnough ? life : await this.#newest(call)).folded
       return { state: detachPlain(state), version }
     })
   }
@@ -277,20 +294,20 @@ export class Actor {
     if (version <= this.#heard) return
     this.#heard = version
     // The news may be what it takes: a commit by a node whose behavior can fold it.
-    this.#tryAnew()
+    this.#retryNow()
   }
 
   /** An operator has spoken (A7); returns whether it had failed and is to be read anew. */
-  ordered(before: Order, after: Order): boolean {
+  ordered(before: Directive, after: Directive): boolean {
     if (before.skips !== after.skips || before.retries !== after.retries)
-      return this.#tryAnew()
+      return this.#retryNow()
     // Whoever waits for a restart looks whether it may.
     if (this.#life.phase === 'restarting') this.#life.news.abort()
     return false
   }
 
   /** What is known of a failure may be out of date: the next reading is a first one. */
-  #tryAnew(): boolean {
+  #retryNow(): boolean {
     const life = this.#life
     if (life.phase !== 'parked' && life.phase !== 'restarting') return false
     this.#life = asleep
@@ -302,46 +319,46 @@ export class Actor {
   /** Ends every call that has not been answered; the actor takes no more. */
   stop(why: CairnError): void {
     this.#life = stopped
-    this.#repeats.stop()
-    this.#together?.end(why)
-    for (const { call } of this.#mailbox.letters) call.giveUp(why)
+    this.#duplicates.stop()
+    this.#sharedAppend?.end(why)
+    for (const { call } of this.#mailbox.items) call.giveUp(why)
   }
 
-  readonly #commanded = (letter: Letter<AskOutcome>) =>
-    this.#carryOut(letter as CommandLetter)
+  readonly #processCommand = (letter: QueuedCall<AskOutcome>) =>
+    this.#handleCommand(letter as QueuedCommand)
 
-  #post<T>(call: Call<T>, work: Letter<T>['work'], wish?: Wish): void {
-    const letter: Letter<T> =
+  #post<T>(call: Call<T>, work: QueuedCall<T>['work'], wish?: PendingCommand): void {
+    const letter: QueuedCall<T> =
       wish === undefined
-        ? { call, work, came: undefined }
-        : { call, work, wish, came: undefined }
-    this.#mailbox.post(letter as Letter)
-    if (!call.isOver) call.onOver(() => this.#mailbox.takeBack(letter as Letter))
+        ? { call, work, settled: undefined }
+        : { call, work, pending: wish, settled: undefined }
+    this.#mailbox.post(letter as QueuedCall)
+    if (!call.isOver) call.onOver(() => this.#mailbox.withdraw(letter as QueuedCall))
   }
 
-  #deal(letter: Letter): Promise<unknown> {
+  #process(letter: QueuedCall): Promise<unknown> {
     letter.call.check()
     return letter.work(letter)
   }
 
-  #dealt(letter: Letter, came: Came): void {
-    letter.came = came
+  #processed(letter: QueuedCall, came: Settled): void {
+    letter.settled = came
     if (came.ok) this.#failures = 0
     else
-      for (const other of this.#mailbox.taken)
-        other.came ??= failedWith(other, came.error)
+      for (const other of this.#mailbox.claimed)
+        other.settled ??= failedWith(other, came.error)
   }
 
   /** The one way of every command. */
-  async #carryOut({ call, wish }: CommandLetter): Promise<AskOutcome> {
-    const { command, isNew, kept } = wish
+  async #handleCommand({ call, pending }: QueuedCommand): Promise<AskOutcome> {
+    const { command, isNew, redelivery } = pending
     const { attemptsMax, clock, counters } = this.#home
     // 0. Is it to take commands at all? Here and below, what needs no wait is not waited for.
-    if (this.#unheardOrders !== undefined) await this.#hearOrders(call)
+    if (this.#loadDirectivesAsync !== undefined) await this.#loadDirectives(call)
     this.#refuseWhilePaused()
-    let search = wish.search ?? this.#repeats.begin(command.id, isNew, kept)
-    let mayPack = this.#alone === 0
-    if (!mayPack) this.#alone--
+    let search = pending.search ?? this.#duplicates.begin(command.id, isNew, redelivery)
+    let mayPack = this.#separateCommands === 0
+    if (!mayPack) this.#separateCommands--
     let atLeast: Version = 0
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       if (attempt > 1) await this.#backOff(call, attempt)
@@ -349,32 +366,33 @@ export class Actor {
       // 1. Wake, or catch up when others are said to have written. A parked actor ends here.
       let life = this.#ready ?? (await this.#awake(call, true))
       // A store may answer a read from a replica that lags behind its own judgement.
-      if (life.at.version < atLeast) {
-        this.#life = unsure
+      if (life.folded.version < atLeast) {
+        this.#life = appendPending
         continue
       }
 
       // 2. Look whether it was carried out before (A6), and decide.
       const now = clock.now()
       let step =
-        kept?.firing === undefined && this.#repeats.isNew(search, life.at.version)
-          ? this.#decide(command, life.at, now)
-          : await this.#consider(call, command, search, life, now, kept)
+        redelivery?.firing === undefined &&
+        this.#duplicates.isNew(search, life.folded.version)
+          ? this.#decide(command, life.folded, now)
+          : await this.#consider(call, command, search, life, now, redelivery)
 
       // 3. Nothing to store: the answer must rest on the newest state (A4), or be decided anew.
       if (storesNothing(step)) {
         const hasThrown = mayHaveChangedState(step)
         // A3: what threw on the way may have changed the state in place.
-        if (hasThrown) this.#life = unsure
+        if (hasThrown) this.#life = appendPending
         const newest = await this.#newest(call, true)
         const isSame = hasThrown
-          ? newest.at.position === life.at.position
-          : newest.at === life.at
+          ? newest.folded.position === life.folded.position
+          : newest.folded === life.folded
         if (!isSame) {
           counters.retries++
           life = newest
-          step = await this.#consider(call, command, search, life, now, kept)
-          if (mayHaveChangedState(step)) this.#life = unsure
+          step = await this.#consider(call, command, search, life, now, redelivery)
+          if (mayHaveChangedState(step)) this.#life = appendPending
         }
       }
       if (step.kind === 'repeat') {
@@ -383,25 +401,27 @@ export class Actor {
       }
       if (step.kind === 'failed') throw step.error
       if (step.kind === 'lagging') {
-        this.#life = unsure
+        this.#life = appendPending
         continue
       }
       const { decision } = step
-      if (!decision.ok) return declined(this.address, command, decision, life.at)
-      if (decision.events.length === 0) return this.#answer(command, decision, life.at)
+      if (!decision.ok)
+        return rejectedOutcome(this.address, command, decision, life.folded)
+      if (decision.events.length === 0)
+        return this.#answer(command, decision, life.folded)
 
       // 4. Fold tentatively: the state is to ride in the commit, and the reply drawn from it.
-      const { at } = life
+      const { folded } = life
       // A3: whatever ends this before 7, the next step reads again.
-      this.#life = unsure
+      this.#life = appendPending
       const events = { list: decision.events, at: now, nodeId: this.#home.nodeId }
       let state = this.#foldTentatively(life, command, events)
-      let version = at.version + decision.events.length
-      const after = { state, version, position: at.position }
-      const answer = carried(this.address, command, decision, after)
-      let pack: Pack | undefined
+      let version = folded.version + decision.events.length
+      const after = { state, version, position: folded.position }
+      const answer = acceptedOutcome(this.address, command, decision, after)
+      let pack: CommandBatch | undefined
       if (mayPack && this.#mailbox.waiting > 0) {
-        pack = this.#pack(
+        pack = this.#fillBatch(
           { command, decision, version, outcome: answer },
           life,
           state,
@@ -416,16 +436,16 @@ export class Actor {
       }
 
       // 5. Append, with the expected version, the commands, their replies and the state.
-      const plan = this.#planCarry(life, state, version)
+      const plan = this.#planInlineState(life, state, version)
       const begun = this.#home.ticks.now
-      const options: Writable<AppendOptions> = { expected: at.version, at: now }
+      const options: Writable<AppendOptions> = { expected: folded.version, at: now }
       if (plan.state !== undefined) options.state = plan.state
       let result: AppendResult | 'apart'
       if (pack !== undefined && pack.stored > 1) {
-        result = await this.#appendTogether(call, pack, options)
+        result = await this.#appendBatch(call, pack, options)
       } else {
         options.command = { id: command.id, reply: answer.reply }
-        if (decision.says !== undefined) options.says = decision.says
+        if (decision.outbox !== undefined) options.outbox = decision.outbox
         withCauses(options, command)
         try {
           result = await this.#append(call, decision.events, options)
@@ -443,25 +463,29 @@ export class Actor {
         continue
       }
       if (!result.ok) {
-        for (const [i, { wish: other }] of this.#mailbox.taken.entries())
+        for (const [i, { pending: other }] of this.#mailbox.claimed.entries())
           if (
             other?.search !== undefined &&
             storesSomething(pack!.members[i + 1]!.decision)
           )
-            other.search = this.#repeats.goOn(other.search, at.version, result.actual)
-        this.#mailbox.putBack(stillWanted)
+            other.search = this.#duplicates.continueSearch(
+              other.search,
+              folded.version,
+              result.actual,
+            )
+        this.#mailbox.requeue(isAwaited)
         counters.conflicts++
         counters.retries++
-        atLeast = result.actual > at.version ? result.actual : 0
-        search = this.#repeats.goOn(search, at.version, result.actual)
+        atLeast = result.actual > folded.version ? result.actual : 0
+        search = this.#duplicates.continueSearch(search, folded.version, result.actual)
         continue
       }
 
       // 7. Adopt the state (A2).
-      const lastCarried = plan.state === undefined ? at.carried : version
+      const lastCarried = plan.state === undefined ? folded.inlineState : version
       this.#life = {
         phase: 'running',
-        at: { state, version, position: result.position, carried: lastCarried },
+        folded: { state, version, position: result.position, inlineState: lastCarried },
         provenAt: begun,
         measureFrom: plan.measureFrom,
         skips: life.skips,
@@ -472,13 +496,19 @@ export class Actor {
       else if (plan.state !== undefined && this.#stateBytes! > actorBytes)
         this.#stateBytes = undefined
       const { position } = result
-      const first = at.version + 1
+      const first = folded.version + 1
       if (pack === undefined)
-        this.#repeats.onStored({ first, last: version, position, commandId: command.id })
-      else for (const passed of pack.passed(position)) this.#repeats.onStored(passed)
+        this.#duplicates.onStored({
+          first,
+          last: version,
+          position,
+          commandId: command.id,
+        })
+      else
+        for (const passed of pack.pastCommits(position)) this.#duplicates.onStored(passed)
 
       // 8. What follows from it in the world: done here, and now, or not at all.
-      runAfterwards(decision, this.address, first, this.#home.log)
+      runAfterCommit(decision, this.address, first, this.#home.log)
       if (pack !== undefined) this.#followUp(pack, position)
       this.#home.adopted?.(this.address, this.#definition, { state, version })
 
@@ -493,40 +523,60 @@ export class Actor {
    * is left where it is. Returns `undefined` when a behavior has thrown, and has spoiled the
    * tentative state with that: then each is to have its turn alone.
    */
-  #pack(first: Packed, life: Running, tentative: unknown, now: number): Pack | undefined {
-    const pack = new Pack(first, tentative, this.#definition.options.commitCommandsMax)
-    const says = first.decision.ok ? first.decision.says : undefined
+  #fillBatch(
+    first: BatchMember,
+    life: Running,
+    tentative: unknown,
+    now: number,
+  ): CommandBatch | undefined {
+    const pack = new CommandBatch(
+      first,
+      tentative,
+      this.#definition.options.commitCommandsMax,
+    )
+    const says = first.decision.ok ? first.decision.outbox : undefined
     while (says === undefined && !pack.isFull) {
       const letter = this.#mailbox.next
       // Whether a firing counts is looked for in the log.
-      if (letter?.wish === undefined || letter.wish.kept?.firing !== undefined) break
-      const { wish, call } = letter
-      const { command } = wish
+      if (
+        letter?.pending === undefined ||
+        letter.pending.redelivery?.firing !== undefined
+      )
+        break
+      const { pending, call } = letter
+      const { command } = pending
       // One that is over has left the mailbox: nothing begins behind a deadline.
       call.checkDeadline()
       if (call.isOver) continue
-      wish.search ??= this.#repeats.begin(command.id, wish.isNew, wish.kept)
-      if (pack.has(command.id) || !this.#repeats.isNew(wish.search, life.at.version))
+      pending.search ??= this.#duplicates.begin(
+        command.id,
+        pending.isNew,
+        pending.redelivery,
+      )
+      if (
+        pack.has(command.id) ||
+        !this.#duplicates.isNew(pending.search, life.folded.version)
+      )
         break
       const { state, version } = pack
-      const step = this.#decide(command, { ...life.at, state, version }, now)
-      if (mayHaveChangedState(step)) return this.#takeApart()
+      const step = this.#decide(command, { ...life.folded, state, version }, now)
+      if (mayHaveChangedState(step)) return this.#requeueBatch()
       if (step.kind !== 'decided' || !pack.hasRoomFor(command, step.decision)) break
       try {
-        this.#packOne(pack, life, command, step.decision, now)
+        this.#addToBatch(pack, life, command, step.decision, now)
       } catch {
         // Carried out alone, it tells its sender why.
-        return this.#takeApart()
+        return this.#requeueBatch()
       }
-      this.#mailbox.takeIn()
+      this.#mailbox.claim()
     }
     return pack
   }
 
   /** Throws what folding and drawing the reply do. */
-  #packOne(
-    pack: Pack,
-    { at, skips }: Running,
+  #addToBatch(
+    pack: CommandBatch,
+    { folded, skips }: Running,
     command: Command,
     decision: Decision,
     now: number,
@@ -534,48 +584,48 @@ export class Actor {
     const { version: before } = pack
     let { state, version } = pack
     if (!decision.ok) {
-      const outcome = declined(this.address, command, decision, { version })
+      const outcome = rejectedOutcome(this.address, command, decision, { version })
       return pack.add({ command, decision, version, outcome }, state)
     }
     if (decision.events.length > 0) {
       const events = { list: decision.events, at: now, nodeId: this.#home.nodeId }
-      const from = { ...at, state, version: before }
+      const from = { ...folded, state, version: before }
       state = foldTentatively(this.#foldingWith(skips), from, command, events)
       version += decision.events.length
     }
-    const after = { state, version, position: at.position }
-    const outcome = carried(this.address, command, decision, after)
+    const after = { state, version, position: folded.position }
+    const outcome = acceptedOutcome(this.address, command, decision, after)
     pack.add({ command, decision, version, outcome }, state)
   }
 
   /** Whoever was taken in has a turn of its own again, and is not packed then. */
-  #takeApart(): undefined {
-    this.#alone = this.#mailbox.taken.length + 1
-    this.#mailbox.putBack(stillWanted)
+  #requeueBatch(): undefined {
+    this.#separateCommands = this.#mailbox.claimed.length + 1
+    this.#mailbox.requeue(isAwaited)
   }
 
   /** As {@link #append}, for all of a pack; `apart` when one of them is to blame that nothing could be stored. */
-  async #appendTogether(
+  async #appendBatch(
     call: OpenCall,
-    pack: Pack,
+    pack: CommandBatch,
     options: Writable<AppendOptions>,
   ): Promise<AppendResult | 'apart'> {
-    const { taken } = this.#mailbox
+    const { claimed } = this.#mailbox
     const calls = pack.members.flatMap((member, i): OpenCall[] => {
       if (!storesSomething(member.decision)) return []
-      return [i === 0 ? call : taken[i - 1]!.call]
+      return [i === 0 ? call : claimed[i - 1]!.call]
     })
-    const together = new Together(calls.length)
+    const together = new SharedAppend(calls.length)
     try {
       for (const one of calls) one.beginStoring(together)
     } catch {
       // One was given up at the last moment: whose turn it is goes on without the others.
       for (const one of calls) one.endStoring()
-      this.#takeApart()
+      this.#requeueBatch()
       call.check()
       return 'apart'
     }
-    this.#together = together
+    this.#sharedAppend = together
     try {
       options.commands = pack.commands
       options.signal = together.signal
@@ -583,26 +633,29 @@ export class Actor {
       return await this.#home.store.append(this.address, pack.events, options)
     } catch (error) {
       if (isCairnError(error) && ofOne.has(error.code)) {
-        this.#takeApart()
+        this.#requeueBatch()
         return 'apart'
       }
       // Nothing was written: why the call was given up says more.
       if (isCairnError(error, 'aborted')) call.check()
       throw error
     } finally {
-      this.#together = undefined
+      this.#sharedAppend = undefined
       for (const one of calls) one.endStoring()
     }
   }
 
   /** What was taken in is stored: its answers, and what follows from it. */
-  #followUp({ members }: Pack, position: Position): void {
-    for (const [i, letter] of this.#mailbox.taken.entries()) {
+  #followUp({ members }: CommandBatch, position: Position): void {
+    for (const [i, letter] of this.#mailbox.claimed.entries()) {
       const { decision, version, outcome } = members[i + 1]!
-      letter.came = { ok: true, outcome: outcome.ok ? { ...outcome, position } : outcome }
+      letter.settled = {
+        ok: true,
+        outcome: outcome.ok ? { ...outcome, position } : outcome,
+      }
       if (!decision.ok) continue
       const first = version - decision.events.length + 1
-      runAfterwards(decision, this.address, first, this.#home.log)
+      runAfterCommit(decision, this.address, first, this.#home.log)
     }
   }
 
@@ -610,16 +663,17 @@ export class Actor {
   async #consider(
     call: OpenCall,
     command: Command,
-    search: Search,
+    search: DuplicateSearch,
     life: Running,
     now: number,
-    kept: Kept | undefined,
-  ): Promise<Considered> {
-    let found: Awaited<ReturnType<Repeats['find']>>
+    kept: Redelivery | undefined,
+  ): Promise<Consideration> {
+    let found: Awaited<ReturnType<DuplicateDetector['find']>>
     let isSuperseded: boolean | 'lagging' = false
     try {
-      found = await this.#repeats.find(search, life.at.version, now, call)
-      if (found === 'none') isSuperseded = await this.#isSuperseded(kept, life.at, call)
+      found = await this.#duplicates.find(search, life.folded.version, now, call)
+      if (found === 'none')
+        isSuperseded = await this.#isSuperseded(kept, life.folded, call)
     } catch (error) {
       // The signal fires when the call is given up: its reason says more than "aborted".
       call.check()
@@ -629,10 +683,15 @@ export class Actor {
     if (found === 'lagging' || isSuperseded === 'lagging') return { kind: 'lagging' }
     if (found !== 'none') return { kind: 'repeat', outcome: found }
     if (isSuperseded) return { kind: 'decided', decision: superseded(kept!.firing!) }
-    return this.#decide(command, life.at, now, kept?.firing)
+    return this.#decide(command, life.folded, now, kept?.firing)
   }
 
-  #decide(command: Command, at: Standing, now: number, firing?: Firing): Considered {
+  #decide(
+    command: Command,
+    at: FoldedState,
+    now: number,
+    firing?: Firing,
+  ): Consideration {
     try {
       const decision = decide(this.#definition, this.address, at, command, now, firing)
       return { kind: 'decided', decision }
@@ -643,58 +702,58 @@ export class Actor {
 
   /** Whether the command is of a timer that counts no more (firing F1). */
   async #isSuperseded(
-    kept: Kept | undefined,
-    at: Standing,
+    kept: Redelivery | undefined,
+    at: FoldedState,
     { signal }: OpenCall,
   ): Promise<boolean | 'lagging'> {
-    const { firing, saidAt = 0 } = kept ?? {}
+    const { firing, commitPosition = 0 } = kept ?? {}
     if (firing === undefined) return false
     const { store } = this.#home
     return this.#home.wake(
-      () => findSuperseded(store, this.address, firing, at, saidAt, signal),
+      () => findSuperseded(store, this.address, firing, at, commitPosition, signal),
       signal,
       `looking for what became of timer ${show(firing.name)} of ${this.name}`,
     )
   }
 
   /** An answer drawn from the state in memory, which drawing it must not have changed (A3). */
-  #answer(command: Command, decision: Accepted, at: Standing): Carried {
+  #answer(command: Command, decision: AcceptedDecision, at: FoldedState): Accepted {
     try {
-      return carried(this.address, command, decision, at)
+      return acceptedOutcome(this.address, command, decision, at)
     } catch (error) {
-      this.#life = unsure
+      this.#life = appendPending
       throw error
     }
   }
 
   /** A7: waits until what operators have said is known. */
-  async #hearOrders(call: OpenCall): Promise<void> {
-    const wait = this.#unheardOrders
+  async #loadDirectives(call: OpenCall): Promise<void> {
+    const wait = this.#loadDirectivesAsync
     if (wait === undefined) return
     await raceSignal(wait, call.signal)
     call.check()
   }
 
   /** The wait for what operators have said and this node has not read, if there is such. */
-  get #unheardOrders(): Promise<void> | undefined {
+  get #loadDirectivesAsync(): Promise<void> | undefined {
     return this.#supervisor === undefined
       ? undefined
-      : this.#home.orders?.pending(this.#supervisor)
+      : this.#home.directives?.pending(this.#supervisor)
   }
 
-  get #order(): Order | undefined {
+  get #directives(): Directive | undefined {
     return this.#supervisor === undefined
       ? undefined
-      : this.#home.orders?.of(this.#supervisor)
+      : this.#home.directives?.of(this.#supervisor)
   }
 
   #refuseWhilePaused(): void {
-    const { paused } = this.#order ?? {}
+    const { paused } = this.#directives ?? {}
     if (paused !== undefined) throw actorPaused(this.address, paused)
   }
 
   /** How its history is folded now, for as long as operators say nothing else. */
-  #foldingWith(skips: Skips | undefined): Folding {
+  #foldingWith(skips: Skips | undefined): FoldContext {
     if (this.#folding.skips !== skips) this.#folding = { ...this.#folding, skips }
     return this.#folding
   }
@@ -707,16 +766,18 @@ export class Actor {
     const ready = this.#ready
     if (ready !== undefined) return ready
     const life = this.#life
-    if (life.phase === 'parked') throw parkedAgain(this.address, life.error)
-    const isFoldedRight = life.phase === 'running' && life.skips === this.#order?.skips
+    if (life.phase === 'parked') throw actorStillParked(this.address, life.error)
+    const isFoldedRight =
+      life.phase === 'running' && life.skips === this.#directives?.skips
     return this.#read(call, isFoldedRight ? life : undefined, isCommand)
   }
 
   /** The running life, where nothing says that it is behind. */
   get #ready(): Running | undefined {
     const life = this.#life
-    if (life.phase !== 'running' || life.skips !== this.#order?.skips) return undefined
-    const isBehind = this.#heard > life.at.version
+    if (life.phase !== 'running' || life.skips !== this.#directives?.skips)
+      return undefined
+    const isBehind = this.#heard > life.folded.version
     const isSuspect = life.provenAt < this.#home.ticks.suspectBefore
     return isBehind || isSuspect ? undefined : life
   }
@@ -759,7 +820,7 @@ export class Actor {
       await (clock.wait?.(left, signal) ?? pause(left, signal))
       call.check()
     }
-    await this.#hearOrders(call)
+    await this.#loadDirectives(call)
     this.#refuseWhilePaused()
     if (this.#life === life) this.#life = asleep
   }
@@ -770,12 +831,12 @@ export class Actor {
     const { signal } = call
     const heard = this.#heard
     const begun = ticks.now
-    const skips = this.#order?.skips
+    const skips = this.#directives?.skips
     const folding = this.#foldingWith(skips)
-    let at: Standing
+    let at: FoldedState
     try {
       if (known?.skips === skips && known !== undefined)
-        at = await refresh(store, folding, known.at, signal)
+        at = await refresh(store, folding, known.folded, signal)
       else {
         if (this.#life.phase === 'asleep') counters.wakes++
         this.#life = recovering
@@ -794,9 +855,15 @@ export class Actor {
     }
     // A wrong word about a version heals here, unless a newer one came in between (A5).
     if (this.#heard === heard && heard > at.version) this.#heard = at.version
-    const measureFrom = known?.at === at ? known.measureFrom : 0
-    const life: Running = { phase: 'running', at, provenAt: begun, measureFrom, skips }
-    if (known?.at !== at) this.#stateBytes = undefined
+    const measureFrom = known?.folded === at ? known.measureFrom : 0
+    const life: Running = {
+      phase: 'running',
+      folded: at,
+      provenAt: begun,
+      measureFrom,
+      skips,
+    }
+    if (known?.folded !== at) this.#stateBytes = undefined
     this.#life = life
     this.#home.adopted?.(this.address, this.#definition, at)
     call.check()
@@ -832,12 +899,12 @@ export class Actor {
     }
   }
 
-  #planCarry(life: Running, state: unknown, version: Version): CarryPlan {
-    return planCarry(
+  #planInlineState(life: Running, state: unknown, version: Version): InlineStatePlan {
+    return planInlineState(
       this.#definition,
       state,
       version,
-      life.at.carried,
+      life.folded.inlineState,
       life.measureFrom,
       life.skips,
       error => this.#home.unstorable(this.address.type, error),
@@ -845,9 +912,9 @@ export class Actor {
   }
 
   /** The state after events that are not stored yet; where they cannot be folded, it has failed. */
-  #foldTentatively(life: Running, command: Command, events: DecidedEvents): unknown {
+  #foldTentatively(life: Running, command: Command, events: TentativeEvents): unknown {
     try {
-      return foldTentatively(this.#foldingWith(life.skips), life.at, command, events)
+      return foldTentatively(this.#foldingWith(life.skips), life.folded, command, events)
     } catch (error) {
       if (!isCairnError(error, 'actor-parked')) throw error
       const next = this.#fail(error)
@@ -911,12 +978,12 @@ function storesSomething(decision: Decision): boolean {
   return decision.ok && decision.events.length > 0
 }
 
-function stillWanted({ call }: Letter): boolean {
+function isAwaited({ call }: QueuedCall): boolean {
   return !call.isOver
 }
 
 /** What became of a letter that was taken in with one that failed. */
-function failedWith({ call }: Letter, error: unknown): Letter['came'] {
+function failedWith({ call }: QueuedCall, error: unknown): QueuedCall['settled'] {
   try {
     // Where nothing was written, why it was given up says more.
     if (!isCairnError(error, 'outcome-unknown')) call.check()
@@ -926,19 +993,19 @@ function failedWith({ call }: Letter, error: unknown): Letter['came'] {
   }
 }
 
-function answer({ call, came }: Letter): void {
-  if (came?.ok === true) call.resolve(came.outcome)
-  else call.fail(came?.error)
+function answer({ call, settled }: QueuedCall): void {
+  if (settled?.ok === true) call.resolve(settled.outcome)
+  else call.fail(settled?.error)
 }
 
 /** Whether the answer would rest on nothing but the state in memory. */
-function storesNothing(step: Considered): boolean {
+function storesNothing(step: Consideration): boolean {
   if (step.kind !== 'decided') return step.kind === 'failed'
   return !step.decision.ok || step.decision.events.length === 0
 }
 
 /** Whether a behavior has run and thrown, on the state in memory. */
-function mayHaveChangedState(step: Considered): boolean {
+function mayHaveChangedState(step: Consideration): boolean {
   return step.kind === 'failed' && !isCairnError(step.error, 'unknown-command')
 }
 

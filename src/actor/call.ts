@@ -84,10 +84,10 @@ export class Call<T> implements Expiring {
   #resolve!: (value: T) => void
   #reject!: (reason: unknown) => void
   #phase: 'open' | 'storing' | 'over' = 'open'
-  #givenUp: CairnError | undefined
+  #abandonedAs: CairnError | undefined
   #controller: AbortController | undefined
   /** While it is stored together with others (C5). */
-  #together: Together | undefined
+  #sharedAppend: SharedAppend | undefined
   #onOver: (() => void) | undefined
 
   /** Throws `aborted` when the signal has already fired, `invalid-option` for the timeout. */
@@ -122,7 +122,7 @@ export class Call<T> implements Expiring {
   /** Fires when the call is given up. */
   get signal(): AbortSignal {
     this.#controller ??= this.#ports.takeController()
-    if (this.#givenUp !== undefined) this.#controller.abort(this.#givenUp)
+    if (this.#abandonedAs !== undefined) this.#controller.abort(this.#abandonedAs)
     return this.#controller.signal
   }
 
@@ -138,19 +138,19 @@ export class Call<T> implements Expiring {
 
   /** Throws the reason when the call was given up (C2). */
   check(): void {
-    if (this.#givenUp !== undefined) throw this.#givenUp
+    if (this.#abandonedAs !== undefined) throw this.#abandonedAs
   }
 
   /** From here to {@link endStoring}, C3 or C5 holds instead of C2. Throws when given up before. */
-  beginStoring(together?: Together): void {
+  beginStoring(together?: SharedAppend): void {
     this.checkDeadline()
     this.check()
     this.#phase = 'storing'
-    this.#together = together
+    this.#sharedAppend = together
   }
 
   endStoring(): void {
-    this.#together = undefined
+    this.#sharedAppend = undefined
     if (this.#phase === 'storing') this.#phase = 'open'
   }
 
@@ -161,7 +161,7 @@ export class Call<T> implements Expiring {
 
   resolve(value: T): void {
     if (!this.#end()) return
-    if (this.#controller !== undefined && this.#givenUp === undefined) {
+    if (this.#controller !== undefined && this.#abandonedAs === undefined) {
       this.#ports.giveBack(this.#controller)
       this.#controller = undefined
     }
@@ -178,10 +178,10 @@ export class Call<T> implements Expiring {
   }
 
   giveUp(why: CairnError): void {
-    if (this.#phase === 'over' || this.#givenUp !== undefined) return
-    this.#givenUp = why
+    if (this.#phase === 'over' || this.#abandonedAs !== undefined) return
+    this.#abandonedAs = why
     if (this.#phase !== 'storing') this.fail(why)
-    else if (this.#together?.leave(why) === true) this.fail(this.#unknown(why))
+    else if (this.#sharedAppend?.leave(why) === true) this.fail(this.#unknown(why))
     this.#controller?.abort(why)
   }
 
@@ -218,7 +218,7 @@ export class Call<T> implements Expiring {
 }
 
 /** Calls whose commands are being stored as one commit (C5). */
-export class Together {
+export class SharedAppend {
   readonly #over = new AbortController()
   /** How many have not given up. */
   #waiting: number

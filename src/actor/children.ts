@@ -16,10 +16,10 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Child, ChildEnd, ChildPorts, RunningChild } from '../model/child.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
-import type { CommandSender } from '../model/sender.js'
+import type { CommandSender } from '../model/command-sender.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
-import type { EventStore } from '../store/store.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 import type { StateReading } from './actor.js'
 import type { AnyActorDefinition } from './define.js'
 import type { ActorLog } from './log.js'
@@ -53,7 +53,7 @@ interface Running {
 }
 
 /** The children of one actor. */
-interface Family {
+interface ActorChildren {
   readonly actor: ActorAddress
   version: Version
   readonly byKey: Map<string, Running>
@@ -67,8 +67,8 @@ const retryMax = 10_000
 export class Children {
   readonly #options: ChildrenOptions
   readonly #types: readonly string[]
-  readonly #families = new Map<string, Family>()
-  #rollCall = new AbortController()
+  readonly #families = new Map<string, ActorChildren>()
+  #startupScan = new AbortController()
   #isClosed = false
 
   constructor(options: ChildrenOptions) {
@@ -99,7 +99,7 @@ export class Children {
       ? this.#wantedBy(actor, () => behavior.children!(actor, state))
       : []
     if (known === undefined && wanted.length === 0) return
-    const family: Family = known ?? { actor, version, byKey: new Map() }
+    const family: ActorChildren = known ?? { actor, version, byKey: new Map() }
     family.version = version
     const keys = new Set(wanted.map(({ key }) => key))
     for (const running of family.byKey.values())
@@ -117,7 +117,7 @@ export class Children {
   noticed(actor: ActorAddress, nodeId?: string): void {
     if (nodeId === this.#options.nodeId) return
     if (this.#isClosed || !this.#types.includes(actor.type)) return
-    if (this.#options.owns(actor)) void this.#look(actor, this.#rollCall.signal)
+    if (this.#options.owns(actor)) void this.#look(actor, this.#startupScan.signal)
   }
 
   /** Members have changed: others' children are stopped, and one's own are looked for (C3). */
@@ -125,22 +125,22 @@ export class Children {
     if (this.#isClosed || this.#types.length === 0) return
     for (const family of this.#families.values())
       if (!this.#options.owns(family.actor)) this.#dismiss(family)
-    this.#rollCall.abort()
-    this.#rollCall = new AbortController()
-    void this.#callRoll(this.#rollCall.signal)
+    this.#startupScan.abort()
+    this.#startupScan = new AbortController()
+    void this.#scanAll(this.#startupScan.signal)
   }
 
   /** Stops everything; the next owners start it again. */
   close(): void {
     this.#isClosed = true
-    this.#rollCall.abort()
+    this.#startupScan.abort()
     for (const family of this.#families.values()) this.#dismiss(family)
   }
 
-  async #callRoll(signal: AbortSignal): Promise<void> {
+  async #scanAll(signal: AbortSignal): Promise<void> {
     for (let delay = 100; !signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
-        for (const type of this.#types) await this.#callType(type, signal)
+        for (const type of this.#types) await this.#scanType(type, signal)
         return
       } catch (error) {
         if (signal.aborted) return
@@ -153,7 +153,7 @@ export class Children {
       }
   }
 
-  async #callType(type: string, signal: AbortSignal): Promise<void> {
+  async #scanType(type: string, signal: AbortSignal): Promise<void> {
     let reads: Promise<void>[] = []
     for await (const actor of this.#options.store.actors({ type, signal })) {
       if (!this.#options.owns(actor)) continue
@@ -194,7 +194,7 @@ export class Children {
     }
   }
 
-  #start(family: Family, child: Child): void {
+  #start(family: ActorChildren, child: Child): void {
     const { actor } = family
     const { key } = child
     const running: Running = {
@@ -220,7 +220,7 @@ export class Children {
     if (running.over.signal.aborted) running.child?.stop()
   }
 
-  #stop({ byKey }: Family, running: Running): void {
+  #stop({ byKey }: ActorChildren, running: Running): void {
     byKey.delete(running.key)
     running.over.abort()
     try {
@@ -230,7 +230,7 @@ export class Children {
     }
   }
 
-  #dismiss(family: Family): void {
+  #dismiss(family: ActorChildren): void {
     for (const running of family.byKey.values()) this.#stop(family, running)
     this.#families.delete(formatAddress(family.actor))
   }

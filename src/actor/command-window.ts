@@ -42,7 +42,7 @@ export function commandWindow(
 }
 
 /** What the window keeps of a commit. */
-export interface Passed {
+export interface PastCommit {
   readonly first: Version
   readonly last: Version
   readonly position: Position
@@ -119,14 +119,14 @@ export class CommandWindow {
   }
 
   /** Takes in a commit when it is the next one (W3); returns whether it was. */
-  follow(passed: Passed): boolean {
+  follow(passed: PastCommit): boolean {
     if (passed.first !== this.#upTo + 1) return false
     this.add(passed)
     return true
   }
 
   /** Takes in a commit that is known to be the next one there is. */
-  add({ last, position, commandId }: Passed): void {
+  add({ last, position, commandId }: PastCommit): void {
     this.#ring[this.#count++ % this.#ring.length] =
       commandId === undefined ? none : hashOf(commandId)
     this.#upTo = last

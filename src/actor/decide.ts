@@ -4,22 +4,22 @@
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type {
-  Accepted,
+  AcceptedDecision,
   Command,
   DecideContext,
   Decision,
-  Refused,
+  RejectedDecision,
 } from '../model/behavior.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { checkNewEvent } from '../model/event.js'
-import type { Carried, Declined } from '../model/sender.js'
-import { saidIds } from '../model/said.js'
+import type { Accepted, Rejected } from '../model/command-sender.js'
+import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { Firing } from '../model/timer.js'
 import { withCauses } from './causes.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach } from './detach.js'
-import { isThenable, type Standing } from './fold.js'
+import { isThenable, type FoldedState } from './fold.js'
 
 /**
  * What the behavior decides. Throws `decide-failed` for whatever it throws, except for the
@@ -28,7 +28,7 @@ import { isThenable, type Standing } from './fold.js'
 export function decide(
   { behavior }: AnyActorDefinition,
   actor: ActorAddress,
-  { state, version }: Standing,
+  { state, version }: FoldedState,
   command: Command,
   now: number,
   firing?: Firing,
@@ -58,12 +58,12 @@ export function decide(
  * The answer to a refused command; like every answer a copy, sharing nothing with the actor.
  * Throws `invalid-data` when its details cannot travel.
  */
-export function declined(
+export function rejectedOutcome(
   actor: ActorAddress,
   command: Command,
-  { rejection: { code, message, details } }: Refused,
-  { version }: Pick<Standing, 'version'>,
-): Declined {
+  { rejection: { code, message, details } }: RejectedDecision,
+  { version }: Pick<FoldedState, 'version'>,
+): Rejected {
   const what = () => `details of rejection ${show(code)} of ${nameOf(actor, command)}`
   const rejection = { code, message, details: detach(details, what) }
   return { ok: false, version, rejection }
@@ -73,18 +73,21 @@ export function declined(
  * The answer to an accepted command. Throws `decide-failed` when computing its reply does,
  * `invalid-data` when the reply cannot travel.
  */
-export function carried(
+export function acceptedOutcome(
   actor: ActorAddress,
   command: Command,
-  decision: Accepted,
-  { state, version, position }: Pick<Standing, 'state' | 'version' | 'position'>,
-): Carried {
+  decision: AcceptedDecision,
+  { state, version, position }: Pick<FoldedState, 'state' | 'version' | 'position'>,
+): Accepted {
   const reply = guard(actor, command, 'the reply', () => decision.reply(state))
   const copy = detach(reply, () => `reply of ${nameOf(actor, command)}`)
-  const { events, says } = decision
-  const answer: Carried = { ok: true, version, position, reply: copy, duplicate: false }
-  if (says === undefined) return answer
-  return { ...answer, said: saidIds(actor, version - events.length + 1, says) }
+  const { events, outbox } = decision
+  const answer: Accepted = { ok: true, version, position, reply: copy, duplicate: false }
+  if (outbox === undefined) return answer
+  return {
+    ...answer,
+    outboxIds: outboxEntryIds(actor, version - events.length + 1, outbox),
+  }
 }
 
 function guard<T>(actor: ActorAddress, command: Command, what: string, work: () => T): T {

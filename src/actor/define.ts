@@ -10,16 +10,16 @@ import type { Metadata, RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { commandWindow } from './command-window.js'
-import { packMax } from './pack.js'
+import { commandBatchMax } from './command-batch.js'
 import {
-  checkSaid,
+  checkOutbox,
   checkTopics,
   type Effect,
   isEffect,
-  said,
+  toOutbox,
   unknownCommand,
 } from './effects.js'
-import { policyOf, type SupervisionOptions } from './policy.js'
+import { policyOf, type SupervisionOptions } from './supervision-policy.js'
 
 /** An event as a decider returns it; made by {@link event}. */
 export interface EmittedEvent<Type extends string = string, Data = unknown> {
@@ -43,7 +43,7 @@ export function event(type: string, data?: unknown, metadata?: Metadata): Emitte
 
 const rejected = Symbol.for('cairn.rejected')
 /** A refusal as a decider returns it; made by {@link reject}. */
-export interface Rejected<Code extends string = string, Details = unknown> {
+export interface RejectResult<Code extends string = string, Details = unknown> {
   readonly [rejected]: Rejection<Code, Details>
 }
 
@@ -54,13 +54,13 @@ export interface Rejected<Code extends string = string, Details = unknown> {
 export function reject<const Code extends string>(
   code: Code,
   message?: string,
-): Rejected<Code, undefined>
+): RejectResult<Code, undefined>
 export function reject<const Code extends string, Details>(
   code: Code,
   message: string,
   details: Details,
-): Rejected<Code, Details>
-export function reject(code: string, message?: string, details?: unknown): Rejected {
+): RejectResult<Code, Details>
+export function reject(code: string, message?: string, details?: unknown): RejectResult {
   return { [rejected]: { code, message: message ?? code, details } }
 }
 
@@ -69,7 +69,7 @@ export type DecideResult<State> =
   | EmittedEvent
   | readonly (EmittedEvent | Effect)[]
   | DecideEffects<State>
-  | Rejected
+  | RejectResult
   | void
 
 /** Anything but a function; spelled out so that a function's parameter is inferred. */
@@ -105,7 +105,7 @@ type DataOf<Handler, Absent> = Handler extends (...args: infer Args) => unknown
         : Absent
   : never
 
-type ReplyIn<Result> = Result extends Rejected
+type ReplyIn<Result> = Result extends RejectResult
   ? never
   : Result extends { readonly reply: infer Reply }
     ? Reply extends (state: never) => infer Computed
@@ -114,9 +114,11 @@ type ReplyIn<Result> = Result extends Rejected
     : undefined
 
 type RejectionIn<Result> =
-  Result extends Rejected<infer Code, infer Details> ? Rejection<Code, Details> : never
+  Result extends RejectResult<infer Code, infer Details>
+    ? Rejection<Code, Details>
+    : never
 
-type EventsIn<Result> = Result extends Rejected | Effect
+type EventsIn<Result> = Result extends RejectResult | Effect
   ? never
   : Result extends { readonly events: infer Events }
     ? EventsIn<Events>
@@ -319,7 +321,7 @@ export function defineAnyActor<
         handler(state, command.data as never, context),
         context.now,
       )
-      if (decision.ok) checkSaid(type, decision.says, publishes, commandTypes)
+      if (decision.ok) checkOutbox(type, decision.outbox, publishes, commandTypes)
       return decision
     },
     evolve(state, stored) {
@@ -339,7 +341,7 @@ export function defineAnyActor<
 /** With the defaults. Throws `invalid-definition`. */
 export function actorOptions(spec: ActorOptions): ActorOptions {
   const { mailboxLimit = 1000, stateBytesMax = 1024, stateEvery = 100 } = spec
-  const { idleAfter = 600_000, commitCommandsMax = packMax } = spec
+  const { idleAfter = 600_000, commitCommandsMax = commandBatchMax } = spec
   for (const [name, value] of Object.entries({
     mailboxLimit,
     stateBytesMax,
@@ -424,8 +426,8 @@ function accepted<State>(
   if (!list.some(item => isEffect(item)))
     return { ok: true, events: list as readonly EmittedEvent[], reply }
   const events = list.filter((item): item is EmittedEvent => !isEffect(item))
-  const says = list.filter(item => isEffect(item)).map(item => said(item, now))
-  if (events.length > 0) return { ok: true, events, says, reply }
+  const says = list.filter(item => isEffect(item)).map(item => toOutbox(item, now))
+  if (events.length > 0) return { ok: true, events, outbox: says, reply }
   throw new CairnError(
     'invalid-definition',
     'decide returned messages, commands or timers without an event: what an actor says is stored with the ' +

@@ -3,7 +3,7 @@
 
 import { type ActorAddress, checkAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
-import type { Said, SaidTimer } from '../model/said.js'
+import type { OutboxEntry, OutboxTimer } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import { checkTimer, checkTimerName } from '../model/timer.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
@@ -17,7 +17,7 @@ const effect = Symbol.for('cairn.effect')
  * and {@link cancel}.
  */
 export interface Effect {
-  readonly [effect]: (now: number) => Said
+  readonly [effect]: (now: number) => OutboxEntry
 }
 
 /** When a timer is due: `at` a moment, or `after` some time; without either, one `every` from now. */
@@ -44,7 +44,12 @@ export interface TimerOptions {
  */
 export function publish<Input>(topic: Topic<Input>, data: Input): Effect {
   const { name, version } = topic
-  const said: Said = { kind: 'message', topic: name, version, data: topic.check(data) }
+  const said: OutboxEntry = {
+    kind: 'message',
+    topic: name,
+    version,
+    data: topic.check(data),
+  }
   return { [effect]: () => said }
 }
 
@@ -71,7 +76,7 @@ export function send(
   const [id, type, data] = isDefinition ? rest : [to.id, ...rest]
   const actor = checkAddress({ type: to.type, id: id as string })
   if (isDefinition) checkKnownCommand(to, type as string)
-  const said: Said = { kind: 'command', actor, type: type as string, data }
+  const said: OutboxEntry = { kind: 'command', actor, type: type as string, data }
   return { [effect]: () => said }
 }
 
@@ -97,7 +102,7 @@ export function schedule(
     throw invalidWhen(name, 'is never due: say at, after or every')
   if (late !== 'fire' && late !== 'skip')
     throw invalidWhen(name, `has late: ${show(late)}, which is 'fire' or 'skip'`)
-  const timer = (due: number): SaidTimer => ({
+  const timer = (due: number): OutboxTimer => ({
     kind: 'timer',
     name,
     at: due,
@@ -114,7 +119,7 @@ export function schedule(
 
 /** Cancels this actor's timer of a name; nothing happens where there is none, or it has fired. Throws `invalid-timer`. */
 export function cancel(name: string): Effect {
-  const said: Said = { kind: 'cancel', name: checkTimerName(name) }
+  const said: OutboxEntry = { kind: 'cancel', name: checkTimerName(name) }
   return { [effect]: () => said }
 }
 
@@ -138,7 +143,7 @@ export function isEffect(item: unknown): item is Effect {
 }
 
 /** What it says, decided on at the moment `now`. */
-export function said(item: Effect, now: number): Said {
+export function toOutbox(item: Effect, now: number): OutboxEntry {
   return item[effect](now)
 }
 
@@ -146,9 +151,9 @@ export function said(item: Effect, now: number): Said {
  * Only topics that are declared: who reads them finds their messages by the declaration. And only
  * timers of commands that the actor knows.
  */
-export function checkSaid(
+export function checkOutbox(
   type: string,
-  says: readonly Said[] | undefined,
+  says: readonly OutboxEntry[] | undefined,
   publishes: readonly AnyTopic[],
   commandTypes: readonly string[],
 ): void {

@@ -6,7 +6,7 @@ import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.j
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import type { Position, Version } from '../model/version.js'
-import type { Head } from '../store/store.js'
+import type { Head } from '../store/event-store/event-store.js'
 import {
   evolveFailed,
   initialStateFailed,
@@ -16,17 +16,17 @@ import {
 import type { Skips } from './skips.js'
 
 /** A state, and where in the actor's history it stands. Immutable. */
-export interface Standing<State = unknown> {
+export interface FoldedState<State = unknown> {
   readonly state: State
   readonly version: Version
   /** Position of the commit that holds the version; 0 when there is none. */
   readonly position: Position
   /** The last version known to carry a state that this behavior can use; 0 when none is known. */
-  readonly carried: Version
+  readonly inlineState: Version
 }
 
 /** Whose history is folded, and how. */
-export interface Folding<State = unknown> {
+export interface FoldContext<State = unknown> {
   readonly actor: ActorAddress
   readonly behavior: Behavior<State>
   /** The versions to pass over. */
@@ -38,29 +38,32 @@ export interface Folding<State = unknown> {
 }
 
 /** The standing before any event. */
-export function beginning<State>({ actor, behavior }: Folding<State>): Standing<State> {
+export function initialFoldedState<State>({
+  actor,
+  behavior,
+}: FoldContext<State>): FoldedState<State> {
   try {
     const state = behavior.initialState(actor.id)
-    return { state, version: 0, position: 0, carried: 0 }
+    return { state, version: 0, position: 0, inlineState: 0 }
   } catch (cause) {
     throw initialStateFailed(actor, cause)
   }
 }
 
 /** The standing that a commit carries, when this behavior can use it (skips K1). */
-export function carriedBy<State>(
-  { behavior, skips }: Folding<State>,
+export function foldedInlineState<State>(
+  { behavior, skips }: FoldContext<State>,
   record: LogRecord | undefined,
-): Standing<State> | undefined {
+): FoldedState<State> | undefined {
   if (record?.kind !== 'commit' || record.state?.behavior !== behavior.version) return
   const { lastVersion: version, position } = record
   if (record.state.skipped !== skips?.upTo(version)) return
-  return { state: record.state.value as State, version, position, carried: version }
+  return { state: record.state.value as State, version, position, inlineState: version }
 }
 
 /** The next state; throws `actor-parked` naming the event when evolve fails. */
 export function foldEvent<State>(
-  { behavior, skips }: Folding<State>,
+  { behavior, skips }: FoldContext<State>,
   state: State,
   event: RecordedEvent,
 ): State {
@@ -72,22 +75,28 @@ export function foldEvent<State>(
     throw evolveFailed(event, cause)
   }
   if (next === undefined && state !== undefined)
-    throw evolveFailed(event, mistake('it returned undefined instead of the next state'))
+    throw evolveFailed(
+      event,
+      behaviorFault('it returned undefined instead of the next state'),
+    )
   if (isThenable(next)) {
     // Its outcome no longer matters, and must not surface as an unhandled rejection.
     next.then(undefined, () => {})
-    throw evolveFailed(event, mistake('it returned a promise; it must be synchronous'))
+    throw evolveFailed(
+      event,
+      behaviorFault('it returned a promise; it must be synchronous'),
+    )
   }
   return next
 }
 
 /** Folds those of a commit's events that lie behind the standing, up to `to`. */
 export function foldCommit<State>(
-  folding: Folding<State>,
-  at: Standing<State>,
+  folding: FoldContext<State>,
+  at: FoldedState<State>,
   commit: StoredCommit,
   to: Version = Infinity,
-): Standing<State> {
+): FoldedState<State> {
   let { state, version } = at
   for (const event of commit.events) {
     if (event.version <= version) continue
@@ -95,16 +104,16 @@ export function foldCommit<State>(
     state = foldEvent(folding, state, event)
     version = event.version
   }
-  return { state, version, position: commit.position, carried: at.carried }
+  return { state, version, position: commit.position, inlineState: at.inlineState }
 }
 
 /** The standing behind versions that have no readable event, where all of them are passed over. */
-export function passOver<State>(
-  { skips }: Folding<State>,
-  at: Standing<State>,
+export function skipCommit<State>(
+  { skips }: FoldContext<State>,
+  at: FoldedState<State>,
   last: Version,
   position: Position,
-): Standing<State> | undefined {
+): FoldedState<State> | undefined {
   if (skips?.covers(at.version + 1, last) !== true) return undefined
   return { ...at, version: last, position }
 }
@@ -114,11 +123,11 @@ export function passOver<State>(
  * are missing or unreadable park the actor, unless a state carried behind them covers them.
  */
 export async function foldForward<State>(
-  folding: Folding<State>,
-  from: Standing<State>,
+  folding: FoldContext<State>,
+  from: FoldedState<State>,
   records: AsyncIterable<LogRecord>,
   to: Version = Infinity,
-): Promise<Standing<State>> {
+): Promise<FoldedState<State>> {
   const { actor } = folding
   let at = from
   let hole: CairnError | undefined
@@ -129,7 +138,7 @@ export async function foldForward<State>(
       if (versions === undefined || versions.last <= at.version) continue
       if (versions.first > to) break
       const last = Math.min(versions.last, to)
-      const behind = passOver(folding, at, last, record.position)
+      const behind = skipCommit(folding, at, last, record.position)
       if (hole === undefined && behind !== undefined) at = behind
       else hole ??= recordUnreadable(actor, record)
       if (hole === undefined && at.version >= to) break
@@ -137,14 +146,14 @@ export async function foldForward<State>(
     }
     if (record.lastVersion <= at.version) continue
     if (record.firstVersion > to) break
-    const carried = carriedBy(folding, record)
+    const carried = foldedInlineState(folding, record)
     if (carried !== undefined && carried.version <= to) {
       at = carried
       hole = undefined
     } else {
       const { firstVersion, position } = record
       if (hole === undefined && firstVersion > at.version + 1) {
-        const behind = passOver(folding, at, firstVersion - 1, at.position)
+        const behind = skipCommit(folding, at, firstVersion - 1, at.position)
         if (behind !== undefined) at = behind
         else hole = versionsMissing(actor, at.version + 1, firstVersion, position)
       }
@@ -154,7 +163,7 @@ export async function foldForward<State>(
   }
   if (hole !== undefined) throw hole
   // What was wanted may lie among versions that are missing and passed over.
-  return passOver(folding, at, to, at.position) ?? at
+  return skipCommit(folding, at, to, at.position) ?? at
 }
 
 /** True for a promise, or anything that behaves like one. */
@@ -167,7 +176,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   )
 }
 
-function mistake(what: string): CairnError {
+function behaviorFault(what: string): CairnError {
   return new CairnError('invalid-definition', what)
 }
 

@@ -8,7 +8,7 @@
 // It knows nothing of placement: it serves whatever it is asked for, and the store judges.
 
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
-import { soundCauses } from '../model/causes.js'
+import { sanitizeCauses } from '../model/causes.js'
 import { type Command, commandIdBytesMax } from '../model/behavior.js'
 import { type Clock, systemClock } from '../model/clock.js'
 import { withCauses } from './causes.js'
@@ -16,11 +16,11 @@ import { Deadlines } from '../model/deadlines.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { checkFreshness, enoughFor, type Freshness } from '../model/freshness.js'
 import { newId } from '../model/id.js'
-import type { AskOutcome, CommandSender, SendOptions } from '../model/sender.js'
+import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
 import { show } from '../model/show.js'
 import { checkCount, type Position, type Version } from '../model/version.js'
 import { bounded, type Deferred, deferred, pause } from '../model/wait.js'
-import type { EventStore } from '../store/store.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 import { aboutCommand } from './about-command.js'
 import { Actor, type ActorHome, type StateReading } from './actor.js'
 import {
@@ -31,12 +31,12 @@ import {
   callTimeoutDefault,
   checkTimeout,
 } from './call.js'
-import type { DeadCommands } from './dead-commands.js'
+import type { FailedCommands } from './failed-commands.js'
 import { detach } from './detach.js'
-import { Gate } from '../model/gate.js'
+import { Semaphore } from '../model/semaphore.js'
 import { type ActorLog, noLog } from './log.js'
-import { type Expectation, VersionNews } from './news.js'
-import type { Order, Orders } from './orders.js'
+import { type VersionWait, VersionWaiters } from './version-waiters.js'
+import type { Directive, Directives } from './directives.js'
 import { actorPaused } from './parked.js'
 import { readAfter, tooLate } from './read-after.js'
 import { recoverAt } from './recovery.js'
@@ -66,9 +66,9 @@ export interface ActorHostOptions {
   /** Hears of every told command that failed after it was accepted. Default: the log does. */
   readonly onDeadCommand?: (error: unknown, info: DeadCommandInfo) => void
   /** What operators say about the actors. Default: nothing. */
-  readonly orders?: Orders
+  readonly directives?: Directives
   /** Counts the told commands that failed after they were accepted. */
-  readonly dead?: DeadCommands
+  readonly failed?: FailedCommands
   /** Hears of every state that an actor here has come to. Default: nobody does. */
   readonly adopted?: ActorHome['adopted']
   /** Hears of failures of actors whose policy is `'escalate'`. Default: nobody does. */
@@ -145,7 +145,7 @@ export interface LocalReadings {
     options: CallOptions,
   ): Promise<StateReading> | undefined
   /** Begins to listen for notices that the actor has reached a version. */
-  expect(actor: ActorAddress, version: Version): Expectation
+  expect(actor: ActorAddress, version: Version): VersionWait
 }
 
 export interface ActorHost extends CommandSender, LocalReadings {
@@ -161,7 +161,7 @@ export interface ActorHost extends CommandSender, LocalReadings {
     options?: CallOptions,
   ): Promise<StateReading>
   /** A commit was stored, by whichever node: a resident that is behind looks before it answers. */
-  noticed(notice: CommitNotice): void
+  onCommit(notice: CommitNotice): void
   /** Lets residents go that are not to be kept here, as soon as they are idle; their next command wakes them, wherever. */
   dismiss(isOurs: (actor: ActorAddress) => boolean): void
   /** Lets residents go that have been idle for their type's `idleAfter`; the host does so by itself every few seconds. */
@@ -187,7 +187,7 @@ class Host implements ActorHost {
   readonly #log: ActorLog
   readonly #commandsMax: number
   readonly #residents: Residents
-  readonly #news: VersionNews
+  readonly #versionWaiters: VersionWaiters
   readonly #passivation: NodeJS.Timeout
   readonly #home: ActorHome
   readonly #unstorableTypes = new Set<string>()
@@ -209,10 +209,10 @@ class Host implements ActorHost {
     this.#log = log
     this.#commandsMax = commandsMax
     this.#residents = new Residents(residentsMax, residentBytesMax)
-    this.#news = new VersionNews(commandsMax)
+    this.#versionWaiters = new VersionWaiters(commandsMax)
     this.#passivation = setInterval(() => this.passivate(), passivateEvery)
     this.#passivation.unref()
-    const gate = new Gate(wakesMax)
+    const gate = new Semaphore(wakesMax)
     this.#home = {
       store,
       nodeId,
@@ -222,14 +222,14 @@ class Host implements ActorHost {
       ticks: { now: 0, suspectBefore: 0 },
       counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0 },
       wake: (work, signal, doing) => gate.run(work, signal, doing),
-      orders: options.orders,
+      directives: options.directives,
       escalate: (actor, error) => this.#escalate({ actor, error }),
       unstorable: (type, error) => this.#noteUnstorable(type, error),
       ...(options.adopted !== undefined && { adopted: options.adopted }),
       idle: actor => this.#release(actor),
     }
-    options.orders?.onChange((actor, before, after) =>
-      this.#ordered(actor, before, after),
+    options.directives?.onChange((actor, before, after) =>
+      this.#onDirectives(actor, before, after),
     )
   }
 
@@ -261,7 +261,7 @@ class Host implements ActorHost {
     this.#tells++
     const { type, id } = actor
     const info = { actor: { type, id }, commandType, commandId: command.id }
-    call.promise.catch((error: unknown) => this.#bury(error, info))
+    call.promise.catch((error: unknown) => this.#giveUpCommand(error, info))
   }
 
   async state(
@@ -287,8 +287,8 @@ class Host implements ActorHost {
     return isHere ? this.#read(actor, enough, options) : undefined
   }
 
-  expect(actor: ActorAddress, version: Version): Expectation {
-    return this.#news.expect(formatAddress(actor), version)
+  expect(actor: ActorAddress, version: Version): VersionWait {
+    return this.#versionWaiters.expect(formatAddress(actor), version)
   }
 
   async #read(
@@ -298,7 +298,7 @@ class Host implements ActorHost {
   ): Promise<StateReading> {
     const { call, resident } = this.#admit<StateReading>(
       actor,
-      new Reading(actor),
+      new ReadSubject(actor),
       options,
     )
     posting(call, () => resident.reading(call, enough))
@@ -317,7 +317,7 @@ class Host implements ActorHost {
     const { behavior } = this.#options.definitions.get(actor.type)
     const doing = `reading version ${version} of ${formatAddress(actor)}`
     const read = async (until: AbortSignal) => {
-      const order = await this.#options.orders?.now(actor, until)
+      const order = await this.#options.directives?.now(actor, until)
       const folding = { actor, behavior, skips: order?.skips }
       return recoverAt(this.#home.store, folding, version, until)
     }
@@ -326,10 +326,10 @@ class Host implements ActorHost {
     return { state: at.state, version: at.version }
   }
 
-  noticed({ actor, version }: CommitNotice): void {
+  onCommit({ actor, version }: CommitNotice): void {
     const name = formatAddress(actor)
     this.#residents.find(name)?.noticed(version)
-    this.#news.noticed(name, version)
+    this.#versionWaiters.noticed(name, version)
   }
 
   dismiss(isOurs: (actor: ActorAddress) => boolean): void {
@@ -380,7 +380,7 @@ class Host implements ActorHost {
 
   /** H3. */
   async #drain(timeout: number): Promise<void> {
-    this.#news.over()
+    this.#versionWaiters.over()
     if (this.#residents.busy > 0) {
       this.#drained = deferred<void>()
       const over = new AbortController()
@@ -393,7 +393,7 @@ class Host implements ActorHost {
   }
 
   #send(actor: ActorAddress, command: Command, options: SendOptions): Call<AskOutcome> {
-    const subject = new Commanding(actor, command)
+    const subject = new CommandSubject(actor, command)
     const { call, resident } = this.#admit<AskOutcome>(actor, subject, options)
     // Nobody but this call knows an id that was made for it.
     const isNew = options.commandId === undefined
@@ -428,15 +428,15 @@ class Host implements ActorHost {
 
   /** Whoever tells hears of a pause only before the command is accepted. */
   #refuseWhilePaused(actor: ActorAddress): void {
-    const { orders } = this.#options
+    const { directives } = this.#options
     const id = supervisorId(formatAddress(actor))
-    if (orders === undefined || orders.pending(id) !== undefined) return
-    const { paused } = orders.of(id)
+    if (directives === undefined || directives.pending(id) !== undefined) return
+    const { paused } = directives.of(id)
     if (paused !== undefined) throw actorPaused(actor, paused)
   }
 
   /** An operator has spoken: residents obey, and what had failed is read anew now. */
-  #ordered(actor: ActorAddress, before: Order, after: Order): void {
+  #onDirectives(actor: ActorAddress, before: Directive, after: Directive): void {
     const name = formatAddress(actor)
     if (before.skips !== after.skips)
       this.#log('warn', `Folding of ${name} passes over version ${String(after.skips)}`, {
@@ -473,9 +473,9 @@ class Host implements ActorHost {
     }
   }
 
-  #bury(error: unknown, info: DeadCommandInfo): void {
+  #giveUpCommand(error: unknown, info: DeadCommandInfo): void {
     this.#deadCommands++
-    this.#options.dead?.count(error)
+    this.#options.failed?.count(error)
     const { onDeadCommand } = this.#options
     const details = { ...info, actor: formatAddress(info.actor) }
     if (onDeadCommand === undefined)
@@ -507,7 +507,7 @@ function posting(call: Pick<Call<unknown>, 'withdraw'>, post: () => void): void 
   }
 }
 
-class Commanding implements CallSubject {
+class CommandSubject implements CallSubject {
   readonly #actor: ActorAddress
   readonly #command: Command
 
@@ -525,7 +525,7 @@ class Commanding implements CallSubject {
   }
 }
 
-class Reading implements CallSubject {
+class ReadSubject implements CallSubject {
   readonly #actor: ActorAddress
 
   constructor(actor: ActorAddress) {
@@ -555,7 +555,7 @@ function toCommand(
     data,
     () => `data of command ${show(type)} to ${formatAddress(actor)}`,
   )
-  return withCauses({ id, type, data: copy }, soundCauses(options))
+  return withCauses({ id, type, data: copy }, sanitizeCauses(options))
 }
 
 const textBytesMax = 256

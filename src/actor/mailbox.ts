@@ -15,16 +15,16 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 
 /** What dealing with a letter came to. */
-export type Came =
+export type Settled =
   | { readonly ok: true; readonly outcome: unknown }
   | { readonly ok: false; readonly error: unknown }
 
 /** What becomes of letters. */
-export interface Clerk<Letter> {
+export interface MailboxHandler<Letter> {
   /** Does what the letter asks for, and tells its sender nothing yet; may throw. */
-  deal(letter: Letter): Promise<unknown>
+  process(letter: Letter): Promise<unknown>
   /** Takes down what dealing with it came to. */
-  dealt(letter: Letter, came: Came): void
+  processed(letter: Letter, came: Settled): void
   /** Tells the sender of a letter that was dealt with. */
   answer(letter: Letter): void
   /** Nothing is waiting or being dealt with any more. */
@@ -34,58 +34,58 @@ export interface Clerk<Letter> {
 export class Mailbox<Letter extends object> {
   readonly #actor: ActorAddress
   readonly #limit: number
-  readonly #clerk: Clerk<Letter>
+  readonly #handler: MailboxHandler<Letter>
   /** M5. */
   #waiting: Set<Letter> = nothing
   /** What was put back (M4). */
-  #putBack: Set<Letter> = nothing
+  #requeued: Set<Letter> = nothing
   /** What was taken in with the letter that is being dealt with (M4). */
-  #taken: Letter[] = none
+  #claimedItems: Letter[] = none
   /** The letter that is being dealt with. */
   #running: Letter | undefined
 
-  constructor(actor: ActorAddress, limit: number, clerk: Clerk<Letter>) {
+  constructor(actor: ActorAddress, limit: number, clerk: MailboxHandler<Letter>) {
     this.#actor = actor
     this.#limit = limit
-    this.#clerk = clerk
+    this.#handler = clerk
   }
 
   /** Letters that wait for their turn; the one being run is not among them. */
   get waiting(): number {
-    return this.#waiting.size + this.#putBack.size
+    return this.#waiting.size + this.#requeued.size
   }
 
   /** The letter whose turn is next. */
   get next(): Letter | undefined {
     if (this.waiting === 0) return undefined
-    const [next] = this.#putBack.size > 0 ? this.#putBack : this.#waiting
+    const [next] = this.#requeued.size > 0 ? this.#requeued : this.#waiting
     return next
   }
 
   /** All that have not been answered. */
-  get letters(): readonly Letter[] {
+  get items(): readonly Letter[] {
     const running = this.#running === undefined ? none : [this.#running]
-    return [...running, ...this.#taken, ...this.#putBack, ...this.#waiting]
+    return [...running, ...this.#claimedItems, ...this.#requeued, ...this.#waiting]
   }
 
   /** M4. In the order in which they were taken in. */
-  get taken(): readonly Letter[] {
-    return this.#taken
+  get claimed(): readonly Letter[] {
+    return this.#claimedItems
   }
 
   /** M4. Takes in the next letter. */
-  takeIn(): void {
+  claim(): void {
     const { next } = this
     if (next === undefined) return
-    this.takeBack(next)
-    if (this.#taken === none) this.#taken = [next]
-    else this.#taken.push(next)
+    this.withdraw(next)
+    if (this.#claimedItems === none) this.#claimedItems = [next]
+    else this.#claimedItems.push(next)
   }
 
   /** M4. All that was taken in waits again, unless its sender has given it up. */
-  putBack(isWanted: (letter: Letter) => boolean): void {
-    this.#putBack = new Set([...this.#taken.filter(isWanted), ...this.#putBack])
-    this.#taken = none
+  requeue(isWanted: (letter: Letter) => boolean): void {
+    this.#requeued = new Set([...this.#claimedItems.filter(isWanted), ...this.#requeued])
+    this.#claimedItems = none
   }
 
   /** True when nothing is waiting or being run. */
@@ -102,29 +102,29 @@ export class Mailbox<Letter extends object> {
   }
 
   /** M3. Does nothing when the letter is not waiting any more. */
-  takeBack(letter: Letter): void {
+  withdraw(letter: Letter): void {
     if (this.#waiting.size > 0) this.#waiting.delete(letter)
-    if (this.#putBack.size > 0) this.#putBack.delete(letter)
+    if (this.#requeued.size > 0) this.#requeued.delete(letter)
   }
 
   async #run(first: Letter): Promise<void> {
     // Sets keep the order of arrival (M1).
     for (let letter: Letter | undefined = first; letter; letter = this.next) {
-      this.takeBack(letter)
+      this.withdraw(letter)
       this.#running = letter
-      let came: Came
+      let came: Settled
       try {
-        came = { ok: true, outcome: await this.#clerk.deal(letter) }
+        came = { ok: true, outcome: await this.#handler.process(letter) }
       } catch (error) {
         came = { ok: false, error }
       }
-      this.#clerk.dealt(letter, came)
-      const others = this.#taken
-      this.#taken = none
+      this.#handler.processed(letter, came)
+      const others = this.#claimedItems
+      this.#claimedItems = none
       const isLast = this.waiting === 0
       if (isLast) this.#rest()
-      this.#clerk.answer(letter)
-      for (const other of others) this.#clerk.answer(other)
+      this.#handler.answer(letter)
+      for (const other of others) this.#handler.answer(other)
       if (isLast) return
     }
     // What was left has been taken back.
@@ -134,8 +134,8 @@ export class Mailbox<Letter extends object> {
   #rest(): void {
     this.#running = undefined
     this.#waiting = nothing // M5
-    this.#putBack = nothing
-    this.#clerk.idle()
+    this.#requeued = nothing
+    this.#handler.idle()
   }
 }
 

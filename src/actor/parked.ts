@@ -24,7 +24,7 @@ export function actorParked(
 }
 
 /** The same error for one more caller, with that caller's stack. */
-export function parkedAgain(actor: ActorAddress, first: CairnError): CairnError {
+export function actorStillParked(actor: ActorAddress, first: CairnError): CairnError {
   const { reason, ...details } = first.details
   return actorParked(actor, String(reason), details, first.cause ?? first)
 }

@@ -5,7 +5,7 @@ import type { Version } from '../model/version.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { StateReading } from './actor.js'
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
-import type { Expectation } from './news.js'
+import type { VersionWait } from './version-waiters.js'
 
 /** Milliseconds until a reader looks again although it has heard nothing. */
 const lookEvery = 500
@@ -21,7 +21,7 @@ export async function readAfter(
   wanted: Version,
   { timeout = callTimeoutDefault, signal }: CallOptions,
   read: (bounds: CallOptions) => Promise<StateReading>,
-  expect: () => Expectation,
+  expect: () => VersionWait,
 ): Promise<StateReading> {
   checkTimeout(timeout)
   const deadline = performance.now() + timeout

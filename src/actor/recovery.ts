@@ -10,15 +10,15 @@
 
 import type { StoredCommit } from '../model/commit.js'
 import type { Position, Version } from '../model/version.js'
-import type { EventStore, Head } from '../store/store.js'
+import type { EventStore, Head } from '../store/event-store/event-store.js'
 import {
-  beginning,
-  carriedBy,
+  initialFoldedState,
+  foldedInlineState,
   foldCommit,
   foldForward,
-  type Folding,
-  passOver,
-  type Standing,
+  type FoldContext,
+  skipCommit,
+  type FoldedState,
   unknownVersion,
 } from './fold.js'
 import { recordUnreadable, versionsMissing } from './parked.js'
@@ -32,9 +32,9 @@ export const backwardMax = 256
 /** The actor as it stands now. Throws `actor-parked` when its history cannot be folded. */
 export async function recover<State>(
   store: History,
-  folding: Folding<State>,
+  folding: FoldContext<State>,
   signal?: AbortSignal,
-): Promise<Standing<State>> {
+): Promise<FoldedState<State>> {
   const head = await readHead(store, folding, signal)
   return fromHead(store, folding, head, signal)
 }
@@ -45,16 +45,16 @@ export async function recover<State>(
  */
 export async function refresh<State>(
   store: History,
-  folding: Folding<State>,
-  at: Standing<State>,
+  folding: FoldContext<State>,
+  at: FoldedState<State>,
   signal?: AbortSignal,
-): Promise<Standing<State>> {
+): Promise<FoldedState<State>> {
   const head = await readHead(store, folding, signal)
   if (head.version === at.version)
     if (head.position === at.position || head.last?.kind === 'malformed') return at
   // Not a continuation of what we know: the log was restored, or the actor erased.
   if (head.version <= at.version) return fromHead(store, folding, head, signal)
-  const carried = carriedBy(folding, head.last)
+  const carried = foldedInlineState(folding, head.last)
   if (carried !== undefined) return carried
   const { actor } = folding
   const from = { from: at.version + 1, hint: at.position, ...withSignal(signal) }
@@ -64,11 +64,11 @@ export async function refresh<State>(
 /** The actor as it stood at a version. Throws `unknown-version` or `actor-parked`. */
 export async function recoverAt<State>(
   store: History,
-  folding: Folding<State>,
+  folding: FoldContext<State>,
   version: Version,
   signal?: AbortSignal,
-): Promise<Standing<State>> {
-  const start = beginning(folding)
+): Promise<FoldedState<State>> {
+  const start = initialFoldedState(folding)
   if (version === 0) return start
   const records = store.commits(folding.actor, { to: version, ...withSignal(signal) })
   const at = await foldForward(folding, start, records, version)
@@ -78,7 +78,7 @@ export async function recoverAt<State>(
 
 async function readHead(
   store: History,
-  { actor, onHead }: Pick<Folding, 'actor' | 'onHead'>,
+  { actor, onHead }: Pick<FoldContext, 'actor' | 'onHead'>,
   signal: AbortSignal | undefined,
 ): Promise<Head> {
   const head = await store.head(actor, withSignal(signal))
@@ -88,26 +88,29 @@ async function readHead(
 
 async function fromHead<State>(
   store: History,
-  folding: Folding<State>,
+  folding: FoldContext<State>,
   head: Head,
   signal: AbortSignal | undefined,
-): Promise<Standing<State>> {
+): Promise<FoldedState<State>> {
   if (head.version === 0) {
     if (head.last?.kind === 'malformed') folding.onMalformed?.(head.last)
-    return beginning(folding)
+    return initialFoldedState(folding)
   }
-  return carriedBy(folding, head.last) ?? (await foldFromNearest(store, folding, signal))
+  return (
+    foldedInlineState(folding, head.last) ??
+    (await foldFromNearest(store, folding, signal))
+  )
 }
 
 /** R2: reads backwards, folds forwards. */
 async function foldFromNearest<State>(
   store: History,
-  folding: Folding<State>,
+  folding: FoldContext<State>,
   signal: AbortSignal | undefined,
-): Promise<Standing<State>> {
+): Promise<FoldedState<State>> {
   const { actor, skips } = folding
   const held: StoredCommit[] = []
-  let base: Standing<State> | undefined
+  let base: FoldedState<State> | undefined
   /** The last record, when it is unreadable and passed over. */
   let unread: { readonly last: Version; readonly position: Position } | undefined
   const backwards = store.commits(actor, { backwards: true, ...withSignal(signal) })
@@ -123,12 +126,12 @@ async function foldFromNearest<State>(
     }
     const newer = held.at(-1)
     if (newer !== undefined) checkJoined(folding, record.lastVersion, newer)
-    base = carriedBy(folding, record)
+    base = foldedInlineState(folding, record)
     if (base !== undefined) break
     if (newer !== undefined && held.length === backwardMax) {
       const to = newer.firstVersion - 1
       const records = store.commits(actor, { to, ...withSignal(signal) })
-      base = await foldForward(folding, beginning(folding), records, to)
+      base = await foldForward(folding, initialFoldedState(folding), records, to)
       checkJoined(folding, base.version, newer)
       break
     }
@@ -137,18 +140,18 @@ async function foldFromNearest<State>(
   }
   const oldest = held.at(-1)
   if (base === undefined && oldest !== undefined) checkJoined(folding, 0, oldest)
-  let at = base ?? beginning(folding)
+  let at = base ?? initialFoldedState(folding)
   for (const commit of held.toReversed()) at = foldCommit(folding, at, commit)
   if (unread === undefined) return at
   const { last, position } = unread
-  const behind = passOver(folding, at, last, position)
+  const behind = skipCommit(folding, at, last, position)
   if (behind === undefined) throw versionsMissing(actor, at.version + 1, last, position)
   return behind
 }
 
 /** Throws unless `commit` follows the version, or what lies between is passed over. */
 function checkJoined(
-  { actor, skips }: Pick<Folding, 'actor' | 'skips'>,
+  { actor, skips }: Pick<FoldContext, 'actor' | 'skips'>,
   version: Version,
   { firstVersion, position }: StoredCommit,
 ): void {

@@ -7,20 +7,20 @@ import { type ActorAddress, checkActorId, formatAddress } from '../model/address
 import type { MalformedRecord } from '../model/commit.js'
 import { checkFreshness, enoughFor } from '../model/freshness.js'
 import type {
-  CommandKeeper,
+  DurableCommandSender,
   CommandSender,
   SendOptions,
   SendReceipt,
-} from '../model/sender.js'
+} from '../model/command-sender.js'
 import { bounded } from '../model/wait.js'
-import type { EventStore, ReadOptions } from '../store/store.js'
+import type { EventStore, ReadOptions } from '../store/event-store/event-store.js'
 import type { StateReading } from './actor.js'
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import type { AnyActorDefinition } from './define.js'
 import { checkKnownCommand } from './effects.js'
-import type { Folding } from './fold.js'
+import type { FoldContext } from './fold.js'
 import type { LocalReadings, StateOptions } from './host.js'
-import { VersionNews } from './news.js'
+import { VersionWaiters } from './version-waiters.js'
 import { readAfter, tooLate } from './read-after.js'
 import { recover } from './recovery.js'
 import type { Skips } from './skips.js'
@@ -36,7 +36,7 @@ import { watchActor, type Watched, type WatchOptions } from './watch.js'
 /** What references need of the node they were made on. */
 export interface RefPorts {
   readonly sender: CommandSender
-  readonly keeper: CommandKeeper
+  readonly durableSender: DurableCommandSender
   readonly store: Pick<
     EventStore,
     'head' | 'commits' | 'read' | 'follow' | 'lastPosition'
@@ -77,7 +77,7 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
 
   /**
    * Stores a command for the actor and waits for no more: it is carried out when a node hosts the
-   * actor, also after all nodes have been down. For the errors see {@link CommandKeeper.send}.
+   * actor, also after all nodes have been down. For the errors see {@link DurableCommandSender.send}.
    */
   send<Name extends CommandNameOf<Definition>>(
     command: Name,
@@ -116,11 +116,11 @@ export type RefOf<Definition extends AnyActorDefinition> = ActorRef<Definition> 
 export function actorRef<Definition extends AnyActorDefinition>(
   definition: Definition,
   id: string,
-  { sender, keeper, store, local = nothingLocal, onMalformed, skips }: RefPorts,
+  { sender, durableSender, store, local = nothingLocal, onMalformed, skips }: RefPorts,
 ): RefOf<Definition> {
   const { type, behavior } = definition
   const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
-  const folding: Folding = { actor: address, behavior, onMalformed }
+  const folding: FoldContext = { actor: address, behavior, onMalformed }
   const skipsNow = async (signal?: AbortSignal) => skips?.(address, signal)
   const untyped: ActorRef = {
     address,
@@ -131,7 +131,7 @@ export function actorRef<Definition extends AnyActorDefinition>(
     async send(command: string, data?: unknown, options?: SendOptions) {
       // Here the caller can still be told; later nobody can.
       checkKnownCommand(definition, command)
-      return keeper.send(address, command, data, options)
+      return durableSender.send(address, command, data, options)
     },
     async state({ freshness = 'latest', ...options } = {}) {
       const enough = enoughFor(checkFreshness(freshness))
@@ -156,12 +156,12 @@ export function actorRef<Definition extends AnyActorDefinition>(
 const nothingLocal: LocalReadings = {
   remembered: () => undefined,
   expect: ({ type, id }, version) =>
-    new VersionNews(1).expect(formatAddress({ type, id }), version),
+    new VersionWaiters(1).expect(formatAddress({ type, id }), version),
 }
 
 async function readStore<State>(
   store: RefPorts['store'],
-  folding: Folding<State>,
+  folding: FoldContext<State>,
   skipsNow: (signal: AbortSignal) => Promise<Skips | undefined>,
   { timeout = callTimeoutDefault, signal }: CallOptions,
 ): Promise<StateReading<State>> {

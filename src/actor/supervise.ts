@@ -2,14 +2,14 @@
 
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'
-import type { AskOutcome, CommandSender, SendOptions } from '../model/sender.js'
+import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
 import { checkCount, type Version } from '../model/version.js'
-import type { EventStore } from '../store/store.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 import type { StateReading } from './actor.js'
 import { unknownVersion } from './fold.js'
 import { recover } from './recovery.js'
 import {
-  type OrderData,
+  type DirectiveData,
   type SkipData,
   type SupervisionState,
   supervisor,
@@ -17,7 +17,7 @@ import {
 } from './supervisor.js'
 
 /** Who says it, and why; both are kept in the events of the actor's supervisor. */
-export interface OrderOptions extends Pick<
+export interface DirectiveOptions extends Pick<
   SendOptions,
   'commandId' | 'signal' | 'timeout'
 > {
@@ -30,7 +30,7 @@ export interface OrderOptions extends Pick<
  * `{ ok: true, reply }` with what is said about the actor now, or `{ ok: false, rejection }` of
  * code `not-paused`, `not-parked`, `already-skipped`, `too-many-skips` or `bad-order`.
  */
-export type OrderOutcome = AskOutcome<SupervisionState>
+export type DirectiveOutcome = AskOutcome<SupervisionState>
 
 /**
  * What can be said about one actor. Everything said is an event of its supervisor, the actor
@@ -41,17 +41,19 @@ export interface Supervision {
   /** The actor's supervisor, whose events are the audit trail. */
   readonly address: ActorAddress
   /** It takes no more commands after the running one, on whichever node, until it is resumed. */
-  pause(options?: OrderOptions): Promise<OrderOutcome>
+  pause(options?: DirectiveOptions): Promise<DirectiveOutcome>
   /** Ends a pause. */
-  resume(options?: OrderOptions): Promise<OrderOutcome>
+  resume(options?: DirectiveOptions): Promise<DirectiveOutcome>
   /** Where it is parked, or waits for a restart, it is read anew now. */
-  retry(options?: OrderOptions): Promise<OrderOutcome>
+  retry(options?: DirectiveOptions): Promise<DirectiveOutcome>
   /**
    * Folding passes over the event of a version from now on, on every node. Default: what it is
    * parked on. Throws `unknown-version` for one that is not stored, and `no-node` where it is to
    * be found out and no node hosts the type.
    */
-  skip(options?: OrderOptions & { readonly version?: Version }): Promise<OrderOutcome>
+  skip(
+    options?: DirectiveOptions & { readonly version?: Version },
+  ): Promise<DirectiveOutcome>
   /** What is said about it now. */
   state(options?: { readonly signal?: AbortSignal }): Promise<SupervisionState>
 }
@@ -62,11 +64,11 @@ export interface SupervisePorts {
   readonly sender: CommandSender
   readonly nodeId: string
   /** Hears of each order that was stored, by the supervisor's id and version. */
-  readonly onOrder: (id: string, version: Version) => void
+  readonly onDirective: (id: string, version: Version) => void
   /** Reads the actor's state, here or on a node that hosts its type. */
   readonly read: (
     actor: ActorAddress,
-    options: Pick<OrderOptions, 'signal' | 'timeout'>,
+    options: Pick<DirectiveOptions, 'signal' | 'timeout'>,
   ) => Promise<Pick<StateReading, 'version'>>
 }
 
@@ -75,30 +77,35 @@ type Versions = Pick<SkipData, 'version' | 'through'>
 /** Throws `invalid-actor-type` or `invalid-actor-id`. */
 export function supervise(
   { type, id }: ActorAddress,
-  { store, sender, nodeId, onOrder, read }: SupervisePorts,
+  { store, sender, nodeId, onDirective, read }: SupervisePorts,
 ): Supervision {
   const actor = checkAddress({ type, id })
   const address = supervisorOf(actor)
   const send = async (
     command: string,
-    { by = nodeId, reason, ...options }: OrderOptions,
+    { by = nodeId, reason, ...options }: DirectiveOptions,
     more: Partial<SkipData> = {},
   ) => {
-    const data: OrderData = {
+    const data: DirectiveData = {
       actor: formatAddress(actor),
       ...more,
       by,
       ...(reason !== undefined && { reason }),
     }
-    const outcome = (await sender.ask(address, command, data, options)) as OrderOutcome
+    const outcome = (await sender.ask(
+      address,
+      command,
+      data,
+      options,
+    )) as DirectiveOutcome
     // This node obeys before the notice comes.
-    if (outcome.ok) onOrder(address.id, outcome.version)
+    if (outcome.ok) onDirective(address.id, outcome.version)
     return outcome
   }
 
   /** The versions it is parked on, or the version up to which it can be read. */
   const stuckOn = async (
-    bounds: Pick<OrderOptions, 'signal' | 'timeout'>,
+    bounds: Pick<DirectiveOptions, 'signal' | 'timeout'>,
   ): Promise<Versions | { readonly upTo: Version }> => {
     try {
       return { upTo: (await read(actor, bounds)).version }
@@ -140,7 +147,7 @@ export function supervise(
   }
 }
 
-function notParked(actor: ActorAddress, version: Version): OrderOutcome {
+function notParked(actor: ActorAddress, version: Version): DirectiveOutcome {
   const name = formatAddress(actor)
   return {
     ok: false,

@@ -27,14 +27,14 @@ const rangesMax = 1000
 const textBytesMax = 1024
 
 /** Who gave an order, and why. */
-export interface OrderData {
+export interface DirectiveData {
   /** The actor it is about: `account/alice`. */
   readonly actor: string
   readonly by: string
   readonly reason?: string
 }
 
-export interface SkipData extends OrderData {
+export interface SkipData extends DirectiveData {
   readonly version: Version
   /** The last version, where it is about several. */
   readonly through?: Version
@@ -89,14 +89,14 @@ const defined = defineAnyActor({
     retries: 0,
   }),
   decide: {
-    pause: (_state, data: OrderData) =>
+    pause: (_state, data: DirectiveData) =>
       problemOf(data) ?? { events: event('paused', data), reply: same },
-    resume: ({ actor, paused }, data: OrderData) => {
+    resume: ({ actor, paused }, data: DirectiveData) => {
       if (paused === null)
         return problemOf(data) ?? reject('not-paused', `${actor} is not paused.`)
       return problemOf(data) ?? { events: event('resumed', data), reply: same }
     },
-    retry: (_state, data: OrderData) =>
+    retry: (_state, data: DirectiveData) =>
       problemOf(data) ?? { events: event('retried', data), reply: same },
     skip: ({ actor, skipped }, data: SkipData) => {
       const { version: first, through: last = first } = data ?? {}
@@ -117,12 +117,12 @@ const defined = defineAnyActor({
     },
   },
   evolve: {
-    paused: (state, data: OrderData, stored): SupervisionState => ({
+    paused: (state, data: DirectiveData, stored): SupervisionState => ({
       ...named(state, data),
       paused: pauseOf(data, stored),
     }),
-    resumed: (state, data: OrderData) => ({ ...named(state, data), paused: null }),
-    retried: (state, data: OrderData) => ({
+    resumed: (state, data: DirectiveData) => ({ ...named(state, data), paused: null }),
+    retried: (state, data: DirectiveData) => ({
       ...named(state, data),
       retries: state.retries + 1,
     }),
@@ -152,7 +152,7 @@ export const supervisor: typeof defined = {
 const same = (state: SupervisionState) => state
 
 /** An order may come from a command line: what is wrong with it. */
-function problemOf(data: OrderData | undefined) {
+function problemOf(data: DirectiveData | undefined) {
   const { actor, by, reason } = data ?? {}
   for (const [name, text] of Object.entries({ actor, by, reason: reason ?? 'none' }))
     if (typeof text !== 'string' || text === '' || Buffer.byteLength(text) > textBytesMax)
@@ -161,11 +161,14 @@ function problemOf(data: OrderData | undefined) {
 }
 
 /** The state under the actor's name, which its own id may not hold. */
-function named(state: SupervisionState, data: OrderData | undefined): SupervisionState {
+function named(
+  state: SupervisionState,
+  data: DirectiveData | undefined,
+): SupervisionState {
   return typeof data?.actor === 'string' ? { ...state, actor: data.actor } : state
 }
 
-function pauseOf(data: OrderData | undefined, { at }: RecordedEvent): Pause {
+function pauseOf(data: DirectiveData | undefined, { at }: RecordedEvent): Pause {
   const { by, reason } = data ?? {}
   return { by: String(by), ...(typeof reason === 'string' && { reason }), at }
 }

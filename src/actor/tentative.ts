@@ -12,10 +12,10 @@ import {
   type RecordedEvent,
 } from '../model/event.js'
 import type { Version } from '../model/version.js'
-import { foldEvent, type Folding, type Standing } from './fold.js'
+import { foldEvent, type FoldContext, type FoldedState } from './fold.js'
 
 /** Decided events, with what every one of them will be recorded with. */
-export interface DecidedEvents {
+export interface TentativeEvents {
   readonly list: readonly NewEvent[]
   readonly at: number
   readonly nodeId: string
@@ -23,10 +23,10 @@ export interface DecidedEvents {
 
 /** The state after the events; throws `actor-parked` naming the event when evolve fails. */
 export function foldTentatively<State>(
-  folding: Folding<State>,
-  from: Standing<State>,
+  folding: FoldContext<State>,
+  from: FoldedState<State>,
   command: Command,
-  events: DecidedEvents,
+  events: TentativeEvents,
 ): State {
   let { state, version } = from
   for (const event of events.list)
@@ -37,11 +37,11 @@ export function foldTentatively<State>(
 const noMetadata: Metadata = Object.freeze({})
 
 function preview(
-  { actor }: Pick<Folding, 'actor'>,
+  { actor }: Pick<FoldContext, 'actor'>,
   { type, data, metadata = noMetadata }: NewEvent,
   version: Version,
   { id: commandId, correlationId, causationId }: Command,
-  { at, nodeId }: DecidedEvents,
+  { at, nodeId }: TentativeEvents,
 ): RecordedEvent {
   const id = eventId(actor, version)
   const known: Omit<Writable<RecordedEvent>, 'position' | 'commitId'> = {

@@ -16,19 +16,19 @@ import type { Command } from '../model/behavior.js'
 import type { Causes, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
-import type { Carried } from '../model/sender.js'
-import type { Said } from '../model/said.js'
+import type { Accepted } from '../model/command-sender.js'
+import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
-import type { AppendPart, EventStore, Guard } from '../store/store.js'
-import { runAfterwards } from './afterwards.js'
+import type { AppendPart, EventStore, Guard } from '../store/event-store/event-store.js'
+import { runAfterCommit } from './after-commit.js'
 import type { OpenCall } from './call.js'
-import { planCarry } from './carry.js'
-import { carried, decide, declined } from './decide.js'
+import { planInlineState } from './inline-state.js'
+import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach, detachPlain } from './detach.js'
-import type { Folding, Standing } from './fold.js'
+import type { FoldContext, FoldedState } from './fold.js'
 import type { ActorLog } from './log.js'
-import type { Order } from './orders.js'
+import type { Directive } from './directives.js'
 import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
 import { foldTentatively } from './tentative.js'
@@ -45,41 +45,41 @@ export interface AttemptPorts {
   /** Reads an actor within the node's bounds. */
   read<T>(work: () => Promise<T>, doing: string): Promise<T>
   /** Reads the first actor, and looks whether the transaction was carried out before. */
-  first(participant: Folding, definition: AnyActorDefinition): Promise<FirstReading>
+  first(participant: FoldContext, definition: AnyActorDefinition): Promise<FirstReading>
   /** Throws for a definition that this node knows otherwise. */
   check(definition: AnyActorDefinition): void
   /** What operators have said about an actor. */
-  order(actor: ActorAddress, signal: AbortSignal): Promise<Order>
+  order(actor: ActorAddress, signal: AbortSignal): Promise<Directive>
   malformed(record: MalformedRecord): void
   unstorable(type: string, error: unknown): void
 }
 
 export interface FirstReading {
-  readonly at: Standing
+  readonly at: FoldedState
   /** What it came to when it was carried out before; `lagging` when that cannot be told yet. */
-  readonly found: Carried | 'none' | 'lagging'
+  readonly found: Accepted | 'none' | 'lagging'
 }
 
 /** An actor in a transaction. */
 interface Participant {
   readonly address: ActorAddress
   readonly definition: AnyActorDefinition
-  readonly folding: Folding
-  readonly order: Order
+  readonly folding: FoldContext
+  readonly order: Directive
   readonly commandId: string
   /** As it was read. */
-  readonly read: Standing
+  readonly read: FoldedState
   /** With what was decided. */
-  at: Standing
+  at: FoldedState
   readonly events: NewEvent[]
-  readonly says: Said[]
+  readonly outbox: OutboxEntry[]
   /** What is to be done once it is stored. */
-  readonly afterwards: ((log: ActorLog) => void)[]
+  readonly afterCommit: ((log: ActorLog) => void)[]
   /** Whether what the work came to rests on it. */
   isGuarded: boolean
 }
 
-export class Attempt {
+export class TransactionAttempt {
   readonly id: string
   readonly #ports: AttemptPorts
   readonly #met = new Map<string, Promise<Participant>>()
@@ -155,12 +155,12 @@ export class Attempt {
   parts(reply: unknown, withStates: boolean): AppendPart[] {
     const written = this.#participants.filter(({ events }) => events.length > 0)
     return written.map((participant, i): AppendPart => {
-      const { address, read, at, events, says, commandId } = participant
+      const { address, read, at, events, outbox, commandId } = participant
       const state = withStates ? this.#stateOf(participant) : undefined
       return {
         actor: address,
         events,
-        says,
+        outbox,
         expected: read.version,
         command:
           i === 0 && reply !== undefined ? { id: commandId, reply } : { id: commandId },
@@ -170,9 +170,9 @@ export class Attempt {
   }
 
   /** What follows from the commits, when they are stored. */
-  runAfterwards(log: ActorLog): void {
-    for (const { afterwards } of this.#participants)
-      for (const run of afterwards) run(log)
+  runAfterCommit(log: ActorLog): void {
+    for (const { afterCommit } of this.#participants)
+      for (const run of afterCommit) run(log)
   }
 
   /** The actors that the work only read. */
@@ -243,7 +243,7 @@ export class Attempt {
     if (number === 1) this.#first = name
     const order = await this.#ports.order(address, this.#ports.call.signal)
     const { skips } = order
-    const folding: Folding = { actor: address, behavior, onMalformed, skips }
+    const folding: FoldContext = { actor: address, behavior, onMalformed, skips }
     const read =
       number === 1
         ? await this.#readFirst(folding, definition)
@@ -257,8 +257,8 @@ export class Attempt {
       read,
       at: read,
       events: [],
-      says: [],
-      afterwards: [],
+      outbox: [],
+      afterCommit: [],
       isGuarded: false,
     }
     this.#participants.push(participant)
@@ -266,7 +266,10 @@ export class Attempt {
     return participant
   }
 
-  async #readFirst(folding: Folding, definition: AnyActorDefinition): Promise<Standing> {
+  async #readFirst(
+    folding: FoldContext,
+    definition: AnyActorDefinition,
+  ): Promise<FoldedState> {
     const { at, found } = await this.#ports.first(folding, definition)
     this.#found = found
     if (found === 'none') return at
@@ -277,7 +280,7 @@ export class Attempt {
     )
   }
 
-  #read(folding: Folding): Promise<Standing> {
+  #read(folding: FoldContext): Promise<FoldedState> {
     const { store, call, read } = this.#ports
     const doing = `reading ${formatAddress(folding.actor)}`
     return read(() => recover(store, folding, call.signal), doing)
@@ -291,18 +294,18 @@ export class Attempt {
     const what = `data of command ${show(type)} to ${formatAddress(address)}`
     const command: Command = { id: commandId, type, data: detach(data, what), ...causes }
     const decision = decide(definition, address, at, command, now)
-    if (!decision.ok) return declined(address, command, decision, at)
+    if (!decision.ok) return rejectedOutcome(address, command, decision, at)
     const events = { list: decision.events, at: now, nodeId }
     const state = foldTentatively(folding, at, command, events)
     const version = at.version + decision.events.length
     const after = { ...at, state, version }
-    const { reply } = carried(address, command, decision, after)
+    const { reply } = acceptedOutcome(address, command, decision, after)
     participant.at = after
     participant.events.push(...decision.events)
     if (decision.events.length > 0) {
-      participant.says.push(...(decision.says ?? []))
-      participant.afterwards.push(log =>
-        runAfterwards(decision, address, at.version + 1, log),
+      participant.outbox.push(...(decision.outbox ?? []))
+      participant.afterCommit.push(log =>
+        runAfterCommit(decision, address, at.version + 1, log),
       )
     }
     return { ok: true, version, reply }
@@ -310,11 +313,11 @@ export class Attempt {
 
   #stateOf({ definition, at, read, order }: Participant) {
     const { type } = definition
-    return planCarry(
+    return planInlineState(
       definition,
       at.state,
       at.version,
-      read.carried,
+      read.inlineState,
       0,
       order.skips,
       error => this.#ports.unstorable(type, error),

@@ -25,16 +25,16 @@ export interface TransactOptions extends Causes {
 const aborted = Symbol.for('cairn.aborted')
 
 /** What ends a transaction without storing anything; made by {@link Transaction.abort}. */
-export interface Aborted<Reason = unknown> {
+export interface AbortResult<Reason = unknown> {
   readonly [aborted]: Reason
 }
 
-export function abort<Reason>(reason: Reason): Aborted<Reason> {
+export function abort<Reason>(reason: Reason): AbortResult<Reason> {
   return { [aborted]: reason }
 }
 
 /** The reason that a work was aborted for; `undefined` when it was not. */
-export function abortedFor(value: unknown): { readonly reason: unknown } | undefined {
+export function abortReasonOf(value: unknown): { readonly reason: unknown } | undefined {
   return typeof value === 'object' && value !== null && aborted in value
     ? { reason: value[aborted] }
     : undefined
@@ -84,11 +84,11 @@ export interface Transaction {
   ): Promise<DecidedIn<Definition, Name>>
 
   /** `return tx.abort(reason)`: nothing is stored, and the caller gets `{ ok: false, reason }`. */
-  abort<const Reason>(reason: Reason): Aborted<Reason>
+  abort<const Reason>(reason: Reason): AbortResult<Reason>
 }
 
 /** The transaction took effect: all of it. */
-export interface Transacted<Value = unknown> {
+export interface TransactionCommitted<Value = unknown> {
   readonly ok: true
   readonly transactionId: string
   /** What the work returned, as a copy. */
@@ -98,18 +98,18 @@ export interface Transacted<Value = unknown> {
 }
 
 /** The work was aborted: nothing was stored. */
-export interface Undone<Reason = unknown> {
+export interface TransactionAborted<Reason = unknown> {
   readonly ok: false
   readonly transactionId: string
   readonly reason: Reason
 }
 
-type ReasonIn<Result> = Result extends Aborted<infer Reason> ? Reason : never
+type ReasonIn<Result> = Result extends AbortResult<infer Reason> ? Reason : never
 
 /** What a transaction came to. The second arm is absent for a work that never aborts. */
 export type TransactOutcome<Result> =
-  | Transacted<Exclude<Result, Aborted>>
-  | ([ReasonIn<Result>] extends [never] ? never : Undone<ReasonIn<Result>>)
+  | TransactionCommitted<Exclude<Result, AbortResult>>
+  | ([ReasonIn<Result>] extends [never] ? never : TransactionAborted<ReasonIn<Result>>)
 
 /** Does a transaction's work, as often as it takes. */
 export type Transact = <Result>(

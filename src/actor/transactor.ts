@@ -17,31 +17,35 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
 import { Deadlines } from '../model/deadlines.js'
 import { CairnError, isCairnError } from '../model/errors.js'
-import { Gate } from '../model/gate.js'
+import { Semaphore } from '../model/semaphore.js'
 import { newId } from '../model/id.js'
 import { show } from '../model/show.js'
 import { checkCount } from '../model/version.js'
 import { pause } from '../model/wait.js'
-import type { AppendAllResult, EventStore } from '../store/store.js'
+import type { AppendAllResult, EventStore } from '../store/event-store/event-store.js'
 import { Call, CallPorts } from './call.js'
 import { causesOf } from './causes.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach } from './detach.js'
-import type { Folding } from './fold.js'
+import type { FoldContext } from './fold.js'
 import type { ActorLog } from './log.js'
-import type { Order } from './orders.js'
+import type { Directive } from './directives.js'
 import { recover } from './recovery.js'
-import { Repeats, type Search } from './repeats.js'
+import { DuplicateDetector, type DuplicateSearch } from './duplicate-detector.js'
 import {
-  abortedFor,
+  abortReasonOf,
   type StoredPart,
   type Transact,
-  type Transacted,
+  type TransactionCommitted,
   type Transaction,
   type TransactOptions,
-  type Undone,
+  type TransactionAborted,
 } from './transaction.js'
-import { Attempt, commandIdOf, type FirstReading } from './transaction-attempt.js'
+import {
+  TransactionAttempt,
+  commandIdOf,
+  type FirstReading,
+} from './transaction-attempt.js'
 
 export interface TransactorOptions {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'appendAll'>
@@ -51,7 +55,7 @@ export interface TransactorOptions {
   /** Throws for a definition that this node knows otherwise. */
   check(definition: AnyActorDefinition): void
   /** What operators have said about an actor. */
-  order(actor: ActorAddress, signal: AbortSignal): Promise<Order>
+  order(actor: ActorAddress, signal: AbortSignal): Promise<Directive>
   /** Hears of every commit: residents are behind now. */
   stored(part: StoredPart): void
 }
@@ -68,11 +72,11 @@ export interface TransactionStats {
 }
 
 type Work = (tx: Transaction) => unknown
-type Outcome = Transacted | Undone
+type Outcome = TransactionCommitted | TransactionAborted
 
 /** What is known of the commands of an actor that works met first. */
 interface Anchor {
-  readonly repeats: Repeats
+  readonly repeats: DuplicateDetector
   /** T4. */
   last: Promise<unknown>
 }
@@ -85,7 +89,7 @@ const attemptsDefault = 10
 
 export class Transactor {
   readonly #options: TransactorOptions
-  readonly #gate = new Gate(readsMax)
+  readonly #gate = new Semaphore(readsMax)
   readonly #ports = new CallPorts(new Deadlines())
   readonly #anchors = new Map<string, Anchor>()
   readonly #open = new Set<Call<Outcome>>()
@@ -160,7 +164,7 @@ export class Transactor {
     const { store, nodeId, clock, log, check, order } = this.#options
     const causes = causesOf(options)
     const isNew = options.id === undefined
-    let search: Search | undefined
+    let search: DuplicateSearch | undefined
     for (let i = 1; i <= attempts; i++) {
       if (i > 1) {
         this.#retries++
@@ -168,7 +172,7 @@ export class Transactor {
         call.check()
       }
       const now = clock.now()
-      const attempt = new Attempt(id, {
+      const attempt = new TransactionAttempt(id, {
         store,
         nodeId,
         call,
@@ -210,7 +214,7 @@ export class Transactor {
         throw done.error
       }
       attempt.checkAwaited()
-      const undone = abortedFor(done.value)
+      const undone = abortReasonOf(done.value)
       const value =
         undone === undefined ? detach(done.value, 'result of a transaction') : undefined
       const isWriting = undone === undefined && attempt.parts(undefined, false).length > 0
@@ -229,7 +233,7 @@ export class Transactor {
       if (result.ok) {
         this.#stored++
         for (const part of result.appended) this.#options.stored(part)
-        attempt.runAfterwards(log)
+        attempt.runAfterCommit(log)
         return { ok: true, transactionId: id, value, duplicate: false }
       }
       const { anchor } = attempt
@@ -239,7 +243,7 @@ export class Transactor {
       if (anchor !== undefined && lost !== undefined) {
         const { repeats } = this.#anchorOf(anchor.folding, anchor.definition)
         const before = search ?? repeats.begin(anchor.commandId, true)
-        search = repeats.goOn(before, anchor.read.version, lost.actual)
+        search = repeats.continueSearch(before, anchor.read.version, lost.actual)
       }
     }
     throw new CairnError(
@@ -252,7 +256,7 @@ export class Transactor {
 
   async #store(
     call: Call<Outcome>,
-    attempt: Attempt,
+    attempt: TransactionAttempt,
     value: unknown,
     options: { readonly at: number },
   ): Promise<AppendAllResult> {
@@ -284,7 +288,7 @@ export class Transactor {
     }
   }
 
-  #read(folding: Folding, { signal }: Call<Outcome>) {
+  #read(folding: FoldContext, { signal }: Call<Outcome>) {
     const doing = `reading ${formatAddress(folding.actor)}`
     const read = () => recover(this.#options.store, folding, signal)
     return this.#gate.run(read, signal, doing)
@@ -292,18 +296,18 @@ export class Transactor {
 
   /** T3 and T4: reads the first actor, and looks for the transaction in what it did last. */
   #search(
-    folding: Folding,
+    folding: FoldContext,
     definition: AnyActorDefinition,
     call: Call<Outcome>,
     now: number,
-    searchOf: (repeats: Repeats) => Search,
+    searchOf: (repeats: DuplicateDetector) => DuplicateSearch,
   ): Promise<FirstReading> {
     const anchor = this.#anchorOf(folding, definition)
     const { repeats } = anchor
     const look = async (): Promise<FirstReading> => {
       call.check()
       const search = searchOf(repeats)
-      const onHead: Folding['onHead'] = head => repeats.onHead(head, now)
+      const onHead: FoldContext['onHead'] = head => repeats.onHead(head, now)
       const at = await this.#read({ ...folding, onHead }, call)
       return { at, found: await repeats.find(search, at.version, now, call) }
     }
@@ -312,13 +316,13 @@ export class Transactor {
     return looking
   }
 
-  #anchorOf({ actor }: Folding, { options }: AnyActorDefinition): Anchor {
+  #anchorOf({ actor }: FoldContext, { options }: AnyActorDefinition): Anchor {
     const name = formatAddress(actor)
     const known = this.#anchors.get(name)
     this.#anchors.delete(name)
     const { store } = this.#options
     const anchor = known ?? {
-      repeats: new Repeats(
+      repeats: new DuplicateDetector(
         actor,
         { store, wake: (work, signal, doing) => this.#gate.run(work, signal, doing) },
         options.commandWindow,
@@ -346,7 +350,7 @@ export class Transactor {
 
 async function doWork(
   work: Work,
-  attempt: Attempt,
+  attempt: TransactionAttempt,
 ): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
   try {
     return { value: await work(attempt.transaction) }

@@ -2,7 +2,7 @@
 
 import type { Rejection } from '../model/behavior.js'
 import type { RecordedEvent } from '../model/event.js'
-import type { AskOutcome } from '../model/sender.js'
+import type { AskOutcome } from '../model/command-sender.js'
 import type { AnyActorDefinition, CommandShape, EmittedEvent } from './define.js'
 
 type TypesOf<Definition extends AnyActorDefinition> = NonNullable<Definition['$types']>

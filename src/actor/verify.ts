@@ -11,8 +11,13 @@ import type { Behavior } from '../model/behavior.js'
 import type { LogRecord } from '../model/commit.js'
 import { type CairnError, isCairnError } from '../model/errors.js'
 import type { Position, Version } from '../model/version.js'
-import type { EventStore } from '../store/store.js'
-import { beginning, type Folding, foldForward, type Standing } from './fold.js'
+import type { EventStore } from '../store/event-store/event-store.js'
+import {
+  initialFoldedState,
+  type FoldContext,
+  foldForward,
+  type FoldedState,
+} from './fold.js'
 import type { Skips } from './skips.js'
 
 /** What became of replaying one history. */
@@ -37,27 +42,28 @@ export interface VerifyOptions {
   readonly folded?: (at: Folded) => void
 }
 
-export interface Folded extends Standing {
+export interface Folded extends FoldedState {
   /** Position of the last commit that says anything beside its events; 0 when none does. */
-  readonly saidAt: Position
+  readonly commitPosition: Position
 }
 
 /** Replays a history from its first event. Throws what reading throws. */
 export async function verifyHistory(options: VerifyOptions): Promise<Verdict> {
   const { store, actor, behavior, skips, signal, folded } = options
-  const folding: Folding = { actor, behavior: replaying(behavior), skips }
-  let at: Standing | undefined
+  const folding: FoldContext = { actor, behavior: replaying(behavior), skips }
+  let at: FoldedState | undefined
   let version: Version = 0
   let saidAt: Position = 0
   try {
-    at = beginning(folding)
+    at = initialFoldedState(folding)
     for await (const record of store.commits(actor, { from: 1, signal })) {
       at = await foldForward(folding, at, alone(record))
       version = at.version
-      if (record.kind === 'commit' && record.says !== undefined) saidAt = record.position
+      if (record.kind === 'commit' && record.outbox !== undefined)
+        saidAt = record.position
       if (!agrees(behavior, skips, record, at)) return { kind: 'differs', version }
     }
-    folded?.({ ...at, saidAt })
+    folded?.({ ...at, commitPosition: saidAt })
     return { kind: 'folds', version }
   } catch (error) {
     if (!isCairnError(error, 'actor-parked')) throw error
@@ -85,7 +91,7 @@ function agrees(
   { version }: Behavior,
   skips: Skips | undefined,
   record: LogRecord,
-  at: Standing,
+  at: FoldedState,
 ): boolean {
   if (record.kind !== 'commit' || record.state?.behavior !== version) return true
   const { value, skipped } = record.state

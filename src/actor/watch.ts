@@ -9,8 +9,8 @@ import type { MalformedRecord, StoredCommit } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
 import { checkCount, type Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
-import type { EventStore } from '../store/store.js'
-import { foldEvent, type Folding, passOver, type Standing } from './fold.js'
+import type { EventStore } from '../store/event-store/event-store.js'
+import { foldEvent, type FoldContext, skipCommit, type FoldedState } from './fold.js'
 import { recordUnreadable, versionsMissing } from './parked.js'
 import { recover, recoverAt } from './recovery.js'
 import type { Skips } from './skips.js'
@@ -38,7 +38,7 @@ export interface Watched<State = unknown, Event = RecordedEvent> {
  */
 export async function* watchActor<State>(
   store: Pick<EventStore, 'head' | 'commits' | 'follow' | 'lastPosition'>,
-  base: Folding<State>,
+  base: FoldContext<State>,
   { from, signal }: WatchOptions,
   skipsNow: (signal?: AbortSignal) => Promise<Skips | undefined> = async () => undefined,
 ): AsyncGenerator<Watched<State>, void> {
@@ -87,7 +87,7 @@ export async function* watchActor<State>(
     if (signal?.aborted !== true) throw error
   }
 
-  async function* replay(start: Standing<State>) {
+  async function* replay(start: FoldedState<State>) {
     let at = start
     const range = { from: at.version + 1, hint: at.position, ...cancel }
     for await (const record of store.commits(actor, range)) {
@@ -105,24 +105,24 @@ export async function* watchActor<State>(
   }
 
   /** Behind a record that cannot be read: it is no history, or passed over, or the end. */
-  function pass(at: Standing<State>, record: MalformedRecord): Standing<State> {
+  function pass(at: FoldedState<State>, record: MalformedRecord): FoldedState<State> {
     folding.onMalformed?.(record)
     const { versions, position } = record
     if (versions === undefined || versions.last <= at.version) return at
-    const behind = passOver(folding, at, versions.last, position)
+    const behind = skipCommit(folding, at, versions.last, position)
     if (behind === undefined) throw recordUnreadable(actor, record)
     return behind
   }
 
   /** In front of a commit, where what is missing before it is passed over. */
-  function passGap(at: Standing<State>, commit: StoredCommit): Standing<State> {
-    return passOver(folding, at, commit.firstVersion - 1, at.position) ?? at
+  function passGap(at: FoldedState<State>, commit: StoredCommit): FoldedState<State> {
+    return skipCommit(folding, at, commit.firstVersion - 1, at.position) ?? at
   }
 
   function* unfold(
-    start: Standing<State>,
+    start: FoldedState<State>,
     commit: StoredCommit,
-  ): Generator<Watched<State>, Standing<State>> {
+  ): Generator<Watched<State>, FoldedState<State>> {
     let { state, version, position } = start
     for (const event of commit.events) {
       if (event.version <= version) continue
@@ -131,6 +131,6 @@ export async function* watchActor<State>(
       position = commit.position
       yield { state, version, event }
     }
-    return { state, version, position, carried: start.carried }
+    return { state, version, position, inlineState: start.inlineState }
   }
 }

@@ -4,12 +4,12 @@
 import type { NoticeBus } from '../bus/bus.js'
 import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
-import type { Documents } from '../documents/documents.js'
+import type { Documents } from '../store/documents/documents.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
-import type { Queue, QueueName } from '../queue/queue.js'
-import type { ReadModels } from '../read-models/read-models.js'
-import type { EventStore } from '../store/store.js'
-import type { Timers } from '../timers/timers.js'
+import type { Queue, QueueName } from '../store/queue/queue.js'
+import type { ReadModels } from '../store/read-models/read-models.js'
+import type { EventStore } from '../store/event-store/event-store.js'
+import type { Timers } from '../store/timers/timers.js'
 import type { VersionCacheLimits } from '../store/version-cache.js'
 
 export interface OpenOptions {

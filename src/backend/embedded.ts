@@ -2,15 +2,15 @@
 // processes.
 
 import { LocalBus, type LocalStores } from '../bus/local.js'
-import { CardMembership } from '../cluster/card-membership.js'
+import { FileMembership } from '../cluster/file-membership.js'
 import type { Member } from '../cluster/membership.js'
 import { SocketTransport } from '../cluster/socket.js'
-import { LmdbDocuments } from '../documents/lmdb.js'
+import { LmdbDocuments } from '../store/documents/lmdb.js'
 import { CairnError } from '../model/errors.js'
-import { LmdbQueue } from '../queue/lmdb.js'
-import { LmdbReadModels } from '../read-models/lmdb.js'
-import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/lmdb.js'
-import { LmdbTimers } from '../timers/lmdb.js'
+import { LmdbQueue } from '../store/queue/lmdb.js'
+import { LmdbReadModels } from '../store/read-models/lmdb.js'
+import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/event-store/lmdb.js'
+import { LmdbTimers } from '../store/timers/lmdb.js'
 import { type Backend, openNamespaceOf } from './backend.js'
 
 export interface EmbeddedOptions {
@@ -49,7 +49,7 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
       const store = await storeOf(namespace)
       const bus = new LocalBus(localStores(dir, storeOf))
       const transport = new SocketTransport(dir, namespace)
-      const join = (self?: Member) => CardMembership.join(dir, namespace, self)
+      const join = (self?: Member) => FileMembership.join(dir, namespace, self)
       const { side, partitions } = store
       const queues = {
         inbox: new LmdbQueue('inbox', side),

@@ -15,13 +15,13 @@ import {
   ensureTimersStream,
   ensureViewsBucket,
 } from '../nats/side-streams.js'
-import { JetStreamQueue } from '../queue/jetstream.js'
-import { JetStreamReadModels } from '../read-models/jetstream.js'
-import { JetStreamDocuments } from '../documents/jetstream.js'
+import { JetStreamQueue } from '../store/queue/jetstream.js'
+import { JetStreamReadModels } from '../store/read-models/jetstream.js'
+import { JetStreamDocuments } from '../store/documents/jetstream.js'
 import { ensureLogStream } from '../nats/log-stream.js'
-import { JetStreamStore } from '../store/jetstream.js'
-import { OwnCommits } from '../store/own-commits.js'
-import { JetStreamTimers } from '../timers/jetstream.js'
+import { JetStreamStore } from '../store/event-store/jetstream.js'
+import { OwnCommits } from '../store/event-store/own-commits.js'
+import { JetStreamTimers } from '../store/timers/jetstream.js'
 import { type Backend, openNamespaceOf, type Queues } from './backend.js'
 
 export interface JetStreamOptions extends NatsOptions, LogStreamOptions {

@@ -1,12 +1,12 @@
 // Notices without a server: this bus reads them off the log by following it. The same
 // promises as over NATS, and one more: nothing is ever missed, so nobody is interrupted.
 
-import { markOf } from '../codec/said.js'
+import { targetOf } from '../codec/outbox.js'
 import { checkNamespace } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import { throwIfAborted } from '../model/wait.js'
-import type { EventStore } from '../store/store.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
 import { type CommitStored, commitStored, type EventStored } from './notice.js'
 import {
@@ -173,7 +173,7 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
           name => record.headers[name],
         )
   const { id, actor, position, firstVersion, lastVersion, events, nodeId, at } = record
-  const { command, commands, says, correlationId, causationId, traceparent } = record
+  const { command, commands, outbox, correlationId, causationId, traceparent } = record
   return {
     namespace,
     actor,
@@ -185,8 +185,8 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
       eventTypes: events.map(event => event.type),
       nodeId,
       at,
-      ...(says !== undefined && {
-        says: says.map(markOf),
+      ...(outbox !== undefined && {
+        outboxTargets: outbox.map(targetOf),
       }),
       ...(command !== undefined && { commandId: command.id }),
       ...(commands !== undefined && {

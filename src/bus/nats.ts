@@ -7,7 +7,7 @@
 // notices are taken in when all else is done that these bytes have set off: nobody waits for them
 // as for an answer. (Not in a turn of its own: while a busy server goes on sending, 2 MB are read before
 // the next one, and a notice would come 80 ms late.) Of commits that this process has stored
-// (src/store/own-commits.ts) only the position and the id are looked at.
+// (src/store/event-store/own-commits.ts) only the position and the id are looked at.
 
 import type { Msg } from 'nats'
 
@@ -17,7 +17,7 @@ import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import { headerText, parseHeaderBlock, readHeaders } from '../nats/headers.js'
 import { noticeSubjects, noticeSubjectsOfAll, parseSubject } from '../nats/subjects.js'
-import type { OwnCommits } from '../store/own-commits.js'
+import type { OwnCommits } from '../store/event-store/own-commits.js'
 import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
 import { type CommitStored, commitStored, type EventStored } from './notice.js'
 import {

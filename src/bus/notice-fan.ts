@@ -7,7 +7,7 @@ import type { CommitStored } from './notice.js'
 import { CountedSubscription, perCommit } from './subscription.js'
 
 /** Who subscribed to the bus feeds it; who listens subscribes to it as to the bus. */
-export class NoticeFan {
+export class NoticeFanout {
   readonly #listeners = new Set<CountedSubscription>()
 
   deliver(notice: CommitStored): void {

@@ -4,7 +4,11 @@
 import { userInfo } from 'node:os'
 
 import { formatRange } from '../actor/skips.js'
-import type { OrderOptions, OrderOutcome, Supervision } from '../actor/supervise.js'
+import type {
+  DirectiveOptions,
+  DirectiveOutcome,
+  Supervision,
+} from '../actor/supervise.js'
 import { parseAddress } from '../model/address.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
@@ -55,7 +59,7 @@ export const actor: CliCommand = {
       throw new UsageError(`--version belongs to skip: leave it out of ${name}.`)
     const reason = text(flags, 'reason')
     const timeout = count(flags, 'timeout')
-    const { startNode } = await import('../start.js')
+    const { startNode } = await import('../runtime/start-node.js')
     await using node = await startNode({
       namespace: namespaceOf(flags),
       store: await backendOf(flags),
@@ -84,8 +88,8 @@ function give(
   name: OrderName,
   supervision: Supervision,
   version: number | undefined,
-  options: OrderOptions,
-): Promise<OrderOutcome> {
+  options: DirectiveOptions,
+): Promise<DirectiveOutcome> {
   if (name !== 'skip') return supervision[name](options)
   return supervision.skip({ ...options, ...(version !== undefined && { version }) })
 }
@@ -102,7 +106,7 @@ function userName(): string {
 async function printOutcome(
   name: OrderName,
   actorName: string,
-  outcome: OrderOutcome,
+  outcome: DirectiveOutcome,
   flags: Flags,
 ): Promise<number> {
   if (!outcome.ok) {

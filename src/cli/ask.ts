@@ -3,7 +3,7 @@
 import { parseAddress } from '../model/address.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
-import type { AskOutcome } from '../model/sender.js'
+import type { AskOutcome } from '../model/command-sender.js'
 import { exitCode } from '../program/exit-codes.js'
 import { count, text } from '../program/flags.js'
 import { plain } from '../program/plain.js'

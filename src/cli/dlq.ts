@@ -6,9 +6,15 @@ import { formatAddress } from '../model/address.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { count, type Flags, isSet, texts } from '../program/flags.js'
 import { plain } from '../program/plain.js'
-import { deadMark } from '../reactor/breadcrumbs.js'
-import { type DeadLetterAllOptions, deadLetterBox } from '../reactor/dead-letter-box.js'
-import type { DeadLetter, DeadLetterFilter } from '../reactor/dead-letters.js'
+import { deadLetterMark } from '../delivery/reactor/attempt-log.js'
+import {
+  type DeadLetterAllOptions,
+  deadLetterBox,
+} from '../delivery/dead-letters/dead-letter-box.js'
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+} from '../delivery/dead-letters/dead-letters.js'
 import { type CliCommand, wantsJson, withNamespace } from './command.js'
 import { complain, print, toJson } from './output.js'
 
@@ -145,7 +151,7 @@ function view(letter: DeadLetter) {
     lastAt: iso(lastAt),
     markedAt: iso(markedAt),
     dlq: {
-      ...deadMark(reactor, reason, markedAt),
+      ...deadLetterMark(reactor, reason, markedAt),
       'original-topic': message.topic,
       'original-id': message.id,
       error: error.name,

@@ -20,8 +20,8 @@ export const ensure: CliCommand = {
       'the file has the namespaces and the brokers. Leave it out.',
     )
     const dryRun = isSet(flags, 'dry-run')
-    const { loadConfig } = await import('../config/load.js')
-    const { ensureDeclared } = await import('../config/ensure.js')
+    const { loadConfig } = await import('../program/config/load.js')
+    const { ensureDeclared } = await import('../program/config/ensure.js')
     const config = await loadConfig(FILE)
     let isAsDeclared = true
     for await (const report of ensureDeclared(config, { dryRun, signal })) {

@@ -3,8 +3,8 @@
 import { exitCode } from '../program/exit-codes.js'
 import { isSet, text } from '../program/flags.js'
 import { plain } from '../program/plain.js'
-import { type Backlog, backlogs } from '../reactor/backlog.js'
-import { healthOf } from '../reactor/health.js'
+import { type Backlog, backlogs } from '../delivery/backlog.js'
+import { healthOf } from '../delivery/health.js'
 import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
 import { complain, print, toJson } from './output.js'
 

@@ -5,7 +5,7 @@ import type { OpenNamespace } from '../backend/backend.js'
 import { newId } from '../model/id.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { backendOf, type Flags, namespaceOf } from '../program/flags.js'
-import type { Node } from '../start.js'
+import type { Node } from '../runtime/start-node.js'
 
 export const reachFlags = actorFlags
 
@@ -25,7 +25,7 @@ export async function reach<T>(flags: Flags, ways: Ways<T>): Promise<T> {
   const namespace = namespaceOf(flags)
   const backend = await backendOf(flags)
   if (actors.length > 0) {
-    const { startNode } = await import('../start.js')
+    const { startNode } = await import('../runtime/start-node.js')
     await using node = await startNode({
       namespace,
       store: backend,

@@ -6,7 +6,7 @@ import { newId } from '../model/id.js'
 import { exitCode } from '../program/exit-codes.js'
 import { text } from '../program/flags.js'
 import { plain } from '../program/plain.js'
-import { putCommand } from '../reactor/stored-commands.js'
+import { putCommand } from '../delivery/commands/stored-commands.js'
 import {
   type CliCommand,
   parseJson,

@@ -1,7 +1,7 @@
 // cairn verify: whether stored histories still fold by the code that is there now.
 
 import type { AnyActorDefinition } from '../actor/define.js'
-import { Orders } from '../actor/orders.js'
+import { Directives } from '../actor/directives.js'
 import { type Folded, type Verdict, verifyHistory } from '../actor/verify.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
@@ -10,8 +10,8 @@ import { actorFlags, loadActors } from '../program/actors-file.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { text } from '../program/flags.js'
 import { plain } from '../program/plain.js'
-import { type TimerFault, verifyTimers } from '../reactor/verify-timers.js'
-import type { EventStore } from '../store/store.js'
+import { type TimerFault, verifyTimers } from '../delivery/commands/verify-timers.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 import type { Version } from '../model/version.js'
 import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
 import { complain, print, toJson } from './output.js'
@@ -30,7 +30,10 @@ export const verify: CliCommand = {
     const definitions = chosen(await loadActors(flags), only?.type ?? text(flags, 'type'))
     return withNamespace(flags, async open => {
       const { store } = open
-      const orders = new Orders({ store, log: (_level, message) => complain(message) })
+      const orders = new Directives({
+        store,
+        log: (_level, message) => complain(message),
+      })
       let replayed = 0
       let failed = 0
       for (const definition of definitions)
@@ -93,7 +96,7 @@ const lookPause = 500
 /** Timers follow their actors: what looks wrong is looked at again, and counts if it stays so. */
 async function verdictOn(
   { store, timers, documents, partitions }: OpenNamespace,
-  orders: Orders,
+  orders: Directives,
   { behavior }: AnyActorDefinition,
   actor: ActorAddress,
   signal: AbortSignal,

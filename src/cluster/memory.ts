@@ -2,9 +2,9 @@
 // encoded all the same, so that nothing is shared that another transport would copy.
 
 import { CairnError } from '../model/errors.js'
-import { throwIfAborted, within } from '../model/wait.js'
+import { throwIfAborted, withTimeout } from '../model/wait.js'
 import { formatAddress } from '../model/address.js'
-import { answer, encodeRequest, readAnswer } from './answer.js'
+import { answer, encodeRequest, readAnswer } from './request-codec.js'
 import {
   type NodeRequest,
   type RequestHandler,
@@ -72,7 +72,7 @@ export class MemoryTransport implements Transport {
         `${formatAddress(request.actor)} did not answer within ${timeout} ms. ` +
           'Whether the command took effect is not known: read the actor.',
       )
-    return readAnswer(await within(work, timeout, late, signal, doing))
+    return readAnswer(await withTimeout(work, timeout, late, signal, doing))
   }
 
   async close(): Promise<void> {

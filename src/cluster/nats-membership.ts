@@ -21,7 +21,7 @@ import { readMember } from './read-member.js'
 import type { HeartbeatOptions } from './roster.js'
 import { Roster } from './roster.js'
 
-interface Word {
+interface MembershipMessage {
   readonly kind: 'hello' | 'here' | 'bye'
   /** Absent for an onlooker. */
   readonly member: Member | undefined
@@ -100,7 +100,7 @@ export class NatsMembership implements Membership {
     if (!this.#taking || this.#self === undefined) return
     this.#taking = false
     this.#roster.left(this.#self)
-    this.#say('bye')
+    this.#publish('bye')
   }
 
   async close(): Promise<void> {
@@ -116,7 +116,7 @@ export class NatsMembership implements Membership {
       subject: string,
       receive: Parameters<Connection['subscribe']>[1],
     ) => this.#subscriptions.push(await this.#connection.subscribe(subject, receive))
-    await subscribe(this.#subject, message => this.#hear(message.data))
+    await subscribe(this.#subject, message => this.#receive(message.data))
     if (self !== undefined) {
       await subscribe(`cairn.${this.#namespace}.alive.${self.id}`, message =>
         message.respond(),
@@ -127,11 +127,11 @@ export class NatsMembership implements Membership {
       if (interruption === 'disconnected') return
       // Nothing could be heard meanwhile, and nobody may have heard of this node.
       this.#roster.forgive(Date.now())
-      this.#say('hello')
+      this.#publish('hello')
     })
     this.#timer = setInterval(() => this.#tick(), this.#every)
     this.#timer.unref()
-    this.#say('hello')
+    this.#publish('hello')
   }
 
   #tick(): void {
@@ -139,7 +139,7 @@ export class NatsMembership implements Membership {
     const now = Date.now()
     if (this.#self !== undefined && this.#taking) {
       this.#roster.heard(this.#self, now)
-      this.#say('here')
+      this.#publish('here')
     }
     for (const id of this.#roster.sweep(now))
       if (!this.#probing.has(id)) void this.#probe(id)
@@ -158,8 +158,8 @@ export class NatsMembership implements Membership {
     return this.#connection.requests.request(subject, nothing, this.#every)
   }
 
-  #hear(bytes: Uint8Array): void {
-    const word = readWord(bytes)
+  #receive(bytes: Uint8Array): void {
+    const word = readMembershipMessage(bytes)
     if (word === undefined) return
     const { kind, member } = word
     if (member !== undefined) {
@@ -168,10 +168,10 @@ export class NatsMembership implements Membership {
       if (kind === 'bye') return this.#roster.left(member)
       if (takesPart(member)) this.#roster.heard(member, Date.now())
     }
-    if (kind === 'hello' && this.#taking) this.#say('here')
+    if (kind === 'hello' && this.#taking) this.#publish('here')
   }
 
-  #say(kind: Word['kind']): void {
+  #publish(kind: MembershipMessage['kind']): void {
     if (!this.#connection.connected) return
     const member = this.#self ?? onlooker
     this.#connection.nc.publish(this.#subject, encode({ kind, member }))
@@ -195,9 +195,9 @@ const onlooker: Member = {
 }
 
 /** A word, of whichever version; `undefined` for anything else, which is none of our business. */
-function readWord(bytes: Uint8Array): Word | undefined {
+function readMembershipMessage(bytes: Uint8Array): MembershipMessage | undefined {
   try {
-    const { kind, member } = decode(bytes) as Partial<Word>
+    const { kind, member } = decode(bytes) as Partial<MembershipMessage>
     if (kind !== 'hello' && kind !== 'here' && kind !== 'bye') return undefined
     return { kind, member: readMember(member) }
   } catch {

@@ -7,7 +7,13 @@ import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
-import { answer, encodeFailure, encodeRequest, readAnswer, tooLarge } from './answer.js'
+import {
+  answer,
+  encodeFailure,
+  encodeRequest,
+  readAnswer,
+  tooLarge,
+} from './request-codec.js'
 import {
   type NodeRequest,
   type RequestHandler,

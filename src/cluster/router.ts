@@ -18,7 +18,7 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
-import type { AskOutcome, CommandSender, SendOptions } from '../model/sender.js'
+import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
 import { show } from '../model/show.js'
 import { abortedError, type Deferred, deferred, pause } from '../model/wait.js'
 import type { Membership } from './membership.js'
@@ -36,7 +36,7 @@ export interface RouterOptions {
 }
 
 /** One command on its way. */
-interface Sending<Outcome> {
+interface RoutedCommand<Outcome> {
   readonly actor: ActorAddress
   readonly commandType: string
   readonly data: unknown
@@ -154,7 +154,7 @@ export class Router implements CommandSender {
     this.#isClosed = true
   }
 
-  #route<Outcome>(sending: Sending<Outcome>): Promise<Outcome> {
+  #route<Outcome>(sending: RoutedCommand<Outcome>): Promise<Outcome> {
     try {
       const owner = this.#firstOwner(sending.actor)
       if (owner === this.#options.nodeId) {
@@ -162,28 +162,31 @@ export class Router implements CommandSender {
         return sending.here(sending.options)
       }
       this.#remote++
-      return this.#carry(sending, owner)
+      return this.#sendUntilAnswered(sending, owner)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  async #carry<Outcome>(sending: Sending<Outcome>, first: string): Promise<Outcome> {
+  async #sendUntilAnswered<Outcome>(
+    sending: RoutedCommand<Outcome>,
+    first: string,
+  ): Promise<Outcome> {
     this.#open++
     try {
-      return await this.#carryOn(sending, first)
+      return await this.#sendAgain(sending, first)
     } finally {
       if (--this.#open === 0) this.#allAnswered?.resolve()
     }
   }
 
   /** From node to node until one carries it out (T1 to T4). */
-  async #carryOn<Outcome>(
-    { actor, commandType, data, options, here, isTold }: Sending<Outcome>,
+  async #sendAgain<Outcome>(
+    { actor, commandType, data, options, here, isTold }: RoutedCommand<Outcome>,
     first: string,
   ): Promise<Outcome> {
     const { timeout = requestTimeoutDefault, signal } = options
-    const { commandId = newId(), sentAt, since, saidAt, firing } = options
+    const { commandId = newId(), sentAt, notHandledAt, commitPosition, firing } = options
     const deadline = performance.now() + timeout
     const doing = () => `command ${show(commandType)} to ${formatAddress(actor)}`
     let owner = first
@@ -205,13 +208,13 @@ export class Router implements CommandSender {
         ...(isTold && { isTold }),
         ...(gone.size > 0 && { gone: [...gone] }),
         ...(sentAt !== undefined && { sentAt }),
-        ...(since !== undefined && { since }),
-        ...(saidAt !== undefined && { saidAt }),
+        ...(notHandledAt !== undefined && { since: notHandledAt }),
+        ...(commitPosition !== undefined && { saidAt: commitPosition }),
         ...(firing !== undefined && { firing }),
         ...definedCauses(options),
       }
       try {
-        return (await this.#askThere(request, owner, left, signal)) as Outcome
+        return (await this.#sendTo(request, owner, left, signal)) as Outcome
       } catch (error) {
         if (isCairnError(error, 'no-node')) gone.add(owner)
         owner = await this.#next(actor, owner, error)
@@ -221,7 +224,7 @@ export class Router implements CommandSender {
   }
 
   /** One attempt; given up as `answer-lost` when the node leaves before it has answered (T3). */
-  async #askThere(
+  async #sendTo(
     request: AskRequest,
     owner: string,
     timeout: number,

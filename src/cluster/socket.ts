@@ -26,10 +26,20 @@ import {
   deferred,
   pause,
   throwIfAborted,
-  within,
+  withTimeout,
 } from '../model/wait.js'
-import { answer, encodeFailure, encodeRequest, readAnswer, tooLarge } from './answer.js'
-import { leaveCard, readCard, readNames } from './cards.js'
+import {
+  answer,
+  encodeFailure,
+  encodeRequest,
+  readAnswer,
+  tooLarge,
+} from './request-codec.js'
+import {
+  writeAnnouncement,
+  readAnnouncement,
+  listAnnouncements,
+} from './announcement-files.js'
 import {
   type NodeRequest,
   type RequestHandler,
@@ -39,7 +49,7 @@ import {
   type Transport,
 } from './transport.js'
 
-interface Card {
+interface SocketAnnouncement {
   readonly socket: string
   readonly types: readonly string[]
 }
@@ -51,12 +61,12 @@ const greetedTimeout = 1_000
 const messageBytesMax = 64 * 1024 * 1024
 
 export class SocketTransport implements Transport {
-  readonly #cards: string
+  readonly #announcements: string
   readonly #namespace: string
   readonly #serving = new Set<Serving>()
 
   constructor(dir: string, namespace: string) {
-    this.#cards = join(dir, `${namespace}.nodes`)
+    this.#announcements = join(dir, `${namespace}.nodes`)
     this.#namespace = namespace
   }
 
@@ -86,8 +96,8 @@ export class SocketTransport implements Transport {
       })
     })
     await listen(server, socket)
-    const card = join(this.#cards, `${nodeId}.json`)
-    await leaveCard(card, { socket, types })
+    const card = join(this.#announcements, `${nodeId}.json`)
+    await writeAnnouncement(card, { socket, types })
     const serving: Serving = {
       stop: async () => {
         this.#serving.delete(serving)
@@ -137,7 +147,7 @@ export class SocketTransport implements Transport {
         reply.reject(unanswered('answer-lost', 'the node went away'))
       writeMessage(connection, body)
       const late = () => unanswered('deadline-exceeded', `no answer within ${timeout} ms`)
-      return readAnswer(await within(reply.promise, timeout, late, signal, doing))
+      return readAnswer(await withTimeout(reply.promise, timeout, late, signal, doing))
     } finally {
       connection.destroy()
     }
@@ -149,10 +159,11 @@ export class SocketTransport implements Transport {
 
   /** A connection to the node named, or to any that serves the type. */
   async #connect(type: string, to: string | undefined): Promise<Line> {
-    const names = to === undefined ? await readNames(this.#cards) : [`${to}.json`]
+    const names =
+      to === undefined ? await listAnnouncements(this.#announcements) : [`${to}.json`]
     for (const name of names) {
-      const path = join(this.#cards, name)
-      const card = await readCard<Card>(path, isCard)
+      const path = join(this.#announcements, name)
+      const card = await readAnnouncement<SocketAnnouncement>(path, isSocketAnnouncement)
       if (card === undefined || (to === undefined && !card.types.includes(type))) continue
       const line = await dial(card.socket)
       if (typeof line === 'object') return line
@@ -182,7 +193,7 @@ function listen(server: Server, path: string): Promise<void> {
   })
 }
 
-function isCard({ socket, types }: Partial<Card>): boolean {
+function isSocketAnnouncement({ socket, types }: Partial<SocketAnnouncement>): boolean {
   return typeof socket === 'string' && Array.isArray(types)
 }
 

@@ -20,7 +20,7 @@ import { decodeHeader, encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
 
 /** The last error of a dead letter. */
-export interface DeadError {
+export interface DeadLetterError {
   readonly name: string
   readonly message: string
   readonly stack?: string
@@ -32,7 +32,7 @@ export interface StoredDeadLetter<Message> {
   readonly source: 'log' | 'topics' | 'inbox'
   /** Where it is a command that could not be carried out: whose, and which. Its data are the message's. */
   readonly command?: { readonly actor: ActorAddress; readonly type: string }
-  readonly error: DeadError
+  readonly error: DeadLetterError
   readonly reason: string
   readonly attempts: number
   /** Milliseconds since 1970: its first attempt, its last one, and when it was given up. */
@@ -45,7 +45,7 @@ export interface StoredDeadLetter<Message> {
   readonly isCut?: boolean
 }
 
-interface About {
+interface DeadLetterSubject {
   readonly id: string
   readonly topic: string
   readonly correlationId?: string
@@ -55,7 +55,7 @@ const stackCharactersMax = 8_192
 const messageCharactersMax = 2_048
 
 /** What is kept of an error: its text is cut where it is long. */
-export function deadError(error: unknown): DeadError {
+export function deadError(error: unknown): DeadLetterError {
   const isError = error instanceof Error
   const message = messageOf(error).slice(0, messageCharactersMax).toWellFormed()
   const stack = isError ? error.stack?.slice(0, stackCharactersMax).toWellFormed() : ''
@@ -63,7 +63,7 @@ export function deadError(error: unknown): DeadError {
   return { name, message, ...(stack && { stack }) }
 }
 
-export function encodeDeadLetter<Message extends About>(
+export function encodeDeadLetter<Message extends DeadLetterSubject>(
   letter: StoredDeadLetter<Message>,
 ): { headers: [string, string][]; body: Uint8Array } {
   const { message, error, reason, attempts, markedAt } = letter
@@ -82,7 +82,7 @@ export function encodeDeadLetter<Message extends About>(
 }
 
 /** Throws `storage-failed` for what is no dead letter, or of a newer build. */
-export function decodeDeadLetter<Message extends About>(
+export function decodeDeadLetter<Message extends DeadLetterSubject>(
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
   position: number,

@@ -23,11 +23,11 @@
 
 import type { ActorAddress } from '../model/address.js'
 import type {
-  FoldedState,
+  InlineState,
   LogRecord,
   MalformedRecord,
   NewCommit,
-  PackedCommand,
+  BatchedCommand,
   StoredCommit,
 } from '../model/commit.js'
 import { CairnError, messageOf } from '../model/errors.js'
@@ -43,23 +43,23 @@ import { checkData } from './data.js'
 import { decodeHeader, decodeList, encodeHeader, encodeList } from './headers.js'
 import { decode, encode } from './msgpack.js'
 import {
-  decodeSaid,
-  decodeSaidHeader,
-  encodeSaid,
-  findSaidProblem,
-  type SaidBody,
-  saidHeader,
-} from './said.js'
+  decodeOutbox,
+  decodeOutboxHeader,
+  encodeOutbox,
+  findOutboxProblem,
+  type OutboxBody,
+  outboxHeader,
+} from './outbox.js'
 
 export const wireVersion = 1
 /** Of a commit of several commands: who overlooked them would carry them out again. */
-const wireVersionPacked = 2
+const wireVersionBatched = 2
 /** Events in one commit, at most. */
 export const commitEventsMax = 1000
 /** Bytes of all headers of one commit, at most; the server's own limit is 64 KiB. */
 export const commitHeaderBytesMax = 32 * 1024
 
-export interface Envelope {
+export interface EncodedRecord {
   /** Name and value of each header, in order. */
   readonly headers: readonly (readonly [string, string])[]
   readonly body: Uint8Array
@@ -84,7 +84,7 @@ export interface CommitHeader {
   readonly nodeId: string
   readonly at: number
   /** A topic for each message that it says, `>` for each command. Default: none. */
-  readonly says?: readonly string[]
+  readonly outboxTargets?: readonly string[]
   readonly commandId?: string
   /** Of each event, where there are several commands; then there is no `commandId`. */
   readonly commandIds?: readonly string[]
@@ -99,12 +99,12 @@ export interface CommitHeader {
 interface Body {
   events: { type: string; data?: unknown; meta?: Metadata }[]
   reply?: unknown
-  state?: FoldedState
-  says?: SaidBody[]
-  commands?: PackedBody[]
+  state?: InlineState
+  says?: OutboxBody[]
+  commands?: BatchedBody[]
 }
 
-interface PackedBody {
+interface BatchedBody {
   reply?: unknown
   causation?: string
   traceparent?: string
@@ -114,10 +114,10 @@ interface PackedBody {
  * Encodes a commit. Throws `invalid-event`, `invalid-data`, `invalid-option` (an id that is
  * no text) or `commit-too-large`; nothing has been written then.
  */
-export function encodeCommit(commit: NewCommit): Envelope {
-  const { events, state, command, commands, says } = commit
+export function encodeCommit(commit: NewCommit): EncodedRecord {
+  const { events, state, command, commands, outbox } = commit
   checkEventCount(commit)
-  if (commands !== undefined) checkPacked(commit, commands)
+  if (commands !== undefined) checkBatched(commit, commands)
   const types: string[] = []
   const body: Body = { events: [] }
   for (const event of events) {
@@ -136,9 +136,9 @@ export function encodeCommit(commit: NewCommit): Envelope {
     checkData(state.value, 'state')
     body.state = state
   }
-  if (says !== undefined) body.says = encodeSaid(says)
-  if (commands !== undefined) body.commands = commands.map(packedBody)
-  const wire = commands === undefined ? wireVersion : wireVersionPacked
+  if (outbox !== undefined) body.says = encodeOutbox(outbox)
+  if (commands !== undefined) body.commands = commands.map(batchedBody)
+  const wire = commands === undefined ? wireVersion : wireVersionBatched
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wire)],
     ['Cairn-Commit', headerText('commit id', commit.id)],
@@ -147,7 +147,7 @@ export function encodeCommit(commit: NewCommit): Envelope {
     ['Cairn-Node', headerText('node id', commit.nodeId)],
     ['Cairn-At', String(commit.at)],
   ]
-  if (says !== undefined) headers.push(['Cairn-Says', saidHeader(says)])
+  if (outbox !== undefined) headers.push(['Cairn-Says', outboxHeader(outbox)])
   const { transactionId, correlationId, causationId, traceparent } = commit
   if (transactionId !== undefined)
     headers.push(['Cairn-Transaction', headerText('transaction id', transactionId)])
@@ -173,8 +173,8 @@ export function encodeCommit(commit: NewCommit): Envelope {
 
 /** One text for each event: that of its command. */
 function listOf(
-  commands: readonly PackedCommand[],
-  text: (command: PackedCommand) => string,
+  commands: readonly BatchedCommand[],
+  text: (command: BatchedCommand) => string,
 ): string {
   return encodeList(
     commands.flatMap(command =>
@@ -183,8 +183,8 @@ function listOf(
   )
 }
 
-function packedBody({ reply, causationId, traceparent }: PackedCommand): PackedBody {
-  const body: PackedBody = {}
+function batchedBody({ reply, causationId, traceparent }: BatchedCommand): BatchedBody {
+  const body: BatchedBody = {}
   if (reply !== undefined) {
     checkData(reply, 'reply')
     body.reply = reply
@@ -194,9 +194,9 @@ function packedBody({ reply, causationId, traceparent }: PackedCommand): PackedB
   return body
 }
 
-function checkPacked(
-  { actor, events, command, says, ...causes }: NewCommit,
-  commands: readonly PackedCommand[],
+function checkBatched(
+  { actor, events, command, outbox, ...causes }: NewCommit,
+  commands: readonly BatchedCommand[],
 ): void {
   const refuse = (why: string): never => {
     throw new CairnError(
@@ -216,13 +216,13 @@ function checkPacked(
   }
   if (count !== events.length)
     refuse(`with ${count} events, and has ${events.length}: they are the same`)
-  const others = [command, says, causes.correlationId, causes.causationId]
+  const others = [command, outbox, causes.correlationId, causes.causationId]
   if ([...others, causes.traceparent].some(other => other !== undefined))
     refuse('beside a command, causes or things said: each of the commands has its own')
 }
 
 /** Bytes of an envelope as it is stored, about. */
-export function bytesOf({ headers, body }: Envelope): number {
+export function bytesOf({ headers, body }: EncodedRecord): number {
   let bytes = body.length
   for (const [name, value] of headers) bytes += name.length + value.length + 4
   return bytes
@@ -239,10 +239,10 @@ function headerText(what: string, value: unknown): string {
 
 /** The same commit at other versions; the rest of it is as it was encoded. */
 export function renumber(
-  { headers, body }: Envelope,
+  { headers, body }: EncodedRecord,
   firstVersion: Version,
   events: number,
-): Envelope {
+): EncodedRecord {
   const versions = versionsHeader(firstVersion, events)
   return {
     headers: headers.map(([name, value]) => [
@@ -295,11 +295,11 @@ export function decodeHeaders(
 ): CommitHeader | string {
   const wire = header('Cairn-Wire')
   if (wire === undefined) return 'it has no Cairn-Wire header, so Cairn did not write it'
-  const isPacked = wire === String(wireVersionPacked)
+  const isPacked = wire === String(wireVersionBatched)
   if (!isPacked && wire !== String(wireVersion))
     return (
       `its wire version is ${show(wire)}, and this build reads ${wireVersion} and ` +
-      `${wireVersionPacked}: upgrade this node`
+      `${wireVersionBatched}: upgrade this node`
     )
   try {
     return readHeaders(header, isPacked)
@@ -320,7 +320,7 @@ export function versionsTaken(
   if (typeof head === 'object')
     return { first: head.firstVersion, last: head.lastVersion }
   const wire = Number(header('Cairn-Wire'))
-  const isNewer = isCount(wire) && wire > wireVersionPacked
+  const isNewer = isCount(wire) && wire > wireVersionBatched
   return isNewer ? readVersions(header('Cairn-Versions') ?? '') : undefined
 }
 
@@ -344,7 +344,7 @@ function readHeaders(
   const at = Number(header('Cairn-At') || NaN)
   if (!Number.isFinite(at))
     return `its Cairn-At header is ${show(header('Cairn-At') ?? '')}`
-  const says = decodeSaidHeader(header('Cairn-Says'))
+  const says = decodeOutboxHeader(header('Cairn-Says'))
   if (says === null) return `its Cairn-Says header is ${show(header('Cairn-Says') ?? '')}`
   const commandIds = isPacked
     ? decodeList(header('Cairn-Commands') ?? '', eventTypes.length)
@@ -368,7 +368,7 @@ function readHeaders(
     eventTypes,
     nodeId: text('Cairn-Node') ?? '',
     at,
-    ...(says !== undefined && { says }),
+    ...(says !== undefined && { outboxTargets: says }),
     ...(commandId !== undefined && { commandId }),
     ...(commandIds !== undefined && { commandIds }),
     ...(correlationIds !== undefined && { correlationIds }),
@@ -421,7 +421,7 @@ function findBodyProblem(body: Body, head: CommitHeader): string | undefined {
   }
   if (body.state !== undefined && !isObject(body.state))
     return 'the state in its body is no object'
-  const problem = findSaidProblem(body.says, head.says)
+  const problem = findOutboxProblem(body.says, head.outboxTargets)
   if (problem !== undefined || head.commandIds === undefined) return problem
   const commands = runsOf(head.commandIds).length
   if (!Array.isArray(body.commands) || body.commands.length !== commands)
@@ -441,7 +441,7 @@ function toStoredCommit(
 ): StoredCommit {
   const { commitId, firstVersion, lastVersion, nodeId, at } = head
   const { commandId, transactionId, correlationId, causationId, traceparent } = head
-  const commands = head.commandIds && packedCommands(head, head.commandIds, body)
+  const commands = head.commandIds && batchedCommands(head, head.commandIds, body)
   let command = 0
   let left = commands?.[0]!.events ?? 0
   const events = body.events.map((event, i): RecordedEvent => {
@@ -497,7 +497,7 @@ function toStoredCommit(
     }),
     ...(commands !== undefined && { commands }),
     ...(body.state !== undefined && { state: body.state }),
-    ...(body.says !== undefined && { says: decodeSaid(body.says) }),
+    ...(body.says !== undefined && { outbox: decodeOutbox(body.says) }),
     ...(transactionId !== undefined && { transactionId }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
@@ -506,11 +506,11 @@ function toStoredCommit(
 }
 
 /** The commands of a commit of several, in order. */
-function packedCommands(
+function batchedCommands(
   { correlationIds }: CommitHeader,
   commandIds: readonly string[],
   body: Body,
-): readonly PackedCommand[] {
+): readonly BatchedCommand[] {
   return runsOf(commandIds).map(({ start, count }, i) => {
     const { reply, causation, traceparent } = body.commands![i]!
     const correlationId = correlationIds?.[start]

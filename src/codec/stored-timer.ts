@@ -36,7 +36,7 @@ export function encodeTimer(timer: Timer): {
   body: Uint8Array
 } {
   const { name, generation, occurrence, at, every, skipAfter, type, data } = timer
-  const { saidAt } = timer
+  const { commitPosition } = timer
   checkTimer(timer)
   checkCauses(timer)
   checkData(data, `data of command ${show(type)} of timer ${show(name)}`)
@@ -49,7 +49,10 @@ export function encodeTimer(timer: Timer): {
   ]
   if (every !== undefined) headers.push(['Cairn-Every', String(every)])
   if (skipAfter !== undefined) headers.push(['Cairn-Skip-After', String(skipAfter)])
-  headers.push(['Cairn-Type', encodeHeader(type)], ['Cairn-Said-At', String(saidAt)])
+  headers.push(
+    ['Cairn-Type', encodeHeader(type)],
+    ['Cairn-Said-At', String(commitPosition)],
+  )
   headers.push(...causeHeaders(timer))
   return { headers, body: encode({ data }) }
 }
@@ -83,7 +86,7 @@ export function decodeTimer(
       }),
       type: text('Cairn-Type') ?? '',
       data,
-      saidAt,
+      commitPosition: saidAt,
       ...causesIn(text),
     }
     checkTimer(timer)

@@ -31,17 +31,22 @@ import {
   type NewEvent,
   type RecordedEvent,
 } from '../model/event.js'
-import type { Said } from '../model/said.js'
+import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { acceptedTypes, isMeant, isOwn } from './accepted.js'
 import { childEvent } from './child-events.js'
-import type { Effect, Happening, Incoming, Mail } from './happening.js'
+import type {
+  PendingAction,
+  StepInput,
+  Incoming,
+  SelfSentEvent,
+} from './machine-input.js'
 import { Level } from './level.js'
 import { payloadOf } from './payload.js'
 import { isLive, runActions } from './run-actions.js'
 import { childrenToRun } from './run-child.js'
-import { saidBy } from './said.js'
+import { outboxOf } from './outbox.js'
 import {
   allTimers,
   below,
@@ -51,7 +56,7 @@ import {
   timerEvent,
   timerMark,
   type TimerOutcome,
-  timersSaid,
+  timerOutbox,
 } from './timers.js'
 import { advance, checkFollowing, incomingOf } from './tree.js'
 import type { MachineOptions, MachineReply, MachineState } from './types.js'
@@ -69,8 +74,8 @@ interface Taken {
   readonly from: MachineState | undefined
   readonly event: NewEvent
   readonly to: MachineState
-  readonly effects: readonly Effect[]
-  readonly mail: readonly Mail[]
+  readonly effects: readonly PendingAction[]
+  readonly mail: readonly SelfSentEvent[]
   readonly fired?: string | undefined
 }
 
@@ -216,7 +221,7 @@ export class MachineBehavior implements Behavior<MachineState> {
     if (found === undefined) return this.#refuse(state, firing)
     const { timer } = found
     const id = eventId(actor, version + 1)
-    const settle = (does: TimerOutcome['does'], says: readonly Said[] = []) => {
+    const settle = (does: TimerOutcome['does'], says: readonly OutboxEntry[] = []) => {
       const outcome: TimerOutcome = { name, does }
       const stored = this.#event(timerEvent, outcome)
       const step = this.#settle(actor, id, state, stored, outcome, now)
@@ -253,15 +258,15 @@ export class MachineBehavior implements Behavior<MachineState> {
     actor: ActorAddress,
     now: number,
     first: readonly Taken[],
-    more: readonly Said[] = [],
+    more: readonly OutboxEntry[] = [],
   ): Decision<MachineState> {
     const taken = this.#followed(actor, now, first)
     const effects = taken.flatMap(step => step.effects)
     const fired = taken.find(step => step.fired !== undefined)?.fired
     const says = [
       ...more,
-      ...saidBy(actor, effects, this.#emits, now),
-      ...timersSaid(allTimers(taken[0]?.from), allTimers(taken.at(-1)?.to), fired),
+      ...outboxOf(actor, effects, this.#emits, now),
+      ...timerOutbox(allTimers(taken[0]?.from), allTimers(taken.at(-1)?.to), fired),
     ]
     const steps = taken.map((step, index) => ({ effects: step.effects, index }))
     const { reply = replyOf } = this.#options
@@ -269,9 +274,9 @@ export class MachineBehavior implements Behavior<MachineState> {
     return {
       ok: true,
       events: taken.map(step => step.event),
-      ...(says.length > 0 && { says }),
+      ...(says.length > 0 && { outbox: says }),
       reply,
-      ...(effects.some(isLive) && { afterwards: stored => runActions(steps, stored) }),
+      ...(effects.some(isLive) && { afterCommit: stored => runActions(steps, stored) }),
     }
   }
 
@@ -344,7 +349,7 @@ export class MachineBehavior implements Behavior<MachineState> {
     id: string,
     from: MachineState | undefined,
     stored: NewEvent,
-    happening: Happening,
+    happening: StepInput,
     at: number | undefined,
   ): Taken {
     const moment = { actor, eventId: id, at }
@@ -368,7 +373,7 @@ export class MachineBehavior implements Behavior<MachineState> {
 }
 
 /** The timer that an event comes from, by its name among the actor's. */
-function fullNameOf(happening: Happening): string | undefined {
+function fullNameOf(happening: StepInput): string | undefined {
   if (happening.kind === 'begin') return undefined
   const name = happening.kind === 'due' ? happening.name : happening.fired
   return name && [...happening.path, name].join(below)

@@ -7,39 +7,39 @@ import { isCairnError } from '../model/errors.js'
 import { concerns } from './accepted.js'
 import { plainError, snapshotOf } from './child-events.js'
 import type {
-  Effect,
-  Happening,
-  Heard,
-  Mail,
-  Moment,
-  Place,
+  PendingAction,
+  StepInput,
+  ChildAnswer,
+  SelfSentEvent,
+  StepOrigin,
+  MachineLocation,
   Run,
   Stepped,
-} from './happening.js'
+} from './machine-input.js'
 import { payloadOf } from './payload.js'
 import { isDelayed } from './timers.js'
 import type { MachineChild, MachineState } from './types.js'
 
 /** What the fold of an event does for the machines in it. */
 export interface Folding {
-  readonly moment: Moment
-  run(place: Place, before: MachineState | undefined, happening: Happening): Run
-  count(place: Place): void
+  readonly moment: StepOrigin
+  run(place: MachineLocation, before: MachineState | undefined, happening: StepInput): Run
+  count(place: MachineLocation): void
 }
 
 export class Family {
   readonly up: EventObject[] = []
   readonly #fold: Folding
-  readonly #place: Place
+  readonly #place: MachineLocation
   readonly #children: Record<string, MachineChild>
   readonly #refs: Refs
   readonly #refsBefore: Refs
-  readonly #effects: Effect[] = []
-  readonly #mail: Mail[] = []
+  readonly #effects: PendingAction[] = []
+  readonly #mail: SelfSentEvent[] = []
 
   constructor(
     fold: Folding,
-    place: Place,
+    place: MachineLocation,
     children: Readonly<Record<string, MachineChild>> = {},
     snapshot?: AnyMachineSnapshot,
     before?: AnyMachineSnapshot,
@@ -110,7 +110,7 @@ export class Family {
     else this.#tell(id, child, { seen: child.state })
   }
 
-  give(id: string, happening: Happening): void {
+  give(id: string, happening: StepInput): void {
     const { level, path } = this.#place
     const child = this.#children[id]
     const below = child && level.child(child.src)
@@ -130,7 +130,7 @@ export class Family {
     if (status === 'error') end('error', { error })
   }
 
-  #tell(id: string, child: MachineChild, heard: Heard): void {
+  #tell(id: string, child: MachineChild, heard: ChildAnswer): void {
     if ('event' in heard) {
       const { event } = heard
       this.#mail.push({ type: event.type, data: payloadOf(event) })
@@ -145,7 +145,11 @@ export class Family {
   }
 
   /** G3. */
-  #run(place: Place, before: MachineState | undefined, happening: Happening): Run {
+  #run(
+    place: MachineLocation,
+    before: MachineState | undefined,
+    happening: StepInput,
+  ): Run {
     try {
       const run = this.#fold.run(place, before, happening)
       const { state } = run

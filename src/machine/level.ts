@@ -9,7 +9,7 @@ import { Stepper } from './step.js'
 import type { MachineState } from './types.js'
 
 /** A machine at some depth, with its state. */
-export interface Standing {
+export interface LevelState {
   readonly level: Level
   readonly state: MachineState
 }
@@ -60,7 +60,7 @@ export class Level {
   }
 
   /** Who stands at the end of a path of children's ids; `undefined` where that is nobody. */
-  at(state: MachineState, [id, ...rest]: readonly string[]): Standing | undefined {
+  at(state: MachineState, [id, ...rest]: readonly string[]): LevelState | undefined {
     if (id === undefined) return { level: this, state }
     const child = state.children?.[id]
     const level = child?.state && this.child(child.src)

@@ -2,25 +2,25 @@
 
 import type { ActionArgs, AnyActorRef, EventObject } from 'xstate'
 
-import type { Afterwards } from '../model/behavior.js'
+import type { AfterCommit } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
 import { eventId } from '../model/event.js'
-import type { Effect } from './happening.js'
+import type { PendingAction } from './machine-input.js'
 
 /** The actions of one stored event. */
 export interface ActionsOf {
-  readonly effects: readonly Effect[]
+  readonly effects: readonly PendingAction[]
   /** Of the event among those that were stored together, from 0. */
   readonly index: number
 }
 
 /** Whether there is anything to run. */
-export function isLive({ action: { type, exec } }: Effect): boolean {
+export function isLive({ action: { type, exec } }: PendingAction): boolean {
   return exec !== undefined && (type === 'xstate.log' || !type.startsWith('xstate.'))
 }
 
 /** Runs them; one that fails is told, and the others run. */
-export function runActions(steps: readonly ActionsOf[], stored: Afterwards): void {
+export function runActions(steps: readonly ActionsOf[], stored: AfterCommit): void {
   const { actor, firstVersion, failed } = stored
   for (const { effects, index } of steps) {
     for (const { action, id } of effects.filter(isLive)) {

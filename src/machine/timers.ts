@@ -15,10 +15,10 @@
 
 import type { AnyStateMachine, EventObject, ExecutableActionObject } from 'xstate'
 
-import { send, said } from '../actor/effects.js'
+import { send, toOutbox } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
-import type { Said } from '../model/said.js'
+import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import { checkTimer } from '../model/timer.js'
 import { addressOf } from './actor-at.js'
@@ -164,11 +164,11 @@ export function timersWithout(
 }
 
 /** Z1. A timer that a step has not touched is the same object behind it. */
-export function timersSaid(
+export function timerOutbox(
   before: MachineTimers = {},
   after: MachineTimers = {},
   fired?: string,
-): Said[] {
+): OutboxEntry[] {
   const cancelled = Object.keys(before).filter(
     name => !Object.hasOwn(after, name) && name !== fired,
   )
@@ -176,15 +176,15 @@ export function timersSaid(
     ([name, timer]) => !Object.hasOwn(before, name) || before[name] !== timer,
   )
   return [
-    ...cancelled.map((name): Said => ({ kind: 'cancel', name })),
+    ...cancelled.map((name): OutboxEntry => ({ kind: 'cancel', name })),
     ...set.map(([name, timer]) => setting(name, timer)),
   ]
 }
 
 /** What a timer sends to another actor, now that it is due. */
-export function sentBy({ to, event }: MachineTimer, now: number): Said[] {
+export function sentBy({ to, event }: MachineTimer, now: number): OutboxEntry[] {
   if (to === undefined || event === undefined) return []
-  return [said(send(to, event.type, payloadOf(event)), now)]
+  return [toOutbox(send(to, event.type, payloadOf(event)), now)]
 }
 
 /** The event that a timer of the machine's own is of. */
@@ -235,7 +235,7 @@ export function noSuchTarget({ type }: ActorAddress, event: EventObject): CairnE
   )
 }
 
-function setting(name: string, timer: MachineTimer): Said {
+function setting(name: string, timer: MachineTimer): OutboxEntry {
   const isOwn = timer.to === undefined
   const event = eventOf(name, timer)
   return {

@@ -15,17 +15,17 @@ import { childEvent } from './child-events.js'
 import { childrenOf } from './child-state.js'
 import { Family, type Folding } from './family.js'
 import type {
-  Effect,
-  Happening,
-  Heard,
+  PendingAction,
+  StepInput,
+  ChildAnswer,
   Incoming,
-  Mail,
-  Moment,
-  Place,
+  SelfSentEvent,
+  StepOrigin,
+  MachineLocation,
   Progress,
   Run,
   Stepped,
-} from './happening.js'
+} from './machine-input.js'
 import type { Level } from './level.js'
 import { toEvent } from './payload.js'
 import { toState } from './snapshot.js'
@@ -39,8 +39,8 @@ const followMax = 1_000
 export function advance(
   level: Level,
   before: MachineState | undefined,
-  happening: Happening,
-  moment: Moment,
+  happening: StepInput,
+  moment: StepOrigin,
 ): Progress {
   const place = { level, id: moment.actor.id, path: [] }
   return new Fold(moment).step(place, before, happening)
@@ -71,15 +71,19 @@ export function incomingOf(
 }
 
 class Fold implements Folding {
-  readonly moment: Moment
+  readonly moment: StepOrigin
   #followed = 0
 
-  constructor(moment: Moment) {
+  constructor(moment: StepOrigin) {
     this.moment = moment
   }
 
   /** One event of one machine, and what follows in its children. */
-  step(place: Place, before: MachineState | undefined, happening: Happening): Stepped {
+  step(
+    place: MachineLocation,
+    before: MachineState | undefined,
+    happening: StepInput,
+  ): Stepped {
     const { level } = place
     if (before !== undefined && happening.kind !== 'begin') {
       const [id, ...path] = happening.path
@@ -144,11 +148,15 @@ class Fold implements Folding {
   }
 
   /** A child's event, and what its own children then have for it. */
-  run(place: Place, before: MachineState | undefined, happening: Happening): Run {
-    const effects: Effect[] = []
-    const heard: Heard[] = []
-    const mail: Mail[] = []
-    const take = (at: MachineState | undefined, what: Happening): MachineState => {
+  run(
+    place: MachineLocation,
+    before: MachineState | undefined,
+    happening: StepInput,
+  ): Run {
+    const effects: PendingAction[] = []
+    const heard: ChildAnswer[] = []
+    const mail: SelfSentEvent[] = []
+    const take = (at: MachineState | undefined, what: StepInput): MachineState => {
       const stepped = this.step(place, at, what)
       effects.push(...stepped.effects)
       heard.push(...stepped.up.map(event => ({ event })), { seen: stepped.state })
@@ -166,14 +174,17 @@ class Fold implements Folding {
   }
 
   /** G4. */
-  count({ id, level: { machine } }: Place): void {
+  count({ id, level: { machine } }: MachineLocation): void {
     if (++this.#followed <= followMax) return
     throw tooMuch(machine.id, id)
   }
 }
 
 /** Throws `invalid-definition` when one event leads to more than can be meant (G4). */
-export function checkFollowing(count: number, { actor }: Pick<Moment, 'actor'>): void {
+export function checkFollowing(
+  count: number,
+  { actor }: Pick<StepOrigin, 'actor'>,
+): void {
   if (count > followMax) throw tooMuch(actor.type, actor.id)
 }
 

@@ -5,7 +5,7 @@ import type { ActorAddress } from './address.js'
 import type { Child } from './child.js'
 import type { Causes } from './commit.js'
 import type { NewEvent, RecordedEvent } from './event.js'
-import type { Said } from './said.js'
+import type { OutboxEntry } from './outbox.js'
 import type { Firing } from './timer.js'
 import type { Version } from './version.js'
 
@@ -33,22 +33,22 @@ export interface DecideContext extends Causes {
 }
 
 /** The command was carried out; `events` may be empty. */
-export interface Accepted<State = unknown> {
+export interface AcceptedDecision<State = unknown> {
   readonly ok: true
   readonly events: readonly NewEvent[]
   /** Messages and commands that go out with the events. Default: none. */
-  readonly says?: readonly Said[]
+  readonly outbox?: readonly OutboxEntry[]
   /** The answer, drawn from the state that the events lead to. */
   readonly reply: (state: State) => unknown
   /**
    * What is to be done in the world once the events are stored, by the node that stored them and
    * before the caller hears of it. Never on a replay, and not at all where that node dies first.
    */
-  readonly afterwards?: (stored: Afterwards) => void
+  readonly afterCommit?: (stored: AfterCommit) => void
 }
 
 /** Events that have just been stored. */
-export interface Afterwards {
+export interface AfterCommit {
   readonly actor: ActorAddress
   readonly firstVersion: Version
   /** Hears what went wrong: the events stand, whatever becomes of what follows them. */
@@ -65,12 +65,12 @@ export interface Rejection<Code extends string = string, Details = unknown> {
 }
 
 /** The command was refused; nothing is stored. */
-export interface Refused {
+export interface RejectedDecision {
   readonly ok: false
   readonly rejection: Rejection
 }
 
-export type Decision<State = unknown> = Accepted<State> | Refused
+export type Decision<State = unknown> = AcceptedDecision<State> | RejectedDecision
 
 export interface Behavior<State = unknown> {
   /** Raise it when stored folded states no longer fit: they are then folded anew from the events. */

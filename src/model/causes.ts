@@ -18,7 +18,7 @@ const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
  * of it, always the same: a stranger's header refuses nobody's command, and reaches no log or
  * header. Throws `invalid-option` for one that is no text, and for other unsound causes.
  */
-export function soundCauses(causes: Causes): Causes {
+export function sanitizeCauses(causes: Causes): Causes {
   const { correlationId } = causes
   const sound =
     typeof correlationId === 'string'

@@ -2,11 +2,11 @@
 
 import type { ActorAddress } from './address.js'
 import type { NewEvent, RecordedEvent } from './event.js'
-import type { Said } from './said.js'
+import type { OutboxEntry } from './outbox.js'
 import type { Position, Version } from './version.js'
 
 /** An actor's state after a commit, carried inside it so that waking is one read. */
-export interface FoldedState {
+export interface InlineState {
   /** Version of the behavior that folded it; another version's state is not used. */
   readonly behavior: number
   /**
@@ -27,7 +27,7 @@ export interface CommittedCommand {
  * One of several commands that an actor carried out one after another, and whose events are
  * stored as one commit.
  */
-export interface PackedCommand extends CommittedCommand, Causes {
+export interface BatchedCommand extends CommittedCommand, Causes {
   /** How many of the commit's events are its own, at least 1; they follow the ones of the command before it. */
   readonly events: number
 }
@@ -58,10 +58,10 @@ export interface NewCommit extends Causes {
   readonly nodeId: string
   readonly command?: CommittedCommand
   /** Instead of `command` and of causes: one or more commands, whose events together are all of the commit's. */
-  readonly commands?: readonly PackedCommand[]
-  readonly state?: FoldedState
+  readonly commands?: readonly BatchedCommand[]
+  readonly state?: InlineState
   /** What the actor says with it: stored together with the events or not at all. */
-  readonly says?: readonly Said[]
+  readonly outbox?: readonly OutboxEntry[]
   /** Shared by the commits of several actors that are stored together. */
   readonly transactionId?: string
 }
@@ -79,9 +79,9 @@ export interface StoredCommit extends Causes {
   readonly nodeId: string
   readonly command?: CommittedCommand
   /** Where several commands were stored as one commit: all of them, in order, and no `command`. */
-  readonly commands?: readonly PackedCommand[]
-  readonly state?: FoldedState
-  readonly says?: readonly Said[]
+  readonly commands?: readonly BatchedCommand[]
+  readonly state?: InlineState
+  readonly outbox?: readonly OutboxEntry[]
   /** Shared by the commits of several actors that were stored together, all of them or none. */
   readonly transactionId?: string
 }
@@ -112,7 +112,7 @@ export interface MalformedRecord {
 export type LogRecord = StoredCommit | MalformedRecord
 
 /** What one command came to, within its commit. */
-export interface Act {
+export interface CommandCommit {
   readonly firstVersion: Version
   readonly lastVersion: Version
   /** Absent where no command led to the commit. */
@@ -120,7 +120,7 @@ export interface Act {
 }
 
 /** What a commit consists of, in order: one act for each command, or one alone. */
-export function actsOf(commit: StoredCommit): readonly Act[] {
+export function commandCommitsOf(commit: StoredCommit): readonly CommandCommit[] {
   if (commit.commands === undefined) return [commit]
   let firstVersion = commit.firstVersion
   return commit.commands.map(command => {

@@ -4,7 +4,7 @@ import type { ActorAddress } from './address.js'
 import type { Causes } from './commit.js'
 import { CairnError } from './errors.js'
 import { eventId } from './event.js'
-import { saidMax } from './said.js'
+import { outboxEntriesMax } from './outbox.js'
 import { show } from './show.js'
 import type { Position, Version } from './version.js'
 
@@ -21,7 +21,7 @@ export type Generation = number
 
 /** The generation of what a commit says at a place of its list, from 0. */
 export function generationOf(firstVersion: Version, index: number): Generation {
-  return firstVersion * saidMax + index
+  return firstVersion * outboxEntriesMax + index
 }
 
 /**
@@ -33,29 +33,29 @@ export function firingId(
   generation: Generation,
   occurrence: number,
 ): string {
-  const version = Math.floor(generation / saidMax)
-  return `${eventId(actor, version)}#${generation % saidMax}@${occurrence}`
+  const version = Math.floor(generation / outboxEntriesMax)
+  return `${eventId(actor, version)}#${generation % outboxEntriesMax}@${occurrence}`
 }
 
 /**
  * The firing that is to be carried out at `now` when this one's turn has come: of those that are
  * due by then the last one, which makes up for the others. It stays in step with the first one.
  */
-export function lastDue(timer: Timer, now: number): Timer {
+export function lastDueAt(timer: Timer, now: number): Timer {
   const { every, at } = timer
   if (every === undefined || now - at < every) return timer
-  return later(timer, every, Math.floor((now - at) / every))
+  return laterTime(timer, every, Math.floor((now - at) / every))
 }
 
 /** The firing after this one; `undefined` where there is none. */
-export function nextOf(timer: Timer): Timer | undefined {
+export function nextOccurrence(timer: Timer): Timer | undefined {
   const { every } = timer
   if (every === undefined) return undefined
-  const next = later(timer, every, 1)
+  const next = laterTime(timer, every, 1)
   return next.at > timeMax ? undefined : next
 }
 
-function later(timer: Timer, every: number, times: number): Timer {
+function laterTime(timer: Timer, every: number, times: number): Timer {
   const { at, occurrence } = timer
   return { ...timer, at: at + times * every, occurrence: occurrence + times }
 }
@@ -118,7 +118,7 @@ export interface Timer extends Causes {
   readonly type: string
   readonly data: unknown
   /** The next firing was not carried out, and the timer not replaced, before this position of the log. */
-  readonly saidAt: Position
+  readonly commitPosition: Position
 }
 
 /** Whose firing a command is. */

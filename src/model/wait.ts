@@ -45,7 +45,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** `promise`, or `onTimeout`'s error after `ms`, or `aborted` when the signal fires first. */
-export async function within<T>(
+export async function withTimeout<T>(
   promise: Promise<T>,
   ms: number,
   onTimeout: () => Error,
@@ -82,7 +82,7 @@ export async function bounded<T>(
   throwIfAborted(signal, doing)
   const over = new AbortController()
   try {
-    return await within(work(over.signal), ms, onTimeout, signal, doing)
+    return await withTimeout(work(over.signal), ms, onTimeout, signal, doing)
   } finally {
     over.abort()
   }

@@ -15,7 +15,7 @@ import {
 } from 'nats'
 
 import { CairnError, messageOf } from '../model/errors.js'
-import { pause, throwIfAborted, within } from '../model/wait.js'
+import { pause, throwIfAborted, withTimeout } from '../model/wait.js'
 import { connectionError } from './errors.js'
 import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
@@ -209,7 +209,8 @@ export class Connection {
         () => false,
       )
       const left = deadline - Date.now()
-      if (await within(flushed, left, late, signal, `subscribing to ${subject}`)) return
+      if (await withTimeout(flushed, left, late, signal, `subscribing to ${subject}`))
+        return
       if (this.#closed) throw this.#unreachable(subject, 'the connection is closed')
       await pause(20, signal)
       await this.whenConnected(deadline - Date.now(), signal)

@@ -8,7 +8,7 @@ import { CairnError } from '../model/errors.js'
 import { pause, throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
-import { findGone, mayBeGone, streamGone } from './gone.js'
+import { findMissingStream, mayBeMissing, streamMissing } from './missing-stream.js'
 import {
   type HeaderBlock,
   type HeaderValues,
@@ -87,7 +87,7 @@ export async function leaderGet(
   }>(connection, `STREAM.MSG.GET.${stream}`, query, options)
   if (!result.ok) {
     if (result.error.err_code === noMessage) return undefined
-    if (result.error.err_code === jsErrorCode.streamNotFound) throw streamGone(stream)
+    if (result.error.err_code === jsErrorCode.streamNotFound) throw streamMissing(stream)
     throw apiError(result.error, `reading from stream ${stream}`)
   }
   const { subject, seq, hdrs = '', data = '' } = result.value.message
@@ -260,8 +260,12 @@ async function retrying<T extends object>(
         `The NATS server does not let this user read with ${api}: check its permissions.`,
       )
     if (connection.closed) throw unreachable(connection, api, 'the connection is closed')
-    if (result.kind === 'no-responders' && mayBeGone(++nobodyThere)) {
-      const gone = await findGone(connection, stream, Math.min(attemptTimeout, left))
+    if (result.kind === 'no-responders' && mayBeMissing(++nobodyThere)) {
+      const gone = await findMissingStream(
+        connection,
+        stream,
+        Math.min(attemptTimeout, left),
+      )
       if (gone !== undefined) throw gone
     }
     if (Date.now() >= deadline)

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import type { AnyActorDefinition } from '../actor/define.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { isProjection, type Projection } from '../projection/define-projection.js'
-import { isReactor, type Reactor } from '../reactor/define-reactor.js'
+import { isReactor, type Reactor } from '../delivery/reactor/define-reactor.js'
 import { UsageError } from './exit-codes.js'
 import { type Flags, isSet, texts } from './flags.js'
 
@@ -28,7 +28,7 @@ export async function loadDefinitions(flags: Flags): Promise<Definitions> {
   const fromFiles = (await Promise.all(texts(flags, 'actors').map(loadFile))).flat()
   const fromDemo = isSet(flags, 'demo')
     ? // Only here: it brings XState along.
-      (await import('../demo/demo.js')).demoActors
+      (await import('./demo/demo.js')).demoActors
     : []
   return {
     actors: [...fromFiles.filter(isActor), ...fromDemo],

@@ -19,16 +19,16 @@ import { show } from '../model/show.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import {
-  beginning,
+  initialCheckpoint,
   checkRowKey,
-  type Place,
+  type Checkpoint,
   type ReadModel,
   rowsMax,
-  type StoredPlace,
-} from '../read-models/read-models.js'
-import { backoffDefault, delayAfter } from '../reactor/backoff.js'
-import type { GroupSource, Unreadable } from '../reactor/source.js'
-import { Doorbell } from '../store/doorbell.js'
+  type StoredCheckpoint,
+} from '../store/read-models/read-models.js'
+import { backoffDefault, delayAfter } from '../delivery/backoff.js'
+import type { GroupSource, Unreadable } from '../delivery/group/source.js'
+import { WakeSignal } from '../store/wake-signal.js'
 import type { Projection } from './define-projection.js'
 
 export interface BuilderOptions {
@@ -75,11 +75,11 @@ const looksAgain = 60_000
 export class Builder {
   readonly #options: BuilderOptions
   readonly #rows = new Map<string, unknown>()
-  #place: StoredPlace = beginning
+  #place: StoredCheckpoint = initialCheckpoint
   #items: Item[] = []
   /** The log was looked at up to here. */
   #read: Position = 0
-  #bell = new Doorbell()
+  #bell = new WakeSignal()
   #room: (() => void) | undefined
   #isAheadOfLog = false
   #attempts = 0
@@ -127,8 +127,8 @@ export class Builder {
     // P2.
     this.#rows.clear()
     this.#items = []
-    this.#bell = new Doorbell()
-    this.#place = await model.place()
+    this.#bell = new WakeSignal()
+    this.#place = await model.checkpoint()
     const end = await source.lastPosition(signal)
     this.#isAheadOfLog = end < this.position
     if (this.#isAheadOfLog) return pause(quietEvery, signal)
@@ -161,7 +161,7 @@ export class Builder {
   }
 
   /** P5. */
-  async #readOn({ position, ahead }: Place, signal: AbortSignal): Promise<void> {
+  async #readOn({ position, ahead }: Checkpoint, signal: AbortSignal): Promise<void> {
     const { types, events } = this.#options.projection
     for await (const record of this.#options.source.follow(position, signal)) {
       while (this.#items.length >= itemsMax && !signal.aborted)
@@ -180,7 +180,7 @@ export class Builder {
             this.#items.push({ position: record.position, index, event })
       }
       this.#read = record.position
-      this.#bell.ring(this.#read)
+      this.#bell.raise(this.#read)
     }
   }
 
@@ -215,7 +215,7 @@ export class Builder {
       done++
     }
     const next = this.#items[done]
-    const place: Place =
+    const place: Checkpoint =
       next === undefined
         ? { position: read, ahead: 0 }
         : { position: next.position - 1, ahead: next.index }

@@ -8,7 +8,7 @@
 // B3. Numbers of builds are never given twice.
 
 import { decode, encode } from '../codec/msgpack.js'
-import type { Documents } from '../documents/documents.js'
+import type { Documents } from '../store/documents/documents.js'
 import { CairnError } from '../model/errors.js'
 
 export type BuildState = 'building' | 'live' | 'retired'

@@ -7,7 +7,7 @@ import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
-import type { ReadModels } from '../read-models/read-models.js'
+import type { ReadModels } from '../store/read-models/read-models.js'
 
 /** The events of one definition or of several. */
 export type ProjectedEvent<From> = From extends readonly (infer Definition)[]

@@ -5,11 +5,11 @@
 // Q2. What was waited for is in everything that this reader reads afterwards, also when another
 //     build has taken the place of the one before.
 
-import type { Documents } from '../documents/documents.js'
+import type { Documents } from '../store/documents/documents.js'
 import { CairnError } from '../model/errors.js'
 import { checkCount, type Position } from '../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../model/wait.js'
-import type { ReadModel, ReadModels } from '../read-models/read-models.js'
+import type { ReadModel, ReadModels } from '../store/read-models/read-models.js'
 import {
   type Build,
   changeBuilds,
@@ -140,7 +140,7 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
     known = await looking(within, `reading projection ${name}`, async () => {
       const found = await servedNow()
       if (found === undefined || floor === 0) return found
-      return (await modelFor(found).place()).position >= floor ? found : undefined
+      return (await modelFor(found).checkpoint()).position >= floor ? found : undefined
     })
     return known
   }
@@ -180,7 +180,7 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
       const position = await looking(within, what, async () => {
         const build = await servedNow()
         if (build === undefined) return undefined
-        const place = await modelFor(build).place()
+        const place = await modelFor(build).checkpoint()
         if (place.position < wanted) return undefined
         if (place.position >= floor) known = build
         return place.position
@@ -209,7 +209,7 @@ export async function statusOf({
 }): Promise<ProjectionStatus> {
   const { builds } = await readBuilds(documents, name)
   const places = await Promise.all(
-    builds.map(build => readModels.open(modelOf(name, build)).place()),
+    builds.map(build => readModels.open(modelOf(name, build)).checkpoint()),
   )
   const end = await lastPosition()
   return {

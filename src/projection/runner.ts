@@ -8,17 +8,17 @@
 //     a conflict.
 
 import type { NoticeBus } from '../bus/bus.js'
-import type { Documents } from '../documents/documents.js'
+import type { Documents } from '../store/documents/documents.js'
 import type { StoredCommit } from '../model/commit.js'
 import { isCairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
-import type { LaneClaims } from '../reactor/group.js'
-import { logSource } from '../reactor/log-source.js'
-import type { GroupSource, Unreadable } from '../reactor/source.js'
-import type { ReadModels } from '../read-models/read-models.js'
-import { Doorbell } from '../store/doorbell.js'
-import type { EventStore } from '../store/store.js'
+import type { PartitionClaims } from '../delivery/group/group.js'
+import { logSource } from '../delivery/group/log-source.js'
+import type { GroupSource, Unreadable } from '../delivery/group/source.js'
+import type { ReadModels } from '../store/read-models/read-models.js'
+import { WakeSignal } from '../store/wake-signal.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 import { Builder, type StuckAt } from './builder.js'
 import {
   type Build,
@@ -41,7 +41,7 @@ export interface RunnerOptions {
   readonly documents: Documents
   readonly readModels: ReadModels
   readonly partitions: number
-  readonly claims: Pick<LaneClaims, 'isOurs' | 'onChange'>
+  readonly claims: Pick<PartitionClaims, 'isOurs' | 'onChange'>
   /** Whether any living node builds that version. */
   readonly isRun: (version: number) => boolean
   readonly log: (
@@ -94,7 +94,7 @@ export class ProjectionRunner {
   readonly #running = new Map<number, Running>()
   readonly #stopping = new AbortController()
   /** Rung when a build has come further, and whatever may concern the next look. */
-  readonly bell = new Doorbell()
+  readonly bell = new WakeSignal()
   #look = new AbortController()
   #end = { position: 0, at: -Infinity }
   /** Versions that nobody was seen to build, since when. */
@@ -259,7 +259,7 @@ export class ProjectionRunner {
       source: this.#source,
       log,
       onProgress: position => {
-        this.bell.ring(position)
+        this.bell.raise(position)
         // N2: whoever has caught up need not wait for the next look.
         const { state } = this.#running.get(build.number)?.build ?? build
         const isCaughtUp = position >= this.#end.position

@@ -6,7 +6,7 @@ import type { Command, Decision } from '../model/behavior.js'
 import type { StoredCommit } from '../model/commit.js'
 import { messageOf } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
-import type { Carried, Declined } from '../model/sender.js'
+import type { Accepted, Rejected } from '../model/command-sender.js'
 import { causesOf } from '../actor/causes.js'
 import type { Version } from '../model/version.js'
 import type { Histories } from './histories.js'
@@ -20,16 +20,16 @@ export function* checkAnswers(histories: Histories, journal: Journal): Generator
   )
   for (const sent of answered) {
     const { outcome } = sent.ended
-    if (outcome.ok) yield* checkCarried(histories, sent, outcome)
-    else yield* checkDeclined(histories, sent, outcome)
+    if (outcome.ok) yield* checkAccepted(histories, sent, outcome)
+    else yield* checkRejected(histories, sent, outcome)
   }
   yield* checkOrder(journal.answered)
 }
 
-function* checkCarried(
+function* checkAccepted(
   histories: Histories,
   sent: Answered,
-  told: Carried,
+  told: Accepted,
 ): Generator<string> {
   const { actor, id } = sent
   const { version, position } = told
@@ -73,7 +73,7 @@ function* checkCarried(
 function* checkUnnamed(
   histories: Histories,
   sent: Answered,
-  told: Carried,
+  told: Accepted,
   commit: StoredCommit | undefined,
 ): Generator<string> {
   const mayBeOwn =
@@ -84,10 +84,10 @@ function* checkUnnamed(
     yield notInTheLog(sent, told)
 }
 
-function* checkDeclined(
+function* checkRejected(
   histories: Histories,
   sent: Answered,
-  { version, rejection }: Declined,
+  { version, rejection }: Rejected,
 ): Generator<string> {
   const { actor, id } = sent
   const end = histories.versionOf(actor)
@@ -174,7 +174,7 @@ function decideAgain(
   if (definition === undefined || at !== ended.at) return undefined
   const command: Command = { id, type, data, ...causesOf(options) }
   try {
-    const standing = histories.standing(actor, version)
+    const standing = histories.stateAt(actor, version)
     return standing && decide(definition, actor, standing, command, at)
   } catch (error) {
     // It answered when it was asked: a behavior that does not do so again is not pure.
@@ -186,7 +186,7 @@ function decideAgain(
   }
 }
 
-function notInTheLog(sent: Answered, { version, position }: Carried): string {
+function notInTheLog(sent: Answered, { version, position }: Accepted): string {
   return (
     `P3: ${nameOf(sent)} was told version ${version} at position ${position}, but what it led to is ` +
     'not in the log.'

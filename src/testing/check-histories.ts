@@ -52,7 +52,7 @@ function* checkStates(
   for (const { lastVersion, state, position, nodeId } of commits) {
     if (state?.behavior !== behavior.version) continue
     try {
-      const at = histories.standing(actor, lastVersion)
+      const at = histories.stateAt(actor, lastVersion)
       // Without one the versions have a hole, which is told already.
       if (at === undefined || isSame(at.state, state.value)) continue
     } catch (error) {

@@ -1,6 +1,6 @@
 // The nodes, held against the log when all is quiet: they are coherent (P5).
 
-import type { Standing } from '../actor/fold.js'
+import type { FoldedState } from '../actor/fold.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { messageOf } from '../model/errors.js'
 import type { ClusterNode } from './cluster-node.js'
@@ -36,9 +36,9 @@ async function checkState(
 ): Promise<string[]> {
   const version = histories.versionOf(actor)
   const name = formatAddress(actor)
-  let expected: Standing | undefined
+  let expected: FoldedState | undefined
   try {
-    expected = histories.standing(actor, version)
+    expected = histories.stateAt(actor, version)
   } catch {
     return [] // The log cannot be folded, which is told as P1.
   }

@@ -2,8 +2,8 @@
 
 import { actorRef } from '../actor/ref.js'
 import { CairnError } from '../model/errors.js'
-import type { CommandKeeper, CommandSender } from '../model/sender.js'
-import type { Node } from '../start.js'
+import type { DurableCommandSender, CommandSender } from '../model/command-sender.js'
+import type { Node } from '../runtime/start-node.js'
 import type { Journal } from './journal.js'
 import type { Line } from './line.js'
 
@@ -49,7 +49,7 @@ export function clusterNode(
         unlessCrashed(options.commandId, () => tell(actor, command, data, options)),
       ),
   })
-  const keeper: CommandKeeper = {
+  const keeper: DurableCommandSender = {
     send: (actor, command, data, options = {}) =>
       unlessCrashed(options.commandId, () => node.send(actor, command, data, options)),
   }
@@ -63,7 +63,7 @@ export function clusterNode(
         // The names and data were checked by the caller's types; here they are passed on.
         (inner.tell as (...args: unknown[]) => Promise<void>)(command, data, options),
       )
-      const ports = { sender, keeper, store: node.store }
+      const ports = { sender, durableSender: keeper, store: node.store }
       const { ask, tell, send } = actorRef(definition, actorId, ports)
       return { ...inner, ask, tell, send }
     },

@@ -3,7 +3,7 @@
 import type { NoticeBus, SubscribeOptions, Subscription } from '../bus/bus.js'
 import type { CommitStored, EventStored } from '../bus/notice.js'
 import type { Position } from '../model/version.js'
-import type { EventStore } from '../store/store.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 import type { Faults } from './faults.js'
 import type { Line, Listener } from './line.js'
 

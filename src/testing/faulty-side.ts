@@ -1,10 +1,10 @@
 // Queues and documents that a crashed node reaches no more.
 
 import type { Queues } from '../backend/backend.js'
-import type { Documents } from '../documents/documents.js'
-import type { Queue } from '../queue/queue.js'
-import type { ReadModels } from '../read-models/read-models.js'
-import type { Timers } from '../timers/timers.js'
+import type { Documents } from '../store/documents/documents.js'
+import type { Queue } from '../store/queue/queue.js'
+import type { ReadModels } from '../store/read-models/read-models.js'
+import type { Timers } from '../store/timers/timers.js'
 import type { Line } from './line.js'
 
 export function faultyQueues(queues: Queues, line: Line): Queues {
@@ -41,7 +41,7 @@ export function faultyReadModels(models: ReadModels, line: Line): ReadModels {
         return line.up(work())
       }
       return {
-        place: async () => checked(() => model.place()),
+        checkpoint: async () => checked(() => model.checkpoint()),
         get: async (keys, options) => checked(() => model.get(keys, options)),
         write: async (write, revision) => checked(() => model.write(write, revision)),
         entries: options => line.each(model.entries(options)),
@@ -71,8 +71,7 @@ export function faultyTimers(timers: Timers, line: Line): Timers {
     },
     list: options => line.each(timers.list(options)),
     due: faultyQueue(timers.due, line),
-    keepTime: (clock, signal) =>
-      timers.keepTime(clock, AbortSignal.any([signal, line.down])),
+    run: (clock, signal) => timers.run(clock, AbortSignal.any([signal, line.down])),
     close: () => timers.close(),
   }
 }

@@ -17,8 +17,8 @@ import type {
   FollowOptions,
   ReadAllOptions,
   ReadOptions,
-} from '../store/store.js'
-import { nameOfAll } from '../store/transaction.js'
+} from '../store/event-store/event-store.js'
+import { nameOfAll } from '../store/event-store/transaction.js'
 import type { Predecessor } from '../store/version-cache.js'
 import type { Faults } from './faults.js'
 import { type Line, turn } from './line.js'

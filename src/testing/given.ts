@@ -4,10 +4,15 @@
 // (decide, fold, reply, the check of what may be stored), so what holds here holds there.
 
 import { checkData } from '../codec/data.js'
-import { carried, decide, declined } from '../actor/decide.js'
+import { acceptedOutcome, decide, rejectedOutcome } from '../actor/decide.js'
 import type { AnyActorDefinition } from '../actor/define.js'
 import { detach } from '../actor/detach.js'
-import { beginning, foldEvent, type Folding, type Standing } from '../actor/fold.js'
+import {
+  initialFoldedState,
+  foldEvent,
+  type FoldContext,
+  type FoldedState,
+} from '../actor/fold.js'
 import { foldTentatively } from '../actor/tentative.js'
 import type { CommandNameOf, CommandsOf, StateOf } from '../actor/types.js'
 import { checkAddress } from '../model/address.js'
@@ -75,16 +80,16 @@ function carryOut(
   { id = 'example', now = 0, commandId = 'command-1' }: GivenOptions,
 ): Outcome {
   const actor = checkAddress({ type: definition.type, id })
-  const folding: Folding = { actor, behavior: definition.behavior }
+  const folding: FoldContext = { actor, behavior: definition.behavior }
   const command = {
     id: commandId,
     type,
     data: detach(data, `data of command "${type}"`),
   }
-  const at = standingAfter(folding, given, now)
+  const at = stateAfter(folding, given, now)
   const decision = decide(definition, actor, at, command, now)
   if (!decision.ok) {
-    const { version, rejection } = declined(actor, command, decision, at)
+    const { version, rejection } = rejectedOutcome(actor, command, decision, at)
     return { ok: false, version, state: at.state, rejection }
   }
   // A decided event is shown to evolve, and stored, as it is: what cannot be fails here too.
@@ -96,17 +101,17 @@ function carryOut(
     nodeId: 'given',
   })
   const version = at.version + decision.events.length
-  const { reply } = carried(actor, command, decision, { ...at, state, version })
+  const { reply } = acceptedOutcome(actor, command, decision, { ...at, state, version })
   return { ok: true, version, events: decision.events, reply, state }
 }
 
 /** Each event given is a commit of its own. */
-function standingAfter(
-  folding: Folding,
+function stateAfter(
+  folding: FoldContext,
   given: readonly NewEvent[],
   now: number,
-): Standing {
-  const start = beginning(folding)
+): FoldedState {
+  const start = initialFoldedState(folding)
   let state = start.state
   for (const [i, event] of given.entries()) {
     checkNewEvent(event)

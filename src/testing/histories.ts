@@ -1,9 +1,14 @@
 // The histories in a log, per actor, and the states that they lead to.
 
 import type { AnyActorDefinition } from '../actor/define.js'
-import { beginning, foldCommit, type Folding, type Standing } from '../actor/fold.js'
+import {
+  initialFoldedState,
+  foldCommit,
+  type FoldContext,
+  type FoldedState,
+} from '../actor/fold.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import { actsOf, type LogRecord, type StoredCommit } from '../model/commit.js'
+import { commandCommitsOf, type LogRecord, type StoredCommit } from '../model/commit.js'
 import type { Version } from '../model/version.js'
 
 export interface History {
@@ -18,7 +23,7 @@ export class Histories {
   readonly #byPosition = new Map<number, StoredCommit[]>()
   readonly #byCommand = new Map<string, StoredCommit[]>()
   /** Where each actor's last replay ended: most go forward. */
-  readonly #replays = new Map<string, { at: Standing; next: number }>()
+  readonly #replays = new Map<string, { at: FoldedState; next: number }>()
 
   constructor(definitions: readonly AnyActorDefinition[], records: readonly LogRecord[]) {
     this.#definitions = new Map(definitions.map(one => [one.type, one]))
@@ -60,14 +65,14 @@ export class Histories {
   }
 
   /** The state at a version, folded from the first event on; throws what the behavior throws. */
-  standing(actor: ActorAddress, version: Version): Standing | undefined {
+  stateAt(actor: ActorAddress, version: Version): FoldedState | undefined {
     const definition = this.definitionOf(actor)
     if (definition === undefined) return undefined
     const key = formatAddress(actor)
-    const folding: Folding = { actor, behavior: definition.behavior }
+    const folding: FoldContext = { actor, behavior: definition.behavior }
     const known = this.#replays.get(key)
     const isOnTheWay = known !== undefined && known.at.version <= version
-    let { at, next } = isOnTheWay ? known : { at: beginning(folding), next: 0 }
+    let { at, next } = isOnTheWay ? known : { at: initialFoldedState(folding), next: 0 }
     const commits = this.of(actor)
     while (at.version < version && next < commits.length)
       at = foldCommit(folding, at, commits[next++]!)
@@ -92,7 +97,7 @@ export class Histories {
 function byCommand(commit: StoredCommit): StoredCommit[] {
   const { commands, state, ...rest } = commit
   if (commands === undefined) return [commit]
-  return actsOf(commit).map(({ firstVersion, lastVersion, command }) => ({
+  return commandCommitsOf(commit).map(({ firstVersion, lastVersion, command }) => ({
     ...rest,
     firstVersion,
     lastVersion,

@@ -6,7 +6,7 @@
 import { detachPlain } from '../actor/detach.js'
 import type { ActorAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'
-import type { AskOutcome, SendOptions } from '../model/sender.js'
+import type { AskOutcome, SendOptions } from '../model/command-sender.js'
 
 export interface Sent {
   readonly kind: 'ask' | 'tell'

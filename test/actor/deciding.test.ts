@@ -7,7 +7,7 @@ import type { ActorAddress } from '../../src/model/address.js'
 import type { Behavior } from '../../src/model/behavior.js'
 import { CairnError } from '../../src/model/errors.js'
 import type { RecordedEvent } from '../../src/model/event.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { account, alice, node } from './support.js'
 
 void t.test('a command is decided, stored and answered', async t => {

@@ -8,7 +8,7 @@ import type { OutcomeOf, RecordedEventOf, StateOf } from '../../src/actor/types.
 import type { Rejection } from '../../src/model/behavior.js'
 import type { MalformedRecord } from '../../src/model/commit.js'
 import type { RecordedEvent } from '../../src/model/event.js'
-import type { AskOutcome, Carried, Declined } from '../../src/model/sender.js'
+import type { AskOutcome, Accepted, Rejected } from '../../src/model/command-sender.js'
 import { node, noKeeper } from './support.js'
 
 // The compiler calls two deferred conditional types identical only if their operands are.
@@ -128,14 +128,14 @@ void t.test(
 // Outcomes have a refusal only where the command can be refused.
 type Overdraft = Rejection<'overdraft', { at: number }>
 type Negative = Rejection<'negative', undefined>
-same<Equal<OutcomeOf<Ledger, 'deposit'>, Carried<{ balance: number; before: number }>>>()
+same<Equal<OutcomeOf<Ledger, 'deposit'>, Accepted<{ balance: number; before: number }>>>()
 same<
   Equal<
     OutcomeOf<Ledger, 'withdraw'>,
-    Carried<undefined> | Declined<Overdraft | Negative>
+    Accepted<undefined> | Rejected<Overdraft | Negative>
   >
 >()
-same<Equal<AskOutcome, Carried | Declined>>()
+same<Equal<AskOutcome, Accepted | Rejected>>()
 
 // Events are told apart by their type; an evolve that ignores the data says nothing about it.
 same<
@@ -150,7 +150,7 @@ same<
 void t.test('a reference speaks its definition’s language', async t => {
   const { host, store } = node({ actors: [ledger] })
   t.teardown(() => host.close())
-  const ref = actorRef(ledger, 'alice', { sender: host, keeper: noKeeper, store })
+  const ref = actorRef(ledger, 'alice', { sender: host, durableSender: noKeeper, store })
   same<Equal<typeof ref, ActorRef<Ledger>>>()
 
   const outcome = await ref.ask('deposit', { amount: 5 })

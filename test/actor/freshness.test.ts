@@ -6,7 +6,7 @@ import { actorRef } from '../../src/actor/ref.js'
 import type { StateOptions } from '../../src/actor/host.js'
 import { enoughFor } from '../../src/model/freshness.js'
 import { memory, startNode } from '../../src/index.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { until } from '../support/wait.js'
 import { account, alice, barrier, deposits, node, noKeeper, write } from './support.js'
 
@@ -18,7 +18,7 @@ function open(way: (typeof ways)[number]) {
   const { host, store } = node({ on: log })
   const ref = actorRef(account, 'alice', {
     sender: host,
-    keeper: noKeeper,
+    durableSender: noKeeper,
     store,
     local: host,
   })
@@ -44,7 +44,7 @@ for (const way of ways) {
   test('local is what is in memory, however old, and reads nothing', async (t, at) => {
     await at.host.ask(alice, 'deposit', { amount: 1 })
     await write(at.log, alice, deposits(1))
-    at.host.noticed({ actor: alice, version: 2, position: 2 })
+    at.host.onCommit({ actor: alice, version: 2, position: 2 })
     at.host.unverified()
     at.store.forget()
     for (let i = 0; i < 3; i++)
@@ -84,9 +84,9 @@ for (const way of ways) {
     const reading = at.state({ freshness: { after: 3 }, timeout: 60_000 })
     await until(() => at.store.calls.head > 0, { describe: 'it has looked' })
     await write(at.log, alice, deposits(1))
-    at.host.noticed({ actor: alice, version: 2, position: 2 })
+    at.host.onCommit({ actor: alice, version: 2, position: 2 })
     await write(at.log, alice, deposits(1))
-    at.host.noticed({ actor: alice, version: 3, position: 3 })
+    at.host.onCommit({ actor: alice, version: 3, position: 3 })
     t.strictSame(await reading, { state: { balance: 3 }, version: 3 })
   })
 

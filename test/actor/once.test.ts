@@ -6,10 +6,10 @@ import t, { type Test } from 'tap'
 import type { AnyActorDefinition } from '../../src/actor/define.js'
 import { defineActor, event } from '../../src/actor/define.js'
 import type { CommandWindowOptions } from '../../src/actor/command-window.js'
-import { actsOf } from '../../src/model/commit.js'
+import { commandCommitsOf } from '../../src/model/commit.js'
 import { CairnError } from '../../src/model/errors.js'
 import { deferred } from '../../src/model/wait.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { LmdbLog } from '../support/lmdb-log.js'
 import {
   account,
@@ -449,7 +449,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       await b.host.ask(alice, 'deposit', { amount: 1 }, once('b1'))
       const ids = Array.from({ length: missed }, (_, i) => `a${i}`)
       for (const id of ids) await a.host.ask(alice, 'deposit', { amount: 1 }, once(id))
-      b.host.noticed({ actor: alice, version: missed + 1, position: missed + 1 })
+      b.host.onCommit({ actor: alice, version: missed + 1, position: missed + 1 })
       b.store.forget()
       const recent = ids.slice(-1024)
       t.match(
@@ -469,7 +469,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     const { a, b } = await pair()
     await b.host.ask(alice, 'deposit', { amount: 1 }, once('b1'))
     await a.host.ask(alice, 'deposit', { amount: 1 }, once('a1'))
-    b.host.noticed({ actor: alice, version: 2, position: 2 })
+    b.host.onCommit({ actor: alice, version: 2, position: 2 })
     b.store.forget()
     t.match(await b.host.ask(alice, 'deposit', { amount: 1 }, once('b2')), { version: 3 })
     t.strictSame(b.store.calls, { head: 1, commits: 0, append: 1 })
@@ -480,7 +480,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     for (let i = 0; i < 20; i++)
       await b.host.ask(alice, 'deposit', { amount: 1 }, once(`b${i}`))
     for (let i = 0; i < 7; i++) await a.host.ask(alice, 'deposit', { amount: 1 })
-    b.host.noticed({ actor: alice, version: 27, position: 27 })
+    b.host.onCommit({ actor: alice, version: 27, position: 27 })
     b.store.forget()
     t.match(await b.host.ask(alice, 'deposit', { amount: 1 }, once('new')), {
       version: 28,
@@ -871,7 +871,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       for await (const record of nodes[0]!.store.readAll()) {
         if (record.kind !== 'commit') continue
         const { actor, position } = record
-        for (const { lastVersion, command } of actsOf(record)) {
+        for (const { lastVersion, command } of commandCommitsOf(record)) {
           const line = JSON.stringify([actor.id, lastVersion, position, command!.reply])
           stored.set(command!.id, [...(stored.get(command!.id) ?? []), line])
         }

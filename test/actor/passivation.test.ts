@@ -5,7 +5,7 @@ import t from 'tap'
 import { defineActor, event } from '../../src/actor/define.js'
 import { createActorHost } from '../../src/actor/host.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
-import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
+import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { until } from '../support/wait.js'
 
 const define = (type: string, idleAfter?: number) =>

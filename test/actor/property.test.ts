@@ -6,8 +6,8 @@ import t, { type Test } from 'tap'
 
 import type { ActorAddress } from '../../src/model/address.js'
 import { CairnError } from '../../src/model/errors.js'
-import type { AskOutcome } from '../../src/model/sender.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import type { AskOutcome } from '../../src/model/command-sender.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { account, node, pushForeign, randomFrom, type TestNode } from './support.js'
 
 const given = process.env['SEED']
@@ -59,7 +59,7 @@ for (const seed of seeds)
       pending.add(call)
       void call.finally(() => pending.delete(call))
       if (random() < 0.1) host.unverified()
-      if (random() < 0.1) host.noticed({ actor, version: upTo(500), position: 1 })
+      if (random() < 0.1) host.onCommit({ actor, version: upTo(500), position: 1 })
       if (random() < 0.02) pushForeign(log, actor)
       if (pending.size > 1 + upTo(12)) await Promise.race(pending)
     }

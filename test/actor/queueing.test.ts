@@ -3,7 +3,7 @@
 import t from 'tap'
 
 import { CairnError } from '../../src/model/errors.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { until } from '../support/wait.js'
 import { account, alice, barrier, node, type ObservedStore } from './support.js'
 

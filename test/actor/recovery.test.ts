@@ -5,7 +5,7 @@ import t from 'tap'
 import { defineActor, event } from '../../src/actor/define.js'
 import { backwardMax } from '../../src/actor/recovery.js'
 import type { NewEvent } from '../../src/model/event.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import {
   account,
   alice,
@@ -241,7 +241,7 @@ void t.test(
       firstVersion: 2,
       state: { behavior: 1, value: { balance: 7 } },
     })
-    host.noticed({ actor: alice, version: 2, position: 2 })
+    host.onCommit({ actor: alice, version: 2, position: 2 })
     t.match(await host.ask(alice, 'balance', undefined), { version: 2, reply: 7 })
     t.equal(host.stats().parked, 0)
   },

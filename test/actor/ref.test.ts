@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { actorRef } from '../../src/actor/ref.js'
 import type { WatchOptions } from '../../src/actor/watch.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { until } from '../support/wait.js'
 import {
   account,
@@ -19,7 +19,7 @@ import {
 
 function open(log = new MemoryLog()) {
   const { host, store, lines } = node({ on: log })
-  const ref = actorRef(account, 'alice', { sender: host, keeper: noKeeper, store })
+  const ref = actorRef(account, 'alice', { sender: host, durableSender: noKeeper, store })
   return { host, store, lines, log, ref }
 }
 
@@ -63,9 +63,12 @@ void t.test('a reference asks, tells, and reads state and events', async t => {
 
 void t.test('a reference to a name that is none is refused', async t => {
   const { host, store } = open()
-  t.throws(() => actorRef(account, '', { sender: host, keeper: noKeeper, store }), {
-    code: 'invalid-actor-id',
-  })
+  t.throws(
+    () => actorRef(account, '', { sender: host, durableSender: noKeeper, store }),
+    {
+      code: 'invalid-actor-id',
+    },
+  )
 })
 
 void t.test('events show what cannot be read', async t => {

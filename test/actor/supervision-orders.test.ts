@@ -3,9 +3,9 @@
 import { pino } from 'pino'
 import t from 'tap'
 
-import { DeadCommands } from '../../src/actor/dead-commands.js'
+import { FailedCommands } from '../../src/actor/failed-commands.js'
 import { defineActor, event } from '../../src/actor/define.js'
-import { Orders } from '../../src/actor/orders.js'
+import { Directives } from '../../src/actor/directives.js'
 import { supervisorType } from '../../src/actor/supervisor.js'
 import {
   defineActor as definePublic,
@@ -14,7 +14,7 @@ import {
   startNode,
 } from '../../src/index.js'
 import { CairnError, isCairnError } from '../../src/model/errors.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { until } from '../support/wait.js'
 import {
@@ -38,11 +38,11 @@ const say = (log: MemoryLog, type: string, more: object = {}) =>
 function open(log: MemoryLog, options: Parameters<typeof node>[0] = {}) {
   const lines: LogLine[] = []
   const store = observe(log)
-  const orders = new Orders({
+  const orders = new Directives({
     store,
     log: (level, message, details) => void lines.push({ level, message, details }),
   })
-  const { host, store: hostStore } = node({ on: log, orders, ...options })
+  const { host, store: hostStore } = node({ on: log, directives: orders, ...options })
   return { orders, host, lines, store, hostStore }
 }
 
@@ -278,7 +278,7 @@ void t.test(
     const log = new MemoryLog()
     const narrow = { ...account, options: { ...account.options, mailboxLimit: 1 } }
     const { host, store } = node({ on: log, actors: [narrow], commandsMax: 3 })
-    const dead = new DeadCommands()
+    const dead = new FailedCommands()
     const sender = dead.counting(host)
     const held = barrier()
     store.before = operation => (operation === 'append' ? held.wait() : undefined)

@@ -4,9 +4,9 @@ import t from 'tap'
 
 import { defineActor, event } from '../../src/actor/define.js'
 import type { Escalation } from '../../src/actor/host.js'
-import { delayAfter, policyOf } from '../../src/actor/policy.js'
-import type { SupervisionOptions } from '../../src/actor/policy.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { delayAfter, policyOf } from '../../src/actor/supervision-policy.js'
+import type { SupervisionOptions } from '../../src/actor/supervision-policy.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { until } from '../support/wait.js'
 import { alice, deposits, node, pushCommit, write } from './support.js'
@@ -190,7 +190,7 @@ void t.test('news of the actor ends the delay', async t => {
   await until(() => host.stats().restarting === 1)
   broken.is = false
   await write(log, alice, deposits(1))
-  host.noticed({ actor: alice, version: 2, position: 2 })
+  host.onCommit({ actor: alice, version: 2, position: 2 })
   t.match(await asked, { version: 3 })
 })
 

@@ -3,15 +3,15 @@
 import t from 'tap'
 
 import { backwardMax, recover, recoverAt, refresh } from '../../src/actor/recovery.js'
-import type { Folding } from '../../src/actor/fold.js'
-import { Orders } from '../../src/actor/orders.js'
+import type { FoldContext } from '../../src/actor/fold.js'
+import { Directives } from '../../src/actor/directives.js'
 import { actorRef } from '../../src/actor/ref.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import { mergeRanges, Skips, type VersionRange } from '../../src/actor/skips.js'
 import { supervise } from '../../src/actor/supervise.js'
 import { supervisor } from '../../src/actor/supervisor.js'
 import type { NewEvent } from '../../src/model/event.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { until } from '../support/wait.js'
 import {
   account,
@@ -31,7 +31,7 @@ type State = { balance: number }
 const sour: NewEvent = { type: 'spoiled' }
 const deposit = (amount: number): NewEvent => ({ type: 'deposited', data: { amount } })
 
-function foldingOf(ranges: readonly VersionRange[]): Folding<State> {
+function foldingOf(ranges: readonly VersionRange[]): FoldContext<State> {
   return { actor: alice, behavior: account.behavior, skips: Skips.of(ranges) }
 }
 
@@ -40,7 +40,7 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
   const definitions = new DefinitionRegistry([account])
   definitions.addBuiltIn(supervisor)
   const lines: LogLine[] = []
-  const orders = new Orders({
+  const orders = new Directives({
     store: observe(log, nodeId),
     log: (level, message, details) => void lines.push({ level, message, details }),
   })
@@ -49,7 +49,7 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
     on: log,
     nodeId,
     definitions,
-    orders,
+    directives: orders,
     log: (level, message, details) => void lines.push({ level, message, details }),
   })
   const supervision = supervise(alice, {
@@ -57,10 +57,10 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
     nodeId,
     read: (actor, bounds) => host.state(actor, bounds),
     sender: host,
-    onOrder: (id, version) => orders.noticed(id, version),
+    onDirective: (id, version) => orders.noticed(id, version),
   })
   const ref = actorRef(account, 'alice', {
-    keeper: noKeeper,
+    durableSender: noKeeper,
     sender: host,
     store,
     skips: async (actor, signal) => (await orders.now(actor, signal)).skips,
@@ -158,7 +158,7 @@ void t.test('a state is used only by who passes over the same versions', async t
     events: [deposit(16)],
     state: { behavior: 1, value: { balance: 31 } },
   })
-  first.host.noticed({ actor: alice, version: 5, position: 99 })
+  first.host.onCommit({ actor: alice, version: 5, position: 99 })
   const expected = { state: { balance: 29 }, version: 5 }
   t.strictSame(await first.host.state(alice), expected)
   t.strictSame(await (await supervised(log, 'b')).host.state(alice), expected)
@@ -203,7 +203,7 @@ void t.test('unreadable records and missing versions are passed over whole', asy
     code: 'actor-parked',
     details: { version: 8, through: 9 },
   })
-  host.noticed({ actor: alice, version: 9, position: 9 })
+  host.onCommit({ actor: alice, version: 9, position: 9 })
   await supervision.skip()
   t.match(await host.ask(alice, 'deposit', { amount: 8 }), { version: 10, reply: 15 })
   const again = await supervised(log, 'c')

@@ -12,14 +12,18 @@ import { DefinitionRegistry } from '../../src/actor/registry.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import type { NewCommit } from '../../src/model/commit.js'
 import type { NewEvent } from '../../src/model/event.js'
-import type { CommandKeeper } from '../../src/model/sender.js'
+import type { DurableCommandSender } from '../../src/model/command-sender.js'
 import { deferred } from '../../src/model/wait.js'
-import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
-import type { AppendOptions, CommitsOptions, EventStore } from '../../src/store/store.js'
+import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
+import type {
+  AppendOptions,
+  CommitsOptions,
+  EventStore,
+} from '../../src/store/event-store/event-store.js'
 import type { LmdbLog } from '../support/lmdb-log.js'
 
 /** For references that send nothing. */
-export const noKeeper: CommandKeeper = {
+export const noKeeper: DurableCommandSender = {
   send: () => Promise.reject(new Error('nothing is sent here')),
 }
 

@@ -6,16 +6,16 @@ import { defineActor, event } from '../../src/actor/define.js'
 import { cancel, type Effect, schedule } from '../../src/actor/effects.js'
 import { decodeRecord, encodeCommit } from '../../src/codec/envelope.js'
 import { encode } from '../../src/codec/msgpack.js'
-import type { Said } from '../../src/model/said.js'
+import type { OutboxEntry } from '../../src/model/outbox.js'
 import {
   firingId,
   generationOf,
-  lastDue,
-  nextOf,
+  lastDueAt,
+  nextOccurrence,
   type Timer,
 } from '../../src/model/timer.js'
-import { timerSuperseded } from '../../src/actor/firing.js'
-import { MemoryLog } from '../../src/store/memory.js'
+import { timerSuperseded } from '../../src/actor/superseded-timer.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { node } from './support.js'
 
 const actor = { type: 'order', id: 'o1' }
@@ -37,7 +37,7 @@ async function saidBy(effects: () => readonly Effect[], now = 1_000) {
   const { host, store } = node({ clock: { now: () => now }, actors: [orders(effects)] })
   await host.ask(actor, 'place', undefined)
   const { last } = await store.head(actor)
-  return last?.kind === 'commit' ? last.says : undefined
+  return last?.kind === 'commit' ? last.outbox : undefined
 }
 
 await t.test('timers are stored in the commit, at moments of their own', async t => {
@@ -85,7 +85,7 @@ await t.test('what can never be due is refused where it is said', async t => {
 })
 
 await t.test('a body that does not fit its header is no history', async t => {
-  const says: Said[] = [
+  const says: OutboxEntry[] = [
     { kind: 'timer', name: 'a', at: 5, type: 'expire', data: undefined },
     { kind: 'cancel', name: 'a' },
   ]
@@ -140,10 +140,10 @@ await t.test('a repetition stays in step, and passes over what was missed', asyn
     every: 100,
     type: 'expire',
     data: null,
-    saidAt: 1,
+    commitPosition: 1,
   }
   const at = (now: number) => {
-    const { occurrence, at: due } = lastDue(timer, now)
+    const { occurrence, at: due } = lastDueAt(timer, now)
     return [occurrence, due]
   }
   t.strictSame(at(1_300), [3, 1_300])
@@ -152,11 +152,11 @@ await t.test('a repetition stays in step, and passes over what was missed', asyn
   t.strictSame(at(5_050), [40, 5_000])
   // A clock that is behind the one that has fired goes on with what was due by that one.
   t.strictSame(at(900), [3, 1_300])
-  t.match(nextOf(timer), { occurrence: 4, at: 1_400 })
+  t.match(nextOccurrence(timer), { occurrence: 4, at: 1_400 })
   const { every: _, ...once } = timer
-  t.strictSame(lastDue(once, 9_000), once)
-  t.equal(nextOf(once), undefined)
-  t.equal(nextOf({ ...timer, at: 253_402_300_799_999 }), undefined)
+  t.strictSame(lastDueAt(once, 9_000), once)
+  t.equal(nextOccurrence(once), undefined)
+  t.equal(nextOccurrence({ ...timer, at: 253_402_300_799_999 }), undefined)
 })
 
 await t.test('a firing counts while its timer is the one that was set', async t => {
@@ -179,7 +179,7 @@ await t.test('a firing counts while its timer is the one that was set', async t 
     const generation = generationOf(version, index)
     return on.host.ask(actor, 'expire', undefined, {
       commandId: firingId(actor, generation, 0),
-      saidAt,
+      commitPosition: saidAt,
       firing: { name, generation },
     })
   }
@@ -238,7 +238,7 @@ await t.test(
     const generation = generationOf(1, 0)
     const outcome = await b.host.ask(actor, 'expire', undefined, {
       commandId: firingId(actor, generation, 0),
-      saidAt: 1,
+      commitPosition: 1,
       firing: { name: 'x', generation },
     })
     t.match(outcome, { ok: false, version: 2, rejection: { code: timerSuperseded } })

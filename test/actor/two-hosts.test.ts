@@ -2,7 +2,7 @@
 
 import t from 'tap'
 
-import { MemoryLog } from '../../src/store/memory.js'
+import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { alice, barrier, deposits, node, write } from './support.js'
 
 /** Hosts on one log; each has a store and a cache of its own, as nodes have. */
@@ -99,7 +99,7 @@ void t.test('a notice makes the resident look before it decides', async t => {
       position: outcome.ok ? outcome.position : 0,
     }))
   b.store.forget()
-  b.host.noticed({ actor: alice, version, position })
+  b.host.onCommit({ actor: alice, version, position })
   t.match(await b.host.ask(alice, 'deposit', { amount: 3 }), { version: 3, reply: 6 })
   t.strictSame(b.store.calls, { head: 1, commits: 0, append: 1 })
   t.equal(b.host.stats().conflicts, 0, 'no append was in vain')
@@ -111,8 +111,8 @@ void t.test(
     const { host, store } = node()
     await host.ask(alice, 'deposit', { amount: 1 })
     store.forget()
-    host.noticed({ actor: alice, version: 1, position: 1 })
-    host.noticed({ actor: { ...alice, id: 'bob' }, version: 9, position: 9 })
+    host.onCommit({ actor: alice, version: 1, position: 1 })
+    host.onCommit({ actor: { ...alice, id: 'bob' }, version: 9, position: 9 })
     await host.ask(alice, 'deposit', { amount: 1 })
     t.strictSame(store.calls, { head: 0, commits: 0, append: 1 })
     t.equal(host.stats().residents, 1)
@@ -123,7 +123,7 @@ void t.test('a notice that is wrong costs one look', async t => {
   const { host, store } = node()
   await host.ask(alice, 'deposit', { amount: 1 })
   store.forget()
-  host.noticed({ actor: alice, version: 1000, position: 1000 })
+  host.onCommit({ actor: alice, version: 1000, position: 1000 })
   for (let i = 0; i < 3; i++) await host.ask(alice, 'deposit', { amount: 1 })
   t.strictSame(store.calls, { head: 1, commits: 0, append: 3 })
 })
@@ -134,7 +134,7 @@ void t.test(
     const { host, store } = node()
     await host.ask(alice, 'deposit', { amount: 1 })
     store.forget()
-    store.after = () => host.noticed({ actor: alice, version: 2, position: 2 })
+    store.after = () => host.onCommit({ actor: alice, version: 2, position: 2 })
     await host.ask(alice, 'deposit', { amount: 1 })
     store.after = () => {}
     await host.ask(alice, 'deposit', { amount: 1 })

@@ -6,7 +6,7 @@ import type { InterruptionReason } from '../../src/bus/bus.js'
 import type { CommitStored } from '../../src/bus/notice.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import { logStream } from '../../src/nats/subjects.js'
-import type { AppendOptions } from '../../src/store/store.js'
+import type { AppendOptions } from '../../src/store/event-store/event-store.js'
 import { testNoticeBus, wireCache } from '../contract/bus.js'
 import { commitHeaders, deposits, mustAppend } from '../contract/store/support.js'
 import { freshNamespace, openNode, throwsCode } from '../jetstream/nodes.js'
@@ -223,7 +223,7 @@ await t.test('a node hears of its own commits what others hear of them', async t
       [6],
       { correlationId: 'why', causationId: 'what', traceparent: '00-1-2-01', at: 1.5 },
     ],
-    [actor, [7], { says: [{ kind: 'command', actor: odd, type: 'go', data: 1 }] }],
+    [actor, [7], { outbox: [{ kind: 'command', actor: odd, type: 'go', data: 1 }] }],
     [actor, [8, 9], { commands: [1, 1].map((events, i) => ({ id: `p${i}`, events })) }],
   ]
   for (const [to, amounts, options] of appends)

@@ -8,9 +8,9 @@ import { embedded } from '../../src/backend/embedded.js'
 import { jetstream } from '../../src/backend/jetstream.js'
 import { memory } from '../../src/backend/memory.js'
 import { defineTopic } from '../../src/model/topic.js'
-import { backlogs } from '../../src/reactor/backlog.js'
-import { defineReactor } from '../../src/reactor/define-reactor.js'
-import { startNode } from '../../src/start.js'
+import { backlogs } from '../../src/delivery/backlog.js'
+import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
+import { startNode } from '../../src/runtime/start-node.js'
 import { cairn } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
@@ -156,12 +156,12 @@ await t.test('no more than a bounded number of records is counted', async t => {
   const options = { namespace: 'long', store }
   const idle = defineReactor({ name: 'idle', on: ended, handle: () => {} })
   const node = await startNode({ ...options, actors: [trip], reactors: [idle] })
-  await until(() => node.stats().reactors['idle']!.lanes === 16, patience)
+  await until(() => node.stats().reactors['idle']!.partitions === 16, patience)
   await node.close()
   await using open = await store.open({ namespace: 'long', nodeId: 'looker' })
   for (let n = 0; n < 10_050; n++)
     await open.store.append({ type: 'trip', id: `${n % 7}` }, [{ type: 'ended' }], {
-      says: [{ kind: 'message', topic: 'trips.ended', version: 1, data: n }],
+      outbox: [{ kind: 'message', topic: 'trips.ended', version: 1, data: n }],
     })
   const first = await backlogs(open).next()
   t.match(first.value, { waiting: 10_000, isCounted: false, end: 10_050, floor: 0 })

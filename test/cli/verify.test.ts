@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 
 import { embedded } from '../../src/backend/embedded.js'
-import { startNode } from '../../src/start.js'
+import { startNode } from '../../src/runtime/start-node.js'
 import { cairn } from '../multinode/harness.js'
 import { until } from '../support/wait.js'
 
@@ -155,7 +155,7 @@ await t.test('timers that are not what a machine waits for are told', async t =>
     occurrence: 0,
     type: 'x',
     data: undefined,
-    saidAt: 1,
+    commitPosition: 1,
   }
   const at = Date.parse('2100-01-01')
   await timers.cancel(a!, brew.cold, Infinity)

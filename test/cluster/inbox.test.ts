@@ -10,7 +10,7 @@ import { memory } from '../../src/backend/memory.js'
 import { defineActor, event, reject } from '../../src/actor/define.js'
 import type { RecordedEvent } from '../../src/model/event.js'
 import { newId } from '../../src/model/id.js'
-import { type Node, type NodeOptions, startNode } from '../../src/start.js'
+import { type Node, type NodeOptions, startNode } from '../../src/runtime/start-node.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 
@@ -98,7 +98,7 @@ for (const [name, make] of Object.entries(backends))
     await t.test('sent while no node is there, in order, and once each', async t => {
       const { start, open } = scene(t, backend)
       const sender = await start({ serve: false })
-      t.equal(sender.stats().inbox.lanes, 0, 'who takes no part carries nothing out')
+      t.equal(sender.stats().inbox.partitions, 0, 'who takes no part carries nothing out')
       const ids = Array.from({ length: 5 }, (_, i) => `actor ${i}`)
       for (let i = 0; i < 20; i++)
         for (const id of ids)
@@ -147,7 +147,7 @@ for (const [name, make] of Object.entries(backends))
           `a${lane}`,
         )
       // A lane may still be on its way from one to the other.
-      const lanes = () => nodes.slice(1).map(node => node.stats().inbox.lanes)
+      const lanes = () => nodes.slice(1).map(node => node.stats().inbox.partitions)
       await until(() => lanes().reduce((a, b) => a + b, 0) === 16, {
         describe: 'each lane is read by one of them',
         timeout: 30_000,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { CardMembership } from '../../src/cluster/card-membership.js'
+import { FileMembership } from '../../src/cluster/file-membership.js'
 import type { Member, Membership } from '../../src/cluster/membership.js'
 import { MemoryMembers, MemoryMembership } from '../../src/cluster/memory-membership.js'
 import { NatsMembership } from '../../src/cluster/nats-membership.js'
@@ -67,7 +67,7 @@ await testMembership(t, 'cards in a directory', async () => {
   const open: Membership[] = []
   return {
     async join(self) {
-      const membership = await CardMembership.join(dir, 'cards', self)
+      const membership = await FileMembership.join(dir, 'cards', self)
       open.push(membership)
       return membership
     },
@@ -159,13 +159,13 @@ await t.test(
   'the card of a dead process is cleared away, and garbage is no card',
   async t => {
     const dir = await mkdtemp(join(tmpdir(), 'cairn-cards-'))
-    const a = await CardMembership.join(dir, 'cards', member('a'))
+    const a = await FileMembership.join(dir, 'cards', member('a'))
     const folder = join(dir, 'cards.members')
     // No system gives out a process id like this one.
     const dead = { pid: 2 ** 30, member: member('dead') }
     await writeFile(join(folder, 'dead.json'), JSON.stringify(dead))
     await writeFile(join(folder, 'garbage.json'), '{')
-    const b = await CardMembership.join(dir, 'cards', member('b'))
+    const b = await FileMembership.join(dir, 'cards', member('b'))
     await until(() => has(a, 'b'))
     t.notOk(has(a, 'dead') || has(b, 'dead'))
     await a.close()

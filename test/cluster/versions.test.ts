@@ -8,13 +8,13 @@ import { join } from 'node:path'
 import { connect, headers as newHeaders } from 'nats'
 import t from 'tap'
 
-import { CardMembership } from '../../src/cluster/card-membership.js'
+import { FileMembership } from '../../src/cluster/file-membership.js'
 import type { Member } from '../../src/cluster/membership.js'
 import { ownerOf } from '../../src/cluster/placement.js'
 import { decode, encode } from '../../src/codec/msgpack.js'
 import { type EventStored, jetstream, type Node, startNode } from '../../src/index.js'
 import { logSubject } from '../../src/nats/subjects.js'
-import { packageVersion } from '../../src/package-version.js'
+import { packageVersion } from '../../src/runtime/package-version.js'
 import { account } from '../actor/support.js'
 import { freshNamespace } from '../jetstream/nodes.js'
 import { startNats } from '../support/nats.js'
@@ -302,7 +302,7 @@ await t.test(
     const dir = await mkdtemp(join(tmpdir(), 'cairn-cards-'))
     t.teardown(() => rm(dir, { recursive: true, force: true }))
     const self = known({ id: 'this', incarnation: Date.now() })
-    const membership = await CardMembership.join(dir, 'cards', self)
+    const membership = await FileMembership.join(dir, 'cards', self)
     const folder = join(dir, 'cards.members')
     const card = (name: string, content: object) =>
       writeFile(join(folder, `${name}.json`), JSON.stringify(content))

@@ -6,7 +6,7 @@ import {
   decodeHeaders,
   decodeRecord,
   encodeCommit,
-  type Envelope,
+  type EncodedRecord,
   renumber,
 } from '../../src/codec/envelope.js'
 import { encode } from '../../src/codec/msgpack.js'
@@ -46,7 +46,7 @@ function decodeAt(
   })
 }
 
-function headersOf({ headers }: Envelope): Record<string, string> {
+function headersOf({ headers }: EncodedRecord): Record<string, string> {
   return Object.fromEntries(headers)
 }
 

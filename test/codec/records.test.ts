@@ -59,7 +59,7 @@ const timer: Timer = {
   skipAfter: 1_000,
   type: 'expire',
   data: null,
-  saidAt: 4_711,
+  commitPosition: 4_711,
   ...causes,
 }
 

@@ -1,8 +1,8 @@
-// The documents contract: one suite for every implementation of src/documents/documents.ts.
+// The documents contract: one suite for every implementation of src/store/documents/documents.ts.
 
 import type { Test } from 'tap'
 
-import type { Documents } from '../../src/documents/documents.js'
+import type { Documents } from '../../src/store/documents/documents.js'
 import { newId } from '../../src/model/id.js'
 
 export type OpenDocuments = (namespace: string) => Promise<Documents>

@@ -1,9 +1,9 @@
-// The queue contract: one suite for every implementation of src/queue/queue.ts.
+// The queue contract: one suite for every implementation of src/store/queue/queue.ts.
 
 import type { Test } from 'tap'
 
 import { newId } from '../../src/model/id.js'
-import type { NewRecord, Queue, QueueRecord } from '../../src/queue/queue.js'
+import type { NewRecord, Queue, QueueRecord } from '../../src/store/queue/queue.js'
 import { until } from '../support/wait.js'
 
 /** Opens a queue of a namespace; two of one namespace are one queue. */

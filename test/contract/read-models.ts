@@ -1,13 +1,13 @@
-// The read model contract: one suite for every implementation of src/read-models/read-models.ts.
+// The read model contract: one suite for every implementation of src/store/read-models/read-models.ts.
 
 import type { Test } from 'tap'
 
 import { newId } from '../../src/model/id.js'
 import {
-  beginning,
+  initialCheckpoint,
   type ReadModel,
   type ReadModels,
-} from '../../src/read-models/read-models.js'
+} from '../../src/store/read-models/read-models.js'
 
 export type OpenReadModels = (namespace: string) => Promise<ReadModels>
 
@@ -31,7 +31,7 @@ export async function testReadModels(
 
     await t.test('R1 R3 rows and place are read as they were written', async t => {
       const model = one.open('first-1')
-      t.strictSame(await model.place(), beginning)
+      t.strictSame(await model.checkpoint(), initialCheckpoint)
       t.strictSame(await model.get(['a', 'b']), [undefined, undefined])
       t.strictSame(await entriesOf(model), {})
       const rows = {
@@ -42,7 +42,7 @@ export async function testReadModels(
       const revision = await model.write({ rows: rowsOf(rows), position: 7, ahead: 2 }, 0)
       const place = { position: 7, ahead: 2, revision }
       for (const reader of [model, other.open('first-1')]) {
-        t.strictSame(await reader.place(), place)
+        t.strictSame(await reader.checkpoint(), place)
         const keys = Object.keys(rows)
         const found = await reader.get([...keys, 'none'])
         t.match(found, [
@@ -53,7 +53,11 @@ export async function testReadModels(
         t.equal(found[3], undefined)
         t.strictSame(Object.keys(await entriesOf(reader)).toSorted(), keys.toSorted())
       }
-      t.strictSame(await one.open('first-10').place(), beginning, 'another name')
+      t.strictSame(
+        await one.open('first-10').checkpoint(),
+        initialCheckpoint,
+        'another name',
+      )
       t.strictSame(await one.open('first-10').get(['a']), [undefined])
     })
 
@@ -70,7 +74,7 @@ export async function testReadModels(
       t.strictSame(await entriesOf(other.open('rows-1')), { a: 3 })
       revision = await write({ b: false }, revision)
       t.strictSame(await entriesOf(model), { a: 3, b: false })
-      t.strictSame((await model.place()).revision, revision)
+      t.strictSame((await model.checkpoint()).revision, revision)
       await write({}, revision)
       t.strictSame(await entriesOf(model), { a: 3, b: false }, 'a place alone')
     })
@@ -92,7 +96,7 @@ export async function testReadModels(
         if (won.length !== 1) t.fail(`${won.length} of two won in round ${round}`)
         revision = won[0]!
         const rows = await models[0].get(['by', `of ${winner}`, `of ${1 - winner}`])
-        const place = await models[1].place()
+        const place = await models[1].checkpoint()
         if (rows[0] !== winner || rows[1] !== round || rows[2] === round)
           t.fail(`round ${round} is mixed: ${JSON.stringify(rows)}`)
         t.strictSame(place, { position: round, ahead: winner, revision })
@@ -120,7 +124,7 @@ export async function testReadModels(
         .open('gone-10')
         .write({ rows: rowsOf({ a: 1 }), position: 1, ahead: 0 }, 0)
       await other.open('gone-1').drop()
-      t.strictSame(await model.place(), beginning)
+      t.strictSame(await model.checkpoint(), initialCheckpoint)
       t.strictSame(await entriesOf(model), {})
       t.strictSame(await model.get(['k5']), [undefined])
       const late = { rows: rowsOf({ a: 1 }), position: 4, ahead: 0 }
@@ -132,7 +136,7 @@ export async function testReadModels(
 
     await t.test('nothing crosses a namespace', async t => {
       const elsewhere = await open(`v-${newId().slice(0, 8)}`)
-      t.strictSame(await elsewhere.open('first-1').place(), beginning)
+      t.strictSame(await elsewhere.open('first-1').checkpoint(), initialCheckpoint)
       t.strictSame(await elsewhere.open('first-1').get(['a']), [undefined])
     })
   })

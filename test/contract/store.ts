@@ -1,4 +1,4 @@
-// The event store contract: one suite for every implementation of src/store/store.ts.
+// The event store contract: one suite for every implementation of src/store/event-store/event-store.ts.
 //
 //     testEventStore(t, 'memory', async () => fixture)
 //

@@ -1,4 +1,4 @@
-// The timers contract: one suite for every implementation of src/timers/timers.ts.
+// The timers contract: one suite for every implementation of src/store/timers/timers.ts.
 
 import type { Test } from 'tap'
 
@@ -6,8 +6,8 @@ import type { Clock } from '../../src/model/clock.js'
 import { newId } from '../../src/model/id.js'
 import { partitionOf, defaultPartitions } from '../../src/model/partition.js'
 import type { Timer } from '../../src/model/timer.js'
-import type { QueueRecord } from '../../src/queue/queue.js'
-import { readTimer, type Timers } from '../../src/timers/timers.js'
+import type { QueueRecord } from '../../src/store/queue/queue.js'
+import { readTimer, type Timers } from '../../src/store/timers/timers.js'
 import { until } from '../support/wait.js'
 
 export interface TimersPlace {
@@ -48,14 +48,14 @@ export async function testTimers(
       at: clock.now() + far,
       type: 'expire',
       data: { why: timerName },
-      saidAt: 1,
+      commitPosition: 1,
       ...more,
     })
     const fresh = async (t: Test) => {
       const namespace = `t-${newId().slice(0, 8)}`
       const timers = await open(namespace)
       const stop = new AbortController()
-      const keeping = timers.keepTime(clock, stop.signal)
+      const keeping = timers.run(clock, stop.signal)
       t.teardown(async () => {
         stop.abort()
         await keeping
@@ -190,13 +190,13 @@ export async function testTimers(
     await t.test('it is written down what is known of a timer that waits', async t => {
       const { timers } = await fresh(t)
       const timer = timerOf('a', { occurrence: 2 })
-      await timers.advance({ ...timer, saidAt: 9 })
+      await timers.advance({ ...timer, commitPosition: 9 })
       t.equal(await timers.get(actor, 'a'), undefined, 'of one that waits, only')
       await timers.set(timer)
-      await timers.advance({ ...timer, saidAt: 9 })
-      t.equal((await timers.get(actor, 'a'))?.saidAt, 9)
-      await timers.advance({ ...timer, occurrence: 1, saidAt: 11 })
-      await timers.advance({ ...timer, generation: 101, saidAt: 11 })
+      await timers.advance({ ...timer, commitPosition: 9 })
+      t.equal((await timers.get(actor, 'a'))?.commitPosition, 9)
+      await timers.advance({ ...timer, occurrence: 1, commitPosition: 11 })
+      await timers.advance({ ...timer, generation: 101, commitPosition: 11 })
       t.strictSame(await timers.get(actor, 'a'), { ...timer, saidAt: 9 })
     })
 

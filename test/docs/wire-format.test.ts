@@ -18,7 +18,7 @@ import {
   timerSubject,
   timerSubjects,
 } from '../../src/nats/subjects.js'
-import { encodeLaneState } from '../../src/reactor/lane-state.js'
+import { encodePartitionState } from '../../src/delivery/group/partition-state.js'
 import { readPage, tableUnder } from './markdown.js'
 
 const page = 'docs/wire-format.md'
@@ -93,7 +93,7 @@ await t.test('the subjects and headers of a timer', async t => {
     skipAfter: 1,
     type: 'expire',
     data: null,
-    saidAt: 1,
+    commitPosition: 1,
     correlationId: 'a',
     causationId: 'b',
     traceparent: 't',
@@ -111,7 +111,7 @@ await t.test('the document of a lane', async t => {
     error: 'e',
   }
   const owner = { id: 'n', incarnation: 1 }
-  const bytes = encodeLaneState({ owner, epoch: 1, floor: 1, failing: [failing] })
+  const bytes = encodePartitionState({ owner, epoch: 1, floor: 1, failing: [failing] })
   const names = (value: object) => Object.keys(value)
   const written = decode(bytes) as { owner: object; failing: object[] }
   const text = readPage(page)

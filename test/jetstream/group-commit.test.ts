@@ -9,7 +9,10 @@ import type { ActorAddress } from '../../src/model/address.js'
 import { newId } from '../../src/model/id.js'
 import { logSubject } from '../../src/nats/subjects.js'
 import { jetstream } from '../../src/backend/jetstream.js'
-import type { AppendOptions, AppendResult } from '../../src/store/store.js'
+import type {
+  AppendOptions,
+  AppendResult,
+} from '../../src/store/event-store/event-store.js'
 import { actorOf, deposits, mustAppend } from '../contract/store/support.js'
 import { startNats } from '../support/nats.js'
 import { startProxy } from '../support/proxy.js'

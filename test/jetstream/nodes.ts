@@ -12,9 +12,13 @@ import type { ExpectedVersion } from '../../src/model/version.js'
 import { Connection } from '../../src/nats/connection.js'
 import type { LogStreamOptions, NatsOptions } from '../../src/nats/options.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
-import type { AppendOptions, AppendResult, EventStore } from '../../src/store/store.js'
-import { JetStreamStore } from '../../src/store/jetstream.js'
-import { OwnCommits } from '../../src/store/own-commits.js'
+import type {
+  AppendOptions,
+  AppendResult,
+  EventStore,
+} from '../../src/store/event-store/event-store.js'
+import { JetStreamStore } from '../../src/store/event-store/jetstream.js'
+import { OwnCommits } from '../../src/store/event-store/own-commits.js'
 import type { GroupOptions } from '../support/jetstream-fixture.js'
 
 export interface Node extends AsyncDisposable {

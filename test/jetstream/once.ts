@@ -7,11 +7,11 @@ import { type ActorHost, createActorHost } from '../../src/actor/host.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import { jetstream } from '../../src/backend/jetstream.js'
 import type { ActorAddress } from '../../src/model/address.js'
-import { actsOf } from '../../src/model/commit.js'
+import { commandCommitsOf } from '../../src/model/commit.js'
 import { isCairnError } from '../../src/model/errors.js'
-import type { AskOutcome } from '../../src/model/sender.js'
+import type { AskOutcome } from '../../src/model/command-sender.js'
 import { pause } from '../../src/model/wait.js'
-import type { EventStore } from '../../src/store/store.js'
+import type { EventStore } from '../../src/store/event-store/event-store.js'
 import { account } from '../actor/support.js'
 import { startNode } from '../multinode/harness.js'
 import { startProxy } from '../support/proxy.js'
@@ -72,7 +72,7 @@ export class Answers {
     for await (const record of store.readAll()) {
       if (record.kind !== 'commit') throw new Error(`malformed: ${record.reason}`)
       const { actor, position } = record
-      for (const { lastVersion, command } of actsOf(record)) {
+      for (const { lastVersion, command } of commandCommitsOf(record)) {
         commands++
         const line = JSON.stringify([actor.id, lastVersion, position, command!.reply])
         stored.set(command!.id, [...(stored.get(command!.id) ?? []), line])

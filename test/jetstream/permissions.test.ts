@@ -4,12 +4,12 @@
 import t from 'tap'
 
 import { jetstream } from '../../src/backend/jetstream.js'
-import { account } from '../../src/demo/account.js'
-import { JetStreamDocuments } from '../../src/documents/jetstream.js'
+import { account } from '../../src/program/demo/account.js'
+import { JetStreamDocuments } from '../../src/store/documents/jetstream.js'
 import { NatsBus } from '../../src/bus/nats.js'
 import { NatsTransport } from '../../src/cluster/nats.js'
 import { CairnError } from '../../src/model/errors.js'
-import { within } from '../../src/model/wait.js'
+import { withTimeout } from '../../src/model/wait.js'
 import { Connection } from '../../src/nats/connection.js'
 import { callApi } from '../../src/nats/jetstream-api.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
@@ -20,9 +20,9 @@ import {
   queueStream,
   viewsBucketOf,
 } from '../../src/nats/subjects.js'
-import { JetStreamQueue } from '../../src/queue/jetstream.js'
-import { startNode } from '../../src/start.js'
-import { JetStreamStore } from '../../src/store/jetstream.js'
+import { JetStreamQueue } from '../../src/store/queue/jetstream.js'
+import { startNode } from '../../src/runtime/start-node.js'
+import { JetStreamStore } from '../../src/store/event-store/jetstream.js'
 import { collect, deposits, mustAppend } from '../contract/store/support.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
@@ -76,7 +76,7 @@ const login = (namespace: string) => {
   return { servers: server.url, user, password }
 }
 const soon = <T>(work: Promise<T>) =>
-  within(work, 5_000, () => new Error('it hangs where it should be refused'))
+  withTimeout(work, 5_000, () => new Error('it hangs where it should be refused'))
 const actor = { type: 'account', id: 'alice' }
 const nothing = new Uint8Array()
 

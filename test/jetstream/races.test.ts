@@ -3,7 +3,7 @@
 
 import t from 'tap'
 
-import type { AppendResult } from '../../src/store/store.js'
+import type { AppendResult } from '../../src/store/event-store/event-store.js'
 import { deposits, mustAppend } from '../contract/store/support.js'
 import { startNats } from '../support/nats.js'
 import { freshNamespace, openNode, readHistory } from './nodes.js'

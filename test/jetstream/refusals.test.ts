@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 
 import { jetstream } from '../../src/backend/jetstream.js'
-import { within } from '../../src/model/wait.js'
+import { withTimeout } from '../../src/model/wait.js'
 import { Connection } from '../../src/nats/connection.js'
 import { logStream, logSubjects } from '../../src/nats/subjects.js'
 import { wireCache } from '../contract/bus.js'
@@ -264,7 +264,7 @@ await t.test(
     const name = logStream(node.store.namespace)
     await (await node.connection.nc.jetstreamManager()).streams.delete(name)
     const soon = <T>(work: Promise<T>) =>
-      within(work, 8_000, () => new Error('it hangs where it should refuse'))
+      withTimeout(work, 8_000, () => new Error('it hangs where it should refuse'))
     const { store } = node
     const works: [string, () => Promise<unknown>][] = [
       ['append', () => store.append(actor, deposits(2))],

@@ -4,7 +4,7 @@
 import t from 'tap'
 
 import { recover, recoverAt } from '../../src/actor/recovery.js'
-import { account } from '../../src/demo/account.js'
+import { account } from '../../src/program/demo/account.js'
 import { createActorHost } from '../../src/actor/host.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import type { MalformedRecord } from '../../src/model/commit.js'

@@ -5,7 +5,7 @@ import t from 'tap'
 import type { NewEvent } from '../../src/model/event.js'
 import { Connection } from '../../src/nats/connection.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
-import { JetStreamStore } from '../../src/store/jetstream.js'
+import { JetStreamStore } from '../../src/store/event-store/jetstream.js'
 import { startNats } from '../support/nats.js'
 
 await using server = await startNats()

@@ -9,8 +9,8 @@ import { newId } from '../../src/model/id.js'
 import { publishBatch } from '../../src/nats/batch.js'
 import { checksOtherSubjects } from '../../src/nats/server-version.js'
 import { logSubject } from '../../src/nats/subjects.js'
-import type { AppendPart } from '../../src/store/store.js'
-import { guardType } from '../../src/store/transaction.js'
+import type { AppendPart } from '../../src/store/event-store/event-store.js'
+import { guardType } from '../../src/store/event-store/transaction.js'
 import {
   actorOf,
   commitHeaders,

@@ -1,7 +1,7 @@
 // P1, P3, P4: an append whose answer is lost is neither lost itself nor stored twice.
 
 import { isCairnError } from '../../src/model/errors.js'
-import { within } from '../../src/model/wait.js'
+import { withTimeout } from '../../src/model/wait.js'
 import { deposits, mustAppend } from '../contract/store/support.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
@@ -233,7 +233,7 @@ for (const expected of ['any', 'none', 1, 'exists'] as const)
       proxy.cut()
       await until(() => !writer.connection.connected)
       const work = () =>
-        within(
+        withTimeout(
           writer.store.append(actor, deposits(1), { expected, timeout: 100 }),
           5_000,
           () => new Error('an append with a deadline of 100 ms still waits'),

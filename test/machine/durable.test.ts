@@ -5,8 +5,8 @@ import t from 'tap'
 import { assign, setup } from 'xstate'
 
 import { fromMachine } from '../../src/machine/from-machine.js'
-import type { Message } from '../../src/reactor/message.js'
-import { defineReactor } from '../../src/reactor/define-reactor.js'
+import type { Message } from '../../src/delivery/messages/message.js'
+import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import { onEachBackend } from '../support/backends.js'
 import { until } from '../support/wait.js'
 import { account, done, loop, player, ride, settled } from './machines.js'
@@ -213,7 +213,7 @@ await t.test(
       { stateBytesMax: 100 },
     )
     const { memory } = await import('../../src/backend/memory.js')
-    const { startNode } = await import('../../src/start.js')
+    const { startNode } = await import('../../src/runtime/start-node.js')
     const store = memory()
     await using a = await startNode({ namespace: 'big', store, actors: [big] })
     for (const what of ['x', 'y', 'x']) await a.spawn(big, 'b').ask('see', { what })

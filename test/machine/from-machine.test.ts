@@ -16,11 +16,11 @@ import {
 
 import { event } from '../../src/actor/define.js'
 import { memory } from '../../src/backend/memory.js'
-import { demoActors } from '../../src/demo/demo.js'
+import { demoActors } from '../../src/program/demo/demo.js'
 import { actorAt } from '../../src/machine/actor-at.js'
 import { fromMachine } from '../../src/machine/from-machine.js'
 import { defineTopic } from '../../src/model/topic.js'
-import { startNode } from '../../src/start.js'
+import { startNode } from '../../src/runtime/start-node.js'
 import { given } from '../../src/testing/given.js'
 import { account, done, light, loop, player, ride } from './machines.js'
 import { pinoLines } from './support.js'

@@ -8,7 +8,7 @@ import { createActor, type AnyMachineSnapshot, type AnyStateMachine } from 'xsta
 
 import { decode, encode } from '../../src/codec/msgpack.js'
 import { decide } from '../../src/actor/decide.js'
-import { beginning, foldEvent } from '../../src/actor/fold.js'
+import { initialFoldedState, foldEvent } from '../../src/actor/fold.js'
 import { foldTentatively } from '../../src/actor/tentative.js'
 import type { AnyActorDefinition } from '../../src/actor/define.js'
 import type { Behavior } from '../../src/model/behavior.js'
@@ -54,7 +54,7 @@ function carryOut(
     type,
     data: Object.keys(data).length > 0 ? data : undefined,
   }
-  const at = { state, version, position: version, carried: 0 }
+  const at = { state, version, position: version, inlineState: 0 }
   const firing = { name: timer as string, generation: 1 }
   const decision = decide(
     definition,
@@ -112,7 +112,7 @@ for (const { definition, input, draw } of fixtures)
         behavior: definition.behavior as Behavior,
       }
       const live = createActor(machine, { input, clock: still }).start()
-      let state: unknown = beginning(folding).state
+      let state: unknown = initialFoldedState(folding).state
       let woken: unknown = state
       const history: RecordedEvent[] = []
       const states: unknown[] = []
@@ -159,7 +159,7 @@ for (const { definition, input, draw } of fixtures)
           woken = foldEvent(folding, decode(encode(woken)), one)
         same(encode(woken), encode(state), `woken after ${event.type}`)
       }
-      let replayed: unknown = beginning(folding).state
+      let replayed: unknown = initialFoldedState(folding).state
       for (const event of history) replayed = foldEvent(folding, replayed, event)
       t.strictSame(encode(replayed), encode(state), `seed ${seed}: replayed`)
       // From any place on the way: the state there and the events behind it.
@@ -178,7 +178,7 @@ for (const { definition, input, draw } of fixtures)
 
 await t.test('replaying runs no action, nor does deciding', t => {
   const folding = { actor: actor('ride'), behavior: ride.behavior as Behavior }
-  let state: unknown = beginning(folding).state
+  let state: unknown = initialFoldedState(folding).state
   const decided = carryOut(ride, state, 0, { type: 'begin', rider: 'r' })!
   t.strictSame(
     decided.events.map(event => event.type),
@@ -196,7 +196,7 @@ await t.test(
   'an event that the machine no longer takes stops the fold, by its name',
   t => {
     const folding = { actor: actor('ride'), behavior: ride.behavior as Behavior }
-    const { state } = beginning(folding)
+    const { state } = initialFoldedState(folding)
     t.throws(() => foldEvent(folding, state, recorded('ride', { type: 'end' }, 2)), {
       code: 'actor-parked',
       message: /no transition for it in state "free".*the machine has changed/,

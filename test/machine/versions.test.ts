@@ -6,7 +6,7 @@ import { type AnyEventObject, createMachine } from 'xstate'
 import { memory } from '../../src/backend/memory.js'
 import { fromMachine } from '../../src/machine/from-machine.js'
 import type { MachineMigration } from '../../src/machine/types.js'
-import { startNode } from '../../src/start.js'
+import { startNode } from '../../src/runtime/start-node.js'
 
 /** A gate whose words change from version to version. */
 function gate(version: number, words: readonly string[], migrate?: MachineMigration) {

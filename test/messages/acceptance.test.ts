@@ -13,10 +13,10 @@ import type { StoredCommit } from '../../src/model/commit.js'
 import type { RecordedEvent } from '../../src/model/event.js'
 import { newId } from '../../src/model/id.js'
 import { defineTopic } from '../../src/model/topic.js'
-import { defineReactor } from '../../src/reactor/define-reactor.js'
-import type { Message } from '../../src/reactor/message.js'
-import { TerminalError } from '../../src/reactor/retry.js'
-import { type Node, type NodeOptions, startNode } from '../../src/start.js'
+import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
+import type { Message } from '../../src/delivery/messages/message.js'
+import { TerminalError } from '../../src/delivery/reactor/retry.js'
+import { type Node, type NodeOptions, startNode } from '../../src/runtime/start-node.js'
 import { type NatsServer, startNats } from '../support/nats.js'
 import { startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
@@ -178,7 +178,7 @@ await withServer(
     const answer = await node.spawn(trip, 'x').ask('end', 5, { commandId: 'c' })
     const { version } = answer
     const ids = [0, 1, 2].map(i => `trip/x/${version}#${i}`)
-    t.strictSame(answer.ok && answer.said, ids, 'the receipt lists them in order')
+    t.strictSame(answer.ok && answer.outboxIds, ids, 'the receipt lists them in order')
     const again = await node.spawn(trip, 'x').ask('end', 5, { commandId: 'c' })
     t.strictSame(again, { ...answer, duplicate: true }, 'also a second time')
     t.notOk('said' in (await node.spawn(account, 'silent').ask('charge', 1)))
@@ -291,7 +291,7 @@ await withServer(
     await until(
       () =>
         nodes.every(node =>
-          Object.values(node.stats().reactors).every(({ lanes }) => lanes > 0),
+          Object.values(node.stats().reactors).every(({ partitions }) => partitions > 0),
         ),
       patience,
     )
@@ -378,12 +378,12 @@ await withServer(
     const reactor = defineReactor({
       name: 'follow-up',
       on: ended,
-      async handle(message, { spawn, publish: say }) {
+      async handle(message, { spawn, publish }) {
         contexts.push(message)
         if (Number(message.data) < 0) return
         await spawn(account, 'handled').ask('charge', 1)
         await spawn(account, 'sent').send('charge', 2)
-        await say(mailed, 'about it')
+        await publish(mailed, 'about it')
       },
     })
     const { heard, reactor: mails } = listener('mails', [mailed])
@@ -501,7 +501,7 @@ await withServer(
         expected: 'none',
         command: { id: 'real' },
         correlationId: 'real',
-        says: [{ kind: 'message', topic: 'trips.ended', version: 1, data: metadata }],
+        outbox: [{ kind: 'message', topic: 'trips.ended', version: 1, data: metadata }],
       },
     )
     await node.publish(mailed, metadata, { id: 'm', correlationId: 'real' })

@@ -17,7 +17,7 @@ import { formatAddress } from '../../src/model/address.js'
 import type { StoredCommit } from '../../src/model/commit.js'
 import type { RecordedEvent } from '../../src/model/event.js'
 import { newId } from '../../src/model/id.js'
-import { saidId } from '../../src/model/said.js'
+import { outboxEntryId } from '../../src/model/outbox.js'
 import { run } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
@@ -161,7 +161,7 @@ for (const { name, backend, where } of homes)
     }
 
     // Every event has its messages and commands, and the other way round.
-    for (const { actor, events, says } of placements) {
+    for (const { actor, events, outbox } of placements) {
       const [event, ...more] = events
       const n = event!.data
       const whole = [
@@ -179,16 +179,16 @@ for (const { name, backend, where } of homes)
           data: n,
         },
       ]
-      if (more.length > 0 || JSON.stringify(says) !== JSON.stringify(whole))
+      if (more.length > 0 || JSON.stringify(outbox) !== JSON.stringify(whole))
         t.fail(`${event!.id}: half a commit`)
     }
 
     // Every derived command took effect once, and nothing else did.
     const messages = placements.map(({ actor, firstVersion, events }) => ({
-      id: saidId(actor, firstVersion, 1),
+      id: outboxEntryId(actor, firstVersion, 1),
       actor,
       n: events[0]!.data,
-      carried: [0, 2].map(i => saidId(actor, firstVersion, i)),
+      carried: [0, 2].map(i => outboxEntryId(actor, firstVersion, i)),
     }))
     const credits: RecordedEvent[] = commits
       .filter(({ actor }) => actor.type === 'account')

@@ -5,8 +5,8 @@ import t, { type Test } from 'tap'
 
 import { defineActor, event } from '../../src/actor/define.js'
 import { schedule, send } from '../../src/actor/effects.js'
-import type { DeadLetter } from '../../src/reactor/dead-letters.js'
-import type { Node } from '../../src/start.js'
+import type { DeadLetter } from '../../src/delivery/dead-letters/dead-letters.js'
+import type { Node } from '../../src/runtime/start-node.js'
 import { onEachBackend, type Scene } from '../support/backends.js'
 import { until } from '../support/wait.js'
 

@@ -14,8 +14,8 @@ import {
   type MessageData,
   type MessageInput,
 } from '../../src/model/topic.js'
-import { defineReactor } from '../../src/reactor/define-reactor.js'
-import { startNode } from '../../src/start.js'
+import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
+import { startNode } from '../../src/runtime/start-node.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 

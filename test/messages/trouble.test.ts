@@ -12,9 +12,12 @@ import { encode } from '../../src/codec/msgpack.js'
 import { newId } from '../../src/model/id.js'
 import { defineTopic } from '../../src/model/topic.js'
 import { logSubject } from '../../src/nats/subjects.js'
-import { defineReactor, type ReactorSpec } from '../../src/reactor/define-reactor.js'
-import type { Message } from '../../src/reactor/message.js'
-import { type Node, type NodeOptions, startNode } from '../../src/start.js'
+import {
+  defineReactor,
+  type ReactorSpec,
+} from '../../src/delivery/reactor/define-reactor.js'
+import type { Message } from '../../src/delivery/messages/message.js'
+import { type Node, type NodeOptions, startNode } from '../../src/runtime/start-node.js'
 import { takingLog } from '../support/log.js'
 import { onEachBackend } from '../support/backends.js'
 import { startNats } from '../support/nats.js'
@@ -98,7 +101,7 @@ async function speak(node: Node, count: number, actors = 50): Promise<void> {
       await node.store.append(
         { type: 'speaker', id: `s${i}` },
         [{ type: 'spoke', data: n }],
-        { says: [{ kind: 'message', topic: 'said', version: 1, data: n }] },
+        { outbox: [{ kind: 'message', topic: 'said', version: 1, data: n }] },
       )
   }
   await Promise.all(Array.from({ length: actors }, (_, i) => lane(i)))
@@ -300,11 +303,11 @@ await t.test('readers in trouble', t =>
         const reactor = defineReactor({
           name: 'a-name-that-is-quite-long-so-that-what-is-derived-grows-with-it',
           on: said,
-          async handle(message, { spawn, publish: say }) {
+          async handle(message, { spawn, publish }) {
             handled.push(message)
             const n = Number(message.data)
             await spawn(sink, 'x').send('drop', n)
-            if (n < hops) await say(said, n + 1)
+            if (n < hops) await publish(said, n + 1)
             last = Math.max(last, n)
           },
         })

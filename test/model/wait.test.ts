@@ -7,7 +7,7 @@ import {
   pause,
   raceSignal,
   throwIfAborted,
-  within,
+  withTimeout,
 } from '../../src/model/wait.js'
 
 const long = 60_000
@@ -48,16 +48,16 @@ await t.test(
   'within: the work, its deadline or its signal, whichever is first',
   async t => {
     const never = new Promise<never>(() => {})
-    t.equal(await within(Promise.resolve(7), long, late), 7)
-    await t.rejects(within(Promise.reject(new Error('no')), long, late), {
+    t.equal(await withTimeout(Promise.resolve(7), long, late), 7)
+    await t.rejects(withTimeout(Promise.reject(new Error('no')), long, late), {
       message: 'no',
     })
-    await t.rejects(within(never, 1, late), { code: 'deadline-exceeded' })
+    await t.rejects(withTimeout(never, 1, late), { code: 'deadline-exceeded' })
     const stop = new AbortController()
-    const waiting = within(never, long, late, stop.signal, 'asking')
+    const waiting = withTimeout(never, long, late, stop.signal, 'asking')
     stop.abort()
     await t.rejects(waiting, { code: 'aborted', message: /Stopped asking/ })
-    const again = within(never, long, late, stop.signal)
+    const again = withTimeout(never, long, late, stop.signal)
     await t.rejects(again, { code: 'aborted' })
   },
 )
@@ -83,8 +83,8 @@ await t.test('work that fails after its caller has gone ends nothing', async t =
   t.teardown(() => process.off('unhandledRejection', onUnhandled))
   const gone = AbortSignal.abort()
   const works = Array.from({ length: 3 }, () => deferred<never>())
-  await t.rejects(within(works[0]!.promise, long, late, gone), { code: 'aborted' })
-  await t.rejects(within(works[1]!.promise, 1, late), { code: 'deadline-exceeded' })
+  await t.rejects(withTimeout(works[0]!.promise, long, late, gone), { code: 'aborted' })
+  await t.rejects(withTimeout(works[1]!.promise, 1, late), { code: 'deadline-exceeded' })
   t.equal(await raceSignal(works[2]!.promise, gone), undefined)
   for (const work of works) work.reject(new Error('late'))
   // Unhandled rejections are reported when the microtasks are done.

@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { jetstream, type Node, startNode as startClient } from '../../src/index.js'
 import { isCairnError } from '../../src/model/errors.js'
 import { pause } from '../../src/model/wait.js'
-import { decodeLaneState } from '../../src/reactor/lane-state.js'
+import { decodePartitionState } from '../../src/delivery/group/partition-state.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 import { startNode } from './harness.js'
@@ -207,7 +207,7 @@ export async function badDay(
     t.comment('left in the inbox', await left())
     for (let lane = 0; lane < open.partitions; lane++) {
       const found = await open.documents.get(['inbox', `${lane}`])
-      t.comment(found && decodeLaneState(found.value, `${lane}`))
+      t.comment(found && decodePartitionState(found.value, `${lane}`))
     }
     for (const { lines } of again) t.comment(lines.slice(-20))
     throw error

@@ -7,7 +7,7 @@ import t from 'tap'
 
 import { embedded } from '../../src/backend/embedded.js'
 import { SocketTransport } from '../../src/cluster/socket.js'
-import type { AskOutcome } from '../../src/model/sender.js'
+import type { AskOutcome } from '../../src/model/command-sender.js'
 import { until } from '../support/wait.js'
 import { cairn, run, startNode } from './harness.js'
 import { examine, holds, Load } from './load.js'

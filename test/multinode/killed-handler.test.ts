@@ -4,7 +4,7 @@
 import t from 'tap'
 
 import { jetstream } from '../../src/backend/jetstream.js'
-import { startNode as startHere } from '../../src/start.js'
+import { startNode as startHere } from '../../src/runtime/start-node.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 import { startNode } from './harness.js'

@@ -3,8 +3,8 @@
 import t from 'tap'
 
 import { jetstream } from '../../src/backend/jetstream.js'
-import type { DeadLetter } from '../../src/reactor/dead-letters.js'
-import { startNode as startHere } from '../../src/start.js'
+import type { DeadLetter } from '../../src/delivery/dead-letters/dead-letters.js'
+import { startNode as startHere } from '../../src/runtime/start-node.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 import { cairn, type NodeProcess, startNode } from './harness.js'

@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 
 import { jetstream } from '../../src/backend/jetstream.js'
 import { pause } from '../../src/model/wait.js'
-import { startNode as startHere } from '../../src/start.js'
+import { startNode as startHere } from '../../src/runtime/start-node.js'
 import { type Random, randomFrom } from '../../src/testing/random.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'

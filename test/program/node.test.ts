@@ -75,7 +75,7 @@ const mistakes: readonly Mistake[] = [
     'two definitions of one type',
     1,
     /"account" is defined twice/,
-    ['--demo', '--actors', 'dist/demo/account.js', ...here],
+    ['--demo', '--actors', 'dist/program/demo/account.js', ...here],
   ],
 ]
 

@@ -11,18 +11,18 @@ import type { ActorAddress } from '../../src/model/address.js'
 import type { LogRecord } from '../../src/model/commit.js'
 import type { NewEvent } from '../../src/model/event.js'
 import type { NoticeBus } from '../../src/bus/bus.js'
-import { appended, nextCommit } from '../../src/store/append.js'
+import { appended, nextCommit } from '../../src/store/event-store/append.js'
 import {
   MemoryLog,
   MemoryStore,
   type MemoryStoreOptions,
-} from '../../src/store/memory.js'
+} from '../../src/store/event-store/memory.js'
 import type {
   AppendOptions,
   AppendResult,
   CommitsOptions,
   Head,
-} from '../../src/store/store.js'
+} from '../../src/store/event-store/event-store.js'
 
 /** `memory()`, with a store or a bus of another making. */
 export function backendOf(parts: {

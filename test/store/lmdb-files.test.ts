@@ -7,7 +7,7 @@ import { open } from 'lmdb'
 import t from 'tap'
 
 import { CairnError } from '../../src/model/errors.js'
-import { openLmdbStore } from '../../src/store/lmdb.js'
+import { openLmdbStore } from '../../src/store/event-store/lmdb.js'
 import {
   account,
   collect,

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 import type { LogRecord } from '../../src/model/commit.js'
-import type { EventStore } from '../../src/store/store.js'
+import type { EventStore } from '../../src/store/event-store/event-store.js'
 import {
   actorOf,
   asCommit,
@@ -32,7 +32,9 @@ interface Acknowledged {
 }
 
 const writer = fileURLToPath(new URL('lmdb-writer.mjs', import.meta.url))
-const built = fileURLToPath(new URL('../../dist/store/lmdb.js', import.meta.url))
+const built = fileURLToPath(
+  new URL('../../dist/store/event-store/lmdb.js', import.meta.url),
+)
 
 function start(mode: string, dir: string, ...rest: string[]): ChildProcess {
   // Without the parent's flags: the child needs no TypeScript loader.

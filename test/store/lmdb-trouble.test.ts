@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 import { type CairnError, isCairnError } from '../../src/model/errors.js'
-import { lmdbCommitBytesMax } from '../../src/store/lmdb.js'
+import { lmdbCommitBytesMax } from '../../src/store/event-store/lmdb.js'
 import {
   acquireEnvironment,
   releaseEnvironment,

@@ -24,7 +24,7 @@ function tell(message) {
 }
 
 async function append() {
-  const { openLmdbStore } = await compiled('store/lmdb.js')
+  const { openLmdbStore } = await compiled('store/event-store/lmdb.js')
   const store = await openLmdbStore({ dir, namespace, nodeId: name })
   let next = 0
   const lanes = [0, 1, 2, 3].map(async () => {
@@ -75,7 +75,7 @@ async function holdLock() {
 }
 
 async function fill() {
-  const { openLmdbStore } = await compiled('store/lmdb.js')
+  const { openLmdbStore } = await compiled('store/event-store/lmdb.js')
   const store = await openLmdbStore({ dir, namespace, nodeId: 'filler' })
   const actor = { type: 'account', id: 'big' }
   const events = [{ type: 'filled', data: 'x'.repeat(4000) }]

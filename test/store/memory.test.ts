@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { versionsTaken } from '../../src/codec/envelope.js'
-import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
+import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { testEventStore } from '../contract/store.js'
 
 await testEventStore(t, 'memory', async () => {

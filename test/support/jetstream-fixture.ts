@@ -9,7 +9,10 @@ import { Connection } from '../../src/nats/connection.js'
 import type { LogStreamOptions, NatsOptions } from '../../src/nats/options.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
 import { logSubject } from '../../src/nats/subjects.js'
-import { JetStreamStore, type JetStreamStoreOptions } from '../../src/store/jetstream.js'
+import {
+  JetStreamStore,
+  type JetStreamStoreOptions,
+} from '../../src/store/event-store/jetstream.js'
 import type { VersionCacheLimits } from '../../src/store/version-cache.js'
 
 export interface OpenOptions {

@@ -13,7 +13,7 @@ import {
   releaseEnvironment,
 } from '../../src/store/lmdb/environment.js'
 import { packRecord } from '../../src/store/lmdb/layout.js'
-import { LmdbStore } from '../../src/store/lmdb.js'
+import { LmdbStore } from '../../src/store/event-store/lmdb.js'
 
 export class LmdbLog implements AsyncDisposable {
   readonly #dir: string

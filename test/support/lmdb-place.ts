@@ -11,7 +11,7 @@ import {
   releaseEnvironment,
 } from '../../src/store/lmdb/environment.js'
 import { packRecord } from '../../src/store/lmdb/layout.js'
-import { type LmdbStore, openLmdbStore } from '../../src/store/lmdb.js'
+import { type LmdbStore, openLmdbStore } from '../../src/store/event-store/lmdb.js'
 import type { InjectedRecord, OpenOptions, StoreFixture } from '../contract/store.js'
 
 export class LmdbPlace implements StoreFixture {

@@ -2,7 +2,7 @@
 
 import type { Backend } from '../../src/backend/backend.js'
 import type { ActorAddress } from '../../src/model/address.js'
-import type { EventStore } from '../../src/store/store.js'
+import type { EventStore } from '../../src/store/event-store/event-store.js'
 
 const reads = ['head', 'read', 'commits', 'readAll', 'actors', 'lastPosition'] as const
 

@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { memory } from '../../src/backend/memory.js'
 import { versionsTaken } from '../../src/codec/envelope.js'
-import { MemoryLog, MemoryStore } from '../../src/store/memory.js'
+import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { FaultyStore } from '../../src/testing/faulty-store.js'
 import { Faults, faulty } from '../../src/testing/index.js'
 import { newId } from '../../src/model/id.js'

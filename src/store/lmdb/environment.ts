@@ -18,7 +18,7 @@ import { wireVersion } from '../../codec/envelope.js'
 import { CairnError, messageOf } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import { defaultPartitions } from '../../model/partition.js'
-import { within } from '../../model/wait.js'
+import { withTimeout } from '../../model/wait.js'
 import {
   filePath,
   flushDirectory,
@@ -29,7 +29,7 @@ import {
 import { layoutVersion, metaKey } from './layout.js'
 import { SideTables } from './side-tables.js'
 import { type Table, Tables } from './tables.js'
-import { ViewTables } from './view-tables.js'
+import { ReadModelTables } from './read-model-tables.js'
 import { Watch } from './watch.js'
 import { Writer } from './writer.js'
 
@@ -51,7 +51,7 @@ export interface Environment {
   readonly root: RootDatabase<Buffer, Buffer>
   readonly tables: Tables
   readonly side: SideTables
-  readonly views: ViewTables
+  readonly views: ReadModelTables
   readonly writer: Writer
   readonly watch: Watch
 }
@@ -111,7 +111,7 @@ async function closeEnvironment(environment: Environment): Promise<void> {
   watch.close()
   side.close()
   views.close()
-  await within(
+  await withTimeout(
     root.close(),
     closeTimeout,
     () =>
@@ -150,7 +150,7 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
       index: table('index'),
     })
     const side = new SideTables(root, table('queues'), table('documents'), path)
-    const views = new ViewTables(root, table('views'), path)
+    const views = new ReadModelTables(root, table('views'), path)
     const watch = new Watch(() => tables.refresh().lastPosition())
     const writer = new Writer({ path, root, tables, ring: at => watch.ring(at) })
     return { path, meta, root, tables, side, views, writer, watch }

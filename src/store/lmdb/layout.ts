@@ -38,7 +38,7 @@ export interface StoredHead {
 }
 
 /** An entry of an actor's index: a record's position, and the actor's version with it. */
-export interface Place {
+export interface VersionPosition {
   readonly version: Version
   readonly position: Position
 }
@@ -99,7 +99,7 @@ export function indexKey(
   return packNumbers(actorNumber, version, position)
 }
 
-export function parseIndexKey(key: Buffer): Place {
+export function parseIndexKey(key: Buffer): VersionPosition {
   return { version: readNumber(key, 8), position: readNumber(key, 16) }
 }
 

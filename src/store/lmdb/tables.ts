@@ -20,7 +20,7 @@ import {
   parseIndexKey,
   parsePositionKey,
   parseRecord,
-  type Place,
+  type VersionPosition,
   positionKey,
   type StoredHead,
   type StoredRecord,
@@ -99,7 +99,7 @@ export class Tables {
   }
 
   /** A chunk of an actor's index, oldest first: behind `after`, up to the head. */
-  indexFrom(head: StoredHead, after: Place): Place[] {
+  indexFrom(head: StoredHead, after: VersionPosition): VersionPosition[] {
     const { actorNumber, version, position } = head
     const start = indexKey(actorNumber, after.version, after.position + 1)
     const end = indexKey(actorNumber, version, position + 1)
@@ -108,7 +108,7 @@ export class Tables {
   }
 
   /** A chunk of an actor's index, newest first: at `upTo` and before. */
-  indexBack({ actorNumber }: StoredHead, upTo: Place): Place[] {
+  indexBack({ actorNumber }: StoredHead, upTo: VersionPosition): VersionPosition[] {
     const start = indexKey(actorNumber, upTo.version, upTo.position)
     const end = indexKey(actorNumber, 0, 0)
     const options = { start, end, reverse: true, limit: chunkEntries }

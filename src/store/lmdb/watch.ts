@@ -4,7 +4,7 @@
 // processes have stored.
 
 import type { Position } from '../../model/version.js'
-import { Doorbell } from '../doorbell.js'
+import { WakeSignal } from '../wake-signal.js'
 
 /** Milliseconds between looks at the last position, while somebody waits. */
 const lookEvery = 20
@@ -12,7 +12,7 @@ const lookEvery = 20
 const waitMax = 60_000
 
 export class Watch {
-  readonly #bell = new Doorbell()
+  readonly #bell = new WakeSignal()
   readonly #lastPosition: () => Position
   #waiting = 0
   #timer: NodeJS.Timeout | undefined
@@ -22,7 +22,7 @@ export class Watch {
   }
 
   ring(position: Position): void {
-    this.#bell.ring(position)
+    this.#bell.raise(position)
   }
 
   /** Resolves once there is a record behind `after`, in bounded time, or when the signal fires. */
@@ -38,7 +38,7 @@ export class Watch {
 
   #look(): void {
     try {
-      this.#bell.ring(this.#lastPosition())
+      this.#bell.raise(this.#lastPosition())
     } catch {
       // Nobody called this: those who wait read next, meet the same, and tell their callers.
       this.#bell.wakeAll()

@@ -25,9 +25,9 @@ import {
   type Version,
 } from '../../model/version.js'
 import { abortedError, pause } from '../../model/wait.js'
-import type { Guard } from '../store.js'
-import { nameOfAll } from '../transaction.js'
-import type { Place } from './layout.js'
+import type { Guard } from '../event-store/event-store.js'
+import { nameOfAll } from '../event-store/transaction.js'
+import type { VersionPosition } from './layout.js'
 import type { Tables } from './tables.js'
 
 /** An append on its way into the log. */
@@ -41,22 +41,22 @@ export interface Job {
 }
 
 /** Appends that are stored together, and what they rest on beside the actors they write to. */
-export interface JointJob {
+export interface TransactionJob {
   readonly jobs: readonly Job[]
   readonly guards: readonly Guard[]
 }
 
 /** The places of each job, in their order, and of each guard. */
-export interface JointJudgement {
-  readonly before: readonly Place[]
-  readonly guards: readonly Place[]
+export interface TransactionResult {
+  readonly before: readonly VersionPosition[]
+  readonly guards: readonly VersionPosition[]
   /** Absent when any of them was not where it should be: then nothing is stored. */
   readonly stored: readonly Position[] | undefined
 }
 
 /** Where the actor stood when the append was judged, and the record's place if it was stored. */
-export interface Judgement {
-  readonly before: Place
+export interface JobResult {
+  readonly before: VersionPosition
   readonly stored: Position | undefined
 }
 
@@ -70,10 +70,10 @@ export interface WriterOptions {
   readonly queueMax?: { readonly appends: number; readonly bytes: number }
 }
 
-interface Entry extends JointJob {
+interface Entry extends TransactionJob {
   readonly bytes: number
   running: boolean
-  resolve(judgement: JointJudgement): void
+  resolve(judgement: TransactionResult): void
   reject(error: Error): void
 }
 
@@ -102,7 +102,7 @@ export class Writer {
     job: Job,
     timeout: number,
     signal: AbortSignal | undefined,
-  ): Promise<Judgement> {
+  ): Promise<JobResult> {
     const alone = { jobs: [job], guards: [] }
     const { before, stored } = await this.submitAll(alone, timeout, signal)
     return { before: before[0]!, stored: stored?.[0] }
@@ -110,10 +110,10 @@ export class Writer {
 
   /** The same for appends that are stored together. */
   submitAll(
-    { jobs, guards }: JointJob,
+    { jobs, guards }: TransactionJob,
     timeout: number,
     signal: AbortSignal | undefined,
-  ): Promise<JointJudgement> {
+  ): Promise<TransactionResult> {
     const name = nameOfAll(jobs)
     const size = jobs.reduce((sum, job) => sum + job.bytes, 0)
     const { appends, bytes } = this.#options.queueMax ?? queueMaxDefault
@@ -198,10 +198,10 @@ export class Writer {
   }
 
   /** W1. Runs within the write transaction. */
-  #judge(batch: readonly Entry[]): JointJudgement[] {
+  #judge(batch: readonly Entry[]): TransactionResult[] {
     const { tables } = this.#options
     let last = tables.lastPosition()
-    return batch.map(({ jobs, guards }): JointJudgement => {
+    return batch.map(({ jobs, guards }): TransactionResult => {
       const before = jobs.map(({ actor }) => this.#placeOf(actor))
       const guarded = guards.map(({ actor }) => this.#placeOf(actor))
       // W6. All are judged before the first is written.
@@ -220,12 +220,12 @@ export class Writer {
     })
   }
 
-  #placeOf(actor: ActorAddress): Place {
+  #placeOf(actor: ActorAddress): VersionPosition {
     const { version = 0, position = 0 } = this.#options.tables.head(actor) ?? {}
     return { version, position }
   }
 
-  #ring(judgements: readonly JointJudgement[]): void {
+  #ring(judgements: readonly TransactionResult[]): void {
     const last = judgements.findLast(({ stored }) => stored !== undefined)?.stored?.at(-1)
     if (last !== undefined) this.#options.ring(last)
   }

@@ -1,7 +1,7 @@
 // Contract: data comes back as it was, or is refused.
 
 import { CairnError } from '../../../src/model/errors.js'
-import type { AppendOptions } from '../../../src/store/store.js'
+import type { AppendOptions } from '../../../src/store/event-store/event-store.js'
 import {
   account,
   asCommit,

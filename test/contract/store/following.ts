@@ -1,7 +1,7 @@
 // Contract: following the log as it grows.
 
 import type { LogRecord } from '../../../src/model/commit.js'
-import type { EventStore } from '../../../src/store/store.js'
+import type { EventStore } from '../../../src/store/event-store/event-store.js'
 import {
   account,
   actorOf,

@@ -3,7 +3,10 @@
 import type { ActorAddress } from '../../../src/model/address.js'
 import type { ErrorCode } from '../../../src/model/errors.js'
 import type { NewEvent } from '../../../src/model/event.js'
-import type { AppendOptions, ReadOptions } from '../../../src/store/store.js'
+import type {
+  AppendOptions,
+  ReadOptions,
+} from '../../../src/store/event-store/event-store.js'
 import { account, collect, deposits, refuses, span, type Suite } from './support.js'
 
 const badActors: [string, ErrorCode, unknown][] = [

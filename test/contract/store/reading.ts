@@ -1,6 +1,9 @@
 // Contract: reading one actor's events and commits.
 
-import type { EventStore, ReadOptions } from '../../../src/store/store.js'
+import type {
+  EventStore,
+  ReadOptions,
+} from '../../../src/store/event-store/event-store.js'
 import {
   account,
   actorOf,

@@ -13,7 +13,7 @@ import type {
   EventStore,
   FollowOptions,
   VersionConflict,
-} from '../../../src/store/store.js'
+} from '../../../src/store/event-store/event-store.js'
 import type { VersionCacheLimits } from '../../../src/store/version-cache.js'
 
 export interface OpenOptions {

@@ -10,12 +10,12 @@ import type {
   AppendedAll,
   AppendPart,
   EventStore,
-} from '../../../src/store/store.js'
+} from '../../../src/store/event-store/event-store.js'
 import {
   guardType,
   transactionActorsMax,
   transactionBytesMax,
-} from '../../../src/store/transaction.js'
+} from '../../../src/store/event-store/transaction.js'
 import {
   account,
   actorOf,
@@ -79,7 +79,7 @@ export function testTransactions(test: Suite): void {
           ...part(account, 0, 1, 2),
           command: { id: 'c/1', reply: 'done' },
           state: { behavior: 1, value: { balance: 3 } },
-          says: [{ kind: 'message', topic: 'moves', version: 1, data: 3 }],
+          outbox: [{ kind: 'message', topic: 'moves', version: 1, data: 3 }],
         },
         { ...part(bob, 1, 3), command: { id: 'c/2' } },
       ],
@@ -99,7 +99,7 @@ export function testTransactions(test: Suite): void {
         transactionId: 'move 1',
         command: { id: 'c/1', reply: 'done' },
         state: { behavior: 1, value: { balance: 3 } },
-        says: [{ kind: 'message', topic: 'moves', version: 1, data: 3 }],
+        outbox: [{ kind: 'message', topic: 'moves', version: 1, data: 3 }],
         at: 1_000,
         nodeId: 'writer',
         correlationId: 'k',

@@ -1,6 +1,6 @@
 // Contract: the version cache is a hint. A wrong one costs a read, never a wrong answer.
 
-import type { EventStore } from '../../../src/store/store.js'
+import type { EventStore } from '../../../src/store/event-store/event-store.js'
 import {
   account,
   actorOf,

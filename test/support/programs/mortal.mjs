@@ -105,7 +105,7 @@ function mortal(backend) {
             steps(`append ${actor.type}`, () => store.append(actor, events, rest)),
           async *readAll(rest) {
             for await (const record of store.readAll(rest)) {
-              if (record.kind === 'commit' && record.says !== undefined) step('read')
+              if (record.kind === 'commit' && record.outbox !== undefined) step('read')
               yield record
             }
           },
@@ -166,14 +166,14 @@ const audit = defineReactor({
 const ledger = defineReactor({
   name: 'ledger',
   on: placed,
-  async handle(message, { spawn, publish: say }) {
+  async handle(message, { spawn, publish }) {
     const n = Number(message.data)
     step('handler begun')
     await spawn(account, 'ledger').ask('credit', n)
     step('handler asked')
     await spawn(account, 'later').send('credit', n)
     step('handler sent')
-    await say(noted, n, { key: message.actor?.id ?? '' })
+    await publish(noted, n, { key: message.actor?.id ?? '' })
     heard('ledger', message)
     step('handler done')
   },

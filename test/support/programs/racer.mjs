@@ -6,7 +6,7 @@
 
 import { isCairnError, jetstream, startNode } from 'cairn-es'
 
-import { account } from '../../../dist/demo/account.js'
+import { account } from '../../../dist/program/demo/account.js'
 
 const [servers = '', namespace = '', id = '', count] = process.argv.slice(2)
 const node = await startNode({

@@ -8,7 +8,7 @@
 
 import { embedded, isCairnError, jetstream, startNode } from 'cairn-es'
 
-import { account } from '../../../dist/demo/account.js'
+import { account } from '../../../dist/program/demo/account.js'
 
 const [place = '', namespace = '', id = '', from] = process.argv.slice(2)
 const isServer = place.startsWith('nats:')

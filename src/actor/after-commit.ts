@@ -1,0 +1,29 @@
+// What follows from a commit in the world: run by who stored it, once, and never on a replay.
+//
+// The events stand whatever becomes of it, so a failure here is told and fails nothing else.
+
+import { type ActorAddress, formatAddress } from '../model/address.js'
+import type { AcceptedDecision } from '../model/behavior.js'
+import { messageOf } from '../model/errors.js'
+import type { Version } from '../model/version.js'
+import type { ActorLog } from './log.js'
+
+export function runAfterCommit(
+  { afterCommit }: Pick<AcceptedDecision, 'afterCommit'>,
+  actor: ActorAddress,
+  firstVersion: Version,
+  log: ActorLog,
+): void {
+  if (afterCommit === undefined) return
+  const name = formatAddress(actor)
+  const failed = (what: string, error: unknown) =>
+    log('error', `${what} of ${name} failed: ${messageOf(error)}`, {
+      actor: name,
+      version: firstVersion,
+    })
+  try {
+    afterCommit({ actor, firstVersion, failed })
+  } catch (error) {
+    failed('what follows a commit', error)
+  }
+}

@@ -1,0 +1,71 @@
+// defineConsumer(): whose messages integration code pulls, and how long it may take over them.
+
+import { CairnError } from '../../model/errors.js'
+import { show } from '../../model/show.js'
+import type { AnyTopic } from '../../model/topic.js'
+
+export interface ConsumerSpec<Topics extends AnyTopic> {
+  /** `[A-Za-z0-9_-]{1,63}`: processes that consume under one name share its messages. */
+  readonly name: string
+  /** The topics it gets, from their first message on. */
+  readonly on: Topics | readonly Topics[]
+  /**
+   * Milliseconds that a message may go without being settled, before it is given out again.
+   * Default 30,000. The clocks of the processes may differ by less than it.
+   */
+  readonly ackWait?: number
+  /** How often a message is given out, before it becomes a dead letter. Default 5. */
+  readonly attempts?: number
+}
+
+/** A consumer's definition. */
+export interface ConsumerDefinition {
+  readonly name: string
+  /** Names of topics. */
+  readonly topics: readonly string[]
+  readonly ackWait: number
+  readonly attempts: number
+}
+
+const namePattern = /^[A-Za-z0-9_-]{1,63}$/
+
+/**
+ * Defines a consumer: a group of processes that pull messages, each of which is given to one of
+ * them, and given out again until it is settled.
+ *
+ * ```ts
+ * const erp = defineConsumer({ name: 'erp', on: [orderPlaced, orderPaid] })
+ * for (const message of await node.consumer(erp).consume({ batch: 10, maxWait: 2_000 })) {
+ *   await post(message.payload)
+ *   await node.consumer(erp).ack(message.ackToken)
+ * }
+ * ```
+ *
+ * Throws `invalid-definition`.
+ */
+export function defineConsumer<const Topics extends AnyTopic>(
+  spec: ConsumerSpec<Topics>,
+): ConsumerDefinition {
+  const { name, on, ackWait = 30_000, attempts = 5 } = spec
+  if (typeof name !== 'string' || !namePattern.test(name))
+    throw invalid(
+      `name of a consumer is ${show(name)}: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
+    )
+  const given: readonly AnyTopic[] = Array.isArray(on) ? on : [on as AnyTopic]
+  const topics = [...new Set(given.map(topic => topic.name))].toSorted()
+  if (topics.length === 0)
+    throw invalid(`on of consumer ${name} is empty: pass the topics it gets.`)
+  if (!(ackWait >= 1 && ackWait < 2 ** 31))
+    throw invalid(
+      `ackWait of consumer ${name} is ${String(ackWait)}: use milliseconds from 1.`,
+    )
+  if (!Number.isSafeInteger(attempts) || attempts < 1)
+    throw invalid(
+      `attempts of consumer ${name} is ${String(attempts)}: use a whole number from 1.`,
+    )
+  return { name, topics, ackWait, attempts }
+}
+
+function invalid(message: string): CairnError {
+  return new CairnError('invalid-definition', message)
+}

@@ -1,7 +1,0 @@
-// What `--demo` serves.
-
-import type { AnyActorDefinition } from '../actor/define.js'
-import { account } from './account.js'
-import { trip } from './trip.js'
-
-export const demoActors: readonly AnyActorDefinition[] = [account, trip]

@@ -1,0 +1,71 @@
+// What a machine's step says to others: emitted events become messages, and what is sent
+// becomes commands. Both are stored in the commit of the step. What it puts off is in timers.ts.
+
+import type { EventObject } from 'xstate'
+
+import { publish, toOutbox, send } from '../actor/effects.js'
+import type { ActorAddress } from '../model/address.js'
+import { CairnError } from '../model/errors.js'
+import type { OutboxEntry } from '../model/outbox.js'
+import { show } from '../model/show.js'
+import type { AnyTopic, Topic } from '../model/topic.js'
+import { addressOf } from './actor-at.js'
+import type { PendingAction } from './machine-input.js'
+import { payloadOf } from './payload.js'
+import { isDelayed, noSuchTarget } from './timers.js'
+
+interface SendParams {
+  readonly to: unknown
+  readonly event: EventObject
+}
+
+/**
+ * @param emits the topic for each type of emitted event
+ * @param now the moment of the decision
+ */
+export function outboxOf(
+  actor: ActorAddress,
+  effects: readonly PendingAction[],
+  emits: ReadonlyMap<string, AnyTopic>,
+  now: number,
+): OutboxEntry[] {
+  return effects.flatMap(({ action, level }) => {
+    const { type, params } = action
+    if (type === 'xstate.emit')
+      return [
+        message(actor, (params as { readonly event: EventObject }).event, emits, now),
+      ]
+    if (type === 'xstate.sendTo' && !isDelayed(action))
+      return [command(actor, level.self, params as SendParams, now)]
+    return []
+  })
+}
+
+function message(
+  { type }: ActorAddress,
+  event: EventObject,
+  emits: ReadonlyMap<string, AnyTopic>,
+  now: number,
+): OutboxEntry {
+  const topic = emits.get(event.type)
+  if (topic === undefined)
+    throw new CairnError(
+      'invalid-definition',
+      `Machine ${type} emitted ${show(event.type)}, which has no topic: add ` +
+        `emits: { ${show(event.type)}: topic } to its options.`,
+      { details: { type, emitted: event.type } },
+    )
+  return toOutbox(publish(topic as Topic<unknown>, payloadOf(event)), now)
+}
+
+function command(
+  actor: ActorAddress,
+  self: unknown,
+  params: SendParams,
+  now: number,
+): OutboxEntry {
+  const { to, event } = params
+  const target = to === self ? actor : addressOf(to)
+  if (target === undefined) throw noSuchTarget(actor, event)
+  return toOutbox(send(target, event.type, payloadOf(event)), now)
+}

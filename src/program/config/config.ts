@@ -1,0 +1,166 @@
+// What a config file declares: brokers, the namespaces' streams, and consumers. Whatever makes no
+// sense is refused with the name of its field.
+
+import {
+  type ConsumerDefinition,
+  defineConsumer,
+} from '../../delivery/consumer/define-consumer.js'
+import { checkNamespace } from '../../model/address.js'
+import { CairnError, messageOf } from '../../model/errors.js'
+import { defineTopic } from '../../model/topic.js'
+import { Fields, invalidField } from './fields.js'
+
+/** What a `cairn.config` file holds. */
+export interface ConfigSpec {
+  /** By name: `[A-Za-z][A-Za-z0-9_-]*`. Default: one, named `default`. */
+  readonly brokers?: Readonly<Record<string, BrokerSpec>>
+  /** By namespace: its log, and the streams beside it. */
+  readonly streams?: Readonly<Record<string, StreamSpec>>
+  /** By name. */
+  readonly consumers?: Readonly<Record<string, ConsumerEntry>>
+}
+
+export interface BrokerSpec {
+  readonly provider?: 'nats'
+  /** One URL or several; `CAIRN_<NAME>_URL` goes before it, `NATS_URL` stands in for it. */
+  readonly servers?: string | readonly string[]
+  /** Path of a credentials file. */
+  readonly creds?: string
+}
+
+export interface StreamSpec {
+  /** May be left out where there is one broker. */
+  readonly broker?: string
+  readonly replicas?: 1 | 3 | 5
+  /** 1 to 1,024; cannot be changed later. */
+  readonly partitions?: number
+}
+
+export interface ConsumerEntry {
+  /** The namespace; may be left out where there is one. */
+  readonly stream?: string
+  readonly topics: readonly string[]
+  /** As in `defineConsumer`. */
+  readonly ackWait?: number
+  readonly attempts?: number
+}
+
+/** A config file, read and checked. */
+export interface Config {
+  readonly file: string
+  readonly brokers: Readonly<Record<string, Omit<BrokerSpec, 'provider'>>>
+  readonly streams: Readonly<
+    Record<string, Omit<StreamSpec, 'broker'> & { readonly broker: string }>
+  >
+  readonly consumers: Readonly<
+    Record<string, { readonly stream: string; readonly definition: ConsumerDefinition }>
+  >
+}
+
+/** Throws `invalid-option`, naming the field. */
+export function readConfig(spec: unknown, file: string): Config {
+  const root = new Fields(file, '', spec, ['brokers', 'streams', 'consumers'])
+  const brokers = recordOf(root, 'brokers', readBroker)
+  if (Object.keys(brokers).length === 0) brokers['default'] = {}
+  const streams = recordOf(root, 'streams', (at, value) => readStream(at, value, brokers))
+  const consumers = recordOf(root, 'consumers', (at, value, name) =>
+    readConsumer(at, value, name, streams),
+  )
+  return { file, brokers, streams, consumers }
+}
+
+interface At {
+  readonly file: string
+  readonly path: string
+}
+
+function recordOf<T>(
+  root: Fields,
+  section: string,
+  read: (at: At, value: unknown, name: string) => T,
+): Record<string, T> {
+  const { file } = root
+  const named = Object.entries(root.record(section)).map(([name, value]) => [
+    name,
+    read({ file, path: `${section}.${name}` }, value, name),
+  ])
+  return Object.fromEntries(named) as Record<string, T>
+}
+
+function readBroker(
+  { file, path }: At,
+  value: unknown,
+  name: string,
+): Config['brokers'][string] {
+  if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(name))
+    throw invalidField(
+      file,
+      path,
+      name,
+      'begin its name with a letter, and go on with letters, digits, "-" and "_"',
+    )
+  const fields = new Fields(file, path, value, ['provider', 'servers', 'creds'])
+  fields.oneOf('provider', ['nats'])
+  const servers = fields.textOrTexts('servers')
+  const creds = fields.text('creds')
+  return {
+    ...(servers !== undefined && { servers }),
+    ...(creds !== undefined && { creds }),
+  }
+}
+
+function readStream({ file, path }: At, value: unknown, brokers: Config['brokers']) {
+  const namespace = path.slice('streams.'.length)
+  refused(file, path, () => checkNamespace(namespace))
+  const fields = new Fields(file, path, value, ['broker', 'replicas', 'partitions'])
+  const broker = fields.reference('broker', Object.keys(brokers), 'brokers')
+  const replicas = fields.oneOf('replicas', [1, 3, 5] as const)
+  const partitions = fields.whole('partitions', 1, 1_024)
+  return {
+    broker,
+    ...(replicas !== undefined && { replicas }),
+    ...(partitions !== undefined && { partitions }),
+  }
+}
+
+function readConsumer(
+  { file, path }: At,
+  value: unknown,
+  name: string,
+  streams: Config['streams'],
+): Config['consumers'][string] {
+  const fields = new Fields(file, path, value, [
+    'stream',
+    'topics',
+    'ackWait',
+    'attempts',
+  ])
+  const stream = fields.reference('stream', Object.keys(streams), 'streams')
+  const topics = fields.textOrTexts('topics')
+  if (topics === undefined || topics.length === 0)
+    throw invalidField(file, `${path}.topics`, topics, 'list the topics that it gets')
+  const ackWait = fields.whole('ackWait', 1, 2 ** 31 - 1)
+  const attempts = fields.whole('attempts', 1, Number.MAX_SAFE_INTEGER)
+  const on = [topics]
+    .flat()
+    .map(topic => refused(file, `${path}.topics`, () => defineTopic(topic)))
+  const definition = refused(file, path, () =>
+    defineConsumer({
+      name,
+      on,
+      ...(ackWait !== undefined && { ackWait }),
+      ...(attempts !== undefined && { attempts }),
+    }),
+  )
+  return { stream, definition }
+}
+
+/** What others refuse, with the field in front. */
+function refused<T>(file: string, path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const message = `${file}: ${path}: ${messageOf(error)}`
+    throw new CairnError('invalid-option', message, { cause: error })
+  }
+}

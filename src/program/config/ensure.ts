@@ -1,0 +1,72 @@
+// Making what a config file declares: whatever is missing is created, and what is there and differs is
+// told. Nothing that is there loses anything: streams are never changed, of consumers only their times
+// and attempts.
+
+import { jetstream } from '../../backend/jetstream.js'
+import { declareConsumer, type Declared } from '../../delivery/consumer/declare.js'
+import { JetStreamDocuments } from '../../store/documents/jetstream.js'
+import { newId } from '../../model/id.js'
+import { throwIfAborted } from '../../model/wait.js'
+import { Connection } from '../../nats/connection.js'
+import { inspectStreams } from '../../nats/inspect.js'
+import { bucketOf } from '../../nats/subjects.js'
+import { brokerOf } from './broker.js'
+import type { Config } from './config.js'
+
+export interface EnsureReport extends Declared {
+  readonly kind: 'stream' | 'consumer'
+  readonly name: string
+  readonly broker: string
+  readonly namespace: string
+}
+
+export interface EnsureOptions {
+  /** Changes nothing, and tells what it would do. Default false. */
+  readonly dryRun?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** Throws what opening a namespace throws, but for streams that differ. */
+export async function* ensureDeclared(
+  config: Config,
+  { dryRun = false, signal }: EnsureOptions = {},
+): AsyncGenerator<EnsureReport, void, void> {
+  for (const [namespace, { broker, ...declared }] of Object.entries(config.streams)) {
+    throwIfAborted(signal, 'ensuring what is declared')
+    const options = brokerOf(config, broker)
+    const nodeId = `ensure-${newId().slice(0, 8)}`
+    const connection = await Connection.open(options, namespace, `cairn ${nodeId}`)
+    try {
+      const streams = await inspectStreams(connection, namespace, declared)
+      const mayCreate = !dryRun && streams.every(({ foreign }) => foreign.length === 0)
+      if (mayCreate && streams.some(({ isThere }) => !isThere)) {
+        const open = await jetstream({ ...options, ...declared }).open({
+          namespace,
+          nodeId,
+        })
+        await open.close()
+      }
+      const about = { broker, namespace }
+      for (const { stream, isThere, foreign, drift } of streams) {
+        const differences = [...foreign, ...drift]
+        const there = differences.length === 0 ? 'as declared' : 'differs'
+        const state = isThere ? there : mayCreate ? 'created' : 'missing'
+        yield { kind: 'stream', name: stream, ...about, state, differences }
+      }
+      const { stream: documentsStream } = bucketOf(namespace)
+      const hasDocuments =
+        mayCreate ||
+        streams.some(({ stream, isThere }) => stream === documentsStream && isThere)
+      const documents = new JetStreamDocuments(connection, namespace)
+      for (const [name, { stream, definition }] of Object.entries(config.consumers)) {
+        if (stream !== namespace) continue
+        const outcome = hasDocuments
+          ? await declareConsumer(documents, definition, { dryRun: !mayCreate })
+          : { state: 'missing' as const, differences: [] }
+        yield { kind: 'consumer', name, ...about, ...outcome }
+      }
+    } finally {
+      await connection.close()
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// Appending: the part that is the same for every store. Checks the caller's input before
+// anything is written, and turns it into a commit once the first version is known.
+
+import { type ActorAddress, checkAddress, formatAddress } from '../../model/address.js'
+import type { NewCommit } from '../../model/commit.js'
+import { CairnError } from '../../model/errors.js'
+import type { NewEvent } from '../../model/event.js'
+import { newId } from '../../model/id.js'
+import {
+  checkExpectedVersion,
+  type ExpectedVersion,
+  type Position,
+  type Version,
+} from '../../model/version.js'
+import { abortedError } from '../../model/wait.js'
+import type { Appended, AppendOptions, VersionConflict } from './event-store.js'
+
+export const appendTimeoutDefault = 10_000
+/** What a timer can wait for; beyond it, it would fire at once. */
+const timeoutMax = 2 ** 31 - 1
+
+/** The caller's expectation, after checking the input that does not depend on the store. */
+export function checkAppend(
+  actor: ActorAddress,
+  options: AppendOptions,
+): ExpectedVersion {
+  checkAddress(actor)
+  const expected = checkExpectedVersion(options.expected ?? 'any')
+  if (options.state !== undefined && (expected === 'any' || expected === 'exists'))
+    throw new CairnError(
+      'invalid-option',
+      `A folded state needs a definite expected version; it was appended with '${expected}'.`,
+    )
+  const { at, timeout } = options
+  // A clock or a deadline that is no number would be stored, or waited for, as such.
+  if (at !== undefined && !Number.isFinite(at))
+    throw new CairnError('invalid-option', `at is ${at}: use milliseconds since 1970.`)
+  if (timeout !== undefined && !(timeout >= 0 && timeout <= timeoutMax))
+    throw new CairnError(
+      'invalid-option',
+      `timeout is ${timeout}: use 0 to ${timeoutMax} milliseconds.`,
+    )
+  if (options.signal?.aborted)
+    throw abortedError(options.signal, `appending to ${formatAddress(actor)}`)
+  return expected
+}
+
+/** The commit that follows `version`. Each call makes a new commit with an id of its own. */
+export function nextCommit(
+  nodeId: string,
+  actor: ActorAddress,
+  version: Version,
+  events: readonly NewEvent[],
+  options: AppendOptions,
+): NewCommit {
+  const { command, commands, state, outbox, correlationId, causationId, traceparent } =
+    options
+  const commit: { -readonly [Key in keyof NewCommit]: NewCommit[Key] } = {
+    id: newId(),
+    actor,
+    firstVersion: version + 1,
+    events,
+    at: options.at ?? Date.now(),
+    nodeId,
+  }
+  if (command !== undefined) commit.command = command
+  if (commands !== undefined) commit.commands = commands
+  if (state !== undefined) commit.state = state
+  if (outbox !== undefined && outbox.length > 0) commit.outbox = outbox
+  if (correlationId !== undefined) commit.correlationId = correlationId
+  if (causationId !== undefined) commit.causationId = causationId
+  if (traceparent !== undefined) commit.traceparent = traceparent
+  return commit
+}
+
+export function appended(commit: NewCommit, position: Position): Appended {
+  return {
+    ok: true,
+    actor: commit.actor,
+    firstVersion: commit.firstVersion,
+    version: commit.firstVersion + commit.events.length - 1,
+    position,
+    commitId: commit.id,
+  }
+}
+
+export function conflict(
+  actor: ActorAddress,
+  expected: ExpectedVersion,
+  actual: Version,
+): VersionConflict {
+  return { ok: false, actor, expected, actual }
+}
+
+/** The error of every call on a store after `close()`. */
+export function storeClosed(namespace: string): CairnError {
+  return new CairnError(
+    'store-closed',
+    `The event store of namespace ${namespace} is closed.`,
+  )
+}

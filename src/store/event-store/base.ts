@@ -1,0 +1,162 @@
+// What every store does alike: the version cache's doors, reading as events, following, and
+// refusing work once closed. An implementation adds where records are and how they get there.
+
+import { setMaxListeners } from 'node:events'
+
+import { type ActorAddress, checkAddress } from '../../model/address.js'
+import type { LogRecord } from '../../model/commit.js'
+import type { NewEvent } from '../../model/event.js'
+import { checkCount, type Position, type Version } from '../../model/version.js'
+import { throwIfAborted } from '../../model/wait.js'
+import { storeClosed } from './append.js'
+import { checkLogOptions, checkReadOptions, eventsOf } from './events.js'
+import { followLog } from './follow.js'
+import type {
+  AppendAllOptions,
+  AppendAllResult,
+  AppendOptions,
+  AppendPart,
+  AppendResult,
+  CommitsOptions,
+  EventStore,
+  FollowOptions,
+  Head,
+  ReadAllOptions,
+  ReadOptions,
+} from './event-store.js'
+import {
+  type Predecessor,
+  VersionCache,
+  type VersionCacheLimits,
+  type VersionCacheStats,
+} from '../version-cache.js'
+
+export interface StoreOptions {
+  readonly namespace: string
+  /** Named in every commit this store writes. */
+  readonly nodeId: string
+  readonly cache?: VersionCacheLimits
+}
+
+export abstract class StoreBase implements EventStore {
+  readonly namespace: string
+  protected readonly nodeId: string
+  protected readonly cache: VersionCache
+  readonly #closing = new AbortController()
+
+  constructor({ namespace, nodeId, cache }: StoreOptions) {
+    this.namespace = namespace
+    this.nodeId = nodeId
+    this.cache = new VersionCache(cache)
+    // Every follower and pause listens to it, as many as there may be; each ends by itself.
+    setMaxListeners(0, this.#closing.signal)
+  }
+
+  abstract append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    options?: AppendOptions,
+  ): Promise<AppendResult>
+  abstract appendAll(
+    parts: readonly AppendPart[],
+    options?: AppendAllOptions,
+  ): Promise<AppendAllResult>
+  abstract head(actor: ActorAddress, options?: { signal?: AbortSignal }): Promise<Head>
+  abstract commits(
+    actor: ActorAddress,
+    options?: CommitsOptions,
+  ): AsyncIterable<LogRecord>
+  abstract actors(options?: {
+    type?: string
+    signal?: AbortSignal
+  }): AsyncIterable<ActorAddress>
+  abstract lastPosition(options?: { signal?: AbortSignal }): Promise<Position>
+
+  /** Yields records behind `after`, up to the last one there is; returns the last position seen. */
+  protected abstract scan(
+    after: Position,
+    types: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord, Position>
+
+  /** Resolves when there may be a record behind `after`, when the signal fires, or in bounded time. */
+  protected abstract news(after: Position, signal: AbortSignal): Promise<void>
+
+  read(actor: ActorAddress, options: ReadOptions = {}) {
+    checkReadOptions(options)
+    return eventsOf(this.commits(actor, options), options)
+  }
+
+  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<LogRecord> {
+    this.assertOpen()
+    const { after = 0, types, limit = Infinity, signal } = options
+    checkLogOptions(options)
+    throwIfAborted(signal, 'reading the log')
+    const end = await this.lastPosition(signal === undefined ? {} : { signal })
+    let left = limit
+    if (left === 0) return
+    for await (const record of this.scan(after, types, this.#until(signal))) {
+      if (record.position > end) return
+      yield record
+      throwIfAborted(signal, 'reading the log')
+      if (--left === 0) return
+    }
+    // A scan ends early, and quietly, when one of these has happened.
+    throwIfAborted(signal, 'reading the log')
+    this.assertOpen()
+  }
+
+  follow(options: FollowOptions = {}): AsyncIterable<LogRecord> {
+    this.assertOpen()
+    checkLogOptions(options)
+    const source = {
+      scan: this.scan.bind(this),
+      news: this.news.bind(this),
+    }
+    return followLog(source, options, this.#until(options.signal))
+  }
+
+  updateVersionCache(
+    actor: ActorAddress,
+    version: Version,
+    position: Position,
+    predecessor?: Predecessor,
+  ): boolean {
+    checkCount('version', version)
+    checkCount('position', position)
+    return this.cache.raise(checkAddress(actor), version, position, predecessor)
+  }
+
+  cachedVersion(actor: ActorAddress): Version | undefined {
+    return this.cache.peek(actor)
+  }
+
+  markCacheUnverified(): void {
+    this.cache.unverify()
+  }
+
+  cacheStats(): VersionCacheStats {
+    return this.cache.stats()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Fires when the store closes. */
+  protected get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  protected assertOpen(): void {
+    if (this.#closing.signal.aborted) throw storeClosed(this.namespace)
+  }
+
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.closing : AbortSignal.any([signal, this.closing])
+  }
+}

@@ -1,0 +1,255 @@
+// The event store port: every implementation keeps exactly these promises, proved by one
+// contract suite (test/contract/store.ts).
+//
+// P1. An actor's versions are 1, 2, 3 … without a gap or a fork, whoever writes.
+// P2. One append is one record: all of its events, or none.
+// P3. A resolved append with `ok: true` is stored as durably as the implementation says.
+// P4. The version cache is a hint. A wrong one costs a read, never a wrong answer.
+// P5. Readers get every record once and in order; a record that is no readable commit is
+//     yielded as `malformed`, and reading goes on behind it.
+// P6. What is appended together is stored together: every actor's part, or none of them.
+
+import type { ActorAddress } from '../../model/address.js'
+import type {
+  Causes,
+  CommittedCommand,
+  InlineState,
+  LogRecord,
+  MalformedRecord,
+  BatchedCommand,
+} from '../../model/commit.js'
+import type { NewEvent, RecordedEvent } from '../../model/event.js'
+import type { OutboxEntry } from '../../model/outbox.js'
+import type { ExpectedVersion, Position, Version } from '../../model/version.js'
+import type { Predecessor, VersionCacheStats } from '../version-cache.js'
+
+export interface AppendOptions extends Causes {
+  /** Default `'any'`. */
+  readonly expected?: ExpectedVersion
+  /** The command that decided these events, and its reply. */
+  readonly command?: CommittedCommand
+  /**
+   * Instead of `command`, `says` and causes: several commands, each with its causes, that were
+   * carried out one after another. Their events together are the ones appended.
+   */
+  readonly commands?: readonly BatchedCommand[]
+  /** The actor's state after these events; only with a number or `'none'` expected. */
+  readonly state?: InlineState
+  /** Messages and commands that are stored with the events. Default: none. */
+  readonly outbox?: readonly OutboxEntry[]
+  /** The writer's clock, ms since 1970. Default: the system's. */
+  readonly at?: number
+  /** Gives up waiting. The append may still happen: the error is `outcome-unknown` then. */
+  readonly signal?: AbortSignal
+  /** Deadline for the whole append, retries included, in milliseconds. Default 10,000. */
+  readonly timeout?: number
+}
+
+export interface Appended {
+  readonly ok: true
+  readonly actor: ActorAddress
+  readonly firstVersion: Version
+  /** The actor's version now: that of the last event appended. */
+  readonly version: Version
+  readonly position: Position
+  readonly commitId: string
+}
+
+/** The actor was not at the expected version; nothing was stored. */
+export interface VersionConflict {
+  readonly ok: false
+  readonly actor: ActorAddress
+  readonly expected: ExpectedVersion
+  /** The actor's version when the store judged. */
+  readonly actual: Version
+}
+
+export type AppendResult = Appended | VersionConflict
+
+/** One actor's part of an {@link EventStore.appendAll}. */
+export interface AppendPart {
+  readonly actor: ActorAddress
+  /** At least one. */
+  readonly events: readonly NewEvent[]
+  /** Default `'any'`. */
+  readonly expected?: ExpectedVersion
+  /** The command that decided these events, and its reply. */
+  readonly command?: CommittedCommand
+  /** The actor's state after these events; only with a number or `'none'` expected. */
+  readonly state?: InlineState
+  /** What the actor says with these events. */
+  readonly outbox?: readonly OutboxEntry[]
+}
+
+/** An actor that is not written to, and must still be at this version when the parts are stored. */
+export interface Guard {
+  readonly actor: ActorAddress
+  /** 0: it has no events. */
+  readonly version: Version
+}
+
+export interface AppendAllOptions extends Causes {
+  /** Actors that the parts rest on. Each leaves a record in the log: see docs/store.md. */
+  readonly guards?: readonly Guard[]
+  /** What the parts share as `transactionId`. Default: a new one. */
+  readonly transactionId?: string
+  /** The writer's clock, ms since 1970. Default: the system's. */
+  readonly at?: number
+  /** Gives up waiting. The append may still happen: the error is `outcome-unknown` then. */
+  readonly signal?: AbortSignal
+  /** Deadline for the whole append, retries included, in milliseconds. Default 10,000. */
+  readonly timeout?: number
+}
+
+export interface AppendedAll {
+  readonly ok: true
+  readonly transactionId: string
+  /** What became of each part, in the order they were given. */
+  readonly appended: readonly Appended[]
+}
+
+/** Actors or guards were not at their expected versions; nothing was stored. */
+export interface AppendAllConflict {
+  readonly ok: false
+  /** All that differed when the store judged; at least one. */
+  readonly conflicts: readonly VersionConflict[]
+}
+
+export type AppendAllResult = AppendedAll | AppendAllConflict
+
+/** Where an actor stands. */
+export interface Head {
+  /** 0 when the actor has no events. */
+  readonly version: Version
+  /**
+   * Position of the last record in the actor's place, readable or not: what a
+   * compare-and-append compares with. 0 when there is none.
+   */
+  readonly position: Position
+  /** The last record; absent when there is none. */
+  readonly last?: LogRecord
+}
+
+export interface ReadOptions {
+  /** First version wanted. Default 1. */
+  readonly from?: Version
+  /** Last version wanted. Default: the last there is. */
+  readonly to?: Version
+  /** Newest first. Default false. */
+  readonly backwards?: boolean
+  /** Events at most. Default: no limit. */
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export interface CommitsOptions {
+  /** First version wanted; a commit that holds it is yielded whole. Default 1. */
+  readonly from?: Version
+  /** Last version wanted; the commit that holds it is the last one. Ignored when reading backwards. Default: all. */
+  readonly to?: Version
+  /**
+   * A position known to be at or before the first wanted commit; saves the search for it.
+   * Ignored when reading backwards.
+   */
+  readonly hint?: Position
+  /** Newest first. Default false. */
+  readonly backwards?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface ReadAllOptions {
+  /** Records behind this position. Default 0: from the first. */
+  readonly after?: Position
+  /** Only actors of these types. Default: all. */
+  readonly types?: readonly string[]
+  /** Records at most. Default: no limit. */
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export type FollowOptions = Omit<ReadAllOptions, 'limit'>
+
+/** One namespace's events. */
+export interface EventStore extends AsyncDisposable {
+  readonly namespace: string
+
+  /**
+   * Appends events to an actor, as one commit: all of them or none.
+   *
+   * Throws `invalid-event`, `invalid-data`, `commit-too-large` and the like before anything
+   * is written; `store-unreachable` when nothing was written; `outcome-unknown` when the
+   * deadline or the signal ended the wait while the commit may or may not have happened.
+   */
+  append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    options?: AppendOptions,
+  ): Promise<AppendResult>
+
+  /**
+   * Appends to several actors, and checks others, as one: every part is stored, or none.
+   * Each part is a commit of its own in its actor's history.
+   *
+   * At most 100 actors with the guards, each once, and
+   * 8 MiB together: `commit-too-large`. Throws as {@link append} does;
+   * `server-too-old` for a guard on a server that does not check it properly, and
+   * `storage-failed` if a part is found without the others, which no server may do.
+   */
+  appendAll(
+    parts: readonly AppendPart[],
+    options?: AppendAllOptions,
+  ): Promise<AppendAllResult>
+
+  /** Reads where an actor stands: one read, whatever the length of its history. */
+  head(actor: ActorAddress, options?: { signal?: AbortSignal }): Promise<Head>
+
+  /** Reads an actor's events. */
+  read(
+    actor: ActorAddress,
+    options?: ReadOptions,
+  ): AsyncIterable<RecordedEvent | MalformedRecord>
+
+  /** Reads an actor's commits whole: what `read` is made of, and what recovery uses. */
+  commits(actor: ActorAddress, options?: CommitsOptions): AsyncIterable<LogRecord>
+
+  /** Reads the namespace's records in order, up to the last one at the time of the call. */
+  readAll(options?: ReadAllOptions): AsyncIterable<LogRecord>
+
+  /**
+   * Reads the namespace's records in order and then goes on with each new one as it is
+   * stored, until the signal fires (the loop then ends) or the store closes. Never misses
+   * or repeats a record, also through lost connections.
+   */
+  follow(options?: FollowOptions): AsyncIterable<LogRecord>
+
+  /** Lists the actors that have a record, in no particular order. */
+  actors(options?: { type?: string; signal?: AbortSignal }): AsyncIterable<ActorAddress>
+
+  /** Position of the namespace's last record; 0 when it is empty. */
+  lastPosition(options?: { signal?: AbortSignal }): Promise<Position>
+
+  /**
+   * Tells the version cache what a notice said. Inserts on a miss and only ever raises:
+   * an equal or older version changes nothing. Returns whether it did change something.
+   *
+   * @param predecessor where the actor stood before that commit, if the notice says so: an
+   *   append can then build on the entry without a read, as long as notices follow closely
+   */
+  updateVersionCache(
+    actor: ActorAddress,
+    version: Version,
+    position: Position,
+    predecessor?: Predecessor,
+  ): boolean
+
+  /** The cached version, while it is believed; no read is made. */
+  cachedVersion(actor: ActorAddress): Version | undefined
+
+  /** Stops believing every cached version until it has been read or raised again. */
+  markCacheUnverified(): void
+
+  cacheStats(): VersionCacheStats
+
+  /** Finishes what is in flight and refuses everything after with `store-closed`. */
+  close(): Promise<void>
+}

@@ -1,0 +1,892 @@
+// The event store on NATS JetStream: one stream a namespace, one message a commit, one
+// subject an actor.
+//
+// J1. The server compares: every append names the position of the actor's last record as it
+//     is believed to be, and is stored only if that is still true. No other check counts.
+// J2. An append whose outcome is unclear (deadline, no leader, lost connection) is sent again
+//     with the same bytes and the same expectation, which cannot store it twice. If the
+//     answer to that is "wrong last sequence", the one record that can be ours is the first
+//     of the subject behind the expected position: it is read from the leader and its commit
+//     id compared. (The last record would be the wrong one to look at: others may have
+//     appended behind ours.)
+// J3. "Wrong last sequence" without a number (10164) is no conflict: another append of the
+//     subject is on its way through a replicated stream. The same bytes are sent again.
+// J4. On a replicated stream a direct get may be answered by a replica that lags. Whatever
+//     decides something (heads, conflicts, the end of a read) is asked of the leader.
+// J5. Positions belong to a generation of the stream. When the connection comes back, the
+//     generation is compared, and the cache dropped if the stream is another one.
+// J6. Several actors are one atomic batch (jetstream-batch.ts). A guard, a version of an actor that
+//     is not written, is compared along with a message of its own: the record of the guard, in the
+//     history of an actor with a new id. Its expectation is about another subject, so it says
+//     nothing of where the record before it is.
+// J7. An attempt may ride in a batch with those of other actors (src/nats/group-commit.ts). What comes of
+//     it is an outcome of this commit's own, and means what it would mean alone.
+
+import {
+  bytesOf,
+  decodeHeaders,
+  decodeRecord,
+  encodeCommit,
+  versionsTaken,
+} from '../../codec/envelope.js'
+import {
+  type ActorAddress,
+  checkActorType,
+  checkAddress,
+  formatAddress,
+} from '../../model/address.js'
+import type { LogRecord, NewCommit } from '../../model/commit.js'
+import { CairnError, isCairnError } from '../../model/errors.js'
+import type { NewEvent } from '../../model/event.js'
+import { partitionOf } from '../../model/partition.js'
+import {
+  type ExpectedVersion,
+  meetsExpectation,
+  type Position,
+} from '../../model/version.js'
+import { type Deferred, deferred, pause, throwIfAborted } from '../../model/wait.js'
+import { type BatchMessage, expectedOnHeader } from '../../nats/batch.js'
+import type { Connection } from '../../nats/connection.js'
+import {
+  directAt,
+  directLast,
+  directPages,
+  directSome,
+  type GetOptions,
+  leaderGet,
+  type StoredMessage,
+} from '../../nats/direct-get.js'
+import { apiError } from '../../nats/errors.js'
+import {
+  findMissingStream,
+  mayBeMissing,
+  streamMissing,
+} from '../../nats/missing-stream.js'
+import {
+  GroupCommit,
+  type GroupCommitMode,
+  type GroupCommitStats,
+} from '../../nats/group-commit.js'
+import { unreachable } from '../../nats/jetstream-api.js'
+import { listSubjects } from '../../nats/list-subjects.js'
+import { type LogStream, readLogStream } from '../../nats/log-stream.js'
+import {
+  checkPayload,
+  expectedHeader,
+  expectingHeaders,
+  type PublishOutcome,
+} from '../../nats/publish.js'
+import { scanPages } from '../../nats/scan-pages.js'
+import { checksOtherSubjects } from '../../nats/server-version.js'
+import {
+  logSubject,
+  logSubjects,
+  logSubjectsOfType,
+  noticeSubjects,
+  parseSubject,
+} from '../../nats/subjects.js'
+import {
+  appended,
+  appendTimeoutDefault,
+  checkAppend,
+  conflict,
+  nextCommit,
+} from './append.js'
+import { StoreBase, type StoreOptions } from './base.js'
+import { WakeSignal } from '../wake-signal.js'
+import { checkCommitsOptions, checkLogOptions } from './events.js'
+import { followLog } from './follow.js'
+import { type Batch, BatchWriter } from './jetstream-batch.js'
+import type { OwnCommits } from './own-commits.js'
+import type {
+  AppendAllOptions,
+  AppendAllResult,
+  AppendOptions,
+  AppendPart,
+  AppendResult,
+  CommitsOptions,
+  FollowOptions,
+  Head,
+  ReadAllOptions,
+} from './event-store.js'
+import {
+  type CheckedTransaction,
+  checkTransaction,
+  checkTransactionBytes,
+  conflictsOf,
+  guardCommits,
+  nameOfAll,
+  partCommit,
+} from './transaction.js'
+import type { CachedHead } from '../version-cache.js'
+import { BackwardScan } from './backward-scan.js'
+
+export interface JetStreamStoreOptions extends StoreOptions {
+  readonly connection: Connection
+  readonly stream: LogStream
+  /** Default `auto`. */
+  readonly groupCommit?: GroupCommitMode
+  /** How many commits ride together, at least. */
+  readonly groupMin?: number
+  /** Hears of what is appended here. */
+  readonly own?: OwnCommits
+}
+
+interface Stored {
+  readonly kind: 'stored'
+  readonly position: Position
+}
+
+/** Milliseconds to wait for one answer before sending the same append again. */
+const attemptTimeout = 2_000
+/** The head of an actor without events. */
+const beginning: CachedHead = { version: 0, position: 0 }
+/** Milliseconds between looks at the log when no notice comes: a bound, not the usual way. */
+const followPollEvery = 1_000
+/** Milliseconds before asking again for a record that a lagging replica does not have yet. */
+const replicaLagPause = 5
+
+export class JetStreamStore extends StoreBase {
+  readonly #connection: Connection
+  readonly #stopListening: () => void
+  readonly #batches: BatchWriter
+  readonly #groups: GroupCommit
+  readonly #own: OwnCommits | undefined
+  #stream: LogStream
+  #appending = 0
+  #idle: Deferred<void> | undefined
+
+  constructor(options: JetStreamStoreOptions) {
+    super(options)
+    this.#connection = options.connection
+    this.#batches = new BatchWriter(options.connection)
+    this.#stream = options.stream
+    this.#own = options.own
+    const { groupCommit: mode = 'auto', groupMin: min } = options
+    const { replicas } = options.stream
+    this.#groups = new GroupCommit(options.connection, {
+      mode,
+      replicas,
+      ...(min !== undefined && { min }),
+    })
+    this.#stopListening = this.#connection.onInterruption(interruption => {
+      this.cache.unverify()
+      if (interruption === 'disconnected') return
+      this.#groups.changed(this.#stream.replicas)
+      void this.#checkGeneration()
+    })
+  }
+
+  async append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    this.assertOpen()
+    const expected = checkAppend(actor, options)
+    this.#appending++
+    try {
+      return await this.#append(actor, events, expected, options)
+    } finally {
+      if (--this.#appending === 0) this.#idle?.resolve()
+    }
+  }
+
+  async #append(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    expected: ExpectedVersion,
+    options: AppendOptions,
+  ): Promise<AppendResult> {
+    const deadline = Date.now() + (options.timeout ?? appendTimeoutDefault)
+    const { signal } = options
+    const believed = this.#cachedHead(actor, expected)
+    let judged = believed === undefined
+    let head = believed ?? (await this.#readHead(actor, deadline, signal))
+    for (let attempt = 1; ; attempt++) {
+      const commit = nextCommit(this.nodeId, actor, head.version, events, options)
+      if (!meetsExpectation(expected, head.version)) {
+        // Bad events are refused as such, whether or not the version fits.
+        encodeCommit(commit)
+        if (!judged) head = await this.#readHead(actor, deadline, signal)
+        if (!meetsExpectation(expected, head.version))
+          return conflict(actor, expected, head.version)
+        judged = true
+        continue
+      }
+      const outcome = await this.#store(commit, head.position, deadline, signal)
+      if (outcome.kind === 'stored') {
+        const result = appended(commit, outcome.position)
+        this.cache.advance(actor, result.version, outcome.position)
+        this.#own?.stored(commit, outcome.position, head.position)
+        return result
+      }
+      if (Date.now() >= deadline) throw contention(formatAddress(actor), attempt)
+      // Writers that meet again and again step aside for a random, growing moment.
+      if (attempt > 2) await pause(Math.random() * Math.min(50, 2 ** attempt), signal)
+      throwIfAborted(signal, `appending to ${formatAddress(actor)}`)
+      head = await this.#readHead(actor, deadline, signal)
+      judged = true
+    }
+  }
+
+  async appendAll(
+    parts: readonly AppendPart[],
+    options: AppendAllOptions = {},
+  ): Promise<AppendAllResult> {
+    this.assertOpen()
+    const transaction = checkTransaction(parts, options)
+    if (transaction.guards.length > 0) this.#checkGuards()
+    this.#appending++
+    try {
+      return await this.#appendAll(transaction)
+    } finally {
+      if (--this.#appending === 0) this.#idle?.resolve()
+    }
+  }
+
+  async #appendAll(transaction: CheckedTransaction): Promise<AppendAllResult> {
+    const { id, parts, guards, options } = transaction
+    const { signal, timeout = appendTimeoutDefault } = options
+    const wait = { deadline: Date.now() + timeout, signal }
+    const wanted = [
+      ...parts,
+      ...guards.map(({ actor, version }) => ({ actor, expected: version })),
+    ]
+    let heads = await Promise.all(
+      wanted.map(
+        async ({ actor, expected }) =>
+          this.#cachedHead(actor, expected) ??
+          this.#readHead(actor, wait.deadline, signal),
+      ),
+    )
+    let judged = false
+    for (let attempt = 1; ; attempt++) {
+      const commits = parts.map((part, i) =>
+        partCommit(this.nodeId, part, heads[i]!.version, transaction),
+      )
+      const batch = this.#batchOf(transaction, commits, heads)
+      const names = new Map(
+        wanted.map(({ actor }, i) => [formatAddress(actor), heads[i]!.version]),
+      )
+      const conflicts = conflictsOf(transaction, actor =>
+        names.get(formatAddress(actor))!,
+      )
+      if (conflicts.length > 0 && judged) return { ok: false, conflicts }
+      if (conflicts.length === 0) {
+        const [commit] = commits
+        const alone = batch.messages.length === 1 && commit !== undefined
+        const outcome = alone
+          ? await this.#store(commit, heads[0]!.position, wait.deadline, signal)
+          : await this.#batches.store(batch, wait)
+        if (outcome.kind === 'stored') {
+          const positions =
+            'positions' in outcome ? outcome.positions : [outcome.position]
+          const result = commits.map((stored, i) => appended(stored, positions[i]!))
+          for (const { actor, version, position } of result)
+            this.cache.advance(actor, version, position)
+          return { ok: true, transactionId: id, appended: result }
+        }
+        const name = nameOfAll(parts)
+        if (Date.now() >= wait.deadline) throw contention(name, attempt)
+        if (attempt > 2) await pause(Math.random() * Math.min(50, 2 ** attempt), signal)
+        throwIfAborted(signal, `appending to ${name}`)
+      }
+      // All of them: a conflict names every actor that differs.
+      heads = await Promise.all(
+        wanted.map(({ actor }) => this.#readHead(actor, wait.deadline, signal)),
+      )
+      judged = true
+    }
+  }
+
+  /** J6. The messages of the commits, and behind them those of the guards. */
+  #batchOf(
+    transaction: CheckedTransaction,
+    commits: readonly NewCommit[],
+    heads: readonly CachedHead[],
+  ): Batch {
+    const { id, guards } = transaction
+    const written = commits.map((commit, i): BatchMessage => {
+      const subject = this.#subjectOf(commit.actor)
+      return { subject, expected: heads[i]!.position, ...encodeCommit(commit) }
+    })
+    const guarding = guardCommits(this.nodeId, transaction).map(
+      (commit, i): BatchMessage => ({
+        subject: this.#subjectOf(commit.actor),
+        expected: heads[commits.length + i]!.position,
+        expectedOn: this.#subjectOf(guards[i]!.actor),
+        ...encodeCommit(commit),
+      }),
+    )
+    const messages = [...written, ...guarding]
+    checkTransactionBytes(messages.map(bytesOf))
+    return { id, stream: this.#stream.name, commits, messages }
+  }
+
+  #checkGuards(): void {
+    const { serverVersion } = this.#connection
+    if (checksOtherSubjects(serverVersion)) return
+    throw new CairnError(
+      'server-too-old',
+      `The NATS server is version ${serverVersion}, which mixes up the actors that a transaction only ` +
+        'reads: guards need 2.12.14 or newer of 2.12, or 2.14.4 or newer. Upgrade it, or write to ' +
+        'every actor that the transaction rests on.',
+      { details: { version: serverVersion } },
+    )
+  }
+
+  async head(actor: ActorAddress, options: { signal?: AbortSignal } = {}): Promise<Head> {
+    this.assertOpen()
+    checkAddress(actor)
+    const subject = this.#subjectOf(actor)
+    const before = this.cache.snapshot(actor)
+    const last = await this.#readLast(subject, options)
+    if (last === undefined) {
+      this.cache.settle(actor, { version: 0, position: 0 }, before)
+      return { version: 0, position: 0 }
+    }
+    const record = this.#decode(last)
+    const version =
+      record.kind === 'commit'
+        ? record.lastVersion
+        : (record.versions?.last ??
+          (await this.#versionBefore(subject, last, options.signal)))
+    this.cache.settle(actor, { version, position: last.position }, before)
+    return { version, position: last.position, last: record }
+  }
+
+  async *commits(
+    actor: ActorAddress,
+    options: CommitsOptions = {},
+  ): AsyncGenerator<LogRecord> {
+    this.assertOpen()
+    checkCommitsOptions(options)
+    const { from = 1, to = Infinity, hint = 1, backwards = false, signal } = options
+    const subject = this.#subjectOf(checkAddress(actor))
+    throwIfAborted(signal, `reading ${formatAddress(actor)}`)
+    if (!backwards && to < from) return
+    if (backwards) {
+      for await (const message of this.#walkBack(subject, signal)) {
+        throwIfAborted(signal, `reading ${formatAddress(actor)}`)
+        const record = this.#decode(message)
+        const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
+        if (last !== undefined && last < from) return
+        yield record
+      }
+      return
+    }
+    const end = await this.#endOf(subject, signal)
+    // Each commit has a version at least, so that there are no more than that many to read.
+    for await (const page of this.#pagesOf(subject, hint, end, signal, to))
+      for (const message of page) {
+        throwIfAborted(signal, `reading ${formatAddress(actor)}`)
+        const record = this.#decode(message)
+        const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
+        // What was read is proven; reading up to the end so prepares the next append.
+        if (last !== undefined) this.cache.advance(actor, last, record.position)
+        if (last === undefined || last >= from) yield record
+        if (last !== undefined && last >= to) return
+      }
+  }
+
+  override async *readAll(options: ReadAllOptions = {}): AsyncGenerator<LogRecord> {
+    this.assertOpen()
+    const { after = 0, types, limit = Infinity, signal } = options
+    checkLogOptions(options)
+    let left = limit
+    if (left === 0) return
+    const end = await this.lastPosition(signal === undefined ? {} : { signal })
+    const filter = this.#onlyOf(types)
+    const scan = (next: Position) => {
+      const { name } = this.#stream
+      return scanPages(this.#connection, name, filter, next, { end, limit, signal })
+    }
+    const pages = this.#pagesTo(scan, filter ?? '>', after + 1, end, signal)
+    for await (const page of pages)
+      for (const message of page) {
+        throwIfAborted(signal, 'reading the log')
+        if (message.position > end) return
+        const actor = this.#actorOf(message.subject)
+        if (!isOfTypes(actor, types)) continue
+        yield this.#decode(message, actor)
+        if (--left === 0) return
+      }
+  }
+
+  override async *follow(options: FollowOptions = {}): AsyncGenerator<LogRecord> {
+    this.assertOpen()
+    checkLogOptions(options)
+    const signal =
+      options.signal === undefined
+        ? this.closing
+        : AbortSignal.any([options.signal, this.closing])
+    if (signal.aborted) return
+    // A bell of its own: with a filter, notices of other types must not wake it.
+    const bell = new WakeSignal()
+    const only = options.types?.length === 1 ? options.types[0] : undefined
+    const subscription = await this.#connection.subscribe(
+      noticeSubjects(this.namespace, only),
+      message => bell.raise(Number(message.headers?.last('Nats-Sequence') ?? 0)),
+    )
+    const news = newsFrom(bell)
+    try {
+      yield* followLog({ scan: this.#scanWhileAway.bind(this), news }, options, signal)
+    } finally {
+      subscription.unsubscribe()
+    }
+  }
+
+  async *actors(
+    options: { type?: string; signal?: AbortSignal } = {},
+  ): AsyncGenerator<ActorAddress> {
+    this.assertOpen()
+    const { type, signal } = options
+    if (type !== undefined) checkActorType(type)
+    const filter =
+      type === undefined
+        ? logSubjects(this.namespace)
+        : logSubjectsOfType(this.namespace, type)
+    for await (const subject of listSubjects(
+      this.#connection,
+      this.#stream.name,
+      filter,
+      signal,
+    )) {
+      const actor = this.#actorOf(subject)
+      if (actor !== undefined) yield actor
+    }
+  }
+
+  async lastPosition(options: { signal?: AbortSignal } = {}): Promise<Position> {
+    this.assertOpen()
+    const { signal } = options
+    const stream = await readLogStream(this.#connection, this.namespace, { signal })
+    if (stream === undefined) throw streamMissing(this.#stream.name)
+    return stream.lastPosition
+  }
+
+  /** Commits that rode together, and why or why not. */
+  groupStats(): GroupCommitStats {
+    return this.#groups.stats()
+  }
+
+  /** Waits for the appends in flight; each has its deadline. */
+  override async close(): Promise<void> {
+    this.#stopListening()
+    await super.close()
+    if (this.#appending > 0) await (this.#idle ??= deferred<void>()).promise
+  }
+
+  protected async *scan(
+    after: Position,
+    types: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord, Position> {
+    let position = after
+    const pages = scanPages(
+      this.#connection,
+      this.#stream.name,
+      this.#onlyOf(types),
+      after + 1,
+      { signal },
+    )
+    for await (const page of pages)
+      for (const message of page) {
+        position = message.position
+        const actor = this.#actorOf(message.subject)
+        if (isOfTypes(actor, types)) yield this.#decode(message, actor)
+        if (signal.aborted) return position
+      }
+    return position
+  }
+
+  protected news(after: Position, signal: AbortSignal): Promise<void> {
+    void after
+    return pause(followPollEvery, signal)
+  }
+
+  /** A scan that outlives an unreachable server: what it could not read is read next time. */
+  async *#scanWhileAway(
+    after: Position,
+    types: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord, Position> {
+    let position = after
+    const records = this.scan(after, types, signal)
+    try {
+      for (;;) {
+        const next = await records.next()
+        if (next.done === true) return next.value
+        position = next.value.position
+        yield next.value
+      }
+    } catch (error) {
+      if (signal.aborted) return position
+      if (isCairnError(error, 'store-unreachable') && !this.#connection.closed)
+        return position
+      throw error
+    }
+  }
+
+  /** The cached head where it is believed and fits; without one, a read is needed. */
+  #cachedHead(actor: ActorAddress, expected: ExpectedVersion): CachedHead | undefined {
+    const cached = this.cache.lookup(actor)
+    if (cached !== undefined)
+      return meetsExpectation(expected, cached.version) ? cached : undefined
+    // "No events" needs no read: the server refuses position 0 if it is wrong.
+    return expected === 0 || expected === 'none' ? beginning : undefined
+  }
+
+  /** The head by its headers alone, as the leader has it (J4); corrects the cache. */
+  async #readHead(
+    actor: ActorAddress,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<CachedHead> {
+    const subject = this.#subjectOf(actor)
+    const before = this.cache.snapshot(actor)
+    const timeout = Math.max(1, deadline - Date.now())
+    const last = await this.#readLast(subject, { signal, timeout })
+    let head: CachedHead = { version: 0, position: 0 }
+    if (last !== undefined) {
+      const taken = versionsTaken(name => last.headers.get(name))
+      const version = taken?.last ?? (await this.#versionBefore(subject, last, signal))
+      head = { version, position: last.position }
+    }
+    this.cache.settle(actor, head, before)
+    return head
+  }
+
+  /** J1 and J2: stores one commit, or finds that another record is in its place. */
+  async #store(
+    commit: NewCommit,
+    position: Position,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Stored | { readonly kind: 'conflict' }> {
+    const { headers: lines, body } = encodeCommit(commit)
+    const stream = this.#stream.name
+    const subject = this.#subjectOf(commit.actor)
+    const headers = expectingHeaders(stream, position, lines)
+    checkPayload(this.#connection, subject, headers, body)
+    let unclear: string | undefined
+    let why = 'no connection'
+    let nobodyThere = 0
+    let gone: CairnError | undefined
+    const wait = { deadline, signal }
+    for (;;) {
+      if (!this.#connection.connected)
+        await this.#connection.whenConnected(deadline - Date.now(), signal)
+      if (gone !== undefined) throw gone
+      const left = deadline - Date.now()
+      if (left <= 0 || signal?.aborted || this.#connection.closed)
+        throw this.#givenUp(commit, unclear, why, signal)
+      let outcome: PublishOutcome
+      try {
+        const timeout = Math.min(attemptTimeout, left)
+        outcome = await this.#groups.publish(
+          { stream, subject, expected: position, headers, body, timeout, signal },
+          unclear !== undefined,
+        )
+      } catch (error) {
+        // Whatever forbids the repeat says nothing of the attempt before it.
+        throw unclear === undefined ? error : outcomeUnknown(commit, unclear, error)
+      }
+      switch (outcome.kind) {
+        case 'stored':
+          return outcome
+        case 'wrong-sequence': {
+          if (unclear === undefined) return { kind: 'conflict' }
+          const behind = outcome.last ?? 0
+          const found = await this.#resolve(commit, position, behind, unclear, wait)
+          return found ?? { kind: 'conflict' }
+        }
+        case 'refused': {
+          const found =
+            unclear && (await this.#resolve(commit, position, 0, unclear, wait))
+          if (found) return found
+          throw apiError(outcome.error, `appending to ${formatAddress(commit.actor)}`)
+        }
+        case 'unclear':
+          unclear = why = outcome.why
+          // A stream without a leader is nothing unusual; one that was deleted is the end.
+          if (outcome.nobodyThere && mayBeMissing(++nobodyThere))
+            void findMissingStream(this.#connection, stream, left).then(
+              error => (gone ??= error),
+            )
+          await pause(Math.min(50, left), signal)
+          break
+        case 'not-now': // J3
+          why = outcome.why
+          await pause(1 + Math.random() * 4, signal)
+          break
+      }
+    }
+  }
+
+  /**
+   * J2: after an unclear attempt and a refused repeat, finds out whose record stands behind
+   * the expected position: this commit's, another's (a conflict), or none (`undefined`).
+   *
+   * @param behind a position that a record of the subject is known to have, or 0
+   */
+  async #resolve(
+    commit: NewCommit,
+    position: Position,
+    behind: Position,
+    unclear: string,
+    { deadline, signal }: { deadline: number; signal: AbortSignal | undefined },
+  ): Promise<Stored | { readonly kind: 'conflict' } | undefined> {
+    const query = { seq: position + 1, next_by_subj: this.#subjectOf(commit.actor) }
+    try {
+      for (;;) {
+        const timeout = Math.max(1_000, deadline - Date.now())
+        const options = { signal, timeout }
+        const next = await leaderGet(this.#connection, this.#stream.name, query, options)
+        if (next !== undefined) {
+          const header = decodeHeaders(name => next.headers.get(name))
+          const ours = typeof header === 'object' && header.commitId === commit.id
+          return ours ? { kind: 'stored', position: next.position } : { kind: 'conflict' }
+        }
+        if (behind <= position) return undefined
+        // Whoever answered this does not have what the server has just spoken of: it was the
+        // leader until now, and to believe it could store the commit twice.
+        if (Date.now() >= deadline)
+          throw unreachable(this.#connection, query.next_by_subj, 'its leader lags')
+        await pause(50, signal)
+      }
+    } catch (error) {
+      throw outcomeUnknown(commit, unclear, error)
+    }
+  }
+
+  #givenUp(
+    commit: NewCommit,
+    unclear: string | undefined,
+    why: string,
+    signal: AbortSignal | undefined,
+  ): CairnError {
+    if (unclear !== undefined) return outcomeUnknown(commit, unclear)
+    const actor = formatAddress(commit.actor)
+    if (signal?.aborted)
+      return new CairnError(
+        'aborted',
+        `Stopped appending to ${actor}: the caller's signal was aborted. Nothing was stored.`,
+      )
+    return new CairnError(
+      'store-unreachable',
+      `Could not append to ${actor}: NATS at ${this.#connection.servers.join(', ')} gave no answer (${why}). ` +
+        'Nothing was stored; the append may be repeated.',
+    )
+  }
+
+  /** J4: the last message of a subject, from whoever cannot be behind. */
+  #readLast(subject: string, options: GetOptions): Promise<StoredMessage | undefined> {
+    const { name, replicas } = this.#stream
+    return replicas > 1
+      ? leaderGet(this.#connection, name, { last_by_subj: subject }, options)
+      : directLast(this.#connection, name, subject, options)
+  }
+
+  /** Where a read must get to, on a replicated stream; without replicas nothing lags. */
+  async #endOf(subject: string, signal: AbortSignal | undefined): Promise<Position> {
+    if (this.#stream.replicas === 1) return 0
+    return (await this.#readLast(subject, { signal }))?.position ?? 0
+  }
+
+  /** An actor's messages from `from` on, of which about `most` are wanted. */
+  #pagesOf(
+    subject: string,
+    from: Position,
+    end: Position,
+    signal: AbortSignal | undefined,
+    most?: number,
+  ): AsyncGenerator<readonly StoredMessage[]> {
+    const scan = (next: Position) =>
+      directPages(this.#connection, this.#stream.name, subject, next, { signal, most })
+    return this.#pagesTo(scan, subject, from, end, signal)
+  }
+
+  /** What a scan finds from `from` on, and the rest up to `end` even if the replicas lag (J4). */
+  async *#pagesTo(
+    scan: (from: Position) => AsyncIterable<readonly StoredMessage[]>,
+    filter: string,
+    from: Position,
+    end: Position,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<readonly StoredMessage[]> {
+    let next = Math.max(1, from)
+    for (;;) {
+      for await (const page of scan(next)) {
+        next = page.at(-1)!.position + 1
+        yield page
+      }
+      if (next > end || this.#stream.replicas === 1) return
+      const query = { seq: next, next_by_subj: filter }
+      const { name } = this.#stream
+      const missing = await leaderGet(this.#connection, name, query, { signal })
+      if (missing === undefined || missing.position > end) return
+      next = missing.position + 1
+      yield [missing]
+    }
+  }
+
+  /**
+   * An actor's messages, newest first. Each commit's expectation is the position of the one
+   * before it, so walking back is at most one direct get a step, however old the actor is.
+   */
+  async *#walkBack(
+    subject: string,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<StoredMessage> {
+    let message = await this.#readLast(subject, { signal })
+    const way = new BackwardScan<StoredMessage>(message?.position ?? 0, {
+      one: position => this.#readAt(position, signal),
+      some: (from, count) =>
+        directSome(this.#connection, this.#stream.name, subject, from, count, signal),
+    })
+    while (message !== undefined) {
+      yield message
+      const previous: Position | undefined = await this.#previousOf(
+        subject,
+        message,
+        signal,
+      )
+      message = previous === undefined ? undefined : await way.at(previous)
+    }
+  }
+
+  async #previousOf(
+    subject: string,
+    message: StoredMessage,
+    signal: AbortSignal | undefined,
+  ): Promise<Position | undefined> {
+    const isOnOther = message.headers.has(expectedOnHeader) // J6
+    const expected = isOnOther ? undefined : message.headers.get(expectedHeader)
+    if (expected === '0') return undefined
+    const position = Number(expected)
+    if (Number.isSafeInteger(position) && position > 0 && position < message.position)
+      return position
+    // Not written by a compare-and-append: only a search tells what stands before it.
+    let previous: Position | undefined
+    for await (const page of this.#pagesOf(subject, 1, message.position, signal))
+      for (const { position: at } of page) {
+        if (at >= message.position) return previous
+        previous = at
+      }
+    return previous
+  }
+
+  async #readAt(
+    position: Position,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredMessage | undefined> {
+    const stream = this.#stream.name
+    return (
+      (await directAt(this.#connection, stream, position, signal)) ??
+      (await leaderGet(this.#connection, stream, { seq: position }, { signal }))
+    )
+  }
+
+  /** The actor's version where its last message is none of ours: that of the last that is. */
+  async #versionBefore(
+    subject: string,
+    last: StoredMessage,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    let version = 0
+    for await (const page of this.#pagesOf(subject, 1, last.position, signal))
+      for (const message of page) {
+        if (message.position > last.position) return version
+        version = versionsTaken(name => message.headers.get(name))?.last ?? version
+      }
+    return version
+  }
+
+  /** J5. */
+  async #checkGeneration(): Promise<void> {
+    try {
+      const stream = await readLogStream(this.#connection, this.namespace, {
+        signal: this.closing,
+      })
+      if (stream === undefined) return
+      if (stream.generation !== this.#stream.generation) this.cache.clear()
+      this.#stream = stream
+      this.#groups.changed(stream.replicas)
+    } catch {
+      // The next append or read meets the same trouble and reports it to its caller.
+    }
+  }
+
+  #subjectOf(actor: ActorAddress): string {
+    return logSubject(this.namespace, actor, this.#stream.partitions)
+  }
+
+  /** The subjects to read for some types; `undefined` for all of the log, which the server finds faster unfiltered. */
+  #onlyOf(types: readonly string[] | undefined): string | undefined {
+    return types?.length === 1
+      ? logSubjectsOfType(this.namespace, checkActorType(types[0]))
+      : undefined
+  }
+
+  /** The actor whose one place the subject is. */
+  #actorOf(subject: string): ActorAddress | undefined {
+    const parsed = parseSubject(subject)
+    if (parsed === undefined) return undefined
+    const own = String(partitionOf(parsed.actor, this.#stream.partitions))
+    return parsed.partition === own ? parsed.actor : undefined
+  }
+
+  #decode(
+    { subject, position, headers, body }: StoredMessage,
+    actor = this.#actorOf(subject),
+  ): LogRecord {
+    return decodeRecord({
+      position,
+      source: subject,
+      actor,
+      body,
+      header: name => headers.get(name),
+      headers: () => Object.fromEntries(headers),
+    })
+  }
+}
+
+function isOfTypes(
+  actor: ActorAddress | undefined,
+  types: readonly string[] | undefined,
+): boolean {
+  return types === undefined || (actor !== undefined && types.includes(actor.type))
+}
+
+/** Sleeps until the bell says more; a record that was rung and not found is asked for again. */
+function newsFrom(
+  bell: WakeSignal,
+): (after: Position, signal: AbortSignal) => Promise<void> {
+  let askedAt: Position | undefined
+  return (after, signal) => {
+    if (bell.position <= after) return bell.wait(after, followPollEvery, signal)
+    if (askedAt === after) return pause(replicaLagPause, signal)
+    askedAt = after
+    return Promise.resolve()
+  }
+}
+
+function outcomeUnknown(commit: NewCommit, why: string, cause?: unknown): CairnError {
+  return new CairnError(
+    'outcome-unknown',
+    `Whether commit ${commit.id} of ${formatAddress(commit.actor)} is stored is not known: ${why}. ` +
+      `Read the actor: the commit is there, or version ${commit.firstVersion} is free or taken by another.`,
+    { cause, details: { commitId: commit.id, firstVersion: commit.firstVersion } },
+  )
+}
+
+function contention(name: string, attempts: number): CairnError {
+  return new CairnError(
+    'contention',
+    `Could not append to ${name}: other writers were faster ${attempts} times in a row. ` +
+      'Nothing was stored; the append may be repeated.',
+    { details: { attempts } },
+  )
+}

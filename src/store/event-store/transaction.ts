@@ -1,0 +1,168 @@
+// Several actors, one commit: the part that is the same for every store. Checks the caller's
+// input before anything is written, and makes the records that a guard leaves.
+
+import { type ActorAddress, checkAddress, formatAddress } from '../../model/address.js'
+import type { NewCommit } from '../../model/commit.js'
+import { CairnError } from '../../model/errors.js'
+import { newId } from '../../model/id.js'
+import { show } from '../../model/show.js'
+import {
+  checkCount,
+  type ExpectedVersion,
+  meetsExpectation,
+} from '../../model/version.js'
+import type { Version } from '../../model/version.js'
+import { conflict, checkAppend, nextCommit } from './append.js'
+import type {
+  AppendAllOptions,
+  AppendPart,
+  Guard,
+  VersionConflict,
+} from './event-store.js'
+
+/** Actors that are written or guarded together, at most. */
+export const transactionActorsMax = 100
+/** Bytes that are stored together, at most: headers and bodies. */
+export const transactionBytesMax = 8 * 1024 * 1024
+
+/**
+ * The type of the actors in whose histories guards are recorded: NATS checks a version only
+ * along with a message, and every message of a log is somebody's commit.
+ */
+export const guardType = 'cairn-guard'
+
+/** A part whose input has been checked. */
+export interface CheckedPart extends AppendPart {
+  readonly expected: ExpectedVersion
+}
+
+export interface CheckedTransaction {
+  readonly id: string
+  readonly parts: readonly CheckedPart[]
+  readonly guards: readonly Guard[]
+  /** What every commit of it is made with. */
+  readonly options: AppendAllOptions & { readonly at: number }
+}
+
+/** The caller's input, after checking what does not depend on the store. */
+export function checkTransaction(
+  parts: readonly AppendPart[],
+  options: AppendAllOptions,
+): CheckedTransaction {
+  const { guards = [], transactionId: id = newId(), at = Date.now() } = options
+  if (!Array.isArray(parts) || parts.length === 0)
+    throw new CairnError(
+      'invalid-option',
+      `appendAll was given ${show(parts)}: pass at least one part.`,
+    )
+  const checked = parts.map((part): CheckedPart => {
+    const { command, state } = part
+    const expected = checkAppend(part.actor, {
+      ...options,
+      ...(part.expected !== undefined && { expected: part.expected }),
+      ...(command !== undefined && { command }),
+      ...(state !== undefined && { state }),
+    })
+    const { type, id: actorId } = part.actor
+    return { ...part, actor: { type, id: actorId }, expected }
+  })
+  for (const { actor, version } of guards) {
+    checkAddress(actor)
+    checkCount('version of a guard', version)
+  }
+  const actors = [...parts, ...guards].map(({ actor }) => actor)
+  if (actors.length > transactionActorsMax) throw tooMany(actors.length)
+  checkDistinct(actors)
+  return { id, parts: checked, guards, options: { ...options, at, transactionId: id } }
+}
+
+function checkDistinct(actors: readonly ActorAddress[]): void {
+  const names = new Set<string>()
+  for (const actor of actors) {
+    const name = formatAddress(actor)
+    if (names.has(name))
+      throw new CairnError(
+        'invalid-option',
+        `${name} stands twice in one transaction: put all of its events into one part, and ` +
+          'guard only what no part writes to.',
+        { details: { actor: name } },
+      )
+    names.add(name)
+  }
+}
+
+/** The commit of a part that follows `version`. */
+export function partCommit(
+  nodeId: string,
+  part: CheckedPart,
+  version: Version,
+  { options, id }: CheckedTransaction,
+): NewCommit {
+  const { command, state, outbox } = part
+  const commit = nextCommit(nodeId, part.actor, version, part.events, {
+    ...options,
+    ...(command !== undefined && { command }),
+    ...(state !== undefined && { state }),
+    ...(outbox !== undefined && { outbox }),
+  })
+  return { ...commit, transactionId: id }
+}
+
+/**
+ * The records of the guards: the history of an actor that nobody else writes to, because its
+ * id is new, with one event for each.
+ */
+export function guardCommits(
+  nodeId: string,
+  { guards, id, options }: CheckedTransaction,
+): NewCommit[] {
+  const actor = { type: guardType, id: newId() }
+  return guards.map((guard, i) => {
+    const data = { actor: formatAddress(guard.actor), version: guard.version }
+    const events = [{ type: 'guarded', data }]
+    return { ...nextCommit(nodeId, actor, i, events, options), transactionId: id }
+  })
+}
+
+/** Throws `commit-too-large` when the records are too many bytes together. */
+export function checkTransactionBytes(sizes: readonly number[]): void {
+  const bytes = sizes.reduce((sum, size) => sum + size, 0)
+  if (bytes <= transactionBytesMax) return
+  throw new CairnError(
+    'commit-too-large',
+    `A transaction over ${sizes.length} records takes ${bytes} bytes, and the limit is ` +
+      `${transactionBytesMax}: commit fewer actors together, or keep large data elsewhere.`,
+    { details: { limit: transactionBytesMax, actual: bytes } },
+  )
+}
+
+/** All parts and guards that are not where they should be. */
+export function conflictsOf(
+  { parts, guards }: CheckedTransaction,
+  versionOf: (actor: ActorAddress) => Version,
+): VersionConflict[] {
+  const wanted = [
+    ...parts,
+    ...guards.map(({ actor, version }) => ({ actor, expected: version })),
+  ]
+  return wanted.flatMap(({ actor, expected }) => {
+    const actual = versionOf(actor)
+    return meetsExpectation(expected, actual) ? [] : [conflict(actor, expected, actual)]
+  })
+}
+
+/** For errors: the actors that are written. */
+export function nameOfAll(parts: readonly { readonly actor: ActorAddress }[]): string {
+  const names = parts.map(({ actor }) => formatAddress(actor))
+  const shown = names.slice(0, 5).join(', ')
+  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown
+}
+
+function tooMany(actual: number): CairnError {
+  return new CairnError(
+    'commit-too-large',
+    `A transaction over ${actual} actors, and the limit is ${transactionActorsMax}, those that ` +
+      'are only guarded included: commit fewer actors together.',
+    { details: { limit: transactionActorsMax, actual } },
+  )
+}

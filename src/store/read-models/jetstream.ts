@@ -1,0 +1,191 @@
+// Read models in a key-value bucket of NATS, as its own tools know it: `nats kv get` reads them.
+//
+//   $KV.CAIRN_<ns>_VIEWS.<model>.place       { position, ahead }
+//   $KV.CAIRN_<ns>_VIEWS.<model>.row.<key>   a row
+//
+// K1. A write is one atomic batch of its rows and the place, which expects the last one: the
+//     server stores all of it or nothing. Sent again under a doubt, it cannot be stored twice.
+// K2. Rows and places are read from the leader: a replica may lag, and a fold on an old row
+//     would be wrong for ever.
+
+import { decode, encode } from '../../codec/msgpack.js'
+import { CairnError } from '../../model/errors.js'
+import { pause } from '../../model/wait.js'
+import { type BatchPart, checkBatchPayload, publishBatch } from '../../nats/batch.js'
+import type { Connection } from '../../nats/connection.js'
+import { directScan, leaderGet } from '../../nats/direct-get.js'
+import { apiError } from '../../nats/errors.js'
+import type { HeaderValues } from '../../nats/headers.js'
+import { callApi } from '../../nats/jetstream-api.js'
+import { decodeToken, encodeToken, viewsBucketOf } from '../../nats/subjects.js'
+import {
+  initialCheckpoint,
+  type ReadModel,
+  type ReadModels,
+  type ReadModelWrite,
+  type StoredCheckpoint,
+} from './read-models.js'
+
+const attemptTimeout = 2_000
+const totalTimeout = 10_000
+/** Rows asked for at a time. */
+const readsMax = 64
+/** As clients of key-value buckets mark what is not there any more. */
+const removal = [['KV-Operation', 'DEL']] as const
+
+export class JetStreamReadModels implements ReadModels {
+  readonly #connection: Connection
+  readonly #namespace: string
+
+  constructor(connection: Connection, namespace: string) {
+    this.#connection = connection
+    this.#namespace = namespace
+  }
+
+  open(name: string): ReadModel {
+    return new JetStreamReadModel(this.#connection, this.#namespace, name)
+  }
+}
+
+class JetStreamReadModel implements ReadModel {
+  readonly #connection: Connection
+  readonly #stream: string
+  readonly #root: string
+
+  constructor(connection: Connection, namespace: string, name: string) {
+    const { stream, prefix } = viewsBucketOf(namespace)
+    this.#connection = connection
+    this.#stream = stream
+    this.#root = `${prefix}.${name}`
+  }
+
+  /** K2. */
+  async checkpoint(): Promise<StoredCheckpoint> {
+    const last = await this.#last(this.#placeSubject)
+    if (last === undefined) return initialCheckpoint
+    const { position, ahead } = decode(last.body) as { position: number; ahead: number }
+    return { position, ahead, revision: last.position }
+  }
+
+  /** K2. */
+  async get(
+    keys: readonly string[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly unknown[]> {
+    const rows: unknown[] = []
+    for (let i = 0; i < keys.length; i += readsMax)
+      rows.push(
+        ...(await Promise.all(
+          keys.slice(i, i + readsMax).map(async key => {
+            const last = await this.#last(this.#rowSubject(key), options)
+            return last === undefined || isRemoval(last.headers)
+              ? undefined
+              : decode(last.body)
+          }),
+        )),
+      )
+    return rows
+  }
+
+  /** K1. */
+  async write(
+    { rows, position, ahead }: ReadModelWrite,
+    revision: number,
+  ): Promise<number | 'conflict'> {
+    const place: BatchPart = {
+      subject: this.#placeSubject,
+      expected: revision,
+      headers: [],
+      body: encode({ position, ahead }),
+    }
+    const messages: readonly BatchPart[] = [
+      ...[...rows].map(([key, row]) => ({
+        subject: this.#rowSubject(key),
+        headers: row === null ? removal : [],
+        body: row === null ? nothing : encode(row),
+      })),
+      place,
+    ]
+    checkBatchPayload(this.#connection, this.#stream, messages)
+    const deadline = Date.now() + totalTimeout
+    let why = 'no connection'
+    for (;;) {
+      await this.#connection.whenConnected(deadline - Date.now())
+      const left = deadline - Date.now()
+      if (left <= 0 || this.#connection.closed) throw this.#notWritten(why)
+      const outcome = await publishBatch(
+        this.#connection,
+        this.#stream,
+        messages,
+        Math.min(attemptTimeout, left),
+      )
+      switch (outcome.kind) {
+        case 'stored':
+          return outcome.positions.at(-1)!
+        case 'wrong-sequence':
+          // Perhaps it was this very write, at an attempt before: who wrote reads the place again.
+          return 'conflict'
+        case 'refused':
+          throw apiError(outcome.error, `writing to ${this.#root}`)
+        case 'unclear':
+          why = outcome.why
+          await pause(Math.min(50, left))
+          break
+        case 'not-now':
+          why = outcome.why
+          await pause(1 + Math.random() * 9)
+          break
+      }
+    }
+  }
+
+  async *entries(
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<readonly [string, unknown]> {
+    const filter = `${this.#root}.row.>`
+    for await (const { subject, headers, body } of directScan(
+      this.#connection,
+      this.#stream,
+      filter,
+      1,
+      options.signal,
+    )) {
+      if (isRemoval(headers)) continue
+      const key = decodeToken(subject.slice(filter.length - 1))
+      if (key !== undefined) yield [key, decode(body)] as const
+    }
+  }
+
+  async drop(): Promise<void> {
+    const purged = await callApi(this.#connection, `STREAM.PURGE.${this.#stream}`, {
+      filter: `${this.#root}.>`,
+    })
+    if (!purged.ok) throw apiError(purged.error, `dropping ${this.#root}`)
+  }
+
+  #last(subject: string, options?: { readonly signal?: AbortSignal }) {
+    const query = { last_by_subj: subject }
+    return leaderGet(this.#connection, this.#stream, query, options)
+  }
+
+  get #placeSubject(): string {
+    return `${this.#root}.place`
+  }
+
+  #rowSubject(key: string): string {
+    return `${this.#root}.row.${encodeToken(key)}`
+  }
+
+  #notWritten(why: string): CairnError {
+    return new CairnError(
+      'outcome-unknown',
+      `Whether ${this.#root} was written is not known: ${why}. Read its place to find out.`,
+    )
+  }
+}
+
+function isRemoval(headers: HeaderValues): boolean {
+  return headers.has('KV-Operation')
+}
+
+const nothing = new Uint8Array()

@@ -1,0 +1,45 @@
+// A doorbell: lets readers sleep until the log has grown past where they stand.
+
+import type { Position } from '../model/version.js'
+
+/**
+ * Owns the highest position rung, and the sleepers. Ringing wakes every sleeper that waits
+ * for less; a sleeper that comes late finds the bell already rung and does not sleep.
+ */
+export class WakeSignal {
+  #position: Position = 0
+  readonly #waiters = new Set<(always: boolean) => void>()
+
+  get position(): Position {
+    return this.#position
+  }
+
+  raise(position: Position): void {
+    if (position > this.#position) this.#position = position
+    for (const wake of this.#waiters) wake(false)
+  }
+
+  /** Wakes every sleeper, whatever it waits for. */
+  wakeAll(): void {
+    for (const wake of this.#waiters) wake(true)
+  }
+
+  /** Resolves once rung beyond `after`, after `timeout` ms, or when the signal fires. */
+  wait(after: Position, timeout: number, signal: AbortSignal): Promise<void> {
+    if (this.#position > after || signal.aborted) return Promise.resolve()
+    return new Promise(resolve => {
+      const wake = (always: boolean) => {
+        if (always || this.#position > after) finish()
+      }
+      const finish = () => {
+        clearTimeout(timer)
+        this.#waiters.delete(wake)
+        signal.removeEventListener('abort', finish)
+        resolve()
+      }
+      const timer = setTimeout(finish, timeout)
+      this.#waiters.add(wake)
+      signal.addEventListener('abort', finish, { once: true })
+    })
+  }
+}

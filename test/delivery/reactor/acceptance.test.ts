@@ -1,0 +1,260 @@
+// What the systems that reactors come from promise their users, on each backend.
+
+import t from 'tap'
+
+import { defineActor, event } from '../../../src/actor/define.js'
+import { publish } from '../../../src/actor/effects.js'
+import { backlogs } from '../../../src/delivery/backlog.js'
+import { defineTopic } from '../../../src/model/topic.js'
+import {
+  defineReactor,
+  type ReactorMiddleware,
+} from '../../../src/delivery/reactor/define-reactor.js'
+import { healthOf } from '../../../src/delivery/health.js'
+import type { Message } from '../../../src/delivery/messages/message.js'
+import { ManualClock } from '../../../src/testing/manual-clock.js'
+import { onEachBackend } from '../../support/backends.js'
+import { until } from '../../support/wait.js'
+
+const patience = { timeout: 60_000 }
+t.setTimeout(300_000)
+
+const completed = defineTopic('trips.completed')
+const trip = defineActor({
+  type: 'trip',
+  publishes: [completed],
+  initialState: { legs: 0 },
+  decide: {
+    complete: (_state, km: number) => [event('completed', km), publish(completed, km)],
+  },
+  evolve: { completed: state => ({ legs: state.legs + 1 }) },
+})
+/** Where effects end up: it changes once for each message, however often that is handled. */
+const ledger = defineActor({
+  type: 'ledger',
+  initialState: 0,
+  decide: { add: (_state, km: number) => event('added', km) },
+  evolve: { added: (sum, km: number) => sum + km },
+})
+
+function listener(name: string, seen: Message[] = []) {
+  const handle = (message: Message) => void seen.push(message)
+  return { seen, reactor: defineReactor({ name, on: completed, handle }) }
+}
+
+await onEachBackend(
+  t,
+  'A0.2 A0.10 three reactors each get every message once, and processes of one share them',
+  async (t, on) => {
+    const { start } = on(t)
+    const shared: Message[] = []
+    const [pricing, pricingToo] = [
+      listener('pricing', shared),
+      listener('pricing', shared),
+    ]
+    const [audit, mails] = [listener('audit'), listener('mails')]
+    const node = await start({
+      actors: [trip],
+      reactors: [pricing.reactor, audit.reactor, mails.reactor],
+    })
+    const second = await start({ reactors: [pricingToo.reactor] })
+    const share = () => second.stats().reactors['pricing']!
+    await until(() => share().partitions > 0, { describe: 'both take part', ...patience })
+    for (let i = 0; i < 40; i++) await node.spawn(trip, `t${i}`).ask('complete', i)
+    for (const { seen } of [pricing, audit, mails])
+      await until(() => seen.length >= 40, { describe: 'all are handled', ...patience })
+    for (const { seen } of [pricing, audit, mails])
+      t.equal(new Set(seen.map(({ id }) => id)).size, 40, 'each message')
+    t.equal(audit.seen.length, 40)
+    t.equal(mails.seen.length, 40)
+    t.ok(share().handled > 0, 'the second process has handled some')
+  },
+)
+
+await t.test(
+  'A0.3 reactors that would fight are refused, with what to do about it',
+  async t => {
+    const { memory } = await import('../../../src/backend/memory.js')
+    const { startNode } = await import('../../../src/runtime/start-node.js')
+    const options = { namespace: 'refused', store: memory() }
+    const [one, other] = [listener('pricing').reactor, listener('pricing').reactor]
+    await t.rejects(startNode({ ...options, reactors: [one, other] }), {
+      code: 'invalid-definition',
+      message: /pricing/,
+    })
+    t.throws(
+      () => defineReactor({ name: 'pricing', on: [completed, completed], handle() {} }),
+      { code: 'invalid-definition', message: /names a topic twice.*name each once/ },
+    )
+  },
+)
+
+await onEachBackend(
+  t,
+  'A0.4 A2.6 a message that is handled again, after a failure half way or a restart, has its effect once',
+  async (t, on) => {
+    const { start } = on(t)
+    let attempts = 0
+    const reactor = defineReactor({
+      name: 'sums',
+      on: completed,
+      retry: { attempts: 5, first: 10 },
+      async handle({ data }, { spawn }) {
+        await spawn(ledger, 'all').ask('add', data as number)
+        // The effect is there, and the handler fails behind it.
+        if (++attempts % 3 !== 0) throw new Error('the mail server is away')
+      },
+    })
+    const node = await start({ actors: [trip, ledger], reactors: [reactor] })
+    const sum = async () => (await node.spawn(ledger, 'all').state()).state
+    for (let i = 1; i <= 4; i++) await node.spawn(trip, `t${i}`).ask('complete', i)
+    // The same business key, published twice.
+    for (let i = 0; i < 2; i++) await node.publish(completed, 100, { id: 'trip-9-done' })
+    const counted = () => node.stats().reactors['sums']!
+    await until(() => counted().handled >= 5 && counted().failing === 0, patience)
+    t.equal(await sum(), 110)
+    t.ok(attempts > 5, `${attempts} attempts`)
+    await node.close()
+    const again = await start({ actors: [trip, ledger], reactors: [reactor] })
+    await again.spawn(trip, 't5').ask('complete', 5)
+    const after = async () => (await again.spawn(ledger, 'all').state()).state
+    await until(async () => (await after()) >= 115, patience)
+    t.equal(await after(), 115)
+  },
+)
+
+await onEachBackend(
+  t,
+  'A0.6 A2.9 a reactor that was away catches up, and nobody waits for it',
+  async (t, on) => {
+    const { start } = on(t)
+    const [audit, mails] = [listener('audit'), listener('mails')]
+    const node = await start({ actors: [trip], reactors: [audit.reactor] })
+    const away = await start({ reactors: [mails.reactor] })
+    await node.spawn(trip, 't0').ask('complete', 0)
+    await until(() => mails.seen.length === 1 && audit.seen.length === 1, patience)
+    await away.close()
+    for (let i = 1; i <= 10; i++) {
+      // The answer comes when the event is stored, whatever becomes of the messages.
+      const { version } = await node.spawn(trip, 't0').ask('complete', i)
+      t.equal(version, i + 1)
+    }
+    await until(() => audit.seen.length === 11, {
+      describe: 'the others go on',
+      ...patience,
+    })
+    t.equal(mails.seen.length, 1)
+    await start({ reactors: [mails.reactor] })
+    await until(() => mails.seen.length >= 11, { describe: 'it catches up', ...patience })
+    t.strictSame(
+      mails.seen.map(({ data }) => data),
+      Array.from({ length: 11 }, (_, i) => i),
+      'in order',
+    )
+  },
+)
+
+await onEachBackend(
+  t,
+  'A2.1 one definition for two effects, with their retries and dead letters',
+  async (t, on) => {
+    const { start } = on(t)
+    const sent: string[] = []
+    const notify = defineReactor({
+      name: 'notify',
+      on: completed,
+      retry: { attempts: 2, first: 10 },
+      handle({ data, id }) {
+        sent.push(`mail ${id}`)
+        if (data === -1) throw new Error('no such phone')
+        sent.push(`push ${id}`)
+      },
+    })
+    const node = await start({ actors: [trip], reactors: [notify] })
+    await node.spawn(trip, 'good').ask('complete', 1)
+    await node.spawn(trip, 'bad').ask('complete', -1)
+    await until(() => node.stats().reactors['notify']!.handled === 2, patience)
+    t.strictSame(sent.toSorted(), [
+      'mail trip/bad/1#0',
+      'mail trip/bad/1#0',
+      'mail trip/good/1#0',
+      'push trip/good/1#0',
+    ])
+    const reasons: string[] = []
+    for await (const { reason } of node.deadLetters.list()) reasons.push(reason)
+    t.strictSame(reasons, ['max-attempts-exhausted'])
+  },
+)
+
+await onEachBackend(
+  t,
+  'A2.7 a test injects failures and moves the clock, and sleeps for neither',
+  async (t, on) => {
+    const clock = new ManualClock(1_700_000_000_000)
+    const hour = 3_600_000
+    const attempts: [number, number][] = []
+    const failTwice: ReactorMiddleware = async (_message, { attempt }, next) => {
+      attempts.push([attempt, clock.now() - 1_700_000_000_000])
+      if (attempt < 3) throw new Error('injected')
+      await next()
+    }
+    const handled: unknown[] = []
+    const notify = defineReactor({
+      name: 'notify',
+      on: completed,
+      retry: { attempts: 5, first: hour, max: 2 * hour },
+      use: [failTwice],
+      handle: ({ data }) => void handled.push(data),
+    })
+    const node = await on(t).start({ actors: [trip], reactors: [notify], clock })
+    await node.spawn(trip, 't').ask('complete', 7)
+    const failures = () => node.stats().reactors['notify']!.failures
+    await until(() => failures() === 1, patience)
+    clock.advance(hour - 1)
+    clock.advance(1)
+    await until(() => failures() === 2, patience)
+    clock.advance(2 * hour)
+    await until(() => handled.length === 1, patience)
+    t.strictSame(attempts, [
+      [1, 0],
+      [2, hour],
+      [3, 3 * hour],
+    ])
+  },
+)
+
+await onEachBackend(
+  t,
+  'A2.8 depth, what fails, dead letters and lag are told, and how bad that is',
+  async (t, on) => {
+    const { start, backend, namespace } = on(t)
+    const reactor = defineReactor({
+      name: 'notify',
+      on: completed,
+      retry: { attempts: 2, first: 10 },
+      handle({ data }) {
+        if (data === -1) throw new Error('no such phone')
+      },
+    })
+    const node = await start({ actors: [trip], reactors: [reactor] })
+    await node.spawn(trip, 'good').ask('complete', 1)
+    await until(() => node.stats().reactors['notify']!.handled === 1, patience)
+    const open = await backend.open({ namespace, nodeId: 'looker' })
+    t.teardown(() => open.close())
+    const told = async () => {
+      for await (const backlog of backlogs(open))
+        if (backlog.source === 'log') return backlog
+      throw new Error('no reactor has begun to read')
+    }
+    await until(async () => (await told()).waiting === 0, patience)
+    t.equal(healthOf(await told()), 'good')
+    await node.spawn(trip, 'bad').ask('complete', -1)
+    await until(async () => (await told()).dead === 1, patience)
+    t.equal(healthOf(await told()), 'watch')
+    const none = { waiting: 0, failing: [], dead: 0 }
+    t.equal(healthOf({ ...none, waiting: 999 }), 'good')
+    t.equal(healthOf({ ...none, waiting: 1_000 }), 'watch')
+    t.equal(healthOf({ ...none, waiting: 10_000 }), 'critical')
+    t.equal(healthOf({ ...none, dead: 100 }), 'critical')
+  },
+)

@@ -1,0 +1,59 @@
+// A message is handled again long after the first time: what its handler sends acts once all the same.
+
+import t from 'tap'
+
+import { defineActor, event } from '../../../src/actor/define.js'
+import { defineTopic } from '../../../src/model/topic.js'
+import { defineReactor } from '../../../src/delivery/reactor/define-reactor.js'
+import { onEachBackend } from '../../support/backends.js'
+import { until } from '../../support/wait.js'
+
+const paid = defineTopic('paid')
+/** It knows the ids of its last two commits by heart, and no others. */
+const ledger = defineActor({
+  type: 'ledger',
+  commandWindow: { commands: 2 },
+  initialState: 0,
+  decide: { add: (_sum, amount: number) => event('added', amount) },
+  evolve: { added: (sum, amount: number) => sum + amount },
+})
+
+for (const way of ['ask', 'send'] as const)
+  await onEachBackend(
+    t,
+    `a dead letter that is sent again beyond the window of what it had led to by ${way} acts once`,
+    async (t, on) => {
+      const { start } = on(t)
+      let isBroken = true
+      const books = defineReactor({
+        name: 'books',
+        on: paid,
+        retry: { attempts: 1 },
+        async handle({ data }, { spawn }) {
+          await spawn(ledger, 'all')[way]('add', data as number)
+          if (isBroken) throw new Error('the printer is out of paper')
+        },
+      })
+      const node = await start({ actors: [ledger], reactors: [books] })
+      const all = node.spawn(ledger, 'all')
+      const sum = async () => (await all.state()).state
+      await node.publish(paid, 100)
+      await until(async () => (await sum()) === 100)
+      for (let i = 0; i < 10; i++) await all.ask('add', 1)
+      const letters = async () => {
+        const found = []
+        for await (const letter of node.deadLetters.list()) found.push(letter)
+        return found
+      }
+      await until(async () => (await letters()).length === 1)
+      isBroken = false
+      const handled = () => node.stats().reactors['books']!.handled
+      const before = handled()
+      await node.deadLetters.retry((await letters())[0]!.position)
+      await until(() => handled() > before)
+      // Behind whatever it led to this time.
+      await until(() => node.stats().inbox.open === 0)
+      await all.ask('add', 1)
+      t.equal(await sum(), 111)
+    },
+  )
