@@ -10,7 +10,7 @@
 // P4. No id is in it twice.
 
 import { commitEventsMax } from '../codec/envelope.js'
-import { roomAfter } from '../codec/size.js'
+import { remainingBytes } from '../codec/size.js'
 import type { Command, Decision } from '../model/behavior.js'
 import type { BatchedCommand } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
@@ -129,8 +129,8 @@ export class CommandBatch {
   #roomAfter(events: readonly NewEvent[]): number {
     let room = this.#room
     for (const { type, data, metadata } of events) {
-      room = roomAfter(data, room - type.length - eventBytes)
-      if (metadata !== undefined) room = roomAfter(metadata, room)
+      room = remainingBytes(data, room - type.length - eventBytes)
+      if (metadata !== undefined) room = remainingBytes(metadata, room)
     }
     return room
   }

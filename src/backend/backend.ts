@@ -50,7 +50,7 @@ export interface Backend {
 }
 
 /** Closes the parts of an open namespace in the order given, once, whoever asks. */
-export function openNamespaceOf(
+export function toOpenNamespace(
   parts: Omit<OpenNamespace, 'namespace' | 'close' | typeof Symbol.asyncDispose>,
   closeRest: () => Promise<void> = async () => {},
 ): OpenNamespace {

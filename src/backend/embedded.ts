@@ -11,7 +11,7 @@ import { LmdbQueue } from '../store/queue/lmdb.js'
 import { LmdbReadModels } from '../store/read-models/lmdb.js'
 import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/event-store/lmdb.js'
 import { LmdbTimers } from '../store/timers/lmdb.js'
-import { type Backend, openNamespaceOf } from './backend.js'
+import { type Backend, toOpenNamespace } from './backend.js'
 
 export interface EmbeddedOptions {
   /** Directory of the data, created where it is missing. Each namespace is a file in it. */
@@ -61,7 +61,7 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
       const readModels = new LmdbReadModels(store.views)
       const beside = { queues, documents, timers, readModels }
       const parts = { store, bus, transport, ...beside, partitions, join }
-      return openNamespaceOf(parts, async () => {
+      return toOpenNamespace(parts, async () => {
         await Promise.all([...opened.values()].map(async other => (await other).close()))
       })
     },

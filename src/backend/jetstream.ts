@@ -10,10 +10,10 @@ import { Connection } from '../nats/connection.js'
 import { checkGroupCommitMode, type GroupCommitMode } from '../nats/group-commit.js'
 import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
 import {
-  ensureBucket,
+  ensureDocumentsBucket,
   ensureQueueStream,
   ensureTimersStream,
-  ensureViewsBucket,
+  ensureReadModelsBucket,
 } from '../nats/side-streams.js'
 import { JetStreamQueue } from '../store/queue/jetstream.js'
 import { JetStreamReadModels } from '../store/read-models/jetstream.js'
@@ -22,7 +22,7 @@ import { ensureLogStream } from '../nats/log-stream.js'
 import { JetStreamStore } from '../store/event-store/jetstream.js'
 import { OwnCommits } from '../store/event-store/own-commits.js'
 import { JetStreamTimers } from '../store/timers/jetstream.js'
-import { type Backend, openNamespaceOf, type Queues } from './backend.js'
+import { type Backend, toOpenNamespace, type Queues } from './backend.js'
 
 export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
   /** How nodes tell each other that they are there. */
@@ -69,8 +69,8 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
           queueOf('inbox'),
           queueOf('topic'),
           queueOf('dead'),
-          ensureBucket(connection, namespace, { replicas }),
-          ensureViewsBucket(connection, namespace, { replicas }),
+          ensureDocumentsBucket(connection, namespace, { replicas }),
+          ensureReadModelsBucket(connection, namespace, { replicas }),
           ensureTimersStream(connection, namespace, { replicas }),
         ])
         const documents = new JetStreamDocuments(connection, namespace)
@@ -94,7 +94,7 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         const beside = { queues, documents, timers, readModels }
         const stats = { groupCommit: () => store.groupStats() }
         const parts = { store, bus, transport, ...beside, ...stats, partitions, join }
-        return openNamespaceOf(parts, () => connection.close())
+        return toOpenNamespace(parts, () => connection.close())
       } catch (error) {
         await connection.close()
         throw error

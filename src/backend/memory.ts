@@ -10,7 +10,7 @@ import { MemoryQueue, MemoryRecords } from '../store/queue/memory.js'
 import { MemoryReadModels } from '../store/read-models/memory.js'
 import { MemoryLog, MemoryStore } from '../store/event-store/memory.js'
 import { MemoryTimers, MemoryTimersTable } from '../store/timers/memory.js'
-import { type Backend, openNamespaceOf } from './backend.js'
+import { type Backend, toOpenNamespace } from './backend.js'
 
 /**
  * Keeps namespaces in memory. Nodes that share one `memory()` share its data, as nodes
@@ -58,7 +58,7 @@ export function memory(): Backend {
       tables.set(namespace, table)
       const side = sides.get(namespace) ?? newSide()
       sides.set(namespace, side)
-      return openNamespaceOf({
+      return toOpenNamespace({
         store,
         bus: new LocalBus(stores),
         transport: new MemoryTransport(network),

@@ -1,14 +1,14 @@
 // Notices without a server: this bus reads them off the log by following it. The same
 // promises as over NATS, and one more: nothing is ever missed, so nobody is interrupted.
 
-import { targetOf } from '../codec/outbox.js'
+import { outboxTargetOf } from '../codec/outbox.js'
 import { checkNamespace } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
-import { type CommitStored, commitStored, type EventStored } from './notice.js'
+import { type CommitStored, readCommitNotice, type EventStored } from './notice.js'
 import {
   CountedSubscription,
   type Delivery,
@@ -100,7 +100,7 @@ export class LocalBus implements NoticeBus {
         else begun.catch(() => subscription.interrupted('disconnected'))
       })
       atStart = false
-      if (subscription.ended) stopWatching()
+      if (subscription.isEnded) stopWatching()
       await Promise.all(existing)
     })
   }
@@ -166,7 +166,7 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
   if (record.kind === 'malformed')
     return record.versions === undefined || record.actor === undefined
       ? undefined
-      : commitStored(
+      : readCommitNotice(
           namespace,
           record.actor,
           record.position,
@@ -186,7 +186,7 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
       nodeId,
       at,
       ...(outbox !== undefined && {
-        outboxTargets: outbox.map(targetOf),
+        outboxTargets: outbox.map(outboxTargetOf),
       }),
       ...(command !== undefined && { commandId: command.id }),
       ...(commands !== undefined && {

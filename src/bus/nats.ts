@@ -19,7 +19,7 @@ import { headerText, parseHeaderBlock, readHeaders } from '../nats/headers.js'
 import { noticeSubjects, noticeSubjectsOfAll, parseSubject } from '../nats/subjects.js'
 import type { OwnCommits } from '../store/event-store/own-commits.js'
 import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
-import { type CommitStored, commitStored, type EventStored } from './notice.js'
+import { type CommitStored, readCommitNotice, type EventStored } from './notice.js'
 import {
   CountedSubscription,
   type Delivery,
@@ -129,7 +129,7 @@ export class NatsBus implements NoticeBus {
       await subscription.unsubscribe()
       throw error
     }
-    if (subscription.ended) source.unsubscribe()
+    if (subscription.isEnded) source.unsubscribe()
     return subscription
   }
 }
@@ -152,7 +152,7 @@ function readNotice(message: Msg, own: OwnCommits | undefined): Notice | undefin
   if (parsed === undefined || !Number.isSafeInteger(position) || position < 1)
     return undefined
   const previous = Number(headers.get('Nats-Last-Sequence'))
-  const commit = commitStored(
+  const commit = readCommitNotice(
     parsed.namespace,
     parsed.actor,
     position,

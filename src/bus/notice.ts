@@ -48,7 +48,7 @@ export interface CommitStored {
 }
 
 /** One notice per event of the commit, in order. */
-export function eventsStored({
+export function toEventStored({
   namespace,
   actor,
   position,
@@ -77,7 +77,7 @@ export function eventsStored({
 }
 
 /** A commit's notice from a record's headers; `undefined` when they are not a commit's. */
-export function commitStored(
+export function readCommitNotice(
   namespace: string,
   actor: ActorAddress,
   position: Position,

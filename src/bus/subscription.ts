@@ -6,7 +6,7 @@ import type {
   Subscription,
   SubscriptionStats,
 } from './bus.js'
-import { type CommitStored, type EventStored, eventsStored } from './notice.js'
+import { type CommitStored, type EventStored, toEventStored } from './notice.js'
 
 /** Makes the calls of one handler for one commit, each within the guard (B4). */
 export type Delivery = (
@@ -41,7 +41,7 @@ export class CountedSubscription implements Subscription {
     options.signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  get ended(): boolean {
+  get isEnded(): boolean {
     return this.#ended !== undefined
   }
 
@@ -107,6 +107,6 @@ export function perCommit(handler: (notice: CommitStored) => void): Delivery {
 /** Hands on one notice per event; one that its handler fails on does not cost the others. */
 export function perEvent(handler: (notice: EventStored) => void): Delivery {
   return (commit, guard) => {
-    for (const notice of eventsStored(commit)) guard(() => handler(notice))
+    for (const notice of toEventStored(commit)) guard(() => handler(notice))
   }
 }

@@ -23,14 +23,14 @@ interface MemberFile {
 }
 
 /** Milliseconds between looks at the cards. */
-const lookEvery = 200
+const scanIntervalMs = 200
 
 export class FileMembership implements Membership {
   readonly #folder: string
   readonly #self: Member | undefined
   readonly #roster = new Roster()
   #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  #scanning: Promise<void> | undefined
 
   private constructor(folder: string, self: Member | undefined) {
     this.#folder = folder
@@ -48,12 +48,12 @@ export class FileMembership implements Membership {
         pid: process.pid,
         member: self,
       })
-    await membership.#look()
+    await membership.#scan()
     membership.#timer = setInterval(() => {
-      membership.#looking ??= membership
-        .#look()
-        .finally(() => (membership.#looking = undefined))
-    }, lookEvery)
+      membership.#scanning ??= membership
+        .#scan()
+        .finally(() => (membership.#scanning = undefined))
+    }, scanIntervalMs)
     membership.#timer.unref()
     return membership
   }
@@ -80,11 +80,11 @@ export class FileMembership implements Membership {
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#looking
+    await this.#scanning
     await this.leave()
   }
 
-  async #look(): Promise<void> {
+  async #scan(): Promise<void> {
     const found = new Set<string>()
     for (const name of await listAnnouncements(this.#folder)) {
       const card = await readAnnouncement<MemberFile>(
@@ -101,7 +101,7 @@ export class FileMembership implements Membership {
       }
       if (member === undefined) continue
       found.add(member.id)
-      this.#roster.heard(member, Date.now())
+      this.#roster.alive(member, Date.now())
     }
     for (const member of this.members())
       if (!found.has(member.id)) this.#roster.left(member)

@@ -23,7 +23,7 @@ export interface Member extends Candidate {
 }
 
 /** Whether a member is there to be given work; who only looks on is none of the members. */
-export function takesPart({ types, groups = [] }: Member): boolean {
+export function isParticipant({ types, groups = [] }: Member): boolean {
   return types.length > 0 || groups.length > 0
 }
 
@@ -45,7 +45,7 @@ export interface Membership {
    * Whether a node of this id is there, though it may not have been heard of yet. Absent where all
    * members are known from the moment of joining.
    */
-  isThere?(id: string): Promise<boolean>
+  isReachable?(id: string): Promise<boolean>
   /** Tells the others that this node takes no more work; it still sees them. */
   leave(): Promise<void>
   close(): Promise<void>

@@ -16,7 +16,7 @@ export class MemoryMembership implements Membership {
   constructor(shared: MemoryMembers, self: Member | undefined) {
     this.#shared = shared
     this.#self = self
-    if (self !== undefined) shared.roster.heard(self, 0)
+    if (self !== undefined) shared.roster.alive(self, 0)
   }
 
   members(): readonly Member[] {

@@ -4,7 +4,7 @@
 import { CairnError } from '../model/errors.js'
 import { throwIfAborted, withTimeout } from '../model/wait.js'
 import { formatAddress } from '../model/address.js'
-import { answer, encodeRequest, readAnswer } from './request-codec.js'
+import { answerRequest, encodeRequest, readAnswer } from './request-codec.js'
 import {
   type NodeRequest,
   type RequestHandler,
@@ -63,7 +63,7 @@ export class MemoryTransport implements Transport {
         'no-node',
         `No node in this process serves actor type ${type}: pass its definition to startNode({ actors }).`,
       )
-    const work = answer(encodeRequest(request, timeout), server.handle)
+    const work = answerRequest(encodeRequest(request, timeout), server.handle)
     server.atWork.add(work)
     void work.finally(() => server.atWork.delete(work))
     const late = () =>

@@ -15,7 +15,7 @@ import {
   type Member,
   type Membership,
   type MembershipChange,
-  takesPart,
+  isParticipant,
 } from './membership.js'
 import { readMember } from './read-member.js'
 import type { HeartbeatOptions } from './roster.js'
@@ -36,10 +36,10 @@ export class NatsMembership implements Membership {
   readonly #subscriptions: NatsSubscription[] = []
   readonly #probing = new Set<string>()
   /** Those who were members, and are not any more: the last ones. */
-  readonly #gone = new Set<string>()
+  readonly #formerMembers = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #stopListening: () => void = () => {}
-  #taking: boolean
+  #isParticipating: boolean
 
   private constructor(
     connection: Connection,
@@ -50,15 +50,15 @@ export class NatsMembership implements Membership {
     this.#connection = connection
     this.#namespace = namespace
     this.#self = self
-    this.#taking = self !== undefined
+    this.#isParticipating = self !== undefined
     this.#every = every
     this.#roster = new Roster(limits)
     this.#roster.onChange(({ joined, left }) => {
-      for (const { id } of left) this.#gone.add(id)
-      for (const { id } of joined) this.#gone.delete(id)
-      for (const id of this.#gone) {
-        if (this.#gone.size <= goneMax) break
-        this.#gone.delete(id)
+      for (const { id } of left) this.#formerMembers.add(id)
+      for (const { id } of joined) this.#formerMembers.delete(id)
+      for (const id of this.#formerMembers) {
+        if (this.#formerMembers.size <= formerMembersMax) break
+        this.#formerMembers.delete(id)
       }
     })
   }
@@ -90,15 +90,15 @@ export class NatsMembership implements Membership {
     if (id !== this.#self?.id) this.#roster.dead(id)
   }
 
-  async isThere(id: string): Promise<boolean> {
+  async isReachable(id: string): Promise<boolean> {
     if (this.#roster.members().some(member => member.id === id)) return true
-    if (this.#gone.has(id)) return false
-    return (await this.#ask(id)).kind !== 'no-responders'
+    if (this.#formerMembers.has(id)) return false
+    return (await this.#probeRequest(id)).kind !== 'no-responders'
   }
 
   async leave(): Promise<void> {
-    if (!this.#taking || this.#self === undefined) return
-    this.#taking = false
+    if (!this.#isParticipating || this.#self === undefined) return
+    this.#isParticipating = false
     this.#roster.left(this.#self)
     this.#publish('bye')
   }
@@ -121,12 +121,12 @@ export class NatsMembership implements Membership {
       await subscribe(`cairn.${this.#namespace}.alive.${self.id}`, message =>
         message.respond(),
       )
-      this.#roster.heard(self, Date.now())
+      this.#roster.alive(self, Date.now())
     }
     this.#stopListening = this.#connection.onInterruption(interruption => {
       if (interruption === 'disconnected') return
       // Nothing could be heard meanwhile, and nobody may have heard of this node.
-      this.#roster.forgive(Date.now())
+      this.#roster.restartTimeouts(Date.now())
       this.#publish('hello')
     })
     this.#timer = setInterval(() => this.#tick(), this.#every)
@@ -137,8 +137,8 @@ export class NatsMembership implements Membership {
   #tick(): void {
     if (!this.#connection.connected) return
     const now = Date.now()
-    if (this.#self !== undefined && this.#taking) {
-      this.#roster.heard(this.#self, now)
+    if (this.#self !== undefined && this.#isParticipating) {
+      this.#roster.alive(this.#self, now)
       this.#publish('here')
     }
     for (const id of this.#roster.sweep(now))
@@ -147,13 +147,13 @@ export class NatsMembership implements Membership {
 
   async #probe(id: string): Promise<void> {
     this.#probing.add(id)
-    const reply = await this.#ask(id)
+    const reply = await this.#probeRequest(id)
     this.#probing.delete(id)
     if (reply.kind === 'no-responders') this.suspect(id)
-    else if (reply.kind === 'message') this.#roster.answered(id, Date.now())
+    else if (reply.kind === 'message') this.#roster.probeAnswered(id, Date.now())
   }
 
-  #ask(id: string) {
+  #probeRequest(id: string) {
     const subject = `cairn.${this.#namespace}.alive.${id}`
     return this.#connection.requests.request(subject, nothing, this.#every)
   }
@@ -166,14 +166,14 @@ export class NatsMembership implements Membership {
       if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
         return
       if (kind === 'bye') return this.#roster.left(member)
-      if (takesPart(member)) this.#roster.heard(member, Date.now())
+      if (isParticipant(member)) this.#roster.alive(member, Date.now())
     }
-    if (kind === 'hello' && this.#taking) this.#publish('here')
+    if (kind === 'hello' && this.#isParticipating) this.#publish('here')
   }
 
   #publish(kind: MembershipMessage['kind']): void {
     if (!this.#connection.connected) return
-    const member = this.#self ?? onlooker
+    const member = this.#self ?? observer
     this.#connection.nc.publish(this.#subject, encode({ kind, member }))
   }
 
@@ -183,9 +183,9 @@ export class NatsMembership implements Membership {
 }
 
 const nothing = new Uint8Array()
-const goneMax = 1_000
+const formerMembersMax = 1_000
 
-const onlooker: Member = {
+const observer: Member = {
   id: '',
   types: [],
   weight: 0,

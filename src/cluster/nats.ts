@@ -8,11 +8,11 @@ import { CairnError } from '../model/errors.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import {
-  answer,
+  answerRequest,
   encodeFailure,
   encodeRequest,
   readAnswer,
-  tooLarge,
+  tooLargeError,
 } from './request-codec.js'
 import {
   type NodeRequest,
@@ -42,7 +42,7 @@ export class NatsTransport implements Transport {
   ): Promise<Serving> {
     const atWork = new Set<Promise<void>>()
     const take = (message: Msg) => {
-      const work = answer(message.data, handle).then(bytes =>
+      const work = answerRequest(message.data, handle).then(bytes =>
         this.#respond(message, bytes),
       )
       atWork.add(work)
@@ -82,7 +82,7 @@ export class NatsTransport implements Transport {
     const body = encodeRequest(request, timeout)
     const limit = this.#connection.maxPayload
     if (body.length > limit)
-      throw tooLarge('request', body.length, `the server's max_payload is ${limit}`)
+      throw tooLargeError('request', body.length, `the server's max_payload is ${limit}`)
     const { type } = request.actor
     const subject = to === undefined ? this.#subjectOf(type) : this.#subjectOfNode(to)
     const { requests } = this.#connection
@@ -132,7 +132,7 @@ export class NatsTransport implements Transport {
     const limit = this.#connection.maxPayload
     const fits = bytes.length <= limit
     const why = () =>
-      tooLarge('answer', bytes.length, `the server's max_payload is ${limit}`)
+      tooLargeError('answer', bytes.length, `the server's max_payload is ${limit}`)
     try {
       message.respond(fits ? bytes : encodeFailure(why()))
     } catch {

@@ -36,7 +36,7 @@ export function partitionClaims(
     async isAlive({ id, incarnation }) {
       const known = membership.members().find(member => member.id === id)
       if (known !== undefined) return known.incarnation === incarnation
-      return (await membership.isThere?.(id)) === true
+      return (await membership.isReachable?.(id)) === true
     },
     onChange: listener => membership.onChange(listener),
   }

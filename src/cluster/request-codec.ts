@@ -32,7 +32,7 @@ export function encodeRequest(request: NodeRequest, timeout: number): Uint8Array
 }
 
 /** Decodes a request, carries it out, and encodes the answer, whatever happens. */
-export async function answer(
+export async function answerRequest(
   bytes: Uint8Array,
   handle: RequestHandler,
 ): Promise<Uint8Array> {
@@ -48,11 +48,11 @@ export async function answer(
 
 /** The answer that carries an error. */
 export function encodeFailure(error: unknown): Uint8Array {
-  return encode({ ok: false, error: describe(error) })
+  return encode({ ok: false, error: toFailure(error) })
 }
 
 /** The error instead of an answer, or of a request, that the way does not carry. */
-export function tooLarge(what: string, bytes: number, limit: string): CairnError {
+export function tooLargeError(what: string, bytes: number, limit: string): CairnError {
   return new CairnError(
     what === 'request' ? 'invalid-command' : 'remote-failure',
     `The ${what} takes ${bytes} bytes, and ${limit}: send less, and store large data elsewhere.`,
@@ -134,7 +134,7 @@ function isVersion(version: unknown): boolean {
   return version === undefined || isCount(version)
 }
 
-function describe(error: unknown) {
+function toFailure(error: unknown) {
   if (!isCairnError(error)) return { code: 'remote-failure', message: messageOf(error) }
   const { code, message, details } = error
   try {

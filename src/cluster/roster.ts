@@ -21,7 +21,7 @@ export interface HeartbeatOptions extends RosterLimits {
 
 interface Entry {
   member: Member
-  heardAt: number
+  lastSeenAt: number
 }
 
 export class Roster {
@@ -46,24 +46,24 @@ export class Roster {
   }
 
   /** A member spoke, or was spoken of by itself. */
-  heard(member: Member, now: number): void {
+  alive(member: Member, now: number): void {
     const entry = this.#entries.get(member.id)
     if (entry === undefined) {
-      this.#entries.set(member.id, { member, heardAt: now })
+      this.#entries.set(member.id, { member, lastSeenAt: now })
       this.#changed({ joined: [member], left: [], dead: [] })
     } else if (member.incarnation === entry.member.incarnation) {
-      entry.heardAt = Math.max(entry.heardAt, now)
+      entry.lastSeenAt = Math.max(entry.lastSeenAt, now)
     } else if (member.incarnation > entry.member.incarnation) {
       const left = entry.member
-      this.#entries.set(member.id, { member, heardAt: now })
+      this.#entries.set(member.id, { member, lastSeenAt: now })
       this.#changed({ joined: [member], left: [left], dead: [left] })
     }
   }
 
   /** A member answered a probe. */
-  answered(id: string, now: number): void {
+  probeAnswered(id: string, now: number): void {
     const entry = this.#entries.get(id)
-    if (entry !== undefined) entry.heardAt = Math.max(entry.heardAt, now)
+    if (entry !== undefined) entry.lastSeenAt = Math.max(entry.lastSeenAt, now)
   }
 
   /** A member said that it leaves. */
@@ -82,7 +82,7 @@ export class Roster {
   /** Removes whom R2 says is gone, and returns the ids to probe. */
   sweep(now: number): string[] {
     const silent: string[] = []
-    for (const [id, { heardAt }] of this.#entries) {
+    for (const [id, { lastSeenAt: heardAt }] of this.#entries) {
       if (now - heardAt >= this.#deadAfter) this.dead(id)
       else if (now - heardAt >= this.#silentAfter) silent.push(id)
     }
@@ -90,8 +90,8 @@ export class Roster {
   }
 
   /** Gives everybody a new start: after a time in which nothing could be heard. */
-  forgive(now: number): void {
-    for (const entry of this.#entries.values()) entry.heardAt = now
+  restartTimeouts(now: number): void {
+    for (const entry of this.#entries.values()) entry.lastSeenAt = now
   }
 
   #remove({ member }: Entry, isDead: boolean): void {

@@ -42,12 +42,12 @@ interface RoutedCommand<Outcome> {
   readonly data: unknown
   readonly options: SendOptions
   /** Carries it out on this node. */
-  here(bounds: SendOptions): Promise<Outcome>
+  runLocally(bounds: SendOptions): Promise<Outcome>
   readonly isTold: boolean
 }
 
 /** What waits for the answers of one node. */
-interface Waits {
+interface OwnerWait {
   /** Fires when the node has died, or this one closes: one signal for all, as each costs some µs. */
   readonly ended: AbortController
   open: number
@@ -78,7 +78,7 @@ export class Router implements CommandSender {
   #open = 0
   #allAnswered: Deferred<void> | undefined
   /** By the node's id: what ends the waits for it. */
-  readonly #waits = new Map<string, Waits>()
+  readonly #waits = new Map<string, OwnerWait>()
   #isClosed = false
 
   constructor(options: RouterOptions) {
@@ -123,7 +123,14 @@ export class Router implements CommandSender {
   ): Promise<AskOutcome> {
     const here = (bounds: SendOptions) =>
       this.#options.local.ask(actor, commandType, data, bounds)
-    return this.#route({ actor, commandType, data, options, here, isTold: false })
+    return this.#route({
+      actor,
+      commandType,
+      data,
+      options,
+      runLocally: here,
+      isTold: false,
+    })
   }
 
   tell(
@@ -134,7 +141,14 @@ export class Router implements CommandSender {
   ): Promise<void> {
     const here = (bounds: SendOptions) =>
       this.#options.local.tell(actor, commandType, data, bounds)
-    return this.#route({ actor, commandType, data, options, here, isTold: true })
+    return this.#route({
+      actor,
+      commandType,
+      data,
+      options,
+      runLocally: here,
+      isTold: true,
+    })
   }
 
   /**
@@ -159,7 +173,7 @@ export class Router implements CommandSender {
       const owner = this.#firstOwner(sending.actor)
       if (owner === this.#options.nodeId) {
         this.#local++
-        return sending.here(sending.options)
+        return sending.runLocally(sending.options)
       }
       this.#remote++
       return this.#sendUntilAnswered(sending, owner)
@@ -182,7 +196,14 @@ export class Router implements CommandSender {
 
   /** From node to node until one carries it out (T1 to T4). */
   async #sendAgain<Outcome>(
-    { actor, commandType, data, options, here, isTold }: RoutedCommand<Outcome>,
+    {
+      actor,
+      commandType,
+      data,
+      options,
+      runLocally: here,
+      isTold,
+    }: RoutedCommand<Outcome>,
     first: string,
   ): Promise<Outcome> {
     const { timeout = requestTimeoutDefault, signal } = options
@@ -193,9 +214,9 @@ export class Router implements CommandSender {
     const gone = new Set<string>()
     for (let hops = 0; ;) {
       if (signal?.aborted) throw abortedError(signal, doing())
-      if (this.#isClosed) throw closedWhileWaiting(doing(), commandId)
+      if (this.#isClosed) throw closedError(doing(), commandId)
       const left = Math.floor(deadline - performance.now())
-      if (left <= 0) throw late(doing(), timeout, commandId)
+      if (left <= 0) throw deadlineExceeded(doing(), timeout, commandId)
       if (owner === this.#options.nodeId)
         return here({ ...options, commandId, timeout: left })
       const request: AskRequest = {
@@ -249,7 +270,7 @@ export class Router implements CommandSender {
     }
   }
 
-  #waitsFor(owner: string): Waits {
+  #waitsFor(owner: string): OwnerWait {
     let waits = this.#waits.get(owner)
     if (waits === undefined) {
       waits = { ended: new AbortController(), open: 0 }
@@ -282,7 +303,7 @@ export class Router implements CommandSender {
     if (owner !== undefined) return owner.id
     const { nodeId, hosts } = this.#options
     if (hosts(actor.type)) return nodeId
-    throw nobody(actor)
+    throw noNodeError(actor)
   }
 
   /** Where to go after an error, or the error itself where there is no use in going on. */
@@ -303,7 +324,7 @@ export class Router implements CommandSender {
   }
 }
 
-function nobody({ type, id }: ActorAddress): CairnError {
+function noNodeError({ type, id }: ActorAddress): CairnError {
   return new CairnError(
     'no-node',
     `No living node hosts actor type ${type}, so ${type}/${id} cannot be asked: start one that does.`,
@@ -311,7 +332,7 @@ function nobody({ type, id }: ActorAddress): CairnError {
   )
 }
 
-function closedWhileWaiting(doing: string, commandId: string): CairnError {
+function closedError(doing: string, commandId: string): CairnError {
   return new CairnError(
     'answer-lost',
     `This node closed while it waited for the answer to ${doing}. Whether it took effect is not ` +
@@ -320,7 +341,7 @@ function closedWhileWaiting(doing: string, commandId: string): CairnError {
   )
 }
 
-function late(doing: string, timeout: number, commandId: string): CairnError {
+function deadlineExceeded(doing: string, timeout: number, commandId: string): CairnError {
   return new CairnError(
     'deadline-exceeded',
     `The ${doing} was not answered within ${timeout} ms. Whether it took effect is not known: ` +

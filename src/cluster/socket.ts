@@ -29,11 +29,11 @@ import {
   withTimeout,
 } from '../model/wait.js'
 import {
-  answer,
+  answerRequest,
   encodeFailure,
   encodeRequest,
   readAnswer,
-  tooLarge,
+  tooLargeError,
 } from './request-codec.js'
 import {
   writeAnnouncement,
@@ -85,7 +85,7 @@ export class SocketTransport implements Transport {
       // A caller that goes away in the middle is its own affair.
       connection.on('error', () => connection.destroy())
       readMessages(connection, bytes => {
-        const work = answer(bytes, handle).then(reply =>
+        const work = answerRequest(bytes, handle).then(reply =>
           writeMessage(
             connection,
             reply.length > messageBytesMax ? failed(reply) : reply,
@@ -124,7 +124,7 @@ export class SocketTransport implements Transport {
     throwIfAborted(signal, doing)
     const body = encodeRequest(request, timeout)
     if (body.length > messageBytesMax)
-      throw tooLarge('request', body.length, `the limit is ${messageBytesMax}`)
+      throw tooLargeError('request', body.length, `the limit is ${messageBytesMax}`)
     const { connection, reply } = await this.#connect(request.actor.type, to)
     if (signal?.aborted) {
       connection.destroy()
@@ -158,7 +158,7 @@ export class SocketTransport implements Transport {
   }
 
   /** A connection to the node named, or to any that serves the type. */
-  async #connect(type: string, to: string | undefined): Promise<Line> {
+  async #connect(type: string, to: string | undefined): Promise<GreetedConnection> {
     const names =
       to === undefined ? await listAnnouncements(this.#announcements) : [`${to}.json`]
     for (const name of names) {
@@ -198,13 +198,13 @@ function isSocketAnnouncement({ socket, types }: Partial<SocketAnnouncement>): b
 }
 
 /** A connection that a node has greeted, and the message that comes next. */
-interface Line {
+interface GreetedConnection {
   readonly connection: Socket
   readonly reply: Deferred<Uint8Array>
 }
 
 /** `gone`: nobody listens there any more. `silent`: somebody does, and is not at work. */
-function dial(path: string): Promise<Line | 'gone' | 'silent'> {
+function dial(path: string): Promise<GreetedConnection | 'gone' | 'silent'> {
   return new Promise(resolve => {
     const connection = createConnection(path)
     const reply = deferred<Uint8Array>()
@@ -234,7 +234,7 @@ function dial(path: string): Promise<Line | 'gone' | 'silent'> {
 
 function failed(reply: Uint8Array): Uint8Array {
   return encodeFailure(
-    tooLarge('answer', reply.length, `the limit is ${messageBytesMax}`),
+    tooLargeError('answer', reply.length, `the limit is ${messageBytesMax}`),
   )
 }
 

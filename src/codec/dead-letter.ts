@@ -55,7 +55,7 @@ const stackCharactersMax = 8_192
 const messageCharactersMax = 2_048
 
 /** What is kept of an error: its text is cut where it is long. */
-export function deadError(error: unknown): DeadLetterError {
+export function toDeadLetterError(error: unknown): DeadLetterError {
   const isError = error instanceof Error
   const message = messageOf(error).slice(0, messageCharactersMax).toWellFormed()
   const stack = isError ? error.stack?.slice(0, stackCharactersMax).toWellFormed() : ''

@@ -222,7 +222,7 @@ function checkBatched(
 }
 
 /** Bytes of an envelope as it is stored, about. */
-export function bytesOf({ headers, body }: EncodedRecord): number {
+export function encodedBytes({ headers, body }: EncodedRecord): number {
   let bytes = body.length
   for (const [name, value] of headers) bytes += name.length + value.length + 4
   return bytes
@@ -276,7 +276,7 @@ function checkHeaderBytes(
   { actor, events }: NewCommit,
   headers: readonly (readonly [string, string])[],
 ): void {
-  const bytes = bytesOf({ headers, body: noBody })
+  const bytes = encodedBytes({ headers, body: noBody })
   if (bytes > commitHeaderBytesMax)
     throw new CairnError(
       'commit-too-large',
@@ -313,7 +313,7 @@ export function decodeHeaders(
  * commit. This much of the format stays as it is in every wire version, so that a node which
  * cannot read a newer one's commits still does not take their versions a second time.
  */
-export function versionsTaken(
+export function versionsOf(
   header: (name: string) => string | undefined,
 ): { first: Version; last: Version } | undefined {
   const head = decodeHeaders(header)
@@ -393,7 +393,7 @@ export function decodeRecord(record: RawRecord): LogRecord {
     return malformed(
       record,
       head,
-      versionsTaken(name => record.header(name)),
+      versionsOf(name => record.header(name)),
     )
   if (record.actor === undefined) return malformed(record, 'its place names no actor')
   const versions = { first: head.firstVersion, last: head.lastVersion }

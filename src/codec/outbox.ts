@@ -68,11 +68,11 @@ export function encodeOutbox(says: readonly OutboxEntry[]): OutboxBody[] {
 }
 
 export function outboxHeader(says: readonly OutboxEntry[]): string {
-  return encodeList(says.map(targetOf))
+  return encodeList(says.map(outboxTargetOf))
 }
 
 /** How the header lists it. */
-export function targetOf(said: OutboxEntry): string {
+export function outboxTargetOf(said: OutboxEntry): string {
   switch (said.kind) {
     case 'message':
       return said.topic

@@ -15,7 +15,7 @@ export type RecordHeaders = Readonly<Record<string, string>>
 export const wireHeader: [string, string] = ['Cairn-Wire', String(wireVersion)]
 
 /** Why a record is not for this build to read, by its wire version; `undefined`: it is. */
-export function foreignWire(headers: RecordHeaders): string | undefined {
+export function findWireProblem(headers: RecordHeaders): string | undefined {
   const wire = headers['Cairn-Wire']
   if (wire === String(wireVersion)) return undefined
   return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
@@ -31,7 +31,7 @@ export function headerReader(
   }
 }
 
-export function causeHeaders({
+export function encodeCauses({
   correlationId,
   causationId,
   traceparent,
@@ -46,7 +46,7 @@ export function causeHeaders({
   )
 }
 
-export function causesIn(header: (name: string) => string | undefined): Causes {
+export function decodeCauses(header: (name: string) => string | undefined): Causes {
   return definedCauses({
     correlationId: header('Cairn-Correlation'),
     causationId: header('Cairn-Causation'),

@@ -12,7 +12,7 @@ import { wireVersion } from './envelope.js'
 import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
 
-export interface Redriven<Message> {
+export interface RedrivenMessage<Message> {
   readonly message: Message
   /** Where it was published. */
   readonly source: 'log' | 'topics'
@@ -21,7 +21,7 @@ export interface Redriven<Message> {
 }
 
 export function encodeRedriven<Message extends { readonly id: string }>(
-  redriven: Redriven<Message>,
+  redriven: RedrivenMessage<Message>,
 ): { headers: [string, string][]; body: Uint8Array } {
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wireVersion)],
@@ -34,12 +34,12 @@ export function encodeRedriven<Message extends { readonly id: string }>(
 export function decodeRedriven<Message extends { readonly id: string }>(
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
-): Redriven<Message> | string {
+): RedrivenMessage<Message> | string {
   const wire = headers['Cairn-Wire']
   if (wire !== String(wireVersion))
     return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
   try {
-    const redriven = decode(body) as Redriven<Message>
+    const redriven = decode(body) as RedrivenMessage<Message>
     const { message, source, redrives } = redriven
     const isWhole =
       typeof message.id === 'string' &&

@@ -6,23 +6,24 @@
  * certain without encoding it. Only for what `checkData` has let through.
  */
 export function certainlyFits(value: unknown, limit: number): boolean {
-  return roomAfter(value, limit) >= 0
+  return remainingBytes(value, limit) >= 0
 }
 
 /** What is left of a room of so many bytes once the value is in; less than 0 when it may not fit. */
-export function roomAfter(value: unknown, room: number): number {
+export function remainingBytes(value: unknown, room: number): number {
   if (typeof value === 'string') return room - ofString(value)
   if (typeof value !== 'object' || value === null) return room - scalarBytes
   if (value instanceof Date) return room - dateBytes
   if (value instanceof Uint8Array) return room - headBytes - value.length
   let left = room - headBytes
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length && left >= 0; i++) left = roomAfter(value[i], left)
+    for (let i = 0; i < value.length && left >= 0; i++)
+      left = remainingBytes(value[i], left)
     return left
   }
   for (const key in value) {
     if (left < 0) return left
-    left = roomAfter((value as Record<string, unknown>)[key], left - ofString(key))
+    left = remainingBytes((value as Record<string, unknown>)[key], left - ofString(key))
   }
   return left
 }

@@ -21,9 +21,9 @@ import { checkData } from './data.js'
 import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
 import {
-  causeHeaders,
-  causesIn,
-  foreignWire,
+  encodeCauses,
+  decodeCauses,
+  findWireProblem,
   headerReader,
   wireHeader,
 } from './record.js'
@@ -60,7 +60,7 @@ export function encodeStoredCommand(command: StoredCommand): {
   ]
   if (redrives > 0) headers.push(['Cairn-Redrives', String(redrives)])
   if (command.isRepeat === true) headers.push(['Cairn-Repeat', '1'])
-  headers.push(...causeHeaders(command))
+  headers.push(...encodeCauses(command))
   return { headers, body: encode({ data }) }
 }
 
@@ -69,7 +69,7 @@ export function decodeStoredCommand(
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
 ): StoredCommand | string {
-  const foreign = foreignWire(headers)
+  const foreign = findWireProblem(headers)
   if (foreign !== undefined) return foreign
   try {
     const header = headerReader(headers)
@@ -88,7 +88,7 @@ export function decodeStoredCommand(
       at,
       ...(redrives > 0 && { redrives }),
       ...(headers['Cairn-Repeat'] === '1' && { isRepeat: true }),
-      ...causesIn(header),
+      ...decodeCauses(header),
     }
   } catch (error) {
     return `it is not decodable (${messageOf(error)})`

@@ -20,9 +20,9 @@ import { wireVersion } from './envelope.js'
 import { decodeHeader, encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
 import {
-  causeHeaders,
-  causesIn,
-  foreignWire,
+  encodeCauses,
+  decodeCauses,
+  findWireProblem,
   headerReader,
   wireHeader,
 } from './record.js'
@@ -55,7 +55,7 @@ export function encodeStoredMessage(message: StoredMessage): {
     ['Cairn-At', String(at)],
   ]
   if (key !== undefined) headers.push(['Cairn-Key', text('key', key)])
-  headers.push(...causeHeaders(message))
+  headers.push(...encodeCauses(message))
   return { headers, body: encode({ data }) }
 }
 
@@ -65,7 +65,7 @@ export function decodeStoredMessage(
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
 ): StoredMessage | string {
-  const foreign = foreignWire(headers)
+  const foreign = findWireProblem(headers)
   if (foreign !== undefined) return foreign
   try {
     const header = headerReader(headers)
@@ -84,7 +84,7 @@ export function decodeStoredMessage(
       nodeId: header('Cairn-Node') ?? '',
       at,
       ...(key !== undefined && { key }),
-      ...causesIn(header),
+      ...decodeCauses(header),
     }
   } catch (error) {
     return `it is not decodable (${messageOf(error)})`
@@ -92,7 +92,7 @@ export function decodeStoredMessage(
 }
 
 /** The key of a record that cannot be read otherwise. */
-export function keyOfUnread(
+export function readMessageKey(
   headers: Readonly<Record<string, string>>,
 ): string | undefined {
   const value = headers['Cairn-Key']
@@ -104,7 +104,7 @@ export function keyOfUnread(
 }
 
 /** Whether a record that cannot be read here was written by a newer build. */
-export function isOfNewerWire(headers: Readonly<Record<string, string>>): boolean {
+export function hasNewerWireVersion(headers: Readonly<Record<string, string>>): boolean {
   const wire = Number(headers['Cairn-Wire'])
   return isCount(wire) && wire > wireVersion
 }

@@ -23,9 +23,9 @@ import { checkData } from './data.js'
 import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
 import {
-  causeHeaders,
-  causesIn,
-  foreignWire,
+  encodeCauses,
+  decodeCauses,
+  findWireProblem,
   headerReader,
   wireHeader,
 } from './record.js'
@@ -53,7 +53,7 @@ export function encodeTimer(timer: Timer): {
     ['Cairn-Type', encodeHeader(type)],
     ['Cairn-Said-At', String(commitPosition)],
   )
-  headers.push(...causeHeaders(timer))
+  headers.push(...encodeCauses(timer))
   return { headers, body: encode({ data }) }
 }
 
@@ -63,7 +63,7 @@ export function decodeTimer(
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
 ): Timer | string {
-  const foreign = foreignWire(headers)
+  const foreign = findWireProblem(headers)
   if (foreign !== undefined) return foreign
   try {
     const text = headerReader(headers)
@@ -87,7 +87,7 @@ export function decodeTimer(
       type: text('Cairn-Type') ?? '',
       data,
       commitPosition: saidAt,
-      ...causesIn(text),
+      ...decodeCauses(text),
     }
     checkTimer(timer)
     return timer

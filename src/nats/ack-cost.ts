@@ -15,7 +15,7 @@
 import type { Position } from '../model/version.js'
 
 /** When a server stored what is at a position: its own words, `2026-01-01T00:00:00.123456789Z`. */
-export interface Stamp {
+export interface StoredTime {
   readonly position: Position
   readonly time: string
 }
@@ -42,7 +42,7 @@ export class AckCost {
   }
 
   /** Whether the server waits for its disk; `undefined` before it has been measured. */
-  get waits(): boolean | undefined {
+  get waitsForDisk(): boolean | undefined {
     return this.#cost === undefined ? undefined : this.#cost >= waitsFrom
   }
 
@@ -56,7 +56,7 @@ export class AckCost {
    *
    * @param now by the clock that {@link isDue} is asked with
    */
-  judge(stamps: readonly Stamp[], now: number): void {
+  update(stamps: readonly StoredTime[], now: number): void {
     this.#until = now + this.#valid
     const times = timesBetween(stamps)
     if (times.length < timesMin) return
@@ -65,7 +65,7 @@ export class AckCost {
   }
 
   /** A2. */
-  forget(): void {
+  reset(): void {
     this.#cost = undefined
     this.#valid = validFirst
     this.#until = 0
@@ -73,7 +73,7 @@ export class AckCost {
 }
 
 /** A1: milliseconds between neighbours, ascending. */
-function timesBetween(stamps: readonly Stamp[]): number[] {
+function timesBetween(stamps: readonly StoredTime[]): number[] {
   const times: number[] = []
   for (const [i, { position, time }] of stamps.entries()) {
     const before = stamps[i - 1]

@@ -15,7 +15,7 @@ import type { Connection } from './connection.js'
 import { type ApiError, isPassing, jsErrorCode } from './errors.js'
 import { encodeHeaderLines, joinHeaders } from './headers.js'
 import { checkPayload, expectedHeader } from './publish.js'
-import type { Published } from './requests.js'
+import type { OutgoingMessage } from './requests.js'
 
 /** A message that goes with a batch, wherever it goes. */
 export interface BatchPart {
@@ -81,10 +81,10 @@ export async function publishBatch(
  * Publishes messages that are ready to go out each for itself, with the headers of
  * `expectingHeaders`, as one batch. Throws `queue-full` and `storage-failed`.
  */
-export function publishTogether(
+export function publishEncodedBatch(
   connection: Pick<Connection, 'requests'>,
   stream: string,
-  messages: readonly Published[],
+  messages: readonly OutgoingMessage[],
   timeout: number,
 ): Promise<BatchOutcome | Forbidden> {
   const batchId = newId()
@@ -106,12 +106,16 @@ export interface Forbidden {
 async function exchange(
   { requests }: Pick<Connection, 'requests'>,
   stream: string,
-  published: readonly Published[],
+  published: readonly OutgoingMessage[],
   { timeout, signal }: { timeout: number; signal: AbortSignal | undefined },
 ): Promise<BatchOutcome | Forbidden> {
   const { subject, headers, body } = published.at(-1)!
-  const ahead = published.slice(0, -1)
-  const reply = await requests.request(subject, body, timeout, { headers, ahead, signal })
+  const preceding = published.slice(0, -1)
+  const reply = await requests.request(subject, body, timeout, {
+    headers,
+    preceding,
+    signal,
+  })
   switch (reply.kind) {
     case 'message':
       return readBatchAck(reply.message.string(), stream, published.length)
@@ -131,7 +135,7 @@ async function exchange(
 }
 
 /** B1, B2. */
-function encodeBatch(stream: string, messages: readonly BatchPart[]): Published[] {
+function encodeBatch(stream: string, messages: readonly BatchPart[]): OutgoingMessage[] {
   const batchId = newId()
   return messages.map(({ subject, expected, expectedOn, headers, body }, i) => {
     const lines = batchLines(batchId, i, i === messages.length - 1)

@@ -97,14 +97,14 @@ export class Connection {
   /** Without replies every request would run into its deadline: the server must allow the inbox. */
   async #checkInbox(timeout: number): Promise<void> {
     const { inbox } = this.requests
-    await this.#judged(inbox, undefined, timeout)
-    if (this.requests.refused === undefined) return
+    await this.#subscriptionChecked(inbox, undefined, timeout)
+    if (this.requests.inboxError === undefined) return
     throw new CairnError(
       'unauthorized',
       `The NATS server does not let this user subscribe to ${inbox}, where replies to namespace ` +
-        `${this.inboxPrefix.slice(inboxRoot.length)} arrive: ${messageOf(this.requests.refused)}. ` +
+        `${this.inboxPrefix.slice(inboxRoot.length)} arrive: ${messageOf(this.requests.inboxError)}. ` +
         'Use credentials that are meant for this namespace, or correct their permissions.',
-      { cause: this.requests.refused },
+      { cause: this.requests.inboxError },
     )
   }
 
@@ -170,7 +170,7 @@ export class Connection {
       },
     })
     try {
-      await this.#judged(subject, signal)
+      await this.#subscriptionChecked(subject, signal)
       if (refused !== undefined) throw refused
     } catch (error) {
       subscription.unsubscribe()
@@ -196,7 +196,7 @@ export class Connection {
    * answered behind it. A lost connection loses the flush; the library subscribes again on
    * the next one.
    */
-  async #judged(
+  async #subscriptionChecked(
     subject: string,
     signal: AbortSignal | undefined,
     timeout = subscribeTimeout,

@@ -8,7 +8,7 @@ import { CairnError } from '../model/errors.js'
 import { pause, throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
-import { findMissingStream, mayBeMissing, streamMissing } from './missing-stream.js'
+import { findMissingStream, mayBeMissing, streamMissingError } from './missing-stream.js'
 import {
   type HeaderBlock,
   type HeaderValues,
@@ -16,7 +16,7 @@ import {
   readHeaderBlock,
 } from './headers.js'
 import { callApi, unreachable } from './jetstream-api.js'
-import { Pages } from './pages.js'
+import { PageBuffer } from './page-buffer.js'
 import type { Reply } from './requests.js'
 
 /** A stored message. */
@@ -87,7 +87,8 @@ export async function leaderGet(
   }>(connection, `STREAM.MSG.GET.${stream}`, query, options)
   if (!result.ok) {
     if (result.error.err_code === noMessage) return undefined
-    if (result.error.err_code === jsErrorCode.streamNotFound) throw streamMissing(stream)
+    if (result.error.err_code === jsErrorCode.streamNotFound)
+      throw streamMissingError(stream)
     throw apiError(result.error, `reading from stream ${stream}`)
   }
   const { subject, seq, hdrs = '', data = '' } = result.value.message
@@ -118,7 +119,7 @@ export async function* directPages(
   from: number,
   { signal, most = Infinity, goOn = () => true }: ScanOptions = {},
 ): AsyncGenerator<readonly StoredMessage[]> {
-  const pages = new Pages<StoredMessage>()
+  const pages = new PageBuffer<StoredMessage>()
   let next = from
   let isAsking = false
   let isOver = false
@@ -134,10 +135,10 @@ export async function* directPages(
     isOver = left === 0 || !goOn(left)
     if (isOver) pages.end()
     // Who may have all that it wants is not read ahead for: it asks itself, or waits by now.
-    else if (wanted > 0 || pages.held === 0) ask()
+    else if (wanted > 0 || pages.buffered === 0) ask()
   }
   const ask = () => {
-    if (isAsking || isOver || pages.held > firstBatch) return
+    if (isAsking || isOver || pages.buffered > firstBatch) return
     isAsking = true
     const limit = { count: Math.min(batch, Math.max(wanted, leastBatch)), signal }
     batch = nextBatch

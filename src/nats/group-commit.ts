@@ -22,7 +22,7 @@ import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { Position } from '../model/version.js'
 import { AckCost } from './ack-cost.js'
-import { publishTogether } from './batch.js'
+import { publishEncodedBatch } from './batch.js'
 import type { Connection } from './connection.js'
 import { directSome } from './direct-get.js'
 import {
@@ -70,20 +70,20 @@ export interface GroupCommitOptions {
 }
 
 /** What waits for an answer here. */
-class Member {
+class GroupMember {
   readonly request: ExpectingPublish
   readonly deadline: number
   /** Whether a group with it is on its way. */
   isOut = false
   #settle: ((outcome: PublishOutcome) => void) | undefined
   #reject: (error: unknown) => void
-  readonly #gone: (member: Member) => void
+  readonly #gone: (member: GroupMember) => void
 
   constructor(
     request: ExpectingPublish,
     settle: (outcome: PublishOutcome) => void,
     reject: (error: unknown) => void,
-    gone: (member: Member) => void,
+    gone: (member: GroupMember) => void,
   ) {
     this.request = request
     this.deadline = performance.now() + request.timeout
@@ -155,19 +155,19 @@ export class GroupCommit {
   readonly #min: number
   readonly #cost = new AckCost()
   /** In the line, or in a group. */
-  readonly #open = new Set<Member>()
+  readonly #open = new Set<GroupMember>()
   /** Whether `auto` considers it at all. */
   #isCandidate: boolean
-  #line: Member[] = []
+  #queue: GroupMember[] = []
   /** Whether somebody in the line has left it. */
   #hasLeft = false
-  #alone = 0
+  #singles = 0
   #isGrouping = false
   /** Positions of commits that were sent each by itself to be measured, while they are. */
   #sampled: Position[] | undefined
   #isJudging = false
   #turn = 0
-  #isPumpingSoon = false
+  #isSendScheduled = false
   #sweeper: NodeJS.Timeout | undefined
   #groups = 0
   #commits = 0
@@ -192,22 +192,22 @@ export class GroupCommit {
     if (isSampled && !isHolding && !this.#isJudging) return this.#publishSampled(request)
     if (!(this.#isActive() || isHolding) || !this.#mayRide(request))
       return publishExpecting(this.#connection, request)
-    const isFirst = this.#open.size === 0 && this.#alone === 0 && !isHolding
+    const isFirst = this.#open.size === 0 && this.#singles === 0 && !isHolding
     if (isFirst && this.#min > 1) return this.#publishAlone(request) // G1
-    if (this.#line.length >= waitingMax) return Promise.reject(queueFull(waitingMax))
+    if (this.#queue.length >= waitingMax) return Promise.reject(queueFull(waitingMax))
     return new Promise((settle, reject) => {
-      const member = new Member(request, settle, reject, this.#gone)
+      const member = new GroupMember(request, settle, reject, this.#onSettled)
       this.#open.add(member)
-      this.#line.push(member)
+      this.#queue.push(member)
       this.#sweeper ??= setInterval(this.#sweep, sweepEvery)
-      this.#pumpSoon()
+      this.#sendNextSoon()
     })
   }
 
   /** The server or the stream may be another one: what was measured means nothing. */
-  changed(replicas: number): void {
+  reconfigure(replicas: number): void {
     this.#isCandidate = this.#mayHelp(replicas)
-    this.#cost.forget()
+    this.#cost.reset()
     this.#sampled = undefined
   }
 
@@ -225,7 +225,7 @@ export class GroupCommit {
 
   #isActive(): boolean {
     if (this.#mode !== 'auto') return this.#mode === 'on'
-    return this.#isCandidate && this.#cost.waits === true
+    return this.#isCandidate && this.#cost.waitsForDisk === true
   }
 
   /** With several copies a server groups what it writes by itself; old ones had trouble with batches. */
@@ -239,7 +239,7 @@ export class GroupCommit {
     // The clock is not looked at for each.
     if ((++this.#turn & 15) !== 0 || !this.#isCandidate) return false
     const { inFlight } = this.#connection.requests
-    const isBusy = inFlight >= busyFrom || this.#line.length >= busyFrom
+    const isBusy = inFlight >= busyFrom || this.#queue.length >= busyFrom
     if (!isBusy || !this.#cost.isDue(performance.now())) return false
     this.#sampled = []
     return true
@@ -247,8 +247,8 @@ export class GroupCommit {
 
   /** The first time, no more go out by themselves than have to: it may be a slow disk. */
   #isHolding(): boolean {
-    if (this.#cost.waits !== undefined) return false
-    return this.#isJudging || (this.#sampled !== undefined && this.#alone >= sampledOut)
+    if (this.#cost.waitsForDisk !== undefined) return false
+    return this.#isJudging || (this.#sampled !== undefined && this.#singles >= sampledOut)
   }
 
   #mayRide({ headers, body }: ExpectingPublish): boolean {
@@ -257,36 +257,37 @@ export class GroupCommit {
   }
 
   /** Once this turn of the event loop has brought all that it brings. */
-  #pumpSoon(): void {
-    if (this.#isPumpingSoon) return
-    this.#isPumpingSoon = true
+  #sendNextSoon(): void {
+    if (this.#isSendScheduled) return
+    this.#isSendScheduled = true
     setImmediate(() => {
-      this.#isPumpingSoon = false
-      this.#pump()
+      this.#isSendScheduled = false
+      this.#sendNext()
     })
   }
 
-  #pump(): void {
+  #sendNext(): void {
     if (this.#isGrouping) return // G2
-    this.#tidy()
-    if (this.#line.length === 0 || this.#isHolding()) return
+    this.#removeSettled()
+    if (this.#queue.length === 0 || this.#isHolding()) return
     const isActive = this.#isActive()
-    if (isActive && this.#line.length >= this.#min)
+    if (isActive && this.#queue.length >= this.#min)
       return void this.#sendGroup(this.#nextGroup())
     // Too few, or they are not to ride any more: alone, as many as may be out.
-    const isFirstTime = this.#sampled !== undefined && this.#cost.waits === undefined
+    const isFirstTime =
+      this.#sampled !== undefined && this.#cost.waitsForDisk === undefined
     const out = isActive ? this.#min : isFirstTime ? sampledOut : Infinity
-    const room = Math.max(0, out - this.#alone)
-    for (const member of this.#line.splice(0, room)) void this.#sendAlone(member)
+    const room = Math.max(0, out - this.#singles)
+    for (const member of this.#queue.splice(0, room)) void this.#sendAlone(member)
   }
 
   /** G4, G7: takes them out of the line. */
-  #nextGroup(): Member[] {
-    const group: Member[] = []
-    const left: Member[] = []
+  #nextGroup(): GroupMember[] {
+    const group: GroupMember[] = []
+    const left: GroupMember[] = []
     const subjects = new Set<string>()
     let bytes = 0
-    for (const member of this.#line) {
+    for (const member of this.#queue) {
       const { subject, headers, body } = member.request
       const size = headers.length + body.length
       const isFull = group.length === groupMax || bytes + size > groupBytesMax
@@ -297,23 +298,23 @@ export class GroupCommit {
         bytes += size
       }
     }
-    this.#line = left
+    this.#queue = left
     return group
   }
 
-  async #sendGroup(group: readonly Member[]): Promise<void> {
+  async #sendGroup(group: readonly GroupMember[]): Promise<void> {
     this.#isGrouping = true
     try {
-      await this.#together(group)
+      await this.#sendBatch(group)
     } catch (error) {
       for (const member of group) member.fail(error)
     }
     this.#isGrouping = false
-    this.#pumpSoon()
+    this.#sendNextSoon()
   }
 
   /** Finds an answer for each, in one batch or in several. */
-  async #together(members: readonly Member[]): Promise<void> {
+  async #sendBatch(members: readonly GroupMember[]): Promise<void> {
     const group = members.filter(member => !member.isSettled)
     if (group.length < this.#min) return this.#oneByOne(group)
     const now = performance.now()
@@ -321,7 +322,7 @@ export class GroupCommit {
     const requests = group.map(({ request }) => request)
     for (const member of group) member.isOut = true
     const { stream } = requests[0]!
-    const outcome = await publishTogether(this.#connection, stream, requests, timeout)
+    const outcome = await publishEncodedBatch(this.#connection, stream, requests, timeout)
     switch (outcome.kind) {
       case 'stored': {
         const { positions } = outcome
@@ -341,18 +342,18 @@ export class GroupCommit {
         const half = group.length >> 1
         if (outcome.kind !== 'wrong-sequence' || half < this.#min)
           return this.#oneByOne(group)
-        await this.#together(group.slice(0, half))
-        return this.#together(group.slice(half))
+        await this.#sendBatch(group.slice(0, half))
+        return this.#sendBatch(group.slice(half))
       }
     }
   }
 
-  async #oneByOne(members: readonly Member[]): Promise<void> {
+  async #oneByOne(members: readonly GroupMember[]): Promise<void> {
     await Promise.all(members.map(member => this.#sendAlone(member)))
   }
 
   /** Resolves when it has its answer; never rejects. */
-  async #sendAlone(member: Member): Promise<void> {
+  async #sendAlone(member: GroupMember): Promise<void> {
     if (member.isSettled) return
     member.isOut = true
     const { deadline, request } = member
@@ -369,17 +370,17 @@ export class GroupCommit {
   }
 
   async #publishAlone(request: ExpectingPublish): Promise<PublishOutcome> {
-    this.#alone++
+    this.#singles++
     try {
       return await publishExpecting(this.#connection, request)
     } finally {
-      this.#alone--
-      if (this.#line.length > 0) this.#pumpSoon()
+      this.#singles--
+      if (this.#queue.length > 0) this.#sendNextSoon()
     }
   }
 
   async #publishSampled(request: ExpectingPublish): Promise<PublishOutcome> {
-    const isInLine = this.#alone >= busyFrom
+    const isInLine = this.#singles >= busyFrom
     const outcome = await this.#publishAlone(request)
     const sampled = this.#sampled
     if (outcome.kind !== 'stored' || !isInLine || sampled === undefined) return outcome
@@ -406,22 +407,22 @@ export class GroupCommit {
           position,
           time: headers.get('Nats-Time-Stamp') ?? '',
         }))
-      this.#cost.judge(stamps, performance.now())
+      this.#cost.update(stamps, performance.now())
     } catch {
       // Nobody waits for it. Who reads or writes next meets the same trouble, and reports it.
-      this.#cost.judge([], performance.now())
+      this.#cost.update([], performance.now())
     }
     this.#isJudging = false
-    this.#pumpSoon()
+    this.#sendNextSoon()
   }
 
-  #tidy(): void {
+  #removeSettled(): void {
     if (!this.#hasLeft) return
     this.#hasLeft = false
-    this.#line = this.#line.filter(member => !member.isSettled)
+    this.#queue = this.#queue.filter(member => !member.isSettled)
   }
 
-  readonly #gone = (member: Member) => {
+  readonly #onSettled = (member: GroupMember) => {
     this.#open.delete(member)
     if (!member.isOut) this.#hasLeft = true
   }

@@ -8,9 +8,9 @@ import { sideStreamsOf } from './side-streams.js'
 import { differenceIn, readStream } from './stream.js'
 import { logStream } from './subjects.js'
 
-export interface Inspected {
+export interface StreamInspection {
   readonly stream: string
-  readonly isThere: boolean
+  readonly exists: boolean
   /** What the promises rest on and differs: no node would start. */
   readonly foreign: readonly string[]
   /** What was declared, and can only be changed by an operator. */
@@ -22,7 +22,7 @@ export async function inspectStreams(
   connection: Connection,
   namespace: string,
   declared: LogStreamOptions,
-): Promise<Inspected[]> {
+): Promise<StreamInspection[]> {
   const { replicas } = declared
   const copies = (actual: number | undefined) =>
     replicas === undefined ? [] : differenceIn('num_replicas', actual ?? 1, replicas)
@@ -32,10 +32,10 @@ export async function inspectStreams(
       if (info === undefined) return missing(wanted.name)
       const { config } = info
       const drift = copies(config.num_replicas)
-      return { stream: wanted.name, isThere: true, foreign: differences(config), drift }
+      return { stream: wanted.name, exists: true, foreign: differences(config), drift }
     },
   )
-  const log = async (): Promise<Inspected> => {
+  const log = async (): Promise<StreamInspection> => {
     const stream = logStream(namespace)
     try {
       const found = await readLogStream(connection, namespace)
@@ -46,16 +46,16 @@ export async function inspectStreams(
           ? []
           : differenceIn('partitions', found.partitions, declared.partitions)),
       ]
-      return { stream, isThere: true, foreign: [], drift }
+      return { stream, exists: true, foreign: [], drift }
     } catch (error) {
       if (!isCairnError(error, 'foreign-stream')) throw error
       const foreign = error.details['differences'] as string[]
-      return { stream, isThere: true, foreign, drift: [] }
+      return { stream, exists: true, foreign, drift: [] }
     }
   }
   return Promise.all([log(), ...sides])
 }
 
-function missing(stream: string): Inspected {
-  return { stream, isThere: false, foreign: [], drift: [] }
+function missing(stream: string): StreamInspection {
+  return { stream, exists: false, foreign: [], drift: [] }
 }

@@ -3,7 +3,7 @@
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
-import { streamMissing } from './missing-stream.js'
+import { streamMissingError } from './missing-stream.js'
 import { callApi } from './jetstream-api.js'
 
 interface Page {
@@ -31,7 +31,7 @@ export async function* listSubjects(
       signal,
     })
     if (!page.ok && page.error.err_code === jsErrorCode.streamNotFound)
-      throw streamMissing(stream)
+      throw streamMissingError(stream)
     if (!page.ok) throw apiError(page.error, `listing the subjects of stream ${stream}`)
     const subjects = Object.keys(page.value.state.subjects ?? {})
     yield* subjects

@@ -12,7 +12,7 @@ import {
   differencesOf,
   ensureStream,
   readStream,
-  refuseForeign,
+  checkDifferences,
   type StreamConfig,
   type StreamInfo,
 } from './stream.js'
@@ -97,7 +97,7 @@ function fromInfo(namespace: string, { config, state }: StreamInfo): LogStream {
       `metadata cairn_partitions is ${config.metadata?.cairn_partitions ?? 'missing'}`,
     )
   if (generation === undefined) differences.push('metadata cairn_generation is missing')
-  refuseForeign(config, 'log', differences)
+  checkDifferences(config, 'log', differences)
   return {
     name: config.name,
     namespace,

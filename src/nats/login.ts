@@ -5,7 +5,7 @@
  * are. The client library does not look there; and a secret must not stand in a message
  * that names the server.
  */
-export function loginOf(urls: string | undefined): {
+export function parseLogin(urls: string | undefined): {
   readonly servers?: string
   readonly user?: string
   readonly password?: string

@@ -24,13 +24,13 @@ export async function findMissingStream(
       timeout,
     })
     const unknown = !info.ok && info.error.err_code === jsErrorCode.streamNotFound
-    return unknown ? streamMissing(stream) : undefined
+    return unknown ? streamMissingError(stream) : undefined
   } catch {
     return undefined // Who cannot say belongs to the caller's own deadline.
   }
 }
 
-export function streamMissing(stream: string): CairnError {
+export function streamMissingError(stream: string): CairnError {
   return new CairnError(
     'foreign-stream',
     `Stream ${stream} is gone: it was deleted while this store was open. ` +

@@ -19,7 +19,7 @@ import type { Connection } from './connection.js'
 import type { StoredMessage } from './direct-get.js'
 import { readHeaderBlock } from './headers.js'
 import { callApi } from './jetstream-api.js'
-import { Pages } from './pages.js'
+import { PageBuffer } from './page-buffer.js'
 
 /** P2. */
 const batchMessages = 512
@@ -60,14 +60,14 @@ export async function* pullPages(
     forget(connection, stream, name)
     return yield* pullPages(connection, stream, undefined, from, { span, signal })
   }
-  const pages = new Pages<StoredMessage>()
+  const pages = new PageBuffer<StoredMessage>()
   const end = () => pages.end()
   const inbox = `${connection.inboxPrefix}.${nuid.next()}`
   const numbers = `.${name}.`
   let delivered = 0
   let asked = 0
   const ask = () => {
-    if (asked + pages.held > batchMessages || connection.nc.isClosed()) return
+    if (asked + pages.buffered > batchMessages || connection.nc.isClosed()) return
     asked += batchMessages
     connection.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, pull, {
       reply: inbox,

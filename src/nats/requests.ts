@@ -39,7 +39,7 @@ export type Reply =
   | { readonly kind: 'not-sent' }
 
 /** A message that goes out ahead of a request. */
-export interface Published {
+export interface OutgoingMessage {
   readonly subject: string
   readonly headers: Uint8Array
   readonly body: Uint8Array
@@ -49,7 +49,7 @@ export interface RequestOptions {
   /** As they go over the wire. */
   readonly headers?: Uint8Array
   /** What has to go out right before it, on the same connection; no reply is asked for it. */
-  readonly ahead?: readonly Published[]
+  readonly preceding?: readonly OutgoingMessage[]
   /** Ends the wait, not what the server makes of the request. */
   readonly signal?: AbortSignal | undefined
 }
@@ -62,19 +62,19 @@ interface Slot {
   readonly signal: AbortSignal | undefined
   settle(reply: Reply): void
   /** Where a request has many replies: takes one, and says whether it was the last. */
-  readonly take: ((message: Msg) => boolean) | undefined
+  readonly onReply: ((message: Msg) => boolean) | undefined
 }
 
 /** A request in line; `go(0)` says that its time is up, else how much of it is left. */
-interface Waiter {
+interface QueuedRequest {
   readonly deadline: number
   readonly signal: AbortSignal | undefined
-  go(left: number): void
+  start(left: number): void
 }
 
 /** Those whom a signal ends (R6). */
-interface Watched {
-  readonly open: Set<Slot | Waiter>
+interface SignalWatch {
+  readonly open: Set<Slot | QueuedRequest>
   readonly listener: () => void
 }
 
@@ -88,13 +88,13 @@ export class Requests {
   readonly #prefix: string
   readonly #subscription: Subscription
   readonly #slots = new Map<number, Slot>()
-  readonly #watched = new Map<AbortSignal, Watched>()
-  #line: Waiter[] = []
+  readonly #signals = new Map<AbortSignal, SignalWatch>()
+  #queue: QueuedRequest[] = []
   /** Slots in the table, and those handed over whose request is not sent yet. */
-  #taken = 0
-  #next = 0
+  #slotsInUse = 0
+  #nextToken = 0
   #closed = false
-  #refused: Error | undefined
+  #inboxRefusal: Error | undefined
   #sweeper: NodeJS.Timeout | undefined
 
   constructor(nc: NatsConnection, inboxPrefix: string) {
@@ -119,7 +119,7 @@ export class Requests {
     timeout: number,
     options: RequestOptions = noOptions,
   ): Promise<Reply> {
-    return this.#begin(subject, body, timeout, options, undefined)
+    return this.#start(subject, body, timeout, options, undefined)
   }
 
   /**
@@ -132,12 +132,12 @@ export class Requests {
     timeout: number,
     take: (message: Msg) => boolean,
   ): Promise<Reply> {
-    return this.#begin(subject, body, timeout, noOptions, take)
+    return this.#start(subject, body, timeout, noOptions, take)
   }
 
   /** Why the server does not let this user hear replies, if it said so: no request is answered then. */
-  get refused(): Error | undefined {
-    return this.#refused
+  get inboxError(): Error | undefined {
+    return this.#inboxRefusal
   }
 
   get inbox(): string {
@@ -158,7 +158,7 @@ export class Requests {
   close(): void {
     this.#closed = true
     this.#subscription.unsubscribe()
-    for (const waiter of this.#line.splice(0)) waiter.go(0)
+    for (const waiter of this.#queue.splice(0)) waiter.start(0)
     this.#settleAll({ kind: 'disconnected' })
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
@@ -166,32 +166,32 @@ export class Requests {
   }
 
   /** Sends at once where a slot is free, else when it is this request's turn (R3). */
-  #begin(
+  #start(
     subject: string,
     body: Uint8Array,
     timeout: number,
     options: RequestOptions,
-    take: Slot['take'],
+    take: Slot['onReply'],
   ): Promise<Reply> {
     if (this.#closed || options.signal?.aborted) return Promise.resolve(notSent)
-    if (this.#taken >= inFlightMax && this.#line.length >= waitingMax)
+    if (this.#slotsInUse >= inFlightMax && this.#queue.length >= waitingMax)
       return Promise.reject(queueFull(waitingMax))
     return new Promise(resolve => {
-      if (this.#taken < inFlightMax) {
-        this.#taken++
+      if (this.#slotsInUse < inFlightMax) {
+        this.#slotsInUse++
         return this.#send(subject, body, timeout, options, resolve, take)
       }
       const { signal } = options
-      const waiter: Waiter = {
+      const waiter: QueuedRequest = {
         deadline: Date.now() + timeout,
         signal,
-        go: left => {
-          if (signal !== undefined) this.#watched.get(signal)?.open.delete(waiter)
+        start: left => {
+          if (signal !== undefined) this.#signals.get(signal)?.open.delete(waiter)
           if (left === 0) resolve(notSent)
           else this.#send(subject, body, left, options, resolve, take)
         },
       }
-      this.#line.push(waiter)
+      this.#queue.push(waiter)
       if (signal !== undefined) this.#watch(signal, waiter)
     })
   }
@@ -200,22 +200,30 @@ export class Requests {
     subject: string,
     body: Uint8Array,
     timeout: number,
-    { headers, ahead, signal }: RequestOptions,
+    { headers, preceding, signal }: RequestOptions,
     settle: (reply: Reply) => void,
-    take: Slot['take'],
+    take: Slot['onReply'],
   ): void {
-    const token = this.#next++
+    const token = this.#nextToken++
     const deadline = Date.now() + timeout
-    const slot: Slot = { token, subject, deadline, timeout, signal, settle, take }
+    const slot: Slot = {
+      token,
+      subject,
+      deadline,
+      timeout,
+      signal,
+      settle,
+      onReply: take,
+    }
     this.#slots.set(token, slot)
     if (signal !== undefined) this.#watch(signal, slot)
     this.#sweeper ??= setInterval(this.#sweep, sweepEvery)
-    if (this.#refused !== undefined)
+    if (this.#inboxRefusal !== undefined)
       return this.#settle(slot, { kind: 'forbidden', subject: this.inbox })
     const reply = this.#prefix + token
     try {
-      if (ahead !== undefined)
-        for (const first of ahead)
+      if (preceding !== undefined)
+        for (const first of preceding)
           this.#nc.publish(first.subject, first.body, {
             headers: rawHeaders(first.headers),
           })
@@ -235,7 +243,7 @@ export class Requests {
     if (slot === undefined) return // R2
     if (message.data.length === 0 && readHeaderBlock(message).code === 503)
       return this.#settle(slot, { kind: 'no-responders' })
-    if (slot.take !== undefined && !slot.take(message)) {
+    if (slot.onReply !== undefined && !slot.onReply(message)) {
       slot.deadline = Date.now() + slot.timeout
       return
     }
@@ -243,17 +251,17 @@ export class Requests {
   }
 
   #refuse(error: Error): void {
-    this.#refused = error
+    this.#inboxRefusal = error
     this.#settleAll({ kind: 'forbidden', subject: this.inbox })
   }
 
   #settle(slot: Slot, reply: Reply): void {
     if (!this.#slots.delete(slot.token)) return // R1
-    if (slot.signal !== undefined) this.#watched.get(slot.signal)?.open.delete(slot)
+    if (slot.signal !== undefined) this.#signals.get(slot.signal)?.open.delete(slot)
     slot.settle(reply)
-    const first = this.#line.length === 0 ? undefined : this.#line.shift()
-    if (first === undefined) this.#taken--
-    else first.go(Math.max(1, first.deadline - Date.now()))
+    const first = this.#queue.length === 0 ? undefined : this.#queue.shift()
+    if (first === undefined) this.#slotsInUse--
+    else first.start(Math.max(1, first.deadline - Date.now()))
   }
 
   #settleAll(reply: Reply): void {
@@ -261,30 +269,30 @@ export class Requests {
   }
 
   /** R6. */
-  #watch(signal: AbortSignal, one: Slot | Waiter): void {
-    const known = this.#watched.get(signal)
+  #watch(signal: AbortSignal, one: Slot | QueuedRequest): void {
+    const known = this.#signals.get(signal)
     if (known !== undefined) return void known.open.add(one)
     const open = new Set([one])
     const listener = () => {
       for (const ended of open)
         if ('settle' in ended) this.#settle(ended, { kind: 'aborted' })
-        else this.#giveUp(ended)
+        else this.#abandon(ended)
     }
     signal.addEventListener('abort', listener, { once: true })
-    this.#watched.set(signal, { open, listener })
+    this.#signals.set(signal, { open, listener })
   }
 
   #unwatch(): void {
-    for (const [signal, { open, listener }] of this.#watched) {
+    for (const [signal, { open, listener }] of this.#signals) {
       if (open.size > 0) continue
       signal.removeEventListener('abort', listener)
-      this.#watched.delete(signal)
+      this.#signals.delete(signal)
     }
   }
 
-  #giveUp(waiter: Waiter): void {
-    this.#line = this.#line.filter(other => other !== waiter)
-    waiter.go(0)
+  #abandon(waiter: QueuedRequest): void {
+    this.#queue = this.#queue.filter(other => other !== waiter)
+    waiter.start(0)
   }
 
   /** Ends itself when nothing has been left to look after since it was here last. */
@@ -293,13 +301,13 @@ export class Requests {
     for (const slot of this.#slots.values())
       if (slot.deadline <= now) this.#settle(slot, { kind: 'timeout' })
     // R5. Whoever is first in line by now may have been handed a slot just above.
-    if (this.#line.some(({ deadline }) => deadline <= now)) {
-      const late = this.#line.filter(({ deadline }) => deadline <= now)
-      this.#line = this.#line.filter(({ deadline }) => deadline > now)
-      for (const waiter of late) waiter.go(0)
+    if (this.#queue.some(({ deadline }) => deadline <= now)) {
+      const late = this.#queue.filter(({ deadline }) => deadline <= now)
+      this.#queue = this.#queue.filter(({ deadline }) => deadline > now)
+      for (const waiter of late) waiter.start(0)
     }
     this.#unwatch()
-    if (this.#slots.size > 0 || this.#line.length > 0) return
+    if (this.#slots.size > 0 || this.#queue.length > 0) return
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
   }

@@ -2,11 +2,11 @@
 
 import type { QueueFamily } from './subjects.js'
 import {
-  bucketOf,
+  documentsBucketOf,
   queuedSubjects,
   queueStream,
   queueSubjects,
-  viewsBucketOf,
+  readModelsBucketOf,
   timerSubjects,
 } from './subjects.js'
 import type { Connection } from './connection.js'
@@ -14,11 +14,11 @@ import {
   differenceIn,
   differencesOf,
   ensureStream,
-  refuseForeign,
+  checkDifferences,
   type StreamConfig,
 } from './stream.js'
 
-export interface SideStreamOptions {
+export interface ReplicaOptions {
   /** Copies, for a stream that is created here: those of the log. */
   readonly replicas: number
 }
@@ -27,7 +27,7 @@ export interface SideStreamOptions {
 const duplicateWindow = 120_000_000_000
 
 /** A stream as it is declared, and what of it the promises rest on. */
-export interface SideStream {
+export interface DeclaredStream {
   readonly what: string
   readonly wanted: StreamConfig
   /** In words. */
@@ -35,7 +35,7 @@ export interface SideStream {
 }
 
 /** All of a namespace's, as they are declared. */
-export function sideStreamsOf(namespace: string, replicas: number): SideStream[] {
+export function sideStreamsOf(namespace: string, replicas: number): DeclaredStream[] {
   return [
     ...(['inbox', 'topic', 'dead'] as const).map(family =>
       queueOf(namespace, family, replicas),
@@ -48,10 +48,10 @@ export function sideStreamsOf(namespace: string, replicas: number): SideStream[]
 
 async function ensureSide(
   connection: Connection,
-  { what, wanted, differences }: SideStream,
+  { what, wanted, differences }: DeclaredStream,
 ): Promise<void> {
   const { config } = await ensureStream(connection, wanted)
-  refuseForeign(config, what, differences(config))
+  checkDifferences(config, what, differences(config))
 }
 
 /** Makes sure that the stream of a queue exists as declared; throws as {@link ensureStream}. */
@@ -59,12 +59,16 @@ export function ensureQueueStream(
   connection: Connection,
   namespace: string,
   family: QueueFamily,
-  { replicas }: SideStreamOptions,
+  { replicas }: ReplicaOptions,
 ): Promise<void> {
   return ensureSide(connection, queueOf(namespace, family, replicas))
 }
 
-function queueOf(namespace: string, family: QueueFamily, replicas: number): SideStream {
+function queueOf(
+  namespace: string,
+  family: QueueFamily,
+  replicas: number,
+): DeclaredStream {
   const wanted: StreamConfig = {
     name: queueStream(namespace, family),
     description: `Cairn: ${family} of namespace ${namespace}`,
@@ -100,12 +104,12 @@ function queueOf(namespace: string, family: QueueFamily, replicas: number): Side
 export function ensureTimersStream(
   connection: Connection,
   namespace: string,
-  { replicas }: SideStreamOptions,
+  { replicas }: ReplicaOptions,
 ): Promise<void> {
   return ensureSide(connection, timersOf(namespace, replicas))
 }
 
-function timersOf(namespace: string, replicas: number): SideStream {
+function timersOf(namespace: string, replicas: number): DeclaredStream {
   const wanted: StreamConfig = {
     name: queueStream(namespace, 'due'),
     description: `Cairn: timers of namespace ${namespace}`,
@@ -142,30 +146,30 @@ function timersOf(namespace: string, replicas: number): SideStream {
 }
 
 /** Makes sure that the bucket of documents exists as declared; throws as {@link ensureStream}. */
-export function ensureBucket(
+export function ensureDocumentsBucket(
   connection: Connection,
   namespace: string,
-  { replicas }: SideStreamOptions,
+  { replicas }: ReplicaOptions,
 ): Promise<void> {
   return ensureSide(connection, documentsOf(namespace, replicas))
 }
 
-function documentsOf(namespace: string, replicas: number): SideStream {
-  const wanted = bucket(namespace, bucketOf(namespace), 'documents', replicas)
+function documentsOf(namespace: string, replicas: number): DeclaredStream {
+  const wanted = bucket(namespace, documentsBucketOf(namespace), 'documents', replicas)
   return { what: 'bucket', wanted, differences: actual => differencesOf(actual, wanted) }
 }
 
 /** Makes sure that the bucket of read models exists as declared; throws as {@link ensureStream}. */
-export function ensureViewsBucket(
+export function ensureReadModelsBucket(
   connection: Connection,
   namespace: string,
-  { replicas }: SideStreamOptions,
+  { replicas }: ReplicaOptions,
 ): Promise<void> {
   return ensureSide(connection, viewsOf(namespace, replicas))
 }
 
-function viewsOf(namespace: string, replicas: number): SideStream {
-  const views = bucket(namespace, viewsBucketOf(namespace), 'read models', replicas)
+function viewsOf(namespace: string, replicas: number): DeclaredStream {
+  const views = bucket(namespace, readModelsBucketOf(namespace), 'read models', replicas)
   // Rows and their place are one atomic batch.
   const wanted: StreamConfig = { ...views, allow_atomic: true }
   const differences = (actual: StreamConfig) => [

@@ -120,7 +120,7 @@ export function differenceIn(what: string, is: unknown, should: unknown): string
 }
 
 /** Throws `foreign-stream`, naming every setting that differs, where one does. */
-export function refuseForeign(
+export function checkDifferences(
   { name }: StreamConfig,
   what: string,
   differences: readonly string[],

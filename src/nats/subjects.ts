@@ -120,13 +120,16 @@ export function parseTimerSubject(
 }
 
 /** The key-value bucket of a namespace's documents: its stream, and what its subjects begin with. */
-export function bucketOf(namespace: string): { stream: string; prefix: string } {
+export function documentsBucketOf(namespace: string): { stream: string; prefix: string } {
   const bucket = `CAIRN_${namespace}_GROUPS`
   return { stream: `KV_${bucket}`, prefix: `$KV.${bucket}` }
 }
 
 /** The key-value bucket of a namespace's read models. */
-export function viewsBucketOf(namespace: string): { stream: string; prefix: string } {
+export function readModelsBucketOf(namespace: string): {
+  stream: string
+  prefix: string
+} {
   const bucket = `CAIRN_${namespace}_VIEWS`
   return { stream: `KV_${bucket}`, prefix: `$KV.${bucket}` }
 }

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 
 import type { Backend } from '../backend/backend.js'
 import { messageOf } from '../model/errors.js'
-import { loginOf } from '../nats/login.js'
+import { parseLogin } from '../nats/login.js'
 import { UsageError } from './exit-codes.js'
 
 export const embeddedDirDefault = '.cairn'
@@ -136,7 +136,7 @@ export async function backendOf(flags: Flags): Promise<Backend> {
   if (dir === undefined) {
     const { jetstream } = await import('../backend/jetstream.js')
     return jetstream({
-      ...loginOf(text(flags, 'nats') ?? process.env.NATS_URL),
+      ...parseLogin(text(flags, 'nats') ?? process.env.NATS_URL),
       ...(creds !== undefined && { creds }),
       ...(replicas !== undefined && { replicas }),
     })

@@ -1,7 +1,7 @@
 // A node's consumers and triggers: the part of the composition root that is about them.
 
 import type { OpenNamespace } from '../backend/backend.js'
-import type { NoticeFanout } from '../bus/notice-fan.js'
+import type { NoticeFanout } from '../bus/notice-fanout.js'
 import {
   type Consumer,
   consumerOf,

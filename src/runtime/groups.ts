@@ -4,7 +4,7 @@
 import type { AnyActorDefinition } from '../actor/define.js'
 import { actorRef, type RefPorts } from '../actor/ref.js'
 import type { OpenNamespace } from '../backend/backend.js'
-import type { NoticeFanout } from '../bus/notice-fan.js'
+import type { NoticeFanout } from '../bus/notice-fanout.js'
 import { partitionClaims } from '../cluster/partition-claims.js'
 import type { Member, Membership } from '../cluster/membership.js'
 import type { Logger } from './log.js'

@@ -2,7 +2,7 @@
 // composition root that is about them.
 
 import type { OpenNamespace } from '../backend/backend.js'
-import type { NoticeFanout } from '../bus/notice-fan.js'
+import type { NoticeFanout } from '../bus/notice-fanout.js'
 import { partitionClaims } from '../cluster/partition-claims.js'
 import type { Membership } from '../cluster/membership.js'
 import type { Logger } from './log.js'

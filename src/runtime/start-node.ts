@@ -32,7 +32,7 @@ import type {
 } from '../bus/bus.js'
 import type { EventStored } from '../bus/notice.js'
 import type { Member } from '../cluster/membership.js'
-import { NoticeFanout } from '../bus/notice-fan.js'
+import { NoticeFanout } from '../bus/notice-fanout.js'
 import { Router, type RouterStats } from '../cluster/router.js'
 import type { NodeRequest, Serving } from '../cluster/transport.js'
 import { type Logger, silentLog } from './log.js'

@@ -36,9 +36,9 @@ export class FaultyMembership implements Membership {
     this.#base.suspect(id)
   }
 
-  async isThere(id: string): Promise<boolean> {
+  async isReachable(id: string): Promise<boolean> {
     const isReached = this.#topology.reaches(this.#line.nodeId, id)
-    return isReached && (await this.#base.isThere?.(id)) === true
+    return isReached && (await this.#base.isReachable?.(id)) === true
   }
 
   leave(): Promise<void> {

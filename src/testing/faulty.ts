@@ -1,7 +1,7 @@
 // A backend between a node and its namespace, where faults happen.
 
 import type { Backend } from '../backend/backend.js'
-import { openNamespaceOf } from '../backend/backend.js'
+import { toOpenNamespace } from '../backend/backend.js'
 import type { Faults } from './faults.js'
 import { FaultyBus } from './faulty-bus.js'
 import { FaultyMembership } from './faulty-membership.js'
@@ -37,7 +37,7 @@ export function faulty(backend: Backend, faults: Faults): Backend {
         join: async (self?: Parameters<typeof open.join>[0]) =>
           new FaultyMembership(await open.join(self), faults.topology, line),
       }
-      return openNamespaceOf(parts, () => open.close())
+      return toOpenNamespace(parts, () => open.close())
     },
   }
 }

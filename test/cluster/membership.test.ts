@@ -129,13 +129,13 @@ await t.test(
     const namespace = `m-${newId()}`
     const a = await joinNats(namespace, member('a'))
     const b = await joinNats(namespace, member('b'))
-    t.equal(await b.membership.isThere('a'), true, 'heard of or not')
-    t.equal(await b.membership.isThere('nobody'), false)
+    t.equal(await b.membership.isReachable('a'), true, 'heard of or not')
+    t.equal(await b.membership.isReachable('nobody'), false)
     await until(() => has(b.membership, 'a'))
     await a.membership.close()
     await until(() => !has(b.membership, 'a'))
     // Its subscription may be there for a moment: it has said goodbye all the same.
-    t.equal(await b.membership.isThere('a'), false)
+    t.equal(await b.membership.isReachable('a'), false)
     await b.membership.close()
     for (const { connection } of [a, b]) await connection.close()
   },

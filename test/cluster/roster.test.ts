@@ -26,7 +26,7 @@ const idsOf = (roster: Roster) => roster.members().map(({ id }) => id)
 await t.test('members are those who were heard, sorted, each told of once', async t => {
   const roster = new Roster()
   const changes = watched(roster)
-  for (const id of ['b', 'a', 'b', 'a']) roster.heard(member(id), 0)
+  for (const id of ['b', 'a', 'b', 'a']) roster.alive(member(id), 0)
   t.strictSame(idsOf(roster), ['a', 'b'])
   t.strictSame(changes, ['+b - x', '+a - x'])
 })
@@ -34,10 +34,10 @@ await t.test('members are those who were heard, sorted, each told of once', asyn
 await t.test('silence leads to a probe, and long silence to the end', async t => {
   const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
   const changes = watched(roster)
-  roster.heard(member('a'), 0)
+  roster.alive(member('a'), 0)
   t.strictSame(roster.sweep(29), [])
   t.strictSame(roster.sweep(30), ['a'], 'silent for long enough to be probed')
-  roster.answered('a', 40)
+  roster.probeAnswered('a', 40)
   t.strictSame(roster.sweep(69), [], 'an answer counts as a word')
   t.strictSame(roster.sweep(139), ['a'])
   t.strictSame(roster.sweep(140), [])
@@ -47,9 +47,9 @@ await t.test('silence leads to a probe, and long silence to the end', async t =>
 
 await t.test('who was taken for dead is back with its next word', async t => {
   const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
-  roster.heard(member('a'), 0)
+  roster.alive(member('a'), 0)
   roster.sweep(500)
-  roster.heard(member('a'), 501)
+  roster.alive(member('a'), 501)
   t.strictSame(idsOf(roster), ['a'])
 })
 
@@ -57,9 +57,9 @@ await t.test(
   'a restarted node replaces its predecessor, whose late words count for nothing',
   async t => {
     const roster = new Roster()
-    roster.heard(member('a', 1), 0)
-    roster.heard(member('a', 2), 1)
-    roster.heard(member('a', 1), 2)
+    roster.alive(member('a', 1), 0)
+    roster.alive(member('a', 2), 1)
+    roster.alive(member('a', 1), 2)
     roster.left(member('a', 1))
     t.strictSame(roster.members(), [member('a', 2)])
     roster.left(member('a', 2))
@@ -69,7 +69,7 @@ await t.test(
 
 await t.test('leaving is not dying', async t => {
   const roster = new Roster()
-  for (const id of ['a', 'b']) roster.heard(member(id), 0)
+  for (const id of ['a', 'b']) roster.alive(member(id), 0)
   const changes = watched(roster)
   roster.left(member('a'))
   roster.dead('b')
@@ -81,8 +81,8 @@ await t.test(
   'after a time in which nothing could be heard, nobody is blamed for silence',
   async t => {
     const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
-    roster.heard(member('a'), 0)
-    roster.forgive(1_000)
+    roster.alive(member('a'), 0)
+    roster.restartTimeouts(1_000)
     t.strictSame(roster.sweep(1_029), [])
     t.strictSame(idsOf(roster), ['a'])
   },

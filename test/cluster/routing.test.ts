@@ -199,7 +199,7 @@ await t.test('who is found gone is gone for whom the command goes to next', asyn
       super(members, undefined)
       this.#members = members
       for (const id of ['dead', 'living'])
-        members.roster.heard({ ...member, id }, Date.now())
+        members.roster.alive({ ...member, id }, Date.now())
     }
 
     override suspect(id: string = 'nobody'): void {

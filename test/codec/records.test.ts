@@ -16,8 +16,8 @@ import {
 import {
   decodeStoredMessage,
   encodeStoredMessage,
-  isOfNewerWire,
-  keyOfUnread,
+  hasNewerWireVersion,
+  readMessageKey,
   type StoredMessage,
 } from '../../src/codec/stored-message.js'
 import { decodeTimer, encodeTimer } from '../../src/codec/stored-timer.js'
@@ -121,12 +121,16 @@ void t.test('a message without key and causes', async t => {
   const { headers, body } = encodeStoredMessage(plain)
   const read = Object.fromEntries(headers)
   t.strictSame(decodeStoredMessage(message.topic, read, body), plain)
-  t.equal(keyOfUnread(read), undefined)
-  t.equal(keyOfUnread({ 'Cairn-Key': '%zz' }), undefined, 'what is no key counts as none')
-  t.equal(keyOfUnread({ 'Cairn-Key': 'a%20b' }), 'a b')
-  t.notOk(isOfNewerWire(read))
-  t.notOk(isOfNewerWire({}))
-  t.ok(isOfNewerWire({ 'Cairn-Wire': '9' }))
+  t.equal(readMessageKey(read), undefined)
+  t.equal(
+    readMessageKey({ 'Cairn-Key': '%zz' }),
+    undefined,
+    'what is no key counts as none',
+  )
+  t.equal(readMessageKey({ 'Cairn-Key': 'a%20b' }), 'a b')
+  t.notOk(hasNewerWireVersion(read))
+  t.notOk(hasNewerWireVersion({}))
+  t.ok(hasNewerWireVersion({ 'Cairn-Wire': '9' }))
 })
 
 void t.test(

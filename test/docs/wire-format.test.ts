@@ -8,7 +8,7 @@ import { encodeTimer } from '../../src/codec/stored-timer.js'
 import { parseAddress } from '../../src/model/address.js'
 import { partitionOf } from '../../src/model/partition.js'
 import {
-  bucketOf,
+  documentsBucketOf,
   decodeToken,
   encodeToken,
   queuedSubjects,
@@ -52,7 +52,7 @@ await t.test('the streams of queues, and the headers of a stored command', async
     queueSubjects('<ns>', family),
   ])
   t.strictSame(rows, wanted)
-  const { stream, prefix } = bucketOf('<ns>')
+  const { stream, prefix } = documentsBucketOf('<ns>')
   const text = readPage(page)
   for (const name of [stream, `${prefix}.>`]) t.ok(text.includes(`\`${name}\``), name)
   const { headers } = encodeStoredCommand({

@@ -14,11 +14,11 @@ import { Connection } from '../../src/nats/connection.js'
 import { callApi } from '../../src/nats/jetstream-api.js'
 import { ensureLogStream } from '../../src/nats/log-stream.js'
 import {
-  bucketOf,
+  documentsBucketOf,
   logStream,
   logSubject,
   queueStream,
-  viewsBucketOf,
+  readModelsBucketOf,
 } from '../../src/nats/subjects.js'
 import { JetStreamQueue } from '../../src/store/queue/jetstream.js'
 import { startNode } from '../../src/runtime/start-node.js'
@@ -30,8 +30,8 @@ import { openNode, throwsCode } from './nodes.js'
 
 /** What a tenant may: its own log, its own notices and requests, and no administration. */
 function tenant(namespace: string) {
-  const bucket = bucketOf(namespace)
-  const views = viewsBucketOf(namespace)
+  const bucket = documentsBucketOf(namespace)
+  const views = readModelsBucketOf(namespace)
   const queues = (['inbox', 'topic', 'dead', 'due'] as const).map(name =>
     queueStream(namespace, name),
   )

@@ -1,9 +1,9 @@
 import t from 'tap'
 
-import { AckCost, type Stamp } from '../../src/nats/ack-cost.js'
+import { AckCost, type StoredTime } from '../../src/nats/ack-cost.js'
 
 /** Stamps at positions 1, 2, 3 …, so many microseconds one behind the other. */
-function stampsOf(...between: number[]): Stamp[] {
+function stampsOf(...between: number[]): StoredTime[] {
   let at = 999_990
   return [0, ...between].map((step, i) => {
     at += step
@@ -23,13 +23,13 @@ await t.test(
   'a server that waits for its disk is told from one that does not',
   async t => {
     const waiting = new AckCost()
-    t.equal(waiting.waits, undefined, 'nobody knows at first')
-    waiting.judge(stampsOf(...many(127)), 0)
-    t.equal(waiting.waits, true)
+    t.equal(waiting.waitsForDisk, undefined, 'nobody knows at first')
+    waiting.update(stampsOf(...many(127)), 0)
+    t.equal(waiting.waitsForDisk, true)
     t.equal(waiting.cost?.toFixed(3), '0.127')
     const quick = new AckCost()
-    quick.judge(stampsOf(...many(6)), 0)
-    t.equal(quick.waits, false)
+    quick.update(stampsOf(...many(6)), 0)
+    t.equal(quick.waitsForDisk, false)
     t.equal(quick.cost?.toFixed(3), '0.006')
   },
 )
@@ -38,49 +38,49 @@ await t.test(
   'A1: that the server had nothing to do now and then does not count',
   async t => {
     const cost = new AckCost()
-    cost.judge(stampsOf(...many(5).map((step, i) => (i % 3 === 0 ? step : 4_000))), 0)
-    t.equal(cost.waits, false)
+    cost.update(stampsOf(...many(5).map((step, i) => (i % 3 === 0 ? step : 4_000))), 0)
+    t.equal(cost.waitsForDisk, false)
   },
 )
 
 await t.test('A1: who are no neighbours say nothing', async t => {
   const cost = new AckCost()
   const alternate = stampsOf(...many(500), ...many(500)).filter((_, i) => i % 2 === 0)
-  cost.judge(alternate, 0)
-  t.equal(cost.waits, undefined)
+  cost.update(alternate, 0)
+  t.equal(cost.waitsForDisk, undefined)
 })
 
 await t.test('too few, or what is no time, changes nothing', async t => {
   const cost = new AckCost()
-  cost.judge(stampsOf(...many(127)), 0)
-  cost.judge(stampsOf(1, 2, 3), 10)
-  cost.judge(
+  cost.update(stampsOf(...many(127)), 0)
+  cost.update(stampsOf(1, 2, 3), 10)
+  cost.update(
     stampsOf(...many(1)).map(({ position }) => ({ position, time: 'soon' })),
     20,
   )
-  cost.judge([], 30)
-  t.equal(cost.waits, true)
+  cost.update([], 30)
+  t.equal(cost.waitsForDisk, true)
 })
 
 await t.test('A2: a verdict is looked at again, and later each time', async t => {
   const cost = new AckCost()
   t.ok(cost.isDue(0))
-  cost.judge(stampsOf(...many(127)), 0)
+  cost.update(stampsOf(...many(127)), 0)
   t.notOk(cost.isDue(999))
   t.ok(cost.isDue(1_000))
-  t.equal(cost.waits, true, 'until then it holds')
-  cost.judge(stampsOf(...many(6)), 1_000)
-  t.equal(cost.waits, false)
+  t.equal(cost.waitsForDisk, true, 'until then it holds')
+  cost.update(stampsOf(...many(6)), 1_000)
+  t.equal(cost.waitsForDisk, false)
   t.notOk(cost.isDue(2_999))
   t.ok(cost.isDue(3_000))
   let now = 3_000
   for (let i = 0; i < 10; i++) {
-    cost.judge(stampsOf(...many(6)), now)
+    cost.update(stampsOf(...many(6)), now)
     now += 60_000
   }
   t.ok(cost.isDue(now), 'at the latest after a minute')
-  cost.forget()
-  t.equal(cost.waits, undefined)
+  cost.reset()
+  t.equal(cost.waitsForDisk, undefined)
   t.equal(cost.cost, undefined)
   t.ok(cost.isDue(now))
 })

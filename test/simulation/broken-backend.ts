@@ -1,7 +1,7 @@
 // Backends that break a promise on purpose: what the simulation is for must be found by it.
 
 import type { Backend } from '../../src/index.js'
-import { openNamespaceOf } from '../../src/backend/backend.js'
+import { toOpenNamespace } from '../../src/backend/backend.js'
 import { memory } from '../../src/backend/memory.js'
 import { LocalBus } from '../../src/bus/local.js'
 import { MemoryTransport } from '../../src/cluster/memory.js'
@@ -44,7 +44,7 @@ export function backendOf(parts: {
       })
       const store = make({ namespace, nodeId, log })
       const bus = new LocalBus({ open: async () => store, watch: async () => () => {} })
-      return openNamespaceOf({
+      return toOpenNamespace({
         store,
         bus: wrap(bus),
         transport: new MemoryTransport(network),

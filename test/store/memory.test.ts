@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { versionsTaken } from '../../src/codec/envelope.js'
+import { versionsOf } from '../../src/codec/envelope.js'
 import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { testEventStore } from '../contract/store.js'
 
@@ -23,7 +23,7 @@ await testEventStore(t, 'memory', async () => {
     open,
     async injectRecord(actor, { headers, body }) {
       const log = logs.get('test')!
-      const version = versionsTaken(name => headers[name])?.last ?? 0
+      const version = versionsOf(name => headers[name])?.last ?? 0
       log.push(actor, version, { ...headers }, body)
     },
     async [Symbol.asyncDispose]() {

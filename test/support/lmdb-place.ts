@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { versionsTaken } from '../../src/codec/envelope.js'
+import { versionsOf } from '../../src/codec/envelope.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import {
   acquireEnvironment,
@@ -45,7 +45,7 @@ export class LmdbPlace implements StoreFixture {
   ): Promise<void> {
     const environment = await acquireEnvironment(this.dir, 'test')
     const { root, tables } = environment
-    const taken = versionsTaken(name => headers[name])
+    const taken = versionsOf(name => headers[name])
     await root.transaction(() => {
       const before = tables.head(actor)
       const version = taken?.last ?? before?.version ?? 0

@@ -3,7 +3,7 @@
 import t from 'tap'
 
 import { memory } from '../../src/backend/memory.js'
-import { versionsTaken } from '../../src/codec/envelope.js'
+import { versionsOf } from '../../src/codec/envelope.js'
 import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { FaultyStore } from '../../src/testing/faulty-store.js'
 import { Faults, faulty } from '../../src/testing/index.js'
@@ -25,7 +25,7 @@ await testEventStore(t, 'memory between faults', async () => {
       return new FaultyStore(base, faults, faults.line(nodeId))
     },
     async injectRecord(actor, { headers, body }) {
-      const version = versionsTaken(name => headers[name])?.last ?? 0
+      const version = versionsOf(name => headers[name])?.last ?? 0
       logs.get('test')!.push(actor, version, { ...headers }, body)
     },
     async [Symbol.asyncDispose]() {

@@ -8,7 +8,7 @@
 
 import {
   type DeadLetterError,
-  deadError,
+  toDeadLetterError,
   decodeDeadLetter,
   encodeDeadLetter,
   type StoredDeadLetter,
@@ -102,7 +102,12 @@ export async function storeDeadLetter(
   signal: AbortSignal,
 ): Promise<void> {
   const now = clock.now()
-  const stored = { ...letter, error: deadError(letter.error), lastAt: now, markedAt: now }
+  const stored = {
+    ...letter,
+    error: toDeadLetterError(letter.error),
+    lastAt: now,
+    markedAt: now,
+  }
   const key = [kind, reactor]
   // K3: on some places an id is remembered for longer than its record is there.
   const id = `${letter.message.id}~${letter.redrives}`

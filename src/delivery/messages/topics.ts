@@ -3,8 +3,8 @@
 import {
   decodeStoredMessage,
   encodeStoredMessage,
-  isOfNewerWire,
-  keyOfUnread,
+  hasNewerWireVersion,
+  readMessageKey,
   type StoredMessage,
 } from '../../codec/stored-message.js'
 import { sanitizeCauses } from '../../model/causes.js'
@@ -96,7 +96,7 @@ export function topicSource(
       ? decodeRedriven<Message>(headers, body)
       : decodeStoredMessage(topic, headers, body)
     const isReadable = typeof found !== 'string'
-    if (!isReadable && !isOfNewerWire(headers)) {
+    if (!isReadable && !hasNewerWireVersion(headers)) {
       log('A record on a topic is no message', { position, topic, reason: found })
       return passing
     }
@@ -105,7 +105,7 @@ export function topicSource(
         ? found.key
         : isRedriven
           ? undefined
-          : keyOfUnread(headers)
+          : readMessageKey(headers)
     const { key, partition } = keyOfMessage(given, position, partitions)
     const value: Delivery | Unreadable = !isReadable
       ? { kind: 'unreadable', position, reason: found }

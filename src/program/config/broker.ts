@@ -3,7 +3,7 @@
 
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
-import { loginOf } from '../../nats/login.js'
+import { parseLogin } from '../../nats/login.js'
 import type { JetStreamOptions } from '../../backend/jetstream.js'
 import type { Config } from './config.js'
 
@@ -31,7 +31,7 @@ export function brokerOf(
       `Where broker ${known} of ${file} is, is not said: set ${variable} or NATS_URL, or ` +
         `brokers.${known}.servers.`,
     )
-  return { ...loginOf(given), ...(creds !== undefined && { creds }) }
+  return { ...parseLogin(given), ...(creds !== undefined && { creds }) }
 }
 
 function variableOf(name: string): string {

@@ -9,7 +9,7 @@ import { newId } from '../../model/id.js'
 import { throwIfAborted } from '../../model/wait.js'
 import { Connection } from '../../nats/connection.js'
 import { inspectStreams } from '../../nats/inspect.js'
-import { bucketOf } from '../../nats/subjects.js'
+import { documentsBucketOf } from '../../nats/subjects.js'
 import { brokerOf } from './broker.js'
 import type { Config } from './config.js'
 
@@ -39,7 +39,7 @@ export async function* ensureDeclared(
     try {
       const streams = await inspectStreams(connection, namespace, declared)
       const mayCreate = !dryRun && streams.every(({ foreign }) => foreign.length === 0)
-      if (mayCreate && streams.some(({ isThere }) => !isThere)) {
+      if (mayCreate && streams.some(({ exists }) => !exists)) {
         const open = await jetstream({ ...options, ...declared }).open({
           namespace,
           nodeId,
@@ -47,16 +47,16 @@ export async function* ensureDeclared(
         await open.close()
       }
       const about = { broker, namespace }
-      for (const { stream, isThere, foreign, drift } of streams) {
+      for (const { stream, exists, foreign, drift } of streams) {
         const differences = [...foreign, ...drift]
         const there = differences.length === 0 ? 'as declared' : 'differs'
-        const state = isThere ? there : mayCreate ? 'created' : 'missing'
+        const state = exists ? there : mayCreate ? 'created' : 'missing'
         yield { kind: 'stream', name: stream, ...about, state, differences }
       }
-      const { stream: documentsStream } = bucketOf(namespace)
+      const { stream: documentsStream } = documentsBucketOf(namespace)
       const hasDocuments =
         mayCreate ||
-        streams.some(({ stream, isThere }) => stream === documentsStream && isThere)
+        streams.some(({ stream, exists }) => stream === documentsStream && exists)
       const documents = new JetStreamDocuments(connection, namespace)
       for (const [name, { stream, definition }] of Object.entries(config.consumers)) {
         if (stream !== namespace) continue

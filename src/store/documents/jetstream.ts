@@ -10,7 +10,7 @@ import { leaderGet } from '../../nats/direct-get.js'
 import { apiError } from '../../nats/errors.js'
 import { listSubjects } from '../../nats/list-subjects.js'
 import { checkPayload, expectingHeaders, publishExpecting } from '../../nats/publish.js'
-import { bucketOf } from '../../nats/subjects.js'
+import { documentsBucketOf } from '../../nats/subjects.js'
 import type { Document, DocumentKey, Documents } from './documents.js'
 
 const attemptTimeout = 2_000
@@ -22,7 +22,7 @@ export class JetStreamDocuments implements Documents {
 
   constructor(connection: Connection, namespace: string) {
     this.#connection = connection
-    this.#bucket = bucketOf(namespace)
+    this.#bucket = documentsBucketOf(namespace)
   }
 
   async get(key: DocumentKey): Promise<Document | undefined> {

@@ -23,11 +23,11 @@
 //     it is an outcome of this commit's own, and means what it would mean alone.
 
 import {
-  bytesOf,
+  encodedBytes,
   decodeHeaders,
   decodeRecord,
   encodeCommit,
-  versionsTaken,
+  versionsOf,
 } from '../../codec/envelope.js'
 import {
   type ActorAddress,
@@ -60,7 +60,7 @@ import { apiError } from '../../nats/errors.js'
 import {
   findMissingStream,
   mayBeMissing,
-  streamMissing,
+  streamMissingError,
 } from '../../nats/missing-stream.js'
 import {
   GroupCommit,
@@ -172,7 +172,7 @@ export class JetStreamStore extends StoreBase {
     this.#stopListening = this.#connection.onInterruption(interruption => {
       this.cache.unverify()
       if (interruption === 'disconnected') return
-      this.#groups.changed(this.#stream.replicas)
+      this.#groups.reconfigure(this.#stream.replicas)
       void this.#checkGeneration()
     })
   }
@@ -320,7 +320,7 @@ export class JetStreamStore extends StoreBase {
       }),
     )
     const messages = [...written, ...guarding]
-    checkTransactionBytes(messages.map(bytesOf))
+    checkTransactionBytes(messages.map(encodedBytes))
     return { id, stream: this.#stream.name, commits, messages }
   }
 
@@ -462,7 +462,7 @@ export class JetStreamStore extends StoreBase {
     this.assertOpen()
     const { signal } = options
     const stream = await readLogStream(this.#connection, this.namespace, { signal })
-    if (stream === undefined) throw streamMissing(this.#stream.name)
+    if (stream === undefined) throw streamMissingError(this.#stream.name)
     return stream.lastPosition
   }
 
@@ -550,7 +550,7 @@ export class JetStreamStore extends StoreBase {
     const last = await this.#readLast(subject, { signal, timeout })
     let head: CachedHead = { version: 0, position: 0 }
     if (last !== undefined) {
-      const taken = versionsTaken(name => last.headers.get(name))
+      const taken = versionsOf(name => last.headers.get(name))
       const version = taken?.last ?? (await this.#versionBefore(subject, last, signal))
       head = { version, position: last.position }
     }
@@ -799,7 +799,7 @@ export class JetStreamStore extends StoreBase {
     for await (const page of this.#pagesOf(subject, 1, last.position, signal))
       for (const message of page) {
         if (message.position > last.position) return version
-        version = versionsTaken(name => message.headers.get(name))?.last ?? version
+        version = versionsOf(name => message.headers.get(name))?.last ?? version
       }
     return version
   }
@@ -813,7 +813,7 @@ export class JetStreamStore extends StoreBase {
       if (stream === undefined) return
       if (stream.generation !== this.#stream.generation) this.cache.clear()
       this.#stream = stream
-      this.#groups.changed(stream.replicas)
+      this.#groups.reconfigure(stream.replicas)
     } catch {
       // The next append or read meets the same trouble and reports it to its caller.
     }

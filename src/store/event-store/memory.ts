@@ -5,7 +5,7 @@
 // nothing a caller holds is shared with what is stored.
 
 import {
-  bytesOf,
+  encodedBytes,
   decodeRecord,
   encodeCommit,
   type EncodedRecord,
@@ -145,7 +145,7 @@ export class MemoryStore extends StoreBase {
     )
     const all = [...commits, ...guardCommits(this.nodeId, transaction)]
     const envelopes = all.map(encodeCommit)
-    checkTransactionBytes(envelopes.map(bytesOf))
+    checkTransactionBytes(envelopes.map(encodedBytes))
     const conflicts = conflictsOf(transaction, versionOf)
     if (conflicts.length > 0) return { ok: false, conflicts }
     const positions = all.map((commit, i) => this.#push(commit, envelopes[i]!))

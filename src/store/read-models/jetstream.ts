@@ -17,7 +17,7 @@ import { directScan, leaderGet } from '../../nats/direct-get.js'
 import { apiError } from '../../nats/errors.js'
 import type { HeaderValues } from '../../nats/headers.js'
 import { callApi } from '../../nats/jetstream-api.js'
-import { decodeToken, encodeToken, viewsBucketOf } from '../../nats/subjects.js'
+import { decodeToken, encodeToken, readModelsBucketOf } from '../../nats/subjects.js'
 import {
   initialCheckpoint,
   type ReadModel,
@@ -53,7 +53,7 @@ class JetStreamReadModel implements ReadModel {
   readonly #root: string
 
   constructor(connection: Connection, namespace: string, name: string) {
-    const { stream, prefix } = viewsBucketOf(namespace)
+    const { stream, prefix } = readModelsBucketOf(namespace)
     this.#connection = connection
     this.#stream = stream
     this.#root = `${prefix}.${name}`

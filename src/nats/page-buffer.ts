@@ -5,7 +5,7 @@
 
 import { type Deferred, deferred } from '../model/wait.js'
 
-export class Pages<Item> {
+export class PageBuffer<Item> {
   #arrived: Item[] = []
   #inHand = 0
   #isOver = false
@@ -13,7 +13,7 @@ export class Pages<Item> {
   #news: Deferred<void> | undefined
 
   /** What has come and is not taken, with what the reader has in hand. */
-  get held(): number {
+  get buffered(): number {
     return this.#arrived.length + this.#inHand
   }
 
