@@ -27,6 +27,7 @@ import type { Clock } from '../model/clock.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { AskOutcome, Accepted } from '../model/command-sender.js'
+import type { WriteLog } from '../model/log.js'
 import { show } from '../model/show.js'
 import type { Firing } from '../model/timer.js'
 import type { Position, Version } from '../model/version.js'
@@ -45,7 +46,6 @@ import type { AnyActorDefinition } from './define.js'
 import { detachPlain } from './detach.js'
 import { findSuperseded, superseded } from './superseded-timer.js'
 import type { FoldContext, FoldedState } from './fold.js'
-import type { ActorLog } from './log.js'
 import { type Settled, Mailbox } from './mailbox.js'
 import type { Directive, Directives } from './directives.js'
 import { CommandBatch, type BatchMember } from './command-batch.js'
@@ -67,7 +67,7 @@ export interface ActorHome {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'append'>
   readonly nodeId: string
   readonly clock: Clock
-  readonly log: ActorLog
+  readonly log: WriteLog
   /** Times a command is decided at most before it ends in `contention`. */
   readonly attemptsMax: number
   readonly ticks: Ticks

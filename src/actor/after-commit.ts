@@ -5,14 +5,14 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { AcceptedDecision } from '../model/behavior.js'
 import { messageOf } from '../model/errors.js'
+import type { WriteLog } from '../model/log.js'
 import type { Version } from '../model/version.js'
-import type { ActorLog } from './log.js'
 
 export function runAfterCommit(
   { afterCommit }: Pick<AcceptedDecision, 'afterCommit'>,
   actor: ActorAddress,
   firstVersion: Version,
-  log: ActorLog,
+  log: WriteLog,
 ): void {
   if (afterCommit === undefined) return
   const name = formatAddress(actor)

@@ -17,18 +17,18 @@ import type { Child, ChildEnd, ChildPorts, RunningChild } from '../model/child.j
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { CommandSender } from '../model/command-sender.js'
+import type { WriteLog } from '../model/log.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { StateReading } from './actor.js'
 import type { AnyActorDefinition } from './define.js'
-import type { ActorLog } from './log.js'
 
 export interface ChildrenOptions {
   readonly definitions: Iterable<AnyActorDefinition>
   readonly nodeId: string
   readonly store: Pick<EventStore, 'actors'>
-  readonly log: ActorLog
+  readonly log: WriteLog
   /** Whether an actor is this node's. */
   owns(actor: ActorAddress): boolean
   /** Reads an actor here, which makes its newest state known. */

@@ -9,10 +9,10 @@
 
 import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
 import { isCairnError, messageOf } from '../model/errors.js'
+import type { WriteLog } from '../model/log.js'
 import type { Version } from '../model/version.js'
 import { abortedError, pause, raceSignal } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import type { ActorLog } from './log.js'
 import { recover } from './recovery.js'
 import { Skips } from './skips.js'
 import {
@@ -32,7 +32,7 @@ export interface Directive {
 
 export interface DirectivesOptions {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'actors'>
-  readonly log: ActorLog
+  readonly log: WriteLog
 }
 
 /** Hears of the order before and after. */
@@ -60,7 +60,7 @@ const lagReads = 10
 
 export class Directives {
   readonly #store: DirectivesOptions['store']
-  readonly #log: ActorLog
+  readonly #log: WriteLog
   readonly #entries = new Map<string, Entry>()
   readonly #closing = new AbortController()
   #listener: DirectiveListener = () => {}

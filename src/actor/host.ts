@@ -17,6 +17,7 @@ import { CairnError, messageOf } from '../model/errors.js'
 import { checkFreshness, enoughFor, type Freshness } from '../model/freshness.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
+import { noLog, type WriteLog } from '../model/log.js'
 import { show } from '../model/show.js'
 import { checkCount, type Position, type Version } from '../model/version.js'
 import { bounded, type Deferred, deferred, pause } from '../model/wait.js'
@@ -34,7 +35,6 @@ import {
 import type { FailedCommands } from './failed-commands.js'
 import { detach } from './detach.js'
 import { Semaphore } from '../model/semaphore.js'
-import { type ActorLog, noLog } from './log.js'
 import { type VersionWait, VersionWaiters } from './version-waiters.js'
 import type { Directive, Directives } from './directives.js'
 import { actorPaused } from './parked.js'
@@ -52,7 +52,7 @@ export interface ActorHostOptions {
   /** Default: the system's. */
   readonly clock?: Clock
   /** Default: says nothing. */
-  readonly log?: ActorLog
+  readonly log?: WriteLog
   /** Actors kept in memory, unless more are busy. Default 10,000. */
   readonly residentsMax?: number
   /** Bytes that they take, estimated, unless those that are busy take more. Default 256 MiB. */
@@ -184,7 +184,7 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
 
 class Host implements ActorHost {
   readonly #options: ActorHostOptions
-  readonly #log: ActorLog
+  readonly #log: WriteLog
   readonly #commandsMax: number
   readonly #residents: Residents
   readonly #versionWaiters: VersionWaiters

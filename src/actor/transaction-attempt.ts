@@ -17,6 +17,7 @@ import type { Causes, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
 import type { Accepted } from '../model/command-sender.js'
+import type { WriteLog } from '../model/log.js'
 import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { AppendPart, EventStore, Guard } from '../store/event-store/event-store.js'
@@ -27,7 +28,6 @@ import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach, detachPlain } from './detach.js'
 import type { FoldContext, FoldedState } from './fold.js'
-import type { ActorLog } from './log.js'
 import type { Directive } from './directives.js'
 import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
@@ -74,7 +74,7 @@ interface Participant {
   readonly events: NewEvent[]
   readonly outbox: OutboxEntry[]
   /** What is to be done once it is stored. */
-  readonly afterCommit: ((log: ActorLog) => void)[]
+  readonly afterCommit: ((log: WriteLog) => void)[]
   /** Whether what the work came to rests on it. */
   isGuarded: boolean
 }
@@ -170,7 +170,7 @@ export class TransactionAttempt {
   }
 
   /** What follows from the commits, when they are stored. */
-  runAfterCommit(log: ActorLog): void {
+  runAfterCommit(log: WriteLog): void {
     for (const { afterCommit } of this.#participants)
       for (const run of afterCommit) run(log)
   }

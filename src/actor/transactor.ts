@@ -17,6 +17,7 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
 import { Deadlines } from '../model/deadlines.js'
 import { CairnError, isCairnError } from '../model/errors.js'
+import type { WriteLog } from '../model/log.js'
 import { Semaphore } from '../model/semaphore.js'
 import { newId } from '../model/id.js'
 import { show } from '../model/show.js'
@@ -28,7 +29,6 @@ import { causesOf } from './causes.js'
 import type { AnyActorDefinition } from './define.js'
 import { detach } from './detach.js'
 import type { FoldContext } from './fold.js'
-import type { ActorLog } from './log.js'
 import type { Directive } from './directives.js'
 import { recover } from './recovery.js'
 import { DuplicateDetector, type DuplicateSearch } from './duplicate-detector.js'
@@ -51,7 +51,7 @@ export interface TransactorOptions {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'appendAll'>
   readonly nodeId: string
   readonly clock: Clock
-  readonly log: ActorLog
+  readonly log: WriteLog
   /** Throws for a definition that this node knows otherwise. */
   check(definition: AnyActorDefinition): void
   /** What operators have said about an actor. */

@@ -15,6 +15,7 @@ import { checkData } from '../codec/data.js'
 import type { StoredCommit } from '../model/commit.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
+import type { WriteLog } from '../model/log.js'
 import { show } from '../model/show.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
@@ -35,7 +36,7 @@ export interface BuilderOptions {
   readonly projection: Projection
   readonly model: ReadModel
   readonly source: GroupSource<StoredCommit | Unreadable>
-  readonly log: (level: 'warn' | 'error', message: string, details: object) => void
+  readonly log: WriteLog
   /** Called after each write. */
   readonly onProgress: (position: Position) => void
 }

@@ -11,6 +11,7 @@ import type { NoticeBus } from '../bus/bus.js'
 import type { Documents } from '../store/documents/documents.js'
 import type { StoredCommit } from '../model/commit.js'
 import { isCairnError } from '../model/errors.js'
+import type { WriteLog } from '../model/log.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { PartitionClaims } from '../delivery/group/group.js'
@@ -44,11 +45,7 @@ export interface RunnerOptions {
   readonly claims: Pick<PartitionClaims, 'isOurs' | 'onChange'>
   /** Whether any living node builds that version. */
   readonly isRun: (version: number) => boolean
-  readonly log: (
-    level: 'info' | 'warn' | 'error',
-    message: string,
-    details: object,
-  ) => void
+  readonly log: WriteLog
 }
 
 export interface BuildStats {

@@ -16,8 +16,8 @@ import {
   triggerOf,
   type TriggerOptions,
 } from '../delivery/consumer/trigger.js'
-import type { Logger } from './log.js'
 import type { Clock } from '../model/clock.js'
+import { type Logger, type WriteLog, writeTo } from '../model/log.js'
 import { messageLog } from '../delivery/messages/message-log.js'
 import { deadName } from '../delivery/consumer/consumer.js'
 import { topicSource } from '../delivery/messages/topics.js'
@@ -39,9 +39,7 @@ export function startConsumers(
 ): RunningConsumers {
   const { documents, queues } = open
   const closing = new AbortController()
-  const logger = parts.log.child({ part: 'consumers' })
-  const log = (level: 'warn', message: string, details: object) =>
-    logger[level](details, message)
+  const log = writeTo(parts.log.child({ part: 'consumers' }))
   const ports: ConsumerPorts = {
     documents,
     queues,
@@ -76,12 +74,12 @@ function sourcesOf(
   { store, queues, documents, partitions }: OpenNamespace,
   bus: NoticeFanout,
   { name, topics }: ConsumerDefinition,
-  warn: (level: 'warn', message: string, details: object) => void,
+  log: WriteLog,
 ): Readonly<Record<ConsumerSource, DeliverySource>> {
   const names = new Set(topics)
   const queue = queues.topic
   const about = { name: deadName(name), topics: names }
-  const say = (message: string, details: object) => warn('warn', message, details)
+  const say = (message: string, details: object) => log('warn', message, details)
   const plain = topicSource(queue, partitions, about, say)
   // The same, of what is there at one moment.
   const plainNow = topicSource(

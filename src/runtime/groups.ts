@@ -7,10 +7,10 @@ import type { OpenNamespace } from '../backend/backend.js'
 import type { NoticeFanout } from '../bus/notice-fanout.js'
 import { partitionClaims } from '../cluster/partition-claims.js'
 import type { Member, Membership } from '../cluster/membership.js'
-import type { Logger } from './log.js'
 import type { Clock } from '../model/clock.js'
 import { CairnError } from '../model/errors.js'
 import type { DurableCommandSender, CommandSender } from '../model/command-sender.js'
+import { type Logger, writeTo } from '../model/log.js'
 import type { AnyTopic } from '../model/topic.js'
 import { checkTopics } from '../actor/effects.js'
 import type { ContextBase } from '../delivery/reactor/attempt.js'
@@ -177,8 +177,7 @@ export function startGroups(
       // What ails this machine passes in real time.
       clock: { now: () => clock.now() },
       serialExecutor: caution,
-      log: (level: 'info' | 'warn' | 'error', message: string, details: object) =>
-        log[level](details, message),
+      log: writeTo(log),
     }
   }
   const contextOf = (

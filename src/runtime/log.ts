@@ -1,11 +1,12 @@
-// Logging. The only home of pino: one root, one child per part. Silent unless a program asks
-// for it; no payload and no secret at level info or above.
+// The loggers that Cairn creates, and the only home of pino. A node gives each of its parts a child
+// logger. A node logs nothing unless it is given a logger; no line at level info or above holds a
+// payload or a secret.
 
-import { type Logger, pino } from 'pino'
+import { pino } from 'pino'
 
-export type { Logger }
+import type { Logger } from '../model/log.js'
 
-/** Says nothing. */
+/** Writes nothing. */
 export function silentLog(): Logger {
   return pino({ level: 'silent' })
 }

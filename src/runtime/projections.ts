@@ -5,8 +5,8 @@ import type { OpenNamespace } from '../backend/backend.js'
 import type { NoticeFanout } from '../bus/notice-fanout.js'
 import { partitionClaims } from '../cluster/partition-claims.js'
 import type { Membership } from '../cluster/membership.js'
-import type { Logger } from './log.js'
 import { CairnError } from '../model/errors.js'
+import { type Logger, writeTo } from '../model/log.js'
 import type { Projection } from '../projection/define-projection.js'
 import { type ProjectionReader, readerOf } from '../projection/reader.js'
 import {
@@ -71,7 +71,7 @@ export function startProjections(
         membership
           .members()
           .some(({ groups = [] }) => groups.includes(projectionGroup(name, other))),
-      log: (level, message, details) => log[level](details, message),
+      log: writeTo(log),
     })
   })
   for (const runner of runners) runner.start()

@@ -35,7 +35,7 @@ import type { Member } from '../cluster/membership.js'
 import { NoticeFanout } from '../bus/notice-fanout.js'
 import { Router, type RouterStats } from '../cluster/router.js'
 import type { NodeRequest, Serving } from '../cluster/transport.js'
-import { type Logger, silentLog } from './log.js'
+import { silentLog } from './log.js'
 import {
   type ActorAddress,
   checkAddress,
@@ -46,6 +46,7 @@ import { definedCauses } from '../model/causes.js'
 import { type Clock, systemClock } from '../model/clock.js'
 import { CairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
+import { type Logger, writeTo } from '../model/log.js'
 import { checkNodeId } from '../model/node-id.js'
 import type {
   AskOutcome,
@@ -363,7 +364,7 @@ async function assemble(
   const { namespace, store, bus, transport } = open
   const { actors = [], reactors = [], projections = [], timers = 'active' } = options
   const clock = options.clock ?? systemClock
-  const writeLog = sayTo(log.child({ part: 'actor' }))
+  const writeLog = writeTo(log.child({ part: 'actor' }))
   const orders = new Directives({ store, log: writeLog })
   const dead = new FailedCommands()
   const escalated = deferred<void>()
@@ -438,7 +439,7 @@ async function assemble(
     store,
     nodeId: id,
     clock,
-    log: sayTo(log.child({ part: 'transactions' })),
+    log: writeTo(log.child({ part: 'transactions' })),
     check: definition => checkKnown(definitions, definition),
     order: (actor, signal) => orders.now(actor, signal),
     stored(part) {
@@ -650,12 +651,6 @@ function nodeClosing(): CairnError {
 /** The two ways of a sender, whichever class it is of. */
 function bound(sender: CommandSender): CommandSender {
   return { ask: sender.ask.bind(sender), tell: sender.tell.bind(sender) }
-}
-
-type Say = (level: 'info' | 'warn' | 'error', message: string, details: object) => void
-
-function sayTo(log: Logger): Say {
-  return (level, message, details) => log[level](details, message)
 }
 
 /** The host's limits, as far as they are given. */

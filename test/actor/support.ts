@@ -136,7 +136,7 @@ export function observe(log: TestLog = new MemoryLog(), nodeId = 'a'): ObservedS
 export interface LogLine {
   readonly level: string
   readonly message: string
-  readonly details: Readonly<Record<string, unknown>>
+  readonly details: object
 }
 
 export interface TestNode<Log extends TestLog = MemoryLog> {

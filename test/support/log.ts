@@ -1,6 +1,6 @@
 // A log of pino's shape that gives what is said to a test.
 
-import type { Logger } from '../../src/runtime/log.js'
+import type { Logger } from '../../src/model/log.js'
 
 type Take = (details: Record<string, unknown>, message: string) => void
 

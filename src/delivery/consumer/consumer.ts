@@ -12,6 +12,7 @@
 import type { Documents } from '../../store/documents/documents.js'
 import type { Clock } from '../../model/clock.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
+import type { WriteLog } from '../../model/log.js'
 import { show } from '../../model/show.js'
 import type { Position } from '../../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../../model/wait.js'
@@ -122,7 +123,7 @@ export interface ConsumerPorts {
   readonly sourcesOf: (
     definition: ConsumerDefinition,
   ) => Readonly<Record<ConsumerSource, DeliverySource>>
-  readonly log: (level: 'warn', message: string, details: object) => void
+  readonly log: WriteLog
   /** Fires when the node closes. */
   readonly closing: AbortSignal
 }

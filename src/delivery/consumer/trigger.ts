@@ -7,6 +7,7 @@
 //     it had not finished goes to whoever comes next, at once, and no attempt is counted.
 
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
+import type { WriteLog } from '../../model/log.js'
 import { pause } from '../../model/wait.js'
 import { backoffDefault } from '../backoff.js'
 import { afterFailure, type RetryPolicy } from '../reactor/retry.js'
@@ -56,7 +57,7 @@ export function triggerOf(
   consumer: Consumer,
   handler: TriggerHandler,
   options: TriggerOptions & {
-    readonly log: (level: 'warn', message: string, details: object) => void
+    readonly log: WriteLog
   },
 ): Trigger {
   const { concurrency = 1, log } = options

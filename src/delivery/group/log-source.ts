@@ -15,6 +15,7 @@ import type { CommitStored } from '../../bus/notice.js'
 import { type CommitHeader, decodeHeaders } from '../../codec/envelope.js'
 import { type ActorAddress, formatAddress, parseAddress } from '../../model/address.js'
 import type { LogRecord, MalformedRecord, StoredCommit } from '../../model/commit.js'
+import type { WriteLog } from '../../model/log.js'
 import { partitionOf } from '../../model/partition.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
@@ -31,7 +32,7 @@ export interface LogSourceOptions<T> {
   readonly pick: (commit: StoredCommit) => T | undefined
   /** The types to read (S2). Default: all. */
   readonly types?: () => Promise<readonly string[]>
-  readonly log: (level: 'error', message: string, details: object) => void
+  readonly log: WriteLog
 }
 
 /** Notices that wait, at most; with more, the log is read instead. */

@@ -30,6 +30,7 @@ import type { Document, DocumentKey, Documents } from '../../store/documents/doc
 import type { Clock } from '../../model/clock.js'
 import type { SerialExecutor } from './serial-executor.js'
 import { isCairnError, messageOf } from '../../model/errors.js'
+import type { WriteLog } from '../../model/log.js'
 import type { Position } from '../../model/version.js'
 import { deferred, pause } from '../../model/wait.js'
 import { type Backoff, delayAfter } from '../backoff.js'
@@ -101,11 +102,7 @@ export interface PartitionProcessorOptions<T> {
   readonly counters: PartitionCounters
   /** L6. Default 256. */
   readonly keyQueueMax?: number
-  readonly log: (
-    level: 'info' | 'warn' | 'error',
-    message: string,
-    details: object,
-  ) => void
+  readonly log: WriteLog
   /** Called once when another owner has taken the lane (L4). */
   readonly onLost: () => void
   /** Called whenever a record is not open any more. */
