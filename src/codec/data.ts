@@ -1,22 +1,20 @@
-// What may be stored, checked before anything is encoded.
+// Checks that a value can be stored, before it is encoded.
 //
-// A value that would come back as something else is refused with the path where it stands:
-// silence here would be data loss found years later.
+// A value that would be read back as a different one is refused with its path. Storing it would lose data unnoticed.
 
 import { CairnError } from '../model/errors.js'
 
 const depthMax = 100
 
 /**
- * Returns `value`, or throws `invalid-data` naming the first path that cannot be stored.
+ * Throws `invalid-data` naming the first path that cannot be stored.
  *
- * Stored as they are: `null`, `undefined`, booleans, numbers, well-formed strings, 64-bit
+ * Stored unchanged: `null`, `undefined`, booleans, numbers, well-formed strings, 64-bit
  * bigints, `Date`, `Uint8Array`, arrays and plain objects of these. Refused: functions,
  * symbols, class instances, `Map`, `Set`, invalid dates, cycles, nesting beyond 100 levels.
- * As in JSON, -0 becomes 0, holes of arrays become values, and keys that are symbols are
- * left out.
+ * As in JSON, -0 becomes 0, holes in arrays become values, and symbol keys are left out.
  *
- * @param what how the value is called in the error, such as `data of event "deposited"`
+ * @param what name of the value in the error, such as `data of event "deposited"`
  */
 export function checkData(value: unknown, what: string | (() => string)): void {
   const problem = findProblem(value, '', 0)
@@ -34,7 +32,7 @@ function findProblem(value: unknown, path: string, depth: number): string | unde
     case 'string':
       return value.isWellFormed()
         ? undefined
-        : `${at(path)} is text with half of a surrogate pair`
+        : `${at(path)} contains half of a surrogate pair`
     case 'bigint':
       return BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value
         ? undefined
@@ -52,7 +50,7 @@ function findProblemInObject(
   depth: number,
 ): string | undefined {
   if (depth === depthMax)
-    return `${at(path)} is nested deeper than ${depthMax} levels, or in a cycle`
+    return `${at(path)} is nested deeper than ${depthMax} levels, or part of a cycle`
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       const problem = findProblem(value[i], `${path}[${i}]`, depth + 1)
@@ -65,9 +63,9 @@ function findProblemInObject(
     for (const key in value) {
       if (key === '__proto__') return `${at(path)} has a key "__proto__"`
       if (!key.isWellFormed())
-        return `${at(path)} has a key with half of a surrogate pair`
+        return `${at(path)} has a key that contains half of a surrogate pair`
       const item = (value as Record<string, unknown>)[key]
-      // Leaves need no path: building one for each would cost more than the check.
+      // Leaves get no path: building one for each would cost more than the check.
       if (typeof item === 'number' || typeof item === 'boolean') continue
       const problem =
         typeof item === 'object' && item !== null

@@ -1,23 +1,22 @@
 // A dead letter ⇄ its record: headers + body.
 //
 //   Cairn-Wire      1
-//   Cairn-Message   <id>                  of the message that died
+//   Cairn-Message   <id>                  of the message that was given up
 //   Cairn-Topic     trips.completed
 //   Cairn-Reason    max-attempts-exhausted
-//   Cairn-Error     TypeError             the last error's name
+//   Cairn-Error     TypeError             name of the last error
 //   Cairn-Attempts  5
 //   Cairn-At        1767225600000         when it was given up, ms since 1970
 //   Cairn-Correlation                     where known
 //
-// Body, MessagePack: the rest. Whose dead letter it is says the place of the record.
+// Body, MessagePack: the dead letter. The key of the record names the reactor.
 
 import type { ActorAddress } from '../model/address.js'
 import { CairnError, messageOf } from '../model/errors.js'
-import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
-import { wireVersion } from './envelope.js'
-import { decodeHeader, encodeHeader } from './headers.js'
+import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
+import { type NewRecord, readRecord, type RecordHeaders, wireHeader } from './record.js'
 
 /** The last error of a dead letter. */
 export interface DeadLetterError {
@@ -26,22 +25,26 @@ export interface DeadLetterError {
   readonly stack?: string
 }
 
+/** The body of a dead letter's record. */
 export interface StoredDeadLetter<Message> {
+  /** The original message; without its data if that was too large to be stored again. */
   readonly message: Message
-  /** Whether the message comes from the log of commits, from what plain code published, or from the inbox. */
+  /** Whether the message comes from a commit, from code outside an actor, or from the inbox. */
   readonly source: 'log' | 'topics' | 'inbox'
-  /** Where it is a command that could not be carried out: whose, and which. Its data are the message's. */
+  /** The actor and the command type, if it is a command that was given up. Its data is the message's. */
   readonly command?: { readonly actor: ActorAddress; readonly type: string }
   readonly error: DeadLetterError
   readonly reason: string
   readonly attempts: number
-  /** Milliseconds since 1970: its first attempt, its last one, and when it was given up. */
+  /** Time of the first attempt, ms since 1970. */
   readonly firstAt: number
+  /** Time of the last attempt, ms since 1970. */
   readonly lastAt: number
+  /** When the message was given up, ms since 1970. */
   readonly markedAt: number
-  /** How often it had been sent again before. */
+  /** How often it had been redriven before. */
   readonly redrives: number
-  /** The message is without its data, which was too large to be kept twice. */
+  /** The message's data was too large to be stored again: it is only where the message is. */
   readonly isCut?: boolean
 }
 
@@ -54,7 +57,7 @@ interface DeadLetterSubject {
 const stackCharactersMax = 8_192
 const messageCharactersMax = 2_048
 
-/** What is kept of an error: its text is cut where it is long. */
+/** An error as a dead letter stores it. A message or stack that is too long is cut. */
 export function toDeadLetterError(error: unknown): DeadLetterError {
   const isError = error instanceof Error
   const message = messageOf(error).slice(0, messageCharactersMax).toWellFormed()
@@ -64,11 +67,11 @@ export function toDeadLetterError(error: unknown): DeadLetterError {
 }
 
 export function encodeDeadLetter<Message extends DeadLetterSubject>(
-  letter: StoredDeadLetter<Message>,
-): { headers: [string, string][]; body: Uint8Array } {
-  const { message, error, reason, attempts, markedAt } = letter
+  deadLetter: StoredDeadLetter<Message>,
+): NewRecord {
+  const { message, error, reason, attempts, markedAt } = deadLetter
   const headers: [string, string][] = [
-    ['Cairn-Wire', String(wireVersion)],
+    wireHeader,
     ['Cairn-Message', encodeHeader(message.id)],
     ['Cairn-Topic', encodeHeader(message.topic)],
     ['Cairn-Reason', encodeHeader(reason)],
@@ -78,40 +81,30 @@ export function encodeDeadLetter<Message extends DeadLetterSubject>(
   ]
   if (message.correlationId !== undefined)
     headers.push(['Cairn-Correlation', encodeHeader(message.correlationId)])
-  return { headers, body: encode(letter) }
+  return { headers, body: encode(deadLetter) }
 }
 
-/** Throws `storage-failed` for what is no dead letter, or of a newer build. */
+/** Throws `storage-failed` for a record that is not readable, or was written by a newer build. */
 export function decodeDeadLetter<Message extends DeadLetterSubject>(
-  headers: Readonly<Record<string, string>>,
+  headers: RecordHeaders,
   body: Uint8Array,
   position: number,
 ): StoredDeadLetter<Message> {
-  const wire = headers['Cairn-Wire']
-  if (wire !== String(wireVersion))
-    throw unreadable(
-      position,
-      `its wire version is ${show(wire)}, and this build reads ${wireVersion}`,
-    )
-  try {
-    const letter = decode(body) as StoredDeadLetter<Message>
+  const deadLetter = readRecord(headers, header => {
+    const read = decode(body) as StoredDeadLetter<Message>
     const isWhole =
-      typeof letter.message.id === 'string' &&
-      letter.message.id === decodeHeader(headers['Cairn-Message'] ?? '') &&
-      typeof letter.error.name === 'string' &&
-      isCount(letter.attempts) &&
-      isCount(letter.redrives)
-    if (isWhole) return letter
-  } catch (error) {
-    throw unreadable(position, messageOf(error))
-  }
-  throw unreadable(position, 'it is incomplete')
-}
-
-function unreadable(position: number, why: string): CairnError {
-  return new CairnError(
+      typeof read.message.id === 'string' &&
+      read.message.id === (header('Cairn-Message') ?? '') &&
+      typeof read.error.name === 'string' &&
+      isCount(read.attempts) &&
+      isCount(read.redrives)
+    return isWhole ? read : 'it is incomplete'
+  })
+  if (typeof deadLetter !== 'string') return deadLetter
+  throw new CairnError(
     'storage-failed',
-    `The dead letter at position ${position} cannot be read: ${why}. Upgrade this build, or discard it.`,
+    `The dead letter at position ${position} cannot be read: ${deadLetter}. Upgrade this node, or discard the ` +
+      'dead letter.',
     { details: { position } },
   )
 }

@@ -1,25 +1,28 @@
-// A commit ⇄ the record that is stored: headers + body.
+// A commit ⇄ its record: headers + body.
 //
-// Headers carry what tools and peers need without decoding (and all that a headers-only
-// notice has); the body carries the events, and what only the actor itself needs.
+// Headers hold what tools and other nodes need without decoding, and everything that a headers-only notice
+// contains. The body holds the events, and what only the actor itself needs.
 //
 //   Cairn-Wire      1                     version of this format; 2 with Cairn-Commands
-//   Cairn-Commit    <id>                  tells one attempt to write from another
+//   Cairn-Commit    <id>                  identifies one attempt to append
 //   Cairn-Versions  4-6                   first and last version of its events
-//   Cairn-Events    deposited*2,closed    their types, runs counted
+//   Cairn-Events    deposited*2,closed    their types, with run lengths
 //   Cairn-Node      <node id>
 //   Cairn-At        1767225600000         the writer's clock, ms since 1970
-//   Cairn-Says      trips.completed*2,>   topics of its messages; > is a command to an actor
-//   Cairn-Transaction  <id>               shared by commits stored together, where there are several
+//   Cairn-Says      trips.completed*2,>   targets of its outbox: a topic for a message, > for a command, @ and @-
+//                                         for a timer that is set or cancelled
+//   Cairn-Transaction  <id>               shared by the commits of one transaction
 //   Cairn-Command, Cairn-Correlation, Cairn-Causation, traceparent    where known
-//   Cairn-Commands  <id>*2,<id>           the command of each event, where there are several: instead of
-//   Cairn-Correlations  <id>*2,           the ones above, and of each event its correlation, or nothing
+//   Cairn-Commands  <id>*2,<id>           the command of each event, in a commit of several commands; replaces
+//   Cairn-Correlations  <id>*2,           Cairn-Command and Cairn-Correlation: the correlation of each event, or
+//                                         nothing
 //
 // Body, MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, skipped?, value }, says?,
 // commands?: [{ reply?, causation?, traceparent? }] };
-// in `says`, { topic, version, data } is a message and { to: [type, id], command, data } a command.
-// A reader ignores keys that it does not know; a change it must not ignore raises Cairn-Wire.
-// Cairn-Wire and Cairn-Versions mean the same in every version: see `versionsTaken`.
+// `says` is the outbox: { topic, version, data } is a message, { to: [type, id], command, data } a command; timers: see
+// `OutboxBody`.
+// A reader ignores keys that it does not know; a change that it must not ignore raises Cairn-Wire.
+// Cairn-Wire and Cairn-Versions mean the same in every version: see `versionsOf`.
 
 import type { ActorAddress } from '../model/address.js'
 import type {
@@ -52,11 +55,11 @@ import {
 } from './outbox.js'
 
 export const wireVersion = 1
-/** Of a commit of several commands: who overlooked them would carry them out again. */
+/** For a commit of several commands: a reader that ignored the commands would handle them again. */
 const wireVersionBatched = 2
-/** Events in one commit, at most. */
+/** Maximum number of events in one commit. */
 export const commitEventsMax = 1000
-/** Bytes of all headers of one commit, at most; the server's own limit is 64 KiB. */
+/** Maximum size of all headers of one commit, in bytes. The server's own limit is 64 KiB. */
 export const commitHeaderBytesMax = 32 * 1024
 
 export interface EncodedRecord {
@@ -65,7 +68,7 @@ export interface EncodedRecord {
   readonly body: Uint8Array
 }
 
-/** A record as a store found it. `header` answers `undefined` for one that is not there. */
+/** A record as a store read it. `header` returns `undefined` for a missing header. */
 export interface RawRecord {
   readonly position: Position
   readonly source: string
@@ -75,7 +78,7 @@ export interface RawRecord {
   headers(): Record<string, string>
 }
 
-/** What headers alone say about a commit. */
+/** The part of a commit that its headers hold. */
 export interface CommitHeader {
   readonly commitId: string
   readonly firstVersion: Version
@@ -83,12 +86,12 @@ export interface CommitHeader {
   readonly eventTypes: readonly string[]
   readonly nodeId: string
   readonly at: number
-  /** A topic for each message that it says, `>` for each command. Default: none. */
+  /** The targets of its outbox: see `outboxTargetOf`. Default: none. */
   readonly outboxTargets?: readonly string[]
   readonly commandId?: string
-  /** Of each event, where there are several commands; then there is no `commandId`. */
+  /** The command id of each event, in a commit of several commands; then `commandId` is absent. */
   readonly commandIds?: readonly string[]
-  /** Of each event, `''` for none, where there are several commands. */
+  /** The correlation id of each event, `''` for none, in a commit of several commands. */
   readonly correlationIds?: readonly string[]
   readonly transactionId?: string
   readonly correlationId?: string
@@ -112,12 +115,12 @@ interface BatchedBody {
 
 /**
  * Encodes a commit. Throws `invalid-event`, `invalid-data`, `invalid-option` (an id that is
- * no text) or `commit-too-large`; nothing has been written then.
+ * not text) or `commit-too-large`.
  */
 export function encodeCommit(commit: NewCommit): EncodedRecord {
   const { events, state, command, commands, outbox } = commit
   checkEventCount(commit)
-  if (commands !== undefined) checkBatched(commit, commands)
+  if (commands !== undefined) checkBatchedCommands(commit, commands)
   const types: string[] = []
   const body: Body = { events: [] }
   for (const event of events) {
@@ -137,7 +140,7 @@ export function encodeCommit(commit: NewCommit): EncodedRecord {
     body.state = state
   }
   if (outbox !== undefined) body.says = encodeOutbox(outbox)
-  if (commands !== undefined) body.commands = commands.map(batchedBody)
+  if (commands !== undefined) body.commands = commands.map(toBatchedBody)
   const wire = commands === undefined ? wireVersion : wireVersionBatched
   const headers: [string, string][] = [
     ['Cairn-Wire', String(wire)],
@@ -154,11 +157,11 @@ export function encodeCommit(commit: NewCommit): EncodedRecord {
   if (command !== undefined)
     headers.push(['Cairn-Command', headerText('command id', command.id)])
   if (commands !== undefined) {
-    headers.push(['Cairn-Commands', listOf(commands, ({ id }) => id)])
+    headers.push(['Cairn-Commands', listPerEvent(commands, ({ id }) => id)])
     if (commands.some(one => one.correlationId !== undefined))
       headers.push([
         'Cairn-Correlations',
-        listOf(commands, one => one.correlationId ?? ''),
+        listPerEvent(commands, one => one.correlationId ?? ''),
       ])
   }
   if (correlationId !== undefined)
@@ -171,8 +174,8 @@ export function encodeCommit(commit: NewCommit): EncodedRecord {
   return { headers, body: encode(body) }
 }
 
-/** One text for each event: that of its command. */
-function listOf(
+/** Encodes a list with one text per event: the text of its command. */
+function listPerEvent(
   commands: readonly BatchedCommand[],
   text: (command: BatchedCommand) => string,
 ): string {
@@ -183,7 +186,7 @@ function listOf(
   )
 }
 
-function batchedBody({ reply, causationId, traceparent }: BatchedCommand): BatchedBody {
+function toBatchedBody({ reply, causationId, traceparent }: BatchedCommand): BatchedBody {
   const body: BatchedBody = {}
   if (reply !== undefined) {
     checkData(reply, 'reply')
@@ -194,14 +197,14 @@ function batchedBody({ reply, causationId, traceparent }: BatchedCommand): Batch
   return body
 }
 
-function checkBatched(
+function checkBatchedCommands(
   { actor, events, command, outbox, ...causes }: NewCommit,
   commands: readonly BatchedCommand[],
 ): void {
   const refuse = (why: string): never => {
     throw new CairnError(
       'invalid-option',
-      `A commit of ${actor.type}/${actor.id} was given commands ${why}.`,
+      `The commands of a commit of ${actor.type}/${actor.id} are invalid: ${why}.`,
       { details: { commands: commands.length, events: events.length } },
     )
   }
@@ -210,18 +213,19 @@ function checkBatched(
     for (const text of [id, correlationId, rest.causationId, rest.traceparent])
       if (text !== undefined) headerText('id of a command or of its causes', text)
     if (id === '' || id === commands[i - 1]?.id)
-      refuse(`with id ${show(id)}, which is empty, or that of the one before it`)
-    if (!isCount(own) || own < 1) refuse(`with ${show(own)} events: each has 1 or more`)
+      refuse(`command id ${show(id)} is empty, or equal to the one before it`)
+    if (!isCount(own) || own < 1)
+      refuse(`a command has ${show(own)} events, and needs 1 or more`)
     count += own
   }
   if (count !== events.length)
-    refuse(`with ${count} events, and has ${events.length}: they are the same`)
+    refuse(`they have ${count} events, and the commit has ${events.length}`)
   const others = [command, outbox, causes.correlationId, causes.causationId]
   if ([...others, causes.traceparent].some(other => other !== undefined))
-    refuse('beside a command, causes or things said: each of the commands has its own')
+    refuse('the commit must not have a command, causes or an outbox of its own')
 }
 
-/** Bytes of an envelope as it is stored, about. */
+/** Approximate size of a record as it is stored, in bytes. */
 export function encodedBytes({ headers, body }: EncodedRecord): number {
   let bytes = body.length
   for (const [name, value] of headers) bytes += name.length + value.length + 4
@@ -237,7 +241,7 @@ function headerText(what: string, value: unknown): string {
   )
 }
 
-/** The same commit at other versions; the rest of it is as it was encoded. */
+/** Changes the versions of an encoded commit; the rest stays as encoded. */
 export function renumber(
   { headers, body }: EncodedRecord,
   firstVersion: Version,
@@ -261,7 +265,7 @@ function checkEventCount({ actor, events }: NewCommit): void {
   if (!Array.isArray(events) || events.length === 0)
     throw new CairnError(
       'invalid-event',
-      `A commit of ${actor.type}/${actor.id} needs at least one event; it has none.`,
+      `A commit of ${actor.type}/${actor.id} has no event: it needs at least one.`,
     )
   if (events.length > commitEventsMax)
     throw new CairnError(
@@ -286,39 +290,36 @@ function checkHeaderBytes(
     )
 }
 
-/**
- * Reads the headers of a record. Returns the reason as a string when they are not a
- * commit's.
- */
+/** Reads the headers of a record. Returns the reason as a string if they are not the headers of a commit. */
 export function decodeHeaders(
   header: (name: string) => string | undefined,
 ): CommitHeader | string {
   const wire = header('Cairn-Wire')
   if (wire === undefined) return 'it has no Cairn-Wire header, so Cairn did not write it'
-  const isPacked = wire === String(wireVersionBatched)
-  if (!isPacked && wire !== String(wireVersion))
+  const isBatched = wire === String(wireVersionBatched)
+  if (!isBatched && wire !== String(wireVersion))
     return (
       `its wire version is ${show(wire)}, and this build reads ${wireVersion} and ` +
       `${wireVersionBatched}: upgrade this node`
     )
   try {
-    return readHeaders(header, isPacked)
+    return readHeaders(header, isBatched)
   } catch (error) {
     return `a header is not decodable (${messageOf(error)})`
   }
 }
 
 /**
- * The versions that a record takes, by its headers; `undefined` for a record that is no
- * commit. This much of the format stays as it is in every wire version, so that a node which
- * cannot read a newer one's commits still does not take their versions a second time.
+ * The versions that a record occupies, by its headers; `undefined` for a record that is not a
+ * commit. This part of the format is the same in every wire version, so a node that cannot
+ * read the commits of a newer one does not use their versions a second time.
  */
 export function versionsOf(
   header: (name: string) => string | undefined,
 ): { first: Version; last: Version } | undefined {
-  const head = decodeHeaders(header)
-  if (typeof head === 'object')
-    return { first: head.firstVersion, last: head.lastVersion }
+  const decoded = decodeHeaders(header)
+  if (typeof decoded === 'object')
+    return { first: decoded.firstVersion, last: decoded.lastVersion }
   const wire = Number(header('Cairn-Wire'))
   const isNewer = isCount(wire) && wire > wireVersionBatched
   return isNewer ? readVersions(header('Cairn-Versions') ?? '') : undefined
@@ -326,7 +327,7 @@ export function versionsOf(
 
 function readHeaders(
   header: (name: string) => string | undefined,
-  isPacked: boolean,
+  isBatched: boolean,
 ): CommitHeader | string {
   const text = (name: string) => {
     const value = header(name)
@@ -344,19 +345,20 @@ function readHeaders(
   const at = Number(header('Cairn-At') || NaN)
   if (!Number.isFinite(at))
     return `its Cairn-At header is ${show(header('Cairn-At') ?? '')}`
-  const says = decodeOutboxHeader(header('Cairn-Says'))
-  if (says === null) return `its Cairn-Says header is ${show(header('Cairn-Says') ?? '')}`
-  const commandIds = isPacked
+  const outboxTargets = decodeOutboxHeader(header('Cairn-Says'))
+  if (outboxTargets === null)
+    return `its Cairn-Says header is ${show(header('Cairn-Says') ?? '')}`
+  const commandIds = isBatched
     ? decodeList(header('Cairn-Commands') ?? '', eventTypes.length)
     : undefined
-  if (isPacked && commandIds?.every(id => id !== '') !== true)
+  if (isBatched && commandIds?.every(id => id !== '') !== true)
     return 'its Cairn-Commands header does not list one command per version'
-  const correlations = isPacked ? header('Cairn-Correlations') : undefined
+  const correlations = isBatched ? header('Cairn-Correlations') : undefined
   const correlationIds =
     correlations === undefined ? undefined : decodeList(correlations, eventTypes.length)
   if (correlations !== undefined && correlationIds === undefined)
     return 'its Cairn-Correlations header does not list one id per version'
-  const commandId = isPacked ? undefined : text('Cairn-Command')
+  const commandId = isBatched ? undefined : text('Cairn-Command')
   const transactionId = text('Cairn-Transaction')
   const correlationId = text('Cairn-Correlation')
   const causationId = text('Cairn-Causation')
@@ -368,7 +370,7 @@ function readHeaders(
     eventTypes,
     nodeId: text('Cairn-Node') ?? '',
     at,
-    ...(says !== undefined && { outboxTargets: says }),
+    ...(outboxTargets !== undefined && { outboxTargets }),
     ...(commandId !== undefined && { commandId }),
     ...(commandIds !== undefined && { commandIds }),
     ...(correlationIds !== undefined && { correlationIds }),
@@ -386,47 +388,50 @@ function readVersions(value: string): { first: Version; last: Version } | undefi
   return fits && last - first < commitEventsMax ? { first, last } : undefined
 }
 
-/** Decodes a record; never throws: what is not a readable commit is a {@link MalformedRecord}. */
+/** Decodes a record. Never throws: returns a {@link MalformedRecord} for a record that is not a readable commit. */
 export function decodeRecord(record: RawRecord): LogRecord {
-  const head = decodeHeaders(name => record.header(name))
-  if (typeof head === 'string')
+  const header = decodeHeaders(name => record.header(name))
+  if (typeof header === 'string')
     return malformed(
       record,
-      head,
+      header,
       versionsOf(name => record.header(name)),
     )
-  if (record.actor === undefined) return malformed(record, 'its place names no actor')
-  const versions = { first: head.firstVersion, last: head.lastVersion }
+  if (record.actor === undefined)
+    return malformed(record, 'its subject or key does not name an actor')
+  const versions = { first: header.firstVersion, last: header.lastVersion }
   let body: Body
   try {
     body = decode(record.body) as Body
   } catch (error) {
     return malformed(record, `its body is not decodable (${messageOf(error)})`, versions)
   }
-  const problem = findBodyProblem(body, head)
+  const problem = findBodyProblem(body, header)
   if (problem !== undefined) return malformed(record, problem, versions)
-  return toStoredCommit(record.position, record.actor, head, body)
+  return toStoredCommit(record.position, record.actor, header, body)
 }
 
-function findBodyProblem(body: Body, head: CommitHeader): string | undefined {
+function findBodyProblem(body: Body, header: CommitHeader): string | undefined {
   if (typeof body !== 'object' || body === null || !Array.isArray(body.events))
-    return 'its body holds no list of events'
-  if (body.events.length !== head.eventTypes.length)
-    return `its body holds ${body.events.length} events, and its headers say ${head.eventTypes.length}`
+    return 'its body has no list of events'
+  if (body.events.length !== header.eventTypes.length)
+    return `its body has ${body.events.length} events, and its headers list ${header.eventTypes.length}`
   for (const [i, event] of body.events.entries()) {
-    if (event?.type !== head.eventTypes[i])
-      return `event ${i + 1} of its body is of another type than its headers say`
+    if (event?.type !== header.eventTypes[i])
+      return `event ${i + 1} of its body has another type than its headers list`
     if (event.meta !== undefined && !isObject(event.meta))
-      return `the metadata of event ${i + 1} of its body is no object`
+      return `the metadata of event ${i + 1} of its body is not an object`
   }
   if (body.state !== undefined && !isObject(body.state))
-    return 'the state in its body is no object'
-  const problem = findOutboxProblem(body.says, head.outboxTargets)
-  if (problem !== undefined || head.commandIds === undefined) return problem
-  const commands = runsOf(head.commandIds).length
+    return 'the state in its body is not an object'
+  const problem = findOutboxProblem(body.says, header.outboxTargets)
+  if (problem !== undefined || header.commandIds === undefined) return problem
+  const commands = runsOf(header.commandIds).length
   if (!Array.isArray(body.commands) || body.commands.length !== commands)
-    return `its body does not hold the answers to the ${commands} commands that its headers list`
-  return body.commands.every(isObject) ? undefined : 'a command in its body is no object'
+    return `its body does not have an entry for each of the ${commands} commands that its headers list`
+  return body.commands.every(isObject)
+    ? undefined
+    : 'a command in its body is not an object'
 }
 
 function isObject(value: unknown): boolean {
@@ -436,12 +441,12 @@ function isObject(value: unknown): boolean {
 function toStoredCommit(
   position: Position,
   actor: ActorAddress,
-  head: CommitHeader,
+  header: CommitHeader,
   body: Body,
 ): StoredCommit {
-  const { commitId, firstVersion, lastVersion, nodeId, at } = head
-  const { commandId, transactionId, correlationId, causationId, traceparent } = head
-  const commands = head.commandIds && batchedCommands(head, head.commandIds, body)
+  const { commitId, firstVersion, lastVersion, nodeId, at } = header
+  const { commandId, transactionId, correlationId, causationId, traceparent } = header
+  const commands = header.commandIds && toBatchedCommands(header, header.commandIds, body)
   let command = 0
   let left = commands?.[0]!.events ?? 0
   const events = body.events.map((event, i): RecordedEvent => {
@@ -505,8 +510,8 @@ function toStoredCommit(
   }
 }
 
-/** The commands of a commit of several, in order. */
-function batchedCommands(
+/** The commands of a commit of several commands, in order. */
+function toBatchedCommands(
   { correlationIds }: CommitHeader,
   commandIds: readonly string[],
   body: Body,
@@ -525,7 +530,7 @@ function batchedCommands(
   })
 }
 
-/** Where each run of equal texts begins, and how long it is. */
+/** The start and length of each run of equal texts. */
 function runsOf(texts: readonly string[]): { start: number; count: number }[] {
   const runs: { start: number; count: number }[] = []
   for (const [i, text] of texts.entries()) {

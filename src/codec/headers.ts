@@ -1,20 +1,20 @@
-// Text ⇄ header values. NATS headers are lines, so a value that holds a line end, a space
-// at its edge or bytes beyond ASCII travels percent-encoded.
+// Text ⇄ header values. NATS headers are lines, so a value that contains a line end, a leading or trailing space,
+// or a non-ASCII character is percent-encoded.
 
 const plain = /^[\x21-\x24\x26-\x7e]*$/
 const plainItem = /^[\x21-\x24\x26-\x29\x2b\x2d-\x7e]*$/
 
-/** `text` as a header value; the inverse is {@link decodeHeader}. */
+/** Encodes `text` as a header value. The inverse is {@link decodeHeader}. */
 export function encodeHeader(text: string): string {
   return plain.test(text) ? text : encodeURIComponent(text)
 }
 
-/** Throws `URIError` when the value is not what {@link encodeHeader} writes. */
+/** Decodes a header value. Throws `URIError` for a value that {@link encodeHeader} cannot have written. */
 export function decodeHeader(value: string): string {
   return value.includes('%') ? decodeURIComponent(value) : value
 }
 
-/** `['a', 'a', 'b']` → `a*2,b`: a list in one value, runs counted. */
+/** Encodes a list as one value with run lengths: `['a', 'a', 'b']` → `a*2,b`. */
 export function encodeList(items: readonly string[]): string {
   const runs: string[] = []
   for (let i = 0; i < items.length;) {
@@ -30,9 +30,9 @@ export function encodeList(items: readonly string[]): string {
   return runs.join(',')
 }
 
-/** The inverse of {@link encodeList}; `undefined` when the value is no such list of `count` items. */
+/** The inverse of {@link encodeList}. Returns `undefined` unless the value is a list of `count` items. */
 export function decodeList(value: string, count: number): string[] | undefined {
-  // By far the most lists have one item: a commit's only event.
+  // Most lists have one item: the only event of a commit.
   if (count === 1 && !value.includes(',') && !value.includes('*'))
     return [decodeHeader(value)]
   const items: string[] = []

@@ -1,5 +1,4 @@
-// What a commit says ⇄ its part of the envelope: a header that tells what there is, and the
-// rest in the body.
+// A commit's outbox ⇄ its part of the envelope: a header that lists the targets, and the entries in the body.
 
 import { checkAddress, formatAddress } from '../model/address.js'
 import { CairnError, messageOf } from '../model/errors.js'
@@ -10,7 +9,7 @@ import { isCount } from '../model/version.js'
 import { checkData } from './data.js'
 import { decodeList, encodeList } from './headers.js'
 
-/** In the header, in the place of a topic. */
+/** Targets in the header for entries that are not messages; a message's target is its topic. */
 export const commandTarget = '>'
 export const timerTarget = '@'
 export const cancelTarget = '@-'
@@ -32,24 +31,24 @@ export type OutboxBody =
     }
   | { readonly cancel: string }
 
-/** Throws `invalid-data`, `invalid-actor-id`, or `commit-too-large` when it is too much. */
-export function encodeOutbox(says: readonly OutboxEntry[]): OutboxBody[] {
-  if (says.length > outboxEntriesMax)
+/** Throws `invalid-data`, `invalid-actor-id`, or `commit-too-large` for too many entries. */
+export function encodeOutbox(outbox: readonly OutboxEntry[]): OutboxBody[] {
+  if (outbox.length > outboxEntriesMax)
     throw new CairnError(
       'commit-too-large',
-      `A commit says ${says.length} things, and the limit is ${outboxEntriesMax}: say less at once.`,
-      { details: { limit: outboxEntriesMax, actual: says.length } },
+      `A commit's outbox has ${outbox.length} entries, and the limit is ${outboxEntriesMax}: split the commit.`,
+      { details: { limit: outboxEntriesMax, actual: outbox.length } },
     )
-  return says.map(said => {
-    if (said.kind === 'message') {
-      const { topic, version, data } = said
+  return outbox.map(entry => {
+    if (entry.kind === 'message') {
+      const { topic, version, data } = entry
       checkData(data, `data of a message on ${topic}`)
       return { topic, version, data }
     }
-    if (said.kind === 'cancel') return { cancel: checkTimerName(said.name) }
-    if (said.kind === 'timer') {
-      checkTimer(said)
-      const { name, at, every, skipAfter, type: command, data } = said
+    if (entry.kind === 'cancel') return { cancel: checkTimerName(entry.name) }
+    if (entry.kind === 'timer') {
+      checkTimer(entry)
+      const { name, at, every, skipAfter, type: command, data } = entry
       checkData(data, `data of command ${show(command)} of timer ${show(name)}`)
       return {
         timer: name,
@@ -60,22 +59,22 @@ export function encodeOutbox(says: readonly OutboxEntry[]): OutboxBody[] {
         data,
       }
     }
-    const { type, id } = checkAddress(said.actor)
-    const { type: command, data } = said
-    checkData(data, `data of command ${show(command)} to ${formatAddress(said.actor)}`)
+    const { type, id } = checkAddress(entry.actor)
+    const { type: command, data } = entry
+    checkData(data, `data of command ${show(command)} to ${formatAddress(entry.actor)}`)
     return { to: [type, id], command, data }
   })
 }
 
-export function outboxHeader(says: readonly OutboxEntry[]): string {
-  return encodeList(says.map(outboxTargetOf))
+export function outboxHeader(outbox: readonly OutboxEntry[]): string {
+  return encodeList(outbox.map(outboxTargetOf))
 }
 
-/** How the header lists it. */
-export function outboxTargetOf(said: OutboxEntry): string {
-  switch (said.kind) {
+/** The entry's target in the header. */
+export function outboxTargetOf(entry: OutboxEntry): string {
+  switch (entry.kind) {
     case 'message':
-      return said.topic
+      return entry.topic
     case 'command':
       return commandTarget
     case 'timer':
@@ -85,14 +84,15 @@ export function outboxTargetOf(said: OutboxEntry): string {
   }
 }
 
-/** Whether a header lists something that the courier carries out. */
-export function isForCourier(marks: readonly string[] = []): boolean {
-  return marks.some(
-    mark => mark === commandTarget || mark === timerTarget || mark === cancelTarget,
+/** Whether the targets include one that the courier handles: a command or a timer. */
+export function isForCourier(targets: readonly string[] = []): boolean {
+  return targets.some(
+    target =>
+      target === commandTarget || target === timerTarget || target === cancelTarget,
   )
 }
 
-/** What the header lists; `undefined` without one, `null` for one that cannot be read. */
+/** The targets in the header; `undefined` without one, `null` for one that cannot be read. */
 export function decodeOutboxHeader(
   value: string | undefined,
 ): string[] | undefined | null {
@@ -104,28 +104,32 @@ export function decodeOutboxHeader(
   return null
 }
 
-/** Why the body is not what the header says. */
+/** Why the outbox in the body does not match the targets in the header. */
 export function findOutboxProblem(
   body: unknown,
   header: readonly string[] | undefined,
 ): string | undefined {
   if (body === undefined && header === undefined) return undefined
   if (!Array.isArray(body) || body.length !== header?.length)
-    return 'what its body says is not what its Cairn-Says header lists'
-  for (const [i, said] of (body as (Partial<OutboxBody> | null)[]).entries()) {
-    const problem = said === null ? 'it is empty' : problemOf(said, header[i]!)
-    if (problem !== undefined) return `${i + 1} of what its body says: ${problem}`
+    return 'the outbox in its body does not match its Cairn-Says header'
+  for (const [i, entry] of (body as (Partial<OutboxBody> | null)[]).entries()) {
+    const problem = entry === null ? 'it is empty' : findEntryProblem(entry, header[i]!)
+    if (problem !== undefined)
+      return `entry ${i + 1} of the outbox in its body is invalid: ${problem}`
   }
   return undefined
 }
 
-function problemOf(said: Partial<OutboxBody>, listed: string): string | undefined {
-  if ('topic' in said)
-    return said.topic === listed && isCount(said.version) ? undefined : 'no message'
-  if ('timer' in said || 'cancel' in said) return timerProblemOf(said, listed)
-  const { to, command } = said as Partial<Extract<OutboxBody, { to: unknown }>>
-  if (listed !== commandTarget || typeof command !== 'string' || !Array.isArray(to))
-    return 'no command'
+function findEntryProblem(
+  entry: Partial<OutboxBody>,
+  target: string,
+): string | undefined {
+  if ('topic' in entry)
+    return entry.topic === target && isCount(entry.version) ? undefined : 'not a message'
+  if ('timer' in entry || 'cancel' in entry) return findTimerProblem(entry, target)
+  const { to, command } = entry as Partial<Extract<OutboxBody, { to: unknown }>>
+  if (target !== commandTarget || typeof command !== 'string' || !Array.isArray(to))
+    return 'not a command'
   try {
     checkAddress({ type: to[0], id: to[1] })
     return undefined
@@ -134,18 +138,19 @@ function problemOf(said: Partial<OutboxBody>, listed: string): string | undefine
   }
 }
 
-function timerProblemOf(
-  said: Partial<Extract<OutboxBody, { timer: unknown } | { cancel: unknown }>>,
-  listed: string,
+function findTimerProblem(
+  entry: Partial<Extract<OutboxBody, { timer: unknown } | { cancel: unknown }>>,
+  target: string,
 ): string | undefined {
   try {
-    if ('timer' in said) {
-      if (listed !== timerTarget || typeof said.command !== 'string') return 'no timer'
-      const { timer, at, every, skipAfter, command, data } = said as Timer
-      checkTimer(timerOf(timer, at, every, skipAfter, command, data))
+    if ('timer' in entry) {
+      if (target !== timerTarget || typeof entry.command !== 'string')
+        return 'not a timer'
+      const { timer, at, every, skipAfter, command, data } = entry as TimerBody
+      checkTimer(toTimer(timer, at, every, skipAfter, command, data))
     } else {
-      if (listed !== cancelTarget) return 'no cancelling'
-      checkTimerName((said as { cancel: string }).cancel)
+      if (target !== cancelTarget) return 'not a cancellation'
+      checkTimerName((entry as { cancel: string }).cancel)
     }
     return undefined
   } catch (error) {
@@ -153,9 +158,9 @@ function timerProblemOf(
   }
 }
 
-type Timer = Extract<OutboxBody, { timer: unknown }>
+type TimerBody = Extract<OutboxBody, { timer: unknown }>
 
-function timerOf(
+function toTimer(
   name: string,
   at: number,
   every: number | undefined,
@@ -174,19 +179,19 @@ function timerOf(
   }
 }
 
-/** Only for a body without a problem. */
+/** Decodes an outbox in which {@link findOutboxProblem} found no problem. */
 export function decodeOutbox(body: readonly OutboxBody[]): OutboxEntry[] {
-  return body.map((said): OutboxEntry => {
-    if ('topic' in said) {
-      const { topic, version, data } = said
+  return body.map((entry): OutboxEntry => {
+    if ('topic' in entry) {
+      const { topic, version, data } = entry
       return { kind: 'message', topic, version, data }
     }
-    if ('cancel' in said) return { kind: 'cancel', name: said.cancel }
-    if ('timer' in said) {
-      const { timer, at, every, skipAfter, command, data } = said
-      return timerOf(timer, at, every, skipAfter, command, data)
+    if ('cancel' in entry) return { kind: 'cancel', name: entry.cancel }
+    if ('timer' in entry) {
+      const { timer, at, every, skipAfter, command, data } = entry
+      return toTimer(timer, at, every, skipAfter, command, data)
     }
-    const [type, id] = said.to
-    return { kind: 'command', actor: { type, id }, type: said.command, data: said.data }
+    const [type, id] = entry.to
+    return { kind: 'command', actor: { type, id }, type: entry.command, data: entry.data }
   })
 }

@@ -1,34 +1,90 @@
-// What records beside the log have in common: how their headers are read, and who caused them.
+// The parts that all records outside the log share: the wire version, the causes, bounded text, and how a record
+// is read.
 //
 //   Cairn-Wire      1
 //   Cairn-Correlation, Cairn-Causation, traceparent    where known
 
 import { definedCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
+import { CairnError, type ErrorCode, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { wireVersion } from './envelope.js'
 import { decodeHeader, encodeHeader } from './headers.js'
+import { decode, encode } from './msgpack.js'
 
-/** As a place gives them, each still encoded. */
+/** Headers as a store returns them: the values are still encoded. */
 export type RecordHeaders = Readonly<Record<string, string>>
+
+/** Returns the decoded value of a header. Throws `URIError` for one that is not decodable. */
+export type HeaderReader = (name: string) => string | undefined
+
+/** A record to store. */
+export interface NewRecord {
+  readonly headers: [string, string][]
+  readonly body: Uint8Array
+}
 
 export const wireHeader: [string, string] = ['Cairn-Wire', String(wireVersion)]
 
-/** Why a record is not for this build to read, by its wire version; `undefined`: it is. */
-export function findWireProblem(headers: RecordHeaders): string | undefined {
-  const wire = headers['Cairn-Wire']
-  if (wire === String(wireVersion)) return undefined
-  return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+/** The reason for records that lack a header. */
+export const missingHeader = 'a required header is missing'
+
+/** A record whose body holds nothing but `data`. */
+export function encodeRecord(headers: [string, string][], data: unknown): NewRecord {
+  return { headers, body: encode({ data }) }
 }
 
-/** Reads the headers of a record by name. Throws for one that is not decodable. */
-export function headerReader(
+/** The data in a body that {@link encodeRecord} made. */
+export function decodeData(body: Uint8Array): unknown {
+  return (decode(body) as { data?: unknown }).data
+}
+
+/**
+ * Reads a record with `read`, or returns the reason why it is not readable: another wire version, the reason that
+ * `read` returns, or what it throws.
+ */
+export function readRecord<T>(
   headers: RecordHeaders,
-): (name: string) => string | undefined {
-  return name => {
-    const value = headers[name]
-    return value === undefined ? undefined : decodeHeader(value)
+  read: (header: HeaderReader) => T | string,
+): T | string {
+  const wire = headers['Cairn-Wire']
+  if (wire !== String(wireVersion))
+    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+  try {
+    return read(name => {
+      const value = headers[name]
+      return value === undefined ? undefined : decodeHeader(value)
+    })
+  } catch (error) {
+    return `it is not decodable (${messageOf(error)})`
   }
+}
+
+/** A required number in a header; NaN where it is missing or not a number. */
+export function decodeNumber(value: string | undefined): number {
+  return Number(value || NaN)
+}
+
+/**
+ * Text as a header value. Throws `code` for text that is empty, not well-formed, or longer than `bytesMax` bytes of
+ * UTF-8.
+ */
+export function encodeText(
+  code: ErrorCode,
+  what: string,
+  value: unknown,
+  bytesMax: number,
+): string {
+  const isText =
+    typeof value === 'string' &&
+    value !== '' &&
+    value.isWellFormed() &&
+    Buffer.byteLength(value) <= bytesMax
+  if (isText) return encodeHeader(value)
+  throw new CairnError(
+    code,
+    `${show(value)} is not a ${what}: use 1 to ${bytesMax} bytes of well-formed text.`,
+  )
 }
 
 export function encodeCauses({
@@ -46,7 +102,7 @@ export function encodeCauses({
   )
 }
 
-export function decodeCauses(header: (name: string) => string | undefined): Causes {
+export function decodeCauses(header: HeaderReader): Causes {
   return definedCauses({
     correlationId: header('Cairn-Correlation'),
     causationId: header('Cairn-Causation'),

@@ -1,44 +1,39 @@
-// A message that is sent to one reactor again ⇄ its record: headers + body.
+// A message that is redriven to one reactor ⇄ its record: headers + body.
 //
 //   Cairn-Wire      1
-//   Cairn-Message   <id>                  the same as ever
+//   Cairn-Message   <id>                  the original id
 //
-// Body, MessagePack: { message, source, redrives }. Which reactor it is for says the place.
+// Body, MessagePack: { message, source, redrives }. The key of the record names the reactor.
 
 import { isCount } from '../model/version.js'
-import { messageOf } from '../model/errors.js'
-import { show } from '../model/show.js'
-import { wireVersion } from './envelope.js'
 import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
+import { type NewRecord, readRecord, type RecordHeaders, wireHeader } from './record.js'
 
 export interface RedrivenMessage<Message> {
   readonly message: Message
-  /** Where it was published. */
+  /** Whether the message comes from a commit, or was published by code outside an actor. */
   readonly source: 'log' | 'topics'
-  /** How often it has been sent again, this time included. */
+  /** How often it has been redriven, this time included. */
   readonly redrives: number
 }
 
 export function encodeRedriven<Message extends { readonly id: string }>(
   redriven: RedrivenMessage<Message>,
-): { headers: [string, string][]; body: Uint8Array } {
+): NewRecord {
   const headers: [string, string][] = [
-    ['Cairn-Wire', String(wireVersion)],
+    wireHeader,
     ['Cairn-Message', encodeHeader(redriven.message.id)],
   ]
   return { headers, body: encode(redriven) }
 }
 
-/** The message, or why the record is none. */
+/** Returns the message, or the reason why the record is not readable. */
 export function decodeRedriven<Message extends { readonly id: string }>(
-  headers: Readonly<Record<string, string>>,
+  headers: RecordHeaders,
   body: Uint8Array,
 ): RedrivenMessage<Message> | string {
-  const wire = headers['Cairn-Wire']
-  if (wire !== String(wireVersion))
-    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
-  try {
+  return readRecord(headers, () => {
     const redriven = decode(body) as RedrivenMessage<Message>
     const { message, source, redrives } = redriven
     const isWhole =
@@ -46,7 +41,5 @@ export function decodeRedriven<Message extends { readonly id: string }>(
       (source === 'log' || source === 'topics') &&
       isCount(redrives)
     return isWhole ? redriven : 'it is incomplete'
-  } catch (error) {
-    return `it is not decodable (${messageOf(error)})`
-  }
+  })
 }

@@ -1,40 +1,40 @@
-// A timer ⇄ the record that waits until it is due: headers + body.
+// A timer ⇄ its record, stored until the timer is due: headers + body.
 //
 //   Cairn-Wire         1
 //   Cairn-Timer        unpaid             its name
-//   Cairn-Generation   702                which setting: version · 100 + place in what the commit says
+//   Cairn-Generation   702                which setting: version · 100 + index in the commit's outbox
 //   Cairn-Occurrence   0                  which firing is next
-//   Cairn-Due          1767225600000      when, ms since 1970
-//   Cairn-Every        60000              ms, where it repeats
-//   Cairn-Skip-After   10000              ms, where a late one is skipped
-//   Cairn-Type         expire             the type of the command that it sends
-//   Cairn-Said-At      4711               a position behind which all is that can have changed it
+//   Cairn-Due          1767225600000      due time, ms since 1970
+//   Cairn-Every        60000              interval of a repeating timer, ms
+//   Cairn-Skip-After   10000              lateness from which a firing is skipped, ms
+//   Cairn-Type         expire             type of the command that it sends
+//   Cairn-Said-At      4711               position of the commit that set it: only later commits can have changed it
 //   Cairn-Correlation, Cairn-Causation, traceparent    where known
 //
-// Body, MessagePack: { data }. Whose timer it is says the place of the record.
+// Body, MessagePack: { data }. The key of the record names the actor.
 
 import type { ActorAddress } from '../model/address.js'
 import { checkCauses } from '../model/causes.js'
-import { messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { checkTimer, type Timer } from '../model/timer.js'
 import { isCount } from '../model/version.js'
 import { checkData } from './data.js'
 import { encodeHeader } from './headers.js'
-import { decode, encode } from './msgpack.js'
 import {
-  encodeCauses,
   decodeCauses,
-  findWireProblem,
-  headerReader,
+  decodeData,
+  decodeNumber,
+  encodeCauses,
+  encodeRecord,
+  missingHeader,
+  type NewRecord,
+  readRecord,
+  type RecordHeaders,
   wireHeader,
 } from './record.js'
 
 /** Throws `invalid-timer`, `invalid-data` or `invalid-option`. */
-export function encodeTimer(timer: Timer): {
-  headers: [string, string][]
-  body: Uint8Array
-} {
+export function encodeTimer(timer: Timer): NewRecord {
   const { name, generation, occurrence, at, every, skipAfter, type, data } = timer
   const { commitPosition } = timer
   checkTimer(timer)
@@ -54,29 +54,26 @@ export function encodeTimer(timer: Timer): {
     ['Cairn-Said-At', String(commitPosition)],
   )
   headers.push(...encodeCauses(timer))
-  return { headers, body: encode({ data }) }
+  return encodeRecord(headers, data)
 }
 
-/** The actor's timer, or why the record is none. */
+/** Returns the actor's timer, or the reason why the record is not readable. */
 export function decodeTimer(
   actor: ActorAddress,
-  headers: Readonly<Record<string, string>>,
+  headers: RecordHeaders,
   body: Uint8Array,
 ): Timer | string {
-  const foreign = findWireProblem(headers)
-  if (foreign !== undefined) return foreign
-  try {
-    const text = headerReader(headers)
-    const count = (name: string) => Number(headers[name] || NaN)
+  return readRecord(headers, header => {
+    const count = (name: string) => decodeNumber(headers[name])
     const generation = count('Cairn-Generation')
     const occurrence = count('Cairn-Occurrence')
-    const saidAt = count('Cairn-Said-At')
-    if (!isCount(generation) || !isCount(occurrence) || !isCount(saidAt))
-      return 'a header that it needs is missing'
-    const { data } = decode(body) as { data?: unknown }
+    const commitPosition = count('Cairn-Said-At')
+    if (!isCount(generation) || !isCount(occurrence) || !isCount(commitPosition))
+      return missingHeader
+    const data = decodeData(body)
     const timer: Timer = {
       actor,
-      name: text('Cairn-Timer') ?? '',
+      name: header('Cairn-Timer') ?? '',
       generation,
       occurrence,
       at: count('Cairn-Due'),
@@ -84,14 +81,12 @@ export function decodeTimer(
       ...(headers['Cairn-Skip-After'] !== undefined && {
         skipAfter: count('Cairn-Skip-After'),
       }),
-      type: text('Cairn-Type') ?? '',
+      type: header('Cairn-Type') ?? '',
       data,
-      commitPosition: saidAt,
-      ...decodeCauses(text),
+      commitPosition,
+      ...decodeCauses(header),
     }
     checkTimer(timer)
     return timer
-  } catch (error) {
-    return `it is not decodable (${messageOf(error)})`
-  }
+  })
 }

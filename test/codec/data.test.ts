@@ -34,7 +34,7 @@ function wide(keys: number): unknown {
 const refused: [unknown, string][] = [
   [() => 1, 'the value itself is a function'],
   [Symbol('x'), 'the value itself is a symbol'],
-  ['\ud83d', 'the value itself is text with half of a surrogate pair'],
+  ['\ud83d', 'the value itself contains half of a surrogate pair'],
   [2n ** 64n, 'the value itself is a bigint of more than 64 bits'],
   [-(2n ** 63n) - 1n, 'the value itself is a bigint of more than 64 bits'],
   [new Map(), 'the value itself is an instance of Map'],
@@ -49,20 +49,23 @@ const refused: [unknown, string][] = [
   [{ a: { b: [0, () => 1] } }, 'a.b[1] is a function'],
   [[[{ x: new Money() }]], '[0][0].x is an instance of Money'],
   [{ a: { money: new Money() } }, 'a.money is an instance of Money'],
-  [{ deep: { 'x\udc00': 1 } }, 'deep has a key with half of a surrogate pair'],
+  [{ deep: { 'x\udc00': 1 } }, 'deep has a key that contains half of a surrogate pair'],
   [JSON.parse('{"__proto__": 1}'), 'the value itself has a key "__proto__"'],
   [JSON.parse('{"a": {"__proto__": {}}}'), 'a has a key "__proto__"'],
-  [nested(101), 'is nested deeper than 100 levels, or in a cycle'],
-  [cyclic, 'is nested deeper than 100 levels, or in a cycle'],
+  [nested(101), 'is nested deeper than 100 levels, or part of a cycle'],
+  [cyclic, 'is nested deeper than 100 levels, or part of a cycle'],
 ]
 
-await t.test('what would not come back as it was is refused by its path', async t => {
-  for (const [value, problem] of refused) {
-    const message = refusal(value) ?? 'not refused'
-    t.ok(message.includes(problem), message)
-    t.match(message, /^The test value cannot be stored: /)
-  }
-})
+await t.test(
+  'a value that would be read back differently is refused with its path',
+  async t => {
+    for (const [value, problem] of refused) {
+      const message = refusal(value) ?? 'not refused'
+      t.ok(message.includes(problem), message)
+      t.match(message, /^The test value cannot be stored: /)
+    }
+  },
+)
 
 const stored: unknown[] = [
   null,
@@ -98,7 +101,7 @@ const stored: unknown[] = [
   nested(100),
 ]
 
-await t.test('what is accepted comes back as it was', async t => {
+await t.test('an accepted value is read back unchanged', async t => {
   for (const value of stored) {
     t.equal(refusal(value), undefined)
     t.strictSame(decode(encode(value)), value)
@@ -111,13 +114,13 @@ await t.test('objects without a prototype are plain objects', async t => {
   t.strictSame(decode(encode(bare)), { a: 1 })
 })
 
-await t.test('a value used twice is no cycle', async t => {
+await t.test('a value used twice is not a cycle', async t => {
   const shared = { a: [1] }
   t.equal(refusal([shared, { shared }]), undefined)
   t.strictSame(decode(encode([shared, { shared }])), [shared, { shared }])
 })
 
-await t.test('bytes are copied, in and out', async t => {
+await t.test('bytes are copied by encoding and by decoding', async t => {
   const bytes = Uint8Array.of(1, 2, 3)
   const packed = encode({ bytes })
   bytes.fill(0)
@@ -127,12 +130,15 @@ await t.test('bytes are copied, in and out', async t => {
   t.strictSame([...found.bytes], [1, 2, 3])
 })
 
-await t.test('what checkData cannot see, encoding refuses as invalid data', async t => {
-  t.throws(() => encode(wide(65_536)), { code: 'invalid-data' })
-  t.throws(() => encode({ constructor: 1, toJSON: 1 }), { code: 'invalid-data' })
-})
+await t.test(
+  'a value that checkData accepts and msgpackr refuses is invalid data',
+  async t => {
+    t.throws(() => encode(wide(65_536)), { code: 'invalid-data' })
+    t.throws(() => encode({ constructor: 1, toJSON: 1 }), { code: 'invalid-data' })
+  },
+)
 
-await t.test('bytes that are not one whole value do not decode', async t => {
+await t.test('bytes that are not exactly one value do not decode', async t => {
   for (const bytes of [[], [0x81], [0x81, 0xa1, 0x61], [0x01, 0x02], [0xc4, 0x05, 0x01]])
     t.throws(() => decode(Uint8Array.from(bytes)), bytes.join())
 })

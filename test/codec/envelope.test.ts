@@ -50,7 +50,7 @@ function headersOf({ headers }: EncodedRecord): Record<string, string> {
   return Object.fromEntries(headers)
 }
 
-await t.test('the headers are what the wire contract says', async t => {
+await t.test('the headers match the wire format', async t => {
   t.strictSame(encodeCommit(commit).headers, [
     ['Cairn-Wire', '1'],
     ['Cairn-Commit', 'commit-1'],
@@ -66,7 +66,7 @@ await t.test('the headers are what the wire contract says', async t => {
 })
 
 await t.test(
-  'several commands have headers of their own, and a wire version',
+  'a commit of several commands has its own headers and wire version',
   async t => {
     const {
       command: _,
@@ -103,7 +103,7 @@ await t.test(
       [{ 'Cairn-Commands': undefined }, /one command per version/],
       [{ 'Cairn-Commands': 'one*2,' }, /one command per version/],
       [{ 'Cairn-Correlations': 'x' }, /one id per version/],
-      [{ 'Cairn-Commands': 'one*3' }, /answers to the 1 commands/],
+      [{ 'Cairn-Commands': 'one*3' }, /entry for each of the 1 commands/],
     ] as const) {
       const wrong = Object.fromEntries(
         Object.entries({ ...headers, ...broken }).filter(
@@ -115,7 +115,7 @@ await t.test(
   },
 )
 
-await t.test('a commit comes back whole', async t => {
+await t.test('a commit is read back unchanged', async t => {
   const envelope = encodeCommit(commit)
   const common = {
     kind: 'event',
@@ -173,7 +173,7 @@ await t.test('a commit comes back whole', async t => {
   })
 })
 
-await t.test('the headers alone say all but the data', async t => {
+await t.test('the headers hold everything except the data', async t => {
   const headers = headersOf(encodeCommit(commit))
   t.strictSame(
     decodeHeaders(name => headers[name]),
@@ -192,15 +192,12 @@ await t.test('the headers alone say all but the data', async t => {
   )
 })
 
-await t.test(
-  'a commit can be moved to other versions, and nothing else changes',
-  async t => {
-    const moved = renumber(encodeCommit(commit), 90, 3)
-    const wanted = encodeCommit({ ...commit, firstVersion: 90 })
-    t.strictSame(moved.headers, wanted.headers)
-    t.ok(Buffer.from(moved.body).equals(wanted.body))
-  },
-)
+await t.test('renumber changes the versions of a commit and nothing else', async t => {
+  const moved = renumber(encodeCommit(commit), 90, 3)
+  const wanted = encodeCommit({ ...commit, firstVersion: 90 })
+  t.strictSame(moved.headers, wanted.headers)
+  t.ok(Buffer.from(moved.body).equals(wanted.body))
+})
 
 const good = encodeCommit({
   id: 'c',
@@ -233,7 +230,7 @@ const badHeaders: [string, Record<string, string | undefined>, RegExp][] = [
   ['a space', { 'Cairn-Versions': '2- 3' }, /Cairn-Versions/],
   ['too many versions', { 'Cairn-Versions': '2-1002' }, /Cairn-Versions/],
   [
-    'versions beyond counting',
+    'versions beyond the safe integers',
     { 'Cairn-Versions': '9007199254740993-9007199254740993' },
     /Cairn-Versions/,
   ],
@@ -243,25 +240,28 @@ const badHeaders: [string, Record<string, string | undefined>, RegExp][] = [
   ['event types that do not decode', { 'Cairn-Events': '%,%' }, /not decodable/],
   ['no time', { 'Cairn-At': undefined }, /Cairn-At/],
   ['an empty time', { 'Cairn-At': '' }, /Cairn-At/],
-  ['a time that is no number', { 'Cairn-At': 'noon' }, /Cairn-At/],
+  ['a time that is not a number', { 'Cairn-At': 'noon' }, /Cairn-At/],
   ['a command id that does not decode', { 'Cairn-Command': '%' }, /not decodable/],
 ]
 
-await t.test('headers that are not a commit’s make a record foreign', async t => {
-  for (const [what, changes, reason] of badHeaders) {
-    const headers: Record<string, string> = {}
-    for (const [name, value] of Object.entries({ ...headersOf(good), ...changes }))
-      if (value !== undefined) headers[name] = value
-    const record = decodeAt(headers, good.body) as MalformedRecord
-    t.equal(record.kind, 'malformed', what)
-    t.match(record.reason, reason, `${what}: ${record.reason}`)
-    t.notOk('versions' in record, 'it takes no version')
-    t.strictSame(
-      [record.position, record.source, record.actor, record.raw, record.headers],
-      [17, 'here', account, good.body, headers],
-    )
-  }
-})
+await t.test(
+  'a record with invalid headers is malformed and occupies no version',
+  async t => {
+    for (const [what, changes, reason] of badHeaders) {
+      const headers: Record<string, string> = {}
+      for (const [name, value] of Object.entries({ ...headersOf(good), ...changes }))
+        if (value !== undefined) headers[name] = value
+      const record = decodeAt(headers, good.body) as MalformedRecord
+      t.equal(record.kind, 'malformed', what)
+      t.match(record.reason, reason, `${what}: ${record.reason}`)
+      t.notOk('versions' in record, 'it occupies no version')
+      t.strictSame(
+        [record.position, record.source, record.actor, record.raw, record.headers],
+        [17, 'here', account, good.body, headers],
+      )
+    }
+  },
+)
 
 const badBodies: [string, Uint8Array, RegExp][] = [
   ['no bytes', new Uint8Array(0), /not decodable/],
@@ -271,66 +271,79 @@ const badBodies: [string, Uint8Array, RegExp][] = [
   ['null', encode(null), /no list of events/],
   ['a text', encode('x'), /no list of events/],
   ['no events', encode({}), /no list of events/],
-  ['events that are no list', encode({ events: 2 }), /no list of events/],
-  ['an empty list', encode({ events: [] }), /holds 0 events.*say 2/],
-  ['one event', encode({ events: deposits(1) }), /holds 1 events.*say 2/],
-  ['three events', encode({ events: deposits(1, 2, 3) }), /holds 3 events.*say 2/],
+  ['events that are not a list', encode({ events: 2 }), /no list of events/],
+  ['an empty list', encode({ events: [] }), /has 0 events.*list 2/],
+  ['one event', encode({ events: deposits(1) }), /has 1 events.*list 2/],
+  ['three events', encode({ events: deposits(1, 2, 3) }), /has 3 events.*list 2/],
   [
     'another type',
     encode({ events: [...deposits(1), { type: 'x' }] }),
-    /event 2 of its body is of another type/,
+    /event 2 of its body has another type/,
   ],
   ['null for an event', encode({ events: [null, null] }), /event 1 .* another type/],
   [
-    'metadata that is no object',
+    'metadata that is not an object',
     encode({ events: deposits(1, 2).map(event => ({ ...event, meta: 5 })) }),
     /metadata of event 1/,
   ],
-  ['a state that is no object', encode({ events: deposits(1, 2), state: 5 }), /state/],
+  [
+    'a state that is not an object',
+    encode({ events: deposits(1, 2), state: 5 }),
+    /state/,
+  ],
 ]
 
-await t.test('a body that is not its headers’ keeps its versions', async t => {
-  for (const [what, body, reason] of badBodies) {
-    const record = decodeAt(headersOf(good), body) as MalformedRecord
-    t.equal(record.kind, 'malformed', what)
-    t.match(record.reason, reason, `${what}: ${record.reason}`)
-    t.strictSame(record.versions, { first: 2, last: 3 })
-    t.strictSame(record.raw, body)
-  }
-})
+await t.test(
+  'a record whose body does not match its headers occupies its versions',
+  async t => {
+    for (const [what, body, reason] of badBodies) {
+      const record = decodeAt(headersOf(good), body) as MalformedRecord
+      t.equal(record.kind, 'malformed', what)
+      t.match(record.reason, reason, `${what}: ${record.reason}`)
+      t.strictSame(record.versions, { first: 2, last: 3 })
+      t.strictSame(record.raw, body)
+    }
+  },
+)
 
-await t.test('a whole commit in a place that names no actor is no history', async t => {
-  const record = decodeRecord({
-    position: 1,
-    source: 'elsewhere',
-    actor: undefined,
-    body: good.body,
-    header: name => headersOf(good)[name],
-    headers: () => headersOf(good),
-  }) as MalformedRecord
-  t.equal(record.kind, 'malformed')
-  t.match(record.reason, /names no actor/)
-  t.notOk('actor' in record)
-  t.notOk('versions' in record)
-})
+await t.test(
+  'a valid commit without an actor is malformed and occupies no version',
+  async t => {
+    const record = decodeRecord({
+      position: 1,
+      source: 'elsewhere',
+      actor: undefined,
+      body: good.body,
+      header: name => headersOf(good)[name],
+      headers: () => headersOf(good),
+    }) as MalformedRecord
+    t.equal(record.kind, 'malformed')
+    t.match(record.reason, /does not name an actor/)
+    t.notOk('actor' in record)
+    t.notOk('versions' in record)
+  },
+)
 
-await t.test('what a later version adds to a body is ignored', async t => {
+await t.test('unknown keys in a body are ignored', async t => {
   const events = deposits(1, 2).map(event => ({ ...event, colour: 'red' }))
   const record = decodeAt(headersOf(good), encode({ events, mood: 'fine' }))
   t.equal(record.kind, 'commit')
 })
 
-await t.test('commits beyond the limits are refused with both numbers', async t => {
-  const many = deposits(...span(1, commitEventsMax + 1))
-  t.throws(() => encodeCommit({ ...commit, events: many }), {
-    code: 'commit-too-large',
-    details: { limit: commitEventsMax, actual: commitEventsMax + 1 },
-  })
-  // Types that differ take their own room in the headers.
-  const wide = span(1, 200).map(i => ({ type: `${i}-${'x'.repeat(200)}` }))
-  t.throws(() => encodeCommit({ ...commit, events: wide }), {
-    code: 'commit-too-large',
-    details: { limit: commitHeaderBytesMax },
-  })
-  t.throws(() => encodeCommit({ ...commit, events: [] }), { code: 'invalid-event' })
-})
+await t.test(
+  'a commit beyond a limit is refused with the limit and the actual size',
+  async t => {
+    const many = deposits(...span(1, commitEventsMax + 1))
+    t.throws(() => encodeCommit({ ...commit, events: many }), {
+      code: 'commit-too-large',
+      details: { limit: commitEventsMax, actual: commitEventsMax + 1 },
+    })
+    // Distinct types are not combined into runs, so the headers grow.
+    const wide = span(1, 200).map(i => ({ type: `${i}-${'x'.repeat(200)}` }))
+    t.throws(() => encodeCommit({ ...commit, events: wide }), {
+      code: 'commit-too-large',
+      details: { limit: commitHeaderBytesMax },
+    })
+    t.throws(() => encodeCommit({ ...commit, events: [] }), { code: 'invalid-event' })
+  },
+)

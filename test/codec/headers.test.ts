@@ -30,10 +30,10 @@ const texts = [
   '~!@#$^&()_+`-={}|[]\\:";\'<>?./',
 ]
 
-/** What may stand in a line of headers. */
+/** The characters allowed in a header value. */
 const lineSafe = /^[\x21-\x7e]*$/
 
-await t.test('text travels as a header and comes back', async t => {
+await t.test('text encoded as a header is decoded unchanged', async t => {
   for (const text of texts) {
     const value = encodeHeader(text)
     t.match(value, lineSafe, `${JSON.stringify(text)} is ${value}`)
@@ -47,12 +47,12 @@ await t.test('plain text stays readable', async t => {
   t.equal(encodeHeader('a b'), 'a%20b')
 })
 
-await t.test('a value that is not of this encoding is an error', async t => {
+await t.test('a value that encodeHeader cannot write is an error', async t => {
   for (const value of ['%', '%2', '%zz', '%ff', '%c3'])
     t.throws(() => decodeHeader(value), URIError)
 })
 
-await t.test('lists count runs', async t => {
+await t.test('lists are encoded with run lengths', async t => {
   const lists: [string[], string][] = [
     [['a'], 'a'],
     [['a', 'b'], 'a,b'],
@@ -68,7 +68,7 @@ await t.test('lists count runs', async t => {
   }
 })
 
-await t.test('lists of any text come back', async t => {
+await t.test('lists of any text are decoded unchanged', async t => {
   for (const first of texts)
     for (const second of texts) {
       const items = [first, second, second, first]
@@ -80,20 +80,23 @@ await t.test('lists of any text come back', async t => {
   t.strictSame(decodeList(encodeList(texts), texts.length), texts)
 })
 
-await t.test('a list of another length, or no list, is undefined', async t => {
-  const cases: [string, number][] = [
-    ['a', 2],
-    ['a,b', 1],
-    ['a*3', 2],
-    ['a*3', 4],
-    ['a*0', 0],
-    ['a*-1,b', 1],
-    ['a*1.5', 1],
-    ['a*x', 1],
-    ['a*', 1],
-    ['a*9007199254740993', 1],
-    ['a*1000000000', 1000],
-  ]
-  for (const [value, count] of cases)
-    t.equal(decodeList(value, count), undefined, `${value} as ${count} items`)
-})
+await t.test(
+  'decoding a list of another length, or not a list, gives undefined',
+  async t => {
+    const cases: [string, number][] = [
+      ['a', 2],
+      ['a,b', 1],
+      ['a*3', 2],
+      ['a*3', 4],
+      ['a*0', 0],
+      ['a*-1,b', 1],
+      ['a*1.5', 1],
+      ['a*x', 1],
+      ['a*', 1],
+      ['a*9007199254740993', 1],
+      ['a*1000000000', 1000],
+    ]
+    for (const [value, count] of cases)
+      t.equal(decodeList(value, count), undefined, `${value} as ${count} items`)
+  },
+)

@@ -1,4 +1,4 @@
-// What is said to fit certainly fits.
+// A value for which certainlyFits returns true fits.
 
 import t from 'tap'
 
@@ -7,7 +7,7 @@ import { encode } from '../../src/codec/msgpack.js'
 import { certainlyFits } from '../../src/codec/size.js'
 import { randomFrom } from '../../src/testing/random.js'
 
-await t.test('no value is larger than it is said to be at most', async t => {
+await t.test('no value is larger than its upper bound', async t => {
   const random = randomFrom(7, 'sizes')
   const below = (limit: number) => Math.floor(random() * limit)
   const leaves = [
@@ -44,13 +44,14 @@ await t.test('no value is larger than it is said to be at most', async t => {
     const value = make(0)
     checkData(value, 'value')
     const bytes = encode(value).length
-    if (certainlyFits(value, bytes - 1)) t.fail(`${bytes} bytes are said to be fewer`)
+    if (certainlyFits(value, bytes - 1))
+      t.fail(`${bytes} bytes are reported to fit into fewer`)
     if (certainlyFits(value, 4 * bytes + 20)) fits++
   }
-  t.ok(fits > 500, `${fits} were known to fit`)
+  t.ok(fits > 500, `${fits} certainly fit`)
 })
 
-await t.test('small states are known to be small, large ones are not', async t => {
+await t.test('a small state certainly fits, and a large one does not', async t => {
   t.ok(certainlyFits({ balance: 10, holder: 'Ann', open: true }, 1_024))
   t.notOk(certainlyFits({ text: 'x'.repeat(1_024) }, 1_024))
   t.notOk(

@@ -7,14 +7,12 @@
 // K3. A message that dies again is a dead letter again, which counts how often it was sent.
 
 import {
-  type DeadLetterError,
   toDeadLetterError,
   decodeDeadLetter,
   encodeDeadLetter,
   type StoredDeadLetter,
 } from '../../codec/dead-letter.js'
 import { encodeRedriven } from '../../codec/redriven.js'
-import type { ActorAddress } from '../../model/address.js'
 import { definedCauses } from '../../model/causes.js'
 import type { Clock } from '../../model/clock.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
@@ -28,28 +26,13 @@ import { redriveKey } from '../messages/topics.js'
 export type DeadLetterReason =
   'max-attempts-exhausted' | 'terminal' | 'parked' | 'crashed' | (string & {})
 
-/** A message that a reactor has given up, as it is stored. */
-export interface DeadLetter {
-  /** Its place among the dead letters of the namespace: what it is called by. */
+/** A message that a reactor has given up. */
+export interface DeadLetter extends StoredDeadLetter<Message> {
+  /** Its position in the queue of dead letters; identifies it in the namespace. */
   readonly position: Position
   /** The name of the reactor; of a command, `commands:courier`, `commands:inbox` or `commands:timers`. */
   readonly reactor: string
-  /** The message as it was; without its data where that was too large to be kept twice. */
-  readonly message: Message
-  readonly source: 'log' | 'topics' | 'inbox'
-  /** Where it is a command that could not be carried out: whose, and which. Its data are the message's. */
-  readonly command?: { readonly actor: ActorAddress; readonly type: string }
-  readonly error: DeadLetterError
   readonly reason: DeadLetterReason
-  readonly attempts: number
-  /** Milliseconds since 1970: its first attempt, its last one, and when it was given up. */
-  readonly firstAt: number
-  readonly lastAt: number
-  readonly markedAt: number
-  /** How often it had been sent again before. */
-  readonly redrives: number
-  /** The message's data was too large to be kept here too: it is only where the message is. */
-  readonly isCut?: boolean
 }
 
 /** The queues that dead letters go through. */
