@@ -65,13 +65,13 @@ await t.test('the streams of queues, and the headers of a stored command', async
     causationId: 'b',
     traceparent: 't',
   })
-  const part = text.slice(text.indexOf('## Queues'), text.indexOf('## Where groups'))
+  const part = text.slice(text.indexOf('## Queues'), text.indexOf('## Group checkpoints'))
   for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
 })
 
 await t.test('the subjects and headers of a timer', async t => {
   const text = readPage(page)
-  const part = text.slice(text.indexOf('## Timers'), text.indexOf('## Where groups'))
+  const part = text.slice(text.indexOf('## Timers'), text.indexOf('## Group checkpoints'))
   const place = ['<p>', '<type>', '<id>']
   const plain = (subject: string) => decodeURIComponent(subject)
   for (const name of [
@@ -101,7 +101,7 @@ await t.test('the subjects and headers of a timer', async t => {
   for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
 })
 
-await t.test('the document of a lane', async t => {
+await t.test('the checkpoint document of a partition', async t => {
   const failing = {
     key: 'k',
     position: 1,
@@ -115,7 +115,7 @@ await t.test('the document of a lane', async t => {
   const names = (value: object) => Object.keys(value)
   const written = decode(bytes) as { owner: object; failing: object[] }
   const text = readPage(page)
-  const part = text.slice(text.indexOf('## Where groups'))
+  const part = text.slice(text.indexOf('## Group checkpoints'))
   for (const name of [written, written.owner, written.failing[0]!].flatMap(names))
     t.ok(part.includes(`"${name}"`), name)
 })
