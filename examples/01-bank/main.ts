@@ -1,5 +1,5 @@
-// A bank account: the whole of Cairn in one file. Runs on the embedded store, so there is
-// nothing to set up; `store: jetstream()` instead is the only change for a cluster.
+// A bank account: definition, commands, events and a node in one file. It runs on the embedded
+// store, so there is nothing to set up; for a cluster, use `store: jetstream()`.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -47,11 +47,11 @@ const options = { namespace: 'bank', store: embedded({ dir }), actors: [account]
     console.log(`refused: ${refused.rejection.code}. ${refused.rejection.message}`)
 
   await alice.ask('withdraw', { amount: 30 })
-  // Sent at once, decided one after another: an actor handles one command at a time.
+  // Sent concurrently, decided one after another: an actor handles one command at a time.
   await Promise.all([1, 2, 3].map(amount => alice.ask('deposit', { amount })))
 }
 
-// The node is gone; a new one finds everything where it was.
+// The node has stopped; a new one finds the history on disk.
 await using node = await startNode(options)
 const alice = node.spawn(account, 'alice')
 const { state, version } = await alice.state()

@@ -1,8 +1,8 @@
-// Two nodes of one namespace, and one of another, on a NATS server. What the first stores
-// is announced by the server itself; the second one's version cache follows without a read,
-// and the other namespace hears nothing.
+// Two nodes of one namespace, and one of another, on a NATS server. The server announces what the
+// first node stores; the second node's version cache follows without a read, and the other
+// namespace receives nothing.
 //
-// NATS_URL says where the server is; `npm run nats` starts one.
+// NATS_URL is the server's address; `npm run nats` starts one.
 
 import { defineActor, event, jetstream, startNode } from 'cairn-es'
 
@@ -23,8 +23,8 @@ await using reader = await start(tenant, 'reader')
 await using stranger = await start(`${tenant}-other`, 'stranger')
 
 const visits = { type: 'counter', id: 'visits' }
-let heardByStranger = 0
-await stranger.subscribeToEventStored(() => void heardByStranger++)
+let receivedByStranger = 0
+await stranger.subscribeToEventStored(() => void receivedByStranger++)
 
 let hearThird = () => {}
 const heardThird = new Promise<void>(resolve => (hearThird = resolve))
@@ -41,7 +41,7 @@ await subscription.unsubscribe()
 console.log(`the reader's cache is at version ${reader.store.cachedVersion(visits)}`)
 console.log(`it made ${reader.store.cacheStats().misses} reads to get there`)
 
-// The reader may now append behind version 3; whoever still believes in 2 is told better.
+// The reader can append after version 3. A writer that expects version 3 now gets a conflict.
 const next = await reader.store.append(visits, [{ type: 'added', data: 4 }], {
   expected: 3,
 })
@@ -52,7 +52,7 @@ const late = await writer.store.append(visits, [{ type: 'added', data: 5 }], {
 if (!late.ok)
   console.log(`the writer expected ${late.expected} and learned ${late.actual}`)
 
-console.log(`the stranger heard ${heardByStranger} notices`)
+console.log(`the stranger received ${receivedByStranger} notices`)
 console.log(
   `and its counter is at ${(await stranger.spawn(counter, 'visits').state()).state}`,
 )

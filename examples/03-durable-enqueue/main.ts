@@ -1,9 +1,9 @@
-// A job is enqueued in the same commit as the event that asks for it, while no worker is there:
-// there is no second write that could be lost. The worker that comes later does each job once,
-// and what fails on its first attempt is tried again.
+// A job is enqueued in the same commit as the event that requests it, while no worker is running:
+// no second write can be lost. The worker that starts later does each job once, and retries what
+// fails on its first attempt.
 //
-// Runs on the embedded store, so there is nothing to set up; with `store: jetstream()` the shop
-// and the worker are processes on any machines.
+// It runs on the embedded store, so there is nothing to set up; with `store: jetstream()` the shop
+// and the worker can be processes on different machines.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ import {
 
 const placed = defineTopic('orders.placed')
 
-/** A job is an actor of its own: whoever asks twice for the same one gets the first answer. */
+/** A job is an actor: a second request for the same job is a duplicate. */
 const invoice = defineActor({
   type: 'invoice',
   initialState: { isPrinted: false },
@@ -44,8 +44,8 @@ const order = defineActor({
         ? reject('placed', 'It is placed already.')
         : [
             event('placed', { total }),
-            send(invoice, actor.id, 'print', { total }), // to exactly one worker
-            publish(placed, { order: actor.id, total }), // to every group that reads it
+            send(invoice, actor.id, 'print', { total }), // handled by exactly one worker
+            publish(placed, { order: actor.id, total }), // handled by every reactor that reads it
           ],
   },
   evolve: { placed: () => ({ isPlaced: true }) },
@@ -63,12 +63,12 @@ const options = { namespace: 'shop', store: embedded({ dir }) }
     const { version } = await shop.spawn(order, id).ask('place', { total })
     console.log(`order ${id} is placed, version ${version}; its job waits in the commit`)
   }
-  // The same request once more, as after a timeout: nothing is enqueued twice.
+  // The same request again, as after a timeout: nothing is enqueued twice.
   const again = await shop.spawn(order, 'o-1').ask('place', { total: 30 })
   if (!again.ok) console.log(`o-1 again: ${again.rejection.message}`)
 }
 
-// The shop is gone. A worker starts, knows nothing of orders, and finds what was enqueued.
+// The shop has stopped. A worker without order definitions starts and finds the enqueued jobs.
 const mailed = new Map<string, number>()
 let allMailed = () => {}
 const done = new Promise<void>(resolve => (allMailed = resolve))

@@ -1,5 +1,5 @@
 // Two accounts, one commit: money leaves one account and reaches another, or neither happens.
-// Runs in memory; `store: jetstream()` instead is the only change for a cluster.
+// It runs in memory; for a cluster, use `store: jetstream()`.
 
 import { defineActor, event, memory, reject, startNode } from 'cairn-es'
 
@@ -23,7 +23,7 @@ const account = defineActor({
   },
 })
 
-/** What the bank allows in one transfer: read by every one of them, written by few. */
+/** The limit of one transfer: every transfer reads it, few commands change it. */
 const limits = defineActor({
   type: 'limits',
   initialState: { most: 100 },
@@ -37,13 +37,13 @@ await using node = await startNode({
   actors: [account, limits],
 })
 
-/** Acts once for each id, however often it is asked. */
+/** Takes effect once for each id. */
 const transfer = (id: string, from: string, to: string, amount: number) =>
   node.transact(
     async tx => {
       const taken = await tx.ask(account, from, 'withdraw', { amount })
       if (!taken.ok) return tx.abort(taken.rejection.message)
-      // Only read: if it has changed by the time of the commit, all of this is done again.
+      // Only read: if it has changed by the time of the commit, the work runs again.
       const { state } = await tx.load(limits, 'bank')
       if (amount > state.most) return tx.abort(`At most ${state.most} at once.`)
       await tx.ask(account, to, 'deposit', { amount })
@@ -79,7 +79,7 @@ await node.spawn(limits, 'bank').ask('set', 20)
 const limited = await transfer('gift', 'bob', 'alice', 25)
 console.log(limited.ok ? 'moved 25' : `not moved: ${limited.reason}`)
 
-// Ten at once, over the same two accounts: each is decided on what the others have left.
+// Ten concurrent transfers over the same two accounts: each is decided on the current balances.
 const moves = Array.from({ length: 10 }, (_, i) =>
   i % 2 === 0
     ? transfer(`swap-${i}`, 'bob', 'alice', 10)

@@ -1,9 +1,9 @@
-// One message, three reactors, each a process of its own: pricing, audit and notifications. All of
-// them get every completed trip, once each; one that was away catches up when it is back, and a
+// One message, three reactors, each in its own process: pricing, audit and notifications. Each of
+// them handles every completed trip once. One that was stopped catches up when it is back, and a
 // trip that is completed twice is charged once.
 //
-// This program is all four of them: without REACTOR in its environment it is the one that
-// completes trips and starts the others. It needs a server: `npm run nats`.
+// This program is all four processes: without REACTOR in its environment it completes trips and
+// starts the others. It needs a server: `npm run nats`.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -47,11 +47,11 @@ const trip = defineActor({
   evolve: { completed: () => ({ isCompleted: true }) },
 })
 
-/** What each reactor does with a trip; the trip's id makes doing it again harmless. */
+/** The effect of each reactor; the trip's id makes it idempotent. */
 const reactors: Record<string, (trip: TripCompleted) => string> = {
   pricing: ({ tripId, amountCents }) => `${tripId} costs ${amountCents} cents`,
   audit: ({ tripId, userId }) => `${tripId} by ${userId} is filed`,
-  notify: ({ userId, tripId }) => `${userId} is told of ${tripId}`,
+  notify: ({ userId, tripId }) => `${userId} is notified of ${tripId}`,
 }
 
 const role = process.env.REACTOR
@@ -78,14 +78,14 @@ async function reactor(name: string): Promise<void> {
 }
 
 async function director(): Promise<void> {
-  const said = new Map<string, string[]>()
+  const output = new Map<string, string[]>()
   const start = async (name: string): Promise<ChildProcess> => {
     const child = fork(fileURLToPath(import.meta.url), {
       env: { ...process.env, REACTOR: name, EXAMPLE_NS: namespace },
     })
-    const lines = said.get(name) ?? []
-    said.set(name, lines)
-    // It may react to what waits for it before it says that it is ready.
+    const lines = output.get(name) ?? []
+    output.set(name, lines)
+    // It may handle waiting messages before it reports that it is ready.
     await new Promise<void>(ready => {
       child.on('message', (line: string) =>
         line === 'ready' ? ready() : lines.push(line),
@@ -97,8 +97,9 @@ async function director(): Promise<void> {
     child.kill('SIGTERM')
     await once(child, 'exit')
   }
-  const hear = async (name: string, count: number) => {
-    while (said.get(name)!.length < count) await new Promise(next => setTimeout(next, 20))
+  const waitForLines = async (name: string, count: number) => {
+    while (output.get(name)!.length < count)
+      await new Promise(next => setTimeout(next, 20))
   }
 
   await using node = await startNode({ ...options, actors: [trip] })
@@ -107,21 +108,21 @@ async function director(): Promise<void> {
   for (const name of names) children.set(name, await start(name))
 
   await node.spawn(trip, 't-1').ask('complete', { userId: 'ada', seconds: 60 })
-  for (const name of names) await hear(name, 1)
+  for (const name of names) await waitForLines(name, 1)
   await stop(children.get('audit')!)
-  console.log('audit is away')
+  console.log('audit is stopped')
 
   await node.spawn(trip, 't-2').ask('complete', { userId: 'bo', seconds: 10 })
   const again = await node
     .spawn(trip, 't-1')
     .ask('complete', { userId: 'ada', seconds: 60 })
   if (!again.ok) console.log(`t-1 again: ${again.rejection.message}`)
-  for (const name of ['pricing', 'notify']) await hear(name, 2)
+  for (const name of ['pricing', 'notify']) await waitForLines(name, 2)
 
   children.set('audit', await start('audit'))
-  await hear('audit', 2)
+  await waitForLines('audit', 2)
   console.log('audit is back')
   for (const child of children.values()) await stop(child)
   for (const name of names)
-    for (const line of said.get(name)!) console.log(`${name}: ${line}`)
+    for (const line of output.get(name)!) console.log(`${name}: ${line}`)
 }

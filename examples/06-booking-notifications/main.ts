@@ -1,7 +1,6 @@
-// Notifications with retries and dead letters: one definition a family of messages, however many
-// effects it has. A booking is created and completed; its mails and pushes go out once, also when
-// an attempt fails half way. One that can never go out becomes a dead letter, and is sent again
-// when the reason is mended.
+// Notifications with retries and dead letters, in one reactor. A booking is created and completed;
+// its mails and pushes are sent once, also when an attempt fails half way. A message that cannot be
+// delivered becomes a dead letter, and is redriven when the cause is fixed.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -52,7 +51,7 @@ const booking = defineActor({
   },
 })
 
-/** The queue of a mail or push service: it takes each key once. */
+/** The queue of a mail or push service: it accepts each key once. */
 class Service {
   readonly #taken = new Map<string, string>()
 
@@ -81,7 +80,7 @@ const notifications = defineReactor({
     const address = addresses.get(customer)
     if (address === undefined) throw new TerminalError(`${customer} has no address`)
     mails.send(`${id}/mail`, `mail to ${address}: ${bookingId} is ${verb}`)
-    // Between the two effects: the next attempt sends the mail no second time.
+    // Between the two effects: the next attempt does not send the mail again.
     if (verb === 'completed' && attempt < 3) throw new Error('the push service is busy')
     pushes.send(`${id}/push`, `push to ${customer}: ${bookingId} is ${verb}`)
   },
@@ -103,7 +102,7 @@ const dead = async () => {
   return letters
 }
 
-// The request ends with the commit: it waits for no mail.
+// The request ends with the commit; it does not wait for mails.
 await node.spawn(booking, 'b-1').ask('create', { customer: 'ada' })
 await node.spawn(booking, 'b-1').ask('complete')
 const again = await node.spawn(booking, 'b-1').ask('complete')
@@ -117,7 +116,7 @@ for (const { message, reason, error } of await dead())
   console.log(`dead: ${message.id}, ${reason}: ${error.message}`)
 
 addresses.set('bo', 'bo@example.org')
-console.log(`sent again: ${await node.deadLetters.retryAll({ reason: 'terminal' })}`)
+console.log(`redriven: ${await node.deadLetters.retryAll({ reason: 'terminal' })}`)
 await until(() => pushes.sent.length === 3)
 for (const line of [...mails.sent, ...pushes.sent]) console.log(line)
 

@@ -1,5 +1,5 @@
-// Integration code: ten orders are published, pulled in one batch, and acknowledged by another
-// process than the one that pulled them. Then a trigger hands orders to a function, goes on past one
+// Integration code outside reactors: ten orders are published, pulled in one batch, and
+// acknowledged by another process. Then a trigger calls a function with orders, proceeds past one
 // that always fails, is stopped, and is started again.
 //
 // This program is both processes: with TOKENS in its environment it is the one that acknowledges.
@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 import { defineConsumer, defineTopic, isCairnError, jetstream, startNode } from 'cairn-es'
 
 const placed = defineTopic('orders.placed')
-// What is not settled within `ackWait` is given out again, three times at most.
+// A message that is not settled within `ackWait` is redelivered, up to three attempts.
 const erp = defineConsumer({ name: 'erp', on: placed, ackWait: 60_000, attempts: 3 })
 
 const namespace = process.env.EXAMPLE_NS ?? `orders-${Date.now().toString(36)}`
@@ -22,7 +22,7 @@ const { TOKENS } = process.env
 if (TOKENS === undefined) await pullAndPush()
 else await acknowledge(TOKENS.split(' '))
 
-/** In the second process: the tokens, and the name of the consumer, are all that it knows. */
+/** The second process knows only the tokens and the name of the consumer. */
 async function acknowledge(tokens: readonly string[]): Promise<void> {
   const consumer = node.consumer('erp')
   await Promise.all(tokens.map(token => consumer.ack(token)))
@@ -33,7 +33,7 @@ async function pullAndPush(): Promise<void> {
   const consumer = node.consumer(erp)
   for (let n = 1; n <= 10; n++) {
     const order = { number: n, lines: new Uint8Array([n, 0, 255]) }
-    // Sent again under its id, it is stored once.
+    // Published again under its id, it is stored once.
     const options = { id: `order-${n}`, correlationId: 'shop-1' }
     const { position, at } = await node.publish(placed, order, options)
     if (n === 10) console.log(`published up to ${position}, at a time: ${at > 0}`)

@@ -1,10 +1,9 @@
-// Three trips, and nodes that die in the middle of them. One is settled, although the node dies
-// between charging and telling; one is undone, step by step, in reverse order, because its card
-// is declined, although a node dies on that way, too; one is settled, and what it tells the world
-// fails.
+// Three trips, and nodes that die during them. One trip is settled although its node dies after the
+// charge and before it is reported. One is undone step by step, in reverse order, because its card
+// is declined; a node dies during that, too. One is settled, and its message fails.
 //
-// This program is the nodes, too: with CAR_NODE in its environment it is one. It needs a server: `npm
-// run nats`.
+// This program is also the nodes: with CAR_NODE in its environment it is one. It needs a server:
+// `npm run nats`.
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -30,7 +29,7 @@ const receipts = defineReactor({
 if (process.env.CAR_NODE === undefined) await direct(`cars-${Date.now().toString(36)}`)
 else await serve(process.env.EXAMPLE_NS!)
 
-/** A node: it carries trips out until it dies, or nobody needs it any more. */
+/** A node: it runs trips until it dies or is stopped. */
 async function serve(namespace: string): Promise<void> {
   const node = await startNode({
     namespace,
@@ -47,7 +46,7 @@ async function direct(namespace: string): Promise<void> {
   await writeFile(process.env.WORLD, '')
   let isOver = false
   let deaths = 0
-  // Whatever watches over your processes does this: a new node for one that died.
+  // A process supervisor does this in production: it replaces a node that died.
   const keepOne = () => {
     const child = fork(fileURLToPath(import.meta.url), {
       env: { ...process.env, CAR_NODE: 'yes', EXAMPLE_NS: namespace },

@@ -1,7 +1,6 @@
-// A trip with a shared car, as a saga: reserve, start, end, settle. Each step that has been taken
-// can be undone; when a later one fails, they are, in reverse order. Only a trip that is settled
-// tells the world, with the very commit that settles it: whatever becomes of that message, the
-// trip stays settled.
+// A trip with a shared car, as a saga: reserve, start, end, settle. Each completed step can be
+// undone; when a later one fails, they are undone in reverse order. Only a settled trip publishes a
+// message, in the commit that settles it: the trip stays settled whatever happens to that message.
 
 import { defineTopic, fromMachine } from 'cairn-es'
 import { assign, emit, setup } from 'xstate'
@@ -20,7 +19,7 @@ interface Trip {
   rider: string
   car: string
   cents: number
-  /** What has been done, and would have to be undone: the last one first. */
+  /** Completed steps that may have to be undone: the last one first. */
   undo: string[]
   why: string
 }
@@ -132,7 +131,7 @@ const machine = setup({
         onError: 'stuck',
       },
     },
-    // What has to be undone is tried until it is.
+    // An undo step is retried until it succeeds.
     stuck: { after: { soon: 'undoing' } },
     undone: { type: 'final' },
   },

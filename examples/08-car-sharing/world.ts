@@ -1,6 +1,5 @@
-// The world outside: cars, tabs and cards. It does each thing once, by its key, as such services do.
-// What it has done is kept in a file, so that it outlives the nodes, which die in the middle of
-// things.
+// External services: cars, tabs and cards. Each call is idempotent by its key. The calls are kept in
+// a file, so that they outlive the nodes, which die during the trips.
 
 import { appendFile, readFile } from 'node:fs/promises'
 
@@ -14,24 +13,23 @@ export interface Job {
   cents: number
 }
 
-/** Nodes die here, once each: right after the world has done it, and before anybody knows. */
+/** Nodes die here, once each: after the call took effect, and before its result is stored. */
 const deadly = ['t1 charge', 't2 void tab']
-/** Fails once, and then works. */
+/** Fails once, then succeeds. */
 const flaky = ['t2 release']
 
-/** One step of a trip. The trip and the step are its key: the same in every try, by every node. */
+/** One step of a trip. Trip and step form its key, the same in every attempt on every node. */
 export const service = fromPromise<string, Job>(async ({ input }) => {
   const { tripId, step, rider } = input
   const key = `${tripId} ${step}`
   if (step === 'charge' && rider === 'otto') throw new Error('the card was declined')
-  if (flaky.includes(key) && (await isFirst('failed', key)))
-    throw new Error('nobody answers')
-  if ((await isFirst('did', key, said(input))) && deadly.includes(key))
+  if (flaky.includes(key) && (await isFirst('failed', key))) throw new Error('no answer')
+  if ((await isFirst('did', key, describe(input))) && deadly.includes(key))
     process.kill(process.pid, 'SIGKILL')
   return step
 })
 
-/** What has been done for a trip, in order. */
+/** The completed calls of a trip, in order. */
 export async function doneFor(tripId: string): Promise<string> {
   const done = (await lines()).filter(([what, key]) => {
     return what === 'did' && key!.startsWith(`${tripId} `)
@@ -51,7 +49,7 @@ async function lines(): Promise<string[][]> {
   return text.split('\n').map(line => line.split('|'))
 }
 
-function said({ step, rider, car, cents }: Job): string {
+function describe({ step, rider, car, cents }: Job): string {
   if (step === 'charge') return `charge ${rider} ${cents} cents`
   return step.endsWith('tab') ? `${step} of ${rider}` : `${step} ${car}`
 }

@@ -1,5 +1,5 @@
-// Orders that have to be paid in time. The deadline is a delay of a machine; it is kept although
-// the node that set it dies at once, and there is no node when it comes.
+// Orders that must be paid in time. The deadline is a delay of a machine; it holds although the node
+// that set it dies at once, and no node is running when it falls due.
 //
 // This program is both nodes: with ORDERS_DIR in its environment it is the one that dies.
 
@@ -33,7 +33,7 @@ const machine = setup({
 })
 
 const order = fromMachine(machine, {
-  // A reminder that comes late is worse than none; a deadline holds.
+  // A late reminder is worse than none, so it is skipped; a deadline must fire.
   late: timer => (timer.includes('reminderTime') ? 'skip' : 'fire'),
   lateAfter: 300,
 })
@@ -61,7 +61,7 @@ async function wait(): Promise<void> {
   const [, signal] = (await once(doomed, 'exit')) as [unknown, string]
   console.log(`two orders were placed, and one paid; the node ended by ${signal}`)
 
-  // Nobody is there when the first order's time is over.
+  // No node is running when the first order's deadline passes.
   await new Promise(next => setTimeout(next, 800))
 
   const node = await startNode({

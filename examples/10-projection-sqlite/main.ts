@@ -1,4 +1,4 @@
-// A projection in a database of one's own: rows that SQL can read, folded from events, each once.
+// A projection in a SQLite database: rows that SQL can query, folded from events, each exactly once.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -46,7 +46,7 @@ const start = () =>
     projections: [balances],
   })
 
-/** As any program would ask that knows nothing of Cairn. */
+/** A query of a program that knows nothing of Cairn. */
 const richest = () =>
   database.all(`
     select key, json ->> 'balance' as balance, json ->> 'deposits' as deposits
@@ -68,7 +68,7 @@ try {
   console.log('in SQL:', JSON.stringify(richest()))
   await first.close()
 
-  // Another node goes on where the place in the database says, and folds nothing twice.
+  // Another node continues at the checkpoint in the database, and folds nothing twice.
   const second = await start()
   await second
     .projection(balances)

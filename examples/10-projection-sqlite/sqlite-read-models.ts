@@ -1,14 +1,14 @@
-// Read models in a SQLite file: rows and place of a model in one transaction.
+// Read models in a SQLite file: one transaction writes the rows and the checkpoint of a model.
 //
-// A row is kept twice: as bytes, which come back as exactly what they were (dates, binary data, large
+// A row is stored twice: as bytes, which restore the exact values (dates, binary data, large
 // numbers), and as JSON, for queries in SQL.
 
 import type { Database } from 'node-sqlite3-wasm'
 import { deserialize, serialize } from 'node:v8'
 import type { ReadModel, ReadModels, ReadModelWrite, StoredCheckpoint } from 'cairn-es'
 
-const beginning: StoredCheckpoint = { position: 0, ahead: 0, revision: 0 }
-/** Rows that are read at a time where all are. */
+const initial: StoredCheckpoint = { position: 0, ahead: 0, revision: 0 }
+/** Rows read at a time by `entries`. */
 const page = 500
 
 export class SqliteReadModels implements ReadModels {
@@ -21,7 +21,7 @@ export class SqliteReadModels implements ReadModels {
         model text not null, key text not null, row blob not null, json text not null,
         primary key (model, key)
       ) without rowid;
-      create table if not exists cairn_places (
+      create table if not exists cairn_checkpoints (
         model text primary key, position integer not null, ahead integer not null,
         revision integer not null
       );
@@ -48,12 +48,12 @@ export class SqliteReadModels implements ReadModels {
           after = last.key
         }
       },
-      // Its revisions go on from where they were: who has seen one of before must not write on.
+      // The revision is kept: a writer that has read an older one must get a conflict.
       drop: async () =>
         this.#inTransaction(() => {
           database.run('delete from cairn_rows where model = ?', [model])
           database.run(
-            'update cairn_places set position = 0, ahead = 0 where model = ?',
+            'update cairn_checkpoints set position = 0, ahead = 0 where model = ?',
             [model],
           )
         }),
@@ -62,12 +62,12 @@ export class SqliteReadModels implements ReadModels {
 
   #checkpoint(model: string): StoredCheckpoint {
     const stored = this.#stored(model)
-    return stored.position === 0 && stored.ahead === 0 ? beginning : stored
+    return stored.position === 0 && stored.ahead === 0 ? initial : stored
   }
 
   #stored(model: string): StoredCheckpoint {
-    const sql = 'select position, ahead, revision from cairn_places where model = ?'
-    return (this.#database.get(sql, [model]) as StoredCheckpoint | null) ?? beginning
+    const sql = 'select position, ahead, revision from cairn_checkpoints where model = ?'
+    return (this.#database.get(sql, [model]) as StoredCheckpoint | null) ?? initial
   }
 
   #row(model: string, key: string): unknown {
@@ -78,7 +78,7 @@ export class SqliteReadModels implements ReadModels {
     return found === null ? undefined : deserialize(found.row)
   }
 
-  /** Whoever has seen an older revision than the one that is there changes nothing. */
+  /** A writer with an older revision than the stored one changes nothing. */
   #write(
     model: string,
     { rows, position, ahead }: ReadModelWrite,
@@ -100,7 +100,7 @@ export class SqliteReadModels implements ReadModels {
             serialize(row),
             JSON.stringify(row, readable),
           ])
-      this.#database.run('insert or replace into cairn_places values (?, ?, ?, ?)', [
+      this.#database.run('insert or replace into cairn_checkpoints values (?, ?, ?, ?)', [
         model,
         position,
         ahead,
@@ -123,12 +123,12 @@ export class SqliteReadModels implements ReadModels {
   }
 }
 
-/** JSON has no large whole numbers. */
+/** JSON has no large integers. */
 function readable(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value
 }
 
-/** SQLite's text ends at a NUL: that character is written otherwise, and what is read is read back. */
+/** SQLite's text ends at a NUL, so that character is escaped when written and restored when read. */
 function textOf(key: string): string {
   return key.replaceAll('%', '%25').replaceAll('\0', '%00')
 }

@@ -1,4 +1,4 @@
-// Every link from one page to another place of the repository leads somewhere.
+// Every link from a page to a file or heading of the repository resolves.
 
 import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -8,13 +8,13 @@ import { anchorsOf, findPages, proseOf, root } from './markdown.js'
 
 const pages = findPages()
 
-await t.test('there are pages', async t => {
+await t.test('the search finds pages', async t => {
   t.ok(pages.includes('README.md'))
   t.ok(pages.includes(join('docs', 'README.md')))
 })
 
 await t.test(
-  'every relative link leads to a file, and its anchor to a heading',
+  'every relative link points to a file, and its anchor to a heading',
   async t => {
     let links = 0
     for (const page of pages)
@@ -35,7 +35,7 @@ await t.test(
   },
 )
 
-await t.test('the index of the docs names every page of them', async t => {
+await t.test('docs/README.md links to every page of the docs', async t => {
   const index = proseOf(join('docs', 'README.md'))
   for (const page of pages.filter(one => one.startsWith(`docs/`)))
     if (page !== 'docs/README.md')

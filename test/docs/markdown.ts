@@ -1,9 +1,9 @@
-// The Markdown of this repository, taken apart as far as the tests of the docs need it.
+// A parser for the Markdown of this repository, as far as the tests of the docs need it.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
-/** tap starts every test there. */
+/** tap starts every test in the root. */
 export const root = process.cwd()
 
 /** A fenced block. */
@@ -12,7 +12,7 @@ export interface Block {
   readonly page: string
   /** Line of the opening fence, from 1. */
   readonly line: number
-  /** Behind the fence: `ts run`. */
+  /** After the fence: `ts run`. */
   readonly info: string
   readonly text: string
 }

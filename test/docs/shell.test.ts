@@ -20,7 +20,7 @@ const lines = findPages()
     commandsIn(text).map((words): Line => ({ where: `${page}:${line}`, words })),
   )
 
-/** The commands of a script as words: quotes taken off, comments left out. */
+/** The commands of a script as words, without quotes and comments. */
 function commandsIn(script: string): string[][] {
   const commands: string[][] = [[]]
   const pattern = /'([^']*)'|"([^"]*)"|(#[^\n]*)|(\\\n)|(\n|&&|\|\||[|;&])|([^\s'"|;&]+)/g
@@ -29,7 +29,7 @@ function commandsIn(script: string): string[][] {
     if (end !== undefined) commands.push([])
     else commands.at(-1)!.push(single ?? double ?? word!)
   }
-  // NAME=value in front of a command is its environment.
+  // NAME=value before a command is its environment.
   return commands
     .map(words => words.slice(words.findIndex(word => !/^\w+=/.test(word))))
     .filter(words => words.length > 0)
@@ -38,7 +38,7 @@ function commandsIn(script: string): string[][] {
 const cli = /^(?:.*\/)?dist\/cli\/main\.js$/
 const node = /^(?:.*\/)?dist\/node\.js$/
 
-/** The program of ours that a line runs, with its arguments. */
+/** The program of Cairn that a line runs, with its arguments. */
 function ownProgram(words: readonly string[]): string[] | undefined {
   const [first, second, ...rest] = words
   if (first === 'cairn') return ['dist/cli/main.js', ...words.slice(1)]
@@ -49,7 +49,7 @@ function ownProgram(words: readonly string[]): string[] | undefined {
   return undefined
 }
 
-await t.test('every line that runs cairn or a node is understood', async t => {
+await t.test('the programs accept every command line of the docs', async t => {
   const own = lines.flatMap(({ where, words }) => {
     const program = ownProgram(words)
     return program === undefined ? [] : [{ where, program }]
@@ -57,7 +57,7 @@ await t.test('every line that runs cairn or a node is understood', async t => {
   t.ok(own.length > 20, `${own.length} lines`)
   const seen = new Set<string>()
   for (const { where, program } of own) {
-    // A redirection is the shell's.
+    // The shell handles redirections.
     const redirected = program.findIndex(word => /^\d?>/.test(word))
     const args = redirected < 0 ? program : program.slice(0, redirected)
     const key = args.join(' ')
@@ -69,7 +69,7 @@ await t.test('every line that runs cairn or a node is understood', async t => {
   }
 })
 
-await t.test('npm scripts, and scripts that are run, exist', async t => {
+await t.test('npm scripts and files that the docs run exist', async t => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>
   }
@@ -88,24 +88,27 @@ await t.test('npm scripts, and scripts that are run, exist', async t => {
   }
 })
 
-await t.test('docs/cli.md has the usage and every flag of every command', async t => {
-  const page = readPage('docs/cli.md')
-  const overview = run(['dist/cli/main.js', 'help'])
-  t.equal(await overview.ended, 0)
-  const commands = [...overview.stdout().matchAll(/^ {2}([a-z]+) {2,}/gm)].map(
-    found => found[1]!,
-  )
-  t.ok(commands.length > 3)
-  const helps = [
-    ...commands.map(name => ['dist/cli/main.js', name, '--help']),
-    ['dist/node.js', '--help'],
-  ]
-  for (const args of helps) {
-    const program = run(args)
-    t.equal(await program.ended, 0, args.join(' '))
-    const [, usage] = /^Usage: (.*)$/m.exec(program.stdout()) ?? []
-    t.ok(page.includes(usage!), `the page says "${usage}"`)
-    for (const [flag] of program.stdout().matchAll(/--[a-z-]+/g))
-      t.ok(page.includes(`\`${flag}`), `the page tells of ${flag} (${args.join(' ')})`)
-  }
-})
+await t.test(
+  'docs/cli.md contains the usage and every flag of every command',
+  async t => {
+    const page = readPage('docs/cli.md')
+    const overview = run(['dist/cli/main.js', 'help'])
+    t.equal(await overview.ended, 0)
+    const commands = [...overview.stdout().matchAll(/^ {2}([a-z]+) {2,}/gm)].map(
+      found => found[1]!,
+    )
+    t.ok(commands.length > 3)
+    const helps = [
+      ...commands.map(name => ['dist/cli/main.js', name, '--help']),
+      ['dist/node.js', '--help'],
+    ]
+    for (const args of helps) {
+      const program = run(args)
+      t.equal(await program.ended, 0, args.join(' '))
+      const [, usage] = /^Usage: (.*)$/m.exec(program.stdout()) ?? []
+      t.ok(page.includes(usage!), `the page contains "${usage}"`)
+      for (const [flag] of program.stdout().matchAll(/--[a-z-]+/g))
+        t.ok(page.includes(`\`${flag}`), `the page lists ${flag} (${args.join(' ')})`)
+    }
+  },
+)

@@ -1,10 +1,10 @@
 // Every TypeScript snippet of the docs is a whole module: it compiles under the project's own
-// settings against the built package. One marked `ts run` also runs, and prints what the
-// block `text prints` behind it says; the shell line that runs it may stand in between.
+// settings against the built package. One marked `ts run` also runs, and prints the text of the
+// following block `text prints`; the shell line that runs it may be in between.
 //
 // A snippet whose first line is a comment with a file name (`// account.ts`) gets that name,
 // so that the others of its page can import it. Those of a page that run share a working
-// directory and run in the page's order, so one finds what the one before it has stored.
+// directory and run in the page's order, so one finds what the previous one stored.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,13 +19,13 @@ import { startNats } from '../support/nats.js'
 import { type Block, blocksOf, findPages, root } from './markdown.js'
 
 interface Snippet extends Block {
-  /** Where its module is written, and what it compiles to, relative to the folder. */
+  /** Path of its module, and of the compiled file, relative to the folder. */
   readonly module: string
   readonly runs: boolean
   readonly prints: string | undefined
 }
 
-/** Blocks that only show a part, and are not compiled. */
+/** Blocks that show only a part of a program, and are not compiled. */
 const fragmentsAllowed = 0
 const runTimeout = 60_000
 
@@ -56,7 +56,7 @@ if (!built)
   throw new Error('The docs are compiled against dist: run "npm run build" first.')
 
 await mkdir(join(root, '.tap'), { recursive: true })
-// In the repository, so that `cairn-es` is found; outside node_modules, where it would not be.
+// In the repository, so that `cairn-es` resolves; outside node_modules, where it would not.
 const folder = await mkdtemp(join(root, '.tap', 'snippets-'))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
 
@@ -66,16 +66,16 @@ for (const { module, text } of snippets) {
   await writeFile(path, `${text}\n`, { flag: 'wx' })
 }
 
-await t.test('there are snippets, and no more fragments than allowed', async t => {
+await t.test('the docs have snippets, and no more fragments than allowed', async t => {
   const fragments = blocks.filter(({ info }) => /^ts\b.*\bfragment\b/.test(info))
   t.equal(fragments.length, fragmentsAllowed, 'fragments')
   t.ok(snippets.length > 15, `${snippets.length} snippets`)
-  t.ok(snippets.filter(({ runs }) => runs).length > 10, 'of which many run')
+  t.ok(snippets.filter(({ runs }) => runs).length > 10, 'many snippets run')
   const silent = blocks.filter(({ info }) => info === 'text prints').length
   t.equal(snippets.filter(({ prints }) => prints !== undefined).length, silent)
 })
 
-await t.test('every snippet compiles under the settings of the project', async t => {
+await t.test("every snippet compiles under the project's settings", async t => {
   const problems = compile()
   for (const { page, line } of snippets) {
     const found = problems.filter(
@@ -88,29 +88,26 @@ await t.test('every snippet compiles under the settings of the project', async t
     )
   }
   const elsewhere = problems.filter(({ page }) => page === undefined)
-  t.strictSame(elsewhere, [], 'nothing else is wrong')
+  t.strictSame(elsewhere, [], 'no other file has errors')
 })
 
-await t.test(
-  'every snippet that is marked so runs, and prints what the page says',
-  async t => {
-    await using nats = await startNats()
-    for (const page of pages) {
-      const cwd = await mkdtemp(join(folder, 'run-'))
-      const ofPage = snippets.filter(snippet => snippet.page === page && snippet.runs)
-      for (const { line, module, prints } of ofPage) {
-        const { code, stdout, stderr } = await run(module, cwd, nats.url)
-        t.equal(code, 0, `${page}:${line} ends well${code === 0 ? '' : `: ${stderr}`}`)
-        if (prints !== undefined)
-          t.equal(
-            stdout.trimEnd(),
-            prints.trimEnd(),
-            `${page}:${line} prints what it says`,
-          )
-      }
+await t.test('every snippet marked `run` runs and prints the output shown', async t => {
+  await using nats = await startNats()
+  for (const page of pages) {
+    const cwd = await mkdtemp(join(folder, 'run-'))
+    const ofPage = snippets.filter(snippet => snippet.page === page && snippet.runs)
+    for (const { line, module, prints } of ofPage) {
+      const { code, stdout, stderr } = await run(module, cwd, nats.url)
+      t.equal(code, 0, `${page}:${line} ends well${code === 0 ? '' : `: ${stderr}`}`)
+      if (prints !== undefined)
+        t.equal(
+          stdout.trimEnd(),
+          prints.trimEnd(),
+          `${page}:${line} prints the output shown`,
+        )
     }
-  },
-)
+  }
+})
 
 interface Problem {
   readonly page?: string

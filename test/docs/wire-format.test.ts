@@ -1,4 +1,4 @@
-// The tables of docs/wire-format.md hold what the code computes.
+// The tables of docs/wire-format.md match what the code computes.
 
 import t from 'tap'
 
@@ -23,7 +23,7 @@ import { readPage, tableUnder } from './markdown.js'
 
 const page = 'docs/wire-format.md'
 
-await t.test('the examples of ids as tokens', async t => {
+await t.test('the page shows ids as the tokens that the code computes', async t => {
   const rows = tableUnder(page, 'Ids as tokens')
   t.ok(rows.length > 5)
   for (const [id, token] of rows) {
@@ -32,7 +32,7 @@ await t.test('the examples of ids as tokens', async t => {
   }
 })
 
-await t.test('the examples of partitions', async t => {
+await t.test('the page shows the partitions that the code computes', async t => {
   const rows = tableUnder(page, 'Partitions')
   t.ok(rows.length > 2)
   for (const [actor, hash, of16, of4] of rows) {
@@ -45,31 +45,37 @@ await t.test('the examples of partitions', async t => {
   t.ok(readPage(page).includes(`cairn.tenant-a.log.${alice}.account.alice`))
 })
 
-await t.test('the streams of queues, and the headers of a stored command', async t => {
-  const rows = tableUnder(page, 'Queues').map(row => row.slice(0, 2))
-  const wanted = (['inbox', 'topic', 'dead'] as const).map(family => [
-    queueStream('<ns>', family),
-    queueSubjects('<ns>', family),
-  ])
-  t.strictSame(rows, wanted)
-  const { stream, prefix } = documentsBucketOf('<ns>')
-  const text = readPage(page)
-  for (const name of [stream, `${prefix}.>`]) t.ok(text.includes(`\`${name}\``), name)
-  const { headers } = encodeStoredCommand({
-    id: 'c',
-    type: 'deposit',
-    data: null,
-    nodeId: 'n',
-    at: 1,
-    correlationId: 'a',
-    causationId: 'b',
-    traceparent: 't',
-  })
-  const part = text.slice(text.indexOf('## Queues'), text.indexOf('## Group checkpoints'))
-  for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
-})
+await t.test(
+  'the page lists the streams of queues and the headers of a durable command',
+  async t => {
+    const rows = tableUnder(page, 'Queues').map(row => row.slice(0, 2))
+    const wanted = (['inbox', 'topic', 'dead'] as const).map(family => [
+      queueStream('<ns>', family),
+      queueSubjects('<ns>', family),
+    ])
+    t.strictSame(rows, wanted)
+    const { stream, prefix } = documentsBucketOf('<ns>')
+    const text = readPage(page)
+    for (const name of [stream, `${prefix}.>`]) t.ok(text.includes(`\`${name}\``), name)
+    const { headers } = encodeStoredCommand({
+      id: 'c',
+      type: 'deposit',
+      data: null,
+      nodeId: 'n',
+      at: 1,
+      correlationId: 'a',
+      causationId: 'b',
+      traceparent: 't',
+    })
+    const part = text.slice(
+      text.indexOf('## Queues'),
+      text.indexOf('## Group checkpoints'),
+    )
+    for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
+  },
+)
 
-await t.test('the subjects and headers of a timer', async t => {
+await t.test('the page lists the subjects and headers of a timer', async t => {
   const text = readPage(page)
   const part = text.slice(text.indexOf('## Timers'), text.indexOf('## Group checkpoints'))
   const place = ['<p>', '<type>', '<id>']
@@ -101,7 +107,7 @@ await t.test('the subjects and headers of a timer', async t => {
   for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
 })
 
-await t.test('the checkpoint document of a partition', async t => {
+await t.test('the page shows every key of a checkpoint document', async t => {
   const failing = {
     key: 'k',
     position: 1,

@@ -1,4 +1,4 @@
-// A3.8: the cross-node example, on servers that are several themselves.
+// A3.8: the cross-node example, on a cluster of servers.
 
 import { readFile } from 'node:fs/promises'
 

@@ -1,4 +1,4 @@
-// Every example does what its README says it prints.
+// Every example prints what its README shows.
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,37 +12,38 @@ const folders = (await readdir('examples', { withFileTypes: true }))
   .map(entry => entry.name)
   .toSorted()
 
-/** The lines that the README shows behind "It prints:", without their indent. */
+/** The lines that the README shows after "It prints:", without their indent. */
 async function promised(folder: string): Promise<string> {
   const readme = await readFile(join('examples', folder, 'README.md'), 'utf8')
   const [, block] = /^It prints:\n\n((?: {4}.*\n|\n)+)/m.exec(readme) ?? []
   if (block === undefined)
-    throw new Error(`examples/${folder}/README.md has no block behind "It prints:"`)
+    throw new Error(`examples/${folder}/README.md has no block after "It prints:"`)
   return `${block.replaceAll(/^ {4}/gm, '').trimEnd()}\n`
 }
 
-await t.test(
-  'the examples are numbered, and each has a program and a README',
-  async t => {
-    t.ok(folders.length >= 2)
-    const numbers = new Set(folders.map(folder => folder.slice(0, 2)))
-    t.equal(numbers.size, folders.length, 'no number stands for two')
-    for (const folder of folders) {
-      t.match(folder, /^\d\d-[a-z0-9-]+$/)
-      const files = await readdir(join('examples', folder))
-      t.ok(files.includes('main.ts') && files.includes('README.md'), files.join())
-      const readme = await readFile(join('examples', folder, 'README.md'), 'utf8')
-      t.ok(
-        readme.includes(`node examples/dist/${folder}/main.js`),
-        'it says how to run it',
-      )
-      t.ok((await promised(folder)).length > 1, 'it says what is printed')
-    }
-    t.strictSame((await readdir('examples/dist')).toSorted(), folders, 'each is compiled')
-  },
-)
+await t.test('every example has a number, a program and a README', async t => {
+  t.ok(folders.length >= 2)
+  const numbers = new Set(folders.map(folder => folder.slice(0, 2)))
+  t.equal(numbers.size, folders.length, 'no two examples have the same number')
+  for (const folder of folders) {
+    t.match(folder, /^\d\d-[a-z0-9-]+$/)
+    const files = await readdir(join('examples', folder))
+    t.ok(files.includes('main.ts') && files.includes('README.md'), files.join())
+    const readme = await readFile(join('examples', folder, 'README.md'), 'utf8')
+    t.ok(
+      readme.includes(`node examples/dist/${folder}/main.js`),
+      'the README shows how to run it',
+    )
+    t.ok((await promised(folder)).length > 1, 'the README shows the output')
+  }
+  t.strictSame(
+    (await readdir('examples/dist')).toSorted(),
+    folders,
+    'every example is compiled',
+  )
+})
 
-await t.test('each prints what its README says, again and again', async t => {
+await t.test('every example prints the output of its README, twice in a row', async t => {
   await using server = await startNats()
   for (const folder of folders)
     for (const time of ['first', 'second']) {
