@@ -7,9 +7,9 @@
  * @property {readonly number[]} latencies milliseconds of each
  *
  * @typedef {object} Load
- * @property {number} lanes pieces under way at a time
+ * @property {number} workers pieces under way at a time
  * @property {number} [ms] no piece is begun after so many milliseconds
- * @property {number} [turns] pieces a lane does at most
+ * @property {number} [turns] pieces a worker does at most
  */
 
 /** Milliseconds without any piece completed after which the rest is given up. */
@@ -35,10 +35,10 @@ const watchdog = give => {
 /**
  * With promises, as users of Cairn wait.
  *
- * @param {Load & { step: (lane: number, turn: number) => Promise<void> }} load
+ * @param {Load & { step: (worker: number, turn: number) => Promise<void> }} load
  * @returns {Promise<Driven>}
  */
-export const drive = async ({ lanes, ms = Infinity, turns = Infinity, step }) => {
+export const drive = async ({ workers, ms = Infinity, turns = Infinity, step }) => {
   /** @type {number[]} */
   const latencies = []
   /** @type {(error: Error) => void} */
@@ -49,10 +49,10 @@ export const drive = async ({ lanes, ms = Infinity, turns = Infinity, step }) =>
   const dog = watchdog(giveUp)
   const start = performance.now()
   const end = start + ms
-  const drive = async (/** @type {number} */ lane) => {
+  const drive = async (/** @type {number} */ worker) => {
     let began = performance.now()
     for (let turn = 0; turn < turns && began < end; turn++) {
-      await step(lane, turn)
+      await step(worker, turn)
       const now = performance.now()
       dog.completed(now)
       latencies.push(now - began)
@@ -60,7 +60,7 @@ export const drive = async ({ lanes, ms = Infinity, turns = Infinity, step }) =>
     }
   }
   try {
-    const all = Array.from({ length: lanes }, (_, lane) => drive(lane))
+    const all = Array.from({ length: workers }, (_, worker) => drive(worker))
     await Promise.race([Promise.all(all), stalled])
   } finally {
     dog.end()
@@ -71,22 +71,22 @@ export const drive = async ({ lanes, ms = Infinity, turns = Infinity, step }) =>
 /**
  * With callbacks: as little between the pieces as possible.
  *
- * @param {Load & { step: (lane: number, turn: number, done: (error?: Error) => void) => void }} load
+ * @param {Load & { step: (worker: number, turn: number, done: (error?: Error) => void) => void }} load
  * @returns {Promise<Driven>}
  */
-export const driveRaw = ({ lanes, ms = Infinity, turns = Infinity, step }) =>
+export const driveRaw = ({ workers, ms = Infinity, turns = Infinity, step }) =>
   new Promise((resolve, reject) => {
     /** @type {number[]} */
     const latencies = []
-    let going = lanes
+    let going = workers
     const dog = watchdog(reject)
     const start = performance.now()
     const end = start + ms
-    const drive = (/** @type {number} */ lane) => {
+    const drive = (/** @type {number} */ worker) => {
       let turn = 0
       let began = performance.now()
       const next = () => {
-        if (turn < turns && began < end) return step(lane, turn++, done)
+        if (turn < turns && began < end) return step(worker, turn++, done)
         if (--going > 0) return
         dog.end()
         resolve(outcome(latencies, performance.now() - start))
@@ -104,7 +104,7 @@ export const driveRaw = ({ lanes, ms = Infinity, turns = Infinity, step }) =>
       }
       next()
     }
-    for (let lane = 0; lane < lanes; lane++) drive(lane)
+    for (let worker = 0; worker < workers; worker++) drive(worker)
   })
 
 /**

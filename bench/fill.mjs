@@ -30,13 +30,13 @@ export const fill = async ({
       partitions,
       commit,
     })
-    const lanes = Math.min(256, actors.length)
+    const workers = Math.min(256, actors.length)
     await driveRaw({
-      lanes,
-      turns: Math.ceil(actors.length / lanes) * commits,
-      // All commits of one actor, then of the lane's next.
-      step: (lane, turn, done) => {
-        const index = lane + lanes * Math.floor(turn / commits)
+      workers,
+      turns: Math.ceil(actors.length / workers) * commits,
+      // All commits of one actor, then of the worker's next.
+      step: (worker, turn, done) => {
+        const index = worker + workers * Math.floor(turn / commits)
         if (index < actors.length) appender.append(index, done)
         else setImmediate(done)
       },

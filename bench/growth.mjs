@@ -135,11 +135,11 @@ const amongActors = (context, size) =>
     const versions = actors.map(() => 1)
     const append = await medianOf(context, async () => {
       const { rate } = await drive({
-        lanes: 64,
+        workers: 64,
         ms: context.ms,
-        step: async (lane, turn) => {
-          // All over the actors, each lane its own.
-          const i = (lane + 64 * ((turn * 7_919) % Math.ceil(size / 64))) % size
+        step: async (worker, turn) => {
+          // All over the actors, each worker its own.
+          const i = (worker + 64 * ((turn * 7_919) % Math.ceil(size / 64))) % size
           const expected = versions[i] ?? 0
           const { events, state } = counterCommit
           const actor = { type: 'counter', id: `c${i}` }
@@ -192,7 +192,7 @@ const withHistory = (context, size) =>
         ),
         'hydrate from all events': await medianOf(context, async () => {
           const { latencies } = await drive({
-            lanes: 1,
+            workers: 1,
             turns: 4,
             step: () => state(`uc${at++ % 4}`),
           })
@@ -287,7 +287,7 @@ const noticeTo = async (context, writer, nodes, next) => {
       /** @type {number[]} */
       const after = []
       await drive({
-        lanes: 1,
+        workers: 1,
         ms: context.ms,
         step: async () => {
           missing = nodes.length
@@ -312,7 +312,7 @@ const noticeTo = async (context, writer, nodes, next) => {
  * @param {(turn: number) => Promise<void>} work
  */
 const p50 = async ({ ms }, work) => {
-  const { latencies } = await drive({ lanes: 1, ms, step: (_lane, turn) => work(turn) })
+  const { latencies } = await drive({ workers: 1, ms, step: (_lane, turn) => work(turn) })
   return percentile(latencies, 50)
 }
 

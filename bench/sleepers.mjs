@@ -40,7 +40,7 @@ export const withSleepers = async (context, namespace, work) => {
 export const askSleepers = async (node, { actors, load, expected, awake }) => {
   const before = node.stats().actors.wakes
   const driven = await drive({
-    lanes: 1,
+    workers: 1,
     ...load,
     step: async (_lane, turn) => {
       const actor = actors[turn % actors.length] ?? { type: 'counter', id: '' }

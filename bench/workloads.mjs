@@ -73,8 +73,8 @@ const workloads = {
   'W2a appends/s, 1,000 actors': store =>
     onNode(store, async node => {
       const versions = Array.from({ length: 1_000 }, () => 0)
-      return rateOf(10_000, async (lane, turn) => {
-        const i = (lane + 64 * turn) % 1_000
+      return rateOf(10_000, async (worker, turn) => {
+        const i = (worker + 64 * turn) % 1_000
         const actor = { type: 'account', id: `a${i}` }
         const expected = versions[i] ?? 0
         const result = await node.store.append(actor, [newDeposit()], { expected })
@@ -121,14 +121,14 @@ async function onNode(store, work) {
  * @param {() => Promise<unknown>} work
  */
 const inTurn = (turns, work) =>
-  drive({ lanes: 1, turns, step: async () => void (await work()) })
+  drive({ workers: 1, turns, step: async () => void (await work()) })
 
 /**
  * @param {number} total
- * @param {(lane: number, turn: number) => Promise<void>} step
+ * @param {(worker: number, turn: number) => Promise<void>} step
  */
 const rateOf = async (total, step) => {
-  const { rate } = await drive({ lanes: 64, turns: Math.ceil(total / 64), step })
+  const { rate } = await drive({ workers: 64, turns: Math.ceil(total / 64), step })
   return rate
 }
 
@@ -140,8 +140,8 @@ const rateOf = async (total, step) => {
 const commands = (store, actors, total) =>
   onNode(store, async node => {
     const refs = Array.from({ length: actors }, (_, i) => node.spawn(account, `a${i}`))
-    return rateOf(total, async (lane, turn) => {
-      await refs[(lane + 64 * turn) % actors]?.ask('deposit', 1)
+    return rateOf(total, async (worker, turn) => {
+      await refs[(worker + 64 * turn) % actors]?.ask('deposit', 1)
     })
   })
 
@@ -154,11 +154,11 @@ const commands = (store, actors, total) =>
 const fillThrough = async (node, actors, commits, events) => {
   const batch = Array.from({ length: events }, newDeposit)
   await drive({
-    lanes: Math.min(10, actors),
+    workers: Math.min(10, actors),
     turns: Math.ceil(actors / 10),
-    step: async (lane, turn) => {
-      const actor = { type: 'account', id: `a${lane + 10 * turn}` }
-      if (lane + 10 * turn >= actors) return
+    step: async (worker, turn) => {
+      const actor = { type: 'account', id: `a${worker + 10 * turn}` }
+      if (worker + 10 * turn >= actors) return
       for (let i = 0; i < commits; i++)
         await node.store.append(actor, batch, { expected: i * events })
     },

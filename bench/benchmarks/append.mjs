@@ -124,12 +124,12 @@ export const appendDurable = {
 }
 
 /**
- * Each lane has actors of its own, so one append of an actor is in flight at a time.
+ * Each worker has actors of its own, so one append of an actor is in flight at a time.
  *
  * @param {number} inFlight
  */
-const actorOf = inFlight => (/** @type {number} */ lane, /** @type {number} */ turn) =>
-  lane + inFlight * (turn % Math.floor(actors.length / inFlight))
+const actorOf = inFlight => (/** @type {number} */ worker, /** @type {number} */ turn) =>
+  worker + inFlight * (turn % Math.floor(actors.length / inFlight))
 
 /**
  * @param {import('../benchmark.mjs').Context} context
@@ -142,10 +142,10 @@ const throughStore = (context, inFlight, events = 1) =>
     const versions = actors.map(() => 0)
     const commit = Array.from({ length: events }, () => lineAdded)
     const driven = await drive({
-      lanes: inFlight,
+      workers: inFlight,
       ms: context.ms,
-      step: async (lane, turn) => {
-        const i = index(lane, turn)
+      step: async (worker, turn) => {
+        const i = index(worker, turn)
         const actor = actors[i] ?? { type: 'order', id: '' }
         const expected = versions[i] ?? 0
         const result = await store.append(actor, commit, { expected })
@@ -170,9 +170,9 @@ const byHand = (context, inFlight, events) =>
       const appender = new RawAppender({ client, namespace, actors, partitions, commit })
       const index = actorOf(inFlight)
       const driven = await driveRaw({
-        lanes: inFlight,
+        workers: inFlight,
         ms: context.ms,
-        step: (lane, turn, done) => appender.append(index(lane, turn), done),
+        step: (worker, turn, done) => appender.append(index(worker, turn), done),
       })
       return { ...driven, verified: await checkVersions(store, appender.versions) }
     } finally {
@@ -200,13 +200,13 @@ const naively = (context, inFlight) =>
         position: 0,
       }))
       const driven = await drive({
-        lanes: inFlight,
+        workers: inFlight,
         ms: context.ms,
-        step: async (lane, turn) => {
-          const actor = standing[index(lane, turn)]
+        step: async (worker, turn) => {
+          const actor = standing[index(worker, turn)]
           verify(actor !== undefined, () => 'there is no such actor')
           const { headers: lines, body } = encodeCommit({
-            id: `${lane}-${turn}`,
+            id: `${worker}-${turn}`,
             actor,
             firstVersion: actor.version + 1,
             events: [lineAdded],

@@ -82,10 +82,10 @@ const throughActors = async (context, { actors, callers }) => {
     await Promise.all(refs.map(ref => ref.ask('add', { by: 1 })))
     const asked = counters(actors).map(() => 1)
     const driven = await drive({
-      lanes: callers,
+      workers: callers,
       ms: context.ms,
-      step: async (lane, turn) => {
-        const i = (lane + callers * turn) % actors
+      step: async (worker, turn) => {
+        const i = (worker + callers * turn) % actors
         const outcome = await /** @type {(typeof refs)[number]} */ (refs[i]).ask('add', {
           by: 1,
         })
@@ -127,12 +127,12 @@ const pipelined = (context, actors, callers) =>
         commit: counterCommit,
         actors: counters(actors),
       })
-      const lanes = Math.min(actors, callers)
+      const workers = Math.min(actors, callers)
       const driven = await driveRaw({
-        lanes,
+        workers,
         ms: context.ms,
-        step: (lane, turn, done) =>
-          appender.append(lane + lanes * (turn % Math.floor(actors / lanes)), done),
+        step: (worker, turn, done) =>
+          appender.append(worker + workers * (turn % Math.floor(actors / workers)), done),
       })
       return { ...driven, verified: await checkVersions(store, appender.versions) }
     } finally {

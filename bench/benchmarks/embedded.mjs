@@ -22,7 +22,7 @@ import { interleave } from '../interleave.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */
 
-const lanes = 64
+const workers = 64
 
 /** @type {import('../benchmark.mjs').Benchmark} */
 export const embeddedAppend = {
@@ -30,7 +30,7 @@ export const embeddedAppend = {
   unit: 'appends/s',
   durability: 'fsync before every ack',
   goal: { atLeast: 0.5 },
-  about: `appends on the embedded store, ${lanes} in flight; baseline: puts of the same keys and bytes with lmdb, flushed`,
+  about: `appends on the embedded store, ${workers} in flight; baseline: puts of the same keys and bytes with lmdb, flushed`,
   run: context =>
     interleave(context, {
       baseline: () => inFolder(dir => byHand(context, dir)),
@@ -58,20 +58,20 @@ const inFolder = async work => {
 const throughStore = async (context, dir) => {
   const place = await embedded({ dir }).open({ namespace: 'bench', nodeId: 'bench' })
   try {
-    const actors = counters(lanes)
+    const actors = counters(workers)
     const versions = actors.map(() => 0)
     const driven = await drive({
-      lanes,
+      workers,
       ms: context.ms,
-      step: async lane => {
-        const actor = actors[lane] ?? { type: 'counter', id: '' }
-        const expected = versions[lane] ?? 0
+      step: async worker => {
+        const actor = actors[worker] ?? { type: 'counter', id: '' }
+        const expected = versions[worker] ?? 0
         const result = await place.store.append(actor, counterCommit.events, {
           ...counterCommit,
           expected,
         })
         verify(result.ok, () => `an append of ${actor.id} at ${expected} met a conflict`)
-        versions[lane] = result.version
+        versions[worker] = result.version
       },
     })
     const acknowledged = new Map(actors.map(({ id }, i) => [id, versions[i] ?? 0]))
@@ -111,11 +111,11 @@ const byHand = async (context, dir) => {
     )
     let position = 0
     const driven = await drive({
-      lanes,
+      workers,
       ms: context.ms,
-      step: async (lane, turn) => {
-        const actor = { type: 'counter', id: `c${lane}` }
-        const [actorNumber, version] = [lane + 1, turn + 1]
+      step: async (worker, turn) => {
+        const actor = { type: 'counter', id: `c${worker}` }
+        const [actorNumber, version] = [worker + 1, turn + 1]
         const head = packHead({ actorNumber, version, position: ++position })
         await Promise.all([
           log.put(positionKey(position), record, atEnd),

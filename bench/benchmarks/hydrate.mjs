@@ -69,7 +69,7 @@ const byHand = async ({ servers }, namespace, turns) => {
     /** @type {Set<number>} */
     const lengths = new Set()
     const driven = await drive({
-      lanes: 1,
+      workers: 1,
       turns,
       step: async (_lane, turn) => {
         const actor = actors[turn % actors.length] ?? { type: 'counter', id: '' }

@@ -59,7 +59,7 @@ const throughNodes = async ({ ms }, { writer, peer }) => {
   const subscription = await peer.subscribeToEventStored(() => heard?.(performance.now()))
   try {
     const driven = await drive({
-      lanes: 1,
+      workers: 1,
       ms,
       step: async (_lane, turn) => {
         const actor = actors[turn % actors.length] ?? { type: 'counter', id: '' }
@@ -96,7 +96,7 @@ const byHand = async ({ ms }, { from, to, namespace }) => {
   const stop = await to.subscribe(subject, () => heard?.())
   try {
     const driven = await drive({
-      lanes: 1,
+      workers: 1,
       ms,
       step: () =>
         new Promise(resolve => {

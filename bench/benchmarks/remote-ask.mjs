@@ -105,10 +105,10 @@ const throughCaller = async ({ ms }, { caller, asked, callers }) => {
   const refs = counters(actorCount).map(({ id }) => caller.spawn(counter, id))
   const { remote } = caller.stats().router
   const driven = await drive({
-    lanes: callers,
+    workers: callers,
     ms,
-    step: async (lane, turn) => {
-      const i = (lane + callers * turn) % actorCount
+    step: async (worker, turn) => {
+      const i = (worker + callers * turn) % actorCount
       const outcome = await /** @type {(typeof refs)[number]} */ (refs[i]).ask('add', {
         by: 1,
       })
@@ -144,13 +144,13 @@ const byHand = (context, { client, namespace, callers }) =>
       actors: counters(actorCount),
     })
     const driven = await driveRaw({
-      lanes: callers,
+      workers: callers,
       ms: context.ms,
-      step: (lane, turn, done) =>
+      step: (worker, turn, done) =>
         client.request(echoSubject(namespace), body, undefined, ({ data }) => {
           if (data.length !== answerBytes) return done(new Error('it is no echo'))
           appender.append(
-            lane + callers * (turn % Math.floor(actorCount / callers)),
+            worker + callers * (turn % Math.floor(actorCount / callers)),
             done,
           )
         }),

@@ -76,12 +76,12 @@ const throughNode = async context => {
     })
     const due = moments()
     await drive({
-      lanes: 16,
+      workers: 16,
       turns: Math.ceil(timers / 16),
-      step: async (lane, turn) => {
-        const at = due[turn * 16 + lane]
+      step: async (worker, turn) => {
+        const at = due[turn * 16 + worker]
         if (at !== undefined)
-          await node.spawn(reminder, String(turn * 16 + lane)).ask('set', { at })
+          await node.spawn(reminder, String(turn * 16 + worker)).ask('set', { at })
       },
     })
     await until(`${timers} timers have fired`, () => rung.size === timers)

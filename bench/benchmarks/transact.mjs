@@ -14,14 +14,14 @@ import { RawClient } from '../raw.mjs'
 /** @typedef {import('../benchmark.mjs').Context} Context */
 
 /** Batches under way: as many as a node has at a time. */
-const lanes = 16
+const workers = 16
 
 /** @type {import('../benchmark.mjs').Benchmark} */
 export const transact = {
   name: 'transact-2',
   unit: 'commits/s',
   goal: { atLeast: 0.7 },
-  about: `two actors written together, ${lanes} at a time; baseline: atomic batches of two by hand`,
+  about: `two actors written together, ${workers} at a time; baseline: atomic batches of two by hand`,
   run: context =>
     interleave(context, {
       baseline: () => byHand(context),
@@ -32,13 +32,13 @@ export const transact = {
 /** @param {Context} context */
 const throughStore = context =>
   inFreshNamespace(context, async ({ store }) => {
-    const actors = counters(2 * lanes)
+    const actors = counters(2 * workers)
     const versions = new Map(actors.map(({ id }) => [id, 0]))
     const driven = await drive({
-      lanes,
+      workers,
       ms: context.ms,
-      step: async lane => {
-        const parts = actors.slice(2 * lane, 2 * lane + 2).map(actor => ({
+      step: async worker => {
+        const parts = actors.slice(2 * worker, 2 * worker + 2).map(actor => ({
           ...counterCommit,
           actor,
           expected: versions.get(actor.id) ?? 0,
@@ -56,18 +56,18 @@ const byHand = context =>
   inFreshNamespace(context, async ({ store, namespace }) => {
     const client = await RawClient.open(context.servers)
     try {
-      const standing = counters(2 * lanes).map(actor => ({
+      const standing = counters(2 * workers).map(actor => ({
         ...actor,
         subject: logSubject(namespace, actor, partitions),
         version: 0,
         position: 0,
       }))
       const driven = await drive({
-        lanes,
+        workers,
         ms: context.ms,
-        step: lane =>
+        step: worker =>
           new Promise((resolve, reject) => {
-            const two = standing.slice(2 * lane, 2 * lane + 2)
+            const two = standing.slice(2 * worker, 2 * worker + 2)
             const batch = nuid.next()
             for (const [i, actor] of two.entries()) {
               const { headers, body } = encodeCommit({

@@ -49,10 +49,10 @@ const storm = async (context, { namespace, actors }) => {
   const node = await startNode({ namespace, store, actors: [counter] })
   try {
     const driven = await drive({
-      lanes: actors.length,
+      workers: actors.length,
       turns: 1,
-      step: async lane => {
-        const { id } = actors[lane] ?? { id: '' }
+      step: async worker => {
+        const { id } = actors[worker] ?? { id: '' }
         const outcome = await node
           .spawn(counter, id)
           .ask('add', { by: 1 }, { timeout: 60_000 })
@@ -76,10 +76,10 @@ const byHand = async (context, { namespace, actors }) => {
   try {
     const subjects = actors.map(actor => logSubject(namespace, actor, partitions))
     const driven = await driveRaw({
-      lanes: actors.length,
+      workers: actors.length,
       turns: 1,
-      step: (lane, _turn, done) =>
-        rawLast(client, namespace, subjects[lane] ?? '', ({ headers }) =>
+      step: (worker, _turn, done) =>
+        rawLast(client, namespace, subjects[worker] ?? '', ({ headers }) =>
           done(
             headers?.has('Cairn-Versions') ? undefined : new Error('nothing was there'),
           ),

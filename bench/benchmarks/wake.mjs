@@ -73,7 +73,7 @@ const byHand = async ({ servers, ms }, { namespace, version }) => {
   try {
     const subjects = actors.map(actor => logSubject(namespace, actor, partitions))
     const driven = await driveRaw({
-      lanes: 1,
+      workers: 1,
       ms,
       step: (_lane, turn, done) => {
         const subject = subjects[turn % subjects.length] ?? ''

@@ -21,13 +21,13 @@ class Senders implements AsyncDisposable {
   duplicates = 0
   readonly #client: Node
   readonly #type: string
-  readonly #lanes: Promise<void>[]
+  readonly #workers: Promise<void>[]
   #going = true
 
   constructor(client: Node, type: string, accounts: number) {
     this.#client = client
     this.#type = type
-    this.#lanes = Array.from({ length: accounts }, (_, i) => this.#drive(`a${i}`))
+    this.#workers = Array.from({ length: accounts }, (_, i) => this.#drive(`a${i}`))
   }
 
   get count(): number {
@@ -38,12 +38,12 @@ class Senders implements AsyncDisposable {
 
   async end(): Promise<void> {
     this.#going = false
-    await Promise.all(this.#lanes)
+    await Promise.all(this.#workers)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#going = false
-    await Promise.allSettled(this.#lanes)
+    await Promise.allSettled(this.#workers)
   }
 
   async #drive(id: string): Promise<void> {
@@ -205,9 +205,9 @@ export async function badDay(
     })
   } catch (error) {
     t.comment('left in the inbox', await left())
-    for (let lane = 0; lane < open.partitions; lane++) {
-      const found = await open.documents.get(['inbox', `${lane}`])
-      t.comment(found && decodePartitionState(found.value, `${lane}`))
+    for (let partition = 0; partition < open.partitions; partition++) {
+      const found = await open.documents.get(['inbox', `${partition}`])
+      t.comment(found && decodePartitionState(found.value, `${partition}`))
     }
     for (const { lines } of again) t.comment(lines.slice(-20))
     throw error

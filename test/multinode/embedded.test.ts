@@ -36,10 +36,10 @@ await t.test('two nodes and the command line write at once', async t => {
   await using second = await startNode(...flags, '--demo', '--id', 'second')
   const ways = [await wayTo('first', cards), await wayTo('second', cards)]
   const acknowledged = new Map<string, { actor: string; version: number }>()
-  const deposit = async (lane: number, n: number) => {
-    const commandId = `c-${lane}-${n}`
+  const deposit = async (worker: number, n: number) => {
+    const commandId = `c-${worker}-${n}`
     const actor = { type: 'account', id: `a${n % 10}` }
-    const outcome = (await ways[lane % 2]!.request({
+    const outcome = (await ways[worker % 2]!.request({
       kind: 'ask',
       actor,
       command: 'deposit',
@@ -49,15 +49,15 @@ await t.test('two nodes and the command line write at once', async t => {
     if (outcome.ok)
       acknowledged.set(commandId, { actor: actor.id, version: outcome.version })
   }
-  const lanes = Array.from({ length: 4 }, async (_, lane) => {
-    for (let n = 0; n < 150; n++) await deposit(lane, n)
+  const workers = Array.from({ length: 4 }, async (_, worker) => {
+    for (let n = 0; n < 150; n++) await deposit(worker, n)
   })
   const beside = [
     cairn('ask', 'account/a0', 'deposit', '{"amount":1}', ...flags, '--json'),
     cairn('ask', 'account/a0', 'deposit', '{"amount":1}', ...flags, '--demo', '--json'),
     cairn('append', 'account/a0', 'deposited', '{"amount":1}', ...flags, '--json'),
   ]
-  await Promise.all(lanes)
+  await Promise.all(workers)
   const told = await Promise.all(beside)
   t.strictSame(
     told.map(({ code }) => code),
@@ -86,7 +86,7 @@ await t.test('SIGTERM under load exits 0, and no reply is lost', async t => {
   const { dir, flags } = await place('drain')
   const first = await startNode(...flags, '--demo', '--id', 'first')
   await using _second = await startNode(...flags, '--demo', '--id', 'second')
-  const load = await Load.start(embedded({ dir }), 'home', { lanes: 4 })
+  const load = await Load.start(embedded({ dir }), 'home', { workers: 4 })
   t.teardown(() => load.close())
   await load.more(200, 'before the stop')
   t.equal(await first.stop(), 0)
@@ -102,7 +102,7 @@ await t.test('SIGKILL under load: the other serves, and the card is cleared', as
   const { dir, flags, cards } = await place('kill')
   const first = await startNode(...flags, '--demo', '--id', 'first')
   await using _second = await startNode(...flags, '--demo', '--id', 'second')
-  const load = await Load.start(embedded({ dir }), 'home', { lanes: 4 })
+  const load = await Load.start(embedded({ dir }), 'home', { workers: 4 })
   t.teardown(() => load.close())
   await load.more(200, 'before the end of the first')
   await first.kill()

@@ -22,19 +22,19 @@ export interface LoadResult {
 
 export interface LoadOptions {
   /** Commands under way at a time. */
-  readonly lanes?: number
+  readonly workers?: number
   readonly actors?: number
   /** How often a command is asked, by the same id, until it is acknowledged. */
   readonly asksMax?: number
 }
 
-/** Milliseconds before a lane goes on after a failure: without, it would only count failures. */
+/** Milliseconds before a worker goes on after a failure: without, it would only count failures. */
 const retryAfter = 20
 
-/** Deposits into accounts through any node, from several lanes, until told to end. */
+/** Deposits into accounts through any node, from several workers, until told to end. */
 export class Load {
   readonly #open: OpenNamespace
-  readonly #lanes: Promise<void>[] = []
+  readonly #workers: Promise<void>[] = []
   readonly #acknowledged = new Map<string, { actor: string; version: number }>()
   readonly #refused: string[] = []
   readonly #unknown = new Map<string, string>()
@@ -50,12 +50,12 @@ export class Load {
   static async start(
     backend: Backend,
     namespace: string,
-    { lanes = 16, actors = 5, asksMax = 1 }: LoadOptions = {},
+    { workers = 16, actors = 5, asksMax = 1 }: LoadOptions = {},
   ): Promise<Load> {
     const open = await backend.open({ namespace, nodeId: 'load' })
     const load = new Load(open)
-    for (let lane = 0; lane < lanes; lane++)
-      load.#lanes.push(load.#drive(lane, actors, asksMax))
+    for (let worker = 0; worker < workers; worker++)
+      load.#workers.push(load.#drive(worker, actors, asksMax))
     return load
   }
 
@@ -79,7 +79,7 @@ export class Load {
   /** Ends the load and waits for the answers that are due. */
   async end(): Promise<LoadResult> {
     this.#going = false
-    await Promise.all(this.#lanes)
+    await Promise.all(this.#workers)
     return {
       acknowledged: this.#acknowledged,
       refused: this.#refused,
@@ -89,14 +89,14 @@ export class Load {
 
   async close(): Promise<void> {
     this.#going = false
-    await Promise.allSettled(this.#lanes)
+    await Promise.allSettled(this.#workers)
     await this.#open.close()
   }
 
-  async #drive(lane: number, actors: number, asksMax: number): Promise<void> {
+  async #drive(worker: number, actors: number, asksMax: number): Promise<void> {
     while (this.#going) {
       const n = this.#sent++
-      const commandId = `c-${lane}-${n}`
+      const commandId = `c-${worker}-${n}`
       const actor = { type: 'account', id: `a${n % actors}` }
       for (let ask = 1; ask <= asksMax; ask++) {
         const failure = await this.#ask(actor, commandId)

@@ -22,7 +22,7 @@ await t.test(
     await using _first = await startNode('--demo', '--id', 'first', ...flags)
     await using _second = await startNode('--demo', '--id', 'second', ...flags)
     const load = await Load.start(jetstream({ servers: server.url }), 'race', {
-      lanes: 4,
+      workers: 4,
       actors: 1,
     })
     t.teardown(() => load.close())

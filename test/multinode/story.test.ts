@@ -18,18 +18,18 @@ interface Answer {
   readonly version: number
 }
 
-/** Deposits from several lanes; each command is asked until it is answered. */
+/** Deposits from several workers; each command is asked until it is answered. */
 class PersistentLoad {
   readonly answers = new Map<string, Answer>()
   asked = 0
   askedAgain = 0
   duplicates = 0
   #going = true
-  readonly #lanes: Promise<void>[]
+  readonly #workers: Promise<void>[]
 
-  constructor(client: Node, lanes: number, actors: number) {
-    this.#lanes = Array.from({ length: lanes }, (_, lane) =>
-      this.#drive(client, lane, actors),
+  constructor(client: Node, workers: number, actors: number) {
+    this.#workers = Array.from({ length: workers }, (_, worker) =>
+      this.#drive(client, worker, actors),
     )
   }
 
@@ -40,15 +40,15 @@ class PersistentLoad {
 
   async end(): Promise<void> {
     this.#going = false
-    await Promise.all(this.#lanes)
+    await Promise.all(this.#workers)
   }
 
-  async #drive(client: Node, lane: number, actors: number): Promise<void> {
+  async #drive(client: Node, worker: number, actors: number): Promise<void> {
     let n = -1
     while (this.#going) {
       n++
-      const actor = { type: 'account', id: `a${(lane + n) % actors}` }
-      const commandId = `${lane}-${n}`
+      const actor = { type: 'account', id: `a${(worker + n) % actors}` }
+      const commandId = `${worker}-${n}`
       this.asked++
       for (;;) {
         try {

@@ -63,7 +63,7 @@ export interface DoubleOwnerOptions {
 }
 
 const actorCount = 5
-const laneCount = 8
+const workerCount = 8
 
 const actorOf = (n: number) => ({ type: 'account', id: `a${n % actorCount}` })
 
@@ -99,7 +99,7 @@ export async function provesTwoOwners(
   }
 
   let next = 0
-  const lane = async () => {
+  const worker = async () => {
     const later: (() => Promise<void>)[] = []
     for (let n = next++; n < commands; n = next++) {
       const actor = actorOf(n)
@@ -113,7 +113,7 @@ export async function provesTwoOwners(
     }
     for (const repeat of later) await repeat()
   }
-  await Promise.all(Array.from({ length: laneCount }, lane))
+  await Promise.all(Array.from({ length: workerCount }, worker))
 
   // The conditions were as they should be.
   for (const node of nodes) {

@@ -25,12 +25,12 @@ const deposit = commandId =>
     throw error
   })
 let sent = 0
-const lane = async () => {
+const worker = async () => {
   while (sent < Number(count)) {
     const commandId = `${id}-${sent++}`
     const { ok, version } = await deposit(commandId)
     if (ok) process.stdout.write(`${JSON.stringify({ commandId, version })}\n`)
   }
 }
-await Promise.all(Array.from({ length: 8 }, lane))
+await Promise.all(Array.from({ length: 8 }, worker))
 await node.close()

@@ -46,12 +46,12 @@ const transfer = async n => {
 }
 
 let next = Number(from)
-const lane = async () => {
+const worker = async () => {
   while (going) {
     const n = next++
     const { ok, duplicate } = await transfer(n)
     process.stdout.write(`${JSON.stringify({ n, ok, duplicate })}\n`)
   }
 }
-await Promise.all([lane(), lane(), lane()])
+await Promise.all([worker(), worker(), worker()])
 await node.close()
