@@ -1,15 +1,16 @@
-// One build at work: one reads the log, one folds what was read and writes rows and place.
+// Builds the rows of one build of a projection: one loop reads the log, another folds what was read and
+// writes rows and checkpoint together.
 //
-// P1. An event changes its rows once: rows are folded from what is stored at the place that the
-//     write expects, and are stored with the place behind the event, or not at all. Whoever else
-//     folds meanwhile makes one of the two writes a conflict, and its author begins anew from what
-//     is stored.
-// P2. What stands in memory, rows and place, is dropped whenever a write did not end well.
-// P3. An event that cannot be folded stops the build there, with everything before it written; it
-//     is tried again, later and later. Nothing is ever passed over.
-// P4. A fold has no effects: it gets a row and an event, and returns a row. So nothing is sent or
-//     said again when the log is read again.
-// P5. All is bounded: events that were read and not written, and rows kept in memory.
+// Owns the rows and the checkpoint in memory while it runs.
+// BUILDER-1. An event changes its rows exactly once. Rows are folded from the rows stored at the checkpoint that
+//     the write expects, and are stored together with the checkpoint after the event, or not at all. When two
+//     nodes build at once, one of the two writes is a conflict, and that builder starts again from what is stored.
+// BUILDER-2. Rows and checkpoint in memory are dropped whenever a write fails.
+// BUILDER-3. An event that cannot be folded stops the build at that event; everything before it is written. The
+//     event is tried again with a growing delay and is never skipped.
+// BUILDER-4. A fold has no effects: it takes a row and an event and returns a row. Reading the log again
+//     therefore sends nothing again.
+// BUILDER-5. Memory is bounded: events read but not written, and cached rows.
 
 import { checkData } from '../codec/data.js'
 import type { StoredCommit } from '../model/commit.js'
@@ -41,19 +42,19 @@ export interface BuilderOptions {
   readonly onProgress: (position: Position) => void
 }
 
-/** What a build cannot pass. */
+/** The event at which a build has stopped. */
 export interface StuckAt {
-  /** The event's id, where it is one. */
+  /** The event's id; absent when the record could not be read. */
   readonly event?: string
   readonly position: Position
   readonly attempts: number
   readonly error: string
 }
 
-/** An event that was read, or what could not be. */
+/** An event that was read, or the error of a record that could not be read. */
 interface Item {
   readonly position: Position
-  /** Of the event in its commit. */
+  /** Index of the event in its commit. */
   readonly index: number
   readonly event?: RecordedEvent
   readonly error?: CairnError
@@ -64,24 +65,25 @@ interface Failure {
   readonly error: unknown
 }
 
-/** P5. */
+/** BUILDER-5. */
 const itemsMax = 2_000
-const keptMax = 10_000
-/** Rows of one write, as long as one event has no more. */
+const cachedRowsMax = 10_000
+/** Rows of one write; a single event may have more. */
 const writeMax = 500
-/** Milliseconds after which a place is written although no row has changed. */
-const quietEvery = 250
-const looksAgain = 60_000
+/** Milliseconds after which a checkpoint is written although no row has changed. */
+const idleWriteAfter = 250
+/** Milliseconds after which a builder that waits for events looks again. */
+const waitMax = 60_000
 
 export class Builder {
   readonly #options: BuilderOptions
   readonly #rows = new Map<string, unknown>()
-  #place: StoredCheckpoint = initialCheckpoint
+  #checkpoint: StoredCheckpoint = initialCheckpoint
   #items: Item[] = []
-  /** The log was looked at up to here. */
+  /** The log has been read up to here. */
   #read: Position = 0
-  #bell = new WakeSignal()
-  #room: (() => void) | undefined
+  #wakeSignal = new WakeSignal()
+  #resumeReading: (() => void) | undefined
   #isAheadOfLog = false
   #attempts = 0
   #stuck: StuckAt | undefined
@@ -90,12 +92,12 @@ export class Builder {
     this.#options = options
   }
 
-  /** What is written. */
+  /** The position up to which rows are written. */
   get position(): Position {
-    return this.#place.position
+    return this.#checkpoint.position
   }
 
-  /** The log ends before what is built: it is another one, or an older one was restored. */
+  /** Whether the log ends before the checkpoint: it is another log, or an older state of it was restored. */
   get isAheadOfLog(): boolean {
     return this.#isAheadOfLog
   }
@@ -113,7 +115,7 @@ export class Builder {
       } catch (error) {
         if (signal.aborted || isCairnError(error, 'store-closed')) return
         this.#attempts++
-        log('warn', `Projection ${projection.name} does not get on; it tries again`, {
+        log('warn', `Projection ${projection.name} cannot continue; it tries again`, {
           err: error,
           ...this.#stuck,
         })
@@ -122,52 +124,52 @@ export class Builder {
     }
   }
 
-  /** From what is stored on, until the signal fires or something goes wrong. */
+  /** Builds from the stored checkpoint until the signal fires or an error occurs. */
   async #build(signal: AbortSignal): Promise<void> {
     const { model, source, onProgress } = this.#options
-    // P2.
+    // BUILDER-2
     this.#rows.clear()
     this.#items = []
-    this.#bell = new WakeSignal()
-    this.#place = await model.checkpoint()
+    this.#wakeSignal = new WakeSignal()
+    this.#checkpoint = await model.checkpoint()
     const end = await source.lastPosition(signal)
     this.#isAheadOfLog = end < this.position
-    if (this.#isAheadOfLog) return pause(quietEvery, signal)
+    if (this.#isAheadOfLog) return pause(idleWriteAfter, signal)
     this.#read = this.position
     onProgress(this.position)
-    const over = new AbortController()
-    const either = AbortSignal.any([signal, over.signal])
+    const stopReading = new AbortController()
+    const either = AbortSignal.any([signal, stopReading.signal])
     let ended: { readonly error?: unknown } | undefined
     const finish = (how: { readonly error?: unknown }) => {
       ended = how
-      this.#bell.wakeAll()
+      this.#wakeSignal.wakeAll()
     }
-    const reading = this.#readOn(this.#place, either).then(
+    const reading = this.#readLog(this.#checkpoint, either).then(
       () => finish({}),
       (error: unknown) => finish({ error }),
     )
     try {
       while (!signal.aborted) {
-        await this.#whenWorth(signal, () => ended !== undefined)
+        await this.#waitForWork(signal, () => ended !== undefined)
         await this.#write()
         if (ended === undefined || this.#items.length > 0) continue
         if ('error' in ended) throw ended.error
-        // A source that ends by itself is closed, or about to be.
-        return pause(quietEvery, signal)
+        // A source ends by itself when the store is closed or about to close.
+        return pause(idleWriteAfter, signal)
       }
     } finally {
-      over.abort()
+      stopReading.abort()
       await reading
     }
   }
 
-  /** P5. */
-  async #readOn({ position, ahead }: Checkpoint, signal: AbortSignal): Promise<void> {
+  /** Reads events until the signal fires, at most `itemsMax` ahead of the writes (BUILDER-5). */
+  async #readLog({ position, ahead }: Checkpoint, signal: AbortSignal): Promise<void> {
     const { types, events } = this.#options.projection
     for await (const record of this.#options.source.follow(position, signal)) {
       while (this.#items.length >= itemsMax && !signal.aborted)
         await new Promise<void>(resolve => {
-          this.#room = resolve
+          this.#resumeReading = resolve
           signal.addEventListener('abort', () => resolve(), { once: true })
         })
       if (signal.aborted) return
@@ -181,23 +183,23 @@ export class Builder {
             this.#items.push({ position: record.position, index, event })
       }
       this.#read = record.position
-      this.#bell.raise(this.#read)
+      this.#wakeSignal.raise(this.#read)
     }
   }
 
-  /** Resolves when there is something to fold, or a place that has moved for a while. */
-  async #whenWorth(signal: AbortSignal, isOver: () => boolean): Promise<void> {
+  /** Resolves when there are events to fold, or when the checkpoint has moved for a while. */
+  async #waitForWork(signal: AbortSignal, hasEnded: () => boolean): Promise<void> {
     let until: number | undefined
-    while (this.#items.length === 0 && !isOver() && !signal.aborted) {
+    while (this.#items.length === 0 && !hasEnded() && !signal.aborted) {
       const isAtEnd = this.#read === this.position
-      until = isAtEnd ? undefined : (until ?? performance.now() + quietEvery)
-      const left = until === undefined ? looksAgain : until - performance.now()
+      until = isAtEnd ? undefined : (until ?? performance.now() + idleWriteAfter)
+      const left = until === undefined ? waitMax : until - performance.now()
       if (left <= 0) return
-      await this.#bell.wait(this.#read, left, signal)
+      await this.#wakeSignal.wait(this.#read, left, signal)
     }
   }
 
-  /** P1: folds what was read, as much as fits in a write, and writes it. */
+  /** Folds as many events as fit in one write, and writes their rows with the checkpoint (BUILDER-1). */
   async #write(): Promise<void> {
     const { model, onProgress } = this.#options
     const read = this.#read
@@ -216,26 +218,29 @@ export class Builder {
       done++
     }
     const next = this.#items[done]
-    const place: Checkpoint =
+    const checkpoint: Checkpoint =
       next === undefined
         ? { position: read, ahead: 0 }
         : { position: next.position - 1, ahead: next.index }
-    const { position, ahead } = this.#place
-    if (place.position !== position || place.ahead !== ahead) {
-      const revision = await model.write({ rows, ...place }, this.#place.revision)
-      if (revision === 'conflict') throw overtaken(this.#options.projection.name)
-      this.#place = { ...place, revision }
+    const { position, ahead } = this.#checkpoint
+    if (checkpoint.position !== position || checkpoint.ahead !== ahead) {
+      const revision = await model.write(
+        { rows, ...checkpoint },
+        this.#checkpoint.revision,
+      )
+      if (revision === 'conflict') throw writtenElsewhere(this.#options.projection.name)
+      this.#checkpoint = { ...checkpoint, revision }
       this.#attempts = 0
       this.#stuck = undefined
-      this.#keep(rows)
+      this.#cache(rows)
       this.#items.splice(0, done)
-      this.#room?.()
+      this.#resumeReading?.()
       onProgress(this.position)
     }
     if (failure !== undefined) throw this.#stuckAt(failure)
   }
 
-  /** The next events, with their keys, that fit in one write. */
+  /** The next events that fit in one write, with their keys. */
   #nextItems(): { items: Item[]; keys: (readonly string[])[]; failure?: Failure } {
     const { projection } = this.#options
     const items: Item[] = []
@@ -286,13 +291,13 @@ export class Builder {
     for (const [key, next] of changed) rows.set(key, next)
   }
 
-  /** P5. */
-  #keep(rows: ReadonlyMap<string, unknown>): void {
+  /** BUILDER-5 */
+  #cache(rows: ReadonlyMap<string, unknown>): void {
     for (const [key, row] of rows) this.#rows.set(key, row)
-    if (this.#rows.size > keptMax) this.#rows.clear()
+    if (this.#rows.size > cachedRowsMax) this.#rows.clear()
   }
 
-  /** P3. */
+  /** BUILDER-3 */
   #stuckAt({ item, error }: Failure): unknown {
     const { position, event } = item
     this.#stuck = {
@@ -305,17 +310,17 @@ export class Builder {
   }
 }
 
-function overtaken(name: string): CairnError {
+function writtenElsewhere(name: string): CairnError {
   return new CairnError(
     'contention',
-    `Projection ${name} was written by another node meanwhile: it is read again.`,
+    `Projection ${name} was written by another node at the same time: it is read again.`,
   )
 }
 
 function tooNew({ position, reason }: Unreadable): CairnError {
   return new CairnError(
     'storage-failed',
-    `The record at position ${position} cannot be read by this build, and waits: ${reason}.`,
+    `The record at position ${position} cannot be read by this version of Cairn: ${reason}. The projection waits; upgrade this node.`,
     { details: { position } },
   )
 }
@@ -323,7 +328,7 @@ function tooNew({ position, reason }: Unreadable): CairnError {
 function tooManyRows(name: string, count: number): CairnError {
   return new CairnError(
     'invalid-definition',
-    `key of projection ${name} gives an event ${count} rows, and ${rowsMax} is the limit: ` +
-      'give it fewer, or keep what they share in one row.',
+    `key of projection ${name} returned ${count} rows for one event, and the limit is ${rowsMax}: ` +
+      'return fewer keys, or keep what the rows share in one row.',
   )
 }

@@ -1,11 +1,10 @@
-// The builds of a projection, as they are stored: one small document, changed by compare-and-set.
+// The stored list of a projection's builds: one small document, changed by compare-and-set.
 //
-// A build is one run of a projection's definition over the log, with rows and a place of its own.
-// B1. A version's newest build that is live is what its readers get; where it has none, the newest
-//     live one of any version.
-// B2. A build is retired only when there is a live one to read instead; its data are dropped after
-//     that, and it leaves the document last.
-// B3. Numbers of builds are never given twice.
+// A build is one run of a projection's definition over the log, with its own rows and its own checkpoint.
+// BUILDS-1. Readers of a version get its newest live build; where it has none, the newest live build of any version.
+// BUILDS-2. A build is retired only when another live build can be read instead. Its rows are dropped after that,
+//     and its entry is removed last.
+// BUILDS-3. The number of a build is never used twice.
 
 import { decode, encode } from '../codec/msgpack.js'
 import type { Documents } from '../store/documents/documents.js'
@@ -14,14 +13,14 @@ import { CairnError } from '../model/errors.js'
 export type BuildState = 'building' | 'live' | 'retired'
 
 export interface Build {
-  /** Of the definition. */
+  /** The definition's version. */
   readonly version: number
   readonly number: number
   readonly state: BuildState
 }
 
 export interface Builds {
-  /** The number of the next one. */
+  /** The number of the next build. */
   readonly next: number
   readonly builds: readonly Build[]
 }
@@ -30,12 +29,12 @@ export const noBuilds: Builds = { next: 1, builds: [] }
 
 const attemptsMax = 100
 
-/** Name of the read model of a build. */
+/** The name of a build's read model. */
 export function modelOf(projection: string, { number }: Pick<Build, 'number'>): string {
   return `${projection}-${number}`
 }
 
-/** B1. `undefined` when nothing is live. */
+/** The build that readers of a version get (BUILDS-1); `undefined` when no build is live. */
 export function served({ builds }: Builds, version: number): Build | undefined {
   const live = builds
     .filter(({ state }) => state === 'live')
@@ -48,7 +47,7 @@ export async function readBuilds(documents: Documents, name: string): Promise<Bu
   return found === undefined ? noBuilds : (decode(found.value) as Builds)
 }
 
-/** The names of all projections that were ever built. */
+/** The names of all projections that have builds. */
 export async function projectionNames(
   documents: Documents,
   options?: { readonly signal?: AbortSignal },
@@ -57,7 +56,10 @@ export async function projectionNames(
   return keys.map(([, name]) => name!).toSorted()
 }
 
-/** Changes the document, whoever else does; a change that returns what it was given writes nothing. */
+/**
+ * Changes the document by compare-and-set, again after each conflict. A change that returns its argument writes
+ * nothing. Throws `contention` after 100 conflicts in a row.
+ */
 export async function changeBuilds(
   documents: Documents,
   name: string,
@@ -74,12 +76,12 @@ export async function changeBuilds(
   }
   throw new CairnError(
     'contention',
-    `The builds of projection ${name} could not be written: others were faster ${attemptsMax} times in a row. ` +
+    `The builds of projection ${name} could not be written: ${attemptsMax} writes in a row met a newer revision. ` +
       'Try again.',
   )
 }
 
-/** Begins a new build of a version, unless one is under way (B3). */
+/** Adds a build of a version, unless one is being built (BUILDS-3). */
 export function withNewBuild(builds: Builds, version: number): Builds {
   const isUnderWay = builds.builds.some(
     build => build.version === version && build.state === 'building',
@@ -89,7 +91,7 @@ export function withNewBuild(builds: Builds, version: number): Builds {
   return { next: builds.next + 1, builds: [...builds.builds, build] }
 }
 
-/** B2: a build takes the place of those before it of its version. */
+/** Makes a build live, and retires the older builds of its version (BUILDS-2). */
 export function withLive(builds: Builds, number: number): Builds {
   const live = builds.builds.find(build => build.number === number)
   if (live === undefined || live.state !== 'building') return builds
@@ -103,7 +105,7 @@ export function withLive(builds: Builds, number: number): Builds {
   }
 }
 
-/** B2: takes builds of a version that is not run any more out, where another one is live. */
+/** Retires the builds of a version that no node builds any more, where another version is live (BUILDS-2). */
 export function withoutVersion(builds: Builds, version: number): Builds {
   const isIn = builds.builds.some(
     build => build.version === version && build.state !== 'retired',
@@ -121,7 +123,7 @@ export function withoutVersion(builds: Builds, version: number): Builds {
   }
 }
 
-/** Begins a version anew because one of its builds is wrong; what nobody reads yet goes at once. */
+/** Starts a new build because this one is wrong. A build that nobody reads yet is retired at once. */
 export function withoutWrong(builds: Builds, { number, version }: Build): Builds {
   const left = {
     ...builds,

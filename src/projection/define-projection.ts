@@ -1,5 +1,4 @@
-// defineProjection(): a read model, as users write it: which rows an event belongs to, and how it
-// changes them.
+// defineProjection(): which rows of a read model an event belongs to, and how it changes them.
 
 import type { AnyActorDefinition } from '../actor/define.js'
 import type { RecordedEventOf } from '../actor/types.js'
@@ -9,14 +8,14 @@ import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
 import type { ReadModels } from '../store/read-models/read-models.js'
 
-/** The events of one definition or of several. */
+/** The events of one actor definition or of several. */
 export type ProjectedEvent<From> = From extends readonly (infer Definition)[]
   ? ProjectedEvent<Definition>
   : From extends AnyActorDefinition
     ? RecordedEventOf<From>
     : never
 
-/** By event: the row as it is, and the event, to the row as it is then; `null` for no row. */
+/** By event type: takes the row and the event, and returns the next row, or `null` to remove it. */
 export type ProjectionFolds<Row, Event extends RecordedEvent> = {
   readonly [Type in Event['type']]?: (
     row: Row,
@@ -28,20 +27,20 @@ export type ProjectionFolds<Row, Event extends RecordedEvent> = {
 export interface ProjectionSpec<From, Row> {
   /** `[A-Za-z0-9_-]{1,63}`. */
   readonly name: string
-  /** Raise it when `when`, `key` or the shape of the rows changes: it is built anew. Default 1. */
+  /** Raise it when `when`, `key` or the shape of the rows changes: the projection is then rebuilt. Default 1. */
   readonly version?: number
-  /** Whose events it folds: an actor definition, or several. */
+  /** The actor definition, or several, whose events are folded. */
   readonly from: From
   /**
-   * The row that an event belongs to, or the rows, each once; none where it returns `undefined`.
-   * Default: the actor's id, with its type before it (`account/alice`) where `from` has several.
+   * The key of the row that an event belongs to, or several keys; `undefined` for no row. Default: the actor's
+   * id, or `type/id` (`account/alice`) where `from` has several definitions.
    */
   readonly key?: (event: ProjectedEvent<From>) => string | readonly string[] | undefined
-  /** A row before its first event; a function gets its key. */
+  /** The row before its first event, or a function of the key that returns it. */
   readonly initial: Row | ((key: string) => Row)
-  /** By event. Pure and synchronous; what is not named here changes nothing. */
+  /** A pure, synchronous function for each event type. Other event types change nothing. */
   readonly when: ProjectionFolds<NoInfer<Row>, ProjectedEvent<From>>
-  /** Where it is kept. Default: beside the namespace's data. */
+  /** Where the rows are stored. Default: in the namespace's own store. */
   readonly target?: ReadModels
 }
 
@@ -51,12 +50,12 @@ export interface Projection<Row = unknown> {
   readonly version: number
   /** Actor types whose events it folds. */
   readonly types: readonly string[]
-  /** Event types that change something. */
+  /** Event types that change rows. */
   readonly events: readonly string[]
   readonly target?: ReadModels
   keysOf(event: RecordedEvent): readonly string[]
   initial(key: string): unknown
-  /** The next row; `null` for none. */
+  /** The next row; `null` removes it. */
   fold(row: unknown, event: RecordedEvent, key: string): unknown
   /** Carries the type only; there is no value. */
   readonly $row?: Row
@@ -70,7 +69,7 @@ export function isProjection(value: unknown): value is Projection {
 const namePattern = /^[A-Za-z0-9_-]{1,63}$/
 
 /**
- * Defines a projection: a read model with one row a key, folded from the events of actors.
+ * Defines a projection: a read model with one row per key, folded from the events of actors.
  *
  * ```ts
  * const balances = defineProjection({
@@ -85,8 +84,8 @@ const namePattern = /^[A-Za-z0-9_-]{1,63}$/
  * })
  * ```
  *
- * It begins with the first event there is, and each event changes its rows exactly once: rows and
- * the position they include are written together. Throws `invalid-definition`.
+ * It starts with the first event of the log. Each event changes its rows exactly once: rows and checkpoint are
+ * written together. Throws `invalid-definition`.
  */
 export function defineProjection<
   const From extends AnyActorDefinition | readonly AnyActorDefinition[],

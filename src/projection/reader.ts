@@ -1,9 +1,9 @@
-// Reading a projection: any node that knows its definition may, whichever builds it.
+// Reads a projection. Any node that has its definition can read it, whichever node builds it.
 //
-// Q1. A row is of the build that is live when it is read: where one is not found, it is made sure
-//     that the build was still there.
-// Q2. What was waited for is in everything that this reader reads afterwards, also when another
-//     build has taken the place of the one before.
+// READER-1. A row comes from the build that is live when it is read. When a row is missing, the reader checks that
+//     the build is still live.
+// READER-2. Once `waitFor` has resolved for a position, every later read of this reader includes that position,
+//     also after another build has become live.
 
 import type { Documents } from '../store/documents/documents.js'
 import { CairnError } from '../model/errors.js'
@@ -23,25 +23,25 @@ import type { ProjectionRunner } from './runner.js'
 
 export interface ProjectionReadOptions {
   readonly signal?: AbortSignal
-  /** Milliseconds to wait for what is asked for. Default 10,000. */
+  /** Milliseconds to wait. Default 10,000. */
   readonly timeout?: number
 }
 
-/** What an accepted command says of where it is stored. */
+/** The part of an accepted command's outcome that tells its position. */
 export interface AtPosition {
   readonly ok: true
   readonly position: Position
 }
 
-/** A build of a projection, as anybody can see it. */
+/** One build of a projection. */
 export interface BuildStatus {
   readonly number: number
-  /** Of the definition it was built by. */
+  /** The version of the definition that it was built with. */
   readonly version: number
   readonly state: 'building' | 'live' | 'retired'
-  /** Everything in the log up to here is in it. */
+  /** The rows include the log up to here. */
   readonly position: Position
-  /** Positions of the log that it has not looked at. */
+  /** Positions of the log that are not yet included. */
   readonly lag: number
 }
 
@@ -52,25 +52,24 @@ export interface ProjectionStatus {
   readonly builds: readonly BuildStatus[]
 }
 
-/** One projection, as it is read. */
+/** Reads the rows of one projection. */
 export interface ProjectionReader<Row> {
   /**
-   * The row of a key; `undefined` where there is none. Waits while the projection is built for the
-   * first time. Throws `deadline-exceeded`, `aborted` or `store-unreachable`.
+   * The row of a key; `undefined` when there is none. Waits while the projection is built for the first time. Throws `deadline-exceeded`, `aborted` or `store-unreachable`.
    */
   get(key: string, options?: ProjectionReadOptions): Promise<Row | undefined>
 
   /**
-   * Every row, in no particular order, each as it is when it is come by. Throws as `get` does, and
-   * `contention` when a newer build took the place of this one meanwhile: begin again then.
+   * Every row, in no particular order, each as it is when it is read. Throws as `get` does, and `contention` when
+   * another build became live meanwhile: read again then.
    */
   entries(
     options?: ProjectionReadOptions,
   ): AsyncIterable<readonly [key: string, row: Row]>
 
   /**
-   * Resolves once everything up to a position of the log is in what this reader reads: the
-   * position of an accepted command, for example. Throws `deadline-exceeded` or `aborted`.
+   * Resolves once this reader's rows include the log up to a position, for example the position of an accepted
+   * command. Throws `deadline-exceeded` or `aborted`.
    */
   waitFor(
     stored: Position | AtPosition,
@@ -78,8 +77,8 @@ export interface ProjectionReader<Row> {
   ): Promise<Position>
 
   /**
-   * Has the rows built anew, from the first event on, beside those that are there; these are read
-   * until the new ones have caught up. Resolves when that is stored; a node does it.
+   * Requests a new build from the first event. The present rows are read until the new build has caught up.
+   * Resolves when the request is stored; the node that builds this projection carries it out.
    */
   rebuild(): Promise<void>
 
@@ -91,53 +90,53 @@ export interface ReaderOptions {
   readonly documents: Documents
   readonly readModels: ReadModels
   readonly lastPosition: () => Promise<Position>
-  /** This node's part in it, where it has one. */
+  /** The runner on this node, where it builds the projection. */
   readonly runner?: ProjectionRunner | undefined
 }
 
 const timeoutDefault = 10_000
-/** Milliseconds between looks, from short to long. */
-const lookFirst = 5
-const lookMax = 100
+/** Milliseconds between checks: the first one, and the longest. */
+const checkFirst = 5
+const checkMax = 100
 
 export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
   const { projection, documents, readModels, runner } = options
   const { name, version } = projection
-  /** Q2. */
+  /** READER-2 */
   let floor: Position = 0
   let known: Build | undefined
 
   const servedNow = async () => served(await readBuilds(documents, name), version)
   const modelFor = (build: Build): ReadModel => readModels.open(modelOf(name, build))
 
-  /** Looks until the work finds something; wakes early where this node builds it. */
-  async function looking<T>(
+  /** Calls `look` until it returns a value; wakes early when a build on this node makes progress. */
+  async function poll<T>(
     { signal, timeout = timeoutDefault }: ProjectionReadOptions,
     what: string,
     look: (left: number) => Promise<T | undefined>,
   ): Promise<T> {
     const deadline = performance.now() + timeout
-    let wait = lookFirst
+    let wait = checkFirst
     for (;;) {
       throwIfAborted(signal, what)
-      const rung = runner?.bell.position ?? 0
+      const progress = runner?.progress.position ?? 0
       const found = await look(deadline - performance.now())
       if (found !== undefined) return found
       const left = deadline - performance.now()
       if (left <= 0) throw late(name, what, timeout)
       const bounds = signal ?? new AbortController().signal
       if (runner === undefined) await pause(Math.min(wait, left), bounds)
-      else await runner.bell.wait(rung, Math.min(wait, left), bounds)
+      else await runner.progress.wait(progress, Math.min(wait, left), bounds)
       if (signal?.aborted === true) throw abortedError(signal, what)
-      wait = Math.min(lookMax, wait * 2)
+      wait = Math.min(checkMax, wait * 2)
     }
   }
 
-  /** The build to read, at `floor` or beyond it. */
+  /** The build to read, which includes `floor`. */
   async function current(within: ProjectionReadOptions): Promise<Build> {
     const build = await servedNow()
     if (build !== undefined && build.number === known?.number) return build
-    known = await looking(within, `reading projection ${name}`, async () => {
+    known = await poll(within, `reading projection ${name}`, async () => {
       const found = await servedNow()
       if (found === undefined || floor === 0) return found
       return (await modelFor(found).checkpoint()).position >= floor ? found : undefined
@@ -152,7 +151,7 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
         const { signal } = within
         const [row] = await modelFor(build).get([key], signal && { signal })
         if (row !== undefined) return row as Row
-        // Q1.
+        // READER-1
         if ((await servedNow())?.number === build.number) return undefined
       }
     },
@@ -162,11 +161,11 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
       const build = await current(within)
       for await (const [key, row] of modelFor(build).entries(signal && { signal }))
         yield [key, row as Row] as const
-      // Q1.
+      // READER-1
       if ((await servedNow())?.number !== build.number)
         throw new CairnError(
           'contention',
-          `Projection ${name} was read from build ${build.number} while another one took its place: ` +
+          `Projection ${name} was read from build ${build.number} while another build became live: ` +
             'rows may be missing. Read it again.',
         )
     },
@@ -177,13 +176,13 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
         typeof stored === 'number' ? stored : stored.position,
       )
       const what = `waiting for position ${wanted} in projection ${name}`
-      const position = await looking(within, what, async () => {
+      const position = await poll(within, what, async () => {
         const build = await servedNow()
         if (build === undefined) return undefined
-        const place = await modelFor(build).checkpoint()
-        if (place.position < wanted) return undefined
-        if (place.position >= floor) known = build
-        return place.position
+        const { position } = await modelFor(build).checkpoint()
+        if (position < wanted) return undefined
+        if (position >= floor) known = build
+        return position
       })
       floor = Math.max(floor, wanted)
       return position
@@ -198,7 +197,7 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
   }
 }
 
-/** The builds of a projection, and how far each has come. */
+/** The builds of a projection and the position of each. */
 export async function statusOf({
   name,
   documents,
@@ -208,7 +207,7 @@ export async function statusOf({
   readonly name: string
 }): Promise<ProjectionStatus> {
   const { builds } = await readBuilds(documents, name)
-  const places = await Promise.all(
+  const checkpoints = await Promise.all(
     builds.map(build => readModels.open(modelOf(name, build)).checkpoint()),
   )
   const end = await lastPosition()
@@ -216,7 +215,7 @@ export async function statusOf({
     name,
     end,
     builds: builds.map(({ number, version, state }, i) => {
-      const { position } = places[i]!
+      const { position } = checkpoints[i]!
       return { number, version, state, position, lag: Math.max(0, end - position) }
     }),
   }
@@ -225,8 +224,8 @@ export async function statusOf({
 function late(name: string, what: string, timeout: number): CairnError {
   return new CairnError(
     'deadline-exceeded',
-    `Gave up ${what} after ${timeout} ms: look whether a node with this projection runs, how far it ` +
-      'has come, and what it cannot pass ("cairn projections").',
+    `Gave up ${what} after ${timeout} ms: check with "cairn projections" whether a node builds this projection, ` +
+      'how far it is, and whether an event stops it.',
     { details: { projection: name } },
   )
 }

@@ -1,11 +1,11 @@
-// A node's part in a projection: whether it is the one that builds it, and which builds there are.
+// A node's part in a projection: it decides whether this node builds it, and which builds run.
 //
-// N1. One node builds a version of a projection, by placement. That two may believe it is no harm:
-//     see builder.ts, P1.
-// N2. A new build becomes the one that is read when it has reached the end of the log as it was at
-//     most `freshFor` before; until then the one before it is built on, and read.
-// N3. `stop` resolves in time, whatever hangs. What is written after that is written whole, or is
-//     a conflict.
+// RUNNER-1. One node builds a version of a projection, chosen by placement. Two nodes that both believe it do no
+//     harm (BUILDER-1).
+// RUNNER-2. A new build becomes live when it has reached the end of the log as read at most `freshFor` ms ago. Until
+//     then the build before it is continued and read.
+// RUNNER-3. `stop` resolves within its timeout, even when a write hangs. A write that finishes later is stored
+//     whole or is a conflict.
 
 import type { NoticeBus } from '../bus/bus.js'
 import type { Documents } from '../store/documents/documents.js'
@@ -43,7 +43,7 @@ export interface RunnerOptions {
   readonly readModels: ReadModels
   readonly partitions: number
   readonly claims: Pick<PartitionClaims, 'isOurs' | 'onChange'>
-  /** Whether any living node builds that version. */
+  /** Whether any member builds this version. */
   readonly isRun: (version: number) => boolean
   readonly log: WriteLog
 }
@@ -51,17 +51,17 @@ export interface RunnerOptions {
 export interface BuildStats {
   readonly number: number
   readonly state: 'building' | 'live'
-  /** Everything in the log up to here is in it. */
+  /** The rows include the log up to here. */
   readonly position: Position
-  /** Positions of the log that are not looked at yet, as far as this node knows. */
+  /** Positions of the log that are not yet included, as far as this node knows. */
   readonly lag: number
-  /** What it cannot pass, and is tried again. */
+  /** The event at which the build has stopped and which it tries again. */
   readonly stuck?: StuckAt
 }
 
 export interface ProjectionStats {
   readonly version: number
-  /** Those that this node builds: none where another one does. */
+  /** The builds that run on this node; empty where another node builds them. */
   readonly builds: readonly BuildStats[]
 }
 
@@ -72,15 +72,16 @@ interface Running {
   readonly ended: Promise<void>
 }
 
-/** Milliseconds between looks at the builds and the end of the log. */
-const lookEvery = 500
-/** N2. */
+/** Milliseconds between checks of the builds and the end of the log. */
+const checkEvery = 500
+/** RUNNER-2, in milliseconds. */
 const freshFor = 1_000
-const troublePause = 500
-/** Milliseconds without a node that builds a version until its builds are dropped. */
-const unrunFor = 10_000
+/** Milliseconds before another check after an error. */
+const errorPause = 500
+/** Milliseconds without a node that builds a version after which its builds are dropped. */
+const abandonedAfter = 10_000
 
-/** Name of the group of a projection's version, among the groups that members announce. */
+/** The name of the group of a projection's version, as members announce it. */
 export function projectionGroup(name: string, version: number): string {
   return `projection.${name}.${version}`
 }
@@ -90,12 +91,14 @@ export class ProjectionRunner {
   readonly #source: GroupSource<StoredCommit | Unreadable>
   readonly #running = new Map<number, Running>()
   readonly #stopping = new AbortController()
-  /** Rung when a build has come further, and whatever may concern the next look. */
-  readonly bell = new WakeSignal()
-  #look = new AbortController()
+  /** Raised when a build makes progress. */
+  readonly progress = new WakeSignal()
+  /** Aborted to check the builds at once. */
+  #nextCheck = new AbortController()
+  /** The end of the log, and when it was read. */
   #end = { position: 0, at: -Infinity }
-  /** Versions that nobody was seen to build, since when. */
-  readonly #unrun = new Map<number, number>()
+  /** Versions that no member builds, and since when. */
+  readonly #abandoned = new Map<number, number>()
   #run: Promise<void> | undefined
 
   constructor(options: RunnerOptions) {
@@ -121,18 +124,18 @@ export class ProjectionRunner {
     this.#run ??= this.#work()
   }
 
-  /** N3. */
+  /** RUNNER-3 */
   async stop(timeout: number): Promise<void> {
     this.#stopping.abort()
-    this.#look.abort()
+    this.#nextCheck.abort()
     const inTime = new AbortController()
     const ended = (this.#run ?? Promise.resolve()).then(() => inTime.abort())
     await Promise.race([ended, pause(timeout, inTime.signal)])
   }
 
-  /** Has the builds looked at now: they were changed by this node. */
+  /** Checks the builds at once, after this node has changed them. */
   wake(): void {
-    this.#look.abort()
+    this.#nextCheck.abort()
   }
 
   stats(): ProjectionStats {
@@ -149,29 +152,33 @@ export class ProjectionRunner {
   /** Never rejects. */
   async #work(): Promise<void> {
     const { claims, log, projection } = this.#options
-    const stopListening = claims.onChange(() => this.#look.abort())
+    const stopListening = claims.onChange(() => this.#nextCheck.abort())
     const { signal } = this.#stopping
     while (!signal.aborted) {
-      this.#look = new AbortController()
-      const { signal: look } = this.#look
+      this.#nextCheck = new AbortController()
+      const { signal: checkNow } = this.#nextCheck
       try {
-        if (claims.isOurs(0)) await this.#tend()
+        if (claims.isOurs(0)) await this.#manageBuilds()
         else await this.#endAll()
-        await pause(lookEvery, look)
+        await pause(checkEvery, checkNow)
       } catch (error) {
         if (isCairnError(error, 'store-closed')) break
-        log('warn', `Projection ${projection.name} is not tended; it tries again`, {
-          err: error,
-        })
-        await pause(troublePause, signal)
+        log(
+          'warn',
+          `Projection ${projection.name} cannot be managed; this node tries again`,
+          {
+            err: error,
+          },
+        )
+        await pause(errorPause, signal)
       }
     }
     stopListening()
     await this.#endAll()
   }
 
-  /** N1: sees to the builds of this version. */
-  async #tend(): Promise<void> {
+  /** Starts, promotes and ends the builds of this version (RUNNER-1). */
+  async #manageBuilds(): Promise<void> {
     const { projection, documents, store, log } = this.#options
     const { name, version } = projection
     let builds = await readBuilds(documents, name)
@@ -181,17 +188,17 @@ export class ProjectionRunner {
     const ours = () => builds.builds.filter(build => build.version === version)
     if (!ours().some(({ state }) => state !== 'retired'))
       await change(now => {
-        const isThere = now.builds.some(
+        const exists = now.builds.some(
           build => build.version === version && build.state !== 'retired',
         )
-        return isThere ? now : withNewBuild(now, version)
+        return exists ? now : withNewBuild(now, version)
       })
     const position = await store.lastPosition({ signal: this.#stopping.signal })
     const at = performance.now()
     for (const running of this.#running.values()) {
       const { builder, build } = running
       if (builder.isAheadOfLog) {
-        log('warn', `Projection ${name} is ahead of the log, and is built anew`, {
+        log('warn', `Projection ${name} is ahead of the log and is rebuilt`, {
           position: builder.position,
         })
         await change(now => withoutWrong(now, build))
@@ -200,7 +207,7 @@ export class ProjectionRunner {
       const isCurrent = builder.position >= this.#end.position
       if (build.state === 'building' && isCurrent && at - this.#end.at < freshFor) {
         await change(now => withLive(now, build.number))
-        log('info', `Projection ${name} is read from build ${build.number} now`, {
+        log('info', `Projection ${name} is now read from build ${build.number}`, {
           version,
           position: builder.position,
         })
@@ -214,28 +221,29 @@ export class ProjectionRunner {
     )
     for (const [number, running] of this.#running) {
       const build = wanted.get(number)
-      if (build === undefined) await this.#letGo(running)
+      if (build === undefined) await this.#endBuild(running)
       else running.build = build
     }
     for (const build of wanted.values())
       if (!this.#running.has(build.number)) this.#begin(build)
-    for (const other of this.#unrunSince(builds, at))
+    for (const other of this.#versionsToRetire(builds, at))
       await change(now => withoutVersion(now, other))
     await this.#dropRetired(builds)
   }
 
-  /** Versions that nobody has been seen to build for a while. */
-  #unrunSince({ builds }: Builds, at: number): number[] {
+  /** Versions that no member has built for `abandonedAfter`. */
+  #versionsToRetire({ builds }: Builds, at: number): number[] {
     const { projection, isRun } = this.#options
     for (const { version } of builds)
-      if (version === projection.version || isRun(version)) this.#unrun.delete(version)
-      else if (!this.#unrun.has(version)) this.#unrun.set(version, at)
-    return [...this.#unrun]
-      .filter(([, since]) => at - since > unrunFor)
+      if (version === projection.version || isRun(version))
+        this.#abandoned.delete(version)
+      else if (!this.#abandoned.has(version)) this.#abandoned.set(version, at)
+    return [...this.#abandoned]
+      .filter(([, since]) => at - since > abandonedAfter)
       .map(([version]) => version)
   }
 
-  /** Builds whose place is taken; those of another version, where nobody is left to do it. */
+  /** Drops retired builds of this version, and those of versions that no member builds. */
   async #dropRetired({ builds }: Builds): Promise<void> {
     const { projection, documents, readModels, isRun } = this.#options
     const { name, version } = projection
@@ -256,24 +264,24 @@ export class ProjectionRunner {
       source: this.#source,
       log,
       onProgress: position => {
-        this.bell.raise(position)
-        // N2: whoever has caught up need not wait for the next look.
+        this.progress.raise(position)
+        // RUNNER-2: a build that has caught up becomes live at once.
         const { state } = this.#running.get(build.number)?.build ?? build
         const isCaughtUp = position >= this.#end.position
-        if (state === 'building' && isCaughtUp) this.#look.abort()
+        if (state === 'building' && isCaughtUp) this.#nextCheck.abort()
       },
     })
     const ended = builder.run(ending.signal)
     this.#running.set(build.number, { build, builder, ending, ended })
   }
 
-  async #letGo({ build, ending, ended }: Running): Promise<void> {
+  async #endBuild({ build, ending, ended }: Running): Promise<void> {
     ending.abort()
     await ended
     this.#running.delete(build.number)
   }
 
   async #endAll(): Promise<void> {
-    await Promise.all([...this.#running.values()].map(running => this.#letGo(running)))
+    await Promise.all([...this.#running.values()].map(running => this.#endBuild(running)))
   }
 }
