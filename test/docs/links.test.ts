@@ -35,6 +35,16 @@ await t.test(
   },
 )
 
+await t.test('every path of the repository that a page names exists', async t => {
+  let paths = 0
+  for (const page of pages)
+    for (const [, path] of proseOf(page).matchAll(/`((?:src|scripts)\/[\w./-]+)`/g)) {
+      paths++
+      t.ok(existsSync(join(root, path!)), `${page} names ${path}`)
+    }
+  t.ok(paths > 50, `${paths} paths`)
+})
+
 await t.test('docs/README.md links to every page of the docs', async t => {
   const index = proseOf(join('docs', 'README.md'))
   for (const page of pages.filter(one => one.startsWith(`docs/`)))
