@@ -16,21 +16,17 @@ export type { GroupCommitMode, GroupCommitStats } from './nats/group-commit.js'
 export { memory } from './backend/memory.js'
 
 // Actors
-export {
-  type ActorDefinition,
-  type ActorOptions,
-  type ActorSpec,
-  type AnyActorDefinition,
-  type CommandShape,
-  type DecideEffects,
-  type DecideResult,
-  defineActor,
-  type EmittedEvent,
-  event,
-  reject,
-  type RejectResult,
-  type StateReader,
-} from './actor/define.js'
+export type {
+  ActorDefinition,
+  ActorOptions,
+  AnyActorDefinition,
+  CommandShape,
+  StateReader,
+} from './actor/definition.js'
+export { type ActorSpec, defineActor } from './actor/define-actor.js'
+export type { EventsAndReply, DecideResult } from './actor/handler-types.js'
+export { type EmittedEvent, event } from './actor/event.js'
+export { reject, type RejectResult } from './actor/reject.js'
 export type { ActorRef, RefOf } from './actor/ref.js'
 export type {
   CommandArguments,
@@ -38,7 +34,7 @@ export type {
   OutcomeOf,
   RecordedEventOf,
   StateOf,
-} from './actor/types.js'
+} from './actor/definition-types.js'
 export type {
   AbortResult,
   DecidedIn,
@@ -52,7 +48,8 @@ export type {
 export type { TransactionStats } from './actor/transactor.js'
 export type { Watched, WatchOptions } from './actor/watch.js'
 export type { ChildrenStats } from './actor/children.js'
-export type { ActorHostStats, Escalation, StateOptions } from './actor/host.js'
+export type { ActorHostStats, Escalation } from './actor/host.js'
+export type { StateOptions } from './actor/definition.js'
 export type { SupervisionOptions } from './actor/supervision-policy.js'
 export type {
   DirectiveOptions,
@@ -61,7 +58,7 @@ export type {
 } from './actor/supervise.js'
 export type { Pause, SupervisionState } from './actor/supervisor.js'
 export type { VersionRange } from './actor/skips.js'
-export type { StateReading } from './actor/actor.js'
+export type { StateReading } from './actor/definition.js'
 export type {
   AcceptedDecision,
   AfterCommit,

@@ -42,7 +42,7 @@ import { type Call, type OpenCall, SharedAppend } from './call.js'
 import { type InlineStatePlan, planInlineState } from './inline-state.js'
 import { withCauses } from './causes.js'
 import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
-import type { AnyActorDefinition } from './define.js'
+import type { AnyActorDefinition, StateReading } from './definition.js'
 import { detachPlain } from './detach.js'
 import { findSuperseded, superseded } from './superseded-timer.js'
 import type { FoldContext, FoldedState } from './fold.js'
@@ -102,12 +102,6 @@ export interface ActorCounters {
   retries: number
   wakes: number
   duplicates: number
-}
-
-/** A state as a reader gets it. */
-export interface StateReading<State = unknown> {
-  readonly state: State
-  readonly version: Version
 }
 
 interface Running {

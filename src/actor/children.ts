@@ -21,8 +21,7 @@ import type { WriteLog } from '../model/log.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import type { StateReading } from './actor.js'
-import type { AnyActorDefinition } from './define.js'
+import type { StateReading, AnyActorDefinition } from './definition.js'
 
 export interface ChildrenOptions {
   readonly definitions: Iterable<AnyActorDefinition>

@@ -17,7 +17,7 @@ import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { Firing } from '../model/timer.js'
 import { withCauses } from './causes.js'
-import type { AnyActorDefinition } from './define.js'
+import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
 import { isThenable, type FoldedState } from './fold.js'
 

@@ -7,8 +7,8 @@ import type { OutboxEntry, OutboxTimer } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import { checkTimer, checkTimerName } from '../model/timer.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
-import type { AnyActorDefinition } from './define.js'
-import type { CommandArguments, CommandNameOf } from './types.js'
+import type { AnyActorDefinition } from './definition.js'
+import type { CommandArguments, CommandNameOf } from './definition-types.js'
 
 const effect = Symbol.for('cairn.effect')
 

@@ -14,7 +14,7 @@ import { type Clock, systemClock } from '../model/clock.js'
 import { withCauses } from './causes.js'
 import { Deadlines } from '../model/deadlines.js'
 import { CairnError, messageOf } from '../model/errors.js'
-import { checkFreshness, enoughFor, type Freshness } from '../model/freshness.js'
+import { checkFreshness, enoughFor } from '../model/freshness.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
 import { noLog, type WriteLog } from '../model/log.js'
@@ -23,7 +23,8 @@ import { checkCount, type Position, type Version } from '../model/version.js'
 import { bounded, type Deferred, deferred, pause } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import { aboutCommand } from './about-command.js'
-import { Actor, type ActorHome, type StateReading } from './actor.js'
+import { Actor, type ActorHome } from './actor.js'
+import type { StateOptions, StateReading } from './definition.js'
 import {
   Call,
   type CallOptions,
@@ -122,15 +123,6 @@ export interface ActorHostStats {
   readonly retries: number
   /** Commands that had been carried out before, and got their first answer again. */
   readonly duplicates: number
-}
-
-/** How a state is read. */
-export interface StateOptions {
-  /** Default `'latest'`. */
-  readonly freshness?: Freshness | undefined
-  /** Milliseconds for the answer. Default 10,000. */
-  readonly timeout?: number | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
 /** What this node knows of actors without reading, for whoever reads for itself. */

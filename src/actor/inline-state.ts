@@ -8,7 +8,7 @@ import { encode } from '../codec/msgpack.js'
 import { certainlyFits } from '../codec/size.js'
 import type { InlineState } from '../model/commit.js'
 import type { Version } from '../model/version.js'
-import type { AnyActorDefinition } from './define.js'
+import type { AnyActorDefinition } from './definition.js'
 import type { Skips } from './skips.js'
 
 /** Bytes beyond which a state never rides in a commit, unless `stateBytesMax` is greater. */

@@ -3,7 +3,7 @@
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { Version } from '../model/version.js'
 import { throwIfAborted } from '../model/wait.js'
-import type { StateReading } from './actor.js'
+import type { StateReading } from './definition.js'
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import type { VersionWait } from './version-waiters.js'
 

@@ -14,12 +14,11 @@ import type {
 } from '../model/command-sender.js'
 import { bounded } from '../model/wait.js'
 import type { EventStore, ReadOptions } from '../store/event-store/event-store.js'
-import type { StateReading } from './actor.js'
+import type { StateReading, AnyActorDefinition, StateOptions } from './definition.js'
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
-import type { AnyActorDefinition } from './define.js'
 import { checkKnownCommand } from './effects.js'
 import type { FoldContext } from './fold.js'
-import type { LocalReadings, StateOptions } from './host.js'
+import type { LocalReadings } from './host.js'
 import { VersionWaiters } from './version-waiters.js'
 import { readAfter, tooLate } from './read-after.js'
 import { recover } from './recovery.js'
@@ -30,7 +29,7 @@ import type {
   OutcomeOf,
   RecordedEventOf,
   StateOf,
-} from './types.js'
+} from './definition-types.js'
 import { watchActor, type Watched, type WatchOptions } from './watch.js'
 
 /** What references need of the node they were made on. */

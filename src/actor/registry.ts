@@ -3,7 +3,8 @@
 import { isReservedType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
-import { type AnyActorDefinition, checkNotReserved } from './define.js'
+import type { AnyActorDefinition } from './definition.js'
+import { checkNotReserved } from './define-actor.js'
 
 export class DefinitionRegistry {
   readonly #byType = new Map<string, AnyActorDefinition>()

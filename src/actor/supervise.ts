@@ -5,7 +5,7 @@ import { isCairnError } from '../model/errors.js'
 import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
 import { checkCount, type Version } from '../model/version.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import type { StateReading } from './actor.js'
+import type { StateReading } from './definition.js'
 import { unknownVersion } from './fold.js'
 import { recover } from './recovery.js'
 import {

@@ -17,7 +17,9 @@ import {
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { isCount, type Version } from '../model/version.js'
-import { defineAnyActor, event, reject } from './define.js'
+import { defineAnyActor } from './define-actor.js'
+import { event } from './event.js'
+import { reject } from './reject.js'
 import { formatRange, mergeRanges, Skips, type VersionRange } from './skips.js'
 
 export const supervisorType = 'cairn-supervision'

@@ -2,9 +2,13 @@
 
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
-import type { StateReading } from './actor.js'
-import type { AnyActorDefinition } from './define.js'
-import type { CommandArguments, CommandNameOf, OutcomeOf, StateOf } from './types.js'
+import type { StateReading, AnyActorDefinition } from './definition.js'
+import type {
+  CommandArguments,
+  CommandNameOf,
+  OutcomeOf,
+  StateOf,
+} from './definition-types.js'
 
 export interface TransactOptions extends Causes {
   /**

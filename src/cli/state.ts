@@ -1,6 +1,6 @@
 // cairn state: an actor's state, now, as fresh as wanted, or as it was.
 
-import type { StateReading } from '../actor/actor.js'
+import type { StateReading } from '../actor/definition.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import { type ActorAddress, parseAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'

@@ -1,6 +1,6 @@
 // cairn verify: whether stored histories still fold by the code that is there now.
 
-import type { AnyActorDefinition } from '../actor/define.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
 import { Directives } from '../actor/directives.js'
 import { type Folded, type Verdict, verifyHistory } from '../actor/verify.js'
 import type { OpenNamespace } from '../backend/backend.js'

@@ -2,8 +2,8 @@
 
 import type { ActorRef, EventObject, Snapshot } from 'xstate'
 
-import type { ActorDefinition, AnyActorDefinition } from '../actor/define.js'
-import type { CommandNameOf, CommandsOf } from '../actor/types.js'
+import type { ActorDefinition, AnyActorDefinition } from '../actor/definition.js'
+import type { CommandNameOf, CommandsOf } from '../actor/definition-types.js'
 import { type ActorAddress, checkAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 

@@ -19,7 +19,7 @@
 
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
-import { event } from '../actor/define.js'
+import { event } from '../actor/event.js'
 import { unknownCommand } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Behavior, Command, DecideContext, Decision } from '../model/behavior.js'

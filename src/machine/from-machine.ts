@@ -2,14 +2,10 @@
 
 import type { AnyStateMachine } from 'xstate'
 
-import {
-  actorOptions,
-  checkBehaviorVersion,
-  checkNotReserved,
-  type StateReader,
-} from '../actor/define.js'
+import { actorOptions } from '../actor/actor-options.js'
+import { checkBehaviorVersion, checkNotReserved } from '../actor/define-actor.js'
+import type { StateReader, StateOptions } from '../actor/definition.js'
 import { checkTopics } from '../actor/effects.js'
-import type { StateOptions } from '../actor/host.js'
 import { checkActorType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'

@@ -17,10 +17,10 @@ import type {
   ActorDefinition,
   ActorOptions,
   CommandShape,
-  EmittedEvent,
   StateReader,
-} from '../actor/define.js'
-import type { StateOptions } from '../actor/host.js'
+  StateOptions,
+} from '../actor/definition.js'
+import type { EmittedEvent } from '../actor/event.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Rejection } from '../model/behavior.js'
 import type { AnyTopic, Topic } from '../model/topic.js'

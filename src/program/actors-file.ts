@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-import type { AnyActorDefinition } from '../actor/define.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { isProjection, type Projection } from '../projection/define-projection.js'
 import { isReactor, type Reactor } from '../delivery/reactor/define-reactor.js'

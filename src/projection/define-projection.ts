@@ -1,7 +1,7 @@
 // defineProjection(): which rows of a read model an event belongs to, and how it changes them.
 
-import type { AnyActorDefinition } from '../actor/define.js'
-import type { RecordedEventOf } from '../actor/types.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
+import type { RecordedEventOf } from '../actor/definition-types.js'
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'

@@ -1,7 +1,7 @@
 // A node's part in the groups of its namespace: the inbox, the courier, and its reactors.
 // The part of the composition root that is about them.
 
-import type { AnyActorDefinition } from '../actor/define.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
 import { actorRef, type RefPorts } from '../actor/ref.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import type { NoticeFanout } from '../bus/notice-fanout.js'

@@ -8,15 +8,18 @@ import {
   type ActorHostStats,
   createActorHost,
   type Escalation,
-  type StateOptions,
 } from '../actor/host.js'
+import type {
+  StateOptions,
+  ActorDefinition,
+  AnyActorDefinition,
+  StateReading,
+} from '../actor/definition.js'
 import { Directives } from '../actor/directives.js'
 import { supervise, type Supervision } from '../actor/supervise.js'
 import { supervisor, supervisorType } from '../actor/supervisor.js'
-import type { ActorDefinition, AnyActorDefinition } from '../actor/define.js'
 import { actorRef, type RefOf, type RefPorts } from '../actor/ref.js'
 import { DefinitionRegistry } from '../actor/registry.js'
-import type { StateReading } from '../actor/actor.js'
 import type {
   Transaction,
   TransactOptions,

@@ -2,7 +2,7 @@
 
 import { AssertionError } from 'node:assert'
 
-import type { AnyActorDefinition } from '../actor/define.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
 import type { LogRecord } from '../model/commit.js'
 import { checkAnswers } from './check-answers.js'
 import { checkHistories } from './check-histories.js'

@@ -1,6 +1,6 @@
 // Several nodes of one namespace in one process, and everything that can go wrong between them.
 
-import type { AnyActorDefinition } from '../actor/define.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
 import type { Backend, OpenNamespace } from '../backend/backend.js'
 import { memory } from '../backend/memory.js'
 import { CairnError } from '../model/errors.js'

@@ -1,7 +1,7 @@
 // The types of a specification, drawn from the definition.
 
-import type { AnyActorDefinition } from '../actor/define.js'
-import type { CommandNameOf, CommandsOf } from '../actor/types.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
+import type { CommandNameOf, CommandsOf } from '../actor/definition-types.js'
 
 /** A definition's events as `event(…)` makes them. */
 export type EmittedEventOf<Definition extends AnyActorDefinition> = NonNullable<

@@ -5,7 +5,7 @@
 
 import { checkData } from '../codec/data.js'
 import { acceptedOutcome, decide, rejectedOutcome } from '../actor/decide.js'
-import type { AnyActorDefinition } from '../actor/define.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
 import { detach } from '../actor/detach.js'
 import {
   initialFoldedState,
@@ -14,7 +14,7 @@ import {
   type FoldedState,
 } from '../actor/fold.js'
 import { foldTentatively } from '../actor/tentative.js'
-import type { CommandNameOf, CommandsOf, StateOf } from '../actor/types.js'
+import type { CommandNameOf, CommandsOf, StateOf } from '../actor/definition-types.js'
 import { checkAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
 import { checkNewEvent, eventId, type NewEvent } from '../model/event.js'

@@ -1,6 +1,6 @@
 // The histories in a log, per actor, and the states that they lead to.
 
-import type { AnyActorDefinition } from '../actor/define.js'
+import type { AnyActorDefinition } from '../actor/definition.js'
 import {
   initialFoldedState,
   foldCommit,

@@ -3,7 +3,7 @@
 import { AssertionError } from 'node:assert'
 import { inspect, isDeepStrictEqual } from 'node:util'
 
-import type { EmittedEvent } from '../actor/define.js'
+import type { EmittedEvent } from '../actor/event.js'
 import type { Command, Rejection } from '../model/behavior.js'
 import { type ErrorCode, isCairnError, messageOf } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'

@@ -2,7 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { CairnError } from '../../src/model/errors.js'
 import type { StoredCommit } from '../../src/model/commit.js'
 import type { AskOutcome } from '../../src/model/command-sender.js'

@@ -2,7 +2,9 @@
 
 import t from 'tap'
 
-import { defineActor, event, reject } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
+import { reject } from '../../src/actor/reject.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import type { Behavior } from '../../src/model/behavior.js'
 import { CairnError } from '../../src/model/errors.js'

@@ -2,9 +2,15 @@
 
 import t from 'tap'
 
-import { defineActor, event, reject } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
+import { reject } from '../../src/actor/reject.js'
 import { type ActorRef, actorRef } from '../../src/actor/ref.js'
-import type { OutcomeOf, RecordedEventOf, StateOf } from '../../src/actor/types.js'
+import type {
+  OutcomeOf,
+  RecordedEventOf,
+  StateOf,
+} from '../../src/actor/definition-types.js'
 import type { Rejection } from '../../src/model/behavior.js'
 import type { MalformedRecord } from '../../src/model/commit.js'
 import type { RecordedEvent } from '../../src/model/event.js'

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 
 import { actorRef } from '../../src/actor/ref.js'
-import type { StateOptions } from '../../src/actor/host.js'
+import type { StateOptions } from '../../src/actor/definition.js'
 import { enoughFor } from '../../src/model/freshness.js'
 import { memory, startNode } from '../../src/index.js'
 import { MemoryLog } from '../../src/store/event-store/memory.js'

@@ -3,8 +3,9 @@
 
 import t, { type Test } from 'tap'
 
-import type { AnyActorDefinition } from '../../src/actor/define.js'
-import { defineActor, event } from '../../src/actor/define.js'
+import type { AnyActorDefinition } from '../../src/actor/definition.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import type { CommandWindowOptions } from '../../src/actor/command-window.js'
 import { commandCommitsOf } from '../../src/model/commit.js'
 import { CairnError } from '../../src/model/errors.js'

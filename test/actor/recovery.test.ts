@@ -2,7 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { backwardMax } from '../../src/actor/recovery.js'
 import type { NewEvent } from '../../src/model/event.js'
 import { MemoryLog } from '../../src/store/event-store/memory.js'

@@ -2,7 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { roughBytes } from '../../src/actor/state-size.js'
 import { encode } from '../../src/codec/msgpack.js'
 import { node } from './support.js'

@@ -4,7 +4,8 @@ import { pino } from 'pino'
 import t from 'tap'
 
 import { FailedCommands } from '../../src/actor/failed-commands.js'
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { Directives } from '../../src/actor/directives.js'
 import { supervisorType } from '../../src/actor/supervisor.js'
 import {

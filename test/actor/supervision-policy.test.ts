@@ -2,10 +2,14 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import type { Escalation } from '../../src/actor/host.js'
-import { delayAfter, policyOf } from '../../src/actor/supervision-policy.js'
-import type { SupervisionOptions } from '../../src/actor/supervision-policy.js'
+import {
+  delayAfter,
+  policyOf,
+  type SupervisionOptions,
+} from '../../src/actor/supervision-policy.js'
 import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { until } from '../support/wait.js'

@@ -6,8 +6,10 @@ import {
   type ActorHostOptions,
   createActorHost,
 } from '../../src/actor/host.js'
-import type { AnyActorDefinition } from '../../src/actor/define.js'
-import { defineActor, event, reject } from '../../src/actor/define.js'
+import type { AnyActorDefinition } from '../../src/actor/definition.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
+import { reject } from '../../src/actor/reject.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import type { NewCommit } from '../../src/model/commit.js'

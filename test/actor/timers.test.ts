@@ -2,7 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { cancel, type Effect, schedule } from '../../src/actor/effects.js'
 import { decodeRecord, encodeCommit } from '../../src/codec/envelope.js'
 import { encode } from '../../src/codec/msgpack.js'

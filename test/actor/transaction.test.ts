@@ -7,7 +7,9 @@ import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
-import { type AnyActorDefinition, defineActor, event } from '../../src/actor/define.js'
+import type { AnyActorDefinition } from '../../src/actor/definition.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { send } from '../../src/actor/effects.js'
 import type { Transaction as Tx } from '../../src/actor/transaction.js'
 import type { Backend } from '../../src/backend/backend.js'

@@ -2,7 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { schedule } from '../../src/actor/effects.js'
 import { embedded } from '../../src/backend/embedded.js'
 import { jetstream } from '../../src/backend/jetstream.js'

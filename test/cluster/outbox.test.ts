@@ -3,7 +3,9 @@
 
 import t from 'tap'
 
-import { defineActor, event, reject } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
+import { reject } from '../../src/actor/reject.js'
 import { publish, send } from '../../src/actor/effects.js'
 import type { RecordedEvent } from '../../src/model/event.js'
 import { defineTopic } from '../../src/model/topic.js'

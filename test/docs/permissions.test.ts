@@ -3,7 +3,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { cancel, schedule } from '../../src/actor/effects.js'
 import { jetstream } from '../../src/backend/jetstream.js'
 import { isCairnError } from '../../src/model/errors.js'

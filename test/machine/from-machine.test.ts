@@ -14,7 +14,7 @@ import {
   stateIn,
 } from 'xstate'
 
-import { event } from '../../src/actor/define.js'
+import { event } from '../../src/actor/event.js'
 import { memory } from '../../src/backend/memory.js'
 import { demoActors } from '../../src/program/demo/demo.js'
 import { actorAt } from '../../src/machine/actor-at.js'

@@ -18,7 +18,9 @@ import {
   stopChild,
 } from 'xstate'
 
-import { type AnyActorDefinition, defineActor, event } from '../../src/actor/define.js'
+import type { AnyActorDefinition } from '../../src/actor/definition.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { actorAt } from '../../src/machine/actor-at.js'
 import { fromMachine } from '../../src/machine/from-machine.js'
 import type { MachineState } from '../../src/machine/types.js'

@@ -3,7 +3,8 @@
 
 import t, { type Test } from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { schedule, send } from '../../src/actor/effects.js'
 import type { DeadLetter } from '../../src/delivery/dead-letters/dead-letters.js'
 import type { Node } from '../../src/runtime/start-node.js'

@@ -4,7 +4,8 @@
 import { connect, headers } from 'nats'
 import t, { type Test } from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { publish, send } from '../../src/actor/effects.js'
 import type { Backend } from '../../src/backend/backend.js'
 import { jetstream } from '../../src/backend/jetstream.js'

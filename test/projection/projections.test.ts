@@ -4,7 +4,8 @@ import { setImmediate } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/actor/define.js'
+import { defineActor } from '../../src/actor/define-actor.js'
+import { event } from '../../src/actor/event.js'
 import { newId } from '../../src/model/id.js'
 import { isCairnError } from '../../src/model/errors.js'
 import { defineProjection } from '../../src/projection/define-projection.js'

@@ -1,7 +1,7 @@
 // Events of actors as messages: each actor type has a topic of its own, which nobody publishes on.
 
-import type { AnyActorDefinition } from '../../actor/define.js'
-import type { RecordedEventOf } from '../../actor/types.js'
+import type { AnyActorDefinition } from '../../actor/definition.js'
+import type { RecordedEventOf } from '../../actor/definition-types.js'
 import { CairnError } from '../../model/errors.js'
 import { ownTopicPrefix, type Topic } from '../../model/topic.js'
 

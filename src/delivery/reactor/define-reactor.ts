@@ -1,7 +1,7 @@
 // defineReactor(): what reacts to messages, as users write it.
 
 import type { RefOf } from '../../actor/ref.js'
-import type { AnyActorDefinition } from '../../actor/define.js'
+import type { AnyActorDefinition } from '../../actor/definition.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import type { AnyTopic, MessageData, Topic } from '../../model/topic.js'

@@ -1,6 +1,8 @@
 // The demo's bank account: a decider in its simplest form.
 
-import { defineActor, event, reject } from '../../actor/define.js'
+import { defineActor } from '../../actor/define-actor.js'
+import { event } from '../../actor/event.js'
+import { reject } from '../../actor/reject.js'
 
 interface Amount {
   readonly amount: number

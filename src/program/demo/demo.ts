@@ -1,6 +1,6 @@
 // What `--demo` serves.
 
-import type { AnyActorDefinition } from '../../actor/define.js'
+import type { AnyActorDefinition } from '../../actor/definition.js'
 import { account } from './account.js'
 import { trip } from './trip.js'
 

@@ -2,7 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../../src/actor/define.js'
+import { defineActor } from '../../../src/actor/define-actor.js'
+import { event } from '../../../src/actor/event.js'
 import { publish } from '../../../src/actor/effects.js'
 import { defineConsumer } from '../../../src/delivery/consumer/define-consumer.js'
 import type { ConsumedMessage } from '../../../src/delivery/consumer/consumer.js'

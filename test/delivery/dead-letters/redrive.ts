@@ -2,7 +2,8 @@
 
 import type { Test } from 'tap'
 
-import { defineActor, event } from '../../../src/actor/define.js'
+import { defineActor } from '../../../src/actor/define-actor.js'
+import { event } from '../../../src/actor/event.js'
 import type { Backend } from '../../../src/backend/backend.js'
 import { defineReactor } from '../../../src/delivery/reactor/define-reactor.js'
 import { eventsOf } from '../../../src/delivery/messages/events-of.js'

@@ -3,7 +3,8 @@
 
 import t, { type Test } from 'tap'
 
-import { defineActor, event } from '../../../src/actor/define.js'
+import { defineActor } from '../../../src/actor/define-actor.js'
+import { event } from '../../../src/actor/event.js'
 import type { Backend } from '../../../src/backend/backend.js'
 import { jetstream } from '../../../src/backend/jetstream.js'
 import { newId } from '../../../src/model/id.js'

@@ -2,7 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../../src/actor/define.js'
+import { defineActor } from '../../../src/actor/define-actor.js'
+import { event } from '../../../src/actor/event.js'
 import { defineTopic } from '../../../src/model/topic.js'
 import { defineReactor } from '../../../src/delivery/reactor/define-reactor.js'
 import { onEachBackend } from '../../support/backends.js'

@@ -3,7 +3,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../../src/actor/define.js'
+import { defineActor } from '../../../src/actor/define-actor.js'
+import { event } from '../../../src/actor/event.js'
 import { publish } from '../../../src/actor/effects.js'
 import { deferred } from '../../../src/model/wait.js'
 import { defineTopic } from '../../../src/model/topic.js'

@@ -2,7 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../../src/actor/define.js'
+import { defineActor } from '../../../src/actor/define-actor.js'
+import { event } from '../../../src/actor/event.js'
 import { cancel, schedule, type TimerOptions } from '../../../src/actor/effects.js'
 import type { RecordedEvent } from '../../../src/model/event.js'
 import type { Timer } from '../../../src/model/timer.js'

@@ -3,7 +3,8 @@
 
 import type { Test } from 'tap'
 
-import { defineActor, event } from '../../../src/actor/define.js'
+import { defineActor } from '../../../src/actor/define-actor.js'
+import { event } from '../../../src/actor/event.js'
 import { cancel, schedule } from '../../../src/actor/effects.js'
 import type { Node } from '../../../src/runtime/start-node.js'
 import { until } from '../../support/wait.js'

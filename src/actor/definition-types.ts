@@ -3,7 +3,8 @@
 import type { Rejection } from '../model/behavior.js'
 import type { RecordedEvent } from '../model/event.js'
 import type { AskOutcome } from '../model/command-sender.js'
-import type { AnyActorDefinition, CommandShape, EmittedEvent } from './define.js'
+import type { AnyActorDefinition, CommandShape } from './definition.js'
+import type { EmittedEvent } from './event.js'
 
 type TypesOf<Definition extends AnyActorDefinition> = NonNullable<Definition['$types']>
 

@@ -1,0 +1,39 @@
+// Options of actor types, with their defaults.
+
+import { CairnError } from '../model/errors.js'
+import { commandBatchMax } from './command-batch.js'
+import { commandWindow } from './command-window.js'
+import type { ActorOptions } from './definition.js'
+import { policyOf, type SupervisionOptions } from './supervision-policy.js'
+
+/** Returns the options with their defaults. Throws `invalid-definition`. */
+export function actorOptions(spec: ActorOptions): ActorOptions {
+  const { mailboxLimit = 1000, stateBytesMax = 1024, stateEvery = 100 } = spec
+  const { idleAfter = 600_000, commitCommandsMax = commandBatchMax } = spec
+  for (const [name, value] of Object.entries({
+    mailboxLimit,
+    stateBytesMax,
+    stateEvery,
+    idleAfter,
+    commitCommandsMax,
+  }))
+    if (!Number.isSafeInteger(value) || value < (name === 'stateBytesMax' ? 0 : 1))
+      throw new CairnError(
+        'invalid-definition',
+        `${name} is ${value}: use a positive whole number.`,
+      )
+  return {
+    mailboxLimit,
+    stateBytesMax,
+    stateEvery,
+    idleAfter,
+    commitCommandsMax,
+    commandWindow: commandWindow(spec.commandWindow),
+    supervision: supervisionOf(spec),
+  }
+}
+
+function supervisionOf({ supervision }: ActorOptions): SupervisionOptions {
+  const { onFailure, ...backoff } = policyOf(supervision)
+  return onFailure === 'restart' ? { onFailure, backoff } : { onFailure }
+}

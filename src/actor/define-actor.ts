@@ -1,0 +1,148 @@
+// defineActor(): defines an actor type by its decider. The types of its state, commands, replies,
+// rejections and events are inferred from the decider.
+
+import { checkActorType, isReservedType } from '../model/address.js'
+import type { Behavior } from '../model/behavior.js'
+import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
+import type { AnyTopic } from '../model/topic.js'
+import { actorOptions } from './actor-options.js'
+import { toDecision } from './decide-result.js'
+import type { ActorDefinition, ActorOptions } from './definition.js'
+import { checkOutbox, checkTopics, unknownCommand } from './effects.js'
+import type {
+  AnyDecide,
+  AnyEvolve,
+  CommandsIn,
+  EventIn,
+  OnlyKnownEvents,
+} from './handler-types.js'
+
+/** What {@link defineActor} takes. */
+export interface ActorSpec<State, Evolve, Decide> extends ActorOptions {
+  /** `[A-Za-z][A-Za-z0-9_-]{0,62}`, not beginning with `cairn-`. */
+  readonly type: string
+  /** Raise it when `evolve` or the shape of the state changes. Default 1. */
+  readonly version?: number
+  /** Topics that its actors publish on; a message on another topic is an error. Default: none. */
+  readonly publishes?: readonly AnyTopic[]
+  /** The state before the first event, or a function that makes it from the actor's id. */
+  readonly initialState: State | ((id: string) => State)
+  /** One handler per command: `(state, data, context) => events, a reply, or a rejection`. Pure. */
+  readonly decide: Decide & OnlyKnownEvents<Decide, EventIn<Evolve>>
+  /** One handler per event: `(state, data, event) => the next state`. Pure, and never throws. */
+  readonly evolve: Evolve
+}
+
+/**
+ * Defines an actor type by its decider.
+ *
+ * ```ts
+ * const account = defineActor({
+ *   type: 'account',
+ *   initialState: { balance: 0 },
+ *   decide: {
+ *     deposit: (state, { amount }: { amount: number }) => event('deposited', { amount }),
+ *     withdraw: (state, { amount }: { amount: number }) =>
+ *       state.balance < amount ? reject('overdraft') : event('withdrawn', { amount }),
+ *   },
+ *   evolve: {
+ *     deposited: (state, { amount }: { amount: number }) => ({ balance: state.balance + amount }),
+ *     withdrawn: (state, { amount }: { amount: number }) => ({ balance: state.balance - amount }),
+ *   },
+ * })
+ * ```
+ *
+ * Throws `invalid-actor-type` or `invalid-definition`.
+ */
+export function defineActor<
+  State,
+  Evolve extends Record<string, AnyEvolve<State>>,
+  Decide extends Record<string, AnyDecide<State>>,
+>(
+  spec: ActorSpec<State, Evolve, Decide>,
+): ActorDefinition<State, CommandsIn<Decide>, EventIn<Evolve>> {
+  checkActorType(spec.type)
+  checkNotReserved(spec.type)
+  return defineAnyActor(spec)
+}
+
+/** Throws `invalid-definition` for a type that is reserved for Cairn. */
+export function checkNotReserved(type: string): void {
+  if (!isReservedType(type)) return
+  throw new CairnError(
+    'invalid-definition',
+    `Actor type ${show(type)} is reserved: Cairn uses the types that begin with "cairn-". Use another name.`,
+    { details: { type } },
+  )
+}
+
+/** Throws `invalid-definition`. */
+export function checkBehaviorVersion(type: string, version: number): void {
+  if (Number.isSafeInteger(version) && version >= 1) return
+  throw new CairnError(
+    'invalid-definition',
+    `version of actor type ${type} is ${version}: use a whole number from 1.`,
+  )
+}
+
+/** Like {@link defineActor}, but allows reserved types. */
+export function defineAnyActor<
+  State,
+  Evolve extends Record<string, AnyEvolve<State>>,
+  Decide extends Record<string, AnyDecide<State>>,
+>(
+  spec: ActorSpec<State, Evolve, Decide>,
+): ActorDefinition<State, CommandsIn<Decide>, EventIn<Evolve>> {
+  const { type, version = 1, initialState, decide, evolve, publishes = [] } = spec
+  checkBehaviorVersion(type, version)
+  checkHandlers(type, 'decide', decide)
+  checkHandlers(type, 'evolve', evolve)
+  checkTopics(`publishes of actor type ${type}`, publishes)
+  const deciders = new Map<string, AnyDecide<State>>(Object.entries(decide))
+  const evolvers = new Map<string, AnyEvolve<State>>(Object.entries(evolve))
+  const commandTypes = [...deciders.keys()]
+  const behavior: Behavior<State> = {
+    version,
+    commandTypes,
+    initialState: id =>
+      typeof initialState === 'function'
+        ? (initialState as (id: string) => State)(id)
+        : structuredClone(initialState),
+    decide(state, command, context) {
+      const handler = deciders.get(command.type)
+      if (handler === undefined) throw unknownCommand(type, command.type, commandTypes)
+      const decision = toDecision(
+        handler(state, command.data as never, context),
+        context.now,
+      )
+      if (decision.ok) checkOutbox(type, decision.outbox, publishes, commandTypes)
+      return decision
+    },
+    evolve(state, stored) {
+      const handler = evolvers.get(stored.type)
+      if (handler === undefined)
+        throw new CairnError(
+          'invalid-definition',
+          `Actor type ${type} has no evolve for event ${show(stored.type)}; ` +
+            `it folds ${[...evolvers.keys()].join(', ')}.`,
+        )
+      return handler(state, stored.data as never, stored)
+    },
+  }
+  return { type, behavior, options: actorOptions(spec), publishes }
+}
+
+function checkHandlers(type: string, name: string, handlers: unknown): void {
+  if (typeof handlers !== 'object' || handlers === null)
+    throw new CairnError(
+      'invalid-definition',
+      `Actor type ${type} needs ${name}: { name: function, … }; it has ${show(handlers)}.`,
+    )
+  for (const [key, handler] of Object.entries(handlers))
+    if (typeof handler !== 'function')
+      throw new CairnError(
+        'invalid-definition',
+        `${name}.${key} of actor type ${type} is ${show(handler)}: it must be a function.`,
+      )
+}
