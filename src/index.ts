@@ -37,8 +37,8 @@ export type {
 } from './actor/definition-types.js'
 export type {
   AbortResult,
-  DecidedIn,
-  LoadOptions,
+  TransactionAskOutcome,
+  TransactionLoadOptions,
   TransactionCommitted,
   Transaction,
   TransactOptions,
@@ -46,22 +46,22 @@ export type {
   TransactionAborted,
 } from './actor/transaction.js'
 export type { TransactionStats } from './actor/transactor.js'
-export type { Watched, WatchOptions } from './actor/watch.js'
+export type { WatchedEvent, WatchOptions } from './actor/watch.js'
 export type { ChildrenStats } from './actor/children.js'
 export type { ActorHostStats, Escalation } from './actor/host.js'
 export type { StateOptions } from './actor/definition.js'
 export type { SupervisionOptions } from './actor/supervision-policy.js'
 export type {
   DirectiveOptions,
-  DirectiveOutcome as OrderOutcome,
+  DirectiveOutcome,
   Supervision,
 } from './actor/supervise.js'
-export type { Pause, SupervisionState } from './actor/supervisor.js'
+export type { ActorPause, SupervisionState } from './actor/supervisor.js'
 export type { VersionRange } from './actor/skips.js'
 export type { StateReading } from './actor/definition.js'
 export type {
   AcceptedDecision,
-  AfterCommit,
+  AfterCommitContext,
   Behavior,
   Command,
   DecideContext,
@@ -69,15 +69,15 @@ export type {
   RejectedDecision,
   Rejection,
 } from './model/behavior.js'
-export type { Child, ChildEnd, ChildPorts, RunningChild } from './model/child.js'
+export type { ChildSpec, ChildEnd, ChildContext, RunningChild } from './model/child.js'
 export type { Clock } from './model/clock.js'
 export type { Freshness } from './model/freshness.js'
 export type {
   AskOutcome,
-  Accepted,
+  AcceptedOutcome,
   DurableCommandSender,
   CommandSender,
-  Rejected,
+  RejectedOutcome,
   SendOptions,
   SendReceipt,
 } from './model/command-sender.js'
@@ -127,7 +127,7 @@ export type {
   OutboxMessage,
   OutboxTimer,
 } from './model/outbox.js'
-export type { Firing, Generation, Timer } from './model/timer.js'
+export type { TimerFiring, TimerGeneration, Timer } from './model/timer.js'
 export type { ListTimersOptions } from './store/timers/timers.js'
 export {
   defineReactor,
@@ -230,7 +230,7 @@ export type { ActorAddress } from './model/address.js'
 export { formatAddress, parseAddress } from './model/address.js'
 export type {
   Causes,
-  CommandCommit,
+  CommitSlice,
   CommittedCommand,
   BatchedCommand,
   InlineState,
@@ -238,7 +238,7 @@ export type {
   MalformedRecord,
   StoredCommit,
 } from './model/commit.js'
-export { commandCommitsOf } from './model/commit.js'
+export { commitSlicesOf } from './model/commit.js'
 export type { Metadata, NewEvent, RecordedEvent } from './model/event.js'
 export type { ExpectedVersion, Position, Version } from './model/version.js'
 export type {

@@ -3,7 +3,7 @@
 // Three nodes share the actors; the caller is a fourth process without actors, this one. Each
 // round takes one node away under steady traffic and starts another in its place. Which
 // requests were affected: see `affected.mjs`.
-import { commandCommitsOf, startNode } from 'cairn-es'
+import { commitSlicesOf, startNode } from 'cairn-es'
 import { counter } from '../actors.mjs'
 import { findAffected, latencyOf } from '../affected.mjs'
 import { verify } from '../benchmark.mjs'
@@ -184,7 +184,7 @@ const checkCommands = async (caller, after, actors, requests) => {
   for await (const record of caller.store.readAll({ after })) {
     verify(record.kind === 'commit', () => 'the log holds a record that is no commit')
     const { actor, nodeId } = record
-    for (const { command, lastVersion } of commandCommitsOf(record)) {
+    for (const { command, lastVersion } of commitSlicesOf(record)) {
       const id = command?.id ?? ''
       verify(!found.has(id), () => `command ${id} is in the log twice`)
       found.set(id, { actor: actor.id, version: lastVersion, nodeId })

@@ -26,10 +26,10 @@ import type { AcceptedDecision, Command, Decision } from '../model/behavior.js'
 import type { Clock } from '../model/clock.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
-import type { AskOutcome, Accepted } from '../model/command-sender.js'
+import type { AskOutcome, AcceptedOutcome } from '../model/command-sender.js'
 import type { WriteLog } from '../model/log.js'
 import { show } from '../model/show.js'
-import type { Firing } from '../model/timer.js'
+import type { TimerFiring } from '../model/timer.js'
 import type { Position, Version } from '../model/version.js'
 import { pause, raceSignal } from '../model/wait.js'
 import type {
@@ -47,7 +47,7 @@ import { detachPlain } from './detach.js'
 import { findSuperseded, superseded } from './superseded-timer.js'
 import type { FoldContext, FoldedState } from './fold.js'
 import { type Settled, Mailbox } from './mailbox.js'
-import type { Directive, Directives } from './directives.js'
+import type { DirectiveState, Directives } from './directives.js'
 import { CommandBatch, type BatchMember } from './command-batch.js'
 import { actorPaused, actorRestarting, actorStillParked } from './parked.js'
 import { delayAfter, type SupervisionPolicy, policyOf } from './supervision-policy.js'
@@ -161,7 +161,7 @@ type QueuedCommand = QueuedCall<AskOutcome> & { readonly pending: PendingCommand
 
 /** What looking back and deciding came to. */
 type Consideration =
-  | { readonly kind: 'repeat'; readonly outcome: Accepted }
+  | { readonly kind: 'repeat'; readonly outcome: AcceptedOutcome }
   /** The history was shorter than what is known of it. */
   | { readonly kind: 'lagging' }
   | { readonly kind: 'failed'; readonly error: unknown }
@@ -292,7 +292,7 @@ export class Actor {
   }
 
   /** An operator has spoken (A7); returns whether it had failed and is to be read anew. */
-  ordered(before: Directive, after: Directive): boolean {
+  ordered(before: DirectiveState, after: DirectiveState): boolean {
     if (before.skips !== after.skips || before.retries !== after.retries)
       return this.#retryNow()
     // Whoever waits for a restart looks whether it may.
@@ -684,7 +684,7 @@ export class Actor {
     command: Command,
     at: FoldedState,
     now: number,
-    firing?: Firing,
+    firing?: TimerFiring,
   ): Consideration {
     try {
       const decision = decide(this.#definition, this.address, at, command, now, firing)
@@ -711,7 +711,7 @@ export class Actor {
   }
 
   /** An answer drawn from the state in memory, which drawing it must not have changed (A3). */
-  #answer(command: Command, decision: AcceptedDecision, at: FoldedState): Accepted {
+  #answer(command: Command, decision: AcceptedDecision, at: FoldedState): AcceptedOutcome {
     try {
       return acceptedOutcome(this.address, command, decision, at)
     } catch (error) {
@@ -735,7 +735,7 @@ export class Actor {
       : this.#home.directives?.pending(this.#supervisor)
   }
 
-  get #directives(): Directive | undefined {
+  get #directives(): DirectiveState | undefined {
     return this.#supervisor === undefined
       ? undefined
       : this.#home.directives?.of(this.#supervisor)

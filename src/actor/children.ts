@@ -13,7 +13,7 @@
 // C4. A child that has more than `toldMax` things to tell is told to its log and heard no more.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import type { Child, ChildEnd, ChildPorts, RunningChild } from '../model/child.js'
+import type { ChildSpec, ChildEnd, ChildContext, RunningChild } from '../model/child.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { CommandSender } from '../model/command-sender.js'
@@ -41,13 +41,13 @@ export interface ChildrenStats {
   readonly running: number
 }
 
-interface Running {
+interface RunningEntry {
   readonly actor: ActorAddress
   readonly key: string
-  readonly over: AbortController
+  readonly stopped: AbortController
   child?: RunningChild
   /** What it has to tell, one after the other. */
-  told: Promise<void>
+  deliveries: Promise<void>
   waiting: number
 }
 
@@ -55,18 +55,18 @@ interface Running {
 interface ActorChildren {
   readonly actor: ActorAddress
   version: Version
-  readonly byKey: Map<string, Running>
+  readonly byKey: Map<string, RunningEntry>
 }
 
-const toldMax = 1_000
-const endMark = ':end'
+const queuedMax = 1_000
+const endSuffix = ':end'
 const readsMax = 32
 const retryMax = 10_000
 
 export class Children {
   readonly #options: ChildrenOptions
   readonly #types: readonly string[]
-  readonly #families = new Map<string, ActorChildren>()
+  readonly #byActor = new Map<string, ActorChildren>()
   #startupScan = new AbortController()
   #isClosed = false
 
@@ -79,19 +79,19 @@ export class Children {
 
   stats(): ChildrenStats {
     let running = 0
-    for (const { byKey } of this.#families.values()) running += byKey.size
+    for (const { byKey } of this.#byActor.values()) running += byKey.size
     return { running }
   }
 
   /** An actor has come to a state, which is stored (C1). */
-  adopted(
+  onState(
     actor: ActorAddress,
     { behavior }: AnyActorDefinition,
     { state, version }: StateReading,
   ): void {
     if (behavior.children === undefined || this.#isClosed) return
     const name = formatAddress(actor)
-    const known = this.#families.get(name)
+    const known = this.#byActor.get(name)
     if (known !== undefined && known.version > version) return
     const isWanted = version > 0 && this.#options.owns(actor)
     const wanted = isWanted
@@ -105,24 +105,24 @@ export class Children {
       if (!keys.has(running.key)) this.#stop(family, running)
     for (const child of wanted)
       if (!family.byKey.has(child.key)) this.#start(family, child)
-    if (family.byKey.size === 0) this.#families.delete(name)
-    else this.#families.set(name, family)
+    if (family.byKey.size === 0) this.#byActor.delete(name)
+    else this.#byActor.set(name, family)
   }
 
   /**
    * A commit of an actor was stored: what it asks for now is to be seen.
    * @param nodeId who has stored it; what actors here have stored is known by `adopted`
    */
-  noticed(actor: ActorAddress, nodeId?: string): void {
+  onCommit(actor: ActorAddress, nodeId?: string): void {
     if (nodeId === this.#options.nodeId) return
     if (this.#isClosed || !this.#types.includes(actor.type)) return
-    if (this.#options.owns(actor)) void this.#look(actor, this.#startupScan.signal)
+    if (this.#options.owns(actor)) void this.#readUntilDone(actor, this.#startupScan.signal)
   }
 
   /** Members have changed: others' children are stopped, and one's own are looked for (C3). */
-  review(): void {
+  onMembershipChange(): void {
     if (this.#isClosed || this.#types.length === 0) return
-    for (const family of this.#families.values())
+    for (const family of this.#byActor.values())
       if (!this.#options.owns(family.actor)) this.#dismiss(family)
     this.#startupScan.abort()
     this.#startupScan = new AbortController()
@@ -133,7 +133,7 @@ export class Children {
   close(): void {
     this.#isClosed = true
     this.#startupScan.abort()
-    for (const family of this.#families.values()) this.#dismiss(family)
+    for (const family of this.#byActor.values()) this.#dismiss(family)
   }
 
   async #scanAll(signal: AbortSignal): Promise<void> {
@@ -156,7 +156,7 @@ export class Children {
     let reads: Promise<void>[] = []
     for await (const actor of this.#options.store.actors({ type, signal })) {
       if (!this.#options.owns(actor)) continue
-      reads.push(this.#look(actor, signal))
+      reads.push(this.#readUntilDone(actor, signal))
       if (reads.length < readsMax) continue
       await Promise.all(reads)
       reads = []
@@ -165,7 +165,7 @@ export class Children {
   }
 
   /** Reads until it has been read; gives up where that can never be. */
-  async #look(actor: ActorAddress, signal: AbortSignal): Promise<void> {
+  async #readUntilDone(actor: ActorAddress, signal: AbortSignal): Promise<void> {
     for (let delay = 100; !signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
         await this.#options.read(actor, signal)
@@ -184,7 +184,7 @@ export class Children {
       }
   }
 
-  #wantedBy(actor: ActorAddress, list: () => readonly Child[]): readonly Child[] {
+  #wantedBy(actor: ActorAddress, list: () => readonly ChildSpec[]): readonly ChildSpec[] {
     try {
       return list()
     } catch (error) {
@@ -193,21 +193,21 @@ export class Children {
     }
   }
 
-  #start(family: ActorChildren, child: Child): void {
+  #start(family: ActorChildren, child: ChildSpec): void {
     const { actor } = family
     const { key } = child
-    const running: Running = {
+    const running: RunningEntry = {
       actor,
       key,
-      over: new AbortController(),
-      told: Promise.resolve(),
+      stopped: new AbortController(),
+      deliveries: Promise.resolve(),
       waiting: 0,
     }
     family.byKey.set(key, running)
-    const ports: ChildPorts = {
+    const ports: ChildContext = {
       tell: (command, data) =>
         this.#queue(running, { command, data }, `${key}:${newId()}`),
-      end: end => this.#queue(running, end, `${key}${endMark}`),
+      end: end => this.#queue(running, end, `${key}${endSuffix}`),
       failed: (what, error) => this.#failed(actor, `${what} (${key})`, error),
     }
     try {
@@ -216,12 +216,12 @@ export class Children {
       this.#failed(actor, `starting ${key}`, error)
     }
     // It may have been stopped by what it did at once.
-    if (running.over.signal.aborted) running.child?.stop()
+    if (running.stopped.signal.aborted) running.child?.stop()
   }
 
-  #stop({ byKey }: ActorChildren, running: Running): void {
+  #stop({ byKey }: ActorChildren, running: RunningEntry): void {
     byKey.delete(running.key)
-    running.over.abort()
+    running.stopped.abort()
     try {
       running.child?.stop()
     } catch (error) {
@@ -231,27 +231,27 @@ export class Children {
 
   #dismiss(family: ActorChildren): void {
     for (const running of family.byKey.values()) this.#stop(family, running)
-    this.#families.delete(formatAddress(family.actor))
+    this.#byActor.delete(formatAddress(family.actor))
   }
 
   /** C2 and C4. */
-  #queue(running: Running, end: ChildEnd, commandId: string): void {
-    if (running.over.signal.aborted) return
-    if (running.waiting >= toldMax) {
+  #queue(running: RunningEntry, end: ChildEnd, commandId: string): void {
+    if (running.stopped.signal.aborted) return
+    if (running.waiting >= queuedMax) {
       const error = new CairnError(
         'queue-full',
-        `${toldMax} things that it told wait for its actor: ${end.command} is dropped.`,
+        `${queuedMax} things that it told wait for its actor: ${end.command} is dropped.`,
       )
       return this.#failed(running.actor, `hearing ${running.key}`, error)
     }
     running.waiting++
-    running.told = running.told
+    running.deliveries = running.deliveries
       .then(() => this.#deliver(running, end, commandId))
       .finally(() => running.waiting--)
   }
 
-  async #deliver(running: Running, end: ChildEnd, commandId: string): Promise<void> {
-    const { actor, key, over } = running
+  async #deliver(running: RunningEntry, end: ChildEnd, commandId: string): Promise<void> {
+    const { actor, key, stopped: over } = running
     let told = end
     for (let delay = 50; !over.signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
@@ -268,7 +268,7 @@ export class Children {
         }
         this.#failed(actor, `telling ${told.command} of ${key}`, error)
         // An end is kept until it can be told: the actor may be repaired. An event is not.
-        if (isLost && !commandId.endsWith(endMark)) return
+        if (isLost && !commandId.endsWith(endSuffix)) return
         await pause(delay, over.signal)
       }
   }

@@ -3,7 +3,7 @@
 import type { Decision } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
-import { type Effect, isEffect, toOutbox } from './effects.js'
+import { type Effect, isEffect, toOutboxEntry } from './effects.js'
 import type { EmittedEvent } from './event.js'
 import type { DecideResult } from './handler-types.js'
 import { rejected } from './reject.js'
@@ -54,7 +54,7 @@ function toAccepted<State>(
   if (!list.some(item => isEffect(item)))
     return { ok: true, events: list as readonly EmittedEvent[], reply }
   const events = list.filter((item): item is EmittedEvent => !isEffect(item))
-  const outbox = list.filter(item => isEffect(item)).map(item => toOutbox(item, now))
+  const outbox = list.filter(item => isEffect(item)).map(item => toOutboxEntry(item, now))
   if (events.length > 0) return { ok: true, events, outbox, reply }
   throw new CairnError(
     'invalid-definition',

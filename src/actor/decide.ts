@@ -12,10 +12,10 @@ import type {
 } from '../model/behavior.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { checkNewEvent } from '../model/event.js'
-import type { Accepted, Rejected } from '../model/command-sender.js'
+import type { AcceptedOutcome, RejectedOutcome } from '../model/command-sender.js'
 import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
-import type { Firing } from '../model/timer.js'
+import type { TimerFiring } from '../model/timer.js'
 import { withCauses } from './causes.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
@@ -31,7 +31,7 @@ export function decide(
   { state, version }: FoldedState,
   command: Command,
   now: number,
-  firing?: Firing,
+  firing?: TimerFiring,
 ): Decision {
   const known = { actor, version, commandId: command.id, now }
   const context: DecideContext = withCauses(
@@ -63,7 +63,7 @@ export function rejectedOutcome(
   command: Command,
   { rejection: { code, message, details } }: RejectedDecision,
   { version }: Pick<FoldedState, 'version'>,
-): Rejected {
+): RejectedOutcome {
   const what = () => `details of rejection ${show(code)} of ${nameOf(actor, command)}`
   const rejection = { code, message, details: detach(details, what) }
   return { ok: false, version, rejection }
@@ -78,11 +78,11 @@ export function acceptedOutcome(
   command: Command,
   decision: AcceptedDecision,
   { state, version, position }: Pick<FoldedState, 'state' | 'version' | 'position'>,
-): Accepted {
+): AcceptedOutcome {
   const reply = guard(actor, command, 'the reply', () => decision.reply(state))
   const copy = detach(reply, () => `reply of ${nameOf(actor, command)}`)
   const { events, outbox } = decision
-  const answer: Accepted = { ok: true, version, position, reply: copy, duplicate: false }
+  const answer: AcceptedOutcome = { ok: true, version, position, reply: copy, duplicate: false }
   if (outbox === undefined) return answer
   return {
     ...answer,

@@ -16,7 +16,7 @@ import type { EventStore } from '../store/event-store/event-store.js'
 import { recover } from './recovery.js'
 import { Skips } from './skips.js'
 import {
-  type Pause,
+  type ActorPause,
   type SupervisionState,
   supervisor,
   supervisorId,
@@ -24,8 +24,8 @@ import {
 } from './supervisor.js'
 
 /** What is said about one actor. */
-export interface Directive {
-  readonly paused: Pause | undefined
+export interface DirectiveState {
+  readonly paused: ActorPause | undefined
   readonly skips: Skips | undefined
   readonly retries: number
 }
@@ -38,20 +38,20 @@ export interface DirectivesOptions {
 /** Hears of the order before and after. */
 export type DirectiveListener = (
   actor: ActorAddress,
-  before: Directive,
-  after: Directive,
+  before: DirectiveState,
+  after: DirectiveState,
 ) => void
 
 interface Entry {
-  directive: Directive
+  directive: DirectiveState
   /** The supervisor's version that `order` is of. */
   version: Version
   /** The highest version that a notice spoke of. */
-  heard: Version
+  noticed: Version
   reading: Promise<void> | undefined
 }
 
-const none: Directive = { paused: undefined, skips: undefined, retries: 0 }
+const noDirectives: DirectiveState = { paused: undefined, skips: undefined, retries: 0 }
 
 /** Supervisors read at the same time. */
 const readsMax = 16
@@ -65,9 +65,9 @@ export class Directives {
   readonly #closing = new AbortController()
   #listener: DirectiveListener = () => {}
   /** Rises when notices may have been missed. */
-  #suspicions = 1
+  #loadsWanted = 1
   /** The suspicions that have been cleared by reading everything. */
-  #cleared = 0
+  #loadsDone = 0
   #loading: Promise<void> | undefined
 
   constructor({ store, log }: DirectivesOptions) {
@@ -80,21 +80,21 @@ export class Directives {
   }
 
   /** What is known to be said about the supervisor's actor; see {@link pending}. */
-  of(id: string): Directive {
-    return this.#entries.get(id)?.directive ?? none
+  of(id: string): DirectiveState {
+    return this.#entries.get(id)?.directive ?? noDirectives
   }
 
   /** Undefined when what is known is up to date; else the wait for that, which may fail (O1). */
   pending(id: string): Promise<void> | undefined {
-    if (this.#cleared !== this.#suspicions) return this.load()
+    if (this.#loadsDone !== this.#loadsWanted) return this.load()
     const entry = this.#entries.get(id)
-    return entry === undefined || entry.version >= entry.heard
+    return entry === undefined || entry.version >= entry.noticed
       ? undefined
       : this.#catchUp(id, entry)
   }
 
   /** What is said about an actor, once that is up to date; throws `aborted`. */
-  async now(actor: ActorAddress, signal?: AbortSignal): Promise<Directive> {
+  async now(actor: ActorAddress, signal?: AbortSignal): Promise<DirectiveState> {
     const name = formatAddress(actor)
     const id = supervisorId(name)
     const wait = this.pending(id)
@@ -104,16 +104,16 @@ export class Directives {
   }
 
   /** A supervisor's commit was stored. */
-  noticed(id: string, version: Version): void {
+  onCommit(id: string, version: Version): void {
     const entry = this.#entry(id)
-    if (version <= entry.heard) return
-    entry.heard = version
+    if (version <= entry.noticed) return
+    entry.noticed = version
     this.#inBackground(this.#catchUp(id, entry))
   }
 
   /** O2. */
-  unverified(): void {
-    this.#suspicions++
+  markUnverified(): void {
+    this.#loadsWanted++
     this.#inBackground(this.load())
   }
 
@@ -128,8 +128,8 @@ export class Directives {
   }
 
   async #load(): Promise<void> {
-    while (this.#cleared !== this.#suspicions) {
-      const suspicions = this.#suspicions
+    while (this.#loadsDone !== this.#loadsWanted) {
+      const suspicions = this.#loadsWanted
       const { signal } = this.#closing
       const reads = new Set<Promise<void>>()
       let failure: { readonly error: unknown } | undefined
@@ -144,14 +144,14 @@ export class Directives {
       }
       await Promise.all(reads)
       if (failure !== undefined) throw failure.error
-      this.#cleared = suspicions
+      this.#loadsDone = suspicions
     }
   }
 
   #entry(id: string): Entry {
     let entry = this.#entries.get(id)
     if (entry === undefined) {
-      entry = { directive: none, version: 0, heard: 0, reading: undefined }
+      entry = { directive: noDirectives, version: 0, noticed: 0, reading: undefined }
       this.#entries.set(id, entry)
     }
     return entry
@@ -160,9 +160,9 @@ export class Directives {
   /** Reads until what a notice spoke of is there; at once for all who wait. */
   #catchUp(id: string, entry: Entry): Promise<void> {
     entry.reading ??= (async () => {
-      for (let attempt = 0; entry.version < entry.heard; attempt++) {
+      for (let attempt = 0; entry.version < entry.noticed; attempt++) {
         // A replica may lag behind the notice; a notice may be wrong.
-        if (attempt === lagReads) entry.heard = entry.version
+        if (attempt === lagReads) entry.noticed = entry.version
         else {
           await pause(attempt * 20, this.#closing.signal)
           await this.#read(id, entry)
@@ -178,23 +178,23 @@ export class Directives {
     if (version <= entry.version) return
     const before = entry.directive
     entry.version = version
-    entry.directive = directiveOf(state, before)
-    this.#tell(id, state, before, entry.directive)
+    entry.directive = directiveStateOf(state, before)
+    this.#notify(id, state, before, entry.directive)
   }
 
   /** A supervisor that cannot be read stops its own actor, and no other. */
   #isDamaged(id: string, error: unknown): boolean {
     if (!isCairnError(error, 'actor-parked')) return false
-    this.#entry(id).heard = Infinity
+    this.#entry(id).noticed = Infinity
     this.#log('error', error.message, error.details)
     return true
   }
 
-  #tell(
+  #notify(
     id: string,
     { actor }: SupervisionState,
-    before: Directive,
-    after: Directive,
+    before: DirectiveState,
+    after: DirectiveState,
   ): void {
     // Whoever appends past the behavior may have written any name.
     if (supervisorId(actor) !== id) return
@@ -219,10 +219,10 @@ export class Directives {
   }
 }
 
-function directiveOf(
+function directiveStateOf(
   { paused, skipped, retries }: SupervisionState,
-  before: Directive,
-): Directive {
+  before: DirectiveState,
+): DirectiveState {
   const skips = Skips.of(skipped)
   // Who has folded with these skips must see that they are the same ones.
   const isSame = String(skips) === String(before.skips)

@@ -23,12 +23,12 @@
 import { decodeHeader, decodeList } from '../codec/headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import {
-  commandCommitsOf,
+  commitSlicesOf,
   type LogRecord,
   type MalformedRecord,
 } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
-import type { Accepted, SendOptions } from '../model/command-sender.js'
+import type { AcceptedOutcome, SendOptions } from '../model/command-sender.js'
 import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
@@ -69,7 +69,7 @@ export interface DuplicateDetectorHome {
 }
 
 /** What a search came to; `lagging` when what was read ends before the version in question. */
-export type SearchResult = Accepted | 'none' | 'lagging'
+export type SearchResult = AcceptedOutcome | 'none' | 'lagging'
 
 export class DuplicateDetector {
   readonly #actor: ActorAddress
@@ -330,7 +330,7 @@ export class DuplicateDetector {
   }
 
   /** D8. */
-  #found(found: LogRecord, commandId: string, signal: AbortSignal): Accepted {
+  #found(found: LogRecord, commandId: string, signal: AbortSignal): AcceptedOutcome {
     this.#late = signal.aborted ? { commandId, found } : undefined
     return this.#answerOf(found, commandId)
   }
@@ -341,13 +341,13 @@ export class DuplicateDetector {
     this.#late = undefined
   }
 
-  #answerOf(record: LogRecord, commandId: string): Accepted {
+  #answerOf(record: LogRecord, commandId: string): AcceptedOutcome {
     if (record.kind === 'malformed') throw this.#unreadable(record, commandId)
     const { position, outbox } = record
-    const act = commandCommitsOf(record).find(({ command }) => command?.id === commandId)
+    const act = commitSlicesOf(record).find(({ command }) => command?.id === commandId)
     const { firstVersion, lastVersion: version, command } = act ?? record
     const reply = command?.reply
-    const answer: Accepted = { ok: true, version, position, reply, duplicate: true }
+    const answer: AcceptedOutcome = { ok: true, version, position, reply, duplicate: true }
     if (outbox === undefined) return answer
     return { ...answer, outboxIds: outboxEntryIds(this.#actor, firstVersion, outbox) }
   }
@@ -372,7 +372,7 @@ function passedBy(record: LogRecord): readonly [Dated, ...Dated[]] | undefined {
   const { position } = record
   if (record.kind === 'commit') {
     const { at } = record
-    const passed = commandCommitsOf(record).map(
+    const passed = commitSlicesOf(record).map(
       ({ firstVersion, lastVersion, command }) => ({
         first: firstVersion,
         last: lastVersion,

@@ -94,14 +94,14 @@ export function schedule(
 ): Effect {
   const { at, after, every, late = 'fire', lateAfter = lateAfterDefault } = when
   if (at !== undefined && after !== undefined)
-    throw invalidWhen(
+    throw invalidTimer(
       name,
       'is due both at a moment and after a time: say one of the two',
     )
   if (at === undefined && after === undefined && every === undefined)
-    throw invalidWhen(name, 'is never due: say at, after or every')
+    throw invalidTimer(name, 'is never due: say at, after or every')
   if (late !== 'fire' && late !== 'skip')
-    throw invalidWhen(name, `has late: ${show(late)}, which is 'fire' or 'skip'`)
+    throw invalidTimer(name, `has late: ${show(late)}, which is 'fire' or 'skip'`)
   const timer = (due: number): OutboxTimer => ({
     kind: 'timer',
     name,
@@ -125,7 +125,7 @@ export function cancel(name: string): Effect {
 
 const lateAfterDefault = 10_000
 
-function invalidWhen(name: string, why: string): CairnError {
+function invalidTimer(name: string, why: string): CairnError {
   return new CairnError('invalid-timer', `Timer ${show(name)} ${why}.`)
 }
 
@@ -143,7 +143,7 @@ export function isEffect(item: unknown): item is Effect {
 }
 
 /** What it says, decided on at the moment `now`. */
-export function toOutbox(item: Effect, now: number): OutboxEntry {
+export function toOutboxEntry(item: Effect, now: number): OutboxEntry {
   return item[effect](now)
 }
 

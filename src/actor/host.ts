@@ -14,7 +14,7 @@ import { type Clock, systemClock } from '../model/clock.js'
 import { withCauses } from './causes.js'
 import { Deadlines } from '../model/deadlines.js'
 import { CairnError, messageOf } from '../model/errors.js'
-import { checkFreshness, enoughFor } from '../model/freshness.js'
+import { checkFreshness, sufficientVersion } from '../model/freshness.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
 import { noLog, type WriteLog } from '../model/log.js'
@@ -37,9 +37,9 @@ import type { FailedCommands } from './failed-commands.js'
 import { detach } from './detach.js'
 import { Semaphore } from '../model/semaphore.js'
 import { type VersionWait, VersionWaiters } from './version-waiters.js'
-import type { Directive, Directives } from './directives.js'
+import type { DirectiveState, Directives } from './directives.js'
 import { actorPaused } from './parked.js'
-import { readAfter, tooLate } from './read-after.js'
+import { readAfter, readTimedOut } from './read-after.js'
 import { recoverAt } from './recovery.js'
 import type { DefinitionRegistry } from './registry.js'
 import { Residents } from './residents.js'
@@ -65,7 +65,7 @@ export interface ActorHostOptions {
   /** Times a command is decided before it ends in `contention`. Default 10. */
   readonly attemptsMax?: number
   /** Hears of every told command that failed after it was accepted. Default: the log does. */
-  readonly onDeadCommand?: (error: unknown, info: DeadCommandInfo) => void
+  readonly onDeadCommand?: (error: unknown, info: FailedCommandInfo) => void
   /** What operators say about the actors. Default: nothing. */
   readonly directives?: Directives
   /** Counts the told commands that failed after they were accepted. */
@@ -84,7 +84,7 @@ export interface Escalation {
 }
 
 /** A command that failed when nobody was waiting for its answer. */
-export interface DeadCommandInfo {
+export interface FailedCommandInfo {
   readonly actor: ActorAddress
   readonly commandType: string
   readonly commandId: string
@@ -126,21 +126,21 @@ export interface ActorHostStats {
 }
 
 /** What this node knows of actors without reading, for whoever reads for itself. */
-export interface LocalReadings {
+export interface ResidentReader {
   /**
    * The state of a resident, from memory where that is at `enough` or further, else read;
    * `undefined` for an actor that is not awake here.
    */
-  remembered(
+  readResident(
     actor: ActorAddress,
     enough: Version,
     options: CallOptions,
   ): Promise<StateReading> | undefined
   /** Begins to listen for notices that the actor has reached a version. */
-  expect(actor: ActorAddress, version: Version): VersionWait
+  awaitVersion(actor: ActorAddress, version: Version): VersionWait
 }
 
-export interface ActorHost extends CommandSender, LocalReadings {
+export interface ActorHost extends CommandSender, ResidentReader {
   /**
    * The state, as a copy where it is plain data (else: read only); wakes the actor here. Throws
    * `deadline-exceeded` where a version that was asked for is not reached in time.
@@ -159,7 +159,7 @@ export interface ActorHost extends CommandSender, LocalReadings {
   /** Lets residents go that have been idle for their type's `idleAfter`; the host does so by itself every few seconds. */
   passivate(): void
   /** Notices may have been missed: every resident looks before its next answer. */
-  unverified(): void
+  markUnverified(): void
   stats(): ActorHostStats
   /**
    * Takes in nothing more and finishes what was accepted, for at most `timeout` ms (default
@@ -261,16 +261,16 @@ class Host implements ActorHost {
     { freshness = 'latest', ...options }: StateOptions = {},
   ): Promise<StateReading> {
     const name = formatAddress(checkAddress(actor))
-    const enough = enoughFor(checkFreshness(freshness))
+    const enough = sufficientVersion(checkFreshness(freshness))
     const read = (bounds: CallOptions) => this.#read(actor, enough, bounds)
     return typeof freshness === 'string'
       ? read(options)
       : readAfter(name, freshness.after, options, read, () =>
-          this.expect(actor, freshness.after),
+          this.awaitVersion(actor, freshness.after),
         )
   }
 
-  remembered(
+  readResident(
     actor: ActorAddress,
     enough: Version,
     options: CallOptions,
@@ -279,7 +279,7 @@ class Host implements ActorHost {
     return isHere ? this.#read(actor, enough, options) : undefined
   }
 
-  expect(actor: ActorAddress, version: Version): VersionWait {
+  awaitVersion(actor: ActorAddress, version: Version): VersionWait {
     return this.#versionWaiters.expect(formatAddress(actor), version)
   }
 
@@ -313,7 +313,7 @@ class Host implements ActorHost {
       const folding = { actor, behavior, skips: order?.skips }
       return recoverAt(this.#home.store, folding, version, until)
     }
-    const late = () => tooLate(doing, timeout)
+    const late = () => readTimedOut(doing, timeout)
     const at = await bounded(read, timeout, late, signal, doing)
     return { state: at.state, version: at.version }
   }
@@ -333,7 +333,7 @@ class Host implements ActorHost {
     this.#residents.dismiss((actor, since) => now - since >= actor.idleAfter)
   }
 
-  unverified(): void {
+  markUnverified(): void {
     const { ticks } = this.#home
     ticks.suspectBefore = ++ticks.now
   }
@@ -428,7 +428,7 @@ class Host implements ActorHost {
   }
 
   /** An operator has spoken: residents obey, and what had failed is read anew now. */
-  #onDirectives(actor: ActorAddress, before: Directive, after: Directive): void {
+  #onDirectives(actor: ActorAddress, before: DirectiveState, after: DirectiveState): void {
     const name = formatAddress(actor)
     if (before.skips !== after.skips)
       this.#log('warn', `Folding of ${name} passes over version ${String(after.skips)}`, {
@@ -465,7 +465,7 @@ class Host implements ActorHost {
     }
   }
 
-  #giveUpCommand(error: unknown, info: DeadCommandInfo): void {
+  #giveUpCommand(error: unknown, info: FailedCommandInfo): void {
     this.#deadCommands++
     this.#options.failed?.count(error)
     const { onDeadCommand } = this.#options

@@ -7,7 +7,7 @@ import { CairnError, messageOf } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
-import type { Pause } from './supervisor.js'
+import type { ActorPause } from './supervisor.js'
 
 /** The error of every command to a parked actor. */
 export function actorParked(
@@ -30,7 +30,7 @@ export function actorStillParked(actor: ActorAddress, first: CairnError): CairnE
 }
 
 /** The error of a command that an operator's pause keeps from its actor. */
-export function actorPaused(actor: ActorAddress, { by, reason, at }: Pause): CairnError {
+export function actorPaused(actor: ActorAddress, { by, reason, at }: ActorPause): CairnError {
   const name = formatAddress(actor)
   const since = Number.isFinite(at) ? new Date(at).toISOString() : 'a time unknown'
   const why = reason === undefined ? 'no reason was given' : show(reason)

@@ -8,7 +8,7 @@ import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import type { VersionWait } from './version-waiters.js'
 
 /** Milliseconds until a reader looks again although it has heard nothing. */
-const lookEvery = 500
+const rereadEvery = 500
 
 /**
  * Throws `deadline-exceeded` with the version wanted and the one found, and what `read` does.
@@ -35,7 +35,7 @@ export async function readAfter(
       const reading = await read({ timeout: Math.max(1, left()), signal })
       if (reading.version >= wanted) return reading
       found = reading.version
-      await expectation.wait(Math.max(1, Math.min(lookEvery, left())), signal)
+      await expectation.wait(Math.max(1, Math.min(rereadEvery, left())), signal)
     }
   } catch (error) {
     // The last look came too late: what was found before it says more.
@@ -47,7 +47,7 @@ export async function readAfter(
 }
 
 /** The error for a read that took too long. */
-export function tooLate(doing: string, timeout: number): CairnError {
+export function readTimedOut(doing: string, timeout: number): CairnError {
   return new CairnError(
     'deadline-exceeded',
     `The ${doing} was not finished within ${timeout} ms: try again, or wait longer.`,

@@ -5,7 +5,7 @@
 
 import { type ActorAddress, checkActorId, formatAddress } from '../model/address.js'
 import type { MalformedRecord } from '../model/commit.js'
-import { checkFreshness, enoughFor } from '../model/freshness.js'
+import { checkFreshness, sufficientVersion } from '../model/freshness.js'
 import type {
   DurableCommandSender,
   CommandSender,
@@ -18,9 +18,9 @@ import type { StateReading, AnyActorDefinition, StateOptions } from './definitio
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import { checkKnownCommand } from './effects.js'
 import type { FoldContext } from './fold.js'
-import type { LocalReadings } from './host.js'
+import type { ResidentReader } from './host.js'
 import { VersionWaiters } from './version-waiters.js'
-import { readAfter, tooLate } from './read-after.js'
+import { readAfter, readTimedOut } from './read-after.js'
 import { recover } from './recovery.js'
 import type { Skips } from './skips.js'
 import type {
@@ -30,7 +30,7 @@ import type {
   RecordedEventOf,
   StateOf,
 } from './definition-types.js'
-import { watchActor, type Watched, type WatchOptions } from './watch.js'
+import { watchActor, type WatchedEvent, type WatchOptions } from './watch.js'
 
 /** What references need of the node they were made on. */
 export interface RefPorts {
@@ -41,7 +41,7 @@ export interface RefPorts {
     'head' | 'commits' | 'read' | 'follow' | 'lastPosition'
   >
   /** What the node has in memory. Default: nothing. */
-  readonly local?: LocalReadings
+  readonly local?: ResidentReader
   /** Hears of every record passed by that is not a readable commit. */
   readonly onMalformed?: (record: MalformedRecord) => void
   /** The versions of an actor that folding passes over. Default: none. */
@@ -102,7 +102,7 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
    */
   watch(
     options?: WatchOptions,
-  ): AsyncIterable<Watched<StateOf<Definition>, RecordedEventOf<Definition>>>
+  ): AsyncIterable<WatchedEvent<StateOf<Definition>, RecordedEventOf<Definition>>>
 }
 
 /** A reference with what its definition adds to it. */
@@ -133,14 +133,14 @@ export function actorRef<Definition extends AnyActorDefinition>(
       return durableSender.send(address, command, data, options)
     },
     async state({ freshness = 'latest', ...options } = {}) {
-      const enough = enoughFor(checkFreshness(freshness))
+      const enough = sufficientVersion(checkFreshness(freshness))
       const read = async (bounds: CallOptions) =>
-        (enough === undefined ? undefined : local.remembered(address, enough, bounds)) ??
+        (enough === undefined ? undefined : local.readResident(address, enough, bounds)) ??
         readStore(store, folding, skipsNow, bounds)
       return typeof freshness === 'string'
         ? read(options)
         : readAfter(formatAddress(address), freshness.after, options, read, () =>
-            local.expect(address, freshness.after),
+            local.awaitVersion(address, freshness.after),
           )
     },
     events: options => store.read(address, options),
@@ -152,9 +152,9 @@ export function actorRef<Definition extends AnyActorDefinition>(
 }
 
 /** For references that were made on no node: nothing is in memory, and no notice comes. */
-const nothingLocal: LocalReadings = {
-  remembered: () => undefined,
-  expect: ({ type, id }, version) =>
+const nothingLocal: ResidentReader = {
+  readResident: () => undefined,
+  awaitVersion: ({ type, id }, version) =>
     new VersionWaiters(1).expect(formatAddress({ type, id }), version),
 }
 
@@ -169,7 +169,7 @@ async function readStore<State>(
   const { state, version } = await bounded(
     async until => recover(store, { ...folding, skips: await skipsNow(until) }, until),
     timeout,
-    () => tooLate(doing, timeout),
+    () => readTimedOut(doing, timeout),
     signal,
     doing,
   )

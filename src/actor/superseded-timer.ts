@@ -9,7 +9,7 @@
 import type { ActorAddress } from '../model/address.js'
 import type { RejectedDecision } from '../model/behavior.js'
 import type { LogRecord } from '../model/commit.js'
-import { type Firing, generationOf } from '../model/timer.js'
+import { type TimerFiring, generationOf } from '../model/timer.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore } from '../store/event-store/event-store.js'
@@ -26,7 +26,7 @@ export const timerSuperseded = 'cairn.timer-superseded'
 export async function findSuperseded(
   store: Pick<EventStore, 'commits'>,
   actor: ActorAddress,
-  { name, generation }: Firing,
+  { name, generation }: TimerFiring,
   at: { readonly version: Version; readonly position: Position },
   saidAt: Position,
   signal: AbortSignal,
@@ -41,7 +41,7 @@ export async function findSuperseded(
 }
 
 /** How a firing that counts no more ends. */
-export function superseded({ name }: Firing): RejectedDecision {
+export function superseded({ name }: TimerFiring): RejectedDecision {
   const message = `Timer ${show(name)} was set anew or cancelled after it had been set to fire now.`
   return {
     ok: false,

@@ -43,7 +43,7 @@ export interface SkipData extends DirectiveData {
 }
 
 /** A pause: who, why, and since when. */
-export interface Pause {
+export interface ActorPause {
   readonly by: string
   readonly reason?: string
   /** Milliseconds since 1970. */
@@ -55,7 +55,7 @@ export interface SupervisionState {
   /** `account/alice`. */
   readonly actor: string
   /** Null while it takes commands. */
-  readonly paused: Pause | null
+  readonly paused: ActorPause | null
   /** Versions that folding passes over, ascending: first and last of each range. */
   readonly skipped: readonly VersionRange[]
   /** How often it was told to be read anew. */
@@ -82,7 +82,7 @@ export function supervisorId(name: string): string {
   return `sha256-${createHash('sha256').update(name).digest('hex')}`
 }
 
-const defined = defineAnyActor({
+const definition = defineAnyActor({
   type: supervisorType,
   initialState: (id): SupervisionState => ({
     actor: id,
@@ -92,14 +92,14 @@ const defined = defineAnyActor({
   }),
   decide: {
     pause: (_state, data: DirectiveData) =>
-      problemOf(data) ?? { events: event('paused', data), reply: same },
+      rejectInvalid(data) ?? { events: event('paused', data), reply: wholeState },
     resume: ({ actor, paused }, data: DirectiveData) => {
       if (paused === null)
-        return problemOf(data) ?? reject('not-paused', `${actor} is not paused.`)
-      return problemOf(data) ?? { events: event('resumed', data), reply: same }
+        return rejectInvalid(data) ?? reject('not-paused', `${actor} is not paused.`)
+      return rejectInvalid(data) ?? { events: event('resumed', data), reply: wholeState }
     },
     retry: (_state, data: DirectiveData) =>
-      problemOf(data) ?? { events: event('retried', data), reply: same },
+      rejectInvalid(data) ?? { events: event('retried', data), reply: wholeState },
     skip: ({ actor, skipped }, data: SkipData) => {
       const { version: first, through: last = first } = data ?? {}
       const range: VersionRange = [first, last]
@@ -115,17 +115,17 @@ const defined = defineAnyActor({
           'too-many-skips',
           `${actor} passes over ${rangesMax} ranges of versions already, the most there may be.`,
         )
-      return problemOf(data) ?? { events: event('skipped', data), reply: same }
+      return rejectInvalid(data) ?? { events: event('skipped', data), reply: wholeState }
     },
   },
   evolve: {
     paused: (state, data: DirectiveData, stored): SupervisionState => ({
-      ...named(state, data),
+      ...withActorName(state, data),
       paused: pauseOf(data, stored),
     }),
-    resumed: (state, data: DirectiveData) => ({ ...named(state, data), paused: null }),
+    resumed: (state, data: DirectiveData) => ({ ...withActorName(state, data), paused: null }),
     retried: (state, data: DirectiveData) => ({
-      ...named(state, data),
+      ...withActorName(state, data),
       retries: state.retries + 1,
     }),
     skipped: (state, data: SkipData) => {
@@ -134,7 +134,7 @@ const defined = defineAnyActor({
       const skipped = isRange
         ? mergeRanges([...state.skipped, [first, last]])
         : state.skipped
-      return { ...named(state, data), skipped }
+      return { ...withActorName(state, data), skipped }
     },
   },
 })
@@ -142,19 +142,19 @@ const defined = defineAnyActor({
 const eventTypes = ['paused', 'resumed', 'retried', 'skipped']
 
 /** The definition of supervisors; total: whatever stands in its history, it can be folded. */
-export const supervisor: typeof defined = {
-  ...defined,
+export const supervisor: typeof definition = {
+  ...definition,
   behavior: {
-    ...defined.behavior,
+    ...definition.behavior,
     evolve: (state, stored) =>
-      eventTypes.includes(stored.type) ? defined.behavior.evolve(state, stored) : state,
+      eventTypes.includes(stored.type) ? definition.behavior.evolve(state, stored) : state,
   },
 }
 
-const same = (state: SupervisionState) => state
+const wholeState = (state: SupervisionState) => state
 
 /** An order may come from a command line: what is wrong with it. */
-function problemOf(data: DirectiveData | undefined) {
+function rejectInvalid(data: DirectiveData | undefined) {
   const { actor, by, reason } = data ?? {}
   for (const [name, text] of Object.entries({ actor, by, reason: reason ?? 'none' }))
     if (typeof text !== 'string' || text === '' || Buffer.byteLength(text) > textBytesMax)
@@ -163,14 +163,14 @@ function problemOf(data: DirectiveData | undefined) {
 }
 
 /** The state under the actor's name, which its own id may not hold. */
-function named(
+function withActorName(
   state: SupervisionState,
   data: DirectiveData | undefined,
 ): SupervisionState {
   return typeof data?.actor === 'string' ? { ...state, actor: data.actor } : state
 }
 
-function pauseOf(data: DirectiveData | undefined, { at }: RecordedEvent): Pause {
+function pauseOf(data: DirectiveData | undefined, { at }: RecordedEvent): ActorPause {
   const { by, reason } = data ?? {}
   return { by: String(by), ...(typeof reason === 'string' && { reason }), at }
 }

@@ -16,7 +16,7 @@ import type { Command } from '../model/behavior.js'
 import type { Causes, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
-import type { Accepted } from '../model/command-sender.js'
+import type { AcceptedOutcome } from '../model/command-sender.js'
 import type { WriteLog } from '../model/log.js'
 import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
@@ -28,7 +28,7 @@ import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach, detachPlain } from './detach.js'
 import type { FoldContext, FoldedState } from './fold.js'
-import type { Directive } from './directives.js'
+import type { DirectiveState } from './directives.js'
 import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
 import { foldTentatively } from './tentative.js'
@@ -45,19 +45,19 @@ export interface AttemptPorts {
   /** Reads an actor within the node's bounds. */
   read<T>(work: () => Promise<T>, doing: string): Promise<T>
   /** Reads the first actor, and looks whether the transaction was carried out before. */
-  first(participant: FoldContext, definition: AnyActorDefinition): Promise<FirstReading>
+  readFirst(participant: FoldContext, definition: AnyActorDefinition): Promise<FirstReading>
   /** Throws for a definition that this node knows otherwise. */
-  check(definition: AnyActorDefinition): void
+  checkDefinition(definition: AnyActorDefinition): void
   /** What operators have said about an actor. */
-  order(actor: ActorAddress, signal: AbortSignal): Promise<Directive>
-  malformed(record: MalformedRecord): void
-  unstorable(type: string, error: unknown): void
+  directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
+  onMalformed(record: MalformedRecord): void
+  onUnstorable(type: string, error: unknown): void
 }
 
 export interface FirstReading {
-  readonly at: FoldedState
+  readonly folded: FoldedState
   /** What it came to when it was carried out before; `lagging` when that cannot be told yet. */
-  readonly found: Accepted | 'none' | 'lagging'
+  readonly found: AcceptedOutcome | 'none' | 'lagging'
 }
 
 /** An actor in a transaction. */
@@ -65,12 +65,12 @@ interface Participant {
   readonly address: ActorAddress
   readonly definition: AnyActorDefinition
   readonly folding: FoldContext
-  readonly order: Directive
+  readonly directives: DirectiveState
   readonly commandId: string
   /** As it was read. */
   readonly read: FoldedState
   /** With what was decided. */
-  at: FoldedState
+  current: FoldedState
   readonly events: NewEvent[]
   readonly outbox: OutboxEntry[]
   /** What is to be done once it is stored. */
@@ -82,12 +82,12 @@ interface Participant {
 export class TransactionAttempt {
   readonly id: string
   readonly #ports: AttemptPorts
-  readonly #met = new Map<string, Promise<Participant>>()
+  readonly #byName = new Map<string, Promise<Participant>>()
   readonly #participants: Participant[] = []
   #first: string | undefined
   #found: FirstReading['found'] = 'none'
-  #isOver = false
-  readonly #underWay = new Set<{ readonly what: string }>()
+  #isEnded = false
+  readonly #pending = new Set<{ readonly what: string }>()
 
   constructor(id: string, ports: AttemptPorts) {
     this.id = id
@@ -105,7 +105,7 @@ export class TransactionAttempt {
     return first !== undefined && first.events.length > 0 ? first : undefined
   }
 
-  get firstMet(): string | undefined {
+  get firstName(): string | undefined {
     return this.#first
   }
 
@@ -119,15 +119,15 @@ export class TransactionAttempt {
         id: string,
         { guard = true }: { readonly guard?: boolean } = {},
       ) =>
-        this.#doing(`load ${definition.type}/${id}`, async () => {
-          const participant = await this.#meet(definition, id)
+        this.#track(`load ${definition.type}/${id}`, async () => {
+          const participant = await this.#participant(definition, id)
           if (guard) participant.isGuarded = true
-          const { state, version } = participant.at
+          const { state, version } = participant.current
           return { state: detachPlain(state), version }
         }),
       ask: (definition: AnyActorDefinition, id: string, type: string, data?: unknown) =>
-        this.#doing(`ask ${definition.type}/${id} to ${type}`, async () =>
-          this.#decide(await this.#meet(definition, id), type, data),
+        this.#track(`ask ${definition.type}/${id} to ${type}`, async () =>
+          this.#decide(await this.#participant(definition, id), type, data),
         ),
       abort,
     }
@@ -136,12 +136,12 @@ export class TransactionAttempt {
   }
 
   end(): void {
-    this.#isOver = true
+    this.#isEnded = true
   }
 
   /** B4. Throws when the work has ended before what it began. */
   checkAwaited(): void {
-    const [first] = this.#underWay
+    const [first] = this.#pending
     if (first === undefined) return
     throw new CairnError(
       'invalid-option',
@@ -155,7 +155,7 @@ export class TransactionAttempt {
   parts(reply: unknown, withStates: boolean): AppendPart[] {
     const written = this.#participants.filter(({ events }) => events.length > 0)
     return written.map((participant, i): AppendPart => {
-      const { address, read, at, events, outbox, commandId } = participant
+      const { address, read, current: at, events, outbox, commandId } = participant
       const state = withStates ? this.#stateOf(participant) : undefined
       return {
         actor: address,
@@ -197,31 +197,31 @@ export class TransactionAttempt {
     return moved.includes(true)
   }
 
-  async #doing<T>(what: string, work: () => Promise<T>): Promise<T> {
-    if (this.#isOver)
+  async #track<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (this.#isEnded)
       throw new CairnError(
         'invalid-option',
         `Transaction ${show(this.id)} is over, and was used to ${what}: use it only within its work.`,
         { details: { transactionId: this.id } },
       )
     const key = { what }
-    this.#underWay.add(key)
+    this.#pending.add(key)
     try {
       return await work()
     } finally {
-      this.#underWay.delete(key)
+      this.#pending.delete(key)
     }
   }
 
   /** B1. */
-  async #meet(definition: AnyActorDefinition, id: string): Promise<Participant> {
-    this.#ports.check(definition)
+  async #participant(definition: AnyActorDefinition, id: string): Promise<Participant> {
+    this.#ports.checkDefinition(definition)
     const address = Object.freeze({ type: definition.type, id: checkActorId(id) })
     const name = formatAddress(address)
-    let meeting = this.#met.get(name)
+    let meeting = this.#byName.get(name)
     if (meeting === undefined) {
-      meeting = this.#join(address, name, definition, this.#met.size + 1)
-      this.#met.set(name, meeting)
+      meeting = this.#join(address, name, definition, this.#byName.size + 1)
+      this.#byName.set(name, meeting)
     }
     const participant = await meeting
     this.#ports.call.check()
@@ -239,9 +239,9 @@ export class TransactionAttempt {
     number: number,
   ): Promise<Participant> {
     const { behavior } = definition
-    const onMalformed = (record: MalformedRecord) => this.#ports.malformed(record)
+    const onMalformed = (record: MalformedRecord) => this.#ports.onMalformed(record)
     if (number === 1) this.#first = name
-    const order = await this.#ports.order(address, this.#ports.call.signal)
+    const order = await this.#ports.directives(address, this.#ports.call.signal)
     const { skips } = order
     const folding: FoldContext = { actor: address, behavior, onMalformed, skips }
     const read =
@@ -252,10 +252,10 @@ export class TransactionAttempt {
       address,
       definition,
       folding,
-      order,
+      directives: order,
       commandId: commandIdOf(this.id, number),
       read,
-      at: read,
+      current: read,
       events: [],
       outbox: [],
       afterCommit: [],
@@ -270,7 +270,7 @@ export class TransactionAttempt {
     folding: FoldContext,
     definition: AnyActorDefinition,
   ): Promise<FoldedState> {
-    const { at, found } = await this.#ports.first(folding, definition)
+    const { folded: at, found } = await this.#ports.readFirst(folding, definition)
     this.#found = found
     if (found === 'none') return at
     // Nobody but a work that goes on nevertheless hears this: the caller gets the first answer.
@@ -287,7 +287,7 @@ export class TransactionAttempt {
   }
 
   #decide(participant: Participant, type: string, data: unknown): unknown {
-    const { address, definition, folding, at, commandId, order } = participant
+    const { address, definition, folding, current: at, commandId, directives: order } = participant
     if (order.paused !== undefined) throw actorPaused(address, order.paused)
     const { causes, now, nodeId } = this.#ports
     participant.isGuarded = true
@@ -300,7 +300,7 @@ export class TransactionAttempt {
     const version = at.version + decision.events.length
     const after = { ...at, state, version }
     const { reply } = acceptedOutcome(address, command, decision, after)
-    participant.at = after
+    participant.current = after
     participant.events.push(...decision.events)
     if (decision.events.length > 0) {
       participant.outbox.push(...(decision.outbox ?? []))
@@ -311,7 +311,7 @@ export class TransactionAttempt {
     return { ok: true, version, reply }
   }
 
-  #stateOf({ definition, at, read, order }: Participant) {
+  #stateOf({ definition, current: at, read, directives: order }: Participant) {
     const { type } = definition
     return planInlineState(
       definition,
@@ -320,7 +320,7 @@ export class TransactionAttempt {
       read.inlineState,
       0,
       order.skips,
-      error => this.#ports.unstorable(type, error),
+      error => this.#ports.onUnstorable(type, error),
     ).state
   }
 

@@ -44,17 +44,17 @@ export function abortReasonOf(value: unknown): { readonly reason: unknown } | un
     : undefined
 }
 
-type InTransaction<Outcome> = Outcome extends { readonly ok: true }
+type WithinTransaction<Outcome> = Outcome extends { readonly ok: true }
   ? Omit<Outcome, 'position' | 'duplicate'>
   : Outcome
 
 /** What a command comes to within a transaction: nothing of it is stored yet. */
-export type DecidedIn<
+export type TransactionAskOutcome<
   Definition extends AnyActorDefinition,
   Name extends CommandNameOf<Definition>,
-> = InTransaction<OutcomeOf<Definition, Name>>
+> = WithinTransaction<OutcomeOf<Definition, Name>>
 
-export interface LoadOptions {
+export interface TransactionLoadOptions {
   /**
    * Whether the actor must still be at this version when the transaction is stored, if nothing
    * is written to it. Default true; false makes the reading one that may be old by then.
@@ -72,7 +72,7 @@ export interface Transaction {
   load<Definition extends AnyActorDefinition>(
     definition: Definition,
     id: string,
-    options?: LoadOptions,
+    options?: TransactionLoadOptions,
   ): Promise<StateReading<StateOf<Definition>>>
 
   /**
@@ -85,7 +85,7 @@ export interface Transaction {
     id: string,
     command: Name,
     ...args: CommandArguments<Definition, Name, undefined>
-  ): Promise<DecidedIn<Definition, Name>>
+  ): Promise<TransactionAskOutcome<Definition, Name>>
 
   /** `return tx.abort(reason)`: nothing is stored, and the caller gets `{ ok: false, reason }`. */
   abort<const Reason>(reason: Reason): AbortResult<Reason>

@@ -29,7 +29,7 @@ import { causesOf } from './causes.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
 import type { FoldContext } from './fold.js'
-import type { Directive } from './directives.js'
+import type { DirectiveState } from './directives.js'
 import { recover } from './recovery.js'
 import { DuplicateDetector, type DuplicateSearch } from './duplicate-detector.js'
 import {
@@ -53,11 +53,11 @@ export interface TransactorOptions {
   readonly clock: Clock
   readonly log: WriteLog
   /** Throws for a definition that this node knows otherwise. */
-  check(definition: AnyActorDefinition): void
+  checkDefinition(definition: AnyActorDefinition): void
   /** What operators have said about an actor. */
-  order(actor: ActorAddress, signal: AbortSignal): Promise<Directive>
+  directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
   /** Hears of every commit: residents are behind now. */
-  stored(part: StoredPart): void
+  onStored(part: StoredPart): void
 }
 
 export interface TransactionStats {
@@ -76,7 +76,7 @@ type Outcome = TransactionCommitted | TransactionAborted
 
 /** What is known of the commands of an actor that works met first. */
 interface Anchor {
-  readonly repeats: DuplicateDetector
+  readonly duplicates: DuplicateDetector
   /** T4. */
   last: Promise<unknown>
 }
@@ -106,7 +106,7 @@ export class Transactor {
   get transact(): Transact {
     // The implementation is the same for all results; only their types differ.
     return ((work: Work, options: TransactOptions = {}) =>
-      this.#take(work, options)) as Transact
+      this.#start(work, options)) as Transact
   }
 
   stats(): TransactionStats {
@@ -126,7 +126,7 @@ export class Transactor {
     await ended
   }
 
-  async #take(work: Work, options: TransactOptions): Promise<Outcome> {
+  async #start(work: Work, options: TransactOptions): Promise<Outcome> {
     const { id = newId(), attempts = attemptsDefault } = options
     checkId(id)
     if (checkCount('attempts', attempts) === 0)
@@ -139,7 +139,7 @@ export class Transactor {
         { details: { limit: openMax } },
       )
     let canBeRepeated = options.id !== undefined
-    const explain = (error: unknown) => aboutTransaction(error, id, canBeRepeated)
+    const explain = (error: unknown) => withTransactionId(error, id, canBeRepeated)
     const subject = { describe: () => `transaction ${show(id)}`, explain }
     const call = new Call<Outcome>(subject, 0, options, this.#ports)
     this.#open.add(call)
@@ -161,7 +161,7 @@ export class Transactor {
     options: TransactOptions,
     anchored: (isAnchored: boolean) => void,
   ): Promise<Outcome> {
-    const { store, nodeId, clock, log, check, order } = this.#options
+    const { store, nodeId, clock, log, checkDefinition: check, directives: order } = this.#options
     const causes = causesOf(options)
     const isNew = options.id === undefined
     let search: DuplicateSearch | undefined
@@ -179,25 +179,25 @@ export class Transactor {
         causes,
         now,
         read: (read, doing) => this.#gate.run(read, call.signal, doing),
-        first: async (folding, definition) => {
+        readFirst: async (folding, definition) => {
           const known = isNew && search === undefined
-          if (known) return { at: await this.#read(folding, call), found: 'none' }
+          if (known) return { folded: await this.#read(folding, call), found: 'none' }
           return this.#search(folding, definition, call, now, repeats => {
             const begun = repeats.begin(commandIdOf(id, 1), false)
             return (search ??= begun)
           })
         },
-        check,
-        order,
-        malformed: ({ position, source, reason }) =>
+        checkDefinition: check,
+        directives: order,
+        onMalformed: ({ position, source, reason }) =>
           log('warn', 'A record that a transaction passed by is no readable commit', {
             position,
             source,
             reason,
           }),
-        unstorable: (type, error) => this.#noteUnstorable(type, error),
+        onUnstorable: (type, error) => this.#noteUnstorable(type, error),
       })
-      const done = await doWork(work, attempt)
+      const done = await runWork(work, attempt)
       attempt.end()
       call.check()
       const { found } = attempt
@@ -226,22 +226,22 @@ export class Transactor {
           ? { ok: true, transactionId: id, value, duplicate: false }
           : { ok: false, transactionId: id, reason: undone.reason }
       }
-      if (!isNew && attempt.anchor === undefined) throw unanchored(id, attempt.firstMet)
+      if (!isNew && attempt.anchor === undefined) throw unanchored(id, attempt.firstName)
       anchored(attempt.anchor !== undefined)
 
       const result = await this.#store(call, attempt, value, { ...causes, at: now })
       if (result.ok) {
         this.#stored++
-        for (const part of result.appended) this.#options.stored(part)
+        for (const part of result.appended) this.#options.onStored(part)
         attempt.runAfterCommit(log)
         return { ok: true, transactionId: id, value, duplicate: false }
       }
       const { anchor } = attempt
       const lost = result.conflicts.find(
-        ({ actor }) => formatAddress(actor) === attempt.firstMet,
+        ({ actor }) => formatAddress(actor) === attempt.firstName,
       )
       if (anchor !== undefined && lost !== undefined) {
-        const { repeats } = this.#anchorOf(anchor.folding, anchor.definition)
+        const { duplicates: repeats } = this.#anchorOf(anchor.folding, anchor.definition)
         const before = search ?? repeats.begin(anchor.commandId, true)
         search = repeats.continueSearch(before, anchor.read.version, lost.actual)
       }
@@ -303,13 +303,13 @@ export class Transactor {
     searchOf: (repeats: DuplicateDetector) => DuplicateSearch,
   ): Promise<FirstReading> {
     const anchor = this.#anchorOf(folding, definition)
-    const { repeats } = anchor
+    const { duplicates: repeats } = anchor
     const look = async (): Promise<FirstReading> => {
       call.check()
       const search = searchOf(repeats)
       const onHead: FoldContext['onHead'] = head => repeats.onHead(head, now)
       const at = await this.#read({ ...folding, onHead }, call)
-      return { at, found: await repeats.find(search, at.version, now, call) }
+      return { folded: at, found: await repeats.find(search, at.version, now, call) }
     }
     const looking = anchor.last.then(look)
     anchor.last = looking.catch(() => {}) // Its failure is that of the call it was for.
@@ -322,7 +322,7 @@ export class Transactor {
     this.#anchors.delete(name)
     const { store } = this.#options
     const anchor = known ?? {
-      repeats: new DuplicateDetector(
+      duplicates: new DuplicateDetector(
         actor,
         { store, wake: (work, signal, doing) => this.#gate.run(work, signal, doing) },
         options.commandWindow,
@@ -348,7 +348,7 @@ export class Transactor {
   }
 }
 
-async function doWork(
+async function runWork(
   work: Work,
   attempt: TransactionAttempt,
 ): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
@@ -369,7 +369,7 @@ function checkId(id: unknown): void {
 }
 
 /** The error with the transaction's id, to do it again with where that is safe. */
-function aboutTransaction(error: unknown, id: string, canBeRepeated: boolean): unknown {
+function withTransactionId(error: unknown, id: string, canBeRepeated: boolean): unknown {
   if (!isCairnError(error)) return error
   const { code, message, cause, details, stack } = error
   const isOpen = code === 'outcome-unknown' && canBeRepeated

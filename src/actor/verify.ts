@@ -21,7 +21,7 @@ import {
 import type { Skips } from './skips.js'
 
 /** What became of replaying one history. */
-export type Verdict =
+export type VerifyResult =
   | { readonly kind: 'folds'; readonly version: Version }
   /** It would be parked: the error says why. */
   | {
@@ -39,16 +39,16 @@ export interface VerifyOptions {
   readonly skips?: Skips | undefined
   readonly signal: AbortSignal
   /** Told where the actor stands, when its history folds. */
-  readonly folded?: (at: Folded) => void
+  readonly folded?: (at: VerifiedState) => void
 }
 
-export interface Folded extends FoldedState {
+export interface VerifiedState extends FoldedState {
   /** Position of the last commit that says anything beside its events; 0 when none does. */
   readonly commitPosition: Position
 }
 
 /** Replays a history from its first event. Throws what reading throws. */
-export async function verifyHistory(options: VerifyOptions): Promise<Verdict> {
+export async function verifyHistory(options: VerifyOptions): Promise<VerifyResult> {
   const { store, actor, behavior, skips, signal, folded } = options
   const folding: FoldContext = { actor, behavior: replaying(behavior), skips }
   let at: FoldedState | undefined

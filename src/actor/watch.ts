@@ -26,7 +26,7 @@ export interface WatchOptions {
 }
 
 /** An event, and the state it led to. Do not change the state: the next one is folded from it. */
-export interface Watched<State = unknown, Event = RecordedEvent> {
+export interface WatchedEvent<State = unknown, Event = RecordedEvent> {
   readonly state: State
   readonly version: Version
   readonly event: Event
@@ -41,7 +41,7 @@ export async function* watchActor<State>(
   base: FoldContext<State>,
   { from, signal }: WatchOptions,
   skipsNow: (signal?: AbortSignal) => Promise<Skips | undefined> = async () => undefined,
-): AsyncGenerator<Watched<State>, void> {
+): AsyncGenerator<WatchedEvent<State>, void> {
   if (from !== undefined) checkCount('from', from)
   const { actor } = base
   let folding = base
@@ -122,7 +122,7 @@ export async function* watchActor<State>(
   function* unfold(
     start: FoldedState<State>,
     commit: StoredCommit,
-  ): Generator<Watched<State>, FoldedState<State>> {
+  ): Generator<WatchedEvent<State>, FoldedState<State>> {
     let { state, version, position } = start
     for (const event of commit.events) {
       if (event.version <= version) continue

@@ -2,7 +2,7 @@
 
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { Directives } from '../actor/directives.js'
-import { type Folded, type Verdict, verifyHistory } from '../actor/verify.js'
+import { type VerifiedState, type VerifyResult, verifyHistory } from '../actor/verify.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
 import { pause } from '../model/wait.js'
@@ -82,7 +82,7 @@ async function* actorsOf(
 }
 
 type Finding =
-  | Verdict
+  | VerifyResult
   /** Its timers are not those that its state waits for. */
   | {
       readonly kind: 'timers'
@@ -103,8 +103,8 @@ async function verdictOn(
 ): Promise<Finding> {
   for (let look = 1; ; look++) {
     const { skips } = await orders.now(actor, signal)
-    let at: Folded | undefined
-    const folded = (found: Folded) => void (at = found)
+    let at: VerifiedState | undefined
+    const folded = (found: VerifiedState) => void (at = found)
     const options = { store, actor, behavior, skips, signal, folded }
     const verdict = await verifyHistory(options)
     if (at === undefined) return verdict

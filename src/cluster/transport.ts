@@ -7,7 +7,7 @@
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
 import type { Freshness } from '../model/freshness.js'
-import type { Firing } from '../model/timer.js'
+import type { TimerFiring } from '../model/timer.js'
 import type { Position, Version } from '../model/version.js'
 
 export interface AskRequest extends Causes {
@@ -27,7 +27,7 @@ export interface AskRequest extends Causes {
   /** The position of the commit that says it, where one does. */
   readonly saidAt?: Position
   /** The timer whose firing it is. */
-  readonly firing?: Firing
+  readonly firing?: TimerFiring
   /** The sender does not wait for the outcome, only for the mailbox to take it. */
   readonly isTold?: boolean
 }

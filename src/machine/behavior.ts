@@ -23,7 +23,7 @@ import { event } from '../actor/event.js'
 import { unknownCommand } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Behavior, Command, DecideContext, Decision } from '../model/behavior.js'
-import type { Child } from '../model/child.js'
+import type { ChildSpec } from '../model/child.js'
 import { CairnError } from '../model/errors.js'
 import {
   eventId,
@@ -83,7 +83,7 @@ export class MachineBehavior implements Behavior<MachineState> {
   readonly version: number
   readonly commandTypes: readonly string[]
   /** Absent for a machine that can have none. */
-  readonly children?: (actor: ActorAddress, state: MachineState) => Child[]
+  readonly children?: (actor: ActorAddress, state: MachineState) => ChildSpec[]
   readonly #type: string
   readonly #level: Level
   readonly #options: MachineOptions<AnyStateMachine, unknown>

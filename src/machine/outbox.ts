@@ -3,7 +3,7 @@
 
 import type { EventObject } from 'xstate'
 
-import { publish, toOutbox, send } from '../actor/effects.js'
+import { publish, toOutboxEntry, send } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import type { OutboxEntry } from '../model/outbox.js'
@@ -55,7 +55,7 @@ function message(
         `emits: { ${show(event.type)}: topic } to its options.`,
       { details: { type, emitted: event.type } },
     )
-  return toOutbox(publish(topic as Topic<unknown>, payloadOf(event)), now)
+  return toOutboxEntry(publish(topic as Topic<unknown>, payloadOf(event)), now)
 }
 
 function command(
@@ -67,5 +67,5 @@ function command(
   const { to, event } = params
   const target = to === self ? actor : addressOf(to)
   if (target === undefined) throw noSuchTarget(actor, event)
-  return toOutbox(send(target, event.type, payloadOf(event)), now)
+  return toOutboxEntry(send(target, event.type, payloadOf(event)), now)
 }

@@ -2,7 +2,7 @@
 
 import type { ActionArgs, AnyActorRef, EventObject } from 'xstate'
 
-import type { AfterCommit } from '../model/behavior.js'
+import type { AfterCommitContext } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
 import { eventId } from '../model/event.js'
 import type { PendingAction } from './machine-input.js'
@@ -20,7 +20,10 @@ export function isLive({ action: { type, exec } }: PendingAction): boolean {
 }
 
 /** Runs them; one that fails is told, and the others run. */
-export function runActions(steps: readonly ActionsOf[], stored: AfterCommit): void {
+export function runActions(
+  steps: readonly ActionsOf[],
+  stored: AfterCommitContext,
+): void {
   const { actor, firstVersion, failed } = stored
   for (const { effects, index } of steps) {
     for (const { action, id } of effects.filter(isLive)) {

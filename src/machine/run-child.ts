@@ -5,7 +5,7 @@
 
 import { type AnyActorLogic, createActor, createMachine, type EventObject } from 'xstate'
 
-import type { Child, ChildPorts, RunningChild } from '../model/child.js'
+import type { ChildSpec, ChildContext, RunningChild } from '../model/child.js'
 import { endOf, snapshotOf, toChild } from './child-events.js'
 import { checkLogic, logicOf } from './child-logic.js'
 import type { Level } from './level.js'
@@ -17,13 +17,13 @@ export function childrenToRun(
   level: Level,
   { children = {} }: MachineState,
   parent?: MachineChild,
-): Child[] {
+): ChildSpec[] {
   const { machine } = level
-  return Object.entries(children).flatMap(([id, child]): Child[] => {
+  return Object.entries(children).flatMap(([id, child]): ChildSpec[] => {
     const below = level.child(child.src)
     if (below !== undefined)
       return child.state === undefined ? [] : childrenToRun(below, child.state, child)
-    const start = (ports: ChildPorts): RunningChild => {
+    const start = (ports: ChildContext): RunningChild => {
       const logic = logicOf(machine, child.src)
       checkLogic(machine, logic, id)
       return runChild(
@@ -38,7 +38,7 @@ export function childrenToRun(
 }
 
 /** What the child of a child machine sends is for that one. */
-function portsOf({ key }: MachineChild, ports: ChildPorts): ChildPorts {
+function portsOf({ key }: MachineChild, ports: ChildContext): ChildContext {
   return {
     ...ports,
     tell: (type, data) =>
@@ -52,7 +52,7 @@ function runChild(
   logic: AnyActorLogic,
   id: string,
   { input, key, heard = false }: MachineChild,
-  ports: ChildPorts,
+  ports: ChildContext,
 ): RunningChild {
   const ends = [`xstate.done.actor.${id}`, `xstate.error.actor.${id}`]
   const hear = ({ event }: { event: EventObject }) => {

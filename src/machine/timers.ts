@@ -15,7 +15,7 @@
 
 import type { AnyStateMachine, EventObject, ExecutableActionObject } from 'xstate'
 
-import { send, toOutbox } from '../actor/effects.js'
+import { send, toOutboxEntry } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import type { OutboxEntry } from '../model/outbox.js'
@@ -184,7 +184,7 @@ export function timerOutbox(
 /** What a timer sends to another actor, now that it is due. */
 export function sentBy({ to, event }: MachineTimer, now: number): OutboxEntry[] {
   if (to === undefined || event === undefined) return []
-  return [toOutbox(send(to, event.type, payloadOf(event)), now)]
+  return [toOutboxEntry(send(to, event.type, payloadOf(event)), now)]
 }
 
 /** The event that a timer of the machine's own is of. */

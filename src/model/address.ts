@@ -1,6 +1,6 @@
 // Names: namespaces, actor types, actor ids, and the address `type/id`.
 //
-// A name outside its grammar is refused, never mapped to a similar one: two different
+// A name outside its grammar is an error; it is never mapped to a similar one, because two different
 // names must never share a history.
 
 import { CairnError } from './errors.js'
@@ -8,7 +8,7 @@ import { show } from './show.js'
 
 /** An actor's name within its namespace. */
 export interface ActorAddress {
-  /** Kind of actor: `[A-Za-z][A-Za-z0-9_-]{0,62}`; those that begin with `cairn-` are Cairn's own. */
+  /** Kind of actor: `[A-Za-z][A-Za-z0-9_-]{0,62}`; types that begin with `cairn-` are reserved. */
   readonly type: string
   /** Any non-empty string of at most 256 bytes of UTF-8. */
   readonly id: string
@@ -49,8 +49,8 @@ export function checkActorId(id: unknown): string {
   if (typeof id !== 'string' || id === '')
     throw invalidId(id, 'it must be a non-empty string')
   if (!id.isWellFormed())
-    throw invalidId(id, 'it holds half of a surrogate pair, which UTF-8 cannot write')
-  // Every UTF-16 unit is at least one byte and at most three, so most ids need no count.
+    throw invalidId(id, 'it holds half of a surrogate pair, which UTF-8 cannot encode')
+  // A UTF-16 unit takes at most three bytes of UTF-8, so most ids need no count.
   if (id.length * 3 > actorIdBytesMax) {
     const bytes = Buffer.byteLength(id)
     if (bytes > actorIdBytesMax)
@@ -62,21 +62,21 @@ export function checkActorId(id: unknown): string {
   return id
 }
 
-/** Types of this prefix are Cairn's own; definitions of users cannot have them. */
+/** Types with this prefix are reserved for Cairn; applications cannot define them. */
 const reservedPrefix = 'cairn-'
 
-/** Whether the type is one of Cairn's own. */
+/** Whether the type is reserved for Cairn. */
 export function isReservedType(type: string): boolean {
   return type.startsWith(reservedPrefix)
 }
 
-function invalidId(id: unknown, why: string): CairnError {
-  return new CairnError('invalid-actor-id', `${show(id)} is not an actor id: ${why}.`, {
+function invalidId(id: unknown, reason: string): CairnError {
+  return new CairnError('invalid-actor-id', `${show(id)} is not an actor id: ${reason}.`, {
     details: { id },
   })
 }
 
-/** Returns the address after checking both parts. */
+/** Returns `address`, or throws `invalid-actor-type` or `invalid-actor-id`. */
 export function checkAddress(address: ActorAddress): ActorAddress {
   if (typeof address !== 'object' || address === null)
     throw new CairnError(
@@ -88,7 +88,7 @@ export function checkAddress(address: ActorAddress): ActorAddress {
   return address
 }
 
-/** `type/id`. Types hold no slash, so the first one separates; ids may hold more. */
+/** `type/id`. A type has no slash, so the first slash separates them; an id may have more. */
 export function formatAddress(address: ActorAddress): string {
   return `${address.type}/${address.id}`
 }

@@ -1,61 +1,62 @@
-// Behaviors: what an actor decides and how its events change it. Pure: no store, clock,
-// logger or network; everything it may know is handed in.
+// Behaviors: how an actor decides commands and how its events change its state. A behavior is pure: it
+// uses no store, clock, logger or network, and gets all it needs as arguments.
 
 import type { ActorAddress } from './address.js'
-import type { Child } from './child.js'
+import type { ChildSpec } from './child.js'
 import type { Causes } from './commit.js'
 import type { NewEvent, RecordedEvent } from './event.js'
 import type { OutboxEntry } from './outbox.js'
-import type { Firing } from './timer.js'
+import type { TimerFiring } from './timer.js'
 import type { Version } from './version.js'
 
-/** Bytes of a command's id, at most: a derived one holds the address of what caused it. */
+/** The longest command id, in bytes: a derived id contains the address of the actor that caused it. */
 export const commandIdBytesMax = 1_024
 
-/** A request to an actor to do something. */
+/** A request to an actor. */
 export interface Command<Type extends string = string, Data = unknown> extends Causes {
-  /** Unique per intention: the same id sent again is the same command. */
+  /** A command that is sent again with the same id is the same command. */
   readonly id: string
   readonly type: Type
   readonly data: Data
 }
 
-/** What `decide` may know beside state and command. */
+/** What `decide` gets beside the state and the command. */
 export interface DecideContext extends Causes {
   readonly actor: ActorAddress
-  /** The actor's version that the given state is of. */
+  /** The actor's version at the given state. */
   readonly version: Version
   readonly commandId: string
-  /** The moment of the decision, ms since 1970; the same in the events' `at`. */
+  /** The time of the decision, ms since 1970; the events get it as `at`. */
   readonly now: number
-  /** The actor's timer that sends the command, while it has not been replaced or cancelled. Absent: somebody else does. */
-  readonly firing?: Firing
+  /** The actor's own timer that sends the command, if it has not been replaced or cancelled. Absent for other senders. */
+  readonly firing?: TimerFiring
 }
 
-/** The command was carried out; `events` may be empty. */
+/** The command is accepted; `events` may be empty. */
 export interface AcceptedDecision<State = unknown> {
   readonly ok: true
   readonly events: readonly NewEvent[]
-  /** Messages and commands that go out with the events. Default: none. */
+  /** Messages, commands and timers that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
-  /** The answer, drawn from the state that the events lead to. */
+  /** Computes the reply from the state after the events. */
   readonly reply: (state: State) => unknown
   /**
-   * What is to be done in the world once the events are stored, by the node that stored them and
-   * before the caller hears of it. Never on a replay, and not at all where that node dies first.
+   * Runs after the events are stored, on the node that stored them, before the caller gets the
+   * outcome. It does not run on a replay, nor if that node dies first.
    */
-  readonly afterCommit?: (stored: AfterCommit) => void
+  readonly afterCommit?: (stored: AfterCommitContext) => void
 }
 
-/** Events that have just been stored. */
-export interface AfterCommit {
+/** What an `afterCommit` function gets. */
+export interface AfterCommitContext {
   readonly actor: ActorAddress
+  /** The version of the first event that was stored. */
   readonly firstVersion: Version
-  /** Hears what went wrong: the events stand, whatever becomes of what follows them. */
+  /** Reports a failure; the events remain stored. */
   readonly failed: (what: string, error: unknown) => void
 }
 
-/** Why a command was refused: an expected outcome, not an error. */
+/** Why a command was rejected. A rejection is an expected outcome, not an error. */
 export interface Rejection<Code extends string = string, Details = unknown> {
   readonly code: Code
   /** For people. */
@@ -64,7 +65,7 @@ export interface Rejection<Code extends string = string, Details = unknown> {
   readonly details: Details
 }
 
-/** The command was refused; nothing is stored. */
+/** The command is rejected; nothing is stored. */
 export interface RejectedDecision {
   readonly ok: false
   readonly rejection: Rejection
@@ -73,22 +74,23 @@ export interface RejectedDecision {
 export type Decision<State = unknown> = AcceptedDecision<State> | RejectedDecision
 
 export interface Behavior<State = unknown> {
-  /** Raise it when stored folded states no longer fit: they are then folded anew from the events. */
+  /** Raise it when stored states are no longer valid: they are then refolded from the events. */
   readonly version: number
-  /** The names `decide` knows, for errors and tools. */
+  /** The commands that `decide` knows, for errors and tools. */
   readonly commandTypes: readonly string[]
-  /** Whether `decide` knows a command, where that is not told by the names alone. */
+  /** Whether `decide` knows a command. Default: whether `commandTypes` has it. */
   knows?(commandType: string): boolean
   initialState(id: string): State
   /** Throws `unknown-command` for a type that it does not know. */
   decide(state: State, command: Command, context: DecideContext): Decision<State>
-  /** What is to run beside the actor, on its owner, as long as it is in this state. Default: nothing. */
-  children?(actor: ActorAddress, state: State): readonly Child[]
+  /** The children that run on the actor's owner while the actor is in this state. Default: none. */
+  children?(actor: ActorAddress, state: State): readonly ChildSpec[]
   /**
-   * The timers that are to wait in a state: when each is due, ms since 1970, by its name. One of those that are
-   * set may have a name that an earlier version gave it, and is named so. Absent: the state does not tell.
+   * The timers that must be set in a state: the due time of each, ms since 1970, by name. A timer in `set` may
+   * have the name that an earlier version of the behavior gave it; the result uses that name. Absent: the
+   * timers cannot be derived from the state.
    */
   timers?(state: State, set: readonly string[]): ReadonlyMap<string, number>
-  /** Total: throws only for an event it has no case for, or by mistake; the actor has failed then. */
+  /** Total: it throws only for an unknown event or by mistake, and the actor has then failed. */
   evolve(state: State, event: RecordedEvent): State
 }

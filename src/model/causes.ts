@@ -1,81 +1,80 @@
-// Which ids may tie things together: they go into headers, logs and other systems.
+// Correlation and causation ids: which texts are valid. They are written to headers and logs and
+// passed to other systems.
 
 import { createHash } from 'node:crypto'
 
 import type { Causes } from './commit.js'
+import { defined } from './defined.js'
 import { CairnError } from './errors.js'
 import { show } from './show.js'
 
-/** Bytes of a correlation id, a causation id or a traceparent, at most: an id may become one. */
+/** The longest correlation id, causation id or traceparent, in bytes: as long as the longest command id. */
 const causeBytesMax = 1_024
 
 // eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
 
 /**
- * The causes of what comes from outside, as they are used from there on. A correlation id that is not
- * 1 to 1,024 bytes of well-formed text without control characters is replaced by one that is made
- * of it, always the same: a stranger's header refuses nobody's command, and reaches no log or
- * header. Throws `invalid-option` for one that is no text, and for other unsound causes.
+ * Returns the causes of a command or message that comes from outside. A correlation id that is not
+ * 1 to 1,024 bytes of well-formed text without control characters is replaced by one derived from
+ * it, always the same: a header set by a stranger must not make a command fail, and must not reach
+ * a log or a header. Throws `invalid-option` for a correlation id that is not a string, and for a
+ * traceparent or causation id that is not valid.
  */
 export function sanitizeCauses(causes: Causes): Causes {
   const { correlationId } = causes
-  const sound =
+  const valid =
     typeof correlationId === 'string'
       ? { ...causes, correlationId: correlationOf(correlationId) }
       : causes
-  checkCauses(sound)
-  return sound
+  checkCauses(valid)
+  return valid
 }
 
 /**
- * Refuses, with `invalid-option` and before anything is done, a correlation id or a traceparent
- * that is not 1 to 1,024 bytes of well-formed text without control characters. A causation id may
- * hold an actor's id, and with it any character.
+ * Throws `invalid-option` for a correlation id or a traceparent that is not 1 to 1,024 bytes of
+ * well-formed text without control characters. A causation id may contain control characters,
+ * because it may contain an actor's id.
  */
 export function checkCauses({ correlationId, causationId, traceparent }: Causes): void {
-  check('correlationId', correlationId, isSound)
-  check('traceparent', traceparent, isSound)
+  check('correlationId', correlationId, isValid)
+  check('traceparent', traceparent, isValid)
   check('causationId', causationId, isText)
 }
 
 /**
- * The first of the candidates that is a sound correlation id; where none is, one that is made of
- * the last, always the same.
+ * Returns the first candidate that is a valid correlation id. If none is, returns one that is
+ * derived from the last candidate, always the same.
  */
 export function correlationOf(
   ...candidates: readonly [...(string | undefined)[], string]
 ): string {
-  const sound = candidates.find(isSound)
-  if (sound !== undefined) return sound
+  const valid = candidates.find(isValid)
+  if (valid !== undefined) return valid
   const hash = createHash('sha256').update(candidates.at(-1)!).digest('hex')
   return `corr-${hash.slice(0, 24)}`
 }
 
-/** As they are carried on: what a foreign writer has stored may be unsound, and must not be in the way. */
-export function soundTrace({ traceparent }: Causes): Pick<Causes, 'traceparent'> {
-  return isSound(traceparent) ? { traceparent } : {}
+/** Returns the traceparent if it is valid: a foreign writer may have stored an invalid one, which is not passed on. */
+export function validTraceparent({ traceparent }: Causes): Pick<Causes, 'traceparent'> {
+  return isValid(traceparent) ? { traceparent } : {}
 }
 
-/** Those that are there, alone: no key stands for one that is not. */
+/** Returns the causes without the undefined ones. */
 export function definedCauses({
   correlationId,
   causationId,
   traceparent,
 }: { readonly [Name in keyof Causes]?: string | undefined }): Causes {
-  return {
-    ...(correlationId !== undefined && { correlationId }),
-    ...(causationId !== undefined && { causationId }),
-    ...(traceparent !== undefined && { traceparent }),
-  }
+  return defined({ correlationId, causationId, traceparent })
 }
 
 function check(
   name: keyof Causes,
   value: unknown,
-  isFine: (value: unknown) => boolean,
+  accepts: (value: unknown) => boolean,
 ): void {
-  if (value === undefined || isFine(value)) return
+  if (value === undefined || accepts(value)) return
   throw new CairnError(
     'invalid-option',
     `${name} is ${show(value)}: use 1 to ${causeBytesMax} bytes of well-formed text without control ` +
@@ -84,7 +83,7 @@ function check(
   )
 }
 
-function isSound(value: unknown): value is string {
+function isValid(value: unknown): value is string {
   return isText(value) && !controlCharacter.test(value)
 }
 

@@ -1,31 +1,32 @@
-// Children: what runs beside an actor, for as long as its state asks for it.
+// Children: work that runs beside an actor while the actor's state asks for it.
 
-/** Something that is to run, as a state says. */
-export interface Child {
-  /** Names this one start of it, in every retry and on every node: `trip/t1/7#payment`. */
+/** A child that a state asks for. */
+export interface ChildSpec {
+  /** Identifies this start of the child, in every retry and on every node: `trip/t1/7#payment`. */
   readonly key: string
-  /** Starts it; throws when it cannot be started at all. */
-  start(ports: ChildPorts): RunningChild
+  /** Starts it. Throws if it cannot be started. */
+  start(context: ChildContext): RunningChild
 }
 
 export interface RunningChild {
-  /** It is wanted no longer. Never throws. */
+  /** Called when the state no longer asks for it. Never throws. */
   stop(): void
 }
 
-/** What a child may do. */
-export interface ChildPorts {
-  /** Sends a command to its actor, sooner or later, unless it is stopped before. */
+/** What a running child may call. */
+export interface ChildContext {
+  /** Sends a command to its actor, with retries, unless the child is stopped first. */
   tell(command: string, data: unknown): void
-  /** The same for how it has ended: acts once, however often it is told. */
+  /** Sends the command for its end, which takes effect once even if it is sent several times. */
   end(end: ChildEnd): void
+  /** Reports a failure to the log. */
   failed(what: string, error: unknown): void
 }
 
-/** How it has ended, as a command to its actor. */
+/** How a child has ended, as a command to its actor. */
 export interface ChildEnd {
   readonly command: string
   readonly data: unknown
-  /** The end to tell instead where this one cannot travel. */
+  /** Returns the end to send instead, if this one cannot be sent. */
   readonly instead?: (error: unknown) => ChildEnd
 }

@@ -1,10 +1,10 @@
-// Time is handed in, so that tests own it.
+// The clock is a parameter, so that tests can control it.
 
-/** Where "now" comes from. */
+/** A source of time. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number
-  /** Resolves `ms` later by this clock, or when the signal fires. Default: by the system's timers. */
+  /** Resolves after `ms` of this clock, or when the signal fires. Default: uses the system's timers. */
   wait?(ms: number, signal: AbortSignal): Promise<void>
 }
 

@@ -4,7 +4,7 @@
 import type { ActorAddress } from './address.js'
 import type { Rejection } from './behavior.js'
 import type { Causes } from './commit.js'
-import type { Firing } from './timer.js'
+import type { TimerFiring } from './timer.js'
 import type { Position, Version } from './version.js'
 
 export interface SendOptions extends Causes {
@@ -35,7 +35,7 @@ export interface SendOptions extends Causes {
    */
   readonly commitPosition?: Position
   /** For a firing: it is refused where its timer was replaced or cancelled behind `saidAt`. */
-  readonly firing?: Firing
+  readonly firing?: TimerFiring
 }
 
 /** A command was stored, and will be carried out. */
@@ -48,7 +48,7 @@ export interface SendReceipt {
 }
 
 /** The command was carried out. */
-export interface Accepted<Reply = unknown> {
+export interface AcceptedOutcome<Reply = unknown> {
   readonly ok: true
   /** The actor's version after it. */
   readonly version: Version
@@ -68,7 +68,7 @@ export interface Accepted<Reply = unknown> {
 }
 
 /** The command was refused by the actor; nothing was stored. */
-export interface Rejected<Refusal = Rejection> {
+export interface RejectedOutcome<Refusal = Rejection> {
   readonly ok: false
   /** The version the refusal was decided on, confirmed to be the newest. */
   readonly version: Version
@@ -77,7 +77,7 @@ export interface Rejected<Refusal = Rejection> {
 
 /** What a command came to. The second arm is absent for a command that is never refused. */
 export type AskOutcome<Reply = unknown, Refusal = Rejection> =
-  Accepted<Reply> | ([Refusal] extends [never] ? never : Rejected<Refusal>)
+  AcceptedOutcome<Reply> | ([Refusal] extends [never] ? never : RejectedOutcome<Refusal>)
 
 /**
  * Sends commands. Both calls throw `mailbox-full`, `queue-full`, `node-closed`,

@@ -1,74 +1,73 @@
-// Deadlines of many: one timer for all of them.
+// Deadlines: one timer for many deadlines.
 //
-// Most of what has a deadline is done long before it, so adding and removing is what has to
-// be cheap: a deadline is an entry in the bucket of its moment, and the timer waits for the
-// first bucket that holds any.
+// Most work ends long before its deadline, so adding and removing must be cheap: a deadline is an entry
+// in a bucket of time, and the timer waits for the first bucket with an entry.
 //
-// D1. `expire` is called once the deadline has passed, never before, and at most
-//     `resolution` ms after it, unless the process is busy; not for what was removed.
-// D2. Only while there is something to wait for does the timer keep the process alive.
+// DEADLINES-1. `expire` is called after the deadline, at most `resolution` ms later unless the process is
+//              busy, and never before it. It is not called for a removed entry.
+// DEADLINES-2. The timer keeps the process alive only while there is an entry.
 
-/** What has a deadline. */
+/** Work with a deadline. */
 export interface Expiring {
   /** By `performance.now()`. */
   readonly deadline: number
-  /** The deadline has passed. Must not throw. */
+  /** Called after the deadline. Must not throw. */
   expire(): void
 }
 
-/** Milliseconds by which a deadline may be noticed late. */
+/** The most milliseconds that `expire` is called after the deadline. */
 export const resolution = 16
 
 export class Deadlines {
-  /** By the number of their last moment, in units of `resolution`. */
+  /** By the end of the bucket, in units of `resolution`. */
   readonly #buckets = new Map<number, Set<Expiring>>()
   #size = 0
   #timer: NodeJS.Timeout | undefined
   /** The bucket that the timer waits for. */
   #next = Infinity
 
-  /** How many wait for their deadlines. */
+  /** The number of entries. */
   get size(): number {
     return this.#size
   }
 
-  add(one: Expiring): void {
-    const key = keyOf(one)
+  add(entry: Expiring): void {
+    const key = keyOf(entry)
     let bucket = this.#buckets.get(key)
     if (bucket === undefined) {
       bucket = new Set()
       this.#buckets.set(key, bucket)
     }
-    bucket.add(one)
+    bucket.add(entry)
     if (this.#size++ === 0) this.#timer?.ref()
     if (key < this.#next) this.#waitFor(key)
   }
 
-  remove(one: Expiring): void {
-    if (this.#buckets.get(keyOf(one))?.delete(one) !== true) return
-    if (--this.#size === 0) this.#timer?.unref() // D2
+  remove(entry: Expiring): void {
+    if (this.#buckets.get(keyOf(entry))?.delete(entry) !== true) return
+    if (--this.#size === 0) this.#timer?.unref() // DEADLINES-2
   }
 
   #waitFor(key: number): void {
     clearTimeout(this.#timer)
     this.#next = key
-    // Longer than a timer can wait for, it looks in between.
+    // For a wait longer than a timer allows, the timer fires early and is set again.
     const wait = Math.min(key * resolution - performance.now(), timerMax)
-    this.#timer = setTimeout(this.#look, Math.max(0, Math.ceil(wait)))
+    this.#timer = setTimeout(this.#expireDue, Math.max(0, Math.ceil(wait)))
     if (this.#size === 0) this.#timer.unref()
   }
 
-  readonly #look = () => {
+  readonly #expireDue = () => {
     this.#timer = undefined
     this.#next = Infinity
     const now = performance.now()
     let first = Infinity
     for (const [key, bucket] of this.#buckets) {
       if (key * resolution <= now)
-        for (const one of bucket) {
-          bucket.delete(one)
+        for (const entry of bucket) {
+          bucket.delete(entry)
           this.#size--
-          one.expire()
+          entry.expire()
         }
       if (bucket.size === 0) this.#buckets.delete(key)
       else if (key < first) first = key
@@ -79,7 +78,7 @@ export class Deadlines {
 
 const timerMax = 2 ** 31 - 1
 
-/** The bucket whose moment is the first at or behind the deadline. */
+/** The first bucket that ends at or after the deadline. */
 function keyOf({ deadline }: Expiring): number {
   return Math.ceil(deadline / resolution)
 }

@@ -1,10 +1,10 @@
 // Every error that Cairn throws, in one table.
 //
-// Expected outcomes (a version conflict, a refused command) are results and never appear
-// here. An error says what happened, to what, and what to do about it; its `code` is
-// stable, and its `retryable` flag says whether the same call may succeed later.
+// Expected outcomes (a version conflict, a rejected command) are results, not errors. An error message
+// says what happened, to what, and what to do about it. The `code` is stable, and `retryable` says
+// whether the same call may succeed later.
 
-/** Every code, and whether repeating the same call can succeed without anybody changing anything. */
+/** Every code, and whether the same call may succeed later without any change. */
 const retryableByCode = {
   aborted: false,
   'answer-lost': true,
@@ -52,13 +52,13 @@ const retryableByCode = {
 export type ErrorCode = keyof typeof retryableByCode
 
 export interface CairnErrorOptions {
-  /** What the error was caused by, kept for logs. */
+  /** The error that caused this one. */
   readonly cause?: unknown
-  /** Values a program may want to read, such as `{ namespace }` or `{ limit, actual }`. */
+  /** Values for programs, such as `{ namespace }` or `{ limit, actual }`. */
   readonly details?: Readonly<Record<string, unknown>>
 }
 
-/** The one error class. `isCairnError` recognises it across copies of the package. */
+/** The only error class. `isCairnError` recognises it across copies of the package. */
 export class CairnError extends Error {
   override readonly name = 'CairnError'
   readonly code: ErrorCode
@@ -74,19 +74,19 @@ export class CairnError extends Error {
   }
 }
 
-/** True for every error of this package, of any loaded copy of it; optionally of one code. */
+/** True for an error of this package, from any loaded copy of it; with `code`, only for that code. */
 export function isCairnError(error: unknown, code?: ErrorCode): error is CairnError {
   if (!(error instanceof Error) || error.name !== 'CairnError' || !('code' in error))
     return false
   return code === undefined ? isErrorCode(error.code) : error.code === code
 }
 
-/** True when `code` is one of the table's; used when an error arrives from another process. */
+/** True if the table has `code`; used for errors that arrive from another process. */
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(retryableByCode, code)
 }
 
-/** The message of anything that was thrown. */
+/** The message of a thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }

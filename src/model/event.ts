@@ -1,11 +1,11 @@
-// Events: what was decided, and what was stored.
+// Events, before and after they are stored.
 
 import type { ActorAddress } from './address.js'
 import { CairnError } from './errors.js'
 import { show } from './show.js'
 import type { Position, Version } from './version.js'
 
-/** Free-form string pairs that travel with an event. */
+/** Free-form pairs of strings that are stored with an event. */
 export type Metadata = Readonly<Record<string, string>>
 
 /** An event before it is stored. */
@@ -17,7 +17,7 @@ export interface NewEvent<Type extends string = string, Data = unknown> {
   readonly metadata?: Metadata
 }
 
-/** An event as it stands in the log. */
+/** An event as stored in the log. */
 export interface RecordedEvent<Type extends string = string, Data = unknown> {
   readonly kind: 'event'
   /** `<type>/<id>/<version>`: the same in every read, replay and redelivery. */
@@ -30,7 +30,7 @@ export interface RecordedEvent<Type extends string = string, Data = unknown> {
   /** Position of the commit that holds the event; events of one commit share it. */
   readonly position: Position
   readonly commitId: string
-  /** The writer's clock when it decided, in milliseconds since 1970. */
+  /** The time of the decision by the writer's clock, in milliseconds since 1970. */
   readonly at: number
   readonly nodeId: string
   readonly commandId?: string
@@ -42,7 +42,7 @@ export const eventTypeBytesMax = 256
 // eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
 const controlCharacter = /[\u0000-\u001f\u007f]/
 
-/** Returns the event, or throws `invalid-event` naming what is wrong with it. */
+/** Returns the event, or throws `invalid-event`. */
 export function checkNewEvent(event: NewEvent): NewEvent {
   if (typeof event !== 'object' || event === null)
     throw new CairnError(
@@ -77,18 +77,18 @@ function checkMetadata(type: string, metadata: Metadata): void {
       `The metadata of event ${show(type)} is ${show(metadata)}: pass an object of strings.`,
     )
   for (const [key, value] of Object.entries(metadata)) {
-    const textual = typeof value === 'string' && value.isWellFormed()
-    if (!textual || !key.isWellFormed() || key === '__proto__')
+    const isText = typeof value === 'string' && value.isWellFormed()
+    if (!isText || !key.isWellFormed() || key === '__proto__')
       throw new CairnError(
         'invalid-event',
-        `Metadata ${show(key)} of event ${show(type)} is ${show(value)}: keys and values are ` +
-          'well-formed strings, and no key is "__proto__".',
+        `Metadata ${show(key)} of event ${show(type)} is ${show(value)}: keys and values must be ` +
+          'well-formed strings, and no key may be "__proto__".',
         { details: { type, key } },
       )
   }
 }
 
-/** The stable id of an actor's event. */
+/** The stable id of an event. */
 export function eventId(actor: ActorAddress, version: Version): string {
   return `${actor.type}/${actor.id}/${version}`
 }

@@ -1,4 +1,4 @@
-// Ids that nothing else has.
+// Unique ids.
 
 import { randomFillSync } from 'node:crypto'
 
@@ -12,21 +12,21 @@ export function newId(): string {
     let byte = pool[at++]!
     if (i === 6) byte = (byte & 0x0f) | 0x40
     else if (i === 8) byte = (byte & 0x3f) | 0x80
-    const place = places[i]!
-    text[place] = digits[byte >> 4]!
-    text[place + 1] = digits[byte & 0x0f]!
+    const offset = offsets[i]!
+    text[offset] = digits[byte >> 4]!
+    text[offset + 1] = digits[byte & 0x0f]!
   }
   return text.toString('latin1')
 }
 
-// Not randomUUID(), which makes a text of twenty pieces: 0.6 kB each time, and a command has two ids.
-// Random bytes are kept for the next ones, as it does.
+// randomUUID() is not used because it concatenates twenty strings, 0.6 kB per id, and a command has two
+// ids. Like randomUUID(), this draws random bytes for many ids at a time.
 
 const idBytes = 16
-/** Random bytes for ids to come. */
+/** Random bytes for the next ids. */
 const pool = new Uint8Array(256 * idBytes)
 let at = pool.length
 const digits = Buffer.from('0123456789abcdef')
 const text = Buffer.from('xxxxxxxx-xxxx-4xxx-xxxx-xxxxxxxxxxxx')
-/** Where the two digits of each byte stand. */
-const places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const
+/** The offset of the two digits of each byte. */
+const offsets = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const

@@ -1,4 +1,4 @@
-// Node ids: what nodes are called in commits, subjects and file names.
+// Node ids: the names of nodes in commits, subjects and file names.
 
 import { CairnError } from './errors.js'
 import { show } from './show.js'

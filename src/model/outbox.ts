@@ -1,5 +1,5 @@
-// What an actor says to the world: messages on topics, commands to other actors, and timers of
-// its own. It is stored in the commit that it belongs to, and carried out from there.
+// The outbox of a commit: messages on topics, commands to other actors, and timers of the actor. They
+// are stored in the commit with its events, and delivered from there.
 
 import type { ActorAddress } from './address.js'
 import { eventId } from './event.js'
@@ -9,7 +9,7 @@ import type { Version } from './version.js'
 export interface OutboxMessage {
   readonly kind: 'message'
   readonly topic: string
-  /** Of the topic's schema. */
+  /** The version of the topic's schema. */
   readonly version: number
   readonly data: unknown
 }
@@ -22,23 +22,23 @@ export interface OutboxCommand {
   readonly data: unknown
 }
 
-/** Sets the timer of a name: a command to the actor itself when it is due. */
+/** Sets a timer: when it is due, it sends a command to the actor itself. */
 export interface OutboxTimer {
   readonly kind: 'timer'
-  /** One timer a name and actor: a later one of the same name replaces it. */
+  /** An actor has one timer per name: setting it again replaces it. */
   readonly name: string
   /** When it is due, ms since 1970. */
   readonly at: number
   /** Milliseconds from one firing to the next; absent for a timer that fires once. */
   readonly every?: number
-  /** Milliseconds: one that is later than that is skipped. Absent: it fires, however late. */
+  /** Milliseconds: a firing that is later than this is skipped. Absent: it fires, however late. */
   readonly skipAfter?: number
-  /** Of the command. */
+  /** The type of the command. */
   readonly type: string
   readonly data: unknown
 }
 
-/** Cancels the timer of a name, if there is one. */
+/** Cancels a timer; a no-op if there is none of that name. */
 export interface OutboxTimerCancel {
   readonly kind: 'cancel'
   readonly name: string
@@ -46,13 +46,13 @@ export interface OutboxTimerCancel {
 
 export type OutboxEntry = OutboxMessage | OutboxCommand | OutboxTimer | OutboxTimerCancel
 
-/** Things that one commit may say, at most. */
+/** The most outbox entries of one commit. */
 export const outboxEntriesMax = 100
 
 /**
- * The stable id of what a commit says, in every retry, replay and redelivery: the id of the
- * commit's first event and the place in its list, from 0. A message has it as its id, and a
- * command as its command id, so that carrying it twice acts once.
+ * The id of an outbox entry, the same in every retry, replay and redelivery: the id of the commit's
+ * first event and the entry's index in the outbox, from 0. It is the id of a message, and the
+ * command id of a command, so that delivering the entry twice takes effect once.
  */
 export function outboxEntryId(
   actor: ActorAddress,
@@ -62,11 +62,11 @@ export function outboxEntryId(
   return `${eventId(actor, firstVersion)}#${index}`
 }
 
-/** The ids of all that a commit says, in order. */
+/** The ids of all outbox entries of a commit, in order. */
 export function outboxEntryIds(
   actor: ActorAddress,
   firstVersion: Version,
-  says: readonly OutboxEntry[] = [],
+  outbox: readonly OutboxEntry[] = [],
 ): string[] {
-  return says.map((_, index) => outboxEntryId(actor, firstVersion, index))
+  return outbox.map((_, index) => outboxEntryId(actor, firstVersion, index))
 }

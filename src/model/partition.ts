@@ -1,13 +1,13 @@
-// Partitions: ordered, parallel lanes of a namespace's log.
+// Partitions: parts of a namespace's log that are ordered in themselves and read in parallel.
 
 import { type ActorAddress, formatAddress } from './address.js'
 
-/** Lanes of a new namespace, fixed at its creation. */
+/** The number of partitions of a new namespace, fixed at its creation. */
 export const defaultPartitions = 16
 
 /**
- * The lane of an actor: FNV-1a (32 bits, offset 2166136261, prime 16777619) over the UTF-8
- * bytes of `type/id`, modulo the number of lanes. Any language can compute it.
+ * The partition of an actor: FNV-1a (32 bits, offset 2166136261, prime 16777619) over the UTF-8
+ * bytes of `type/id`, modulo the number of partitions. Any language can compute it.
  */
 export function partitionOf(address: ActorAddress, partitions: number): number {
   const key = formatAddress(address)

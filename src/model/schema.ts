@@ -1,10 +1,10 @@
-// Schemas of any library that speaks Standard Schema (standardschema.dev, version 1): zod,
-// valibot, arktype and others. Only the shape is known here; none of them is a dependency.
+// Schemas of any library that implements Standard Schema (standardschema.dev, version 1): zod,
+// valibot, arktype and others. Cairn knows only the interface and depends on none of them.
 
 import { CairnError } from './errors.js'
 import { show } from './show.js'
 
-/** A schema: it checks a value of type `Input` and makes an `Output` of it. */
+/** A schema: it checks a value of type `Input` and returns an `Output`. */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1
@@ -25,7 +25,7 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** Whether a value is such a schema. */
+/** Whether a value is a Standard Schema. */
 export function isSchema(value: unknown): value is StandardSchema {
   const isHolder =
     (typeof value === 'object' && value !== null) || typeof value === 'function'
@@ -35,8 +35,8 @@ export function isSchema(value: unknown): value is StandardSchema {
 }
 
 /**
- * What the schema makes of a value. Throws `invalid-message` naming each path that is wrong,
- * `invalid-definition` for a schema that cannot answer at once.
+ * Returns the schema's output for a value. Throws `invalid-message` with each path that is wrong, and
+ * `invalid-definition` for an asynchronous schema.
  */
 export function conform<Output>(
   schema: StandardSchema<unknown, Output>,
@@ -45,11 +45,11 @@ export function conform<Output>(
 ): Output {
   const result = schema['~standard'].validate(value)
   if (result instanceof Promise) {
-    // Its outcome no longer matters, and must not surface as an unhandled rejection.
+    // Its outcome no longer matters, and must not become an unhandled rejection.
     result.catch(() => {})
     throw new CairnError(
       'invalid-definition',
-      `The schema of ${what} answers with a promise: use one without asynchronous checks.`,
+      `The schema of ${what} returned a promise: use one without asynchronous checks.`,
     )
   }
   if (result.issues === undefined) return result.value
@@ -57,12 +57,12 @@ export function conform<Output>(
     path: path.map(keyOf).join('.'),
     message,
   }))
-  const said = issues.map(({ path, message }) =>
+  const problems = issues.map(({ path, message }) =>
     path === '' ? message : `${path}: ${message}`,
   )
   throw new CairnError(
     'invalid-message',
-    `${show(value)} is no ${what}: ${said.join('; ')}.`,
+    `${show(value)} is not a valid ${what}: ${problems.join('; ')}.`,
     { details: { issues } },
   )
 }

@@ -1,29 +1,29 @@
-// A gate: lets a bounded number of works through at a time, in the order of arrival.
+// A semaphore: runs a bounded number of tasks at a time, in order of arrival.
 
 import { abortedError, deferred, throwIfAborted } from './wait.js'
 
 export class Semaphore {
-  readonly #width: number
+  readonly #limit: number
   readonly #waiting = new Set<() => void>()
-  #inside = 0
+  #running = 0
 
-  constructor(width: number) {
-    this.#width = width
+  constructor(limit: number) {
+    this.#limit = limit
   }
 
-  /** Runs `work` when there is room; throws `aborted` when the signal fires before. */
+  /** Runs `work` when a slot is free. Throws `aborted` if the signal fires first. */
   async run<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T> {
-    if (this.#inside >= this.#width) await this.#turn(signal, doing)
-    else this.#inside++
+    if (this.#running >= this.#limit) await this.#waitForSlot(signal, doing)
+    else this.#running++
     try {
       return await work()
     } finally {
-      this.#leave()
+      this.#releaseSlot()
     }
   }
 
-  /** Resolves holding the place of one that left. */
-  #turn(signal: AbortSignal, doing: string): Promise<void> {
+  /** Resolves with the slot of a task that ended. */
+  #waitForSlot(signal: AbortSignal, doing: string): Promise<void> {
     throwIfAborted(signal, doing)
     const { promise, resolve, reject } = deferred<void>()
     const enter = () => {
@@ -38,12 +38,12 @@ export class Semaphore {
     return promise
   }
 
-  #leave(): void {
+  #releaseSlot(): void {
     for (const next of this.#waiting) {
       this.#waiting.delete(next)
       next()
       return
     }
-    this.#inside--
+    this.#running--
   }
 }

@@ -1,8 +1,8 @@
-// Values as they appear in error messages: quoted, and short enough to read.
+// Formats values for error messages: quoted and short.
 
 const limit = 80
 
-/** `"text"` quoted and cut at 80 characters; anything else by its kind. */
+/** A string is quoted and cut at 80 characters; any other value is shown as its type. */
 export function show(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'object') return 'an object'

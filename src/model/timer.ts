@@ -1,4 +1,4 @@
-// Timers: what one is, and what it may be.
+// Timers: their data, ids, occurrences and checks.
 
 import type { ActorAddress } from './address.js'
 import type { Causes } from './commit.js'
@@ -8,29 +8,29 @@ import { outboxEntriesMax } from './outbox.js'
 import { show } from './show.js'
 import type { Position, Version } from './version.js'
 
-/** Bytes of a timer's name, at most. */
+/** The longest timer name, in bytes. */
 export const timerNameBytesMax = 256
-/** The last millisecond of the year 9999: what every part of the way can write down. */
+/** The last millisecond of the year 9999: the latest time that every backend can store. */
 const timeMax = 253_402_300_799_999
 
 /**
- * Which setting of a timer it is: it grows with every thing that an actor says, so the higher one
- * of two was said later.
+ * Identifies one setting of a timer. It grows with each outbox entry of the actor, so the higher of
+ * two was set later.
  */
-export type Generation = number
+export type TimerGeneration = number
 
-/** The generation of what a commit says at a place of its list, from 0. */
-export function generationOf(firstVersion: Version, index: number): Generation {
+/** The generation of the outbox entry at an index, from 0, of a commit. */
+export function generationOf(firstVersion: Version, index: number): TimerGeneration {
   return firstVersion * outboxEntriesMax + index
 }
 
 /**
- * The id of the command that a timer sends: of its setting, and which firing of it this is, from
- * 0. Derived, so that firing twice acts once.
+ * The id of the command that a timer sends: derived from its generation and the number of the firing,
+ * from 0, so that firing twice takes effect once.
  */
 export function firingId(
   actor: ActorAddress,
-  generation: Generation,
+  generation: TimerGeneration,
   occurrence: number,
 ): string {
   const version = Math.floor(generation / outboxEntriesMax)
@@ -38,24 +38,24 @@ export function firingId(
 }
 
 /**
- * The firing that is to be carried out at `now` when this one's turn has come: of those that are
- * due by then the last one, which makes up for the others. It stays in step with the first one.
+ * The occurrence of a timer that fires at `now`: the last one that is due by then, which stands for
+ * the missed ones. It keeps the rhythm of the first one.
  */
 export function lastDueAt(timer: Timer, now: number): Timer {
   const { every, at } = timer
   if (every === undefined || now - at < every) return timer
-  return laterTime(timer, every, Math.floor((now - at) / every))
+  return advance(timer, every, Math.floor((now - at) / every))
 }
 
-/** The firing after this one; `undefined` where there is none. */
+/** The occurrence after this one; `undefined` if there is none. */
 export function nextOccurrence(timer: Timer): Timer | undefined {
   const { every } = timer
   if (every === undefined) return undefined
-  const next = laterTime(timer, every, 1)
+  const next = advance(timer, every, 1)
   return next.at > timeMax ? undefined : next
 }
 
-function laterTime(timer: Timer, every: number, times: number): Timer {
+function advance(timer: Timer, every: number, times: number): Timer {
   const { at, occurrence } = timer
   return { ...timer, at: at + times * every, occurrence: occurrence + times }
 }
@@ -69,7 +69,7 @@ export function checkTimerName(name: unknown): string {
     Buffer.byteLength(name) <= timerNameBytesMax
   if (isName) return name
   throw invalid(
-    `${show(name)} is not a name for a timer: use 1 to ${timerNameBytesMax} bytes of well-formed text.`,
+    `${show(name)} is not a timer name: use 1 to ${timerNameBytesMax} bytes of well-formed text.`,
   )
 }
 
@@ -82,52 +82,52 @@ export function checkTimer({
   type,
 }: Pick<Timer, 'name' | 'at' | 'every' | 'skipAfter' | 'type'>): void {
   checkTimerName(name)
-  const of = `Timer ${show(name)}`
+  const timer = `Timer ${show(name)}`
   if (!Number.isSafeInteger(at) || at < 0 || at > timeMax)
     throw invalid(
-      `${of} is due at ${show(at)}: use a moment of the years 1970 to 9999, in whole milliseconds.`,
+      `${timer} is due at ${show(at)}: use a time in the years 1970 to 9999, in whole milliseconds.`,
     )
   if (every !== undefined && (!Number.isSafeInteger(every) || every < 1))
-    throw invalid(`${of} repeats every ${show(every)}: use whole milliseconds from 1.`)
+    throw invalid(`${timer} repeats every ${show(every)}: use whole milliseconds from 1.`)
   if (skipAfter !== undefined && (!Number.isSafeInteger(skipAfter) || skipAfter < 0))
     throw invalid(
-      `${of} is skipped after ${show(skipAfter)}: use whole milliseconds from 0.`,
+      `${timer} is skipped after ${show(skipAfter)}: use whole milliseconds from 0.`,
     )
   if (typeof type !== 'string' || type === '')
-    throw invalid(`${of} sends command ${show(type)}: name the command that it sends.`)
+    throw invalid(`${timer} sends command ${show(type)}: name the command that it sends.`)
 }
 
 function invalid(message: string): CairnError {
   return new CairnError('invalid-timer', message)
 }
 
-/** A timer as it waits. */
+/** A timer that is set. */
 export interface Timer extends Causes {
   readonly actor: ActorAddress
   readonly name: string
-  readonly generation: Generation
-  /** Which firing comes next, from 0. */
+  readonly generation: TimerGeneration
+  /** The number of the next firing, from 0. */
   readonly occurrence: number
-  /** When that is due, ms since 1970. */
+  /** When the next firing is due, ms since 1970. */
   readonly at: number
   /** Milliseconds from one firing to the next; absent for a timer that fires once. */
   readonly every?: number
-  /** Milliseconds: one that is later than that is skipped. */
+  /** Milliseconds: a firing that is later than this is skipped. */
   readonly skipAfter?: number
-  /** Of the command. */
+  /** The type of the command. */
   readonly type: string
   readonly data: unknown
-  /** The next firing was not carried out, and the timer not replaced, before this position of the log. */
+  /** Before this position of the log, the next firing was not handled and the timer was not replaced. */
   readonly commitPosition: Position
 }
 
-/** Whose firing a command is. */
-export interface Firing {
+/** The timer whose firing a command is. */
+export interface TimerFiring {
   readonly name: string
-  readonly generation: Generation
+  readonly generation: TimerGeneration
 }
 
-/** Whether one state of a timer comes before another: of an earlier setting, or firing. */
+/** Whether one state of a timer comes before another: an earlier setting, or an earlier firing of the same setting. */
 export function isBefore(
   one: Pick<Timer, 'generation' | 'occurrence'>,
   other: Pick<Timer, 'generation' | 'occurrence'>,

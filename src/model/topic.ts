@@ -1,34 +1,35 @@
-// Topics: what messages are about, and what is in them.
+// Topics: names of streams of messages, with the schema of their data.
 
 import { CairnError } from './errors.js'
 import { conform, isSchema, type StandardSchema } from './schema.js'
 import { show } from './show.js'
 
-/** A topic: its name, and the schema of its messages. Made by {@link defineTopic}. */
+/** A topic: its name and the schema of its messages. Made by {@link defineTopic}. */
 export interface Topic<Input = never, Output = unknown> {
   /** `trips.completed`: names of `[A-Za-z0-9_-]+`, joined by dots. */
   readonly name: string
-  /** Of the schema: a message says which one it was made by. Default 1. */
+  /** The version of the schema, stored in each message. Default 1. */
   readonly version: number
-  /** What the schema makes of the data of a message; throws `invalid-message`. */
+  /** Returns the schema's output for a message's data. Throws `invalid-message`. */
   check(data: Input): Output
-  /** Carries the type only; there is no value. */
+  /** Exists only as a type; there is no value. */
   readonly $data?: Output
 }
 
 export type AnyTopic = Topic
 
-/** What is published on a topic, and what its readers get. */
+/** The data that is published on a topic. */
 export type MessageInput<Of> = Of extends Topic<infer Input, unknown> ? Input : never
+/** The data that a topic's readers get. */
 export type MessageData<Of> = Of extends Topic<never, infer Output> ? Output : never
 
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,6}$/
 const nameCharactersMax = 128
-/** What the names of Cairn's own places among the topics begin with. */
-export const ownTopicPrefix = 'cairn-'
+/** Topics with this prefix are reserved for Cairn. */
+export const reservedTopicPrefix = 'cairn-'
 
 /**
- * Declares a topic, once for all who publish on it or read it.
+ * Defines a topic. Define it once and import it where it is published or read.
  *
  * ```ts
  * const tripCompleted = defineTopic('trips.completed', {
@@ -36,9 +37,9 @@ export const ownTopicPrefix = 'cairn-'
  * })
  * ```
  *
- * Without a schema any plain data is taken. Versions of a schema live side by side: a message
- * keeps the version that it was published with, and is read with a topic of that version, or
- * as it is by one of another. Throws `invalid-definition`.
+ * Without a schema any plain data is accepted. Versions of a schema exist side by side: a message
+ * keeps the version that it was published with. A topic of that version checks it when it is read; a
+ * topic of another version reads it unchecked. Throws `invalid-definition`.
  */
 export function defineTopic(name: string): Topic<unknown, unknown>
 export function defineTopic<Input, Output>(
@@ -62,10 +63,10 @@ export function defineTopic(
         `${nameCharactersMax} characters in all.`,
       { details: { topic: name } },
     )
-  if (name.startsWith(ownTopicPrefix))
+  if (name.startsWith(reservedTopicPrefix))
     throw new CairnError(
       'invalid-definition',
-      `${show(name)} is not a topic: names that begin with "${ownTopicPrefix}" are Cairn's own.`,
+      `${show(name)} is not a topic: names that begin with "${reservedTopicPrefix}" are reserved for Cairn.`,
       { details: { topic: name } },
     )
   if (!Number.isSafeInteger(version) || version < 1)
@@ -76,7 +77,7 @@ export function defineTopic(
   if (schema !== undefined && !isSchema(schema))
     throw new CairnError(
       'invalid-definition',
-      `schema of topic ${name} is ${show(schema)}: pass one of a library that speaks Standard Schema.`,
+      `schema of topic ${name} is ${show(schema)}: pass a schema of a library that implements Standard Schema.`,
     )
   const check = (data: unknown) =>
     schema === undefined ? data : conform(schema, data, `message on ${name}`)

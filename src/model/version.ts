@@ -1,24 +1,24 @@
-// Versions count an actor's events; positions count a namespace's stored records.
+// Versions number an actor's events; positions number the records of a namespace's log.
 
 import { CairnError } from './errors.js'
 import { show } from './show.js'
 
-/** Number of an actor's event: 1, 2, 3 … without a gap; 0 stands for "no events yet". */
+/** The number of an actor's event: 1, 2, 3 … without a gap; 0 means "no events yet". */
 export type Version = number
 
-/** Place of a record in its namespace's log: 1, 2, 3 …; 0 stands for "before the first". */
+/** The number of a record in its namespace's log: 1, 2, 3 …; 0 means "before the first". */
 export type Position = number
 
 /**
- * What the writer believes about the actor it appends to.
- * - a number: its last version is exactly this (0 is the same as `'none'`)
- * - `'none'`: it has no events
- * - `'exists'`: it has at least one event
- * - `'any'`: whatever it has
+ * The version that the writer expects of the actor it appends to.
+ * - a number: exactly this last version (0 is the same as `'none'`)
+ * - `'none'`: no events
+ * - `'exists'`: at least one event
+ * - `'any'`: any version
  */
 export type ExpectedVersion = Version | 'none' | 'exists' | 'any'
 
-/** True when an actor at `actual` is what `expected` asks for. */
+/** True if an actor at version `actual` meets the expectation. */
 export function meetsExpectation(expected: ExpectedVersion, actual: Version): boolean {
   if (typeof expected === 'number') return expected === actual
   if (expected === 'none') return actual === 0
@@ -27,8 +27,8 @@ export function meetsExpectation(expected: ExpectedVersion, actual: Version): bo
 
 /** Returns `expected`, or throws `invalid-option`. */
 export function checkExpectedVersion(expected: ExpectedVersion): ExpectedVersion {
-  const known = expected === 'none' || expected === 'exists' || expected === 'any'
-  if (known || isCount(expected)) return expected
+  const isWord = expected === 'none' || expected === 'exists' || expected === 'any'
+  if (isWord || isCount(expected)) return expected
   throw new CairnError(
     'invalid-option',
     `${typeof expected === 'number' ? expected : show(expected)} is not an expected version: ` +
@@ -42,7 +42,7 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-/** Returns a version or position, or throws `invalid-option` naming it. */
+/** Returns `value`, or throws `invalid-option` with `name`. */
 export function checkCount(name: string, value: unknown): number {
   if (isCount(value)) return value
   throw new CairnError(

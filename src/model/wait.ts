@@ -1,4 +1,4 @@
-// Waiting: every wait here ends, by its event, its signal or its deadline.
+// Waiting. Every wait ends: by its event, its signal or its deadline.
 
 import { CairnError } from './errors.js'
 
@@ -19,7 +19,7 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject }
 }
 
-/** The error for work given up because its caller's signal fired. */
+/** The error for work that was given up because the caller's signal fired. */
 export function abortedError(signal: AbortSignal, doing: string): CairnError {
   return new CairnError('aborted', `Stopped ${doing}: the caller's signal was aborted.`, {
     cause: signal.reason,
@@ -30,7 +30,7 @@ export function throwIfAborted(signal: AbortSignal | undefined, doing: string): 
   if (signal?.aborted) throw abortedError(signal, doing)
 }
 
-/** Resolves after `ms`, or as soon as the signal fires (never rejects: look at the signal). */
+/** Resolves after `ms`, or as soon as the signal fires. Never rejects: check the signal. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     if (signal?.aborted) return resolve()
@@ -44,7 +44,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** `promise`, or `onTimeout`'s error after `ms`, or `aborted` when the signal fires first. */
+/** Settles like `promise`; throws `onTimeout`'s error after `ms`, or `aborted` if the signal fires first. */
 export async function withTimeout<T>(
   promise: Promise<T>,
   ms: number,
@@ -53,7 +53,7 @@ export async function withTimeout<T>(
   doing = 'waiting',
 ): Promise<T> {
   if (signal?.aborted) {
-    promise.catch(forgotten)
+    promise.catch(ignoreFailure)
     throw abortedError(signal, doing)
   }
   const gate = deferred<never>()
@@ -69,8 +69,8 @@ export async function withTimeout<T>(
 }
 
 /**
- * Runs work under a signal that fires with the caller's and at the deadline: `onTimeout`'s error
- * after `ms`, `aborted` when the caller's signal fires.
+ * Runs work under a signal that fires when the caller's signal fires or the deadline passes. Throws
+ * `onTimeout`'s error after `ms`, and `aborted` when the caller's signal fires.
  */
 export async function bounded<T>(
   work: (signal: AbortSignal) => Promise<T>,
@@ -80,25 +80,25 @@ export async function bounded<T>(
   doing: string,
 ): Promise<T> {
   throwIfAborted(signal, doing)
-  const over = new AbortController()
+  const ended = new AbortController()
   try {
-    return await withTimeout(work(over.signal), ms, onTimeout, signal, doing)
+    return await withTimeout(work(ended.signal), ms, onTimeout, signal, doing)
   } finally {
-    over.abort()
+    ended.abort()
   }
 }
 
-/** The caller has moved on before it began to wait: a failure concerns nobody any more. */
-function forgotten(): void {}
+/** The caller has stopped waiting, so a failure no longer matters. */
+function ignoreFailure(): void {}
 
-/** `promise`, or `undefined` as soon as the signal fires. */
+/** Settles like `promise`, or resolves with `undefined` as soon as the signal fires. */
 export async function raceSignal<T>(
   promise: Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T | undefined> {
   if (signal === undefined) return promise
   if (signal.aborted) {
-    promise.catch(forgotten)
+    promise.catch(ignoreFailure)
     return undefined
   }
   const gate = deferred<undefined>()

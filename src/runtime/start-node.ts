@@ -387,7 +387,7 @@ async function assemble(
     directives: orders,
     failed: dead,
     onEscalation: options.onEscalation ?? closeOnEscalation,
-    adopted: (actor, definition, reading) => children.adopted(actor, definition, reading),
+    adopted: (actor, definition, reading) => children.onState(actor, definition, reading),
     ...limitsOf(options),
   })
   const children = new Children({
@@ -443,11 +443,11 @@ async function assemble(
     nodeId: id,
     clock,
     log: writeTo(log.child({ part: 'transactions' })),
-    check: definition => checkKnown(definitions, definition),
-    order: (actor, signal) => orders.now(actor, signal),
-    stored(part) {
+    checkDefinition: definition => checkKnown(definitions, definition),
+    directives: (actor, signal) => orders.now(actor, signal),
+    onStored(part) {
       host.onCommit(part)
-      children.noticed(part.actor)
+      children.onCommit(part.actor)
     },
   })
   const keeper = keeperOf(open, { nodeId: id, clock }, () => closed !== undefined)
@@ -491,8 +491,8 @@ async function assemble(
     )
   })
   if (router !== undefined) {
-    membership.onChange(() => children.review())
-    children.review()
+    membership.onChange(() => children.onMembershipChange())
+    children.onMembershipChange()
   }
   log.info({ store: options.store.kind, actors: definitions.types }, 'node ready')
 
@@ -564,7 +564,7 @@ async function assemble(
         store,
         sender: host,
         nodeId: id,
-        onDirective: (supervisorId, version) => orders.noticed(supervisorId, version),
+        onDirective: (supervisorId, version) => orders.onCommit(supervisorId, version),
         read: async (address, bounds) =>
           definitions.types.includes(address.type)
             ? host.state(address, bounds)
@@ -615,16 +615,16 @@ async function listen(
           : { version: firstVersion - 1, position: previousPosition }
       store.updateVersionCache(actor, lastVersion, position, predecessor)
       host.onCommit({ actor, version: lastVersion, position })
-      children.noticed(actor, header.nodeId)
-      if (actor.type === supervisorType) orders.noticed(actor.id, lastVersion)
+      children.onCommit(actor, header.nodeId)
+      if (actor.type === supervisorType) orders.onCommit(actor.id, lastVersion)
       fan.deliver(notice)
     },
     {
       onInterrupted: reason => {
         log.warn({ reason }, 'notices may have been missed; caches are unverified')
         store.markCacheUnverified()
-        host.unverified()
-        orders.unverified()
+        host.markUnverified()
+        orders.markUnverified()
         fan.interrupted(reason)
       },
       onHandlerError: error =>

@@ -6,7 +6,7 @@ import type { Command, Decision } from '../model/behavior.js'
 import type { StoredCommit } from '../model/commit.js'
 import { messageOf } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
-import type { Accepted, Rejected } from '../model/command-sender.js'
+import type { AcceptedOutcome, RejectedOutcome } from '../model/command-sender.js'
 import { causesOf } from '../actor/causes.js'
 import type { Version } from '../model/version.js'
 import type { Histories } from './histories.js'
@@ -29,7 +29,7 @@ export function* checkAnswers(histories: Histories, journal: Journal): Generator
 function* checkAccepted(
   histories: Histories,
   sent: Answered,
-  told: Accepted,
+  told: AcceptedOutcome,
 ): Generator<string> {
   const { actor, id } = sent
   const { version, position } = told
@@ -73,7 +73,7 @@ function* checkAccepted(
 function* checkUnnamed(
   histories: Histories,
   sent: Answered,
-  told: Accepted,
+  told: AcceptedOutcome,
   commit: StoredCommit | undefined,
 ): Generator<string> {
   const mayBeOwn =
@@ -87,7 +87,7 @@ function* checkUnnamed(
 function* checkRejected(
   histories: Histories,
   sent: Answered,
-  { version, rejection }: Rejected,
+  { version, rejection }: RejectedOutcome,
 ): Generator<string> {
   const { actor, id } = sent
   const end = histories.versionOf(actor)
@@ -186,7 +186,7 @@ function decideAgain(
   }
 }
 
-function notInTheLog(sent: Answered, { version, position }: Accepted): string {
+function notInTheLog(sent: Answered, { version, position }: AcceptedOutcome): string {
   return (
     `P3: ${nameOf(sent)} was told version ${version} at position ${position}, but what it led to is ` +
     'not in the log.'

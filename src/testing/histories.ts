@@ -8,7 +8,7 @@ import {
   type FoldedState,
 } from '../actor/fold.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import { commandCommitsOf, type LogRecord, type StoredCommit } from '../model/commit.js'
+import { commitSlicesOf, type LogRecord, type StoredCommit } from '../model/commit.js'
 import type { Version } from '../model/version.js'
 
 export interface History {
@@ -97,7 +97,7 @@ export class Histories {
 function byCommand(commit: StoredCommit): StoredCommit[] {
   const { commands, state, ...rest } = commit
   if (commands === undefined) return [commit]
-  return commandCommitsOf(commit).map(({ firstVersion, lastVersion, command }) => ({
+  return commitSlicesOf(commit).map(({ firstVersion, lastVersion, command }) => ({
     ...rest,
     firstVersion,
     lastVersion,

@@ -14,7 +14,7 @@ import type {
 import type { Rejection } from '../../src/model/behavior.js'
 import type { MalformedRecord } from '../../src/model/commit.js'
 import type { RecordedEvent } from '../../src/model/event.js'
-import type { AskOutcome, Accepted, Rejected } from '../../src/model/command-sender.js'
+import type { AskOutcome, AcceptedOutcome, RejectedOutcome } from '../../src/model/command-sender.js'
 import { node, noKeeper } from './support.js'
 
 // The compiler calls two deferred conditional types identical only if their operands are.
@@ -134,14 +134,14 @@ void t.test(
 // Outcomes have a refusal only where the command can be refused.
 type Overdraft = Rejection<'overdraft', { at: number }>
 type Negative = Rejection<'negative', undefined>
-same<Equal<OutcomeOf<Ledger, 'deposit'>, Accepted<{ balance: number; before: number }>>>()
+same<Equal<OutcomeOf<Ledger, 'deposit'>, AcceptedOutcome<{ balance: number; before: number }>>>()
 same<
   Equal<
     OutcomeOf<Ledger, 'withdraw'>,
-    Accepted<undefined> | Rejected<Overdraft | Negative>
+    AcceptedOutcome<undefined> | RejectedOutcome<Overdraft | Negative>
   >
 >()
-same<Equal<AskOutcome, Accepted | Rejected>>()
+same<Equal<AskOutcome, AcceptedOutcome | RejectedOutcome>>()
 
 // Events are told apart by their type; an evolve that ignores the data says nothing about it.
 same<

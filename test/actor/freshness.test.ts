@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 
 import { actorRef } from '../../src/actor/ref.js'
 import type { StateOptions } from '../../src/actor/definition.js'
-import { enoughFor } from '../../src/model/freshness.js'
+import { sufficientVersion } from '../../src/model/freshness.js'
 import { memory, startNode } from '../../src/index.js'
 import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { until } from '../support/wait.js'
@@ -45,7 +45,7 @@ for (const way of ways) {
     await at.host.ask(alice, 'deposit', { amount: 1 })
     await write(at.log, alice, deposits(1))
     at.host.onCommit({ actor: alice, version: 2, position: 2 })
-    at.host.unverified()
+    at.host.markUnverified()
     at.store.forget()
     for (let i = 0; i < 3; i++)
       t.strictSame(await at.state({ freshness: 'local' }), {
@@ -171,9 +171,9 @@ void t.test('as many readers wait as commands may be open', async t => {
 })
 
 void t.test('what needs no read has a version that is enough', async t => {
-  t.equal(enoughFor('latest'), undefined)
-  t.equal(enoughFor('local'), 0)
-  t.equal(enoughFor({ after: 7 }), 7)
+  t.equal(sufficientVersion('latest'), undefined)
+  t.equal(sufficientVersion('local'), 0)
+  t.equal(sufficientVersion({ after: 7 }), 7)
 })
 
 void t.test('a node reads what another acknowledged, by its version', async t => {

@@ -7,7 +7,7 @@ import type { AnyActorDefinition } from '../../src/actor/definition.js'
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
 import type { CommandWindowOptions } from '../../src/actor/command-window.js'
-import { commandCommitsOf } from '../../src/model/commit.js'
+import { commitSlicesOf } from '../../src/model/commit.js'
 import { CairnError } from '../../src/model/errors.js'
 import { deferred } from '../../src/model/wait.js'
 import { MemoryLog } from '../../src/store/event-store/memory.js'
@@ -872,7 +872,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       for await (const record of nodes[0]!.store.readAll()) {
         if (record.kind !== 'commit') continue
         const { actor, position } = record
-        for (const { lastVersion, command } of commandCommitsOf(record)) {
+        for (const { lastVersion, command } of commitSlicesOf(record)) {
           const line = JSON.stringify([actor.id, lastVersion, position, command!.reply])
           stored.set(command!.id, [...(stored.get(command!.id) ?? []), line])
         }

@@ -58,7 +58,7 @@ void t.test('the running command is finished, and those behind it are not', asyn
   const waiting = host.ask(alice, 'deposit', { amount: 2 })
   const reading = host.state(alice)
   await say(log, 'paused')
-  orders.noticed(aliceSupervisor.id, 1)
+  orders.onCommit(aliceSupervisor.id, 1)
   held.letGo()
   t.match(await running, { version: 1 })
   await t.rejects(waiting, { code: 'actor-paused', retryable: true })
@@ -86,7 +86,7 @@ void t.test('who waits for a restart is refused by a pause', async t => {
   const asked = host.ask(alice, 'deposit', { amount: 1 })
   await until(() => host.stats().restarting === 1)
   await say(log, 'paused', { reason: 'it is jammed' })
-  orders.noticed(aliceSupervisor.id, 1)
+  orders.onCommit(aliceSupervisor.id, 1)
   await t.rejects(asked, { code: 'actor-paused', details: { reason: 'it is jammed' } })
 })
 
@@ -112,7 +112,7 @@ void t.test('a retry ends the wait for a restart', async t => {
   await until(() => host.stats().restarting === 1)
   broken.is = false
   await say(log, 'retried')
-  orders.noticed(aliceSupervisor.id, 1)
+  orders.onCommit(aliceSupervisor.id, 1)
   t.match(await asked, { version: 2 })
 })
 
@@ -126,11 +126,11 @@ void t.test('commands wait while it is not known what was said', async t => {
   store.before = () => {
     throw new CairnError('store-unreachable', 'the cable is out')
   }
-  orders.noticed(aliceSupervisor.id, 1)
+  orders.onCommit(aliceSupervisor.id, 1)
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), {
     code: 'store-unreachable',
   })
-  orders.unverified()
+  orders.markUnverified()
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), {
     code: 'store-unreachable',
   })
@@ -141,7 +141,7 @@ void t.test('commands wait while it is not known what was said', async t => {
   const held = barrier()
   store.before = () => held.wait()
   await say(log, 'resumed')
-  orders.unverified()
+  orders.markUnverified()
   const stopped = new AbortController()
   const given = host.ask(alice, 'deposit', { amount: 1 }, { signal: stopped.signal })
   const asked = host.ask(alice, 'deposit', { amount: 1 })
@@ -161,11 +161,11 @@ void t.test('a read that lags behind the notice is made again', async t => {
   store.before = async operation => {
     if (operation === 'head' && ++heads === 3) await say(log, 'paused')
   }
-  orders.noticed(aliceSupervisor.id, 2)
+  orders.onCommit(aliceSupervisor.id, 2)
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })
   t.equal(heads, 3)
   // A wrong notice costs some reads, and nothing else.
-  orders.noticed(aliceSupervisor.id, 99)
+  orders.onCommit(aliceSupervisor.id, 99)
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })
   const before = heads
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })

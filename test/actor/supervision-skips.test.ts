@@ -57,7 +57,7 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
     nodeId,
     read: (actor, bounds) => host.state(actor, bounds),
     sender: host,
-    onDirective: (id, version) => orders.noticed(id, version),
+    onDirective: (id, version) => orders.onCommit(id, version),
   })
   const ref = actorRef(account, 'alice', {
     durableSender: noKeeper,

@@ -146,7 +146,7 @@ void t.test('unverified residents look once before they go on', async t => {
   const { host, store, log } = node()
   await host.ask(alice, 'deposit', { amount: 1 })
   await write(log, alice, deposits(2))
-  host.unverified()
+  host.markUnverified()
   store.forget()
   t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 4, reply: 4 })
   t.strictSame(store.calls, { head: 1, commits: 1, append: 1 })

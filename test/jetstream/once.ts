@@ -7,7 +7,7 @@ import { type ActorHost, createActorHost } from '../../src/actor/host.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import { jetstream } from '../../src/backend/jetstream.js'
 import type { ActorAddress } from '../../src/model/address.js'
-import { commandCommitsOf } from '../../src/model/commit.js'
+import { commitSlicesOf } from '../../src/model/commit.js'
 import { isCairnError } from '../../src/model/errors.js'
 import type { AskOutcome } from '../../src/model/command-sender.js'
 import { pause } from '../../src/model/wait.js'
@@ -72,7 +72,7 @@ export class Answers {
     for await (const record of store.readAll()) {
       if (record.kind !== 'commit') throw new Error(`malformed: ${record.reason}`)
       const { actor, position } = record
-      for (const { lastVersion, command } of commandCommitsOf(record)) {
+      for (const { lastVersion, command } of commitSlicesOf(record)) {
         commands++
         const line = JSON.stringify([actor.id, lastVersion, position, command!.reply])
         stored.set(command!.id, [...(stored.get(command!.id) ?? []), line])

@@ -80,7 +80,7 @@ await t.test(
       await host.ask(actor, 'deposit', { amount: 10 })
       for (let i = 0; i < tail; i++)
         await other.append(actor, [{ type: 'withdrawn', data: { amount: 1 } }])
-      host.unverified()
+      host.markUnverified()
       const now = await recover(store, folding)
       const folded = await recoverAt(store, folding, now.version)
       t.strictSame(

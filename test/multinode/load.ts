@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 
 import type { ActorAddress } from '../../src/model/address.js'
 import type { Backend, OpenNamespace } from '../../src/backend/backend.js'
-import { commandCommitsOf } from '../../src/model/commit.js'
+import { commitSlicesOf } from '../../src/model/commit.js'
 import { isCairnError, messageOf } from '../../src/model/errors.js'
 import type { AskOutcome } from '../../src/model/command-sender.js'
 import { pause } from '../../src/model/wait.js'
@@ -160,7 +160,7 @@ export async function examine(store: OpenNamespace['store']): Promise<LogFacts> 
     versions.set(record.actor.id, of)
     if (record.firstVersion !== of.size + 1)
       gaps.push(`${record.actor.id}@${record.firstVersion}`)
-    const acts = commandCommitsOf(record)
+    const acts = commitSlicesOf(record)
     writers.set(record.nodeId, (writers.get(record.nodeId) ?? 0) + acts.length)
     for (const event of record.events) of.set(event.version, event.commandId ?? '')
     for (const { command } of acts)

@@ -9,7 +9,7 @@ import type { Member, Membership } from '../../src/cluster/membership.js'
 import { type Node, startNode } from '../../src/index.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import { isCairnError } from '../../src/model/errors.js'
-import type { Accepted } from '../../src/model/command-sender.js'
+import type { AcceptedOutcome } from '../../src/model/command-sender.js'
 import { account } from '../actor/support.js'
 import { examine, holds } from '../multinode/load.js'
 
@@ -80,7 +80,7 @@ export async function provesTwoOwners(
   await using one = await start('one')
   await using two = await start('two')
   const nodes = [one, two] as const
-  const answers = new Map<string, Accepted[]>()
+  const answers = new Map<string, AcceptedOutcome[]>()
   let failed = 0
 
   /** Asks until there is an answer, as whoever wants one does. */

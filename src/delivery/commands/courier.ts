@@ -12,7 +12,7 @@
 
 import { isForCourier } from '../../codec/outbox.js'
 import { formatAddress } from '../../model/address.js'
-import { correlationOf, soundTrace } from '../../model/causes.js'
+import { correlationOf, validTraceparent } from '../../model/causes.js'
 import type { StoredCommit } from '../../model/commit.js'
 import { messageOf } from '../../model/errors.js'
 import { type OutboxEntry, outboxEntryId } from '../../model/outbox.js'
@@ -204,7 +204,7 @@ function causesOf(commit: StoredCommit, index: number) {
   return {
     correlationId: correlationOf(correlationId, command?.id, id),
     causationId: outboxEntryId(actor, firstVersion, index),
-    ...soundTrace(commit),
+    ...validTraceparent(commit),
   }
 }
 

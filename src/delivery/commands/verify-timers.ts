@@ -2,7 +2,7 @@
 //
 // Timers follow their commits: what the courier has not carried out yet is no fault.
 
-import type { Folded } from '../../actor/verify.js'
+import type { VerifiedState } from '../../actor/verify.js'
 import { type ActorAddress, formatAddress } from '../../model/address.js'
 import type { Behavior } from '../../model/behavior.js'
 import { partitionOf } from '../../model/partition.js'
@@ -26,7 +26,7 @@ export interface VerifyTimersOptions {
   readonly partitions: number
   readonly actor: ActorAddress
   readonly behavior: Behavior
-  readonly at: Folded
+  readonly at: VerifiedState
   /** What is due by then may be on its way. */
   readonly now: number
   readonly signal: AbortSignal

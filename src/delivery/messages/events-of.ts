@@ -3,9 +3,9 @@
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import type { RecordedEventOf } from '../../actor/definition-types.js'
 import { CairnError } from '../../model/errors.js'
-import { ownTopicPrefix, type Topic } from '../../model/topic.js'
+import { reservedTopicPrefix, type Topic } from '../../model/topic.js'
 
-const prefix = `${ownTopicPrefix}events.`
+const prefix = `${reservedTopicPrefix}events.`
 
 /**
  * All events of an actor type, as a topic that reactors and consumers read beside others:

@@ -1,7 +1,7 @@
 // Messages as their readers get them, whoever published them.
 
 import type { ActorAddress } from '../../model/address.js'
-import { correlationOf, soundTrace } from '../../model/causes.js'
+import { correlationOf, validTraceparent } from '../../model/causes.js'
 import type { Causes, StoredCommit } from '../../model/commit.js'
 import type { RecordedEvent } from '../../model/event.js'
 import { outboxEntryId } from '../../model/outbox.js'
@@ -58,7 +58,7 @@ function eventMessage(
     actor,
     correlationId: correlationOf(correlationId, commandId, commitId),
     causationId: commandId ?? commitId,
-    ...soundTrace(commit),
+    ...validTraceparent(commit),
   }
 }
 
@@ -83,7 +83,7 @@ function messageOf(
             actor,
             correlationId: correlationOf(commit.correlationId, command?.id, commit.id),
             causationId: cause,
-            ...soundTrace(commit),
+            ...validTraceparent(commit),
           },
         ]
       : [],

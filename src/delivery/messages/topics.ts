@@ -12,7 +12,7 @@ import type { Clock } from '../../model/clock.js'
 import type { Causes } from '../../model/commit.js'
 import { newId } from '../../model/id.js'
 import { partitionOf } from '../../model/partition.js'
-import { ownTopicPrefix, type Topic } from '../../model/topic.js'
+import { reservedTopicPrefix, type Topic } from '../../model/topic.js'
 import type { Position } from '../../model/version.js'
 import { decodeRedriven } from '../../codec/redriven.js'
 import type { Queue, QueueKey, QueueRecord } from '../../store/queue/queue.js'
@@ -72,7 +72,7 @@ export async function putMessage<Input>(
 
 /** The place of messages that are sent again to a reactor alone. */
 export function redriveKey(reactor: string): QueueKey {
-  return [`${ownTopicPrefix}redrive`, reactor]
+  return [`${reservedTopicPrefix}redrive`, reactor]
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 
-import { correlationOf, soundTrace } from '../../model/causes.js'
+import { correlationOf, validTraceparent } from '../../model/causes.js'
 import type { Causes } from '../../model/commit.js'
 import type {
   DurableCommandSender,
@@ -37,7 +37,7 @@ export function causedBy(
   const causes: Causes = {
     correlationId: correlationOf(correlationId, id),
     causationId: id,
-    ...soundTrace(message),
+    ...validTraceparent(message),
   }
   const next = () => ({ ...causes, id: `${origin}>${by}#${count++}` })
   const adopt = (options: SendOptions = {}): SendOptions => {

@@ -12,7 +12,7 @@ import type { ActorAddress } from '../../model/address.js'
 import { CairnError } from '../../model/errors.js'
 import {
   checkTimerName,
-  type Generation,
+  type TimerGeneration,
   isBefore,
   type Timer,
 } from '../../model/timer.js'
@@ -75,7 +75,7 @@ export class JetStreamTimers implements Timers {
   async cancel(
     actor: ActorAddress,
     name: string,
-    before: Generation,
+    before: TimerGeneration,
     options: PutOptions = {},
   ): Promise<boolean> {
     const place = keyOfTimer(actor, this.#partitions)

@@ -6,7 +6,7 @@ import type { Clock } from '../../model/clock.js'
 import { CairnError } from '../../model/errors.js'
 import {
   checkTimerName,
-  type Generation,
+  type TimerGeneration,
   isBefore,
   type Timer,
 } from '../../model/timer.js'
@@ -54,7 +54,7 @@ export class LmdbTimers implements Timers {
   async cancel(
     actor: ActorAddress,
     name: string,
-    before: Generation,
+    before: TimerGeneration,
     { signal }: PutOptions = {},
   ): Promise<boolean> {
     throwIfAborted(signal, 'cancelling a timer')

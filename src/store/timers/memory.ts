@@ -5,7 +5,7 @@
 
 import type { ActorAddress } from '../../model/address.js'
 import type { Clock } from '../../model/clock.js'
-import { type Generation, isBefore, type Timer } from '../../model/timer.js'
+import { type TimerGeneration, isBefore, type Timer } from '../../model/timer.js'
 import { MemoryQueue, MemoryRecords } from '../queue/memory.js'
 import type { Queue } from '../queue/queue.js'
 import { WakeSignal } from '../wake-signal.js'
@@ -88,7 +88,11 @@ export class MemoryTimers implements Timers {
     this.#table.add(timer, record)
   }
 
-  async cancel(actor: ActorAddress, name: string, before: Generation): Promise<boolean> {
+  async cancel(
+    actor: ActorAddress,
+    name: string,
+    before: TimerGeneration,
+  ): Promise<boolean> {
     const key = nameOf([...keyOfTimer(actor, this.#partitions), name])
     const known = this.#table.waiting.get(key)
     if (known === undefined || known.timer.generation >= before) return false

@@ -14,7 +14,7 @@ import { type ActorAddress, checkAddress } from '../../model/address.js'
 import type { Clock } from '../../model/clock.js'
 import { messageOf } from '../../model/errors.js'
 import { partitionOf } from '../../model/partition.js'
-import { checkTimerName, type Generation, type Timer } from '../../model/timer.js'
+import { checkTimerName, type TimerGeneration, type Timer } from '../../model/timer.js'
 import type { PutOptions, Queue, QueueKey } from '../queue/queue.js'
 
 export interface ListTimersOptions {
@@ -38,7 +38,7 @@ export interface Timers {
   cancel(
     actor: ActorAddress,
     name: string,
-    before: Generation,
+    before: TimerGeneration,
     options?: PutOptions,
   ): Promise<boolean>
 
