@@ -48,7 +48,7 @@ export type {
 export type { TransactionStats } from './actor/transactor.js'
 export type { WatchedEvent, WatchOptions } from './actor/watch.js'
 export type { ChildrenStats } from './actor/children.js'
-export type { ActorHostStats, Escalation } from './actor/host.js'
+export type { ActorHostStats, Escalation } from './actor/actor-host.js'
 export type { StateOptions } from './actor/definition.js'
 export type { SupervisionOptions } from './actor/supervision-policy.js'
 export type {

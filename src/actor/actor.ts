@@ -15,7 +15,7 @@
 //     every commit up to that version (repeats D1).
 // A7. Before its turn a command waits until what operators have said is known: it is refused
 //     while the actor is paused, and no state is used that passes over other versions than
-//     they said (skips K1). What has begun is finished.
+//     they said (SKIPS-1). What has begun is finished.
 // A9. What waits behind a command that stores something may be carried out with it and stored as one
 //     commit (pack.ts). When that commit is refused, those behind the first have their turns again.
 // A8. After a failure the type's policy decides: parked, it answers with the reason; to be
@@ -253,7 +253,7 @@ export class Actor {
   /**
    * Queues a command; throws `mailbox-full`. The call gets the answer.
    * @param isNew its id was made for this call, so it cannot be a repeat
-   * @param kept see SendOptions
+   * @param kept see RedeliveryOptions
    */
   command(
     call: Call<AskOutcome>,
@@ -711,7 +711,11 @@ export class Actor {
   }
 
   /** An answer drawn from the state in memory, which drawing it must not have changed (A3). */
-  #answer(command: Command, decision: AcceptedDecision, at: FoldedState): AcceptedOutcome {
+  #answer(
+    command: Command,
+    decision: AcceptedDecision,
+    at: FoldedState,
+  ): AcceptedOutcome {
     try {
       return acceptedOutcome(this.address, command, decision, at)
     } catch (error) {

@@ -1,16 +1,16 @@
-// Children: what runs beside the actors of this node, as their states ask for it.
+// Children: the work that runs on this node beside its actors, as their states ask for it.
 //
-// Owns everything that has been started here, and what it has yet to tell its actors.
-// C1. A child runs here only while its actor is this node's, and the newest state of it that
-//     this node has seen asks for it, by its key. It does not depend on the actor being in
-//     memory: what it tells wakes the actor.
-// C2. What a child tells goes to its actor as a command, in order, and is tried again until it is
-//     answered or the child is no longer wanted. Of what it tells on the way each has an id of
-//     its own; its end has an id made of the key, so that two that ran, here and there, end once.
-// C3. Nothing is lost with a node: whoever owns the actor next finds the child in its state. A
-//     roll call of the actors of such types, at the start and when members change, sees to it
-//     that somebody looks.
-// C4. A child that has more than `toldMax` things to tell is told to its log and heard no more.
+// Owns the children that run here, and the commands that they have queued for their actors.
+// CHILDREN-1. A child runs here only while this node owns its actor and the latest state of the actor
+//             that this node has seen asks for the child, by its key. The actor need not be in memory:
+//             a child's commands wake it.
+// CHILDREN-2. A child's commands go to its actor in order, and each is retried until it is answered or
+//             the child is stopped. Each has an id of its own, except that the id of its end is derived
+//             from the key: if the child ran on two nodes, it ends once.
+// CHILDREN-3. No child is lost when a node dies: the actor's next owner finds the child in its state. A
+//             scan over all actors of types with children, at the start and when members change, makes
+//             each owner read its actors.
+// CHILDREN-4. If a child has `queuedMax` commands queued, further ones are dropped and logged.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { ChildSpec, ChildEnd, ChildContext, RunningChild } from '../model/child.js'
@@ -28,16 +28,16 @@ export interface ChildrenOptions {
   readonly nodeId: string
   readonly store: Pick<EventStore, 'actors'>
   readonly log: WriteLog
-  /** Whether an actor is this node's. */
+  /** Whether this node owns an actor. */
   owns(actor: ActorAddress): boolean
-  /** Reads an actor here, which makes its newest state known. */
+  /** Reads an actor on this node, which reports its latest state to {@link Children.onState}. */
   read(actor: ActorAddress, signal: AbortSignal): Promise<unknown>
-  /** Sends to wherever an actor is. */
+  /** Sends commands to the node that owns an actor. */
   sender(): Pick<CommandSender, 'ask'>
 }
 
 export interface ChildrenStats {
-  /** What runs beside the actors of this node. */
+  /** Children that run on this node. */
   readonly running: number
 }
 
@@ -46,9 +46,9 @@ interface RunningEntry {
   readonly key: string
   readonly stopped: AbortController
   child?: RunningChild
-  /** What it has to tell, one after the other. */
+  /** Sends its queued commands, one after another. */
   deliveries: Promise<void>
-  waiting: number
+  queued: number
 }
 
 /** The children of one actor. */
@@ -83,7 +83,7 @@ export class Children {
     return { running }
   }
 
-  /** An actor has come to a state, which is stored (C1). */
+  /** An actor has a new stored state (CHILDREN-1). */
   onState(
     actor: ActorAddress,
     { behavior }: AnyActorDefinition,
@@ -95,45 +95,46 @@ export class Children {
     if (known !== undefined && known.version > version) return
     const isWanted = version > 0 && this.#options.owns(actor)
     const wanted = isWanted
-      ? this.#wantedBy(actor, () => behavior.children!(actor, state))
+      ? this.#listChildren(actor, () => behavior.children!(actor, state))
       : []
     if (known === undefined && wanted.length === 0) return
-    const family: ActorChildren = known ?? { actor, version, byKey: new Map() }
-    family.version = version
+    const children: ActorChildren = known ?? { actor, version, byKey: new Map() }
+    children.version = version
     const keys = new Set(wanted.map(({ key }) => key))
-    for (const running of family.byKey.values())
-      if (!keys.has(running.key)) this.#stop(family, running)
+    for (const running of children.byKey.values())
+      if (!keys.has(running.key)) this.#stop(children, running)
     for (const child of wanted)
-      if (!family.byKey.has(child.key)) this.#start(family, child)
-    if (family.byKey.size === 0) this.#byActor.delete(name)
-    else this.#byActor.set(name, family)
+      if (!children.byKey.has(child.key)) this.#start(children, child)
+    if (children.byKey.size === 0) this.#byActor.delete(name)
+    else this.#byActor.set(name, children)
   }
 
   /**
-   * A commit of an actor was stored: what it asks for now is to be seen.
-   * @param nodeId who has stored it; what actors here have stored is known by `adopted`
+   * A commit of an actor was stored: reads the actor to learn which children it asks for.
+   * @param nodeId the node that stored it; for commits of this node, `onState` is called instead
    */
   onCommit(actor: ActorAddress, nodeId?: string): void {
     if (nodeId === this.#options.nodeId) return
     if (this.#isClosed || !this.#types.includes(actor.type)) return
-    if (this.#options.owns(actor)) void this.#readUntilDone(actor, this.#startupScan.signal)
+    if (this.#options.owns(actor))
+      void this.#readUntilDone(actor, this.#startupScan.signal)
   }
 
-  /** Members have changed: others' children are stopped, and one's own are looked for (C3). */
+  /** Members have changed: stops children of actors that other nodes own, and scans for its own (CHILDREN-3). */
   onMembershipChange(): void {
     if (this.#isClosed || this.#types.length === 0) return
-    for (const family of this.#byActor.values())
-      if (!this.#options.owns(family.actor)) this.#dismiss(family)
+    for (const children of this.#byActor.values())
+      if (!this.#options.owns(children.actor)) this.#dismiss(children)
     this.#startupScan.abort()
     this.#startupScan = new AbortController()
     void this.#scanAll(this.#startupScan.signal)
   }
 
-  /** Stops everything; the next owners start it again. */
+  /** Stops all children; the next owners start them again. */
   close(): void {
     this.#isClosed = true
     this.#startupScan.abort()
-    for (const family of this.#byActor.values()) this.#dismiss(family)
+    for (const children of this.#byActor.values()) this.#dismiss(children)
   }
 
   async #scanAll(signal: AbortSignal): Promise<void> {
@@ -145,7 +146,7 @@ export class Children {
         if (signal.aborted) return
         this.#options.log(
           'warn',
-          `The actors with children could not be listed, and are again in ${delay} ms: ${messageOf(error)}`,
+          `The actors with children could not be listed; next try in ${delay} ms: ${messageOf(error)}`,
           { delay },
         )
         await pause(delay, signal)
@@ -164,7 +165,7 @@ export class Children {
     await Promise.all(reads)
   }
 
-  /** Reads until it has been read; gives up where that can never be. */
+  /** Reads an actor, with retries; gives up on an error that is not retryable. */
   async #readUntilDone(actor: ActorAddress, signal: AbortSignal): Promise<void> {
     for (let delay = 100; !signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
@@ -173,18 +174,21 @@ export class Children {
       } catch (error) {
         if (signal.aborted) return
         const name = formatAddress(actor)
-        const isLost = isCairnError(error) && !error.retryable
+        const isFinal = isCairnError(error) && !error.retryable
         this.#options.log(
           'warn',
-          `${name} could not be read for its children: ${messageOf(error)}`,
+          `${name} could not be read to find its children: ${messageOf(error)}`,
           { actor: name },
         )
-        if (isLost) return
+        if (isFinal) return
         await pause(delay, signal)
       }
   }
 
-  #wantedBy(actor: ActorAddress, list: () => readonly ChildSpec[]): readonly ChildSpec[] {
+  #listChildren(
+    actor: ActorAddress,
+    list: () => readonly ChildSpec[],
+  ): readonly ChildSpec[] {
     try {
       return list()
     } catch (error) {
@@ -193,29 +197,29 @@ export class Children {
     }
   }
 
-  #start(family: ActorChildren, child: ChildSpec): void {
-    const { actor } = family
+  #start(children: ActorChildren, child: ChildSpec): void {
+    const { actor } = children
     const { key } = child
     const running: RunningEntry = {
       actor,
       key,
       stopped: new AbortController(),
       deliveries: Promise.resolve(),
-      waiting: 0,
+      queued: 0,
     }
-    family.byKey.set(key, running)
-    const ports: ChildContext = {
+    children.byKey.set(key, running)
+    const context: ChildContext = {
       tell: (command, data) =>
         this.#queue(running, { command, data }, `${key}:${newId()}`),
       end: end => this.#queue(running, end, `${key}${endSuffix}`),
       failed: (what, error) => this.#failed(actor, `${what} (${key})`, error),
     }
     try {
-      running.child = child.start(ports)
+      running.child = child.start(context)
     } catch (error) {
       this.#failed(actor, `starting ${key}`, error)
     }
-    // It may have been stopped by what it did at once.
+    // A command that it sent while starting may have stopped it.
     if (running.stopped.signal.aborted) running.child?.stop()
   }
 
@@ -229,47 +233,48 @@ export class Children {
     }
   }
 
-  #dismiss(family: ActorChildren): void {
-    for (const running of family.byKey.values()) this.#stop(family, running)
-    this.#byActor.delete(formatAddress(family.actor))
+  #dismiss(children: ActorChildren): void {
+    for (const running of children.byKey.values()) this.#stop(children, running)
+    this.#byActor.delete(formatAddress(children.actor))
   }
 
-  /** C2 and C4. */
+  /** CHILDREN-2 and CHILDREN-4. */
   #queue(running: RunningEntry, end: ChildEnd, commandId: string): void {
     if (running.stopped.signal.aborted) return
-    if (running.waiting >= queuedMax) {
+    if (running.queued >= queuedMax) {
       const error = new CairnError(
         'queue-full',
-        `${queuedMax} things that it told wait for its actor: ${end.command} is dropped.`,
+        `It has ${queuedMax} commands queued for its actor, its limit: ${end.command} is dropped.`,
       )
-      return this.#failed(running.actor, `hearing ${running.key}`, error)
+      return this.#failed(running.actor, `queueing a command of ${running.key}`, error)
     }
-    running.waiting++
+    running.queued++
     running.deliveries = running.deliveries
       .then(() => this.#deliver(running, end, commandId))
-      .finally(() => running.waiting--)
+      .finally(() => running.queued--)
   }
 
   async #deliver(running: RunningEntry, end: ChildEnd, commandId: string): Promise<void> {
-    const { actor, key, stopped: over } = running
-    let told = end
-    for (let delay = 50; !over.signal.aborted; delay = Math.min(2 * delay, retryMax))
+    const { actor, key, stopped } = running
+    const { signal } = stopped
+    let command = end
+    for (let delay = 50; !signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
-        const { signal } = over
         const options = { commandId, causationId: key, signal }
-        await this.#options.sender().ask(actor, told.command, told.data, options)
+        await this.#options.sender().ask(actor, command.command, command.data, options)
         return
       } catch (error) {
-        if (over.signal.aborted) return
-        const isLost = isCairnError(error) && !error.retryable
-        if (isLost && told.instead !== undefined) {
-          told = told.instead(error)
+        if (signal.aborted) return
+        const isFinal = isCairnError(error) && !error.retryable
+        if (isFinal && command.instead !== undefined) {
+          command = command.instead(error)
           continue
         }
-        this.#failed(actor, `telling ${told.command} of ${key}`, error)
-        // An end is kept until it can be told: the actor may be repaired. An event is not.
-        if (isLost && !commandId.endsWith(endSuffix)) return
-        await pause(delay, over.signal)
+        this.#failed(actor, `sending ${command.command} of ${key}`, error)
+        // An end is retried for as long as the child exists, because the actor may be repaired. Other
+        // commands are not.
+        if (isFinal && !commandId.endsWith(endSuffix)) return
+        await pause(delay, signal)
       }
   }
 

@@ -82,7 +82,13 @@ export function acceptedOutcome(
   const reply = guard(actor, command, 'the reply', () => decision.reply(state))
   const copy = detach(reply, () => `reply of ${nameOf(actor, command)}`)
   const { events, outbox } = decision
-  const answer: AcceptedOutcome = { ok: true, version, position, reply: copy, duplicate: false }
+  const answer: AcceptedOutcome = {
+    ok: true,
+    version,
+    position,
+    reply: copy,
+    duplicate: false,
+  }
   if (outbox === undefined) return answer
   return {
     ...answer,

@@ -1,4 +1,4 @@
-// The types a definition's callers see, drawn from the definition.
+// The types that a definition's callers see, derived from the definition.
 
 import type { Rejection } from '../model/behavior.js'
 import type { RecordedEvent } from '../model/event.js'
@@ -15,6 +15,7 @@ export type StateOf<Definition extends AnyActorDefinition> = TypesOf<Definition>
 export type CommandsOf<Definition extends AnyActorDefinition> =
   TypesOf<Definition>['commands']
 
+/** The name of a command of a definition. */
 export type CommandNameOf<Definition extends AnyActorDefinition> =
   keyof CommandsOf<Definition> & string
 
@@ -25,18 +26,18 @@ type ShapeOf<
   CommandsOf<Definition>[Name] extends CommandShape<
     infer Data,
     infer Reply,
-    infer Refusal
+    infer Rejected
   >
-    ? { data: Data; reply: Reply; rejection: Refusal }
+    ? { data: Data; reply: Reply; rejection: Rejected }
     : { data: unknown; reply: unknown; rejection: Rejection }
 
-/** What a command comes to; its refusal is absent when it is never refused. */
+/** The outcome of a command; without a rejection if the command is never rejected. */
 export type OutcomeOf<
   Definition extends AnyActorDefinition,
   Name extends CommandNameOf<Definition>,
 > = AskOutcome<ShapeOf<Definition, Name>['reply'], ShapeOf<Definition, Name>['rejection']>
 
-/** Arguments behind a command's name: its data, which may be left out when it has none. */
+/** The arguments after a command's name: its data, which is optional if the command has none. */
 export type CommandArguments<
   Definition extends AnyActorDefinition,
   Name extends CommandNameOf<Definition>,
@@ -48,7 +49,7 @@ export type CommandArguments<
 type Recorded<Event> =
   Event extends EmittedEvent<infer Type, infer Data> ? RecordedEvent<Type, Data> : never
 
-/** A definition's events as they stand in the log: branch on `type`. */
+/** The events of a definition as stored in the log: branch on `type`. */
 export type RecordedEventOf<Definition extends AnyActorDefinition> = Recorded<
   TypesOf<Definition>['event']
 >

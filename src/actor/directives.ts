@@ -1,11 +1,12 @@
-// Orders: what operators have said about the actors of this namespace, as far as this node
-// knows. Read at the start, and again when a notice tells of a supervisor's commit.
+// Directives: what operators have ordered for the actors of this namespace, as far as this node knows.
+// They are read at the start, and again when a notice reports a supervisor's commit.
 //
-// Owns one entry for each supervisor there is.
-// O1. What is known to be behind is not obeyed: whoever asks waits for the read (`pending`). A
-//     read that failed fails those who waited for it, and is made again for the next.
-// O2. When notices may have been missed, all of it is behind, until all of it has been read.
-// O3. An entry only moves forward, and each change is told once (`onChange`).
+// Owns one entry for each supervisor.
+// DIRECTIVES-1. An entry that is known to be out of date is not used: a caller waits for the read
+//               (`pending`). A read that fails fails the callers that wait for it, and is made again
+//               for the next caller.
+// DIRECTIVES-2. When notices may have been missed, all entries are out of date until all have been read.
+// DIRECTIVES-3. The version of an entry only grows, and each change is reported once (`onChange`).
 
 import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
 import { isCairnError, messageOf } from '../model/errors.js'
@@ -23,7 +24,7 @@ import {
   supervisorType,
 } from './supervisor.js'
 
-/** What is said about one actor. */
+/** The directives in force for one actor. */
 export interface DirectiveState {
   readonly paused: ActorPause | undefined
   readonly skips: Skips | undefined
@@ -35,7 +36,7 @@ export interface DirectivesOptions {
   readonly log: WriteLog
 }
 
-/** Hears of the order before and after. */
+/** Called with an actor's directives before and after a change. */
 export type DirectiveListener = (
   actor: ActorAddress,
   before: DirectiveState,
@@ -44,18 +45,18 @@ export type DirectiveListener = (
 
 interface Entry {
   directive: DirectiveState
-  /** The supervisor's version that `order` is of. */
+  /** The supervisor's version that `directive` was read at. */
   version: Version
-  /** The highest version that a notice spoke of. */
+  /** The highest version that a notice reported. */
   noticed: Version
   reading: Promise<void> | undefined
 }
 
 const noDirectives: DirectiveState = { paused: undefined, skips: undefined, retries: 0 }
 
-/** Supervisors read at the same time. */
+/** The most supervisors that are read at the same time. */
 const readsMax = 16
-/** Reads that may fail to show what a notice has told already. */
+/** The most reads that may not yet show a version that a notice has reported. */
 const lagReads = 10
 
 export class Directives {
@@ -64,9 +65,9 @@ export class Directives {
   readonly #entries = new Map<string, Entry>()
   readonly #closing = new AbortController()
   #listener: DirectiveListener = () => {}
-  /** Rises when notices may have been missed. */
+  /** The number of complete loads that are wanted; grows when notices may have been missed. */
   #loadsWanted = 1
-  /** The suspicions that have been cleared by reading everything. */
+  /** The value of `#loadsWanted` at the start of the last complete load. */
   #loadsDone = 0
   #loading: Promise<void> | undefined
 
@@ -79,12 +80,12 @@ export class Directives {
     this.#listener = listener
   }
 
-  /** What is known to be said about the supervisor's actor; see {@link pending}. */
+  /** The known directives of a supervisor's actor; they may be out of date, see {@link pending}. */
   of(id: string): DirectiveState {
     return this.#entries.get(id)?.directive ?? noDirectives
   }
 
-  /** Undefined when what is known is up to date; else the wait for that, which may fail (O1). */
+  /** Undefined if the directives are up to date; else resolves when they are, or fails (DIRECTIVES-1). */
   pending(id: string): Promise<void> | undefined {
     if (this.#loadsDone !== this.#loadsWanted) return this.load()
     const entry = this.#entries.get(id)
@@ -93,13 +94,13 @@ export class Directives {
       : this.#catchUp(id, entry)
   }
 
-  /** What is said about an actor, once that is up to date; throws `aborted`. */
+  /** Returns an actor's directives when they are up to date. Throws `aborted`. */
   async now(actor: ActorAddress, signal?: AbortSignal): Promise<DirectiveState> {
     const name = formatAddress(actor)
     const id = supervisorId(name)
     const wait = this.pending(id)
     if (wait !== undefined) await raceSignal(wait, signal)
-    if (signal?.aborted) throw abortedError(signal, `reading the orders for ${name}`)
+    if (signal?.aborted) throw abortedError(signal, `reading the directives for ${name}`)
     return this.of(id)
   }
 
@@ -111,13 +112,13 @@ export class Directives {
     this.#inBackground(this.#catchUp(id, entry))
   }
 
-  /** O2. */
+  /** DIRECTIVES-2. */
   markUnverified(): void {
     this.#loadsWanted++
     this.#inBackground(this.load())
   }
 
-  /** Reads all that was ever said. */
+  /** Reads all supervisors. */
   load(): Promise<void> {
     this.#loading ??= this.#load().finally(() => (this.#loading = undefined))
     return this.#loading
@@ -129,7 +130,7 @@ export class Directives {
 
   async #load(): Promise<void> {
     while (this.#loadsDone !== this.#loadsWanted) {
-      const suspicions = this.#loadsWanted
+      const wanted = this.#loadsWanted
       const { signal } = this.#closing
       const reads = new Set<Promise<void>>()
       let failure: { readonly error: unknown } | undefined
@@ -144,7 +145,7 @@ export class Directives {
       }
       await Promise.all(reads)
       if (failure !== undefined) throw failure.error
-      this.#loadsDone = suspicions
+      this.#loadsDone = wanted
     }
   }
 
@@ -157,11 +158,11 @@ export class Directives {
     return entry
   }
 
-  /** Reads until what a notice spoke of is there; at once for all who wait. */
+  /** Reads until the entry is at the version that a notice reported; all callers share the read. */
   #catchUp(id: string, entry: Entry): Promise<void> {
     entry.reading ??= (async () => {
       for (let attempt = 0; entry.version < entry.noticed; attempt++) {
-        // A replica may lag behind the notice; a notice may be wrong.
+        // A replica may lag behind the notice, and a notice may be wrong.
         if (attempt === lagReads) entry.noticed = entry.version
         else {
           await pause(attempt * 20, this.#closing.signal)
@@ -182,7 +183,7 @@ export class Directives {
     this.#notify(id, state, before, entry.directive)
   }
 
-  /** A supervisor that cannot be read stops its own actor, and no other. */
+  /** A supervisor whose history cannot be folded affects its own actor only. */
   #isDamaged(id: string, error: unknown): boolean {
     if (!isCairnError(error, 'actor-parked')) return false
     this.#entry(id).noticed = Infinity
@@ -196,12 +197,12 @@ export class Directives {
     before: DirectiveState,
     after: DirectiveState,
   ): void {
-    // Whoever appends past the behavior may have written any name.
+    // An append that did not go through the behavior may contain any name.
     if (supervisorId(actor) !== id) return
     try {
       this.#listener(parseAddress(actor), before, after)
     } catch (error) {
-      this.#log('error', `An order could not be carried out: ${messageOf(error)}`, {
+      this.#log('error', `A directive could not be applied: ${messageOf(error)}`, {
         actor,
       })
     }
@@ -212,7 +213,7 @@ export class Directives {
       if (isCairnError(error, 'aborted') || this.#closing.signal.aborted) return
       this.#log(
         'warn',
-        `What operators have said could not be read, and is read again: ${messageOf(error)}`,
+        `The operators' directives could not be read, and are read again: ${messageOf(error)}`,
         {},
       )
     })
@@ -224,7 +225,7 @@ function directiveStateOf(
   before: DirectiveState,
 ): DirectiveState {
   const skips = Skips.of(skipped)
-  // Who has folded with these skips must see that they are the same ones.
+  // Actors compare skips by identity, so equal skips must stay the same object.
   const isSame = String(skips) === String(before.skips)
   return { paused: paused ?? undefined, skips: isSame ? before.skips : skips, retries }
 }

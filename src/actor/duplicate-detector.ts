@@ -22,13 +22,9 @@
 
 import { decodeHeader, decodeList } from '../codec/headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import {
-  commitSlicesOf,
-  type LogRecord,
-  type MalformedRecord,
-} from '../model/commit.js'
+import { commitSlicesOf, type LogRecord, type MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
-import type { AcceptedOutcome, SendOptions } from '../model/command-sender.js'
+import type { AcceptedOutcome, RedeliveryOptions } from '../model/command-sender.js'
 import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
@@ -57,7 +53,7 @@ export interface DuplicateSearch {
 
 /** What whoever has kept a command knows of it. */
 export type Redelivery = Pick<
-  SendOptions,
+  RedeliveryOptions,
   'sentAt' | 'notHandledAt' | 'commitPosition' | 'firing'
 >
 
@@ -347,7 +343,13 @@ export class DuplicateDetector {
     const act = commitSlicesOf(record).find(({ command }) => command?.id === commandId)
     const { firstVersion, lastVersion: version, command } = act ?? record
     const reply = command?.reply
-    const answer: AcceptedOutcome = { ok: true, version, position, reply, duplicate: true }
+    const answer: AcceptedOutcome = {
+      ok: true,
+      version,
+      position,
+      reply,
+      duplicate: true,
+    }
     if (outbox === undefined) return answer
     return { ...answer, outboxIds: outboxEntryIds(this.#actor, firstVersion, outbox) }
   }

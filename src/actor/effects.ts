@@ -1,5 +1,5 @@
-// What deciders say beside their events: messages on topics, commands to other actors, and
-// timers.
+// Effects: the messages on topics, commands to other actors, and timers that `decide` returns beside
+// its events.
 
 import { type ActorAddress, checkAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
@@ -13,50 +13,50 @@ import type { CommandArguments, CommandNameOf } from './definition-types.js'
 const effect = Symbol.for('cairn.effect')
 
 /**
- * What a decider says beside its events; made by {@link publish}, {@link send}, {@link schedule}
+ * What `decide` returns beside its events; made by {@link publish}, {@link send}, {@link schedule}
  * and {@link cancel}.
  */
 export interface Effect {
   readonly [effect]: (now: number) => OutboxEntry
 }
 
-/** When a timer is due: `at` a moment, or `after` some time; without either, one `every` from now. */
+/** When a timer is due: `at` a time or `after` a delay; without either, one `every` from now. */
 export interface TimerOptions {
-  /** A moment: a date, or ms since 1970. One that has passed is due at once. */
+  /** A date, or ms since 1970. A time that has passed is due at once. */
   readonly at?: Date | number
-  /** Milliseconds after the moment of the decision. */
+  /** Milliseconds after the decision. */
   readonly after?: number
   /**
-   * Milliseconds from one firing to the next, in step with the first one. What was missed
-   * meanwhile is made up for by one. Default: it fires once.
+   * Milliseconds from one firing to the next, counted from the first. One firing stands for all that
+   * were missed. Default: the timer fires once.
    */
   readonly every?: number
-  /** What a late one does, where no node was there when it was due. Default `fire`. */
+  /** What a late firing does, if no node was running when it was due. Default `fire`. */
   readonly late?: 'fire' | 'skip'
-  /** With `late: 'skip'`: milliseconds from which on it counts as late. Default 10,000. */
+  /** With `late: 'skip'`: milliseconds after which a firing is late. Default 10,000. */
   readonly lateAfter?: number
 }
 
 /**
- * A message, stored with the events that the decider returns beside it, and delivered to every
- * group that reads the topic: `return [event('ended', …), publish(tripEnded, { … })]`. The
- * actor's definition lists the topic in `publishes`. Throws `invalid-message`.
+ * Publishes a message. It is stored with the events that `decide` returns with it, and delivered to
+ * every group that reads the topic: `return [event('ended', …), publish(tripEnded, { … })]`. The
+ * actor's definition must list the topic in `publishes`. Throws `invalid-message`.
  */
 export function publish<Input>(topic: Topic<Input>, data: Input): Effect {
   const { name, version } = topic
-  const said: OutboxEntry = {
+  const entry: OutboxEntry = {
     kind: 'message',
     topic: name,
     version,
     data: topic.check(data),
   }
-  return { [effect]: () => said }
+  return { [effect]: () => entry }
 }
 
 /**
- * A command to another actor, stored with the events that the decider returns beside it, and
- * carried out once, however often it is tried. Where two definitions send to each other, name
- * one of them by its address: `send({ type, id }, 'deposit', { amount })`.
+ * Sends a command to another actor. It is stored with the events that `decide` returns with it, and
+ * takes effect once, however often it is tried. If two definitions send to each other, name one of
+ * them by its address: `send({ type, id }, 'deposit', { amount })`.
  */
 export function send<
   Definition extends AnyActorDefinition,
@@ -76,15 +76,15 @@ export function send(
   const [id, type, data] = isDefinition ? rest : [to.id, ...rest]
   const actor = checkAddress({ type: to.type, id: id as string })
   if (isDefinition) checkKnownCommand(to, type as string)
-  const said: OutboxEntry = { kind: 'command', actor, type: type as string, data }
-  return { [effect]: () => said }
+  const entry: OutboxEntry = { kind: 'command', actor, type: type as string, data }
+  return { [effect]: () => entry }
 }
 
 /**
- * Sets this actor's timer of a name, stored with the events that the decider returns beside it.
- * When it is due the actor gets the command, once; a later setting of the same name replaces it.
- * It keeps its moment through restarts and moves: `schedule('unpaid', { after: 900_000 }, 'expire')`.
- * Throws `invalid-timer`.
+ * Sets a timer of this actor: `schedule('unpaid', { after: 900_000 }, 'expire')`. It is stored with the
+ * events that `decide` returns with it. When it is due, the actor gets the command, once; setting the
+ * same name again replaces it. The due time does not change when nodes restart or the actor moves to
+ * another node. Throws `invalid-timer`.
  */
 export function schedule(
   name: string,
@@ -94,12 +94,9 @@ export function schedule(
 ): Effect {
   const { at, after, every, late = 'fire', lateAfter = lateAfterDefault } = when
   if (at !== undefined && after !== undefined)
-    throw invalidTimer(
-      name,
-      'is due both at a moment and after a time: say one of the two',
-    )
+    throw invalidTimer(name, 'has both at and after: use one of the two')
   if (at === undefined && after === undefined && every === undefined)
-    throw invalidTimer(name, 'is never due: say at, after or every')
+    throw invalidTimer(name, 'is never due: set at, after or every')
   if (late !== 'fire' && late !== 'skip')
     throw invalidTimer(name, `has late: ${show(late)}, which is 'fire' or 'skip'`)
   const timer = (due: number): OutboxTimer => ({
@@ -111,16 +108,16 @@ export function schedule(
     type: command,
     data,
   })
-  const moment = at instanceof Date ? at.getTime() : at
-  const dueAt = (now: number) => moment ?? now + (after ?? every ?? 0)
+  const time = at instanceof Date ? at.getTime() : at
+  const dueAt = (now: number) => time ?? now + (after ?? every ?? 0)
   checkTimer(timer(dueAt(0)))
   return { [effect]: now => timer(dueAt(now)) }
 }
 
-/** Cancels this actor's timer of a name; nothing happens where there is none, or it has fired. Throws `invalid-timer`. */
+/** Cancels a timer of this actor; a no-op if there is none of that name, or it has fired. Throws `invalid-timer`. */
 export function cancel(name: string): Effect {
-  const said: OutboxEntry = { kind: 'cancel', name: checkTimerName(name) }
-  return { [effect]: () => said }
+  const entry: OutboxEntry = { kind: 'cancel', name: checkTimerName(name) }
+  return { [effect]: () => entry }
 }
 
 const lateAfterDefault = 10_000
@@ -129,7 +126,7 @@ function invalidTimer(name: string, why: string): CairnError {
   return new CairnError('invalid-timer', `Timer ${show(name)} ${why}.`)
 }
 
-/** Throws `unknown-command` for a name that the definition has no command for. */
+/** Throws `unknown-command` if the definition has no such command. */
 export function checkKnownCommand(
   { type, behavior }: AnyActorDefinition,
   command: string,
@@ -142,39 +139,40 @@ export function isEffect(item: unknown): item is Effect {
   return typeof item === 'object' && item !== null && effect in item
 }
 
-/** What it says, decided on at the moment `now`. */
+/** Returns the outbox entry of an effect that was decided at `now`. */
 export function toOutboxEntry(item: Effect, now: number): OutboxEntry {
   return item[effect](now)
 }
 
 /**
- * Only topics that are declared: who reads them finds their messages by the declaration. And only
- * timers of commands that the actor knows.
+ * Throws `invalid-definition` for a message on a topic that is not in `publishes`: readers of a topic
+ * find its messages by that declaration. Throws `unknown-command` for a timer whose command the actor
+ * does not know.
  */
 export function checkOutbox(
   type: string,
-  says: readonly OutboxEntry[] | undefined,
+  outbox: readonly OutboxEntry[] | undefined,
   publishes: readonly AnyTopic[],
   commandTypes: readonly string[],
 ): void {
-  for (const one of says ?? []) {
-    if (one.kind === 'timer' && !commandTypes.includes(one.type))
-      throw unknownCommand(type, one.type, commandTypes)
-    if (one.kind !== 'message') continue
+  for (const entry of outbox ?? []) {
+    if (entry.kind === 'timer' && !commandTypes.includes(entry.type))
+      throw unknownCommand(type, entry.type, commandTypes)
+    if (entry.kind !== 'message') continue
     const isDeclared = publishes.some(
-      ({ name, version }) => name === one.topic && version === one.version,
+      ({ name, version }) => name === entry.topic && version === entry.version,
     )
     if (!isDeclared)
       throw new CairnError(
         'invalid-definition',
-        `Actor type ${type} published on ${one.topic} (version ${one.version}), which its definition ` +
+        `Actor type ${type} published on ${entry.topic} (version ${entry.version}), which its definition ` +
           'does not declare: add the topic to publishes.',
-        { details: { type, topic: one.topic } },
+        { details: { type, topic: entry.topic } },
       )
   }
 }
 
-/** Throws `invalid-definition` for what is no topic, and for two that differ under one name and version. */
+/** Throws `invalid-definition` for a value that is not a topic, and for two different topics of one name and version. */
 export function checkTopics(what: string, topics: readonly AnyTopic[]): void {
   const known = new Map<string, AnyTopic>()
   for (const topic of topics) {

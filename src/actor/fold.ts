@@ -50,7 +50,7 @@ export function initialFoldedState<State>({
   }
 }
 
-/** The standing that a commit carries, when this behavior can use it (skips K1). */
+/** The standing that a commit carries, when this behavior can use it (SKIPS-1). */
 export function foldedInlineState<State>(
   { behavior, skips }: FoldContext<State>,
   record: LogRecord | undefined,

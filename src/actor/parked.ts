@@ -1,5 +1,5 @@
-// Parking: what becomes of an actor whose history cannot be folded. It answers every
-// command with the reason, and stores nothing, until the reason is gone.
+// Errors of actors that are parked, paused or restarting. A parked actor's history cannot be folded: it
+// fails every command with the reason, and stores nothing, until the cause is corrected.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { MalformedRecord } from '../model/commit.js'
@@ -9,7 +9,7 @@ import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { ActorPause } from './supervisor.js'
 
-/** The error of every command to a parked actor. */
+/** The error of a command to a parked actor. */
 export function actorParked(
   actor: ActorAddress,
   reason: string,
@@ -23,21 +23,24 @@ export function actorParked(
   )
 }
 
-/** The same error for one more caller, with that caller's stack. */
+/** The same error for another caller, with that caller's stack. */
 export function actorStillParked(actor: ActorAddress, first: CairnError): CairnError {
   const { reason, ...details } = first.details
   return actorParked(actor, String(reason), details, first.cause ?? first)
 }
 
-/** The error of a command that an operator's pause keeps from its actor. */
-export function actorPaused(actor: ActorAddress, { by, reason, at }: ActorPause): CairnError {
+/** The error of a command to an actor that an operator has paused. */
+export function actorPaused(
+  actor: ActorAddress,
+  { by, reason, at }: ActorPause,
+): CairnError {
   const name = formatAddress(actor)
-  const since = Number.isFinite(at) ? new Date(at).toISOString() : 'a time unknown'
-  const why = reason === undefined ? 'no reason was given' : show(reason)
+  const since = Number.isFinite(at) ? new Date(at).toISOString() : 'an unknown time'
+  const why = reason === undefined ? 'no reason given' : show(reason)
   return new CairnError(
     'actor-paused',
-    `Actor ${name} is paused by ${show(by)} since ${since} (${why}), and takes no commands; nothing ` +
-      `was stored. Send it again when it has been resumed: cairn actor resume ${name}`,
+    `Actor ${name} is paused by ${show(by)} since ${since} (${why}) and accepts no commands; nothing was ` +
+      `stored. Send the command again after the actor is resumed: cairn actor resume ${name}`,
     {
       details: {
         actor: name,
@@ -49,7 +52,7 @@ export function actorPaused(actor: ActorAddress, { by, reason, at }: ActorPause)
   )
 }
 
-/** The error of what cannot wait until a failed actor is read anew. */
+/** The error of a call that cannot wait until a failed actor is read again. */
 export function actorRestarting(
   actor: ActorAddress,
   delay: number,
@@ -59,7 +62,7 @@ export function actorRestarting(
   const name = formatAddress(actor)
   return new CairnError(
     'actor-restarting',
-    `Actor ${name} has failed and is read anew after ${delay} ms; nothing was stored: ${String(reason)}`,
+    `Actor ${name} has failed and is read again after ${delay} ms; nothing was stored: ${String(reason)}`,
     {
       cause: failure.cause ?? failure,
       details: { actor: name, reason, delay, ...details },
@@ -71,8 +74,8 @@ export function evolveFailed(event: RecordedEvent, cause: unknown): CairnError {
   return actorParked(
     event.actor,
     `evolve failed on event ${event.id} of type ${show(event.type)}: ${messageOf(cause)}. ` +
-      'Correct evolve, raise the behavior version, and start the node again; or have the event ' +
-      `passed over: cairn actor skip ${formatAddress(event.actor)}`,
+      'Correct evolve, raise the behavior version and restart the node; or skip the event: ' +
+      `cairn actor skip ${formatAddress(event.actor)}`,
     { event: event.id, eventType: event.type, version: event.version },
     cause,
   )
@@ -81,7 +84,7 @@ export function evolveFailed(event: RecordedEvent, cause: unknown): CairnError {
 export function initialStateFailed(actor: ActorAddress, cause: unknown): CairnError {
   return actorParked(
     actor,
-    `initialState failed: ${messageOf(cause)}. Correct it and start the node again.`,
+    `initialState failed: ${messageOf(cause)}. Correct it and restart the node.`,
     {},
     cause,
   )
@@ -96,8 +99,8 @@ export function recordUnreadable(
   return actorParked(
     actor,
     `its ${first === last ? `version ${first}` : `versions ${first} to ${last}`} at position ` +
-      `${position} cannot be read: ${reason}. Restore the record from a backup, or have it ` +
-      `passed over: cairn actor skip ${formatAddress(actor)}`,
+      `${position} cannot be read: ${reason}. Restore the record from a backup, or skip it: ` +
+      `cairn actor skip ${formatAddress(actor)}`,
     { version: first, through: last, position },
   )
 }
@@ -111,7 +114,7 @@ export function versionsMissing(
   return actorParked(
     actor,
     `version ${expected} was expected and ${found} was found, at position ${position}. ` +
-      'Restore the missing records from a backup, or have them passed over: ' +
+      'Restore the missing records from a backup, or skip them: ' +
       `cairn actor skip ${formatAddress(actor)}`,
     { version: expected, through: found - 1, found, position },
   )

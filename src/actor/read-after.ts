@@ -1,4 +1,4 @@
-// Reading a state that has reached a version: looks, waits for news, looks again.
+// Reads a state that has reached a version: reads, waits for a notice, reads again.
 
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { Version } from '../model/version.js'
@@ -7,14 +7,14 @@ import type { StateReading } from './definition.js'
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import type { VersionWait } from './version-waiters.js'
 
-/** Milliseconds until a reader looks again although it has heard nothing. */
+/** Milliseconds until the next read if no notice arrives. */
 const rereadEvery = 500
 
 /**
- * Throws `deadline-exceeded` with the version wanted and the one found, and what `read` does.
+ * Throws `deadline-exceeded` with the wanted version and the one found, and the errors of `read`.
  *
- * @param name the actor's
- * @param expect begins to listen for news of the version
+ * @param name the actor's name
+ * @param expect starts to wait for a notice of the version
  */
 export async function readAfter(
   name: string,
@@ -38,7 +38,7 @@ export async function readAfter(
       await expectation.wait(Math.max(1, Math.min(rereadEvery, left())), signal)
     }
   } catch (error) {
-    // The last look came too late: what was found before it says more.
+    // The last read ran out of time: the version of the read before it says more.
     if (found === undefined || !isCairnError(error, 'deadline-exceeded')) throw error
     throw notReached(name, wanted, found, timeout)
   } finally {
@@ -46,7 +46,7 @@ export async function readAfter(
   }
 }
 
-/** The error for a read that took too long. */
+/** The error of a read that exceeded its deadline. */
 export function readTimedOut(doing: string, timeout: number): CairnError {
   return new CairnError(
     'deadline-exceeded',
@@ -61,11 +61,11 @@ function notReached(
   found: Version | undefined,
   timeout: number,
 ): CairnError {
-  const stands = found === undefined ? 'could not be read' : `is at version ${found}`
+  const status = found === undefined ? 'could not be read' : `is at version ${found}`
   return new CairnError(
     'deadline-exceeded',
-    `Version ${wanted} of ${actor} was wanted, and ${actor} ${stands}: it was not reached within ` +
-      `${timeout} ms. Wait longer, or ask for a version that was acknowledged.`,
+    `Version ${wanted} of ${actor} was not reached within ${timeout} ms; ${actor} ${status}. Wait longer, ` +
+      'or read a version that was acknowledged.',
     { details: { actor, wanted, found, timeout } },
   )
 }

@@ -1,7 +1,7 @@
-// References: an actor by its name, with the types of its definition.
+// References: an actor's address with the types of its definition.
 //
-// A reference holds nothing and costs nothing. Commands go out through the CommandSender
-// port, to wherever the actor lives; histories are read from the store by whoever asks.
+// A reference holds no resources. Commands go through the CommandSender port to the node that owns the
+// actor; histories are read from the store by the node that the reference was made on.
 
 import { type ActorAddress, checkActorId, formatAddress } from '../model/address.js'
 import type { MalformedRecord } from '../model/commit.js'
@@ -18,7 +18,7 @@ import type { StateReading, AnyActorDefinition, StateOptions } from './definitio
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import { checkKnownCommand } from './effects.js'
 import type { FoldContext } from './fold.js'
-import type { ResidentReader } from './host.js'
+import type { ResidentReader } from './actor-host.js'
 import { VersionWaiters } from './version-waiters.js'
 import { readAfter, readTimedOut } from './read-after.js'
 import { recover } from './recovery.js'
@@ -32,7 +32,7 @@ import type {
 } from './definition-types.js'
 import { watchActor, type WatchedEvent, type WatchOptions } from './watch.js'
 
-/** What references need of the node they were made on. */
+/** What references need of the node that they were made on. */
 export interface RefPorts {
   readonly sender: CommandSender
   readonly durableSender: DurableCommandSender
@@ -40,25 +40,24 @@ export interface RefPorts {
     EventStore,
     'head' | 'commits' | 'read' | 'follow' | 'lastPosition'
   >
-  /** What the node has in memory. Default: nothing. */
+  /** Reads actors in the node's memory. Default: no actor is in memory. */
   readonly local?: ResidentReader
-  /** Hears of every record passed by that is not a readable commit. */
+  /** Called for each record on the way that is not a readable commit. */
   readonly onMalformed?: (record: MalformedRecord) => void
-  /** The versions of an actor that folding passes over. Default: none. */
+  /** The versions of an actor that folding skips. Default: none. */
   readonly skips?: (
     actor: ActorAddress,
     signal?: AbortSignal,
   ) => Promise<Skips | undefined>
 }
 
-/** An actor, by its name. */
+/** A reference to an actor. */
 export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefinition> {
   readonly address: ActorAddress
 
   /**
    * Sends a command and waits for its outcome: `{ ok: true, version, position, reply,
-   * duplicate }`, or `{ ok: false, version, rejection }` where the command can be refused. For
-   * the errors see {@link CommandSender.ask}.
+   * duplicate }`, or `{ ok: false, version, rejection }` if it was rejected. For the errors see {@link CommandSender.ask}.
    */
   ask<Name extends CommandNameOf<Definition>>(
     command: Name,
@@ -66,8 +65,8 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   ): Promise<OutcomeOf<Definition, Name>>
 
   /**
-   * Sends a command and waits only until the actor's mailbox has accepted it. A failure after
-   * that is reported by the node that had accepted it; a refusal goes unheard.
+   * Sends a command and waits only until the actor's mailbox has accepted it. A later failure is
+   * reported by the node that accepted it; a rejection is not reported.
    */
   tell<Name extends CommandNameOf<Definition>>(
     command: Name,
@@ -75,8 +74,8 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   ): Promise<void>
 
   /**
-   * Stores a command for the actor and waits for no more: it is carried out when a node hosts the
-   * actor, also after all nodes have been down. For the errors see {@link DurableCommandSender.send}.
+   * Stores a command for the actor and does not wait for its outcome. It is handled when a node hosts
+   * the actor, even if all nodes were down meanwhile. For the errors see {@link DurableCommandSender.send}.
    */
   send<Name extends CommandNameOf<Definition>>(
     command: Name,
@@ -84,9 +83,9 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   ): Promise<SendReceipt>
 
   /**
-   * Reads the state, folded here, without waking the actor: the newest, or as fresh as
-   * `freshness` says. Throws `actor-parked` when the history cannot be folded, and
-   * `deadline-exceeded` where `{ after: version }` is not reached in time.
+   * Reads the state without waking the actor; this node folds it. It is the latest state, or as
+   * recent as `freshness` requires. Throws `actor-parked` if the history cannot be folded, and
+   * `deadline-exceeded` if `{ after: version }` is not reached in time.
    */
   state(options?: StateOptions): Promise<StateReading<StateOf<Definition>>>
 
@@ -96,26 +95,25 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   ): AsyncIterable<RecordedEventOf<Definition> | MalformedRecord>
 
   /**
-   * Yields each new event with the state after it, never missing or repeating one, until the
-   * signal fires or the store closes. Starts behind the version the actor has when the loop
-   * starts, or behind `from`.
+   * Yields each new event once, in order, with the state after it, until the signal fires or the store
+   * closes. Starts after the version that the actor has when the loop starts, or after `from`.
    */
   watch(
     options?: WatchOptions,
   ): AsyncIterable<WatchedEvent<StateOf<Definition>, RecordedEventOf<Definition>>>
 }
 
-/** A reference with what its definition adds to it. */
+/** A reference with the methods that its definition adds. */
 export type RefOf<Definition extends AnyActorDefinition> = ActorRef<Definition> &
   (Definition extends { readonly refMethods: (...args: never[]) => infer Methods }
     ? Methods
     : unknown)
 
-/** A reference to the definition's actor of that id. Throws `invalid-actor-id`. */
+/** Makes a reference to an actor. Throws `invalid-actor-id`. */
 export function actorRef<Definition extends AnyActorDefinition>(
   definition: Definition,
   id: string,
-  { sender, durableSender, store, local = nothingLocal, onMalformed, skips }: RefPorts,
+  { sender, durableSender, store, local = noResidents, onMalformed, skips }: RefPorts,
 ): RefOf<Definition> {
   const { type, behavior } = definition
   const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
@@ -128,14 +126,16 @@ export function actorRef<Definition extends AnyActorDefinition>(
     tell: (command: string, data?: unknown, options?: SendOptions) =>
       sender.tell(address, command, data, options),
     async send(command: string, data?: unknown, options?: SendOptions) {
-      // Here the caller can still be told; later nobody can.
+      // An unknown command is an error for the caller here; later, no caller waits for it.
       checkKnownCommand(definition, command)
       return durableSender.send(address, command, data, options)
     },
     async state({ freshness = 'latest', ...options } = {}) {
       const enough = sufficientVersion(checkFreshness(freshness))
       const read = async (bounds: CallOptions) =>
-        (enough === undefined ? undefined : local.readResident(address, enough, bounds)) ??
+        (enough === undefined
+          ? undefined
+          : local.readResident(address, enough, bounds)) ??
         readStore(store, folding, skipsNow, bounds)
       return typeof freshness === 'string'
         ? read(options)
@@ -147,12 +147,12 @@ export function actorRef<Definition extends AnyActorDefinition>(
     watch: (options = {}) => watchActor(store, folding, options, skipsNow),
   }
   // The implementation is the same for all definitions; only its types differ.
-  const added = definition.refMethods?.(untyped.state)
-  return { ...untyped, ...added } as RefOf<Definition>
+  const methods = definition.refMethods?.(untyped.state)
+  return { ...untyped, ...methods } as RefOf<Definition>
 }
 
-/** For references that were made on no node: nothing is in memory, and no notice comes. */
-const nothingLocal: ResidentReader = {
+/** For references that were made without a node: no actor is in memory, and no notices arrive. */
+const noResidents: ResidentReader = {
   readResident: () => undefined,
   awaitVersion: ({ type, id }, version) =>
     new VersionWaiters(1).expect(formatAddress({ type, id }), version),

@@ -1,4 +1,4 @@
-// The actor types a node knows.
+// The actor types that a node knows.
 
 import { isReservedType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
@@ -9,21 +9,22 @@ import { checkNotReserved } from './define-actor.js'
 export class DefinitionRegistry {
   readonly #byType = new Map<string, AnyActorDefinition>()
 
-  /** Throws `invalid-definition` when two definitions name the same type, or one is reserved. */
+  /** Throws `invalid-definition` if two definitions have the same type, or a type is reserved. */
   constructor(definitions: Iterable<AnyActorDefinition> = []) {
     for (const definition of definitions) this.add(definition)
   }
 
-  /** The known types, in the order they were added; without Cairn's own. */
+  /** The known types in the order they were added, without reserved types. */
   get types(): readonly string[] {
     return [...this.#byType.keys()].filter(type => !isReservedType(type))
   }
 
-  /** Adds a definition of Cairn's own. */
+  /** Adds a definition of a reserved type. */
   addBuiltIn(definition: AnyActorDefinition): void {
     this.#byType.set(definition.type, definition)
   }
 
+  /** Throws `invalid-definition` for a type that is reserved or known already. */
   add(definition: AnyActorDefinition): void {
     const { type } = definition
     checkNotReserved(type)
@@ -36,7 +37,7 @@ export class DefinitionRegistry {
     this.#byType.set(type, definition)
   }
 
-  /** Throws `unknown-actor-type`, naming the known ones. */
+  /** Throws `unknown-actor-type` with the known types. */
   get(type: string): AnyActorDefinition {
     const definition = this.#byType.get(type)
     if (definition !== undefined) return definition

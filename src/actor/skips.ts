@@ -1,9 +1,9 @@
-// Skips: versions of one actor that folding passes over, because an operator said so.
+// Skips: versions of one actor that folding skips because an operator said so.
 //
-// Immutable: another set is another object, so that "the same as before" is one comparison.
-// K1. Which states may be used is decided by what was passed over: a carried state names the
-//     skips up to its version, and counts only where they are those of the reader. So every
-//     node folds the same, in whatever order it hears of skips and commits.
+// Immutable: a changed set is another object, so comparing identities tells whether it has changed.
+// SKIPS-1. A stored state is used only by a reader with the same skips: it contains the skips up to its
+//          version, and a reader with other skips ignores it. So every node folds the same state, in
+//          whatever order it receives skips and commits.
 
 import type { Version } from '../model/version.js'
 
@@ -11,25 +11,25 @@ import type { Version } from '../model/version.js'
 export type VersionRange = readonly [first: Version, last: Version]
 
 export class Skips {
-  /** Ascending; they neither overlap nor touch. */
+  /** Ascending; ranges do not overlap or adjoin. */
   readonly ranges: readonly VersionRange[]
 
   private constructor(ranges: readonly VersionRange[]) {
     this.ranges = ranges
   }
 
-  /** Undefined for none. */
+  /** Undefined for no ranges. */
   static of(ranges: readonly VersionRange[]): Skips | undefined {
     const merged = mergeRanges(ranges)
     return merged.length === 0 ? undefined : new Skips(merged)
   }
 
-  /** Whether all of these versions are passed over. */
+  /** Whether all of these versions are skipped. */
   covers(first: Version, last: Version): boolean {
     return first <= last && this.ranges.some(([from, to]) => from <= first && last <= to)
   }
 
-  /** Those up to a version, as {@link FoldedState.skipped} has them; undefined for none. */
+  /** The skips up to a version in the form of `InlineState.skipped`; undefined for none. */
   upTo(version: Version): string | undefined {
     const parts = this.ranges
       .filter(([first]) => first <= version)
@@ -42,7 +42,7 @@ export class Skips {
   }
 }
 
-/** The same versions, ascending, in as few ranges as can be. */
+/** The same versions in ascending order, in as few ranges as possible. */
 export function mergeRanges(ranges: readonly VersionRange[]): VersionRange[] {
   const merged: VersionRange[] = []
   for (const [first, last] of ranges.toSorted((a, b) => a[0] - b[0])) {

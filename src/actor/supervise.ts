@@ -1,4 +1,4 @@
-// Supervising: what an operator can say about one actor.
+// supervise(): how an operator gives directives for one actor.
 
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'
@@ -16,54 +16,55 @@ import {
   supervisorOf,
 } from './supervisor.js'
 
-/** Who says it, and why; both are kept in the events of the actor's supervisor. */
+/** Who gives a directive, and why; both are stored in the events of the actor's supervisor. */
 export interface DirectiveOptions extends Pick<
   SendOptions,
   'commandId' | 'signal' | 'timeout'
 > {
   /** Default: the node's id. */
   readonly by?: string
+  /** Default: none. */
   readonly reason?: string
 }
 
 /**
- * `{ ok: true, reply }` with what is said about the actor now, or `{ ok: false, rejection }` of
+ * `{ ok: true, reply }` with the directives now in force, or `{ ok: false, rejection }` with the
  * code `not-paused`, `not-parked`, `already-skipped`, `too-many-skips` or `bad-order`.
  */
 export type DirectiveOutcome = AskOutcome<SupervisionState>
 
 /**
- * What can be said about one actor. Everything said is an event of its supervisor, the actor
- * `cairn-supervision/TYPE/ID`; this node obeys from the moment on that it is stored, the others as soon as
- * they hear of it.
+ * Gives directives for one actor. Each is an event of the actor's supervisor, which is the actor
+ * `cairn-supervision/TYPE/ID`. This node applies it as soon as it is stored, other nodes when its notice
+ * arrives.
  */
 export interface Supervision {
   /** The actor's supervisor, whose events are the audit trail. */
   readonly address: ActorAddress
-  /** It takes no more commands after the running one, on whichever node, until it is resumed. */
+  /** Pauses the actor: after the running command it accepts none, on any node, until it is resumed. */
   pause(options?: DirectiveOptions): Promise<DirectiveOutcome>
   /** Ends a pause. */
   resume(options?: DirectiveOptions): Promise<DirectiveOutcome>
-  /** Where it is parked, or waits for a restart, it is read anew now. */
+  /** Reads the actor again now if it is parked or waits for a restart. */
   retry(options?: DirectiveOptions): Promise<DirectiveOutcome>
   /**
-   * Folding passes over the event of a version from now on, on every node. Default: what it is
-   * parked on. Throws `unknown-version` for one that is not stored, and `no-node` where it is to
-   * be found out and no node hosts the type.
+   * Makes folding skip the event of a version from now on, on every node. Default: the version on
+   * which the actor is parked. Throws `unknown-version` for a version that is not stored, and
+   * `no-node` if no version is given and no node hosts the type.
    */
   skip(
     options?: DirectiveOptions & { readonly version?: Version },
   ): Promise<DirectiveOutcome>
-  /** What is said about it now. */
+  /** Reads the directives now in force. */
   state(options?: { readonly signal?: AbortSignal }): Promise<SupervisionState>
 }
 
 export interface SupervisePorts {
   readonly store: Pick<EventStore, 'head' | 'commits'>
-  /** Runs the supervisor on the spot. */
+  /** Runs supervisors on this node. */
   readonly sender: CommandSender
   readonly nodeId: string
-  /** Hears of each order that was stored, by the supervisor's id and version. */
+  /** Called for each directive that was stored, with the supervisor's id and version. */
   readonly onDirective: (id: string, version: Version) => void
   /** Reads the actor's state, here or on a node that hosts its type. */
   readonly read: (
@@ -84,11 +85,11 @@ export function supervise(
   const send = async (
     command: string,
     { by = nodeId, reason, ...options }: DirectiveOptions,
-    more: Partial<SkipData> = {},
+    versions: Partial<SkipData> = {},
   ) => {
     const data: DirectiveData = {
       actor: formatAddress(actor),
-      ...more,
+      ...versions,
       by,
       ...(reason !== undefined && { reason }),
     }
@@ -98,12 +99,12 @@ export function supervise(
       data,
       options,
     )) as DirectiveOutcome
-    // This node obeys before the notice comes.
+    // This node applies the directive before its notice arrives.
     if (outcome.ok) onDirective(address.id, outcome.version)
     return outcome
   }
 
-  /** The versions it is parked on, or the version up to which it can be read. */
+  /** The versions on which the actor is parked, or the version up to which it can be read. */
   const stuckOn = async (
     bounds: Pick<DirectiveOptions, 'signal' | 'timeout'>,
   ): Promise<Versions | { readonly upTo: Version }> => {
@@ -136,7 +137,7 @@ export function supervise(
           : { version: checkCount('version', wanted) }
       if ('upTo' in range) return notParked(actor, range.upTo)
       const { version: last } = await store.head(actor, signal && { signal })
-      // It may be parked on an event of its own that was never stored.
+      // It may be parked on an event that it folded but never stored.
       if (range.version > last) throw unknownVersion(actor, range.version, last)
       return send('skip', options, range)
     },
@@ -155,8 +156,8 @@ function notParked(actor: ActorAddress, version: Version): DirectiveOutcome {
     rejection: {
       code: 'not-parked',
       message:
-        `${name} is not parked: it can be read up to its version ${version}. Name the version ` +
-        'that is to be passed over.',
+        `${name} is not parked: it can be read up to version ${version}. Name the version ` +
+        'that folding must skip.',
       details: { actor: name },
     },
   }

@@ -1,30 +1,30 @@
-// The policy of an actor type: what becomes of an actor that has failed.
+// Supervision policies: what happens to an actor that has failed.
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 
 /**
- * What becomes of an actor that has failed: its `evolve` or `initialState` threw, or records
- * of its history are missing or unreadable.
+ * What happens to an actor that has failed. An actor fails if its `evolve` or `initialState` throws, or
+ * if records of its history are missing or unreadable.
  */
 export interface SupervisionOptions {
   /**
-   * - `'park'` (default): it answers every command with the reason (`actor-parked`), until what is
-   *   wrong has been put right, or an operator says `retry` or `skip`.
-   * - `'restart'`: it is read anew after a growing delay, during which its commands wait within their
+   * - `'park'` (default): it fails every command with the reason (`actor-parked`), until the cause has
+   *   been corrected or an operator gives the directive `retry` or `skip`.
+   * - `'restart'`: it is read again after a growing delay, during which its commands wait within their
    *   deadlines; after `backoff.times` failures in a row it is parked.
-   * - `'escalate'`: it is parked, and its node is told; see `startNode({ onEscalation })`.
+   * - `'escalate'`: it is parked, and the failure is reported to `startNode({ onEscalation })`.
    */
   readonly onFailure?: 'park' | 'restart' | 'escalate'
   /** With `'restart'` only. */
   readonly backoff?: {
     /** Milliseconds before the first restart. Default 100. */
     readonly first?: number
-    /** How much longer each further delay is than the one before, at least 1. Default 2. */
+    /** The factor from each delay to the next, at least 1. Default 2. */
     readonly factor?: number
-    /** Milliseconds that no delay exceeds. Default 10,000. */
+    /** The longest delay in milliseconds. Default 10,000. */
     readonly max?: number
-    /** Restarts in a row. Default 5. */
+    /** The most restarts in a row. Default 5. */
     readonly times?: number
   }
 }
@@ -39,7 +39,7 @@ export interface SupervisionPolicy {
 
 const delayMax = 2 ** 31 - 1
 
-/** The policy with its defaults. Throws `invalid-definition`. */
+/** Returns the policy with its defaults. Throws `invalid-definition`. */
 export function policyOf(options: SupervisionOptions = {}): SupervisionPolicy {
   checkKeys('supervision', options, ['onFailure', 'backoff'])
   const { onFailure = 'park', backoff } = options
@@ -67,7 +67,7 @@ export function policyOf(options: SupervisionOptions = {}): SupervisionPolicy {
   return { onFailure, first, factor, max, times }
 }
 
-/** Milliseconds before the restart after so many failures in a row; undefined for no more. */
+/** Milliseconds before the next restart, after a number of failures in a row; undefined for no restart. */
 export function delayAfter(
   policy: SupervisionPolicy,
   failures: number,
@@ -87,7 +87,7 @@ function checkKeys(name: string, options: unknown, known: readonly string[]): vo
     if (!known.includes(key))
       throw new CairnError(
         'invalid-definition',
-        `${name} has ${show(key)}, which is not known: use ${known.join(', ')}.`,
+        `${name} has ${show(key)}, which is not an option: use ${known.join(', ')}.`,
       )
 }
 

@@ -1,9 +1,12 @@
-// Supervisors: what operators have said about actors, as actors.
+// Supervisors: actors that hold the operators' directives for other actors.
 //
-// One for each supervised actor, of a type that is Cairn's own. Its events are the audit
-// trail, its state is what every node obeys. It is an actor like any other, so that an order
-// is kept, told and judged by the same means as everything else, on every backend; but it
-// belongs to no node: whoever has an order to give runs it on the spot.
+// Each supervised actor has one supervisor, of a reserved type. Its events are the audit trail, and its
+// state is what every node applies. It is an actor like any other, so directives are stored, published
+// and checked by the same means as everything else, on every backend. No node owns it: the node that
+// gives a directive runs the supervisor itself.
+//
+// SUPERVISOR-1. A supervisor's history can always be folded, whatever events it has: unknown events and
+//               invalid data are ignored.
 
 import { createHash } from 'node:crypto'
 
@@ -24,11 +27,11 @@ import { formatRange, mergeRanges, Skips, type VersionRange } from './skips.js'
 
 export const supervisorType = 'cairn-supervision'
 
-/** Ranges of versions that one actor may pass over. */
+/** The most ranges of versions that one actor may skip. */
 const rangesMax = 1000
 const textBytesMax = 1024
 
-/** Who gave an order, and why. */
+/** Who gave a directive, and why. */
 export interface DirectiveData {
   /** The actor it is about: `account/alice`. */
   readonly actor: string
@@ -38,45 +41,45 @@ export interface DirectiveData {
 
 export interface SkipData extends DirectiveData {
   readonly version: Version
-  /** The last version, where it is about several. */
+  /** The last version of a range; absent for one version. */
   readonly through?: Version
 }
 
-/** A pause: who, why, and since when. */
+/** A pause of an actor. */
 export interface ActorPause {
   readonly by: string
   readonly reason?: string
-  /** Milliseconds since 1970. */
+  /** When it began, in milliseconds since 1970. */
   readonly at: number
 }
 
-/** What operators have said about one actor. */
+/** The directives in force for one actor. */
 export interface SupervisionState {
   /** `account/alice`. */
   readonly actor: string
   /** Null while it takes commands. */
   readonly paused: ActorPause | null
-  /** Versions that folding passes over, ascending: first and last of each range. */
+  /** Versions that folding skips, ascending: first and last of each range. */
   readonly skipped: readonly VersionRange[]
-  /** How often it was told to be read anew. */
+  /** The number of `retry` directives so far. */
   readonly retries: number
 }
 
 /**
- * The supervisor of an actor. Its id is the actor's `type/id`; where that is longer than an id
- * may be, `sha256-` and the hash of it, which no other actor's can be: it has no slash.
- * Throws `invalid-actor-type` for an actor of Cairn's own.
+ * Returns the supervisor of an actor. Its id is the actor's `type/id`. If that is longer than the limit
+ * for ids, the id is `sha256-` and its hash, which cannot equal another `type/id` because it has no
+ * slash. Throws `invalid-actor-type` for an actor of a reserved type.
  */
 export function supervisorOf(actor: ActorAddress): ActorAddress {
   if (isReservedType(checkAddress(actor).type))
     throw new CairnError(
       'invalid-actor-type',
-      `${formatAddress(actor)} is one of Cairn's own actors, which cannot be supervised.`,
+      `${formatAddress(actor)} has a reserved type: such actors cannot be supervised.`,
     )
   return { type: supervisorType, id: supervisorId(formatAddress(actor)) }
 }
 
-/** The id of the supervisor of an actor, by the actor's name. */
+/** The id of an actor's supervisor, from the actor's name. */
 export function supervisorId(name: string): string {
   if (Buffer.byteLength(name) <= actorIdBytesMax) return name
   return `sha256-${createHash('sha256').update(name).digest('hex')}`
@@ -108,12 +111,12 @@ const definition = defineAnyActor({
       if (Skips.of(skipped)?.covers(first, last) === true)
         return reject(
           'already-skipped',
-          `${actor} passes over version ${formatRange(range)} already.`,
+          `${actor} skips version ${formatRange(range)} already.`,
         )
       if (skipped.length >= rangesMax)
         return reject(
           'too-many-skips',
-          `${actor} passes over ${rangesMax} ranges of versions already, the most there may be.`,
+          `${actor} skips ${rangesMax} ranges of versions already, the limit.`,
         )
       return rejectInvalid(data) ?? { events: event('skipped', data), reply: wholeState }
     },
@@ -123,7 +126,10 @@ const definition = defineAnyActor({
       ...withActorName(state, data),
       paused: pauseOf(data, stored),
     }),
-    resumed: (state, data: DirectiveData) => ({ ...withActorName(state, data), paused: null }),
+    resumed: (state, data: DirectiveData) => ({
+      ...withActorName(state, data),
+      paused: null,
+    }),
     retried: (state, data: DirectiveData) => ({
       ...withActorName(state, data),
       retries: state.retries + 1,
@@ -141,19 +147,21 @@ const definition = defineAnyActor({
 
 const eventTypes = ['paused', 'resumed', 'retried', 'skipped']
 
-/** The definition of supervisors; total: whatever stands in its history, it can be folded. */
+/** The definition of supervisors (SUPERVISOR-1). */
 export const supervisor: typeof definition = {
   ...definition,
   behavior: {
     ...definition.behavior,
     evolve: (state, stored) =>
-      eventTypes.includes(stored.type) ? definition.behavior.evolve(state, stored) : state,
+      eventTypes.includes(stored.type)
+        ? definition.behavior.evolve(state, stored)
+        : state,
   },
 }
 
 const wholeState = (state: SupervisionState) => state
 
-/** An order may come from a command line: what is wrong with it. */
+/** A rejection if the data, which may come from a command line, is invalid. */
 function rejectInvalid(data: DirectiveData | undefined) {
   const { actor, by, reason } = data ?? {}
   for (const [name, text] of Object.entries({ actor, by, reason: reason ?? 'none' }))
@@ -162,7 +170,7 @@ function rejectInvalid(data: DirectiveData | undefined) {
   return undefined
 }
 
-/** The state under the actor's name, which its own id may not hold. */
+/** The state with the actor's name, which the supervisor's id may not contain. */
 function withActorName(
   state: SupervisionState,
   data: DirectiveData | undefined,

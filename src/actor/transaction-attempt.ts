@@ -1,15 +1,16 @@
-// One attempt at a transaction: the actors it has met, and what it has decided for them.
+// One attempt at a transaction: the actors that its work uses, and what it has decided for them.
 //
-// Owns the states that the work sees. They are of this attempt only: a work that is done again
-// begins with none.
-// B1. A state is read once, when the work first meets the actor, and changes by what the work
-//     decides for it: everything it sees of one actor is of one version.
-// B2. Actors are numbered in the order the work met them, and an actor's commit bears the command
-//     id `<transaction>/<number>`. The first is met before the work knows anything: whatever
-//     has become of the world in between, a repeat meets the same one first, and finds there
-//     that it was carried out.
-// B3. Whoever stored nothing read what may be old: `isStale` tells, by one read for each actor.
-// B4. Once over, it takes nothing more in, and says what the work did not wait for.
+// Owns the states that the work sees. They belong to this attempt only: the next attempt reads again.
+// TRANSACTION-6. A state is read once, when the work first uses the actor, and then changes only by what
+//                the work decides for it: the work sees each actor at one version.
+// TRANSACTION-7. Actors are numbered in the order in which the work first uses them, and an actor's
+//                commit has the command id `<transaction>/<number>`. The work has read nothing when it
+//                picks the first actor (the anchor), so a repeated transaction picks the same one and
+//                finds there that it was committed.
+// TRANSACTION-8. If nothing is stored, the states may be old: `isStale` checks them, with one read for
+//                each actor.
+// TRANSACTION-9. After the end of the work, the attempt accepts no calls, and reports calls that the work
+//                did not await.
 
 import { type ActorAddress, checkActorId, formatAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
@@ -34,21 +35,24 @@ import { recover } from './recovery.js'
 import { foldTentatively } from './tentative.js'
 import { abort, type Transaction } from './transaction.js'
 
-/** What an attempt needs of those who do it. */
+/** What an attempt needs of the transactor. */
 export interface AttemptPorts {
   readonly store: Pick<EventStore, 'head' | 'commits'>
   readonly nodeId: string
   readonly call: OpenCall
   readonly causes: Causes
-  /** The moment of every decision. */
+  /** The time of every decision. */
   readonly now: number
-  /** Reads an actor within the node's bounds. */
+  /** Reads an actor within the limit of concurrent reads. */
   read<T>(work: () => Promise<T>, doing: string): Promise<T>
-  /** Reads the first actor, and looks whether the transaction was carried out before. */
-  readFirst(participant: FoldContext, definition: AnyActorDefinition): Promise<FirstReading>
-  /** Throws for a definition that this node knows otherwise. */
+  /** Reads the first actor, and searches whether the transaction was committed before. */
+  readFirst(
+    participant: FoldContext,
+    definition: AnyActorDefinition,
+  ): Promise<FirstReading>
+  /** Throws if the definition is not the one that this node knows for its type. */
   checkDefinition(definition: AnyActorDefinition): void
-  /** What operators have said about an actor. */
+  /** Returns the directives in force for an actor. */
   directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
   onMalformed(record: MalformedRecord): void
   onUnstorable(type: string, error: unknown): void
@@ -56,7 +60,7 @@ export interface AttemptPorts {
 
 export interface FirstReading {
   readonly folded: FoldedState
-  /** What it came to when it was carried out before; `lagging` when that cannot be told yet. */
+  /** The outcome if the transaction was committed before; `lagging` if that cannot be known yet. */
   readonly found: AcceptedOutcome | 'none' | 'lagging'
 }
 
@@ -67,15 +71,15 @@ interface Participant {
   readonly folding: FoldContext
   readonly directives: DirectiveState
   readonly commandId: string
-  /** As it was read. */
+  /** The state that was read. */
   readonly read: FoldedState
-  /** With what was decided. */
+  /** The state after what was decided. */
   current: FoldedState
   readonly events: NewEvent[]
   readonly outbox: OutboxEntry[]
-  /** What is to be done once it is stored. */
+  /** Functions to run after the commit is stored. */
   readonly afterCommit: ((log: WriteLog) => void)[]
-  /** Whether what the work came to rests on it. */
+  /** Whether the work's outcome depends on it. */
   isGuarded: boolean
 }
 
@@ -94,22 +98,23 @@ export class TransactionAttempt {
     this.#ports = ports
   }
 
-  /** What the first actor's history says of the transaction (B2). */
+  /** Whether the first actor's history has the transaction (TRANSACTION-7). */
   get found(): FirstReading['found'] {
     return this.#found
   }
 
-  /** The first actor the work met, if it wrote to it: where a repeat finds it. */
+  /** The first actor that the work used, if it wrote to it: a repeated transaction is found there. */
   get anchor(): Participant | undefined {
     const first = this.#participants.find(({ address }) => this.#isFirst(address))
     return first !== undefined && first.events.length > 0 ? first : undefined
   }
 
+  /** The name of the first actor that the work used. */
   get firstName(): string | undefined {
     return this.#first
   }
 
-  /** What the work gets. */
+  /** The argument of the work. */
   get transaction(): Transaction {
     const untyped = {
       id: this.id,
@@ -135,27 +140,28 @@ export class TransactionAttempt {
     return untyped as unknown as Transaction
   }
 
+  /** The work has ended (TRANSACTION-9). */
   end(): void {
     this.#isEnded = true
   }
 
-  /** B4. Throws when the work has ended before what it began. */
+  /** TRANSACTION-9. Throws if the work ended before one of its calls did. */
   checkAwaited(): void {
     const [first] = this.#pending
     if (first === undefined) return
     throw new CairnError(
       'invalid-option',
-      `The work of transaction ${show(this.id)} ended before its "${first.what}" did: await every call of it. ` +
+      `The work of transaction ${show(this.id)} ended before its "${first.what}" did: await every call. ` +
         'Nothing was stored.',
       { details: { transactionId: this.id } },
     )
   }
 
-  /** The commits to be stored; empty when the work has decided nothing. */
+  /** The commits to store; empty if the work has decided no events. */
   parts(reply: unknown, withStates: boolean): AppendPart[] {
     const written = this.#participants.filter(({ events }) => events.length > 0)
     return written.map((participant, i): AppendPart => {
-      const { address, read, current: at, events, outbox, commandId } = participant
+      const { address, read, current, events, outbox, commandId } = participant
       const state = withStates ? this.#stateOf(participant) : undefined
       return {
         actor: address,
@@ -164,12 +170,12 @@ export class TransactionAttempt {
         expected: read.version,
         command:
           i === 0 && reply !== undefined ? { id: commandId, reply } : { id: commandId },
-        ...(state !== undefined && at.version > read.version && { state }),
+        ...(state !== undefined && current.version > read.version && { state }),
       }
     })
   }
 
-  /** What follows from the commits, when they are stored. */
+  /** Runs the `afterCommit` functions; call it after the commits are stored. */
   runAfterCommit(log: WriteLog): void {
     for (const { afterCommit } of this.#participants)
       for (const run of afterCommit) run(log)
@@ -182,26 +188,26 @@ export class TransactionAttempt {
       .map(({ address, read }) => ({ actor: address, version: read.version }))
   }
 
-  /** B3. */
+  /** TRANSACTION-8. */
   async isStale(): Promise<boolean> {
     const { store, call } = this.#ports
     const { signal } = call
     const read = this.#participants.filter(({ isGuarded }) => isGuarded)
-    const moved = await Promise.all(
+    const changed = await Promise.all(
       read.map(async ({ address, read: { version } }) => {
         const reading = () => store.head(address, { signal })
         const head = await this.#ports.read(reading, `reading ${formatAddress(address)}`)
         return head.version !== version
       }),
     )
-    return moved.includes(true)
+    return changed.includes(true)
   }
 
   async #track<T>(what: string, work: () => Promise<T>): Promise<T> {
     if (this.#isEnded)
       throw new CairnError(
         'invalid-option',
-        `Transaction ${show(this.id)} is over, and was used to ${what}: use it only within its work.`,
+        `Transaction ${show(this.id)} has ended and was used to ${what}: use it only within its work.`,
         { details: { transactionId: this.id } },
       )
     const key = { what }
@@ -213,17 +219,17 @@ export class TransactionAttempt {
     }
   }
 
-  /** B1. */
+  /** TRANSACTION-6. */
   async #participant(definition: AnyActorDefinition, id: string): Promise<Participant> {
     this.#ports.checkDefinition(definition)
     const address = Object.freeze({ type: definition.type, id: checkActorId(id) })
     const name = formatAddress(address)
-    let meeting = this.#byName.get(name)
-    if (meeting === undefined) {
-      meeting = this.#join(address, name, definition, this.#byName.size + 1)
-      this.#byName.set(name, meeting)
+    let joining = this.#byName.get(name)
+    if (joining === undefined) {
+      joining = this.#join(address, name, definition, this.#byName.size + 1)
+      this.#byName.set(name, joining)
     }
-    const participant = await meeting
+    const participant = await joining
     this.#ports.call.check()
     if (participant.definition === definition) return participant
     throw new CairnError(
@@ -241,8 +247,8 @@ export class TransactionAttempt {
     const { behavior } = definition
     const onMalformed = (record: MalformedRecord) => this.#ports.onMalformed(record)
     if (number === 1) this.#first = name
-    const order = await this.#ports.directives(address, this.#ports.call.signal)
-    const { skips } = order
+    const directives = await this.#ports.directives(address, this.#ports.call.signal)
+    const { skips } = directives
     const folding: FoldContext = { actor: address, behavior, onMalformed, skips }
     const read =
       number === 1
@@ -252,7 +258,7 @@ export class TransactionAttempt {
       address,
       definition,
       folding,
-      directives: order,
+      directives,
       commandId: commandIdOf(this.id, number),
       read,
       current: read,
@@ -270,13 +276,13 @@ export class TransactionAttempt {
     folding: FoldContext,
     definition: AnyActorDefinition,
   ): Promise<FoldedState> {
-    const { folded: at, found } = await this.#ports.readFirst(folding, definition)
+    const { folded, found } = await this.#ports.readFirst(folding, definition)
     this.#found = found
-    if (found === 'none') return at
-    // Nobody but a work that goes on nevertheless hears this: the caller gets the first answer.
+    if (found === 'none') return folded
+    // Only the work sees this error: the caller gets the first answer, or the work runs again.
     throw new CairnError(
       'aborted',
-      `Transaction ${show(this.id)} goes no further: it was carried out before, or begins again.`,
+      `This attempt at transaction ${show(this.id)} ends: it was committed before, or starts again.`,
     )
   }
 
@@ -287,39 +293,39 @@ export class TransactionAttempt {
   }
 
   #decide(participant: Participant, type: string, data: unknown): unknown {
-    const { address, definition, folding, current: at, commandId, directives: order } = participant
-    if (order.paused !== undefined) throw actorPaused(address, order.paused)
+    const { address, definition, folding, current, commandId, directives } = participant
+    if (directives.paused !== undefined) throw actorPaused(address, directives.paused)
     const { causes, now, nodeId } = this.#ports
     participant.isGuarded = true
     const what = `data of command ${show(type)} to ${formatAddress(address)}`
     const command: Command = { id: commandId, type, data: detach(data, what), ...causes }
-    const decision = decide(definition, address, at, command, now)
-    if (!decision.ok) return rejectedOutcome(address, command, decision, at)
+    const decision = decide(definition, address, current, command, now)
+    if (!decision.ok) return rejectedOutcome(address, command, decision, current)
     const events = { list: decision.events, at: now, nodeId }
-    const state = foldTentatively(folding, at, command, events)
-    const version = at.version + decision.events.length
-    const after = { ...at, state, version }
+    const state = foldTentatively(folding, current, command, events)
+    const version = current.version + decision.events.length
+    const after = { ...current, state, version }
     const { reply } = acceptedOutcome(address, command, decision, after)
     participant.current = after
     participant.events.push(...decision.events)
     if (decision.events.length > 0) {
       participant.outbox.push(...(decision.outbox ?? []))
       participant.afterCommit.push(log =>
-        runAfterCommit(decision, address, at.version + 1, log),
+        runAfterCommit(decision, address, current.version + 1, log),
       )
     }
     return { ok: true, version, reply }
   }
 
-  #stateOf({ definition, current: at, read, directives: order }: Participant) {
+  #stateOf({ definition, current, read, directives }: Participant) {
     const { type } = definition
     return planInlineState(
       definition,
-      at.state,
-      at.version,
+      current.state,
+      current.version,
       read.inlineState,
       0,
-      order.skips,
+      directives.skips,
       error => this.#ports.onUnstorable(type, error),
     ).state
   }
@@ -329,7 +335,7 @@ export class TransactionAttempt {
   }
 }
 
-/** B2. */
+/** TRANSACTION-7. */
 export function commandIdOf(transactionId: string, number: number): string {
   return `${transactionId}/${number}`
 }

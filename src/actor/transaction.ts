@@ -1,4 +1,4 @@
-// Transactions as their callers see them: several actors of a namespace, one commit.
+// Transactions as their callers see them: commits of several actors of a namespace, stored together.
 
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
@@ -12,23 +12,23 @@ import type {
 
 export interface TransactOptions extends Causes {
   /**
-   * The same intention keeps the same id when it is asked again, on whichever node: it acts
-   * once and gets the first value again, within the `commandWindow` of the actor that the work
-   * loads first, which must be one that it writes to. 1 to 250 bytes of text. Default: a new
-   * one; errors tell it in `details.transactionId`.
+   * A transaction that is sent again with the same id, to any node, takes effect once and returns the
+   * first value, within the `commandWindow` of the actor that the work loads first; the work must
+   * write to that actor. 1 to 250 bytes of text. Default: a new id; errors have it in
+   * `details.transactionId`.
    */
   readonly id?: string
-  /** Times the work is done at most before it ends in `contention`. Default 10. */
+  /** The most times the work is run before the transaction ends in `contention`. Default 10. */
   readonly attempts?: number
-  /** Gives up: nothing is stored unless the commit is under way already. */
+  /** Aborts the transaction: nothing is stored unless the commit has begun. */
   readonly signal?: AbortSignal
-  /** Deadline for the whole in milliseconds, 1 to 2^31 - 1. Default 10,000. */
+  /** Deadline for the transaction in milliseconds, 1 to 2^31 - 1. Default 10,000. */
   readonly timeout?: number
 }
 
 const aborted = Symbol.for('cairn.aborted')
 
-/** What ends a transaction without storing anything; made by {@link Transaction.abort}. */
+/** Ends a transaction without storing anything; made by {@link Transaction.abort}. */
 export interface AbortResult<Reason = unknown> {
   readonly [aborted]: Reason
 }
@@ -37,7 +37,7 @@ export function abort<Reason>(reason: Reason): AbortResult<Reason> {
   return { [aborted]: reason }
 }
 
-/** The reason that a work was aborted for; `undefined` when it was not. */
+/** The reason for which a work aborted; `undefined` if it did not abort. */
 export function abortReasonOf(value: unknown): { readonly reason: unknown } | undefined {
   return typeof value === 'object' && value !== null && aborted in value
     ? { reason: value[aborted] }
@@ -48,27 +48,28 @@ type WithinTransaction<Outcome> = Outcome extends { readonly ok: true }
   ? Omit<Outcome, 'position' | 'duplicate'>
   : Outcome
 
-/** What a command comes to within a transaction: nothing of it is stored yet. */
+/** The outcome of a command within a transaction, before anything is stored. */
 export type TransactionAskOutcome<
   Definition extends AnyActorDefinition,
   Name extends CommandNameOf<Definition>,
 > = WithinTransaction<OutcomeOf<Definition, Name>>
 
+/** How a transaction loads an actor. */
 export interface TransactionLoadOptions {
   /**
-   * Whether the actor must still be at this version when the transaction is stored, if nothing
-   * is written to it. Default true; false makes the reading one that may be old by then.
+   * Whether the actor must still be at the loaded version when the transaction is stored, if the work
+   * does not write to it. Default true; with false, the loaded state may be old by then.
    */
   readonly guard?: boolean
 }
 
-/** One attempt at a transaction: what its work may do. */
+/** One attempt at a transaction: the operations of its work. */
 export interface Transaction {
   readonly id: string
-  /** Fires when the transaction is given up. */
+  /** Fires when the transaction is aborted or its deadline passes. */
   readonly signal: AbortSignal
 
-  /** Reads an actor's state, with what this transaction has decided for it so far. */
+  /** Reads an actor's state, including what this transaction has decided for it so far. */
   load<Definition extends AnyActorDefinition>(
     definition: Definition,
     id: string,
@@ -76,9 +77,9 @@ export interface Transaction {
   ): Promise<StateReading<StateOf<Definition>>>
 
   /**
-   * Decides a command on an actor, here and now; what is decided is stored when the work has
-   * ended. A refusal is a result, and leaves what was decided before as it is: return
-   * {@link abort} for nothing to be stored.
+   * Decides a command on an actor on this node; the events are stored when the work has ended. A
+   * rejection is a result, and what was decided before is still stored: return {@link abort} to store
+   * nothing.
    */
   ask<Definition extends AnyActorDefinition, Name extends CommandNameOf<Definition>>(
     definition: Definition,
@@ -91,13 +92,13 @@ export interface Transaction {
   abort<const Reason>(reason: Reason): AbortResult<Reason>
 }
 
-/** The transaction took effect: all of it. */
+/** The transaction was committed, all of it. */
 export interface TransactionCommitted<Value = unknown> {
   readonly ok: true
   readonly transactionId: string
-  /** What the work returned, as a copy. */
+  /** A copy of what the work returned. */
   readonly value: Value
-  /** Whether a transaction of this id had taken effect before: nothing was done now. */
+  /** Whether a transaction with this id was committed before; then nothing was stored now. */
   readonly duplicate: boolean
 }
 
@@ -110,18 +111,18 @@ export interface TransactionAborted<Reason = unknown> {
 
 type ReasonIn<Result> = Result extends AbortResult<infer Reason> ? Reason : never
 
-/** What a transaction came to. The second arm is absent for a work that never aborts. */
+/** The outcome of a transaction; without {@link TransactionAborted} if the work never aborts. */
 export type TransactOutcome<Result> =
   | TransactionCommitted<Exclude<Result, AbortResult>>
   | ([ReasonIn<Result>] extends [never] ? never : TransactionAborted<ReasonIn<Result>>)
 
-/** Does a transaction's work, as often as it takes. */
+/** Runs a transaction's work, again after each conflict. */
 export type Transact = <Result>(
   work: (tx: Transaction) => Promise<Result> | Result,
   options?: TransactOptions,
 ) => Promise<TransactOutcome<Result>>
 
-/** A commit of a transaction, for those who keep the actor in memory. */
+/** A stored commit of a transaction. */
 export interface StoredPart {
   readonly actor: ActorAddress
   readonly version: number

@@ -1,17 +1,18 @@
-// The transactor: does the work of transactions, and stores what they decide.
+// The transactor: runs the work of transactions, and stores what the work decides.
 //
-// Owns the transactions that are open on this node, and, for the actors that such works met first,
-// what is known of their last commands.
-// T1. A work decides on states that it has read, and its commits are stored only if all of these
-//     actors are still where they were (the store judges). Else it is done again, on what is
-//     there now: at most `attempts` times.
-// T2. No outcome rests on states of different moments: a work that stores nothing, aborts or
-//     throws is believed only when none of the actors it read has moved meanwhile.
-// T3. A transaction whose id may have been used before is looked for in the history of the first
-//     actor it meets (attempt B2), up to the very version that its commit will expect: who does
-//     not find it there and stores is the first (repeats D1).
-// T4. One search at a time looks through an actor's history: its window takes commits in order.
-// T5. At most `openMax` are open at a time: `queue-full` beyond. Once closing, none is taken in.
+// Owns the transactions that are open on this node and, for each actor that a work loaded first (the
+// transaction's anchor), what is known of its last commands.
+// TRANSACTION-1. The work decides on states that it has read. Its commits are stored only if all these
+//                actors still have the versions that were read, which the store checks. Otherwise the
+//                work runs again on the current states, at most `attempts` times.
+// TRANSACTION-2. No outcome is based on states of different times: if a work stores nothing, aborts or
+//                throws, its outcome counts only if none of the actors it read has changed meanwhile.
+// TRANSACTION-3. A transaction whose id may have been used before is searched for in the history of its
+//                anchor (TRANSACTION-7), up to the version that its commit will expect. If the
+//                search does not find it and the commit is stored, it is the first (DUPLICATES-1).
+// TRANSACTION-4. One search at a time reads an actor's history: its window takes commits in order.
+// TRANSACTION-5. At most `openMax` transactions are open at a time; more fail with `queue-full`. Once
+//                closing, none is accepted.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
@@ -32,6 +33,7 @@ import type { FoldContext } from './fold.js'
 import type { DirectiveState } from './directives.js'
 import { recover } from './recovery.js'
 import { DuplicateDetector, type DuplicateSearch } from './duplicate-detector.js'
+import { UnstorableTypes } from './unstorable-types.js'
 import {
   abortReasonOf,
   type StoredPart,
@@ -52,32 +54,32 @@ export interface TransactorOptions {
   readonly nodeId: string
   readonly clock: Clock
   readonly log: WriteLog
-  /** Throws for a definition that this node knows otherwise. */
+  /** Throws if the definition is not the one that this node knows for its type. */
   checkDefinition(definition: AnyActorDefinition): void
-  /** What operators have said about an actor. */
+  /** Returns the directives in force for an actor. */
   directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
-  /** Hears of every commit: residents are behind now. */
+  /** Called for each stored commit: a resident of that actor is now at an older version. */
   onStored(part: StoredPart): void
 }
 
 export interface TransactionStats {
   /** Transactions open now. */
   readonly open: number
-  /** Since the start: transactions that were stored. */
+  /** Since the start: transactions that stored commits. */
   readonly stored: number
-  /** Works done again, because an actor had moved. */
+  /** Attempts after the first, made because an actor had changed. */
   readonly retries: number
-  /** Transactions that had been carried out before, and got their first value again. */
+  /** Transactions that were committed before, and returned their first value again. */
   readonly duplicates: number
 }
 
 type Work = (tx: Transaction) => unknown
 type Outcome = TransactionCommitted | TransactionAborted
 
-/** What is known of the commands of an actor that works met first. */
+/** What is known of the last commands of an actor that a work loaded first. */
 interface Anchor {
   readonly duplicates: DuplicateDetector
-  /** T4. */
+  /** The last search (TRANSACTION-4). */
   last: Promise<unknown>
 }
 
@@ -93,7 +95,7 @@ export class Transactor {
   readonly #ports = new CallPorts(new Deadlines())
   readonly #anchors = new Map<string, Anchor>()
   readonly #open = new Set<Call<Outcome>>()
-  readonly #unstorable = new Set<string>()
+  readonly #unstorable: UnstorableTypes
   #stored = 0
   #retries = 0
   #duplicates = 0
@@ -101,6 +103,7 @@ export class Transactor {
 
   constructor(options: TransactorOptions) {
     this.#options = options
+    this.#unstorable = new UnstorableTypes(options.log)
   }
 
   get transact(): Transact {
@@ -115,13 +118,13 @@ export class Transactor {
     return { open, stored, retries, duplicates }
   }
 
-  /** T5. Takes nothing more in, and lets what is open end for at most `timeout` ms. */
+  /** TRANSACTION-5. Accepts no more, and waits at most `timeout` ms for the open transactions to end. */
   async close(timeout: number): Promise<void> {
     this.#isClosing = true
-    const over = new AbortController()
+    const allEnded = new AbortController()
     const ended = Promise.allSettled([...this.#open].map(({ promise }) => promise))
-    void ended.then(() => over.abort())
-    await pause(timeout, over.signal)
+    void ended.then(() => allEnded.abort())
+    await pause(timeout, allEnded.signal)
     for (const call of this.#open) call.giveUp(nodeClosed())
     await ended
   }
@@ -135,33 +138,33 @@ export class Transactor {
     if (this.#open.size >= openMax)
       throw new CairnError(
         'queue-full',
-        `${openMax} transactions are open on this node, its limit: begin fewer at once.`,
+        `This node has ${openMax} open transactions, its limit: start fewer at the same time.`,
         { details: { limit: openMax } },
       )
-    let canBeRepeated = options.id !== undefined
-    const explain = (error: unknown) => withTransactionId(error, id, canBeRepeated)
+    let isRepeatable = options.id !== undefined
+    const explain = (error: unknown) => withTransactionId(error, id, isRepeatable)
     const subject = { describe: () => `transaction ${show(id)}`, explain }
     const call = new Call<Outcome>(subject, 0, options, this.#ports)
     this.#open.add(call)
     call.onOver(() => this.#open.delete(call))
-    const anchored = (isAnchored: boolean) => (canBeRepeated = isAnchored)
-    this.#run(call, work, id, attempts, options, anchored).then(
+    const onAnchored = (isAnchored: boolean) => (isRepeatable = isAnchored)
+    this.#run(call, work, id, attempts, options, onAnchored).then(
       outcome => call.resolve(outcome),
       (error: unknown) => call.fail(error),
     )
     return call.promise
   }
 
-  /** T1. */
+  /** TRANSACTION-1. */
   async #run(
     call: Call<Outcome>,
     work: Work,
     id: string,
     attempts: number,
     options: TransactOptions,
-    anchored: (isAnchored: boolean) => void,
+    onAnchored: (isAnchored: boolean) => void,
   ): Promise<Outcome> {
-    const { store, nodeId, clock, log, checkDefinition: check, directives: order } = this.#options
+    const { store, nodeId, clock, log, checkDefinition, directives } = this.#options
     const causes = causesOf(options)
     const isNew = options.id === undefined
     let search: DuplicateSearch | undefined
@@ -182,20 +185,20 @@ export class Transactor {
         readFirst: async (folding, definition) => {
           const known = isNew && search === undefined
           if (known) return { folded: await this.#read(folding, call), found: 'none' }
-          return this.#search(folding, definition, call, now, repeats => {
-            const begun = repeats.begin(commandIdOf(id, 1), false)
+          return this.#search(folding, definition, call, now, duplicates => {
+            const begun = duplicates.begin(commandIdOf(id, 1), false)
             return (search ??= begun)
           })
         },
-        checkDefinition: check,
-        directives: order,
+        checkDefinition,
+        directives,
         onMalformed: ({ position, source, reason }) =>
-          log('warn', 'A record that a transaction passed by is no readable commit', {
+          log('warn', 'A transaction skipped a record that is not a readable commit', {
             position,
             source,
             reason,
           }),
-        onUnstorable: (type, error) => this.#noteUnstorable(type, error),
+        onUnstorable: (type, error) => this.#unstorable.report(type, error),
       })
       const done = await runWork(work, attempt)
       attempt.end()
@@ -207,27 +210,28 @@ export class Transactor {
         return { ok: true, transactionId: id, value: found.reply, duplicate: true }
       }
       if ('error' in done) {
-        // Its own failure says more than that nobody could tell whether it is to be believed.
+        // If staleness cannot be checked, the work's own error says more than the error of the check.
         const isStale = await attempt.isStale().catch(() => false)
         call.check()
         if (isStale) continue
         throw done.error
       }
       attempt.checkAwaited()
-      const undone = abortReasonOf(done.value)
+      const aborted = abortReasonOf(done.value)
       const value =
-        undone === undefined ? detach(done.value, 'result of a transaction') : undefined
-      const isWriting = undone === undefined && attempt.parts(undefined, false).length > 0
+        aborted === undefined ? detach(done.value, 'result of a transaction') : undefined
+      const isWriting =
+        aborted === undefined && attempt.parts(undefined, false).length > 0
       if (!isWriting) {
-        const isStale = await attempt.isStale() // T2
+        const isStale = await attempt.isStale() // TRANSACTION-2
         call.check()
         if (isStale) continue
-        return undone === undefined
+        return aborted === undefined
           ? { ok: true, transactionId: id, value, duplicate: false }
-          : { ok: false, transactionId: id, reason: undone.reason }
+          : { ok: false, transactionId: id, reason: aborted.reason }
       }
       if (!isNew && attempt.anchor === undefined) throw unanchored(id, attempt.firstName)
-      anchored(attempt.anchor !== undefined)
+      onAnchored(attempt.anchor !== undefined)
 
       const result = await this.#store(call, attempt, value, { ...causes, at: now })
       if (result.ok) {
@@ -237,19 +241,19 @@ export class Transactor {
         return { ok: true, transactionId: id, value, duplicate: false }
       }
       const { anchor } = attempt
-      const lost = result.conflicts.find(
+      const conflict = result.conflicts.find(
         ({ actor }) => formatAddress(actor) === attempt.firstName,
       )
-      if (anchor !== undefined && lost !== undefined) {
-        const { duplicates: repeats } = this.#anchorOf(anchor.folding, anchor.definition)
-        const before = search ?? repeats.begin(anchor.commandId, true)
-        search = repeats.continueSearch(before, anchor.read.version, lost.actual)
+      if (anchor !== undefined && conflict !== undefined) {
+        const { duplicates } = this.#anchorOf(anchor.folding, anchor.definition)
+        const before = search ?? duplicates.begin(anchor.commandId, true)
+        search = duplicates.continueSearch(before, anchor.read.version, conflict.actual)
       }
     }
     throw new CairnError(
       'contention',
-      `Transaction ${show(id)} found ${attempts} times that another writer had been faster; nothing was ` +
-        'stored. Do it again later, over fewer actors, or with more attempts.',
+      `Transaction ${show(id)} lost to another writer ${attempts} times; nothing was stored. Try again ` +
+        'later, with fewer actors or with more attempts.',
       { details: { attempts } },
     )
   }
@@ -275,12 +279,12 @@ export class Transactor {
       try {
         return await append(true)
       } catch (error) {
-        // States are a convenience: nothing must fail because they make a commit too large.
+        // Inline states only save reads: a transaction must not fail because they make a commit too large.
         if (!isCairnError(error, 'commit-too-large')) throw error
         return await append(false)
       }
     } catch (error) {
-      // Nothing was written: why the call was given up says more.
+      // Nothing was written: the reason for which the call was given up says more.
       if (isCairnError(error, 'aborted')) call.check()
       throw error
     } finally {
@@ -294,26 +298,27 @@ export class Transactor {
     return this.#gate.run(read, signal, doing)
   }
 
-  /** T3 and T4: reads the first actor, and looks for the transaction in what it did last. */
+  /** TRANSACTION-3 and TRANSACTION-4: reads the anchor, and searches for the transaction among its last commands. */
   #search(
     folding: FoldContext,
     definition: AnyActorDefinition,
     call: Call<Outcome>,
     now: number,
-    searchOf: (repeats: DuplicateDetector) => DuplicateSearch,
+    searchOf: (duplicates: DuplicateDetector) => DuplicateSearch,
   ): Promise<FirstReading> {
     const anchor = this.#anchorOf(folding, definition)
-    const { duplicates: repeats } = anchor
-    const look = async (): Promise<FirstReading> => {
+    const { duplicates } = anchor
+    const find = async (): Promise<FirstReading> => {
       call.check()
-      const search = searchOf(repeats)
-      const onHead: FoldContext['onHead'] = head => repeats.onHead(head, now)
-      const at = await this.#read({ ...folding, onHead }, call)
-      return { folded: at, found: await repeats.find(search, at.version, now, call) }
+      const search = searchOf(duplicates)
+      const onHead: FoldContext['onHead'] = head => duplicates.onHead(head, now)
+      const folded = await this.#read({ ...folding, onHead }, call)
+      const found = await duplicates.find(search, folded.version, now, call)
+      return { folded, found }
     }
-    const looking = anchor.last.then(look)
-    anchor.last = looking.catch(() => {}) // Its failure is that of the call it was for.
-    return looking
+    const searching = anchor.last.then(find)
+    anchor.last = searching.catch(() => {}) // Its call gets the failure.
+    return searching
   }
 
   #anchorOf({ actor }: FoldContext, { options }: AnyActorDefinition): Anchor {
@@ -330,21 +335,13 @@ export class Transactor {
       last: Promise.resolve(),
     }
     this.#anchors.set(name, anchor)
-    // The one that was used least recently goes; it costs a reading of the last commits again.
+    // The least recently used anchor is dropped; using it again reads its last commits again.
     if (this.#anchors.size > anchorsMax)
       for (const [oldest] of this.#anchors) {
         this.#anchors.delete(oldest)
         break
       }
     return anchor
-  }
-
-  #noteUnstorable(type: string, error: unknown): void {
-    if (this.#unstorable.has(type)) return
-    this.#unstorable.add(type)
-    const reason = error instanceof Error ? error.message : String(error)
-    const message = `States of actor type ${type} cannot be stored, so waking one reads its history`
-    this.#options.log('warn', message, { type, reason })
   }
 }
 
@@ -368,27 +365,27 @@ function checkId(id: unknown): void {
   )
 }
 
-/** The error with the transaction's id, to do it again with where that is safe. */
-function withTransactionId(error: unknown, id: string, canBeRepeated: boolean): unknown {
+/** The error with the transaction's id, and with a hint to repeat the transaction if that is safe. */
+function withTransactionId(error: unknown, id: string, isRepeatable: boolean): unknown {
   if (!isCairnError(error)) return error
   const { code, message, cause, details, stack } = error
-  const isOpen = code === 'outcome-unknown' && canBeRepeated
-  const hint = ` Or transact again with id ${show(id)}, which acts once.`
-  const told = new CairnError(code, isOpen ? message + hint : message, {
+  const canRepeat = code === 'outcome-unknown' && isRepeatable
+  const hint = ` Or transact again with id ${show(id)}, which takes effect once.`
+  const result = new CairnError(code, canRepeat ? message + hint : message, {
     cause,
     details: { ...details, transactionId: id },
   })
-  // Where it came from is of more use than where it was passed on.
-  if (!isOpen && stack !== undefined) told.stack = stack
-  return told
+  // The origin of an error is more useful than the line that passes it on.
+  if (!canRepeat && stack !== undefined) result.stack = stack
+  return result
 }
 
 function unanchored(id: string, first: string | undefined): CairnError {
   return new CairnError(
     'invalid-option',
-    `Transaction ${show(id)} has an id of its own, and only reads ${first ?? 'nothing'}, which its work loads ` +
-      'first: a repeat is recognised in the history of the first actor, so begin with one that is ' +
-      'written. Nothing was stored.',
+    `Transaction ${show(id)} was given an id, but its work only reads ${first ?? 'nothing'}, which it loads ` +
+      'first: a duplicate is recognised in the history of the first actor, so load first an actor that ' +
+      'the work writes to. Nothing was stored.',
     { details: { actor: first } },
   )
 }
@@ -396,6 +393,6 @@ function unanchored(id: string, first: string | undefined): CairnError {
 function nodeClosed(): CairnError {
   return new CairnError(
     'node-closed',
-    'This node is closing and begins no more transactions: use another one.',
+    'This node is closing and accepts no more transactions: use another node.',
   )
 }

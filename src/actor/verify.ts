@@ -1,7 +1,7 @@
-// Verifying: whether a stored history still folds by the behavior that is there now, and comes
-// to the states that its commits carry.
+// Verification: whether a stored history folds with the current behavior, and folds to the inline states
+// of its commits.
 //
-// Nothing is taken over from carried states, and nothing is written.
+// Folding starts from the first event and uses no inline state; nothing is written.
 
 import { isDeepStrictEqual } from 'node:util'
 
@@ -20,16 +20,16 @@ import {
 } from './fold.js'
 import type { Skips } from './skips.js'
 
-/** What became of replaying one history. */
+/** The result of replaying one history. */
 export type VerifyResult =
   | { readonly kind: 'folds'; readonly version: Version }
-  /** It would be parked: the error says why. */
+  /** Folding fails, and the actor would be parked; the error says why. */
   | {
       readonly kind: 'fails'
       readonly version: Version
       readonly error: CairnError
     }
-  /** The first commit whose carried state, folded by this very behavior version, is another one. */
+  /** The first commit whose inline state, stored by this behavior version, differs from the folded state. */
   | { readonly kind: 'differs'; readonly version: Version }
 
 export interface VerifyOptions {
@@ -38,46 +38,47 @@ export interface VerifyOptions {
   readonly behavior: Behavior
   readonly skips?: Skips | undefined
   readonly signal: AbortSignal
-  /** Told where the actor stands, when its history folds. */
+  /** Called with the last state, if the history folds. */
   readonly folded?: (at: VerifiedState) => void
 }
 
+/** The state at the end of a history that folds. */
 export interface VerifiedState extends FoldedState {
-  /** Position of the last commit that says anything beside its events; 0 when none does. */
+  /** Position of the last commit with an outbox; 0 if there is none. */
   readonly commitPosition: Position
 }
 
-/** Replays a history from its first event. Throws what reading throws. */
+/** Replays a history from its first event. Throws the errors of reading. */
 export async function verifyHistory(options: VerifyOptions): Promise<VerifyResult> {
   const { store, actor, behavior, skips, signal, folded } = options
-  const folding: FoldContext = { actor, behavior: replaying(behavior), skips }
+  const folding: FoldContext = { actor, behavior: withoutInlineStates(behavior), skips }
   let at: FoldedState | undefined
   let version: Version = 0
-  let saidAt: Position = 0
+  let commitPosition: Position = 0
   try {
     at = initialFoldedState(folding)
     for await (const record of store.commits(actor, { from: 1, signal })) {
-      at = await foldForward(folding, at, alone(record))
+      at = await foldForward(folding, at, only(record))
       version = at.version
       if (record.kind === 'commit' && record.outbox !== undefined)
-        saidAt = record.position
+        commitPosition = record.position
       if (!agrees(behavior, skips, record, at)) return { kind: 'differs', version }
     }
-    folded?.({ ...at, commitPosition: saidAt })
+    folded?.({ ...at, commitPosition })
     return { kind: 'folds', version }
   } catch (error) {
     if (!isCairnError(error, 'actor-parked')) throw error
-    const { version: stuck } = error.details
+    const { version: failed } = error.details
     return {
       kind: 'fails',
-      version: typeof stuck === 'number' ? stuck : version + 1,
+      version: typeof failed === 'number' ? failed : version + 1,
       error,
     }
   }
 }
 
-/** The same behavior, for which no carried state counts. */
-function replaying(behavior: Behavior): Behavior {
+/** The same behavior with a version that no inline state has, so that none is used. */
+function withoutInlineStates(behavior: Behavior): Behavior {
   return {
     version: Number.NaN,
     commandTypes: behavior.commandTypes,
@@ -96,10 +97,10 @@ function agrees(
   if (record.kind !== 'commit' || record.state?.behavior !== version) return true
   const { value, skipped } = record.state
   if (skipped !== skips?.upTo(at.version)) return true
-  // As it would come back from the store.
+  // Encoded and decoded, as it would come back from the store.
   return isDeepStrictEqual(decode(encode(at.state)), value)
 }
 
-async function* alone(record: LogRecord): AsyncGenerator<LogRecord> {
+async function* only(record: LogRecord): AsyncGenerator<LogRecord> {
   yield record
 }

@@ -1,9 +1,9 @@
-// Watching: every new event of one actor, each with the state after it.
+// Watching: every new event of one actor, with the state after it.
 //
-// W1. Every version behind the start comes once, in order: what a reader of the log shows
-//     twice is dropped, and what it shows too early waits for what is missing. A version that
-//     is passed over (skips) comes with the state as it was, unless it is unreadable.
-// W2. Nothing is kept between two events but the state.
+// WATCH-1. Every version after the start is yielded once, in order: an event that the log yields twice is
+//          dropped, and missing versions are read before a later one is yielded. A skipped version is
+//          yielded with the unchanged state, unless it is unreadable.
+// WATCH-2. Between two events, only the state is kept.
 
 import type { MalformedRecord, StoredCommit } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
@@ -15,17 +15,18 @@ import { recordUnreadable, versionsMissing } from './parked.js'
 import { recover, recoverAt } from './recovery.js'
 import type { Skips } from './skips.js'
 
-/** Reads that may fail to show what the log has shown already. */
+/** The most reads that may not yet show a version that the log has shown. */
 const lagReads = 10
 
+/** How an actor is watched. */
 export interface WatchOptions {
-  /** Starts behind this version. Default: the actor's version when the loop starts. */
+  /** Starts after this version. Default: the actor's version when the loop starts. */
   readonly from?: Version
   /** Ends the loop. */
   readonly signal?: AbortSignal
 }
 
-/** An event, and the state it led to. Do not change the state: the next one is folded from it. */
+/** An event and the state after it. Do not change the state: the next one is folded from it. */
 export interface WatchedEvent<State = unknown, Event = RecordedEvent> {
   readonly state: State
   readonly version: Version
@@ -33,8 +34,8 @@ export interface WatchedEvent<State = unknown, Event = RecordedEvent> {
 }
 
 /**
- * Throws `actor-parked` where the history cannot be folded, `unknown-version` when `from` lies
- * ahead, and the store's errors; ends quietly on the signal.
+ * Throws `actor-parked` if the history cannot be folded, `unknown-version` if `from` is later than the
+ * last version, and the store's errors. Ends without an error when the signal fires.
  */
 export async function* watchActor<State>(
   store: Pick<EventStore, 'head' | 'commits' | 'follow' | 'lastPosition'>,
@@ -48,28 +49,28 @@ export async function* watchActor<State>(
   const cancel = signal === undefined ? {} : { signal }
   try {
     folding = { ...base, skips: await skipsNow(signal) }
-    // Read before the actor is: whatever is stored later than what we shall know lies behind it.
+    // Read before the actor, so that every commit after the actor's state is at a later position.
     const after = await store.lastPosition(cancel)
     let at =
       from === undefined
         ? await recover(store, folding, signal)
         : await recoverAt(store, folding, from, signal)
-    // What was stored between `from` and now; nothing when watching from now on.
+    // Events that were stored between `from` and now.
     if (from !== undefined) at = yield* replay(at)
     for await (const record of store.follow({ types: [actor.type], after, ...cancel })) {
       if (record.actor?.id !== actor.id) continue
       const skips = await skipsNow(signal)
       if (skips !== folding.skips) {
-        // What was handed out stays as it is; from here on it is folded like everywhere else.
+        // States that were yielded do not change; later ones are folded with the new skips.
         folding = { ...folding, skips }
         at = await recoverAt(store, folding, at.version, signal)
       }
       if (record.kind === 'malformed') {
-        at = pass(at, record)
+        at = skipRecord(at, record)
         continue
       }
-      at = passGap(at, record)
-      // The reads above may have come from a replica that lagged: read what lies between.
+      at = skipGap(at, record)
+      // A replica that lags may have answered the reads above: read the versions between.
       for (let attempt = 0; record.firstVersion > at.version + 1; attempt++) {
         if (attempt === lagReads)
           throw versionsMissing(
@@ -81,7 +82,7 @@ export async function* watchActor<State>(
         await pause(attempt * 20, signal)
         at = yield* replay(at)
       }
-      at = yield* unfold(at, record)
+      at = yield* foldCommit(at, record)
     }
   } catch (error) {
     if (signal?.aborted !== true) throw error
@@ -92,34 +93,37 @@ export async function* watchActor<State>(
     const range = { from: at.version + 1, hint: at.position, ...cancel }
     for await (const record of store.commits(actor, range)) {
       if (record.kind === 'malformed') {
-        at = pass(at, record)
+        at = skipRecord(at, record)
         continue
       }
-      at = passGap(at, record)
+      at = skipGap(at, record)
       const { firstVersion, position } = record
       if (firstVersion > at.version + 1)
         throw versionsMissing(actor, at.version + 1, firstVersion, position)
-      at = yield* unfold(at, record)
+      at = yield* foldCommit(at, record)
     }
     return at
   }
 
-  /** Behind a record that cannot be read: it is no history, or passed over, or the end. */
-  function pass(at: FoldedState<State>, record: MalformedRecord): FoldedState<State> {
+  /** The state after an unreadable record: the record is foreign, or skipped, or an error is thrown. */
+  function skipRecord(
+    at: FoldedState<State>,
+    record: MalformedRecord,
+  ): FoldedState<State> {
     folding.onMalformed?.(record)
     const { versions, position } = record
     if (versions === undefined || versions.last <= at.version) return at
-    const behind = skipCommit(folding, at, versions.last, position)
-    if (behind === undefined) throw recordUnreadable(actor, record)
-    return behind
+    const skipped = skipCommit(folding, at, versions.last, position)
+    if (skipped === undefined) throw recordUnreadable(actor, record)
+    return skipped
   }
 
-  /** In front of a commit, where what is missing before it is passed over. */
-  function passGap(at: FoldedState<State>, commit: StoredCommit): FoldedState<State> {
+  /** The state before a commit, if the versions that are missing before it are skipped. */
+  function skipGap(at: FoldedState<State>, commit: StoredCommit): FoldedState<State> {
     return skipCommit(folding, at, commit.firstVersion - 1, at.position) ?? at
   }
 
-  function* unfold(
+  function* foldCommit(
     start: FoldedState<State>,
     commit: StoredCommit,
   ): Generator<WatchedEvent<State>, FoldedState<State>> {

@@ -18,7 +18,11 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
-import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
+import type {
+  AskOutcome,
+  CommandSender,
+  RedeliveryOptions,
+} from '../model/command-sender.js'
 import { show } from '../model/show.js'
 import { abortedError, type Deferred, deferred, pause } from '../model/wait.js'
 import type { Membership } from './membership.js'
@@ -40,9 +44,9 @@ interface RoutedCommand<Outcome> {
   readonly actor: ActorAddress
   readonly commandType: string
   readonly data: unknown
-  readonly options: SendOptions
+  readonly options: RedeliveryOptions
   /** Carries it out on this node. */
-  runLocally(bounds: SendOptions): Promise<Outcome>
+  runLocally(bounds: RedeliveryOptions): Promise<Outcome>
   readonly isTold: boolean
 }
 
@@ -119,9 +123,9 @@ export class Router implements CommandSender {
     actor: ActorAddress,
     commandType: string,
     data: unknown,
-    options: SendOptions = {},
+    options: RedeliveryOptions = {},
   ): Promise<AskOutcome> {
-    const here = (bounds: SendOptions) =>
+    const here = (bounds: RedeliveryOptions) =>
       this.#options.local.ask(actor, commandType, data, bounds)
     return this.#route({
       actor,
@@ -137,9 +141,9 @@ export class Router implements CommandSender {
     actor: ActorAddress,
     commandType: string,
     data: unknown,
-    options: SendOptions = {},
+    options: RedeliveryOptions = {},
   ): Promise<void> {
-    const here = (bounds: SendOptions) =>
+    const here = (bounds: RedeliveryOptions) =>
       this.#options.local.tell(actor, commandType, data, bounds)
     return this.#route({
       actor,

@@ -71,9 +71,13 @@ export function isReservedType(type: string): boolean {
 }
 
 function invalidId(id: unknown, reason: string): CairnError {
-  return new CairnError('invalid-actor-id', `${show(id)} is not an actor id: ${reason}.`, {
-    details: { id },
-  })
+  return new CairnError(
+    'invalid-actor-id',
+    `${show(id)} is not an actor id: ${reason}.`,
+    {
+      details: { id },
+    },
+  )
 }
 
 /** Returns `address`, or throws `invalid-actor-type` or `invalid-actor-id`. */

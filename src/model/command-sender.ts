@@ -1,5 +1,5 @@
-// The port through which commands reach actors: the node's own host implements it, and so
-// does a router that sends them to another node.
+// The ports through which commands reach actors. CommandSender is implemented by the node's host, and by
+// a router that sends commands to other nodes.
 
 import type { ActorAddress } from './address.js'
 import type { Rejection } from './behavior.js'
@@ -7,119 +7,121 @@ import type { Causes } from './commit.js'
 import type { TimerFiring } from './timer.js'
 import type { Position, Version } from './version.js'
 
+/** Options of a command that is sent. */
 export interface SendOptions extends Causes {
   /**
-   * The same intention keeps the same id when it is sent again, to whichever node: it takes
-   * effect once and gets the first answer again, whatever type and data come with it then,
-   * within the actor type's `commandWindow`. What stored nothing (a refusal, a query) leaves no
-   * trace and is decided anew. Default: a new one; errors tell it in `details.commandId`.
+   * The command's id. A command that is sent again with the same id, to any node, takes effect once
+   * and gets the first answer again, even if its type or data differ, within the actor type's
+   * `commandWindow`. A command that stored nothing (a rejection, a query) is decided again. Default:
+   * a new id; errors have it in `details.commandId`.
    */
   readonly commandId?: string
-  /** Gives up: a command that has not begun is never begun. */
+  /** Aborts the call; a command that has not begun never begins. */
   readonly signal?: AbortSignal
-  /** Deadline for the whole command in milliseconds, 1 to 2^31 - 1. Default 10,000. */
+  /** Deadline for the command in milliseconds, 1 to 2^31 - 1. Default 10,000. */
   readonly timeout?: number
-  /**
-   * For who has kept the command somewhere: when it was first given away, ms since 1970. That it
-   * was carried out before is then found out back to that moment, whatever the window.
-   */
+}
+
+/**
+ * Options of a command that was stored before it is delivered: by the inbox, the courier, timers and
+ * reactors. They tell how far back to search for an earlier delivery, whatever the `commandWindow`.
+ */
+export interface RedeliveryOptions extends SendOptions {
+  /** When the command was first stored, ms since 1970: commits since then are searched. */
   readonly sentAt?: number
-  /**
-   * For who has kept the command, and knows that the actor had not carried it out at this version:
-   * that it has since is found out, whatever the window.
-   */
+  /** A version at which the actor had not handled the command: later commits are searched. */
   readonly notHandledAt?: Version
-  /**
-   * For who has found the command in a commit: the position of that commit. That it was carried
-   * out since is found out, whatever the window.
-   */
+  /** The position of the commit whose outbox has the command: later commits are searched. */
   readonly commitPosition?: Position
-  /** For a firing: it is refused where its timer was replaced or cancelled behind `saidAt`. */
+  /**
+   * The timer that sends the command. The command is rejected if the timer was replaced or cancelled
+   * after `commitPosition`.
+   */
   readonly firing?: TimerFiring
 }
 
-/** A command was stored, and will be carried out. */
+/** A command was stored, and will be handled. */
 export interface SendReceipt {
   readonly commandId: string
-  /** Its place in the inbox. */
+  /** Its position in the inbox. */
   readonly position: Position
-  /** A command of this id was waiting for the actor already: nothing was added. */
+  /** Whether the inbox already had a command with this id for the actor; then nothing was added. */
   readonly duplicate: boolean
 }
 
-/** The command was carried out. */
+/** The outcome of a command that the actor accepted. */
 export interface AcceptedOutcome<Reply = unknown> {
   readonly ok: true
-  /** The actor's version after it. */
+  /** The actor's version after the command. */
   readonly version: Version
-  /** Position of the actor's last commit after it; 0 when it has none. */
+  /** Position of the actor's last commit after the command; 0 if the actor has none. */
   readonly position: Position
   readonly reply: Reply
   /**
-   * Whether a command of this id had been carried out before: nothing was done now, and
-   * version, position and reply are those of then.
+   * Whether a command with this id was handled before. Then nothing was stored now, and version,
+   * position and reply are those of the first time.
    */
   readonly duplicate: boolean
   /**
-   * The ids of the messages and commands that the actor said with it, in order: what readers see as
-   * `message.id`, and receivers as the command's id. Absent where it said nothing.
+   * The ids of the messages and commands that the actor sent with it, in order: the `message.id` of
+   * a message, and the command id of a command. Absent if it sent none.
    */
   readonly outboxIds?: readonly string[]
 }
 
-/** The command was refused by the actor; nothing was stored. */
-export interface RejectedOutcome<Refusal = Rejection> {
+/** The outcome of a command that the actor rejected; nothing was stored. */
+export interface RejectedOutcome<Reason = Rejection> {
   readonly ok: false
-  /** The version the refusal was decided on, confirmed to be the newest. */
+  /** The version that the rejection was decided at, confirmed to be the latest. */
   readonly version: Version
-  readonly rejection: Refusal
+  readonly rejection: Reason
 }
 
-/** What a command came to. The second arm is absent for a command that is never refused. */
-export type AskOutcome<Reply = unknown, Refusal = Rejection> =
-  AcceptedOutcome<Reply> | ([Refusal] extends [never] ? never : RejectedOutcome<Refusal>)
+/** The outcome of a command; without {@link RejectedOutcome} if the command is never rejected. */
+export type AskOutcome<Reply = unknown, Reason = Rejection> =
+  AcceptedOutcome<Reply> | ([Reason] extends [never] ? never : RejectedOutcome<Reason>)
 
 /**
- * Sends commands. Both calls throw `mailbox-full`, `queue-full`, `node-closed`,
- * `unknown-actor-type`, `invalid-data`, `invalid-command` and the like before the command
- * was begun.
+ * Sends commands. Both methods throw `mailbox-full`, `queue-full`, `node-closed`,
+ * `unknown-actor-type`, `invalid-data`, `invalid-command` and similar errors before the command
+ * begins.
  */
 export interface CommandSender {
   /**
-   * Resolves with the command's outcome. Throws `aborted` or `deadline-exceeded` when it was
-   * given up before anything was written, `outcome-unknown` when it may have been stored
-   * (`details.commandId` is what to ask again with), `contention`, `decide-failed`,
+   * Resolves with the command's outcome. Throws `aborted` or `deadline-exceeded` if nothing was
+   * written, `outcome-unknown` if the command may have been stored (ask again with
+   * `details.commandId` as its id), `contention`, `decide-failed`,
    * `actor-parked`, `actor-restarting`, `actor-paused`, `unknown-command`, `store-unreachable`.
    */
   ask(
     actor: ActorAddress,
     commandType: string,
     data: unknown,
-    options?: SendOptions,
+    options?: RedeliveryOptions,
   ): Promise<AskOutcome>
 
-  /** Resolves once the actor's mailbox has accepted the command; what comes after goes to the node's log. */
+  /** Resolves when the actor's mailbox has accepted the command; a later failure is reported to the node's log. */
   tell(
     actor: ActorAddress,
     commandType: string,
     data: unknown,
-    options?: SendOptions,
+    options?: RedeliveryOptions,
   ): Promise<void>
 }
 
-/** Stores commands for actors: the other way to them, which waits for nobody. */
+/** Stores commands for actors, to be handled later. */
 export interface DurableCommandSender {
   /**
-   * Resolves once the command is stored. It is carried out as soon as a node hosts its actor, now or
-   * after all nodes have been down: at least once, and acting once by its id. What becomes of it is
-   * told to nobody but the log. Throws `invalid-command`, `invalid-data`, `node-closed` or
-   * `store-unreachable` when it is not stored, `outcome-unknown` when that is not known: send it
-   * again then, with the same `commandId`.
+   * Resolves when the command is stored. It is handled as soon as a node hosts its actor, even if all
+   * nodes were down meanwhile; it is delivered at least once, and takes effect once by its id. Its
+   * outcome is reported to the log only. Throws `invalid-command`, `invalid-data`, `node-closed` or
+   * `store-unreachable` if it was not stored, and `outcome-unknown` if it may have been: send it again
+   * with the same `commandId`.
    */
   send(
     actor: ActorAddress,
     commandType: string,
     data: unknown,
-    options?: SendOptions,
+    options?: RedeliveryOptions,
   ): Promise<SendReceipt>
 }

@@ -10,7 +10,7 @@ export interface Topic<Input = never, Output = unknown> {
   readonly name: string
   /** The version of the schema, stored in each message. Default 1. */
   readonly version: number
-  /** Returns the schema's output for a message's data. Throws `invalid-message`. */
+  /** Returns the schema's output for data to publish. Throws `invalid-message`. */
   check(data: Input): Output
   /** Exists only as a type; there is no value. */
   readonly $data?: Output
@@ -37,9 +37,9 @@ export const reservedTopicPrefix = 'cairn-'
  * })
  * ```
  *
- * Without a schema any plain data is accepted. Versions of a schema exist side by side: a message
- * keeps the version that it was published with. A topic of that version checks it when it is read; a
- * topic of another version reads it unchecked. Throws `invalid-definition`.
+ * Without a schema any plain data is accepted. The schema checks data when it is published, not when
+ * it is read. A message keeps the version that it was published with, so versions of a schema exist
+ * side by side. Throws `invalid-definition`.
  */
 export function defineTopic(name: string): Topic<unknown, unknown>
 export function defineTopic<Input, Output>(

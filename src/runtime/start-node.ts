@@ -3,12 +3,8 @@
 
 import { Children, type ChildrenStats } from '../actor/children.js'
 import { FailedCommands } from '../actor/failed-commands.js'
-import {
-  type ActorHost,
-  type ActorHostStats,
-  createActorHost,
-  type Escalation,
-} from '../actor/host.js'
+import type { ActorHost, ActorHostStats, Escalation } from '../actor/actor-host.js'
+import { createActorHost } from '../actor/host.js'
 import type {
   StateOptions,
   ActorDefinition,
@@ -55,6 +51,7 @@ import type {
   AskOutcome,
   DurableCommandSender,
   CommandSender,
+  RedeliveryOptions,
   SendOptions,
   SendReceipt,
 } from '../model/command-sender.js'
@@ -702,7 +699,7 @@ async function carryOut(
     return readState(host, actor, version, { timeout, freshness })
   }
   const { command, data, commandId, sentAt, since, saidAt, firing } = request
-  const options: SendOptions = {
+  const options: RedeliveryOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
     ...(sentAt !== undefined && { sentAt }),

@@ -6,7 +6,7 @@
 import { detachPlain } from '../actor/detach.js'
 import type { ActorAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'
-import type { AskOutcome, SendOptions } from '../model/command-sender.js'
+import type { AskOutcome, RedeliveryOptions } from '../model/command-sender.js'
 
 export interface Sent {
   readonly kind: 'ask' | 'tell'
@@ -14,7 +14,7 @@ export interface Sent {
   readonly actor: ActorAddress
   readonly command: string
   readonly data: unknown
-  readonly options: SendOptions
+  readonly options: RedeliveryOptions
   readonly begun: number
   /** The cluster's clock then. */
   readonly at: number

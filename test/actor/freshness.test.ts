@@ -102,7 +102,7 @@ for (const way of ways) {
     await t.rejects(at.state({ freshness: { after: 5 }, timeout: 30 }), {
       code: 'deadline-exceeded',
       retryable: true,
-      message: /Version 5 of account\/alice was wanted.* at version 1/,
+      message: /Version 5 of account\/alice was not reached.* at version 1/,
       details: { actor: 'account/alice', wanted: 5, found: 1, timeout: 30 },
     })
     const held = barrier()

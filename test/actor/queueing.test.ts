@@ -218,7 +218,7 @@ void t.test('what fails unheard is logged, and so is a hook that throws', async 
   t.match(quiet.lines, [
     {
       level: 'error',
-      message: /A told command failed: .*the fuse was lit/,
+      message: /A command sent by tell failed: .*the fuse was lit/,
       details: { actor: 'account/alice', commandType: 'explode', commandId: 'bang' },
     },
   ])

@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
-import type { Escalation } from '../../src/actor/host.js'
+import type { Escalation } from '../../src/actor/actor-host.js'
 import {
   delayAfter,
   policyOf,

@@ -40,16 +40,16 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
   const definitions = new DefinitionRegistry([account])
   definitions.addBuiltIn(supervisor)
   const lines: LogLine[] = []
-  const orders = new Directives({
+  const directives = new Directives({
     store: observe(log, nodeId),
     log: (level, message, details) => void lines.push({ level, message, details }),
   })
-  await orders.load()
+  await directives.load()
   const { host, store } = node({
     on: log,
     nodeId,
     definitions,
-    directives: orders,
+    directives,
     log: (level, message, details) => void lines.push({ level, message, details }),
   })
   const supervision = supervise(alice, {
@@ -57,13 +57,13 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
     nodeId,
     read: (actor, bounds) => host.state(actor, bounds),
     sender: host,
-    onDirective: (id, version) => orders.onCommit(id, version),
+    onDirective: (id, version) => directives.onCommit(id, version),
   })
   const ref = actorRef(account, 'alice', {
     durableSender: noKeeper,
     sender: host,
     store,
-    skips: async (actor, signal) => (await orders.now(actor, signal)).skips,
+    skips: async (actor, signal) => (await directives.now(actor, signal)).skips,
   })
   return { host, store, supervision, lines, ref }
 }
@@ -121,7 +121,7 @@ void t.test('an event that cannot be folded is passed over on every way', async 
   t.strictSame(balances, [0, 1, 3, 3, 7, 15], 'time travel')
   t.match(
     lines.filter(({ message }) => message.startsWith('Folding')),
-    [{ level: 'warn', message: 'Folding of account/alice passes over version 3' }],
+    [{ level: 'warn', message: 'Folding of account/alice skips version 3' }],
   )
 
   // A commit carries what was passed over, and waking is one read again.
@@ -308,7 +308,7 @@ void t.test('what cannot be skipped is said', async t => {
   await host.ask(alice, 'deposit', { amount: 1 })
   t.match(await supervision.skip(), {
     ok: false,
-    rejection: { code: 'not-parked', message: /can be read up to its version 1/ },
+    rejection: { code: 'not-parked', message: /can be read up to version 1/ },
   })
   await t.rejects(supervision.skip({ version: 2 }), {
     code: 'unknown-version',

@@ -1,11 +1,8 @@
 // The example domain of the actor tests, and stores whose calls can be counted and held.
 
 import { encodeCommit } from '../../src/codec/envelope.js'
-import {
-  type ActorHost,
-  type ActorHostOptions,
-  createActorHost,
-} from '../../src/actor/host.js'
+import type { ActorHost, ActorHostOptions } from '../../src/actor/actor-host.js'
+import { createActorHost } from '../../src/actor/host.js'
 import type { AnyActorDefinition } from '../../src/actor/definition.js'
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'

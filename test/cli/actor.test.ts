@@ -48,7 +48,7 @@ await t.test('skip finds out what it is parked on, or is told', async t => {
   t.equal((await deposit('s')).code, 0)
   const healthy = await order('skip', 'account/s', '--demo')
   t.equal(healthy.code, 1)
-  t.match(healthy.stderr, /can be read up to its version 1.*\[not-parked\]/)
+  t.match(healthy.stderr, /can be read up to version 1.*\[not-parked\]/)
   for (let n = 0; n < 2; n++) await cairn('append', 'account/s', 'sour', ...here)
   const nobody = await order('skip', 'account/s')
   t.equal(nobody.code, 3, 'no node hosts the type')

@@ -3,7 +3,7 @@
 
 import t from 'tap'
 
-import type { ActorHost } from '../../src/actor/host.js'
+import type { ActorHost } from '../../src/actor/actor-host.js'
 import { logStream } from '../../src/nats/subjects.js'
 import { startNatsCluster } from '../support/nats.js'
 import { until } from '../support/wait.js'

@@ -3,7 +3,8 @@
 
 import type { Test } from 'tap'
 
-import { type ActorHost, createActorHost } from '../../src/actor/host.js'
+import type { ActorHost } from '../../src/actor/actor-host.js'
+import { createActorHost } from '../../src/actor/host.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import { jetstream } from '../../src/backend/jetstream.js'
 import type { ActorAddress } from '../../src/model/address.js'

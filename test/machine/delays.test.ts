@@ -8,6 +8,7 @@ import { memory } from '../../src/backend/memory.js'
 import { actorAt } from '../../src/machine/actor-at.js'
 import { fromMachine } from '../../src/machine/from-machine.js'
 import type { MachineOptions } from '../../src/machine/types.js'
+import type { RedeliveryOptions } from '../../src/model/command-sender.js'
 import type { Timer } from '../../src/model/timer.js'
 import { defineTopic } from '../../src/model/topic.js'
 import { type Node, startNode } from '../../src/runtime/start-node.js'
@@ -366,10 +367,9 @@ await t.test('only a timer of the actor sends what it sends', async t => {
     await t.rejects(node.ask({ type: 'order', id: 'a' }, type), {
       code: 'unknown-command',
     })
+  const options: RedeliveryOptions = { firing: { name: 'other', generation: 1 } }
   t.match(
-    await node.ask({ type: 'order', id: 'a' }, unpaid, undefined, {
-      firing: { name: 'other', generation: 1 },
-    }),
+    await node.ask({ type: 'order', id: 'a' }, unpaid, undefined, options),
     { ok: false, rejection: { code: 'rejected' } },
     'and only one that the state waits for',
   )

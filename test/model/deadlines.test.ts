@@ -1,4 +1,4 @@
-// D1 and D2 of one timer for many deadlines.
+// DEADLINES-1 and DEADLINES-2 of one timer for many deadlines.
 
 import { spawnSync } from 'node:child_process'
 
@@ -22,7 +22,7 @@ function after(ms: number, then = () => {}): Watched {
 }
 
 await t.test(
-  'D1: each expires once and not early, in whatever order it came',
+  'DEADLINES-1: each expires once and not early, in whatever order it came',
   async t => {
     const deadlines = new Deadlines()
     const all = [300, 5, 120, 0, 40, 41, 5, 250].map(ms => after(ms))
@@ -33,7 +33,7 @@ await t.test(
   },
 )
 
-await t.test('D1: what was removed never expires, also on the way', async t => {
+await t.test('DEADLINES-1: what was removed never expires, also on the way', async t => {
   const deadlines = new Deadlines()
   const gone = after(20)
   const neighbour = after(20)
@@ -61,7 +61,7 @@ await t.test('what is added while others expire waits for its own moment', async
   t.ok(second.at[0]! >= first.at[0]!)
 })
 
-await t.test('D2: a process ends that has nothing left to wait for', async t => {
+await t.test('DEADLINES-2: a process ends that has nothing left to wait for', async t => {
   const url = new URL('../../src/model/deadlines.js', import.meta.url)
   const script = `
     const { Deadlines } = await import(${JSON.stringify(url.href)})

@@ -16,7 +16,7 @@ import { correlationOf, validTraceparent } from '../../model/causes.js'
 import type { StoredCommit } from '../../model/commit.js'
 import { messageOf } from '../../model/errors.js'
 import { type OutboxEntry, outboxEntryId } from '../../model/outbox.js'
-import type { CommandSender, SendOptions } from '../../model/command-sender.js'
+import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
 import { generationOf } from '../../model/timer.js'
 import type { Timers } from '../../store/timers/timers.js'
 import type { DeadLetterReason } from '../dead-letters/dead-letters.js'
@@ -178,7 +178,7 @@ async function carryCommand(
   }
   if (hasCrashed(attempt)) return bury('crashed', new CommandCrashed())
   const bounds = { timeout: attemptTimeout, signal, commitPosition: position }
-  const options: SendOptions = { commandId, ...causes, ...bounds }
+  const options: RedeliveryOptions = { commandId, ...causes, ...bounds }
   try {
     const outcome = await sender.ask(actor, type, data, options)
     if (outcome.ok) return done

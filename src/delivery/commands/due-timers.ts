@@ -17,7 +17,7 @@ import { formatAddress } from '../../model/address.js'
 import { definedCauses } from '../../model/causes.js'
 import type { Clock } from '../../model/clock.js'
 import { isCairnError, messageOf } from '../../model/errors.js'
-import type { CommandSender, SendOptions } from '../../model/command-sender.js'
+import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
 import { firingId, lastDueAt, nextOccurrence, type Timer } from '../../model/timer.js'
 import { pause } from '../../model/wait.js'
 import { keyOfTimer, readTimer, type Timers } from '../../store/timers/timers.js'
@@ -180,7 +180,7 @@ async function fire(
       counters.skipped++
       log('info', 'A timer was late, and is skipped', { ...about, late: now - at })
     } else {
-      const options: SendOptions = {
+      const options: RedeliveryOptions = {
         ...definedCauses(timer),
         ...bounds,
         commandId,

@@ -13,7 +13,7 @@
 import { formatAddress } from '../../model/address.js'
 import { definedCauses } from '../../model/causes.js'
 import { messageOf } from '../../model/errors.js'
-import type { CommandSender, SendOptions } from '../../model/command-sender.js'
+import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
 import type { Version } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 import type { DeadLetterReason } from '../dead-letters/dead-letters.js'
@@ -102,7 +102,7 @@ function carrier({ queue, sender, deadLetterCommand, log, counters }: CarrierOpt
     // One that was given up, or sent before, may have been carried out before that version.
     const since = redrives > 0 || isRepeat ? undefined : versions.get(name)
     const about = { actor: name, command: type, commandId, position }
-    const options: SendOptions = {
+    const options: RedeliveryOptions = {
       ...definedCauses(causes),
       commandId,
       timeout: Math.min(attemptTimeoutMax, attemptTimeout * attempt.attempt),

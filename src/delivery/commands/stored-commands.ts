@@ -11,7 +11,7 @@ import type { Clock } from '../../model/clock.js'
 import { messageOf } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import { partitionOf } from '../../model/partition.js'
-import type { SendOptions, SendReceipt } from '../../model/command-sender.js'
+import type { RedeliveryOptions, SendReceipt } from '../../model/command-sender.js'
 import type { Queue, QueueKey, QueueRecord } from '../../store/queue/queue.js'
 import { queueSource } from '../group/queue-source.js'
 import type { GroupSource } from '../group/source.js'
@@ -24,7 +24,7 @@ export async function putCommand(
   actor: ActorAddress,
   type: string,
   data: unknown,
-  options: SendOptions = {},
+  options: RedeliveryOptions = {},
 ): Promise<SendReceipt> {
   const { commandId = newId() } = options
   const command: StoredCommand = {

@@ -8,7 +8,7 @@ import type { Causes } from '../../model/commit.js'
 import type {
   DurableCommandSender,
   CommandSender,
-  SendOptions,
+  RedeliveryOptions,
 } from '../../model/command-sender.js'
 import type { Message } from '../messages/message.js'
 
@@ -40,7 +40,7 @@ export function causedBy(
     ...validTraceparent(message),
   }
   const next = () => ({ ...causes, id: `${origin}>${by}#${count++}` })
-  const adopt = (options: SendOptions = {}): SendOptions => {
+  const adopt = (options: RedeliveryOptions = {}): RedeliveryOptions => {
     const { id: commandId, ...rest } = next()
     // No command was sent before the message was there: back to then it is looked for.
     const repeated = mayBeRepeat && { sentAt: message.at }

@@ -1,4 +1,4 @@
-// What a node knows of orders, and what it does while it does not know; dead commands.
+// What a node knows of directives, and what it does while it does not know; dead commands.
 
 import { pino } from 'pino'
 import t from 'tap'
@@ -39,18 +39,18 @@ const say = (log: MemoryLog, type: string, more: object = {}) =>
 function open(log: MemoryLog, options: Parameters<typeof node>[0] = {}) {
   const lines: LogLine[] = []
   const store = observe(log)
-  const orders = new Directives({
+  const directives = new Directives({
     store,
     log: (level, message, details) => void lines.push({ level, message, details }),
   })
-  const { host, store: hostStore } = node({ on: log, directives: orders, ...options })
-  return { orders, host, lines, store, hostStore }
+  const { host, store: hostStore } = node({ on: log, directives, ...options })
+  return { directives, host, lines, store, hostStore }
 }
 
 void t.test('the running command is finished, and those behind it are not', async t => {
   const log = new MemoryLog()
-  const { host, orders, hostStore } = open(log)
-  await orders.load()
+  const { host, directives, hostStore } = open(log)
+  await directives.load()
   const held = barrier()
   hostStore.before = operation => (operation === 'append' ? held.wait() : undefined)
   const running = host.ask(alice, 'deposit', { amount: 1 })
@@ -58,7 +58,7 @@ void t.test('the running command is finished, and those behind it are not', asyn
   const waiting = host.ask(alice, 'deposit', { amount: 2 })
   const reading = host.state(alice)
   await say(log, 'paused')
-  orders.onCommit(aliceSupervisor.id, 1)
+  directives.onCommit(aliceSupervisor.id, 1)
   held.letGo()
   t.match(await running, { version: 1 })
   await t.rejects(waiting, { code: 'actor-paused', retryable: true })
@@ -81,12 +81,12 @@ void t.test('who waits for a restart is refused by a pause', async t => {
     },
   })
   await write(log, alice, deposits(1))
-  const { host, orders } = open(log, { actors: [jammed], clock: new ManualClock() })
-  await orders.load()
+  const { host, directives } = open(log, { actors: [jammed], clock: new ManualClock() })
+  await directives.load()
   const asked = host.ask(alice, 'deposit', { amount: 1 })
   await until(() => host.stats().restarting === 1)
   await say(log, 'paused', { reason: 'it is jammed' })
-  orders.onCommit(aliceSupervisor.id, 1)
+  directives.onCommit(aliceSupervisor.id, 1)
   await t.rejects(asked, { code: 'actor-paused', details: { reason: 'it is jammed' } })
 })
 
@@ -106,31 +106,31 @@ void t.test('a retry ends the wait for a restart', async t => {
     },
   })
   await write(log, alice, deposits(1))
-  const { host, orders } = open(log, { actors: [shaky], clock: new ManualClock() })
-  await orders.load()
+  const { host, directives } = open(log, { actors: [shaky], clock: new ManualClock() })
+  await directives.load()
   const asked = host.ask(alice, 'deposit', { amount: 1 })
   await until(() => host.stats().restarting === 1)
   broken.is = false
   await say(log, 'retried')
-  orders.onCommit(aliceSupervisor.id, 1)
+  directives.onCommit(aliceSupervisor.id, 1)
   t.match(await asked, { version: 2 })
 })
 
 void t.test('commands wait while it is not known what was said', async t => {
   const log = new MemoryLog()
-  const { host, orders, store, lines } = open(log)
-  await orders.load()
+  const { host, directives, store, lines } = open(log)
+  await directives.load()
   await host.ask(alice, 'deposit', { amount: 1 })
   await say(log, 'paused')
   // Notices may have been missed, and the store is away: nobody is let through.
   store.before = () => {
     throw new CairnError('store-unreachable', 'the cable is out')
   }
-  orders.onCommit(aliceSupervisor.id, 1)
+  directives.onCommit(aliceSupervisor.id, 1)
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), {
     code: 'store-unreachable',
   })
-  orders.markUnverified()
+  directives.markUnverified()
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), {
     code: 'store-unreachable',
   })
@@ -141,7 +141,7 @@ void t.test('commands wait while it is not known what was said', async t => {
   const held = barrier()
   store.before = () => held.wait()
   await say(log, 'resumed')
-  orders.markUnverified()
+  directives.markUnverified()
   const stopped = new AbortController()
   const given = host.ask(alice, 'deposit', { amount: 1 }, { signal: stopped.signal })
   const asked = host.ask(alice, 'deposit', { amount: 1 })
@@ -154,18 +154,18 @@ void t.test('commands wait while it is not known what was said', async t => {
 
 void t.test('a read that lags behind the notice is made again', async t => {
   const log = new MemoryLog()
-  const { host, orders, store } = open(log)
-  await orders.load()
+  const { host, directives, store } = open(log)
+  await directives.load()
   await say(log, 'retried')
   let heads = 0
   store.before = async operation => {
     if (operation === 'head' && ++heads === 3) await say(log, 'paused')
   }
-  orders.onCommit(aliceSupervisor.id, 2)
+  directives.onCommit(aliceSupervisor.id, 2)
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })
   t.equal(heads, 3)
   // A wrong notice costs some reads, and nothing else.
-  orders.onCommit(aliceSupervisor.id, 99)
+  directives.onCommit(aliceSupervisor.id, 99)
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })
   const before = heads
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })
@@ -175,8 +175,8 @@ void t.test('a read that lags behind the notice is made again', async t => {
 void t.test('a damaged supervisor stops its own actor, and no other', async t => {
   const log = new MemoryLog()
   pushCommit(log, { actor: aliceSupervisor, firstVersion: 1 }, false)
-  const { host, orders, lines } = open(log)
-  await orders.load()
+  const { host, directives, lines } = open(log)
+  await directives.load()
   const parked = { code: 'actor-parked', message: /cairn-supervision\/account\/alice/ }
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), parked)
   t.match(await host.ask({ type: 'account', id: 'bob' }, 'deposit', { amount: 1 }), {
@@ -193,8 +193,8 @@ void t.test('whatever stands in the history of a supervisor, it is folded', asyn
     [{ type: 'retried', data: { actor: 5 } }, { type: 'resumed' }],
     [{ type: 'paused' }],
   ])
-  const { host, orders } = open(log)
-  await orders.load()
+  const { host, directives } = open(log)
+  await directives.load()
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), {
     code: 'actor-paused',
     details: { by: 'undefined' },
@@ -207,8 +207,8 @@ void t.test('what is known is read once, however many ask', async t => {
     await write(log, { type: supervisorType, id: `account/a${i}` }, [
       [{ type: 'paused', data: { actor: `account/a${i}`, by: 'ann' } }],
     ])
-  const { host, orders, store } = open(log)
-  await Promise.all([orders.load(), orders.load()])
+  const { host, directives, store } = open(log)
+  await Promise.all([directives.load(), directives.load()])
   t.equal(store.calls.head, 40)
   for (const i of [0, 39])
     await t.rejects(

@@ -1,0 +1,143 @@
+// The host's interface: its options, its operations and its figures.
+
+import type { ActorAddress } from '../model/address.js'
+import type { Clock } from '../model/clock.js'
+import type { CommandSender } from '../model/command-sender.js'
+import type { CairnError } from '../model/errors.js'
+import type { WriteLog } from '../model/log.js'
+import type { Position, Version } from '../model/version.js'
+import type { EventStore } from '../store/event-store/event-store.js'
+import type { ActorHome } from './actor.js'
+import type { CallOptions } from './call.js'
+import type { StateOptions, StateReading } from './definition.js'
+import type { Directives } from './directives.js'
+import type { FailedCommands } from './failed-commands.js'
+import type { DefinitionRegistry } from './registry.js'
+import type { VersionWait } from './version-waiters.js'
+
+export interface ActorHostOptions {
+  readonly store: Pick<EventStore, 'head' | 'commits' | 'append'>
+  readonly definitions: DefinitionRegistry
+  /** The node's id, which is stored in commits. */
+  readonly nodeId: string
+  /** Default: the system's clock. */
+  readonly clock?: Clock
+  /** Default: logs nothing. */
+  readonly log?: WriteLog
+  /** The most actors in memory, unless more are busy. Default 10,000. */
+  readonly residentsMax?: number
+  /** The most bytes that they take, estimated, unless the busy ones take more. Default 256 MiB. */
+  readonly residentBytesMax?: number
+  /** The most actors that are woken at the same time. Default 64. */
+  readonly wakesMax?: number
+  /** The most commands and state reads that are open at the same time, over all actors. Default 100,000. */
+  readonly commandsMax?: number
+  /** The most times a command is decided before it ends in `contention`. Default 10. */
+  readonly attemptsMax?: number
+  /** Called for each command sent by `tell` that failed after it was accepted. Default: writes to the log. */
+  readonly onDeadCommand?: (error: unknown, info: FailedCommandInfo) => void
+  /** The operators' directives for actors. Default: none. */
+  readonly directives?: Directives
+  /** Counts the commands sent by `tell` that failed after they were accepted. */
+  readonly failed?: FailedCommands
+  /** Called for each new stored state of an actor on this node. */
+  readonly adopted?: ActorHome['adopted']
+  /** Called when an actor fails whose policy is `'escalate'`. */
+  readonly onEscalation?: (escalation: Escalation) => void
+}
+
+/** The failure of an actor whose policy is `'escalate'`. */
+export interface Escalation {
+  readonly actor: ActorAddress
+  /** `actor-parked`, with the failure in its details. */
+  readonly error: CairnError
+}
+
+/** A command that failed when no caller was waiting for its outcome. */
+export interface FailedCommandInfo {
+  readonly actor: ActorAddress
+  readonly commandType: string
+  readonly commandId: string
+}
+
+/** A stored commit, as its notice describes it. */
+export interface CommitNotice {
+  readonly actor: ActorAddress
+  readonly version: Version
+  readonly position: Position
+}
+
+export interface ActorHostStats {
+  /** Actors in memory. */
+  readonly residents: number
+  /** Those that have a command waiting or running. */
+  readonly busy: number
+  /** Bytes that the residents take, estimated; the error may be a factor of three. */
+  readonly residentBytes: number
+  readonly parked: number
+  /** Actors in memory that wait to be read again after a failure. */
+  readonly restarting: number
+  /** Actors that left memory because of a limit. */
+  readonly evictions: number
+  /** Actors that left memory because they were idle for long, or because another node owns them. */
+  readonly dismissals: number
+  /** Commands and state reads that are open now. */
+  readonly open: number
+  /** Since the start: commands sent by `ask`. */
+  readonly asks: number
+  /** Commands sent by `tell`. */
+  readonly tells: number
+  /** Commands sent by `tell` that failed after they were accepted. */
+  readonly deadCommands: number
+  readonly wakes: number
+  /** Appends that were rejected because another writer was faster. */
+  readonly conflicts: number
+  /** Commands that were decided again, after a conflict or because the state was not the latest. */
+  readonly retries: number
+  /** Commands that were handled before, and got their first answer again. */
+  readonly duplicates: number
+}
+
+/** What this node knows of actors without a read of the store. */
+export interface ResidentReader {
+  /**
+   * Reads the state of a resident: from memory if it is at version `enough` or later, else from the
+   * store. Returns `undefined` for an actor that is not in this node's memory.
+   */
+  readResident(
+    actor: ActorAddress,
+    enough: Version,
+    options: CallOptions,
+  ): Promise<StateReading> | undefined
+  /** Starts to wait for a notice that the actor has reached a version. */
+  awaitVersion(actor: ActorAddress, version: Version): VersionWait
+}
+
+export interface ActorHost extends CommandSender, ResidentReader {
+  /**
+   * Reads the state, and wakes the actor on this node. Plain data is copied; other data must not be
+   * changed. Throws `deadline-exceeded` if a requested version is not reached in time.
+   */
+  state(actor: ActorAddress, options?: StateOptions): Promise<StateReading>
+  /** Folds the state at a version from the history. Throws `unknown-version`. */
+  stateAt(
+    actor: ActorAddress,
+    version: Version,
+    options?: CallOptions,
+  ): Promise<StateReading>
+  /** Reports a commit that any node stored: a resident at an older version reads it before its next answer. */
+  onCommit(notice: CommitNotice): void
+  /** Removes the residents that other nodes own from memory, each as soon as it is idle. */
+  dismiss(isOurs: (actor: ActorAddress) => boolean): void
+  /** Removes residents from memory that were idle for their type's `idleAfter`; the host does so itself every few seconds. */
+  passivate(): void
+  /** Reports that notices may have been missed: every resident reads its head before its next answer. */
+  markUnverified(): void
+  stats(): ActorHostStats
+  /**
+   * Accepts nothing more, and finishes what was accepted, for at most `timeout` ms (default 10,000).
+   * Calls that are then unfinished fail with `node-closed`, or get the store's answer if an append is
+   * in progress. Never throws; another call waits for the same end.
+   */
+  close(options?: { readonly timeout?: number }): Promise<void>
+}

@@ -1,0 +1,55 @@
+// Calls to residents: accepts a call and finds or creates the actor in memory that answers it.
+
+import { type ActorAddress, formatAddress } from '../model/address.js'
+import { Actor, type ActorHome } from './actor.js'
+import type { Admission } from './admission.js'
+import type { Call, CallOptions, CallSubject } from './call.js'
+import type { DefinitionRegistry } from './registry.js'
+import type { Residents } from './residents.js'
+
+export class ResidentCalls {
+  readonly #admission: Admission
+  readonly #definitions: DefinitionRegistry
+  readonly #residents: Residents
+  readonly #home: ActorHome
+
+  constructor(
+    admission: Admission,
+    definitions: DefinitionRegistry,
+    residents: Residents,
+    home: ActorHome,
+  ) {
+    this.#admission = admission
+    this.#definitions = definitions
+    this.#residents = residents
+    this.#home = home
+  }
+
+  /** Accepts a call. Throws before it is accepted; after that, the call is answered in any case. */
+  open<T>(
+    actor: ActorAddress,
+    subject: CallSubject,
+    options: CallOptions,
+  ): { readonly call: Call<T>; readonly resident: Actor } {
+    this.#admission.check()
+    const definition = this.#definitions.get(actor.type)
+    const call = this.#admission.admit<T>(subject, ++this.#home.ticks.now, options)
+    const name = formatAddress(actor)
+    const resident =
+      this.#residents.engaged(name) ??
+      this.#residents.engage(
+        new Actor({ type: actor.type, id: actor.id }, definition, this.#home),
+      )
+    return { call, resident }
+  }
+}
+
+/** Runs `post`, which hands a call to its actor. If it throws, the call counts as never accepted. */
+export function posting(call: Pick<Call<unknown>, 'withdraw'>, post: () => void): void {
+  try {
+    post()
+  } catch (error) {
+    call.withdraw()
+    throw error
+  }
+}
