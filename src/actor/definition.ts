@@ -9,11 +9,11 @@ import type { SupervisionOptions } from './supervision-policy.js'
 
 /** Options of an actor type. */
 export interface ActorOptions {
-  /** Commands that may wait for one actor; more are refused with `mailbox-full`. Default 1,000. */
+  /** Commands that may wait for one actor; more fail with `mailbox-full`. Default 1,000. */
   readonly mailboxLimit?: number
-  /** A commit carries the folded state if it has at most this many bytes. Default 1,024. */
+  /** A commit contains the folded state if it has at most this many bytes. Default 1,024. */
   readonly stateBytesMax?: number
-  /** A larger state is carried by one commit after this many events. Default 100. */
+  /** A larger state is stored in one commit after this many events. Default 100. */
   readonly stateEvery?: number
   /**
    * Most commands that are stored as one commit. Commands that wait for one actor are decided one

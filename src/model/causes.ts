@@ -11,7 +11,7 @@ import { show } from './show.js'
 /** The longest correlation id, causation id or traceparent, in bytes: as long as the longest command id. */
 const causeBytesMax = 1_024
 
-// eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
+// eslint-disable-next-line no-control-regex -- control characters are exactly what is rejected
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
 
 /**

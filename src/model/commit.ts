@@ -43,44 +43,37 @@ export interface Causes {
   readonly traceparent?: string
 }
 
-/** A commit before it is stored. */
-export interface NewCommit extends Causes {
+/** What a commit has before and after it is stored. */
+export interface CommitFields extends Causes {
   /** Unique per attempt to write: after an unclear outcome it tells whether the stored commit is the writer's own. */
   readonly id: string
   readonly actor: ActorAddress
   readonly firstVersion: Version
-  /** At least one. */
-  readonly events: readonly NewEvent[]
+  /** The time of the decision by the writer's clock, in milliseconds since 1970. */
   readonly at: number
   readonly nodeId: string
   readonly command?: CommittedCommand
-  /** One or more commands, instead of `command` and of causes; together, their events are those of the commit. */
+  /** One or more commands, in order, instead of `command` and of causes; together, their events are those of the commit. */
   readonly commands?: readonly BatchedCommand[]
   readonly state?: InlineState
   /** Messages, commands and timers of the actor: stored together with the events or not at all. */
   readonly outbox?: readonly OutboxEntry[]
-  /** Shared by the commits of several actors that are stored together. */
+  /** Shared by the commits of several actors that are stored together, all or none. */
   readonly transactionId?: string
 }
 
+/** A commit before it is stored. */
+export interface NewCommit extends CommitFields {
+  /** At least one. */
+  readonly events: readonly NewEvent[]
+}
+
 /** A commit as stored in the log. */
-export interface StoredCommit extends Causes {
+export interface StoredCommit extends CommitFields {
   readonly kind: 'commit'
-  readonly id: string
   readonly position: Position
-  readonly actor: ActorAddress
-  readonly firstVersion: Version
   readonly lastVersion: Version
   readonly events: readonly RecordedEvent[]
-  readonly at: number
-  readonly nodeId: string
-  readonly command?: CommittedCommand
-  /** If several commands were stored as one commit: all of them, in order, and no `command`. */
-  readonly commands?: readonly BatchedCommand[]
-  readonly state?: InlineState
-  readonly outbox?: readonly OutboxEntry[]
-  /** Shared by the commits of several actors that were stored together, all of them or none. */
-  readonly transactionId?: string
 }
 
 /**

@@ -39,7 +39,7 @@ export interface RecordedEvent<Type extends string = string, Data = unknown> {
 }
 
 export const eventTypeBytesMax = 256
-// eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
+// eslint-disable-next-line no-control-regex -- control characters are exactly what is rejected
 const controlCharacter = /[\u0000-\u001f\u007f]/
 
 /** Returns the event, or throws `invalid-event`. */

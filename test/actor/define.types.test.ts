@@ -1,4 +1,4 @@
-// Inference is checked by the compiler: this file has to compile. What runs is a trifle.
+// Type inference: the compiler checks this file, which must compile. Little of it runs.
 
 import t from 'tap'
 
@@ -14,7 +14,11 @@ import type {
 import type { Rejection } from '../../src/model/behavior.js'
 import type { MalformedRecord } from '../../src/model/commit.js'
 import type { RecordedEvent } from '../../src/model/event.js'
-import type { AskOutcome, AcceptedOutcome, RejectedOutcome } from '../../src/model/command-sender.js'
+import type {
+  AskOutcome,
+  AcceptedOutcome,
+  RejectedOutcome,
+} from '../../src/model/command-sender.js'
 import { node, noKeeper } from './support.js'
 
 // The compiler calls two deferred conditional types identical only if their operands are.
@@ -93,7 +97,7 @@ void t.test('a definition that emits what it does not fold does not compile', as
 })
 
 void t.test(
-  'a handler without data, or without parameters, spoils no inference',
+  'handlers without data or without parameters do not break inference',
   async t => {
     const lamp = defineActor({
       type: 'lamp',
@@ -131,10 +135,15 @@ void t.test(
   },
 )
 
-// Outcomes have a refusal only where the command can be refused.
+// An outcome has a rejection only if the command can be rejected.
 type Overdraft = Rejection<'overdraft', { at: number }>
 type Negative = Rejection<'negative', undefined>
-same<Equal<OutcomeOf<Ledger, 'deposit'>, AcceptedOutcome<{ balance: number; before: number }>>>()
+same<
+  Equal<
+    OutcomeOf<Ledger, 'deposit'>,
+    AcceptedOutcome<{ balance: number; before: number }>
+  >
+>()
 same<
   Equal<
     OutcomeOf<Ledger, 'withdraw'>,
@@ -143,7 +152,7 @@ same<
 >()
 same<Equal<AskOutcome, AcceptedOutcome | RejectedOutcome>>()
 
-// Events are told apart by their type; an evolve that ignores the data says nothing about it.
+// Events are distinguished by their type; an evolve that ignores the data does not determine its type.
 same<
   Equal<
     RecordedEventOf<Ledger>,
@@ -153,7 +162,7 @@ same<
   >
 >()
 
-void t.test('a reference speaks its definition’s language', async t => {
+void t.test('a reference has the types of its definition', async t => {
   const { host, store } = node({ actors: [ledger] })
   t.teardown(() => host.close())
   const ref = actorRef(ledger, 'alice', { sender: host, durableSender: noKeeper, store })
@@ -170,7 +179,7 @@ void t.test('a reference speaks its definition’s language', async t => {
   } else if (withdrawn.rejection.code === 'overdraft')
     same<Equal<typeof withdrawn.rejection.details, { at: number }>>()
 
-  // Data may be left out exactly where the command has none.
+  // Data is optional exactly if the command has none.
   t.equal((await ref.ask('balance')).reply, 5)
   t.equal((await ref.ask('balance', undefined, { timeout: 1000 })).reply, 5)
   t.equal((await ref.ask('note')).reply, 'none')

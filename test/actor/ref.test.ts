@@ -1,4 +1,4 @@
-// References: what users hold.
+// References to actors.
 
 import t from 'tap'
 
@@ -23,7 +23,7 @@ function open(log = new MemoryLog()) {
   return { host, store, lines, log, ref }
 }
 
-/** Collects what a reference's watch yields, until it is stopped. */
+/** Collects the events of a reference's watch, until it is stopped. */
 function watching(ref: ReturnType<typeof open>['ref'], options: WatchOptions = {}) {
   const stop = new AbortController()
   const seen: [version: number, balance: number][] = []
@@ -61,7 +61,7 @@ void t.test('a reference asks, tells, and reads state and events', async t => {
   t.match(host.stats(), { tells: 1, asks: 1 })
 })
 
-void t.test('a reference to a name that is none is refused', async t => {
+void t.test('a reference with an invalid id is an error', async t => {
   const { host, store } = open()
   t.throws(
     () => actorRef(account, '', { sender: host, durableSender: noKeeper, store }),
@@ -71,7 +71,7 @@ void t.test('a reference to a name that is none is refused', async t => {
   )
 })
 
-void t.test('events show what cannot be read', async t => {
+void t.test('events include records that cannot be read', async t => {
   const { ref, log } = open()
   await write(log, alice, deposits(1))
   pushForeign(log, alice)
@@ -96,7 +96,7 @@ void t.test('watching yields each new event with the state after it', async t =>
   await watcher.return?.()
 })
 
-void t.test('watching from a version begins behind it, also within a commit', async t => {
+void t.test('watching from a version starts after it, also within a commit', async t => {
   const { ref } = open()
   await ref.ask('split', [1, 2, 3])
   await ref.ask('withdraw', { amount: 6 })
@@ -113,7 +113,7 @@ void t.test('watching from a version begins behind it, also within a commit', as
   }
 })
 
-void t.test('watching misses and repeats nothing while others write', async t => {
+void t.test('watching yields every event once while others write', async t => {
   const log = new MemoryLog()
   const { ref } = open(log)
   const other = node({ on: log, nodeId: 'b' })
@@ -139,36 +139,33 @@ void t.test('watching misses and repeats nothing while others write', async t =>
   }
 })
 
-void t.test(
-  'watching continues only with the next version, though a read lags',
-  async t => {
-    const { ref, store, log } = open()
-    await write(log, alice, deposits(5))
-    const commits = store.commits.bind(store)
-    const head = store.head.bind(store)
-    const old = { version: 0, position: 0 }
-    let lagging = 1
-    let looked = 0
-    store.head = async (actor, options) => {
-      looked++
-      return lagging > 0 ? old : head(actor, options)
-    }
-    store.commits = async function* (actor, options) {
-      if (lagging-- > 0) return
-      yield* commits(actor, options)
-    }
-    const watcher = watching(ref)
-    await until(() => looked === 1)
-    await write(log, alice, deposits(1))
-    await until(() => watcher.seen.at(-1)?.[0] === 6)
-    t.strictSame(
-      await watcher.stop(),
-      [1, 2, 3, 4, 5, 6].map(version => [version, version]),
-    )
-  },
-)
+void t.test('watching yields versions in order although a read lags', async t => {
+  const { ref, store, log } = open()
+  await write(log, alice, deposits(5))
+  const commits = store.commits.bind(store)
+  const head = store.head.bind(store)
+  const old = { version: 0, position: 0 }
+  let lagging = 1
+  let looked = 0
+  store.head = async (actor, options) => {
+    looked++
+    return lagging > 0 ? old : head(actor, options)
+  }
+  store.commits = async function* (actor, options) {
+    if (lagging-- > 0) return
+    yield* commits(actor, options)
+  }
+  const watcher = watching(ref)
+  await until(() => looked === 1)
+  await write(log, alice, deposits(1))
+  await until(() => watcher.seen.at(-1)?.[0] === 6)
+  t.strictSame(
+    await watcher.stop(),
+    [1, 2, 3, 4, 5, 6].map(version => [version, version]),
+  )
+})
 
-void t.test('watching ends with an error where the history cannot be folded', async t => {
+void t.test('watching ends with an error if the history cannot be folded', async t => {
   const { ref, log } = open()
   await write(log, alice, deposits(1))
   const unreadable = watching(ref, { from: 0 })
@@ -187,7 +184,7 @@ void t.test('watching ends with an error where the history cannot be folded', as
 })
 
 void t.test(
-  'watching ends quietly on its signal, also one that has fired before',
+  'watching ends without an error on its signal, even one that fired before',
   async t => {
     const { ref } = open()
     const seen: unknown[] = []

@@ -1,4 +1,4 @@
-// What a node knows of directives, and what it does while it does not know; dead commands.
+// Directives: how a node reads them, and what it does while they are not known; failed commands.
 
 import { pino } from 'pino'
 import t from 'tap'
@@ -31,7 +31,7 @@ import {
 } from './support.js'
 
 const aliceSupervisor = { type: supervisorType, id: 'account/alice' }
-const say = (log: MemoryLog, type: string, more: object = {}) =>
+const giveDirective = (log: MemoryLog, type: string, more: object = {}) =>
   write(log, aliceSupervisor, [
     [{ type, data: { actor: 'account/alice', by: 'ann', ...more } }],
   ])
@@ -47,27 +47,30 @@ function open(log: MemoryLog, options: Parameters<typeof node>[0] = {}) {
   return { directives, host, lines, store, hostStore }
 }
 
-void t.test('the running command is finished, and those behind it are not', async t => {
-  const log = new MemoryLog()
-  const { host, directives, hostStore } = open(log)
-  await directives.load()
-  const held = barrier()
-  hostStore.before = operation => (operation === 'append' ? held.wait() : undefined)
-  const running = host.ask(alice, 'deposit', { amount: 1 })
-  await held.reached
-  const waiting = host.ask(alice, 'deposit', { amount: 2 })
-  const reading = host.state(alice)
-  await say(log, 'paused')
-  directives.onCommit(aliceSupervisor.id, 1)
-  held.letGo()
-  t.match(await running, { version: 1 })
-  await t.rejects(waiting, { code: 'actor-paused', retryable: true })
-  t.match(await reading, { state: { balance: 1 } }, 'a reading is no command')
-  await t.rejects(host.tell(alice, 'deposit', { amount: 2 }), { code: 'actor-paused' })
-  t.equal(host.stats().deadCommands, 0, 'whoever told was told')
-})
+void t.test(
+  'a pause lets the running command finish, and fails those that wait',
+  async t => {
+    const log = new MemoryLog()
+    const { host, directives, hostStore } = open(log)
+    await directives.load()
+    const held = barrier()
+    hostStore.before = operation => (operation === 'append' ? held.wait() : undefined)
+    const running = host.ask(alice, 'deposit', { amount: 1 })
+    await held.reached
+    const waiting = host.ask(alice, 'deposit', { amount: 2 })
+    const reading = host.state(alice)
+    await giveDirective(log, 'paused')
+    directives.onCommit(aliceSupervisor.id, 1)
+    held.letGo()
+    t.match(await running, { version: 1 })
+    await t.rejects(waiting, { code: 'actor-paused', retryable: true })
+    t.match(await reading, { state: { balance: 1 } }, 'a reading is no command')
+    await t.rejects(host.tell(alice, 'deposit', { amount: 2 }), { code: 'actor-paused' })
+    t.equal(host.stats().deadCommands, 0, 'the sender of tell got the error')
+  },
+)
 
-void t.test('who waits for a restart is refused by a pause', async t => {
+void t.test('a pause fails commands that wait for a restart', async t => {
   const log = new MemoryLog()
   const jammed = defineActor({
     type: 'account',
@@ -85,7 +88,7 @@ void t.test('who waits for a restart is refused by a pause', async t => {
   await directives.load()
   const asked = host.ask(alice, 'deposit', { amount: 1 })
   await until(() => host.stats().restarting === 1)
-  await say(log, 'paused', { reason: 'it is jammed' })
+  await giveDirective(log, 'paused', { reason: 'it is jammed' })
   directives.onCommit(aliceSupervisor.id, 1)
   await t.rejects(asked, { code: 'actor-paused', details: { reason: 'it is jammed' } })
 })
@@ -111,18 +114,18 @@ void t.test('a retry ends the wait for a restart', async t => {
   const asked = host.ask(alice, 'deposit', { amount: 1 })
   await until(() => host.stats().restarting === 1)
   broken.is = false
-  await say(log, 'retried')
+  await giveDirective(log, 'retried')
   directives.onCommit(aliceSupervisor.id, 1)
   t.match(await asked, { version: 2 })
 })
 
-void t.test('commands wait while it is not known what was said', async t => {
+void t.test('commands wait while directives are not known', async t => {
   const log = new MemoryLog()
   const { host, directives, store, lines } = open(log)
   await directives.load()
   await host.ask(alice, 'deposit', { amount: 1 })
-  await say(log, 'paused')
-  // Notices may have been missed, and the store is away: nobody is let through.
+  await giveDirective(log, 'paused')
+  // Notices may have been missed, and the store cannot be read: no command is handled.
   store.before = () => {
     throw new CairnError('store-unreachable', 'the cable is out')
   }
@@ -140,7 +143,7 @@ void t.test('commands wait while it is not known what was said', async t => {
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })
   const held = barrier()
   store.before = () => held.wait()
-  await say(log, 'resumed')
+  await giveDirective(log, 'resumed')
   directives.markUnverified()
   const stopped = new AbortController()
   const given = host.ask(alice, 'deposit', { amount: 1 }, { signal: stopped.signal })
@@ -156,15 +159,15 @@ void t.test('a read that lags behind the notice is made again', async t => {
   const log = new MemoryLog()
   const { host, directives, store } = open(log)
   await directives.load()
-  await say(log, 'retried')
+  await giveDirective(log, 'retried')
   let heads = 0
   store.before = async operation => {
-    if (operation === 'head' && ++heads === 3) await say(log, 'paused')
+    if (operation === 'head' && ++heads === 3) await giveDirective(log, 'paused')
   }
   directives.onCommit(aliceSupervisor.id, 2)
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })
   t.equal(heads, 3)
-  // A wrong notice costs some reads, and nothing else.
+  // A wrong notice costs some reads only.
   directives.onCommit(aliceSupervisor.id, 99)
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-paused' })
   const before = heads
@@ -172,7 +175,7 @@ void t.test('a read that lags behind the notice is made again', async t => {
   t.equal(heads, before)
 })
 
-void t.test('a damaged supervisor stops its own actor, and no other', async t => {
+void t.test('a damaged supervisor stops its own actor only', async t => {
   const log = new MemoryLog()
   pushCommit(log, { actor: aliceSupervisor, firstVersion: 1 }, false)
   const { host, directives, lines } = open(log)
@@ -185,7 +188,7 @@ void t.test('a damaged supervisor stops its own actor, and no other', async t =>
   t.match(lines, [{ level: 'error', message: /cannot be read/ }])
 })
 
-void t.test('whatever stands in the history of a supervisor, it is folded', async t => {
+void t.test('SUPERVISOR-1: any history of a supervisor can be folded', async t => {
   const log = new MemoryLog()
   await write(log, aliceSupervisor, [
     [{ type: 'unheard-of', data: 5 }],
@@ -201,7 +204,7 @@ void t.test('whatever stands in the history of a supervisor, it is folded', asyn
   })
 })
 
-void t.test('what is known is read once, however many ask', async t => {
+void t.test('directives are read once for any number of callers', async t => {
   const log = new MemoryLog()
   for (let i = 0; i < 40; i++)
     await write(log, { type: supervisorType, id: `account/a${i}` }, [
@@ -218,7 +221,7 @@ void t.test('what is known is read once, however many ask', async t => {
   t.equal(store.calls.head, 40)
 })
 
-void t.test('dead commands are counted by their code, each once', async t => {
+void t.test('failed commands are counted by their code, each once', async t => {
   const store = memory()
   const slow = definePublic({
     type: 'slow',
@@ -246,7 +249,7 @@ void t.test('dead commands are counted by their code, each once', async t => {
     return sum
   }
   t.strictSame(dead(), {})
-  // Enough of them that each node owns some, sent through one.
+  // Enough actors that each node owns some; all commands are sent through one node.
   const refs = Array.from({ length: 16 }, (_, i) => a.spawn(slow, `s${i}`))
   for (const ref of refs) await t.rejects(ref.ask('fail'), { code: 'actor-parked' })
   for (const ref of refs) await t.rejects(ref.ask('add'), { code: 'actor-parked' })
@@ -262,7 +265,7 @@ void t.test('dead commands are counted by their code, each once', async t => {
     'no-node': 1,
     'actor-paused': 2,
   })
-  // What was told fails where it was taken, and is counted there.
+  // A command sent by tell fails, and is counted, on the node that accepted it.
   for (const ref of refs) await ref.tell('add')
   await until(() => dead()['actor-parked'] === 48)
   const [taken] = nodes.map(node => node.stats().actors.deadCommands)
@@ -274,7 +277,7 @@ void t.test('dead commands are counted by their code, each once', async t => {
 })
 
 void t.test(
-  'full mailboxes, full nodes and deadlines are dead commands, too',
+  'commands that fail by a full mailbox, a full node or a deadline are counted',
   async t => {
     const log = new MemoryLog()
     const narrow = { ...account, options: { ...account.options, mailboxLimit: 1 } }
@@ -293,7 +296,7 @@ void t.test(
     await t.rejects(late, { code: 'deadline-exceeded' })
     held.letGo()
     await Promise.all([running, bob])
-    dead.count(new Error('of somebody else'))
+    dead.count(new Error('of another library'))
     t.strictSame(dead.stats(), {
       'mailbox-full': 1,
       'queue-full': 1,
@@ -303,7 +306,7 @@ void t.test(
   },
 )
 
-void t.test('without anybody to tell, an escalation closes the node', async t => {
+void t.test('without onEscalation, an escalation closes the node', async t => {
   const fatal: string[] = []
   const log = pino({ level: 'fatal' }, { write: (line: string) => void fatal.push(line) })
   const vault = definePublic({
@@ -338,18 +341,19 @@ void t.test('without anybody to tell, an escalation closes the node', async t =>
     actor: 'vault/v',
     msg: 'an actor has failed; this node closes',
   })
-  const heard: string[] = []
+  const escalations: string[] = []
   await using other = await startNode({
     namespace: 'ns',
     store: memory(),
     actors,
-    onEscalation: ({ actor, error }) => void heard.push(`${actor.id} ${error.code}`),
+    onEscalation: ({ actor, error }) =>
+      void escalations.push(`${actor.id} ${error.code}`),
   })
   await t.rejects(other.spawn(vault, 'v').ask('rob'), { code: 'actor-parked' })
-  t.strictSame(heard, ['v actor-parked'])
+  t.strictSame(escalations, ['v actor-parked'])
   await t.rejects(
     other.spawn(vault, 'v').ask('rob'),
     { code: 'actor-parked' },
-    'the node goes on',
+    'the node continues',
   )
 })

@@ -1,4 +1,4 @@
-// What becomes of an actor that has failed: parked, restarted, or told to the node.
+// Supervision policies: a failed actor is parked, restarted or escalated.
 
 import t from 'tap'
 
@@ -43,7 +43,7 @@ function fragile(supervision?: SupervisionOptions) {
 const restart = (backoff: SupervisionOptions['backoff'] = {}) =>
   ({ onFailure: 'restart', backoff }) as const
 
-void t.test('options that make no sense are refused', async t => {
+void t.test('invalid options are errors', async t => {
   const wrong = [
     { onFailure: 'explode' },
     { onFailure: 'park', backoff: {} },
@@ -68,7 +68,7 @@ void t.test('options that make no sense are refused', async t => {
     )
 })
 
-void t.test('delays grow up to the greatest, and end after so many', async t => {
+void t.test('delays grow up to a maximum, for a limited number of restarts', async t => {
   const policy = policyOf(restart({ first: 10, factor: 3, max: 100, times: 4 }))
   t.strictSame(
     [1, 2, 3, 4, 5].map(failures => delayAfter(policy, failures)),
@@ -78,7 +78,7 @@ void t.test('delays grow up to the greatest, and end after so many', async t => 
   t.equal(policyOf(restart({ first: 60_000 })).max, 60_000)
 })
 
-void t.test('types that begin with cairn- are refused', async t => {
+void t.test('types that begin with cairn- are an error', async t => {
   const spec = { initialState: 0, decide: {}, evolve: {} }
   t.throws(() => defineActor({ type: 'cairn-mine', ...spec }), {
     code: 'invalid-definition',
@@ -91,7 +91,7 @@ void t.test('types that begin with cairn- are refused', async t => {
   t.equal(defineActor({ type: 'cairns', ...spec }).type, 'cairns')
 })
 
-void t.test('a failed actor is read anew after a growing delay', async t => {
+void t.test('a failed actor is read again after a growing delay', async t => {
   const clock = new ManualClock(1_000)
   const { account, broken } = fragile(restart({ first: 100, factor: 10, times: 3 }))
   const log = new MemoryLog()
@@ -129,7 +129,7 @@ void t.test('a failed actor is read anew after a growing delay', async t => {
   )
   t.match(host.stats(), { restarting: 0, parked: 0 })
 
-  // What went well begins the count anew: the next delay is the first again.
+  // Success resets the count: the next delay is the first again.
   broken.is = true
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), {
     code: 'actor-restarting',
@@ -137,7 +137,7 @@ void t.test('a failed actor is read anew after a growing delay', async t => {
   })
 })
 
-void t.test('after so many restarts in a row it is parked', async t => {
+void t.test('after too many restarts in a row the actor is parked', async t => {
   const clock = new ManualClock()
   const { account, broken } = fragile(restart({ first: 10, factor: 1, times: 2 }))
   const log = new MemoryLog()
@@ -160,7 +160,7 @@ void t.test('after so many restarts in a row it is parked', async t => {
   t.equal(store.calls.head, 3, 'and is not read for it')
 })
 
-void t.test('commands wait for a restart no longer than their deadline', async t => {
+void t.test('commands wait for a restart until their deadline', async t => {
   const clock = new ManualClock()
   const { account, broken } = fragile(restart())
   const log = new MemoryLog()
@@ -183,7 +183,7 @@ void t.test('commands wait for a restart no longer than their deadline', async t
   t.match(await fourth, { version: 2 })
 })
 
-void t.test('news of the actor ends the delay', async t => {
+void t.test('a notice of the actor ends the delay', async t => {
   const clock = new ManualClock()
   const { account, broken } = fragile(restart())
   const log = new MemoryLog()
@@ -211,7 +211,7 @@ void t.test('a node that closes does not wait for a restart', async t => {
   await t.rejects(asked, { code: 'node-closed' })
 })
 
-void t.test('an unreadable record is a failure like another', async t => {
+void t.test('an unreadable record is a failure like any other', async t => {
   const clock = new ManualClock()
   const { account } = fragile(restart({ times: 1 }))
   const log = new MemoryLog()
@@ -226,30 +226,33 @@ void t.test('an unreadable record is a failure like another', async t => {
   })
 })
 
-void t.test('a failure is passed on to the node, once, and the actor parked', async t => {
-  const { account, broken } = fragile({ onFailure: 'escalate' })
-  const log = new MemoryLog()
-  await write(log, alice, deposits(1))
-  broken.is = true
-  const heard: Escalation[] = []
-  const { host, lines } = node({
-    on: log,
-    actors: [account],
-    onEscalation(escalation) {
-      heard.push(escalation)
-      throw new Error('nobody is in')
-    },
-  })
-  for (let i = 0; i < 3; i++)
-    await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-parked' })
-  t.match(heard, [{ actor: alice, error: { code: 'actor-parked' } }])
-  t.match(
-    lines.map(({ message }) => message),
-    [/abacus is jammed/, 'onEscalation threw: nobody is in'],
-  )
-})
+void t.test(
+  'an escalated failure is reported to the node once, and the actor is parked',
+  async t => {
+    const { account, broken } = fragile({ onFailure: 'escalate' })
+    const log = new MemoryLog()
+    await write(log, alice, deposits(1))
+    broken.is = true
+    const escalations: Escalation[] = []
+    const { host, lines } = node({
+      on: log,
+      actors: [account],
+      onEscalation(escalation) {
+        escalations.push(escalation)
+        throw new Error('nobody is in')
+      },
+    })
+    for (let i = 0; i < 3; i++)
+      await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-parked' })
+    t.match(escalations, [{ actor: alice, error: { code: 'actor-parked' } }])
+    t.match(
+      lines.map(({ message }) => message),
+      [/abacus is jammed/, 'onEscalation threw: nobody is in'],
+    )
+  },
+)
 
-void t.test('what decide has changed before it threw is gone', async t => {
+void t.test('changes that decide made before it threw are discarded', async t => {
   const log = new MemoryLog()
   const reckless = defineActor({
     type: 'account',
@@ -277,7 +280,7 @@ void t.test('what decide has changed before it threw is gone', async t => {
   const { host, store } = node({ on: log, actors: [reckless] })
   await host.ask(alice, 'deposit', { amount: 5 })
   for (const command of ['spill', 'misquote']) {
-    // Twice, and with another's commit in between: it is decided again on what is new.
+    // Twice, with another writer's commit between: the second is decided on the new state.
     for (const version of [1, 2]) {
       await t.rejects(host.ask(alice, command, undefined), { code: 'decide-failed' })
       const balance = await host.ask(alice, 'balance', undefined)

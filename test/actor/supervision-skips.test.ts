@@ -1,4 +1,4 @@
-// Versions that folding passes over: the same state on every way to it.
+// Skipped versions: every way to fold a history leads to the same state.
 
 import t from 'tap'
 
@@ -35,7 +35,7 @@ function foldingOf(ranges: readonly VersionRange[]): FoldContext<State> {
   return { actor: alice, behavior: account.behavior, skips: Skips.of(ranges) }
 }
 
-/** A host that obeys what is said about alice, and hears of it at once. */
+/** A host that applies directives for alice as soon as they are stored. */
 async function supervised(log: MemoryLog, nodeId = 'a') {
   const definitions = new DefinitionRegistry([account])
   definitions.addBuiltIn(supervisor)
@@ -103,72 +103,78 @@ void t.test('ranges are merged, covered and written as text', async t => {
   )
 })
 
-void t.test('an event that cannot be folded is passed over on every way', async t => {
-  const log = new MemoryLog()
-  await write(log, alice, [[deposit(1)], [deposit(2), sour, deposit(4)], [deposit(8)]])
-  const { host, store, supervision, lines, ref } = await supervised(log)
-  const parked = { code: 'actor-parked', details: { version: 3 } }
-  await t.rejects(host.ask(alice, 'deposit', { amount: 16 }), parked)
-  await t.rejects(ref.state(), parked)
+void t.test(
+  'an event that cannot be folded is skipped by every kind of read',
+  async t => {
+    const log = new MemoryLog()
+    await write(log, alice, [[deposit(1)], [deposit(2), sour, deposit(4)], [deposit(8)]])
+    const { host, store, supervision, lines, ref } = await supervised(log)
+    const parked = { code: 'actor-parked', details: { version: 3 } }
+    await t.rejects(host.ask(alice, 'deposit', { amount: 16 }), parked)
+    await t.rejects(ref.state(), parked)
 
-  const told = await supervision.skip({ by: 'ann', reason: 'it is sour' })
-  t.match(told, { ok: true, version: 1, reply: { skipped: [[3, 3]] } })
-  t.strictSame(await host.state(alice), { state: { balance: 15 }, version: 5 })
-  t.strictSame(await ref.state(), { state: { balance: 15 }, version: 5 })
-  const balances: unknown[] = []
-  for (let version = 0; version <= 5; version++)
-    balances.push(((await host.stateAt(alice, version)).state as State).balance)
-  t.strictSame(balances, [0, 1, 3, 3, 7, 15], 'time travel')
-  t.match(
-    lines.filter(({ message }) => message.startsWith('Folding')),
-    [{ level: 'warn', message: 'Folding of account/alice skips version 3' }],
-  )
+    const outcome = await supervision.skip({ by: 'ann', reason: 'it is sour' })
+    t.match(outcome, { ok: true, version: 1, reply: { skipped: [[3, 3]] } })
+    t.strictSame(await host.state(alice), { state: { balance: 15 }, version: 5 })
+    t.strictSame(await ref.state(), { state: { balance: 15 }, version: 5 })
+    const balances: unknown[] = []
+    for (let version = 0; version <= 5; version++)
+      balances.push(((await host.stateAt(alice, version)).state as State).balance)
+    t.strictSame(balances, [0, 1, 3, 3, 7, 15], 'time travel')
+    t.match(
+      lines.filter(({ message }) => message.startsWith('Folding')),
+      [{ level: 'warn', message: 'Folding of account/alice skips version 3' }],
+    )
 
-  // A commit carries what was passed over, and waking is one read again.
-  t.match(await host.ask(alice, 'deposit', { amount: 16 }), { version: 6, reply: 31 })
-  const { last } = await store.head(alice)
-  t.match(last, { state: { behavior: 1, skipped: '3', value: { balance: 31 } } })
-  const fresh = await supervised(log, 'b')
-  fresh.store.forget()
-  t.strictSame(await fresh.host.state(alice), { state: { balance: 31 }, version: 6 })
-  t.strictSame(fresh.store.calls, { head: 1, commits: 0, append: 0 })
+    // A commit's inline state contains the skips, so waking is one read again.
+    t.match(await host.ask(alice, 'deposit', { amount: 16 }), { version: 6, reply: 31 })
+    const { last } = await store.head(alice)
+    t.match(last, { state: { behavior: 1, skipped: '3', value: { balance: 31 } } })
+    const fresh = await supervised(log, 'b')
+    fresh.store.forget()
+    t.strictSame(await fresh.host.state(alice), { state: { balance: 31 }, version: 6 })
+    t.strictSame(fresh.store.calls, { head: 1, commits: 0, append: 0 })
 
-  const seen: number[] = []
-  const over = new AbortController()
-  for await (const step of ref.watch({ from: 0, signal: over.signal })) {
-    seen.push(step.state.balance)
-    if (step.version === 6) over.abort()
-  }
-  t.strictSame(seen, [1, 3, 3, 7, 15, 31], 'watching')
-})
+    const seen: number[] = []
+    const over = new AbortController()
+    for await (const step of ref.watch({ from: 0, signal: over.signal })) {
+      seen.push(step.state.balance)
+      if (step.version === 6) over.abort()
+    }
+    t.strictSame(seen, [1, 3, 3, 7, 15, 31], 'watching')
+  },
+)
 
-void t.test('a state is used only by who passes over the same versions', async t => {
-  const log = new MemoryLog()
-  const first = await supervised(log)
-  for (const amount of [1, 2, 4]) await first.host.ask(alice, 'deposit', { amount })
-  // All of it can be folded, and states without skips lie in the log.
-  await first.supervision.skip({ version: 2 })
-  t.strictSame(await first.host.state(alice), { state: { balance: 5 }, version: 3 })
-  t.match(await first.host.ask(alice, 'deposit', { amount: 8 }), { reply: 13 })
+void t.test(
+  'SKIPS-1: a stored state is used only by readers with the same skips',
+  async t => {
+    const log = new MemoryLog()
+    const first = await supervised(log)
+    for (const amount of [1, 2, 4]) await first.host.ask(alice, 'deposit', { amount })
+    // The whole history can be folded, and the log has inline states without skips.
+    await first.supervision.skip({ version: 2 })
+    t.strictSame(await first.host.state(alice), { state: { balance: 5 }, version: 3 })
+    t.match(await first.host.ask(alice, 'deposit', { amount: 8 }), { reply: 13 })
 
-  // A node that has not heard of it writes a state without.
-  pushCommit(log, {
-    actor: alice,
-    firstVersion: 5,
-    events: [deposit(16)],
-    state: { behavior: 1, value: { balance: 31 } },
-  })
-  first.host.onCommit({ actor: alice, version: 5, position: 99 })
-  const expected = { state: { balance: 29 }, version: 5 }
-  t.strictSame(await first.host.state(alice), expected)
-  t.strictSame(await (await supervised(log, 'b')).host.state(alice), expected)
-  t.strictSame(await first.host.stateAt(alice, 5), expected)
-  t.strictSame(await first.ref.state(), expected)
-  const without = await recover(first.store, foldingOf([]))
-  t.match(without, { state: { balance: 31 }, version: 5 })
-})
+    // A node that does not know of the skip stores a state without it.
+    pushCommit(log, {
+      actor: alice,
+      firstVersion: 5,
+      events: [deposit(16)],
+      state: { behavior: 1, value: { balance: 31 } },
+    })
+    first.host.onCommit({ actor: alice, version: 5, position: 99 })
+    const expected = { state: { balance: 29 }, version: 5 }
+    t.strictSame(await first.host.state(alice), expected)
+    t.strictSame(await (await supervised(log, 'b')).host.state(alice), expected)
+    t.strictSame(await first.host.stateAt(alice, 5), expected)
+    t.strictSame(await first.ref.state(), expected)
+    const without = await recover(first.store, foldingOf([]))
+    t.match(without, { state: { balance: 31 }, version: 5 })
+  },
+)
 
-void t.test('unreadable records and missing versions are passed over whole', async t => {
+void t.test('unreadable records and missing versions are skipped whole', async t => {
   const log = new MemoryLog()
   await write(log, alice, [[deposit(1)]])
   const events = [deposit(100), deposit(100)]
@@ -197,7 +203,7 @@ void t.test('unreadable records and missing versions are passed over whole', asy
   t.match(await host.stateAt(alice, 5), { state: { balance: 3 }, version: 5 })
   t.match(await host.stateAt(alice, 2), { state: { balance: 1 }, version: 2 })
 
-  // An unreadable record at the end: its versions are taken, and the next commit follows them.
+  // An unreadable record at the end takes its versions; the next commit follows them.
   pushCommit(log, { actor: alice, firstVersion: 8, events }, false)
   await t.rejects((await supervised(log, 'b')).host.state(alice), {
     code: 'actor-parked',
@@ -222,7 +228,7 @@ void t.test('unreadable records and missing versions are passed over whole', asy
   ])
 })
 
-void t.test('a history that is nothing but passed over begins behind it', async t => {
+void t.test('a history of skipped versions only continues after them', async t => {
   const log = new MemoryLog()
   pushCommit(log, { actor: alice, firstVersion: 1, events: [sour, sour] }, false)
   const store = observe(log)
@@ -235,7 +241,7 @@ void t.test('a history that is nothing but passed over begins behind it', async 
   t.match(await recoverAt(store, foldingOf([[1, 2]]), 1), { version: 1 })
 })
 
-void t.test('forwards and backwards agree, however long the history', async t => {
+void t.test('forward and backward reads agree for any length of history', async t => {
   const log = new MemoryLog()
   await write(log, alice, deposits(10))
   pushCommit(log, { actor: alice, firstVersion: 11 }, false)
@@ -253,7 +259,7 @@ void t.test('forwards and backwards agree, however long the history', async t =>
   })
 })
 
-void t.test('every way to a state agrees, whatever is skipped and carried', async t => {
+void t.test('all kinds of read agree, for any skips and inline states', async t => {
   const skipped: VersionRange[] = [
     [3, 3],
     [8, 10],
@@ -274,7 +280,7 @@ void t.test('every way to a state agrees, whatever is skipped and carried', asyn
       const state =
         random() < 0.3
           ? { behavior: 1, value, ...(tag !== undefined && { skipped: tag }) }
-          : // As one writes it that has heard of nothing.
+          : // As a node that knows of no skips stores it.
             { behavior: 1, value: { balance: -1 }, skipped: '1' }
       pushCommit(
         log,
@@ -302,7 +308,7 @@ void t.test('every way to a state agrees, whatever is skipped and carried', asyn
   }
 })
 
-void t.test('what cannot be skipped is said', async t => {
+void t.test('a skip that is not possible is rejected', async t => {
   const log = new MemoryLog()
   const { host, supervision } = await supervised(log)
   await host.ask(alice, 'deposit', { amount: 1 })
@@ -320,15 +326,15 @@ void t.test('what cannot be skipped is said', async t => {
   t.match(await supervision.skip({ version: 1 }), {
     rejection: { code: 'already-skipped' },
   })
-  // Parked on an event of its own, which was never stored: there is nothing to pass over.
+  // Parked on an event that it folded but never stored: there is no version to skip.
   await t.rejects(host.ask(alice, 'spoil', undefined), { code: 'actor-parked' })
   await t.rejects(supervision.skip(), { code: 'unknown-version' })
   t.match(await supervision.retry(), { ok: true })
-  await until(() => host.stats().parked === 0, { describe: 'it is read anew' })
+  await until(() => host.stats().parked === 0, { describe: 'it is read again' })
   t.match(await host.ask(alice, 'deposit', { amount: 2 }), { reply: 2 })
 })
 
-void t.test('a watcher goes on by what is said meanwhile', async t => {
+void t.test('a watcher applies skips that are given meanwhile', async t => {
   const log = new MemoryLog()
   const { host, supervision, ref } = await supervised(log)
   const over = new AbortController()

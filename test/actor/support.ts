@@ -1,4 +1,4 @@
-// The example domain of the actor tests, and stores whose calls can be counted and held.
+// The example domain of the actor tests, and stores whose calls are counted and can be delayed.
 
 import { encodeCommit } from '../../src/codec/envelope.js'
 import type { ActorHost, ActorHostOptions } from '../../src/actor/actor-host.js'
@@ -21,7 +21,7 @@ import type {
 } from '../../src/store/event-store/event-store.js'
 import type { LmdbLog } from '../support/lmdb-log.js'
 
-/** For references that send nothing. */
+/** For references that send no commands. */
 export const noKeeper: DurableCommandSender = {
   send: () => Promise.reject(new Error('nothing is sent here')),
 }
@@ -67,22 +67,22 @@ export const alice: ActorAddress = { type: 'account', id: 'alice' }
 
 type Operation = 'head' | 'commits' | 'append'
 
-/** What a test sees of a store, and how it holds it up. */
+/** The observations of a store, and hooks to delay it. */
 export interface Observation {
   readonly calls: Record<Operation, number>
   /** Commits yielded by `commits`. */
   commitsRead: number
-  /** Runs before an operation touches the log; it may wait or throw. */
+  /** Runs before an operation uses the log; it may wait or throw. */
   before: (operation: Operation) => Promise<void> | void
-  /** Runs after an append has touched the log; it may wait or throw. */
+  /** Runs after an append has changed the log; it may wait or throw. */
   after: () => Promise<void> | void
   forget(): void
 }
 
-/** A store, with its calls counted, and held back where a test says so. */
+/** A store whose calls are counted, and delayed if a test asks for it. */
 export type ObservedStore = EventStore & Observation
 
-/** A log that nodes of a test share. */
+/** A log that several nodes of a test share. */
 export type TestLog = MemoryLog | LmdbLog
 
 export function observe(log: TestLog = new MemoryLog(), nodeId = 'a'): ObservedStore {
@@ -148,12 +148,12 @@ export interface TestNode<Log extends TestLog = MemoryLog> {
 export interface TestNodeOptions<Log extends TestLog = MemoryLog> extends Partial<
   Omit<ActorHostOptions, 'store'>
 > {
-  /** Shared by nodes that are to see each other's commits. */
+  /** Shared by nodes that see each other's commits. */
   readonly on?: Log
   readonly actors?: readonly AnyActorDefinition[]
 }
 
-/** A host on a store of its own, on a log that may be shared. */
+/** A host with its own store, on a log that may be shared. */
 export function node(): TestNode
 export function node<Log extends TestLog = MemoryLog>(
   options: TestNodeOptions<Log>,
@@ -186,7 +186,7 @@ export function deposits(count: number, amount = 1): NewEvent[][] {
   return Array.from({ length: count }, () => [{ type: 'deposited', data: { amount } }])
 }
 
-/** Puts a record into the actor's place that Cairn did not write. */
+/** Stores a record under the actor's name that Cairn did not write. */
 export function pushForeign(log: TestLog, actor: ActorAddress): void {
   const version =
     log instanceof MemoryLog
@@ -195,7 +195,7 @@ export function pushForeign(log: TestLog, actor: ActorAddress): void {
   log.push(actor, version, { Hello: 'world' }, Buffer.from('not a commit'))
 }
 
-/** Stores a commit at whatever version it says, its body spoiled unless `isWhole`. */
+/** Stores a commit at the version that it has, with a damaged body unless `isWhole`. */
 export function pushCommit(
   log: TestLog,
   commit: Partial<NewCommit> & Pick<NewCommit, 'actor' | 'firstVersion'>,
@@ -219,7 +219,7 @@ export function pushCommit(
   )
 }
 
-/** A promise that stays open until the test lets it go; `reached` resolves on the first wait. */
+/** A promise that is pending until the test releases it; `reached` resolves on the first wait. */
 export function barrier() {
   const open = deferred<void>()
   const arrived = deferred<void>()
@@ -233,7 +233,7 @@ export function barrier() {
   }
 }
 
-/** Small random numbers that a seed repeats (mulberry32). */
+/** A seeded generator of random numbers (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   return () => {

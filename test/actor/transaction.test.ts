@@ -53,7 +53,7 @@ const test = (title: string, body: Body) => void tests.push([title, body])
 async function rejects(t: Test, code: ErrorCode, work: Promise<unknown>, what: string) {
   try {
     await work
-    t.fail(`${what}: it is refused`)
+    t.fail(`${what}: it is rejected`)
   } catch (error) {
     if (!isCairnError(error)) throw error
     t.equal(error.code, code, `${what}: ${error.message}`)
@@ -74,13 +74,11 @@ const transfer = (from: string, to: string, amount: number) => async (tx: Tx) =>
   return { taken: taken.version, given: given.reply }
 }
 
-test('what is decided for two actors is stored in both, under one id', async (t, {
-  start,
-}) => {
+test('events of two actors are stored with one transaction id', async (t, { start }) => {
   await using node = await start('one')
   await deposit(node, 'alice', 100)
   const moved = await node.transact(transfer('alice', 'bob', 30), { correlationId: 'k' })
-  if (!moved.ok) throw new Error('it is carried out')
+  if (!moved.ok) throw new Error('it is accepted')
   t.strictSame(moved.value, { taken: 2, given: 30 })
   t.equal(moved.duplicate, false)
   t.equal(await balance(node, 'alice'), 70)
@@ -105,7 +103,7 @@ test('what is decided for two actors is stored in both, under one id', async (t,
   t.match(node.stats().transactions, { open: 0, stored: 1, retries: 0, duplicates: 0 })
 })
 
-test('several commands on one actor fold on, and are one commit', async (t, {
+test('several commands on one actor see each other, and are one commit', async (t, {
   start,
 }) => {
   await using node = await start('one')
@@ -133,13 +131,16 @@ test('several commands on one actor fold on, and are one commit', async (t, {
   t.equal(records.length, 2)
 })
 
-test('a refusal is a result; an aborted work and a work that throws store nothing', async (t, {
+test('a rejection is a result; a work that aborts or throws stores nothing', async (t, {
   start,
 }) => {
   await using node = await start('one')
   await deposit(node, 'alice', 10)
-  const refused = await node.transact(transfer('alice', 'bob', 11))
-  t.match(refused, { ok: false, reason: { code: 'overdraft', details: { balance: 10 } } })
+  const rejected = await node.transact(transfer('alice', 'bob', 11))
+  t.match(rejected, {
+    ok: false,
+    reason: { code: 'overdraft', details: { balance: 10 } },
+  })
   const late = await node.transact(async tx => {
     await tx.ask(account, 'bob', 'deposit', { amount: 1 })
     return (await tx.ask(account, 'alice', 'withdraw', { amount: 11 })).ok
@@ -161,13 +162,13 @@ test('a refusal is a result; an aborted work and a work that throws store nothin
   t.match(
     partly,
     { ok: true, value: false },
-    'who goes on after a refusal stores the rest',
+    'a work that continues after a rejection stores the rest',
   )
   t.equal(await balance(node, 'alice'), 10)
   t.equal(await balance(node, 'bob'), 2)
 })
 
-test('a conflict does the work again on what is there then, and is bounded', async (t, {
+test('after a conflict the work runs again on the current states, a bounded number of times', async (t, {
   start,
 }) => {
   await using node = await start('one')
@@ -201,7 +202,7 @@ test('a conflict does the work again on what is there then, and is bounded', asy
   t.equal(await balance(node, 'bob'), 26)
 })
 
-test('an actor that is only read is guarded, unless the work says otherwise', async (t, {
+test('an actor that is only read is guarded, unless it is loaded with guard: false', async (t, {
   start,
 }) => {
   await using node = await start('one')
@@ -228,7 +229,9 @@ test('an actor that is only read is guarded, unless the work says otherwise', as
   t.equal((await limit.state()).version, 3, 'and none in the history of who is guarded')
 })
 
-test('what stores nothing rests on one moment', async (t, { start }) => {
+test('the outcome of a work that stores nothing is based on states of one time', async (t, {
+  start,
+}) => {
   await using node = await start('one')
   await deposit(node, 'alice', 10)
   const move = (amount: number) => node.transact(transfer('alice', 'bob', amount))
@@ -248,11 +251,11 @@ test('what stores nothing rests on one moment', async (t, { start }) => {
         await sum,
         end === 'abort' ? { ok: false, reason: 10 } : { ok: true, value: 10 },
       )
-    t.equal(works, 2, `${end}: a sum of two moments is not believed`)
+    t.equal(works, 2, `${end}: a sum of states of two times does not count`)
   }
 })
 
-test('asked again under its id it acts once, and gets the first value', async (t, {
+test('a transaction sent twice takes effect once and returns the first value', async (t, {
   start,
 }) => {
   await using node = await start('one')
@@ -280,14 +283,16 @@ test('asked again under its id it acts once, and gets the first value', async (t
     { id },
   )
   t.match(stubborn, { ok: true, duplicate: true, value: { given: 30 } })
-  t.equal(swallowed, true, 'a work that goes on nevertheless stores nothing')
+  t.equal(swallowed, true, 'a work that continues nevertheless stores nothing')
   t.equal(await balance(node, 'alice'), 71)
   t.equal(await balance(node, 'bob'), 31)
   t.equal((await collect(node.store.readAll())).length, 5)
   t.equal(node.stats().transactions.duplicates, 2)
 })
 
-test('of many that use one id at once, one acts', async (t, { start }) => {
+test('of many concurrent transactions with one id, one takes effect', async (t, {
+  start,
+}) => {
   await using node = await start('one')
   await using other = await start('two')
   await deposit(node, 'alice', 100)
@@ -306,7 +311,7 @@ test('of many that use one id at once, one acts', async (t, { start }) => {
   t.equal(await balance(node, 'alice'), 50)
 })
 
-test('an id needs a first actor that is written', async (t, { start }) => {
+test('with an id, the first actor must be written to', async (t, { start }) => {
   await using node = await start('one')
   const work = async (tx: Tx) => {
     await tx.load(rule, 'limit')
@@ -324,7 +329,7 @@ test('an id needs a first actor that is written', async (t, { start }) => {
   t.equal(await balance(node, 'alice'), 1)
 })
 
-test('what actors say goes out with the transaction, and only then', async (t, {
+test('outbox entries are delivered if the transaction commits, and only then', async (t, {
   start,
 }) => {
   const teller = defineActor({
@@ -357,9 +362,7 @@ test('what actors say goes out with the transaction, and only then', async (t, {
   t.equal((await node.spawn(teller, 'desk').state()).version, 2)
 })
 
-test('an actor that an operator has paused takes part in nothing', async (t, {
-  start,
-}) => {
+test('a paused actor takes part in no transaction', async (t, { start }) => {
   await using node = await start('one')
   await deposit(node, 'alice', 10)
   await deposit(node, 'bob', 10)
@@ -373,7 +376,7 @@ test('an actor that an operator has paused takes part in nothing', async (t, {
   t.equal(await balance(node, 'bob'), 11)
 })
 
-test('residents follow, here and on other nodes', async (t, { start }) => {
+test('residents on all nodes follow a transaction', async (t, { start }) => {
   await using node = await start('one')
   await using other = await start('two')
   await until(() => node.members().length === 2 && other.members().length === 2)
@@ -397,21 +400,21 @@ test('residents follow, here and on other nodes', async (t, { start }) => {
   t.match(next, { ok: true, version: 3 })
 })
 
-test('notices tell of every part', async (t, { start }) => {
+test('every commit of a transaction has a notice', async (t, { start }) => {
   await using node = await start('one')
   await using other = await start('two')
-  const heard: string[] = []
-  await other.subscribeToEventStored(({ eventId }) => void heard.push(eventId))
+  const eventIds: string[] = []
+  await other.subscribeToEventStored(({ eventId }) => void eventIds.push(eventId))
   await node.transact(async tx => {
     await tx.ask(account, 'alice', 'deposit', { amount: 1 })
     await tx.ask(account, 'bob', 'split', [1, 2])
   })
-  await until(() => heard.length === 3, { describe: 'three notices' })
-  t.strictSame(heard, ['account/alice/1', 'account/bob/1', 'account/bob/2'])
+  await until(() => eventIds.length === 3, { describe: 'three notices' })
+  t.strictSame(eventIds, ['account/alice/1', 'account/bob/1', 'account/bob/2'])
   t.equal(other.store.cachedVersion({ type: 'account', id: 'bob' }), 2)
 })
 
-test('what makes no sense is refused, and stores nothing', async (t, { start }) => {
+test('invalid options and calls are errors, and store nothing', async (t, { start }) => {
   await using node = await start('one')
   const ask = (tx: Tx) => tx.ask(account, 'alice', 'deposit', { amount: 1 })
   const twin = defineActor({
@@ -444,7 +447,7 @@ test('what makes no sense is refused, and stores nothing', async (t, { start }) 
       () => node.transact(async tx => (await ask(tx), new Map())),
     ],
     [
-      'a command that nobody knows',
+      'an unknown command',
       'unknown-command',
       () => node.transact(tx => tx.ask(account, 'alice', 'steal' as never)),
     ],
@@ -500,7 +503,7 @@ test('what makes no sense is refused, and stores nothing', async (t, { start }) 
   t.equal(await node.store.lastPosition(), 0, 'nothing is stored')
 })
 
-test('a node that closes finishes what it began, and begins nothing more', async (t, {
+test('a closing node finishes its open transactions and accepts no more', async (t, {
   start,
 }) => {
   const node = await start('one')
@@ -514,8 +517,8 @@ test('a node that closes finishes what it began, and begins nothing more', async
   await begun.promise
   const closing = node.close()
   await until(async () => {
-    const refused = await node.transact(() => 1).catch((error: unknown) => error)
-    return isCairnError(refused, 'node-closed')
+    const rejected = await node.transact(() => 1).catch((error: unknown) => error)
+    return isCairnError(rejected, 'node-closed')
   })
   go.resolve()
   t.match(await work, { ok: true, value: 'done' })
@@ -549,7 +552,7 @@ for (const [name, open] of Object.entries(backends))
   })
 
 await t.test(
-  'with stores that fail, come late, and lose answers: money is conserved',
+  'with stores that fail, are slow and lose answers, money is conserved',
   async t => {
     const faults = new Faults({ seed: 4711 })
     t.comment(`seed ${faults.seed}`)

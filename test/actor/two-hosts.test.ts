@@ -1,4 +1,4 @@
-// Several hosts on one log: whoever answers, the answer rests on the newest state.
+// Several hosts on one log: every answer is based on the latest state, whichever host gives it.
 
 import t from 'tap'
 
@@ -36,23 +36,26 @@ void t.test(
   },
 )
 
-void t.test('a conflict is decided again on what the other host wrote', async t => {
-  const { nodes } = cluster(2)
-  const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
-  await a.host.ask(alice, 'deposit', { amount: 10 })
-  await b.host.ask(alice, 'withdraw', { amount: 4 })
-  t.match(await a.host.ask(alice, 'deposit', { amount: 1 }), { version: 3, reply: 7 })
-  t.match(a.host.stats(), { conflicts: 1, retries: 1 })
-  // Taken from under it: what could be decided before cannot any more.
-  await b.host.ask(alice, 'withdraw', { amount: 7 })
-  t.match(await a.host.ask(alice, 'withdraw', { amount: 1 }), {
-    ok: false,
-    version: 4,
-    rejection: { details: { balance: 0 } },
-  })
-})
+void t.test(
+  'after a conflict, the command is decided again on what the other host stored',
+  async t => {
+    const { nodes } = cluster(2)
+    const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
+    await a.host.ask(alice, 'deposit', { amount: 10 })
+    await b.host.ask(alice, 'withdraw', { amount: 4 })
+    t.match(await a.host.ask(alice, 'deposit', { amount: 1 }), { version: 3, reply: 7 })
+    t.match(a.host.stats(), { conflicts: 1, retries: 1 })
+    // Withdrawn through the other host, so the command is no longer possible.
+    await b.host.ask(alice, 'withdraw', { amount: 7 })
+    t.match(await a.host.ask(alice, 'withdraw', { amount: 1 }), {
+      ok: false,
+      version: 4,
+      rejection: { details: { balance: 0 } },
+    })
+  },
+)
 
-void t.test('a refusal decided on an old state is not given', async t => {
+void t.test('a rejection decided on an old state is not returned', async t => {
   const { nodes } = cluster(2)
   const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
   t.match(await b.host.ask(alice, 'withdraw', { amount: 5 }), { ok: false, version: 0 })
@@ -63,7 +66,7 @@ void t.test('a refusal decided on an old state is not given', async t => {
   t.match(b.host.stats(), { conflicts: 0, retries: 1 })
 })
 
-void t.test('an answer without events is that of the newest state', async t => {
+void t.test('a command without events is answered from the latest state', async t => {
   const { nodes } = cluster(2)
   const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
   for (let amount = 1; amount <= 20; amount++) {
@@ -73,22 +76,27 @@ void t.test('an answer without events is that of the newest state', async t => {
   }
 })
 
-void t.test('one look confirms all that had arrived before it', async t => {
-  const { host, store } = node()
-  await host.ask(alice, 'deposit', { amount: 1 })
-  store.forget()
-  const held = barrier()
-  store.before = () => held.wait()
-  const queries = Array.from({ length: 10 }, () => host.ask(alice, 'balance', undefined))
-  await held.reached
-  const late = host.ask(alice, 'balance', undefined)
-  held.letGo()
-  for (const outcome of await Promise.all(queries)) t.match(outcome, { reply: 1 })
-  await late
-  t.strictSame(store.calls, { head: 2, commits: 0, append: 0 })
-})
+void t.test(
+  'one read of the head confirms all commands that arrived before it',
+  async t => {
+    const { host, store } = node()
+    await host.ask(alice, 'deposit', { amount: 1 })
+    store.forget()
+    const held = barrier()
+    store.before = () => held.wait()
+    const queries = Array.from({ length: 10 }, () =>
+      host.ask(alice, 'balance', undefined),
+    )
+    await held.reached
+    const late = host.ask(alice, 'balance', undefined)
+    held.letGo()
+    for (const outcome of await Promise.all(queries)) t.match(outcome, { reply: 1 })
+    await late
+    t.strictSame(store.calls, { head: 2, commits: 0, append: 0 })
+  },
+)
 
-void t.test('a notice makes the resident look before it decides', async t => {
+void t.test('a notice makes the resident read before it decides', async t => {
   const { nodes } = cluster(2)
   const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
   await b.host.ask(alice, 'deposit', { amount: 1 })
@@ -106,7 +114,7 @@ void t.test('a notice makes the resident look before it decides', async t => {
 })
 
 void t.test(
-  'a notice of what is known, or of an actor that is not awake, changes nothing',
+  'a notice of a known version, or of an actor that is not in memory, changes nothing',
   async t => {
     const { host, store } = node()
     await host.ask(alice, 'deposit', { amount: 1 })
@@ -119,7 +127,7 @@ void t.test(
   },
 )
 
-void t.test('a notice that is wrong costs one look', async t => {
+void t.test('a wrong notice costs one read', async t => {
   const { host, store } = node()
   await host.ask(alice, 'deposit', { amount: 1 })
   store.forget()
@@ -129,7 +137,7 @@ void t.test('a notice that is wrong costs one look', async t => {
 })
 
 void t.test(
-  'the notice of an own commit that comes before its answer costs nothing',
+  'a notice of its own commit that arrives before the answer costs nothing',
   async t => {
     const { host, store } = node()
     await host.ask(alice, 'deposit', { amount: 1 })
@@ -142,7 +150,7 @@ void t.test(
   },
 )
 
-void t.test('unverified residents look once before they go on', async t => {
+void t.test('unverified residents read once before they continue', async t => {
   const { host, store, log } = node()
   await host.ask(alice, 'deposit', { amount: 1 })
   await write(log, alice, deposits(2))
@@ -156,7 +164,7 @@ void t.test('unverified residents look once before they go on', async t => {
   t.strictSame(store.calls, { head: 0, commits: 0, append: 1 })
 })
 
-void t.test('a command that always comes late ends in contention', async t => {
+void t.test('a command that loses every race ends in contention', async t => {
   const { host, store, log } = node({ attemptsMax: 4 })
   store.before = async operation => {
     if (operation === 'append') await write(log, alice, deposits(1))
@@ -173,7 +181,7 @@ void t.test('a command that always comes late ends in contention', async t => {
 })
 
 void t.test(
-  'a command that is given up between two attempts is not tried again',
+  'a command that is aborted between two attempts is not tried again',
   async t => {
     const { host, store, log } = node()
     const cancel = new AbortController()
@@ -190,7 +198,7 @@ void t.test(
 )
 
 void t.test(
-  'a read that lags behind the judgement of the store is read again',
+  'a read that is older than the conflict the store reported is made again',
   async t => {
     const { host, store, log } = node()
     await host.ask(alice, 'deposit', { amount: 1 })
@@ -205,7 +213,7 @@ void t.test(
   },
 )
 
-void t.test('a long tail is folded in one reading', async t => {
+void t.test('a long tail is folded in one read', async t => {
   const { host, store, log } = node()
   await host.ask(alice, 'deposit', { amount: 1 })
   await write(log, alice, deposits(500))

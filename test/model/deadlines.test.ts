@@ -8,7 +8,7 @@ import { Deadlines, type Expiring } from '../../src/model/deadlines.js'
 import { until } from '../support/wait.js'
 
 interface Watched extends Expiring {
-  /** Moments at which it expired. */
+  /** Times at which it expired. */
   readonly at: number[]
 }
 
@@ -22,7 +22,7 @@ function after(ms: number, then = () => {}): Watched {
 }
 
 await t.test(
-  'DEADLINES-1: each expires once and not early, in whatever order it came',
+  'DEADLINES-1: each entry expires once and not early, in any order of insertion',
   async t => {
     const deadlines = new Deadlines()
     const all = [300, 5, 120, 0, 40, 41, 5, 250].map(ms => after(ms))
@@ -33,37 +33,45 @@ await t.test(
   },
 )
 
-await t.test('DEADLINES-1: what was removed never expires, also on the way', async t => {
-  const deadlines = new Deadlines()
-  const gone = after(20)
-  const neighbour = after(20)
-  const bystander = after(20, () => deadlines.remove(neighbour))
-  for (const one of [gone, bystander, neighbour]) deadlines.add(one)
-  deadlines.remove(gone)
-  deadlines.remove(gone)
-  t.equal(deadlines.size, 2)
-  const last = after(60)
-  deadlines.add(last)
-  await until(() => last.at.length === 1)
-  t.strictSame([gone.at.length, bystander.at.length, neighbour.at.length], [0, 1, 0])
-  t.equal(deadlines.size, 0)
-})
+await t.test(
+  'DEADLINES-1: a removed entry never expires, even if it is removed during expiry',
+  async t => {
+    const deadlines = new Deadlines()
+    const removed = after(20)
+    const neighbour = after(20)
+    const bystander = after(20, () => deadlines.remove(neighbour))
+    for (const one of [removed, bystander, neighbour]) deadlines.add(one)
+    deadlines.remove(removed)
+    deadlines.remove(removed)
+    t.equal(deadlines.size, 2)
+    const last = after(60)
+    deadlines.add(last)
+    await until(() => last.at.length === 1)
+    t.strictSame([removed.at.length, bystander.at.length, neighbour.at.length], [0, 1, 0])
+    t.equal(deadlines.size, 0)
+  },
+)
 
-await t.test('what is added while others expire waits for its own moment', async t => {
-  const deadlines = new Deadlines()
-  const second = after(10)
-  const first = after(10, () => {
-    deadlines.add(second)
-    deadlines.add(after(30))
-  })
-  deadlines.add(first)
-  await until(() => second.at.length === 1 && deadlines.size === 0)
-  t.ok(second.at[0]! >= first.at[0]!)
-})
+await t.test(
+  'an entry that is added while others expire waits for its own deadline',
+  async t => {
+    const deadlines = new Deadlines()
+    const second = after(10)
+    const first = after(10, () => {
+      deadlines.add(second)
+      deadlines.add(after(30))
+    })
+    deadlines.add(first)
+    await until(() => second.at.length === 1 && deadlines.size === 0)
+    t.ok(second.at[0]! >= first.at[0]!)
+  },
+)
 
-await t.test('DEADLINES-2: a process ends that has nothing left to wait for', async t => {
-  const url = new URL('../../src/model/deadlines.js', import.meta.url)
-  const script = `
+await t.test(
+  'DEADLINES-2: the timer does not keep a process alive without entries',
+  async t => {
+    const url = new URL('../../src/model/deadlines.js', import.meta.url)
+    const script = `
     const { Deadlines } = await import(${JSON.stringify(url.href)})
     const deadlines = new Deadlines()
     const far = { deadline: performance.now() + 3_600_000, expire() {} }
@@ -72,11 +80,12 @@ await t.test('DEADLINES-2: a process ends that has nothing left to wait for', as
     const near = { deadline: performance.now() + 50, expire() { console.log('expired') } }
     deadlines.add(near)
   `
-  const args = ['--input-type=module', '--eval', script]
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-    timeout: 60_000,
-  })
-  t.equal(status, 0, stderr)
-  t.equal(stdout, 'expired\n')
-})
+    const args = ['--input-type=module', '--eval', script]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+      encoding: 'utf8',
+      timeout: 60_000,
+    })
+    t.equal(status, 0, stderr)
+    t.equal(stdout, 'expired\n')
+  },
+)

@@ -8,7 +8,7 @@ import {
 } from '../../src/model/errors.js'
 import { show } from '../../src/model/show.js'
 
-await t.test('an error says what it is, and whether to try again', async t => {
+await t.test('an error has a code and says whether it is retryable', async t => {
   const cause = new Error('below')
   const error = new CairnError('contention', 'others were faster', {
     cause,
@@ -26,7 +26,7 @@ await t.test('an error says what it is, and whether to try again', async t => {
   t.notOk('cause' in plain)
 })
 
-await t.test('the guard knows our errors, also those of another copy', async t => {
+await t.test('isCairnError accepts errors of any copy of the package', async t => {
   const error = new CairnError('no-node', 'nobody')
   t.ok(isCairnError(error))
   t.ok(isCairnError(error, 'no-node'))
@@ -36,7 +36,7 @@ await t.test('the guard knows our errors, also those of another copy', async t =
   t.ok(isCairnError(copy, 'no-node'))
 })
 
-await t.test('the guard refuses everything else', async t => {
+await t.test('isCairnError rejects everything else', async t => {
   const others: unknown[] = [
     new Error('x'),
     Object.assign(new Error('x'), { code: 'no-node' }),
@@ -51,13 +51,13 @@ await t.test('the guard refuses everything else', async t => {
   for (const other of others) t.notOk(isCairnError(other))
 })
 
-await t.test('codes are those of the table', async t => {
+await t.test('isErrorCode accepts the codes of the table only', async t => {
   t.ok(isErrorCode('aborted'))
   for (const other of ['', 'toString', '__proto__', 'constructor', 7, null])
     t.notOk(isErrorCode(other))
 })
 
-await t.test('anything thrown has a message', async t => {
+await t.test('messageOf returns a message for any thrown value', async t => {
   t.equal(messageOf(new Error('x')), 'x')
   t.equal(messageOf('x'), 'x')
   t.equal(messageOf(undefined), 'undefined')

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { checkNewEvent, eventId, type NewEvent } from '../../src/model/event.js'
 
-await t.test('events within the grammar are themselves', async t => {
+await t.test('valid events are returned unchanged', async t => {
   const good: NewEvent[] = [
     { type: 'deposited' },
     { type: 'a b,c*', data: 1, metadata: {} },
@@ -12,7 +12,7 @@ await t.test('events within the grammar are themselves', async t => {
   for (const event of good) t.equal(checkNewEvent(event), event)
 })
 
-await t.test('others are refused', async t => {
+await t.test('invalid events are errors', async t => {
   const bad: unknown[] = [
     null,
     undefined,

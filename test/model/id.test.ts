@@ -10,9 +10,9 @@ await t.test('ids are UUIDs of version 4, and all of them differ', async t => {
     [],
   )
   t.equal(new Set(ids).size, ids.length)
-  for (let place = 0; place < 36; place++) {
-    const digits = new Set(ids.map(id => id[place]))
-    const wanted = [8, 13, 14, 18, 23].includes(place) ? 1 : place === 19 ? 4 : 16
-    t.equal(digits.size, wanted, `place ${place} takes every value that it may have`)
+  for (let index = 0; index < 36; index++) {
+    const digits = new Set(ids.map(id => id[index]))
+    const wanted = [8, 13, 14, 18, 23].includes(index) ? 1 : index === 19 ? 4 : 16
+    t.equal(digits.size, wanted, `index ${index} takes every value that it may have`)
   }
 })

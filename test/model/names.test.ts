@@ -75,13 +75,13 @@ const ids: [string[], unknown[]] = [
   ],
 ]
 
-await t.test('names within the grammar are themselves', async t => {
+await t.test('valid names are returned unchanged', async t => {
   for (const name of namespaces[0]) t.equal(checkNamespace(name), name)
   for (const name of types[0]) t.equal(checkActorType(name), name)
   for (const name of ids[0]) t.equal(checkActorId(name), name)
 })
 
-await t.test('names outside it are refused, and quoted', async t => {
+await t.test('invalid names are errors that quote them', async t => {
   const checks = [
     ['invalid-namespace', checkNamespace, namespaces[1]],
     ['invalid-actor-type', checkActorType, types[1]],
@@ -105,7 +105,7 @@ await t.test('addresses are checked in both parts', async t => {
     })
 })
 
-await t.test('addresses are written with the first slash between', async t => {
+await t.test('the first slash of a formatted address separates type and id', async t => {
   const pairs: [string, string, string][] = [
     ['account', 'alice', 'account/alice'],
     ['a', 'b/c', 'a/b/c'],

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { defaultPartitions, partitionOf } from '../../src/model/partition.js'
 
-/** FNV-1a as its authors write it, in big integers: slow and plain. */
+/** FNV-1a as its authors write it, in big integers. */
 function fnv1a(text: string): number {
   let hash = 2166136261n
   for (const byte of Buffer.from(text))
@@ -29,7 +29,7 @@ await t.test('an actor’s partition never changes', async t => {
     t.equal(partitionOf({ type, id }, 16), partition, `${type}/${id}`)
 })
 
-await t.test('it is the hash of type/id, over the bytes', async t => {
+await t.test('the partition is the hash of the UTF-8 bytes of type/id', async t => {
   const ids = ['', 'x', 'ä', 'xä', '🪨', 'a/b', '\0', '\u007f', '\u0080', 'x'.repeat(256)]
   for (const id of ids)
     for (const partitions of [1, 7, 16, 2 ** 31]) {

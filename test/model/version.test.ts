@@ -8,7 +8,7 @@ import {
   meetsExpectation,
 } from '../../src/model/version.js'
 
-await t.test('what meets which expectation', async t => {
+await t.test('which versions meet which expectations', async t => {
   const cases: [ExpectedVersion, number[], number[]][] = [
     [0, [0], [1, 2]],
     ['none', [0], [1, 2]],
@@ -22,7 +22,7 @@ await t.test('what meets which expectation', async t => {
   }
 })
 
-await t.test('expectations are checked', async t => {
+await t.test('invalid expectations are errors', async t => {
   for (const good of [0, 1, 2 ** 53 - 1, 'none', 'exists', 'any'] as const)
     t.equal(checkExpectedVersion(good), good)
   for (const bad of [-1, 1.5, NaN, Infinity, 2 ** 53, '1', '', 'None', null, {}])

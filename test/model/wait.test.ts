@@ -22,7 +22,7 @@ await t.test('a deferred promise is settled from outside', async t => {
   await t.rejects(bad.promise, { message: 'no' })
 })
 
-await t.test('an aborted signal is an error that names the work', async t => {
+await t.test('the error of an aborted signal names the work', async t => {
   throwIfAborted(undefined, 'nothing')
   throwIfAborted(new AbortController().signal, 'nothing')
   const reason = new Error('enough')
@@ -45,7 +45,7 @@ await t.test('a pause ends with its time or its signal, and never fails', async 
 })
 
 await t.test(
-  'within: the work, its deadline or its signal, whichever is first',
+  'withTimeout ends by the promise, the deadline or the signal, whichever is first',
   async t => {
     const never = new Promise<never>(() => {})
     t.equal(await withTimeout(Promise.resolve(7), long, late), 7)
@@ -62,34 +62,44 @@ await t.test(
   },
 )
 
-await t.test('raceSignal: the work, or nothing once the signal fires', async t => {
-  const never = new Promise<never>(() => {})
-  t.equal(await raceSignal(Promise.resolve(7), undefined), 7)
-  const stop = new AbortController()
-  t.equal(await raceSignal(Promise.resolve(7), stop.signal), 7)
-  await t.rejects(raceSignal(Promise.reject(new Error('no')), stop.signal), {
-    message: 'no',
-  })
-  const waiting = raceSignal(never, stop.signal)
-  stop.abort()
-  t.equal(await waiting, undefined)
-  t.equal(await raceSignal(never, stop.signal), undefined)
-})
+await t.test(
+  'raceSignal resolves like the promise, or with undefined when the signal fires',
+  async t => {
+    const never = new Promise<never>(() => {})
+    t.equal(await raceSignal(Promise.resolve(7), undefined), 7)
+    const stop = new AbortController()
+    t.equal(await raceSignal(Promise.resolve(7), stop.signal), 7)
+    await t.rejects(raceSignal(Promise.reject(new Error('no')), stop.signal), {
+      message: 'no',
+    })
+    const waiting = raceSignal(never, stop.signal)
+    stop.abort()
+    t.equal(await waiting, undefined)
+    t.equal(await raceSignal(never, stop.signal), undefined)
+  },
+)
 
-await t.test('work that fails after its caller has gone ends nothing', async t => {
-  const unhandled: unknown[] = []
-  const onUnhandled = (error: unknown) => unhandled.push(error)
-  process.on('unhandledRejection', onUnhandled)
-  t.teardown(() => process.off('unhandledRejection', onUnhandled))
-  const gone = AbortSignal.abort()
-  const works = Array.from({ length: 3 }, () => deferred<never>())
-  await t.rejects(withTimeout(works[0]!.promise, long, late, gone), { code: 'aborted' })
-  await t.rejects(withTimeout(works[1]!.promise, 1, late), { code: 'deadline-exceeded' })
-  t.equal(await raceSignal(works[2]!.promise, gone), undefined)
-  for (const work of works) work.reject(new Error('late'))
-  // Unhandled rejections are reported when the microtasks are done.
-  await new Promise(resolve => {
-    setImmediate(resolve)
-  })
-  t.strictSame(unhandled, [])
-})
+await t.test(
+  'a failure after the caller has stopped waiting is not an unhandled rejection',
+  async t => {
+    const unhandled: unknown[] = []
+    const onUnhandled = (error: unknown) => unhandled.push(error)
+    process.on('unhandledRejection', onUnhandled)
+    t.teardown(() => process.off('unhandledRejection', onUnhandled))
+    const aborted = AbortSignal.abort()
+    const works = Array.from({ length: 3 }, () => deferred<never>())
+    await t.rejects(withTimeout(works[0]!.promise, long, late, aborted), {
+      code: 'aborted',
+    })
+    await t.rejects(withTimeout(works[1]!.promise, 1, late), {
+      code: 'deadline-exceeded',
+    })
+    t.equal(await raceSignal(works[2]!.promise, aborted), undefined)
+    for (const work of works) work.reject(new Error('late'))
+    // Unhandled rejections are reported when the microtasks are done.
+    await new Promise(resolve => {
+      setImmediate(resolve)
+    })
+    t.strictSame(unhandled, [])
+  },
+)
