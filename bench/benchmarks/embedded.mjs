@@ -10,8 +10,8 @@ import { newId } from '../../dist/model/id.js'
 import {
   headKey,
   indexKey,
-  packHead,
-  packRecord,
+  encodeHead,
+  encodeLogRecord,
   positionKey,
 } from '../../dist/store/lmdb/layout.js'
 import { verify } from '../benchmark.mjs'
@@ -104,7 +104,7 @@ const byHand = async (context, dir) => {
       at: Date.now(),
       nodeId: 'bench',
     })
-    const record = packRecord(
+    const record = encodeLogRecord(
       { type: 'counter', id: 'c' },
       Object.fromEntries(headers),
       body,
@@ -116,7 +116,7 @@ const byHand = async (context, dir) => {
       step: async (worker, turn) => {
         const actor = { type: 'counter', id: `c${worker}` }
         const [actorNumber, version] = [worker + 1, turn + 1]
-        const head = packHead({ actorNumber, version, position: ++position })
+        const head = encodeHead({ actorNumber, version, position: ++position })
         await Promise.all([
           log.put(positionKey(position), record, atEnd),
           index.put(indexKey(actorNumber, version, position), nothing),

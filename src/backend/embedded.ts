@@ -50,15 +50,15 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
       const bus = new LocalBus(localStores(dir, storeOf))
       const transport = new SocketTransport(dir, namespace)
       const join = (self?: Member) => FileMembership.join(dir, namespace, self)
-      const { side, partitions } = store
+      const { partitions } = store
       const queues = {
-        inbox: new LmdbQueue('inbox', side),
-        topic: new LmdbQueue('topic', side),
-        dead: new LmdbQueue('dead', side),
+        inbox: new LmdbQueue('inbox', store.queues),
+        topic: new LmdbQueue('topic', store.queues),
+        dead: new LmdbQueue('dead', store.queues),
       }
-      const documents = new LmdbDocuments(side)
-      const timers = new LmdbTimers(side, partitions)
-      const readModels = new LmdbReadModels(store.views)
+      const documents = new LmdbDocuments(store.documents)
+      const timers = new LmdbTimers(store.queues, partitions)
+      const readModels = new LmdbReadModels(store.readModels)
       const beside = { queues, documents, timers, readModels }
       const parts = { store, bus, transport, ...beside, partitions, join }
       return toOpenNamespace(parts, async () => {

@@ -6,10 +6,10 @@ import { MemoryMembers, MemoryMembership } from '../cluster/memory-membership.js
 import { checkNamespace } from '../model/address.js'
 import { MemoryDocuments } from '../store/documents/memory.js'
 import { defaultPartitions } from '../model/partition.js'
-import { MemoryQueue, MemoryRecords } from '../store/queue/memory.js'
+import { MemoryQueue, MemoryQueueRecords } from '../store/queue/memory.js'
 import { MemoryReadModels } from '../store/read-models/memory.js'
 import { MemoryLog, MemoryStore } from '../store/event-store/memory.js'
-import { MemoryTimers, MemoryTimersTable } from '../store/timers/memory.js'
+import { MemoryTimers, MemoryTimerTable } from '../store/timers/memory.js'
 import { type Backend, toOpenNamespace } from './backend.js'
 
 /**
@@ -79,21 +79,21 @@ export function memory(): Backend {
 
 /** What a namespace has beside its log. */
 interface MemorySide {
-  readonly inbox: MemoryRecords
-  readonly topic: MemoryRecords
-  readonly dead: MemoryRecords
+  readonly inbox: MemoryQueueRecords
+  readonly topic: MemoryQueueRecords
+  readonly dead: MemoryQueueRecords
   readonly documents: MemoryDocuments
   readonly readModels: MemoryReadModels
-  readonly timers: MemoryTimersTable
+  readonly timers: MemoryTimerTable
 }
 
 function newSide(): MemorySide {
   return {
-    inbox: new MemoryRecords(),
-    topic: new MemoryRecords(),
-    dead: new MemoryRecords(),
+    inbox: new MemoryQueueRecords(),
+    topic: new MemoryQueueRecords(),
+    dead: new MemoryQueueRecords(),
     documents: new MemoryDocuments(),
     readModels: new MemoryReadModels(),
-    timers: new MemoryTimersTable(),
+    timers: new MemoryTimerTable(),
   }
 }

@@ -3,7 +3,7 @@
 // once for all of them.
 //
 // Owns the line of commits that wait to go out. What it hands back for each is what became of one
-// attempt to publish it; all that follows from it (src/store/event-store/jetstream.ts, J1 to J5) is that of a commit on its own.
+// attempt to publish it; all that follows from it (src/store/event-store/jetstream.ts, STORE-JS-1 to STORE-JS-5) is that of a commit on its own.
 //
 // G1. Nothing waits for company: who finds nobody on the way goes out at once, alone. What
 //     comes while others are out is what rides together.

@@ -1,19 +1,18 @@
-// The version cache: what this process believes about where actors stand.
+// The version cache: the current version and position of actors, as this process knows them.
 //
-// Owns one bounded map, actor → (version, position). Whoever has read the truth, or heard
-// of a commit, tells it; whoever appends asks it first, to save a read.
+// Owns one bounded map, actor → (version, position). Reads, appends and notices of commits update
+// it; an append consults it first, to save a read.
 //
-// V1. A hint, never the judge: every answer drawn from it is checked by the store.
-// V2. `raise` inserts or raises, and ignores what is equal or older.
-// V3. `settle` sets the truth as read, also downwards, unless the entry changed while the
-//     read was under way: then what came in between may be newer, and only raising is safe.
-// V4. An entry is proven when this process itself stored or read that version at that
-//     position, or when a notice continues a proven entry. The server can judge a position
-//     only, so a version is built upon only when it is proven: an unproven one costs a read.
-// V5. An entry older than the last `unverify` is not believed until raised or settled again.
-// V6. Bounded by entries and by bytes; an evicted entry costs one read. It takes no room for
-//     entries that are not there: lru-cache would reserve it for all of its `max`, so the bound
-//     is kept here.
+// CACHE-1. A hint, never the authority: the store checks every append that relies on it.
+// CACHE-2. `raise` inserts or raises, and ignores an equal or older version.
+// CACHE-3. `refresh` sets an entry as read from the store, also downwards, unless the entry changed
+//     during the read: it may be newer then, and only raising is safe.
+// CACHE-4. An entry is proven when this process stored or read that version at that position, or
+//     when a notice continues a proven entry. The server compares positions only, so an append
+//     relies on a version only if it is proven; an unproven one costs a read.
+// CACHE-5. An entry older than the last `unverify` is not trusted until it is raised or refreshed.
+// CACHE-6. Bounded by entries and by bytes; an evicted entry costs one read. The bound on entries
+//     is kept here: lru-cache would allocate room for all of its `max` at once.
 
 import { LRUCache } from 'lru-cache'
 
@@ -21,32 +20,32 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Position, Version } from '../model/version.js'
 
 export interface VersionCacheLimits {
-  /** Entries at most. Default 100,000. */
+  /** Maximum number of entries. Default 100,000. */
   readonly entries?: number
-  /** Bytes of keys and entries at most, estimated. Default 32 MiB. */
+  /** Maximum bytes of keys and entries, estimated. Default 32 MiB. */
   readonly bytes?: number
 }
 
 export interface VersionCacheStats {
   readonly entries: number
   readonly bytes: number
-  /** Appends that found a believed entry. */
+  /** Lookups that found a trusted entry. */
   readonly hits: number
   readonly misses: number
-  /** Entries inserted or raised from outside. */
+  /** Entries inserted or raised by notices. */
   readonly raises: number
-  /** Entries corrected by a read of the truth. */
+  /** Entries corrected by a read of the store. */
   readonly heals: number
 }
 
-/** The place of the commit before the one that a notice is about: what it continues. */
+/** The actor's commit before the one that a notice reports. */
 export interface Predecessor {
-  /** 0 when the commit is the actor's first. */
+  /** 0 when the reported commit is the actor's first. */
   readonly version: Version
   readonly position: Position
 }
 
-/** Immutable: a changed belief is a new object, so "unchanged since" is one comparison. */
+/** Immutable: a changed entry is a new object, so one comparison shows whether it changed. */
 export interface CachedHead {
   readonly version: Version
   readonly position: Position
@@ -57,7 +56,7 @@ interface Entry extends CachedHead {
   readonly proven: boolean
 }
 
-/** An entry's cost beside its key's characters, estimated: object, map slot, list links. */
+/** Bytes of an entry besides its key's characters, estimated: object, map slot, list links. */
 const entryBytes = 120
 
 export class VersionCache {
@@ -77,7 +76,7 @@ export class VersionCache {
     })
   }
 
-  /** The entry to build a commit on (V4, V5), counted as a hit or a miss. */
+  /** The entry that an append may rely on (CACHE-4, CACHE-5); counts a hit or a miss. */
   lookup(actor: ActorAddress): CachedHead | undefined {
     const entry = this.#entries.get(formatAddress(actor))
     if (entry !== undefined && entry.proven && entry.epoch === this.#epoch) {
@@ -88,18 +87,18 @@ export class VersionCache {
     return undefined
   }
 
-  /** The believed version, without counting or refreshing. */
+  /** The trusted version, without counting a hit or renewing the entry. */
   peek(actor: ActorAddress): Version | undefined {
     const entry = this.#entries.peek(formatAddress(actor))
     return entry?.epoch === this.#epoch ? entry.version : undefined
   }
 
-  /** The entry as it is, believed or not: take it before a read, hand it to `settle` after. */
+  /** The entry, trusted or not: take it before a read and pass it to `refresh` after it. */
   snapshot(actor: ActorAddress): CachedHead | undefined {
     return this.#entries.peek(formatAddress(actor))
   }
 
-  /** V2: what a notice says. Returns whether the belief changed. */
+  /** CACHE-2: takes over the version of a notice. Returns whether the entry's version changed. */
   raise(
     actor: ActorAddress,
     version: Version,
@@ -109,7 +108,7 @@ export class VersionCache {
     const key = formatAddress(actor)
     const entry = this.#entries.peek(key)
     if (entry !== undefined && entry.version >= version) {
-      // The same again, as of each commit of one's own: it is believed again, and as proven as it was.
+      // The same version, as after each commit of this process: it is trusted again, as proven as before.
       const isSame = entry.version === version && entry.position === position
       if (isSame && entry.epoch !== this.#epoch)
         this.#set(key, version, position, entry.proven)
@@ -120,7 +119,7 @@ export class VersionCache {
     return true
   }
 
-  /** What this process itself has stored or read: raises and proves, and is no news. */
+  /** Records what this process stored or read: raises and proves the entry; not counted as a raise. */
   advance(actor: ActorAddress, version: Version, position: Position): void {
     const key = formatAddress(actor)
     const entry = this.#entries.peek(key)
@@ -128,19 +127,19 @@ export class VersionCache {
       this.#set(key, version, position, true)
   }
 
-  /** V3: the truth as read; `before` is what `snapshot` gave when the read began. */
-  settle(actor: ActorAddress, truth: CachedHead, before: CachedHead | undefined): void {
+  /** CACHE-3: records `head` as read; `before` is the result of `snapshot` before the read. */
+  refresh(actor: ActorAddress, head: CachedHead, before: CachedHead | undefined): void {
     const key = formatAddress(actor)
     const entry = this.#entries.peek(key)
-    if (entry !== before && entry !== undefined && entry.version > truth.version) return
+    if (entry !== before && entry !== undefined && entry.version > head.version) return
     const wrong =
       entry !== undefined &&
-      (entry.version !== truth.version || entry.position !== truth.position)
+      (entry.version !== head.version || entry.position !== head.position)
     if (wrong) this.#heals++
-    this.#set(key, truth.version, truth.position, true)
+    this.#set(key, head.version, head.position, true)
   }
 
-  /** V5: after a gap in the notices, nothing cached is believed any more. */
+  /** CACHE-5: after a gap in the notices, no entry is trusted. */
   unverify(): void {
     this.#epoch++
   }
@@ -162,13 +161,13 @@ export class VersionCache {
 
   #set(key: string, version: Version, position: Position, proven: boolean): void {
     this.#entries.set(key, { version, position, epoch: this.#epoch, proven })
-    if (this.#entries.size > this.#entriesMax) this.#entries.pop() // V6
+    if (this.#entries.size > this.#entriesMax) this.#entries.pop() // CACHE-6
   }
 }
 
 /**
- * V4: whether a commit with that predecessor comes right behind what the entry proves. A claim
- * to be the first of all proves nothing: an actor that is not cached may be old.
+ * CACHE-4: whether a commit with that predecessor directly follows a proven entry. A notice of a
+ * first commit proves nothing: an actor without an entry may be old.
  */
 function continues(
   entry: Entry | undefined,

@@ -1,10 +1,10 @@
-// A doorbell: lets readers sleep until the log has grown past where they stand.
+// A wake signal: lets readers sleep until a log has grown beyond the position they have read.
 
 import type { Position } from '../model/version.js'
 
 /**
- * Owns the highest position rung, and the sleepers. Ringing wakes every sleeper that waits
- * for less; a sleeper that comes late finds the bell already rung and does not sleep.
+ * Owns the highest position raised, and the waiting readers. Raising wakes every reader that waits
+ * for a lower position; a reader that begins to wait after that does not sleep.
  */
 export class WakeSignal {
   #position: Position = 0
@@ -19,12 +19,12 @@ export class WakeSignal {
     for (const wake of this.#waiters) wake(false)
   }
 
-  /** Wakes every sleeper, whatever it waits for. */
+  /** Wakes every waiting reader, whatever position it waits for. */
   wakeAll(): void {
     for (const wake of this.#waiters) wake(true)
   }
 
-  /** Resolves once rung beyond `after`, after `timeout` ms, or when the signal fires. */
+  /** Resolves when raised beyond `after`, after `timeout` ms, or when the signal fires. */
   wait(after: Position, timeout: number, signal: AbortSignal): Promise<void> {
     if (this.#position > after || signal.aborted) return Promise.resolve()
     return new Promise(resolve => {

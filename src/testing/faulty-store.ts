@@ -18,7 +18,7 @@ import type {
   ReadAllOptions,
   ReadOptions,
 } from '../store/event-store/event-store.js'
-import { nameOfAll } from '../store/event-store/transaction.js'
+import { formatActors } from '../store/event-store/transaction.js'
 import type { Predecessor } from '../store/version-cache.js'
 import type { Faults } from './faults.js'
 import { type Line, turn } from './line.js'
@@ -53,7 +53,7 @@ export class FaultyStore implements EventStore {
     options: AppendAllOptions = {},
   ): Promise<AppendAllResult> {
     const append = (bounds: AppendAllOptions) => this.base.appendAll(parts, bounds)
-    return this.#up(this.#faulty(append, () => nameOfAll(parts), options))
+    return this.#up(this.#faulty(append, () => formatActors(parts), options))
   }
 
   #up<T>(work: Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 
-import { LmdbPlace } from '../support/lmdb-place.js'
+import { LmdbFixture } from '../support/lmdb-fixture.js'
 import { cairn } from '../multinode/harness.js'
 
 const dir = await mkdtemp(join(tmpdir(), 'cairn-data-'))
@@ -278,7 +278,7 @@ await t.test('state prints what it was and is', async t => {
 })
 
 await t.test('a record that is no commit is shown as what it is', async t => {
-  await using place = await LmdbPlace.make()
+  await using place = await LmdbFixture.make()
   const store = await place.open()
   const actor = { type: 'order', id: 'm' }
   await store.append(actor, [{ type: 'placed' }])

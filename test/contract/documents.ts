@@ -26,10 +26,14 @@ export async function testDocuments(
       const found = await other.get(['inbox', '1'])
       t.equal(Buffer.from(found!.value).toString(), 'first')
       t.equal(found!.revision, revision)
-      t.equal(await one.get(['inbox', '10']), undefined, 'another name is another one')
+      t.equal(
+        await one.get(['inbox', '10']),
+        undefined,
+        'another name is another document',
+      )
     })
 
-    await t.test('D2 of two that have seen the same revision one wins', async t => {
+    await t.test('DOCUMENTS-2 of two puts with the same revision one wins', async t => {
       const key = ['inbox', '2']
       const first = (await one.put(key, bytes('0'), 0)) as number
       t.equal(await other.put(key, bytes('again'), 0), 'conflict')
@@ -51,29 +55,32 @@ export async function testDocuments(
       t.ok(revision > first)
     })
 
-    await t.test('D4 documents are listed by what their names begin with', async t => {
-      const names = async (documents: Documents, ...prefix: string[]) =>
-        (await documents.list(prefix)).map(key => key.join('/')).toSorted()
-      t.strictSame(await names(one, 'reactor'), [])
-      await one.put(['reactor', 'a', 'log', '1'], bytes('1'), 0)
-      await one.put(['reactor', 'a', 'log', '10'], bytes('2'), 0)
-      await one.put(['reactor', 'a', 'topic', '1'], bytes('3'), 0)
-      await one.put(['reactor', 'a-b', 'log', '1'], bytes('4'), 0)
-      await one.put(['reactor-x', 'a', 'log', '1'], bytes('5'), 0)
-      t.strictSame(await names(other, 'reactor', 'a'), [
-        'reactor/a/log/1',
-        'reactor/a/log/10',
-        'reactor/a/topic/1',
-      ])
-      t.strictSame(await names(other, 'reactor', 'a', 'log'), [
-        'reactor/a/log/1',
-        'reactor/a/log/10',
-      ])
-      t.equal((await names(other, 'reactor')).length, 4)
-      t.strictSame(await names(other, 'reactor', 'a', 'log', '1'), [], 'not itself')
-      const elsewhere = await open(`d-${newId().slice(0, 8)}`)
-      t.strictSame(await elsewhere.list(['reactor']), [])
-    })
+    await t.test(
+      'DOCUMENTS-4 documents are listed by a prefix of their names',
+      async t => {
+        const names = async (documents: Documents, ...prefix: string[]) =>
+          (await documents.list(prefix)).map(key => key.join('/')).toSorted()
+        t.strictSame(await names(one, 'reactor'), [])
+        await one.put(['reactor', 'a', 'log', '1'], bytes('1'), 0)
+        await one.put(['reactor', 'a', 'log', '10'], bytes('2'), 0)
+        await one.put(['reactor', 'a', 'topic', '1'], bytes('3'), 0)
+        await one.put(['reactor', 'a-b', 'log', '1'], bytes('4'), 0)
+        await one.put(['reactor-x', 'a', 'log', '1'], bytes('5'), 0)
+        t.strictSame(await names(other, 'reactor', 'a'), [
+          'reactor/a/log/1',
+          'reactor/a/log/10',
+          'reactor/a/topic/1',
+        ])
+        t.strictSame(await names(other, 'reactor', 'a', 'log'), [
+          'reactor/a/log/1',
+          'reactor/a/log/10',
+        ])
+        t.equal((await names(other, 'reactor')).length, 4)
+        t.strictSame(await names(other, 'reactor', 'a', 'log', '1'), [], 'not itself')
+        const elsewhere = await open(`d-${newId().slice(0, 8)}`)
+        t.strictSame(await elsewhere.list(['reactor']), [])
+      },
+    )
 
     await t.test('nothing crosses a namespace', async t => {
       const elsewhere = await open(`d-${newId().slice(0, 8)}`)

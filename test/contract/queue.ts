@@ -6,7 +6,7 @@ import { newId } from '../../src/model/id.js'
 import type { NewRecord, Queue, QueueRecord } from '../../src/store/queue/queue.js'
 import { until } from '../support/wait.js'
 
-/** Opens a queue of a namespace; two of one namespace are one queue. */
+/** Opens a queue of a namespace; two openings of one namespace share the queue. */
 export type OpenQueue = (namespace: string) => Promise<Queue>
 
 const record = (id: string, more: Partial<NewRecord> = {}): NewRecord => ({
@@ -50,7 +50,7 @@ export async function testQueue(t: Test, name: string, open: OpenQueue): Promise
       return { namespace, queue }
     }
 
-    await t.test('what is put is read in order, as it was', async t => {
+    await t.test('records are read in order and unchanged', async t => {
       const { queue } = await fresh()
       const before = Date.now()
       for (let i = 1; i <= 5; i++)
@@ -74,7 +74,7 @@ export async function testQueue(t: Test, name: string, open: OpenQueue): Promise
       t.equal(await queue.lastPosition(), 5)
     })
 
-    await t.test('names of any kind are told apart', async t => {
+    await t.test('keys with special characters are distinct', async t => {
       const { queue } = await fresh()
       const ids = ['a.b', 'a_b', 'a b', '*', '>', 'Zoë', 'a/b', '50%']
       for (const id of ids) await queue.put(record('one', { key: ['1', 'account', id] }))
@@ -88,23 +88,26 @@ export async function testQueue(t: Test, name: string, open: OpenQueue): Promise
       }
     })
 
-    await t.test('Q3 an id that waits is stored once, whoever puts it again', async t => {
-      const { namespace, queue } = await fresh()
-      const other = await open(namespace)
-      t.teardown(() => other.close())
-      const first = await queue.put(record('same'))
-      t.strictSame(await other.put(record('same')), { ...first, duplicate: true })
-      const elsewhere = record('same', { key: ['3', 'account', 'bob'] })
-      t.equal(
-        (await queue.put(elsewhere)).duplicate,
-        false,
-        'another key is another record',
-      )
-      t.equal((await collect(queue.read())).length, 2)
-    })
+    await t.test(
+      'QUEUE-3 an id in the queue is stored once, also when another client repeats the put',
+      async t => {
+        const { namespace, queue } = await fresh()
+        const other = await open(namespace)
+        t.teardown(() => other.close())
+        const first = await queue.put(record('same'))
+        t.strictSame(await other.put(record('same')), { ...first, duplicate: true })
+        const elsewhere = record('same', { key: ['3', 'account', 'bob'] })
+        t.equal(
+          (await queue.put(elsewhere)).duplicate,
+          false,
+          'another key is another record',
+        )
+        t.equal((await collect(queue.read())).length, 2)
+      },
+    )
 
     await t.test(
-      'Q4 a follower gets what is there and what comes, once and in order',
+      'QUEUE-4 a follower yields stored and new records, once and in order',
       async t => {
         const { namespace, queue } = await fresh()
         const other = await open(namespace)
@@ -132,7 +135,7 @@ export async function testQueue(t: Test, name: string, open: OpenQueue): Promise
     )
 
     await t.test(
-      'Q5 what is removed is gone, and its position is not given again',
+      'QUEUE-5 a removed record stays removed, and its position is not reused',
       async t => {
         const { queue } = await fresh()
         for (let i = 1; i <= 3; i++) await queue.put(record(`r${i}`))
@@ -140,7 +143,7 @@ export async function testQueue(t: Test, name: string, open: OpenQueue): Promise
         await queue.remove([3, 17])
         const idle = following(queue)
         await until(() => idle.seen.length === 1, {
-          describe: 'a follower sleeps behind what is removed',
+          describe: 'a follower skips removed records',
         })
         await idle.end()
         t.strictSame(
@@ -151,11 +154,11 @@ export async function testQueue(t: Test, name: string, open: OpenQueue): Promise
         t.equal((await queue.put(record('r4'))).position, 4)
         const follower = following(queue)
         await until(() => follower.seen.length === 2, {
-          describe: 'the two that are left',
+          describe: 'the two remaining records',
         })
         await queue.put(record('r5'))
         await until(() => follower.seen.length === 3, {
-          describe: 'and the one that came',
+          describe: 'and the new one',
         })
         await follower.end()
       },

@@ -29,57 +29,70 @@ export async function testReadModels(
     const one = await open(namespace)
     const other = await open(namespace)
 
-    await t.test('R1 R3 rows and place are read as they were written', async t => {
-      const model = one.open('first-1')
-      t.strictSame(await model.checkpoint(), initialCheckpoint)
-      t.strictSame(await model.get(['a', 'b']), [undefined, undefined])
-      t.strictSame(await entriesOf(model), {})
-      const rows = {
-        a: { n: 1, at: new Date(5), bytes: new Uint8Array([1, 2]), big: 2n ** 60n },
-        'b.c *>/é\u0000': [1, 'two', { three: undefined }],
-        ['k'.repeat(256)]: 'long',
-      }
-      const revision = await model.write({ rows: rowsOf(rows), position: 7, ahead: 2 }, 0)
-      const place = { position: 7, ahead: 2, revision }
-      for (const reader of [model, other.open('first-1')]) {
-        t.strictSame(await reader.checkpoint(), place)
-        const keys = Object.keys(rows)
-        const found = await reader.get([...keys, 'none'])
-        t.match(found, [
-          { n: 1, at: new Date(5), big: 2n ** 60n },
-          rows['b.c *>/é\u0000'],
-          'long',
-        ])
-        t.equal(found[3], undefined)
-        t.strictSame(Object.keys(await entriesOf(reader)).toSorted(), keys.toSorted())
-      }
-      t.strictSame(
-        await one.open('first-10').checkpoint(),
-        initialCheckpoint,
-        'another name',
-      )
-      t.strictSame(await one.open('first-10').get(['a']), [undefined])
-    })
+    await t.test(
+      'READMODEL-1 READMODEL-3 rows and checkpoint are read as they were written',
+      async t => {
+        const model = one.open('first-1')
+        t.strictSame(await model.checkpoint(), initialCheckpoint)
+        t.strictSame(await model.get(['a', 'b']), [undefined, undefined])
+        t.strictSame(await entriesOf(model), {})
+        const rows = {
+          a: { n: 1, at: new Date(5), bytes: new Uint8Array([1, 2]), big: 2n ** 60n },
+          'b.c *>/é\u0000': [1, 'two', { three: undefined }],
+          ['k'.repeat(256)]: 'long',
+        }
+        const revision = await model.write(
+          { rows: rowsOf(rows), position: 7, ahead: 2 },
+          0,
+        )
+        const checkpoint = { position: 7, ahead: 2, revision }
+        for (const reader of [model, other.open('first-1')]) {
+          t.strictSame(await reader.checkpoint(), checkpoint)
+          const keys = Object.keys(rows)
+          const found = await reader.get([...keys, 'none'])
+          t.match(found, [
+            { n: 1, at: new Date(5), big: 2n ** 60n },
+            rows['b.c *>/é\u0000'],
+            'long',
+          ])
+          t.equal(found[3], undefined)
+          t.strictSame(Object.keys(await entriesOf(reader)).toSorted(), keys.toSorted())
+        }
+        t.strictSame(
+          await one.open('first-10').checkpoint(),
+          initialCheckpoint,
+          'another name',
+        )
+        t.strictSame(await one.open('first-10').get(['a']), [undefined])
+      },
+    )
 
-    await t.test('R1 a row is written over, removed, and written again', async t => {
-      const model = one.open('rows-1')
-      const write = async (rows: Record<string, unknown>, revision: number) =>
-        (await model.write(
-          { rows: rowsOf(rows), position: 1, ahead: 0 },
-          revision,
-        )) as number
-      let revision = await write({ a: 1, b: 2 }, 0)
-      revision = await write({ a: 3, b: null, c: null }, revision)
-      t.strictSame(await model.get(['a', 'b', 'c']), [3, undefined, undefined])
-      t.strictSame(await entriesOf(other.open('rows-1')), { a: 3 })
-      revision = await write({ b: false }, revision)
-      t.strictSame(await entriesOf(model), { a: 3, b: false })
-      t.strictSame((await model.checkpoint()).revision, revision)
-      await write({}, revision)
-      t.strictSame(await entriesOf(model), { a: 3, b: false }, 'a place alone')
-    })
+    await t.test(
+      'READMODEL-1 a row is overwritten, removed, and written again',
+      async t => {
+        const model = one.open('rows-1')
+        const write = async (rows: Record<string, unknown>, revision: number) =>
+          (await model.write(
+            { rows: rowsOf(rows), position: 1, ahead: 0 },
+            revision,
+          )) as number
+        let revision = await write({ a: 1, b: 2 }, 0)
+        revision = await write({ a: 3, b: null, c: null }, revision)
+        t.strictSame(await model.get(['a', 'b', 'c']), [3, undefined, undefined])
+        t.strictSame(await entriesOf(other.open('rows-1')), { a: 3 })
+        revision = await write({ b: false }, revision)
+        t.strictSame(await entriesOf(model), { a: 3, b: false })
+        t.strictSame((await model.checkpoint()).revision, revision)
+        await write({}, revision)
+        t.strictSame(
+          await entriesOf(model),
+          { a: 3, b: false },
+          'a checkpoint without rows',
+        )
+      },
+    )
 
-    await t.test('R2 of two that have seen the same revision one wins', async t => {
+    await t.test('READMODEL-2 of two writes with the same revision one wins', async t => {
       const models = [one.open('race-1'), other.open('race-1')] as const
       let revision = 0
       for (let round = 1; round <= 20; round++) {
@@ -96,17 +109,17 @@ export async function testReadModels(
         if (won.length !== 1) t.fail(`${won.length} of two won in round ${round}`)
         revision = won[0]!
         const rows = await models[0].get(['by', `of ${winner}`, `of ${1 - winner}`])
-        const place = await models[1].checkpoint()
+        const checkpoint = await models[1].checkpoint()
         if (rows[0] !== winner || rows[1] !== round || rows[2] === round)
           t.fail(`round ${round} is mixed: ${JSON.stringify(rows)}`)
-        t.strictSame(place, { position: round, ahead: winner, revision })
+        t.strictSame(checkpoint, { position: round, ahead: winner, revision })
       }
       const late = { rows: rowsOf({ by: 'nobody' }), position: 99, ahead: 0 }
       t.equal(await models[0].write(late, 0), 'conflict')
       t.not((await models[0].get(['by']))[0], 'nobody')
     })
 
-    await t.test('R1 as many rows as one write takes', async t => {
+    await t.test('READMODEL-1 the maximum number of rows in one write', async t => {
       const model = one.open('many-1')
       const rows = new Map(Array.from({ length: 999 }, (_, i) => [`k${i}`, { i }]))
       await model.write({ rows, position: 3, ahead: 0 }, 0)
@@ -116,21 +129,21 @@ export async function testReadModels(
       t.strictSame(found, [...rows.values()])
     })
 
-    await t.test('R4 a model that was dropped is as one never written', async t => {
-      const model = one.open('gone-1')
+    await t.test('READMODEL-4 a dropped model is like one never written', async t => {
+      const model = one.open('dropped-1')
       const rows = new Map(Array.from({ length: 600 }, (_, i) => [`k${i}`, i]))
       const revision = await model.write({ rows, position: 3, ahead: 0 }, 0)
       await one
-        .open('gone-10')
+        .open('dropped-10')
         .write({ rows: rowsOf({ a: 1 }), position: 1, ahead: 0 }, 0)
-      await other.open('gone-1').drop()
+      await other.open('dropped-1').drop()
       t.strictSame(await model.checkpoint(), initialCheckpoint)
       t.strictSame(await entriesOf(model), {})
       t.strictSame(await model.get(['k5']), [undefined])
       const late = { rows: rowsOf({ a: 1 }), position: 4, ahead: 0 }
       t.equal(await model.write(late, revision as number), 'conflict')
       await model.drop()
-      t.strictSame(await entriesOf(one.open('gone-10')), { a: 1 }, 'and no other one')
+      t.strictSame(await entriesOf(one.open('dropped-10')), { a: 1 }, 'and no other one')
       t.type(await model.write(late, 0), 'number')
     })
 

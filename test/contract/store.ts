@@ -2,7 +2,7 @@
 //
 //     testEventStore(t, 'memory', async () => fixture)
 //
-// It knows nothing of an implementation beyond its fixture, and prints for whom it held.
+// It uses only the fixture of an implementation, and its title names the implementation.
 
 import type { Test } from 'tap'
 
@@ -48,7 +48,7 @@ export async function testEventStore(
   name: string,
   make: (t: Test) => Promise<StoreFixture>,
 ): Promise<void> {
-  await t.test(`the event store contract, kept by ${name}`, async t => {
+  await t.test(`the event store contract: ${name}`, async t => {
     let tests = 0
     const suite: Suite = (title, body) => {
       tests++

@@ -10,10 +10,10 @@ import type { QueueRecord } from '../../src/store/queue/queue.js'
 import { readTimer, type Timers } from '../../src/store/timers/timers.js'
 import { until } from '../support/wait.js'
 
-export interface TimersPlace {
-  /** Opens the timers of a namespace; two of one namespace are one place. */
+export interface TimersFixture {
+  /** Opens the timers of a namespace; two openings of one namespace share them. */
   open(namespace: string): Promise<Timers>
-  /** The time that the place goes by, and its passing; where it is real, it passes by itself. */
+  /** The clock of the timers. `pass` advances it; a real clock advances by itself. */
   readonly clock: Clock
   pass(ms: number): void
 }
@@ -37,7 +37,7 @@ function read({ key, headers, body }: QueueRecord): Timer {
 export async function testTimers(
   t: Test,
   name: string,
-  { open, clock, pass }: TimersPlace,
+  { open, clock, pass }: TimersFixture,
 ): Promise<void> {
   await t.test(`the timers contract: ${name}`, async t => {
     const timerOf = (timerName: string, more: Partial<Timer> = {}): Timer => ({
@@ -55,13 +55,13 @@ export async function testTimers(
       const namespace = `t-${newId().slice(0, 8)}`
       const timers = await open(namespace)
       const stop = new AbortController()
-      const keeping = timers.run(clock, stop.signal)
+      const running = timers.run(clock, stop.signal)
       t.teardown(async () => {
         stop.abort()
-        await keeping
+        await running
         await timers.close()
       })
-      /** What was due, once there is so much of it. */
+      /** The timers that became due, once there are `count`. */
       const due = async (count: number): Promise<Timer[]> => {
         const all = async () => (await collect(timers.due.read())).map(read)
         await until(async () => (await all()).length >= count, {
@@ -73,7 +73,7 @@ export async function testTimers(
       return { namespace, timers, due }
     }
 
-    await t.test('what is set comes back as it was, and waits', async t => {
+    await t.test('a timer is read as it was set, and waits', async t => {
       const { timers } = await fresh(t)
       const timer = timerOf('a name. with * and é', {
         every: 500,
@@ -91,7 +91,7 @@ export async function testTimers(
       t.strictSame(await collect(timers.due.read()), [])
     })
 
-    await t.test('what is due becomes so once, by itself, with its moment', async t => {
+    await t.test('a timer fires once, at its time, without a call', async t => {
       const { timers, due } = await fresh(t)
       const timer = timerOf('soon', { at: clock.now() + 300 })
       await timers.set(timer)
@@ -99,40 +99,40 @@ export async function testTimers(
       pass(300)
       t.strictSame(await due(1), [timer])
       const [record] = await collect(timers.due.read())
-      const place = [String(partitionOf(actor, defaultPartitions)), 'order', actor.id]
-      t.strictSame(record?.key, place, 'it lies with its actor')
-      t.equal(await timers.get(actor, 'soon'), undefined, 'it waits no more')
+      const key = [String(partitionOf(actor, defaultPartitions)), 'order', actor.id]
+      t.strictSame(record?.key, key, 'it has the key of its actor')
+      t.equal(await timers.get(actor, 'soon'), undefined, 'it waits no longer')
       t.ok(await timers.get(actor, 'later'), 'another does')
       await timers.due.remove([record!.position])
       t.strictSame(await collect(timers.due.read()), [])
     })
 
-    await t.test('what is due already is so at once', async t => {
+    await t.test('a timer that is already due fires at once', async t => {
       const { timers, due } = await fresh(t)
       const timer = timerOf('past', { at: Math.max(0, clock.now() - far) })
       await timers.set(timer)
       t.strictSame(await due(1), [timer])
     })
 
-    await t.test('whoever follows what is due hears of it', async t => {
+    await t.test('a follower of the due queue receives timers as they fire', async t => {
       const { timers } = await fresh(t)
       const stop = new AbortController()
-      const heard: string[] = []
+      const seen: string[] = []
       const following = (async () => {
         for await (const record of timers.due.follow({ signal: stop.signal }))
-          heard.push(read(record).name)
+          seen.push(read(record).name)
       })()
       await timers.set(timerOf('one', { at: clock.now() + 100 }))
       pass(100)
-      await until(() => heard.length === 1, { describe: 'the first', timeout: 30_000 })
+      await until(() => seen.length === 1, { describe: 'the first', timeout: 30_000 })
       await timers.set(timerOf('two', { at: clock.now() }))
-      await until(() => heard.length === 2, { describe: 'the second', timeout: 30_000 })
+      await until(() => seen.length === 2, { describe: 'the second', timeout: 30_000 })
       stop.abort()
       await following
-      t.strictSame(heard, ['one', 'two'])
+      t.strictSame(seen, ['one', 'two'])
     })
 
-    await t.test('only what was said later replaces a timer', async t => {
+    await t.test('only a later timer replaces a timer', async t => {
       const { timers } = await fresh(t)
       const set = (generation: number, occurrence: number, at = clock.now() + far) =>
         timers.set(timerOf('a', { generation, occurrence, at }))
@@ -148,11 +148,11 @@ export async function testTimers(
       t.equal(await set(200, 1, 0), false, 'an earlier firing')
       t.equal(await set(201, 0), true, 'a newer one')
       t.strictSame(await now(), [201, 0])
-      t.strictSame(await collect(timers.due.read()), [], 'nothing replaced became due')
+      t.strictSame(await collect(timers.due.read()), [], 'no replaced timer fired')
       t.equal((await collect(timers.list())).length, 1)
     })
 
-    await t.test('a timer that was replaced is due at its new moment only', async t => {
+    await t.test('a replaced timer fires at its new time only', async t => {
       const { timers, due } = await fresh(t)
       await timers.set(timerOf('a', { at: clock.now() + 500 }))
       const newer = timerOf('a', { generation: 300, at: clock.now() + 900 })
@@ -168,14 +168,14 @@ export async function testTimers(
       )
     })
 
-    await t.test('cancelling takes what was set before, and nothing else', async t => {
+    await t.test('cancelling removes only a timer that was set before', async t => {
       const { timers, due } = await fresh(t)
       await timers.set(timerOf('a', { generation: 200, at: clock.now() + 500 }))
-      t.equal(await timers.cancel(actor, 'a', 200), false, 'it was not set before')
-      t.equal(await timers.cancel(actor, 'b', 900), false, 'nothing is there')
+      t.equal(await timers.cancel(actor, 'a', 200), false, 'it was not set earlier')
+      t.equal(await timers.cancel(actor, 'b', 900), false, 'there is none')
       t.equal(await timers.cancel(other, 'a', 900), false, 'another actor')
       t.equal(await timers.cancel(actor, 'a', 201), true)
-      t.equal(await timers.cancel(actor, 'a', 201), false, 'it is gone')
+      t.equal(await timers.cancel(actor, 'a', 201), false, 'it is cancelled already')
       t.equal(await timers.get(actor, 'a'), undefined)
       await timers.set(timerOf('end', { at: clock.now() + 700 }))
       pass(700)
@@ -184,36 +184,39 @@ export async function testTimers(
         ['end'],
       )
       t.equal(await timers.cancel(actor, 'end', 900), false, 'it has fired')
-      t.equal((await due(1)).length, 1, 'which is left alone')
+      t.equal((await due(1)).length, 1, 'and its record stays')
     })
 
-    await t.test('it is written down what is known of a timer that waits', async t => {
+    await t.test('advance updates what is known of a waiting timer', async t => {
       const { timers } = await fresh(t)
       const timer = timerOf('a', { occurrence: 2 })
       await timers.advance({ ...timer, commitPosition: 9 })
-      t.equal(await timers.get(actor, 'a'), undefined, 'of one that waits, only')
+      t.equal(await timers.get(actor, 'a'), undefined, 'only of a waiting timer')
       await timers.set(timer)
       await timers.advance({ ...timer, commitPosition: 9 })
       t.equal((await timers.get(actor, 'a'))?.commitPosition, 9)
       await timers.advance({ ...timer, occurrence: 1, commitPosition: 11 })
       await timers.advance({ ...timer, generation: 101, commitPosition: 11 })
-      t.strictSame(await timers.get(actor, 'a'), { ...timer, saidAt: 9 })
+      t.strictSame(await timers.get(actor, 'a'), { ...timer, commitPosition: 9 })
     })
 
-    await t.test('timers of one moment become due as they were set', async t => {
-      const { timers, due } = await fresh(t)
-      const at = clock.now() + 800
-      const names = Array.from({ length: 30 }, (_, i) => `n${(i * 7) % 30}`)
-      for (const one of names) await timers.set(timerOf(one, { at }))
-      await timers.set(timerOf('before', { at: at - 100 }))
-      pass(800)
-      t.strictSame(
-        (await due(31)).map(one => one.name),
-        ['before', ...names],
-      )
-    })
+    await t.test(
+      'timers with the same time fire in the order in which they were set',
+      async t => {
+        const { timers, due } = await fresh(t)
+        const at = clock.now() + 800
+        const names = Array.from({ length: 30 }, (_, i) => `n${(i * 7) % 30}`)
+        for (const one of names) await timers.set(timerOf(one, { at }))
+        await timers.set(timerOf('before', { at: at - 100 }))
+        pass(800)
+        t.strictSame(
+          (await due(31)).map(one => one.name),
+          ['before', ...names],
+        )
+      },
+    )
 
-    await t.test('lists all, or one actor’s, from whichever opening', async t => {
+    await t.test('lists all timers, or those of one actor, from any opening', async t => {
       const { timers, namespace } = await fresh(t)
       const second = await open(namespace)
       const names = Array.from({ length: 600 }, (_, i) => `n${i}`)
@@ -230,7 +233,7 @@ export async function testTimers(
       await t.rejects(collect(timers.list({ signal: aborted })))
     })
 
-    await t.test('what cannot be a timer is refused, and nothing is stored', async t => {
+    await t.test('an invalid timer is refused, and nothing is stored', async t => {
       const { timers } = await fresh(t)
       await t.rejects(timers.set(timerOf('')), { code: 'invalid-timer' })
       await t.rejects(timers.set(timerOf('a', { at: -1 })), { code: 'invalid-timer' })

@@ -1,5 +1,5 @@
-// P1, P3, P4 under load: connections cut and answers lost at random, the server killed and
-// restarted. Whatever the writers were told must be what the log says.
+// P1, P3, P4 under load: connections are cut and answers lost at random, the server is killed and
+// restarted. Every result that a writer received must match the log.
 
 import t, { type Test } from 'tap'
 
@@ -14,7 +14,7 @@ const actors = ['a', 'b', 'c', 'd', 'e'].map((id): ActorAddress => ({
   id,
 }))
 
-/** Appends to random actors until `enough`; half of them expect what the writer last heard. */
+/** Appends to random actors until `enough`; half of them expect the version that the writer received last. */
 async function write(
   { store }: Node,
   ledger: Ledger,
@@ -33,7 +33,7 @@ async function write(
   }
 }
 
-/** Does its worst to the connections through the proxy, one thing after another. */
+/** Injects faults into the connections through the proxy, one after another. */
 async function trouble(
   proxy: Proxy,
   nodes: readonly Node[],

@@ -10,7 +10,7 @@ import { freshNamespace, Ledger, type Node, openNode, randomOf } from './nodes.j
 
 await using cluster = await startNatsCluster()
 
-/** Nodes that know all servers, each beginning with another one. */
+/** Nodes that know all servers, each starting with another one. */
 function openNodes(namespace: string, count: number): Promise<Node[]> {
   return Promise.all(
     Array.from({ length: count }, (_, i) => {
@@ -20,7 +20,7 @@ function openNodes(namespace: string, count: number): Promise<Node[]> {
   )
 }
 
-/** Appends to an actor of its own, expecting what it was told last: nobody may contradict. */
+/** Appends to its own actor and expects its last result: no append may conflict. */
 async function writeAlone(
   { store }: Node,
   actor: ActorAddress,
@@ -103,24 +103,21 @@ async function progress(ledger: Ledger, count: number): Promise<void> {
   })
 }
 
-await underLoad(
-  'the stream’s leader steps down again and again',
-  async (node, ledger) => {
-    const stream = logStream(node.store.namespace)
-    for (let i = 0; i < 5; i++) {
-      await progress(ledger, 150)
-      const before = await until(() => leaderOf(node))
-      await node.connection.nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, '', {
-        timeout: 5_000,
-      })
-      await until(async () => {
-        const leader = await leaderOf(node)
-        return leader !== '' && leader !== before
-      })
-    }
+await underLoad('the stream’s leader steps down repeatedly', async (node, ledger) => {
+  const stream = logStream(node.store.namespace)
+  for (let i = 0; i < 5; i++) {
     await progress(ledger, 150)
-  },
-)
+    const before = await until(() => leaderOf(node))
+    await node.connection.nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, '', {
+      timeout: 5_000,
+    })
+    await until(async () => {
+      const leader = await leaderOf(node)
+      return leader !== '' && leader !== before
+    })
+  }
+  await progress(ledger, 150)
+})
 
 await underLoad('the stream’s leader is killed and restarted', async (node, ledger) => {
   for (let kills = 0; kills < 2; kills++) {

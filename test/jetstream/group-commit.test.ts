@@ -1,5 +1,5 @@
-// P1, P3, P4 where commits of different actors ride one batch: whatever becomes of it, each hears
-// what it would have heard alone.
+// P1, P3, P4 when commits of different actors share a batch: whatever its outcome, each commit gets
+// the result that it would have got alone.
 
 import t from 'tap'
 import { headers } from 'nats'
@@ -37,7 +37,7 @@ const actorsOf = (count: number): ActorAddress[] =>
 const open = (url: string, namespace = freshNamespace(), groupMin = 2) =>
   openNode(url, { namespace, ...riding, groupMin })
 
-/** Appends to all of them at once. The first goes alone, the others ride together. */
+/** Appends to all of them at once. The first is sent alone, the others share a batch. */
 const appendToAll = (
   { store }: Node,
   actors: readonly ActorAddress[],
@@ -48,7 +48,7 @@ const appendToAll = (
     actors.map(actor => store.append(actor, deposits(1), { ...options, expected })),
   )
 
-await t.test('commits that come together are stored as one batch', async t => {
+await t.test('concurrent commits are stored as one batch', async t => {
   await using node = await open(server.url)
   const { store, bus } = node
   const notices: CommitStored[] = []
@@ -69,11 +69,11 @@ await t.test('commits that come together are stored as one batch', async t => {
       position: i + 1,
       commitId: commits[i]!.id,
     })),
-    'each is told its own place',
+    'each gets its own position',
   )
   t.ok(
     commits.every(({ transactionId }) => transactionId === undefined),
-    'they are no transaction',
+    'they are not a transaction',
   )
   await until(() => notices.length === 30, { describe: 'every commit is announced' })
   t.strictSame(
@@ -88,18 +88,18 @@ await t.test('commits that come together are stored as one batch', async t => {
   t.strictSame(
     actors.map(actor => store.cachedVersion(actor)),
     actors.map(() => 1),
-    'and what is cached of each is the same as ever',
+    'and each is cached as without a batch',
   )
 })
 
-await t.test('a commit that comes alone is sent alone', async t => {
+await t.test('a single commit is sent alone', async t => {
   await using node = await open(server.url)
   for (const [i, actor] of actorsOf(5).entries())
     t.match(await mustAppend(node.store, actor, deposits(1)), { position: i + 1 })
   t.match(node.store.groupStats(), { groups: 0, commits: 0 })
 })
 
-await t.test('a conflict of some in a group is theirs alone', async t => {
+await t.test('a conflict of some commits in a group affects only them', async t => {
   const namespace = freshNamespace()
   await using node = await open(server.url, namespace, 4)
   await using other = await openNode(server.url, { namespace })
@@ -130,7 +130,7 @@ await t.test('a conflict of some in a group is theirs alone', async t => {
 })
 
 await t.test(
-  'two nodes that race in groups for the same actors: the log is what each was told',
+  'two nodes that race in groups for the same actors: the log matches every result',
   async t => {
     const namespace = freshNamespace()
     const nodes = [
@@ -161,7 +161,7 @@ await t.test(
 )
 
 await t.test(
-  'a server that is killed in the middle of groups keeps what it acknowledged, once',
+  'a server that is killed amid groups keeps each acknowledged commit once',
   async t => {
     await using mortal = await startNats({ syncInterval: 'always' })
     await using node = await open(mortal.url)
@@ -206,13 +206,13 @@ const isStored = ({ store }: Node, position: number) =>
   })
 
 await scene(
-  'a group whose answer is lost is found, commit by commit, and stored once',
+  'a group whose answer is lost is resolved commit by commit, and stored once',
   async (t, { proxy, writer, other }) => {
     const actors = actorsOf(20)
     proxy.dropReplies(true)
     const work = appendToAll(writer, actors, 0)
     await isStored(other, 20)
-    // Others go on behind some of them.
+    // Other writers append after some of them.
     for (const actor of actors.slice(5, 8))
       await mustAppend(other.store, actor, deposits(7), { expected: 1 })
     proxy.dropReplies(false)
@@ -229,7 +229,7 @@ await scene(
 )
 
 await scene(
-  'a group that was lost on its way is stored, except where another was faster',
+  'a group lost in transit is stored, except where another writer was faster',
   async (t, { proxy, writer, other }) => {
     const actors = actorsOf(20)
     proxy.pause()
@@ -252,7 +252,7 @@ await scene(
 )
 
 await scene(
-  'a signal and a deadline end one commit of a group that is out, and the others go on',
+  'a signal and a deadline end one commit of a group that was sent, and the others continue',
   async (t, { proxy, writer, other }) => {
     const actors = actorsOf(20)
     const [impatient, stopped, ...rest] = actors
@@ -288,7 +288,7 @@ await scene(
 )
 
 await scene(
-  'a signal and a deadline end a commit that still waits for the group before it: not stored',
+  'a signal and a deadline end a commit that still waits for the previous group: it is not stored',
   async (t, { proxy, writer, other }) => {
     const actors = actorsOf(10)
     proxy.dropReplies(true)
@@ -330,7 +330,7 @@ await t.test('a commit that is too large fails alone', async t => {
   const { store } = node
   const ofBytes = (bytes: number) => [{ type: 'noted', data: 'x'.repeat(bytes) }]
   const actors = actorsOf(10)
-  // How much one takes beside its text: what just fits alone would not fit into a batch.
+  // The overhead of a commit: one that just fits alone would not fit into a batch.
   const error = await throwsCode(t, 'commit-too-large', () =>
     store.append(actorOf('large'), ofBytes(9_000), { expected: 0 }),
   )
@@ -347,7 +347,7 @@ await t.test('a commit that is too large fails alone', async t => {
 })
 
 await t.test(
-  'where the server forbids one of a group, the others are stored',
+  'when the server forbids one commit of a group, the others are stored',
   async t => {
     const namespace = freshNamespace()
     const denied = ['a4', 'a9'].map(id => logSubject(namespace, actorOf(id), 16))
@@ -366,7 +366,7 @@ await t.test(
     await using owner = await as('all')
     await using node = await as('some')
     const results = await Promise.allSettled(
-      // The last of them ends the batch.
+      // The last of them completes the batch.
       actorsOf(10).map(actor => node.store.append(actor, deposits(1), { expected: 0 })),
     )
     t.strictSame(
@@ -379,7 +379,7 @@ await t.test(
   },
 )
 
-await t.test('close() finishes what waits in groups', async t => {
+await t.test('close() completes the commits that wait in groups', async t => {
   const namespace = freshNamespace()
   await using node = await open(server.url, namespace)
   await using other = await openNode(server.url, { namespace })
@@ -389,7 +389,7 @@ await t.test('close() finishes what waits in groups', async t => {
   t.equal((await readHistory(other.store)).commits.length, 200)
 })
 
-await t.test('commits of one actor never ride together', async t => {
+await t.test('commits of one actor never share a batch', async t => {
   await using node = await open(server.url)
   const { store } = node
   const hot = actorOf('hot')
@@ -417,24 +417,27 @@ await t.test('commits of one actor never ride together', async t => {
   t.equal((await store.head(hot)).version, 7)
 })
 
-await t.test('a server with no room for batches takes them one by one', async t => {
-  await using node = await open(server.url)
-  const { connection, store } = node
-  // As many as a server keeps open for a stream, each waiting for an end that never comes.
-  for (let i = 0; i < 50; i++) {
-    const h = headers()
-    h.set('Nats-Batch-Id', newId())
-    h.set('Nats-Batch-Sequence', '1')
-    const subject = logSubject(store.namespace, actorOf('nobody'), 16)
-    connection.nc.publish(subject, '', { headers: h })
-  }
-  await connection.nc.flush()
-  t.ok((await appendToAll(node, actorsOf(20), 0)).every(result => result.ok))
-  t.match(store.groupStats(), { groups: 0, takenApart: 1 })
-  t.equal((await readHistory(store)).commits.length, 20)
-})
+await t.test(
+  'a server without room for batches stores the commits one by one',
+  async t => {
+    await using node = await open(server.url)
+    const { connection, store } = node
+    // As many as a server keeps open for a stream, none of them ever completed.
+    for (let i = 0; i < 50; i++) {
+      const h = headers()
+      h.set('Nats-Batch-Id', newId())
+      h.set('Nats-Batch-Sequence', '1')
+      const subject = logSubject(store.namespace, actorOf('nobody'), 16)
+      connection.nc.publish(subject, '', { headers: h })
+    }
+    await connection.nc.flush()
+    t.ok((await appendToAll(node, actorsOf(20), 0)).every(result => result.ok))
+    t.match(store.groupStats(), { groups: 0, takenApart: 1 })
+    t.equal((await readHistory(store)).commits.length, 20)
+  },
+)
 
-await t.test('more commits than fit into one group ride in several', async t => {
+await t.test('more commits than fit into one group use several', async t => {
   await using node = await open(server.url)
   const results = await appendToAll(node, actorsOf(1_101), 0)
   t.ok(results.every(result => result.ok))
@@ -443,7 +446,7 @@ await t.test('more commits than fit into one group ride in several', async t => 
 })
 
 await t.test(
-  'auto: a busy store finds out what an acknowledgement costs, and forgets it with the connection',
+  'auto: a busy store measures the cost of an acknowledgement, and measures again after a reconnect',
   async t => {
     const namespace = freshNamespace()
     await using proxy = await startProxy(server.url)
@@ -467,7 +470,7 @@ await t.test(
   },
 )
 
-await t.test('off: nothing rides together, and nothing is measured', async t => {
+await t.test('off: no commits share a batch, and nothing is measured', async t => {
   await using node = await openNode(server.url, {
     namespace: freshNamespace(),
     groupCommit: 'off',
@@ -482,7 +485,7 @@ await t.test('off: nothing rides together, and nothing is measured', async t => 
   })
 })
 
-await t.test('a mode that is none is refused by name', async t => {
+await t.test('an unknown mode is refused by name', async t => {
   const backend = jetstream({ servers: server.url, groupCommit: 'sometimes' as 'auto' })
   const work = () => backend.open({ namespace: freshNamespace(), nodeId: 'n' })
   await throwsCode(t, 'invalid-option', work, 'sometimes', "'auto'")

@@ -1,5 +1,5 @@
-// A long reading of a log goes through a consumer of its own, and whatever becomes of that consumer, each record is
-// read once and in order, and nothing is left on the server.
+// A long read of a log uses its own consumer. Whatever happens to the consumer, each record is read once
+// and in order, and nothing is left on the server.
 
 import t from 'tap'
 
@@ -20,10 +20,10 @@ const reader = {
   permissions: { publish: { deny: ['$JS.API.CONSUMER.>'] } },
 }
 await using server = await startNats({ users: [user, reader] })
-/** From some 2,000 on a reading is long. */
+/** A read is long from about 2,000 records on. */
 const count = 5_000
 
-/** Commits, every fifth of a type of its own, written past the store: they are only read here. */
+/** Commits, every fifth of another type, written past the store: they are only read here. */
 async function fill({ connection }: Node, namespace: string, bytes = 1): Promise<void> {
   const note = 'x'.repeat(bytes)
   for (const i of span(1, count)) {
@@ -83,7 +83,7 @@ async function positions(
 
 const all = span(1, count)
 
-await t.test('it has a consumer while it reads, and none afterwards', async t => {
+await t.test('a long read has a consumer while it runs, and none afterwards', async t => {
   const [node, stream] = await filled()
   await using _ = node
   let during: string[] = []
@@ -99,7 +99,7 @@ await t.test('it has a consumer while it reads, and none afterwards', async t =>
   t.pass('nor when the reader stops early')
 })
 
-await t.test('its consumer is deleted meanwhile', async t => {
+await t.test('the consumer is deleted during the read', async t => {
   const [node, stream] = await filled()
   await using _ = node
   const read = await positions(node, 1_500, async () => {
@@ -109,13 +109,13 @@ await t.test('its consumer is deleted meanwhile', async t => {
   t.strictSame(read, all)
 })
 
-await t.test('the server is started anew meanwhile', async t => {
+await t.test('the server is restarted during the read', async t => {
   const [node] = await filled()
   await using _ = node
   t.strictSame(await positions(node, 1_500, () => server.restart()), all)
 })
 
-await t.test('a message is lost on its way', async t => {
+await t.test('a message is lost in transit', async t => {
   const [node] = await filled()
   await using _ = node
   const { nc } = node.connection
@@ -133,7 +133,7 @@ await t.test('a message is lost on its way', async t => {
   t.ok(seen > 700)
 })
 
-await t.test('the server lets the user make no consumer', async t => {
+await t.test('the server forbids the consumer', async t => {
   const [node, stream] = await filled()
   await using _ = node
   await using other = await open(stream.slice('CAIRN_'.length), reader)
@@ -150,13 +150,13 @@ await t.test('a record was removed by an operator', async t => {
   t.strictSame(await positions(node), rest)
 })
 
-await t.test('its records are more than a batch takes of bytes', async t => {
+await t.test('the records exceed the bytes of a batch', async t => {
   const [node] = await filled(10_000)
   await using _ = node
   t.strictSame(await positions(node), all)
 })
 
-await t.test('it is of one type, or begins or ends in between', async t => {
+await t.test('the read is of one type, or begins or ends within the log', async t => {
   const [node, stream] = await filled()
   await using _ = node
   const read = async (options: Parameters<Node['store']['readAll']>[0]) => {
@@ -185,7 +185,7 @@ await t.test('a reader that stops for a while has little in memory', async t => 
   let received = 0
   let last = -1
   const read = await positions(node, 10, async () => {
-    // Until nothing comes any more.
+    // Until no more messages arrive.
     await until(
       async () => {
         received = nc.stats().inMsgs - before
@@ -201,7 +201,7 @@ await t.test('a reader that stops for a while has little in memory', async t => 
   t.strictSame(read, all)
 })
 
-await t.test('its reader is gone', async t => {
+await t.test('the reader stops early', async t => {
   const [node, stream] = await filled()
   await using _ = node
   const aborting = new AbortController()

@@ -1,5 +1,5 @@
 // P6: two tenants in one account, each with the permission block that the documentation
-// ships. What is a tenant's own works; everything else is refused, and never hangs.
+// ships. A tenant's own data is accessible; everything else is refused, and nothing hangs.
 
 import t from 'tap'
 
@@ -28,7 +28,7 @@ import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 import { openNode, throwsCode } from './nodes.js'
 
-/** What a tenant may: its own log, its own notices and requests, and no administration. */
+/** The permissions of a tenant: its own log, notices and requests, and no administration. */
 function tenant(namespace: string) {
   const bucket = documentsBucketOf(namespace)
   const views = readModelsBucketOf(namespace)
@@ -59,7 +59,7 @@ function tenant(namespace: string) {
           ),
           ...queues.map(stream => `$JS.API.STREAM.MSG.DELETE.${stream}`),
         ],
-        // Notices come from the server alone: a made-up one could make a peer skip versions.
+        // Only the server publishes notices: a forged one could make a peer skip versions.
         deny: [`cairn.${namespace}.stored.>`, `cairn.${namespace}.queued.>`],
       },
       subscribe: { allow: [`cairn.${namespace}.>`, `_INBOX_${namespace}.>`] },
@@ -80,7 +80,7 @@ const soon = <T>(work: Promise<T>) =>
 const actor = { type: 'account', id: 'alice' }
 const nothing = new Uint8Array()
 
-// Only the operator may make streams.
+// Only the operator may create streams.
 const admin = await Connection.open(
   { servers: server.url, ...operator },
   'admin',
@@ -97,7 +97,7 @@ await using secret = await openNode(server.url, {
 await mustAppend(secret.store, actor, deposits(42))
 t.teardown(() => admin.close())
 
-await t.test('a tenant lives in its own namespace as if it were alone', async t => {
+await t.test('a tenant uses its own namespace as if it were alone', async t => {
   const open = (nodeId: string) =>
     jetstream(login('tenant-a')).open({ namespace: 'tenant-a', nodeId })
   const [one, two] = [await open('one'), await open('two')]
@@ -119,7 +119,7 @@ await t.test('a tenant lives in its own namespace as if it were alone', async t 
   for (const node of [one, two]) await node.close()
 })
 
-await t.test('a tenant sends a command, and its node carries it out', async t => {
+await t.test('a tenant sends a command, and its node handles it', async t => {
   const { servers, user, password } = login('tenant-a')
   await using node = await startNode({
     namespace: 'tenant-a',
@@ -144,23 +144,20 @@ await t.test("opening another's namespace is refused by name", async t => {
   await throwsCode(t, 'unauthorized', () => soon(work()), /tenant-b/)
 })
 
-await t.test(
-  'opening a namespace whose log nobody has made says what is missing',
-  async t => {
-    const work = () =>
-      jetstream(login('tenant-c')).open({ namespace: 'tenant-c', nodeId: 'first' })
-    await throwsCode(
-      t,
-      'unauthorized',
-      () => soon(work()),
-      '$JS.API.STREAM.CREATE.CAIRN_tenant-c',
-    )
-  },
-)
+await t.test('opening a namespace without a log names what is missing', async t => {
+  const work = () =>
+    jetstream(login('tenant-c')).open({ namespace: 'tenant-c', nodeId: 'first' })
+  await throwsCode(
+    t,
+    'unauthorized',
+    () => soon(work()),
+    '$JS.API.STREAM.CREATE.CAIRN_tenant-c',
+  )
+})
 
-await t.test("every way to another's data is refused, and none hangs", async t => {
+await t.test("every access to another's data is refused, and none hangs", async t => {
   const connection = await Connection.open(login('tenant-a'), 'tenant-a', 'spy')
-  // As if the tenant had got past opening: a store on the other's log.
+  // Simulates a tenant that got past opening: a store on the other's log.
   const stream = await ensureLogStream(admin, 'tenant-b')
   const spy = new JetStreamStore({
     namespace: 'tenant-b',

@@ -1,5 +1,5 @@
-// P1: two owners that know nothing of each other make a command slower, never a fork.
-// Nobody here subscribes to notices, so every cache is as stale as it can be.
+// P1: two owners without knowledge of each other make a command slower, never a fork.
+// No store here subscribes to notices, so the caches are as stale as possible.
 
 import t from 'tap'
 
@@ -26,7 +26,7 @@ await t.test(
     const winners: string[] = []
     const wrong: unknown[] = []
     for (let round = 0; round < rounds; round++) {
-      // Behind the racers' backs: what they have cached is one version old, or two.
+      // Another writer appends, so the racers' caches are one or two versions old.
       const { version } = await mustAppend(third.store, actor, deposits(round))
       winners.push('third')
       const stale = [one, two].map(({ store }) => store.cachedVersion(actor))
@@ -60,7 +60,7 @@ await t.test(
 )
 
 await t.test(
-  'A3.4 two stores that race for a new actor: exactly one makes its first version',
+  'A3.4 two stores that race for a new actor: exactly one stores its first version',
   async t => {
     const nodes = await three()
     const [third, one, two] = nodes
@@ -85,7 +85,7 @@ await t.test(
 )
 
 await t.test(
-  'A3.4 a loser that decides again at the version it was told gets in, and nothing is lost',
+  'A3.4 a loser that decides again at the reported version is stored, and nothing is lost',
   async t => {
     const nodes = await three()
     const each = 150
@@ -108,7 +108,7 @@ await t.test(
   },
 )
 
-await t.test('A3.9 caches that are wrong in every way change no answer', async t => {
+await t.test('A3.9 wrong caches of every kind change no result', async t => {
   const nodes = await three()
   const [third, one, two] = nodes
   const rounds = 150

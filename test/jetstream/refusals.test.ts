@@ -1,5 +1,5 @@
-// What Cairn must not work with is refused, by name and with the remedy; what goes wrong
-// later says so too. Never a silent hang, never half a write.
+// Cairn refuses unsuitable servers and streams by name and with the remedy, and reports later
+// failures. It never hangs silently and never writes half a commit.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -23,7 +23,7 @@ const actor = { type: 'account', id: 'alice' }
 const open = (servers: string, namespace = freshNamespace(), options = {}) =>
   jetstream({ servers, ...options }).open({ namespace, nodeId: 'node-1' })
 
-/** Not a NATS server, but greets like one of the version given. */
+/** A fake server that sends the INFO of a NATS server of the given version. */
 async function greeter(info: object | undefined) {
   const sockets = new Set<Socket>()
   const server = createServer(socket => {
@@ -69,7 +69,7 @@ await t.test('a server that is too old is refused with both versions', async t =
   }
 })
 
-await t.test('a server that does not greet is unreachable', async t => {
+await t.test('a server that sends no INFO is unreachable', async t => {
   await using silent = await greeter(undefined)
   await throwsCode(
     t,
@@ -81,22 +81,25 @@ await t.test('a server that does not greet is unreachable', async t => {
   )
 })
 
-await t.test('a server that is not there is unreachable, with the ways out', async t => {
-  // A port that was free a moment ago, and a name that no resolver may know (RFC 2606).
-  const gone = await greeter(undefined)
-  await gone[Symbol.asyncDispose]()
-  for (const url of [gone.url, 'nats://no-such-host.invalid:4222']) {
-    const error = await throwsCode(
-      t,
-      'store-unreachable',
-      () => open(url),
-      url,
-      '--embedded',
-      'NATS_URL',
-    )
-    t.equal(error.retryable, true)
-  }
-})
+await t.test(
+  'a missing server is unreachable, and the error names the remedies',
+  async t => {
+    // A free port, and a name that no resolver may know (RFC 2606).
+    const gone = await greeter(undefined)
+    await gone[Symbol.asyncDispose]()
+    for (const url of [gone.url, 'nats://no-such-host.invalid:4222']) {
+      const error = await throwsCode(
+        t,
+        'store-unreachable',
+        () => open(url),
+        url,
+        '--embedded',
+        'NATS_URL',
+      )
+      t.equal(error.retryable, true)
+    }
+  },
+)
 
 await t.test('a server without JetStream is refused', async t => {
   await using server = await startNats({ jetstream: false })
@@ -141,13 +144,13 @@ await t.test('wrong credentials are refused, and so are unusable ones', async t 
 })
 
 await t.test(
-  'a stream of the same name that is no log is refused, naming what differs',
+  'a stream of the same name that is not a log is refused, naming the differences',
   async t => {
     await using server = await startNats()
     const admin = await Connection.open({ servers: server.url }, 'admin', 'admin')
     const manager = await admin.nc.jetstreamManager()
     const foreign = async (title: string, change: object, ...names: string[]) => {
-      // What a log looks like, with one thing changed.
+      // The configuration of a log, with one change.
       const namespace = freshNamespace()
       await (await open(server.url, namespace)).close()
       const name = logStream(namespace)
@@ -190,7 +193,7 @@ await t.test(
   },
 )
 
-await t.test('a stream of another name with our subjects is refused', async t => {
+await t.test('a stream of another name with the log’s subjects is refused', async t => {
   await using server = await startNats()
   const admin = await Connection.open({ servers: server.url }, 'admin', 'admin')
   const manager = await admin.nc.jetstreamManager()
@@ -207,7 +210,7 @@ await t.test('a stream of another name with our subjects is refused', async t =>
 })
 
 await t.test(
-  'a commit larger than max_payload is refused, and the next one is welcome',
+  'a commit larger than max_payload is refused, and the next one is stored',
   async t => {
     await using server = await startNats({ maxPayload: 8_192 })
     await using node = await openNode(server.url, { namespace: freshNamespace() })
@@ -237,7 +240,7 @@ await t.test(
   },
 )
 
-await t.test('a stream that is full refuses, and keeps what it has', async t => {
+await t.test('a full stream refuses commits, and keeps the stored ones', async t => {
   await using server = await startNats()
   await using node = await openNode(server.url, { namespace: freshNamespace() })
   await mustAppend(node.store, actor, deposits(1))
@@ -255,34 +258,31 @@ await t.test('a stream that is full refuses, and keeps what it has', async t => 
   t.match(await mustAppend(node.store, actor, deposits(2)), { version: 2 })
 })
 
-await t.test(
-  'a stream that is deleted under an open store is told, and not waited for',
-  async t => {
-    await using server = await startNats()
-    await using node = await openNode(server.url, { namespace: freshNamespace() })
-    await mustAppend(node.store, actor, deposits(1))
-    const name = logStream(node.store.namespace)
-    await (await node.connection.nc.jetstreamManager()).streams.delete(name)
-    const soon = <T>(work: Promise<T>) =>
-      withTimeout(work, 8_000, () => new Error('it hangs where it should refuse'))
-    const { store } = node
-    const works: [string, () => Promise<unknown>][] = [
-      ['append', () => store.append(actor, deposits(2))],
-      ['append of a new actor', () => store.append({ type: 'a', id: 'b' }, deposits(2))],
-      ['lastPosition', () => store.lastPosition()],
-      ['head', () => store.head(actor)],
-      ['readAll', () => readHistory(store)],
-      ['read', () => collect(store.read(actor))],
-      ['actors', () => collect(store.actors())],
-    ]
-    for (const [what, work] of works)
-      await throwsCode(t, 'foreign-stream', () => soon(work()), name, 'deleted').catch(
-        (error: unknown) => t.fail(`${what}: ${String(error)}`),
-      )
-  },
-)
+await t.test('a stream deleted under an open store is reported at once', async t => {
+  await using server = await startNats()
+  await using node = await openNode(server.url, { namespace: freshNamespace() })
+  await mustAppend(node.store, actor, deposits(1))
+  const name = logStream(node.store.namespace)
+  await (await node.connection.nc.jetstreamManager()).streams.delete(name)
+  const soon = <T>(work: Promise<T>) =>
+    withTimeout(work, 8_000, () => new Error('it hangs where it should refuse'))
+  const { store } = node
+  const works: [string, () => Promise<unknown>][] = [
+    ['append', () => store.append(actor, deposits(2))],
+    ['append of a new actor', () => store.append({ type: 'a', id: 'b' }, deposits(2))],
+    ['lastPosition', () => store.lastPosition()],
+    ['head', () => store.head(actor)],
+    ['readAll', () => readHistory(store)],
+    ['read', () => collect(store.read(actor))],
+    ['actors', () => collect(store.actors())],
+  ]
+  for (const [what, work] of works)
+    await throwsCode(t, 'foreign-stream', () => soon(work()), name, 'deleted').catch(
+      (error: unknown) => t.fail(`${what}: ${String(error)}`),
+    )
+})
 
-/** Deletes the log and makes another, in which the actor's last position is the same. */
+/** Deletes the log and creates another, in which the actor's last position is the same. */
 async function makeAnew(t: Test, servers: string, namespace: string): Promise<void> {
   const admin = await Connection.open({ servers }, 'admin', 'admin')
   await (await admin.nc.jetstreamManager()).streams.delete(logStream(namespace))
@@ -295,7 +295,7 @@ async function makeAnew(t: Test, servers: string, namespace: string): Promise<vo
 }
 
 await t.test(
-  'J5 a stream that was made anew while the connection was lost is another one',
+  'STORE-JS-5 a stream that was created again while the connection was lost is another stream',
   async t => {
     await using server = await startNats()
     await using proxy = await startProxy(server.url)
@@ -316,7 +316,7 @@ await t.test(
 )
 
 await t.test(
-  'P5 a stream that is made anew on a living connection is noticed',
+  'P5 a stream that is created again during a connection is noticed',
   async t => {
     await using server = await startNats()
     const namespace = freshNamespace()

@@ -1,5 +1,5 @@
-// A3.7: replay reports what is corrupt, nothing can be changed, and a state carried by a commit
-// with the tail behind it equals the fold of everything.
+// A3.7: replay reports corrupt records, no event can be changed, and an inline state plus the commits
+// after it equals the fold of the whole history.
 
 import t from 'tap'
 
@@ -36,7 +36,7 @@ await t.test(
       [4, 8, 12],
     )
     t.ok(corrupt.every(({ raw }) => garbage.equals(raw)))
-    // There are more records than versions, by which the store knows how many to ask for.
+    // There are more records than versions, and the store requests as many as there are versions.
     const upTo = await collect(store.commits(actor, { to: 9 }))
     t.strictSame(
       upTo.map(({ position }) => position),
@@ -62,7 +62,7 @@ await t.test('A3.7 the store has no way to change or remove an event', async t =
 })
 
 await t.test(
-  'A3.7 a carried state and its tail equal the fold of the whole history',
+  'A3.7 an inline state and the commits after it equal the fold of the whole history',
   async t => {
     await using place = new JetStreamPlace(server.url)
     const store = await place.open({ nodeId: 'host' })
@@ -74,7 +74,7 @@ await t.test(
     })
     const actor = { type: 'account', id: 'alice' }
     const folding = { actor, behavior: account.behavior }
-    // Commits that carry the state, and, from elsewhere, commits that do not.
+    // Commits with an inline state, and commits of another writer without one.
     const tails = [0, 1, 2, 7]
     for (const tail of tails) {
       await host.ask(actor, 'deposit', { amount: 10 })
@@ -83,19 +83,12 @@ await t.test(
       host.markUnverified()
       const now = await recover(store, folding)
       const folded = await recoverAt(store, folding, now.version)
-      t.strictSame(
-        now.state,
-        folded.state,
-        `with ${tail} commits behind the carried state`,
-      )
+      t.strictSame(now.state, folded.state, `with ${tail} commits after the inline state`)
       t.equal(now.version, folded.version)
       t.strictSame((await host.state(actor)).state, folded.state)
     }
     const { last } = await store.head(actor)
-    t.ok(
-      last?.kind === 'commit' && last.state === undefined,
-      'the last commit carries none',
-    )
+    t.ok(last?.kind === 'commit' && last.state === undefined, 'the last commit has none')
     await host.close()
   },
 )

@@ -1,4 +1,4 @@
-// What an operation costs, counted in messages on the wire and not in time.
+// The cost of operations, counted in messages on the wire.
 
 import t from 'tap'
 
@@ -21,7 +21,7 @@ t.teardown(async () => {
 const actor = { type: 'account', id: 'alice' }
 const deposited: NewEvent[] = [{ type: 'deposited', data: { amount: 1 } }]
 
-/** Messages sent to the server, and come back, while the work was done. */
+/** Messages sent to the server and received from it during the work. */
 async function count(
   work: () => Promise<unknown>,
 ): Promise<{ sent: number; received: number }> {
@@ -53,7 +53,7 @@ await t.test(
 )
 
 await t.test(
-  'an append behind a notice that continues what is known needs no read',
+  'an append after a notice that continues a proven entry needs no read',
   async t => {
     const before = store.cachedVersion(actor)!
     const { position } = await store.head(actor)

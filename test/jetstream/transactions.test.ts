@@ -1,5 +1,5 @@
-// P2 on real servers in trouble: a batch whose answer is lost, that is abandoned, over the
-// limits, or refused for one message of it, is stored whole and once, or not at all.
+// P2 on failing servers: a batch whose answer is lost, or that is abandoned, over the limits, or
+// refused for one of its messages, is stored completely and once, or not at all.
 
 import t from 'tap'
 import { headers } from 'nats'
@@ -55,7 +55,7 @@ for (const guarded of [false, true])
       const guards = guarded ? [{ actor: carol, version: 0 }] : []
       const work = writer.store.appendAll(parts(1), { guards })
       await isVersion(other, bob, 2)
-      // Others go on meanwhile, also where only a guard was.
+      // Other writers append meanwhile, also to guarded actors.
       await mustAppend(other.store, bob, deposits(5), { expected: 2 })
       if (guarded) await mustAppend(other.store, carol, deposits(5), { expected: 0 })
       proxy.dropReplies(false)
@@ -78,7 +78,7 @@ for (const guarded of [false, true])
   )
 
 await scene(
-  'a batch that was lost on its way is a conflict when another took a place of it',
+  'a batch lost in transit is a conflict when another writer appended to one of its actors',
   async (t, scene) => {
     const { proxy, writer, other } = scene
     await fillBoth(writer)
@@ -98,7 +98,7 @@ await scene(
 )
 
 await scene(
-  'a batch that was lost on its way is a conflict when a guard has moved',
+  'a batch lost in transit is a conflict when a guarded actor has changed',
   async (t, scene) => {
     const { proxy, writer, other } = scene
     await fillBoth(writer)
@@ -115,7 +115,7 @@ await scene(
 )
 
 await scene(
-  'a batch that was lost on its way, and whose places are free, is sent again',
+  'a batch lost in transit is sent again when no other writer has appended',
   async (t, scene) => {
     const { proxy, writer, other } = scene
     await fillBoth(writer)
@@ -128,7 +128,7 @@ await scene(
 )
 
 await scene(
-  'a deadline or a signal without an answer says outcome-unknown, and which transaction',
+  'a deadline or a signal without an answer fails with outcome-unknown and names the transaction',
   async (t, { proxy, writer, other }) => {
     await fillBoth(writer)
     proxy.dropReplies(true)
@@ -145,14 +145,14 @@ await scene(
 )
 
 await scene(
-  'what is found of a batch in one history and not in the other is said, and never believed',
+  'a batch found in one history but not in the other is reported, and not taken for stored',
   async (t, { proxy, writer, other }) => {
     await fillBoth(writer)
     proxy.dropReplies(true)
     const work = writer.store.appendAll(parts(1), { transactionId: 'half' })
     const refused = throwsCode(t, 'storage-failed', () => work, 'half', 'account/bob')
     await isVersion(other, bob, 2)
-    // A server that loses half of it: here somebody deletes the one, and takes its place.
+    // Simulates a server that loses half of it: one record is deleted and replaced.
     const manager = await other.connection.nc.jetstreamManager()
     await manager.streams.deleteMessage(`CAIRN_${other.store.namespace}`, 3)
     other.store.markCacheUnverified()
@@ -163,7 +163,7 @@ await scene(
   },
 )
 
-await t.test('what the server does with batches that Cairn never sends', async t => {
+await t.test('the server refuses batches that Cairn never sends', async t => {
   await using node = await openNode(server.url, { namespace: freshNamespace() })
   const { connection, store } = node
   const stream = `CAIRN_${store.namespace}`
@@ -213,7 +213,7 @@ await t.test('what the server does with batches that Cairn never sends', async t
     send(3, i => (i === 3 ? { 'Nats-Batch-Sequence': '4' } : {})),
   )
   await refused(
-    'one expectation of three that is wrong',
+    'one wrong expectation of three',
     10071,
     send(3, i => (i === 2 ? { 'Nats-Expected-Last-Subject-Sequence': '7' } : {})),
   )
@@ -238,41 +238,44 @@ await t.test('what the server does with batches that Cairn never sends', async t
   t.match(await publishBatch(connection, stream, many, 10_000), { kind: 'refused' })
 })
 
-await t.test('abandoned batches leave nothing, and stop nobody for long', async t => {
-  const namespace = freshNamespace()
-  await using node = await openNode(server.url, { namespace })
-  const { connection, store } = node
-  const subject = logSubject(namespace, alice, 16)
-  // As many as a server keeps open for a stream, each waiting for an end that never comes.
-  for (let i = 0; i < 50; i++) {
-    const h = headers()
-    h.set('Nats-Batch-Id', newId())
-    h.set('Nats-Batch-Sequence', '1')
-    connection.nc.publish(subject, '', { headers: h })
-  }
-  await connection.nc.flush()
-  t.match(
-    await mustAppend(store, alice, deposits(1)),
-    { version: 1 },
-    'one actor alone needs no batch',
-  )
-  await throwsCode(
-    t,
-    'store-unreachable',
-    () => store.appendAll([part(alice, 1), part(bob, 0)], { timeout: 300 }),
-    'account/alice',
-  )
-  t.equal(await store.lastPosition(), 1)
-  // The server forgets them after ten seconds.
-  const result = await store.appendAll([part(alice, 1), part(bob, 0)], {
-    timeout: 60_000,
-  })
-  t.match(result, { ok: true, appended: [{ version: 2 }, { version: 1 }] })
-  t.equal(await store.lastPosition(), 3, 'nothing of the abandoned ones is there')
-})
+await t.test(
+  'abandoned batches store nothing, and block others only briefly',
+  async t => {
+    const namespace = freshNamespace()
+    await using node = await openNode(server.url, { namespace })
+    const { connection, store } = node
+    const subject = logSubject(namespace, alice, 16)
+    // As many as a server keeps open for a stream, none of them ever completed.
+    for (let i = 0; i < 50; i++) {
+      const h = headers()
+      h.set('Nats-Batch-Id', newId())
+      h.set('Nats-Batch-Sequence', '1')
+      connection.nc.publish(subject, '', { headers: h })
+    }
+    await connection.nc.flush()
+    t.match(
+      await mustAppend(store, alice, deposits(1)),
+      { version: 1 },
+      'a single actor needs no batch',
+    )
+    await throwsCode(
+      t,
+      'store-unreachable',
+      () => store.appendAll([part(alice, 1), part(bob, 0)], { timeout: 300 }),
+      'account/alice',
+    )
+    t.equal(await store.lastPosition(), 1)
+    // The server forgets them after ten seconds.
+    const result = await store.appendAll([part(alice, 1), part(bob, 0)], {
+      timeout: 60_000,
+    })
+    t.match(result, { ok: true, appended: [{ version: 2 }, { version: 1 }] })
+    t.equal(await store.lastPosition(), 3, 'nothing of the abandoned ones is there')
+  },
+)
 
 await t.test(
-  'more transactions at once than the server takes are all carried out',
+  'more concurrent transactions than the server accepts are all stored',
   async t => {
     const namespace = freshNamespace()
     const nodes = await Promise.all(
@@ -298,14 +301,17 @@ await t.test(
   },
 )
 
-await t.test('servers that mix up guards are known by their version', async t => {
-  for (const version of ['2.12.14', '2.12.20', '2.14.4', '2.15.0', '3.0.0'])
-    t.ok(checksOtherSubjects(version), version)
-  for (const version of ['2.12.2', '2.12.13', '2.13.5', '2.14.3', 'unknown'])
-    t.notOk(checksOtherSubjects(version), version)
-})
+await t.test(
+  'servers that check guards incorrectly are known by their version',
+  async t => {
+    for (const version of ['2.12.14', '2.12.20', '2.14.4', '2.15.0', '3.0.0'])
+      t.ok(checksOtherSubjects(version), version)
+    for (const version of ['2.12.2', '2.12.13', '2.13.5', '2.14.3', 'unknown'])
+      t.notOk(checksOtherSubjects(version), version)
+  },
+)
 
-await t.test('a guard on a server that mixes them up is refused by name', async t => {
+await t.test('a guard is refused on a server that checks guards incorrectly', async t => {
   await using node = await openNode(server.url, { namespace: freshNamespace() })
   const info = node.connection.nc.info!
   const version = info.version
@@ -349,7 +355,7 @@ await t.test(
     const told = new Set<string>()
     const unknown = new Set<string>()
     const ids = ['p', 'q', 'r', 's']
-    // Each purse may be written only while its neighbour is where it was: read, not written.
+    // Each purse may be written only while its neighbour is unchanged, which is read but not written.
     const lane = async ({ store }: Node, lane: number) => {
       for (let i = 0; i < 60; i++) {
         const transactionId = `${lane}-${i}`

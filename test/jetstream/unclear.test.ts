@@ -1,4 +1,4 @@
-// P1, P3, P4: an append whose answer is lost is neither lost itself nor stored twice.
+// P1, P3, P4: an append whose answer is lost is neither lost nor stored twice.
 
 import { isCairnError } from '../../src/model/errors.js'
 import { withTimeout } from '../../src/model/wait.js'
@@ -40,7 +40,7 @@ for (const expected of [1, 'any', 'exists'] as const) {
   )
 
   await scene(
-    `an append (expected ${expected}) whose answer is lost is its own although others append behind it`,
+    `an append (expected ${expected}) whose answer is lost is recognised although others append after it`,
     async (t, { proxy, writer, other }) => {
       await mustAppend(writer.store, actor, deposits(1))
       proxy.dropReplies(true)
@@ -75,7 +75,7 @@ await scene(
 )
 
 await scene(
-  'an append that was lost on its way is a conflict when another took its version',
+  'an append lost in transit is a conflict when another writer took its version',
   async (t, scene) => {
     const { proxy, writer, other } = scene
     await mustAppend(writer.store, actor, deposits(1))
@@ -111,7 +111,7 @@ await scene(
 )
 
 await scene(
-  'an append that was lost on its way, and whose version is free, is simply sent again',
+  'an append lost in transit is sent again when its version is free',
   async (t, scene) => {
     const { proxy, writer, other } = scene
     await mustAppend(writer.store, actor, deposits(1))
@@ -124,7 +124,7 @@ await scene(
 )
 
 await scene(
-  'a deadline that passes without an answer says outcome-unknown, and which commit',
+  'a deadline without an answer fails with outcome-unknown and names the commit',
   async (t, { proxy, writer, other }) => {
     await mustAppend(writer.store, actor, deposits(1))
     proxy.dropReplies(true)
@@ -147,7 +147,7 @@ await scene(
 )
 
 await scene(
-  'a signal that fires while an append is out says outcome-unknown',
+  'a signal that fires while an append is in flight fails with outcome-unknown',
   async (t, { proxy, writer, other }) => {
     await mustAppend(writer.store, actor, deposits(1))
     proxy.dropReplies(true)
@@ -165,7 +165,7 @@ await scene(
 )
 
 await scene(
-  'a signal that fires while the outcome is being found out says outcome-unknown',
+  'a signal that fires while the outcome is resolved fails with outcome-unknown',
   async (t, { proxy, writer, other }) => {
     await mustAppend(writer.store, actor, deposits(1))
     const { requests } = writer.connection
@@ -177,7 +177,7 @@ await scene(
       .finally(() => (settled = true))
     const refused = throwsCode(t, 'outcome-unknown', () => work)
     await isVersion(other, 2)
-    // The retry finds the version taken; the read that would tell by whom is held back.
+    // The retry finds the version taken; the read that would tell whose record it is is held back.
     const get = await other.connection.subscribe('$JS.API.STREAM.MSG.GET.>', () => {
       proxy.pause()
     })
@@ -198,7 +198,7 @@ await scene(
     proxy.dropReplies(true)
     const work = writer.store.append(actor, deposits(2), { expected: 1 })
     await isVersion(other, 2)
-    // From now on the stream refuses every append, also the repeated one.
+    // From here on the stream refuses every append, also the repeated one.
     const manager = await other.connection.nc.jetstreamManager()
     const name = `CAIRN_${writer.store.namespace}`
     await manager.streams.update(name, { sealed: true } as object)
@@ -208,7 +208,7 @@ await scene(
 )
 
 await scene(
-  'a refusal after an append that was lost on its way is a refusal',
+  'a refusal after an append lost in transit is a refusal',
   async (t, scene) => {
     const { proxy, writer, other } = scene
     await mustAppend(writer.store, actor, deposits(1))
@@ -268,7 +268,7 @@ await scene(
 )
 
 await scene(
-  'appends in flight while the store closes are told the truth',
+  'appends in flight while the store closes get the real result',
   async (t, { proxy, writer, other }) => {
     await mustAppend(writer.store, actor, deposits(1))
     proxy.dropReplies(true)

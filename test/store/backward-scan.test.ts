@@ -1,4 +1,4 @@
-// Walking back in batches: the same records as one by one, in fewer reads, whatever the guess.
+// A backward scan in batches returns the same records as single reads, with fewer reads.
 
 import t from 'tap'
 
@@ -9,20 +9,20 @@ interface Record {
   readonly body: Uint8Array
 }
 
-/** Walks an actor with records at these positions back, and says what was read for it. */
-async function walk(positions: readonly number[], bytes = 100, depth = Infinity) {
+/** Scans an actor with records at these positions backwards; returns the records and the reads. */
+async function scanBack(positions: readonly number[], bytes = 100, depth = Infinity) {
   const records = positions.map(position => ({ position, body: new Uint8Array(bytes) }))
   let singles = 0
   let batches = 0
   let most = 0
   let read = 0
   const newest = positions.at(-1)!
-  const way = new BackwardScan<Record>(newest, {
-    async one(position) {
+  const scan = new BackwardScan<Record>(newest, {
+    async readOne(position) {
       singles++
       return records.find(record => record.position === position)
     },
-    async some(from, count) {
+    async readSome(from, count) {
       batches++
       const found = records.filter(({ position }) => position >= from).slice(0, count)
       read += found.length
@@ -32,7 +32,7 @@ async function walk(positions: readonly number[], bytes = 100, depth = Infinity)
   })
   const seen: number[] = [newest]
   for (const position of positions.slice(0, -1).toReversed().slice(0, depth)) {
-    const record = await way.at(position)
+    const record = await scan.at(position)
     if (record === undefined) throw new Error(`${position} is not found`)
     seen.push(record.position)
   }
@@ -42,28 +42,28 @@ async function walk(positions: readonly number[], bytes = 100, depth = Infinity)
 const every = (spacing: number, count: number) =>
   Array.from({ length: count }, (_, i) => 1 + i * spacing)
 
-await t.test('every record comes, newest first, from few reads', async t => {
+await t.test('every record is returned, newest first, with few reads', async t => {
   for (const spacing of [1, 2, 7, 40]) {
     const positions = every(spacing, 1_024)
-    const { seen, reads, most } = await walk(positions)
+    const { seen, reads, most } = await scanBack(positions)
     t.strictSame(seen, positions.toReversed(), `one in ${spacing}`)
     t.ok(reads < 30, `${reads} reads for 1,024 records`)
     t.ok(most <= 256 + 32)
   }
 })
 
-await t.test('who stops early has not read much more than was needed', async t => {
+await t.test('a caller that stops early has read little more than it needed', async t => {
   for (const depth of [1, 2, 4]) {
-    const { read, reads } = await walk(every(3, 1_024), 100, depth)
+    const { read, reads } = await scanBack(every(3, 1_024), 100, depth)
     t.strictSame({ read, reads }, { read: depth, reads: depth }, 'single steps')
   }
   for (const depth of [5, 12, 30, 100, 300]) {
-    const { read } = await walk(every(3, 1_024), 100, depth)
+    const { read } = await scanBack(every(3, 1_024), 100, depth)
     t.ok(read <= 2.5 * depth + 14, `${read} records for ${depth}`)
   }
 })
 
-await t.test('a spacing that changes costs some reads, and no record', async t => {
+await t.test('a changing spacing costs reads, but no record is missed', async t => {
   let state = 7
   const random = () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
   for (let round = 0; round < 20; round++) {
@@ -75,7 +75,7 @@ await t.test('a spacing that changes costs some reads, and no record', async t =
       for (let i = 0; i < length; i++)
         positions.push((position += isBurst ? 1 : Math.ceil(random() * 60)))
     }
-    const { seen, reads } = await walk(positions)
+    const { seen, reads } = await scanBack(positions)
     t.strictSame(seen, positions.toReversed())
     t.ok(reads <= positions.length, `${reads} reads for ${positions.length} records`)
   }
@@ -83,31 +83,34 @@ await t.test('a spacing that changes costs some reads, and no record', async t =
 
 await t.test('records that are far apart are read one by one', async t => {
   const positions = every(1_000, 300)
-  const { seen, most } = await walk(positions)
+  const { seen, most } = await scanBack(positions)
   t.strictSame(seen, positions.toReversed())
   t.equal(most, 0, 'no batch')
 })
 
-await t.test('large records are read one by one, and hold little', async t => {
+await t.test('large records are read one by one, and little is held', async t => {
   const positions = every(2, 300)
-  const large = await walk(positions, 200_000)
+  const large = await scanBack(positions, 200_000)
   t.strictSame(large.seen, positions.toReversed())
   t.equal(large.most, 0, 'no batch')
-  const middling = await walk(positions, 20_000)
+  const middling = await scanBack(positions, 20_000)
   t.strictSame(middling.seen, positions.toReversed())
   t.ok(middling.most * 20_000 <= 1.5 * 1024 * 1024, `${middling.most} at a time`)
 })
 
-await t.test('what is gone is not found, and nothing else is taken for it', async t => {
-  const reads: number[] = []
-  const way = new BackwardScan<Record>(100, {
-    async one(position) {
-      reads.push(position)
-      return undefined
-    },
-    some: async from => [{ position: from, body: new Uint8Array() }],
-  })
-  for (const position of [90, 80, 70, 60, 50])
-    t.equal(await way.at(position), undefined, `${position}`)
-  t.strictSame(reads, [90, 80, 70, 60, 50])
-})
+await t.test(
+  'a missing record is not found, and no other is returned for it',
+  async t => {
+    const reads: number[] = []
+    const scan = new BackwardScan<Record>(100, {
+      async readOne(position) {
+        reads.push(position)
+        return undefined
+      },
+      readSome: async from => [{ position: from, body: new Uint8Array() }],
+    })
+    for (const position of [90, 80, 70, 60, 50])
+      t.equal(await scan.at(position), undefined, `${position}`)
+    t.strictSame(reads, [90, 80, 70, 60, 50])
+  },
+)

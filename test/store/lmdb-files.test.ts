@@ -1,4 +1,4 @@
-// What the embedded store makes of the files and directories that it is pointed at.
+// The embedded store checks the files and directories it is given.
 
 import { mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -15,7 +15,7 @@ import {
   mustAppend,
   span,
 } from '../contract/store/support.js'
-import { LmdbPlace } from '../support/lmdb-place.js'
+import { LmdbFixture } from '../support/lmdb-fixture.js'
 
 async function refusal(work: Promise<unknown>): Promise<CairnError> {
   const error = await work.then(
@@ -92,8 +92,11 @@ const foreign: [string, (path: string) => Promise<unknown>][] = [
     'another program’s meta table',
     path => makeLmdb(path, { meta: [['version', '7']], log: [] }),
   ],
-  ['tables like ours without meta', path => makeLmdb(path, { log: [['a', 'b']] })],
-  ['a meta record that is no JSON', path => makeLmdb(path, { meta: [['meta', '{']] })],
+  [
+    'tables named like Cairn’s without meta',
+    path => makeLmdb(path, { log: [['a', 'b']] }),
+  ],
+  ['a meta record that is not JSON', path => makeLmdb(path, { meta: [['meta', '{']] })],
   ['a meta record of null', path => makeLmdb(path, { meta: [['meta', 'null']] })],
   [
     'a meta record of another format',
@@ -111,11 +114,11 @@ async function truncated(path: string): Promise<void> {
 }
 
 for (const [what, make] of foreign)
-  await t.test(`${what} in the log’s place is refused, and left as it was`, async t => {
+  await t.test(`${what} instead of a log is refused and left unchanged`, async t => {
     const path = join(t.testdir(), 'test.lmdb')
     await make(path)
     const before = what === 'a directory' ? undefined : await readFile(path)
-    const place = new LmdbPlace(dirname(path))
+    const place = new LmdbFixture(dirname(path))
     for (const attempt of [1, 2]) {
       const error = await refusal(place.open())
       t.equal(error.code, 'foreign-directory', `attempt ${attempt}: ${error.message}`)
@@ -145,7 +148,7 @@ await t.test('a file where the directory should be is refused', async t => {
 })
 
 await t.test('a directory that cannot be created is refused', async t => {
-  // Not even root can create one there.
+  // Even root cannot create a directory there.
   const path = '/proc/cairn/data'
   const error = await refusal(
     openLmdbStore({ dir: path, namespace: 'test', nodeId: 'n' }),
@@ -164,7 +167,7 @@ await t.test('a namespace outside the grammar is refused before any file', async
 })
 
 await t.test('directories are created, and each namespace is a file in it', async t => {
-  const place = new LmdbPlace(join(t.testdir(), 'deep', 'down'))
+  const place = new LmdbFixture(join(t.testdir(), 'deep', 'down'))
   for (const namespace of ['one', 'two'])
     await mustAppend(await place.open({ namespace }), account, deposits(1))
   const files = await readdir(place.dir)
@@ -177,16 +180,16 @@ await t.test('directories are created, and each namespace is a file in it', asyn
   await place[Symbol.asyncDispose]()
 })
 
-await t.test('an empty file is taken for one that is being created', async t => {
-  const place = new LmdbPlace(t.testdir({ 'test.lmdb': '' }))
+await t.test('an empty file counts as one that is being created', async t => {
+  const place = new LmdbFixture(t.testdir({ 'test.lmdb': '' }))
   const store = await place.open()
   t.equal((await mustAppend(store, account, deposits(1))).version, 1)
   await store.close()
 })
 
-await t.test('a creation that was cut short is finished', async t => {
+await t.test('an interrupted creation is completed', async t => {
   for (const tables of [{ meta: [] }, { meta: [], log: [] }]) {
-    const place = new LmdbPlace(t.testdir())
+    const place = new LmdbFixture(t.testdir())
     await makeLmdb(join(place.dir, 'test.lmdb'), tables)
     const store = await place.open()
     t.equal((await mustAppend(store, account, deposits(1))).version, 1)
@@ -195,7 +198,7 @@ await t.test('a creation that was cut short is finished', async t => {
 })
 
 await t.test('a log keeps its generation and its partitions', async t => {
-  const place = new LmdbPlace(t.testdir())
+  const place = new LmdbFixture(t.testdir())
   const store = await place.open()
   const { generation, partitions } = store
   t.match(generation, /^[0-9a-f-]{36}$/)
@@ -210,8 +213,8 @@ await t.test('a log keeps its generation and its partitions', async t => {
   await place[Symbol.asyncDispose]()
 })
 
-await t.test('a renamed log is not another namespace’s', async t => {
-  const place = new LmdbPlace(t.testdir())
+await t.test('a renamed log is not accepted for another namespace', async t => {
+  const place = new LmdbFixture(t.testdir())
   const store = await place.open()
   await mustAppend(store, account, deposits(1))
   await store.close()
@@ -221,10 +224,13 @@ await t.test('a renamed log is not another namespace’s', async t => {
   t.match(error.message, /holds namespace test/)
 })
 
-await t.test('two paths to one directory are one log', async t => {
+await t.test('two paths to one directory open one log', async t => {
   const dir = t.testdir({ data: {} })
   await symlink(join(dir, 'data'), join(dir, 'link'))
-  const [one, two] = [new LmdbPlace(join(dir, 'data')), new LmdbPlace(join(dir, 'link'))]
+  const [one, two] = [
+    new LmdbFixture(join(dir, 'data')),
+    new LmdbFixture(join(dir, 'link')),
+  ]
   const [first, second] = [await one.open(), await two.open()]
   const appends = [first, second, first, second].map(store =>
     mustAppend(store, account, deposits(1)),
@@ -238,8 +244,8 @@ await t.test('two paths to one directory are one log', async t => {
   await second.close()
 })
 
-await t.test('closing and opening overlap without harm', async t => {
-  const place = new LmdbPlace(t.testdir())
+await t.test('closing and opening may overlap', async t => {
+  const place = new LmdbFixture(t.testdir())
   for (let round = 0; round < 20; round++) {
     const [one, two] = await Promise.all([place.open(), place.open()])
     const append = mustAppend(one, account, deposits(round))

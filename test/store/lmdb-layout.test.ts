@@ -5,20 +5,20 @@ import {
   headRange,
   indexKey,
   keyAfter,
-  packHead,
-  packRecord,
-  parseHead,
+  encodeHead,
+  encodeLogRecord,
+  decodeHead,
   parseHeadKey,
   parseIndexKey,
   parsePositionKey,
-  parseRecord,
+  decodeLogRecord,
   positionKey,
 } from '../../src/store/lmdb/layout.js'
 import { actorOf } from '../contract/store/support.js'
 
 const numbers = [0, 1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1]
 
-await t.test('keys of numbers sort as the numbers do, and come back', async t => {
+await t.test('keys of numbers sort like the numbers, and decode to them', async t => {
   for (const [i, number] of numbers.entries()) {
     t.equal(parsePositionKey(positionKey(number)), number)
     const before = numbers[i - 1]
@@ -33,10 +33,10 @@ await t.test('keys of numbers sort as the numbers do, and come back', async t =>
     position: 2 ** 53 - 1,
   })
   const head = { actorNumber: 7, version: 2 ** 33, position: 2 ** 34 }
-  t.strictSame(parseHead(packHead(head)), head)
+  t.strictSame(decodeHead(encodeHead(head)), head)
 })
 
-await t.test('every actor has a key of its own, within its type’s range', async t => {
+await t.test('every actor has its own key, within the range of its type', async t => {
   const ids = ['a', '\0', 'a\0', 'a\0b', '\u0001', '\uffff', '🪨', 'a/b', 'x'.repeat(256)]
   const types = ['a', 'A', 'aa', 'a-', 'z'.repeat(63)]
   const seen = new Set<string>()
@@ -57,34 +57,37 @@ await t.test('every actor has a key of its own, within its type’s range', asyn
   t.equal(seen.size, ids.length * types.length)
 })
 
-await t.test('the key after a key has nothing between', async t => {
+await t.test('there is no key between a key and the key after it', async t => {
   const key = headKey(actorOf('a'))
   t.ok(Buffer.compare(key, keyAfter(key)) < 0)
   t.ok(Buffer.compare(keyAfter(key), headKey(actorOf('a\0\0'))) < 0)
 })
 
-await t.test('records come back, and damaged ones are all body', async t => {
-  const actor = actorOf('🪨')
-  const headers = { 'Cairn-Wire': '1', '': 'x' }
-  const body = Buffer.from('the body')
-  const record = packRecord(actor, headers, body)
-  t.strictSame(parseRecord(record), { actor, headers, body })
-  t.strictSame(parseRecord(packRecord(actor, {}, Buffer.alloc(0))), {
-    actor,
-    headers: {},
-    body: Buffer.alloc(0),
-  })
-  const damaged = [
-    Buffer.alloc(0),
-    record.subarray(0, 3),
-    record.subarray(0, 9),
-    Buffer.concat([Buffer.of(0xff), record]),
-    Buffer.concat([Buffer.of(0, 0, 0, 1, 0xc0), body]),
-    Buffer.concat([Buffer.of(0, 0, 0, 4, 0x93, 1, 2, 3), body]),
-  ]
-  for (const bytes of damaged) {
-    const found = parseRecord(bytes)
-    t.notOk('actor' in found)
-    t.strictSame([found.headers, found.body], [{}, bytes])
-  }
-})
+await t.test(
+  'records decode as encoded, and damaged ones become a body only',
+  async t => {
+    const actor = actorOf('🪨')
+    const headers = { 'Cairn-Wire': '1', '': 'x' }
+    const body = Buffer.from('the body')
+    const record = encodeLogRecord(actor, headers, body)
+    t.strictSame(decodeLogRecord(record), { actor, headers, body })
+    t.strictSame(decodeLogRecord(encodeLogRecord(actor, {}, Buffer.alloc(0))), {
+      actor,
+      headers: {},
+      body: Buffer.alloc(0),
+    })
+    const damaged = [
+      Buffer.alloc(0),
+      record.subarray(0, 3),
+      record.subarray(0, 9),
+      Buffer.concat([Buffer.of(0xff), record]),
+      Buffer.concat([Buffer.of(0, 0, 0, 1, 0xc0), body]),
+      Buffer.concat([Buffer.of(0, 0, 0, 4, 0x93, 1, 2, 3), body]),
+    ]
+    for (const bytes of damaged) {
+      const found = decodeLogRecord(bytes)
+      t.notOk('actor' in found)
+      t.strictSame([found.headers, found.body], [{}, bytes])
+    }
+  },
+)

@@ -1,4 +1,4 @@
-// Several processes on one embedded log, one of them dying again and again. The forked
+// Several processes on one embedded log, one of them killed repeatedly. The forked
 // processes run the compiled code: `npm run build` comes first (`npm test` does it).
 
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
@@ -21,7 +21,7 @@ import {
   versionsOf,
 } from '../contract/store/support.js'
 import { bare, bareFork } from '../support/bare.js'
-import { LmdbPlace } from '../support/lmdb-place.js'
+import { LmdbFixture } from '../support/lmdb-fixture.js'
 
 interface Acknowledged {
   readonly command: string
@@ -51,7 +51,7 @@ async function followUntilEnd(store: EventStore): Promise<LogRecord[]> {
     records.push(record)
     if (record.actor?.id === end.id) return records
   }
-  throw new Error(`the end did not come; ${records.length} records did`)
+  throw new Error(`the last record did not arrive; ${records.length} records did`)
 }
 
 /** A process that appends `count` times, and all that it was acknowledged. */
@@ -65,9 +65,9 @@ function startAppending(dir: string, name: string, count: number) {
 t.ok(existsSync(built), 'the code is compiled: npm run build')
 
 await t.test(
-  'processes that append at once, and one that is killed, leave one whole history',
+  'processes that append concurrently while one is killed leave one complete history',
   async t => {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     t.teardown(() => place[Symbol.asyncDispose]())
     const store = await place.open()
     const live = followUntilEnd(store)
@@ -123,38 +123,35 @@ await t.test(
         found[0]!.position === position
       )
     })
-    t.strictSame(wrong, [], 'each acknowledged append is stored, once, as it was told')
+    t.strictSame(wrong, [], 'each acknowledged append is stored once, as acknowledged')
     const twice = [...byCommand].filter(([id, found]) => id !== '' && found.length > 1)
     t.strictSame(twice, [], 'nothing is stored twice, acknowledged or not')
   },
 )
 
-await t.test(
-  'a process that follows sees the appends of others as they happen',
-  async t => {
-    const place = await LmdbPlace.make()
-    t.teardown(() => place[Symbol.asyncDispose]())
-    const store = await place.open()
-    const count = 200
-    const waiting = followed(store, count)
-    const { exit, acknowledged } = startAppending(place.dir, 'writer', count)
-    const positions = (await waiting).map(record => record.position)
-    t.strictSame(positions, span(1, count))
-    await exit
-    t.equal(acknowledged.length, count)
-    // A cache that knows nothing of the other process is no obstacle.
-    const { version } = await (await place.open()).head(actorOf('actor-1'))
-    const next = await mustAppend(store, actorOf('actor-1'), deposits(1), {
-      expected: version,
-    })
-    t.equal(next.position, count + 1)
-  },
-)
+await t.test('a follower sees the appends of other processes as they happen', async t => {
+  const place = await LmdbFixture.make()
+  t.teardown(() => place[Symbol.asyncDispose]())
+  const store = await place.open()
+  const count = 200
+  const waiting = followed(store, count)
+  const { exit, acknowledged } = startAppending(place.dir, 'writer', count)
+  const positions = (await waiting).map(record => record.position)
+  t.strictSame(positions, span(1, count))
+  await exit
+  t.equal(acknowledged.length, count)
+  // A cache that knows nothing of the other process is no obstacle.
+  const { version } = await (await place.open()).head(actorOf('actor-1'))
+  const next = await mustAppend(store, actorOf('actor-1'), deposits(1), {
+    expected: version,
+  })
+  t.equal(next.position, count + 1)
+})
 
 await t.test(
-  'a read sees what another process has committed, in the same turn too',
+  'a read sees the commits of another process, also within the same turn',
   async t => {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     t.teardown(() => place[Symbol.asyncDispose]())
     const store = await place.open()
     const actor = actorOf('actor-0')
@@ -169,9 +166,9 @@ await t.test(
   },
 )
 
-await t.test('processes that create a log at the same moment agree on one', async t => {
+await t.test('processes that create a log at the same time agree on one', async t => {
   for (const round of span(1, 5)) {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     const writers = span(1, 3).map(n => startAppending(place.dir, `writer-${n}`, 20))
     for (const { exit } of writers) t.strictSame(await exit, [0, null])
     const records = await collect((await place.open()).readAll())
@@ -185,9 +182,9 @@ await t.test('processes that create a log at the same moment agree on one', asyn
 })
 
 await t.test(
-  'a process that dies within a write transaction leaves neither a lock nor a trace',
+  'a process that dies within a write transaction leaves no lock and no data',
   async t => {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     t.teardown(() => place[Symbol.asyncDispose]())
     const store = await place.open()
     await mustAppend(store, actorOf('actor-0'), deposits(1))

@@ -1,4 +1,4 @@
-// The embedded store in trouble: a taken lock, a full disk, a damaged record, slow readers.
+// Failures of the embedded store: a held lock, a full disk, a damaged record, slow readers.
 
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ import {
   releaseEnvironment,
 } from '../../src/store/lmdb/environment.js'
 import { positionKey } from '../../src/store/lmdb/layout.js'
-import { type Job, Writer } from '../../src/store/lmdb/writer.js'
+import { type AppendRequest, LogWriter } from '../../src/store/lmdb/log-writer.js'
 import {
   account,
   actorOf,
@@ -24,12 +24,12 @@ import {
   span,
 } from '../contract/store/support.js'
 import { bareFork } from '../support/bare.js'
-import { LmdbPlace } from '../support/lmdb-place.js'
+import { LmdbFixture } from '../support/lmdb-fixture.js'
 
 const writer = fileURLToPath(new URL('lmdb-writer.mjs', import.meta.url))
 
-await t.test('while another process holds the write lock, appends give up', async t => {
-  const place = await LmdbPlace.make()
+await t.test('appends give up while another process holds the write lock', async t => {
+  const place = await LmdbFixture.make()
   t.teardown(() => place[Symbol.asyncDispose]())
   const store = await place.open()
   await mustAppend(store, account, deposits(1))
@@ -38,11 +38,11 @@ await t.test('while another process holds the write lock, appends give up', asyn
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   await once(holder.stdout!, 'data')
-  // Readers are not stopped by a writer.
+  // A writer does not block readers.
   t.equal((await store.head(account)).version, 1)
 
   const late = () => store.append(account, deposits(2), { timeout: 50 })
-  await refuses(t, 'store-unreachable', late, 'an append that meets its deadline')
+  await refuses(t, 'store-unreachable', late, 'an append at its deadline')
   const stop = new AbortController()
   const aborted = store.append(account, deposits(3), { signal: stop.signal })
   stop.abort()
@@ -52,26 +52,30 @@ await t.test('while another process holds the write lock, appends give up', asyn
   holder.kill('SIGKILL')
   await once(holder, 'exit')
   const result = await patient
-  t.ok(result.ok && result.version === 2, 'the patient one gets in')
+  t.ok(result.ok && result.version === 2, 'the append with a longer timeout is stored')
   const amounts = (await collect(store.read(account))).map(
     event => event.kind === 'event' && event.data,
   )
-  t.strictSame(amounts, [{ amount: 1 }, { amount: 4 }], 'nothing given up was stored')
+  t.strictSame(
+    amounts,
+    [{ amount: 1 }, { amount: 4 }],
+    'appends that gave up were not stored',
+  )
 })
 
 await t.test(
-  'an append that gives up while it is written has an unknown outcome',
+  'an append that gives up while being written has an unknown outcome',
   async t => {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     t.teardown(() => place[Symbol.asyncDispose]())
     const environment = await acquireEnvironment(place.dir, 'test')
     const stop = new AbortController()
-    const job: Job = {
+    const job: AppendRequest = {
       actor: account,
       expected: 'any',
       events: 1,
       bytes: 1,
-      pack() {
+      encode() {
         // Within the write transaction.
         stop.abort()
         return Buffer.from('record')
@@ -86,13 +90,13 @@ await t.test(
 )
 
 await t.test(
-  'an append that fails in the transaction takes its companions along',
+  'an append that fails in its transaction fails all appends of the transaction',
   async t => {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     t.teardown(() => place[Symbol.asyncDispose]())
     const environment = await acquireEnvironment(place.dir, 'test')
-    const job = (id: string, pack: () => Buffer): Job => {
-      return { actor: actorOf(id), expected: 'any', events: 1, bytes: 1, pack }
+    const job = (id: string, encode: () => Buffer): AppendRequest => {
+      return { actor: actorOf(id), expected: 'any', events: 1, bytes: 1, encode }
     }
     const good = () => Buffer.from('record')
     const bad = () => {
@@ -106,9 +110,9 @@ await t.test(
     for (const result of results)
       t.ok(
         result.status === 'rejected' && isCairnError(result.reason, 'storage-failed'),
-        'each is refused',
+        'each append fails',
       )
-    t.equal(environment.tables.refresh().lastPosition(), 0, 'and none is stored')
+    t.equal(environment.log.refresh().lastPosition(), 0, 'and none is stored')
     const after = await environment.writer.submit(job('d', good), 60_000, undefined)
     t.equal(after.stored, 1, 'the next one is')
     await releaseEnvironment(environment)
@@ -116,7 +120,7 @@ await t.test(
 )
 
 await t.test('the queue of appends is bounded, by number and by bytes', async t => {
-  const place = await LmdbPlace.make()
+  const place = await LmdbFixture.make()
   t.teardown(() => place[Symbol.asyncDispose]())
   const environment = await acquireEnvironment(place.dir, 'test')
   for (const [bytes, fit] of [
@@ -124,17 +128,17 @@ await t.test('the queue of appends is bounded, by number and by bytes', async t 
     [40, 2],
     [500, 1],
   ] as const) {
-    const bounded = new Writer({
+    const bounded = new LogWriter({
       ...environment,
-      ring() {},
+      onStored() {},
       queueMax: { appends: 3, bytes: 100 },
     })
-    const job: Job = {
+    const job: AppendRequest = {
       actor: account,
       expected: 'any',
       events: 1,
       bytes,
-      pack: () => Buffer.alloc(bytes),
+      encode: () => Buffer.alloc(bytes),
     }
     const results = await Promise.allSettled(
       span(1, 5).map(() => bounded.submit(job, 60_000, undefined)),
@@ -153,9 +157,9 @@ await t.test('the queue of appends is bounded, by number and by bytes', async t 
 })
 
 await t.test(
-  'more appends than one transaction takes are all stored, in order',
+  'more appends than fit into one transaction are all stored, in order',
   async t => {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     t.teardown(() => place[Symbol.asyncDispose]())
     const store = await place.open()
     const appends = span(0, 2_499).map(version =>
@@ -167,12 +171,12 @@ await t.test(
 )
 
 await t.test(
-  'a full disk refuses appends, loses none, and does not end the process',
+  'on a full disk appends fail, none is lost, and the process lives on',
   async t => {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     t.teardown(() => place[Symbol.asyncDispose]())
-    // A limit on the size of a file stands in for the disk's. Going beyond it is also a
-    // signal, which Node ignores, unless the test runner's options ask for it.
+    // A limit on file size simulates the full disk. Exceeding it also raises a signal, which Node
+    // ignores unless the test runner's options ask for it.
     const run = `exec "${process.execPath}" "${writer}" fill "${place.dir}" test`
     const command = `unset NODE_OPTIONS && ulimit -f 2000 && ${run}`
     const child = spawn('sh', ['-c', command], {
@@ -196,8 +200,8 @@ await t.test(
   },
 )
 
-await t.test('a commit beyond the limit is refused by its size', async t => {
-  const place = await LmdbPlace.make()
+await t.test('a commit over the size limit is refused', async t => {
+  const place = await LmdbFixture.make()
   t.teardown(() => place[Symbol.asyncDispose]())
   const store = await place.open()
   const data = new Uint8Array(lmdbCommitBytesMax)
@@ -207,9 +211,9 @@ await t.test('a commit beyond the limit is refused by its size', async t => {
 })
 
 await t.test(
-  'a damaged record is reported with its bytes, and stops nothing',
+  'a damaged record is reported with its bytes, and reading continues',
   async t => {
-    const place = await LmdbPlace.make()
+    const place = await LmdbFixture.make()
     t.teardown(() => place[Symbol.asyncDispose]())
     const store = await place.open()
     for (const amount of span(1, 6)) await mustAppend(store, account, deposits(amount))
@@ -246,7 +250,7 @@ await t.test(
 )
 
 await t.test('slow readers hold no snapshot', async t => {
-  const place = await LmdbPlace.make()
+  const place = await LmdbFixture.make()
   t.teardown(() => place[Symbol.asyncDispose]())
   const store = await place.open()
   for (const amount of span(1, 20)) await mustAppend(store, account, deposits(amount))
@@ -258,8 +262,8 @@ await t.test('slow readers hold no snapshot', async t => {
     store.actors()[Symbol.asyncIterator](),
   ]
   for (const reader of readers) t.notOk((await reader.next()).done)
-  // A turn of the event loop later, LMDB lists its readers: "pid thread transaction", with
-  // "-" for one that holds none.
+  // After a turn of the event loop, LMDB lists its readers as "pid thread transaction", with "-"
+  // for a reader without a snapshot.
   await new Promise(resolve => {
     setTimeout(resolve, 0)
   })

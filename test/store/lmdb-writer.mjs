@@ -52,14 +52,14 @@ async function append() {
 
 async function dieWriting() {
   const { acquireEnvironment } = await compiled('store/lmdb/environment.js')
-  const { root, tables } = await acquireEnvironment(dir, namespace)
+  const { root, log } = await acquireEnvironment(dir, namespace)
   const actor = { type: 'account', id: 'actor-0' }
   await root.transaction(() => {
-    const position = tables.lastPosition() + 1
-    const head = tables.head(actor)
-    tables.put(actor, head, position, 1_000_000, Buffer.from('half written'))
+    const position = log.lastPosition() + 1
+    const head = log.head(actor)
+    log.append(actor, head, position, 1_000_000, Buffer.from('half written'))
     process.kill(process.pid, 'SIGKILL')
-    // The signal is on its way; the lock must not be given back before it arrives.
+    // The signal is pending; the lock must not be released before it arrives.
     for (;;) continue
   })
 }
@@ -68,7 +68,7 @@ async function holdLock() {
   const { acquireEnvironment } = await compiled('store/lmdb/environment.js')
   const { root } = await acquireEnvironment(dir, namespace)
   await root.transaction(() => {
-    // This thread does nothing else any more, so the parent is told without it.
+    // This thread blocks next, so the parent is told synchronously.
     writeSync(1, 'holding\n')
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
   })

@@ -1,6 +1,6 @@
 import t from 'tap'
 
 import { testEventStore } from '../contract/store.js'
-import { LmdbPlace } from '../support/lmdb-place.js'
+import { LmdbFixture } from '../support/lmdb-fixture.js'
 
-await testEventStore(t, 'the embedded store', () => LmdbPlace.make())
+await testEventStore(t, 'the embedded store', () => LmdbFixture.make())

@@ -5,44 +5,50 @@ import { WakeSignal } from '../../src/store/wake-signal.js'
 const never = new AbortController().signal
 const long = 60_000
 
-await t.test('a ring wakes those who wait for less, and nobody else', async t => {
-  const bell = new WakeSignal()
-  const woken: string[] = []
-  const early = bell.wait(3, long, never).then(() => woken.push('after 3'))
-  const late = bell.wait(5, long, never).then(() => woken.push('after 5'))
-  bell.raise(3)
-  bell.raise(5)
-  await early
-  t.strictSame(woken, ['after 3'])
-  bell.raise(6)
-  await late
-  t.strictSame(woken, ['after 3', 'after 5'])
+await t.test(
+  'raising wakes the readers that wait for a lower position, and no others',
+  async t => {
+    const wakeSignal = new WakeSignal()
+    const woken: string[] = []
+    const early = wakeSignal.wait(3, long, never).then(() => woken.push('after 3'))
+    const late = wakeSignal.wait(5, long, never).then(() => woken.push('after 5'))
+    wakeSignal.raise(3)
+    wakeSignal.raise(5)
+    await early
+    t.strictSame(woken, ['after 3'])
+    wakeSignal.raise(6)
+    await late
+    t.strictSame(woken, ['after 3', 'after 5'])
+  },
+)
+
+await t.test(
+  'a reader that waits for a position raised before does not sleep',
+  async t => {
+    const wakeSignal = new WakeSignal()
+    wakeSignal.raise(7)
+    await wakeSignal.wait(6, long, never)
+    t.equal(wakeSignal.position, 7)
+  },
+)
+
+await t.test('raising to a lower position changes nothing', async t => {
+  const wakeSignal = new WakeSignal()
+  wakeSignal.raise(7)
+  wakeSignal.raise(3)
+  t.equal(wakeSignal.position, 7)
 })
 
-await t.test('who comes late does not sleep', async t => {
-  const bell = new WakeSignal()
-  bell.raise(7)
-  await bell.wait(6, long, never)
-  t.equal(bell.position, 7)
-})
-
-await t.test('a ring for less than the last changes nothing', async t => {
-  const bell = new WakeSignal()
-  bell.raise(7)
-  bell.raise(3)
-  t.equal(bell.position, 7)
-})
-
-await t.test('a wait ends with its time, its signal, or a call to all', async t => {
-  const bell = new WakeSignal()
-  await bell.wait(0, 1, never)
+await t.test('a wait ends at its timeout, by its signal, or by wakeAll', async t => {
+  const wakeSignal = new WakeSignal()
+  await wakeSignal.wait(0, 1, never)
   const stop = new AbortController()
-  const waiting = bell.wait(0, long, stop.signal)
+  const waiting = wakeSignal.wait(0, long, stop.signal)
   stop.abort()
   await waiting
-  await bell.wait(0, long, stop.signal)
-  const called = [bell.wait(0, long, never), bell.wait(9, long, never)]
-  bell.wakeAll()
-  await Promise.all(called)
-  t.equal(bell.position, 0)
+  await wakeSignal.wait(0, long, stop.signal)
+  const woken = [wakeSignal.wait(0, long, never), wakeSignal.wait(9, long, never)]
+  wakeSignal.wakeAll()
+  await Promise.all(woken)
+  t.equal(wakeSignal.position, 0)
 })

@@ -1,5 +1,5 @@
-// A namespace's log on LMDB that a test can misuse like the memory store's: records are pushed past
-// every check, and any number of stores share it. fsynced, as it is for users.
+// A namespace's log on LMDB that tests can misuse like the memory store's: records are pushed past
+// every check, and any number of stores share it. It is fsynced, as in production.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import {
   type Environment,
   releaseEnvironment,
 } from '../../src/store/lmdb/environment.js'
-import { packRecord } from '../../src/store/lmdb/layout.js'
+import { encodeLogRecord } from '../../src/store/lmdb/layout.js'
 import { LmdbStore } from '../../src/store/event-store/lmdb.js'
 
 export class LmdbLog implements AsyncDisposable {
@@ -29,17 +29,17 @@ export class LmdbLog implements AsyncDisposable {
     return new LmdbLog(dir, await acquireEnvironment(dir, 'test'))
   }
 
-  /** A store on this log; it ends with the log. */
+  /** A store on this log; closed with the log. */
   store(nodeId: string): LmdbStore {
     return new LmdbStore({ namespace: 'test', nodeId }, this.#environment)
   }
 
   get records(): { readonly length: number } {
-    return { length: this.#environment.tables.refresh().lastPosition() }
+    return { length: this.#environment.log.refresh().lastPosition() }
   }
 
   versionOf(actor: ActorAddress): Version {
-    return this.#environment.tables.refresh().head(actor)?.version ?? 0
+    return this.#environment.log.refresh().head(actor)?.version ?? 0
   }
 
   push(
@@ -48,12 +48,12 @@ export class LmdbLog implements AsyncDisposable {
     headers: Record<string, string>,
     body: Uint8Array,
   ): void {
-    const { root, tables } = this.#environment
+    const { root, log } = this.#environment
     root.transactionSync(() => {
-      const before = tables.head(actor)
-      const position = tables.lastPosition() + 1
-      const last = Math.max(version, before?.version ?? 0)
-      tables.put(actor, before, position, last, packRecord(actor, headers, body))
+      const head = log.head(actor)
+      const position = log.lastPosition() + 1
+      const last = Math.max(version, head?.version ?? 0)
+      log.append(actor, head, position, last, encodeLogRecord(actor, headers, body))
     })
   }
 

@@ -20,7 +20,7 @@ import { isCairnError, messageOf } from '../../model/errors.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
 import { firingId, lastDueAt, nextOccurrence, type Timer } from '../../model/timer.js'
 import { pause } from '../../model/wait.js'
-import { keyOfTimer, readTimer, type Timers } from '../../store/timers/timers.js'
+import { actorKeyOf, readTimer, type Timers } from '../../store/timers/timers.js'
 import type { DeadLetterReason } from '../dead-letters/dead-letters.js'
 import { Group, type GroupOptions, type GroupStats, noGroup } from '../group/group.js'
 import type { DeliveryAttempt, HandlingResult } from '../group/partition-processor.js'
@@ -224,7 +224,7 @@ function dueTimers(
   return queueSource({
     queue: due,
     partitions,
-    keyOf: keyOfTimer,
+    keyOf: actorKeyOf,
     read({ key, headers, body }) {
       const timer = readTimer(key, headers, body, partitions)
       return typeof timer === 'string' ? timer : { actor: timer.actor, value: timer }

@@ -1,20 +1,18 @@
-// Documents in a key-value bucket of NATS, as its own tools know it: `nats kv get` reads them.
+// Documents in a key-value bucket of NATS: `nats kv get` reads them.
 //
-// A bucket is a stream of one message a subject (ADR-8), and a revision is the sequence of that
-// message, so a put is the same compare-and-append as a commit's.
+// A bucket is a stream with one message per subject (ADR-8), and a revision is the sequence of
+// that message. So a put is the same compare-and-append as that of a commit.
 
-import { CairnError } from '../../model/errors.js'
-import { pause } from '../../model/wait.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
-import { apiError } from '../../nats/errors.js'
 import { listSubjects } from '../../nats/list-subjects.js'
 import { checkPayload, expectingHeaders, publishExpecting } from '../../nats/publish.js'
+import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
 import { documentsBucketOf } from '../../nats/subjects.js'
 import type { Document, DocumentKey, Documents } from './documents.js'
 
-const attemptTimeout = 2_000
-const totalTimeout = 10_000
+/** Milliseconds for one put, retries included. */
+const timeout = 10_000
 
 export class JetStreamDocuments implements Documents {
   readonly #connection: Connection
@@ -57,59 +55,30 @@ export class JetStreamDocuments implements Documents {
     const subject = this.#subjectOf(key)
     const headers = expectingHeaders(stream, revision, [])
     checkPayload(this.#connection, subject, headers, value)
-    const deadline = Date.now() + totalTimeout
-    let unclear: string | undefined
-    for (;;) {
-      const left = deadline - Date.now()
-      if (left <= 0 || this.#connection.closed) throw notPut(key, unclear)
-      const outcome = await publishExpecting(this.#connection, {
-        stream,
-        subject,
-        expected: revision,
-        headers,
-        body: value,
-        timeout: Math.min(attemptTimeout, left),
-      })
-      switch (outcome.kind) {
-        case 'stored':
-          return outcome.position
-        case 'wrong-sequence': {
-          if (unclear === undefined) return 'conflict'
-          // An attempt before may have been stored: nobody else writes these very bytes.
-          const now = await this.get(key)
-          return now !== undefined && Buffer.compare(now.value, value) === 0
-            ? now.revision
-            : 'conflict'
-        }
-        case 'refused':
-          throw apiError(outcome.error, `writing document ${key.join('.')}`)
-        case 'unclear':
-          unclear = outcome.why
-          await pause(Math.min(50, left))
-          break
-        case 'not-now':
-          await pause(1 + Math.random() * 4)
-          break
-      }
-      await this.#connection.whenConnected(deadline - Date.now())
-    }
+    const name = key.join('.')
+    const { outcome, afterAmbiguity } = await publishWithRetries(
+      this.#connection,
+      { timeout, target: `document ${name}`, remedy: 'Read it to find out.' },
+      left =>
+        publishExpecting(this.#connection, {
+          stream,
+          subject,
+          expected: revision,
+          headers,
+          body: value,
+          timeout: Math.min(attemptTimeout, left()),
+        }),
+    )
+    if (outcome.kind === 'stored') return outcome.position
+    if (!afterAmbiguity) return 'conflict'
+    // An earlier attempt may have been stored: no other writer stores these very bytes.
+    const stored = await this.get(key)
+    return stored !== undefined && Buffer.compare(stored.value, value) === 0
+      ? stored.revision
+      : 'conflict'
   }
 
   #subjectOf(key: DocumentKey): string {
     return `${this.#bucket.prefix}.${key.join('.')}`
   }
-}
-
-function notPut(key: DocumentKey, unclear: string | undefined): CairnError {
-  const name = key.join('.')
-  return unclear === undefined
-    ? new CairnError(
-        'store-unreachable',
-        `Document ${name} could not be written within ${totalTimeout} ms: NATS does not answer. ` +
-          'Nothing was stored; the put may be repeated.',
-      )
-    : new CairnError(
-        'outcome-unknown',
-        `Whether document ${name} was written is not known: ${unclear}. Read it to find out.`,
-      )
 }

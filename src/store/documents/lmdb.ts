@@ -1,21 +1,21 @@
-// Documents of an embedded namespace: a table beside its log, in the same file.
+// Documents of an embedded namespace: a table in the file of its log.
 
-import type { SideTables } from '../lmdb/side-tables.js'
+import type { DocumentTable } from '../lmdb/document-table.js'
 import type { Document, DocumentKey, Documents } from './documents.js'
 
 export class LmdbDocuments implements Documents {
-  readonly #tables: SideTables
+  readonly #table: DocumentTable
 
-  constructor(tables: SideTables) {
-    this.#tables = tables
+  constructor(table: DocumentTable) {
+    this.#table = table
   }
 
   async get(key: DocumentKey): Promise<Document | undefined> {
-    return this.#tables.document(key.join('.'))
+    return this.#table.get(key.join('.'))
   }
 
   async list(prefix: DocumentKey): Promise<DocumentKey[]> {
-    const names = this.#tables.documentNames(`${prefix.join('.')}.`)
+    const names = this.#table.names(`${prefix.join('.')}.`)
     return names.map(name => name.split('.'))
   }
 
@@ -24,7 +24,7 @@ export class LmdbDocuments implements Documents {
     value: Uint8Array,
     revision: number,
   ): Promise<number | 'conflict'> {
-    const stored = await this.#tables.putDocument(key.join('.'), value, revision)
+    const stored = await this.#table.put(key.join('.'), value, revision)
     return stored ?? 'conflict'
   }
 }

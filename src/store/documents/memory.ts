@@ -1,4 +1,4 @@
-// The reference documents: in this process, gone with it.
+// The reference documents: in this process, lost when it ends.
 
 import type { Document, DocumentKey, Documents } from './documents.js'
 

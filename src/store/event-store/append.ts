@@ -1,5 +1,5 @@
 // Appending: the part that is the same for every store. Checks the caller's input before
-// anything is written, and turns it into a commit once the first version is known.
+// anything is written, and builds the commit once the first version is known.
 
 import { type ActorAddress, checkAddress, formatAddress } from '../../model/address.js'
 import type { NewCommit } from '../../model/commit.js'
@@ -16,10 +16,10 @@ import { abortedError } from '../../model/wait.js'
 import type { Appended, AppendOptions, VersionConflict } from './event-store.js'
 
 export const appendTimeoutDefault = 10_000
-/** What a timer can wait for; beyond it, it would fire at once. */
+/** The longest delay of a Node timer; a longer one would fire at once. */
 const timeoutMax = 2 ** 31 - 1
 
-/** The caller's expectation, after checking the input that does not depend on the store. */
+/** Checks the input that does not depend on the store; returns the expected version. */
 export function checkAppend(
   actor: ActorAddress,
   options: AppendOptions,
@@ -29,10 +29,10 @@ export function checkAppend(
   if (options.state !== undefined && (expected === 'any' || expected === 'exists'))
     throw new CairnError(
       'invalid-option',
-      `A folded state needs a definite expected version; it was appended with '${expected}'.`,
+      `An inline state needs a definite expected version, not '${expected}': pass a version or 'none'.`,
     )
   const { at, timeout } = options
-  // A clock or a deadline that is no number would be stored, or waited for, as such.
+  // Otherwise an invalid time would be stored, or waited for.
   if (at !== undefined && !Number.isFinite(at))
     throw new CairnError('invalid-option', `at is ${at}: use milliseconds since 1970.`)
   if (timeout !== undefined && !(timeout >= 0 && timeout <= timeoutMax))
@@ -45,7 +45,7 @@ export function checkAppend(
   return expected
 }
 
-/** The commit that follows `version`. Each call makes a new commit with an id of its own. */
+/** Builds the commit that follows `version`, with a new id. */
 export function nextCommit(
   nodeId: string,
   actor: ActorAddress,

@@ -1,13 +1,13 @@
-// The event store port: every implementation keeps exactly these promises, proved by one
+// The event store port. Every implementation keeps exactly these promises, checked by one
 // contract suite (test/contract/store.ts).
 //
-// P1. An actor's versions are 1, 2, 3 … without a gap or a fork, whoever writes.
-// P2. One append is one record: all of its events, or none.
-// P3. A resolved append with `ok: true` is stored as durably as the implementation says.
-// P4. The version cache is a hint. A wrong one costs a read, never a wrong answer.
-// P5. Readers get every record once and in order; a record that is no readable commit is
-//     yielded as `malformed`, and reading goes on behind it.
-// P6. What is appended together is stored together: every actor's part, or none of them.
+// STORE-1. An actor's versions are 1, 2, 3 … without a gap or a fork, for any number of writers.
+// STORE-2. One append is one record: all of its events are stored, or none.
+// STORE-3. An append that resolves with `ok: true` is stored as durably as the implementation states.
+// STORE-4. The version cache is a hint. A wrong entry costs a read, never a wrong result.
+// STORE-5. Readers get every record once and in order. A record that is not a readable commit is
+//     yielded as `malformed`, and reading continues after it.
+// STORE-6. A transaction stores every actor's part, or none of them.
 
 import type { ActorAddress } from '../../model/address.js'
 import type {
@@ -29,13 +29,13 @@ export interface AppendOptions extends Causes {
   /** The command that decided these events, and its reply. */
   readonly command?: CommittedCommand
   /**
-   * Instead of `command`, `says` and causes: several commands, each with its causes, that were
-   * carried out one after another. Their events together are the ones appended.
+   * Several commands, each with its causes, that were handled one after another; instead of
+   * `command`, `outbox` and causes. Their events together are those appended.
    */
   readonly commands?: readonly BatchedCommand[]
   /** The actor's state after these events; only with a number or `'none'` expected. */
   readonly state?: InlineState
-  /** Messages and commands that are stored with the events. Default: none. */
+  /** Messages, commands and timers that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
   /** The writer's clock, ms since 1970. Default: the system's. */
   readonly at?: number
@@ -49,7 +49,7 @@ export interface Appended {
   readonly ok: true
   readonly actor: ActorAddress
   readonly firstVersion: Version
-  /** The actor's version now: that of the last event appended. */
+  /** The actor's new version: that of the last event appended. */
   readonly version: Version
   readonly position: Position
   readonly commitId: string
@@ -60,7 +60,7 @@ export interface VersionConflict {
   readonly ok: false
   readonly actor: ActorAddress
   readonly expected: ExpectedVersion
-  /** The actor's version when the store judged. */
+  /** The actor's version when the store compared. */
   readonly actual: Version
 }
 
@@ -77,11 +77,11 @@ export interface AppendPart {
   readonly command?: CommittedCommand
   /** The actor's state after these events; only with a number or `'none'` expected. */
   readonly state?: InlineState
-  /** What the actor says with these events. */
+  /** Messages, commands and timers that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
 }
 
-/** An actor that is not written to, and must still be at this version when the parts are stored. */
+/** An actor that is not written to, but must be at this version when the parts are stored. */
 export interface Guard {
   readonly actor: ActorAddress
   /** 0: it has no events. */
@@ -89,9 +89,9 @@ export interface Guard {
 }
 
 export interface AppendAllOptions extends Causes {
-  /** Actors that the parts rest on. Each leaves a record in the log: see docs/store.md. */
+  /** Actors that the parts depend on. Each leaves a record in the log: see docs/store.md. */
   readonly guards?: readonly Guard[]
-  /** What the parts share as `transactionId`. Default: a new one. */
+  /** The `transactionId` of every part's commit. Default: a new one. */
   readonly transactionId?: string
   /** The writer's clock, ms since 1970. Default: the system's. */
   readonly at?: number
@@ -104,26 +104,26 @@ export interface AppendAllOptions extends Causes {
 export interface AppendedAll {
   readonly ok: true
   readonly transactionId: string
-  /** What became of each part, in the order they were given. */
+  /** The result of each part, in the given order. */
   readonly appended: readonly Appended[]
 }
 
-/** Actors or guards were not at their expected versions; nothing was stored. */
+/** Some actors were not at their expected versions; nothing was stored. */
 export interface AppendAllConflict {
   readonly ok: false
-  /** All that differed when the store judged; at least one. */
+  /** All that differed when the store compared; at least one. */
   readonly conflicts: readonly VersionConflict[]
 }
 
 export type AppendAllResult = AppendedAll | AppendAllConflict
 
-/** Where an actor stands. */
+/** An actor's current version and last record. */
 export interface Head {
   /** 0 when the actor has no events. */
   readonly version: Version
   /**
-   * Position of the last record in the actor's place, readable or not: what a
-   * compare-and-append compares with. 0 when there is none.
+   * Position of the actor's last record, readable or not, which a compare-and-append compares
+   * with. 0 when there is none.
    */
   readonly position: Position
   /** The last record; absent when there is none. */
@@ -133,22 +133,22 @@ export interface Head {
 export interface ReadOptions {
   /** First version wanted. Default 1. */
   readonly from?: Version
-  /** Last version wanted. Default: the last there is. */
+  /** Last version wanted. Default: the actor's last. */
   readonly to?: Version
   /** Newest first. Default false. */
   readonly backwards?: boolean
-  /** Events at most. Default: no limit. */
+  /** Maximum number of events. Default: no limit. */
   readonly limit?: number
   readonly signal?: AbortSignal
 }
 
 export interface CommitsOptions {
-  /** First version wanted; a commit that holds it is yielded whole. Default 1. */
+  /** First version wanted; the commit that holds it is yielded whole. Default 1. */
   readonly from?: Version
   /** Last version wanted; the commit that holds it is the last one. Ignored when reading backwards. Default: all. */
   readonly to?: Version
   /**
-   * A position known to be at or before the first wanted commit; saves the search for it.
+   * A position at or before the first wanted commit; saves the search for it.
    * Ignored when reading backwards.
    */
   readonly hint?: Position
@@ -158,11 +158,11 @@ export interface CommitsOptions {
 }
 
 export interface ReadAllOptions {
-  /** Records behind this position. Default 0: from the first. */
+  /** Records after this position. Default 0: from the first. */
   readonly after?: Position
   /** Only actors of these types. Default: all. */
   readonly types?: readonly string[]
-  /** Records at most. Default: no limit. */
+  /** Maximum number of records. Default: no limit. */
   readonly limit?: number
   readonly signal?: AbortSignal
 }
@@ -178,7 +178,7 @@ export interface EventStore extends AsyncDisposable {
    *
    * Throws `invalid-event`, `invalid-data`, `commit-too-large` and the like before anything
    * is written; `store-unreachable` when nothing was written; `outcome-unknown` when the
-   * deadline or the signal ended the wait while the commit may or may not have happened.
+   * deadline or the signal ended the wait while the commit may or may not be stored.
    */
   append(
     actor: ActorAddress,
@@ -187,20 +187,19 @@ export interface EventStore extends AsyncDisposable {
   ): Promise<AppendResult>
 
   /**
-   * Appends to several actors, and checks others, as one: every part is stored, or none.
-   * Each part is a commit of its own in its actor's history.
+   * Appends to several actors and checks guards, as one transaction: every part is stored, or
+   * none. Each part is a commit of its own in its actor's history.
    *
-   * At most 100 actors with the guards, each once, and
-   * 8 MiB together: `commit-too-large`. Throws as {@link append} does;
-   * `server-too-old` for a guard on a server that does not check it properly, and
-   * `storage-failed` if a part is found without the others, which no server may do.
+   * At most 100 actors including guards, each once, and 8 MiB together: `commit-too-large`.
+   * Throws as {@link append} does; `server-too-old` for a guard on a server that does not check
+   * it properly; `storage-failed` if a part is stored without the others, which no server may do.
    */
   appendAll(
     parts: readonly AppendPart[],
     options?: AppendAllOptions,
   ): Promise<AppendAllResult>
 
-  /** Reads where an actor stands: one read, whatever the length of its history. */
+  /** Reads an actor's version and last record: one read, whatever the length of its history. */
   head(actor: ActorAddress, options?: { signal?: AbortSignal }): Promise<Head>
 
   /** Reads an actor's events. */
@@ -209,16 +208,16 @@ export interface EventStore extends AsyncDisposable {
     options?: ReadOptions,
   ): AsyncIterable<RecordedEvent | MalformedRecord>
 
-  /** Reads an actor's commits whole: what `read` is made of, and what recovery uses. */
+  /** Reads an actor's commits whole; the basis of `read` and of recovery. */
   commits(actor: ActorAddress, options?: CommitsOptions): AsyncIterable<LogRecord>
 
   /** Reads the namespace's records in order, up to the last one at the time of the call. */
   readAll(options?: ReadAllOptions): AsyncIterable<LogRecord>
 
   /**
-   * Reads the namespace's records in order and then goes on with each new one as it is
-   * stored, until the signal fires (the loop then ends) or the store closes. Never misses
-   * or repeats a record, also through lost connections.
+   * Reads the namespace's records in order, then each new one as it is stored, until the signal
+   * fires or the store closes; the loop then ends. Never misses or repeats a record, also through
+   * lost connections.
    */
   follow(options?: FollowOptions): AsyncIterable<LogRecord>
 
@@ -229,11 +228,11 @@ export interface EventStore extends AsyncDisposable {
   lastPosition(options?: { signal?: AbortSignal }): Promise<Position>
 
   /**
-   * Tells the version cache what a notice said. Inserts on a miss and only ever raises:
-   * an equal or older version changes nothing. Returns whether it did change something.
+   * Updates the version cache from a notice. Inserts a missing entry and only ever raises: an
+   * equal or older version changes nothing. Returns whether the entry's version changed.
    *
-   * @param predecessor where the actor stood before that commit, if the notice says so: an
-   *   append can then build on the entry without a read, as long as notices follow closely
+   * @param predecessor the actor's commit before the reported one, if the notice names it: an
+   *   append can then rely on the entry without a read, as long as no notice is missed
    */
   updateVersionCache(
     actor: ActorAddress,
@@ -242,14 +241,14 @@ export interface EventStore extends AsyncDisposable {
     predecessor?: Predecessor,
   ): boolean
 
-  /** The cached version, while it is believed; no read is made. */
+  /** The cached version, while it is trusted; makes no read. */
   cachedVersion(actor: ActorAddress): Version | undefined
 
-  /** Stops believing every cached version until it has been read or raised again. */
+  /** Stops trusting every cached version until it is read or raised again. */
   markCacheUnverified(): void
 
   cacheStats(): VersionCacheStats
 
-  /** Finishes what is in flight and refuses everything after with `store-closed`. */
+  /** Waits for appends in flight and refuses later calls with `store-closed`. */
   close(): Promise<void>
 }

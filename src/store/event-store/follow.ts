@@ -1,8 +1,7 @@
-// Following a log: read what is there, wait for news, read on.
+// Following a log: read the stored records, wait for new ones, read on.
 //
-// The waiting only decides how soon the next read happens; what is yielded comes from
-// reading behind the last position seen, so nothing is missed or repeated however the
-// news travels, or gets lost.
+// The wait only decides how soon the next read happens. Records come from reads after the last
+// position seen, so none is missed or repeated when a wake-up is late or lost.
 
 import type { LogRecord } from '../../model/commit.js'
 import type { Position } from '../../model/version.js'
@@ -10,14 +9,14 @@ import type { FollowOptions } from './event-store.js'
 
 /** What following needs from a store. */
 export interface Followable {
-  /** Yields records behind `after`; returns the last position it has looked at. */
+  /** Yields records after `after`; returns the last position that it has read. */
   scan(
     after: Position,
     types: readonly string[] | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<LogRecord, Position>
-  /** Resolves when there may be a record behind `after`, when the signal fires, or in time. */
-  news(after: Position, signal: AbortSignal): Promise<void>
+  /** Resolves when there may be a record after `after`, when the signal fires, or in bounded time. */
+  waitBeyond(after: Position, signal: AbortSignal): Promise<void>
 }
 
 export async function* followLog(
@@ -28,6 +27,6 @@ export async function* followLog(
   let position = after
   while (!signal.aborted) {
     position = Math.max(position, yield* source.scan(position, types, signal))
-    if (!signal.aborted) await source.news(position, signal)
+    if (!signal.aborted) await source.waitBeyond(position, signal)
   }
 }

@@ -1,16 +1,18 @@
-// Several actors, one commit, on JetStream: one atomic batch, and finding out what became of it.
+// Appends to several actors on JetStream: one atomic batch, and the resolution of an ambiguous one.
 //
-// Owns the gate of a stream's open batches.
-// T1. The server compares, for every actor and every guard, and stores all messages or none.
-// T2. A batch whose outcome is unclear is sent again with the same commits and expectations,
-//     which cannot store them twice; it is never made anew under a doubt. When the repeat is
-//     refused, the first record behind each actor's expected position is read from the leader:
-//     ours everywhere is stored, another's anywhere is a conflict.
-// T3. "Nothing behind it" counts only if whoever says so cannot be behind itself: the record that
-//     the refusal spoke of must be there, and be of none of the actors written.
-// T4. Ours at one actor and another's at the next cannot be. It is asserted: `storage-failed`.
-// T5. At most `batchesMax` batches of this node are open at a time, of the 50 that a server takes
-//     for a stream; what it refuses beyond that is sent again.
+// Owns the semaphore of this node's open batches.
+// STORE-BATCH-1. The server compares the position of every actor and every guard, and stores all
+//     messages or none.
+// STORE-BATCH-2. A batch whose outcome is ambiguous is sent again with the same commits and
+//     expectations, which cannot store them twice; it is never built again while the outcome is
+//     open. When the repeated batch is refused, the first record after each actor's expected
+//     position is read from the leader: if all are ours, the batch is stored; another's is a conflict.
+// STORE-BATCH-3. "No record after it" counts only if the server that answers does not lag: the
+//     record that the refusal named must exist there, and belong to none of the actors written.
+// STORE-BATCH-4. A record of ours at one actor and of another writer at the next is impossible. It
+//     is checked: `storage-failed`.
+// STORE-BATCH-5. At most `batchesMax` batches of this node are open at a time, of the 50 that a
+//     server accepts per stream; a batch that the server refuses for this is sent again.
 
 import { decodeHeaders } from '../../codec/envelope.js'
 import { formatAddress } from '../../model/address.js'
@@ -30,9 +32,10 @@ import { leaderGet } from '../../nats/direct-get.js'
 import { apiError } from '../../nats/errors.js'
 import { findMissingStream, mayBeMissing } from '../../nats/missing-stream.js'
 import { unreachable } from '../../nats/jetstream-api.js'
-import { nameOfAll } from './transaction.js'
+import { notStored } from './jetstream-errors.js'
+import { formatActors } from './transaction.js'
 
-/** The commits of a transaction, and its messages: those of the commits first. */
+/** The commits of a transaction, and its messages: first those of the commits, then the guards'. */
 export interface Batch {
   readonly id: string
   readonly stream: string
@@ -55,54 +58,54 @@ const attemptTimeout = 2_000
 
 export class BatchWriter {
   readonly #connection: Connection
-  readonly #gate = new Semaphore(batchesMax)
+  readonly #openBatches = new Semaphore(batchesMax)
 
   constructor(connection: Connection) {
     this.#connection = connection
   }
 
-  /** T1 and T2: stores a batch, or finds that something else is in a place of it. */
+  /** STORE-BATCH-1, STORE-BATCH-2: stores a batch, or finds a conflict. */
   async store(batch: Batch, wait: Wait): Promise<BatchResult> {
     const { stream, messages } = batch
     const { deadline, signal } = wait
     checkBatchPayload(this.#connection, stream, messages)
-    let unclear: string | undefined
+    let ambiguity: string | undefined
     let why = 'no connection'
-    let nobodyThere = 0
-    let gone: CairnError | undefined
+    let unanswered = 0
+    let missingStream: CairnError | undefined
     for (;;) {
       if (!this.#connection.connected)
         await this.#connection.whenConnected(deadline - Date.now(), signal)
-      if (gone !== undefined) throw gone
+      if (missingStream !== undefined) throw missingStream
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw this.#givenUp(batch, unclear, why, signal)
+        throw this.#gaveUp(batch, ambiguity, why, signal)
       let outcome: BatchOutcome
       try {
         outcome = await this.#attempt(batch, wait)
       } catch (error) {
-        // Whatever forbids the repeat says nothing of the attempt before it.
-        throw unclear === undefined ? error : outcomeUnknown(batch, unclear, error)
+        // An error of this attempt tells nothing about an ambiguous one before it.
+        throw ambiguity === undefined ? error : outcomeUnknown(batch, ambiguity, error)
       }
       switch (outcome.kind) {
         case 'stored':
           return outcome
         case 'wrong-sequence': {
-          if (unclear === undefined) return { kind: 'conflict' }
+          if (ambiguity === undefined) return { kind: 'conflict' }
           const { last = 0 } = outcome
-          const found = await this.#resolve(batch, last, unclear, wait)
+          const found = await this.#resolve(batch, last, ambiguity, wait)
           return found ?? { kind: 'conflict' }
         }
         case 'refused': {
-          const found = unclear && (await this.#resolve(batch, 0, unclear, wait))
+          const found = ambiguity && (await this.#resolve(batch, 0, ambiguity, wait))
           if (found) return found
-          throw apiError(outcome.error, `appending to ${nameOfAll(batch.commits)}`)
+          throw apiError(outcome.error, `appending to ${formatActors(batch.commits)}`)
         }
         case 'unclear':
-          unclear = why = outcome.why
-          if (outcome.nobodyThere && mayBeMissing(++nobodyThere))
+          ambiguity = why = outcome.why
+          if (outcome.nobodyThere && mayBeMissing(++unanswered))
             void findMissingStream(this.#connection, stream, left).then(
-              error => (gone ??= error),
+              error => (missingStream ??= error),
             )
           await pause(Math.min(50, left), signal)
           break
@@ -114,13 +117,13 @@ export class BatchWriter {
     }
   }
 
-  /** T5. */
+  /** STORE-BATCH-5. */
   async #attempt(
     { stream, messages }: Batch,
     { deadline, signal }: Wait,
   ): Promise<BatchOutcome> {
-    const inTime = AbortSignal.timeout(Math.max(1, deadline - Date.now()))
-    const bounds = signal === undefined ? inTime : AbortSignal.any([signal, inTime])
+    const timedOut = AbortSignal.timeout(Math.max(1, deadline - Date.now()))
+    const ended = signal === undefined ? timedOut : AbortSignal.any([signal, timedOut])
     const doing = 'waiting for other transactions'
     let isOpen = false
     const publish = () => {
@@ -130,7 +133,7 @@ export class BatchWriter {
       return publishBatch(this.#connection, stream, messages, timeout, signal)
     }
     try {
-      return await this.#gate.run(publish, bounds, doing)
+      return await this.#openBatches.run(publish, ended, doing)
     } catch (error) {
       if (isOpen) throw error
       return { kind: 'not-now', why: 'too many transactions are open' }
@@ -138,15 +141,15 @@ export class BatchWriter {
   }
 
   /**
-   * After an unclear attempt and a refused repeat, finds out whose records stand behind the
-   * expected positions; `undefined` when there are none, and none is known to be.
+   * STORE-BATCH-2: after an ambiguous attempt and a refused one, reads whose records follow the
+   * expected positions; `undefined` when there are none, and none is known to exist.
    *
-   * @param last the position that the refusal spoke of, or 0
+   * @param last the position that the refusal named, or 0
    */
   async #resolve(
     batch: Batch,
     last: Position,
-    unclear: string,
+    ambiguity: string,
     { deadline, signal }: Wait,
   ): Promise<BatchResult | undefined> {
     const { stream, commits, messages } = batch
@@ -156,7 +159,7 @@ export class BatchWriter {
     let partial: CairnError | undefined
     try {
       for (;;) {
-        const behind = await Promise.all(
+        const following = await Promise.all(
           messages.slice(0, commits.length).map(async ({ subject, expected }, i) => {
             const next = await get({ seq: expected + 1, next_by_subj: subject })
             if (next === undefined) return undefined
@@ -165,54 +168,45 @@ export class BatchWriter {
             return { ours, position: next.position }
           }),
         )
-        const ours = behind.filter(found => found?.ours)
+        const ours = following.filter(found => found?.ours)
         if (ours.length === commits.length)
-          return { kind: 'stored', positions: behind.map(found => found!.position) }
-        const others = behind.some(found => found?.ours === false)
+          return { kind: 'stored', positions: following.map(found => found!.position) }
+        const hasOthers = following.some(found => found?.ours === false)
         if (ours.length > 0) {
-          partial = partlyStored(batch, behind)
-          if (others) throw partial // T4
-        } else if (others) return { kind: 'conflict' }
+          partial = partlyStored(batch, following)
+          if (hasOthers) throw partial // STORE-BATCH-4
+        } else if (hasOthers) return { kind: 'conflict' }
         else {
-          // T3. Position 0 is that of an empty place: nothing of the batch was ever there.
+          // STORE-BATCH-3. Position 0: the subject is empty, so nothing of the batch is stored.
           if (last === 0) return undefined
-          const spokenOf = await get({ seq: last })
+          const named = await get({ seq: last })
           const at = messages
             .slice(0, commits.length)
-            .find(({ subject }) => subject === spokenOf?.subject)
+            .find(({ subject }) => subject === named?.subject)
           const isOlder = at !== undefined && last <= at.expected
-          if (spokenOf !== undefined && (at === undefined || isOlder))
+          if (named !== undefined && (at === undefined || isOlder))
             return { kind: 'conflict' }
         }
-        // Whoever answered lags: it does not have what the server has just spoken of.
+        // The server that answered lags: it lacks the record that the refusal named.
         if (Date.now() >= deadline)
           throw partial ?? unreachable(this.#connection, batch.stream, 'its leader lags')
         await pause(50, signal)
       }
     } catch (error) {
       if (error === partial) throw error
-      throw outcomeUnknown(batch, unclear, error)
+      throw outcomeUnknown(batch, ambiguity, error)
     }
   }
 
-  #givenUp(
+  #gaveUp(
     batch: Batch,
-    unclear: string | undefined,
+    ambiguity: string | undefined,
     why: string,
     signal: AbortSignal | undefined,
   ): CairnError {
-    if (unclear !== undefined) return outcomeUnknown(batch, unclear)
-    const name = nameOfAll(batch.commits)
-    if (signal?.aborted)
-      return new CairnError(
-        'aborted',
-        `Stopped appending to ${name}: the caller's signal was aborted. Nothing was stored.`,
-      )
-    return new CairnError(
-      'store-unreachable',
-      `Could not append to ${name}: NATS at ${this.#connection.servers.join(', ')} gave no answer (${why}). ` +
-        'Nothing was stored; the append may be repeated.',
-    )
+    return ambiguity === undefined
+      ? notStored(this.#connection, formatActors(batch.commits), why, signal)
+      : outcomeUnknown(batch, ambiguity)
   }
 }
 
@@ -227,8 +221,8 @@ function partlyStored(
   const [stored, missing] = [of(true), of(false)]
   return new CairnError(
     'storage-failed',
-    `Transaction ${id} is stored in part: in ${stored.join(', ')}, and not in ${missing.join(', ')}. ` +
-      'No server may do that; look at its log, and restore the stream from a backup.',
+    `Transaction ${id} is stored in part: in ${stored.join(', ')}, not in ${missing.join(', ')}. ` +
+      'A server must never do that: check its log, and restore the stream from a backup.',
     { details: { transactionId: id, stored, missing } },
   )
 }
@@ -240,8 +234,8 @@ function outcomeUnknown(
 ): CairnError {
   return new CairnError(
     'outcome-unknown',
-    `Whether transaction ${id} of ${nameOfAll(commits)} is stored is not known: ${why}. ` +
-      'Read one of the actors: its commit is there, or the version is free or taken by another.',
+    `The outcome of transaction ${id} of ${formatActors(commits)} is unknown: ${why}. ` +
+      'Read one of the actors: its commit is stored, or the version is free or taken by another writer.',
     { cause, details: { transactionId: id } },
   )
 }

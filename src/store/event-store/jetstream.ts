@@ -1,26 +1,25 @@
-// The event store on NATS JetStream: one stream a namespace, one message a commit, one
-// subject an actor.
+// The event store on NATS JetStream: one stream per namespace, one message per commit, one
+// subject per actor.
 //
-// J1. The server compares: every append names the position of the actor's last record as it
-//     is believed to be, and is stored only if that is still true. No other check counts.
-// J2. An append whose outcome is unclear (deadline, no leader, lost connection) is sent again
-//     with the same bytes and the same expectation, which cannot store it twice. If the
-//     answer to that is "wrong last sequence", the one record that can be ours is the first
-//     of the subject behind the expected position: it is read from the leader and its commit
-//     id compared. (The last record would be the wrong one to look at: others may have
-//     appended behind ours.)
-// J3. "Wrong last sequence" without a number (10164) is no conflict: another append of the
-//     subject is on its way through a replicated stream. The same bytes are sent again.
-// J4. On a replicated stream a direct get may be answered by a replica that lags. Whatever
-//     decides something (heads, conflicts, the end of a read) is asked of the leader.
-// J5. Positions belong to a generation of the stream. When the connection comes back, the
-//     generation is compared, and the cache dropped if the stream is another one.
-// J6. Several actors are one atomic batch (jetstream-batch.ts). A guard, a version of an actor that
-//     is not written, is compared along with a message of its own: the record of the guard, in the
-//     history of an actor with a new id. Its expectation is about another subject, so it says
-//     nothing of where the record before it is.
-// J7. An attempt may ride in a batch with those of other actors (src/nats/group-commit.ts). What comes of
-//     it is an outcome of this commit's own, and means what it would mean alone.
+// STORE-JS-1. The server compares: every append carries the assumed position of the actor's last
+//     record, and is stored only if it is still the last one. No other check decides.
+// STORE-JS-2. An append whose outcome is ambiguous (timeout, no leader, lost connection) is sent again
+//     with the same bytes and the same expectation, which cannot store it twice. If the answer is
+//     "wrong last sequence" then, only one record can be ours: the first of the subject after the
+//     expected position. It is read from the leader and its commit id compared. (Not the last
+//     record: other writers may have appended after ours.)
+// STORE-JS-3. "Wrong last sequence" without a number (10164) is not a conflict: another append of the
+//     subject is in flight on a replicated stream. The same bytes are sent again.
+// STORE-JS-4. On a replicated stream a lagging replica may answer a direct get. Every read that decides
+//     something (heads, conflicts, the end of a read) goes to the leader.
+// STORE-JS-5. Positions belong to a generation of the stream. After a reconnect the generation is
+//     compared, and the cache is cleared if the stream is another one.
+// STORE-JS-6. An append to several actors is one atomic batch (jetstream-batch.ts). A guard, the version
+//     of an actor that is not written, is compared together with a message of its own: the guard's
+//     record, in the history of an actor with a new id. Its expectation is about another subject,
+//     so it does not give the position of the record before it.
+// STORE-JS-7. An attempt may share a batch with those of other actors (src/nats/group-commit.ts). Each
+//     commit has its own outcome, with the same meaning as without a batch.
 
 import {
   encodedBytes,
@@ -92,11 +91,12 @@ import {
   conflict,
   nextCommit,
 } from './append.js'
-import { StoreBase, type StoreOptions } from './base.js'
+import { StoreBase, type StoreOptions } from './store-base.js'
 import { WakeSignal } from '../wake-signal.js'
-import { checkCommitsOptions, checkLogOptions } from './events.js'
+import { checkCommitsOptions, checkLogOptions, isOfTypes } from './read.js'
 import { followLog } from './follow.js'
 import { type Batch, BatchWriter } from './jetstream-batch.js'
+import { notStored } from './jetstream-errors.js'
 import type { OwnCommits } from './own-commits.js'
 import type {
   AppendAllOptions,
@@ -115,7 +115,7 @@ import {
   checkTransactionBytes,
   conflictsOf,
   guardCommits,
-  nameOfAll,
+  formatActors,
   partCommit,
 } from './transaction.js'
 import type { CachedHead } from '../version-cache.js'
@@ -126,9 +126,9 @@ export interface JetStreamStoreOptions extends StoreOptions {
   readonly stream: LogStream
   /** Default `auto`. */
   readonly groupCommit?: GroupCommitMode
-  /** How many commits ride together, at least. */
+  /** Minimum number of commits in a shared batch. */
   readonly groupMin?: number
-  /** Hears of what is appended here. */
+  /** Records the commits that this store appends. */
   readonly own?: OwnCommits
 }
 
@@ -140,10 +140,10 @@ interface Stored {
 /** Milliseconds to wait for one answer before sending the same append again. */
 const attemptTimeout = 2_000
 /** The head of an actor without events. */
-const beginning: CachedHead = { version: 0, position: 0 }
-/** Milliseconds between looks at the log when no notice comes: a bound, not the usual way. */
-const followPollEvery = 1_000
-/** Milliseconds before asking again for a record that a lagging replica does not have yet. */
+const noEvents: CachedHead = { version: 0, position: 0 }
+/** Milliseconds between reads of a follower when no notice arrives. */
+const followPollInterval = 1_000
+/** Milliseconds before reading again a record that a lagging replica lacks. */
 const replicaLagPause = 5
 
 export class JetStreamStore extends StoreBase {
@@ -153,7 +153,7 @@ export class JetStreamStore extends StoreBase {
   readonly #groups: GroupCommit
   readonly #own: OwnCommits | undefined
   #stream: LogStream
-  #appending = 0
+  #appendsInFlight = 0
   #idle: Deferred<void> | undefined
 
   constructor(options: JetStreamStoreOptions) {
@@ -184,11 +184,11 @@ export class JetStreamStore extends StoreBase {
   ): Promise<AppendResult> {
     this.assertOpen()
     const expected = checkAppend(actor, options)
-    this.#appending++
+    this.#appendsInFlight++
     try {
       return await this.#append(actor, events, expected, options)
     } finally {
-      if (--this.#appending === 0) this.#idle?.resolve()
+      if (--this.#appendsInFlight === 0) this.#idle?.resolve()
     }
   }
 
@@ -200,18 +200,18 @@ export class JetStreamStore extends StoreBase {
   ): Promise<AppendResult> {
     const deadline = Date.now() + (options.timeout ?? appendTimeoutDefault)
     const { signal } = options
-    const believed = this.#cachedHead(actor, expected)
-    let judged = believed === undefined
-    let head = believed ?? (await this.#readHead(actor, deadline, signal))
+    const cached = this.#cachedHead(actor, expected)
+    let isFresh = cached === undefined
+    let head = cached ?? (await this.#readHead(actor, deadline, signal))
     for (let attempt = 1; ; attempt++) {
       const commit = nextCommit(this.nodeId, actor, head.version, events, options)
       if (!meetsExpectation(expected, head.version)) {
-        // Bad events are refused as such, whether or not the version fits.
+        // Invalid events are refused as such, also when the version does not match.
         encodeCommit(commit)
-        if (!judged) head = await this.#readHead(actor, deadline, signal)
+        if (!isFresh) head = await this.#readHead(actor, deadline, signal)
         if (!meetsExpectation(expected, head.version))
           return conflict(actor, expected, head.version)
-        judged = true
+        isFresh = true
         continue
       }
       const outcome = await this.#store(commit, head.position, deadline, signal)
@@ -222,11 +222,11 @@ export class JetStreamStore extends StoreBase {
         return result
       }
       if (Date.now() >= deadline) throw contention(formatAddress(actor), attempt)
-      // Writers that meet again and again step aside for a random, growing moment.
+      // Writers that conflict repeatedly wait for a random, growing time.
       if (attempt > 2) await pause(Math.random() * Math.min(50, 2 ** attempt), signal)
       throwIfAborted(signal, `appending to ${formatAddress(actor)}`)
       head = await this.#readHead(actor, deadline, signal)
-      judged = true
+      isFresh = true
     }
   }
 
@@ -237,11 +237,11 @@ export class JetStreamStore extends StoreBase {
     this.assertOpen()
     const transaction = checkTransaction(parts, options)
     if (transaction.guards.length > 0) this.#checkGuards()
-    this.#appending++
+    this.#appendsInFlight++
     try {
       return await this.#appendAll(transaction)
     } finally {
-      if (--this.#appending === 0) this.#idle?.resolve()
+      if (--this.#appendsInFlight === 0) this.#idle?.resolve()
     }
   }
 
@@ -249,34 +249,34 @@ export class JetStreamStore extends StoreBase {
     const { id, parts, guards, options } = transaction
     const { signal, timeout = appendTimeoutDefault } = options
     const wait = { deadline: Date.now() + timeout, signal }
-    const wanted = [
+    const expectations = [
       ...parts,
       ...guards.map(({ actor, version }) => ({ actor, expected: version })),
     ]
     let heads = await Promise.all(
-      wanted.map(
+      expectations.map(
         async ({ actor, expected }) =>
           this.#cachedHead(actor, expected) ??
           this.#readHead(actor, wait.deadline, signal),
       ),
     )
-    let judged = false
+    let areFresh = false
     for (let attempt = 1; ; attempt++) {
       const commits = parts.map((part, i) =>
         partCommit(this.nodeId, part, heads[i]!.version, transaction),
       )
       const batch = this.#batchOf(transaction, commits, heads)
-      const names = new Map(
-        wanted.map(({ actor }, i) => [formatAddress(actor), heads[i]!.version]),
+      const versions = new Map(
+        expectations.map(({ actor }, i) => [formatAddress(actor), heads[i]!.version]),
       )
       const conflicts = conflictsOf(transaction, actor =>
-        names.get(formatAddress(actor))!,
+        versions.get(formatAddress(actor))!,
       )
-      if (conflicts.length > 0 && judged) return { ok: false, conflicts }
+      if (conflicts.length > 0 && areFresh) return { ok: false, conflicts }
       if (conflicts.length === 0) {
         const [commit] = commits
-        const alone = batch.messages.length === 1 && commit !== undefined
-        const outcome = alone
+        const isSingle = batch.messages.length === 1 && commit !== undefined
+        const outcome = isSingle
           ? await this.#store(commit, heads[0]!.position, wait.deadline, signal)
           : await this.#batches.store(batch, wait)
         if (outcome.kind === 'stored') {
@@ -287,20 +287,20 @@ export class JetStreamStore extends StoreBase {
             this.cache.advance(actor, version, position)
           return { ok: true, transactionId: id, appended: result }
         }
-        const name = nameOfAll(parts)
+        const name = formatActors(parts)
         if (Date.now() >= wait.deadline) throw contention(name, attempt)
         if (attempt > 2) await pause(Math.random() * Math.min(50, 2 ** attempt), signal)
         throwIfAborted(signal, `appending to ${name}`)
       }
-      // All of them: a conflict names every actor that differs.
+      // Reads every head: a conflict names every actor that differs.
       heads = await Promise.all(
-        wanted.map(({ actor }) => this.#readHead(actor, wait.deadline, signal)),
+        expectations.map(({ actor }) => this.#readHead(actor, wait.deadline, signal)),
       )
-      judged = true
+      areFresh = true
     }
   }
 
-  /** J6. The messages of the commits, and behind them those of the guards. */
+  /** STORE-JS-6. The messages of the commits, followed by those of the guards. */
   #batchOf(
     transaction: CheckedTransaction,
     commits: readonly NewCommit[],
@@ -329,9 +329,9 @@ export class JetStreamStore extends StoreBase {
     if (checksOtherSubjects(serverVersion)) return
     throw new CairnError(
       'server-too-old',
-      `The NATS server is version ${serverVersion}, which mixes up the actors that a transaction only ` +
-        'reads: guards need 2.12.14 or newer of 2.12, or 2.14.4 or newer. Upgrade it, or write to ' +
-        'every actor that the transaction rests on.',
+      `The NATS server is version ${serverVersion}, which does not check guards correctly: they need ` +
+        '2.12.14 or newer of 2.12, or 2.14.4 or newer. Upgrade it, or write to ' +
+        'every actor that the transaction depends on.',
       { details: { version: serverVersion } },
     )
   }
@@ -343,7 +343,7 @@ export class JetStreamStore extends StoreBase {
     const before = this.cache.snapshot(actor)
     const last = await this.#readLast(subject, options)
     if (last === undefined) {
-      this.cache.settle(actor, { version: 0, position: 0 }, before)
+      this.cache.refresh(actor, { version: 0, position: 0 }, before)
       return { version: 0, position: 0 }
     }
     const record = this.#decode(last)
@@ -352,7 +352,7 @@ export class JetStreamStore extends StoreBase {
         ? record.lastVersion
         : (record.versions?.last ??
           (await this.#versionBefore(subject, last, options.signal)))
-    this.cache.settle(actor, { version, position: last.position }, before)
+    this.cache.refresh(actor, { version, position: last.position }, before)
     return { version, position: last.position, last: record }
   }
 
@@ -367,7 +367,7 @@ export class JetStreamStore extends StoreBase {
     throwIfAborted(signal, `reading ${formatAddress(actor)}`)
     if (!backwards && to < from) return
     if (backwards) {
-      for await (const message of this.#walkBack(subject, signal)) {
+      for await (const message of this.#messagesBackwards(subject, signal)) {
         throwIfAborted(signal, `reading ${formatAddress(actor)}`)
         const record = this.#decode(message)
         const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
@@ -377,13 +377,13 @@ export class JetStreamStore extends StoreBase {
       return
     }
     const end = await this.#endOf(subject, signal)
-    // Each commit has a version at least, so that there are no more than that many to read.
+    // Each commit has at least one version, so there are at most `to` messages to read.
     for await (const page of this.#pagesOf(subject, hint, end, signal, to))
       for (const message of page) {
         throwIfAborted(signal, `reading ${formatAddress(actor)}`)
         const record = this.#decode(message)
         const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
-        // What was read is proven; reading up to the end so prepares the next append.
+        // A version that was read is proven, so reading to the end prepares the next append.
         if (last !== undefined) this.cache.advance(actor, last, record.position)
         if (last === undefined || last >= from) yield record
         if (last !== undefined && last >= to) return
@@ -397,7 +397,7 @@ export class JetStreamStore extends StoreBase {
     let left = limit
     if (left === 0) return
     const end = await this.lastPosition(signal === undefined ? {} : { signal })
-    const filter = this.#onlyOf(types)
+    const filter = this.#filterOf(types)
     const scan = (next: Position) => {
       const { name } = this.#stream
       return scanPages(this.#connection, name, filter, next, { end, limit, signal })
@@ -422,16 +422,20 @@ export class JetStreamStore extends StoreBase {
         ? this.closing
         : AbortSignal.any([options.signal, this.closing])
     if (signal.aborted) return
-    // A bell of its own: with a filter, notices of other types must not wake it.
-    const bell = new WakeSignal()
-    const only = options.types?.length === 1 ? options.types[0] : undefined
+    // Its own wake signal: with a filter, notices of other types must not wake it.
+    const wakeSignal = new WakeSignal()
+    const onlyType = options.types?.length === 1 ? options.types[0] : undefined
     const subscription = await this.#connection.subscribe(
-      noticeSubjects(this.namespace, only),
-      message => bell.raise(Number(message.headers?.last('Nats-Sequence') ?? 0)),
+      noticeSubjects(this.namespace, onlyType),
+      message => wakeSignal.raise(Number(message.headers?.last('Nats-Sequence') ?? 0)),
     )
-    const news = newsFrom(bell)
+    const waitBeyond = waiterOn(wakeSignal)
     try {
-      yield* followLog({ scan: this.#scanWhileAway.bind(this), news }, options, signal)
+      yield* followLog(
+        { scan: this.#scanReachable.bind(this), waitBeyond },
+        options,
+        signal,
+      )
     } finally {
       subscription.unsubscribe()
     }
@@ -466,7 +470,7 @@ export class JetStreamStore extends StoreBase {
     return stream.lastPosition
   }
 
-  /** Commits that rode together, and why or why not. */
+  /** How many commits shared batches, and why or why not. */
   groupStats(): GroupCommitStats {
     return this.#groups.stats()
   }
@@ -475,7 +479,7 @@ export class JetStreamStore extends StoreBase {
   override async close(): Promise<void> {
     this.#stopListening()
     await super.close()
-    if (this.#appending > 0) await (this.#idle ??= deferred<void>()).promise
+    if (this.#appendsInFlight > 0) await (this.#idle ??= deferred<void>()).promise
   }
 
   protected async *scan(
@@ -487,7 +491,7 @@ export class JetStreamStore extends StoreBase {
     const pages = scanPages(
       this.#connection,
       this.#stream.name,
-      this.#onlyOf(types),
+      this.#filterOf(types),
       after + 1,
       { signal },
     )
@@ -501,13 +505,13 @@ export class JetStreamStore extends StoreBase {
     return position
   }
 
-  protected news(after: Position, signal: AbortSignal): Promise<void> {
+  protected waitBeyond(after: Position, signal: AbortSignal): Promise<void> {
     void after
-    return pause(followPollEvery, signal)
+    return pause(followPollInterval, signal)
   }
 
-  /** A scan that outlives an unreachable server: what it could not read is read next time. */
-  async *#scanWhileAway(
+  /** A scan that ends early when the server is unreachable: the next scan reads the rest. */
+  async *#scanReachable(
     after: Position,
     types: readonly string[] | undefined,
     signal: AbortSignal,
@@ -529,16 +533,16 @@ export class JetStreamStore extends StoreBase {
     }
   }
 
-  /** The cached head where it is believed and fits; without one, a read is needed. */
+  /** The cached head if it is trusted and meets the expectation; otherwise a read is needed. */
   #cachedHead(actor: ActorAddress, expected: ExpectedVersion): CachedHead | undefined {
     const cached = this.cache.lookup(actor)
     if (cached !== undefined)
       return meetsExpectation(expected, cached.version) ? cached : undefined
-    // "No events" needs no read: the server refuses position 0 if it is wrong.
-    return expected === 0 || expected === 'none' ? beginning : undefined
+    // "No events" needs no read: the server refuses position 0 if there are events.
+    return expected === 0 || expected === 'none' ? noEvents : undefined
   }
 
-  /** The head by its headers alone, as the leader has it (J4); corrects the cache. */
+  /** The head, decoded from headers only, as the leader has it (STORE-JS-4); updates the cache. */
   async #readHead(
     actor: ActorAddress,
     deadline: number,
@@ -554,11 +558,11 @@ export class JetStreamStore extends StoreBase {
       const version = taken?.last ?? (await this.#versionBefore(subject, last, signal))
       head = { version, position: last.position }
     }
-    this.cache.settle(actor, head, before)
+    this.cache.refresh(actor, head, before)
     return head
   }
 
-  /** J1 and J2: stores one commit, or finds that another record is in its place. */
+  /** STORE-JS-1, STORE-JS-2: stores one commit, or finds a conflict. */
   async #store(
     commit: NewCommit,
     position: Position,
@@ -570,54 +574,54 @@ export class JetStreamStore extends StoreBase {
     const subject = this.#subjectOf(commit.actor)
     const headers = expectingHeaders(stream, position, lines)
     checkPayload(this.#connection, subject, headers, body)
-    let unclear: string | undefined
+    let ambiguity: string | undefined
     let why = 'no connection'
-    let nobodyThere = 0
-    let gone: CairnError | undefined
+    let unanswered = 0
+    let missingStream: CairnError | undefined
     const wait = { deadline, signal }
     for (;;) {
       if (!this.#connection.connected)
         await this.#connection.whenConnected(deadline - Date.now(), signal)
-      if (gone !== undefined) throw gone
+      if (missingStream !== undefined) throw missingStream
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw this.#givenUp(commit, unclear, why, signal)
+        throw this.#gaveUp(commit, ambiguity, why, signal)
       let outcome: PublishOutcome
       try {
         const timeout = Math.min(attemptTimeout, left)
         outcome = await this.#groups.publish(
           { stream, subject, expected: position, headers, body, timeout, signal },
-          unclear !== undefined,
+          ambiguity !== undefined,
         )
       } catch (error) {
-        // Whatever forbids the repeat says nothing of the attempt before it.
-        throw unclear === undefined ? error : outcomeUnknown(commit, unclear, error)
+        // An error of this attempt tells nothing about an ambiguous one before it.
+        throw ambiguity === undefined ? error : outcomeUnknown(commit, ambiguity, error)
       }
       switch (outcome.kind) {
         case 'stored':
           return outcome
         case 'wrong-sequence': {
-          if (unclear === undefined) return { kind: 'conflict' }
-          const behind = outcome.last ?? 0
-          const found = await this.#resolve(commit, position, behind, unclear, wait)
+          if (ambiguity === undefined) return { kind: 'conflict' }
+          const last = outcome.last ?? 0
+          const found = await this.#resolve(commit, position, last, ambiguity, wait)
           return found ?? { kind: 'conflict' }
         }
         case 'refused': {
           const found =
-            unclear && (await this.#resolve(commit, position, 0, unclear, wait))
+            ambiguity && (await this.#resolve(commit, position, 0, ambiguity, wait))
           if (found) return found
           throw apiError(outcome.error, `appending to ${formatAddress(commit.actor)}`)
         }
         case 'unclear':
-          unclear = why = outcome.why
-          // A stream without a leader is nothing unusual; one that was deleted is the end.
-          if (outcome.nobodyThere && mayBeMissing(++nobodyThere))
+          ambiguity = why = outcome.why
+          // A stream may be without a leader for a while; a deleted stream ends the append.
+          if (outcome.nobodyThere && mayBeMissing(++unanswered))
             void findMissingStream(this.#connection, stream, left).then(
-              error => (gone ??= error),
+              error => (missingStream ??= error),
             )
           await pause(Math.min(50, left), signal)
           break
-        case 'not-now': // J3
+        case 'not-now': // STORE-JS-3
           why = outcome.why
           await pause(1 + Math.random() * 4, signal)
           break
@@ -626,16 +630,16 @@ export class JetStreamStore extends StoreBase {
   }
 
   /**
-   * J2: after an unclear attempt and a refused repeat, finds out whose record stands behind
-   * the expected position: this commit's, another's (a conflict), or none (`undefined`).
+   * STORE-JS-2: after an ambiguous attempt and a refused one, reads whose record follows the
+   * expected position: this commit's, another's (a conflict), or none (`undefined`).
    *
-   * @param behind a position that a record of the subject is known to have, or 0
+   * @param known a position that a record of the subject is known to have, or 0
    */
   async #resolve(
     commit: NewCommit,
     position: Position,
-    behind: Position,
-    unclear: string,
+    known: Position,
+    ambiguity: string,
     { deadline, signal }: { deadline: number; signal: AbortSignal | undefined },
   ): Promise<Stored | { readonly kind: 'conflict' } | undefined> {
     const query = { seq: position + 1, next_by_subj: this.#subjectOf(commit.actor) }
@@ -646,42 +650,35 @@ export class JetStreamStore extends StoreBase {
         const next = await leaderGet(this.#connection, this.#stream.name, query, options)
         if (next !== undefined) {
           const header = decodeHeaders(name => next.headers.get(name))
-          const ours = typeof header === 'object' && header.commitId === commit.id
-          return ours ? { kind: 'stored', position: next.position } : { kind: 'conflict' }
+          const isOurs = typeof header === 'object' && header.commitId === commit.id
+          return isOurs
+            ? { kind: 'stored', position: next.position }
+            : { kind: 'conflict' }
         }
-        if (behind <= position) return undefined
-        // Whoever answered this does not have what the server has just spoken of: it was the
-        // leader until now, and to believe it could store the commit twice.
+        if (known <= position) return undefined
+        // The server that answered lacks the record that the refusal named: it was the leader until
+        // now. Believing it could store the commit twice.
         if (Date.now() >= deadline)
           throw unreachable(this.#connection, query.next_by_subj, 'its leader lags')
         await pause(50, signal)
       }
     } catch (error) {
-      throw outcomeUnknown(commit, unclear, error)
+      throw outcomeUnknown(commit, ambiguity, error)
     }
   }
 
-  #givenUp(
+  #gaveUp(
     commit: NewCommit,
-    unclear: string | undefined,
+    ambiguity: string | undefined,
     why: string,
     signal: AbortSignal | undefined,
   ): CairnError {
-    if (unclear !== undefined) return outcomeUnknown(commit, unclear)
-    const actor = formatAddress(commit.actor)
-    if (signal?.aborted)
-      return new CairnError(
-        'aborted',
-        `Stopped appending to ${actor}: the caller's signal was aborted. Nothing was stored.`,
-      )
-    return new CairnError(
-      'store-unreachable',
-      `Could not append to ${actor}: NATS at ${this.#connection.servers.join(', ')} gave no answer (${why}). ` +
-        'Nothing was stored; the append may be repeated.',
-    )
+    return ambiguity === undefined
+      ? notStored(this.#connection, formatAddress(commit.actor), why, signal)
+      : outcomeUnknown(commit, ambiguity)
   }
 
-  /** J4: the last message of a subject, from whoever cannot be behind. */
+  /** STORE-JS-4: the last message of a subject, from a server that cannot lag. */
   #readLast(subject: string, options: GetOptions): Promise<StoredMessage | undefined> {
     const { name, replicas } = this.#stream
     return replicas > 1
@@ -689,13 +686,13 @@ export class JetStreamStore extends StoreBase {
       : directLast(this.#connection, name, subject, options)
   }
 
-  /** Where a read must get to, on a replicated stream; without replicas nothing lags. */
+  /** The position that a read must reach on a replicated stream; 0 without replicas: nothing lags. */
   async #endOf(subject: string, signal: AbortSignal | undefined): Promise<Position> {
     if (this.#stream.replicas === 1) return 0
     return (await this.#readLast(subject, { signal }))?.position ?? 0
   }
 
-  /** An actor's messages from `from` on, of which about `most` are wanted. */
+  /** An actor's messages from position `from` on, of which about `most` are wanted. */
   #pagesOf(
     subject: string,
     from: Position,
@@ -708,7 +705,7 @@ export class JetStreamStore extends StoreBase {
     return this.#pagesTo(scan, subject, from, end, signal)
   }
 
-  /** What a scan finds from `from` on, and the rest up to `end` even if the replicas lag (J4). */
+  /** The pages of a scan from `from` on, and the rest up to `end` also if replicas lag (STORE-JS-4). */
   async *#pagesTo(
     scan: (from: Position) => AsyncIterable<readonly StoredMessage[]>,
     filter: string,
@@ -734,16 +731,16 @@ export class JetStreamStore extends StoreBase {
 
   /**
    * An actor's messages, newest first. Each commit's expectation is the position of the one
-   * before it, so walking back is at most one direct get a step, however old the actor is.
+   * before it, so each step is at most one direct get, whatever the length of the history.
    */
-  async *#walkBack(
+  async *#messagesBackwards(
     subject: string,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<StoredMessage> {
     let message = await this.#readLast(subject, { signal })
-    const way = new BackwardScan<StoredMessage>(message?.position ?? 0, {
-      one: position => this.#readAt(position, signal),
-      some: (from, count) =>
+    const scan = new BackwardScan<StoredMessage>(message?.position ?? 0, {
+      readOne: position => this.#readAt(position, signal),
+      readSome: (from, count) =>
         directSome(this.#connection, this.#stream.name, subject, from, count, signal),
     })
     while (message !== undefined) {
@@ -753,7 +750,7 @@ export class JetStreamStore extends StoreBase {
         message,
         signal,
       )
-      message = previous === undefined ? undefined : await way.at(previous)
+      message = previous === undefined ? undefined : await scan.at(previous)
     }
   }
 
@@ -762,13 +759,13 @@ export class JetStreamStore extends StoreBase {
     message: StoredMessage,
     signal: AbortSignal | undefined,
   ): Promise<Position | undefined> {
-    const isOnOther = message.headers.has(expectedOnHeader) // J6
-    const expected = isOnOther ? undefined : message.headers.get(expectedHeader)
+    const isGuardRecord = message.headers.has(expectedOnHeader) // STORE-JS-6
+    const expected = isGuardRecord ? undefined : message.headers.get(expectedHeader)
     if (expected === '0') return undefined
     const position = Number(expected)
     if (Number.isSafeInteger(position) && position > 0 && position < message.position)
       return position
-    // Not written by a compare-and-append: only a search tells what stands before it.
+    // Not written by a compare-and-append: only a search finds the message before it.
     let previous: Position | undefined
     for await (const page of this.#pagesOf(subject, 1, message.position, signal))
       for (const { position: at } of page) {
@@ -789,7 +786,7 @@ export class JetStreamStore extends StoreBase {
     )
   }
 
-  /** The actor's version where its last message is none of ours: that of the last that is. */
+  /** The version of an actor whose last message is not a commit: that of its last commit. */
   async #versionBefore(
     subject: string,
     last: StoredMessage,
@@ -804,7 +801,7 @@ export class JetStreamStore extends StoreBase {
     return version
   }
 
-  /** J5. */
+  /** STORE-JS-5. */
   async #checkGeneration(): Promise<void> {
     try {
       const stream = await readLogStream(this.#connection, this.namespace, {
@@ -815,7 +812,7 @@ export class JetStreamStore extends StoreBase {
       this.#stream = stream
       this.#groups.reconfigure(stream.replicas)
     } catch {
-      // The next append or read meets the same trouble and reports it to its caller.
+      // The next append or read fails in the same way and reports the error to its caller.
     }
   }
 
@@ -823,14 +820,14 @@ export class JetStreamStore extends StoreBase {
     return logSubject(this.namespace, actor, this.#stream.partitions)
   }
 
-  /** The subjects to read for some types; `undefined` for all of the log, which the server finds faster unfiltered. */
-  #onlyOf(types: readonly string[] | undefined): string | undefined {
+  /** The subject filter for one type; `undefined` otherwise: the server reads faster without a filter. */
+  #filterOf(types: readonly string[] | undefined): string | undefined {
     return types?.length === 1
       ? logSubjectsOfType(this.namespace, checkActorType(types[0]))
       : undefined
   }
 
-  /** The actor whose one place the subject is. */
+  /** The actor whose records belong on this subject. */
   #actorOf(subject: string): ActorAddress | undefined {
     const parsed = parseSubject(subject)
     if (parsed === undefined) return undefined
@@ -853,22 +850,16 @@ export class JetStreamStore extends StoreBase {
   }
 }
 
-function isOfTypes(
-  actor: ActorAddress | undefined,
-  types: readonly string[] | undefined,
-): boolean {
-  return types === undefined || (actor !== undefined && types.includes(actor.type))
-}
-
-/** Sleeps until the bell says more; a record that was rung and not found is asked for again. */
-function newsFrom(
-  bell: WakeSignal,
+/** Waits until the signal is raised beyond a position; a raised record that a replica lacks is read again. */
+function waiterOn(
+  wakeSignal: WakeSignal,
 ): (after: Position, signal: AbortSignal) => Promise<void> {
-  let askedAt: Position | undefined
+  let readAgainAfter: Position | undefined
   return (after, signal) => {
-    if (bell.position <= after) return bell.wait(after, followPollEvery, signal)
-    if (askedAt === after) return pause(replicaLagPause, signal)
-    askedAt = after
+    if (wakeSignal.position <= after)
+      return wakeSignal.wait(after, followPollInterval, signal)
+    if (readAgainAfter === after) return pause(replicaLagPause, signal)
+    readAgainAfter = after
     return Promise.resolve()
   }
 }
@@ -876,8 +867,8 @@ function newsFrom(
 function outcomeUnknown(commit: NewCommit, why: string, cause?: unknown): CairnError {
   return new CairnError(
     'outcome-unknown',
-    `Whether commit ${commit.id} of ${formatAddress(commit.actor)} is stored is not known: ${why}. ` +
-      `Read the actor: the commit is there, or version ${commit.firstVersion} is free or taken by another.`,
+    `The outcome of commit ${commit.id} of ${formatAddress(commit.actor)} is unknown: ${why}. ` +
+      `Read the actor: the commit is stored, or version ${commit.firstVersion} is free or taken by another writer.`,
     { cause, details: { commitId: commit.id, firstVersion: commit.firstVersion } },
   )
 }

@@ -1,14 +1,13 @@
-// The embedded event store: one machine, no server, one LMDB file a namespace.
+// The embedded event store: one machine, no server, one LMDB file per namespace.
 //
-// Any number of processes may have the same directory open, all writing: LMDB's write lock
-// makes them take turns, and a process that is killed at any point leaves a whole log and
-// no lock behind.
+// Any number of processes may have the same directory open and write to it: LMDB's write lock
+// orders them. A process that is killed at any point leaves a complete log and no lock.
 //
-// L1. An append resolves after fdatasync has returned for it, so it survives the loss of
-//     power as well as the disk keeps its word. Nobody sees a commit before that.
-// L2. The expected version is judged inside the write transaction; the cache is no part of
-//     the decision, only of its cost.
-// L3. Readers hold no snapshot between chunks, however slow their consumer.
+// STORE-LMDB-1. An append resolves after fdatasync has returned for it, so it survives a power
+//     failure if the disk really flushes. No reader sees a commit before that.
+// STORE-LMDB-2. The expected version is checked inside the write transaction. The cache takes no
+//     part in the decision; it only makes it cheaper.
+// STORE-LMDB-3. Readers hold no snapshot between chunks, however slow their consumer.
 
 import {
   decodeRecord,
@@ -36,19 +35,20 @@ import {
   conflict,
   nextCommit,
 } from './append.js'
-import { StoreBase, type StoreOptions } from './base.js'
-import { checkCommitsOptions } from './events.js'
+import { StoreBase, type StoreOptions } from './store-base.js'
+import { checkCommitsOptions, isOfTypes } from './read.js'
 import {
   acquireEnvironment,
   type Environment,
   releaseEnvironment,
 } from '../lmdb/environment.js'
 import { namespacesIn } from '../lmdb/file.js'
-import { packRecord, type VersionPosition, type StoredHead } from '../lmdb/layout.js'
-import type { SideTables } from '../lmdb/side-tables.js'
-import type { LogEntry, Tables } from '../lmdb/tables.js'
-import type { ReadModelTables } from '../lmdb/read-model-tables.js'
-import type { Job } from '../lmdb/writer.js'
+import { encodeLogRecord, type VersionPosition, type StoredHead } from '../lmdb/layout.js'
+import type { DocumentTable } from '../lmdb/document-table.js'
+import type { QueueTable } from '../lmdb/queue-table.js'
+import type { LogEntry, LogTables } from '../lmdb/log-tables.js'
+import type { ReadModelTable } from '../lmdb/read-model-table.js'
+import type { AppendRequest } from '../lmdb/log-writer.js'
 import type {
   AppendAllOptions,
   AppendAllResult,
@@ -69,7 +69,7 @@ import {
 export { namespacesIn }
 
 export interface LmdbStoreOptions extends StoreOptions {
-  /** Directory of the data, created where missing. Each namespace is a file in it. */
+  /** Directory of the data, created if missing. Each namespace is a file in it. */
   readonly dir: string
 }
 
@@ -77,10 +77,10 @@ export interface LmdbStoreOptions extends StoreOptions {
 export const lmdbCommitBytesMax = 64 * 1024 * 1024
 
 /**
- * Opens a namespace's embedded log, and creates it where there is none.
+ * Opens a namespace's embedded log, and creates it if it does not exist.
  *
- * Throws `foreign-directory` when what is there is something else, or of a newer version;
- * nothing is written to it then. Throws `storage-failed` when it cannot be read or created.
+ * Throws `foreign-directory`, without writing anything, when the file is not a Cairn log or is of
+ * another layout; `storage-failed` when it cannot be read or created.
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
   checkNamespace(options.namespace)
@@ -98,24 +98,29 @@ export class LmdbStore extends StoreBase {
     this.#environment = environment
   }
 
-  /** Unique per creation of the log: positions of another generation mean something else. */
+  /** Unique per creation of the log: positions of two generations cannot be compared. */
   get generation(): string {
     return this.#environment.meta.generation
   }
 
-  /** Lanes of this namespace, fixed at its creation. */
+  /** How many partitions the namespace has, fixed at its creation. */
   get partitions(): number {
     return this.#environment.meta.partitions
   }
 
   /** The table of read models. */
-  get views(): ReadModelTables {
-    return this.#environment.views
+  get readModels(): ReadModelTable {
+    return this.#environment.readModels
   }
 
-  /** The tables beside the log. */
-  get side(): SideTables {
-    return this.#environment.side
+  /** The table of queues, which holds the timers too. */
+  get queues(): QueueTable {
+    return this.#environment.queues
+  }
+
+  /** The table of documents. */
+  get documents(): DocumentTable {
+    return this.#environment.documents
   }
 
   async append(
@@ -127,20 +132,20 @@ export class LmdbStore extends StoreBase {
     const expected = checkAppend(actor, options)
     const { type, id } = actor
     const address = { type, id }
-    const before = this.cache.snapshot(address)
-    const believed = this.cache.lookup(address)?.version ?? 0
-    const commit = nextCommit(this.nodeId, address, believed, events, options)
-    const job: Job = { actor: address, expected, ...packing(commit) }
+    const cached = this.cache.snapshot(address)
+    const assumedVersion = this.cache.lookup(address)?.version ?? 0
+    const commit = nextCommit(this.nodeId, address, assumedVersion, events, options)
+    const request: AppendRequest = { actor: address, expected, ...encodeRequest(commit) }
     const { timeout = appendTimeoutDefault, signal } = options
-    const judgement = await this.#track(
-      this.#environment.writer.submit(job, timeout, signal),
+    const { head, stored } = await this.#track(
+      this.#environment.writer.submit(request, timeout, signal),
     )
-    const { version, position } = judgement.before
-    if (before?.version !== version || before.position !== position)
-      this.cache.settle(address, judgement.before, before)
-    if (judgement.stored === undefined) return conflict(address, expected, version)
-    this.cache.advance(address, version + events.length, judgement.stored)
-    return appended({ ...commit, firstVersion: version + 1 }, judgement.stored)
+    const { version, position } = head
+    if (cached?.version !== version || cached.position !== position)
+      this.cache.refresh(address, head, cached)
+    if (stored === undefined) return conflict(address, expected, version)
+    this.cache.advance(address, version + events.length, stored)
+    return appended({ ...commit, firstVersion: version + 1 }, stored)
   }
 
   async appendAll(
@@ -151,37 +156,37 @@ export class LmdbStore extends StoreBase {
     const transaction = checkTransaction(parts, options)
     const { guards } = transaction
     const actors = [...transaction.parts, ...guards].map(({ actor }) => actor)
-    const snapshots = actors.map(actor => this.cache.snapshot(actor))
+    const cached = actors.map(actor => this.cache.snapshot(actor))
     const commits = transaction.parts.map(part => {
-      const believed = this.cache.lookup(part.actor)?.version ?? 0
-      return partCommit(this.nodeId, part, believed, transaction)
+      const assumedVersion = this.cache.lookup(part.actor)?.version ?? 0
+      return partCommit(this.nodeId, part, assumedVersion, transaction)
     })
-    const jobs: Job[] = [
+    const appends: AppendRequest[] = [
       ...commits.map((commit, i) => {
         const { actor, expected } = transaction.parts[i]!
-        return { actor, expected, ...packing(commit) }
+        return { actor, expected, ...encodeRequest(commit) }
       }),
       ...guardCommits(this.nodeId, transaction).map(commit => {
-        const expected: ExpectedVersion = 'any' // Nobody else knows this actor.
-        return { actor: commit.actor, expected, ...packing(commit) }
+        const expected: ExpectedVersion = 'any' // No other writer knows this actor.
+        return { actor: commit.actor, expected, ...encodeRequest(commit) }
       }),
     ]
-    checkTransactionBytes(jobs.map(({ bytes }) => bytes))
+    checkTransactionBytes(appends.map(({ bytes }) => bytes))
     const { timeout = appendTimeoutDefault, signal } = options
-    const judgement = await this.#track(
-      this.#environment.writer.submitAll({ jobs, guards }, timeout, signal),
+    const outcome = await this.#track(
+      this.#environment.writer.submitAll({ appends, guards }, timeout, signal),
     )
-    const places = [...judgement.before.slice(0, commits.length), ...judgement.guards]
+    const heads = [...outcome.heads.slice(0, commits.length), ...outcome.guardHeads]
     for (const [i, actor] of actors.entries())
-      this.cache.settle(actor, places[i]!, snapshots[i])
-    const { stored } = judgement
+      this.cache.refresh(actor, heads[i]!, cached[i])
+    const { stored } = outcome
     if (stored === undefined) {
-      const names = new Map(actors.map((actor, i) => [formatAddress(actor), places[i]!]))
-      const versionOf = (actor: ActorAddress) => names.get(formatAddress(actor))!.version
+      const headOf = new Map(actors.map((actor, i) => [formatAddress(actor), heads[i]!]))
+      const versionOf = (actor: ActorAddress) => headOf.get(formatAddress(actor))!.version
       return { ok: false, conflicts: conflictsOf(transaction, versionOf) }
     }
     const result = commits.map((commit, i) => {
-      const firstVersion = places[i]!.version + 1
+      const firstVersion = heads[i]!.version + 1
       return appended({ ...commit, firstVersion }, stored[i]!)
     })
     for (const { actor, version, position } of result)
@@ -193,13 +198,13 @@ export class LmdbStore extends StoreBase {
     this.assertOpen()
     checkAddress(actor)
     throwIfAborted(options.signal, `reading the head of ${formatAddress(actor)}`)
-    const before = this.cache.snapshot(actor)
-    const tables = this.#fresh()
-    const { version = 0, position = 0 } = tables.head(actor) ?? {}
-    this.cache.settle(actor, { version, position }, before)
+    const cached = this.cache.snapshot(actor)
+    const log = this.#refreshedLog()
+    const { version = 0, position = 0 } = log.head(actor) ?? {}
+    this.cache.refresh(actor, { version, position }, cached)
     return position === 0
       ? { version, position }
-      : { version, position, last: this.#decode(tables.record(position)) }
+      : { version, position, last: this.#decode(log.record(position)) }
   }
 
   async *commits(
@@ -212,12 +217,14 @@ export class LmdbStore extends StoreBase {
     const doing = `reading ${formatAddress(checkAddress(actor))}`
     throwIfAborted(signal, doing)
     if (!backwards && to < from) return
-    const head = this.#fresh().head(actor)
+    const head = this.#refreshedLog().head(actor)
     if (head === undefined) return
-    const positions = backwards ? this.#walkBack(head, from) : this.#walk(head, from)
+    const positions = backwards
+      ? this.#positionsBackwards(head, from)
+      : this.#positionsForwards(head, from)
     for (const position of positions) {
       throwIfAborted(signal, doing)
-      const record = this.#decode(this.#fresh().record(position))
+      const record = this.#decode(this.#refreshedLog().record(position))
       yield record
       const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
       if (!backwards && last !== undefined && last >= to) return
@@ -232,7 +239,7 @@ export class LmdbStore extends StoreBase {
     if (type !== undefined) checkActorType(type)
     let next: Buffer | undefined
     do {
-      const chunk = this.#fresh().actors(type, next)
+      const chunk = this.#refreshedLog().actors(type, next)
       for (const actor of chunk.actors) {
         throwIfAborted(signal, 'listing actors')
         yield actor
@@ -244,7 +251,7 @@ export class LmdbStore extends StoreBase {
   async lastPosition(options: { signal?: AbortSignal } = {}): Promise<Position> {
     this.assertOpen()
     throwIfAborted(options.signal, 'reading the last position')
-    return this.#fresh().lastPosition()
+    return this.#refreshedLog().lastPosition()
   }
 
   override close(): Promise<void> {
@@ -259,20 +266,19 @@ export class LmdbStore extends StoreBase {
   ): AsyncGenerator<LogRecord, Position> {
     let position = after
     while (!signal.aborted) {
-      const entries = this.#fresh().recordsAfter(position)
+      const entries = this.#refreshedLog().recordsAfter(position)
       if (entries.length === 0) return position
       for (const entry of entries) {
         if (signal.aborted) return position
         position = entry.position
-        const wanted = types === undefined || isOfTypes(entry, types)
-        if (wanted) yield this.#decode(entry)
+        if (isOfTypes(entry.actor, types)) yield this.#decode(entry)
       }
     }
     return position
   }
 
-  protected news(after: Position, signal: AbortSignal): Promise<void> {
-    return this.#environment.watch.news(after, signal)
+  protected waitBeyond(after: Position, signal: AbortSignal): Promise<void> {
+    return this.#environment.watcher.waitBeyond(after, signal)
   }
 
   async #finish(): Promise<void> {
@@ -290,36 +296,36 @@ export class LmdbStore extends StoreBase {
     }
   }
 
-  /** The tables as of now; refused once closed, because LMDB must not be read then. */
-  #fresh(): Tables {
+  /** The log as committed so far. Throws once closed: LMDB must not be read then. */
+  #refreshedLog(): LogTables {
     this.assertOpen()
-    return this.#environment.tables.refresh()
+    return this.#environment.log.refresh()
   }
 
-  /** Positions from the commit that holds `from` up to the head, a chunk at a time (L3). */
-  *#walk(head: StoredHead, from: Version): Generator<Position> {
-    // Foreign records that stand before an actor's first commit have version 0.
+  /** Positions from the commit that holds version `from` up to the head, chunk by chunk (STORE-LMDB-3). */
+  *#positionsForwards(head: StoredHead, from: Version): Generator<Position> {
+    // Foreign records before an actor's first commit have version 0.
     let after: VersionPosition | undefined = {
       version: from <= 1 ? 0 : from,
       position: 0,
     }
     while (after !== undefined) {
-      const places: VersionPosition[] = this.#fresh().indexFrom(head, after)
-      for (const { position } of places) yield position
-      after = places.at(-1)
+      const chunk: VersionPosition[] = this.#refreshedLog().indexFrom(head, after)
+      for (const { position } of chunk) yield position
+      after = chunk.at(-1)
     }
   }
 
-  /** The same backwards. */
-  *#walkBack(head: StoredHead, from: Version): Generator<Position> {
+  /** Positions from the head back to the commit that holds version `from`, chunk by chunk. */
+  *#positionsBackwards(head: StoredHead, from: Version): Generator<Position> {
     let upTo: VersionPosition | undefined = head
     while (upTo !== undefined) {
-      const places: VersionPosition[] = this.#fresh().indexBack(head, upTo)
-      for (const { version, position } of places) {
+      const chunk: VersionPosition[] = this.#refreshedLog().indexBack(head, upTo)
+      for (const { version, position } of chunk) {
         if (from > 1 && version < from) return
         yield position
       }
-      const last = places.at(-1)
+      const last = chunk.at(-1)
       upTo = last && { version: last.version, position: last.position - 1 }
     }
   }
@@ -338,13 +344,15 @@ export class LmdbStore extends StoreBase {
 }
 
 /**
- * Encodes a commit now, so that bad data is refused before anything is queued, and packs it
- * for whatever version it will be stored behind.
+ * Encodes a commit now, so that bad data is refused before it is queued. The record is encoded
+ * again if it is stored after another version than assumed.
  */
-function packing(commit: NewCommit): Pick<Job, 'events' | 'bytes' | 'pack'> {
+function encodeRequest(
+  commit: NewCommit,
+): Pick<AppendRequest, 'events' | 'bytes' | 'encode'> {
   const { actor, events, firstVersion } = commit
   const envelope = encodeCommit(commit)
-  const record = packEnvelope(actor, envelope)
+  const record = toLogRecord(actor, envelope)
   if (record.length > lmdbCommitBytesMax)
     throw new CairnError(
       'commit-too-large',
@@ -352,17 +360,13 @@ function packing(commit: NewCommit): Pick<Job, 'events' | 'bytes' | 'pack'> {
         `${lmdbCommitBytesMax}: split it.`,
       { details: { limit: lmdbCommitBytesMax, actual: record.length } },
     )
-  const pack = (version: Version) =>
+  const encode = (version: Version) =>
     version + 1 === firstVersion
       ? record
-      : packEnvelope(actor, renumber(envelope, version + 1, events.length))
-  return { events: events.length, bytes: record.length, pack }
+      : toLogRecord(actor, renumber(envelope, version + 1, events.length))
+  return { events: events.length, bytes: record.length, encode }
 }
 
-function packEnvelope(actor: ActorAddress, { headers, body }: EncodedRecord): Buffer {
-  return packRecord(actor, Object.fromEntries(headers), body)
-}
-
-function isOfTypes({ actor }: LogEntry, types: readonly string[]): boolean {
-  return actor !== undefined && types.includes(actor.type)
+function toLogRecord(actor: ActorAddress, { headers, body }: EncodedRecord): Buffer {
+  return encodeLogRecord(actor, Object.fromEntries(headers), body)
 }

@@ -1,8 +1,8 @@
-// The reference store: everything in one process, gone with it. Small enough to read in
-// one sitting; the contract suite holds the durable stores to the same behaviour.
+// The reference event store: in this process, lost when it ends. The contract suite holds the
+// durable stores to the same behavior.
 //
-// It keeps encoded records, as the others do, so that data goes through the same checks and
-// nothing a caller holds is shared with what is stored.
+// It keeps encoded records like the others, so that data passes the same checks and no stored
+// value is shared with a caller.
 
 import {
   encodedBytes,
@@ -22,9 +22,9 @@ import type { NewEvent } from '../../model/event.js'
 import { meetsExpectation, type Position, type Version } from '../../model/version.js'
 import { throwIfAborted } from '../../model/wait.js'
 import { appended, checkAppend, conflict, nextCommit } from './append.js'
-import { StoreBase, type StoreOptions } from './base.js'
+import { StoreBase, type StoreOptions } from './store-base.js'
 import { WakeSignal } from '../wake-signal.js'
-import { checkCommitsOptions } from './events.js'
+import { checkCommitsOptions, isOfTypes } from './read.js'
 import type {
   AppendAllOptions,
   AppendAllResult,
@@ -51,7 +51,7 @@ interface MemoryRecord {
 interface MemoryActor {
   readonly address: ActorAddress
   version: Version
-  /** Of every record in the actor's place, in order. */
+  /** Of every record of the actor, in order. */
   readonly positions: Position[]
 }
 
@@ -59,9 +59,9 @@ interface MemoryActor {
 export class MemoryLog {
   readonly records: MemoryRecord[] = []
   readonly actors = new Map<string, MemoryActor>()
-  readonly bell = new WakeSignal()
+  readonly wakeSignal = new WakeSignal()
 
-  /** Adds a record as it is: what `append` does after its check, and what a test can misuse. */
+  /** Adds a record without a check; tests can misuse it. */
   push(
     actor: ActorAddress,
     version: Version,
@@ -77,7 +77,7 @@ export class MemoryLog {
       known.version = Math.max(known.version, version)
       known.positions.push(position)
     }
-    this.bell.raise(position)
+    this.wakeSignal.raise(position)
     return position
   }
 
@@ -114,9 +114,9 @@ export class MemoryStore extends StoreBase {
   ): Promise<AppendResult> {
     this.assertOpen()
     const expected = checkAppend(actor, options)
-    const believed = this.cache.lookup(actor)
-    const { version, position } = this.#truth(actor)
-    if (believed?.version !== version) this.#learn(actor, version, position)
+    const cached = this.cache.lookup(actor)
+    const { version, position } = this.#headOf(actor)
+    if (cached?.version !== version) this.#refreshCache(actor, version, position)
     const commit = nextCommit(this.nodeId, actor, version, events, options)
     const { headers, body } = encodeCommit(commit)
     if (!meetsExpectation(expected, version)) return conflict(actor, expected, version)
@@ -127,7 +127,7 @@ export class MemoryStore extends StoreBase {
     return appended(commit, stored)
   }
 
-  /** One step: nothing else happens between the judgement and the last push. */
+  /** Never awaits: no other append runs between the comparison and the last push. */
   async appendAll(
     parts: readonly AppendPart[],
     options: AppendAllOptions = {},
@@ -135,13 +135,13 @@ export class MemoryStore extends StoreBase {
     this.assertOpen()
     const transaction = checkTransaction(parts, options)
     const versionOf = (actor: ActorAddress) => {
-      const believed = this.cache.lookup(actor)
-      const { version, position } = this.#truth(actor)
-      if (believed?.version !== version) this.#learn(actor, version, position)
+      const cached = this.cache.lookup(actor)
+      const { version, position } = this.#headOf(actor)
+      if (cached?.version !== version) this.#refreshCache(actor, version, position)
       return version
     }
     const commits = transaction.parts.map(part =>
-      partCommit(this.nodeId, part, this.#truth(part.actor).version, transaction),
+      partCommit(this.nodeId, part, this.#headOf(part.actor).version, transaction),
     )
     const all = [...commits, ...guardCommits(this.nodeId, transaction)]
     const envelopes = all.map(encodeCommit)
@@ -169,8 +169,8 @@ export class MemoryStore extends StoreBase {
     this.assertOpen()
     checkAddress(actor)
     throwIfAborted(options.signal, `reading the head of ${formatAddress(actor)}`)
-    const { version, position } = this.#truth(actor)
-    this.#learn(actor, version, position)
+    const { version, position } = this.#headOf(actor)
+    this.#refreshCache(actor, version, position)
     return position === 0
       ? { version, position }
       : { version, position, last: this.#log.at(position) }
@@ -222,21 +222,21 @@ export class MemoryStore extends StoreBase {
     let position = after
     while (position < this.#log.records.length && !signal.aborted) {
       const { actor } = this.#log.records[position++]!
-      if (types === undefined || types.includes(actor.type)) yield this.#log.at(position)
+      if (isOfTypes(actor, types)) yield this.#log.at(position)
     }
     return position
   }
 
-  protected news(after: Position, signal: AbortSignal): Promise<void> {
-    return this.#log.bell.wait(after, 60_000, signal)
+  protected waitBeyond(after: Position, signal: AbortSignal): Promise<void> {
+    return this.#log.wakeSignal.wait(after, 60_000, signal)
   }
 
-  #truth(actor: ActorAddress): { version: Version; position: Position } {
+  #headOf(actor: ActorAddress): { version: Version; position: Position } {
     const known = this.#log.actors.get(formatAddress(actor))
     return { version: known?.version ?? 0, position: known?.positions.at(-1) ?? 0 }
   }
 
-  #learn(actor: ActorAddress, version: Version, position: Position): void {
-    this.cache.settle(actor, { version, position }, this.cache.snapshot(actor))
+  #refreshCache(actor: ActorAddress, version: Version, position: Position): void {
+    this.cache.refresh(actor, { version, position }, this.cache.snapshot(actor))
   }
 }

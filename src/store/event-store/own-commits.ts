@@ -1,68 +1,68 @@
-// Commits that this process has just stored, until the server tells of them: what such a notice
-// says is known here, and need not be read from it.
+// Commits that this process has just stored, until the server's notices of them arrive: such a
+// notice need not be decoded.
 //
-// Owns one place for every position modulo `places`. Whoever stores puts in, whoever hears takes out.
-// O1. A notice is of a commit here only where position and commit id are the same: positions begin
-//     anew with another stream. Whoever asks for the position compares the id.
-// O2. Nothing waits for anything here. A notice that comes before its acknowledgement, or whose
-//     place was needed for another commit, is read like those of others.
-// O3. Nothing is kept while nobody listens.
+// Owns one slot for every position modulo `slotCount`. The store fills the slots, the bus reads them.
+// OWN-COMMITS-1. A notice belongs to a commit here only if position and commit id are equal, because
+//     positions begin again in another stream. The caller of `at` compares the id.
+// OWN-COMMITS-2. Nothing waits here. A notice that arrives before its acknowledgement, or whose slot
+//     was taken by another commit, is decoded like a notice of another node.
+// OWN-COMMITS-3. Nothing is kept while there is no listener.
 
 import type { CommitHeader } from '../../codec/envelope.js'
 import type { ActorAddress } from '../../model/address.js'
 import type { NewCommit } from '../../model/commit.js'
 import type { Position } from '../../model/version.js'
 
-/** What the notice of a commit says. */
+/** The content of a commit's notice. */
 export interface OwnCommit {
   readonly namespace: string
   readonly actor: ActorAddress
   readonly position: Position
   readonly header: CommitHeader
-  /** Position of the actor's record before this one; 0 for none. */
+  /** Position of the actor's previous record; 0 for none. */
   readonly previousPosition: Position
 }
 
-/** Commits between their acknowledgements and their notices are a few hundred at most. */
-const places = 1_024
+/** At most a few hundred commits are between their acknowledgement and their notice. */
+const slotCount = 1_024
 
 export class OwnCommits {
   readonly namespace: string
-  #places: (OwnCommit | undefined)[] | undefined
+  #slots: (OwnCommit | undefined)[] | undefined
   #listeners = 0
 
   constructor(namespace: string) {
     this.namespace = namespace
   }
 
-  /** Somebody listens to notices; the function that is returned, called once, ends that. */
+  /** Registers a listener to notices; call the returned function once to remove it. */
   listen(): () => void {
     this.#listeners++
-    this.#places ??= Array.from({ length: places })
+    this.#slots ??= Array.from({ length: slotCount })
     return () => {
-      if (--this.#listeners === 0) this.#places = undefined // O3
+      if (--this.#listeners === 0) this.#slots = undefined // OWN-COMMITS-3
     }
   }
 
-  /** A commit was stored, with the position of the record before it as it was expected. */
+  /** Records a stored commit; `previousPosition` is the position that it expected. */
   stored(commit: NewCommit, position: Position, previousPosition: Position): void {
-    if (this.#places === undefined) return
+    if (this.#slots === undefined) return
     const header = headerOf(commit)
     if (header === undefined) return
     const { namespace } = this
     const { type, id } = commit.actor
     const own = { namespace, actor: { type, id }, position, header, previousPosition }
-    this.#places[position % places] = own
+    this.#slots[position % slotCount] = own
   }
 
-  /** The commit that was stored here at the position, if it is still known (O1). */
+  /** The commit stored by this process at the position, if its slot still holds it (OWN-COMMITS-1). */
   at(position: Position): OwnCommit | undefined {
-    const own = this.#places?.[position % places]
+    const own = this.#slots?.[position % slotCount]
     return own?.position === position ? own : undefined
   }
 }
 
-/** What reading the headers of a commit comes to; `undefined` for one with more than events and a command. */
+/** The header of a commit as decoded from its notice; `undefined` for one with more than events and a command. */
 export function headerOf(commit: NewCommit): CommitHeader | undefined {
   const { command, commands, outbox, transactionId } = commit
   if (commands !== undefined || outbox !== undefined || transactionId !== undefined)

@@ -1,5 +1,5 @@
-// Several actors, one commit: the part that is the same for every store. Checks the caller's
-// input before anything is written, and makes the records that a guard leaves.
+// Appending to several actors: the part that is the same for every store. Checks the caller's
+// input before anything is written, and builds the records of guards.
 
 import { type ActorAddress, checkAddress, formatAddress } from '../../model/address.js'
 import type { NewCommit } from '../../model/commit.js'
@@ -20,18 +20,18 @@ import type {
   VersionConflict,
 } from './event-store.js'
 
-/** Actors that are written or guarded together, at most. */
+/** Maximum number of actors written or guarded by one transaction. */
 export const transactionActorsMax = 100
-/** Bytes that are stored together, at most: headers and bodies. */
+/** Maximum bytes of one transaction: headers and bodies. */
 export const transactionBytesMax = 8 * 1024 * 1024
 
 /**
- * The type of the actors in whose histories guards are recorded: NATS checks a version only
- * along with a message, and every message of a log is somebody's commit.
+ * The type of the actors whose histories record guards: NATS compares a position only together
+ * with a message, and every message of a log is a commit of an actor.
  */
 export const guardType = 'cairn-guard'
 
-/** A part whose input has been checked. */
+/** A part with checked input. */
 export interface CheckedPart extends AppendPart {
   readonly expected: ExpectedVersion
 }
@@ -40,11 +40,11 @@ export interface CheckedTransaction {
   readonly id: string
   readonly parts: readonly CheckedPart[]
   readonly guards: readonly Guard[]
-  /** What every commit of it is made with. */
+  /** Options of every commit of the transaction. */
   readonly options: AppendAllOptions & { readonly at: number }
 }
 
-/** The caller's input, after checking what does not depend on the store. */
+/** Checks the input that does not depend on the store. */
 export function checkTransaction(
   parts: readonly AppendPart[],
   options: AppendAllOptions,
@@ -83,8 +83,8 @@ function checkDistinct(actors: readonly ActorAddress[]): void {
     if (names.has(name))
       throw new CairnError(
         'invalid-option',
-        `${name} stands twice in one transaction: put all of its events into one part, and ` +
-          'guard only what no part writes to.',
+        `${name} appears twice in one transaction: put all of its events into one part, and ` +
+          'guard only actors that no part writes to.',
         { details: { actor: name } },
       )
     names.add(name)
@@ -109,8 +109,8 @@ export function partCommit(
 }
 
 /**
- * The records of the guards: the history of an actor that nobody else writes to, because its
- * id is new, with one event for each.
+ * The commits of the guards, one per guard, in the history of an actor that no other writer
+ * knows, because its id is new.
  */
 export function guardCommits(
   nodeId: string,
@@ -124,35 +124,35 @@ export function guardCommits(
   })
 }
 
-/** Throws `commit-too-large` when the records are too many bytes together. */
+/** Throws `commit-too-large` when the records exceed the limit together. */
 export function checkTransactionBytes(sizes: readonly number[]): void {
   const bytes = sizes.reduce((sum, size) => sum + size, 0)
   if (bytes <= transactionBytesMax) return
   throw new CairnError(
     'commit-too-large',
     `A transaction over ${sizes.length} records takes ${bytes} bytes, and the limit is ` +
-      `${transactionBytesMax}: commit fewer actors together, or keep large data elsewhere.`,
+      `${transactionBytesMax}: commit fewer actors together, or store large data elsewhere.`,
     { details: { limit: transactionBytesMax, actual: bytes } },
   )
 }
 
-/** All parts and guards that are not where they should be. */
+/** The conflicts of all parts and guards whose expectation does not hold. */
 export function conflictsOf(
   { parts, guards }: CheckedTransaction,
   versionOf: (actor: ActorAddress) => Version,
 ): VersionConflict[] {
-  const wanted = [
+  const expectations = [
     ...parts,
     ...guards.map(({ actor, version }) => ({ actor, expected: version })),
   ]
-  return wanted.flatMap(({ actor, expected }) => {
+  return expectations.flatMap(({ actor, expected }) => {
     const actual = versionOf(actor)
     return meetsExpectation(expected, actual) ? [] : [conflict(actor, expected, actual)]
   })
 }
 
-/** For errors: the actors that are written. */
-export function nameOfAll(parts: readonly { readonly actor: ActorAddress }[]): string {
+/** Names actors in an error: the first five, and how many more. */
+export function formatActors(parts: readonly { readonly actor: ActorAddress }[]): string {
   const names = parts.map(({ actor }) => formatAddress(actor))
   const shown = names.slice(0, 5).join(', ')
   return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown
@@ -161,8 +161,8 @@ export function nameOfAll(parts: readonly { readonly actor: ActorAddress }[]): s
 function tooMany(actual: number): CairnError {
   return new CairnError(
     'commit-too-large',
-    `A transaction over ${actual} actors, and the limit is ${transactionActorsMax}, those that ` +
-      'are only guarded included: commit fewer actors together.',
+    `A transaction over ${actual} actors exceeds the limit of ${transactionActorsMax}, which ` +
+      'includes guarded actors: commit fewer actors together.',
     { details: { limit: transactionActorsMax, actual } },
   )
 }

@@ -1,14 +1,14 @@
-// One open LMDB environment: a namespace's file, shared by every store of this process that
-// is open on it.
+// One open LMDB environment: the file of a namespace, shared by every store that this process
+// has open on it.
 //
-// Owns the registry of open files, the one thing here that is the process's and not a
-// store's. LMDB demands it: a file must be open once in a process, and a second handle
-// would wait in this thread for a write lock that only this thread can give back.
+// Owns the registry of open files, the only state here that belongs to the process and not to a
+// store. LMDB demands it: a process must open a file once, because a second handle would wait in
+// this thread for a write lock that only this thread can release.
 //
-// E1. A file is open once in this process, from the first user's acquire to the last one's
-//     release; who acquires while it is being closed waits for that and opens it again.
-// E2. Nothing is written to a file before it is known to be ours or empty.
-// E3. The meta record is written once, by whoever creates the file; all others read it.
+// LMDB-ENV-1. A file is open once in this process, from the first acquire to the last release. An
+//     acquire during the close waits for it to end, then opens the file again.
+// LMDB-ENV-2. Nothing is written to a file before it is known to be Cairn's or empty.
+// LMDB-ENV-3. The meta record is written once, by the process that creates the file.
 
 import { dirname } from 'node:path'
 
@@ -19,27 +19,24 @@ import { CairnError, messageOf } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import { defaultPartitions } from '../../model/partition.js'
 import { withTimeout } from '../../model/wait.js'
-import {
-  filePath,
-  flushDirectory,
-  foreignFile,
-  inspectFile,
-  prepareDirectory,
-} from './file.js'
+import { DocumentTable } from './document-table.js'
+import { foreignFile } from './errors.js'
+import { filePath, flushDirectory, inspectFile, prepareDirectory } from './file.js'
 import { layoutVersion, metaKey } from './layout.js'
-import { SideTables } from './side-tables.js'
-import { type Table, Tables } from './tables.js'
-import { ReadModelTables } from './read-model-tables.js'
-import { Watch } from './watch.js'
-import { Writer } from './writer.js'
+import { LogTables } from './log-tables.js'
+import { LogWriter } from './log-writer.js'
+import { PositionWatcher } from './position-watcher.js'
+import { QueueTable } from './queue-table.js'
+import { ReadModelTable } from './read-model-table.js'
+import { type Table, TableAccess } from './table-access.js'
 
-/** What a file says about itself. */
+/** The meta record of a file. */
 export interface EnvironmentMeta {
   readonly format: 'cairn'
   readonly layout: number
   readonly wire: number
   readonly namespace: string
-  /** Unique per creation: positions of another generation mean something else. */
+  /** Unique per creation: positions of two generations cannot be compared. */
   readonly generation: string
   readonly createdAt: string
   readonly partitions: number
@@ -49,13 +46,17 @@ export interface Environment {
   readonly path: string
   readonly meta: EnvironmentMeta
   readonly root: RootDatabase<Buffer, Buffer>
-  readonly tables: Tables
-  readonly side: SideTables
-  readonly views: ReadModelTables
-  readonly writer: Writer
-  readonly watch: Watch
+  readonly log: LogTables
+  /** Guards the tables beside the log. */
+  readonly access: TableAccess
+  readonly queues: QueueTable
+  readonly documents: DocumentTable
+  readonly readModels: ReadModelTable
+  readonly writer: LogWriter
+  readonly watcher: PositionWatcher
 }
 
+/** An open file and how many users it has. */
 interface Shared {
   readonly environment: Promise<Environment>
   users: number
@@ -68,7 +69,7 @@ const tableNames = ['meta', 'log', 'heads', 'index', 'queues', 'documents', 'vie
 const closeTimeout = 10_000
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const
 
-/** Opens a namespace's environment, or joins the users of the open one (E1). */
+/** Opens a namespace's environment, or joins the users of the open one (LMDB-ENV-1). */
 export async function acquireEnvironment(
   dir: string,
   namespace: string,
@@ -96,7 +97,7 @@ export async function acquireEnvironment(
   }
 }
 
-/** Gives back what `acquireEnvironment` gave; the last user closes the file. */
+/** Releases an acquired environment; the last user closes the file. */
 export async function releaseEnvironment({ path }: Environment): Promise<void> {
   const shared = registry.get(path)
   if (shared === undefined || --shared.users > 0) return
@@ -107,10 +108,10 @@ export async function releaseEnvironment({ path }: Environment): Promise<void> {
 }
 
 async function closeEnvironment(environment: Environment): Promise<void> {
-  const { root, side, views, watch, path } = environment
-  watch.close()
-  side.close()
-  views.close()
+  const { root, access, queues, watcher, path } = environment
+  watcher.close()
+  queues.close()
+  access.close()
   await withTimeout(
     root.close(),
     closeTimeout,
@@ -118,64 +119,82 @@ async function closeEnvironment(environment: Environment): Promise<void> {
       new CairnError(
         'deadline-exceeded',
         `${path} could not be closed within ${closeTimeout} ms: another process holds its write lock. ` +
-          'What was acknowledged is stored.',
+          'Everything acknowledged is stored.',
         { details: { path } },
       ),
   )
 }
 
 async function openEnvironment(path: string, namespace: string): Promise<Environment> {
-  const found = await inspectFile(path) // E2
+  const found = await inspectFile(path) // LMDB-ENV-2
   let root: RootDatabase<Buffer, Buffer> | undefined
   try {
-    // Not overlapping: with it on, readers see commits that are not flushed yet, and it is
-    // no faster here. Off, a commit is visible, and its promise resolved, once fdatasync
-    // has returned for the data and again for the page that names it.
+    // Without overlapping sync: with it, readers see commits that are not flushed yet, and it is
+    // no faster here. Without it, a commit becomes visible, and its promise resolves, once
+    // fdatasync has returned for the data and again for the page that refers to it.
     root = open<Buffer, Buffer>(path, {
       ...binary,
       noSubdir: true,
       overlappingSync: false,
-      // The writer batches by itself; with it on, a failed commit also rejects a promise
-      // that nobody can reach.
+      // LogWriter batches by itself. With turn batching, a failed commit also rejects a promise
+      // that no code can reach.
       eventTurnBatching: false,
       maxDbs: 8,
     })
     const meta = adoptOrCreate(root, path, namespace)
     if (found === 'absent') await flushDirectory(dirname(path))
     const table = (name: string): Table => root!.openDB(name, binary)
-    const tables = new Tables({
+    const log = new LogTables({
       root,
       log: table('log'),
       heads: table('heads'),
       index: table('index'),
     })
-    const side = new SideTables(root, table('queues'), table('documents'), path)
-    const views = new ReadModelTables(root, table('views'), path)
-    const watch = new Watch(() => tables.refresh().lastPosition())
-    const writer = new Writer({ path, root, tables, ring: at => watch.ring(at) })
-    return { path, meta, root, tables, side, views, writer, watch }
+    const access = new TableAccess(root, path)
+    const queues = new QueueTable(access, table('queues'))
+    const documents = new DocumentTable(access, table('documents'))
+    const readModels = new ReadModelTable(access, table('views'))
+    const watcher = new PositionWatcher(() => log.refresh().lastPosition())
+    const writer = new LogWriter({
+      path,
+      root,
+      log,
+      onStored: position => watcher.raise(position),
+    })
+    return {
+      path,
+      meta,
+      root,
+      log,
+      access,
+      queues,
+      documents,
+      readModels,
+      writer,
+      watcher,
+    }
   } catch (cause) {
     await root?.close()
     if (cause instanceof CairnError) throw cause
     throw new CairnError(
       'storage-failed',
       `${path} cannot be opened: ${messageOf(cause)}. ` +
-        'Check the permissions of the file and its directory, and the space left.',
+        'Check the permissions of the file and its directory, and the free space.',
       { cause, details: { path } },
     )
   }
 }
 
-/** E2 and E3. */
+/** LMDB-ENV-2, LMDB-ENV-3. */
 function adoptOrCreate(
   root: RootDatabase<Buffer, Buffer>,
   path: string,
   namespace: string,
 ): EnvironmentMeta {
   const keys = [...root.getKeys({ limit: tableNames.length + 1 })]
-  // This LMDB ends the names of tables with a zero byte.
+  // The lmdb package ends the names of tables with a zero byte.
   const names = keys.map(key => key.toString().replace(/\0$/, ''))
-  // Tables are created one by one, meta first: a creator that died in between left some.
+  // Tables are created one by one, meta first: a creator that died in between leaves only some.
   if (names.some(name => !tableNames.includes(name)))
     throw foreignFile(path, 'it is an LMDB environment of another program')
   if (names.length > 0 && !names.includes('meta'))
@@ -184,10 +203,10 @@ function adoptOrCreate(
   const found = table.get(metaKey)
   if (found !== undefined) return checkMeta(found, path, namespace)
   if (table.getKeysCount({ limit: 1 }) > 0)
-    throw foreignFile(path, 'its meta table does not say that it is one')
+    throw foreignFile(path, 'its meta table has no meta record')
   const stored = table.transactionSync(() => {
-    const other = table.get(metaKey)
-    if (other !== undefined) return other
+    const existing = table.get(metaKey)
+    if (existing !== undefined) return existing
     const meta = Buffer.from(JSON.stringify(newMeta(namespace)))
     table.putSync(metaKey, meta)
     return meta
@@ -215,12 +234,9 @@ function checkMeta(stored: Buffer, path: string, namespace: string): Environment
     throw foreignFile(path, 'its meta record cannot be read')
   }
   if (meta?.format !== 'cairn')
-    throw foreignFile(path, 'its meta record does not say that it is one')
+    throw foreignFile(path, 'its meta record does not name Cairn')
   if (meta.namespace !== namespace)
-    throw foreignFile(
-      path,
-      `it holds namespace ${meta.namespace}, whatever it is called, and not ${namespace}`,
-    )
+    throw foreignFile(path, `it holds namespace ${meta.namespace}, not ${namespace}`)
   if (meta.layout !== layoutVersion || meta.wire !== wireVersion)
     throw new CairnError(
       'foreign-directory',

@@ -1,21 +1,22 @@
-// The file of an embedded log, before LMDB gets to see it.
+// The file and directory of an embedded log, checked before LMDB opens the file.
 //
-// LMDB maps a file into memory and trusts what it finds there, so a file that is something
-// else is told apart here, by reading its first bytes, and is never written to.
+// LMDB maps a file into memory and trusts its content. So the first bytes of the file are checked
+// here, and a file of another kind is never written to.
 
 import { mkdir, open, readdir, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 import { CairnError, messageOf } from '../../model/errors.js'
+import { foreignFile } from './errors.js'
 
-/** Where LMDB keeps its magic number and format version: behind the first page's header. */
+/** Offset of LMDB's magic number and format version: after the header of the first page. */
 const magicOffset = 24
 const magicOffsetOfFormat1 = 16
 const magic = 0xbeefc0de
 const formatVersion = 2
 const smallestPage = 512
 
-/** Creates the directory where it is missing and returns its real path. */
+/** Creates the directory if it is missing and returns its real path. */
 export async function prepareDirectory(dir: string): Promise<string> {
   const path = resolve(dir)
   try {
@@ -26,21 +27,21 @@ export async function prepareDirectory(dir: string): Promise<string> {
     if (code === 'EEXIST' || code === 'ENOTDIR')
       throw new CairnError(
         'foreign-directory',
-        `${path} cannot be a data directory: it, or something above it, is a file. Name another directory.`,
+        `${path} cannot be a data directory: it, or a path above it, is a file. Name another directory.`,
         { cause, details: { path } },
       )
     throw new CairnError(
       'storage-failed',
       `The data directory ${path} cannot be created: ${messageOf(cause)}. ` +
-        'Check its permissions and the space left, or name another directory.',
+        'Check its permissions and the free space, or name another directory.',
       { cause, details: { path } },
     )
   }
 }
 
 /**
- * Creates a directory and those above it, each flushed into its parent. Node's own way to do
- * that never returns on file systems that take no directories.
+ * Creates a directory and its missing parents, each flushed into its own parent. The recursive
+ * `mkdir` of Node never returns on file systems that accept no directories.
  */
 async function makeDirectory(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined)
@@ -50,7 +51,7 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path)
   } catch (error) {
-    // Another process may have been faster.
+    // Another process may have created it meanwhile.
     if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
   }
   await flushDirectory(parent)
@@ -61,7 +62,7 @@ export function filePath(realDir: string, namespace: string): string {
   return join(realDir, `${namespace}.lmdb`)
 }
 
-/** The namespaces that have a file in the directory; none when there is no such directory. */
+/** The namespaces with a file in the directory; none when the directory does not exist. */
 export async function namespacesIn(dir: string): Promise<string[]> {
   try {
     const names = await readdir(resolve(dir))
@@ -77,9 +78,9 @@ export async function namespacesIn(dir: string): Promise<string[]> {
 }
 
 /**
- * Tells whether the file has to be created; throws `foreign-directory` when it is no LMDB
- * environment of the format in use, `storage-failed` when it cannot be read. An empty file
- * is what another process that is creating it right now leaves to see: it counts as absent.
+ * Whether the file exists or has to be created. An empty file counts as absent: another process
+ * may be creating it. Throws `foreign-directory` when it is not an LMDB environment of the format
+ * in use, `storage-failed` when it cannot be read.
  */
 export async function inspectFile(path: string): Promise<'absent' | 'environment'> {
   let start: Buffer
@@ -104,9 +105,9 @@ export async function inspectFile(path: string): Promise<'absent' | 'environment
   return 'environment'
 }
 
-/** Makes a file's directory entry survive a power failure. */
+/** Flushes a directory, so that its entries survive a power failure. */
 export async function flushDirectory(path: string): Promise<void> {
-  // Windows has no way to flush a directory, and needs none.
+  // Windows cannot flush a directory, and does not need it.
   if (process.platform === 'win32') return
   const directory = await open(path, 'r')
   try {
@@ -114,16 +115,6 @@ export async function flushDirectory(path: string): Promise<void> {
   } finally {
     await directory.close()
   }
-}
-
-/** The error for a file, or a directory holding it, that is not ours to write to. */
-export function foreignFile(path: string, why: string): CairnError {
-  return new CairnError(
-    'foreign-directory',
-    `${path} is not a Cairn log, and nothing was written to it: ${why}. ` +
-      `Name another directory, or move ${basename(path)} out of the way.`,
-    { details: { path } },
-  )
 }
 
 async function readStart(path: string): Promise<Buffer> {
@@ -146,11 +137,11 @@ function findProblem(start: Buffer, size: number): string | undefined {
       : `it is an LMDB environment of format ${version}, and this build reads ${formatVersion}`
   }
   return readUInt32(start, magicOffsetOfFormat1) === magic
-    ? 'it is an LMDB environment of format 1, which another program made'
-    : 'it is no LMDB environment'
+    ? 'it is an LMDB environment of format 1, made by another program'
+    : 'it is not an LMDB environment'
 }
 
-/** LMDB writes numbers as the machine does. */
+/** LMDB stores numbers in the byte order of the machine. */
 function readUInt32(bytes: Buffer, offset: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   return view.getUint32(offset, isLittleEndian)

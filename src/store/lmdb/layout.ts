@@ -1,25 +1,26 @@
 // The layout of an embedded log: keys and values of its tables, as bytes.
 //
-//   meta       "meta"                           → what this file is (JSON)
+//   meta       "meta"                           → what the file is (JSON)
 //   log        position                         → record
 //   heads      type, 0, id                      → actor number, version, position
 //   index      actor number, version, position  → nothing
-//   queues     queue, 0, position               → queued record (side-tables.ts)
-//              queue, 1                         → highest position given so far
+//   queues     queue, 0, position               → queued record (queue-table.ts)
+//              queue, 1                         → highest position assigned so far
 //              queue, 2, hash of key and id     → position
-//              "timer", …                       → timers (timer-tables.ts)
-//   documents  name                             → revision, value
+//              "timer", …                       → timers (timer-table.ts)
+//   documents  name                             → revision, value (document-table.ts)
+//   views      model, …                         → read models (read-model-table.ts)
 //
-// Numbers are 8 bytes, big-endian, so that keys sort as numbers do. A type holds no zero
-// byte, so `type, 0, id` is one actor's and no other's, whatever bytes the id holds.
+// Numbers are 8 bytes, big-endian, so that keys sort like numbers. A type holds no zero byte, so
+// `type, 0, id` belongs to one actor, whatever bytes the id holds.
 //
-// An actor's number is the position of its first record: the index needs keys of one length,
-// or one actor's records would lie among those of another whose id begins alike. The version
-// in the index is the actor's once the record is stored, so that a read from version V
-// begins at the first entry of V or more, in the middle of a commit too.
+// An actor's number is the position of its first record. The index needs keys of one length:
+// otherwise the records of two actors whose ids begin alike would mix. The version in the index
+// is the actor's version after the record, so a read from version V begins at the first entry of
+// V or more, also within a commit.
 //
-// A record is [length of head (4 bytes), head, body]; the head is MessagePack [type, id,
-// headers]; headers and body are the commit envelope's, as in every other store.
+// A record is [length of head (4 bytes), head, body]. The head is MessagePack [type, id, headers];
+// headers and body are those of the commit envelope, as in every other store.
 
 import { decode, encode } from '../../codec/msgpack.js'
 import type { ActorAddress } from '../../model/address.js'
@@ -30,20 +31,20 @@ export const layoutVersion = 1
 
 export const metaKey = Buffer.from('meta')
 
-/** Where an actor stands, and the number that its index entries begin with. */
+/** An actor's current version and position, and the number that its index entries begin with. */
 export interface StoredHead {
   readonly actorNumber: Position
   readonly version: Version
   readonly position: Position
 }
 
-/** An entry of an actor's index: a record's position, and the actor's version with it. */
+/** An entry of an actor's index: a record's position, and the actor's version after it. */
 export interface VersionPosition {
   readonly version: Version
   readonly position: Position
 }
 
-/** A record taken apart. `actor` is absent when its head cannot be read. */
+/** A decoded record. `actor` is absent when its head cannot be read. */
 export interface StoredRecord {
   readonly actor?: ActorAddress
   readonly headers: Readonly<Record<string, string>>
@@ -51,7 +52,7 @@ export interface StoredRecord {
 }
 
 export function positionKey(position: Position): Buffer {
-  return packNumbers(position)
+  return encodeNumbers(position)
 }
 
 export function parsePositionKey(key: Buffer): Position {
@@ -67,23 +68,23 @@ export function parseHeadKey(key: Buffer): ActorAddress {
   return { type: key.toString('latin1', 0, zero), id: key.toString('utf8', zero + 1) }
 }
 
-/** First and last possible key, the last one excluded, of the heads of one type or of all. */
+/** The key range of the heads of one type or of all; `end` is exclusive. */
 export function headRange(type: string | undefined): { start: Buffer; end: Buffer } {
   return type === undefined
     ? { start: Buffer.from([0]), end: Buffer.from([0xff]) }
     : { start: Buffer.from(`${type}\0`), end: Buffer.from(`${type}\u0001`) }
 }
 
-/** The least key that is greater. */
+/** The smallest key that is greater. */
 export function keyAfter(key: Buffer): Buffer {
   return Buffer.concat([key, Buffer.from([0])])
 }
 
-export function packHead({ actorNumber, version, position }: StoredHead): Buffer {
-  return packNumbers(actorNumber, version, position)
+export function encodeHead({ actorNumber, version, position }: StoredHead): Buffer {
+  return encodeNumbers(actorNumber, version, position)
 }
 
-export function parseHead(value: Buffer): StoredHead {
+export function decodeHead(value: Buffer): StoredHead {
   return {
     actorNumber: readNumber(value, 0),
     version: readNumber(value, 8),
@@ -96,14 +97,14 @@ export function indexKey(
   version: Version,
   position: Position,
 ): Buffer {
-  return packNumbers(actorNumber, version, position)
+  return encodeNumbers(actorNumber, version, position)
 }
 
 export function parseIndexKey(key: Buffer): VersionPosition {
   return { version: readNumber(key, 8), position: readNumber(key, 16) }
 }
 
-export function packRecord(
+export function encodeLogRecord(
   { type, id }: ActorAddress,
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
@@ -116,8 +117,8 @@ export function packRecord(
   return record
 }
 
-/** Takes a record apart; one that is damaged is all body, without an actor or headers. */
-export function parseRecord(record: Buffer): StoredRecord {
+/** A damaged record decodes to a body only, without actor and headers. */
+export function decodeLogRecord(record: Buffer): StoredRecord {
   const damaged: StoredRecord = { headers: {}, body: record }
   if (record.length < 4) return damaged
   const end = 4 + record.readUInt32BE(0)
@@ -132,12 +133,12 @@ export function parseRecord(record: Buffer): StoredRecord {
       body: record.subarray(end),
     }
   } catch {
-    // Not lost: the reader reports it as malformed, with all of its bytes.
+    // The reader reports it as malformed, with all of its bytes.
     return damaged
   }
 }
 
-export function packNumbers(...numbers: number[]): Buffer {
+export function encodeNumbers(...numbers: number[]): Buffer {
   const bytes = Buffer.allocUnsafe(8 * numbers.length)
   for (const [i, number] of numbers.entries()) {
     bytes.writeUInt32BE(Math.floor(number / 2 ** 32), 8 * i)

@@ -1,13 +1,13 @@
-// Queues on NATS JetStream: one stream a queue, one message a record.
+// Queues on NATS JetStream: one stream per queue, one message per record.
 //
-// J1. A put is published under its id (`Nats-Msg-Id`), so an attempt whose answer was lost is
-//     sent again: the server stores it once within its window of two minutes.
-// J2. A follower is woken by the server's republish, and reads the stream: nothing depends on
-//     a notice, which only makes it sooner.
-// J3. A replica has a beginning of the stream, so reading on behind what was read skips nothing;
-//     but it may end early. Where the end matters, the leader is asked.
+// QUEUE-JS-1. A put is published under its id (`Nats-Msg-Id`), so an attempt whose answer was lost
+//     is sent again: the server stores it once within its window of two minutes.
+// QUEUE-JS-2. A follower is woken by the server's republished headers, and reads the stream. A lost
+//     notice only delays it.
+// QUEUE-JS-3. A replica holds a prefix of the stream: reading on after the last record skips
+//     nothing, but may end early. Where the end matters, the leader is asked.
 
-import { CairnError, isCairnError } from '../../model/errors.js'
+import { isCairnError } from '../../model/errors.js'
 import type { Position } from '../../model/version.js'
 import { pause, throwIfAborted } from '../../model/wait.js'
 import type { Connection } from '../../nats/connection.js'
@@ -15,6 +15,7 @@ import { directScan, leaderGet, type StoredMessage } from '../../nats/direct-get
 import { apiError } from '../../nats/errors.js'
 import { callApi } from '../../nats/jetstream-api.js'
 import { checkPayload, publishOnce, publishOnceHeaders } from '../../nats/publish.js'
+import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
 import { readStream } from '../../nats/stream.js'
 import {
   parseQueueSubject,
@@ -28,7 +29,7 @@ import { encodeHeader } from '../../codec/headers.js'
 import {
   checkRecord,
   type NewRecord,
-  type Put,
+  type PutResult,
   type PutOptions,
   putTimeoutDefault,
   type Queue,
@@ -37,10 +38,9 @@ import {
   type QueueRecord,
 } from './queue.js'
 
-const attemptTimeout = 2_000
-/** Milliseconds after which a follower looks without having been woken. */
-const lookEvery = 5_000
-/** Removals under way at a time. */
+/** Milliseconds after which a follower reads without having been woken. */
+const pollInterval = 5_000
+/** Removals in flight at a time. */
 const removalsMax = 64
 
 export class JetStreamQueue implements Queue {
@@ -57,7 +57,7 @@ export class JetStreamQueue implements Queue {
     this.#stream = queueStream(namespace, name)
   }
 
-  async put(record: NewRecord, options: PutOptions = {}): Promise<Put> {
+  async put(record: NewRecord, options: PutOptions = {}): Promise<PutResult> {
     const { signal, timeout = putTimeoutDefault } = options
     checkRecord(record)
     const { key, id, body } = record
@@ -66,32 +66,25 @@ export class JetStreamQueue implements Queue {
     const messageId = encodeHeader([...key, id].join('/'))
     const headers = publishOnceHeaders(stream, messageId, record.headers)
     checkPayload(this.#connection, subject, headers, body)
-    const deadline = Date.now() + timeout
-    let unclear: string | undefined
-    for (;;) {
-      const left = deadline - Date.now()
-      if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw notPut(subject, timeout, unclear, signal)
-      const request = { stream, subject, headers, body }
-      const outcome = await publishOnce(this.#connection, {
-        ...request,
-        timeout: Math.min(attemptTimeout, left),
-      })
-      switch (outcome.kind) {
-        case 'stored':
-          return { position: outcome.position, duplicate: outcome.duplicate }
-        case 'refused':
-          throw apiError(outcome.error, `a record on ${subject}`)
-        case 'unclear':
-          unclear = outcome.why
-          await pause(Math.min(50, left), signal)
-          break
-        case 'not-now':
-          await pause(1 + Math.random() * 4, signal)
-          break
-      }
-      await this.#connection.whenConnected(deadline - Date.now(), signal)
-    }
+    // QUEUE-JS-1
+    const { outcome } = await publishWithRetries(
+      this.#connection,
+      {
+        timeout,
+        signal,
+        target: `the record on ${subject}`,
+        remedy: 'Put it again under the same id.',
+      },
+      left =>
+        publishOnce(this.#connection, {
+          stream,
+          subject,
+          headers,
+          body,
+          timeout: Math.min(attemptTimeout, left()),
+        }),
+    )
+    return { position: outcome.position, duplicate: outcome.duplicate }
   }
 
   async *read(options: QueueReadOptions = {}): AsyncGenerator<QueueRecord> {
@@ -114,7 +107,7 @@ export class JetStreamQueue implements Queue {
       yield this.#toRecord(message)
     }
     if (upTo === undefined) return
-    // The replica that answered may lag behind; the leader knows whether there is more (J3).
+    // The replica that answered may lag behind; the leader knows whether there is more (QUEUE-JS-3).
     while (last < upTo) {
       const query = { seq: last + 1, next_by_subj: filter }
       const message = await leaderGet(this.#connection, this.#stream, query, { signal })
@@ -124,7 +117,7 @@ export class JetStreamQueue implements Queue {
     }
   }
 
-  /** Q4. */
+  /** QUEUE-4, QUEUE-JS-2. */
   async *follow(options: {
     readonly after?: Position
     readonly signal: AbortSignal
@@ -132,18 +125,18 @@ export class JetStreamQueue implements Queue {
     let { after = 0 } = options
     const signal = AbortSignal.any([options.signal, this.#closing.signal])
     if (signal.aborted) return
-    const bell = new WakeSignal()
+    const wakeSignal = new WakeSignal()
     const subject = queuedSubjects(this.#namespace, this.name)
     const subscription = await this.#connection.subscribe(
       subject,
-      message => bell.raise(Number(message.headers?.last('Nats-Sequence') ?? 0)),
+      message => wakeSignal.raise(Number(message.headers?.last('Nats-Sequence') ?? 0)),
       { signal },
     )
-    const stopListening = this.#connection.onInterruption(() => bell.wakeAll())
-    let looks = 0
+    const stopListening = this.#connection.onInterruption(() => wakeSignal.wakeAll())
+    let lagRetries = 0
     try {
       while (!signal.aborted) {
-        const rung = bell.position
+        const raised = wakeSignal.position
         const before = after
         try {
           for await (const record of this.read({ after, signal })) {
@@ -153,15 +146,15 @@ export class JetStreamQueue implements Queue {
           }
         } catch (error) {
           if (signal.aborted) return
-          // What could not be read while the server was away is read when it is back.
+          // Records that cannot be read while the server is away are read when it is back.
           if (!isCairnError(error, 'store-unreachable') || this.#connection.closed)
             throw error
         }
-        if (after > before) looks = 0
-        if (bell.position > rung) continue
-        // A replica may lag behind the notice; or what was rung is removed by now.
-        if (rung > after && ++looks <= lagLooks) await pause(lagPause, signal)
-        else await bell.wait(Math.max(rung, after), lookEvery, signal)
+        if (after > before) lagRetries = 0
+        if (wakeSignal.position > raised) continue
+        // A replica may lag behind the notice, or the record is removed already.
+        if (raised > after && ++lagRetries <= lagRetriesMax) await pause(lagPause, signal)
+        else await wakeSignal.wait(Math.max(raised, after), pollInterval, signal)
       }
     } finally {
       stopListening()
@@ -191,7 +184,7 @@ export class JetStreamQueue implements Queue {
       no_erase: true,
     })
     if (removed.ok) return
-    // The server says it in several ways that nothing is there (Q5).
+    // The server reports a missing record with several errors (QUEUE-5).
     const stored = await leaderGet(this.#connection, this.#stream, { seq: position })
     if (stored === undefined) return
     throw apiError(removed.error, `removing record ${position} of ${this.#stream}`)
@@ -208,29 +201,6 @@ export class JetStreamQueue implements Queue {
   }
 }
 
-/** Milliseconds for a replica to catch up with what a notice has told, and how often to grant them. */
+/** Milliseconds for a replica to catch up with a notice, and how often to wait for it. */
 const lagPause = 20
-const lagLooks = 25
-
-function notPut(
-  subject: string,
-  timeout: number,
-  unclear: string | undefined,
-  signal: AbortSignal | undefined,
-): CairnError {
-  if (unclear !== undefined)
-    return new CairnError(
-      'outcome-unknown',
-      `Whether the record on ${subject} is stored is not known: ${unclear}. Put it again under the same id.`,
-    )
-  if (signal?.aborted)
-    return new CairnError(
-      'aborted',
-      `Stopped putting a record on ${subject}: the caller's signal was aborted. Nothing was stored.`,
-    )
-  return new CairnError(
-    'store-unreachable',
-    `A record on ${subject} could not be stored within ${timeout} ms: NATS does not answer. ` +
-      'Nothing was stored; the put may be repeated.',
-  )
-}
+const lagRetriesMax = 25

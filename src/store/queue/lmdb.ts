@@ -1,12 +1,13 @@
-// Queues of an embedded namespace: tables beside its log, in the same file.
+// Queues of an embedded namespace: a table in the file of its log.
 
 import type { Position } from '../../model/version.js'
 import { throwIfAborted } from '../../model/wait.js'
-import type { SideTables } from '../lmdb/side-tables.js'
+import type { QueueTable } from '../lmdb/queue-table.js'
+import { followQueue } from './follow.js'
 import {
   checkRecord,
   type NewRecord,
-  type Put,
+  type PutResult,
   type PutOptions,
   type Queue,
   type QueueName,
@@ -16,21 +17,21 @@ import {
 
 export class LmdbQueue implements Queue {
   readonly name: QueueName
-  readonly #tables: SideTables
+  readonly #table: QueueTable
   readonly #closing = new AbortController()
 
-  constructor(name: QueueName, tables: SideTables) {
+  constructor(name: QueueName, table: QueueTable) {
     this.name = name
-    this.#tables = tables
+    this.#table = table
   }
 
-  async put(record: NewRecord, { signal }: PutOptions = {}): Promise<Put> {
+  async put(record: NewRecord, { signal }: PutOptions = {}): Promise<PutResult> {
     throwIfAborted(signal, `putting into ${this.name}`)
     checkRecord(record)
     const { key, id, headers, body } = record
     const at = Date.now()
     const stored = { at, key, id, headers: Object.fromEntries(headers), body }
-    return this.#tables.add(this.name, stored)
+    return this.#table.add(this.name, stored)
   }
 
   async *read(options: QueueReadOptions = {}): AsyncGenerator<QueueRecord> {
@@ -39,7 +40,7 @@ export class LmdbQueue implements Queue {
     let { after = 0 } = options
     for (;;) {
       throwIfAborted(signal, `reading ${this.name}`)
-      const records = this.#tables.recordsAfter(this.name, after)
+      const records = this.#table.recordsAfter(this.name, after)
       if (records.length === 0) return
       for (const { position, at, key: names, headers, body } of records) {
         if (position > upTo) return
@@ -50,31 +51,28 @@ export class LmdbQueue implements Queue {
     }
   }
 
-  async *follow(options: {
+  follow({
+    after = 0,
+    signal,
+  }: {
     readonly after?: Position
     readonly signal: AbortSignal
   }): AsyncGenerator<QueueRecord> {
-    let { after = 0 } = options
-    const signal = AbortSignal.any([options.signal, this.#closing.signal])
-    const watch = this.#tables.watchOf(this.name)
-    while (!signal.aborted) {
-      // Whatever is stored up to here is read next, or removed by now.
-      const last = this.#tables.lastPosition(this.name)
-      for await (const record of this.read({ after })) {
-        after = record.position
-        yield record
-        if (signal.aborted) return
-      }
-      await watch.news(Math.max(after, last), signal)
+    const watcher = this.#table.watcherOf(this.name)
+    const queue = {
+      lastPosition: () => this.#table.lastPosition(this.name),
+      read: (options: QueueReadOptions) => this.read(options),
+      waitBeyond: watcher.waitBeyond.bind(watcher),
     }
+    return followQueue(queue, after, AbortSignal.any([signal, this.#closing.signal]))
   }
 
   async lastPosition(): Promise<Position> {
-    return this.#tables.lastPosition(this.name)
+    return this.#table.lastPosition(this.name)
   }
 
   async remove(positions: readonly Position[]): Promise<void> {
-    if (positions.length > 0) await this.#tables.remove(this.name, positions)
+    if (positions.length > 0) await this.#table.remove(this.name, positions)
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,13 @@
-// The reference queue: in this process, gone with it.
+// The reference queue: in this process, lost when it ends.
 
 import type { Position } from '../../model/version.js'
 import { throwIfAborted } from '../../model/wait.js'
 import { WakeSignal } from '../wake-signal.js'
+import { followQueue } from './follow.js'
 import {
   checkRecord,
   type NewRecord,
-  type Put,
+  type PutResult,
   type PutOptions,
   type Queue,
   type QueueName,
@@ -14,10 +15,10 @@ import {
   type QueueRecord,
 } from './queue.js'
 
-/** What all queues of one name in a namespace share. */
-export class MemoryRecords {
+/** The records of one queue, shared by all that have it open. */
+export class MemoryQueueRecords {
   readonly byPosition = new Map<Position, QueueRecord>()
-  readonly bell = new WakeSignal()
+  readonly wakeSignal = new WakeSignal()
   readonly #positions = new Map<string, Position>()
   #last: Position = 0
 
@@ -25,7 +26,7 @@ export class MemoryRecords {
     return this.#last
   }
 
-  add({ key, id, headers, body }: NewRecord): Put {
+  add({ key, id, headers, body }: NewRecord): PutResult {
     const name = JSON.stringify([...key, id])
     const known = this.#positions.get(name)
     if (known !== undefined && this.byPosition.has(known))
@@ -39,7 +40,7 @@ export class MemoryRecords {
       headers: Object.fromEntries(headers),
       body: body.slice(),
     })
-    this.bell.raise(position)
+    this.wakeSignal.raise(position)
     return { position, duplicate: false }
   }
 
@@ -55,15 +56,15 @@ export class MemoryRecords {
 
 export class MemoryQueue implements Queue {
   readonly name: QueueName
-  readonly #records: MemoryRecords
+  readonly #records: MemoryQueueRecords
   readonly #closing = new AbortController()
 
-  constructor(name: QueueName, records: MemoryRecords) {
+  constructor(name: QueueName, records: MemoryQueueRecords) {
     this.name = name
     this.#records = records
   }
 
-  async put(record: NewRecord, { signal }: PutOptions = {}): Promise<Put> {
+  async put(record: NewRecord, { signal }: PutOptions = {}): Promise<PutResult> {
     throwIfAborted(signal, `putting into ${this.name}`)
     checkRecord(record)
     return this.#records.add(record)
@@ -80,22 +81,21 @@ export class MemoryQueue implements Queue {
     }
   }
 
-  async *follow(options: {
+  follow({
+    after = 0,
+    signal,
+  }: {
     readonly after?: Position
     readonly signal: AbortSignal
   }): AsyncGenerator<QueueRecord> {
-    let { after = 0 } = options
-    const signal = AbortSignal.any([options.signal, this.#closing.signal])
-    while (!signal.aborted) {
-      // Whatever is stored up to here is read next, or removed by now.
-      const { last } = this.#records
-      for await (const record of this.read({ after })) {
-        after = record.position
-        yield record
-        if (signal.aborted) return
-      }
-      await this.#records.bell.wait(Math.max(after, last), waitMax, signal)
+    const records = this.#records
+    const queue = {
+      lastPosition: () => records.last,
+      read: (options: QueueReadOptions) => this.read(options),
+      waitBeyond: (position: Position, until: AbortSignal) =>
+        records.wakeSignal.wait(position, waitMax, until),
     }
+    return followQueue(queue, after, AbortSignal.any([signal, this.#closing.signal]))
   }
 
   async lastPosition(): Promise<Position> {
@@ -111,4 +111,5 @@ export class MemoryQueue implements Queue {
   }
 }
 
+/** Milliseconds that one wait takes at most. */
 const waitMax = 60_000

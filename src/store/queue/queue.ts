@@ -1,14 +1,14 @@
 // The queue port: durable records beside the log, in order, until they are removed. Commands
-// that wait for an actor are one queue, messages on topics another. Every implementation
-// keeps these promises, proved by one contract suite (test/contract/queue.ts).
+// that wait for an actor are one queue, messages on topics another. Every implementation keeps
+// these promises, checked by one contract suite (test/contract/queue.ts).
 //
-// Q1. A put that resolves is stored as durably as a commit in the same place.
-// Q2. Positions grow, are never given twice, and every reader sees one order.
-// Q3. An id that waits in the queue under the same key is stored once: a put that is repeated
-//     says `duplicate`.
-// Q4. A follower yields every record that is not removed before it gets there, once, and in
-//     order, also through lost connections.
-// Q5. Removing is final and may be repeated; what is not there is nobody's error.
+// QUEUE-1. A put that resolves is stored as durably as a commit in the same store.
+// QUEUE-2. Positions grow, are never assigned twice, and every reader sees one order.
+// QUEUE-3. An id that is in the queue under the same key is stored once: a repeated put returns
+//     `duplicate`.
+// QUEUE-4. A follower yields every record that is not removed first, once and in order, also
+//     through lost connections.
+// QUEUE-5. Removing is final and may be repeated. Removing a missing record is a no-op.
 
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
@@ -17,12 +17,12 @@ import type { Position } from '../../model/version.js'
 /** The queues of a namespace. */
 export type QueueName = 'inbox' | 'topic' | 'dead' | 'due'
 
-/** The names that a record is found by, coarse to fine: `['3', 'account', 'alice']`. */
+/** The names that identify a record's line in the queue, coarse to fine: `['3', 'account', 'alice']`. */
 export type QueueKey = readonly string[]
 
 export interface NewRecord {
   readonly key: QueueKey
-  /** Unique under its key: Q3. */
+  /** Unique under its key (QUEUE-3). */
   readonly id: string
   /** Values are visible ASCII, as `encodeHeader` writes them. */
   readonly headers: readonly (readonly [string, string])[]
@@ -31,16 +31,16 @@ export interface NewRecord {
 
 export interface QueueRecord {
   readonly position: Position
-  /** When it was stored, ms since 1970, by the clock of the place where it is. */
+  /** When it was stored, ms since 1970, by the clock of the store. */
   readonly at: number
   readonly key: QueueKey
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 
-export interface Put {
+export interface PutResult {
   readonly position: Position
-  /** It was there already. */
+  /** The record was stored before. */
   readonly duplicate: boolean
 }
 
@@ -51,11 +51,11 @@ export interface PutOptions {
 }
 
 export interface QueueReadOptions {
-  /** Records behind this position. Default 0. */
+  /** Records after this position. Default 0. */
   readonly after?: Position
   /**
-   * Ends behind this position, which some reader has seen already: whatever is stored up to
-   * there is read, whichever replica answers. Default: none.
+   * Ends after this position, which a reader has already seen. Every record up to it is read,
+   * whichever replica answers. Default: none.
    */
   readonly upTo?: Position
   /** Only records of exactly this key. Default: all. */
@@ -68,21 +68,21 @@ export interface Queue {
 
   /**
    * Stores a record. Throws `commit-too-large`, `unauthorized`, `storage-failed` or
-   * `store-unreachable` when it is not stored, `outcome-unknown` when that is not known: the
-   * same put may be repeated then.
+   * `store-unreachable` when it is not stored, `outcome-unknown` when that is not known; the
+   * same put may then be repeated.
    */
-  put(record: NewRecord, options?: PutOptions): Promise<Put>
+  put(record: NewRecord, options?: PutOptions): Promise<PutResult>
 
-  /** Reads what is there now. */
+  /** Reads the records stored so far. */
   read(options?: QueueReadOptions): AsyncIterable<QueueRecord>
 
-  /** Reads what is there, then goes on with each record as it is stored, until the signal fires. */
+  /** Reads the records stored so far, then each new one, until the signal fires. */
   follow(options: {
     readonly after?: Position
     readonly signal: AbortSignal
   }): AsyncIterable<QueueRecord>
 
-  /** The highest position given so far; 0 for none. */
+  /** The highest position assigned so far; 0 for none. */
   lastPosition(options?: { readonly signal?: AbortSignal }): Promise<Position>
 
   /** Removes records. Throws `store-unreachable` or `storage-failed`. */
@@ -92,10 +92,10 @@ export interface Queue {
 }
 
 export const putTimeoutDefault = 10_000
-/** Bytes of one record's body, at most, where nothing else limits it. */
+/** Bytes of one record's body, at most, unless the server's limit is lower. */
 export const recordBytesMax = 64 * 1024 * 1024
 
-/** Throws `invalid-command` for a key or id that no queue can keep. */
+/** Throws `invalid-command` for an empty key or id, `commit-too-large` for a large body. */
 export function checkRecord({ key, id, body }: NewRecord): void {
   if (key.length === 0 || key.some(name => name === '') || id === '')
     throw new CairnError(

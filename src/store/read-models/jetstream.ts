@@ -1,12 +1,13 @@
-// Read models in a key-value bucket of NATS, as its own tools know it: `nats kv get` reads them.
+// Read models in a key-value bucket of NATS: `nats kv get` reads them.
 //
 //   $KV.CAIRN_<ns>_VIEWS.<model>.place       { position, ahead }
 //   $KV.CAIRN_<ns>_VIEWS.<model>.row.<key>   a row
 //
-// K1. A write is one atomic batch of its rows and the place, which expects the last one: the
-//     server stores all of it or nothing. Sent again under a doubt, it cannot be stored twice.
-// K2. Rows and places are read from the leader: a replica may lag, and a fold on an old row
-//     would be wrong for ever.
+// READMODEL-JS-1. A write is one atomic batch of its rows and the checkpoint, which expects the
+//     revision of the stored checkpoint: the server stores all of it or nothing. A batch that is sent
+//     again after an ambiguous attempt cannot be stored twice.
+// READMODEL-JS-2. Rows and checkpoints are read from the leader: a replica may lag, and a row folded
+//     from an old one would stay wrong.
 
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError } from '../../model/errors.js'
@@ -28,9 +29,9 @@ import {
 
 const attemptTimeout = 2_000
 const totalTimeout = 10_000
-/** Rows asked for at a time. */
+/** Rows read at a time. */
 const readsMax = 64
-/** As clients of key-value buckets mark what is not there any more. */
+/** The header with which clients of key-value buckets mark a removed key. */
 const removal = [['KV-Operation', 'DEL']] as const
 
 export class JetStreamReadModels implements ReadModels {
@@ -59,15 +60,15 @@ class JetStreamReadModel implements ReadModel {
     this.#root = `${prefix}.${name}`
   }
 
-  /** K2. */
+  /** READMODEL-JS-2. */
   async checkpoint(): Promise<StoredCheckpoint> {
-    const last = await this.#last(this.#placeSubject)
+    const last = await this.#last(this.#checkpointSubject)
     if (last === undefined) return initialCheckpoint
     const { position, ahead } = decode(last.body) as { position: number; ahead: number }
     return { position, ahead, revision: last.position }
   }
 
-  /** K2. */
+  /** READMODEL-JS-2. */
   async get(
     keys: readonly string[],
     options: { readonly signal?: AbortSignal } = {},
@@ -87,13 +88,13 @@ class JetStreamReadModel implements ReadModel {
     return rows
   }
 
-  /** K1. */
+  /** READMODEL-JS-1. */
   async write(
     { rows, position, ahead }: ReadModelWrite,
     revision: number,
   ): Promise<number | 'conflict'> {
-    const place: BatchPart = {
-      subject: this.#placeSubject,
+    const checkpoint: BatchPart = {
+      subject: this.#checkpointSubject,
       expected: revision,
       headers: [],
       body: encode({ position, ahead }),
@@ -102,9 +103,9 @@ class JetStreamReadModel implements ReadModel {
       ...[...rows].map(([key, row]) => ({
         subject: this.#rowSubject(key),
         headers: row === null ? removal : [],
-        body: row === null ? nothing : encode(row),
+        body: row === null ? noBytes : encode(row),
       })),
-      place,
+      checkpoint,
     ]
     checkBatchPayload(this.#connection, this.#stream, messages)
     const deadline = Date.now() + totalTimeout
@@ -112,7 +113,7 @@ class JetStreamReadModel implements ReadModel {
     for (;;) {
       await this.#connection.whenConnected(deadline - Date.now())
       const left = deadline - Date.now()
-      if (left <= 0 || this.#connection.closed) throw this.#notWritten(why)
+      if (left <= 0 || this.#connection.closed) throw this.#outcomeUnknown(why)
       const outcome = await publishBatch(
         this.#connection,
         this.#stream,
@@ -123,7 +124,7 @@ class JetStreamReadModel implements ReadModel {
         case 'stored':
           return outcome.positions.at(-1)!
         case 'wrong-sequence':
-          // Perhaps it was this very write, at an attempt before: who wrote reads the place again.
+          // An earlier attempt of this write may be stored: the caller reads the checkpoint again.
           return 'conflict'
         case 'refused':
           throw apiError(outcome.error, `writing to ${this.#root}`)
@@ -168,7 +169,7 @@ class JetStreamReadModel implements ReadModel {
     return leaderGet(this.#connection, this.#stream, query, options)
   }
 
-  get #placeSubject(): string {
+  get #checkpointSubject(): string {
     return `${this.#root}.place`
   }
 
@@ -176,10 +177,10 @@ class JetStreamReadModel implements ReadModel {
     return `${this.#root}.row.${encodeToken(key)}`
   }
 
-  #notWritten(why: string): CairnError {
+  #outcomeUnknown(why: string): CairnError {
     return new CairnError(
       'outcome-unknown',
-      `Whether ${this.#root} was written is not known: ${why}. Read its place to find out.`,
+      `The outcome of writing ${this.#root} is unknown: ${why}. Read its checkpoint to find out.`,
     )
   }
 }
@@ -188,4 +189,4 @@ function isRemoval(headers: HeaderValues): boolean {
   return headers.has('KV-Operation')
 }
 
-const nothing = new Uint8Array()
+const noBytes = new Uint8Array()

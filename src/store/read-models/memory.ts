@@ -1,4 +1,4 @@
-// The reference read models: in this process, gone with it.
+// The reference read models: in this process, lost when it ends.
 
 import { decode, encode } from '../../codec/msgpack.js'
 import {
@@ -9,28 +9,29 @@ import {
   type StoredCheckpoint,
 } from './read-models.js'
 
-interface Kept {
+interface StoredModel {
   readonly rows: Map<string, Uint8Array>
-  place: StoredCheckpoint
+  checkpoint: StoredCheckpoint
 }
 
 export class MemoryReadModels implements ReadModels {
-  readonly #byName = new Map<string, Kept>()
-  /** Of all models: one that was dropped and written again is at no revision of before. */
+  readonly #byName = new Map<string, StoredModel>()
+  /** Of all models, so that a model written again after a drop gets a new revision. */
   #revision = 0
 
   open(name: string): ReadModel {
-    const kept = () => this.#byName.get(name)
+    const model = () => this.#byName.get(name)
     return {
-      checkpoint: async () => kept()?.place ?? initialCheckpoint,
+      checkpoint: async () => model()?.checkpoint ?? initialCheckpoint,
       get: async keys =>
         keys.map(key => {
-          const bytes = kept()?.rows.get(key)
+          const bytes = model()?.rows.get(key)
           return bytes && decode(bytes)
         }),
       write: async (write, revision) => this.#write(name, write, revision),
       async *entries() {
-        for (const [key, bytes] of kept()?.rows ?? []) yield [key, decode(bytes)] as const
+        for (const [key, bytes] of model()?.rows ?? [])
+          yield [key, decode(bytes)] as const
       },
       drop: async () => void this.#byName.delete(name),
     }
@@ -41,16 +42,19 @@ export class MemoryReadModels implements ReadModels {
     { rows, position, ahead }: ReadModelWrite,
     revision: number,
   ): number | 'conflict' {
-    const kept = this.#byName.get(name) ?? { rows: new Map(), place: initialCheckpoint }
-    if (kept.place.revision !== revision) return 'conflict'
+    const model = this.#byName.get(name) ?? {
+      rows: new Map(),
+      checkpoint: initialCheckpoint,
+    }
+    if (model.checkpoint.revision !== revision) return 'conflict'
     const encoded = [...rows].map(
       ([key, row]) => [key, row === null ? undefined : encode(row)] as const,
     )
     for (const [key, bytes] of encoded)
-      if (bytes === undefined) kept.rows.delete(key)
-      else kept.rows.set(key, bytes)
-    kept.place = { position, ahead, revision: ++this.#revision }
-    this.#byName.set(name, kept)
+      if (bytes === undefined) model.rows.delete(key)
+      else model.rows.set(key, bytes)
+    model.checkpoint = { position, ahead, revision: ++this.#revision }
+    this.#byName.set(name, model)
     return this.#revision
   }
 }

@@ -1,51 +1,51 @@
-// The read model port: rows by key, and how far the log is folded into them, written as one.
-// Every implementation keeps these promises, proved by one contract suite
-// (test/contract/read-models.ts). A database of one's own keeps them with one transaction.
+// The read model port: rows by key and a checkpoint of the log, written together. Every
+// implementation keeps these promises, checked by one contract suite
+// (test/contract/read-models.ts). A database of the application keeps them with one transaction.
 //
-// R1. A write stores all of its rows and its place, or nothing.
-// R2. A write is stored if, and only if, the model is at the revision given: of two that have
-//     seen the same one, one wins.
-// R3. A read that begins after a write was acknowledged sees it, or a later one; `entries` may
-//     lag behind where a copy of the data answers.
-// R4. A model that was dropped is as one that was never written. Dropping may be repeated.
+// READMODEL-1. A write stores all of its rows and its checkpoint, or nothing.
+// READMODEL-2. A write is stored if, and only if, the model is at the given revision: of two writes
+//     with the same revision, one wins.
+// READMODEL-3. A read that begins after a write was acknowledged sees that write or a later one.
+//     `entries` may lag where a replica answers.
+// READMODEL-4. A dropped model is like one that was never written. Dropping may be repeated.
 
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import type { Position } from '../../model/version.js'
 
-/** How far the log is folded into a model. */
+/** Up to where the log is folded into a model. */
 export interface Checkpoint {
-  /** Every commit up to here. */
+  /** Every commit up to this position is folded. */
   readonly position: Position
-  /** And so many events of the commit right behind it. */
+  /** How many events of the next commit are folded too. */
   readonly ahead: number
 }
 
-/** A model's place as it is stored. */
+/** A model's checkpoint as it is stored. */
 export interface StoredCheckpoint extends Checkpoint {
-  /** Differs after each write; 0 is that of a model that was never written. */
+  /** Differs after each write; 0 for a model that was never written. */
   readonly revision: number
 }
 
-/** What is written at once. */
+/** Rows and a checkpoint that are written together. */
 export interface ReadModelWrite extends Checkpoint {
-  /** New values by key; `null` removes a row. At most 999. Values are plain data. */
+  /** New values by key; `null` removes a row. At most 999 rows. Values are plain data. */
   readonly rows: ReadonlyMap<string, unknown>
 }
 
-/** One build of a projection: its rows and its place. */
+/** One build of a projection: its rows and its checkpoint. */
 export interface ReadModel {
   checkpoint(): Promise<StoredCheckpoint>
 
-  /** The rows of these keys, in their order; `undefined` where there is none. */
+  /** The rows of these keys, in the same order; `undefined` for a missing row. */
   get(
     keys: readonly string[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<readonly unknown[]>
 
   /**
-   * Stores rows and place if the model is at `revision`, and resolves with the new one, or
-   * with `'conflict'`. What it throws means that nobody knows: the place is read again then.
+   * Stores rows and checkpoint if the model is at `revision`; resolves with the new revision, or
+   * with `'conflict'`. After any error the outcome is unknown: read the checkpoint again.
    */
   write(write: ReadModelWrite, revision: number): Promise<number | 'conflict'>
 
@@ -54,19 +54,19 @@ export interface ReadModel {
     readonly signal?: AbortSignal
   }): AsyncIterable<readonly [key: string, row: unknown]>
 
-  /** Removes the rows and the place. */
+  /** Removes the rows and the checkpoint. */
   drop(): Promise<void>
 }
 
-/** Where read models are kept. */
+/** The read models of a namespace. */
 export interface ReadModels {
-  /** A model by its name, `[A-Za-z0-9_-]{1,80}`; nothing is created before it is written. */
+  /** Opens a model by its name, `[A-Za-z0-9_-]{1,80}`. Nothing is created before the first write. */
   open(name: string): ReadModel
 }
 
 export const initialCheckpoint: StoredCheckpoint = { position: 0, ahead: 0, revision: 0 }
 
-/** Rows of one write, at most: a server takes 1,000 messages as one, and one is the place. */
+/** Rows of one write, at most: a server accepts batches of 1,000 messages, and one is the checkpoint. */
 export const rowsMax = 999
 
 const keyBytesMax = 256
@@ -81,6 +81,6 @@ export function checkRowKey(key: unknown, projection: string): string {
   if (isKey) return key
   throw new CairnError(
     'invalid-data',
-    `${show(key)} is not a key of projection ${projection}: use 1 to ${keyBytesMax} bytes of well-formed text.`,
+    `${show(key)} is not a row key of projection ${projection}: use 1 to ${keyBytesMax} bytes of well-formed text.`,
   )
 }

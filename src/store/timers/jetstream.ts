@@ -1,27 +1,22 @@
-// Timers on NATS JetStream: one message a timer, which the server itself publishes when it is due.
+// Timers on NATS JetStream: one message per timer, which the server publishes when it is due.
 //
-// J1. A timer's subject holds one schedule: a publish that expects the one that it replaces, by its
-//     position, is how "later" is judged (T1), and a deletion by position how it is cancelled (T3).
-// J2. An attempt without an answer is made again: what it did, the expectation finds out. A timer
-//     that has become due in between becomes due twice; its firing acts once by its id.
-// J3. The server watches the time: what was due while it was down becomes due when it is back, in the
-//     order in which it was set.
+// TIMERS-JS-1. A timer's subject holds one schedule. A publish expects the position of the schedule
+//     that it replaces (TIMERS-1), and a cancellation deletes by position (TIMERS-3).
+// TIMERS-JS-2. An attempt without an answer is made again; the expectation shows whether it was
+//     stored. A timer that fired in between fires twice, and its command takes effect once by its id.
+// TIMERS-JS-3. The server keeps the time: timers that became due while it was down fire when it is
+//     back, in the order in which they were set.
 
 import { encodeHeaderLines } from '../../nats/headers.js'
 import type { ActorAddress } from '../../model/address.js'
-import { CairnError } from '../../model/errors.js'
-import {
-  checkTimerName,
-  type TimerGeneration,
-  isBefore,
-  type Timer,
-} from '../../model/timer.js'
-import { pause, throwIfAborted } from '../../model/wait.js'
+import { checkTimerName, type TimerGeneration, type Timer } from '../../model/timer.js'
+import { throwIfAborted } from '../../model/wait.js'
 import type { Connection } from '../../nats/connection.js'
 import { directScan, leaderGet, type StoredMessage } from '../../nats/direct-get.js'
 import { apiError } from '../../nats/errors.js'
 import { callApi } from '../../nats/jetstream-api.js'
 import { checkPayload, expectedHeader, publishExpecting } from '../../nats/publish.js'
+import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
 import {
   parseTimerSubject,
   queueStream,
@@ -32,14 +27,14 @@ import {
 import { JetStreamQueue } from '../queue/jetstream.js'
 import { type PutOptions, putTimeoutDefault, type Queue } from '../queue/queue.js'
 import {
+  actorKeyOf,
+  isReplacedBy,
+  isSameFiring,
   type ListTimersOptions,
-  keyOfTimer,
   readTimer,
   timerRecord,
   type Timers,
 } from './timers.js'
-
-const attemptTimeout = 2_000
 
 export class JetStreamTimers implements Timers {
   readonly due: Queue
@@ -56,20 +51,13 @@ export class JetStreamTimers implements Timers {
     this.#stream = queueStream(namespace, 'due')
   }
 
-  /** J1: a timer that is new costs one round trip. */
+  /** TIMERS-JS-1: a new timer costs one round trip. */
   async set(timer: Timer, options: PutOptions = {}): Promise<boolean> {
-    return this.#put(
-      timer,
-      options,
-      0,
-      known => known === undefined || isBefore(known, timer),
-    )
+    return this.#put(timer, options, 0, known => isReplacedBy(known, timer))
   }
 
   async advance(timer: Timer, options: PutOptions = {}): Promise<void> {
-    const isSame = (known: Timer | undefined) =>
-      known !== undefined && !isBefore(known, timer) && !isBefore(timer, known)
-    await this.#put(timer, options, undefined, isSame)
+    await this.#put(timer, options, undefined, known => isSameFiring(known, timer))
   }
 
   async cancel(
@@ -78,8 +66,7 @@ export class JetStreamTimers implements Timers {
     before: TimerGeneration,
     options: PutOptions = {},
   ): Promise<boolean> {
-    const place = keyOfTimer(actor, this.#partitions)
-    const subject = timerSubject(this.#namespace, [...place, checkTimerName(name)])
+    const subject = this.#subjectOf(actor, name)
     const bounds = boundsOf(options)
     for (;;) {
       const found = await this.#last(subject, options)
@@ -94,7 +81,7 @@ export class JetStreamTimers implements Timers {
         bounds,
       )
       if (removed.ok) return true
-      // It has become due, or was replaced: the server says in several ways that it is not there.
+      // It has fired or was replaced: the server reports a missing message with several errors.
       const stored = await leaderGet(
         this.#connection,
         this.#stream,
@@ -111,8 +98,7 @@ export class JetStreamTimers implements Timers {
     name: string,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Timer | undefined> {
-    const place = keyOfTimer(actor, this.#partitions)
-    const subject = timerSubject(this.#namespace, [...place, checkTimerName(name)])
+    const subject = this.#subjectOf(actor, name)
     const found = await this.#last(subject, options)
     return found && this.#timerIn(found)
   }
@@ -120,7 +106,7 @@ export class JetStreamTimers implements Timers {
   async *list({ actor, signal }: ListTimersOptions = {}): AsyncGenerator<Timer> {
     const filter = timerSubjects(
       this.#namespace,
-      actor && keyOfTimer(actor, this.#partitions),
+      actor && actorKeyOf(actor, this.#partitions),
     )
     for await (const message of directScan(
       this.#connection,
@@ -135,7 +121,7 @@ export class JetStreamTimers implements Timers {
     }
   }
 
-  /** J3. */
+  /** TIMERS-JS-3. */
   async run(): Promise<void> {}
 
   close(): Promise<void> {
@@ -143,8 +129,9 @@ export class JetStreamTimers implements Timers {
   }
 
   /**
-   * Stores a timer if `replaces` says so of the one that is there.
-   * @param expected position of the one that is there; undefined where it is to be looked for first
+   * Stores a timer if `replaces` accepts the stored one; returns whether it did (TIMERS-JS-2).
+   *
+   * @param expected position of the stored one; undefined to read it first
    */
   async #put(
     timer: Timer,
@@ -152,22 +139,18 @@ export class JetStreamTimers implements Timers {
     expected: number | undefined,
     replaces: (known: Timer | undefined) => boolean,
   ): Promise<boolean> {
-    const { key, place, headers, body } = timerRecord(timer, this.#partitions)
+    const { key, actorKey, headers, body } = timerRecord(timer, this.#partitions)
+    const stream = this.#stream
     const subject = timerSubject(this.#namespace, key)
-    const target = queueSubject(this.#namespace, 'due', place)
-    const deadline = Date.now() + timeout
-    let unclear: string | undefined
-    for (;;) {
-      const left = deadline - Date.now()
-      if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw notSet(subject, timeout, unclear, signal)
+    const target = queueSubject(this.#namespace, 'due', actorKey)
+    const attempt = async (left: () => number) => {
       if (expected === undefined) {
-        const found = await this.#last(subject, { signal, timeout: left })
-        if (!replaces(found && this.#timerIn(found))) return false
+        const found = await this.#last(subject, { signal, timeout: left() })
+        if (!replaces(found && this.#timerIn(found))) return notReplaced
         expected = found?.position ?? 0
       }
       const lines = encodeHeaderLines([
-        ['Nats-Expected-Stream', this.#stream],
+        ['Nats-Expected-Stream', stream],
         [expectedHeader, String(expected)],
         ['Nats-Schedule', `@at ${new Date(timer.at).toISOString()}`],
         ['Nats-Schedule-Target', target],
@@ -175,41 +158,37 @@ export class JetStreamTimers implements Timers {
       ])
       checkPayload(this.#connection, subject, lines, body)
       const outcome = await publishExpecting(this.#connection, {
-        stream: this.#stream,
+        stream,
         subject,
         expected,
         headers: lines,
         body,
-        timeout: Math.min(attemptTimeout, Math.max(1, deadline - Date.now())),
+        timeout: Math.min(attemptTimeout, Math.max(1, left())),
       })
-      switch (outcome.kind) {
-        case 'stored':
-          return true
-        case 'wrong-sequence':
-          expected = undefined
-          break
-        case 'refused':
-          throw apiError(outcome.error, `a timer on ${subject}`)
-        case 'unclear':
-          // J2.
-          unclear = outcome.why
-          await pause(Math.min(50, left), signal)
-          break
-        case 'not-now':
-          await pause(1 + Math.random() * 4, signal)
-          break
-      }
-      await this.#connection.whenConnected(deadline - Date.now(), signal)
+      if (outcome.kind !== 'wrong-sequence') return outcome
+      expected = undefined
+      return readAgain
     }
+    const { outcome } = await publishWithRetries(
+      this.#connection,
+      { timeout, signal, target: `the timer on ${subject}`, remedy: 'Set it again.' },
+      attempt,
+    )
+    return outcome.kind === 'stored'
   }
 
-  /** From the leader: a replica may not have heard of the last one. */
+  #subjectOf(actor: ActorAddress, name: string): string {
+    const key = [...actorKeyOf(actor, this.#partitions), checkTimerName(name)]
+    return timerSubject(this.#namespace, key)
+  }
+
+  /** Reads from the leader: a replica may lag behind. */
   #last(subject: string, options: PutOptions): Promise<StoredMessage | undefined> {
     const query = { last_by_subj: subject }
     return leaderGet(this.#connection, this.#stream, query, boundsOf(options))
   }
 
-  /** What is no timer of ours counts as none, and gives way to one. */
+  /** A message that is not a valid timer counts as none, and can be replaced. */
   #timerIn({ subject, headers, body }: StoredMessage): Timer | undefined {
     const key = parseTimerSubject(subject, this.#namespace) ?? []
     const timer = readTimer(key, Object.fromEntries(headers), body, this.#partitions)
@@ -221,25 +200,5 @@ function boundsOf({ signal, timeout }: PutOptions) {
   return { signal, ...(timeout !== undefined && { timeout }) }
 }
 
-function notSet(
-  subject: string,
-  timeout: number,
-  unclear: string | undefined,
-  signal: AbortSignal | undefined,
-): CairnError {
-  if (unclear !== undefined)
-    return new CairnError(
-      'outcome-unknown',
-      `Whether the timer on ${subject} is set is not known: ${unclear}. Set it again.`,
-    )
-  if (signal?.aborted)
-    return new CairnError(
-      'aborted',
-      `Stopped setting a timer on ${subject}: the caller's signal was aborted. Nothing was stored.`,
-    )
-  return new CairnError(
-    'store-unreachable',
-    `A timer on ${subject} could not be set within ${timeout} ms: NATS does not answer. ` +
-      'Nothing was stored; it may be set again.',
-  )
-}
+const notReplaced = { kind: 'not-replaced' } as const
+const readAgain = { kind: 'retry' } as const

@@ -1,24 +1,21 @@
-// Timers of an embedded namespace: in its file, beside its log. Every process that takes part
-// makes due what is due; which one does it first is LMDB's to say.
+// Timers of an embedded namespace: a table in the file of its log. Every process that runs them
+// fires the due ones; LMDB's write lock decides which process fires a timer.
 
 import type { ActorAddress } from '../../model/address.js'
 import type { Clock } from '../../model/clock.js'
 import { CairnError } from '../../model/errors.js'
-import {
-  checkTimerName,
-  type TimerGeneration,
-  isBefore,
-  type Timer,
-} from '../../model/timer.js'
+import { checkTimerName, type TimerGeneration, type Timer } from '../../model/timer.js'
 import { throwIfAborted } from '../../model/wait.js'
 import { LmdbQueue } from '../queue/lmdb.js'
 import type { PutOptions, Queue } from '../queue/queue.js'
-import type { SideTables } from '../lmdb/side-tables.js'
-import { type TimerRecord, TimerTables } from '../lmdb/timer-tables.js'
+import type { QueueTable } from '../lmdb/queue-table.js'
+import { type TimerRecord, TimerTable } from '../lmdb/timer-table.js'
 import { runTimers } from './run-timers.js'
 import {
+  actorKeyOf,
+  isReplacedBy,
+  isSameFiring,
   type ListTimersOptions,
-  keyOfTimer,
   readTimer,
   timerRecord,
   type Timers,
@@ -26,29 +23,23 @@ import {
 
 export class LmdbTimers implements Timers {
   readonly due: Queue
-  readonly #tables: TimerTables
+  readonly #table: TimerTable
   readonly #partitions: number
 
-  constructor(side: SideTables, partitions: number) {
-    this.due = new LmdbQueue('due', side)
-    this.#tables = new TimerTables(side)
+  constructor(queues: QueueTable, partitions: number) {
+    this.due = new LmdbQueue('due', queues)
+    this.#table = new TimerTable(queues)
     this.#partitions = partitions
   }
 
   async set(timer: Timer, { signal }: PutOptions = {}): Promise<boolean> {
     throwIfAborted(signal, 'setting a timer')
-    return this.#tables.put(
-      this.#toRecord(timer),
-      known => known === undefined || isBefore(known, timer),
-    )
+    return this.#table.put(this.#toRecord(timer), known => isReplacedBy(known, timer))
   }
 
   async advance(timer: Timer, { signal }: PutOptions = {}): Promise<void> {
     throwIfAborted(signal, 'setting a timer')
-    await this.#tables.put(
-      this.#toRecord(timer),
-      known => known !== undefined && !isBefore(known, timer) && !isBefore(timer, known),
-    )
+    await this.#table.put(this.#toRecord(timer), known => isSameFiring(known, timer))
   }
 
   async cancel(
@@ -58,21 +49,21 @@ export class LmdbTimers implements Timers {
     { signal }: PutOptions = {},
   ): Promise<boolean> {
     throwIfAborted(signal, 'cancelling a timer')
-    const key = [...keyOfTimer(actor, this.#partitions), checkTimerName(name)]
-    return this.#tables.remove(key, ({ generation }) => generation < before)
+    const key = [...actorKeyOf(actor, this.#partitions), checkTimerName(name)]
+    return this.#table.remove(key, ({ generation }) => generation < before)
   }
 
   async get(actor: ActorAddress, name: string): Promise<Timer | undefined> {
-    const known = this.#tables.get([...keyOfTimer(actor, this.#partitions), name])
+    const known = this.#table.get([...actorKeyOf(actor, this.#partitions), name])
     return known && this.#read(known)
   }
 
   async *list({ actor, signal }: ListTimersOptions = {}): AsyncGenerator<Timer> {
-    const place = actor && keyOfTimer(actor, this.#partitions)
+    const actorKey = actor && actorKeyOf(actor, this.#partitions)
     let after: Buffer | undefined
     for (;;) {
       throwIfAborted(signal, 'listing timers')
-      const chunk = this.#tables.chunk(place, after)
+      const chunk = this.#table.chunk(actorKey, after)
       for (const { record } of chunk) yield this.#read(record)
       after = chunk.at(-1)?.key
       if (after === undefined) return
@@ -80,13 +71,13 @@ export class LmdbTimers implements Timers {
   }
 
   run(clock: Clock, signal: AbortSignal): Promise<void> {
-    const tables = this.#tables
+    const table = this.#table
     return runTimers(
       {
-        fire: now => tables.fire(now, this.due.name),
-        next: () => tables.next(),
-        lastSet: () => tables.sets,
-        news: (lastSet, until) => tables.watch.news(lastSet, until),
+        fire: now => table.fire(now, this.due.name),
+        nextDueAt: () => table.nextDueAt(),
+        setCount: () => table.setCount,
+        waitForSet: (setCount, until) => table.watcher.waitBeyond(setCount, until),
       },
       clock,
       signal,
@@ -116,7 +107,7 @@ export class LmdbTimers implements Timers {
     if (typeof timer !== 'string') return timer
     throw new CairnError(
       'storage-failed',
-      `The timer at ${key.join('/')} cannot be read: ${timer}.`,
+      `The timer under ${key.join('/')} cannot be read: ${timer}.`,
     )
   }
 }

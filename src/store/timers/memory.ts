@@ -1,47 +1,54 @@
-// The reference timers: in this process, gone with it.
+// The reference timers: in this process, lost when it ends.
 //
-// Owns the timers of a namespace by name, and a heap of when they are due; what the heap holds of
-// a timer that was replaced or cancelled is passed over when its turn comes.
+// Owns the timers of a namespace by name, and a heap of them by due time. Heap entries of timers
+// that were replaced or cancelled are skipped when they come to the top.
 
 import type { ActorAddress } from '../../model/address.js'
 import type { Clock } from '../../model/clock.js'
-import { type TimerGeneration, isBefore, type Timer } from '../../model/timer.js'
-import { MemoryQueue, MemoryRecords } from '../queue/memory.js'
+import type { TimerGeneration, Timer } from '../../model/timer.js'
+import { MemoryQueue, MemoryQueueRecords } from '../queue/memory.js'
 import type { Queue } from '../queue/queue.js'
 import { WakeSignal } from '../wake-signal.js'
 import { runTimers } from './run-timers.js'
-import { type ListTimersOptions, keyOfTimer, timerRecord, type Timers } from './timers.js'
-import { readTimer } from './timers.js'
+import {
+  actorKeyOf,
+  isReplacedBy,
+  isSameFiring,
+  type ListTimersOptions,
+  readTimer,
+  timerRecord,
+  type Timers,
+} from './timers.js'
 
 type StoredRecord = ReturnType<typeof timerRecord>
 
 interface Waiting {
   readonly timer: Omit<Timer, 'data'>
   readonly record: StoredRecord
-  /** In which order it was set (T4). */
+  /** How many timers were set before it, and itself (TIMERS-4). */
   readonly order: number
 }
 
-/** What all openings of a namespace share. */
-export class MemoryTimersTable {
-  readonly due = new MemoryRecords()
+/** The timers of a namespace, shared by all that have it open. */
+export class MemoryTimerTable {
+  readonly due = new MemoryQueueRecords()
   readonly waiting = new Map<string, Waiting>()
-  readonly bell = new WakeSignal()
+  readonly wakeSignal = new WakeSignal()
   readonly #heap: Waiting[] = []
-  #sets = 0
+  #setCount = 0
 
   add(timer: Timer, record: StoredRecord): void {
-    const waiting = { timer, record, order: ++this.#sets }
+    const waiting = { timer, record, order: ++this.#setCount }
     this.waiting.set(nameOf(record.key), waiting)
     push(this.#heap, waiting)
-    this.bell.raise(this.#sets)
+    this.wakeSignal.raise(this.#setCount)
   }
 
-  get sets(): number {
-    return this.#sets
+  get setCount(): number {
+    return this.#setCount
   }
 
-  /** The one that is due next. */
+  /** The timer that is due next. */
   first(): Waiting | undefined {
     for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
       if (this.waiting.get(nameOf(top.record.key)) === top) return top
@@ -51,18 +58,18 @@ export class MemoryTimersTable {
   }
 
   fire({ record }: Waiting): void {
-    const { key, place, id, headers, body } = record
+    const { key, actorKey, id, headers, body } = record
     this.waiting.delete(nameOf(key))
-    this.due.add({ key: place, id, headers, body })
+    this.due.add({ key: actorKey, id, headers, body })
   }
 }
 
 export class MemoryTimers implements Timers {
   readonly due: Queue
-  readonly #table: MemoryTimersTable
+  readonly #table: MemoryTimerTable
   readonly #partitions: number
 
-  constructor(table: MemoryTimersTable, partitions: number) {
+  constructor(table: MemoryTimerTable, partitions: number) {
     this.due = new MemoryQueue('due', table.due)
     this.#table = table
     this.#partitions = partitions
@@ -71,7 +78,7 @@ export class MemoryTimers implements Timers {
   async set(timer: Timer): Promise<boolean> {
     const record = timerRecord(timer, this.#partitions)
     const known = this.#table.waiting.get(nameOf(record.key))
-    if (known !== undefined && !isBefore(known.timer, timer)) return false
+    if (!isReplacedBy(known?.timer, timer)) return false
     this.#table.add(timer, record)
     return true
   }
@@ -79,13 +86,7 @@ export class MemoryTimers implements Timers {
   async advance(timer: Timer): Promise<void> {
     const record = timerRecord(timer, this.#partitions)
     const known = this.#table.waiting.get(nameOf(record.key))
-    if (
-      known === undefined ||
-      isBefore(known.timer, timer) ||
-      isBefore(timer, known.timer)
-    )
-      return
-    this.#table.add(timer, record)
+    if (isSameFiring(known?.timer, timer)) this.#table.add(timer, record)
   }
 
   async cancel(
@@ -93,23 +94,23 @@ export class MemoryTimers implements Timers {
     name: string,
     before: TimerGeneration,
   ): Promise<boolean> {
-    const key = nameOf([...keyOfTimer(actor, this.#partitions), name])
+    const key = nameOf([...actorKeyOf(actor, this.#partitions), name])
     const known = this.#table.waiting.get(key)
     if (known === undefined || known.timer.generation >= before) return false
     return this.#table.waiting.delete(key)
   }
 
   async get(actor: ActorAddress, name: string): Promise<Timer | undefined> {
-    const key = nameOf([...keyOfTimer(actor, this.#partitions), name])
+    const key = nameOf([...actorKeyOf(actor, this.#partitions), name])
     const known = this.#table.waiting.get(key)
     return known && this.#read(known)
   }
 
   async *list({ actor, signal }: ListTimersOptions = {}): AsyncGenerator<Timer> {
-    const place = actor && nameOf(keyOfTimer(actor, this.#partitions))
+    const actorKey = actor && nameOf(actorKeyOf(actor, this.#partitions))
     for (const waiting of this.#table.waiting.values()) {
       signal?.throwIfAborted()
-      if (place === undefined || nameOf(waiting.record.place) === place)
+      if (actorKey === undefined || nameOf(waiting.record.actorKey) === actorKey)
         yield this.#read(waiting)
     }
   }
@@ -124,9 +125,9 @@ export class MemoryTimers implements Timers {
           table.fire(first)
           return 1
         },
-        next: () => table.first()?.timer.at,
-        lastSet: () => table.sets,
-        news: (lastSet, until) => table.bell.wait(lastSet, waitMax, until),
+        nextDueAt: () => table.first()?.timer.at,
+        setCount: () => table.setCount,
+        waitForSet: (setCount, until) => table.wakeSignal.wait(setCount, waitMax, until),
       },
       clock,
       signal,
@@ -144,6 +145,7 @@ export class MemoryTimers implements Timers {
   }
 }
 
+/** Milliseconds that one wait takes at most. */
 const waitMax = 60_000
 
 function nameOf(key: readonly string[]): string {

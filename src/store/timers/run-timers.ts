@@ -1,34 +1,34 @@
-// The clockwork of a place that has none: makes due what is due, and sleeps until the next.
+// Fires timers where the server does not: fires the due ones, then sleeps until the next.
 
 import type { Clock } from '../../model/clock.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
 
-/** Timers that can be made due. */
-export interface TimerTable {
-  /** Makes due what is due by then, some of it; returns how many that were. */
+/** The timers of a namespace, as the loop sees them. */
+export interface TimerSource {
+  /** Fires some of the timers that are due at `now`; returns how many. */
   fire(now: number): Promise<number>
-  /** When the next one is due. */
-  next(): number | undefined
+  /** When the next timer is due; `undefined` when there is none. */
+  nextDueAt(): number | undefined
   /** Grows with each timer that is set. */
-  lastSet(): Position
-  /** Resolves once more than that have been set, in bounded time, or when the signal fires. */
-  news(lastSet: Position, signal: AbortSignal): Promise<void>
+  setCount(): Position
+  /** Resolves when more timers have been set, when the signal fires, or after a bounded time. */
+  waitForSet(setCount: Position, signal: AbortSignal): Promise<void>
 }
 
-/** Milliseconds of one sleep, at most: the clock of a machine may be set meanwhile. */
+/** Milliseconds of one sleep, at most: the machine's clock may be set meanwhile. */
 const sleepMax = 30_000
 
-/** Several may do this for the same timers, in as many processes. */
+/** Runs until the signal fires. Several processes may run the same timers. */
 export async function runTimers(
-  work: TimerTable,
+  source: TimerSource,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const lastSet = work.lastSet()
-    if ((await work.fire(clock.now())) > 0) continue
-    const next = work.next()
+    const setCount = source.setCount()
+    if ((await source.fire(clock.now())) > 0) continue
+    const next = source.nextDueAt()
     const left = next === undefined ? sleepMax : next - clock.now()
     if (left <= 0) continue
     const awake = new AbortController()
@@ -36,7 +36,7 @@ export async function runTimers(
     const ms = Math.min(sleepMax, left)
     await Promise.race([
       clock.wait?.(ms, wake) ?? pause(ms, wake),
-      work.news(lastSet, wake),
+      source.waitForSet(setCount, wake),
     ])
     awake.abort()
   }

@@ -1,40 +1,45 @@
-// The timers port: what actors have asked to be reminded of, durable, until it is due. Every
-// implementation keeps these promises, proved by one contract suite (test/contract/timers.ts).
+// The timers port: durable timers of actors, kept until they are due. Every implementation keeps
+// these promises, checked by one contract suite (test/contract/timers.ts).
 //
-// T1. One timer a name and actor. What is set later replaces it, and "later" is told by the
-//     generation and the firing, not by who comes last: setting again, or an older one, changes nothing.
-// T2. A timer that is due becomes a record of `due`, at the earliest at its moment, whichever
-//     processes live then, and waits there until it is removed. It is no timer any more then.
-// T3. Cancelling takes only what was set earlier. What is not there is nobody's error.
-// T4. What is due at the same moment becomes due in the order in which it was set.
-// T5. Listing is a stream: no more than a batch is in memory.
+// TIMERS-1. An actor has one timer per name. A later one replaces it; generation and occurrence
+//     decide which is later, not the order of the calls: setting the same or an older one is a no-op.
+// TIMERS-2. A timer that is due becomes a record of the queue `due`, never before its time and
+//     whichever processes run then. It is no timer any more, and the record stays until removed.
+// TIMERS-3. Cancelling removes only what was set earlier. Cancelling a missing timer is a no-op.
+// TIMERS-4. Timers that are due at the same time fire in the order in which they were set.
+// TIMERS-5. Listing is a stream: at most one batch is in memory.
 
 import { decodeTimer, encodeTimer } from '../../codec/stored-timer.js'
 import { type ActorAddress, checkAddress } from '../../model/address.js'
 import type { Clock } from '../../model/clock.js'
 import { messageOf } from '../../model/errors.js'
 import { partitionOf } from '../../model/partition.js'
-import { checkTimerName, type TimerGeneration, type Timer } from '../../model/timer.js'
+import {
+  checkTimerName,
+  type TimerGeneration,
+  isBefore,
+  type Timer,
+} from '../../model/timer.js'
 import type { PutOptions, Queue, QueueKey } from '../queue/queue.js'
 
 export interface ListTimersOptions {
-  /** Only this actor's. Default: all. */
+  /** Only this actor's timers. Default: all. */
   readonly actor?: ActorAddress
   readonly signal?: AbortSignal
 }
 
 export interface Timers {
   /**
-   * Sets a timer; `false` when the same one, or a later one, is there (T1). Throws
+   * Sets a timer; returns `false` when the same or a later one is stored (TIMERS-1). Throws
    * `invalid-timer`, `invalid-data`, `commit-too-large`, `unauthorized`, `storage-failed`,
-   * `store-unreachable`, or `outcome-unknown`: it may be repeated then.
+   * `store-unreachable`, or `outcome-unknown`, after which the call may be repeated.
    */
   set(timer: Timer, options?: PutOptions): Promise<boolean>
 
-  /** Writes down that a timer was not replaced before a later position, if it still waits just so. */
+  /** Stores the timer again, with what is known of it by now, if this very firing is still waiting. */
   advance(timer: Timer, options?: PutOptions): Promise<void>
 
-  /** Removes a timer of a generation before this one; `false` when there is none (T3). */
+  /** Removes a timer of an earlier generation; returns `false` when there is none (TIMERS-3). */
   cancel(
     actor: ActorAddress,
     name: string,
@@ -48,49 +53,68 @@ export interface Timers {
     options?: { readonly signal?: AbortSignal },
   ): Promise<Timer | undefined>
 
-  /** What waits, in no order that means anything. */
+  /** The waiting timers, in no particular order. */
   list(options?: ListTimersOptions): AsyncIterable<Timer>
 
-  /** Timers that were due, by actor, until their firing is carried out (T2). */
+  /** Timers that became due, by actor, until their firing is handled (TIMERS-2). */
   readonly due: Queue
 
   /**
-   * Takes part in watching the time, until the signal fires: without anybody who does, nothing
-   * becomes due, but where the server does it by itself. Throws what the place does.
+   * Fires due timers until the signal fires. Unless the server does it by itself, timers fire only
+   * while a process runs this. Throws the errors of the store.
    */
   run(clock: Clock, signal: AbortSignal): Promise<void>
 
   close(): Promise<void>
 }
 
-/** The names of an actor's place: of its timers, with theirs behind it, and of its due ones. */
-export function keyOfTimer(actor: ActorAddress, partitions: number): QueueKey {
+/** The key of an actor's records in `due`, and the beginning of the keys of its timers. */
+export function actorKeyOf(actor: ActorAddress, partitions: number): QueueKey {
   const { type, id } = checkAddress(actor)
   return [String(partitionOf(actor, partitions)), type, id]
 }
 
 /** A timer as it is stored. Throws `invalid-timer`, `invalid-data`. */
 export function timerRecord(timer: Timer, partitions: number) {
-  const place = keyOfTimer(timer.actor, partitions)
+  const actorKey = actorKeyOf(timer.actor, partitions)
   return {
-    key: [...place, checkTimerName(timer.name)],
-    place,
-    /** Of the record that it becomes when it is due. */
+    key: [...actorKey, checkTimerName(timer.name)],
+    actorKey,
+    /** Id of the record that it becomes when it is due. */
     id: `${timer.name}/${timer.generation}/${timer.occurrence}`,
     ...encodeTimer(timer),
   }
 }
 
-/** The timer that is stored at a place, or why it is none. */
+type FiringOrder = Pick<Timer, 'generation' | 'occurrence'>
+
+/** Whether setting `timer` replaces the stored one (TIMERS-1). */
+export function isReplacedBy(
+  known: FiringOrder | undefined,
+  timer: FiringOrder,
+): boolean {
+  return known === undefined || isBefore(known, timer)
+}
+
+/** Whether the stored timer waits for the same firing. */
+export function isSameFiring(
+  known: FiringOrder | undefined,
+  timer: FiringOrder,
+): boolean {
+  return known !== undefined && !isBefore(known, timer) && !isBefore(timer, known)
+}
+
+/** The timer stored under a key, or the reason why it is none. */
 export function readTimer(
-  [lane, type = '', id = '']: QueueKey,
+  [partition, type = '', id = '']: QueueKey,
   headers: Readonly<Record<string, string>>,
   body: Uint8Array,
   partitions: number,
 ): Timer | string {
   try {
     const actor = checkAddress({ type, id })
-    if (lane !== String(partitionOf(actor, partitions))) return 'its place is no actor’s'
+    if (partition !== String(partitionOf(actor, partitions)))
+      return 'its key has another partition than its actor'
     return decodeTimer(actor, headers, body)
   } catch (error) {
     return messageOf(error)

@@ -1,4 +1,4 @@
-// Contract: versions, expectations, and all or nothing.
+// Contract: versions, expected versions, and atomic commits.
 
 import type { ExpectedVersion } from '../../../src/model/version.js'
 import {
@@ -36,12 +36,12 @@ export function testAppending(test: Suite): void {
     t.equal(
       new Set([first.commitId, second.commitId, third.commitId]).size,
       3,
-      'each commit has an id of its own',
+      'each commit has its own id',
     )
     t.strictSame(versionsOf(await collect(store.readAll()), account), span(1, 5))
   })
 
-  test('positions are dense over all actors, and an append tells its own', async (t, place) => {
+  test('positions are dense over all actors, and an append returns its own', async (t, place) => {
     const store = await place.open()
     t.equal(await store.lastPosition(), 0, 'an empty namespace ends at 0')
     const positions: number[] = []
@@ -81,7 +81,7 @@ export function testAppending(test: Suite): void {
       const store = await place.open()
       if (actual > 0) await fill(store, account, [1, 2])
       const before = await store.lastPosition()
-      // The second store has nothing cached: it must judge as the first does.
+      // The second store has an empty cache: it must decide like the first.
       for (const judge of [store, await place.open()]) {
         const result = await judge.append(account, deposits(9), { expected })
         isConflict(t, result, { actor: account, expected, actual }, 'the conflict')
@@ -90,7 +90,7 @@ export function testAppending(test: Suite): void {
       t.equal((await store.head(account)).version, actual)
     })
 
-  test('without an expectation, any version will do', async (t, place) => {
+  test('without an expected version, any version is accepted', async (t, place) => {
     const store = await place.open()
     await fill(store, account, [2])
     t.equal((await mustAppend(store, account, deposits(1))).version, 3)
@@ -127,7 +127,7 @@ export function testAppending(test: Suite): void {
       )
   })
 
-  test('what one store appended, another goes on from', async (t, place) => {
+  test('one store appends after what another appended', async (t, place) => {
     const [one, two] = [await place.open(), await place.open()]
     await mustAppend(one, account, deposits(1), { expected: 'none' })
     await mustAppend(two, account, deposits(2), { expected: 1 })

@@ -34,7 +34,7 @@ export function testClosing(test: Suite): void {
     t.equal((await (await place.open()).head(account)).version, 1)
   })
 
-  test('appends in flight are finished, and kept', async (t, place) => {
+  test('appends in flight are completed and stored', async (t, place) => {
     const store = await place.open()
     const appends = span(1, 20).map(i => store.append(actorOf(`${i}`), deposits(i)))
     await store.close()
@@ -44,7 +44,7 @@ export function testClosing(test: Suite): void {
     t.equal((await collect(reader.readAll())).length, 20)
   })
 
-  test('a read that closing cuts short is no whole read', async (t, place) => {
+  test('a read that is interrupted by closing does not look complete', async (t, place) => {
     const store = await place.open()
     const length = 20
     for (const i of span(1, length)) await mustAppend(store, account, deposits(i))
@@ -59,20 +59,20 @@ export function testClosing(test: Suite): void {
         }
       }
       const error = await work().catch((thrown: unknown) => thrown)
-      // It may finish, or fail; what it may not do is end early as if that were all.
+      // It may finish or fail, but must not end early without an error.
       if (error === undefined) t.equal(seen, length, `${read} went on to the end`)
       else t.ok(isCairnError(error, 'store-closed'), `${read} says store-closed`)
     }
   })
 
-  test('closing one store leaves the others alone', async (t, place) => {
+  test('closing one store does not affect the others', async (t, place) => {
     const [one, two] = [await place.open(), await place.open()]
     await mustAppend(one, account, deposits(1))
     await one.close()
     t.equal((await mustAppend(two, account, deposits(2), { expected: 1 })).version, 2)
   })
 
-  test('what was stored is there for the next to open', async (t, place) => {
+  test('stored events are there for the next store that opens', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, account, deposits(1, 2, 3))
     await store.close()

@@ -1,4 +1,4 @@
-// Contract: data comes back as it was, or is refused.
+// Contract: data is read as it was stored, or is refused.
 
 import { CairnError } from '../../../src/model/errors.js'
 import type { AppendOptions } from '../../../src/store/event-store/event-store.js'
@@ -44,7 +44,7 @@ const refused: [string, unknown, string][] = [
 ]
 
 export function testData(test: Suite): void {
-  test('plain data comes back as it was', async (t, place) => {
+  test('plain data is read as it was stored', async (t, place) => {
     const store = await place.open()
     for (const [what, data] of values) {
       const { version } = await mustAppend(store, account, [{ type: what, data }])
@@ -53,7 +53,7 @@ export function testData(test: Suite): void {
     }
   })
 
-  test('data also comes back as it was from replies and states', async (t, place) => {
+  test('data in replies and states is read as it was stored', async (t, place) => {
     const store = await place.open()
     for (const [what, value] of values) {
       if (value === undefined) continue
@@ -69,14 +69,14 @@ export function testData(test: Suite): void {
     }
   })
 
-  test('an event without data has undefined for it', async (t, place) => {
+  test('the data of an event without data is undefined', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, account, [{ type: 'closed' }])
     const [event] = await collect(store.read(account))
     t.ok(event?.kind === 'event' && 'data' in event && event.data === undefined)
   })
 
-  test('bytes come back as they were, long and short', async (t, place) => {
+  test('bytes are read as they were stored, long and short', async (t, place) => {
     const store = await place.open()
     for (const length of [0, 1, 255, 256, 70_000, 500_000]) {
       const bytes = Uint8Array.from({ length }, (_, i) => (i * 7) % 256)
@@ -90,7 +90,7 @@ export function testData(test: Suite): void {
     }
   })
 
-  test('changing what was read or appended changes nothing that is stored', async (t, place) => {
+  test('changing a value that was read or appended does not change what is stored', async (t, place) => {
     const store = await place.open()
     const bytes = Buffer.from('as it was')
     const data = { list: [1], bytes }
@@ -109,7 +109,7 @@ export function testData(test: Suite): void {
     }
   })
 
-  test('what was read does not change by what is read or written next', async (t, place) => {
+  test('a value that was read is not changed by later reads and writes', async (t, place) => {
     const store = await place.open()
     const bytes = Buffer.alloc(200, 'first')
     await mustAppend(store, account, [{ type: 'sealed', data: bytes }])
@@ -209,7 +209,7 @@ export function testData(test: Suite): void {
     t.equal((await store.head(account)).version, 4, 'none of these was stored')
   })
 
-  test('what would come back as something else is refused by its path', async (t, place) => {
+  test('a value that would not be read as it was is refused, with its path', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, account, deposits(1))
     const cycle: Record<string, unknown> = { a: 1 }

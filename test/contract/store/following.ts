@@ -16,14 +16,14 @@ import {
 } from './support.js'
 
 export function testFollowing(test: Suite): void {
-  test('following from the start yields what is there, and then what comes', async (t, place) => {
+  test('following from the start yields stored records, then new ones', async (t, place) => {
     const [store, other] = [await place.open(), await place.open()]
     await mustAppend(store, account, deposits(1))
     await mustAppend(store, account, deposits(2))
     const seen: number[] = []
     for await (const record of store.follow()) {
       seen.push(asCommit(record).lastVersion)
-      // One of its own, then another node's: each is only stored once the last was seen.
+      // Its own and another node's in turn: each is stored after the last was seen.
       if (seen.length === 2) await mustAppend(store, account, deposits(3))
       if (seen.length === 3) await mustAppend(other, account, deposits(4))
       if (seen.length === 4) break
@@ -31,7 +31,7 @@ export function testFollowing(test: Suite): void {
     t.strictSame(seen, [1, 2, 3, 4])
   })
 
-  test('following from a position yields only what is behind it', async (t, place) => {
+  test('following from a position yields only records after it', async (t, place) => {
     const store = await place.open()
     const positions: number[] = []
     for (const i of span(1, 6))
@@ -56,7 +56,7 @@ export function testFollowing(test: Suite): void {
     t.strictSame(seen, ['trip', 'accounts', 'trip', 'accounts', 'trip', 'accounts'])
   })
 
-  test('many followers of many appenders miss nothing, repeat nothing, keep the order', async (t, place) => {
+  test('many followers of many appenders see every record once and in order', async (t, place) => {
     const stores = [await place.open(), await place.open(), await place.open()]
     const [appenders, appends] = [9, 20]
     const total = appenders * appends
@@ -81,21 +81,21 @@ export function testFollowing(test: Suite): void {
     }
   })
 
-  test('it ends, without an error, when its signal fires', async (t, place) => {
+  test('following ends without an error when its signal fires', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, account, deposits(1))
     const stop = new AbortController()
     const seen: LogRecord[] = []
     for await (const record of store.follow({ signal: stop.signal })) {
       seen.push(record)
-      // Fires while it waits for news.
+      // Fires while it waits for new records.
       setImmediate(() => stop.abort())
     }
     t.equal(seen.length, 1)
     t.strictSame(await collect(store.follow({ signal: stop.signal })), [])
   })
 
-  test('it ends, without an error, when its store closes', async (t, place) => {
+  test('following ends without an error when its store closes', async (t, place) => {
     const [store, other] = [await place.open(), await place.open()]
     await mustAppend(store, account, deposits(1))
     const seen: LogRecord[] = []

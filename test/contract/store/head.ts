@@ -1,4 +1,4 @@
-// Contract: where an actor stands, in one read.
+// Contract: an actor's version and last record, in one read.
 
 import {
   account,
@@ -10,7 +10,7 @@ import {
 } from './support.js'
 
 export function testHead(test: Suite): void {
-  test('an actor without events stands at version 0, position 0', async (t, place) => {
+  test('an actor without events is at version 0, position 0', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, actorOf('bob'), deposits(1))
     t.strictSame(await store.head(account), { version: 0, position: 0 })
@@ -62,7 +62,7 @@ export function testHead(test: Suite): void {
     }
   })
 
-  test('what a commit does not have is absent from it', async (t, place) => {
+  test('absent properties of a commit stay absent', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, account, deposits(1))
     const last = asCommit((await store.head(account)).last)

@@ -1,4 +1,4 @@
-// Contract: input that makes no sense is refused by name, before anything is written.
+// Contract: invalid input is refused by name, before anything is written.
 
 import type { ActorAddress } from '../../../src/model/address.js'
 import type { ErrorCode } from '../../../src/model/errors.js'
@@ -37,7 +37,7 @@ const badEvents: [string, ErrorCode, unknown][] = [
   ['an event type of 257 bytes', 'invalid-event', [{ type: 'e'.repeat(257) }]],
   ['an event that is null', 'invalid-event', [null]],
   [
-    'metadata that is no string',
+    'metadata that is not a string',
     'invalid-event',
     [{ type: 'deposited', metadata: { n: 1 } }],
   ],
@@ -52,7 +52,7 @@ const badEvents: [string, ErrorCode, unknown][] = [
     [{ type: 'deposited', metadata: JSON.parse('{"__proto__":"x"}') }],
   ],
   [
-    'a bad event behind good ones',
+    'an invalid event after valid ones',
     'invalid-event',
     [...deposits(1, 2), { type: undefined }],
   ],
@@ -108,14 +108,14 @@ export function testInput(test: Suite): void {
     t.equal(await store.lastPosition(), 0)
   })
 
-  test('events that are none are refused, and nothing is stored', async (t, place) => {
+  test('invalid events are refused, and nothing is stored', async (t, place) => {
     const store = await place.open()
     for (const [what, code, events] of badEvents)
       await refuses(t, code, () => store.append(account, events as NewEvent[]), what)
     t.equal(await store.lastPosition(), 0)
   })
 
-  test('expectations that are none are refused, and nothing is stored', async (t, place) => {
+  test('invalid expected versions are refused, and nothing is stored', async (t, place) => {
     const store = await place.open()
     for (const [what, options] of badAppendOptions)
       await refuses(
@@ -127,7 +127,7 @@ export function testInput(test: Suite): void {
     t.equal(await store.lastPosition(), 0)
   })
 
-  test('ranges that make no sense are refused', async (t, place) => {
+  test('invalid ranges are refused', async (t, place) => {
     const store = await place.open()
     for (const [what, options] of badReadOptions)
       await refuses(
@@ -150,7 +150,7 @@ export function testInput(test: Suite): void {
     for (const [what, work] of ranges) await refuses(t, 'invalid-option', work, what)
   })
 
-  test('actor types to filter by are held to the grammar', async (t, place) => {
+  test('actor types to filter by are checked against the grammar', async (t, place) => {
     const store = await place.open()
     for (const bad of ['', '>', '*', 'a.b', 'ä']) {
       const types = ['account', bad]
@@ -161,7 +161,7 @@ export function testInput(test: Suite): void {
     }
   })
 
-  test('an aborted signal is answered with aborted, before anything is written', async (t, place) => {
+  test('an aborted signal fails with aborted, before anything is written', async (t, place) => {
     const store = await place.open()
     await store.append(account, deposits(1, 2))
     const position = await store.lastPosition()

@@ -1,4 +1,4 @@
-// Contract: a record that is no readable commit is reported, and stops nothing.
+// Contract: a record that is not a readable commit is reported, and reading continues.
 
 import type { MalformedRecord } from '../../../src/model/commit.js'
 import type { RecordedEvent } from '../../../src/model/event.js'
@@ -56,7 +56,7 @@ export function testMalformed(test: Suite): void {
       t.ok(Buffer.from(record.body).equals(last.raw), 'its bytes are there')
       t.match(last.headers, record.headers, 'its headers are there')
 
-      // The other store's cache does not know of the record yet.
+      // The other store's cache does not contain the record yet.
       const next = await mustAppend(other, account, deposits(2), { expected: 1 })
       t.strictSame([next.version, next.position], [2, position + 2])
       const events = await collect(store.read(account))
@@ -75,7 +75,7 @@ export function testMalformed(test: Suite): void {
       t.equal((await store.head(account)).version, 2, 'the next commit is the head')
     })
 
-  test('a commit of a newer wire version counts its versions, though nobody here can read it', async (t, place) => {
+  test('a commit of a newer wire version counts its versions, although it cannot be read', async (t, place) => {
     const [store, other] = [await place.open(), await place.open()]
     await fill(store, account, [1])
     await other.head(account)
@@ -160,7 +160,7 @@ export function testMalformed(test: Suite): void {
     t.equal((await mustAppend(store, account, deposits(1))).version, bodies.length + 1)
   })
 
-  test('an actor with nothing but a foreign record has no events yet', async (t, place) => {
+  test('an actor with only a foreign record has no events', async (t, place) => {
     const store = await place.open()
     await place.injectRecord(account, { headers: {}, body: garbage })
     const head = await store.head(account)
@@ -190,14 +190,14 @@ export function testMalformed(test: Suite): void {
     t.equal((await collect(fresh.read(account))).length, 26)
   })
 
-  test('one actor’s malformed records are no business of another’s', async (t, place) => {
+  test('one actor’s malformed records do not affect another actor', async (t, place) => {
     const store = await place.open()
     await place.injectRecord(account, { headers: {}, body: garbage })
     await fill(store, actorOf('bob'), [1, 1])
     t.strictSame((await collect(store.read(actorOf('bob')))).map(brief), ['1', '2'])
   })
 
-  test('followers are told of malformed records, and go on', async (t, place) => {
+  test('followers receive malformed records and continue', async (t, place) => {
     const store = await place.open()
     const waiting = followed(store, 4)
     const filtered = followed(store, 2, { types: ['trip'] })

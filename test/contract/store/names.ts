@@ -1,4 +1,4 @@
-// Contract: names that differ never share anything.
+// Contract: different names share nothing.
 
 import { formatAddress, type ActorAddress } from '../../../src/model/address.js'
 import {
@@ -74,7 +74,7 @@ const ids = [
 ]
 
 export function testNames(test: Suite): void {
-  test('every id has a history of its own', async (t, place) => {
+  test('every id has its own history', async (t, place) => {
     const store = await place.open()
     for (const id of ids)
       await mustAppend(store, actorOf(id), [{ type: 'named', data: id }], {
@@ -95,7 +95,7 @@ export function testNames(test: Suite): void {
     t.strictSame(logged, ids, 'the log names each of them')
   })
 
-  test('types are apart, also where they differ in case or by a suffix', async (t, place) => {
+  test('types are separate, also when they differ only in case or by a suffix', async (t, place) => {
     const store = await place.open()
     const types = ['a', 'A', 'account', 'Account', 'account-', 'account_', 'accounts']
     types.push('T'.repeat(63))
@@ -108,7 +108,7 @@ export function testNames(test: Suite): void {
     t.equal((await collect(store.actors())).length, types.length)
   })
 
-  test('type and id are not confused where they meet', async (t, place) => {
+  test('the border between type and id is unambiguous', async (t, place) => {
     const store = await place.open()
     const actors: ActorAddress[] = [
       { type: 'a', id: 'b/c' },
@@ -144,7 +144,7 @@ export function testNames(test: Suite): void {
     for await (const _ of store.actors()) break
   })
 
-  test('namespaces share nothing, whatever they are called', async (t, place) => {
+  test('namespaces share nothing, whatever their names', async (t, place) => {
     const suffix = Math.random().toString(36).slice(2)
     const namespaces = [`a${suffix}`, `a${suffix}-b`, `a${suffix}b`, `0${suffix}`]
     const stores = await Promise.all(
@@ -179,7 +179,7 @@ export function testNames(test: Suite): void {
     }
   })
 
-  test('a cache raised in one namespace says nothing about another', async (t, place) => {
+  test('a cache raised in one namespace does not affect another', async (t, place) => {
     const suffix = Math.random().toString(36).slice(2)
     const one = await place.open({ namespace: `one-${suffix}` })
     const two = await place.open({ namespace: `two-${suffix}` })

@@ -1,4 +1,4 @@
-// Contract: however many write at once, an actor has one history.
+// Contract: an actor has one history, however many stores write at once.
 
 import {
   account,
@@ -18,7 +18,7 @@ export function testRaces(test: Suite): void {
     const stores = await Promise.all(span(1, racers).map(() => place.open()))
     const winners: string[] = []
     for (let round = 0; round < rounds; round++) {
-      // Caches of every kind: right, far too high, unverified, and stale since they last won.
+      // Caches of every kind: correct, far too high, unverified, and stale since the last win.
       stores[1]!.updateVersionCache(account, round + 500, round + 100_000)
       if (round % 3 === 0) stores[2]!.markCacheUnverified()
       const results = await Promise.all(
@@ -50,7 +50,7 @@ export function testRaces(test: Suite): void {
     )
   })
 
-  test('racers that try again all get in, each once', async (t, place) => {
+  test('racers that retry are all stored, each once', async (t, place) => {
     const stores = await Promise.all(span(1, 3).map(() => place.open()))
     const each = 15
     const work = stores.map(async (store, racer) => {
@@ -97,7 +97,7 @@ export function testRaces(test: Suite): void {
     )
   })
 
-  test('of one store’s own racers, exactly one wins', async (t, place) => {
+  test('of several racers in one store, exactly one wins', async (t, place) => {
     const store = await place.open()
     for (let round = 0; round < 20; round++) {
       const results = await Promise.all(

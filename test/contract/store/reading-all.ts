@@ -34,7 +34,7 @@ export function testReadingAll(test: Suite): void {
     t.ok(found.every(commit => commit.events.length === 2))
   })
 
-  test('after, types and limit choose, alone and together', async (t, place) => {
+  test('after, types and limit select records, alone and combined', async (t, place) => {
     const store = await place.open()
     const log: { position: number; type: string }[] = []
     for (let i = 0; i < 30; i++) {
@@ -64,13 +64,13 @@ export function testReadingAll(test: Suite): void {
         }
   })
 
-  test('it ends at the last record there was when it began', async (t, place) => {
+  test('a read ends at the last record that was stored when it began', async (t, place) => {
     const store = await place.open()
     for (let i = 0; i < 5; i++) await mustAppend(store, account, deposits(i))
     const seen: number[] = []
     for await (const record of store.readAll()) {
       seen.push(record.position)
-      // Were it to read on, it would never end.
+      // If it read on, it would never end.
       await mustAppend(store, account, deposits(9))
     }
     t.strictSame(seen, span(seen[0]!, seen[0]! + 4))
@@ -89,7 +89,7 @@ export function testReadingAll(test: Suite): void {
     t.equal(rest.length, length - 700)
   })
 
-  test('aborting stops a read that is under way', async (t, place) => {
+  test('aborting stops a running read', async (t, place) => {
     const store = await place.open()
     for (let i = 0; i < 5; i++) await mustAppend(store, account, deposits(i))
     const stop = new AbortController()

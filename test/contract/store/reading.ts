@@ -36,12 +36,12 @@ export function testReading(test: Suite): void {
     t.strictSame(await collect(store.commits(account)), [])
   })
 
-  test('every range reads what it says, in both directions', async (t, place) => {
+  test('every range reads its versions, in both directions', async (t, place) => {
     const store = await place.open()
     await fill(store, account, sizes)
     await fill(store, actorOf('alic'), [3])
     await fill(store, actorOf('alice2'), [3])
-    // Every boundary, in the middle of commits too, against what arithmetic says.
+    // Every boundary, also within commits, compared with the computed versions.
     const starts = [undefined, 0, 1, 2, 3, 5, 8, 12, 13, 99]
     const limits = [undefined, 0, 1, 4, 100]
     let ranges = 0
@@ -68,7 +68,7 @@ export function testReading(test: Suite): void {
     t.ok(ranges > 300, `${ranges} ranges were read`)
   })
 
-  test('events carry their data and everything known about them', async (t, place) => {
+  test('events have their data and all of their metadata', async (t, place) => {
     const store = await place.open({ nodeId: 'node-7' })
     const before = Date.now()
     const { commitId, position } = await mustAppend(
@@ -169,13 +169,13 @@ export function testReading(test: Suite): void {
     )
   })
 
-  test('a long way back among other actors shows what the way forth does', async (t, place) => {
+  test('a long history among other actors reads the same backwards and forwards', async (t, place) => {
     const store = await place.open()
     const other = actorOf('bob')
     const foreign = { headers: { note: 'mine' }, body: Buffer.from('no commit') }
     for (let n = 0; n < 240; n++) {
       await mustAppend(store, account, deposits(n))
-      // Close together, far apart, and everything between.
+      // At narrow, wide and mixed spacings.
       const gap = n < 80 ? 0 : n < 160 ? (n * 7) % 12 : n % 3
       await Promise.all(
         Array.from({ length: gap }, () => store.append(other, deposits(1))),
@@ -200,7 +200,7 @@ export function testReading(test: Suite): void {
     }
   })
 
-  test('a reader that stops early leaves nothing behind', async (t, place) => {
+  test('a reader that stops early leaves nothing open', async (t, place) => {
     const store = await place.open()
     await fill(store, account, sizes)
     for (let i = 0; i < 300; i++)
@@ -211,7 +211,7 @@ export function testReading(test: Suite): void {
     t.strictSame(await versions(store), span(1, end))
   })
 
-  test('aborting stops a read that is under way', async (t, place) => {
+  test('aborting stops a running read', async (t, place) => {
     const store = await place.open()
     await fill(store, account, sizes)
     const stop = new AbortController()

@@ -1,4 +1,4 @@
-// What the parts of the event store contract share.
+// Fixtures and assertions of the event store contract.
 
 import type { Test } from 'tap'
 
@@ -17,23 +17,23 @@ import type {
 import type { VersionCacheLimits } from '../../../src/store/version-cache.js'
 
 export interface OpenOptions {
-  /** Default: one that differs in every store. */
+  /** Default: a different one for each store. */
   readonly nodeId?: string
   /** Default: one namespace for the whole fixture. */
   readonly namespace?: string
   readonly cache?: VersionCacheLimits
 }
 
-/** A record as somebody else would put it into a log. */
+/** A record as a foreign program might store it in a log. */
 export interface InjectedRecord {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 
-/** One empty place for data. Stores opened on it are nodes that share it. */
+/** Empty storage. The stores opened on it are nodes that share it. */
 export interface StoreFixture extends AsyncDisposable {
   open(options?: OpenOptions): Promise<EventStore>
-  /** Stores a record in an actor's place, in the default namespace, past every check. */
+  /** Stores a record in an actor's history, in the default namespace, past every check. */
   injectRecord(actor: ActorAddress, record: InjectedRecord): Promise<void>
 }
 
@@ -88,7 +88,7 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 export const followDeadline = 60_000
 
-/** The first `count` records that following yields; throws when they do not come in time. */
+/** The first `count` records that following yields; throws if they do not arrive in time. */
 export async function followed(
   store: EventStore,
   count: number,
@@ -122,7 +122,7 @@ export async function refuses(
   t.fail(`${message}: refused with ${code}`)
 }
 
-/** Asserts a conflict, whole. */
+/** Asserts a conflict with all of its properties. */
 export function isConflict(
   t: Test,
   found: unknown,

@@ -1,4 +1,4 @@
-// Contract: what is appended to several actors is stored in all of them or in none.
+// Contract: an append to several actors is stored in all of them or in none.
 
 import type { Test } from 'tap'
 
@@ -53,7 +53,7 @@ async function mustAppendAll(
   throw new Error(`appendAll met ${JSON.stringify(result)}`)
 }
 
-/** Transaction id → actors whose histories have it; a guard's record is nobody's part. */
+/** Transaction id → actors whose histories have it, without the records of guards. */
 function partsOf(records: readonly LogRecord[]): Map<string, string[]> {
   const parts = new Map<string, string[]>()
   for (const record of records) {
@@ -69,7 +69,7 @@ async function isEmpty(t: Test, store: EventStore): Promise<void> {
 }
 
 export function testTransactions(test: Suite): void {
-  test('what is appended together is a commit in each history, tied by an id', async (t, place) => {
+  test('an append to several actors is a commit in each history, with a common id', async (t, place) => {
     const store = await place.open({ nodeId: 'writer' })
     await mustAppend(store, bob, deposits(5))
     const result = await mustAppendAll(
@@ -122,7 +122,7 @@ export function testTransactions(test: Suite): void {
     t.equal(asCommit(backwards[1]).transactionId, undefined, 'a plain commit has none')
   })
 
-  test('one actor that is elsewhere keeps all of them from being stored, and all are named', async (t, place) => {
+  test('one actor at another version keeps all parts from being stored, and all conflicts are named', async (t, place) => {
     const [store, other] = [await place.open(), await place.open()]
     for (const actor of [account, bob, carol]) await mustAppend(store, actor, deposits(1))
     await mustAppend(other, bob, deposits(2))
@@ -180,14 +180,14 @@ export function testTransactions(test: Suite): void {
     )
   })
 
-  test('the cache is right afterwards: the next appends cost no conflict', async (t, place) => {
+  test('the cache is correct afterwards: the next appends cause no conflict', async (t, place) => {
     const [store, other] = [await place.open(), await place.open()]
     await mustAppendAll(store, [part(account, 0, 1), part(bob, 0, 1, 2)])
     t.equal(store.cachedVersion(account), 1)
     t.equal(store.cachedVersion(bob), 2)
     await mustAppend(store, account, deposits(1), { expected: 1 })
     await mustAppendAll(store, [part(bob, 2, 1), part(account, 2, 1)])
-    // Beliefs of every wrong kind, in either direction.
+    // Wrong cache entries of every kind, too high and too low.
     other.updateVersionCache(account, 40, 400)
     other.updateVersionCache(bob, 1, 2)
     const wrong = await other.appendAll([part(account, 1, 1), part(bob, 1, 1)])
@@ -204,7 +204,7 @@ export function testTransactions(test: Suite): void {
     for (let round = 0; round < rounds; round++) {
       const results = await Promise.all(
         stores.map((store, racer) => {
-          // Each in another order, as nobody can agree on one beforehand.
+          // Each in another order, as independent writers would.
           const parts = [
             part(account, round, 1),
             part(bob, round, 1),
@@ -257,7 +257,7 @@ export function testTransactions(test: Suite): void {
       const versions = versionsOf(records, actorOf(id))
       t.strictSame(versions, span(1, versions.length), `${id} has no gap`)
     }
-    // Stored together: next to each other, nothing in between.
+    // The parts are next to each other in the log.
     const positions = new Map<string, number[]>()
     for (const { transactionId: id, position } of records.map(asCommit))
       if (id !== undefined) positions.set(id, [...(positions.get(id) ?? []), position])
@@ -292,13 +292,13 @@ export function testTransactions(test: Suite): void {
           { ok: false, actor: carol, expected: 0, actual: 1 },
         ],
       },
-      'all are named, guards too',
+      'all are named, including guards',
     )
     t.equal((await store.head(account)).version, 1)
     t.equal((await store.head(bob)).version, 2, 'a guard does not change an actor')
   })
 
-  test('a guard leaves a record that names it, and histories stay whole', async (t, place) => {
+  test('a guard leaves a record that names it, and histories stay complete', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, bob, deposits(1, 2))
     const guards = [bob, carol].map(actor => ({ actor, version: actor === bob ? 2 : 0 }))
@@ -328,8 +328,8 @@ export function testTransactions(test: Suite): void {
     t.equal((await store.head(recorder)).version, 2)
   })
 
-  test('a decision that rests on an actor that moves at the same time is never stored', async (t, place) => {
-    // Write skew: each of two may leave only while the other is there.
+  test('a decision that depends on an actor that changes concurrently is never stored', async (t, place) => {
+    // Write skew: each of two may leave only while the other stays.
     const stores = await Promise.all(span(1, 2).map(() => place.open()))
     for (let round = 0; round < 15; round++) {
       const doctors = [actorOf(`a-${round}`), actorOf(`b-${round}`)]
@@ -349,7 +349,7 @@ export function testTransactions(test: Suite): void {
     t.equal(left.length, 15, 'one in each round')
   })
 
-  test('guards of equal length that expect the same are told apart', async (t, place) => {
+  test('guards with names of equal length and equal versions are distinguished', async (t, place) => {
     const store = await place.open()
     // All of one length, all without events but the last.
     const guards = span(1, 9).map(i => ({ actor: actorOf(`guarded-${i}`), version: 0 }))
@@ -361,7 +361,7 @@ export function testTransactions(test: Suite): void {
     await mustAppendAll(store, [part(account, 0, 1)], { guards: guards.slice(0, -1) })
   })
 
-  test('subjects of equal length, each at another version, are stored together', async (t, place) => {
+  test('actors with names of equal length and different versions are stored together', async (t, place) => {
     const store = await place.open()
     const actors = span(10, 39).map(i => actorOf(`same-length-${i}`))
     for (const [i, actor] of actors.entries())
@@ -400,7 +400,7 @@ export function testTransactions(test: Suite): void {
     )
   })
 
-  test('the most actors that fit are stored, and one more is refused', async (t, place) => {
+  test('the maximum number of actors is stored, and one more is refused', async (t, place) => {
     const store = await place.open()
     const actors = span(1, transactionActorsMax + 1).map(i => actorOf(`many-${i}`))
     const parts = actors.map(actor => part(actor, 0, 1))
@@ -411,14 +411,14 @@ export function testTransactions(test: Suite): void {
       t,
       'commit-too-large',
       () => store.appendAll([first!], { guards }),
-      'guarded ones count',
+      'guarded actors count',
     )
     await isEmpty(t, store)
     await mustAppendAll(store, rest)
     t.equal(await store.lastPosition(), transactionActorsMax)
   })
 
-  test('too many bytes together are refused, by their number', async (t, place) => {
+  test('a transaction over the limit of bytes is refused', async (t, place) => {
     const store = await place.open()
     const data = new Uint8Array(600_000)
     const count = Math.floor(transactionBytesMax / data.length)
@@ -440,7 +440,7 @@ export function testTransactions(test: Suite): void {
     await mustAppendAll(store, parts.slice(1))
   })
 
-  test('input that makes no sense is refused before anything is stored', async (t, place) => {
+  test('invalid input is refused before anything is stored', async (t, place) => {
     const store = await place.open()
     const good = part(account, 0, 1)
     const all = (parts: readonly AppendPart[], options?: AppendAllOptions) => () =>

@@ -1,4 +1,4 @@
-// Contract: the version cache is a hint. A wrong one costs a read, never a wrong answer.
+// Contract: the version cache is a hint. A wrong entry costs a read, never a wrong result.
 
 import type { EventStore } from '../../../src/store/event-store/event-store.js'
 import {
@@ -47,7 +47,7 @@ export function testVersionCache(test: Suite): void {
     t.equal(store.cachedVersion(account), 1000)
   })
 
-  test('appends and heads leave the truth in the cache', async (t, place) => {
+  test('appends and heads update the cache to the stored version', async (t, place) => {
     const [store, other] = [await place.open(), await place.open()]
     await mustAppend(store, account, deposits(1, 2))
     t.equal(store.cachedVersion(account), 2)
@@ -69,7 +69,7 @@ export function testVersionCache(test: Suite): void {
     ['unverified', s => s.markCacheUnverified()],
   ]
   for (const [what, poison] of poisons) {
-    test(`with a cache that is ${what}, the right expectation is met`, async (t, place) => {
+    test(`with a cache that is ${what}, a correct expectation is met`, async (t, place) => {
       for (const expected of [3, 'exists', 'any'] as const) {
         const { poisoned, other, version } = await poisonedStores(place, poison)
         const definite = expected === 3 ? version : expected
@@ -85,7 +85,7 @@ export function testVersionCache(test: Suite): void {
       }
     })
 
-    test(`with a cache that is ${what}, conflicts tell the truth`, async (t, place) => {
+    test(`with a cache that is ${what}, conflicts name the stored version`, async (t, place) => {
       for (const expected of ['none', 0, 2, 4, 1000] as const) {
         const { poisoned, version } = await poisonedStores(place, poison)
         const wrong = typeof expected === 'number' && expected > 0
@@ -101,7 +101,7 @@ export function testVersionCache(test: Suite): void {
       }
     })
 
-    test(`with a cache that is ${what}, head tells the truth and heals it`, async (t, place) => {
+    test(`with a cache that is ${what}, head returns the stored version and corrects the cache`, async (t, place) => {
       const { poisoned, version } = await poisonedStores(place, poison)
       t.equal((await poisoned.head(account)).version, version)
       t.equal(poisoned.cachedVersion(account), version)
@@ -109,7 +109,7 @@ export function testVersionCache(test: Suite): void {
     })
   }
 
-  test('a cache that knows of an actor without events is not believed', async (t, place) => {
+  test('a cached version of an actor without events is not relied on', async (t, place) => {
     const ghost = actorOf('ghost')
     const expectations = ['none', 0, 'any'] as const
     for (const expected of expectations) {
@@ -132,7 +132,7 @@ export function testVersionCache(test: Suite): void {
     }
   })
 
-  test('what is unverified is not believed until raised or read again', async (t, place) => {
+  test('an unverified entry is not trusted until raised or read again', async (t, place) => {
     const store = await place.open()
     const [one, two, three] = [actorOf('1'), actorOf('2'), actorOf('3')]
     for (const actor of [one, two, three]) await mustAppend(store, actor, deposits(1))
@@ -147,7 +147,7 @@ export function testVersionCache(test: Suite): void {
     t.equal(store.cachedVersion(three), 2, 'believed once appended to')
   })
 
-  test('the cache is bounded, and eviction costs no right answer', async (t, place) => {
+  test('the cache is bounded, and results stay correct after an eviction', async (t, place) => {
     const store = await place.open({ cache: { entries: 4 } })
     const actors = span(1, 20).map(i => actorOf(`actor-${i}`))
     for (let version = 0; version < 3; version++)
@@ -160,7 +160,7 @@ export function testVersionCache(test: Suite): void {
     t.ok(store.cacheStats().entries <= 4, `${store.cacheStats().entries} entries`)
   })
 
-  test('the counters tell hits, misses and heals', async (t, place) => {
+  test('the statistics count hits, misses and heals', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, account, deposits(1))
     const { misses, hits, heals } = store.cacheStats()
@@ -178,7 +178,7 @@ interface Truth {
   readonly position: number
 }
 
-/** An actor that stands at some version, and a store whose cache says something wrong of it. */
+/** An actor with events, and a store whose cache holds a wrong entry for it. */
 async function poisonedStores(
   place: StoreFixture,
   poison: (store: EventStore, truth: Truth) => void,

@@ -1,5 +1,5 @@
-// What every store does alike: the version cache's doors, reading as events, following, and
-// refusing work once closed. An implementation adds where records are and how they get there.
+// The base of every event store: access to the version cache, reading events, following, and
+// refusing work after close. An implementation adds how records are stored and read.
 
 import { setMaxListeners } from 'node:events'
 
@@ -9,7 +9,7 @@ import type { NewEvent } from '../../model/event.js'
 import { checkCount, type Position, type Version } from '../../model/version.js'
 import { throwIfAborted } from '../../model/wait.js'
 import { storeClosed } from './append.js'
-import { checkLogOptions, checkReadOptions, eventsOf } from './events.js'
+import { checkLogOptions, checkReadOptions, eventsOf } from './read.js'
 import { followLog } from './follow.js'
 import type {
   AppendAllOptions,
@@ -33,7 +33,7 @@ import {
 
 export interface StoreOptions {
   readonly namespace: string
-  /** Named in every commit this store writes. */
+  /** Recorded in every commit that this store writes. */
   readonly nodeId: string
   readonly cache?: VersionCacheLimits
 }
@@ -48,7 +48,7 @@ export abstract class StoreBase implements EventStore {
     this.namespace = namespace
     this.nodeId = nodeId
     this.cache = new VersionCache(cache)
-    // Every follower and pause listens to it, as many as there may be; each ends by itself.
+    // Any number of followers and pauses listen to it, and each removes its listener.
     setMaxListeners(0, this.#closing.signal)
   }
 
@@ -72,15 +72,15 @@ export abstract class StoreBase implements EventStore {
   }): AsyncIterable<ActorAddress>
   abstract lastPosition(options?: { signal?: AbortSignal }): Promise<Position>
 
-  /** Yields records behind `after`, up to the last one there is; returns the last position seen. */
+  /** Yields records after `after`, up to the last one stored; returns the last position read. */
   protected abstract scan(
     after: Position,
     types: readonly string[] | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<LogRecord, Position>
 
-  /** Resolves when there may be a record behind `after`, when the signal fires, or in bounded time. */
-  protected abstract news(after: Position, signal: AbortSignal): Promise<void>
+  /** Resolves when there may be a record after `after`, when the signal fires, or in bounded time. */
+  protected abstract waitBeyond(after: Position, signal: AbortSignal): Promise<void>
 
   read(actor: ActorAddress, options: ReadOptions = {}) {
     checkReadOptions(options)
@@ -95,13 +95,13 @@ export abstract class StoreBase implements EventStore {
     const end = await this.lastPosition(signal === undefined ? {} : { signal })
     let left = limit
     if (left === 0) return
-    for await (const record of this.scan(after, types, this.#until(signal))) {
+    for await (const record of this.scan(after, types, this.#orClosing(signal))) {
       if (record.position > end) return
       yield record
       throwIfAborted(signal, 'reading the log')
       if (--left === 0) return
     }
-    // A scan ends early, and quietly, when one of these has happened.
+    // A scan ends early without an error when the signal fired or the store closed.
     throwIfAborted(signal, 'reading the log')
     this.assertOpen()
   }
@@ -111,9 +111,9 @@ export abstract class StoreBase implements EventStore {
     checkLogOptions(options)
     const source = {
       scan: this.scan.bind(this),
-      news: this.news.bind(this),
+      waitBeyond: this.waitBeyond.bind(this),
     }
-    return followLog(source, options, this.#until(options.signal))
+    return followLog(source, options, this.#orClosing(options.signal))
   }
 
   updateVersionCache(
@@ -156,7 +156,7 @@ export abstract class StoreBase implements EventStore {
     if (this.#closing.signal.aborted) throw storeClosed(this.namespace)
   }
 
-  #until(signal: AbortSignal | undefined): AbortSignal {
+  #orClosing(signal: AbortSignal | undefined): AbortSignal {
     return signal === undefined ? this.closing : AbortSignal.any([signal, this.closing])
   }
 }

@@ -1,4 +1,4 @@
-// A place for embedded data, as the event store contract wants it: a directory of its own.
+// A directory of embedded data with stores on it, as the event store contract needs it.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,11 +10,11 @@ import {
   acquireEnvironment,
   releaseEnvironment,
 } from '../../src/store/lmdb/environment.js'
-import { packRecord } from '../../src/store/lmdb/layout.js'
+import { encodeLogRecord } from '../../src/store/lmdb/layout.js'
 import { type LmdbStore, openLmdbStore } from '../../src/store/event-store/lmdb.js'
 import type { InjectedRecord, OpenOptions, StoreFixture } from '../contract/store.js'
 
-export class LmdbPlace implements StoreFixture {
+export class LmdbFixture implements StoreFixture {
   readonly dir: string
   readonly #stores: LmdbStore[] = []
 
@@ -22,8 +22,8 @@ export class LmdbPlace implements StoreFixture {
     this.dir = dir
   }
 
-  static async make(): Promise<LmdbPlace> {
-    return new LmdbPlace(await mkdtemp(join(tmpdir(), 'cairn-lmdb-')))
+  static async make(): Promise<LmdbFixture> {
+    return new LmdbFixture(await mkdtemp(join(tmpdir(), 'cairn-lmdb-')))
   }
 
   async open(options: OpenOptions = {}): Promise<LmdbStore> {
@@ -38,19 +38,19 @@ export class LmdbPlace implements StoreFixture {
     return store
   }
 
-  /** Puts a record into an actor's place, past every check of the store. */
+  /** Stores a record in an actor's history, past every check of the store. */
   async injectRecord(
     actor: ActorAddress,
     { headers, body }: InjectedRecord,
   ): Promise<void> {
     const environment = await acquireEnvironment(this.dir, 'test')
-    const { root, tables } = environment
+    const { root, log } = environment
     const taken = versionsOf(name => headers[name])
     await root.transaction(() => {
-      const before = tables.head(actor)
-      const version = taken?.last ?? before?.version ?? 0
-      const position = tables.lastPosition() + 1
-      tables.put(actor, before, position, version, packRecord(actor, headers, body))
+      const head = log.head(actor)
+      const version = taken?.last ?? head?.version ?? 0
+      const position = log.lastPosition() + 1
+      log.append(actor, head, position, version, encodeLogRecord(actor, headers, body))
     })
     await releaseEnvironment(environment)
   }

@@ -1,13 +1,14 @@
-// Commits → events: the part of reading that is the same for every store.
+// Reading: the part that is the same for every store. Checks the options, filters records by type,
+// and turns commits into events.
 
-import { checkActorType } from '../../model/address.js'
+import { type ActorAddress, checkActorType } from '../../model/address.js'
 import type { LogRecord, MalformedRecord } from '../../model/commit.js'
 import { CairnError } from '../../model/errors.js'
 import type { RecordedEvent } from '../../model/event.js'
 import { checkCount } from '../../model/version.js'
 import type { CommitsOptions, ReadAllOptions, ReadOptions } from './event-store.js'
 
-/** Throws `invalid-option` for a range that makes no sense. */
+/** Throws `invalid-option` for an invalid version, limit or range. */
 export function checkReadOptions({ from, to, limit }: ReadOptions): void {
   if (from !== undefined) checkCount('from', from)
   if (to !== undefined) checkCount('to', to)
@@ -19,18 +20,26 @@ export function checkReadOptions({ from, to, limit }: ReadOptions): void {
     )
 }
 
-/** Throws `invalid-option` for a version or a hint that is none. */
+/** Throws `invalid-option` for an invalid version or position. */
 export function checkCommitsOptions({ from, to, hint }: CommitsOptions): void {
   if (from !== undefined) checkCount('from', from)
   if (to !== undefined) checkCount('to', to)
   if (hint !== undefined) checkCount('hint', hint)
 }
 
-/** Throws `invalid-option` or `invalid-actor-type` for options of reading the log that make no sense. */
+/** Throws `invalid-option` or `invalid-actor-type` for invalid options of reading the log. */
 export function checkLogOptions({ after, types, limit }: ReadAllOptions): void {
   if (after !== undefined) checkCount('after', after)
   if (limit !== undefined && limit !== Infinity) checkCount('limit', limit)
   types?.forEach(checkActorType)
+}
+
+/** Whether a record is of one of the wanted types; `types` undefined means all. */
+export function isOfTypes(
+  actor: ActorAddress | undefined,
+  types: readonly string[] | undefined,
+): boolean {
+  return types === undefined || (actor !== undefined && types.includes(actor.type))
 }
 
 /** The events of `commits` within the options' range, in the order of the commits. */

@@ -1,63 +1,62 @@
-// The tables of an embedded log, read and written in memory-mapped pages.
+// The tables of an embedded log (log, heads, index), read and written in memory-mapped pages.
 //
-// Everything here is synchronous and brief: a reader takes a bounded chunk and lets its
-// snapshot go, since a snapshot that is held keeps LMDB from reusing space. Between chunks
-// nothing can change under a reader, because records are never changed or removed.
+// Everything here is synchronous and brief: a reader takes a bounded chunk and releases its
+// snapshot, because an open snapshot keeps LMDB from reusing space. Records are never changed or
+// removed, so nothing that was read can change between chunks.
 
-import type { Database, RootDatabase } from 'lmdb'
+import type { RootDatabase } from 'lmdb'
 
 import type { ActorAddress } from '../../model/address.js'
 import { CairnError } from '../../model/errors.js'
 import type { Position, Version } from '../../model/version.js'
 import {
+  decodeHead,
+  decodeLogRecord,
+  encodeHead,
   headKey,
   headRange,
   indexKey,
   keyAfter,
-  packHead,
-  parseHead,
   parseHeadKey,
   parseIndexKey,
   parsePositionKey,
-  parseRecord,
-  type VersionPosition,
   positionKey,
   type StoredHead,
   type StoredRecord,
+  type VersionPosition,
 } from './layout.js'
+import type { Table } from './table-access.js'
 
-export type Table = Database<Buffer, Buffer>
-
-export interface TableSet {
+export interface LogTableSet {
   readonly root: RootDatabase<Buffer, Buffer>
   readonly log: Table
   readonly heads: Table
   readonly index: Table
 }
 
-/** A record with its place. */
+/** A record with its position. */
 export interface LogEntry extends StoredRecord {
   readonly position: Position
 }
 
-/** Entries and bytes of one chunk, at most; a chunk holds at least one entry. */
+/** Entries and bytes of one chunk, at most. A chunk holds at least one entry. */
 const chunkEntries = 256
 const chunkBytes = 1024 * 1024
 
-export class Tables {
+export class LogTables {
   readonly #root: RootDatabase<Buffer, Buffer>
   readonly #log: Table
   readonly #heads: Table
   readonly #index: Table
 
-  constructor({ root, log, heads, index }: TableSet) {
+  constructor({ root, log, heads, index }: LogTableSet) {
     this.#root = root
     this.#log = log
     this.#heads = heads
     this.#index = index
   }
 
-  /** Makes the reads that follow see everything that any process has committed by now. */
+  /** Lets the reads that follow see every commit of any process so far. */
   refresh(): this {
     this.#root.resetReadTxn()
     return this
@@ -71,34 +70,34 @@ export class Tables {
 
   head(actor: ActorAddress): StoredHead | undefined {
     const value = this.#heads.get(headKey(actor))
-    return value === undefined ? undefined : parseHead(value)
+    return value === undefined ? undefined : decodeHead(value)
   }
 
   record(position: Position): LogEntry {
     const value = this.#log.get(positionKey(position))
-    if (value !== undefined) return { position, ...parseRecord(value) }
+    if (value !== undefined) return { position, ...decodeLogRecord(value) }
     throw new CairnError(
       'storage-failed',
-      `Record ${position} is missing from the log although its actor's index names it: ` +
+      `Record ${position} is missing from the log although its actor's index refers to it: ` +
         'the file is damaged. Restore it from a backup.',
       { details: { position } },
     )
   }
 
-  /** A chunk of the records behind a position, in order; empty at the end of the log. */
+  /** The next chunk of records after a position, in order; empty at the end of the log. */
   recordsAfter(after: Position): LogEntry[] {
     const entries: LogEntry[] = []
     let bytes = 0
     const start = positionKey(after + 1)
     for (const { key, value } of this.#log.getRange({ start, limit: chunkEntries })) {
-      entries.push({ position: parsePositionKey(key), ...parseRecord(value) })
+      entries.push({ position: parsePositionKey(key), ...decodeLogRecord(value) })
       bytes += value.length
       if (bytes >= chunkBytes) break
     }
     return entries
   }
 
-  /** A chunk of an actor's index, oldest first: behind `after`, up to the head. */
+  /** The next chunk of an actor's index, oldest first: after `after`, up to the head. */
   indexFrom(head: StoredHead, after: VersionPosition): VersionPosition[] {
     const { actorNumber, version, position } = head
     const start = indexKey(actorNumber, after.version, after.position + 1)
@@ -107,7 +106,7 @@ export class Tables {
     return [...keys].map(parseIndexKey)
   }
 
-  /** A chunk of an actor's index, newest first: at `upTo` and before. */
+  /** The next chunk of an actor's index, newest first: `upTo` and older. */
   indexBack({ actorNumber }: StoredHead, upTo: VersionPosition): VersionPosition[] {
     const start = indexKey(actorNumber, upTo.version, upTo.position)
     const end = indexKey(actorNumber, 0, 0)
@@ -115,7 +114,7 @@ export class Tables {
     return [...this.#index.getKeys(options)].map(parseIndexKey)
   }
 
-  /** A chunk of the actors that have a record, and where the next one begins. */
+  /** The next chunk of actors that have a record, and the first key of the chunk after it. */
   actors(
     type: string | undefined,
     from: Buffer | undefined,
@@ -127,19 +126,19 @@ export class Tables {
     return { actors: keys.map(parseHeadKey), next: last && keyAfter(last) }
   }
 
-  /** Stores a record. Only within a write transaction. */
-  put(
+  /** Stores a record after the actor's `head`. Only within a write transaction. */
+  append(
     actor: ActorAddress,
-    before: StoredHead | undefined,
+    head: StoredHead | undefined,
     position: Position,
     version: Version,
     record: Buffer,
   ): void {
-    const actorNumber = before?.actorNumber ?? position
+    const actorNumber = head?.actorNumber ?? position
     this.#log.putSync(positionKey(position), record, { append: true })
-    this.#index.putSync(indexKey(actorNumber, version, position), nothing)
-    this.#heads.putSync(headKey(actor), packHead({ actorNumber, version, position }))
+    this.#index.putSync(indexKey(actorNumber, version, position), noBytes)
+    this.#heads.putSync(headKey(actor), encodeHead({ actorNumber, version, position }))
   }
 }
 
-const nothing = Buffer.alloc(0)
+const noBytes = Buffer.alloc(0)

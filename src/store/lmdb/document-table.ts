@@ -1,0 +1,52 @@
+// The documents of an embedded namespace: one table, name → revision and value.
+
+import { encodeNumbers, readNumber } from './layout.js'
+import type { Table, TableAccess } from './table-access.js'
+
+export interface StoredDocument {
+  readonly value: Uint8Array
+  readonly revision: number
+}
+
+export class DocumentTable {
+  readonly #access: TableAccess
+  readonly #documents: Table
+
+  constructor(access: TableAccess, documents: Table) {
+    this.#access = access
+    this.#documents = documents
+  }
+
+  get(name: string): StoredDocument | undefined {
+    this.#access.refresh()
+    return this.#get(name)
+  }
+
+  /** The names of the documents that begin with `prefix`. */
+  names(prefix: string): string[] {
+    this.#access.refresh()
+    const names: string[] = []
+    for (const key of this.#documents.getKeys({ start: Buffer.from(prefix) })) {
+      const name = key.toString()
+      if (!name.startsWith(prefix)) break
+      names.push(name)
+    }
+    return names
+  }
+
+  /** Stores the value if the document is at `revision`; returns the new revision, else `undefined`. */
+  put(name: string, value: Uint8Array, revision: number): Promise<number | undefined> {
+    return this.#access.write(() => {
+      if ((this.#get(name)?.revision ?? 0) !== revision) return undefined
+      const stored = Buffer.concat([encodeNumbers(revision + 1), value])
+      this.#documents.putSync(Buffer.from(name), stored)
+      return revision + 1
+    })
+  }
+
+  #get(name: string): StoredDocument | undefined {
+    const stored = this.#documents.get(Buffer.from(name))
+    if (stored === undefined) return undefined
+    return { revision: readNumber(stored, 0), value: Buffer.from(stored.subarray(8)) }
+  }
+}
