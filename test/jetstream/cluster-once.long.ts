@@ -1,5 +1,5 @@
-// P4 on a stream with three replicas, and while its leader changes: what an old leader stored or
-// did not store is settled by whoever leads now.
+// P4 on a stream with three replicas whose leader changes: the new leader decides whether the old
+// one stored a command.
 
 import t from 'tap'
 
@@ -51,7 +51,7 @@ const disturbances = {
 for (const [what, disturb] of Object.entries(disturbances))
   await t.test(`the same ids go to two nodes while the leader ${what}`, async t => {
     const namespace = freshNamespace()
-    // Each begins with another server.
+    // Each starts with another server.
     await using a = await openHost(cluster.urls.join(','), namespace, 'a', 3)
     await using b = await openHost(cluster.urls.toReversed().join(','), namespace, 'b', 3)
     const random = randomOf(7)

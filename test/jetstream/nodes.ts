@@ -1,5 +1,5 @@
-// What the tests against real servers share: nodes with their parts at hand, intentions
-// that are written under trouble, and what the log must say about them afterwards.
+// Shared by the tests against real servers: nodes with access to their parts, intentions that are
+// written despite failures, and checks of the log against them.
 
 import type { Test } from 'tap'
 
@@ -33,7 +33,7 @@ export interface NodeOptions extends NatsOptions, LogStreamOptions, GroupOptions
   readonly nodeId?: string
 }
 
-/** A store and a bus on one connection that stays with the servers given. */
+/** A store and a bus on one connection to the given servers. */
 export async function openNode(
   servers: string,
   { namespace, nodeId = `node-${newId()}`, groupCommit, groupMin, ...nats }: NodeOptions,
@@ -70,7 +70,7 @@ export function freshNamespace(): string {
   return `t-${newId()}`
 }
 
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
+/** Pseudo-random numbers in [0, 1) from a seed (mulberry32). */
 export function randomOf(seed: number): () => number {
   let state = seed >>> 0
   return () => {
@@ -81,7 +81,7 @@ export function randomOf(seed: number): () => number {
   }
 }
 
-/** What the writers were told. Each intention has a command id of its own. */
+/** The results that writers received. Each intention has its own command id. */
 export class Ledger {
   readonly acknowledged = new Map<string, Extract<AppendResult, { ok: true }>>()
   readonly unknown = new Map<string, string>()
@@ -98,7 +98,7 @@ export class Ledger {
     )
   }
 
-  /** Appends `count` events for one new intention, and writes down what came of it. */
+  /** Appends `count` events for one new intention, and records the result. */
   async write(
     store: EventStore,
     actor: ActorAddress,
@@ -127,9 +127,9 @@ export class Ledger {
   }
 
   /**
-   * Holds the log against what was told: acknowledged exactly once and where it was said,
-   * unknown at most once and under the commit id that was said, anything else never; every
-   * actor's versions dense.
+   * Checks the log against the results: each acknowledged intention exactly once at its position,
+   * each unknown one at most once under its commit id, any other never; dense versions of every
+   * actor.
    */
   async check(t: Test, store: EventStore): Promise<void> {
     const { commits, dense } = await readHistory(store)
@@ -164,7 +164,7 @@ export class Ledger {
       commits.length,
       this.acknowledged.size +
         [...this.unknown.keys()].filter(id => stored.has(id)).length,
-      'nothing else is in the log',
+      'the log holds nothing else',
     )
   }
 

@@ -1,5 +1,5 @@
-// P4 on real servers, with or without replicas: answers that get lost, nodes that are asked the same at once, and
-// nodes that are killed. Whoever asks again by the same id gets the first answer.
+// P4 on real servers, with or without replicas: lost answers, nodes that get the same command at once, and
+// killed nodes. A command sent again with the same id gets the first answer.
 
 import type { Test } from 'tap'
 
@@ -19,11 +19,11 @@ import { startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
 import { freshNamespace, openNode, randomOf, throwsCode } from './nodes.js'
 
-/** Where it is to be proven. */
+/** The servers under test. */
 export interface Servers {
-  /** Each server's address. */
+  /** The address of each server. */
   readonly urls: readonly string[]
-  /** Copies of the namespace's stream. */
+  /** Replicas of the namespace's stream. */
   readonly replicas?: 1 | 3
 }
 
@@ -48,10 +48,10 @@ export async function openHost(
   }
 }
 
-/** What was told about each command, and what the log says of it. */
+/** The answers to each command, checked against the log. */
 export class Answers {
   readonly #told = new Map<string, Set<string>>()
-  /** Answers that came from what had been stored before. */
+  /** Answers that were stored before. */
   duplicates = 0
 
   get size(): number {
@@ -66,7 +66,7 @@ export class Answers {
     this.#told.set(commandId, told.add(JSON.stringify([id, version, position, reply])))
   }
 
-  /** Each command stands in the log once, and everybody was told just what stands there. */
+  /** Each command is in the log once, and every answer matches it. */
   async check(t: Test, store: EventStore): Promise<void> {
     const stored = new Map<string, string[]>()
     let commands = 0
@@ -88,7 +88,7 @@ export class Answers {
   }
 }
 
-/** Asks until there is an answer, of whichever of the hosts. */
+/** Asks any of the hosts until there is an answer. */
 export async function insist(
   answers: Answers,
   actor: ActorAddress,
@@ -106,7 +106,7 @@ export async function insist(
     }
 }
 
-/** Every way in which a command may have to be sent again. */
+/** Every case in which a command may have to be sent again. */
 export async function provesOnce(
   t: Test,
   { urls, replicas = 1 }: Servers,
@@ -116,7 +116,7 @@ export async function provesOnce(
     openHost(servers, namespace, nodeId, replicas)
 
   await t.test(
-    'a lost answer is given by whoever is asked again with the id',
+    'a lost answer is returned by any node that is asked again with the id',
     async t => {
       await using proxy = await startProxy(urls[0]!)
       const namespace = freshNamespace()
@@ -139,37 +139,40 @@ export async function provesOnce(
     },
   )
 
-  await t.test('a command that never reached the server is carried out then', async t => {
-    await using proxy = await startProxy(urls[0]!)
-    const namespace = freshNamespace()
-    await using a = await open(proxy.url, namespace, 'a')
-    await using b = await open(url, namespace, 'b')
-    await a.host.ask(alice, 'deposit', { amount: 1 })
-    proxy.refuse(true)
-    proxy.cut()
-    await until(() => !a.node.connection.connected)
-    const error = await throwsCode(t, 'store-unreachable', () =>
-      a.host.ask(alice, 'deposit', { amount: 10 }, { timeout: 300 }),
-    )
-    const commandId = String(error.details.commandId)
-    const first = { ok: true, version: 2, position: 2, reply: 11, duplicate: false }
-    const again = (host: ActorHost) =>
-      host.ask(alice, 'deposit', { amount: 10 }, { commandId })
-    t.strictSame(await again(b.host), first)
-    proxy.refuse(false)
-    t.strictSame(await again(a.host), { ...first, duplicate: true })
-  })
-
   await t.test(
-    'an append that arrives after the repeat of its command is refused',
+    'a command that never reached the server is handled when sent again',
     async t => {
       await using proxy = await startProxy(urls[0]!)
       const namespace = freshNamespace()
       await using a = await open(proxy.url, namespace, 'a')
       await using b = await open(url, namespace, 'b')
-      // With an id, so that what follows needs no read before its append.
+      await a.host.ask(alice, 'deposit', { amount: 1 })
+      proxy.refuse(true)
+      proxy.cut()
+      await until(() => !a.node.connection.connected)
+      const error = await throwsCode(t, 'store-unreachable', () =>
+        a.host.ask(alice, 'deposit', { amount: 10 }, { timeout: 300 }),
+      )
+      const commandId = String(error.details.commandId)
+      const first = { ok: true, version: 2, position: 2, reply: 11, duplicate: false }
+      const again = (host: ActorHost) =>
+        host.ask(alice, 'deposit', { amount: 10 }, { commandId })
+      t.strictSame(await again(b.host), first)
+      proxy.refuse(false)
+      t.strictSame(await again(a.host), { ...first, duplicate: true })
+    },
+  )
+
+  await t.test(
+    'an append that arrives after its command was sent again is refused',
+    async t => {
+      await using proxy = await startProxy(urls[0]!)
+      const namespace = freshNamespace()
+      await using a = await open(proxy.url, namespace, 'a')
+      await using b = await open(url, namespace, 'b')
+      // With an id, so that the next command needs no read before its append.
       await a.host.ask(alice, 'deposit', { amount: 1 }, { commandId: 'warm-up' })
-      // The append waits on its way, while its caller has long asked elsewhere.
+      // The append is delayed in transit, while its caller has asked another node.
       proxy.pause()
       const cancel = new AbortController()
       const commandId = 'delayed'
@@ -189,7 +192,7 @@ export async function provesOnce(
     },
   )
 
-  await t.test('two nodes are asked the same at once, thousands of times', async t => {
+  await t.test('two nodes get the same command at once, thousands of times', async t => {
     const namespace = freshNamespace()
     await using a = await open(url, namespace, 'a')
     await using b = await open(url, namespace, 'b')
@@ -210,7 +213,7 @@ export async function provesOnce(
 
   for (const seed of [1, 2])
     await t.test(
-      `answers are lost at random, and all is asked again, seed ${seed}`,
+      `answers are lost at random, and every command is sent again, seed ${seed}`,
       async t => {
         await using proxy = await startProxy(urls[0]!)
         const namespace = freshNamespace()
@@ -225,7 +228,7 @@ export async function provesOnce(
           for (let n = 0; !isOver; n++) {
             const actor = { type: 'account', id: `a${Math.floor(random() * 3)}` }
             const hostOf = () => hosts[Math.floor(random() * hosts.length)]!
-            // Answered, and asked once more as one would who had not heard.
+            // Answered, and sent once more as by a caller that did not get the answer.
             for (let i = 0; i < 2; i++)
               await insist(answers, actor, `c-${name}-${n}`, hostOf, 400)
           }
@@ -249,7 +252,7 @@ export async function provesOnce(
     )
 
   await t.test(
-    'nodes are killed, and what was not answered is asked of another',
+    'nodes are killed, and unanswered commands are sent to another',
     async t => {
       const namespace = freshNamespace()
       const flags = ['--ns', namespace, '--nats', url, '--replicas', `${replicas}`]
@@ -278,8 +281,8 @@ export async function provesOnce(
       const lane = async () => {
         while (!isOver) {
           const commandId = `c-${sent++}`
-          // So many actors that none gets 1,024 commits between a loss and its repeat: beyond its
-          // window, a command is not promised to be recognised.
+          // Enough actors that none gets 1,024 commits between a loss and the repeated command: beyond
+          // that window a duplicate is not guaranteed to be recognised.
           const actor = { type: 'account', id: `a${sent % 300}` }
           waiting.add(commandId)
           await ask(actor, commandId, 2_000).catch((error: unknown) => {
@@ -304,7 +307,7 @@ export async function provesOnce(
       let asked = 0
       const lanes = Array.from({ length: 24 }, lane)
       try {
-        // Until a kill came between storing and answering: the case that all this is about.
+        // Until a kill happens between storing and answering, the case under test.
         for (let round = 0; round < 10 && answers.duplicates === 0; round++) {
           await using victim = await startNode(
             ...flags,

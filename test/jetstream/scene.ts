@@ -1,4 +1,4 @@
-// Two nodes of one namespace, of which one reaches the server through a proxy that loses things.
+// Two nodes of one namespace; one reaches the server through a proxy that loses messages.
 
 import t, { type Test } from 'tap'
 
@@ -9,13 +9,13 @@ import { freshNamespace, type Node, openNode } from './nodes.js'
 
 export interface Scene {
   readonly proxy: Proxy
-  /** Talks through the proxy. */
+  /** Connected through the proxy. */
   readonly writer: Node
-  /** Talks to the server. */
+  /** Connected to the server. */
   readonly other: Node
 }
 
-/** Scenes on a server, each a test of its own. `options` are the writer's. */
+/** Declares tests on a server. `options` are those of the writer's store. */
 export function scenesOn(url: string, options: GroupOptions = {}) {
   return (title: string, body: (t: Test, scene: Scene) => Promise<void>) =>
     t.test(title, async t => {
@@ -31,7 +31,7 @@ export function scenesOn(url: string, options: GroupOptions = {}) {
     })
 }
 
-/** Breaks the connection while a request is on its way, so that it never arrives. */
+/** Breaks the connection while a request is in transit, so that it never arrives. */
 export async function loseRequest(
   { proxy, writer }: Scene,
   between: () => Promise<unknown>,

@@ -1,5 +1,5 @@
-// A hundred machines with a delay each: how far from its moment a transition is, when the owner is killed
-// and the server restarted in between. Run by `npm run test:timers`.
+// A hundred machines with a delay each: how late a transition is when the owner is killed and the server
+// restarted in between. Run by `npm run test:timers`.
 
 import t from 'tap'
 
@@ -15,7 +15,7 @@ await t.test(
     const rank = (percent: number) =>
       drifts[Math.ceil((drifts.length * percent) / 100) - 1]!
     t.comment(
-      `${drifts.length} transitions, behind their deadlines by ${rank(50)} ms (p50), ${rank(99)} ms (p99)`,
+      `${drifts.length} transitions, after their deadlines by ${rank(50)} ms (p50), ${rank(99)} ms (p99)`,
     )
   },
 )

@@ -67,7 +67,7 @@ const long = { timeout: 30_000 }
 const hour = 3_600_000
 
 await onEachBackend(t, 'timers', async (t, scene) => {
-  await t.test('a timer sends its command once, by an id of its own', async t => {
+  await t.test('a timer sends its command once, with its own id', async t => {
     const { start } = scene(t)
     const node = await start({ actors: [order] })
     await node
@@ -89,96 +89,102 @@ await onEachBackend(t, 'timers', async (t, scene) => {
     t.strictSame(await pending(node), [])
   })
 
+  await t.test('a waiting timer can be read, replaced and cancelled', async t => {
+    const { start } = scene(t)
+    const node = await start({ actors: [order] })
+    const o1 = node.spawn(order, 'o1')
+    const at = Date.now() + hour
+    await o1.ask('remind', { at, name: 'a', late: 'skip' })
+    await o1.ask('remind', { at, name: 'b', every: 1_000 })
+    await node.spawn(order, 'o2').ask('remind', { at })
+    await until(async () => (await pending(node)).length === 3, {
+      describe: 'all wait',
+      ...long,
+    })
+    const waiting = await pending(node, 'o1')
+    t.match(
+      waiting.sort((one, other) => one.name.localeCompare(other.name)),
+      [
+        { name: 'a', at, skipAfter: 10_000, type: 'expire', data: { name: 'a' } },
+        { name: 'b', at, every: 1_000, actor: { type: 'order', id: 'o1' } },
+      ],
+    )
+    await o1.ask('remind', { at: at + 5, name: 'a' })
+    await o1.ask('pay', ['b', 'never set'])
+    await until(
+      async () => {
+        const [timer, ...rest] = await pending(node, 'o1')
+        return rest.length === 0 && timer?.name === 'a' && timer.at === at + 5
+      },
+      { describe: 'one is replaced, the other cancelled', ...long },
+    )
+  })
+
   await t.test(
-    'it can be seen while it waits, and is replaced and cancelled',
+    'of several entries of one commit for a timer, the last counts',
     async t => {
       const { start } = scene(t)
       const node = await start({ actors: [order] })
-      const o1 = node.spawn(order, 'o1')
-      const at = Date.now() + hour
-      await o1.ask('remind', { at, name: 'a', late: 'skip' })
-      await o1.ask('remind', { at, name: 'b', every: 1_000 })
-      await node.spawn(order, 'o2').ask('remind', { at })
-      await until(async () => (await pending(node)).length === 3, {
-        describe: 'all wait',
+      await node.spawn(order, 'o1').ask('both', ['a', 'b', 'b'])
+      await until(async () => (await typesOf(node, 'o1')).includes('expired'), {
+        describe: 'b has expired',
         ...long,
       })
-      const waiting = await pending(node, 'o1')
-      t.match(
-        waiting.sort((one, other) => one.name.localeCompare(other.name)),
-        [
-          { name: 'a', at, skipAfter: 10_000, type: 'expire', data: { name: 'a' } },
-          { name: 'b', at, every: 1_000, actor: { type: 'order', id: 'o1' } },
-        ],
-      )
-      await o1.ask('remind', { at: at + 5, name: 'a' })
-      await o1.ask('pay', ['b', 'never set'])
-      await until(
-        async () => {
-          const [timer, ...rest] = await pending(node, 'o1')
-          return rest.length === 0 && timer?.name === 'a' && timer.at === at + 5
-        },
-        { describe: 'one is replaced, the other cancelled', ...long },
-      )
+      await node.spawn(order, 'o1').ask('remind', { after: 1, name: 'end' })
+      const names = async () =>
+        (await eventsOf(node, 'o1'))
+          .filter(({ type }) => type === 'expired')
+          .map(({ data }) => (data as { name: string }).name)
+      await until(async () => (await names()).includes('end'), {
+        describe: 'end',
+        ...long,
+      })
+      t.strictSame(await names(), ['b', 'end'])
     },
   )
 
-  await t.test('of what one commit says of a timer the last counts', async t => {
-    const { start } = scene(t)
-    const node = await start({ actors: [order] })
-    await node.spawn(order, 'o1').ask('both', ['a', 'b', 'b'])
-    await until(async () => (await typesOf(node, 'o1')).includes('expired'), {
-      describe: 'b has expired',
-      ...long,
-    })
-    await node.spawn(order, 'o1').ask('remind', { after: 1, name: 'end' })
-    const names = async () =>
-      (await eventsOf(node, 'o1'))
-        .filter(({ type }) => type === 'expired')
-        .map(({ data }) => (data as { name: string }).name)
-    await until(async () => (await names()).includes('end'), { describe: 'end', ...long })
-    t.strictSame(await names(), ['b', 'end'])
-  })
-
-  await t.test('who has cancelled a timer gets its command no more', async t => {
-    const { start } = scene(t)
-    const nodes = [await start({ actors: [order] }), await start({ actors: [order] })]
-    const ids = Array.from({ length: 40 }, (_, i) => `o${i}`)
-    await Promise.all(
-      ids.map(async (id, i) => {
-        const ref = nodes[i % 2]!.spawn(order, id)
-        await ref.ask('remind', { after: i % 8 })
-        // At any moment of what goes on between the timer's being set and its firing.
-        if (i % 4 > 0)
-          await until(async () => (await pending(nodes[0]!, id)).length === 0)
-        await ref.ask('pay', ['unpaid'])
-        await ref.ask('remind', { after: 1, name: 'end' })
-      }),
-    )
-    for (const id of ids)
-      await until(
-        async () => {
-          const events = await eventsOf(nodes[0]!, id)
-          return (
-            events.some(({ data }) => (data as { name?: string })?.name === 'end') &&
-            (await typesOf(nodes[0]!, id)).at(-1) === 'expired'
-          )
-        },
-        { describe: `the last timer of ${id} has fired`, ...long },
+  await t.test(
+    'an actor that has cancelled a timer does not get its command',
+    async t => {
+      const { start } = scene(t)
+      const nodes = [await start({ actors: [order] }), await start({ actors: [order] })]
+      const ids = Array.from({ length: 40 }, (_, i) => `o${i}`)
+      await Promise.all(
+        ids.map(async (id, i) => {
+          const ref = nodes[i % 2]!.spawn(order, id)
+          await ref.ask('remind', { after: i % 8 })
+          // At any time between setting the timer and its firing.
+          if (i % 4 > 0)
+            await until(async () => (await pending(nodes[0]!, id)).length === 0)
+          await ref.ask('pay', ['unpaid'])
+          await ref.ask('remind', { after: 1, name: 'end' })
+        }),
       )
-    for (const id of ids) {
-      const events = await eventsOf(nodes[0]!, id)
-      const paid = events.findIndex(({ type }) => type === 'paid')
-      const expired = events.flatMap(({ type, data }, i) =>
-        type === 'expired' && (data as { name: string }).name === 'unpaid' ? [i] : [],
-      )
-      if (expired.length > 1 || expired.some(i => i > paid))
-        t.fail(`${id} has ${events.map(({ type }) => type).join(', ')}`)
-    }
-    t.pass('each expired once and before it was paid, or never')
-  })
+      for (const id of ids)
+        await until(
+          async () => {
+            const events = await eventsOf(nodes[0]!, id)
+            return (
+              events.some(({ data }) => (data as { name?: string })?.name === 'end') &&
+              (await typesOf(nodes[0]!, id)).at(-1) === 'expired'
+            )
+          },
+          { describe: `the last timer of ${id} has fired`, ...long },
+        )
+      for (const id of ids) {
+        const events = await eventsOf(nodes[0]!, id)
+        const paid = events.findIndex(({ type }) => type === 'paid')
+        const expired = events.flatMap(({ type, data }, i) =>
+          type === 'expired' && (data as { name: string }).name === 'unpaid' ? [i] : [],
+        )
+        if (expired.length > 1 || expired.some(i => i > paid))
+          t.fail(`${id} has ${events.map(({ type }) => type).join(', ')}`)
+      }
+      t.pass('each expired once and before it was paid, or never')
+    },
+  )
 
-  await t.test('one that repeats stays in step until it is cancelled', async t => {
+  await t.test('a repeating timer keeps its schedule until it is cancelled', async t => {
     const { start } = scene(t)
     const node = await start({ actors: [order] })
     await node.spawn(order, 'o1').ask('beat', 40)
@@ -200,7 +206,7 @@ await onEachBackend(t, 'timers', async (t, scene) => {
     )
   })
 
-  await t.test('only active nodes fire; what was missed is made up for', async t => {
+  await t.test('only active nodes fire; missed firings are made up for', async t => {
     const { start } = scene(t)
     const passive = await start({ actors: [order], timers: 'passive' })
     const o1 = passive.spawn(order, 'o1')
@@ -235,7 +241,7 @@ await onEachBackend(t, 'timers', async (t, scene) => {
     t.strictSame(rest, [])
   })
 
-  await t.test('it survives the node that set it, and fires on another', async t => {
+  await t.test('a timer survives the node that set it, and fires on another', async t => {
     const { start } = scene(t)
     const first = await start({ actors: [order] })
     const ids = Array.from({ length: 10 }, (_, i) => `o${i}`)

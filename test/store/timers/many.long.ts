@@ -1,5 +1,5 @@
 // 100,000 timers in a namespace, in bounded memory of the node and of the server. Run by
-// `npm run test:timers`, on Linux, which tells what a process holds; TIMERS says how many.
+// `npm run test:timers`, on Linux, which reports the memory of a process; TIMERS sets how many.
 
 import t from 'tap'
 
@@ -13,7 +13,7 @@ import { manyTimers, order } from './many.js'
 const count = Number(process.env['TIMERS'] ?? 100_000)
 const timeout = 30 * 60_000
 t.setTimeout(4 * timeout)
-/** MiB that a process may hold more than before the timers, at most: about 10 KiB a timer. */
+/** MiB by which a process may grow, at most: about 10 KiB per timer. */
 const grownMax = 1_024
 
 await using server = await startNats()

@@ -1,5 +1,5 @@
-// A namespace with many timers: all are set, listed, half of them cancelled, and the rest set
-// anew for one moment, at which they fire, once each.
+// A namespace with many timers: all are set and listed, half of them cancelled, and the rest set
+// again for one time, at which each fires once.
 
 import type { Test } from 'tap'
 
@@ -25,9 +25,9 @@ export const order = defineActor({
 
 export interface ManyOptions {
   readonly count: number
-  /** Milliseconds for each of the steps. */
+  /** Milliseconds per step. */
   readonly timeout: number
-  /** Called behind each step, with how many timers it was about. */
+  /** Called after each step, with the number of timers concerned. */
   readonly onStep?: (what: string, count: number) => Promise<void>
 }
 
@@ -45,7 +45,7 @@ export async function manyTimers(
   const half = Math.floor(count / 2)
   const rest = count - half
   let carried = 0
-  /** Sends each its command, and waits until all that they say is carried out. */
+  /** Sends each its command, and waits until all of their outbox entries are handled. */
   const all = async (
     send: (i: number) => Promise<{ readonly ok: boolean }> | undefined,
   ) => {
@@ -64,7 +64,7 @@ export async function manyTimers(
       describe: `the courier has carried out ${carried} commits`,
     })
   }
-  /** Ids of the actors whose timers wait. */
+  /** Ids of the actors with a waiting timer. */
   const waiting = async (at: number): Promise<Set<number>> => {
     const ids = new Set<number>()
     let listed = 0
@@ -95,7 +95,7 @@ export async function manyTimers(
   t.equal(left.size, rest, 'half of them are cancelled')
   t.notOk([...left].some(paid), 'those that were to be')
 
-  // About when all should be set anew, by what setting them took; what is not by then is due at once.
+  // When all should be set again, estimated from the first setting; a timer set later is due at once.
   const at = Date.now() + Math.ceil(took / 2)
   const before = node.stats().timers.handled
   await all(i => (paid(i) ? undefined : ref(i).ask('place', { at })))
