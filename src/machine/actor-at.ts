@@ -19,7 +19,7 @@ type SentCommand<Name, Data> = [Data] extends [undefined]
           : Exclude<Data, undefined>)
       : never
 
-/** A definition's commands as events: the type, and the fields of the data beside it. */
+/** A definition's commands as events: the command's name as type, the fields of its data beside it. */
 export type SentTo<Definition extends AnyActorDefinition> = {
   [Name in CommandNameOf<Definition>]: SentCommand<
     Name,
@@ -35,9 +35,9 @@ export type DurableTarget<Event extends EventObject = EventObject> = ActorRef<
 >
 
 /**
- * A durable actor as the target of a machine's `sendTo`: the event becomes a command to it, its
- * type the command's and its other fields the data, stored in the commit of the transition and
- * carried out once. Where two definitions send to each other, name one by its address.
+ * A durable actor as the target of a machine's `sendTo`. The event becomes a command to that actor: its type is the
+ * command's name, its other fields the data. The command is stored in the commit of the transition and takes effect
+ * once. Where two definitions send to each other, pass an address for one of them.
  *
  * ```ts
  * sendTo(({ context }) => actorAt(account, context.rider), { type: 'deposit', amount: 10 })
@@ -67,7 +67,7 @@ export function actorAt(to: ActorDefinition | ActorAddress, id?: string): Durabl
   return target as unknown as DurableTarget
 }
 
-/** The actor that a target of `sendTo` names, if it is durable. */
+/** The address of a durable target of `sendTo`; `undefined` for any other target. */
 export function addressOf(target: unknown): ActorAddress | undefined {
   if (typeof target !== 'object' || target === null || !(address in target))
     return undefined
@@ -77,7 +77,7 @@ export function addressOf(target: unknown): ActorAddress | undefined {
 function refuse(): never {
   throw new CairnError(
     'invalid-definition',
-    'actorAt(…) is only a target for sendTo: it takes no events by itself. Elsewhere use ' +
+    'actorAt(…) is only a target for sendTo and takes no events itself. Elsewhere use ' +
       'node.spawn(definition, id).',
   )
 }

@@ -1,21 +1,19 @@
-// A machine as a behavior: how its events are decided, and what they lead to.
+// A machine as a behavior: decides which events it accepts, and folds them.
 //
-// M1. A command is an event of the machine. What a transition accepts is stored as it came, and
-//     everything else, the new state and the effects, follows from it by the machine's pure step.
-// M2. Guards see a committed state, or one that is about to be in a transaction.
-// M3. An actor begins with an event of its own, `xstate.init`, which keeps the input. It is stored
-//     with the first event that the machine accepts, or alone when it is sent as a command.
-// M4. A stored event that the machine does not accept when it is folded again is not passed over:
-//     the machine has changed, and its states would no longer be those that were.
-//     What an event of an earlier version is now, the definition may say (`migrate`): an event
-//     knows by which version it was stored.
-// M5. How a child ended is accepted whether a transition takes it or not: the child is over. It is
-//     refused when the state has not that very child, so it acts once.
-// M6. So is a timer that is due: it is over, whatever comes of it (timers Z2). It is refused when
-//     the state does not wait for it.
-// M7. What a child machine sends to its parent, and how it ends, is an event of the history, in the
-//     commit of the event that led to it: it is decided on the state behind that one, and stored if
-//     a transition takes it, or the child is over by it (M5).
+// MACHINE-1. A command is an event of the machine. An accepted event is stored as it came; the new state and the
+//     actions follow from it by the machine's pure step.
+// MACHINE-2. Guards see a committed state, or a tentative one within a transaction.
+// MACHINE-3. An actor's first event is `xstate.init`, which keeps the input. It is stored together with the first
+//     event that the machine accepts, or alone when it is sent as a command.
+// MACHINE-4. A stored event that the machine does not accept when it is folded again is an error and is never skipped:
+//     the machine has changed, and its states would differ from those of before. Each event records the version of the
+//     definition that stored it, and `migrate` can map events of earlier versions.
+// MACHINE-5. The end of a child is accepted whether a transition takes it or not, because the child has ended. It is
+//     rejected when the state does not have that child with that key, so it takes effect once.
+// MACHINE-6. A due timer is accepted in the same way (MACHINE-TIMERS-2). It is rejected when the state does not wait for it.
+// MACHINE-7. What a child machine sends to the actor's machine, and its end, are events of the history in the commit of
+//     the event that caused them. Each is decided on the state after that event, and stored if a transition takes it or
+//     a child has ended by it (MACHINE-5).
 
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
@@ -34,62 +32,57 @@ import {
 import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
-import { acceptedTypes, isMeant, isOwn } from './accepted.js'
+import { acceptedTypes, matchesDescriptor, isOwnEvent } from './accepts.js'
 import { childEvent } from './child-events.js'
-import type {
-  PendingAction,
-  StepInput,
-  Incoming,
-  SelfSentEvent,
-} from './machine-input.js'
-import { Level } from './level.js'
+import type { PendingAction, StepInput, Incoming, SelfSentEvent } from './step-types.js'
+import { MachineNode } from './machine-node.js'
 import { payloadOf } from './payload.js'
-import { isLive, runActions } from './run-actions.js'
+import { runsLive, runActions } from './run-actions.js'
 import { childrenToRun } from './run-child.js'
 import { outboxOf } from './outbox.js'
 import {
   allTimers,
-  below,
+  pathSeparator,
   eventOf,
   findTimer,
-  sentBy,
+  outboxOfTimer,
   timerEvent,
-  timerMark,
+  timerMetadata,
   type TimerOutcome,
   timerOutbox,
 } from './timers.js'
-import { advance, checkFollowing, incomingOf } from './tree.js'
+import { advance, checkEventCount, incomingOf } from './fold.js'
 import type { MachineOptions, MachineReply, MachineState } from './types.js'
 
 const init = 'xstate.init'
-/** The metadata that names the version of the definition; absent in what version 1 stores. */
+/** Metadata key of the definition's version; absent in events that version 1 stores. */
 const definitionMark = 'definition'
 const lateAfterDefault = 10_000
 
-/** A step that has been taken: the state before, the event, and what it led to. */
-interface Taken {
+/** One decided step: the state before it, the event, and its results. */
+interface DecidedStep {
   readonly id: string
-  /** The moment of its decision; of an actor that has not begun there is none. */
+  /** When it was decided, ms since 1970; undefined for an actor without events. */
   readonly at: number | undefined
   readonly from: MachineState | undefined
   readonly event: NewEvent
   readonly to: MachineState
-  readonly effects: readonly PendingAction[]
-  readonly mail: readonly SelfSentEvent[]
-  readonly fired?: string | undefined
+  readonly actions: readonly PendingAction[]
+  readonly selfSent: readonly SelfSentEvent[]
+  readonly firedTimer?: string | undefined
 }
 
 export class MachineBehavior implements Behavior<MachineState> {
   readonly version: number
   readonly commandTypes: readonly string[]
-  /** Absent for a machine that can have none. */
+  /** Absent for a machine that can have no children. */
   readonly children?: (actor: ActorAddress, state: MachineState) => ChildSpec[]
   readonly #type: string
-  readonly #level: Level
+  readonly #node: MachineNode
   readonly #options: MachineOptions<AnyStateMachine, unknown>
   readonly #emits: ReadonlyMap<string, AnyTopic>
-  /** What was decided last: folding it does not take the same steps again. */
-  #taken: readonly Taken[] = []
+  /** The steps decided last: `evolve` returns their states without computing them again. */
+  #lastSteps: readonly DecidedStep[] = []
 
   constructor(
     machine: AnyStateMachine,
@@ -100,18 +93,18 @@ export class MachineBehavior implements Behavior<MachineState> {
   ) {
     this.version = version
     this.#type = type
-    this.#level = new Level(machine)
+    this.#node = new MachineNode(machine)
     this.#options = options
     this.#emits = new Map(
       Object.entries((options.emits ?? {}) as Record<string, AnyTopic>),
     )
-    const own = (machine.root.events as string[]).filter(isOwn)
+    const own = (machine.root.events as string[]).filter(isOwnEvent)
     this.commandTypes = [...own, init]
-    if (runsChildren) this.children = (_actor, state) => childrenToRun(this.#level, state)
+    if (runsChildren) this.children = (_actor, state) => childrenToRun(this.#node, state)
   }
 
   initialState(id: string): MachineState {
-    return this.#begin({ type: this.#type, id }, this.#inputOf(id), undefined).to
+    return this.#firstStep({ type: this.#type, id }, this.#inputOf(id), undefined).to
   }
 
   decide(
@@ -121,28 +114,28 @@ export class MachineBehavior implements Behavior<MachineState> {
   ): Decision<MachineState> {
     const { actor, version, now, firing } = context
     const { type, data } = command
-    if (firing !== undefined) return this.#fire(state, firing.name, context)
-    const told = childEvent(type, data, state)
-    if (told === undefined && !this.knows(type))
+    if (firing !== undefined) return this.#decideTimer(state, firing.name, context)
+    const report = childEvent(type, data, state)
+    if (report === undefined && !this.knows(type))
       throw unknownCommand(this.#type, type, this.commandTypes)
     const hasBegun = version > 0
     if (type === init)
       return hasBegun
-        ? this.#refuse(state, init)
-        : this.#accept(actor, now, [this.#begin(actor, data, now)])
-    const first = hasBegun ? [] : [this.#begin(actor, this.#inputOf(actor.id), now)]
+        ? this.#reject(state, init)
+        : this.#accept(actor, now, [this.#firstStep(actor, data, now)])
+    const first = hasBegun ? [] : [this.#firstStep(actor, this.#inputOf(actor.id), now)]
     const at = first[0]?.to ?? state
     const incoming =
-      told?.isWithin === true ? undefined : incomingOf(this.#level, at, type, data)
-    if (incoming === undefined) return this.#refuse(at, type)
+      report?.isWithin === true ? undefined : incomingOf(this.#node, at, type, data)
+    if (incoming === undefined) return this.#reject(at, type)
     const id = eventId(actor, version + first.length + 1)
-    const next = this.#next(actor, id, at, this.#event(type, data), incoming, now)
+    const next = this.#nextStep(actor, id, at, this.#newEvent(type, data), incoming, now)
     return this.#accept(actor, now, [...first, next])
   }
 
   evolve(state: MachineState, stored: RecordedEvent): MachineState {
     const { type, data, actor, id, at } = stored
-    const taken = this.#taken.find(
+    const known = this.#lastSteps.find(
       step =>
         step.id === id &&
         step.event.type === type &&
@@ -150,23 +143,24 @@ export class MachineBehavior implements Behavior<MachineState> {
         step.at === at &&
         (step.from === undefined || step.from === state),
     )
-    if (taken !== undefined) return taken.to
+    if (known !== undefined) return known.to
     const now = this.#migrated(stored)
     if (now === undefined) return state
-    if (now.type === init) return this.#begin(actor, inputIn(now.data), at).to
+    if (now.type === init) return this.#firstStep(actor, inputIn(now.data), at).to
     if (now.type === timerEvent)
-      return this.#settle(actor, id, state, now, now.data as TimerOutcome, at).to
-    const fired = stored.metadata[timerMark]
+      return this.#timerStep(actor, id, state, now, now.data as TimerOutcome, at).to
+    const fired = stored.metadata[timerMetadata]
     const incoming =
       fired === undefined
-        ? incomingOf(this.#level, state, now.type, now.data)
-        : this.#dueIn(state, fired, now)
-    if (incoming !== undefined) return this.#next(actor, id, state, now, incoming, at).to
+        ? incomingOf(this.#node, state, now.type, now.data)
+        : this.#incomingOfTimer(state, fired, now)
+    if (incoming !== undefined)
+      return this.#nextStep(actor, id, state, now, incoming, at).to
     throw new CairnError(
       'invalid-definition',
-      `machine ${this.#type} has no transition for it in state ${JSON.stringify(state.value)}, and ` +
-        `had one when version ${versionOf(stored)} of it stored it: the machine has changed. Say what ` +
-        `such events are in version ${this.version} (migrate), or let them be accepted again`,
+      `machine ${this.#type} does not accept it in state ${JSON.stringify(state.value)}, and accepted it when ` +
+        `version ${versionOf(stored)} stored it: the machine has changed. Map such events to version ` +
+        `${this.version} with migrate, or accept them again`,
     )
   }
 
@@ -175,7 +169,7 @@ export class MachineBehavior implements Behavior<MachineState> {
       Object.entries(allTimers(state)).map(([name, { at }]) => [name, at]),
     )
     for (const name of set) {
-      const now = this.#waitingFor(state, name)
+      const now = this.#currentTimerName(state, name)
       const at = wanted.get(now)
       if (now === name || at === undefined) continue
       wanted.delete(now)
@@ -186,15 +180,17 @@ export class MachineBehavior implements Behavior<MachineState> {
 
   knows(type: string): boolean {
     if (type === init) return true
-    return isOwn(type) && this.commandTypes.some(known => isMeant(type, known))
+    return (
+      isOwnEvent(type) && this.commandTypes.some(known => matchesDescriptor(type, known))
+    )
   }
 
   /** XState's snapshot of a state. */
   snapshotOf(state: MachineState): AnyMachineSnapshot {
-    return this.#level.snapshotOf(state)
+    return this.#node.snapshotOf(state)
   }
 
-  /** A stored event as this version has it (M4); `undefined` where it is nothing. */
+  /** A stored event as migrated to this version (MACHINE-4); `undefined` when it maps to no event. */
   #migrated(stored: RecordedEvent): NewEvent | undefined {
     const { migrate } = this.#options
     const from = versionOf(stored)
@@ -205,51 +201,57 @@ export class MachineBehavior implements Behavior<MachineState> {
     return { type: migrated.type, data: payloadOf(migrated) }
   }
 
-  #event(type: string, data: unknown, marks?: Metadata): NewEvent {
+  #newEvent(type: string, data: unknown, marks?: Metadata): NewEvent {
     if (this.version === 1) return event(type, data, marks)
     return event(type, data, { ...marks, [definitionMark]: `${this.version}` })
   }
 
-  /** M6. */
-  #fire(
+  /** Decides on a due timer (MACHINE-6). */
+  #decideTimer(
     state: MachineState,
     firing: string,
     { actor, version, now }: DecideContext,
   ): Decision<MachineState> {
-    const name = this.#waitingFor(state, firing)
+    const name = this.#currentTimerName(state, firing)
     const found = findTimer(state, name)
-    if (found === undefined) return this.#refuse(state, firing)
+    if (found === undefined) return this.#reject(state, firing)
     const { timer } = found
     const id = eventId(actor, version + 1)
-    const settle = (does: TimerOutcome['does'], says: readonly OutboxEntry[] = []) => {
+    const settle = (does: TimerOutcome['does'], outbox: readonly OutboxEntry[] = []) => {
       const outcome: TimerOutcome = { name, does }
-      const stored = this.#event(timerEvent, outcome)
-      const step = this.#settle(actor, id, state, stored, outcome, now)
-      return this.#accept(actor, now, [step], says)
+      const stored = this.#newEvent(timerEvent, outcome)
+      const step = this.#timerStep(actor, id, state, stored, outcome, now)
+      return this.#accept(actor, now, [step], outbox)
     }
     const { late = 'fire', lateAfter = lateAfterDefault } = this.#options
     const does = typeof late === 'function' ? late(name) : late
     if (does !== 'fire' && now - timer.at > lateAfter) return settle(does)
-    if (timer.to !== undefined) return settle('send', sentBy(timer, now))
+    if (timer.to !== undefined) return settle('send', outboxOfTimer(timer, now))
     if (timer.child !== undefined || timer.parent === true) return settle('send')
     const due = eventOf(found.name, timer)
-    const stored = this.#event(due.type, payloadOf(due), { [timerMark]: name })
-    const incoming = this.#dueIn(state, name, stored)
+    const stored = this.#newEvent(due.type, payloadOf(due), { [timerMetadata]: name })
+    const incoming = this.#incomingOfTimer(state, name, stored)
     if (incoming === undefined) return settle('pass')
-    return this.#accept(actor, now, [this.#next(actor, id, state, stored, incoming, now)])
+    return this.#accept(actor, now, [
+      this.#nextStep(actor, id, state, stored, incoming, now),
+    ])
   }
 
-  /** An event of a timer, if the machine takes it whose timer that is. */
-  #dueIn(state: MachineState, fired: string, due: NewEvent): Incoming | undefined {
+  /** The event of a due timer, if the machine that set the timer accepts it. */
+  #incomingOfTimer(
+    state: MachineState,
+    fired: string,
+    due: NewEvent,
+  ): Incoming | undefined {
     const { path, name } = findTimer(state, fired) ?? { path: [], name: fired }
-    const standing = this.#level.at(state, path)
+    const located = this.#node.at(state, path)
     const incoming =
-      standing && incomingOf(standing.level, standing.state, due.type, due.data)
+      located && incomingOf(located.node, located.state, due.type, due.data)
     return incoming && { ...incoming, path, fired: name }
   }
 
-  /** The name of a timer that an earlier version may have set. */
-  #waitingFor(state: MachineState, name: string): string {
+  /** The present name of a timer, which an earlier version may have set under another name. */
+  #currentTimerName(state: MachineState, name: string): string {
     if (findTimer(state, name) !== undefined) return name
     return this.#options.migrate?.({ type: name }, this.version - 1)?.type ?? name
   }
@@ -257,113 +259,110 @@ export class MachineBehavior implements Behavior<MachineState> {
   #accept(
     actor: ActorAddress,
     now: number,
-    first: readonly Taken[],
+    first: readonly DecidedStep[],
     more: readonly OutboxEntry[] = [],
   ): Decision<MachineState> {
-    const taken = this.#followed(actor, now, first)
-    const effects = taken.flatMap(step => step.effects)
-    const fired = taken.find(step => step.fired !== undefined)?.fired
-    const says = [
+    const steps = this.#withSelfSentEvents(actor, now, first)
+    const actions = steps.flatMap(step => step.actions)
+    const fired = steps.find(step => step.firedTimer !== undefined)?.firedTimer
+    const outbox = [
       ...more,
-      ...outboxOf(actor, effects, this.#emits, now),
-      ...timerOutbox(allTimers(taken[0]?.from), allTimers(taken.at(-1)?.to), fired),
+      ...outboxOf(actor, actions, this.#emits, now),
+      ...timerOutbox(allTimers(steps[0]?.from), allTimers(steps.at(-1)?.to), fired),
     ]
-    const steps = taken.map((step, index) => ({ effects: step.effects, index }))
+    const toRun = steps.map((step, index) => ({ actions: step.actions, index }))
     const { reply = replyOf } = this.#options
-    this.#taken = taken
+    this.#lastSteps = steps
     return {
       ok: true,
-      events: taken.map(step => step.event),
-      ...(says.length > 0 && { outbox: says }),
+      events: steps.map(step => step.event),
+      ...(outbox.length > 0 && { outbox }),
       reply,
-      ...(effects.some(isLive) && { afterCommit: stored => runActions(steps, stored) }),
+      ...(actions.some(runsLive) && { afterCommit: stored => runActions(toRun, stored) }),
     }
   }
 
-  /** M7. */
-  #followed(actor: ActorAddress, now: number, first: readonly Taken[]): Taken[] {
-    const taken = [...first]
-    const mail = taken.flatMap(step => step.mail)
-    for (let next = mail.shift(); next !== undefined; next = mail.shift()) {
-      const { id: lastId, to } = taken.at(-1)!
-      const incoming = incomingOf(this.#level, to, next.type, next.data)
+  /** Appends the steps of events that child machines sent to the actor's machine (MACHINE-7). */
+  #withSelfSentEvents(
+    actor: ActorAddress,
+    now: number,
+    first: readonly DecidedStep[],
+  ): DecidedStep[] {
+    const steps = [...first]
+    const pending = steps.flatMap(step => step.selfSent)
+    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
+      const { id: lastId, to } = steps.at(-1)!
+      const incoming = incomingOf(this.#node, to, next.type, next.data)
       if (incoming === undefined) continue
-      checkFollowing(taken.length, { actor })
+      checkEventCount(steps.length, { actor })
       const id = eventId(actor, versionIn(lastId) + 1)
-      const stored = this.#event(next.type, next.data)
-      const step = this.#next(actor, id, to, stored, incoming, now)
-      taken.push(step)
-      mail.push(...step.mail)
+      const stored = this.#newEvent(next.type, next.data)
+      const step = this.#nextStep(actor, id, to, stored, incoming, now)
+      steps.push(step)
+      pending.push(...step.selfSent)
     }
-    return taken
+    return steps
   }
 
-  #refuse(state: MachineState, type: string): Decision<MachineState> {
+  #reject(state: MachineState, type: string): Decision<MachineState> {
     const { value, status } = state
     const types = acceptedTypes(this.snapshotOf(state))
     const why =
       status !== 'active'
-        ? `it ${status === 'done' ? 'is done' : 'has failed'}, and accepts nothing more`
-        : types.some(known => isMeant(type, known))
-          ? 'no guard of its transitions lets it through'
+        ? `it ${status === 'done' ? 'is done' : 'has failed'}, and accepts no more events`
+        : types.some(known => matchesDescriptor(type, known))
+          ? 'the guards of its transitions reject it'
           : `it accepts ${types.length === 0 ? 'nothing' : types.join(', ')}`
     const message = `Machine ${this.#type} in state ${JSON.stringify(value)} does not accept ${show(type)}: ${why}.`
     const details = { state: value, status, accepts: types }
     return { ok: false, rejection: { code: 'rejected', message, details } }
   }
 
-  /** M3. */
-  #begin(actor: ActorAddress, input: unknown, at: number | undefined): Taken {
+  /** MACHINE-3 */
+  #firstStep(actor: ActorAddress, input: unknown, at: number | undefined): DecidedStep {
     const id = eventId(actor, 1)
     const data = input === undefined ? undefined : { input }
-    const stored = this.#event(init, data)
-    return this.#take(actor, id, undefined, stored, { kind: 'begin', input }, at)
+    const stored = this.#newEvent(init, data)
+    return this.#step(actor, id, undefined, stored, { kind: 'begin', input }, at)
   }
 
-  #next(
+  #nextStep(
     actor: ActorAddress,
     id: string,
     from: MachineState,
     stored: NewEvent,
     incoming: Incoming,
     at: number,
-  ): Taken {
-    return this.#take(actor, id, from, stored, { kind: 'event', ...incoming }, at)
+  ): DecidedStep {
+    return this.#step(actor, id, from, stored, { kind: 'event', ...incoming }, at)
   }
 
-  /** The state when a timer is over without an event of the machine's own (timers Z2). */
-  #settle(
+  /** The step of a timer that ends without an event of the machine's own (MACHINE-TIMERS-2). */
+  #timerStep(
     actor: ActorAddress,
     id: string,
     from: MachineState,
     stored: NewEvent,
     { name: full, does }: TimerOutcome,
     at: number,
-  ): Taken {
+  ): DecidedStep {
     const { path, name } = findTimer(from, full) ?? { path: [], name: full }
-    return this.#take(actor, id, from, stored, { kind: 'due', path, name, does }, at)
+    return this.#step(actor, id, from, stored, { kind: 'due', path, name, does }, at)
   }
 
-  #take(
+  #step(
     actor: ActorAddress,
     id: string,
     from: MachineState | undefined,
     stored: NewEvent,
-    happening: StepInput,
+    stepInput: StepInput,
     at: number | undefined,
-  ): Taken {
-    const moment = { actor, eventId: id, at }
-    const { state: to, effects, mail } = advance(this.#level, from, happening, moment)
-    return {
-      id,
-      at,
-      from,
-      event: stored,
-      to,
-      effects,
-      mail,
-      fired: fullNameOf(happening),
-    }
+  ): DecidedStep {
+    const folded = { actor, eventId: id, at }
+    const result = advance(this.#node, from, stepInput, folded)
+    const { state: to, actions, selfSent } = result
+    const firedTimer = fullTimerName(stepInput)
+    return { id, at, from, event: stored, to, actions, selfSent, firedTimer }
   }
 
   #inputOf(id: string): unknown {
@@ -372,11 +371,11 @@ export class MachineBehavior implements Behavior<MachineState> {
   }
 }
 
-/** The timer that an event comes from, by its name among the actor's. */
-function fullNameOf(happening: StepInput): string | undefined {
-  if (happening.kind === 'begin') return undefined
-  const name = happening.kind === 'due' ? happening.name : happening.fired
-  return name && [...happening.path, name].join(below)
+/** The full name of the timer that an event comes from. */
+function fullTimerName(stepInput: StepInput): string | undefined {
+  if (stepInput.kind === 'begin') return undefined
+  const name = stepInput.kind === 'due' ? stepInput.name : stepInput.fired
+  return name && [...stepInput.path, name].join(pathSeparator)
 }
 
 function versionIn(id: string): number {

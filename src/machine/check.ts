@@ -1,4 +1,4 @@
-// What a machine may not have, told where it is defined and not when it is used.
+// Checks at definition time that a machine can be made durable.
 
 import type { AnyActorLogic, AnyStateMachine } from 'xstate'
 
@@ -34,9 +34,9 @@ export function checkMachine(machine: unknown): asserts machine is AnyStateMachi
 }
 
 /**
- * Throws `invalid-definition` for what cannot be made durable.
- * @param seen machines that have been checked: one may be its own child
- * @returns whether it, or a machine that it may spawn, may invoke or spawn what has to be run
+ * Throws `invalid-definition` for a machine that cannot be made durable.
+ * @param seen machines already checked: a machine may be its own child
+ * @returns whether the machine, or one that it may spawn, can invoke or spawn logic that is not a machine
  */
 export function checkDurable(
   machine: AnyStateMachine,
@@ -57,7 +57,7 @@ export function checkDurable(
       if (systemId !== undefined)
         throw new CairnError(
           'invalid-definition',
-          `Machine ${type}, child ${id}: it has a systemId, which ends with a process. Use its id.`,
+          `Machine ${type}, child ${id}: it has a systemId, which is lost when the process ends. Use its id.`,
           { details: { type, child: id } },
         )
     }

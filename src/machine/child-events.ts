@@ -1,7 +1,6 @@
-// What children tell their machine, as commands, and as the events that XState makes of it.
+// Reports of children to their machine: as commands, and as the events that XState makes of them.
 //
-// The command carries the child's key: what a child tells that the machine has stopped since, or
-// started anew, is refused.
+// A report carries the child's key. A report of a child that the machine has stopped or started again is rejected.
 
 import type { EventObject } from 'xstate'
 
@@ -12,8 +11,8 @@ import type { MachineChild, MachineState } from './types.js'
 const kinds = ['done.actor', 'error.actor', 'snapshot'] as const
 type Kind = (typeof kinds)[number]
 
-/** What a child has told, as it is stored. */
-interface Told {
+/** A child's report, as it is stored. */
+interface ChildReport {
   readonly key: string
   readonly output?: unknown
   readonly error?: unknown
@@ -23,44 +22,44 @@ interface Told {
 export interface ChildEvent {
   readonly event: EventObject
   /**
-   * The machine that it is for: ids of children from the actor's machine down. `undefined` when the
-   * state has not that very child any more.
+   * The machine that gets it: ids of children from the actor's machine down. `undefined` when the state no longer has
+   * that child with that key.
    */
   readonly path: readonly string[] | undefined
-  /** The child, when it is over. */
+  /** The child, when it has ended. */
   readonly ended?: string
-  /** It comes from a child that is a machine: only the fold of its parent may say so. */
+  /** Whether it comes from a child machine: only the fold of its parent may make it. */
   readonly isWithin: boolean
 }
 
-/** The event by which a child machine is told something that does not come from its parent. */
-export const toChild = 'xstate.child'
+/** The event that hands an event to a child machine from outside its parent. */
+export const toChildEvent = 'xstate.child'
 
-/** A command or stored event that a child has told; `undefined` for any other. */
+/** The child's report in a command or stored event; `undefined` for any other event. */
 export function childEvent(
   type: string,
   data: unknown,
   state: MachineState,
 ): ChildEvent | undefined {
   const kind = kinds.find(one => type.startsWith(`xstate.${one}.`))
-  const isTold = typeof data === 'object' && data !== null && 'key' in data
-  if (!isTold) return undefined
-  if (type === toChild) {
+  const isReport = typeof data === 'object' && data !== null && 'key' in data
+  if (!isReport) return undefined
+  if (type === toChildEvent) {
     const { key, event } = data as { readonly key: string; readonly event?: unknown }
     if (!isEvent(event)) return undefined
     return { event, path: pathTo(key, state), isWithin: false }
   }
   if (kind === undefined) return undefined
-  const told = data as Told
+  const report = data as ChildReport
   const child = type.slice(`xstate.${kind}.`.length)
-  const path = pathTo(told.key, state)
+  const path = pathTo(report.key, state)
   const isCurrent = path?.at(-1) === child
-  const teller = path && childAt(state, path)
+  const sender = path && childAt(state, path)
   return {
-    event: eventOf(kind, type, child, told),
+    event: eventOf(kind, type, child, report),
     path: isCurrent ? path?.slice(0, -1) : undefined,
     ...(kind !== 'snapshot' && { ended: child }),
-    isWithin: teller?.state !== undefined,
+    isWithin: sender?.state !== undefined,
   }
 }
 
@@ -78,7 +77,7 @@ function childAt(
   return child?.state && childAt(child.state, rest)
 }
 
-/** Where the child of a key is. */
+/** The path to the child with a key. */
 function pathTo(key: string, { children = {} }: MachineState): string[] | undefined {
   for (const [id, child] of Object.entries(children)) {
     if (child.key === key) return [id]
@@ -88,15 +87,20 @@ function pathTo(key: string, { children = {} }: MachineState): string[] | undefi
   return undefined
 }
 
-function eventOf(kind: Kind, type: string, actorId: string, told: Told): EventObject {
-  const { output, error, snapshot } = told
+function eventOf(
+  kind: Kind,
+  type: string,
+  actorId: string,
+  report: ChildReport,
+): EventObject {
+  const { output, error, snapshot } = report
   if (kind === 'snapshot') return { type, snapshot } as EventObject
   const end = kind === 'done.actor' ? { output } : { error }
   const event: EventObject & { actorId: string } = { type, ...end, actorId }
   return event
 }
 
-/** How a child has ended, as a command. */
+/** The end of a child, as a command. */
 export function endOf(event: EventObject, child: string, key: string): ChildEnd {
   const { output, error } = event as {
     readonly output?: unknown
@@ -125,7 +129,7 @@ export function plainError(error: unknown): unknown {
   return { name, message: text, ...(isCode && { code }) }
 }
 
-/** What a machine may look at of a child's snapshot. */
+/** The part of a child's snapshot that its machine sees. */
 export function snapshotOf(snapshot: unknown): object {
   const { status, context, output } = snapshot as Record<string, unknown>
   return {

@@ -1,11 +1,11 @@
-// The logic that children run by, found by the name that a state keeps.
+// The logic of children, found by the name that a state keeps.
 
 import type { AnyActorLogic, AnyStateMachine } from 'xstate'
 
 import { CairnError } from '../model/errors.js'
 
-/** XState's name for logic that stands in place, in an `invoke`. */
-const inPlace = /^xstate\.invoke\.(\d+)\.(.*)$/s
+/** XState's name for logic that is written inline in an `invoke`. */
+const inlineLogicName = /^xstate\.invoke\.(\d+)\.(.*)$/s
 
 interface Invoking {
   readonly src: unknown
@@ -15,7 +15,7 @@ export function logicOf(
   machine: AnyStateMachine,
   src: string,
 ): AnyActorLogic | undefined {
-  const [, index, nodeId] = inPlace.exec(src) ?? []
+  const [, index, nodeId] = inlineLogicName.exec(src) ?? []
   const { actors } = machine.implementations as {
     readonly actors: Readonly<Record<string, AnyActorLogic>>
   }
@@ -41,7 +41,7 @@ export function checkLogic(
     logic === undefined
       ? 'there is no logic of that name. Add it to setup({ actors }).'
       : !isMachine(logic) && logic.start === undefined
-        ? 'it is made by fromTransition, and does nothing by itself. Use assign.'
+        ? 'fromTransition makes logic that does nothing by itself. Use assign.'
         : undefined
   if (why === undefined) return
   throw new CairnError(

@@ -1,33 +1,33 @@
-// Invoked and spawned actors as data: which of them a state asks for.
+// Invoked and spawned actors as data: which children a state asks for.
 //
-// A fold makes XState's actors, too, and never starts them: they are names. One that is there
-// before a step and after it is the same start of it, and keeps its key.
+// The fold makes XState's actors too, but never starts them: they serve as names. An actor that exists before and after
+// a step is the same start of the same child, and keeps its key.
 
 import type { AnyActorRef, AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
 import { CairnError } from '../model/errors.js'
 import { checkLogic, isMachine, logicOf } from './child-logic.js'
-import type { Level } from './level.js'
-import { unshared } from './refs.js'
-import { below } from './timers.js'
+import type { MachineNode } from './machine-node.js'
+import { copyForRevival } from './refs.js'
+import { pathSeparator } from './timers.js'
 import type { MachineChild, MachineState } from './types.js'
 
-/** What a state's children come from. */
-export interface Parentage {
-  /** The event of the step: children that begin in it are keyed by it. */
+/** The step whose children are collected. */
+export interface StepChildren {
+  /** The event of the step: it is part of the keys of children that start in it. */
   readonly eventId: string
-  /** The child machine whose step it is, by ids from the actor's machine down. */
+  /** The machine whose step it is: ids of children from the actor's machine down. */
   readonly path: readonly string[]
   /** Before the step. */
   readonly before?: {
     readonly snapshot: AnyMachineSnapshot
     readonly state: MachineState
   }
-  /** The child whose end the event was. */
+  /** The child that ended by the event. */
   readonly ended?: string | undefined
 }
 
-/** XState's refs carry more than their type says. */
+/** XState's references have fields that their type does not declare. */
 interface ChildRef extends AnyActorRef {
   readonly systemId?: string
   readonly _syncSnapshot?: boolean
@@ -35,13 +35,13 @@ interface ChildRef extends AnyActorRef {
 
 type Refs = Readonly<Record<string, ChildRef | undefined>>
 
-/** The children that are to run in a state. Throws `invalid-definition` for those that cannot be durable. */
+/** The children of a state. Throws `invalid-definition` for a child that cannot be durable. */
 export function childrenOf(
-  { machine }: Level,
+  { machine }: MachineNode,
   snapshot: AnyMachineSnapshot,
-  { eventId, path, before, ended }: Parentage,
+  { eventId, path, before, ended }: StepChildren,
 ): Record<string, MachineChild> | undefined {
-  // One that is over has stopped them all.
+  // A machine that has ended has stopped all its children.
   if (snapshot.status !== 'active') return undefined
   const known = (before?.snapshot.children ?? {}) as Refs
   const children: [string, MachineChild][] = []
@@ -49,10 +49,10 @@ export function childrenOf(
     if (ref === undefined) continue
     const isKnown = known[id] === ref
     const same = isKnown ? before?.state.children?.[id] : undefined
-    // XState keeps those that are over. Here it is the machines that a state invokes: what is sent to
-    // one by its id is passed over as long as that state lasts, as there.
-    const isOver = isKnown && id === ended
-    if (isOver && (same?.state === undefined || !isInvoked(snapshot, id))) continue
+    // XState keeps ended children. Here only invoked machines are kept, so that an event sent to one by its id is
+    // dropped while the invoking state lasts, as in XState.
+    const hasEnded = isKnown && id === ended
+    if (hasEnded && (same?.state === undefined || !isInvoked(snapshot, id))) continue
     const key = `${eventId}#${[...path, id].join('/')}`
     children.push([id, same ?? childOf(machine, id, ref, key)])
   }
@@ -67,7 +67,7 @@ function isInvoked(snapshot: AnyMachineSnapshot, child: string): boolean {
   return nodes.some(({ invoke }) => invoke.some(({ id }) => id === child))
 }
 
-/** What XState makes its children of, when a snapshot is made of a state. */
+/** The children in the form that XState restores them from. */
 export function restoredChildren({
   children = {},
 }: MachineState): Record<string, unknown> {
@@ -82,7 +82,7 @@ export function restoredChildren({
   )
 }
 
-/** A state as XState restores one. */
+/** A state in the form that XState restores it from. */
 export function persisted(state: MachineState) {
   const { status, value, context, output, error, history = {} } = state
   const historyValue = Object.fromEntries(
@@ -95,7 +95,7 @@ export function persisted(state: MachineState) {
   return {
     status,
     value,
-    context: unshared(context as unknown),
+    context: copyForRevival(context as unknown),
     output,
     error,
     children,
@@ -117,17 +117,18 @@ function childOf(
   if (ref.id !== id || id === ref.sessionId)
     throw refuse('it has no id. Give it one: spawnChild(src, { id }).')
   if (systemId !== undefined)
-    throw refuse('it has a systemId, which ends with a process. Use its id.')
+    throw refuse('it has a systemId, which is lost when the process ends. Use its id.')
   if (typeof src !== 'string')
     throw refuse(
-      'its logic has no name to start it by again. Name it in setup({ actors }).',
+      'its logic has no name, so no node could start it again. Name it in setup({ actors }).',
     )
   const logic = logicOf(machine, src)
   checkLogic(machine, logic, id)
   const heard = ref._syncSnapshot === true && { heard: true }
   if (isMachine(logic)) {
-    if (id.includes(below)) throw refuse(`its id has a ${below}. Take it out.`)
-    return { src, key, ...heard } // Its state follows from its first step (family.ts).
+    if (id.includes(pathSeparator))
+      throw refuse(`its id contains ${pathSeparator}. Use an id without it.`)
+    return { src, key, ...heard } // Its first step makes its state (step-effects.ts).
   }
   const { input } = ref.getSnapshot() as { readonly input?: unknown }
   return {

@@ -10,7 +10,7 @@ import { checkActorType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
-import { accepts } from './accepted.js'
+import { accepts } from './accepts.js'
 import { MachineBehavior } from './behavior.js'
 import { checkDurable, checkMachine } from './check.js'
 import type {
@@ -57,7 +57,7 @@ export function fromMachine<
   if (given.migrate !== undefined && version === 1)
     throw new CairnError(
       'invalid-definition',
-      `Machine ${type} is given migrate, and its version is 1: nothing is older. Raise the version.`,
+      `Machine ${type} has migrate and version 1: there is no earlier version to migrate from. Raise the version.`,
     )
   checkLate(type, given)
   const runsChildren = checkDurable(machine, type)
@@ -85,7 +85,7 @@ export function fromMachine<
     can: (state, candidate) => accepts(behavior.snapshotOf(state), candidate),
     hasTag: (state, tag) => behavior.snapshotOf(state).hasTag(tag),
   }
-  // The implementation is the same for all machines; only their types differ.
+  // One implementation serves all machines; only the types differ.
   return definition as unknown as MachineDefinition<Machine, Reply>
 }
 
@@ -102,7 +102,7 @@ function checkLate(
   throw new CairnError(
     'invalid-definition',
     `Machine ${type}: late is ${show(late)}, and lateAfter ${show(lateAfter)}: use 'fire', 'skip', ` +
-      "'restart' or a function for the one, and milliseconds from 0 for the other.",
+      "'restart' or a function for late, and milliseconds from 0 for lateAfter.",
   )
 }
 

@@ -1,5 +1,5 @@
-// What a machine's step says to others: emitted events become messages, and what is sent
-// becomes commands. Both are stored in the commit of the step. What it puts off is in timers.ts.
+// The outbox of a machine's step: emitted events become messages, and sent events become commands, both stored in the
+// commit of the step. Delayed events are in timers.ts.
 
 import type { EventObject } from 'xstate'
 
@@ -10,7 +10,7 @@ import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 import { addressOf } from './actor-at.js'
-import type { PendingAction } from './machine-input.js'
+import type { PendingAction } from './step-types.js'
 import { payloadOf } from './payload.js'
 import { isDelayed, noSuchTarget } from './timers.js'
 
@@ -21,22 +21,22 @@ interface SendParams {
 
 /**
  * @param emits the topic for each type of emitted event
- * @param now the moment of the decision
+ * @param now the folded of the decision
  */
 export function outboxOf(
   actor: ActorAddress,
-  effects: readonly PendingAction[],
+  actions: readonly PendingAction[],
   emits: ReadonlyMap<string, AnyTopic>,
   now: number,
 ): OutboxEntry[] {
-  return effects.flatMap(({ action, level }) => {
+  return actions.flatMap(({ action, node }) => {
     const { type, params } = action
     if (type === 'xstate.emit')
       return [
         message(actor, (params as { readonly event: EventObject }).event, emits, now),
       ]
     if (type === 'xstate.sendTo' && !isDelayed(action))
-      return [command(actor, level.self, params as SendParams, now)]
+      return [command(actor, node.self, params as SendParams, now)]
     return []
   })
 }

@@ -1,16 +1,16 @@
-// An event of a machine ⇄ a type, and the data beside it.
+// A machine's event ⇄ a command's type and data.
 
 import type { EventObject } from 'xstate'
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 
-/** All of an event but its type; `undefined` where there is nothing else. */
+/** The fields of an event without its type; `undefined` when there are none. */
 export function payloadOf({ type: _type, ...payload }: EventObject): object | undefined {
   return Object.keys(payload).length === 0 ? undefined : payload
 }
 
-/** The event of a type and its data. Throws `invalid-command` for data that is no object. */
+/** The event of a type and its data. Throws `invalid-command` for data that is not a plain object. */
 export function toEvent(type: string, data: unknown): EventObject {
   if (data === undefined || data === null) return { type }
   const isPayload =
@@ -22,7 +22,7 @@ export function toEvent(type: string, data: unknown): EventObject {
   if (isPayload) return { ...data, type }
   throw new CairnError(
     'invalid-command',
-    `${show(data)} is no data for event ${show(type)} of a machine: pass an object with the ` +
+    `${show(data)} cannot be the data of event ${show(type)} of a machine: pass an object with the ` +
       "event's fields, without its type.",
     { details: { type } },
   )

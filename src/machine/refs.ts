@@ -1,22 +1,21 @@
-// Actors that a machine keeps in its context: in a state they are names, as XState writes them down,
-// and in a snapshot they are actors again.
+// References to actors in a machine's context: names in a state, actors in a snapshot.
 
 import type { AnyActorRef } from 'xstate'
 
-/** XState's mark for a child, by its id. */
+/** XState's marker for a child, with its id. */
 const childMark = 'xstate$$type'
-/** Cairn's, for the two that are no children. */
+/** Cairn's marker for the machine itself and its parent. */
 const relativeMark = 'cairn$actor'
 
-type Relative = 'self' | 'parent'
+type RelativeName = 'self' | 'parent'
 
 export interface Relatives {
   readonly self: AnyActorRef
   readonly parent: AnyActorRef | undefined
 }
 
-/** The context with names in the place of actors; the same one where it holds none. */
-export function withNames<Context>(
+/** The context with names in place of actors; the same object when it holds no actors. */
+export function replaceRefs<Context>(
   context: Context,
   { self, parent }: Relatives,
 ): Context {
@@ -29,34 +28,34 @@ export function withNames<Context>(
   })
 }
 
-/** XState revives a context in its place: what it changes in there is made anew for it. */
-export function unshared<Context>(context: Context): Context {
+/** Copies what XState changes in place when it revives a context. */
+export function copyForRevival<Context>(context: Context): Context {
   return mapped(context, value =>
     childMark in value || relativeMark in value ? { ...value } : undefined,
   )
 }
 
-/** Revives what XState does not, in the context that was made for it. */
-export function reviveRelatives(context: unknown, relatives: Relatives): void {
+/** Revives the references that XState does not, in place, in a context copied for that. */
+export function reviveRefs(context: unknown, relatives: Relatives): void {
   if (!isPlain(context)) return
   for (const [key, value] of Object.entries(context)) {
     if (!isPlain(value)) continue
-    const relative = value[relativeMark] as Relative | undefined
-    if (relative === undefined) reviveRelatives(value, relatives)
+    const relative = value[relativeMark] as RelativeName | undefined
+    if (relative === undefined) reviveRefs(value, relatives)
     else (context as Record<string, unknown>)[key] = relatives[relative]
   }
 }
 
-/** A copy in which some objects are others; what holds none of them is not copied. */
+/** A copy in which some objects are replaced; parts without such objects are not copied. */
 function mapped<Part>(
   part: Part,
-  other: (value: Readonly<Record<string, unknown>>) => object | undefined,
+  replace: (value: Readonly<Record<string, unknown>>) => object | undefined,
 ): Part {
   if (!isPlain(part)) return part
   let copy: Record<string, unknown> | undefined
   for (const [key, value] of Object.entries(part)) {
     if (typeof value !== 'object' || value === null) continue
-    const now = other(value as Record<string, unknown>) ?? mapped(value, other)
+    const now = replace(value as Record<string, unknown>) ?? mapped(value, replace)
     if (now === value) continue
     copy ??= (Array.isArray(part) ? [...part] : { ...part }) as Record<string, unknown>
     copy[key] = now

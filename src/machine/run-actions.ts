@@ -1,38 +1,38 @@
-// A machine's own actions, run once their step is stored: in order, by the node that stored it.
+// Runs a machine's own actions after the commit of their step: in order, on the node that stored it.
 
 import type { ActionArgs, AnyActorRef, EventObject } from 'xstate'
 
 import type { AfterCommitContext } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
 import { eventId } from '../model/event.js'
-import type { PendingAction } from './machine-input.js'
+import type { PendingAction } from './step-types.js'
 
 /** The actions of one stored event. */
 export interface ActionsOf {
-  readonly effects: readonly PendingAction[]
-  /** Of the event among those that were stored together, from 0. */
+  readonly actions: readonly PendingAction[]
+  /** Index of the event within its commit, from 0. */
   readonly index: number
 }
 
-/** Whether there is anything to run. */
-export function isLive({ action: { type, exec } }: PendingAction): boolean {
+/** Whether an action has code to run. */
+export function runsLive({ action: { type, exec } }: PendingAction): boolean {
   return exec !== undefined && (type === 'xstate.log' || !type.startsWith('xstate.'))
 }
 
-/** Runs them; one that fails is told, and the others run. */
+/** Runs the actions. A failure is reported to `failed`, and the other actions still run. */
 export function runActions(
   steps: readonly ActionsOf[],
   stored: AfterCommitContext,
 ): void {
   const { actor, firstVersion, failed } = stored
-  for (const { effects, index } of steps) {
-    for (const { action, id } of effects.filter(isLive)) {
+  for (const { actions, index } of steps) {
+    for (const { action, id } of actions.filter(runsLive)) {
       const { type, info, params, exec } = action
       const self = selfOf(id, eventId(actor, firstVersion + index))
       const failing = (error: unknown) => failed(`action ${type}`, error)
       try {
         if (type === 'xstate.log') log(params)
-        else watch(exec?.({ ...info, self } as AnyArgs, params), failing)
+        else catchRejection(exec?.({ ...info, self } as AnyArgs, params), failing)
       } catch (error) {
         failing(error)
       }
@@ -48,18 +48,18 @@ function log(params: unknown): void {
   console.log(...(label === undefined ? [value] : [label, value]))
 }
 
-/** An action may return a promise, although nobody waits for it. */
-function watch(result: unknown, failing: (error: unknown) => void): void {
+/** An action may return a promise; nothing awaits it, so its rejection is reported here. */
+function catchRejection(result: unknown, failing: (error: unknown) => void): void {
   if (result instanceof Promise) result.catch(failing)
 }
 
-/** What an action knows as its actor: names, and nothing that could be lost. */
+/** `self` as an action sees it: names only, because an event sent by it would be lost with the process. */
 function selfOf(id: string, sessionId: string): AnyActorRef {
   const refuse = (): never => {
     throw new CairnError(
       'invalid-definition',
-      'An action used self to send or to look at the actor: what it sent would be lost with this ' +
-        'process. Use raise(…) or sendTo(({ self }) => self, …) instead.',
+      'An action used self to send an event or to read the actor. An event sent so would be lost with this ' +
+        'process: use raise(…) or sendTo(({ self }) => self, …) instead.',
     )
   }
   const self = { id, sessionId, send: refuse, getSnapshot: refuse, subscribe: refuse }

@@ -1,26 +1,26 @@
-// Running a child: XState runs its logic, and everything that it tells goes to the machine.
+// Runs a child that is not a machine: XState runs its logic, and what it reports goes to the durable machine.
 //
-// A machine of nothing but that one child stands in for the durable one: so all that XState does
-// for children, of whatever logic, is done as it does it.
+// A host machine with only that child stands in for the durable machine, so that XState treats children of every kind
+// of logic as usual.
 
 import { type AnyActorLogic, createActor, createMachine, type EventObject } from 'xstate'
 
-import type { ChildSpec, ChildContext, RunningChild } from '../model/child.js'
-import { endOf, snapshotOf, toChild } from './child-events.js'
+import type { ChildContext, ChildSpec, RunningChild } from '../model/child.js'
+import { endOf, snapshotOf, toChildEvent } from './child-events.js'
 import { checkLogic, logicOf } from './child-logic.js'
-import type { Level } from './level.js'
+import type { MachineNode } from './machine-node.js'
 import { payloadOf } from './payload.js'
 import type { MachineChild, MachineState } from './types.js'
 
-/** What is to run beside a machine in a state, and beside the child machines within it. */
+/** The children to run for a state, including those of its child machines. */
 export function childrenToRun(
-  level: Level,
+  node: MachineNode,
   { children = {} }: MachineState,
   parent?: MachineChild,
 ): ChildSpec[] {
-  const { machine } = level
+  const { machine } = node
   return Object.entries(children).flatMap(([id, child]): ChildSpec[] => {
-    const below = level.child(child.src)
+    const below = node.child(child.src)
     if (below !== undefined)
       return child.state === undefined ? [] : childrenToRun(below, child.state, child)
     const start = (ports: ChildContext): RunningChild => {
@@ -37,14 +37,17 @@ export function childrenToRun(
   })
 }
 
-/** What the child of a child machine sends is for that one. */
+/** Ports that address a child's events to the child machine that owns it. */
 function portsOf({ key }: MachineChild, ports: ChildContext): ChildContext {
   return {
     ...ports,
     tell: (type, data) =>
       type.startsWith('xstate.snapshot.')
         ? ports.tell(type, data)
-        : ports.tell(toChild, { key, event: { ...(data as object | undefined), type } }),
+        : ports.tell(toChildEvent, {
+            key,
+            event: { ...(data as object | undefined), type },
+          }),
   }
 }
 
@@ -55,7 +58,7 @@ function runChild(
   ports: ChildContext,
 ): RunningChild {
   const ends = [`xstate.done.actor.${id}`, `xstate.error.actor.${id}`]
-  const hear = ({ event }: { event: EventObject }) => {
+  const report = ({ event }: { event: EventObject }) => {
     const { type } = event
     if (ends.includes(type)) return ports.end(endOf(event, id, key))
     if (type !== `xstate.snapshot.${id}`) return ports.tell(type, payloadOf(event))
@@ -68,13 +71,13 @@ function runChild(
         id,
         src: logic,
         input: () => input,
-        ...(heard && { onSnapshot: { actions: hear } }),
+        ...(heard && { onSnapshot: { actions: report } }),
       },
-      on: { '*': { actions: hear } },
+      on: { '*': { actions: report } },
     }),
   )
   host.subscribe({ error: error => ports.failed('running a child', error) })
-  // The name that survives: the logic finds it as self.sessionId.
+  // The key survives a restart: the logic reads it as self.sessionId.
   Object.assign(host.getSnapshot().children[id] ?? {}, { sessionId: key })
   host.start()
   return { stop: () => void host.stop() }

@@ -1,10 +1,9 @@
 // A machine's state as plain data ⇄ XState's snapshot of it.
 //
-// Data is the one form that is built upon: each step begins with a snapshot made of it, or with one
-// that is the same as if it were (Level.reached). So an actor that has lived through all of its
-// history, one that woke from a stored state and one that replayed everything stand at the very
-// same thing, also in what XState leaves to the order of entering (the order of parallel states, of
-// tags, of remembered states).
+// Data is the only form that steps build on: each step starts from a snapshot restored from data, or from one that
+// equals it (MachineNode.remember). An actor that has lived through its whole history, one that woke from a stored state
+// and one that replayed every event therefore reach the same state, also where XState depends on the order of entering
+// (parallel states, tags, remembered states).
 
 import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
 
@@ -12,14 +11,14 @@ import { persisted } from './child-state.js'
 import type { StepScope } from './step.js'
 import type { MachineState, MachineTimers } from './types.js'
 
-/** Where a state stands in the machine: all that is needed of XState's nodes. */
+/** The part of XState's state nodes that is used here. */
 interface StateNode {
   readonly id: string
   readonly order: number
   readonly states: Readonly<Record<string, StateNode>>
 }
 
-/** A snapshot as data, but for its children. */
+/** A snapshot as data, without its children. */
 export function toState(
   machine: AnyStateMachine,
   snapshot: AnyMachineSnapshot,
@@ -29,7 +28,7 @@ export function toState(
   const history = historyOf(historyValue as Record<string, readonly StateNode[]>)
   return {
     status: status as MachineState['status'],
-    value: inOrder(machine.root, value as StateValue),
+    value: inDeclaredOrder(machine.root, value as StateValue),
     context,
     tags: ([...tags] as string[]).toSorted(),
     ...(output !== undefined && { output }),
@@ -39,7 +38,7 @@ export function toState(
   }
 }
 
-/** The snapshot that the data is of. */
+/** Restores the snapshot of a state. */
 export function toSnapshot(
   machine: AnyStateMachine,
   state: MachineState,
@@ -48,13 +47,13 @@ export function toSnapshot(
   return machine.restoreSnapshot(persisted(state) as never, scope)
 }
 
-/** Parallel states in the order in which the machine names them. */
-function inOrder({ states }: StateNode, value: StateValue): StateValue {
+/** Sorts parallel states in the order in which the machine declares them. */
+function inDeclaredOrder({ states }: StateNode, value: StateValue): StateValue {
   if (typeof value === 'string') return value
   const ordered: Record<string, StateValue> = {}
   for (const [key, node] of Object.entries(states)) {
     const inner = value[key]
-    if (inner !== undefined) ordered[key] = inOrder(node, inner)
+    if (inner !== undefined) ordered[key] = inDeclaredOrder(node, inner)
   }
   return ordered
 }

@@ -1,12 +1,11 @@
-// Steps of a machine: from one snapshot to the next, with what is to be done for it.
+// Steps of a machine: from one snapshot to the next, with the actions to run.
 //
-// S1. A step is pure: it runs no action, starts nothing and waits for nothing. What XState would
-//     have done is collected, and the caller does with it what it may.
-// S2. What a machine can see of itself is the same in every step that folds the same event: its
-//     actor's id. No clock, no number that differs between processes.
-// S3. One scope serves every step of a machine. XState makes one per call of `transition()`, which
-//     costs more than the step; the one thing that a scope gathers are the actions, and those
-//     are taken out after each step.
+// STEP-1. A step is pure: it runs no action, starts nothing and waits for nothing. The actions that XState would run are
+//     collected for the caller.
+// STEP-2. What a machine can see of itself is the same in every step that folds the same event: its actor's id, and no
+//     clock or number that differs between processes.
+// STEP-3. One scope serves all steps of a machine. XState makes a scope for each call of `transition()`, which costs more
+//     than the step. The scope only gathers actions, and they are taken out after each step.
 
 import {
   type AnyActorRef,
@@ -23,7 +22,7 @@ export type StepScope = AnyActorScope
 
 export interface Step {
   readonly snapshot: AnyMachineSnapshot
-  /** In the order in which they are to be done. */
+  /** In the order in which they run. */
   readonly actions: readonly ExecutableActionObject[]
 }
 
@@ -32,10 +31,10 @@ export class Stepper {
   readonly #machine: AnyStateMachine
   #actions: ExecutableActionObject[] = []
 
-  /** @param parent what the machine knows as its parent, where it is a child */
+  /** @param parent the parent as the machine sees it, for a child machine */
   constructor(machine: AnyStateMachine, parent?: AnyActorRef) {
     this.#machine = machine
-    // Only a name to XState: it is never started, and runs nothing of the machine's.
+    // XState needs an actor as a name; it is never started.
     const self = createActor(
       fromTransition((state: null) => state, null),
       parent && { parent },
@@ -46,7 +45,7 @@ export class Stepper {
       sessionId: self.sessionId,
       system: self.system,
       logger: () => {},
-      // The start of what `assign` has spawned; everything else waits for its action to run.
+      // XState would start here what `assign` has spawned.
       defer: () => {},
       emit: () => {},
       stopChild: () => {},
@@ -54,7 +53,7 @@ export class Stepper {
     }
   }
 
-  /** The first step. Throws what the machine's initial context or entry throws. */
+  /** The first step. Throws what the machine's initial context or entry actions throw. */
   begin(id: string, input: unknown): Step {
     const step = this.#collect(id, () =>
       this.#machine.getInitialSnapshot(this.scope, input),

@@ -1,17 +1,14 @@
-// Delays: what a machine has put off, as timers of its actor.
+// Delayed events and delayed transitions of a machine, as timers of its actor.
 //
-// Which of them wait is part of the state, with the moment at which each is due: a fold makes the
-// same of the same events, and who comes to the state later, on whichever node, waits for the
-// same moment.
-//
-// Z1. A timer is set, set anew and cancelled by the commit of the step that asks for it: what a
-//     commit says is the difference between the state before it and the state behind it.
-// Z2. One that fires is over, with the event that it leads to. An event of the machine's own is
-//     stored where a transition takes it; in every other case what has become of it is an
-//     event of its own, `xstate.timer`.
-// Z3. A machine that is over has none.
-// Z4. A child machine's timers are in its state, under their own names. The actor's, which has but one
-//     list of them, are named by the way to the child and that: `helper#xstate.after.slow.helper.busy`.
+// The waiting timers, with their due times, are part of the state: every fold of the same events makes the same timers,
+// and a later owner on any node waits for the same due time.
+// MACHINE-TIMERS-1. The commit of a step sets, replaces and cancels timers: its outbox is the difference between the
+//     states before and after it.
+// MACHINE-TIMERS-2. A timer that fires ends. If it leads to an event of the machine's own that a transition accepts, that
+//     event is stored. In every other case an event `xstate.timer` records what became of it.
+// MACHINE-TIMERS-3. A machine that has ended has no timers.
+// MACHINE-TIMERS-4. A child machine's timers are in its own state under their own names. The actor has one list of timers,
+//     in which they are named by the path to the child: `helper#xstate.after.slow.helper.busy`.
 
 import type { AnyStateMachine, EventObject, ExecutableActionObject } from 'xstate'
 
@@ -25,39 +22,39 @@ import { addressOf } from './actor-at.js'
 import { payloadOf } from './payload.js'
 import type { MachineState, MachineTimer, MachineTimers } from './types.js'
 
-/** The event that keeps what has become of a timer (Z2). */
+/** The event that records what became of a timer (MACHINE-TIMERS-2). */
 export const timerEvent = 'xstate.timer'
-/** The metadata of an event that a timer has sent: its name. */
-export const timerMark = 'timer'
+/** Metadata key for the name of the timer that an event comes from. */
+export const timerMetadata = 'timer'
 
-/** What has become of a timer that was due, beside an event of the machine's own. */
+/** What became of a due timer that did not lead to an event of the machine's own. */
 export interface TimerOutcome {
   readonly name: string
-  /** `pass`: no transition took it. `send`: it went to another actor. The others: it was late. */
+  /** `pass`: no transition accepted it. `send`: it was sent to another actor. `skip`, `restart`: it was late. */
   readonly does: 'pass' | 'send' | 'skip' | 'restart'
 }
 
-/** A timer of a machine that is over without an event of its own. */
-export interface Due extends TimerOutcome {
-  /** The child machine whose it is; empty for the actor's. */
+/** The end of a timer without an event of the machine's own. */
+export interface TimerEnd extends TimerOutcome {
+  /** The path to the child machine that set it; empty for the actor's machine. */
   readonly path: readonly string[]
 }
 
-/** Between the names of children, and of a timer (Z4). */
-export const below = '#'
+/** Separates the ids of children and the timer's name (MACHINE-TIMERS-4). */
+export const pathSeparator = '#'
 
-/** All timers of a state, and of its child machines, by the names of the actor's timers (Z4). */
+/** All timers of a state, and of its child machines, by their full names (MACHINE-TIMERS-4). */
 export function allTimers(state: MachineState | undefined): MachineTimers {
   const { timers = {}, children } = state ?? {}
   if (children === undefined) return timers
   const all = { ...timers }
   for (const [id, child] of Object.entries(children))
     for (const [name, timer] of Object.entries(allTimers(child.state)))
-      all[`${id}${below}${name}`] = timer
+      all[`${id}${pathSeparator}${name}`] = timer
   return all
 }
 
-/** Where a timer is, by its name among the actor's. */
+/** Finds a timer by its full name. */
 export function findTimer(
   { timers = {}, children = {} }: MachineState,
   name: string,
@@ -70,7 +67,7 @@ export function findTimer(
   | undefined {
   const timer = Object.hasOwn(timers, name) ? timers[name] : undefined
   if (timer !== undefined) return { path: [], name, timer }
-  const at = name.indexOf(below)
+  const at = name.indexOf(pathSeparator)
   const id = name.slice(0, Math.max(0, at))
   const state = Object.hasOwn(children, id) ? children[id]?.state : undefined
   const found = state && findTimer(state, name.slice(at + 1))
@@ -83,7 +80,7 @@ interface Node {
   readonly states: Readonly<Record<string, Node>>
 }
 
-/** Throws `invalid-definition` for a machine with delays that have a name, and no length. */
+/** Throws `invalid-definition` for a named delay that `setup({ delays })` does not define. */
 export function checkDelays(machine: AnyStateMachine, type: string): void {
   const { delays } = machine.implementations as { readonly delays: object }
   const look = ({ id, config, states }: Node): void => {
@@ -91,8 +88,8 @@ export function checkDelays(machine: AnyStateMachine, type: string): void {
       if (Number.isNaN(Number(delay)) && !Object.hasOwn(delays, delay))
         throw new CairnError(
           'invalid-definition',
-          `Machine ${type}, state ${id}: it has a transition after ${show(delay)}, and no delay of ` +
-            'that name. Add it to setup({ delays }).',
+          `Machine ${type}, state ${id}: it has a transition after ${show(delay)}, and that delay is not ` +
+            'defined. Add it to setup({ delays }).',
           { details: { type, state: id, delay } },
         )
     Object.values(states).forEach(look)
@@ -104,38 +101,38 @@ interface DelayedParams {
   readonly event: EventObject
   readonly id?: string | undefined
   readonly delay?: unknown
-  /** Of `sendTo`. */
+  /** The target of a `sendTo`. */
   readonly to?: unknown
 }
 
-/** Whether an action of a step puts something off. */
+/** Whether an action delays an event. */
 export function isDelayed({ type, params }: ExecutableActionObject): boolean {
   if (type !== 'xstate.raise' && type !== 'xstate.sendTo') return false
   return typeof (params as DelayedParams).delay === 'number'
 }
 
-/** What a step is of. */
+/** The step whose timers are computed. */
 export interface TimerStep {
   readonly actor: ActorAddress
   readonly eventId: string
   /** When its event was decided, ms since 1970. */
   readonly at: number
-  /** The child machine whose step it is; empty for the actor's. */
+  /** The path to the child machine whose step it is; empty for the actor's machine. */
   readonly path: readonly string[]
-  /** Which relative a target of `sendTo` is. */
+  /** The machine of this actor that a target of `sendTo` is. */
   readonly targetOf: (
     to: unknown,
   ) => { readonly child: string } | 'parent' | 'self' | undefined
   readonly before: MachineTimers | undefined
   readonly actions: readonly ExecutableActionObject[]
-  /** The timer that the event comes from. */
+  /** The name of the timer that the event comes from. */
   readonly fired?: string | undefined
-  readonly isOver: boolean
+  readonly hasEnded: boolean
 }
 
-/** The timers that wait behind a step. Throws `invalid-timer` and `invalid-definition`. */
+/** The timers that wait after a step. Throws `invalid-timer` and `invalid-definition`. */
 export function timersAfter(step: TimerStep): MachineTimers | undefined {
-  if (step.isOver) return undefined // Z3
+  if (step.hasEnded) return undefined // MACHINE-TIMERS-3
   const timers = new Map(Object.entries(step.before ?? {}))
   if (step.fired !== undefined) timers.delete(step.fired)
   for (const [index, action] of step.actions.entries())
@@ -149,7 +146,7 @@ export function timersAfter(step: TimerStep): MachineTimers | undefined {
   return toTimers(timers)
 }
 
-/** The timers when this one is not waited for any more, or from now on again. */
+/** The timers after one of them has ended, or has restarted with its whole delay. */
 export function timersWithout(
   before: MachineTimers | undefined,
   { name, does }: TimerOutcome,
@@ -163,7 +160,7 @@ export function timersWithout(
   return toTimers(timers)
 }
 
-/** Z1. A timer that a step has not touched is the same object behind it. */
+/** The outbox entries that set and cancel timers (MACHINE-TIMERS-1). An unchanged timer is the same object. */
 export function timerOutbox(
   before: MachineTimers = {},
   after: MachineTimers = {},
@@ -177,22 +174,22 @@ export function timerOutbox(
   )
   return [
     ...cancelled.map((name): OutboxEntry => ({ kind: 'cancel', name })),
-    ...set.map(([name, timer]) => setting(name, timer)),
+    ...set.map(([name, timer]) => timerEntry(name, timer)),
   ]
 }
 
-/** What a timer sends to another actor, now that it is due. */
-export function sentBy({ to, event }: MachineTimer, now: number): OutboxEntry[] {
+/** The command that a due timer sends to another actor. */
+export function outboxOfTimer({ to, event }: MachineTimer, now: number): OutboxEntry[] {
   if (to === undefined || event === undefined) return []
   return [toOutboxEntry(send(to, event.type, payloadOf(event)), now)]
 }
 
-/** The event that a timer of the machine's own is of. */
+/** The event of a timer. */
 export function eventOf(name: string, { event }: MachineTimer): EventObject {
   return event ?? { type: name }
 }
 
-/** A child may take several steps for one event. */
+/** A name for a timer without an id; a child may take several steps for one event. */
 function freeName(
   timers: ReadonlyMap<string, MachineTimer>,
   eventId: string,
@@ -214,28 +211,32 @@ function timerOf(
   const timer: MachineTimer = {
     at: at + ms,
     delay: ms,
-    // `after` has them the same.
+    // A delayed transition's event has the timer's name as its type.
     ...((event.type !== name || payloadOf(event) !== undefined) && { event }),
     ...(target !== undefined && { to: target }),
     ...(typeof relative === 'object' && relative),
     ...(relative === 'parent' && { parent: true as const }),
   }
-  checkTimer({ name: [...path, name].join(below), at: timer.at, type: event.type })
+  checkTimer({
+    name: [...path, name].join(pathSeparator),
+    at: timer.at,
+    type: event.type,
+  })
   return timer
 }
 
-/** Throws `invalid-definition`, for what is sent, now or later, to what is no durable actor. */
+/** The error for an event sent to a target that is not a durable actor. */
 export function noSuchTarget({ type }: ActorAddress, event: EventObject): CairnError {
   return new CairnError(
     'invalid-definition',
-    `Machine ${type} sent ${show(event.type)} to what is no durable actor: use ` +
-      'sendTo(actorAt(definition, id), event). Of what it has invoked or spawned, only machines take ' +
-      'events: stop it, and start it with another input.',
+    `Machine ${type} sent ${show(event.type)} to a target that is not a durable actor: use ` +
+      'sendTo(actorAt(definition, id), event). Of invoked and spawned children, only machines take ' +
+      'events: stop any other child, and start it with another input.',
     { details: { type, event: event.type } },
   )
 }
 
-function setting(name: string, timer: MachineTimer): OutboxEntry {
+function timerEntry(name: string, timer: MachineTimer): OutboxEntry {
   const isOwn = timer.to === undefined
   const event = eventOf(name, timer)
   return {

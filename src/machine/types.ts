@@ -1,4 +1,4 @@
-// The types that a machine's callers see, drawn from what its setup() declares.
+// The public types of machines, inferred from what setup() declares.
 
 import type {
   AnyStateMachine,
@@ -25,76 +25,76 @@ import type { ActorAddress } from '../model/address.js'
 import type { Rejection } from '../model/behavior.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 
-/** An event without its type: the data of a command. `undefined` where there is nothing else. */
+/** An event without its type: the data of a command. `undefined` when the event has no other fields. */
 export type PayloadOf<Event extends EventObject> = keyof Omit<Event, 'type'> extends never
   ? undefined
   : Partial<Omit<Event, 'type'>> extends Omit<Event, 'type'>
     ? Omit<Event, 'type'> | undefined
     : Omit<Event, 'type'>
 
-/** The state of a machine: plain data. `fromMachine(…).snapshot(state)` makes XState's of it. */
+/** The state of a machine: plain data. `fromMachine(…).snapshot(state)` makes XState's snapshot of it. */
 export interface MachineState<Machine extends AnyStateMachine = AnyStateMachine> {
-  /** `done` in a final state, `error` when a child failed and no `onError` took it: nothing is accepted then. */
+  /** `done` in a final state; `error` when a child failed without `onError`. Neither accepts any event. */
   readonly status: 'active' | 'done' | 'error'
   readonly value: StateValueFrom<Machine>
   readonly context: ContextFrom<Machine>
-  /** Of the states it is in, sorted. */
+  /** The tags of the active states, sorted. */
   readonly tags: readonly TagsFrom<Machine>[]
-  /** Of a machine that is done, where it has one. */
+  /** The output of a machine that is done, if it has one. */
   readonly output?: OutputFrom<Machine>
   /** Why it ended in `error`, as plain data. */
   readonly error?: unknown
-  /** The actors that it has invoked or spawned, and that have not ended, by their ids. */
+  /** Invoked and spawned actors that have not ended, by id. */
   readonly children?: Readonly<Record<string, MachineChild>>
-  /** What it has put off, by the names of its timers: `xstate.after.<delay>.<state>`, or the id that was given. */
+  /** Delayed events and transitions, by timer name: `xstate.after.<delay>.<state>`, or the given id. */
   readonly timers?: MachineTimers
-  /** What history states remember: ids of states, by the id of the history state. */
+  /** What history states remember: state ids, by the id of the history state. */
   readonly history?: Readonly<Record<string, readonly string[]>>
 }
 
 export type MachineTimers = Readonly<Record<string, MachineTimer>>
 
-/** Something that a machine has put off. */
+/** A delayed event or transition. */
 export interface MachineTimer {
   /** When it is due, ms since 1970. */
   readonly at: number
-  /** Milliseconds that it was put off for. */
+  /** The delay in milliseconds. */
   readonly delay: number
-  /** What comes then. Absent: an event that has the timer's name as its type. */
+  /** The event. Absent: an event with the timer's name as its type. */
   readonly event?: EventObject
-  /** The durable actor that gets it. Without this and the following: the machine itself. */
+  /** The durable actor that gets it. Without `to`, `child` and `parent`, the machine itself gets it. */
   readonly to?: ActorAddress
   /** The child machine that gets it. */
   readonly child?: string
-  /** It is a child's, and its parent gets it. */
+  /** Set on a child's timer whose event its parent gets. */
   readonly parent?: true
 }
 
-/** What a delay does that comes to its end late, because nobody was there: see {@link MachineOptions}. */
+/** What a delay does when it ends late because no node was running: see {@link MachineOptions}. */
 export type LateDelay = 'fire' | 'skip' | 'restart'
 
 /** An actor that a machine has invoked or spawned. */
 export interface MachineChild {
-  /** Its logic's name in `setup({ actors })`, or XState's for one that is written in place. */
+  /** The name of its logic in `setup({ actors })`, or XState's name for inline logic. */
   readonly src: string
   readonly input?: unknown
-  /** Names this one start of it: `<type>/<id>/<version>#<child>`. It is its `self.sessionId`. */
+  /** Identifies this start of the child: `<type>/<id>/<version>#<child>`. It is the child's `self.sessionId`. */
   readonly key: string
-  /** Whether the machine hears of its snapshots (`onSnapshot`). */
+  /** Whether the machine gets its snapshots (`onSnapshot`). */
   readonly heard?: boolean
-  /** Of a child that is a machine: its state, which is part of the parent's. */
+  /** The state of a child machine. It is part of the parent's state. */
   readonly state?: MachineState
 }
 
-/** Why a machine refused an event. */
+/** Why a machine rejected an event. */
 export interface MachineRefusal {
   readonly state: unknown
   readonly status: MachineState['status']
-  /** The types of events that have a transition in this state, whatever its guard says. */
+  /** The event types that have a transition in this state, guards aside. */
   readonly accepts: readonly string[]
 }
 
-/** The answer where no `reply` is given. */
+/** The reply when no `reply` option is given. */
 export interface MachineReply<Machine extends AnyStateMachine> {
   readonly status: MachineState['status']
   readonly value: StateValueFrom<Machine>
@@ -107,7 +107,7 @@ type MachineCommand<Data, Reply> = CommandShape<
   Rejection<'rejected', MachineRefusal>
 >
 
-/** A machine's events as commands, and the one that begins it. */
+/** A machine's events as commands, and `xstate.init`. */
 export type MachineCommands<Machine extends AnyStateMachine, Reply> = {
   [Event in EventFrom<Machine> as Event['type']]: MachineCommand<PayloadOf<Event>, Reply>
 } & { 'xstate.init': MachineCommand<InputFrom<Machine>, Reply> }
@@ -116,20 +116,20 @@ type MachineEvent<Event> = Event extends EventObject
   ? EmittedEvent<Event['type'], PayloadOf<Event>>
   : never
 
-/** What is stored: the accepted events, and the one that begins it. */
+/** The stored events: those that the machine accepted, and `xstate.init`. */
 export type MachineEvents<Machine extends AnyStateMachine> =
   | MachineEvent<EventFrom<Machine>>
   | EmittedEvent<'xstate.init', { readonly input: InputFrom<Machine> } | undefined>
 
-/** A topic for each type of event that the machine emits. */
+/** The topic for each type of emitted event. */
 export type EmitsOf<Machine extends AnyStateMachine> = {
   readonly [Emitted in EmittedFrom<Machine> as Emitted['type']]?:
     Topic<PayloadOf<Emitted>> | AnyTopic
 }
 
 /**
- * What an event that an earlier version has stored is in this one: the event as the machine gets
- * it, its fields beside its type; `undefined` for the same as it was, `null` for nothing. Pure.
+ * Maps an event that an earlier version stored to this version: the event as the machine gets it, its fields beside
+ * its type; `undefined` to keep it as it is, `null` to drop it. Pure.
  * @param from the version of the definition that stored it
  */
 export type MachineMigration = (
@@ -142,47 +142,47 @@ interface CommonOptions<Machine extends AnyStateMachine, Reply> extends ActorOpt
   readonly type?: string
   /** Raise it when the machine changes. Default 1. */
   readonly version?: number
-  /** Stored events of earlier versions, as this one has them. Default: as they are. */
+  /** Maps stored events of earlier versions. Default: they are kept as they are. */
   readonly migrate?: MachineMigration
   /**
-   * What a late delay does: `fire` at once, `skip` and never come, or `restart`, to come a whole
-   * delay from now. A function is asked with the timer's name. Default `fire`.
+   * What a late delay does: `fire` at once, `skip` it, or `restart` it with its whole delay. A function gets the
+   * timer's name. Default `fire`.
    */
   readonly late?: LateDelay | ((timer: string) => LateDelay)
-  /** Milliseconds behind its moment from which on a delay is late. Default 10,000. */
+  /** Milliseconds after its due time from which a delay counts as late. Default 10,000. */
   readonly lateAfter?: number
-  /** The topic on which each emitted event is published, by its type. Default: none. */
+  /** The topic for each type of emitted event. Default: none. */
   readonly emits?: EmitsOf<Machine>
-  /** The answer to an accepted event. Default: `{ status, value, output }`. */
+  /** The reply to an accepted event. Default: `{ status, value, output }`. */
   readonly reply?: (state: MachineState<Machine>) => Reply
 }
 
-/** How a machine becomes an actor type. */
+/** Options of {@link fromMachine}. */
 export type MachineOptions<
   Machine extends AnyStateMachine,
   Reply = MachineReply<Machine>,
 > = CommonOptions<Machine, Reply> & MachineInput<InputFrom<Machine>>
 
-/** The input that a machine begins with; a function gets the actor's id. */
+/** The input that a machine starts with; a function gets the actor's id. */
 type MachineInput<Input> = undefined extends Input
   ? { readonly input?: Input | ((id: string) => Input) }
   : { readonly input: Input | ((id: string) => Input) }
 
-/** Whether a machine has to be given options. */
+/** The options argument, which is required when the machine requires input. */
 export type OptionsOf<Machine extends AnyStateMachine, Reply> =
   undefined extends InputFrom<Machine>
     ? [options?: MachineOptions<Machine, Reply>]
     : [options: MachineOptions<Machine, Reply>]
 
-/** What references of machines can tell beside their state. Each reads it as `state()` does. */
+/** Methods of references to machines. Each reads the state as `state()` does. */
 export interface MachineRefMethods<Machine extends AnyStateMachine> {
   /** Whether it is in a state: `matches('active')`, `matches({ active: 'paused' })`. */
   matches(value: StateValueFrom<Machine>, options?: StateOptions): Promise<boolean>
   /** Whether it would accept an event now, guards included. */
   can(event: EventFrom<Machine>, options?: StateOptions): Promise<boolean>
-  /** Whether one of the states it is in has the tag. */
+  /** Whether an active state has the tag. */
   hasTag(tag: TagsFrom<Machine>, options?: StateOptions): Promise<boolean>
-  /** Its output; `undefined` while it is not done, and of a machine that has none. */
+  /** Its output; `undefined` while it is not done, or when it has none. */
   output(options?: StateOptions): Promise<OutputFrom<Machine> | undefined>
   /** XState's snapshot of its state. */
   snapshot(options?: StateOptions): Promise<SnapshotFrom<Machine>>
@@ -201,12 +201,12 @@ export interface MachineDefinition<
   readonly refMethods: (
     read: StateReader<MachineState<Machine>>,
   ) => MachineRefMethods<Machine>
-  /** XState's snapshot of a state, with everything that it can do. */
+  /** XState's snapshot of a state. */
   snapshot(state: MachineState<Machine>): SnapshotFrom<Machine>
   /** Whether it is in a state: `matches(state, 'active')`, `matches(state, { active: 'paused' })`. */
   matches(state: MachineState<Machine>, value: StateValueFrom<Machine>): boolean
   /** Whether it would accept an event, guards included. */
   can(state: MachineState<Machine>, event: EventFrom<Machine>): boolean
-  /** Whether one of the states it is in has the tag. */
+  /** Whether an active state has the tag. */
   hasTag(state: MachineState<Machine>, tag: TagsFrom<Machine>): boolean
 }

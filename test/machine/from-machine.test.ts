@@ -72,7 +72,7 @@ await t.test('the helpers of a definition read a state', async t => {
   await one.ask('pause')
   const refused = await one.ask('next', { by: 0 })
   if (refused.ok) throw new Error('it was not refused')
-  t.match(refused.rejection.message, /no guard of its transitions lets it through\.$/)
+  t.match(refused.rejection.message, /the guards of its transitions reject it\.$/)
 
   const l = node.spawn(loop, 'l')
   t.match(await l.ask('xstate.init', { limit: 3 }), { ok: true, version: 1 })
@@ -165,9 +165,9 @@ await t.test('what cannot be durable is refused where it is defined', t => {
   refused(invoking({ src: 'nowhere' }), /child 0\.x\.a: there is no logic of that name/)
   refused(
     invoking({ src: invoking({ src: fromTransition(n => n, 0) }) }),
-    /child 0\.x\.a: it is made by fromTransition/,
+    /child 0\.x\.a: fromTransition makes logic/,
   )
-  refused(invoking({ src: fromTransition(n => n, 0) }), /it is made by fromTransition/)
+  refused(invoking({ src: fromTransition(n => n, 0) }), /fromTransition makes logic/)
   refused(
     invoking({ id: 'c', src: fromPromise(async () => 1), systemId: 'me' }),
     /child c: it has a systemId/,
@@ -194,18 +194,18 @@ await t.test('what only shows in a step is refused there', async t => {
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [
       sendTo(() => ({}) as AnyActorRef, { type: 'go' }, { delay: 10 }),
-      /sent "go" to what is no durable actor/,
+      /sent "go" to a target that is not a durable actor/,
     ],
     [
       [
         spawnChild('known', { id: 'child' }),
         sendTo('child', { type: 'go' }, { delay: 10 }),
       ],
-      /sent "go" to what is no durable actor/,
+      /sent "go" to a target that is not a durable actor/,
     ],
     [
       [spawnChild('known', { id: 'child' }), sendTo('child', { type: 'go' })],
-      /sent "go" to what is no durable actor/,
+      /sent "go" to a target that is not a durable actor/,
     ],
     [spawnChild(promise, { id: 'child' }), /child child: its logic has no name/],
     [spawnChild(promise), /it has no id\. Give it one/],
@@ -215,7 +215,7 @@ await t.test('what only shows in a step is refused there', async t => {
     ],
     [
       sendTo(() => ({}) as AnyActorRef, { type: 'go' }),
-      /sent "go" to what is no durable actor/,
+      /sent "go" to a target that is not a durable actor/,
     ],
     [emit({ type: 'gone' }), /emitted "gone", which has no topic/],
   ]

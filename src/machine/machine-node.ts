@@ -1,29 +1,31 @@
-// A machine where it runs: as the actor itself, or as a child of the machine of another level.
+// One machine in the tree of machines: the actor's own, or a child machine.
+//
+// Owns the stepper of its machine, and the snapshots of states that are in memory.
 
 import type { AnyActorRef, AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
 import { isMachine, logicOf } from './child-logic.js'
-import { reviveRelatives, withNames } from './refs.js'
+import { reviveRefs, replaceRefs } from './refs.js'
 import { toSnapshot } from './snapshot.js'
 import { Stepper } from './step.js'
 import type { MachineState } from './types.js'
 
-/** A machine at some depth, with its state. */
-export interface LevelState {
-  readonly level: Level
+/** A machine of the tree with its state. */
+export interface LocatedState {
+  readonly node: MachineNode
   readonly state: MachineState
 }
 
-export class Level {
+export class MachineNode {
   readonly machine: AnyStateMachine
   readonly stepper: Stepper
-  /** What the machine knows as its parent, where it is a child. */
+  /** The parent as the machine sees it; undefined for the actor's own machine. */
   readonly parent: AnyActorRef | undefined
-  /** Whether its context may hold actors. */
-  readonly #hasRelatives: boolean
-  /** Whether no more than one state of each depth is ever there, and none is remembered. */
+  /** Whether its context may hold references to actors. */
+  readonly #mayHoldRefs: boolean
+  /** Whether the machine has no parallel and no history states. */
   readonly #isLinear: boolean
-  readonly #children = new Map<AnyStateMachine, Level>()
+  readonly #children = new Map<AnyStateMachine, MachineNode>()
   /** Snapshots of states that are in memory. */
   readonly #snapshots = new WeakMap<MachineState, AnyMachineSnapshot>()
 
@@ -31,50 +33,50 @@ export class Level {
     this.machine = machine
     this.parent = parent
     const { actors } = machine.implementations as { readonly actors: object }
-    this.#hasRelatives = parent !== undefined || Object.keys(actors).length > 0
+    this.#mayHoldRefs = parent !== undefined || Object.keys(actors).length > 0
     this.#isLinear = isLinear(machine.root)
     this.stepper = new Stepper(machine, parent)
   }
 
-  /** What the machine knows as its own actor. */
+  /** The machine's own actor, as the machine sees it. */
   get self(): AnyActorRef {
     return this.stepper.scope.self
   }
 
-  /** The level of a child; `undefined` where its logic is no machine. */
-  child(src: string): Level | undefined {
+  /** The node of a child; `undefined` when its logic is not a machine. */
+  child(src: string): MachineNode | undefined {
     const logic = logicOf(this.machine, src)
     if (logic === undefined || !isMachine(logic)) return undefined
     const known = this.#children.get(logic)
     if (known !== undefined) return known
-    const level = new Level(logic, this.self)
-    this.#children.set(logic, level)
-    return level
+    const node = new MachineNode(logic, this.self)
+    this.#children.set(logic, node)
+    return node
   }
 
-  /** A state as data, with names for the actors that its context holds. */
-  named(state: MachineState): MachineState {
-    if (!this.#hasRelatives) return state
-    const context = withNames(state.context as unknown, this)
+  /** The state as data: references to actors in its context become names. */
+  serialize(state: MachineState): MachineState {
+    if (!this.#mayHoldRefs) return state
+    const context = replaceRefs(state.context as unknown, this)
     return context === state.context ? state : { ...state, context }
   }
 
-  /** Who stands at the end of a path of children's ids; `undefined` where that is nobody. */
-  at(state: MachineState, [id, ...rest]: readonly string[]): LevelState | undefined {
-    if (id === undefined) return { level: this, state }
+  /** The machine at the end of a path of children's ids; `undefined` when there is none. */
+  at(state: MachineState, [id, ...rest]: readonly string[]): LocatedState | undefined {
+    if (id === undefined) return { node: this, state }
     const child = state.children?.[id]
-    const level = child?.state && this.child(child.src)
-    return level?.at(child!.state!, rest)
+    const node = child?.state && this.child(child.src)
+    return node?.at(child!.state!, rest)
   }
 
   /**
-   * A step has come to a state by this snapshot. Where nothing is left to the order of entering, and there are no
-   * actors in it, it is what would be made of the state again (snapshot.ts), and that takes as long as the step.
+   * Keeps the snapshot of a state that a step has reached, where it equals the one that `toSnapshot` would restore:
+   * the machine is linear, and the state holds no actors. Restoring it takes as long as the step itself.
    */
-  reached(state: MachineState, snapshot: AnyMachineSnapshot): void {
+  remember(state: MachineState, snapshot: AnyMachineSnapshot): void {
     const isSame =
       this.#isLinear &&
-      !this.#hasRelatives &&
+      !this.#mayHoldRefs &&
       state.status === 'active' &&
       Object.keys(snapshot.children as object).length === 0
     if (isSame) this.#snapshots.set(state, snapshot)
@@ -85,7 +87,7 @@ export class Level {
     const known = this.#snapshots.get(state)
     if (known !== undefined) return known
     const snapshot = toSnapshot(this.machine, state, this.stepper.scope)
-    if (this.#hasRelatives) reviveRelatives(snapshot.context, this)
+    if (this.#mayHoldRefs) reviveRefs(snapshot.context, this)
     this.#snapshots.set(state, snapshot)
     return snapshot
   }

@@ -1,14 +1,14 @@
-// Which events a machine takes: by its whole definition, and in one state.
+// Which events a machine accepts: by its definition, and in one state.
 
 import { type AnyMachineSnapshot, type EventObject, getNextTransitions } from 'xstate'
 
-/** Whether an event is of the machine's own, and none of those that XState makes. */
-export function isOwn(type: string): boolean {
+/** Whether an event type is the machine's own; XState's own types start with `xstate.`. */
+export function isOwnEvent(type: string): boolean {
   return type !== '' && !type.startsWith('xstate.')
 }
 
-/** Whether a type is what a transition is written for: itself, `*`, or a beginning as `file.*`. */
-export function isMeant(type: string, descriptor: string): boolean {
+/** Whether an event type matches a transition's descriptor: the type itself, `*`, or a prefix such as `file.*`. */
+export function matchesDescriptor(type: string, descriptor: string): boolean {
   if (descriptor === type || descriptor === '*') return true
   return descriptor.endsWith('.*') && `${type}.`.startsWith(descriptor.slice(0, -1))
 }
@@ -18,8 +18,11 @@ export function accepts(snapshot: AnyMachineSnapshot, event: EventObject): boole
   return snapshot.status === 'active' && snapshot.can(event)
 }
 
-/** The same of a child machine: one whose guard throws fails by the event, and has to get it. */
-export function concerns(snapshot: AnyMachineSnapshot, event: EventObject): boolean {
+/** Whether a child machine takes the event: it also gets an event whose guard throws, and fails by it. */
+export function acceptsOrFails(
+  snapshot: AnyMachineSnapshot,
+  event: EventObject,
+): boolean {
   try {
     return accepts(snapshot, event)
   } catch {
@@ -27,11 +30,11 @@ export function concerns(snapshot: AnyMachineSnapshot, event: EventObject): bool
   }
 }
 
-/** What has a transition in this state, whatever its guard says. */
+/** The event types that have a transition in this state, guards aside. */
 export function acceptedTypes(snapshot: AnyMachineSnapshot): string[] {
   if (snapshot.status !== 'active') return []
   const types = getNextTransitions(snapshot)
     .filter(({ target, actions }) => target !== undefined || actions.length > 0)
     .map(({ eventType }) => eventType)
-  return [...new Set(types.filter(isOwn))]
+  return [...new Set(types.filter(isOwnEvent))]
 }
