@@ -508,7 +508,7 @@ await t.test(
 )
 
 await t.test(
-  'machines that send each other events without an end are stopped',
+  'machines that send each other events in a loop are stopped',
   async t => {
     const echo = setup({}).createMachine({
       id: 'echo',
@@ -534,7 +534,7 @@ await t.test(
     const c = node.spawn(caller, 'c')
     await t.rejects(c.ask('ping'), {
       code: 'invalid-definition',
-      message: /send each other events without an end/,
+      message: /send each other events in a loop/,
     })
     t.equal((await c.state()).version, 0, 'nothing is stored')
     t.match(await c.ask('end'), { ok: true })

@@ -332,7 +332,7 @@ await onEachBackend(
     t.strictSame((await one.state()).state.error, { name: 'Error', message: 'broken' })
     const late = await one.ask('bad')
     if (late.ok) throw new Error('it was not refused')
-    t.match(late.rejection.message, /it has failed, and accepts nothing more/)
+    t.match(late.rejection.message, /it has failed, and accepts no more events/)
     t.strictSame(
       lines().filter(({ level }) => level >= 50),
       [],

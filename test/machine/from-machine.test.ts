@@ -87,7 +87,7 @@ await t.test('the helpers of a definition read a state', async t => {
   t.equal(ended.status, 'done')
   const late = await l.ask('go', { steps: 1 })
   if (late.ok) throw new Error('it was not refused')
-  t.match(late.rejection.message, /"go": it is done, and accepts nothing more\.$/)
+  t.match(late.rejection.message, /"go": it is done, and accepts no more events\.$/)
 })
 
 await t.test('what is no event of the machine is an error, not a refusal', async t => {

@@ -199,7 +199,7 @@ await t.test(
     const { state } = initialFoldedState(folding)
     t.throws(() => foldEvent(folding, state, recorded('ride', { type: 'end' }, 2)), {
       code: 'actor-parked',
-      message: /no transition for it in state "free".*the machine has changed/,
+      message: /does not accept it in state "free".*the machine has changed/,
     })
     t.end()
   },
