@@ -7,7 +7,7 @@ import type { CairnError } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import type { ActorHome } from './actor.js'
+import type { ActorPorts } from './actor.js'
 import type { CallOptions } from './call.js'
 import type { StateOptions, StateReading } from './definition.js'
 import type { Directives } from './directives.js'
@@ -41,7 +41,7 @@ export interface ActorHostOptions {
   /** Counts the commands sent by `tell` that failed after they were accepted. */
   readonly failed?: FailedCommands
   /** Called for each new stored state of an actor on this node. */
-  readonly adopted?: ActorHome['adopted']
+  readonly onStoredState?: ActorPorts['onStoredState']
   /** Called when an actor fails whose policy is `'escalate'`. */
   readonly onEscalation?: (escalation: Escalation) => void
 }

@@ -2,7 +2,7 @@
 
 import { CairnError } from '../model/errors.js'
 import { commandBatchMax } from './command-batch.js'
-import { commandWindow } from './command-window.js'
+import { resolveCommandWindow } from './command-window.js'
 import type { ActorOptions } from './definition.js'
 import { policyOf, type SupervisionOptions } from './supervision-policy.js'
 
@@ -28,7 +28,7 @@ export function actorOptions(spec: ActorOptions): ActorOptions {
     stateEvery,
     idleAfter,
     commitCommandsMax,
-    commandWindow: commandWindow(spec.commandWindow),
+    commandWindow: resolveCommandWindow(spec.commandWindow),
     supervision: supervisionOf(spec),
   }
 }

@@ -1,25 +1,25 @@
-// One living actor: its state, and the commands that change it.
+// An actor in memory on this node: its state, and the command loop that changes it.
 //
-// Owns the life of one actor on this node, and its mailbox. Nothing else changes its state.
-// A1. One command or reading at a time, in the order of arrival (mailbox M1).
-// A2. The state in memory is that of `version`, folded from stored commits only: tentative
-//     folds are adopted when their append is acknowledged, and not before.
-// A3. After an append that was not acknowledged, whatever the reason, memory is not trusted:
-//     evolve may have changed it in place. The next step reads the history again.
-// A4. No answer rests on an old state. What stores something is judged by the store; what
-//     stores nothing is confirmed by a read, or an own append, begun after it had arrived. A
-//     reading that says which version is enough for it is content with that.
-// A5. What others say (notices, "unverified") only makes the next command look; it never
-//     changes the state, and a wrong word costs one read.
-// A6. A command that may be a repeat is decided on a version only after it was looked for in
-//     every commit up to that version (repeats D1).
-// A7. Before its turn a command waits until what operators have said is known: it is refused
-//     while the actor is paused, and no state is used that passes over other versions than
-//     they said (SKIPS-1). What has begun is finished.
-// A9. What waits behind a command that stores something may be carried out with it and stored as one
-//     commit (pack.ts). When that commit is refused, those behind the first have their turns again.
-// A8. After a failure the type's policy decides: parked, it answers with the reason; to be
-//     restarted, it waits with the command whose turn it is, and the others behind it.
+// Owns the actor's lifecycle on this node and its mailbox. Nothing else changes its state.
+// ACTOR-1. One command or read at a time, in the order of arrival (MAILBOX-1).
+// ACTOR-2. The state in memory is the state at `version`, folded from stored commits only. A
+//     tentative fold is adopted when its append is acknowledged, and not before.
+// ACTOR-3. After an append without an acknowledgement, for any reason, the state in memory is not
+//     trusted, because `evolve` may have changed it in place. The next step reads the history again.
+// ACTOR-4. No answer rests on an old state. The store checks the version of whatever is stored. An
+//     answer that stores nothing is confirmed by a read or an own append that began after the call
+//     arrived. A read that names a sufficient version accepts any state from that version on.
+// ACTOR-5. Reports from outside (notices, "unverified") only make the next command read the
+//     history. They never change the state, and a wrong report costs one read.
+// ACTOR-6. A command that may be a duplicate is decided on a version only after it was searched for
+//     in every commit up to that version (DUPLICATES-1).
+// ACTOR-7. Before its turn a command waits until the operators' directives are known. It is refused
+//     while the actor is paused, and a state is used only if it was folded with the skips that they
+//     gave (SKIPS-1). A command that has begun is finished.
+// ACTOR-8. After a failure the supervision policy of the type decides. A parked actor answers with
+//     the reason. A restarting actor keeps its current command, and the others wait after it.
+// ACTOR-9. Commands that wait after a command that stores something may be stored with it as one
+//     commit (command-batch.ts). When that commit is refused, each of them gets its turn again.
 
 import { type ActorAddress, formatAddress, isReservedType } from '../model/address.js'
 import type { AcceptedDecision, Command, Decision } from '../model/behavior.js'
@@ -44,9 +44,9 @@ import { withCauses } from './causes.js'
 import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
 import type { AnyActorDefinition, StateReading } from './definition.js'
 import { detachPlain } from './detach.js'
-import { findSuperseded, superseded } from './superseded-timer.js'
+import { isTimerSuperseded, supersededDecision } from './superseded-timer.js'
 import type { FoldContext, FoldedState } from './fold.js'
-import { type Settled, Mailbox } from './mailbox.js'
+import { type ProcessingResult, Mailbox } from './mailbox.js'
 import type { DirectiveState, Directives } from './directives.js'
 import { CommandBatch, type BatchMember } from './command-batch.js'
 import { actorPaused, actorRestarting, actorStillParked } from './parked.js'
@@ -59,42 +59,43 @@ import {
 } from './duplicate-detector.js'
 import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
-import { bytesOfEncoded, roughBytes } from './state-size.js'
+import { stateBytesOfEncoded, estimateStateBytes } from './state-size.js'
 import { type TentativeEvents, foldTentatively } from './tentative.js'
+import type { Writable } from './writable.js'
 
-/** What an actor needs of the host it lives in. */
-export interface ActorHome {
+/** What an actor uses of its host. */
+export interface ActorPorts {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'append'>
   readonly nodeId: string
   readonly clock: Clock
   readonly log: WriteLog
-  /** Times a command is decided at most before it ends in `contention`. */
+  /** How often a command is decided at most before it fails with `contention`. */
   readonly attemptsMax: number
-  readonly ticks: Ticks
+  readonly logicalClock: LogicalClock
   readonly counters: ActorCounters
-  /** What operators have said; absent where nobody supervises. */
+  /** The operators' directives; absent without supervision. */
   readonly directives?: Pick<Directives, 'of' | 'pending'> | undefined
-  /** Hears of a failure that its type's policy passes on to the node. */
+  /** Called for a failure that the type's policy escalates to the node. */
   escalate(actor: ActorAddress, error: CairnError): void
-  /** Runs a waking within the host's bounds. */
-  wake<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
-  /** Hears once per actor type why its states cannot be stored. */
-  unstorable(type: string, error: unknown): void
-  /** Hears of the state that an actor has come to, when it is known to be stored. */
-  adopted?(
+  /** Runs `work` while it holds one of the host's wake slots. `doing` describes it in errors. */
+  withWakeSlot<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
+  /** Called with the reason when states of an actor type cannot be stored. */
+  onUnstorableState(type: string, error: unknown): void
+  /** Called with each state of an actor, once it is known to be stored. */
+  onStoredState?(
     actor: ActorAddress,
     definition: AnyActorDefinition,
     reading: StateReading,
   ): void
-  /** Called when nothing is waiting or running any more. */
-  idle(actor: Actor): void
+  /** Called when no call is waiting or running any more. */
+  onIdle(actor: Actor): void
 }
 
-/** The host's order of events: it tells a read begun after a command from one begun before. */
-export interface Ticks {
+/** The host's logical time, in ticks. It tells whether a read began before or after a command arrived. */
+export interface LogicalClock {
   now: number
-  /** What was read before this tick is to be confirmed (A5). */
-  suspectBefore: number
+  /** A state that was read before this tick must be confirmed (ACTOR-5). */
+  unverifiedBefore: number
 }
 
 export interface ActorCounters {
@@ -107,11 +108,11 @@ export interface ActorCounters {
 interface Running {
   readonly phase: 'running'
   readonly folded: FoldedState
-  /** The tick at which the read or append that proved the standing began. */
-  readonly provenAt: number
-  /** The version from which on measuring the state makes sense again. */
+  /** The tick at which the read or append that confirmed the state began. */
+  readonly confirmedAt: number
+  /** The version from which the state is measured again. */
   readonly measureFrom: Version
-  /** What was passed over in folding it (A7). */
+  /** The versions that were skipped in the fold (ACTOR-7). */
   readonly skips: Skips | undefined
 }
 
@@ -120,129 +121,127 @@ interface Parked {
   readonly error: CairnError
 }
 
-/** Failed, and to be read anew when the clock says `due`, or sooner on news. */
+/** Failed. The history is read again at the time `due`, or earlier when `interrupt` fires. */
 interface Restarting {
   readonly phase: 'restarting'
   readonly error: CairnError
   readonly delay: number
   readonly due: number
-  readonly news: AbortController
+  readonly interrupt: AbortController
 }
 
-type Life =
+type Lifecycle =
   | { readonly phase: 'asleep' }
   | { readonly phase: 'recovering' }
-  /** An append is under way, or was not acknowledged (A3). */
-  | { readonly phase: 'unsure' }
+  /** An append is pending, or was not acknowledged (ACTOR-3). */
+  | { readonly phase: 'untrusted' }
   | Running
   | Parked
   | Restarting
   | { readonly phase: 'stopped' }
 
-/** What waits in the mailbox: a call, and what answers it. */
+/** An item of the mailbox: a call, and the work that answers it. */
 interface QueuedCall<T = unknown> {
   readonly call: Call<T>
-  readonly work: (letter: QueuedCall<T>) => Promise<T>
-  /** Present for a command. */
+  readonly work: (queued: QueuedCall<T>) => Promise<T>
+  /** Set for a command. */
   readonly pending?: PendingCommand
-  /** What came of it, once it has been dealt with. */
-  settled: Settled | undefined
+  /** Set once the call has been processed. */
+  result: ProcessingResult | undefined
 }
 
 interface PendingCommand {
   readonly command: Command
   readonly isNew: boolean
   readonly redelivery: Redelivery | undefined
-  /** Where it is to be looked for, once that is known. */
+  /** The versions in which to search for a duplicate, once they are known. */
   search: DuplicateSearch | undefined
 }
 
 type QueuedCommand = QueuedCall<AskOutcome> & { readonly pending: PendingCommand }
 
-/** What looking back and deciding came to. */
-type Consideration =
-  | { readonly kind: 'repeat'; readonly outcome: AcceptedOutcome }
-  /** The history was shorter than what is known of it. */
+/** The result of the duplicate search and the decision. */
+type Evaluation =
+  | { readonly kind: 'duplicate'; readonly outcome: AcceptedOutcome }
+  /** The history that was read ends before the version that is known. */
   | { readonly kind: 'lagging' }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'decided'; readonly decision: Decision }
 
-/** Filled in step by step: making it by spreading others costs more than the rest of a step. */
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
-
 const idleAfterDefault = 600_000
-/** What an actor takes beside its state, measured. */
+/** Memory of an actor without its state, measured. */
 const actorBytes = 1_400
 
-const asleep: Life = { phase: 'asleep' }
-const recovering: Life = { phase: 'recovering' }
-const appendPending: Life = { phase: 'unsure' }
-const stopped: Life = { phase: 'stopped' }
+const asleep: Lifecycle = { phase: 'asleep' }
+const recovering: Lifecycle = { phase: 'recovering' }
+const untrusted: Lifecycle = { phase: 'untrusted' }
+const stopped: Lifecycle = { phase: 'stopped' }
 
 export class Actor {
   readonly address: ActorAddress
   readonly name: string
   readonly #definition: AnyActorDefinition
-  readonly #home: ActorHome
+  readonly #ports: ActorPorts
   readonly #mailbox: Mailbox<QueuedCall>
   readonly #policy: SupervisionPolicy
-  /** Of its supervisor; undefined for one that is not supervised. */
+  /** The id of its supervisor; undefined without supervision. */
   readonly #supervisor: string | undefined
-  #folding: FoldContext
+  #foldContext: FoldContext
   readonly #duplicates: DuplicateDetector
-  #life: Life = asleep
-  /** The highest version that others spoke of (A5). */
-  #heard: Version = 0
-  /** Failures since something last went well (A8). */
+  #lifecycle: Lifecycle = asleep
+  /** The highest version that a notice has reported (ACTOR-5). */
+  #reportedVersion: Version = 0
+  /** Failures since the last success (ACTOR-8). */
   #failures = 0
-  /** Commands to be stored one by one before any are packed again (A9). */
+  /** How many commands are stored separately before batching resumes (ACTOR-9). */
   #separateCommands = 0
-  /** Those whose commands are being stored as one commit. */
+  /** The append of a batch that is under way. */
   #sharedAppend: SharedAppend | undefined
-  /** Of the state, estimated; undefined while it is not known. */
+  /** Estimated memory of the state; undefined while unknown. */
   #stateBytes: number | undefined
 
-  constructor(address: ActorAddress, definition: AnyActorDefinition, home: ActorHome) {
+  constructor(address: ActorAddress, definition: AnyActorDefinition, ports: ActorPorts) {
     this.address = address
     this.name = formatAddress(address)
     this.#definition = definition
-    this.#home = home
+    this.#ports = ports
     this.#policy = policyOf(definition.options.supervision)
-    const isSupervised = home.directives !== undefined && !isReservedType(address.type)
+    const isSupervised = ports.directives !== undefined && !isReservedType(address.type)
     this.#supervisor = isSupervised ? supervisorId(this.name) : undefined
     const limit = definition.options.mailboxLimit ?? 1000
     this.#mailbox = new Mailbox(address, limit, {
-      process: letter => this.#process(letter),
-      processed: (letter, came) => this.#processed(letter, came),
+      process: queued => this.#process(queued),
+      recordResult: (queued, result) => this.#recordResult(queued, result),
       answer,
-      idle: () => home.idle(this),
+      onIdle: () => ports.onIdle(this),
     })
     this.#duplicates = new DuplicateDetector(
       address,
-      home,
+      ports,
       definition.options.commandWindow,
     )
-    this.#folding = {
+    this.#foldContext = {
       actor: address,
       behavior: definition.behavior,
       onMalformed: record => this.#reportMalformed(record),
-      onHead: head => this.#duplicates.onHead(head, home.clock.now()),
+      onHead: head => this.#duplicates.onHead(head, ports.clock.now()),
     }
   }
 
-  get phase(): Life['phase'] {
-    return this.#life.phase
+  get phase(): Lifecycle['phase'] {
+    return this.#lifecycle.phase
   }
 
-  /** Milliseconds that it may be idle in memory. */
+  /** How many milliseconds the actor may stay in memory while idle. */
   get idleAfter(): number {
     return this.#definition.options.idleAfter ?? idleAfterDefault
   }
 
-  /** The memory it takes, estimated. */
+  /** Estimated memory of the actor. */
   get bytes(): number {
-    const life = this.#life
-    if (life.phase === 'running') this.#stateBytes ??= roughBytes(life.folded.state)
+    const lifecycle = this.#lifecycle
+    if (lifecycle.phase === 'running')
+      this.#stateBytes ??= estimateStateBytes(lifecycle.folded.state)
     return actorBytes + this.#duplicates.bytes + (this.#stateBytes ?? 0)
   }
 
@@ -251,192 +250,204 @@ export class Actor {
   }
 
   /**
-   * Queues a command; throws `mailbox-full`. The call gets the answer.
-   * @param isNew its id was made for this call, so it cannot be a repeat
-   * @param kept see RedeliveryOptions
+   * Adds a command to the mailbox; throws `mailbox-full`. The call gets the answer.
+   * @param isNew the id was created for this call, so the command cannot be a duplicate
+   * @param redelivery see RedeliveryOptions
    */
-  command(
+  enqueueCommand(
     call: Call<AskOutcome>,
     command: Command,
     isNew: boolean,
-    kept?: Redelivery,
+    redelivery?: Redelivery,
   ): void {
-    const wish: PendingCommand = { command, isNew, redelivery: kept, search: undefined }
-    this.#post(call, this.#processCommand, wish)
+    const pending: PendingCommand = { command, isNew, redelivery, search: undefined }
+    this.#post(call, this.#processCommand, pending)
   }
 
   /**
-   * Queues a reading of the newest state; throws `mailbox-full`.
-   * @param enough a version that needs no read where it is in memory
+   * Adds a read of the newest state to the mailbox; throws `mailbox-full`.
+   * @param sufficientVersion a state in memory at this version or a later one is returned without a read
    */
-  reading(call: Call<StateReading>, enough: Version = Infinity): void {
-    const before = this.#life
-    // Behind a command that waits for the restart it would wait, too.
+  enqueueRead(call: Call<StateReading>, sufficientVersion: Version = Infinity): void {
+    const before = this.#lifecycle
+    // It would wait after a command that waits for the restart.
     if (before.phase === 'restarting' && !this.isIdle)
       return call.fail(actorRestarting(this.address, before.delay, before.error))
     this.#post(call, async () => {
-      const life = this.#life
-      const isEnough = life.phase === 'running' && life.folded.version >= enough
-      if (!isEnough) await this.#loadDirectives(call)
-      const { state, version } = (isEnough ? life : await this.#newest(call)).folded
+      const lifecycle = this.#lifecycle
+      const isSufficient =
+        lifecycle.phase === 'running' && lifecycle.folded.version >= sufficientVersion
+      if (!isSufficient) await this.#awaitDirectives(call)
+      const { state, version } = (
+        isSufficient ? lifecycle : await this.#ensureNewest(call)
+      ).folded
       return { state: detachPlain(state), version }
     })
   }
 
-  /** A commit of this actor was stored somewhere (A5). */
-  noticed(version: Version): void {
-    if (version <= this.#heard) return
-    this.#heard = version
-    // The news may be what it takes: a commit by a node whose behavior can fold it.
+  /** Handles a notice: some node has stored a commit of this actor (ACTOR-5). */
+  onCommit(version: Version): void {
+    if (version <= this.#reportedVersion) return
+    this.#reportedVersion = version
+    // The new commit may end the failure: it may carry the state, folded by another node's behavior.
     this.#retryNow()
   }
 
-  /** An operator has spoken (A7); returns whether it had failed and is to be read anew. */
-  ordered(before: DirectiveState, after: DirectiveState): boolean {
+  /** Handles a new directive (ACTOR-7). Returns whether the actor had failed and must be read again. */
+  onDirective(before: DirectiveState, after: DirectiveState): boolean {
     if (before.skips !== after.skips || before.retries !== after.retries)
       return this.#retryNow()
-    // Whoever waits for a restart looks whether it may.
-    if (this.#life.phase === 'restarting') this.#life.news.abort()
+    // The command that waits for the restart checks the directives.
+    if (this.#lifecycle.phase === 'restarting') this.#lifecycle.interrupt.abort()
     return false
   }
 
-  /** What is known of a failure may be out of date: the next reading is a first one. */
+  /** Forgets a failure, so that the next call reads the history from the start. Returns whether there was one. */
   #retryNow(): boolean {
-    const life = this.#life
-    if (life.phase !== 'parked' && life.phase !== 'restarting') return false
-    this.#life = asleep
+    const lifecycle = this.#lifecycle
+    if (lifecycle.phase !== 'parked' && lifecycle.phase !== 'restarting') return false
+    this.#lifecycle = asleep
     this.#failures = 0
-    if (life.phase === 'restarting') life.news.abort()
+    if (lifecycle.phase === 'restarting') lifecycle.interrupt.abort()
     return true
   }
 
-  /** Ends every call that has not been answered; the actor takes no more. */
-  stop(why: CairnError): void {
-    this.#life = stopped
+  /** Gives up every call that has no answer yet, and accepts no more. */
+  stop(reason: CairnError): void {
+    this.#lifecycle = stopped
     this.#duplicates.stop()
-    this.#sharedAppend?.end(why)
-    for (const { call } of this.#mailbox.items) call.giveUp(why)
+    this.#sharedAppend?.abort(reason)
+    for (const { call } of this.#mailbox.items) call.giveUp(reason)
   }
 
-  readonly #processCommand = (letter: QueuedCall<AskOutcome>) =>
-    this.#handleCommand(letter as QueuedCommand)
+  readonly #processCommand = (queued: QueuedCall<AskOutcome>) =>
+    this.#handleCommand(queued as QueuedCommand)
 
-  #post<T>(call: Call<T>, work: QueuedCall<T>['work'], wish?: PendingCommand): void {
-    const letter: QueuedCall<T> =
-      wish === undefined
-        ? { call, work, settled: undefined }
-        : { call, work, pending: wish, settled: undefined }
-    this.#mailbox.post(letter as QueuedCall)
-    if (!call.isOver) call.onOver(() => this.#mailbox.withdraw(letter as QueuedCall))
+  #post<T>(call: Call<T>, work: QueuedCall<T>['work'], pending?: PendingCommand): void {
+    const queued: QueuedCall<T> =
+      pending === undefined
+        ? { call, work, result: undefined }
+        : { call, work, pending, result: undefined }
+    this.#mailbox.post(queued as QueuedCall)
+    if (!call.hasEnded) call.onEnded(() => this.#mailbox.withdraw(queued as QueuedCall))
   }
 
-  #process(letter: QueuedCall): Promise<unknown> {
-    letter.call.check()
-    return letter.work(letter)
+  #process(queued: QueuedCall): Promise<unknown> {
+    queued.call.check()
+    return queued.work(queued)
   }
 
-  #processed(letter: QueuedCall, came: Settled): void {
-    letter.settled = came
-    if (came.ok) this.#failures = 0
+  #recordResult(queued: QueuedCall, result: ProcessingResult): void {
+    queued.result = result
+    if (result.ok) this.#failures = 0
     else
       for (const other of this.#mailbox.claimed)
-        other.settled ??= failedWith(other, came.error)
+        other.result ??= failureOf(other, result.error)
   }
 
-  /** The one way of every command. */
+  /** The steps of every command. */
   async #handleCommand({ call, pending }: QueuedCommand): Promise<AskOutcome> {
     const { command, isNew, redelivery } = pending
-    const { attemptsMax, clock, counters } = this.#home
-    // 0. Is it to take commands at all? Here and below, what needs no wait is not waited for.
-    if (this.#loadDirectivesAsync !== undefined) await this.#loadDirectives(call)
-    this.#refuseWhilePaused()
-    let search = pending.search ?? this.#duplicates.begin(command.id, isNew, redelivery)
-    let mayPack = this.#separateCommands === 0
-    if (!mayPack) this.#separateCommands--
-    let atLeast: Version = 0
+    const { attemptsMax, clock, counters } = this.#ports
+    // 0. Refuse while paused. Here and below, await only what is pending.
+    if (this.#pendingDirectives !== undefined) await this.#awaitDirectives(call)
+    this.#throwIfPaused()
+    let search =
+      pending.search ?? this.#duplicates.startSearch(command.id, isNew, redelivery)
+    let mayBatch = this.#separateCommands === 0
+    if (!mayBatch) this.#separateCommands--
+    let versionAtLeast: Version = 0
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       if (attempt > 1) await this.#backOff(call, attempt)
 
-      // 1. Wake, or catch up when others are said to have written. A parked actor ends here.
-      let life = this.#ready ?? (await this.#awake(call, true))
-      // A store may answer a read from a replica that lags behind its own judgement.
-      if (life.folded.version < atLeast) {
-        this.#life = appendPending
+      // 1. Wake, or catch up when a newer version was reported. A parked actor fails here.
+      let running = this.#runningIfCurrent ?? (await this.#ensureRunning(call, true))
+      // The read may come from a replica that lags behind the conflict that the store reported.
+      if (running.folded.version < versionAtLeast) {
+        this.#lifecycle = untrusted
         continue
       }
 
-      // 2. Look whether it was carried out before (A6), and decide.
+      // 2. Search for a duplicate (ACTOR-6), and decide.
       const now = clock.now()
-      let step =
+      let evaluation =
         redelivery?.firing === undefined &&
-        this.#duplicates.isNew(search, life.folded.version)
-          ? this.#decide(command, life.folded, now)
-          : await this.#consider(call, command, search, life, now, redelivery)
+        this.#duplicates.isKnownNew(search, running.folded.version)
+          ? this.#decide(command, running.folded, now)
+          : await this.#evaluate(call, command, search, running, now, redelivery)
 
-      // 3. Nothing to store: the answer must rest on the newest state (A4), or be decided anew.
-      if (storesNothing(step)) {
-        const hasThrown = mayHaveChangedState(step)
-        // A3: what threw on the way may have changed the state in place.
-        if (hasThrown) this.#life = appendPending
-        const newest = await this.#newest(call, true)
-        const isSame = hasThrown
-          ? newest.folded.position === life.folded.position
-          : newest.folded === life.folded
+      // 3. Nothing to store: confirm that the state is the newest (ACTOR-4), or decide again.
+      if (storesNothing(evaluation)) {
+        const mayBeChanged = mayHaveChangedState(evaluation)
+        // ACTOR-3: a decide that threw may have changed the state in place.
+        if (mayBeChanged) this.#lifecycle = untrusted
+        const newest = await this.#ensureNewest(call, true)
+        const isSame = mayBeChanged
+          ? newest.folded.position === running.folded.position
+          : newest.folded === running.folded
         if (!isSame) {
           counters.retries++
-          life = newest
-          step = await this.#consider(call, command, search, life, now, redelivery)
-          if (mayHaveChangedState(step)) this.#life = appendPending
+          running = newest
+          evaluation = await this.#evaluate(
+            call,
+            command,
+            search,
+            running,
+            now,
+            redelivery,
+          )
+          if (mayHaveChangedState(evaluation)) this.#lifecycle = untrusted
         }
       }
-      if (step.kind === 'repeat') {
+      if (evaluation.kind === 'duplicate') {
         counters.duplicates++
-        return step.outcome
+        return evaluation.outcome
       }
-      if (step.kind === 'failed') throw step.error
-      if (step.kind === 'lagging') {
-        this.#life = appendPending
+      if (evaluation.kind === 'failed') throw evaluation.error
+      if (evaluation.kind === 'lagging') {
+        this.#lifecycle = untrusted
         continue
       }
-      const { decision } = step
+      const { decision } = evaluation
       if (!decision.ok)
-        return rejectedOutcome(this.address, command, decision, life.folded)
+        return rejectedOutcome(this.address, command, decision, running.folded)
       if (decision.events.length === 0)
-        return this.#answer(command, decision, life.folded)
+        return this.#acceptWithoutEvents(command, decision, running.folded)
 
-      // 4. Fold tentatively: the state is to ride in the commit, and the reply drawn from it.
-      const { folded } = life
-      // A3: whatever ends this before 7, the next step reads again.
-      this.#life = appendPending
-      const events = { list: decision.events, at: now, nodeId: this.#home.nodeId }
-      let state = this.#foldTentatively(life, command, events)
+      // 4. Fold tentatively: the commit carries the state, and the reply is computed from it.
+      const { folded } = running
+      // ACTOR-3: if this ends before step 7, the next step reads the history again.
+      this.#lifecycle = untrusted
+      const events = { list: decision.events, at: now, nodeId: this.#ports.nodeId }
+      let state = this.#foldTentatively(running, command, events)
       let version = folded.version + decision.events.length
       const after = { state, version, position: folded.position }
       const answer = acceptedOutcome(this.address, command, decision, after)
-      let pack: CommandBatch | undefined
-      if (mayPack && this.#mailbox.waiting > 0) {
-        pack = this.#fillBatch(
+      let batch: CommandBatch | undefined
+      if (mayBatch && this.#mailbox.waiting > 0) {
+        batch = this.#fillBatch(
           { command, decision, version, outcome: answer },
-          life,
+          running,
           state,
           now,
         )
-        if (pack === undefined) {
-          mayPack = false
+        if (batch === undefined) {
+          mayBatch = false
           attempt--
           continue
         }
-        ;({ state, version } = pack)
+        ;({ state, version } = batch)
       }
 
-      // 5. Append, with the expected version, the commands, their replies and the state.
-      const plan = this.#planInlineState(life, state, version)
-      const begun = this.#home.ticks.now
+      // 5. Append with the expected version, the commands, their replies and the state.
+      const plan = this.#planInlineState(running, state, version)
+      const startedAt = this.#ports.logicalClock.now
+      // Filled property by property: object spreads cost more than the rest of a step.
       const options: Writable<AppendOptions> = { expected: folded.version, at: now }
       if (plan.state !== undefined) options.state = plan.state
-      let result: AppendResult | 'apart'
-      if (pack !== undefined && pack.stored > 1) {
-        result = await this.#appendBatch(call, pack, options)
+      let result: AppendResult | 'separate'
+      if (batch !== undefined && batch.storedCommands > 1) {
+        result = await this.#appendBatch(call, batch, options)
       } else {
         options.command = { id: command.id, reply: answer.reply }
         if (decision.outbox !== undefined) options.outbox = decision.outbox
@@ -444,15 +455,15 @@ export class Actor {
         try {
           result = await this.#append(call, decision.events, options)
         } catch (error) {
-          result = await this.#appendBare(call, decision.events, options, error)
+          result = await this.#retryWithoutState(call, decision.events, options, error)
         } finally {
           call.endStoring()
         }
       }
 
-      // 6. Another writer was first: read what it wrote, and decide again.
-      if (result === 'apart') {
-        mayPack = false
+      // 6. A conflict: read the other writer's commits, and decide again.
+      if (result === 'separate') {
+        mayBatch = false
         attempt--
         continue
       }
@@ -460,7 +471,7 @@ export class Actor {
         for (const [i, { pending: other }] of this.#mailbox.claimed.entries())
           if (
             other?.search !== undefined &&
-            storesSomething(pack!.members[i + 1]!.decision)
+            storesSomething(batch!.members[i + 1]!.decision)
           )
             other.search = this.#duplicates.continueSearch(
               other.search,
@@ -470,28 +481,34 @@ export class Actor {
         this.#mailbox.requeue(isAwaited)
         counters.conflicts++
         counters.retries++
-        atLeast = result.actual > folded.version ? result.actual : 0
+        versionAtLeast = result.actual > folded.version ? result.actual : 0
         search = this.#duplicates.continueSearch(search, folded.version, result.actual)
         continue
       }
 
-      // 7. Adopt the state (A2).
-      const lastCarried = plan.state === undefined ? folded.inlineState : version
-      this.#life = {
+      // 7. Adopt the state (ACTOR-2).
+      const inlineStateVersion =
+        plan.state === undefined ? folded.inlineStateVersion : version
+      this.#lifecycle = {
         phase: 'running',
-        folded: { state, version, position: result.position, inlineState: lastCarried },
-        provenAt: begun,
+        folded: {
+          state,
+          version,
+          position: result.position,
+          inlineStateVersion,
+        },
+        confirmedAt: startedAt,
         measureFrom: plan.measureFrom,
-        skips: life.skips,
+        skips: running.skips,
       }
-      if (plan.bytes !== undefined) this.#stateBytes = bytesOfEncoded(plan.bytes)
-      else if (plan.measureFrom !== life.measureFrom) this.#stateBytes = undefined
-      // A small state that was large before.
+      if (plan.bytes !== undefined) this.#stateBytes = stateBytesOfEncoded(plan.bytes)
+      else if (plan.measureFrom !== running.measureFrom) this.#stateBytes = undefined
+      // The state was large and is small now.
       else if (plan.state !== undefined && this.#stateBytes! > actorBytes)
         this.#stateBytes = undefined
       const { position } = result
       const first = folded.version + 1
-      if (pack === undefined)
+      if (batch === undefined)
         this.#duplicates.onStored({
           first,
           last: version,
@@ -499,12 +516,13 @@ export class Actor {
           commandId: command.id,
         })
       else
-        for (const passed of pack.pastCommits(position)) this.#duplicates.onStored(passed)
+        for (const commit of batch.pastCommits(position))
+          this.#duplicates.onStored(commit)
 
-      // 8. What follows from it in the world: done here, and now, or not at all.
-      runAfterCommit(decision, this.address, first, this.#home.log)
-      if (pack !== undefined) this.#followUp(pack, position)
-      this.#home.adopted?.(this.address, this.#definition, { state, version })
+      // 8. Run the actions after the commit, once, on this node.
+      runAfterCommit(decision, this.address, first, this.#ports.log)
+      if (batch !== undefined) this.#completeClaimed(batch, position)
+      this.#ports.onStoredState?.(this.address, this.#definition, { state, version })
 
       // 9. Reply.
       return { ...answer, position: result.position }
@@ -513,359 +531,382 @@ export class Actor {
   }
 
   /**
-   * Carries out what waits behind a command, as far as it can be stored with it (A9); what cannot
-   * is left where it is. Returns `undefined` when a behavior has thrown, and has spoiled the
-   * tentative state with that: then each is to have its turn alone.
+   * Decides the commands that wait after `first`, as long as they can be stored with it (ACTOR-9). The
+   * others stay in the mailbox. Returns `undefined` when a behavior threw and may have changed the
+   * tentative state: then each command is processed separately.
    */
   #fillBatch(
     first: BatchMember,
-    life: Running,
+    running: Running,
     tentative: unknown,
     now: number,
   ): CommandBatch | undefined {
-    const pack = new CommandBatch(
+    const batch = new CommandBatch(
       first,
       tentative,
       this.#definition.options.commitCommandsMax,
     )
-    const says = first.decision.ok ? first.decision.outbox : undefined
-    while (says === undefined && !pack.isFull) {
-      const letter = this.#mailbox.next
-      // Whether a firing counts is looked for in the log.
+    const firstOutbox = first.decision.ok ? first.decision.outbox : undefined
+    while (firstOutbox === undefined && !batch.isFull) {
+      const queued = this.#mailbox.next
+      // A timer's command needs a search of the log.
       if (
-        letter?.pending === undefined ||
-        letter.pending.redelivery?.firing !== undefined
+        queued?.pending === undefined ||
+        queued.pending.redelivery?.firing !== undefined
       )
         break
-      const { pending, call } = letter
+      const { pending, call } = queued
       const { command } = pending
-      // One that is over has left the mailbox: nothing begins behind a deadline.
+      // A call that has ended has left the mailbox. Nothing begins after its deadline.
       call.checkDeadline()
-      if (call.isOver) continue
-      pending.search ??= this.#duplicates.begin(
+      if (call.hasEnded) continue
+      pending.search ??= this.#duplicates.startSearch(
         command.id,
         pending.isNew,
         pending.redelivery,
       )
       if (
-        pack.has(command.id) ||
-        !this.#duplicates.isNew(pending.search, life.folded.version)
+        batch.has(command.id) ||
+        !this.#duplicates.isKnownNew(pending.search, running.folded.version)
       )
         break
-      const { state, version } = pack
-      const step = this.#decide(command, { ...life.folded, state, version }, now)
-      if (mayHaveChangedState(step)) return this.#requeueBatch()
-      if (step.kind !== 'decided' || !pack.hasRoomFor(command, step.decision)) break
+      const { state, version } = batch
+      const evaluation = this.#decide(command, { ...running.folded, state, version }, now)
+      if (mayHaveChangedState(evaluation)) return this.#requeueBatch()
+      if (
+        evaluation.kind !== 'decided' ||
+        !batch.hasRoomFor(command, evaluation.decision)
+      )
+        break
       try {
-        this.#addToBatch(pack, life, command, step.decision, now)
+        this.#addToBatch(batch, running, command, evaluation.decision, now)
       } catch {
-        // Carried out alone, it tells its sender why.
+        // Processed separately, the command fails with its own error.
         return this.#requeueBatch()
       }
       this.#mailbox.claim()
     }
-    return pack
+    return batch
   }
 
-  /** Throws what folding and drawing the reply do. */
+  /** Throws the errors of the fold and of computing the reply. */
   #addToBatch(
-    pack: CommandBatch,
+    batch: CommandBatch,
     { folded, skips }: Running,
     command: Command,
     decision: Decision,
     now: number,
   ): void {
-    const { version: before } = pack
-    let { state, version } = pack
+    const { version: before } = batch
+    let { state, version } = batch
     if (!decision.ok) {
       const outcome = rejectedOutcome(this.address, command, decision, { version })
-      return pack.add({ command, decision, version, outcome }, state)
+      return batch.add({ command, decision, version, outcome }, state)
     }
     if (decision.events.length > 0) {
-      const events = { list: decision.events, at: now, nodeId: this.#home.nodeId }
+      const events = { list: decision.events, at: now, nodeId: this.#ports.nodeId }
       const from = { ...folded, state, version: before }
-      state = foldTentatively(this.#foldingWith(skips), from, command, events)
+      state = foldTentatively(this.#foldContextFor(skips), from, command, events)
       version += decision.events.length
     }
     const after = { state, version, position: folded.position }
     const outcome = acceptedOutcome(this.address, command, decision, after)
-    pack.add({ command, decision, version, outcome }, state)
+    batch.add({ command, decision, version, outcome }, state)
   }
 
-  /** Whoever was taken in has a turn of its own again, and is not packed then. */
+  /** Returns the claimed commands to the mailbox, to be processed separately. */
   #requeueBatch(): undefined {
     this.#separateCommands = this.#mailbox.claimed.length + 1
     this.#mailbox.requeue(isAwaited)
   }
 
-  /** As {@link #append}, for all of a pack; `apart` when one of them is to blame that nothing could be stored. */
+  /** Like {@link #append}, for a batch. Returns `separate` when one of its commands kept the batch from being stored. */
   async #appendBatch(
     call: OpenCall,
-    pack: CommandBatch,
+    batch: CommandBatch,
     options: Writable<AppendOptions>,
-  ): Promise<AppendResult | 'apart'> {
+  ): Promise<AppendResult | 'separate'> {
     const { claimed } = this.#mailbox
-    const calls = pack.members.flatMap((member, i): OpenCall[] => {
+    const calls = batch.members.flatMap((member, i): OpenCall[] => {
       if (!storesSomething(member.decision)) return []
       return [i === 0 ? call : claimed[i - 1]!.call]
     })
-    const together = new SharedAppend(calls.length)
+    const sharedAppend = new SharedAppend(calls.length)
     try {
-      for (const one of calls) one.beginStoring(together)
+      for (const member of calls) member.beginStoring(sharedAppend)
     } catch {
-      // One was given up at the last moment: whose turn it is goes on without the others.
-      for (const one of calls) one.endStoring()
+      // One of the calls was just given up: the current command continues without the others.
+      for (const member of calls) member.endStoring()
       this.#requeueBatch()
       call.check()
-      return 'apart'
+      return 'separate'
     }
-    this.#sharedAppend = together
+    this.#sharedAppend = sharedAppend
     try {
-      options.commands = pack.commands
-      options.signal = together.signal
+      options.commands = batch.commands
+      options.signal = sharedAppend.signal
       options.timeout = Math.max(...calls.map(({ timeLeft }) => timeLeft))
-      return await this.#home.store.append(this.address, pack.events, options)
+      return await this.#ports.store.append(this.address, batch.events, options)
     } catch (error) {
-      if (isCairnError(error) && ofOne.has(error.code)) {
+      if (isCairnError(error) && singleCommandErrors.has(error.code)) {
         this.#requeueBatch()
-        return 'apart'
+        return 'separate'
       }
-      // Nothing was written: why the call was given up says more.
+      // Nothing was written: throw the reason for giving up instead.
       if (isCairnError(error, 'aborted')) call.check()
       throw error
     } finally {
       this.#sharedAppend = undefined
-      for (const one of calls) one.endStoring()
+      for (const member of calls) member.endStoring()
     }
   }
 
-  /** What was taken in is stored: its answers, and what follows from it. */
-  #followUp({ members }: CommandBatch, position: Position): void {
-    for (const [i, letter] of this.#mailbox.claimed.entries()) {
+  /** The batch is stored: sets the results of the claimed calls and runs their actions after the commit. */
+  #completeClaimed({ members }: CommandBatch, position: Position): void {
+    for (const [i, queued] of this.#mailbox.claimed.entries()) {
       const { decision, version, outcome } = members[i + 1]!
-      letter.settled = {
+      queued.result = {
         ok: true,
         outcome: outcome.ok ? { ...outcome, position } : outcome,
       }
       if (!decision.ok) continue
       const first = version - decision.events.length + 1
-      runAfterCommit(decision, this.address, first, this.#home.log)
+      runAfterCommit(decision, this.address, first, this.#ports.log)
     }
   }
 
-  /** Looks back and decides, on the state of a life. */
-  async #consider(
+  /** Searches for a duplicate and decides, on the state of `running`. */
+  async #evaluate(
     call: OpenCall,
     command: Command,
     search: DuplicateSearch,
-    life: Running,
+    running: Running,
     now: number,
-    kept: Redelivery | undefined,
-  ): Promise<Consideration> {
+    redelivery: Redelivery | undefined,
+  ): Promise<Evaluation> {
     let found: Awaited<ReturnType<DuplicateDetector['find']>>
     let isSuperseded: boolean | 'lagging' = false
     try {
-      found = await this.#duplicates.find(search, life.folded.version, now, call)
+      found = await this.#duplicates.find(search, running.folded.version, now, call)
       if (found === 'none')
-        isSuperseded = await this.#isSuperseded(kept, life.folded, call)
+        isSuperseded = await this.#isSuperseded(redelivery, running.folded, call)
     } catch (error) {
-      // The signal fires when the call is given up: its reason says more than "aborted".
+      // The signal fires when the call is given up: throw that reason instead of "aborted".
       call.check()
       throw error
     }
     call.check()
     if (found === 'lagging' || isSuperseded === 'lagging') return { kind: 'lagging' }
-    if (found !== 'none') return { kind: 'repeat', outcome: found }
-    if (isSuperseded) return { kind: 'decided', decision: superseded(kept!.firing!) }
-    return this.#decide(command, life.folded, now, kept?.firing)
+    if (found !== 'none') return { kind: 'duplicate', outcome: found }
+    if (isSuperseded)
+      return { kind: 'decided', decision: supersededDecision(redelivery!.firing!) }
+    return this.#decide(command, running.folded, now, redelivery?.firing)
   }
 
   #decide(
     command: Command,
-    at: FoldedState,
+    folded: FoldedState,
     now: number,
     firing?: TimerFiring,
-  ): Consideration {
+  ): Evaluation {
     try {
-      const decision = decide(this.#definition, this.address, at, command, now, firing)
+      const decision = decide(
+        this.#definition,
+        this.address,
+        folded,
+        command,
+        now,
+        firing,
+      )
       return { kind: 'decided', decision }
     } catch (error) {
       return { kind: 'failed', error }
     }
   }
 
-  /** Whether the command is of a timer that counts no more (firing F1). */
+  /** Whether the command comes from a timer that was replaced or cancelled (FIRING-1). */
   async #isSuperseded(
-    kept: Redelivery | undefined,
-    at: FoldedState,
+    redelivery: Redelivery | undefined,
+    folded: FoldedState,
     { signal }: OpenCall,
   ): Promise<boolean | 'lagging'> {
-    const { firing, commitPosition = 0 } = kept ?? {}
+    const { firing, commitPosition = 0 } = redelivery ?? {}
     if (firing === undefined) return false
-    const { store } = this.#home
-    return this.#home.wake(
-      () => findSuperseded(store, this.address, firing, at, commitPosition, signal),
+    const { store } = this.#ports
+    return this.#ports.withWakeSlot(
+      () =>
+        isTimerSuperseded(store, this.address, firing, folded, commitPosition, signal),
       signal,
       `looking for what became of timer ${show(firing.name)} of ${this.name}`,
     )
   }
 
-  /** An answer drawn from the state in memory, which drawing it must not have changed (A3). */
-  #answer(
+  /** The answer of a command without events. Computing the reply may have changed the state if it throws (ACTOR-3). */
+  #acceptWithoutEvents(
     command: Command,
     decision: AcceptedDecision,
-    at: FoldedState,
+    folded: FoldedState,
   ): AcceptedOutcome {
     try {
-      return acceptedOutcome(this.address, command, decision, at)
+      return acceptedOutcome(this.address, command, decision, folded)
     } catch (error) {
-      this.#life = appendPending
+      this.#lifecycle = untrusted
       throw error
     }
   }
 
-  /** A7: waits until what operators have said is known. */
-  async #loadDirectives(call: OpenCall): Promise<void> {
-    const wait = this.#loadDirectivesAsync
+  /** ACTOR-7: waits until the operators' directives are known. */
+  async #awaitDirectives(call: OpenCall): Promise<void> {
+    const wait = this.#pendingDirectives
     if (wait === undefined) return
     await raceSignal(wait, call.signal)
     call.check()
   }
 
-  /** The wait for what operators have said and this node has not read, if there is such. */
-  get #loadDirectivesAsync(): Promise<void> | undefined {
+  /** Resolves when directives that this node has not read yet are read; undefined when there are none. */
+  get #pendingDirectives(): Promise<void> | undefined {
     return this.#supervisor === undefined
       ? undefined
-      : this.#home.directives?.pending(this.#supervisor)
+      : this.#ports.directives?.pending(this.#supervisor)
   }
 
   get #directives(): DirectiveState | undefined {
     return this.#supervisor === undefined
       ? undefined
-      : this.#home.directives?.of(this.#supervisor)
+      : this.#ports.directives?.of(this.#supervisor)
   }
 
-  #refuseWhilePaused(): void {
+  #throwIfPaused(): void {
     const { paused } = this.#directives ?? {}
     if (paused !== undefined) throw actorPaused(this.address, paused)
   }
 
-  /** How its history is folded now, for as long as operators say nothing else. */
-  #foldingWith(skips: Skips | undefined): FoldContext {
-    if (this.#folding.skips !== skips) this.#folding = { ...this.#folding, skips }
-    return this.#folding
+  /** The fold context with these skips. */
+  #foldContextFor(skips: Skips | undefined): FoldContext {
+    if (this.#foldContext.skips !== skips)
+      this.#foldContext = { ...this.#foldContext, skips }
+    return this.#foldContext
   }
 
   /**
-   * The running life: woken, or caught up when it is said to be behind.
-   * @param isCommand it waits for a restart, and is refused during a pause; a reading does neither
+   * Wakes the actor, or catches up when a newer version was reported.
+   * @param isCommand a command waits for a restart and is refused during a pause; a read does neither
    */
-  async #awake(call: OpenCall, isCommand = false): Promise<Running> {
-    const ready = this.#ready
+  async #ensureRunning(call: OpenCall, isCommand = false): Promise<Running> {
+    const ready = this.#runningIfCurrent
     if (ready !== undefined) return ready
-    const life = this.#life
-    if (life.phase === 'parked') throw actorStillParked(this.address, life.error)
-    const isFoldedRight =
-      life.phase === 'running' && life.skips === this.#directives?.skips
-    return this.#read(call, isFoldedRight ? life : undefined, isCommand)
+    const lifecycle = this.#lifecycle
+    if (lifecycle.phase === 'parked')
+      throw actorStillParked(this.address, lifecycle.error)
+    const isFoldedWithSameSkips =
+      lifecycle.phase === 'running' && lifecycle.skips === this.#directives?.skips
+    return this.#readHistory(
+      call,
+      isFoldedWithSameSkips ? lifecycle : undefined,
+      isCommand,
+    )
   }
 
-  /** The running life, where nothing says that it is behind. */
-  get #ready(): Running | undefined {
-    const life = this.#life
-    if (life.phase !== 'running' || life.skips !== this.#directives?.skips)
+  /** The running actor, unless something indicates that its state is old. */
+  get #runningIfCurrent(): Running | undefined {
+    const lifecycle = this.#lifecycle
+    if (lifecycle.phase !== 'running' || lifecycle.skips !== this.#directives?.skips)
       return undefined
-    const isBehind = this.#heard > life.folded.version
-    const isSuspect = life.provenAt < this.#home.ticks.suspectBefore
-    return isBehind || isSuspect ? undefined : life
+    const isBehind = this.#reportedVersion > lifecycle.folded.version
+    const isUnverified = lifecycle.confirmedAt < this.#ports.logicalClock.unverifiedBefore
+    return isBehind || isUnverified ? undefined : lifecycle
   }
 
-  /** A running life that no commit stored before the call's arrival is missing from (A4). */
-  async #newest(call: OpenCall, isCommand = false): Promise<Running> {
-    const life = await this.#awake(call, isCommand)
-    return life.provenAt >= call.arrived ? life : this.#read(call, life, isCommand)
+  /** The running actor with every commit that was stored before the call arrived (ACTOR-4). */
+  async #ensureNewest(call: OpenCall, isCommand = false): Promise<Running> {
+    const running = await this.#ensureRunning(call, isCommand)
+    return running.confirmedAt >= call.arrivedAt
+      ? running
+      : this.#readHistory(call, running, isCommand)
   }
 
-  /** Reads the history, again after each failure that its type's policy restarts it after (A8). */
-  async #read(
+  /** Reads the history, again after each failure for which the type's policy is a restart (ACTOR-8). */
+  async #readHistory(
     call: OpenCall,
     known: Running | undefined,
     isCommand: boolean,
   ): Promise<Running> {
     for (let from = known; ; from = undefined) {
-      const life = this.#life
-      if (life.phase === 'restarting') await this.#waitForRestart(call, life, isCommand)
+      const lifecycle = this.#lifecycle
+      if (lifecycle.phase === 'restarting')
+        await this.#waitForRestart(call, lifecycle, isCommand)
       try {
-        return await this.#readOnce(call, from)
+        return await this.#readHistoryOnce(call, from)
       } catch (error) {
-        if (this.#life.phase !== 'restarting') throw error
+        if (this.#lifecycle.phase !== 'restarting') throw error
       }
     }
   }
 
   async #waitForRestart(
     call: OpenCall,
-    life: Restarting,
+    restarting: Restarting,
     isCommand: boolean,
   ): Promise<void> {
-    const { delay, due, news, error } = life
+    const { delay, due, interrupt, error } = restarting
     if (!isCommand) throw actorRestarting(this.address, delay, error)
-    const { clock } = this.#home
-    // A clock that was set back must not make it longer.
+    const { clock } = this.#ports
+    // A clock that was set back must not prolong the wait.
     const left = Math.min(delay, due - clock.now())
     if (left > 0) {
-      const signal = AbortSignal.any([call.signal, news.signal])
+      const signal = AbortSignal.any([call.signal, interrupt.signal])
       await (clock.wait?.(left, signal) ?? pause(left, signal))
       call.check()
     }
-    await this.#loadDirectives(call)
-    this.#refuseWhilePaused()
-    if (this.#life === life) this.#life = asleep
+    await this.#awaitDirectives(call)
+    this.#throwIfPaused()
+    if (this.#lifecycle === restarting) this.#lifecycle = asleep
   }
 
-  /** Reads the history: all that is needed to wake, or what is missing from `known`. */
-  async #readOnce(call: OpenCall, known: Running | undefined): Promise<Running> {
-    const { store, ticks, counters } = this.#home
+  /** Reads the history: all that waking needs, or the commits that `known` lacks. */
+  async #readHistoryOnce(call: OpenCall, known: Running | undefined): Promise<Running> {
+    const { store, logicalClock, counters } = this.#ports
     const { signal } = call
-    const heard = this.#heard
-    const begun = ticks.now
+    const reported = this.#reportedVersion
+    const startedAt = logicalClock.now
     const skips = this.#directives?.skips
-    const folding = this.#foldingWith(skips)
-    let at: FoldedState
+    const context = this.#foldContextFor(skips)
+    let folded: FoldedState
     try {
       if (known?.skips === skips && known !== undefined)
-        at = await refresh(store, folding, known.folded, signal)
+        folded = await refresh(store, context, known.folded, signal)
       else {
-        if (this.#life.phase === 'asleep') counters.wakes++
-        this.#life = recovering
-        at = await this.#home.wake(
-          () => recover(store, folding, signal),
+        if (this.#lifecycle.phase === 'asleep') counters.wakes++
+        this.#lifecycle = recovering
+        folded = await this.#ports.withWakeSlot(
+          () => recover(store, context, signal),
           signal,
           `waking ${this.name}`,
         )
       }
     } catch (error) {
-      this.#life = asleep
-      if (isCairnError(error, 'actor-parked')) this.#fail(error)
-      // The signal fires when the call is given up: its reason says more than "aborted".
+      this.#lifecycle = asleep
+      if (isCairnError(error, 'actor-parked')) this.#applyFailurePolicy(error)
+      // The signal fires when the call is given up: throw that reason instead of "aborted".
       call.check()
       throw error
     }
-    // A wrong word about a version heals here, unless a newer one came in between (A5).
-    if (this.#heard === heard && heard > at.version) this.#heard = at.version
-    const measureFrom = known?.folded === at ? known.measureFrom : 0
-    const life: Running = {
+    // A wrong report of a version is corrected here, unless a newer one came during the read (ACTOR-5).
+    if (this.#reportedVersion === reported && reported > folded.version)
+      this.#reportedVersion = folded.version
+    const measureFrom = known?.folded === folded ? known.measureFrom : 0
+    const running: Running = {
       phase: 'running',
-      folded: at,
-      provenAt: begun,
+      folded,
+      confirmedAt: startedAt,
       measureFrom,
       skips,
     }
-    if (known?.folded !== at) this.#stateBytes = undefined
-    this.#life = life
-    this.#home.adopted?.(this.address, this.#definition, at)
+    if (known?.folded !== folded) this.#stateBytes = undefined
+    this.#lifecycle = running
+    this.#ports.onStoredState?.(this.address, this.#definition, folded)
     call.check()
-    return life
+    return running
   }
 
   #append(
@@ -876,11 +917,11 @@ export class Actor {
     call.beginStoring()
     options.signal = call.signal
     options.timeout = call.timeLeft
-    return this.#home.store.append(this.address, events, options)
+    return this.#ports.store.append(this.address, events, options)
   }
 
-  /** The state is a convenience: a command must not fail because it makes a commit too large. */
-  async #appendBare(
+  /** Appends again without the inline state if the commit was too large: a command must not fail because of it. */
+  async #retryWithoutState(
     call: OpenCall,
     events: Parameters<EventStore['append']>[1],
     { state, ...options }: AppendOptions,
@@ -889,45 +930,50 @@ export class Actor {
     try {
       if (state === undefined || !isCairnError(error, 'commit-too-large')) throw error
       const bare = { ...options, timeout: call.timeLeft }
-      return await this.#home.store.append(this.address, events, bare)
+      return await this.#ports.store.append(this.address, events, bare)
     } catch (failure) {
-      // Nothing was written: why the call was given up says more.
+      // Nothing was written: throw the reason for giving up instead.
       if (isCairnError(failure, 'aborted')) call.check()
       throw failure
     }
   }
 
-  #planInlineState(life: Running, state: unknown, version: Version): InlineStatePlan {
+  #planInlineState(running: Running, state: unknown, version: Version): InlineStatePlan {
     return planInlineState(
       this.#definition,
       state,
       version,
-      life.folded.inlineState,
-      life.measureFrom,
-      life.skips,
-      error => this.#home.unstorable(this.address.type, error),
+      running.folded.inlineStateVersion,
+      running.measureFrom,
+      running.skips,
+      error => this.#ports.onUnstorableState(this.address.type, error),
     )
   }
 
-  /** The state after events that are not stored yet; where they cannot be folded, it has failed. */
-  #foldTentatively(life: Running, command: Command, events: TentativeEvents): unknown {
+  /** The state after events that are not stored yet. The actor fails when they cannot be folded. */
+  #foldTentatively(running: Running, command: Command, events: TentativeEvents): unknown {
     try {
-      return foldTentatively(this.#foldingWith(life.skips), life.folded, command, events)
+      return foldTentatively(
+        this.#foldContextFor(running.skips),
+        running.folded,
+        command,
+        events,
+      )
     } catch (error) {
       if (!isCairnError(error, 'actor-parked')) throw error
-      const next = this.#fail(error)
+      const next = this.#applyFailurePolicy(error)
       throw next.phase === 'restarting'
         ? actorRestarting(this.address, next.delay, error)
         : error
     }
   }
 
-  /** What its type's policy says (A8). */
-  #fail(error: CairnError): Parked | Restarting {
-    const { clock, log } = this.#home
+  /** Parks or restarts the actor, as the policy of its type says (ACTOR-8). */
+  #applyFailurePolicy(error: CairnError): Parked | Restarting {
+    const { clock, log } = this.#ports
     const { message, details } = error
     const delay = delayAfter(this.#policy, ++this.#failures)
-    const life: Parked | Restarting =
+    const next: Parked | Restarting =
       delay === undefined
         ? { phase: 'parked', error }
         : {
@@ -935,14 +981,14 @@ export class Actor {
             error,
             delay,
             due: clock.now() + delay,
-            news: new AbortController(),
+            interrupt: new AbortController(),
           }
-    this.#life = life
-    if (life.phase === 'restarting')
-      log('warn', actorRestarting(this.address, life.delay, error).message, details)
+    this.#lifecycle = next
+    if (next.phase === 'restarting')
+      log('warn', actorRestarting(this.address, next.delay, error).message, details)
     else log('error', message, details)
-    if (this.#policy.onFailure === 'escalate') this.#home.escalate(this.address, error)
-    return life
+    if (this.#policy.onFailure === 'escalate') this.#ports.escalate(this.address, error)
+    return next
   }
 
   async #backOff(call: OpenCall, attempt: number): Promise<void> {
@@ -951,21 +997,17 @@ export class Actor {
   }
 
   #reportMalformed({ position, source, reason }: MalformedRecord): void {
-    this.#home.log(
-      'warn',
-      `A record in the place of ${this.name} is no readable commit`,
-      {
-        actor: this.name,
-        position,
-        source,
-        reason,
-      },
-    )
+    this.#ports.log('warn', `A record of ${this.name} is not a readable commit`, {
+      actor: this.name,
+      position,
+      source,
+      reason,
+    })
   }
 }
 
-/** Refused for what one command of several came to; nothing was written. */
-const ofOne: ReadonlySet<string> = new Set([
+/** Errors that one command of a batch can cause. Nothing was written. */
+const singleCommandErrors: ReadonlySet<string> = new Set([
   'invalid-event',
   'invalid-data',
   'invalid-option',
@@ -977,40 +1019,42 @@ function storesSomething(decision: Decision): boolean {
 }
 
 function isAwaited({ call }: QueuedCall): boolean {
-  return !call.isOver
+  return !call.hasEnded
 }
 
-/** What became of a letter that was taken in with one that failed. */
-function failedWith({ call }: QueuedCall, error: unknown): QueuedCall['settled'] {
+/** The result of a claimed call when the batch has failed with `error`. */
+function failureOf({ call }: QueuedCall, error: unknown): QueuedCall['result'] {
   try {
-    // Where nothing was written, why it was given up says more.
+    // Nothing was written: report the reason for giving up instead.
     if (!isCairnError(error, 'outcome-unknown')) call.check()
     return { ok: false, error }
-  } catch (why) {
-    return { ok: false, error: why }
+  } catch (reason) {
+    return { ok: false, error: reason }
   }
 }
 
-function answer({ call, settled }: QueuedCall): void {
+function answer({ call, result: settled }: QueuedCall): void {
   if (settled?.ok === true) call.resolve(settled.outcome)
   else call.fail(settled?.error)
 }
 
-/** Whether the answer would rest on nothing but the state in memory. */
-function storesNothing(step: Consideration): boolean {
-  if (step.kind !== 'decided') return step.kind === 'failed'
-  return !step.decision.ok || step.decision.events.length === 0
+/** Whether the answer would rest on the state in memory alone. */
+function storesNothing(evaluation: Evaluation): boolean {
+  if (evaluation.kind !== 'decided') return evaluation.kind === 'failed'
+  return !evaluation.decision.ok || evaluation.decision.events.length === 0
 }
 
-/** Whether a behavior has run and thrown, on the state in memory. */
-function mayHaveChangedState(step: Consideration): boolean {
-  return step.kind === 'failed' && !isCairnError(step.error, 'unknown-command')
+/** Whether a behavior ran on the state in memory and threw. */
+function mayHaveChangedState(evaluation: Evaluation): boolean {
+  return (
+    evaluation.kind === 'failed' && !isCairnError(evaluation.error, 'unknown-command')
+  )
 }
 
 function contention(name: string, { type }: Command, attempts: number): CairnError {
   return new CairnError(
     'contention',
-    `Command ${show(type)} to ${name} lost against other writers ${attempts} times in a row; nothing ` +
+    `Command ${show(type)} to ${name} had ${attempts} version conflicts in a row; nothing ` +
       'was stored. Send it again, and route the commands of one actor to one node.',
     { details: { actor: name, command: type, attempts } },
   )

@@ -43,10 +43,10 @@ export class Admission {
 
   /**
    * Opens a call, which counts until it has ended; call {@link check} before.
-   * @param arrived the host's ticks
+   * @param arrivedAt the tick of the host's logical time
    */
-  admit<T>(subject: CallSubject, arrived: number, options: CallOptions): Call<T> {
-    const call = new Call<T>(subject, arrived, options, this.#ports)
+  admit<T>(subject: CallSubject, arrivedAt: number, options: CallOptions): Call<T> {
+    const call = new Call<T>(subject, arrivedAt, options, this.#ports)
     this.#open++
     return call
   }

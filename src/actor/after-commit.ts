@@ -1,6 +1,6 @@
-// What follows from a commit in the world: run by who stored it, once, and never on a replay.
+// Runs the actions of a decision after its commit: once, on the node that stored it, never on a replay.
 //
-// The events stand whatever becomes of it, so a failure here is told and fails nothing else.
+// The events are stored already, so a failure here is logged and affects nothing else.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { AcceptedDecision } from '../model/behavior.js'
@@ -24,6 +24,6 @@ export function runAfterCommit(
   try {
     afterCommit({ actor, firstVersion, failed })
   } catch (error) {
-    failed('what follows a commit', error)
+    failed('the actions after a commit', error)
   }
 }

@@ -4,7 +4,7 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
 import { show } from '../model/show.js'
-import { aboutCommand } from './about-command.js'
+import { withCommandId } from './command-error.js'
 import type { CallSubject } from './call.js'
 
 export class CommandSubject implements CallSubject {
@@ -20,8 +20,8 @@ export class CommandSubject implements CallSubject {
     return `command ${show(this.#command.type)} to ${formatAddress(this.#actor)}`
   }
 
-  explain(error: unknown): unknown {
-    return aboutCommand(error, this.#command.id)
+  explainError(error: unknown): unknown {
+    return withCommandId(error, this.#command.id)
   }
 }
 
@@ -36,7 +36,7 @@ export class ReadSubject implements CallSubject {
     return `reading of the state of ${formatAddress(this.#actor)}`
   }
 
-  explain(error: unknown): unknown {
+  explainError(error: unknown): unknown {
     return error
   }
 }

@@ -1,16 +1,17 @@
 // A call: one caller's wait for an actor, from arrival to answer.
 //
-// Owns the caller's promise, deadline and signal. The deadline is one of its owner's many
-// (model/deadlines.ts), so it is noticed a few milliseconds late; nothing is stored behind it.
-// C1. Answered exactly once.
-// C2. Given up (deadline, signal, closing node) before its append began: answered at once,
-//     `isOver` from then on, and whoever works on it must store nothing.
-// C3. Given up while its append is under way: only the store can know what came of it, so
-//     the store is told to stop waiting, and its answer is the caller's.
-// C4. A controller is used again only when its signal did not fire and the call was answered:
-//     nobody works on it any more then.
-// C5. Given up while its command is stored together with those of others: it is answered
-//     `outcome-unknown`, and the others go on; when all have given up, or must, C3 holds for them.
+// Owns the caller's promise, deadline and signal. The calls of a host share one timer for their
+// deadlines (model/deadlines.ts), so a deadline is noticed a few milliseconds late. Nothing is stored
+// after it.
+// CALL-1. A call is answered exactly once.
+// CALL-2. A call that is given up (deadline, signal, closing node) before its append begins is
+//     answered at once. `hasEnded` is true from then on, and nothing may be stored for it.
+// CALL-3. When a call is given up during its append, only the store knows the outcome. The store is
+//     told to stop waiting, and its answer is the caller's.
+// CALL-4. A controller is reused only when its signal did not fire and the call was answered: nothing
+//     works on that call any more.
+// CALL-5. A call that is given up while its command is stored in a batch is answered
+//     `outcome-unknown`, and the others continue. When all of them are given up, CALL-3 holds.
 
 import type { Deadlines, Expiring } from '../model/deadlines.js'
 import { CairnError } from '../model/errors.js'
@@ -25,10 +26,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What those who work on a call may do with it. */
+/** The part of a call that its processing uses. */
 export type OpenCall = Pick<
   Call<unknown>,
-  | 'arrived'
+  | 'arrivedAt'
   | 'signal'
   | 'timeLeft'
   | 'check'
@@ -38,42 +39,43 @@ export type OpenCall = Pick<
   | 'giveUp'
 >
 
-/** What a call is about, for errors. */
+/** The subject of a call, for error messages. */
 export interface CallSubject {
   /** `command "deposit" to account/alice` */
   describe(): string
-  /** What the caller is told of an error. */
-  explain(error: unknown): unknown
+  /** The error as the caller gets it. */
+  explainError(error: unknown): unknown
 }
 
-/** What calls share that have one owner. */
+/** The objects that all calls of one owner share. */
 export class CallPorts {
   readonly deadlines: Deadlines
-  /** Hears of each call that is over. */
-  readonly ended: (() => void) | undefined
-  readonly #spare: AbortController[] = []
+  /** Called for each call that has ended. */
+  readonly onCallEnded: (() => void) | undefined
+  readonly #spareControllers: AbortController[] = []
 
   constructor(deadlines: Deadlines, ended?: () => void) {
     this.deadlines = deadlines
-    this.ended = ended
+    this.onCallEnded = ended
   }
 
   takeController(): AbortController {
-    return this.#spare.pop() ?? new AbortController()
+    return this.#spareControllers.pop() ?? new AbortController()
   }
 
-  /** C4. */
-  giveBack(controller: AbortController): void {
-    if (this.#spare.length < spareMax) this.#spare.push(controller)
+  /** CALL-4. */
+  releaseController(controller: AbortController): void {
+    if (this.#spareControllers.length < spareControllersMax)
+      this.#spareControllers.push(controller)
   }
 }
 
-/** Controllers kept for calls to come. */
-const spareMax = 1024
+/** Controllers that are kept for reuse. */
+const spareControllersMax = 1024
 
 export class Call<T> implements Expiring {
-  /** When it arrived, in the host's ticks. */
-  readonly arrived: number
+  /** The tick of the host's logical time at which the call arrived. */
+  readonly arrivedAt: number
   readonly deadline: number
   readonly promise: Promise<T>
   readonly #subject: CallSubject
@@ -83,14 +85,14 @@ export class Call<T> implements Expiring {
   readonly #abort: (() => void) | undefined
   #resolve!: (value: T) => void
   #reject!: (reason: unknown) => void
-  #phase: 'open' | 'storing' | 'over' = 'open'
-  #abandonedAs: CairnError | undefined
+  #phase: 'open' | 'storing' | 'ended' = 'open'
+  #giveUpReason: CairnError | undefined
   #controller: AbortController | undefined
-  /** While it is stored together with others (C5). */
+  /** Set while the command is stored in a batch (CALL-5). */
   #sharedAppend: SharedAppend | undefined
-  #onOver: (() => void) | undefined
+  #onEndedCallback: (() => void) | undefined
 
-  /** Throws `aborted` when the signal has already fired, `invalid-option` for the timeout. */
+  /** Throws `aborted` when the signal has already fired, `invalid-option` for a wrong timeout. */
   constructor(
     subject: CallSubject,
     arrived: number,
@@ -99,7 +101,7 @@ export class Call<T> implements Expiring {
   ) {
     checkTimeout(timeout)
     if (signal?.aborted) throw abortedError(signal, subject.describe())
-    this.arrived = arrived
+    this.arrivedAt = arrived
     this.#subject = subject
     this.#timeout = timeout
     this.#ports = ports
@@ -115,38 +117,38 @@ export class Call<T> implements Expiring {
     signal.addEventListener('abort', this.#abort, { once: true })
   }
 
-  get isOver(): boolean {
-    return this.#phase === 'over'
+  get hasEnded(): boolean {
+    return this.#phase === 'ended'
   }
 
   /** Fires when the call is given up. */
   get signal(): AbortSignal {
     this.#controller ??= this.#ports.takeController()
-    if (this.#abandonedAs !== undefined) this.#controller.abort(this.#abandonedAs)
+    if (this.#giveUpReason !== undefined) this.#controller.abort(this.#giveUpReason)
     return this.#controller.signal
   }
 
-  /** Milliseconds left, at least 1: whoever is late hears from the signal. */
+  /** Milliseconds left, at least 1. The signal reports an expired deadline. */
   get timeLeft(): number {
     return Math.max(1, Math.ceil(this.deadline - performance.now()))
   }
 
-  /** Called once, when the call is over; only one can be. */
-  onOver(callback: () => void): void {
-    this.#onOver = callback
+  /** Sets the one callback that is called once when the call ends. */
+  onEnded(callback: () => void): void {
+    this.#onEndedCallback = callback
   }
 
-  /** Throws the reason when the call was given up (C2). */
+  /** Throws the reason when the call was given up (CALL-2). */
   check(): void {
-    if (this.#abandonedAs !== undefined) throw this.#abandonedAs
+    if (this.#giveUpReason !== undefined) throw this.#giveUpReason
   }
 
-  /** From here to {@link endStoring}, C3 or C5 holds instead of C2. Throws when given up before. */
-  beginStoring(together?: SharedAppend): void {
+  /** From here to {@link endStoring}, CALL-3 or CALL-5 holds instead of CALL-2. Throws when the call was given up before. */
+  beginStoring(sharedAppend?: SharedAppend): void {
     this.checkDeadline()
     this.check()
     this.#phase = 'storing'
-    this.#sharedAppend = together
+    this.#sharedAppend = sharedAppend
   }
 
   endStoring(): void {
@@ -154,38 +156,40 @@ export class Call<T> implements Expiring {
     if (this.#phase === 'storing') this.#phase = 'open'
   }
 
-  /** Deadlines are noticed late: nothing begins behind it all the same. */
+  /** Expires the call when its deadline has passed: deadlines are noticed late, and nothing may begin after one. */
   checkDeadline(): void {
     if (performance.now() >= this.deadline) this.expire()
   }
 
   resolve(value: T): void {
     if (!this.#end()) return
-    if (this.#controller !== undefined && this.#abandonedAs === undefined) {
-      this.#ports.giveBack(this.#controller)
+    if (this.#controller !== undefined && this.#giveUpReason === undefined) {
+      this.#ports.releaseController(this.#controller)
       this.#controller = undefined
     }
     this.#resolve(value)
   }
 
   fail(error: unknown): void {
-    if (this.#end()) this.#reject(this.#subject.explain(error))
+    if (this.#end()) this.#reject(this.#subject.explainError(error))
   }
 
-  /** Ends a call that was never accepted: whoever made it is told in another way. */
+  /** Ends a call that was never accepted. Its promise stays pending. */
   withdraw(): void {
     this.#end()
   }
 
-  giveUp(why: CairnError): void {
-    if (this.#phase === 'over' || this.#abandonedAs !== undefined) return
-    this.#abandonedAs = why
-    if (this.#phase !== 'storing') this.fail(why)
-    else if (this.#sharedAppend?.leave(why) === true) this.fail(this.#unknown(why))
-    this.#controller?.abort(why)
+  /** Ends the call with this reason, or lets the store decide the outcome (CALL-2, CALL-3, CALL-5). */
+  giveUp(reason: CairnError): void {
+    if (this.#phase === 'ended' || this.#giveUpReason !== undefined) return
+    this.#giveUpReason = reason
+    if (this.#phase !== 'storing') this.fail(reason)
+    else if (this.#sharedAppend?.leave(reason) === true)
+      this.fail(this.#outcomeUnknown(reason))
+    this.#controller?.abort(reason)
   }
 
-  /** Its deadline has passed. */
+  /** Gives up the call because its deadline has passed. */
   expire(): void {
     this.giveUp(
       new CairnError(
@@ -196,53 +200,53 @@ export class Call<T> implements Expiring {
     )
   }
 
-  #unknown(why: CairnError): CairnError {
+  #outcomeUnknown(reason: CairnError): CairnError {
     return new CairnError(
       'outcome-unknown',
-      `The ${this.#subject.describe()} was given up (${why.code}) while it was being stored together with ` +
-        'others: it may be stored, or not. Read the actor, and send the command again only if its events are missing.',
-      { cause: why },
+      `The ${this.#subject.describe()} was given up (${reason.code}) while it was being stored in a batch: ` +
+        'it may or may not be stored. Read the actor, and send the command again only if its events are missing.',
+      { cause: reason },
     )
   }
 
   #end(): boolean {
-    if (this.#phase === 'over') return false
-    this.#phase = 'over'
+    if (this.#phase === 'ended') return false
+    this.#phase = 'ended'
     this.#ports.deadlines.remove(this)
     if (this.#abort !== undefined)
       this.#callerSignal?.removeEventListener('abort', this.#abort)
-    this.#ports.ended?.()
-    this.#onOver?.()
+    this.#ports.onCallEnded?.()
+    this.#onEndedCallback?.()
     return true
   }
 }
 
-/** Calls whose commands are being stored as one commit (C5). */
+/** The append of a batch: the calls whose commands it stores as one commit (CALL-5). */
 export class SharedAppend {
-  readonly #over = new AbortController()
-  /** How many have not given up. */
-  #waiting: number
+  readonly #controller = new AbortController()
+  /** How many calls have not been given up. */
+  #participants: number
 
   constructor(calls: number) {
-    this.#waiting = calls
+    this.#participants = calls
   }
 
-  /** Fires when all of them have given up. */
+  /** Fires when all of the calls have been given up. */
   get signal(): AbortSignal {
-    return this.#over.signal
+    return this.#controller.signal
   }
 
-  /** One of them gives up; returns whether others still wait. */
-  leave(why: CairnError): boolean {
+  /** Removes a call that is given up. Returns whether others still wait. */
+  leave(reason: CairnError): boolean {
     if (this.signal.aborted) return false
-    if (--this.#waiting > 0) return true
-    this.#over.abort(why)
+    if (--this.#participants > 0) return true
+    this.#controller.abort(reason)
     return false
   }
 
-  /** All of them must give up. */
-  end(why: CairnError): void {
-    if (!this.signal.aborted) this.#over.abort(why)
+  /** Tells the store to stop waiting, whatever the calls do. */
+  abort(reason: CairnError): void {
+    if (!this.signal.aborted) this.#controller.abort(reason)
   }
 }
 

@@ -1,18 +1,21 @@
-import type { Causes } from '../model/commit.js'
+// The ids that link a command to its cause.
 
-/** Only the ids that tie a command to what caused it, and only those that are there. */
+import type { Causes } from '../model/commit.js'
+import type { Writable } from './writable.js'
+
+/** Only the ids that link a command to its cause, without the undefined ones. */
 export function causesOf(causes: Causes): Causes {
   return withCauses({}, causes)
 }
 
-/** The target itself, with those of the ids that are there. */
+/** Adds the defined ids to `target` itself and returns it. */
 export function withCauses<Target extends object>(
   target: Target,
   { correlationId, causationId, traceparent }: Causes,
 ): Target & Causes {
-  const caused: Target & { -readonly [Key in keyof Causes]: Causes[Key] } = target
-  if (correlationId !== undefined) caused.correlationId = correlationId
-  if (causationId !== undefined) caused.causationId = causationId
-  if (traceparent !== undefined) caused.traceparent = traceparent
-  return caused
+  const result: Target & Writable<Causes> = target
+  if (correlationId !== undefined) result.correlationId = correlationId
+  if (causationId !== undefined) result.causationId = causationId
+  if (traceparent !== undefined) result.traceparent = traceparent
+  return result
 }

@@ -1,13 +1,13 @@
-// A pack: commands that wait for one actor, carried out one after another on the tentative state
-// and stored as one commit.
+// A batch: commands that wait for one actor, decided one after another on the tentative state and
+// stored as one commit.
 //
-// Owns what each of them came to, and the tentative state after the last.
-// P1. Each has what it would have had alone: its own id, causes, events, version and reply.
-// P2. One that stores nothing is answered when the others are stored: then its answer, too, rests
-//     on the newest state.
-// P3. Only what was waiting is taken in; nothing is waited for. Commands, events, their
-//     estimated bytes and those of the ids in the headers are limited.
-// P4. No id is in it twice.
+// Owns the decision and outcome of each command, and the tentative state after the last one.
+// COMMAND-BATCH-1. Each command has its own id, causes, events, version and reply, as if it were stored alone.
+// COMMAND-BATCH-2. A command that stores nothing is answered when the others are stored, so that its answer
+//     rests on the newest state, too.
+// COMMAND-BATCH-3. A batch takes only commands that are already waiting. The numbers of commands and events,
+//     the estimated bytes of the events and the size of the headers are limited.
+// COMMAND-BATCH-4. No command id is in a batch twice.
 
 import { commitEventsMax } from '../codec/envelope.js'
 import { remainingBytes } from '../codec/size.js'
@@ -16,65 +16,65 @@ import type { BatchedCommand } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
 import type { AskOutcome } from '../model/command-sender.js'
 import type { Position, Version } from '../model/version.js'
-import type { PastCommit } from './command-window.js'
+import type { PastCommit } from './past-commit.js'
 import { withCauses } from './causes.js'
 
-/** Commands in one commit, at most. */
+/** Most commands in one commit. */
 export const commandBatchMax = 256
-/** Bytes of their events, at most, as they are estimated. */
-const bytesMax = 256 * 1024
-/** Units of the ids and event types in the headers, at most. */
-const headerMax = 16 * 1024
+/** Most estimated bytes of the events in one batch. */
+const eventBytesMax = 256 * 1024
+/** Most UTF-16 units of the ids and event types in the headers. */
+const headerUnitsMax = 16 * 1024
 
-/** What one command came to. */
+/** One command of a batch, with its decision and outcome. */
 export interface BatchMember {
   readonly command: Command
   readonly decision: Decision
-  /** The version after it. */
+  /** The version after the command. */
   readonly version: Version
   readonly outcome: AskOutcome
 }
 
 export class CommandBatch {
   readonly members: BatchMember[] = []
-  /** The state after the last of them, which is not stored yet. */
+  /** The tentative state after the last command. */
   state: unknown
-  readonly #max: number
-  readonly #ids = new Set<string>()
-  #events = 0
-  #room = bytesMax
-  #headerRoom = headerMax
-  #stored = 0
+  readonly #commandsMax: number
+  readonly #commandIds = new Set<string>()
+  #eventCount = 0
+  #bytesLeft = eventBytesMax
+  #headerUnitsLeft = headerUnitsMax
+  #storedCount = 0
 
-  /** @param max commands at most */
-  constructor(first: BatchMember, state: unknown, max = commandBatchMax) {
-    this.#max = max
+  constructor(first: BatchMember, state: unknown, commandsMax = commandBatchMax) {
+    this.#commandsMax = commandsMax
     this.add(first, state)
   }
 
-  /** The version after the last of them. */
+  /** The version after the last command. */
   get version(): Version {
     return this.members.at(-1)!.version
   }
 
   get isFull(): boolean {
-    return this.members.length >= this.#max
+    return this.members.length >= this.#commandsMax
   }
 
-  /** P4. */
+  /** COMMAND-BATCH-4. */
   has(commandId: string): boolean {
-    return this.#ids.has(commandId)
+    return this.#commandIds.has(commandId)
   }
 
-  /** Whether what a command has decided can be stored beside what is there (P3). */
+  /** Whether a decision fits into the batch (COMMAND-BATCH-3). */
   hasRoomFor(command: Command, decision: Decision): boolean {
     if (!decision.ok) return true
     const { events, outbox } = decision
-    // What is said is numbered by commits, and has the causes of its commit.
+    // Outbox entries are numbered by commit, and have the causes of their commit.
     if (outbox !== undefined) return false
-    if (this.#events + events.length > commitEventsMax) return false
+    if (this.#eventCount + events.length > commitEventsMax) return false
     return (
-      this.#roomAfter(events) >= 0 && this.#headerRoom >= headerUnits(command, events)
+      this.#bytesLeftAfter(events) >= 0 &&
+      this.#headerUnitsLeft >= headerUnits(command, events)
     )
   }
 
@@ -82,17 +82,17 @@ export class CommandBatch {
     this.state = state
     const { command, decision } = member
     this.members.push(member)
-    this.#ids.add(command.id)
+    this.#commandIds.add(command.id)
     if (!decision.ok || decision.events.length === 0) return
-    this.#stored++
-    this.#events += decision.events.length
-    this.#room = this.#roomAfter(decision.events)
-    this.#headerRoom -= headerUnits(command, decision.events)
+    this.#storedCount++
+    this.#eventCount += decision.events.length
+    this.#bytesLeft = this.#bytesLeftAfter(decision.events)
+    this.#headerUnitsLeft -= headerUnits(command, decision.events)
   }
 
-  /** How many of its commands store something. */
-  get stored(): number {
-    return this.#stored
+  /** How many of the commands store events. */
+  get storedCommands(): number {
+    return this.#storedCount
   }
 
   /** All events, in order. */
@@ -100,7 +100,7 @@ export class CommandBatch {
     return this.members.flatMap(({ decision }) => (decision.ok ? decision.events : []))
   }
 
-  /** The commands that store something, as they go into the commit (P1). */
+  /** The commands that store events, as the commit records them (COMMAND-BATCH-1). */
   get commands(): BatchedCommand[] {
     const commands: BatchedCommand[] = []
     for (const { command, decision, outcome } of this.members) {
@@ -112,32 +112,32 @@ export class CommandBatch {
     return commands
   }
 
-  /** What the window of commands is to know of them, once they are stored. */
+  /** The stored commands, for the command window. */
   pastCommits(position: Position): PastCommit[] {
-    const passed: PastCommit[] = []
+    const pastCommits: PastCommit[] = []
     for (const { command, decision, version } of this.members)
       if (decision.ok && decision.events.length > 0)
-        passed.push({
+        pastCommits.push({
           first: version - decision.events.length + 1,
           last: version,
           position,
           commandId: command.id,
         })
-    return passed
+    return pastCommits
   }
 
-  #roomAfter(events: readonly NewEvent[]): number {
-    let room = this.#room
+  #bytesLeftAfter(events: readonly NewEvent[]): number {
+    let bytesLeft = this.#bytesLeft
     for (const { type, data, metadata } of events) {
-      room = remainingBytes(data, room - type.length - eventBytes)
-      if (metadata !== undefined) room = remainingBytes(metadata, room)
+      bytesLeft = remainingBytes(data, bytesLeft - type.length - eventOverheadBytes)
+      if (metadata !== undefined) bytesLeft = remainingBytes(metadata, bytesLeft)
     }
-    return room
+    return bytesLeft
   }
 }
 
-/** What an event takes beside its type and data, about. */
-const eventBytes = 24
+/** Estimated bytes of an event without its type and data. */
+const eventOverheadBytes = 24
 
 function headerUnits(
   { id, correlationId = '' }: Command,

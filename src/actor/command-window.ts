@@ -1,22 +1,23 @@
-// The window: a filter over the ids of an actor's last commands, so that a new command is
-// known to be new without a read.
+// The command window: a filter over the ids of an actor's last commands. It shows without a read
+// that a command is new.
 //
 // Owns a ring of hashes, one for each of the last `size` commits, 4 bytes each.
-// W1. It covers the versions in (from, upTo]: whatever a repeat may still find there has its
-//     hash in the ring. A commit goes out of the ring only when `size` later ones are in.
-// W2. It says "certainly not" or "perhaps". A hash that two ids share, or one of a commit that
-//     is gone, costs a read of the log; it is never an answer.
-// W3. At its end it grows only by the commit that follows `upTo` directly; whoever skipped
-//     some must read them first.
-// W4. It knows, too, from which version on no commit has gone out of the ring.
-// W5. It knows the versions that the actor had at some positions: enough to say behind which
-//     version the commits behind a position are, never below the true one.
+// WINDOW-1. It covers the versions in (coveredFrom, upTo]: every command there that a duplicate may
+//     still match has its hash in the ring. A commit leaves the ring only after `size` later ones.
+// WINDOW-2. It answers "certainly not" or "perhaps". A hash that two ids share, or one of an expired
+//     commit, costs a read of the log and is never an answer.
+// WINDOW-3. It grows only by the commit that follows `upTo` directly. Commits in between must be read
+//     first.
+// WINDOW-4. It knows the version after which no commit has left the ring.
+// WINDOW-5. It knows the actor's version at some positions, so it can give a version that all commits
+//     after a position are above. That version is never above the true one.
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
+import type { PastCommit } from './past-commit.js'
 
-/** As in an actor type's options, where it is explained. */
+/** The option `commandWindow` of an actor type; documented at ActorOptions. */
 export interface CommandWindowOptions {
   readonly commands?: number
   readonly ms?: number
@@ -25,58 +26,49 @@ export interface CommandWindowOptions {
 const commandsMax = 10_000
 
 /** The window with its defaults; throws `invalid-definition`. */
-export function commandWindow(
+export function resolveCommandWindow(
   options: CommandWindowOptions = {},
 ): Required<CommandWindowOptions> {
   const { commands = 1024, ms = 10 * 60_000 } = options
-  const isRight = (value: unknown, max: number) =>
+  const isValid = (value: unknown, max: number) =>
     Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= max
-  if (isRight(commands, commandsMax) && isRight(ms, Number.MAX_SAFE_INTEGER))
+  if (isValid(commands, commandsMax) && isValid(ms, Number.MAX_SAFE_INTEGER))
     return { commands, ms }
   throw new CairnError(
     'invalid-definition',
     `commandWindow is { commands: ${show(commands)}, ms: ${show(ms)} }: use 1 to ${commandsMax} ` +
-      'commands, and a whole number of milliseconds from 1.',
+      'commands and a whole number of milliseconds from 1.',
     { details: { commands, ms } },
   )
 }
 
-/** What the window keeps of a commit. */
-export interface PastCommit {
-  readonly first: Version
-  readonly last: Version
-  readonly position: Position
-  /** Absent for a commit that no command led to. */
-  readonly commandId?: string | undefined
-}
-
-/** W5: the actor's version was this one at the position. */
-interface Mark {
+/** WINDOW-5: the actor had this version at this position. */
+interface VersionMark {
   readonly version: Version
   readonly position: Position
 }
 
-/** Memory of a mark, about. */
+/** Estimated memory of a mark. */
 const markBytes = 40
 
-/** Marks that are kept, spread over the commits in the ring. */
+/** How many marks are kept, spread over the commits in the ring. */
 const marksMax = 8
 
 export class CommandWindow {
   readonly #ring: Uint32Array
   /** Oldest first. */
-  readonly #marks: Mark[] = []
+  readonly #marks: VersionMark[] = []
   #count = 0
-  #from: Version
-  /** Where it began to keep commits. */
-  #begin: Version
+  #coveredFrom: Version
+  /** The version after which the ring began to keep commits. */
+  #heldFrom: Version
   #upTo: Version
 
-  /** A window that covers nothing; it continues behind a version. */
+  /** A window that covers nothing and continues after `version`. */
   constructor(size: number, version: Version) {
     this.#ring = new Uint32Array(size)
-    this.#from = version
-    this.#begin = version
+    this.#coveredFrom = version
+    this.#heldFrom = version
     this.#upTo = version
   }
 
@@ -89,66 +81,66 @@ export class CommandWindow {
     return this.#upTo
   }
 
-  /** Whether it covers the versions behind `since`, at least up to `version`. */
+  /** Whether it covers the versions after `since` up to `version`. */
   covers(since: Version, version: Version): boolean {
-    return this.#from <= since && version <= this.#upTo
+    return this.#coveredFrom <= since && version <= this.#upTo
   }
 
-  /** Whether every commit behind `since`, at least up to `version`, is in the ring (W4). */
-  holds(since: Version, version: Version): boolean {
+  /** Whether every commit after `since` up to `version` is in the ring (WINDOW-4). */
+  holdsAll(since: Version, version: Version): boolean {
     const size = this.#ring.length
-    // A commit takes at least one version: what went out is not above this one.
-    const gone = this.#count > size ? this.#upTo - size : 0
-    return Math.max(this.#begin, gone) <= since && version <= this.#upTo
+    // A commit has at least one version, so those that left the ring are not above this one.
+    const evicted = this.#count > size ? this.#upTo - size : 0
+    return Math.max(this.#heldFrom, evicted) <= since && version <= this.#upTo
   }
 
-  /** W5. A version that every commit behind the position is above; `undefined` when none is known. */
+  /** WINDOW-5. A version that every commit after the position is above; `undefined` when none is known. */
   versionAt(position: Position): Version | undefined {
     return this.#marks.findLast(mark => mark.position <= position)?.version
   }
 
-  /** Covers nothing any more, and continues behind a version, which the actor had at `position`. */
+  /** Clears the window. It continues after `version`, which the actor had at `position`. */
   restart(version: Version, position?: Position): void {
     this.#ring.fill(0)
     this.#marks.length = 0
     if (position !== undefined) this.#marks.push({ version, position })
     this.#count = 0
-    this.#from = version
-    this.#begin = version
+    this.#coveredFrom = version
+    this.#heldFrom = version
     this.#upTo = version
   }
 
-  /** Takes in a commit when it is the next one (W3); returns whether it was. */
-  follow(passed: PastCommit): boolean {
-    if (passed.first !== this.#upTo + 1) return false
-    this.add(passed)
+  /** Adds a commit if it is the next one (WINDOW-3). Returns whether it was. */
+  addIfNext(commit: PastCommit): boolean {
+    if (commit.first !== this.#upTo + 1) return false
+    this.add(commit)
     return true
   }
 
-  /** Takes in a commit that is known to be the next one there is. */
+  /** Adds a commit that is known to be the next one. */
   add({ last, position, commandId }: PastCommit): void {
     this.#ring[this.#count++ % this.#ring.length] =
-      commandId === undefined ? none : hashOf(commandId)
+      commandId === undefined ? noHash : hashOf(commandId)
     this.#upTo = last
     if (this.#count % Math.ceil(this.#ring.length / marksMax) === 0) {
       this.#marks.push({ version: last, position })
       if (this.#marks.length > marksMax) this.#marks.shift()
     }
-    if (this.#count >= this.#ring.length) this.reachesBack()
+    if (this.#count >= this.#ring.length) this.coverFromStart()
   }
 
-  /** Nothing before what is covered can be found by a repeat any more. */
-  reachesBack(): void {
-    this.#from = 0
+  /** Extends the covered versions to the start: no older command can match a duplicate any more. */
+  coverFromStart(): void {
+    this.#coveredFrom = 0
   }
 
-  /** False when the command is certainly not among those covered (W2). */
-  mayHold(commandId: string): boolean {
+  /** False when the command is certainly not among those covered (WINDOW-2). */
+  mayContain(commandId: string): boolean {
     return this.#ring.includes(hashOf(commandId))
   }
 }
 
-const none = 0
+const noHash = 0
 
 /** FNV-1a over UTF-16 code units; never `none`. */
 function hashOf(text: string): number {

@@ -1,6 +1,6 @@
-// Deciding: runs a behavior's `decide`, and turns its outcome into an answer.
+// Deciding: calls a behavior's `decide` and turns the decision into an outcome.
 //
-// Whatever goes wrong here is the fault of one command: the actor is untouched.
+// An error here fails one command. The actor is not affected.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type {
@@ -22,8 +22,8 @@ import { detach } from './detach.js'
 import { isThenable, type FoldedState } from './fold.js'
 
 /**
- * What the behavior decides. Throws `decide-failed` for whatever it throws, except for the
- * errors of this package (`unknown-command`, `invalid-definition`), which pass.
+ * The behavior's decision. Throws `decide-failed` for an error of `decide`; errors of this package
+ * (`unknown-command`, `invalid-definition`) pass unchanged.
  */
 export function decide(
   { behavior }: AnyActorDefinition,
@@ -33,21 +33,21 @@ export function decide(
   now: number,
   firing?: TimerFiring,
 ): Decision {
-  const known = { actor, version, commandId: command.id, now }
+  const common = { actor, version, commandId: command.id, now }
   const context: DecideContext = withCauses(
-    firing === undefined ? known : { ...known, firing },
+    firing === undefined ? common : { ...common, firing },
     command,
   )
-  const decision = guard(actor, command, 'decide', () =>
+  const decision = wrapErrors(actor, command, 'decide', () =>
     behavior.decide(state, command, context),
   )
   if (isThenable(decision)) {
-    // Its outcome no longer matters, and must not surface as an unhandled rejection.
+    // Its outcome is ignored, and must not surface as an unhandled rejection.
     decision.then(undefined, () => {})
     throw new CairnError(
       'invalid-definition',
       `decide of ${nameOf(actor, command)} returned a promise: it must be synchronous and pure. ` +
-        'Do the waiting before the command is sent, and hand its result in as data.',
+        'Wait before you send the command, and pass the result as data.',
     )
   }
   if (decision.ok) for (const event of decision.events) checkNewEvent(event)
@@ -55,8 +55,8 @@ export function decide(
 }
 
 /**
- * The answer to a refused command; like every answer a copy, sharing nothing with the actor.
- * Throws `invalid-data` when its details cannot travel.
+ * The outcome of a rejected command. It is a copy that shares nothing with the actor.
+ * Throws `invalid-data` when the details cannot be encoded.
  */
 export function rejectedOutcome(
   actor: ActorAddress,
@@ -64,14 +64,15 @@ export function rejectedOutcome(
   { rejection: { code, message, details } }: RejectedDecision,
   { version }: Pick<FoldedState, 'version'>,
 ): RejectedOutcome {
-  const what = () => `details of rejection ${show(code)} of ${nameOf(actor, command)}`
-  const rejection = { code, message, details: detach(details, what) }
+  const description = () =>
+    `details of rejection ${show(code)} of ${nameOf(actor, command)}`
+  const rejection = { code, message, details: detach(details, description) }
   return { ok: false, version, rejection }
 }
 
 /**
- * The answer to an accepted command. Throws `decide-failed` when computing its reply does,
- * `invalid-data` when the reply cannot travel.
+ * The outcome of an accepted command. Throws `decide-failed` when computing the reply throws, and
+ * `invalid-data` when the reply cannot be encoded.
  */
 export function acceptedOutcome(
   actor: ActorAddress,
@@ -79,24 +80,29 @@ export function acceptedOutcome(
   decision: AcceptedDecision,
   { state, version, position }: Pick<FoldedState, 'state' | 'version' | 'position'>,
 ): AcceptedOutcome {
-  const reply = guard(actor, command, 'the reply', () => decision.reply(state))
+  const reply = wrapErrors(actor, command, 'the reply', () => decision.reply(state))
   const copy = detach(reply, () => `reply of ${nameOf(actor, command)}`)
   const { events, outbox } = decision
-  const answer: AcceptedOutcome = {
+  const outcome: AcceptedOutcome = {
     ok: true,
     version,
     position,
     reply: copy,
     duplicate: false,
   }
-  if (outbox === undefined) return answer
+  if (outbox === undefined) return outcome
   return {
-    ...answer,
+    ...outcome,
     outboxIds: outboxEntryIds(actor, version - events.length + 1, outbox),
   }
 }
 
-function guard<T>(actor: ActorAddress, command: Command, what: string, work: () => T): T {
+function wrapErrors<T>(
+  actor: ActorAddress,
+  command: Command,
+  what: string,
+  work: () => T,
+): T {
   try {
     return work()
   } catch (cause) {
@@ -104,7 +110,7 @@ function guard<T>(actor: ActorAddress, command: Command, what: string, work: () 
     throw new CairnError(
       'decide-failed',
       `${what} of ${nameOf(actor, command)} threw: ${messageOf(cause)}. Nothing was stored, and the ` +
-        'actor goes on; correct its behavior, or refuse such commands with reject(…).',
+        'actor continues. Correct its behavior, or refuse such commands with reject(…).',
       {
         cause,
         details: {

@@ -1,18 +1,17 @@
-// Copies of plain data, so that what a caller holds and what an actor holds are never the
-// same object: changing one must not change the other. A command that travelled from
-// another node is a copy anyway; one from this node behaves alike.
+// Copies of plain data, so that a caller and an actor never share an object: a change by one must not
+// affect the other. A command from another node is a copy anyway, and one from this node behaves alike.
 
 import { checkData } from '../codec/data.js'
 
-/** A deep copy; throws `invalid-data` for what could not travel or be stored. */
+/** A deep copy; throws `invalid-data` for a value that cannot be encoded. */
 export function detach<T>(value: T, what: string | (() => string)): T {
   checkData(value, what)
-  return copy(value) as T
+  return deepCopy(value) as T
 }
 
-/** A deep copy of plain data; anything else is returned as it is. */
+/** A deep copy of plain data; any other value is returned unchanged. */
 export function detachPlain<T>(value: T): T {
-  return isPlain(value) ? (copy(value) as T) : value
+  return isPlain(value) ? (deepCopy(value) as T) : value
 }
 
 function isPlain(value: unknown): boolean {
@@ -20,18 +19,18 @@ function isPlain(value: unknown): boolean {
     checkData(value, 'value')
     return true
   } catch {
-    // The check's answer is this exception; its reason is of no interest here.
+    // checkData answers with this exception; its reason does not matter here.
     return false
   }
 }
 
-/** Only for what `checkData` has let through: it ends, and knows every kind of object. */
-function copy(value: unknown): unknown {
+/** Only for values that passed `checkData`: they have no cycles and no other kinds of objects. */
+function deepCopy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(copy)
+  if (Array.isArray(value)) return value.map(deepCopy)
   if (value instanceof Date) return new Date(value)
   if (value instanceof Uint8Array) return new Uint8Array(value)
   const result: Record<string, unknown> = {}
-  for (const key in value) result[key] = copy((value as Record<string, unknown>)[key])
+  for (const key in value) result[key] = deepCopy((value as Record<string, unknown>)[key])
   return result
 }

@@ -1,26 +1,25 @@
-// Repeats: whether a command was carried out before, and with what answer. One per actor.
+// The duplicate detector: whether a command was handled before, and with which outcome. One per actor.
 //
-// Owns the actor's window of commands. A commit counts while fewer than `commands` later ones
-// stand behind it and it is younger than `ms`; a command that stored nothing leaves no trace. A
-// commit of several commands counts as that many, each with its own versions.
-// D1. "Not carried out" is said of a version, and rests on every commit up to it that counts:
-//     an append that expects this very version cannot do what was done already.
-// D2. "Carried out" is said by the commit itself, read from the log.
-// D3. A new id is not looked for before its first append: nobody else can know it. A command
-//     that lost an append is looked for in all that came in between, however much that is.
-// D4. Without a given id, or a lost append, nothing is kept and nothing is read.
-// D5. A command that says when it was sent is looked for back to that moment, however many
-//     commits that is: it was kept by somebody for longer than any window.
-// D6. A command that says behind which version it may have been carried out is looked for in all
-//     that came since then, and within the window: who keeps commands knows, as a rule, and it
-//     costs nothing while the window holds that much.
-// D7. A command that a commit says is looked for in all that came behind that commit's position,
-//     and nowhere else: it cannot have been carried out before it was said.
-// D8. A search that has begun goes on to its end though its caller waits no longer, and what it has
-//     found is kept for the next one: where reading takes longer than callers wait, no command would
-//     ever be answered else. It is broken off when the actor is stopped.
+// Owns the actor's command window. A commit is in the window while fewer than `commands` later ones
+// follow it and it is younger than `ms`. A command that stored nothing leaves no trace. A commit of
+// several commands counts as that many commits, each with its own versions.
+// DUPLICATES-1. "Not handled" is a statement about a version, and rests on every commit in the window
+//     up to it. So an append that expects this version cannot repeat a command.
+// DUPLICATES-2. "Handled" is proven by the commit itself, read from the log.
+// DUPLICATES-3. A new id is not searched for before its first append, because no other node can know
+//     it. After a conflict it is searched for in all commits since the expected version, however many.
+// DUPLICATES-4. Without a given id or a conflict, nothing is kept and nothing is read.
+// DUPLICATES-5. A command with `sentAt` is searched for back to that time, however many commits that
+//     is: it was stored somewhere, possibly for longer than any window.
+// DUPLICATES-6. A command with `notHandledAt` is searched for in all commits after that version, in
+//     addition to the window. Senders that store commands usually know the version, and the search
+//     needs no read while the window holds those commits.
+// DUPLICATES-7. A command from an outbox is searched for only after the position of the commit that
+//     contains it: it cannot have been handled before.
+// DUPLICATES-8. A search continues to its end after its caller has stopped waiting, and its result is
+//     kept for the next search. Otherwise a command would never be answered where reading takes
+//     longer than callers wait. Stopping the actor aborts the search.
 
-import { decodeHeader, decodeList } from '../codec/headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { commitSlicesOf, type LogRecord, type MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
@@ -30,148 +29,161 @@ import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/event-store/event-store.js'
 import {
-  commandWindow,
+  resolveCommandWindow,
   CommandWindow,
   type CommandWindowOptions,
-  type PastCommit,
 } from './command-window.js'
+import { type DatedCommit, type PastCommit, pastCommitsOf } from './past-commit.js'
 
-/** One command's search for its own traces. */
+/** Milliseconds by which the clocks of nodes may differ. */
+const clockSkewMax = 60_000
+
+/** The search for an earlier handling of one command. */
 export interface DuplicateSearch {
   readonly commandId: string
-  /** Only behind this version; `undefined` while the command is certainly new (D3). */
+  /** Search only after this version; `undefined` while the command is certainly new (DUPLICATES-3). */
   readonly notHandledAt: Version | undefined
-  /** Only in commits younger than this, in milliseconds. */
-  readonly ms: number
-  /** D5. */
+  /** Search only in commits younger than this, in milliseconds. */
+  readonly maxAgeMs: number
+  /** DUPLICATES-5. */
   readonly sentAt?: number
-  /** D7. */
+  /** DUPLICATES-7. */
   readonly commitPosition?: Position
-  /** D3, D6: behind this version no commit is left out. */
+  /** Leave out no commit after this version (DUPLICATES-3, DUPLICATES-6). */
   readonly searchAfter?: Version
 }
 
-/** What whoever has kept a command knows of it. */
+/** What the sender of a redelivered command knows about it. */
 export type Redelivery = Pick<
   RedeliveryOptions,
   'sentAt' | 'notHandledAt' | 'commitPosition' | 'firing'
 >
 
-/** What a search needs of the actor's host. */
-export interface DuplicateDetectorHome {
+/** What a search uses of the actor's host. */
+export interface DuplicateDetectorPorts {
   readonly store: Pick<EventStore, 'commits'>
-  /** Runs a reading of the history within the host's bounds. */
-  wake<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
+  /** Runs `work` while it holds one of the host's wake slots. */
+  withWakeSlot<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
 }
 
-/** What a search came to; `lagging` when what was read ends before the version in question. */
+/** The result of a search; `lagging` when the records that were read end before the version in question. */
 export type SearchResult = AcceptedOutcome | 'none' | 'lagging'
 
 export class DuplicateDetector {
   readonly #actor: ActorAddress
-  readonly #home: DuplicateDetectorHome
+  readonly #ports: DuplicateDetectorPorts
   readonly #commands: number
   readonly #ms: number
   #window: CommandWindow | undefined
-  /** The window says nothing: it has not met the actor's history yet, or lost it. */
-  #isBlank = false
-  /** D8. */
+  /** The window has no content yet, or its content is no longer valid. */
+  #isWindowBlank = false
+  /** DUPLICATES-8. */
   #stopping: AbortController | undefined
-  /** D8: what became known when nobody waited for it any more. */
-  #late: { readonly commandId: string; readonly found: LogRecord } | undefined
+  /** DUPLICATES-8: a match that was found after its caller had stopped waiting. */
+  #lateMatch: { readonly commandId: string; readonly record: LogRecord } | undefined
 
   constructor(
     actor: ActorAddress,
-    home: DuplicateDetectorHome,
+    ports: DuplicateDetectorPorts,
     options: CommandWindowOptions | undefined,
   ) {
-    const { commands, ms } = commandWindow(options)
+    const { commands, ms } = resolveCommandWindow(options)
     this.#actor = actor
-    this.#home = home
+    this.#ports = ports
     this.#commands = commands
     this.#ms = ms
   }
 
-  /** The memory of the window. */
+  /** Memory of the window. */
   get bytes(): number {
     return this.#window?.bytes ?? 0
   }
 
-  /** D8. */
+  /** DUPLICATES-8. */
   stop(): void {
     this.#stopping?.abort()
   }
 
-  /** The search for a command, before it is tried for the first time. */
-  begin(commandId: string, isNew: boolean, kept: Redelivery = {}): DuplicateSearch {
-    const { sentAt, notHandledAt, commitPosition } = kept
-    if (isNew) return { commandId, notHandledAt: undefined, ms: Infinity }
+  /** The search for a command before its first attempt. */
+  startSearch(
+    commandId: string,
+    isNew: boolean,
+    redelivery: Redelivery = {},
+  ): DuplicateSearch {
+    const { sentAt, notHandledAt, commitPosition } = redelivery
+    if (isNew) return { commandId, notHandledAt: undefined, maxAgeMs: Infinity }
     if (commitPosition === undefined && sentAt !== undefined)
-      return { commandId, notHandledAt: 0, ms: Infinity, sentAt }
+      return { commandId, notHandledAt: 0, maxAgeMs: Infinity, sentAt }
     if (this.#window === undefined) {
       this.#window = new CommandWindow(this.#commands, 0)
-      this.#isBlank = true
+      this.#isWindowBlank = true
     }
     if (commitPosition !== undefined)
-      return { commandId, notHandledAt: 0, ms: Infinity, commitPosition }
-    const within = { commandId, notHandledAt: 0, ms: this.#ms }
-    return notHandledAt === undefined ? within : { ...within, searchAfter: notHandledAt }
+      return { commandId, notHandledAt: 0, maxAgeMs: Infinity, commitPosition }
+    const inWindow = { commandId, notHandledAt: 0, maxAgeMs: this.#ms }
+    return notHandledAt === undefined
+      ? inWindow
+      : { ...inWindow, searchAfter: notHandledAt }
   }
 
-  /** The search after an append that expected `version` was refused (D3). */
+  /** The search after a conflict of an append that expected `version` (DUPLICATES-3). */
   continueSearch(
     { commandId }: DuplicateSearch,
     version: Version,
     actual: Version,
   ): DuplicateSearch {
-    // The log is another one than before: nothing that was read of it counts.
-    if (actual < version) return this.begin(commandId, false)
+    // The log was replaced: nothing that was read before counts.
+    if (actual < version) return this.startSearch(commandId, false)
     this.#window ??= new CommandWindow(this.#commands, version)
-    return { commandId, notHandledAt: version, ms: Infinity, searchAfter: version }
+    return { commandId, notHandledAt: version, maxAgeMs: Infinity, searchAfter: version }
   }
 
-  /** Hears of every head that is read, which saves reading it again. */
+  /** Adds every head that is read to the window, which saves reading it again. */
   onHead({ version, last }: Head, now: number): void {
     const window = this.#window
     if (window === undefined) return
-    // The log is another one than before: it was restored, or the actor erased.
+    // The log was replaced: it was restored, or the actor was erased.
     if (version < window.upTo) this.#forget()
     if (version === 0) return this.#restart(window, 0, 0)
-    const passed = last && passedBy(last)
-    if (passed === undefined) return
-    if (this.#isBlank) this.#restartBefore(window, passed[0])
-    for (const one of passed)
-      if (window.follow(one) && this.#isPast(one, now)) window.reachesBack()
+    const pastCommits = last && pastCommitsOf(last)
+    if (pastCommits === undefined) return
+    if (this.#isWindowBlank) this.#restartBefore(window, pastCommits[0])
+    for (const commit of pastCommits)
+      if (window.addIfNext(commit) && this.#isExpired(commit, now))
+        window.coverFromStart()
   }
 
-  /** Hears of every commit of this actor that this node has stored. */
+  /** Adds every commit of this actor that this node has stored to the window. */
   onStored(stored: PastCommit): void {
-    if (!this.#isBlank) this.#window?.follow(stored)
+    if (!this.#isWindowBlank) this.#window?.addIfNext(stored)
   }
 
-  /** Whether it is known without reading that the command was not carried out at or before `version` (D1). */
-  isNew(
+  /** Whether it is known without a read that the command was not handled at or before `version` (DUPLICATES-1). */
+  isKnownNew(
     { commandId, notHandledAt, sentAt, commitPosition, searchAfter }: DuplicateSearch,
     version: Version,
   ): boolean {
     if (sentAt !== undefined) return false
     const window = this.#window
     if (commitPosition !== undefined) {
-      const said = window?.versionAt(commitPosition)
-      const holds = said !== undefined && !this.#isBlank && window!.holds(said, version)
-      return holds && !window!.mayHold(commandId)
+      const versionThen = window?.versionAt(commitPosition)
+      const holdsAll =
+        versionThen !== undefined &&
+        !this.#isWindowBlank &&
+        window!.holdsAll(versionThen, version)
+      return holdsAll && !window!.mayContain(commandId)
     }
     if (notHandledAt === undefined || window === undefined) return true
     const covers =
-      !this.#isBlank &&
+      !this.#isWindowBlank &&
       window.covers(notHandledAt, version) &&
-      (searchAfter === undefined || window.holds(searchAfter, version))
-    return covers && !window.mayHold(commandId)
+      (searchAfter === undefined || window.holdsAll(searchAfter, version))
+    return covers && !window.mayContain(commandId)
   }
 
   /**
-   * Whether the command was carried out at or before `version` (D1, D2). Throws what reading
-   * the history does, and `storage-failed` when the answer of then cannot be read.
+   * Searches for a handling of the command at or before `version` (DUPLICATES-1, DUPLICATES-2). Throws
+   * the errors of reading, and `storage-failed` when the commit is found and its reply is unreadable.
    */
   async find(
     search: DuplicateSearch,
@@ -179,16 +191,16 @@ export class DuplicateDetector {
     now: number,
     call: { readonly signal: AbortSignal },
   ): Promise<SearchResult> {
-    if (this.isNew(search, version)) return 'none'
+    if (this.isKnownNew(search, version)) return 'none'
     const { commandId, notHandledAt = 0, sentAt, commitPosition } = search
-    if (this.#late?.commandId === commandId)
-      return this.#answerOf(this.#late.found, commandId)
+    if (this.#lateMatch?.commandId === commandId)
+      return this.#outcomeOf(this.#lateMatch.record, commandId)
     if (sentAt !== undefined) {
-      const oldest = sentAt - Math.min(this.#ms, clocksDiffer)
-      return this.#findFrom(commandId, version, call, ({ at }) => at < oldest)
+      const oldest = sentAt - Math.min(this.#ms, clockSkewMax)
+      return this.#findSince(commandId, version, call, ({ at }) => at < oldest)
     }
     if (commitPosition !== undefined)
-      return this.#findFrom(
+      return this.#findSince(
         commandId,
         version,
         call,
@@ -196,38 +208,38 @@ export class DuplicateDetector {
       )
     const window = this.#window!
     const { signal } = call
-    const { found, upTo } = await this.#home.wake(
-      () => this.#readBack(window, { ...search, notHandledAt }, now),
+    const { found, upTo } = await this.#ports.withWakeSlot(
+      () => this.#readBackwards(window, { ...search, notHandledAt }, now),
       signal,
       `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
     )
-    if (found !== undefined) return this.#found(found, commandId, signal)
+    if (found !== undefined) return this.#outcomeOfMatch(found, commandId, signal)
     return upTo >= version && window.covers(notHandledAt, version) ? 'none' : 'lagging'
   }
 
-  /** D5, D7: back to the first commit that is too old. A blank window begins with what was read. */
-  async #findFrom(
+  /** DUPLICATES-5, DUPLICATES-7: searches back to the first commit that is too old. A blank window is filled on the way. */
+  async #findSince(
     commandId: string,
     version: Version,
     { signal }: { readonly signal: AbortSignal },
-    isTooOld: (passed: Dated) => boolean,
+    isTooOld: (commit: DatedCommit) => boolean,
   ): Promise<SearchResult> {
-    return this.#home.wake(
+    return this.#ports.withWakeSlot(
       async () => {
         const read: PastCommit[] = [] // Newest first.
         let upTo: Version = 0
-        for await (const passed of this.#passedBackwards()) {
-          upTo ||= passed.last
-          if (passed.commandId === commandId)
-            return this.#found(passed.record, commandId, signal)
-          if (read.length < this.#commands) read.push(passed)
-          if (isTooOld(passed)) break
+        for await (const commit of this.#commitsBackwards()) {
+          upTo ||= commit.last
+          if (commit.commandId === commandId)
+            return this.#outcomeOfMatch(commit.record, commandId, signal)
+          if (read.length < this.#commands) read.push(commit)
+          if (isTooOld(commit)) break
         }
         const window = this.#window
         const oldest = read.at(-1)
-        if (this.#isBlank && window !== undefined && oldest !== undefined) {
+        if (this.#isWindowBlank && window !== undefined && oldest !== undefined) {
           this.#restartBefore(window, oldest)
-          for (const passed of read.toReversed()) window.add(passed)
+          for (const commit of read.toReversed()) window.add(commit)
         }
         return upTo >= version ? 'none' : 'lagging'
       },
@@ -237,187 +249,140 @@ export class DuplicateDetector {
   }
 
   /**
-   * Reads from the end back to where the search ends, or to what the window covers already
-   * when the command is not in there; the window then covers all of it.
+   * Reads backwards to the end of the search, or to the versions that the window covers if the
+   * command is not among them. The window covers all of it afterwards.
    */
-  async #readBack(
+  async #readBackwards(
     window: CommandWindow,
     {
       commandId,
       notHandledAt,
-      ms,
+      maxAgeMs,
       searchAfter = Infinity,
     }: DuplicateSearch & { readonly notHandledAt: Version },
     now: number,
   ): Promise<{ found?: LogRecord; upTo: Version }> {
     const isKnown = ({ last }: PastCommit) =>
-      !this.#isBlank &&
+      !this.#isWindowBlank &&
       window.covers(notHandledAt, last) &&
-      (searchAfter === Infinity || window.holds(searchAfter, last))
-    const mayHold = !this.#isBlank && window.mayHold(commandId)
-    const unknown: PastCommit[] = [] // Newest first.
+      (searchAfter === Infinity || window.holdsAll(searchAfter, last))
+    const mayContain = !this.#isWindowBlank && window.mayContain(commandId)
+    const unseen: PastCommit[] = [] // Newest first.
     let upTo: Version = 0
-    let joins = false
-    /** The window does not hold all that was read. */
-    let isTooMuch = false
+    let joinsWindow = false
+    /** More was read than the window can hold. */
+    let exceedsWindow = false
     let count = 0
-    // Where the read ended; nothing before 0 is left to look for.
+    // The version at which the read ended; at 0, nothing is left to search.
     let end: Version = 0
     let from: Version = 0
-    for await (const passed of this.#passedBackwards()) {
-      end = passed.last
+    for await (const commit of this.#commitsBackwards()) {
+      end = commit.last
       upTo ||= end
       from = notHandledAt
       if (end <= notHandledAt) break
-      joins ||= isKnown(passed)
-      if (joins && !mayHold) break
+      joinsWindow ||= isKnown(commit)
+      if (joinsWindow && !mayContain) break
       if (
-        passed.commandId === commandId &&
-        (end > searchAfter || !(now - passed.at >= ms))
+        commit.commandId === commandId &&
+        (end > searchAfter || !(now - commit.at >= maxAgeMs))
       )
-        return { found: passed.record, upTo }
-      if (!joins)
-        if (unknown.length < this.#commands) unknown.push(passed)
-        else isTooMuch = true
-      end = passed.first - 1
+        return { found: commit.record, upTo }
+      if (!joinsWindow)
+        if (unseen.length < this.#commands) unseen.push(commit)
+        else exceedsWindow = true
+      end = commit.first - 1
       if (end <= notHandledAt) break
       from = 0
       count++
       if (end > searchAfter) continue
       if (count >= this.#commands) break
-      if (ms !== Infinity && this.#isPast(passed, now)) break
+      if (maxAgeMs !== Infinity && this.#isExpired(commit, now)) break
     }
-    if (!joins) {
-      const oldest = unknown.at(-1)
-      if (oldest !== undefined && (isTooMuch || end === oldest.first - 1))
+    if (!joinsWindow) {
+      const oldest = unseen.at(-1)
+      if (oldest !== undefined && (exceedsWindow || end === oldest.first - 1))
         this.#restartBefore(window, oldest)
       else this.#restart(window, end)
-      if (from === 0) window.reachesBack()
+      if (from === 0) window.coverFromStart()
     }
-    for (const passed of unknown.toReversed()) window.add(passed)
+    for (const commit of unseen.toReversed()) window.add(commit)
     return { upTo }
   }
 
   /** Newest first. */
-  async *#passedBackwards(): AsyncGenerator<Dated & { readonly record: LogRecord }> {
+  async *#commitsBackwards(): AsyncGenerator<
+    DatedCommit & { readonly record: LogRecord }
+  > {
     this.#stopping ??= new AbortController()
     const options = { backwards: true, signal: this.#stopping.signal }
-    for await (const record of this.#home.store.commits(this.#actor, options))
-      for (const passed of passedBy(record)?.toReversed() ?? [])
-        yield { ...passed, record }
+    for await (const record of this.#ports.store.commits(this.#actor, options))
+      for (const commit of pastCommitsOf(record)?.toReversed() ?? [])
+        yield { ...commit, record }
   }
 
-  /** To continue with this commit: the actor had the version below it just before. */
+  /** Restarts the window so that this commit is the next one. */
   #restartBefore(window: CommandWindow, { first, position }: PastCommit): void {
     this.#restart(window, first - 1, position - 1)
   }
 
   #restart(window: CommandWindow, version: Version, position?: Position): void {
     window.restart(version, position)
-    this.#isBlank = false
+    this.#isWindowBlank = false
   }
 
   /**
-   * Whether nothing older can count. Clocks differ between nodes: twice the age is waited for,
-   * so that a commit by a clock that is late by less than `ms` does not hide others.
+   * Whether all older commits have left the window. Clocks differ between nodes, so twice the age is
+   * required: a commit by a clock that is behind by less than `ms` does not hide others.
    */
-  #isPast({ at }: { readonly at: number }, now: number): boolean {
+  #isExpired({ at }: { readonly at: number }, now: number): boolean {
     return now - at >= 2 * this.#ms
   }
 
-  /** D8. */
-  #found(found: LogRecord, commandId: string, signal: AbortSignal): AcceptedOutcome {
-    this.#late = signal.aborted ? { commandId, found } : undefined
-    return this.#answerOf(found, commandId)
+  /** DUPLICATES-8. */
+  #outcomeOfMatch(
+    record: LogRecord,
+    commandId: string,
+    signal: AbortSignal,
+  ): AcceptedOutcome {
+    this.#lateMatch = signal.aborted ? { commandId, record } : undefined
+    return this.#outcomeOf(record, commandId)
   }
 
-  /** The log is another one than before. */
+  /** The log was replaced. */
   #forget(): void {
-    this.#isBlank = true
-    this.#late = undefined
+    this.#isWindowBlank = true
+    this.#lateMatch = undefined
   }
 
-  #answerOf(record: LogRecord, commandId: string): AcceptedOutcome {
-    if (record.kind === 'malformed') throw this.#unreadable(record, commandId)
+  #outcomeOf(record: LogRecord, commandId: string): AcceptedOutcome {
+    if (record.kind === 'malformed') throw this.#outcomeUnreadable(record, commandId)
     const { position, outbox } = record
-    const act = commitSlicesOf(record).find(({ command }) => command?.id === commandId)
-    const { firstVersion, lastVersion: version, command } = act ?? record
+    const match = commitSlicesOf(record).find(({ command }) => command?.id === commandId)
+    const { firstVersion, lastVersion: version, command } = match ?? record
     const reply = command?.reply
-    const answer: AcceptedOutcome = {
+    const outcome: AcceptedOutcome = {
       ok: true,
       version,
       position,
       reply,
       duplicate: true,
     }
-    if (outbox === undefined) return answer
-    return { ...answer, outboxIds: outboxEntryIds(this.#actor, firstVersion, outbox) }
+    if (outbox === undefined) return outcome
+    return { ...outcome, outboxIds: outboxEntryIds(this.#actor, firstVersion, outbox) }
   }
 
-  #unreadable({ position, reason }: MalformedRecord, commandId: string): CairnError {
+  #outcomeUnreadable(
+    { position, reason }: MalformedRecord,
+    commandId: string,
+  ): CairnError {
     const actor = formatAddress(this.#actor)
     return new CairnError(
       'storage-failed',
-      `Command ${show(commandId)} to ${actor} was carried out before, and its answer cannot be ` +
-        `read: the record at position ${position} is malformed (${reason}). Nothing was done again; ` +
+      `Command ${show(commandId)} to ${actor} was handled before, but its outcome cannot be read: the ` +
+        `record at position ${position} is malformed (${reason}). The command was not handled again; ` +
         'restore the record from a backup.',
       { details: { actor, commandId, position } },
     )
-  }
-}
-
-/** A commit with its writer's clock. */
-type Dated = PastCommit & { readonly at: number }
-
-/** What a record says of itself, by commands, in order; `undefined` for one that takes no versions. */
-function passedBy(record: LogRecord): readonly [Dated, ...Dated[]] | undefined {
-  const { position } = record
-  if (record.kind === 'commit') {
-    const { at } = record
-    const passed = commitSlicesOf(record).map(
-      ({ firstVersion, lastVersion, command }) => ({
-        first: firstVersion,
-        last: lastVersion,
-        position,
-        commandId: command?.id,
-        at,
-      }),
-    )
-    return passed as [Dated, ...Dated[]]
-  }
-  if (record.versions === undefined) return undefined
-  const { headers, versions } = record
-  // Without a readable time it never counts as old (NaN).
-  const at = Number(headers['Cairn-At'])
-  const { first, last } = versions
-  const several = decodedList(headers['Cairn-Commands'], last - first + 1)
-  if (several === undefined)
-    return [{ first, last, position, commandId: decoded(headers['Cairn-Command']), at }]
-  // By events: that a command has several of them makes no difference to who looks for it.
-  return several.map((commandId, i) => ({
-    first: first + i,
-    last: first + i,
-    position,
-    commandId,
-    at,
-  })) as [Dated, ...Dated[]]
-}
-
-/** Milliseconds by which the clocks of nodes may differ, at most. */
-const clocksDiffer = 60_000
-
-function decodedList(value: string | undefined, count: number): string[] | undefined {
-  try {
-    return value === undefined ? undefined : decodeList(value, count)
-  } catch {
-    return undefined // As below.
-  }
-}
-
-function decoded(value: string | undefined): string | undefined {
-  try {
-    return value === undefined ? undefined : decodeHeader(value)
-  } catch {
-    return undefined // The headers of a malformed record need not make sense.
   }
 }

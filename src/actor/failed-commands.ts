@@ -1,30 +1,30 @@
-// Dead commands: those that ended in an error, counted by its code.
+// Counts failed commands by error code.
 //
-// Each is counted once, where it was sent: on the node whose `ask` or `tell` failed, or which
-// took it from the command line. One that was told counts where it failed after it had been
-// taken, for its sender hears of it no more.
+// Each is counted once, where it was sent: on the node whose `ask` or `tell` failed, or that received
+// it from the command line. A command of `tell` that fails after it was accepted is counted where it
+// failed, because its sender gets no answer.
 
 import { isCairnError } from '../model/errors.js'
 import type { CommandSender } from '../model/command-sender.js'
 
-/** What an error without a code is counted as. */
-const other = 'other'
+/** The key for errors without a code. */
+const withoutCode = 'other'
 
 export class FailedCommands {
   readonly #counts = new Map<string, number>()
 
   count(error: unknown): void {
-    const code = isCairnError(error) ? error.code : other
+    const code = isCairnError(error) ? error.code : withoutCode
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1)
   }
 
-  /** How many there were of each code since the start. */
+  /** The number of failures of each code since the start. */
   stats(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#counts)
   }
 
-  /** The same sender, with what ends in an error counted. */
-  counting(sender: CommandSender): CommandSender {
+  /** A sender that counts its failures here. */
+  countFailures(sender: CommandSender): CommandSender {
     const counted = (error: unknown): never => {
       this.count(error)
       throw error

@@ -1,4 +1,4 @@
-// Folding: events → state. The same for waking, catching up, time travel and deciding.
+// Folding: events → state. Waking, catching up, time travel and deciding all use it.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Behavior } from '../model/behavior.js'
@@ -15,42 +15,42 @@ import {
 } from './parked.js'
 import type { Skips } from './skips.js'
 
-/** A state, and where in the actor's history it stands. Immutable. */
+/** A state, with its version and position in the actor's history. Immutable. */
 export interface FoldedState<State = unknown> {
   readonly state: State
   readonly version: Version
-  /** Position of the commit that holds the version; 0 when there is none. */
+  /** Position of the commit with the version; 0 when there is none. */
   readonly position: Position
-  /** The last version known to carry a state that this behavior can use; 0 when none is known. */
-  readonly inlineState: Version
+  /** The last version known to have an inline state that this behavior can use; 0 when none is known. */
+  readonly inlineStateVersion: Version
 }
 
-/** Whose history is folded, and how. */
+/** The actor whose history is folded, and the options of the fold. */
 export interface FoldContext<State = unknown> {
   readonly actor: ActorAddress
   readonly behavior: Behavior<State>
-  /** The versions to pass over. */
+  /** The versions to skip. */
   readonly skips?: Skips | undefined
-  /** Hears of every record passed by that is not a readable commit. */
+  /** Called for every record that is not a readable commit. */
   readonly onMalformed?: ((record: MalformedRecord) => void) | undefined
-  /** Hears of every head that is read on the way. */
+  /** Called for every head that is read. */
   readonly onHead?: ((head: Head) => void) | undefined
 }
 
-/** The standing before any event. */
+/** The state before the first event. */
 export function initialFoldedState<State>({
   actor,
   behavior,
 }: FoldContext<State>): FoldedState<State> {
   try {
     const state = behavior.initialState(actor.id)
-    return { state, version: 0, position: 0, inlineState: 0 }
+    return { state, version: 0, position: 0, inlineStateVersion: 0 }
   } catch (cause) {
     throw initialStateFailed(actor, cause)
   }
 }
 
-/** The standing that a commit carries, when this behavior can use it (SKIPS-1). */
+/** The inline state of a commit, if this behavior can use it (SKIPS-1). */
 export function foldedInlineState<State>(
   { behavior, skips }: FoldContext<State>,
   record: LogRecord | undefined,
@@ -58,10 +58,15 @@ export function foldedInlineState<State>(
   if (record?.kind !== 'commit' || record.state?.behavior !== behavior.version) return
   const { lastVersion: version, position } = record
   if (record.state.skipped !== skips?.upTo(version)) return
-  return { state: record.state.value as State, version, position, inlineState: version }
+  return {
+    state: record.state.value as State,
+    version,
+    position,
+    inlineStateVersion: version,
+  }
 }
 
-/** The next state; throws `actor-parked` naming the event when evolve fails. */
+/** The next state; throws `actor-parked` with the event when `evolve` fails. */
 export function foldEvent<State>(
   { behavior, skips }: FoldContext<State>,
   state: State,
@@ -80,7 +85,7 @@ export function foldEvent<State>(
       behaviorFault('it returned undefined instead of the next state'),
     )
   if (isThenable(next)) {
-    // Its outcome no longer matters, and must not surface as an unhandled rejection.
+    // Its outcome is ignored, and must not surface as an unhandled rejection.
     next.then(undefined, () => {})
     throw evolveFailed(
       event,
@@ -90,80 +95,85 @@ export function foldEvent<State>(
   return next
 }
 
-/** Folds those of a commit's events that lie behind the standing, up to `to`. */
+/** Folds the events of a commit that come after `folded`, up to version `to`. */
 export function foldCommit<State>(
-  folding: FoldContext<State>,
-  at: FoldedState<State>,
+  context: FoldContext<State>,
+  folded: FoldedState<State>,
   commit: StoredCommit,
   to: Version = Infinity,
 ): FoldedState<State> {
-  let { state, version } = at
+  let { state, version } = folded
   for (const event of commit.events) {
     if (event.version <= version) continue
     if (event.version > to) break
-    state = foldEvent(folding, state, event)
+    state = foldEvent(context, state, event)
     version = event.version
   }
-  return { state, version, position: commit.position, inlineState: at.inlineState }
+  return {
+    state,
+    version,
+    position: commit.position,
+    inlineStateVersion: folded.inlineStateVersion,
+  }
 }
 
-/** The standing behind versions that have no readable event, where all of them are passed over. */
-export function skipCommit<State>(
+/** The folded state after versions without a readable event, if all of them are skipped. */
+export function skipVersions<State>(
   { skips }: FoldContext<State>,
-  at: FoldedState<State>,
+  folded: FoldedState<State>,
   last: Version,
   position: Position,
 ): FoldedState<State> | undefined {
-  if (skips?.covers(at.version + 1, last) !== true) return undefined
-  return { ...at, version: last, position }
+  if (skips?.covers(folded.version + 1, last) !== true) return undefined
+  return { ...folded, version: last, position }
 }
 
 /**
- * Folds records, oldest first, onto a standing, one commit in memory at a time. Versions that
- * are missing or unreadable park the actor, unless a state carried behind them covers them.
+ * Folds records, oldest first, onto a folded state, with one commit in memory at a time. Missing or
+ * unreadable versions park the actor, unless a later commit has an inline state.
  */
 export async function foldForward<State>(
-  folding: FoldContext<State>,
+  context: FoldContext<State>,
   from: FoldedState<State>,
   records: AsyncIterable<LogRecord>,
   to: Version = Infinity,
 ): Promise<FoldedState<State>> {
-  const { actor } = folding
-  let at = from
-  let hole: CairnError | undefined
+  const { actor } = context
+  let folded = from
+  let gap: CairnError | undefined
   for await (const record of records) {
     if (record.kind === 'malformed') {
-      folding.onMalformed?.(record)
+      context.onMalformed?.(record)
       const { versions } = record
-      if (versions === undefined || versions.last <= at.version) continue
+      if (versions === undefined || versions.last <= folded.version) continue
       if (versions.first > to) break
       const last = Math.min(versions.last, to)
-      const behind = skipCommit(folding, at, last, record.position)
-      if (hole === undefined && behind !== undefined) at = behind
-      else hole ??= recordUnreadable(actor, record)
-      if (hole === undefined && at.version >= to) break
+      const skipped = skipVersions(context, folded, last, record.position)
+      if (gap === undefined && skipped !== undefined) folded = skipped
+      else gap ??= recordUnreadable(actor, record)
+      if (gap === undefined && folded.version >= to) break
       continue
     }
-    if (record.lastVersion <= at.version) continue
+    if (record.lastVersion <= folded.version) continue
     if (record.firstVersion > to) break
-    const carried = foldedInlineState(folding, record)
-    if (carried !== undefined && carried.version <= to) {
-      at = carried
-      hole = undefined
+    const inlineState = foldedInlineState(context, record)
+    if (inlineState !== undefined && inlineState.version <= to) {
+      folded = inlineState
+      gap = undefined
     } else {
       const { firstVersion, position } = record
-      if (hole === undefined && firstVersion > at.version + 1) {
-        const behind = skipCommit(folding, at, firstVersion - 1, at.position)
-        if (behind !== undefined) at = behind
-        else hole = versionsMissing(actor, at.version + 1, firstVersion, position)
+      if (gap === undefined && firstVersion > folded.version + 1) {
+        const skipped = skipVersions(context, folded, firstVersion - 1, folded.position)
+        if (skipped !== undefined) folded = skipped
+        else gap = versionsMissing(actor, folded.version + 1, firstVersion, position)
       }
-      if (hole === undefined) at = foldCommit(folding, at, record, to)
+      if (gap === undefined) folded = foldCommit(context, folded, record, to)
     }
-    if (hole === undefined && at.version >= to) break
+    if (gap === undefined && folded.version >= to) break
   }
-  if (hole !== undefined) throw hole
-  // What was wanted may lie among versions that are missing and passed over.
-  return skipCommit(folding, at, to, at.position) ?? at
+  if (gap !== undefined) throw gap
+  // The wanted version may be among missing versions that are skipped.
+  return skipVersions(context, folded, to, folded.position) ?? folded
 }
 
 /** True for a promise, or anything that behaves like one. */
@@ -176,8 +186,8 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   )
 }
 
-function behaviorFault(what: string): CairnError {
-  return new CairnError('invalid-definition', what)
+function behaviorFault(problem: string): CairnError {
+  return new CairnError('invalid-definition', problem)
 }
 
 /** The error for a version that the actor has not reached. */

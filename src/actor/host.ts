@@ -17,7 +17,7 @@ import { noLog } from '../model/log.js'
 import { Semaphore } from '../model/semaphore.js'
 import { checkCount, type Version } from '../model/version.js'
 import { type Deferred, deferred, pause } from '../model/wait.js'
-import type { ActorHome, Actor } from './actor.js'
+import type { ActorPorts, Actor } from './actor.js'
 import type {
   ActorHost,
   ActorHostOptions,
@@ -56,7 +56,7 @@ class Host implements ActorHost {
   readonly #reports: HostReports
   readonly #versionWaiters: VersionWaiters
   readonly #passivation: NodeJS.Timeout
-  readonly #home: ActorHome
+  readonly #actorPorts: ActorPorts
   #asks = 0
   #tells = 0
   #closing: Promise<void> | undefined
@@ -77,26 +77,28 @@ class Host implements ActorHost {
     this.#versionWaiters = new VersionWaiters(commandsMax)
     this.#passivation = setInterval(() => this.passivate(), passivateEvery)
     this.#passivation.unref()
-    this.#home = {
+    this.#actorPorts = {
       store,
       nodeId,
       clock,
       log,
       attemptsMax,
-      ticks: { now: 0, suspectBefore: 0 },
+      logicalClock: { now: 0, unverifiedBefore: 0 },
       counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0 },
-      wake: (work, signal, doing) => wakes.run(work, signal, doing),
+      withWakeSlot: (work, signal, doing) => wakes.run(work, signal, doing),
       directives,
       escalate: (actor, error) => this.#reports.escalated({ actor, error }),
-      unstorable: (type, error) => unstorable.report(type, error),
-      ...(options.adopted !== undefined && { adopted: options.adopted }),
-      idle: actor => this.#release(actor),
+      onUnstorableState: (type, error) => unstorable.report(type, error),
+      ...(options.onStoredState !== undefined && {
+        onStoredState: options.onStoredState,
+      }),
+      onIdle: actor => this.#release(actor),
     }
     this.#calls = new ResidentCalls(
       this.#admission,
       definitions,
       this.#residents,
-      this.#home,
+      this.#actorPorts,
     )
     this.#reads = new StateReads({
       store,
@@ -169,8 +171,8 @@ class Host implements ActorHost {
 
   onCommit({ actor, version }: CommitNotice): void {
     const name = formatAddress(actor)
-    this.#residents.find(name)?.noticed(version)
-    this.#versionWaiters.noticed(name, version)
+    this.#residents.find(name)?.onCommit(version)
+    this.#versionWaiters.onVersion(name, version)
   }
 
   dismiss(isOurs: (actor: ActorAddress) => boolean): void {
@@ -178,13 +180,13 @@ class Host implements ActorHost {
   }
 
   passivate(): void {
-    const now = this.#home.clock.now()
+    const now = this.#actorPorts.clock.now()
     this.#residents.dismiss((actor, since) => now - since >= actor.idleAfter)
   }
 
   markUnverified(): void {
-    const { ticks } = this.#home
-    ticks.suspectBefore = ++ticks.now
+    const { logicalClock } = this.#actorPorts
+    logicalClock.unverifiedBefore = ++logicalClock.now
   }
 
   stats(): ActorHostStats {
@@ -194,7 +196,7 @@ class Host implements ActorHost {
       if (phase === 'parked') parked++
       if (phase === 'restarting') restarting++
     }
-    const { conflicts, retries, wakes, duplicates } = this.#home.counters
+    const { conflicts, retries, wakes, duplicates } = this.#actorPorts.counters
     return {
       residents: this.#residents.size,
       busy: this.#residents.busy,
@@ -222,7 +224,7 @@ class Host implements ActorHost {
 
   /** HOST-3. */
   async #drain(timeout: number): Promise<void> {
-    this.#versionWaiters.over()
+    this.#versionWaiters.close()
     if (this.#residents.busy > 0) {
       this.#drained = deferred<void>()
       const ended = new AbortController()
@@ -243,12 +245,12 @@ class Host implements ActorHost {
     const { call, resident } = this.#calls.open<AskOutcome>(actor, subject, options)
     // An id that was created for this call cannot have been used before.
     const isNew = options.commandId === undefined
-    posting(call, () => resident.command(call, command, isNew, options))
+    posting(call, () => resident.enqueueCommand(call, command, isNew, options))
     return call
   }
 
   #release(actor: Actor): void {
-    this.#residents.release(actor, this.#home.clock.now())
+    this.#residents.markIdle(actor, this.#actorPorts.clock.now())
     if (this.#residents.busy === 0) this.#drained?.resolve()
   }
 
@@ -269,7 +271,7 @@ class Host implements ActorHost {
   ): void {
     const name = formatAddress(actor)
     this.#reports.directivesChanged(name, before, after)
-    const hadFailed = this.#residents.find(name)?.ordered(before, after) === true
+    const hadFailed = this.#residents.find(name)?.onDirective(before, after) === true
     if (!hadFailed || this.#admission.isClosed) return
     this.#reports.rereadAfterFailure(actor, this.state(actor))
   }

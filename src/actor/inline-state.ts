@@ -1,7 +1,7 @@
-// Whether a state rides in the commit that leads to it, so that waking is one read.
+// Decides whether a commit carries the state after it (the inline state), so that waking is one read.
 //
-// A small one always does. A larger one does every `stateEvery` events, and is not even
-// measured in between. One that cannot be stored as it is (a Map, a class) never does.
+// A small state is always in the commit. A larger one is in it every `stateEvery` events, and is not
+// measured in between. A state that cannot be stored unchanged (a Map, a class instance) never is.
 
 import { checkData } from '../codec/data.js'
 import { encode } from '../codec/msgpack.js'
@@ -11,28 +11,28 @@ import type { Version } from '../model/version.js'
 import type { AnyActorDefinition } from './definition.js'
 import type { Skips } from './skips.js'
 
-/** Bytes beyond which a state never rides in a commit, unless `stateBytesMax` is greater. */
+/** Most bytes of an inline state, unless `stateBytesMax` is greater. */
 export const inlineStateBytesMax = 256 * 1024
 
 export interface InlineStatePlan {
   readonly state?: InlineState
-  /** The version from which on measuring makes sense again. */
+  /** The version from which the state is measured again. */
   readonly measureFrom: Version
-  /** The state's encoded size, where it was measured; absent for one that is certainly small. */
+  /** The state's encoded size, if it was measured; absent for one that is certainly small. */
   readonly bytes?: number
 }
 
 /**
  * @param version the version of the state
- * @param carried the last version that carried one
- * @param skips what was passed over in folding it
- * @param onUnstorable hears why the state cannot be stored
+ * @param lastInline the last version with an inline state
+ * @param skips the versions that were skipped in the fold
+ * @param onUnstorable called with the reason when the state cannot be stored
  */
 export function planInlineState(
   { behavior, options }: AnyActorDefinition,
   state: unknown,
   version: Version,
-  carried: Version,
+  lastInline: Version,
   measureFrom: Version,
   skips: Skips | undefined,
   onUnstorable: (error: unknown) => void,
@@ -42,22 +42,22 @@ export function planInlineState(
   let bytes: number | undefined
   try {
     checkData(state, 'state')
-    // It is encoded with its commit: twice only where its size decides something.
+    // It is encoded with its commit. A second encoding is needed only where its size matters.
     if (!certainlyFits(state, stateBytesMax)) bytes = encode(state).byteLength
   } catch (error) {
     onUnstorable(error)
     return { measureFrom: version + stateEvery }
   }
   const skipped = skips?.upTo(version)
-  const folded: InlineState = {
+  const inline: InlineState = {
     behavior: behavior.version,
     ...(skipped !== undefined && { skipped }),
     value: state,
   }
-  if (bytes === undefined) return { state: folded, measureFrom: 0 }
-  if (bytes <= stateBytesMax) return { state: folded, measureFrom: 0, bytes }
+  if (bytes === undefined) return { state: inline, measureFrom: 0 }
+  if (bytes <= stateBytesMax) return { state: inline, measureFrom: 0, bytes }
   if (bytes > inlineStateBytesMax) return { measureFrom: version + stateEvery, bytes }
-  return version - carried >= stateEvery
-    ? { state: folded, measureFrom: version + stateEvery, bytes }
-    : { measureFrom: carried + stateEvery, bytes }
+  return version - lastInline >= stateEvery
+    ? { state: inline, measureFrom: version + stateEvery, bytes }
+    : { measureFrom: lastInline + stateEvery, bytes }
 }

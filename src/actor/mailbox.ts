@@ -1,153 +1,153 @@
-// A mailbox: what waits for one actor, and whose turn it is.
+// A mailbox: the queue of one actor. It processes one item at a time.
 //
-// M1. One letter at a time, in the order of arrival; the next begins when the one before it
-//     has been dealt with. Its sender hears of that when nothing is left, only after the
-//     mailbox is idle: who has its answer finds the actor at rest.
-// M2. At most `limit` letters wait; one more is refused with `mailbox-full`, which is
-//     retryable and names the actor and the limit.
-// M3. A letter taken back while it waits is never run, and its place is free at once.
-// M4. Who deals with a letter may take in those that wait behind it, in their order: their
-//     senders hear when its sender does. What is put back has its turn before all that wait.
-// M5. A set takes 230 bytes while it is empty, and most mailboxes of a node are: it is there from the
-//     moment when something has to wait until nothing is left.
+// MAILBOX-1. Items are processed one at a time, in the order of arrival. An item is answered when it
+//     has been processed; the last one only after the mailbox is idle, so that a caller with its
+//     answer finds the actor idle.
+// MAILBOX-2. At most `limit` items wait. One more is refused with `mailbox-full`, which is retryable
+//     and names the actor and the limit.
+// MAILBOX-3. An item that is withdrawn while it waits is never processed, and frees its slot at once.
+// MAILBOX-4. The processing of an item may claim the items that wait after it, in their order. They
+//     are answered together with it. Requeued items come before all that wait.
+// MAILBOX-5. An empty set takes 230 bytes, and most mailboxes of a node are empty. So a set is
+//     created when an item has to wait, and dropped when the mailbox is idle.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 
-/** What dealing with a letter came to. */
-export type Settled =
+/** The result of processing an item. */
+export type ProcessingResult =
   | { readonly ok: true; readonly outcome: unknown }
   | { readonly ok: false; readonly error: unknown }
 
-/** What becomes of letters. */
-export interface MailboxHandler<Letter> {
-  /** Does what the letter asks for, and tells its sender nothing yet; may throw. */
-  process(letter: Letter): Promise<unknown>
-  /** Takes down what dealing with it came to. */
-  processed(letter: Letter, came: Settled): void
-  /** Tells the sender of a letter that was dealt with. */
-  answer(letter: Letter): void
-  /** Nothing is waiting or being dealt with any more. */
-  idle(): void
+/** Processes and answers the items of a mailbox. */
+export interface MailboxHandler<Item> {
+  /** Does the work of an item, without answering it; may throw. */
+  process(item: Item): Promise<unknown>
+  /** Records the result of processing an item. */
+  recordResult(item: Item, result: ProcessingResult): void
+  /** Answers the caller of an item that was processed. */
+  answer(item: Item): void
+  /** No item is waiting or being processed any more. */
+  onIdle(): void
 }
 
-export class Mailbox<Letter extends object> {
+export class Mailbox<Item extends object> {
   readonly #actor: ActorAddress
   readonly #limit: number
-  readonly #handler: MailboxHandler<Letter>
-  /** M5. */
-  #waiting: Set<Letter> = nothing
-  /** What was put back (M4). */
-  #requeued: Set<Letter> = nothing
-  /** What was taken in with the letter that is being dealt with (M4). */
-  #claimedItems: Letter[] = none
-  /** The letter that is being dealt with. */
-  #running: Letter | undefined
+  readonly #handler: MailboxHandler<Item>
+  /** MAILBOX-5. */
+  #waiting: Set<Item> = emptySet
+  /** Requeued items (MAILBOX-4). */
+  #requeued: Set<Item> = emptySet
+  /** The items claimed by the one that is being processed (MAILBOX-4). */
+  #claimedItems: Item[] = emptyArray
+  /** The item that is being processed. */
+  #running: Item | undefined
 
-  constructor(actor: ActorAddress, limit: number, clerk: MailboxHandler<Letter>) {
+  constructor(actor: ActorAddress, limit: number, handler: MailboxHandler<Item>) {
     this.#actor = actor
     this.#limit = limit
-    this.#handler = clerk
+    this.#handler = handler
   }
 
-  /** Letters that wait for their turn; the one being run is not among them. */
+  /** How many items wait, without the one that is being processed. */
   get waiting(): number {
     return this.#waiting.size + this.#requeued.size
   }
 
-  /** The letter whose turn is next. */
-  get next(): Letter | undefined {
+  /** The item that is processed next. */
+  get next(): Item | undefined {
     if (this.waiting === 0) return undefined
     const [next] = this.#requeued.size > 0 ? this.#requeued : this.#waiting
     return next
   }
 
-  /** All that have not been answered. */
-  get items(): readonly Letter[] {
-    const running = this.#running === undefined ? none : [this.#running]
+  /** All items that have not been answered. */
+  get items(): readonly Item[] {
+    const running = this.#running === undefined ? emptyArray : [this.#running]
     return [...running, ...this.#claimedItems, ...this.#requeued, ...this.#waiting]
   }
 
-  /** M4. In the order in which they were taken in. */
-  get claimed(): readonly Letter[] {
+  /** MAILBOX-4. In the order in which they were claimed. */
+  get claimed(): readonly Item[] {
     return this.#claimedItems
   }
 
-  /** M4. Takes in the next letter. */
+  /** MAILBOX-4. Claims the next item. */
   claim(): void {
     const { next } = this
     if (next === undefined) return
     this.withdraw(next)
-    if (this.#claimedItems === none) this.#claimedItems = [next]
+    if (this.#claimedItems === emptyArray) this.#claimedItems = [next]
     else this.#claimedItems.push(next)
   }
 
-  /** M4. All that was taken in waits again, unless its sender has given it up. */
-  requeue(isWanted: (letter: Letter) => boolean): void {
-    this.#requeued = new Set([...this.#claimedItems.filter(isWanted), ...this.#requeued])
-    this.#claimedItems = none
+  /** MAILBOX-4. Puts the claimed items that are still awaited back at the front. */
+  requeue(isAwaited: (item: Item) => boolean): void {
+    this.#requeued = new Set([...this.#claimedItems.filter(isAwaited), ...this.#requeued])
+    this.#claimedItems = emptyArray
   }
 
-  /** True when nothing is waiting or being run. */
+  /** True when no item is waiting or being processed. */
   get isIdle(): boolean {
     return this.#running === undefined
   }
 
-  /** Adds a letter, or throws `mailbox-full` (M2). */
-  post(letter: Letter): void {
+  /** Adds an item, or throws `mailbox-full` (MAILBOX-2). */
+  post(item: Item): void {
     if (this.waiting >= this.#limit) throw mailboxFull(this.#actor, this.#limit)
-    if (this.isIdle) return void this.#run(letter)
-    if (this.#waiting === nothing) this.#waiting = new Set()
-    this.#waiting.add(letter)
+    if (this.isIdle) return void this.#run(item)
+    if (this.#waiting === emptySet) this.#waiting = new Set()
+    this.#waiting.add(item)
   }
 
-  /** M3. Does nothing when the letter is not waiting any more. */
-  withdraw(letter: Letter): void {
-    if (this.#waiting.size > 0) this.#waiting.delete(letter)
-    if (this.#requeued.size > 0) this.#requeued.delete(letter)
+  /** MAILBOX-3. Does nothing when the item is not waiting any more. */
+  withdraw(item: Item): void {
+    if (this.#waiting.size > 0) this.#waiting.delete(item)
+    if (this.#requeued.size > 0) this.#requeued.delete(item)
   }
 
-  async #run(first: Letter): Promise<void> {
-    // Sets keep the order of arrival (M1).
-    for (let letter: Letter | undefined = first; letter; letter = this.next) {
-      this.withdraw(letter)
-      this.#running = letter
-      let came: Settled
+  async #run(first: Item): Promise<void> {
+    // A set keeps the order of insertion (MAILBOX-1).
+    for (let item: Item | undefined = first; item; item = this.next) {
+      this.withdraw(item)
+      this.#running = item
+      let result: ProcessingResult
       try {
-        came = { ok: true, outcome: await this.#handler.process(letter) }
+        result = { ok: true, outcome: await this.#handler.process(item) }
       } catch (error) {
-        came = { ok: false, error }
+        result = { ok: false, error }
       }
-      this.#handler.processed(letter, came)
-      const others = this.#claimedItems
-      this.#claimedItems = none
+      this.#handler.recordResult(item, result)
+      const claimed = this.#claimedItems
+      this.#claimedItems = emptyArray
       const isLast = this.waiting === 0
-      if (isLast) this.#rest()
-      this.#handler.answer(letter)
-      for (const other of others) this.#handler.answer(other)
+      if (isLast) this.#becomeIdle()
+      this.#handler.answer(item)
+      for (const other of claimed) this.#handler.answer(other)
       if (isLast) return
     }
-    // What was left has been taken back.
-    this.#rest()
+    // The items that waited were withdrawn.
+    this.#becomeIdle()
   }
 
-  #rest(): void {
+  #becomeIdle(): void {
     this.#running = undefined
-    this.#waiting = nothing // M5
-    this.#requeued = nothing
-    this.#handler.idle()
+    this.#waiting = emptySet // MAILBOX-5
+    this.#requeued = emptySet
+    this.#handler.onIdle()
   }
 }
 
-// Nothing is ever added to them.
-const nothing: Set<never> = new Set()
-const none: never[] = []
+// Shared by all mailboxes; nothing is ever added to them.
+const emptySet: Set<never> = new Set()
+const emptyArray: never[] = []
 
 function mailboxFull(actor: ActorAddress, limit: number): CairnError {
   return new CairnError(
     'mailbox-full',
-    `The mailbox of ${formatAddress(actor)} holds ${limit} waiting commands, its limit: send again ` +
-      'later, send slower, or raise mailboxLimit of its actor type.',
+    `The mailbox of ${formatAddress(actor)} is full: ${limit} commands wait. Send again later, send ` +
+      'slower, or raise mailboxLimit of its actor type.',
     { details: { actor: formatAddress(actor), limit } },
   )
 }

@@ -1,12 +1,13 @@
-// Recovery: an actor's state out of its history.
+// Recovery: reads an actor's state from its history.
 //
-// R1. One read when the last record is a commit that carries a state of this behavior version.
-// R2. Otherwise back from the end to the nearest such state, or to version 1, holding at most
-//     `backwardMax` commits; what comes before these is folded forward from version 1, without being held.
-// R3. A record without versions is no history: reported, and passed by. Versions that are
-//     missing or unreadable park the actor, unless a carried state lies behind them, or an
-//     operator has had them passed over.
-// R4. Nothing is written, and nothing is left behind in the store.
+// RECOVERY-1. One read is enough when the last record is a commit with an inline state of this
+//     behavior version.
+// RECOVERY-2. Otherwise the history is read backwards to the nearest such state or to version 1, with at
+//     most `heldCommitsMax` commits in memory. Older commits are folded forward from version 1, one at a time.
+// RECOVERY-3. A record without versions is not part of the history: it is reported and ignored. Missing
+//     or unreadable versions park the actor, unless a later commit has an inline state or an operator
+//     has skipped them.
+// RECOVERY-4. Nothing is written, and nothing is left in the store.
 
 import type { StoredCommit } from '../model/commit.js'
 import type { Position, Version } from '../model/version.js'
@@ -17,63 +18,65 @@ import {
   foldCommit,
   foldForward,
   type FoldContext,
-  skipCommit,
+  skipVersions,
   type FoldedState,
   unknownVersion,
 } from './fold.js'
 import { recordUnreadable, versionsMissing } from './parked.js'
 
-/** What recovery asks of a store. */
+/** The part of a store that recovery uses. */
 export type History = Pick<EventStore, 'head' | 'commits'>
 
-/** Commits held in memory on the way back to a carried state, at most. */
-export const backwardMax = 256
+/** Most commits that are held in memory while reading backwards to an inline state. */
+export const heldCommitsMax = 256
 
-/** The actor as it stands now. Throws `actor-parked` when its history cannot be folded. */
+/** The newest state of an actor. Throws `actor-parked` when its history cannot be folded. */
 export async function recover<State>(
   store: History,
-  folding: FoldContext<State>,
+  context: FoldContext<State>,
   signal?: AbortSignal,
 ): Promise<FoldedState<State>> {
-  const head = await readHead(store, folding, signal)
-  return fromHead(store, folding, head, signal)
+  const head = await readHead(store, context, signal)
+  return fromHead(store, context, head, signal)
 }
 
 /**
- * Brings a standing up to date: one read, and the missing commits when the last of them
- * carries no usable state. Returns the very same object when nothing was missing.
+ * Brings a folded state up to date: one read, and a read of the missing commits when the last of them
+ * has no usable inline state. Returns the same object when nothing was missing.
  */
 export async function refresh<State>(
   store: History,
-  folding: FoldContext<State>,
-  at: FoldedState<State>,
+  context: FoldContext<State>,
+  folded: FoldedState<State>,
   signal?: AbortSignal,
 ): Promise<FoldedState<State>> {
-  const head = await readHead(store, folding, signal)
-  if (head.version === at.version)
-    if (head.position === at.position || head.last?.kind === 'malformed') return at
-  // Not a continuation of what we know: the log was restored, or the actor erased.
-  if (head.version <= at.version) return fromHead(store, folding, head, signal)
-  const carried = foldedInlineState(folding, head.last)
-  if (carried !== undefined) return carried
-  const { actor } = folding
-  const from = { from: at.version + 1, hint: at.position, ...withSignal(signal) }
-  return foldForward(folding, at, store.commits(actor, from))
+  const head = await readHead(store, context, signal)
+  if (head.version === folded.version)
+    if (head.position === folded.position || head.last?.kind === 'malformed')
+      return folded
+  // Not a continuation of the known history: the log was restored, or the actor was erased.
+  if (head.version <= folded.version) return fromHead(store, context, head, signal)
+  const inlineState = foldedInlineState(context, head.last)
+  if (inlineState !== undefined) return inlineState
+  const { actor } = context
+  const from = { from: folded.version + 1, hint: folded.position, ...withSignal(signal) }
+  return foldForward(context, folded, store.commits(actor, from))
 }
 
-/** The actor as it stood at a version. Throws `unknown-version` or `actor-parked`. */
+/** The state of an actor at a version. Throws `unknown-version` or `actor-parked`. */
 export async function recoverAt<State>(
   store: History,
-  folding: FoldContext<State>,
+  context: FoldContext<State>,
   version: Version,
   signal?: AbortSignal,
 ): Promise<FoldedState<State>> {
-  const start = initialFoldedState(folding)
+  const start = initialFoldedState(context)
   if (version === 0) return start
-  const records = store.commits(folding.actor, { to: version, ...withSignal(signal) })
-  const at = await foldForward(folding, start, records, version)
-  if (at.version < version) throw unknownVersion(folding.actor, version, at.version)
-  return at
+  const records = store.commits(context.actor, { to: version, ...withSignal(signal) })
+  const folded = await foldForward(context, start, records, version)
+  if (folded.version < version)
+    throw unknownVersion(context.actor, version, folded.version)
+  return folded
 }
 
 async function readHead(
@@ -88,69 +91,70 @@ async function readHead(
 
 async function fromHead<State>(
   store: History,
-  folding: FoldContext<State>,
+  context: FoldContext<State>,
   head: Head,
   signal: AbortSignal | undefined,
 ): Promise<FoldedState<State>> {
   if (head.version === 0) {
-    if (head.last?.kind === 'malformed') folding.onMalformed?.(head.last)
-    return initialFoldedState(folding)
+    if (head.last?.kind === 'malformed') context.onMalformed?.(head.last)
+    return initialFoldedState(context)
   }
   return (
-    foldedInlineState(folding, head.last) ??
-    (await foldFromNearest(store, folding, signal))
+    foldedInlineState(context, head.last) ??
+    (await foldFromNearestState(store, context, signal))
   )
 }
 
-/** R2: reads backwards, folds forwards. */
-async function foldFromNearest<State>(
+/** RECOVERY-2: reads backwards, then folds forwards. */
+async function foldFromNearestState<State>(
   store: History,
-  folding: FoldContext<State>,
+  context: FoldContext<State>,
   signal: AbortSignal | undefined,
 ): Promise<FoldedState<State>> {
-  const { actor, skips } = folding
+  const { actor, skips } = context
   const held: StoredCommit[] = []
   let base: FoldedState<State> | undefined
-  /** The last record, when it is unreadable and passed over. */
-  let unread: { readonly last: Version; readonly position: Position } | undefined
+  /** The last record, if it is unreadable and skipped. */
+  let skippedEnd: { readonly last: Version; readonly position: Position } | undefined
   const backwards = store.commits(actor, { backwards: true, ...withSignal(signal) })
   for await (const record of backwards) {
     if (record.kind === 'malformed') {
-      folding.onMalformed?.(record)
+      context.onMalformed?.(record)
       const { versions, position } = record
       if (versions === undefined) continue
       const { first, last } = versions
       if (skips?.covers(first, last) !== true) throw recordUnreadable(actor, record)
-      if (held.length === 0) unread ??= { last, position }
+      if (held.length === 0) skippedEnd ??= { last, position }
       continue
     }
     const newer = held.at(-1)
-    if (newer !== undefined) checkJoined(folding, record.lastVersion, newer)
-    base = foldedInlineState(folding, record)
+    if (newer !== undefined) checkContiguous(context, record.lastVersion, newer)
+    base = foldedInlineState(context, record)
     if (base !== undefined) break
-    if (newer !== undefined && held.length === backwardMax) {
+    if (newer !== undefined && held.length === heldCommitsMax) {
       const to = newer.firstVersion - 1
       const records = store.commits(actor, { to, ...withSignal(signal) })
-      base = await foldForward(folding, initialFoldedState(folding), records, to)
-      checkJoined(folding, base.version, newer)
+      base = await foldForward(context, initialFoldedState(context), records, to)
+      checkContiguous(context, base.version, newer)
       break
     }
     held.push(record)
     if (record.firstVersion === 1) break
   }
   const oldest = held.at(-1)
-  if (base === undefined && oldest !== undefined) checkJoined(folding, 0, oldest)
-  let at = base ?? initialFoldedState(folding)
-  for (const commit of held.toReversed()) at = foldCommit(folding, at, commit)
-  if (unread === undefined) return at
-  const { last, position } = unread
-  const behind = skipCommit(folding, at, last, position)
-  if (behind === undefined) throw versionsMissing(actor, at.version + 1, last, position)
-  return behind
+  if (base === undefined && oldest !== undefined) checkContiguous(context, 0, oldest)
+  let folded = base ?? initialFoldedState(context)
+  for (const commit of held.toReversed()) folded = foldCommit(context, folded, commit)
+  if (skippedEnd === undefined) return folded
+  const { last, position } = skippedEnd
+  const skipped = skipVersions(context, folded, last, position)
+  if (skipped === undefined)
+    throw versionsMissing(actor, folded.version + 1, last, position)
+  return skipped
 }
 
-/** Throws unless `commit` follows the version, or what lies between is passed over. */
-function checkJoined(
+/** Throws unless the commit follows `version`, or all versions between are skipped. */
+function checkContiguous(
   { actor, skips }: Pick<FoldContext, 'actor' | 'skips'>,
   version: Version,
   { firstVersion, position }: StoredCommit,

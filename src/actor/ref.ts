@@ -155,7 +155,7 @@ export function actorRef<Definition extends AnyActorDefinition>(
 const noResidents: ResidentReader = {
   readResident: () => undefined,
   awaitVersion: ({ type, id }, version) =>
-    new VersionWaiters(1).expect(formatAddress({ type, id }), version),
+    new VersionWaiters(1).register(formatAddress({ type, id }), version),
 }
 
 async function readStore<State>(

@@ -1,7 +1,7 @@
 // Calls to residents: accepts a call and finds or creates the actor in memory that answers it.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import { Actor, type ActorHome } from './actor.js'
+import { Actor, type ActorPorts } from './actor.js'
 import type { Admission } from './admission.js'
 import type { Call, CallOptions, CallSubject } from './call.js'
 import type { DefinitionRegistry } from './registry.js'
@@ -11,18 +11,18 @@ export class ResidentCalls {
   readonly #admission: Admission
   readonly #definitions: DefinitionRegistry
   readonly #residents: Residents
-  readonly #home: ActorHome
+  readonly #ports: ActorPorts
 
   constructor(
     admission: Admission,
     definitions: DefinitionRegistry,
     residents: Residents,
-    home: ActorHome,
+    ports: ActorPorts,
   ) {
     this.#admission = admission
     this.#definitions = definitions
     this.#residents = residents
-    this.#home = home
+    this.#ports = ports
   }
 
   /** Accepts a call. Throws before it is accepted; after that, the call is answered in any case. */
@@ -33,12 +33,16 @@ export class ResidentCalls {
   ): { readonly call: Call<T>; readonly resident: Actor } {
     this.#admission.check()
     const definition = this.#definitions.get(actor.type)
-    const call = this.#admission.admit<T>(subject, ++this.#home.ticks.now, options)
+    const call = this.#admission.admit<T>(
+      subject,
+      ++this.#ports.logicalClock.now,
+      options,
+    )
     const name = formatAddress(actor)
     const resident =
-      this.#residents.engaged(name) ??
-      this.#residents.engage(
-        new Actor({ type: actor.type, id: actor.id }, definition, this.#home),
+      this.#residents.markBusy(name) ??
+      this.#residents.addBusy(
+        new Actor({ type: actor.type, id: actor.id }, definition, this.#ports),
       )
     return { call, resident }
   }

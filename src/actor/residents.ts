@@ -1,15 +1,15 @@
-// The actors in memory: who may leave, and who has to.
+// The residents: the actors in memory on this node. Decides which of them are evicted or dismissed.
 //
-// Owns every actor awake on this node.
-// R1. An actor is busy (something waits or runs) or idle, and in exactly one of the two places.
-// R2. Only idle ones are evicted, the least recently used first: a command in flight or in a
-//     mailbox is never lost or interrupted by eviction, and no actor is in memory twice.
-// R3. Busy and idle together are at most `max` and `bytesMax`, or as many as are busy. What an
-//     actor takes is estimated when it becomes idle, and counts as that while it is busy again.
-// R4. Who is dismissed was idle, or is as soon as it is idle, and is woken again by its next
-//     command: nothing is lost.
-// R5. The idle ones stand in the order in which they became idle: a map keeps that order, and who
-//     becomes idle again stands at its end.
+// Owns the table of residents.
+// RESIDENTS-1. An actor is busy (a call waits or runs) or idle, and in exactly one of the two maps.
+// RESIDENTS-2. Only idle actors are evicted, the least recently used first. So eviction never loses or
+//     interrupts a command in a mailbox or in progress, and no actor is in memory twice.
+// RESIDENTS-3. All residents together are at most `max` and `bytesMax`, unless the busy ones alone exceed
+//     that. The memory of an actor is estimated when it becomes idle; the estimate holds while it is busy again.
+// RESIDENTS-4. A dismissed actor leaves at once if it is idle, otherwise as soon as it is. Its next command
+//     wakes it again, so nothing is lost.
+// RESIDENTS-5. The map of idle actors is in the order in which they became idle. An actor that becomes
+//     idle again is last.
 
 import type { Actor } from './actor.js'
 
@@ -17,18 +17,18 @@ interface Resident {
   readonly actor: Actor
   /** Estimated; 0 until it is idle for the first time. */
   bytes: number
-  /** When it became idle, ms since 1970. */
-  since: number
+  /** When the actor became idle, ms since 1970. */
+  idleSince: number
 }
 
 export class Residents {
   readonly #max: number
   readonly #bytesMax: number
   readonly #busy = new Map<string, Resident>()
-  /** Least recently used first (R5). */
+  /** Least recently used first (RESIDENTS-5). */
   readonly #idle = new Map<string, Resident>()
-  /** Busy ones that are to go when they are idle (R4). */
-  readonly #leaving = new Set<string>()
+  /** Busy actors to dismiss when they are idle (RESIDENTS-4). */
+  readonly #toDismiss = new Set<string>()
   #bytes = 0
   #evictions = 0
   #dismissals = 0
@@ -42,7 +42,7 @@ export class Residents {
     return this.#busy.size + this.#idle.size
   }
 
-  /** Memory of all, estimated. */
+  /** Estimated memory of all residents. */
   get bytes(): number {
     return this.#bytes
   }
@@ -51,23 +51,23 @@ export class Residents {
     return this.#busy.size
   }
 
-  /** Actors that had to leave for others since the start. */
+  /** Actors evicted by the limits since the start. */
   get evictions(): number {
     return this.#evictions
   }
 
-  /** Actors that were idle for too long, or are another node's now, since the start. */
+  /** Actors dismissed since the start: idle for too long, or now owned by another node. */
   get dismissals(): number {
     return this.#dismissals
   }
 
-  /** The actor, without any effect on its place. */
+  /** The resident of this name. Does not mark it busy. */
   find(name: string): Actor | undefined {
     return (this.#busy.get(name) ?? this.#idle.get(name))?.actor
   }
 
-  /** The actor, busy from now on; `undefined` where it is not in memory. */
-  engaged(name: string): Actor | undefined {
+  /** Marks a resident busy and returns it; `undefined` if it is not in memory. */
+  markBusy(name: string): Actor | undefined {
     const busy = this.#busy.get(name)
     if (busy !== undefined) return busy.actor
     const idle = this.#idle.get(name)
@@ -77,45 +77,46 @@ export class Residents {
     return idle.actor
   }
 
-  /** Takes in an actor that was not in memory; it is busy from now on. */
-  engage(actor: Actor): Actor {
-    this.#busy.set(actor.name, { actor, bytes: 0, since: 0 })
+  /** Adds an actor that was not in memory, as busy. */
+  addBusy(actor: Actor): Actor {
+    this.#busy.set(actor.name, { actor, bytes: 0, idleSince: 0 })
     this.#trim()
     return actor
   }
 
-  /** The actor has nothing left to do, from `now` on. */
-  release(actor: Actor, now: number): void {
+  /** Marks a resident idle since `now`. */
+  markIdle(actor: Actor, now: number): void {
     const { name, bytes } = actor
     const resident = this.#busy.get(name)
     if (resident === undefined) return
     this.#busy.delete(name)
-    if (this.#leaving.size > 0 && this.#leaving.delete(name)) {
+    if (this.#toDismiss.size > 0 && this.#toDismiss.delete(name)) {
       this.#bytes -= resident.bytes
       this.#dismissals++
       return
     }
     this.#bytes += bytes - resident.bytes
     resident.bytes = bytes
-    resident.since = now
+    resident.idleSince = now
     this.#idle.set(name, resident)
     this.#trim()
   }
 
-  /** R4: lets idle actors go that `goes` names. */
-  dismiss(goes: (actor: Actor, idleSince: number) => boolean): void {
-    for (const [name, { actor, since, bytes }] of this.#idle)
-      if (goes(actor, since) && this.#idle.delete(name)) {
+  /** RESIDENTS-4: dismisses the idle actors that match. */
+  dismiss(matches: (actor: Actor, idleSince: number) => boolean): void {
+    for (const [name, { actor, idleSince, bytes }] of this.#idle)
+      if (matches(actor, idleSince) && this.#idle.delete(name)) {
         this.#bytes -= bytes
         this.#dismissals++
       }
   }
 
-  /** R4: the same whatever they are doing; who is busy goes afterwards. */
-  dismissAll(goes: (actor: Actor) => boolean): void {
-    this.dismiss(goes)
-    this.#leaving.clear()
-    for (const [name, { actor }] of this.#busy) if (goes(actor)) this.#leaving.add(name)
+  /** RESIDENTS-4: dismisses all actors that match; the busy ones when they become idle. */
+  dismissAll(matches: (actor: Actor) => boolean): void {
+    this.dismiss(matches)
+    this.#toDismiss.clear()
+    for (const [name, { actor }] of this.#busy)
+      if (matches(actor)) this.#toDismiss.add(name)
   }
 
   *all(): Generator<Actor> {
@@ -126,11 +127,11 @@ export class Residents {
   clear(): void {
     this.#busy.clear()
     this.#idle.clear()
-    this.#leaving.clear()
+    this.#toDismiss.clear()
     this.#bytes = 0
   }
 
-  /** R3. */
+  /** RESIDENTS-3. */
   #trim(): void {
     while (this.size > this.#max || this.#bytes > this.#bytesMax) {
       const [oldest] = this.#idle.values()

@@ -56,7 +56,7 @@ export class StateReads implements ResidentReader {
   }
 
   awaitVersion(actor: ActorAddress, version: Version): VersionWait {
-    return this.#ports.versionWaiters.expect(formatAddress(actor), version)
+    return this.#ports.versionWaiters.register(formatAddress(actor), version)
   }
 
   async stateAt(
@@ -91,7 +91,7 @@ export class StateReads implements ResidentReader {
       new ReadSubject(actor),
       options,
     )
-    posting(call, () => resident.reading(call, enough))
+    posting(call, () => resident.enqueueRead(call, enough))
     return call.promise
   }
 }

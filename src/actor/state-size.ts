@@ -1,51 +1,51 @@
-// How much memory a state takes, roughly and cheaply: for the limit on what stays awake.
+// A cheap estimate of the memory of a state, for the limit on residents.
 //
-// Where a commit was encoded anyway, three times its state's bytes: measured, states of text take
-// 1.3 times their encoded size in memory, of numbers 2, of small objects 4. Where it was not, the
-// first values are looked at and stand for the rest. Both may be wrong by a factor of three.
+// If the state was encoded with its commit, the estimate is three times its encoded size: measured,
+// states of text take 1.3 times their encoded size in memory, of numbers 2, of small objects 4.
+// Otherwise the first values are sampled. Both may be wrong by a factor of three.
 
-/** Memory for each encoded byte. */
-const perEncodedByte = 3
-/** Values looked at. */
-const looksMax = 200
-/** Levels looked into. */
+/** Bytes of memory for each encoded byte. */
+const bytesPerEncodedByte = 3
+/** Most values that are sampled. */
+const valuesMax = 200
+/** Most levels that are entered. */
 const depthMax = 16
 
-export function bytesOfEncoded(encoded: number): number {
-  return perEncodedByte * encoded
+export function stateBytesOfEncoded(encoded: number): number {
+  return bytesPerEncodedByte * encoded
 }
 
-/** An estimate from at most {@link looksMax} values; never throws, whatever the state is. */
-export function roughBytes(state: unknown): number {
-  let looks = looksMax
+/** An estimate from at most {@link valuesMax} values; never throws, whatever the state is. */
+export function estimateStateBytes(state: unknown): number {
+  let valuesLeft = valuesMax
   const estimate = (value: unknown, depth: number): number => {
-    looks--
+    valuesLeft--
     if (typeof value === 'string') return 24 + value.length
     if (typeof value !== 'object' || value === null) return 8
     if (ArrayBuffer.isView(value)) return 100 + value.byteLength
     const { count, items, perItem } = contentsOf(value)
     let bytes = 0
-    let seen = 0
+    let sampled = 0
     if (depth < depthMax)
       for (const item of items) {
-        if (looks <= 0) break
+        if (valuesLeft <= 0) break
         bytes += estimate(item, depth + 1)
-        seen++
+        sampled++
       }
-    const each = seen === 0 ? 16 : bytes / seen
+    const each = sampled === 0 ? 16 : bytes / sampled
     return 48 + Math.ceil(count * (each + perItem))
   }
   try {
     return estimate(state, 0)
   } catch {
-    return 0 // A proxy may forbid to be looked at; it is not for the limit to complain.
+    return 0 // A proxy may throw on access. An estimate must not fail for that.
   }
 }
 
 interface Contents {
   readonly count: number
   readonly items: Iterable<unknown>
-  /** Memory of an item's place. */
+  /** Memory of the slot of an item. */
   readonly perItem: number
 }
 
@@ -57,7 +57,7 @@ function contentsOf(value: object): Contents {
   return { count: keys.length, items: propertiesOf(value, keys), perItem: 8 }
 }
 
-/** A getter is code of the user's, which this must not run. */
+/** Does not run getters: they are user code. */
 function* propertiesOf(value: object, keys: readonly string[]): Generator {
   for (const key of keys) yield Object.getOwnPropertyDescriptor(value, key)?.value
 }

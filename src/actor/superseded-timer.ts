@@ -1,10 +1,10 @@
-// A firing: a command that a timer of the actor sends to it. It counts only while the timer is
-// still the one that was set.
+// Superseded timers. A firing is a command that a timer of the actor sends to it. It is valid only
+// while the timer was neither replaced nor cancelled.
 //
-// F1. A timer is replaced or cancelled by the commit that says so: an actor that has decided it
-//     gets no firing of an older setting any more, whatever was on its way. So it is looked for in
-//     every commit from the one that set the timer up to the version that is decided on.
-// F2. As with repeats (D1), that rests on a version: an append expects this very one.
+// FIRING-1. The commit that replaces or cancels a timer takes effect at once: after it, the actor gets
+//     no firing of an older setting, even one that was already on its way. So every commit from the one
+//     that set the timer up to the decided version is checked.
+// FIRING-2. The result holds for one version (as in DUPLICATES-1), and the append expects that version.
 
 import type { ActorAddress } from '../model/address.js'
 import type { RejectedDecision } from '../model/behavior.js'
@@ -14,49 +14,49 @@ import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 
-/** The code of the refusal of a firing whose timer was replaced or cancelled. */
+/** The rejection code of a firing whose timer was replaced or cancelled. */
 export const timerSuperseded = 'cairn.timer-superseded'
 
 /**
- * Whether the timer was replaced or cancelled at or before `version`; `lagging` when what was read
- * ends before it.
- * @param at where the actor stands
- * @param saidAt the timer is known not to have been replaced before this position
+ * Whether the timer was replaced or cancelled at or before the version of `folded`; `lagging` when the
+ * records that were read end before it.
+ * @param folded the version and position that the firing is decided on
+ * @param setAt the position of the commit that set the timer: it cannot be replaced before
  */
-export async function findSuperseded(
+export async function isTimerSuperseded(
   store: Pick<EventStore, 'commits'>,
   actor: ActorAddress,
   { name, generation }: TimerFiring,
-  at: { readonly version: Version; readonly position: Position },
-  saidAt: Position,
+  folded: { readonly version: Version; readonly position: Position },
+  setAt: Position,
   signal: AbortSignal,
 ): Promise<boolean | 'lagging'> {
   let upTo: Version = 0
   for await (const record of store.commits(actor, { backwards: true, signal })) {
-    if (record.position < saidAt) break
+    if (record.position < setAt) break
     upTo ||= lastVersionOf(record)
     if (changesTimer(record, name, generation)) return true
   }
-  return upTo >= at.version ? false : 'lagging'
+  return upTo >= folded.version ? false : 'lagging'
 }
 
-/** How a firing that counts no more ends. */
-export function superseded({ name }: TimerFiring): RejectedDecision {
-  const message = `Timer ${show(name)} was set anew or cancelled after it had been set to fire now.`
+/** The rejection of a superseded firing. */
+export function supersededDecision({ name }: TimerFiring): RejectedDecision {
+  const message = `Timer ${show(name)} was replaced or cancelled after it had been set to fire now.`
   return {
     ok: false,
     rejection: { code: timerSuperseded, message, details: undefined },
   }
 }
 
-/** What cannot be read says nothing: it is reported where the actor is folded. */
+/** An unreadable record changes no timer here; it is reported when the actor is folded. */
 function changesTimer(record: LogRecord, name: string, generation: number): boolean {
   if (record.kind !== 'commit' || record.outbox === undefined) return false
   const { firstVersion, outbox } = record
   return outbox.some(
-    (said, i) =>
-      (said.kind === 'timer' || said.kind === 'cancel') &&
-      said.name === name &&
+    (entry, i) =>
+      (entry.kind === 'timer' || entry.kind === 'cancel') &&
+      entry.name === name &&
       generationOf(firstVersion, i) > generation,
   )
 }

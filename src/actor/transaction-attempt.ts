@@ -323,7 +323,7 @@ export class TransactionAttempt {
       definition,
       current.state,
       current.version,
-      read.inlineState,
+      read.inlineStateVersion,
       0,
       directives.skips,
       error => this.#ports.onUnstorable(type, error),

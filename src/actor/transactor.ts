@@ -142,11 +142,11 @@ export class Transactor {
         { details: { limit: openMax } },
       )
     let isRepeatable = options.id !== undefined
-    const explain = (error: unknown) => withTransactionId(error, id, isRepeatable)
-    const subject = { describe: () => `transaction ${show(id)}`, explain }
+    const explainError = (error: unknown) => withTransactionId(error, id, isRepeatable)
+    const subject = { describe: () => `transaction ${show(id)}`, explainError }
     const call = new Call<Outcome>(subject, 0, options, this.#ports)
     this.#open.add(call)
-    call.onOver(() => this.#open.delete(call))
+    call.onEnded(() => this.#open.delete(call))
     const onAnchored = (isAnchored: boolean) => (isRepeatable = isAnchored)
     this.#run(call, work, id, attempts, options, onAnchored).then(
       outcome => call.resolve(outcome),
@@ -186,7 +186,7 @@ export class Transactor {
           const known = isNew && search === undefined
           if (known) return { folded: await this.#read(folding, call), found: 'none' }
           return this.#search(folding, definition, call, now, duplicates => {
-            const begun = duplicates.begin(commandIdOf(id, 1), false)
+            const begun = duplicates.startSearch(commandIdOf(id, 1), false)
             return (search ??= begun)
           })
         },
@@ -246,7 +246,7 @@ export class Transactor {
       )
       if (anchor !== undefined && conflict !== undefined) {
         const { duplicates } = this.#anchorOf(anchor.folding, anchor.definition)
-        const before = search ?? duplicates.begin(anchor.commandId, true)
+        const before = search ?? duplicates.startSearch(anchor.commandId, true)
         search = duplicates.continueSearch(before, anchor.read.version, conflict.actual)
       }
     }
@@ -329,7 +329,10 @@ export class Transactor {
     const anchor = known ?? {
       duplicates: new DuplicateDetector(
         actor,
-        { store, wake: (work, signal, doing) => this.#gate.run(work, signal, doing) },
+        {
+          store,
+          withWakeSlot: (work, signal, doing) => this.#gate.run(work, signal, doing),
+        },
         options.commandWindow,
       ),
       last: Promise.resolve(),

@@ -1,74 +1,74 @@
-// News: readers that wait for an actor to reach a version.
+// Version waiters: readers that wait for an actor to reach a version.
 //
-// Owns the table of who waits for what. A notice may be missed: whoever waits looks again
-// after a while in any case, and the table only makes it look sooner.
-// N1. At most `limit` wait at a time; one more is refused with `queue-full`.
-// N2. An expectation is made before the read whose answer it is to improve on: news that come
-//     during that read are not lost.
+// Owns the table of waiters. Notices may be missed, so a waiter reads again after some time in any
+// case; the table only makes it read earlier.
+// WAITERS-1. At most `limit` readers wait at a time. One more is refused with `queue-full`.
+// WAITERS-2. A waiter is registered before its read begins, so that a notice during the read is not lost.
 
 import { CairnError } from '../model/errors.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
 
-/** One reader's wait; end it in any case. */
+/** The wait of one reader. It must be ended in any case. */
 export interface VersionWait {
-  /** Resolves on news of the version, after `ms`, or when the signal fires. */
+  /** Resolves when the version is reported, after `ms`, or when the signal fires. */
   wait(ms: number, signal: AbortSignal | undefined): Promise<void>
   end(): void
 }
 
-interface Waiting {
+interface Waiter {
   readonly version: Version
-  readonly heard: AbortController
+  readonly reached: AbortController
 }
 
-/** Milliseconds between looks at an actor of which news have come that no read shows yet. */
+/** Milliseconds between reads after the version was reported, until a read shows it. */
 const lagPause = 20
 
 export class VersionWaiters {
   readonly #limit: number
-  readonly #waiting = new Map<string, Set<Waiting>>()
+  readonly #waiters = new Map<string, Set<Waiter>>()
   #count = 0
-  #isOver = false
+  #isClosed = false
 
   constructor(limit: number) {
     this.#limit = limit
   }
 
-  /** Throws `queue-full` (N1). */
-  expect(name: string, version: Version): VersionWait {
+  /** Throws `queue-full` (WAITERS-1). */
+  register(name: string, version: Version): VersionWait {
     if (this.#count >= this.#limit) throw queueFull(this.#limit)
     this.#count++
-    const waiting: Waiting = { version, heard: new AbortController() }
-    if (this.#isOver) waiting.heard.abort()
-    const others = this.#waiting.get(name) ?? new Set()
-    this.#waiting.set(name, others.add(waiting))
+    const waiter: Waiter = { version, reached: new AbortController() }
+    if (this.#isClosed) waiter.reached.abort()
+    const others = this.#waiters.get(name) ?? new Set()
+    this.#waiters.set(name, others.add(waiter))
     return {
       async wait(ms, signal) {
-        const { heard } = waiting
-        if (heard.signal.aborted) return pause(Math.min(ms, lagPause), signal)
-        const given = signal === undefined ? [] : [signal]
-        await pause(ms, AbortSignal.any([heard.signal, ...given]))
+        const { reached } = waiter
+        if (reached.signal.aborted) return pause(Math.min(ms, lagPause), signal)
+        const signals = signal === undefined ? [] : [signal]
+        await pause(ms, AbortSignal.any([reached.signal, ...signals]))
       },
       end: () => {
-        if (!others.delete(waiting)) return
+        if (!others.delete(waiter)) return
         this.#count--
-        if (others.size === 0 && this.#waiting.get(name) === others)
-          this.#waiting.delete(name)
+        if (others.size === 0 && this.#waiters.get(name) === others)
+          this.#waiters.delete(name)
       },
     }
   }
 
-  /** An actor has reached a version. */
-  noticed(name: string, version: Version): void {
-    for (const waiting of this.#waiting.get(name) ?? [])
-      if (waiting.version <= version) waiting.heard.abort()
+  /** Resolves the waits for this version of the actor or an earlier one. */
+  onVersion(name: string, version: Version): void {
+    for (const waiter of this.#waiters.get(name) ?? [])
+      if (waiter.version <= version) waiter.reached.abort()
   }
 
-  /** Nobody is to wait any more: whoever does looks at once, and finds why. */
-  over(): void {
-    this.#isOver = true
-    for (const all of this.#waiting.values()) for (const { heard } of all) heard.abort()
+  /** Resolves all waits, now and later: the next read fails with the reason. */
+  close(): void {
+    this.#isClosed = true
+    for (const all of this.#waiters.values())
+      for (const { reached } of all) reached.abort()
   }
 }
 

@@ -10,7 +10,7 @@ import type { RecordedEvent } from '../model/event.js'
 import { checkCount, type Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import { foldEvent, type FoldContext, skipCommit, type FoldedState } from './fold.js'
+import { foldEvent, type FoldContext, skipVersions, type FoldedState } from './fold.js'
 import { recordUnreadable, versionsMissing } from './parked.js'
 import { recover, recoverAt } from './recovery.js'
 import type { Skips } from './skips.js'
@@ -113,14 +113,14 @@ export async function* watchActor<State>(
     folding.onMalformed?.(record)
     const { versions, position } = record
     if (versions === undefined || versions.last <= at.version) return at
-    const skipped = skipCommit(folding, at, versions.last, position)
+    const skipped = skipVersions(folding, at, versions.last, position)
     if (skipped === undefined) throw recordUnreadable(actor, record)
     return skipped
   }
 
   /** The state before a commit, if the versions that are missing before it are skipped. */
   function skipGap(at: FoldedState<State>, commit: StoredCommit): FoldedState<State> {
-    return skipCommit(folding, at, commit.firstVersion - 1, at.position) ?? at
+    return skipVersions(folding, at, commit.firstVersion - 1, at.position) ?? at
   }
 
   function* foldCommit(
@@ -135,6 +135,6 @@ export async function* watchActor<State>(
       position = commit.position
       yield { state, version, event }
     }
-    return { state, version, position, inlineState: start.inlineState }
+    return { state, version, position, inlineStateVersion: start.inlineStateVersion }
   }
 }

@@ -384,7 +384,8 @@ async function assemble(
     directives: orders,
     failed: dead,
     onEscalation: options.onEscalation ?? closeOnEscalation,
-    adopted: (actor, definition, reading) => children.onState(actor, definition, reading),
+    onStoredState: (actor, definition, reading) =>
+      children.onState(actor, definition, reading),
     ...limitsOf(options),
   })
   const children = new Children({
@@ -415,7 +416,7 @@ async function assemble(
       : undefined
   let router: Router | undefined
   let serving: Serving | undefined
-  const countedHost = dead.counting(host)
+  const countedHost = dead.countFailures(host)
   let countedRouter: CommandSender | undefined
   const sender = () => countedRouter ?? countedHost
   await registerTopics(open, actors, reactors, log)
@@ -434,7 +435,7 @@ async function assemble(
       // What is Cairn's own belongs to no node: whoever is asked does it.
       hosts: type => isReservedType(type) || self?.types.includes(type) === true,
     })
-  if (router !== undefined) countedRouter = dead.counting(router)
+  if (router !== undefined) countedRouter = dead.countFailures(router)
   const transactor = new Transactor({
     store,
     nodeId: id,

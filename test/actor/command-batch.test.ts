@@ -1,4 +1,4 @@
-// What waits for one actor is stored as one commit, and each command has what it would have had alone.
+// Commands that wait for one actor are stored as one commit, each as if it were stored alone.
 
 import t from 'tap'
 
@@ -22,7 +22,7 @@ import {
 
 const once = (commandId: string) => ({ commandId })
 
-/** Holds the first append, so that what is asked behind it waits; returns how it is let go. */
+/** Holds the first append, so that commands sent after it wait; returns a function that releases it. */
 async function busy({ host, store }: TestNode, commandId = 'first') {
   await host.ask(alice, 'deposit', { amount: 1 }) // Awake, and its window filled.
   store.forget()
@@ -49,73 +49,81 @@ const known = ({ version, ...outcome }: AskOutcome) =>
     ? { version, reply: outcome.reply, position: outcome.position }
     : { version, code: outcome.rejection.code }
 
-void t.test('what waits is stored as one commit, and each is answered', async t => {
-  const home = node()
-  const { host, store } = home
-  const { first, letGo } = await busy(home)
-  const waiting = [
-    host.ask(
-      alice,
-      'deposit',
-      { amount: 10 },
-      { commandId: 'a', correlationId: 'one', causationId: 'why', traceparent: 'trace' },
-    ),
-    host.ask(alice, 'withdraw', { amount: 1_000 }, once('refused')),
-    host.ask(alice, 'split', [100, 1_000], once('b')),
-    host.ask(alice, 'balance', undefined, once('nothing')),
-    host.ask(alice, 'deposit', { amount: 10_000 }, { correlationId: 'two' }),
-  ]
-  letGo()
-  t.same(known(await first), { version: 2, reply: 2, position: 2 })
-  t.same((await Promise.all(waiting)).map(known), [
-    { version: 3, reply: 12, position: 3 },
-    { version: 3, code: 'overdraft' },
-    { version: 5, reply: undefined, position: 3 },
-    { version: 5, reply: 1_112, position: 3 },
-    { version: 6, reply: 11_112, position: 3 },
-  ])
-  t.equal(
-    store.calls.append,
-    2,
-    'the one that was under way, and one for all that waited',
-  )
-  const commits = await commitsOf(store)
-  const packed = commits[2]!
-  t.match(packed, {
-    firstVersion: 3,
-    lastVersion: 6,
-    command: undefined,
-    commands: [
-      {
-        id: 'a',
-        events: 1,
-        reply: 12,
-        correlationId: 'one',
-        causationId: 'why',
-        traceparent: 'trace',
-      },
-      { id: 'b', events: 2 },
-      { events: 1, reply: 11_112, correlationId: 'two' },
-    ],
-    state: { value: { balance: 11_112 } },
-  })
-  t.match(
-    packed.events.map(({ commandId, correlationId, causationId }) => [
-      commandId,
-      correlationId,
-      causationId,
-    ]),
-    [
-      ['a', 'one', 'why'],
-      ['b', undefined, undefined],
-      ['b', undefined, undefined],
-      [String, 'two', undefined],
-    ],
-  )
-  t.equal(commits[1]!.command?.id, 'first', 'one that comes alone is stored as ever')
-})
+void t.test(
+  'commands that wait are stored as one commit, and each is answered',
+  async t => {
+    const home = node()
+    const { host, store } = home
+    const { first, letGo } = await busy(home)
+    const waiting = [
+      host.ask(
+        alice,
+        'deposit',
+        { amount: 10 },
+        {
+          commandId: 'a',
+          correlationId: 'one',
+          causationId: 'why',
+          traceparent: 'trace',
+        },
+      ),
+      host.ask(alice, 'withdraw', { amount: 1_000 }, once('refused')),
+      host.ask(alice, 'split', [100, 1_000], once('b')),
+      host.ask(alice, 'balance', undefined, once('nothing')),
+      host.ask(alice, 'deposit', { amount: 10_000 }, { correlationId: 'two' }),
+    ]
+    letGo()
+    t.same(known(await first), { version: 2, reply: 2, position: 2 })
+    t.same((await Promise.all(waiting)).map(known), [
+      { version: 3, reply: 12, position: 3 },
+      { version: 3, code: 'overdraft' },
+      { version: 5, reply: undefined, position: 3 },
+      { version: 5, reply: 1_112, position: 3 },
+      { version: 6, reply: 11_112, position: 3 },
+    ])
+    t.equal(
+      store.calls.append,
+      2,
+      'the one that was under way, and one for all that waited',
+    )
+    const commits = await commitsOf(store)
+    const packed = commits[2]!
+    t.match(packed, {
+      firstVersion: 3,
+      lastVersion: 6,
+      command: undefined,
+      commands: [
+        {
+          id: 'a',
+          events: 1,
+          reply: 12,
+          correlationId: 'one',
+          causationId: 'why',
+          traceparent: 'trace',
+        },
+        { id: 'b', events: 2 },
+        { events: 1, reply: 11_112, correlationId: 'two' },
+      ],
+      state: { value: { balance: 11_112 } },
+    })
+    t.match(
+      packed.events.map(({ commandId, correlationId, causationId }) => [
+        commandId,
+        correlationId,
+        causationId,
+      ]),
+      [
+        ['a', 'one', 'why'],
+        ['b', undefined, undefined],
+        ['b', undefined, undefined],
+        [String, 'two', undefined],
+      ],
+    )
+    t.equal(commits[1]!.command?.id, 'first', 'a single command has a commit of its own')
+  },
+)
 
-void t.test('asked again, each acts once and gets its first answer', async t => {
+void t.test('sent again, each takes effect once and gets its first answer', async t => {
   const home = node()
   const { host, store, log } = home
   const { first, letGo } = await busy(home)
@@ -143,13 +151,13 @@ void t.test('asked again, each acts once and gets its first answer', async t => 
   t.equal((await commitsOf(store)).at(-1)?.lastVersion, 5)
 })
 
-void t.test('another writer was first: all are decided again, each once', async t => {
+void t.test('after a conflict all are decided again, each once', async t => {
   const home = node()
   const { host, store, log } = home
   const { first, letGo } = await busy(home)
   const ids = ['a', 'b', 'c', 'd']
   const waiting = ids.map(id => host.ask(alice, 'deposit', { amount: 10 }, once(id)))
-  // The first append finds another's commit, and so does the second, of the pack.
+  // The first append has a conflict, and so has the second, of the batch.
   let intrusions = 0
   const intrude = async () => {
     intrusions++
@@ -181,7 +189,7 @@ void t.test('another writer was first: all are decided again, each once', async 
 })
 
 void t.test(
-  'when nobody knows what came of it, each asks again under its id',
+  'when the outcome is unknown, each can be sent again under its id',
   async t => {
     const home = node()
     const { host, store } = home
@@ -210,7 +218,7 @@ void t.test(
   },
 )
 
-void t.test('one that fails does so alone', async t => {
+void t.test('a command that fails does not affect the others', async t => {
   for (const [command, data, code] of [
     ['explode', undefined, 'decide-failed'],
     ['spoil', undefined, 'actor-parked'],
@@ -253,13 +261,14 @@ void t.test('one that fails does so alone', async t => {
     await first
     t.match(await before, { version: 3, reply: 12 }, `${command}: the one before it`)
     await t.rejects(failing, { code }, command)
-    if (code === 'actor-parked') await t.rejects(after, { code }, 'parked for all')
-    else t.match(await after, { version: 4, reply: 32 }, `${command}: the one behind it`)
+    if (code === 'actor-parked')
+      await t.rejects(after, { code }, 'parked for all commands')
+    else t.match(await after, { version: 4, reply: 32 }, `${command}: the one after it`)
     t.equal((await commitsOf(store)).at(-1)?.lastVersion, code === 'actor-parked' ? 3 : 4)
   }
 })
 
-void t.test('who gives up while it is being stored leaves the others alone', async t => {
+void t.test('a call given up during the append does not affect the others', async t => {
   const home = node()
   const { host, store } = home
   const { first, letGo } = await busy(home)
@@ -267,9 +276,9 @@ void t.test('who gives up while it is being stored leaves the others alone', asy
   const options = (id: string, { signal }: AbortController) => ({ commandId: id, signal })
   const stays = host.ask(alice, 'deposit', { amount: 10 }, once('stays'))
   const left = host.ask(alice, 'deposit', { amount: 20 }, options('left', leaves))
-  const gone = host.ask(alice, 'deposit', { amount: 40 }, options('gone', waits))
+  const abandoned = host.ask(alice, 'deposit', { amount: 40 }, options('gone', waits))
   waits.abort()
-  await t.rejects(gone, { code: 'aborted' }, 'it waited: it is not stored')
+  await t.rejects(abandoned, { code: 'aborted' }, 'it waited, so it is not stored')
   const stored = barrier()
   store.before = operation => (operation === 'append' ? stored.wait() : undefined)
   letGo()
@@ -287,36 +296,39 @@ void t.test('who gives up while it is being stored leaves the others alone', asy
   t.match(await host.state(alice), { version: 4 })
 })
 
-void t.test('all have given up: the store is told, and says what came of it', async t => {
-  const home = node()
-  const { host, store } = home
-  const { first, letGo } = await busy(home)
-  const leave = new AbortController()
-  const { signal } = leave
-  const waiting = ['a', 'b'].map(commandId =>
-    host.ask(alice, 'deposit', { amount: 10 }, { commandId, signal }),
-  )
-  const stored = barrier()
-  store.after = () => stored.wait()
-  store.before = operation => {
-    if (operation === 'append') store.before = () => {}
-  }
-  letGo()
-  stored.letGo()
-  await first
-  const again = barrier()
-  store.after = async () => {
-    await again.wait()
-    throw new CairnError('outcome-unknown', 'The signal fired.')
-  }
-  await again.reached
-  leave.abort()
-  await t.rejects(waiting[0]!, { code: 'outcome-unknown' })
-  again.letGo()
-  await t.rejects(waiting[1]!, { code: 'outcome-unknown', message: /The signal fired/ })
-})
+void t.test(
+  'when all calls are given up, the store is told to stop and reports the outcome',
+  async t => {
+    const home = node()
+    const { host, store } = home
+    const { first, letGo } = await busy(home)
+    const leave = new AbortController()
+    const { signal } = leave
+    const waiting = ['a', 'b'].map(commandId =>
+      host.ask(alice, 'deposit', { amount: 10 }, { commandId, signal }),
+    )
+    const stored = barrier()
+    store.after = () => stored.wait()
+    store.before = operation => {
+      if (operation === 'append') store.before = () => {}
+    }
+    letGo()
+    stored.letGo()
+    await first
+    const again = barrier()
+    store.after = async () => {
+      await again.wait()
+      throw new CairnError('outcome-unknown', 'The signal fired.')
+    }
+    await again.reached
+    leave.abort()
+    await t.rejects(waiting[0]!, { code: 'outcome-unknown' })
+    again.letGo()
+    await t.rejects(waiting[1]!, { code: 'outcome-unknown', message: /The signal fired/ })
+  },
+)
 
-void t.test('a node that closes: the store says for all what came of it', async t => {
+void t.test('when the node closes, the store reports the outcome for all', async t => {
   for (const isStored of [true, false]) {
     const home = node()
     const { host, store } = home
@@ -326,7 +338,7 @@ void t.test('a node that closes: the store says for all what came of it', async 
     )
     const held = barrier()
     const hold = () => held.wait()
-    // Before it is stored the store can still be told to stop; after that it can not.
+    // The store can be told to stop before it stores, not after.
     if (isStored) {
       const { append } = store
       store.append = async (...args) => {
@@ -349,7 +361,7 @@ void t.test('a node that closes: the store says for all what came of it', async 
   }
 })
 
-void t.test('limits: as many as the type says, and a reading has its turn', async t => {
+void t.test('a batch is limited by the type, and a read keeps its turn', async t => {
   const limited = { ...account, options: { ...account.options, commitCommandsMax: 3 } }
   const home = node({ actors: [limited] })
   const { host, store } = home
@@ -358,7 +370,7 @@ void t.test('limits: as many as the type says, and a reading has its turn', asyn
     host.ask(alice, 'deposit', { amount: 1 }),
   )
   const reading = host.state(alice)
-  const behind = host.ask(alice, 'deposit', { amount: 1 })
+  const next = host.ask(alice, 'deposit', { amount: 1 })
   letGo()
   await first
   t.match(
@@ -366,7 +378,7 @@ void t.test('limits: as many as the type says, and a reading has its turn', asyn
     [3, 3, 3, 4, 4],
   )
   t.match(await reading, { version: 7 }, 'after those before it')
-  t.match(await behind, { version: 8 })
+  t.match(await next, { version: 8 })
   t.equal(store.calls.append, 4)
   t.throws(() => defineActor({ ...spec, commitCommandsMax: 0 }), {
     code: 'invalid-definition',
@@ -380,7 +392,7 @@ const spec = {
   evolve: { gone: (count: number) => count + 1 },
 }
 
-void t.test('much data is spread over several commits', async t => {
+void t.test('large data is stored as several commits', async t => {
   const home = node({ actors: [defineActor(spec)] })
   const odd = { type: 'odd', id: 'one' }
   await home.host.ask(odd, 'go', undefined)
@@ -389,30 +401,27 @@ void t.test('much data is spread over several commits', async t => {
     (await Promise.all(asks)).map(({ version }) => version),
     [2, 3, 4, 5, 6, 7],
   )
-  t.ok(home.store.calls.append >= 6, 'none of them has room for a second one')
+  t.ok(home.store.calls.append >= 6, 'none has room for a second command')
 })
 
-void t.test(
-  'an answer whose commit cannot be read is an error, not a repeat',
-  async t => {
-    const log = new MemoryLog()
-    pushCommit(
-      log,
-      {
-        actor: alice,
-        firstVersion: 1,
-        events: [...deposits(1)[0]!, ...deposits(1)[0]!],
-        commands: [
-          { id: 'a', events: 1 },
-          { id: 'b', events: 1 },
-        ],
-      },
-      false,
-    )
-    const { host } = node({ on: log })
-    await t.rejects(host.ask(alice, 'deposit', { amount: 1 }, once('b')), {
-      code: /storage-failed|actor-parked/,
-    })
-    t.equal(log.records.length, 1)
-  },
-)
+void t.test('a duplicate whose commit cannot be read is an error', async t => {
+  const log = new MemoryLog()
+  pushCommit(
+    log,
+    {
+      actor: alice,
+      firstVersion: 1,
+      events: [...deposits(1)[0]!, ...deposits(1)[0]!],
+      commands: [
+        { id: 'a', events: 1 },
+        { id: 'b', events: 1 },
+      ],
+    },
+    false,
+  )
+  const { host } = node({ on: log })
+  await t.rejects(host.ask(alice, 'deposit', { amount: 1 }, once('b')), {
+    code: /storage-failed|actor-parked/,
+  })
+  t.equal(log.records.length, 1)
+})

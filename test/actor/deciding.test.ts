@@ -1,4 +1,4 @@
-// One host, one command at a time: what commands come to.
+// One host, one command at a time: the outcomes of commands.
 
 import t from 'tap'
 
@@ -55,7 +55,7 @@ void t.test('several events of one decision are one commit', async t => {
   t.strictSame(await host.stateAt(alice, 2), { state: { balance: 3 }, version: 2 })
 })
 
-void t.test('a refused command stores nothing and says why', async t => {
+void t.test('a refused command stores nothing and returns the reason', async t => {
   const { host, log } = node()
   await host.ask(alice, 'deposit', { amount: 5 })
   const outcome = await host.ask(alice, 'withdraw', { amount: 6 })
@@ -111,7 +111,7 @@ void t.test('two definitions of one type are refused', async t => {
   })
 })
 
-void t.test('input that makes no sense is refused before anything is done', async t => {
+void t.test('invalid input is refused before anything is done', async t => {
   const { host, store } = node()
   const wrong = [
     [() => host.ask({ type: 'account', id: '' }, 'deposit', {}), 'invalid-actor-id'],
@@ -136,7 +136,7 @@ void t.test('input that makes no sense is refused before anything is done', asyn
     t.throws(() => node({ [option]: 0 }), { code: 'invalid-option' }, option)
 })
 
-void t.test('decide throwing fails its own command only', async t => {
+void t.test('a decide that throws fails its own command only', async t => {
   const { host } = node()
   await host.ask(alice, 'deposit', { amount: 5 })
   const error = await host
@@ -152,66 +152,69 @@ void t.test('decide throwing fails its own command only', async t => {
   t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 2, reply: 6 })
 })
 
-void t.test('a decide that is not synchronous and plain is told so', async t => {
-  const odd = defineActor({
-    type: 'odd',
-    initialState: 0,
-    decide: {
-      // @ts-expect-error -- a promise is no decision
-      later: async () => event('added'),
-      // @ts-expect-error -- a number is none either
-      number: () => 5,
-      // @ts-expect-error -- nor is an object of other keys
-      typo: () => ({ event: event('added') }),
-      badReply: () => ({ reply: new Map() }),
-      latReply: () => ({ reply: () => Promise.resolve(1) }),
-      throwingReply: () => ({
-        events: event('added'),
-        reply: () => {
-          throw new Error('no words')
-        },
-      }),
-      badDetails: () => reject('no', 'No.', new Set()),
-      badEvent: () => event('bell\u0007'),
-      badEventData: () => event('added', () => 1),
-    },
-    evolve: { added: state => state + 1, 'bell\u0007': state => state },
-  })
-  const handWritten: Behavior<number> = {
-    version: 1,
-    commandTypes: [],
-    initialState: () => 0,
-    // @ts-expect-error -- as JavaScript might
-    decide: () => Promise.reject(new Error('nobody sees this')),
-    evolve: state => state,
-  }
-  const { host, log } = node({
-    actors: [odd, { type: 'hand', behavior: handWritten, options: {} }],
-  })
-  const one: ActorAddress = { type: 'odd', id: '1' }
-  const expected = {
-    later: 'invalid-definition',
-    number: 'invalid-definition',
-    typo: 'invalid-definition',
-    badReply: 'invalid-data',
-    latReply: 'invalid-data',
-    throwingReply: 'decide-failed',
-    badDetails: 'invalid-data',
-    badEvent: 'invalid-event',
-    badEventData: 'invalid-data',
-  }
-  for (const [command, code] of Object.entries(expected))
-    await t.rejects(host.ask(one, command, undefined), { code }, command)
-  await t.rejects(host.ask({ type: 'hand', id: '1' }, 'x', undefined), {
-    code: 'invalid-definition',
-    message: /returned a promise/,
-  })
-  t.equal(log.records.length, 0)
-  t.strictSame(await host.state(one), { state: 0, version: 0 })
-})
+void t.test(
+  'a decide that is not synchronous and plain is an error that names the cause',
+  async t => {
+    const odd = defineActor({
+      type: 'odd',
+      initialState: 0,
+      decide: {
+        // @ts-expect-error -- a promise is no decision
+        later: async () => event('added'),
+        // @ts-expect-error -- a number is none either
+        number: () => 5,
+        // @ts-expect-error -- nor is an object of other keys
+        typo: () => ({ event: event('added') }),
+        badReply: () => ({ reply: new Map() }),
+        latReply: () => ({ reply: () => Promise.resolve(1) }),
+        throwingReply: () => ({
+          events: event('added'),
+          reply: () => {
+            throw new Error('no words')
+          },
+        }),
+        badDetails: () => reject('no', 'No.', new Set()),
+        badEvent: () => event('bell\u0007'),
+        badEventData: () => event('added', () => 1),
+      },
+      evolve: { added: state => state + 1, 'bell\u0007': state => state },
+    })
+    const handWritten: Behavior<number> = {
+      version: 1,
+      commandTypes: [],
+      initialState: () => 0,
+      // @ts-expect-error -- as JavaScript might
+      decide: () => Promise.reject(new Error('nobody sees this')),
+      evolve: state => state,
+    }
+    const { host, log } = node({
+      actors: [odd, { type: 'hand', behavior: handWritten, options: {} }],
+    })
+    const one: ActorAddress = { type: 'odd', id: '1' }
+    const expected = {
+      later: 'invalid-definition',
+      number: 'invalid-definition',
+      typo: 'invalid-definition',
+      badReply: 'invalid-data',
+      latReply: 'invalid-data',
+      throwingReply: 'decide-failed',
+      badDetails: 'invalid-data',
+      badEvent: 'invalid-event',
+      badEventData: 'invalid-data',
+    }
+    for (const [command, code] of Object.entries(expected))
+      await t.rejects(host.ask(one, command, undefined), { code }, command)
+    await t.rejects(host.ask({ type: 'hand', id: '1' }, 'x', undefined), {
+      code: 'invalid-definition',
+      message: /returned a promise/,
+    })
+    t.equal(log.records.length, 0)
+    t.strictSame(await host.state(one), { state: 0, version: 0 })
+  },
+)
 
 void t.test(
-  'evolve throwing parks the actor, names the event and stores nothing',
+  'an evolve that throws parks the actor, names the event and stores nothing',
   async t => {
     const { host, log, lines } = node()
     await host.ask(alice, 'deposit', { amount: 5 })
@@ -232,7 +235,7 @@ void t.test(
   },
 )
 
-void t.test('evolve that breaks its contract parks the actor too', async t => {
+void t.test('an evolve that breaks its contract parks the actor', async t => {
   const breaks: Record<string, (state: number, event: RecordedEvent) => unknown> = {
     nothing: () => undefined,
     promise: () => Promise.reject(new Error('nobody sees this')),
@@ -258,7 +261,7 @@ void t.test('evolve that breaks its contract parks the actor too', async t => {
   }
 })
 
-void t.test('initialState throwing parks the actor', async t => {
+void t.test('an initialState that throws parks the actor', async t => {
   const odd = defineActor({
     type: 'odd',
     initialState: (id: string) => {
@@ -276,7 +279,7 @@ void t.test('initialState throwing parks the actor', async t => {
   t.match(await host.ask({ type: 'odd', id: 'good' }, 'read', undefined), { reply: 0 })
 })
 
-void t.test('what evolve sees live is what is recorded', async t => {
+void t.test('evolve gets the same events live as recorded', async t => {
   const see = (event: RecordedEvent) => {
     const { kind, id, actor, type, data, metadata, version, at, nodeId } = event
     const { commandId, correlationId, causationId } = event
@@ -339,7 +342,7 @@ void t.test('actor and callers share no objects', async t => {
   t.match(await host.ask(l, 'all', undefined), { reply: [{ name: 'milk' }] })
 })
 
-void t.test('all plain data goes in and comes out as it is', async t => {
+void t.test('all plain data is returned unchanged', async t => {
   const echo = defineActor({
     type: 'echo',
     initialState: (): object => ({}),
@@ -373,33 +376,37 @@ void t.test('all plain data goes in and comes out as it is', async t => {
   t.same((await node({ on: log, actors: [echo] }).host.state(e)).state, data)
 })
 
-void t.test('a state that cannot be stored is never carried, and noted once', async t => {
-  const tags = defineActor({
-    type: 'tags',
-    initialState: () => new Map<string, number>(),
-    decide: { tag: (_state, name: string) => event('tagged', name) },
-    evolve: {
-      tagged: (state, name: string) =>
-        new Map(state).set(name, (state.get(name) ?? 0) + 1),
-    },
-  })
-  const { host, store, lines, log } = node({ actors: [tags] })
-  for (const id of ['x', 'y'])
-    for (const name of ['a', 'b', 'a']) await host.ask({ type: 'tags', id }, 'tag', name)
-  t.match(lines, [{ level: 'warn', message: /actor type tags cannot be stored.*Map/ }])
-  t.equal(lines.length, 1)
-  for await (const record of store.readAll())
-    t.notOk(record.kind === 'commit' && record.state)
-  const again = node({ on: log, actors: [tags] })
-  const expected = new Map([
-    ['a', 2],
-    ['b', 1],
-  ])
-  t.same((await again.host.state({ type: 'tags', id: 'x' })).state, expected)
-})
+void t.test(
+  'a state that cannot be stored is never in a commit, and is logged once',
+  async t => {
+    const tags = defineActor({
+      type: 'tags',
+      initialState: () => new Map<string, number>(),
+      decide: { tag: (_state, name: string) => event('tagged', name) },
+      evolve: {
+        tagged: (state, name: string) =>
+          new Map(state).set(name, (state.get(name) ?? 0) + 1),
+      },
+    })
+    const { host, store, lines, log } = node({ actors: [tags] })
+    for (const id of ['x', 'y'])
+      for (const name of ['a', 'b', 'a'])
+        await host.ask({ type: 'tags', id }, 'tag', name)
+    t.match(lines, [{ level: 'warn', message: /actor type tags cannot be stored.*Map/ }])
+    t.equal(lines.length, 1)
+    for await (const record of store.readAll())
+      t.notOk(record.kind === 'commit' && record.state)
+    const again = node({ on: log, actors: [tags] })
+    const expected = new Map([
+      ['a', 2],
+      ['b', 1],
+    ])
+    t.same((await again.host.state({ type: 'tags', id: 'x' })).state, expected)
+  },
+)
 
 void t.test(
-  'a failed append leaves nothing behind, even where evolve changes in place',
+  'a failed append leaves no trace, even if evolve changes the state in place',
   async t => {
     const careless = defineActor({
       type: 'careless',
@@ -428,7 +435,7 @@ void t.test(
 )
 
 void t.test(
-  'an append whose outcome is unknown is looked up before the next command',
+  'after an append with an unknown outcome the next command reads the history',
   async t => {
     const { host, store } = node()
     await host.ask(alice, 'deposit', { amount: 1 })
@@ -445,22 +452,25 @@ void t.test(
   },
 )
 
-void t.test('a commit that its state makes too large is stored without it', async t => {
-  const { host, store } = node()
-  let refused = 0
-  const append = store.append.bind(store)
-  store.append = async (actor, events, options) => {
-    if (options?.state === undefined) return append(actor, events, options)
-    refused++
-    throw new CairnError('commit-too-large', 'That is too much.')
-  }
-  t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 1, reply: 1 })
-  t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 2, reply: 2 })
-  t.equal(refused, 2)
-  t.match(await store.head(alice), { version: 2, last: { state: undefined } })
-})
+void t.test(
+  'a commit that is too large with its inline state is stored without it',
+  async t => {
+    const { host, store } = node()
+    let refused = 0
+    const append = store.append.bind(store)
+    store.append = async (actor, events, options) => {
+      if (options?.state === undefined) return append(actor, events, options)
+      refused++
+      throw new CairnError('commit-too-large', 'That is too much.')
+    }
+    t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 1, reply: 1 })
+    t.match(await host.ask(alice, 'deposit', { amount: 1 }), { version: 2, reply: 2 })
+    t.equal(refused, 2)
+    t.match(await store.head(alice), { version: 2, last: { state: undefined } })
+  },
+)
 
-void t.test('states ride in commits by size', async t => {
+void t.test('commits carry the state by its size', async t => {
   const text = defineActor({
     type: 'text',
     stateBytesMax: 100,
@@ -485,7 +495,7 @@ void t.test('states ride in commits by size', async t => {
   const large = 'x'.repeat(200)
   const huge = 'x'.repeat(300 * 1024)
   t.strictSame(await carried(['a', 'b', 'c']), [1, 2, 3], 'small: always')
-  t.strictSame(await carried(Array(9).fill(large)), [4, 8], 'larger: every fourth')
+  t.strictSame(await carried(Array(9).fill(large)), [4, 8], 'larger: every fourth commit')
   t.strictSame(await carried(Array(9).fill(huge)), [], 'huge: never')
   const mixed = ['a', large, large, large, large, large, 'b', 'c', 'd']
   t.strictSame(
@@ -495,7 +505,7 @@ void t.test('states ride in commits by size', async t => {
   )
 })
 
-void t.test('one log serves a host that is opened later', async t => {
+void t.test('a host that is opened later reads the same log', async t => {
   const log = new MemoryLog()
   const first = node({ on: log })
   await first.host.ask(alice, 'deposit', { amount: 5 })

@@ -1,4 +1,4 @@
-// How fresh a state is: from memory, proven by a read, or at least at a version.
+// The freshness of a state: from memory, confirmed by a read, or at least at a version.
 
 import t, { type Test } from 'tap'
 
@@ -10,7 +10,7 @@ import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { until } from '../support/wait.js'
 import { account, alice, barrier, deposits, node, noKeeper, write } from './support.js'
 
-/** The two ways to a state, which keep the same promises: of the host, and of a reference. */
+/** The two ways to read a state, with the same promises: the host, and a reference. */
 const ways = ['host', 'reference'] as const
 
 function open(way: (typeof ways)[number]) {
@@ -31,7 +31,7 @@ for (const way of ways) {
   const test = (title: string, body: (t: Test, at: ReturnType<typeof open>) => unknown) =>
     void t.test(`${way}: ${title}`, t => Promise.resolve(body(t, open(way))))
 
-  test('latest is proven by a read that began after the call', async (t, at) => {
+  test('latest is confirmed by a read that began after the call', async (t, at) => {
     await at.host.ask(alice, 'deposit', { amount: 1 })
     await write(at.log, alice, deposits(1))
     at.store.forget()
@@ -41,7 +41,7 @@ for (const way of ways) {
     t.equal(at.store.calls.head, 2, 'each time')
   })
 
-  test('local is what is in memory, however old, and reads nothing', async (t, at) => {
+  test('local is the state in memory, however old, without a read', async (t, at) => {
     await at.host.ask(alice, 'deposit', { amount: 1 })
     await write(at.log, alice, deposits(1))
     at.host.onCommit({ actor: alice, version: 2, position: 2 })
@@ -56,13 +56,13 @@ for (const way of ways) {
     t.match(await at.state(), { version: 2 })
   })
 
-  test('local is one read where nothing is in memory', async (t, at) => {
+  test('local is one read if nothing is in memory', async (t, at) => {
     await write(at.log, alice, deposits(1))
     t.match(await at.state({ freshness: 'local' }), { version: 1 })
     t.equal(at.store.calls.head, 1)
   })
 
-  test('after a version that is in memory reads nothing', async (t, at) => {
+  test('after a version in memory needs no read', async (t, at) => {
     for (let i = 0; i < 3; i++) await at.host.ask(alice, 'deposit', { amount: 1 })
     at.store.forget()
     for (const after of [0, 1, 3])
@@ -70,7 +70,7 @@ for (const way of ways) {
     t.strictSame(at.store.calls, { head: 0, commits: 0, append: 0 })
   })
 
-  test('after a version that memory does not have yet is one read', async (t, at) => {
+  test('after a version that is not in memory is one read', async (t, at) => {
     await at.host.ask(alice, 'deposit', { amount: 1 })
     await write(at.log, alice, deposits(2))
     at.store.forget()
@@ -78,7 +78,7 @@ for (const way of ways) {
     t.equal(at.store.calls.head, 1)
   })
 
-  test('after a version that is not there yet waits for its notice', async (t, at) => {
+  test('after a version that is not stored yet waits for its notice', async (t, at) => {
     await at.host.ask(alice, 'deposit', { amount: 1 })
     at.store.forget()
     const reading = at.state({ freshness: { after: 3 }, timeout: 60_000 })
@@ -90,14 +90,14 @@ for (const way of ways) {
     t.strictSame(await reading, { state: { balance: 3 }, version: 3 })
   })
 
-  test('a version whose notice is lost is found all the same', async (t, at) => {
+  test('a version whose notice is lost is found anyway', async (t, at) => {
     const reading = at.state({ freshness: { after: 1 }, timeout: 60_000 })
     await until(() => at.store.calls.head > 0, { describe: 'it has looked' })
     await write(at.log, alice, deposits(1))
     t.match(await reading, { version: 1 })
   })
 
-  test('a version that does not come is an error that names both', async (t, at) => {
+  test('a version that is not reached is an error that names both versions', async (t, at) => {
     await at.host.ask(alice, 'deposit', { amount: 1 })
     await t.rejects(at.state({ freshness: { after: 5 }, timeout: 30 }), {
       code: 'deadline-exceeded',
@@ -114,7 +114,7 @@ for (const way of ways) {
     held.letGo()
   })
 
-  test('a reader that waits can be called off', async (t, at) => {
+  test('a reader that waits can be aborted', async (t, at) => {
     const cancel = new AbortController()
     const options = { freshness: { after: 1 }, signal: cancel.signal, timeout: 60_000 }
     const reading = at.state(options)
@@ -124,7 +124,7 @@ for (const way of ways) {
     await t.rejects(at.state({ ...options, freshness: 'local' }), { code: 'aborted' })
   })
 
-  test('a reader that waits holds up no command', async (t, at) => {
+  test('a reader that waits delays no command', async (t, at) => {
     const readings = Array.from({ length: 20 }, () =>
       at.state({ freshness: { after: 2 }, timeout: 60_000 }),
     )
@@ -133,7 +133,7 @@ for (const way of ways) {
     for (const { version } of await Promise.all(readings)) t.equal(version, 2)
   })
 
-  test('what is no freshness is refused', async (t, at) => {
+  test('an invalid freshness is refused', async (t, at) => {
     for (const wrong of ['newest', 3, null, {}, { after: -1 }, { after: '3' }])
       await t.rejects(at.state({ freshness: wrong as never }), {
         code: 'invalid-option',
@@ -170,7 +170,7 @@ void t.test('as many readers wait as commands may be open', async t => {
     await t.rejects(reading, { code: 'node-closed' }, 'and end with the host')
 })
 
-void t.test('what needs no read has a version that is enough', async t => {
+void t.test('the version that needs no read for each freshness', async t => {
   t.equal(sufficientVersion('latest'), undefined)
   t.equal(sufficientVersion('local'), 0)
   t.equal(sufficientVersion({ after: 7 }), 7)

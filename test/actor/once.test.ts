@@ -1,5 +1,5 @@
-// P4: a command that is sent again, after whatever went wrong, takes effect once and gets
-// the first answer again. On the reference store, and on the embedded one.
+// P4: a command that is sent again, after any failure, takes effect once and gets the first
+// answer again. On the reference store and on the embedded one.
 
 import t, { type Test } from 'tap'
 
@@ -26,7 +26,7 @@ import {
   write,
 } from './support.js'
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that moves only when it is set. */
 function manualClock(time = 1_000_000) {
   return { time, now: () => time, set: (to: number) => void (time = to) }
 }
@@ -59,7 +59,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   const node = async (options: TestNodeOptions<TestLog> = {}) =>
     nodeOn({ on: options.on ?? (await newLog()), ...options })
-  /** Two hosts on one log; the second has seen nothing of what the first does. */
+  /** Two hosts on one log; the second gets no notices of the first. */
   const pair = async (options: TestNodeOptions<TestLog> = {}) => {
     const log = await newLog()
     const a = await node({ ...options, on: log, nodeId: 'a' })
@@ -67,7 +67,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     return { log, a, b }
   }
 
-  void test('a command sent again gets the first answer, and nothing is done', async t => {
+  void test('a command sent again gets the first answer, and stores nothing', async t => {
     const { host, log, store } = await node()
     const first = await host.ask(alice, 'deposit', { amount: 5 }, once('c1'))
     t.strictSame(first, {
@@ -87,7 +87,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.match(await host.state(alice), { state: { balance: 105 } })
   })
 
-  void test('the answer of several events is that of the last, also without a reply', async t => {
+  void test('the answer to several events has the last version, also without a reply', async t => {
     const { a, b } = await pair()
     const first = await a.host.ask(alice, 'split', [1, 2, 3], once('c1'))
     t.strictSame(first, {
@@ -104,7 +104,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       })
   })
 
-  void test('an answer comes again as it was, and belongs to its caller alone', async t => {
+  void test('a repeated answer is unchanged, and shares no objects with other callers', async t => {
     const list = defineActor({
       type: 'list',
       initialState: { items: [] as { at: Date; raw: Uint8Array; big: bigint }[] },
@@ -133,7 +133,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.same(await ask(), { ...first, duplicate: true })
   })
 
-  void test('under a known id, other data and another command get the first answer', async t => {
+  void test('under a known id, other data or another command gets the first answer', async t => {
     const { host, log } = await node()
     const first = await host.ask(alice, 'deposit', { amount: 5 }, once('c1'))
     const again = { ...first, duplicate: true }
@@ -144,7 +144,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.equal(log.records.length, 1)
   })
 
-  void test('an id belongs to one actor: another one is not concerned', async t => {
+  void test('an id belongs to one actor and does not affect others', async t => {
     const { host } = await node()
     await host.ask(alice, 'deposit', { amount: 5 }, once('c1'))
     const bob = { type: 'account', id: 'bob' }
@@ -154,7 +154,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   })
 
-  void test('what stored nothing is decided again', async t => {
+  void test('a command that stored nothing is decided again', async t => {
     const { host } = await node()
     t.match(await host.ask(alice, 'withdraw', { amount: 5 }, once('w')), { ok: false })
     t.match(await host.ask(alice, 'balance', undefined, once('b')), {
@@ -176,7 +176,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   })
 
-  void test('a told command that is told again acts once', async t => {
+  void test('a command sent twice with tell takes effect once', async t => {
     const { host, log } = await node()
     await host.tell(alice, 'deposit', { amount: 5 }, once('c1'))
     await host.tell(alice, 'deposit', { amount: 5 }, once('c1'))
@@ -184,9 +184,9 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.equal(log.records.length, 1)
   })
 
-  // What it costs.
+  // The cost.
 
-  void test('a command without a given id costs one append, as ever', async t => {
+  void test('a command without a given id costs one append', async t => {
     const { host, store } = await node()
     await host.ask(alice, 'deposit', { amount: 1 })
     for (const warmUp of ['nothing', 'a given id'] as const) {
@@ -198,21 +198,25 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     }
   })
 
-  void test('a given id is looked for in memory once the actor is awake', async t => {
+  void test('a given id is searched for in memory once the actor is awake', async t => {
     const { host, store } = await node()
     const ask = (id: string) => host.ask(alice, 'deposit', { amount: 1 }, once(id))
     await ask('first')
-    t.strictSame(store.calls, { head: 1, commits: 0, append: 1 }, 'a new actor: no look')
+    t.strictSame(
+      store.calls,
+      { head: 1, commits: 0, append: 1 },
+      'a new actor: no search',
+    )
     store.forget()
     for (let i = 0; i < 300; i++) t.match(await ask(`c${i}`), { duplicate: false })
     t.strictSame(store.calls, { head: 0, commits: 0, append: 300 })
     store.forget()
     for (const i of [299, 250, 172]) t.match(await ask(`c${i}`), { duplicate: true })
     t.strictSame(store.calls, { head: 0, commits: 3, append: 0 })
-    t.equal(store.commitsRead, 1 + 50 + 128, 'read back as far as the commit lies')
+    t.equal(store.commitsRead, 1 + 50 + 128, 'read backwards as far as the commit')
   })
 
-  void test('a woken actor is looked through once, and only as far as the window', async t => {
+  void test('after waking, the history is searched once, and only as far as the window', async t => {
     const clock = manualClock()
     const { a, b } = await pair({ clock })
     for (let i = 0; i < 1100; i++) await a.host.ask(alice, 'deposit', { amount: 1 })
@@ -226,7 +230,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
   })
 
   for (const isRepeat of [false, true])
-    void test(`D8 a search that outlasts its caller serves the next one, of ${isRepeat ? 'a repeat' : 'a new command'}`, async t => {
+    void test(`DUPLICATES-8: a search that outlasts its caller serves the next one, of ${isRepeat ? 'a duplicate' : 'a new command'}`, async t => {
       const { a, b } = await pair()
       for (let i = 0; i < 50; i++)
         await a.host.ask(alice, 'deposit', { amount: 1 }, once(`c${i}`))
@@ -242,7 +246,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       t.equal(b.store.calls.append, isRepeat ? 0 : 1)
     })
 
-  void test('an actor that was quiet for long is not looked through at all', async t => {
+  void test('the history of an actor that was idle for long is not searched', async t => {
     const clock = manualClock()
     const { a, b } = await pair({ clock })
     for (let i = 0; i < 200; i++) await a.host.ask(alice, 'deposit', { amount: 1 })
@@ -251,7 +255,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.strictSame(b.store.calls, { head: 1, commits: 0, append: 1 })
   })
 
-  void test('the look back ends behind what is too old', async t => {
+  void test('the search ends at the first commit that is too old', async t => {
     const clock = manualClock()
     const { a, b } = await pair({ clock })
     const start = clock.now()
@@ -272,7 +276,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
   const cold = 'where the actor is cold'
 
   for (const where of [awake, cold])
-    void test(`a repeat is recognised among so many commits, ${where}`, async t => {
+    void test(`a duplicate is recognised within the number of commits of the window, ${where}`, async t => {
       const actors = [withWindow({ commands: 3 })]
       const run = async (later: number) => {
         const { a, b } = await pair({ actors })
@@ -293,7 +297,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
 
   for (const where of [awake, cold])
-    void test(`a repeat is recognised up to so old, ${where}`, async t => {
+    void test(`a duplicate is recognised within the age of the window, ${where}`, async t => {
       const run = async (age: number, actors: AnyActorDefinition[]) => {
         const clock = manualClock()
         const { a, b } = await pair({ clock, actors })
@@ -322,7 +326,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       t.strictSame(await run(tenMinutes, [account]), { version: 2, duplicate: false })
     })
 
-  void test('commits count one each, however many events they hold', async t => {
+  void test('each commit counts once, however many events it has', async t => {
     const { host } = await node({ actors: [withWindow({ commands: 2 })] })
     await host.ask(alice, 'deposit', { amount: 1 }, once('c1'))
     await host.ask(alice, 'split', [1, 2, 3, 4, 5])
@@ -331,7 +335,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   })
 
-  void test('of two commits under one id, the younger one answers', async t => {
+  void test('of two commits under one id, the later one is the answer', async t => {
     const clock = manualClock()
     const { a, b } = await pair({ clock, actors: [withWindow({ ms: 1000 })] })
     await a.host.ask(alice, 'deposit', { amount: 1 }, once('c1'))
@@ -345,7 +349,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       })
   })
 
-  void test('a commit by a clock that is late hides no others', async t => {
+  void test('a commit by a clock that is behind hides no others', async t => {
     const clock = manualClock()
     const log = await newLog()
     const a = await node({ on: log, clock })
@@ -360,7 +364,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   })
 
-  void test('a window that makes no sense is refused', async t => {
+  void test('an invalid window is refused', async t => {
     const wrong = [
       { commands: 0 },
       { commands: 10_001 },
@@ -392,22 +396,22 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.strictSame(options.commandWindow, { commands: 10_000, ms: 600_000 })
   })
 
-  // What others write.
+  // Commits of other hosts.
 
-  void test('a repeat finds what another host has done, without a notice', async t => {
+  void test('a duplicate is recognised after another host has handled the command, without a notice', async t => {
     const { a, b } = await pair()
-    // Both are awake, and have looked back.
+    // Both are awake, and have searched the history.
     await b.host.ask(alice, 'deposit', { amount: 1 }, once('b1'))
     await a.host.ask(alice, 'deposit', { amount: 1 }, once('a1'))
     const first = await a.host.ask(alice, 'deposit', { amount: 5 }, once('c1'))
     b.store.forget()
     const again = await b.host.ask(alice, 'deposit', { amount: 5 }, once('c1'))
     t.strictSame(again, { ...first, duplicate: true })
-    t.equal(b.store.calls.append, 1, 'the store refused it, and so it looked')
+    t.equal(b.store.calls.append, 1, 'the store reported a conflict, and so it searched')
     t.match(b.host.stats(), { conflicts: 1, duplicates: 1 })
   })
 
-  void test('a repeat that others left nothing to do for is not refused', async t => {
+  void test('a duplicate is not refused, even if its command would be refused now', async t => {
     const { a, b } = await pair()
     await b.host.ask(alice, 'deposit', { amount: 5 }, once('b1'))
     const first = await a.host.ask(alice, 'withdraw', { amount: 5 }, once('c1'))
@@ -417,7 +421,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.strictSame(again, { ...first, duplicate: true }, 'although the balance is 1')
   })
 
-  void test('a repeat that an old state would refuse, or fail, gets its answer', async t => {
+  void test('a duplicate that would be refused or fail on an old state gets its answer', async t => {
     const picky = defineActor({
       type: 'picky',
       initialState: 0,
@@ -444,7 +448,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     )
   })
 
-  void test('what was skipped while catching up is looked through', async t => {
+  void test('commits that catching up did not read are searched', async t => {
     for (const missed of [1, 2, 50, 200]) {
       const { a, b } = await pair()
       await b.host.ask(alice, 'deposit', { amount: 1 }, once('b1'))
@@ -466,7 +470,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     }
   })
 
-  void test('one missed commit is learnt from the read that is made anyway', async t => {
+  void test('one missed commit is added from the read of the head', async t => {
     const { a, b } = await pair()
     await b.host.ask(alice, 'deposit', { amount: 1 }, once('b1'))
     await a.host.ask(alice, 'deposit', { amount: 1 }, once('a1'))
@@ -476,7 +480,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.strictSame(b.store.calls, { head: 1, commits: 0, append: 1 })
   })
 
-  void test('a tail of missed commits is read once, and joined to what is known', async t => {
+  void test('several missed commits are read once, and added to the window', async t => {
     const { a, b } = await pair()
     for (let i = 0; i < 20; i++)
       await b.host.ask(alice, 'deposit', { amount: 1 }, once(`b${i}`))
@@ -487,12 +491,12 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       version: 28,
     })
     t.strictSame(b.store.calls, { head: 1, commits: 1, append: 1 })
-    t.equal(b.store.commitsRead, 8, 'the seven missed ones, and the one they follow')
+    t.equal(b.store.commitsRead, 8, 'the seven missed commits, and the one before them')
     b.store.forget()
     t.match(await b.host.ask(alice, 'deposit', { amount: 1 }, once('b0')), { version: 1 })
   })
 
-  void test('a conflict of a new id costs no look beyond the read of the head', async t => {
+  void test('a conflict of a new id costs no read but that of the head', async t => {
     const { a, b } = await pair()
     await b.host.ask(alice, 'deposit', { amount: 1 })
     for (const missed of [1, 3]) {
@@ -501,7 +505,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       await b.host.ask(alice, 'deposit', { amount: 1 })
       const commits = missed === 1 ? 0 : 1
       t.strictSame(b.store.calls, { head: 1, commits, append: 2 }, `${missed} missed`)
-      t.equal(b.store.commitsRead, missed === 1 ? 0 : missed, 'only what was missed')
+      t.equal(b.store.commitsRead, missed === 1 ? 0 : missed, 'only the missed commits')
     }
   })
 
@@ -512,12 +516,12 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
         host.ask(alice, 'deposit', { amount: 1 }, once(`c${i}`)),
       )
       const outcomes = await Promise.all(asks)
-      const told = new Set(
+      const answers = new Set(
         outcomes.map(outcome => JSON.stringify({ ...outcome, duplicate: undefined })),
       )
-      t.equal(told.size, 1, 'all are told the same')
+      t.equal(answers.size, 1, 'all get the same answer')
       const first = outcomes.filter(outcome => outcome.ok && !outcome.duplicate)
-      t.equal(first.length, 1, 'one of them did it')
+      t.equal(first.length, 1, 'one of them stored it')
     }
     t.equal(log.records.length, 200)
   })
@@ -545,7 +549,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     const b = await node({ on: log, nodeId: 'b' })
     await a.host.ask(alice, 'deposit', { amount: 1 })
     const append = a.store.append.bind(a.store)
-    // While the append is on its way, what it carries is stored by another host.
+    // During the append, another host stores the same command.
     a.store.append = async (actor, events, options) => {
       a.store.append = append
       await b.host.ask(alice, 'deposit', { amount: 5 }, once(options!.command!.id))
@@ -560,7 +564,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.equal(log.records.length, 3)
   })
 
-  void test('what came in between counts, however wrong the clock of its node is', async t => {
+  void test('commits before a conflict are searched, however wrong the clock of their node is', async t => {
     const clock = manualClock()
     const log = await newLog()
     const a = await node({ on: log, nodeId: 'a', clock })
@@ -579,7 +583,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   })
 
-  // What goes wrong.
+  // Failures.
 
   for (const isStored of [true, false])
     void test(`after outcome-unknown the same id gets its answer (stored: ${isStored})`, async t => {
@@ -601,7 +605,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       const { commandId } = error.details
       t.match(error, { code: 'outcome-unknown', retryable: true })
       t.match(error.details, { commitId: 'x', commandId: /^.{36}$/ })
-      t.ok(error.message.includes(String(commandId)), 'the message tells the id')
+      t.ok(error.message.includes(String(commandId)), 'the message contains the id')
       a.store.after = () => {}
       a.store.before = () => {}
       const again = once(String(commandId))
@@ -613,19 +617,19 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       t.equal(log.records.length, 2)
     })
 
-  void test('every error of an accepted command tells its id', async t => {
+  void test('every error of an accepted command contains its id', async t => {
     const { host, store } = await node()
-    const told = (code: string, commandId: string | RegExp) => ({
+    const errorWith = (code: string, commandId: string | RegExp) => ({
       code,
       details: { commandId },
     })
     await t.rejects(
       host.ask(alice, 'explode', undefined),
-      told('decide-failed', /^.{36}$/),
+      errorWith('decide-failed', /^.{36}$/),
     )
     await t.rejects(
       host.ask(alice, 'unheard of', undefined, once('c1')),
-      told('unknown-command', 'c1'),
+      errorWith('unknown-command', 'c1'),
     )
     const held = barrier()
     store.before = () => held.wait()
@@ -637,7 +641,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       { amount: 1 },
       { timeout: 5, commandId: 'c2' },
     )
-    await t.rejects(late, told('deadline-exceeded', 'c2'))
+    await t.rejects(late, errorWith('deadline-exceeded', 'c2'))
     held.letGo()
     await running
     const unreachable = new CairnError('store-unreachable', 'No store for a moment.')
@@ -647,15 +651,15 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     const error = await host
       .ask(alice, 'deposit', { amount: 1 }, once('c3'))
       .catch((thrown: unknown) => thrown as CairnError)
-    t.match(error, { stack: unreachable.stack, ...told('store-unreachable', 'c3') })
-    t.strictSame(unreachable.details, {}, 'the error itself is as it was')
+    t.match(error, { stack: unreachable.stack, ...errorWith('store-unreachable', 'c3') })
+    t.strictSame(unreachable.details, {}, 'the error itself is unchanged')
     store.before = () => {
       throw new TypeError('a mistake')
     }
     await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), new TypeError('a mistake'))
   })
 
-  void test('a look back that fails stores nothing, and is made again', async t => {
+  void test('a search that fails stores nothing, and is made again', async t => {
     const { a, b } = await pair()
     await a.host.ask(alice, 'deposit', { amount: 1 }, once('c1'))
     await a.host.ask(alice, 'deposit', { amount: 1 }, once('c2'))
@@ -674,7 +678,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   })
 
-  void test('a command given up while it is looked for stores nothing', async t => {
+  void test('a command given up during its search stores nothing', async t => {
     const { a, b } = await pair()
     await a.host.ask(alice, 'deposit', { amount: 1 })
     await a.host.ask(alice, 'deposit', { amount: 1 })
@@ -691,7 +695,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.equal(b.store.calls.append, 0)
   })
 
-  void test('a look back that shows less than is known is made again', async t => {
+  void test('a search that ends before the known version is made again', async t => {
     const { a, b } = await pair()
     for (const id of ['c1', 'c2', 'c3'])
       await a.host.ask(alice, 'deposit', { amount: 1 }, once(id))
@@ -710,7 +714,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.equal(b.store.calls.append, 0)
   })
 
-  void test('an evicted actor that is woken again still knows', async t => {
+  void test('an evicted actor that is woken again recognises a duplicate', async t => {
     const { host, store } = await node({ residentsMax: 1 })
     const first = await host.ask(alice, 'deposit', { amount: 5 }, once('c1'))
     await host.ask({ ...alice, id: 'bob' }, 'deposit', { amount: 1 })
@@ -723,9 +727,9 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.equal(store.calls.append, 0)
   })
 
-  // Records that are no commits.
+  // Records that are not commits.
 
-  void test('foreign records are passed by, and do not count', async t => {
+  void test('foreign records are ignored, and do not count', async t => {
     const { a, b, log } = await pair({ actors: [withWindow({ commands: 2 })] })
     await a.host.ask(alice, 'deposit', { amount: 1 }, once('c1'))
     pushForeign(log, alice)
@@ -748,7 +752,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   })
 
-  void test('a spoiled commit counts, and its command is not carried out again', async t => {
+  void test('a malformed commit counts, and its command is not handled again', async t => {
     const log = await newLog()
     const pushed = { actor: alice, at: Date.now() }
     pushCommit(log, { ...pushed, firstVersion: 1, command: { id: 'c1', reply: 1 } })
@@ -757,7 +761,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       { ...pushed, firstVersion: 2, command: { id: 'c2', reply: 2 } },
       false,
     )
-    // A state behind it covers for it, so the actor is well.
+    // A later commit has an inline state, so the actor is not parked.
     const state = { behavior: 1, value: { balance: 3 } }
     pushCommit(log, {
       ...pushed,
@@ -771,7 +775,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.match(await again(host, 'c1'), { version: 1, duplicate: true })
     await t.rejects(again(host, 'c2'), {
       code: 'storage-failed',
-      message: /"c2" to account\/alice was carried out before.*position 2/,
+      message: /"c2" to account\/alice was handled before.*position 2/,
       details: { commandId: 'c2', position: 2 },
     })
     t.match(await again(host, 'c3'), { version: 3, reply: 3, duplicate: true })
@@ -782,7 +786,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.match(await again(narrow.host, 'c2'), { version: 5, duplicate: false }, 'it counts')
   })
 
-  void test('versions that are missing before a carried state do no harm', async t => {
+  void test('missing versions before an inline state do no harm', async t => {
     const log = await newLog()
     const pushed = { actor: alice, at: Date.now() }
     pushCommit(log, { ...pushed, firstVersion: 1, command: { id: 'c1', reply: 1 } })
@@ -800,7 +804,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.match(await ask('c1'), { version: 1, duplicate: true })
   })
 
-  void test('commits that no command led to count, and answer nobody', async t => {
+  void test('commits without a command count, and match no id', async t => {
     const { host, log } = await node({ actors: [withWindow({ commands: 2 })] })
     await host.ask(alice, 'deposit', { amount: 1 }, once('c1'))
     await write(log, alice, deposits(1))
@@ -814,17 +818,17 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     })
   })
 
-  // All of it, at random.
+  // All of it, with random schedules.
 
   const given = process.env['SEED']
   const seeds =
     given === undefined ? [1, 2, Math.floor(Math.random() * 2 ** 32)] : [Number(given)]
 
   for (const seed of seeds)
-    void test(`whoever asks until answered is served once (seed ${seed})`, async t => {
+    void test(`a command sent until it is answered takes effect once (seed ${seed})`, async t => {
       const random = randomFrom(seed)
       const log = await newLog()
-      // Windows that are wide enough for the number of callers, and narrow enough to matter.
+      // Windows that are large enough for the number of callers, and small enough to matter.
       const actors = [withWindow({ commands: 40 })]
       const nodes = ['a', 'b', 'c'].map(nodeId =>
         nodeOn({ on: log, nodeId, actors, residentsMax: 2, attemptsMax: 200 }),
@@ -845,9 +849,9 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
         for (let i = 0; i < 60; i++) {
           const commandId = `${name}-${i}`
           const actor = { type: 'account', id: `x${Math.floor(random() * 3)}` }
-          const told = new Set<string>()
-          answers.set(commandId, told)
-          // Answered, and then asked once more: somebody else may have missed the answer.
+          const answersOfCommand = new Set<string>()
+          answers.set(commandId, answersOfCommand)
+          // Sent once more after the answer: another client may have missed it.
           for (let answered = 0; answered < 2;) {
             const { host } = nodes[Math.floor(random() * nodes.length)]!
             try {
@@ -859,7 +863,7 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
               )
               if (!outcome.ok) throw new Error('a deposit is never refused')
               const { version, position, reply } = outcome
-              told.add(JSON.stringify([actor.id, version, position, reply]))
+              answersOfCommand.add(JSON.stringify([actor.id, version, position, reply]))
               answered++
             } catch (error) {
               if (!(error instanceof CairnError) || !error.retryable) throw error
@@ -878,48 +882,48 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
         }
       }
       const wrong = [...answers].filter(
-        ([id, told]) => JSON.stringify([...told]) !== JSON.stringify(stored.get(id)),
+        ([id, given]) => JSON.stringify([...given]) !== JSON.stringify(stored.get(id)),
       )
-      t.strictSame(wrong, [], 'each id stands in the log once, and was answered alike')
+      t.strictSame(wrong, [], 'each id is in the log once, and has the same answers')
       t.equal(stored.size, 240)
     })
 }
 
-// A log that is cut off behind its stores' backs can be made of the reference only.
-
-void t.test('what another did to a restored log is found after the conflict', async t => {
-  const log = new MemoryLog()
-  const a = nodeOn({ on: log, nodeId: 'a' })
-  const b = nodeOn({ on: log, nodeId: 'b' })
-  for (const id of ['c1', 'c2', 'c3'])
-    await a.host.ask(alice, 'deposit', { amount: 1 }, once(id))
-  log.records.length = 1
-  Object.assign(log.actors.get('account/alice')!, { version: 1, positions: [1] })
-  await b.host.ask(alice, 'deposit', { amount: 1 }, once('n'))
-  t.match(await a.host.ask(alice, 'deposit', { amount: 1 }, once('n')), {
-    version: 2,
-    duplicate: true,
-  })
-})
+// Only the reference log can be truncated without its stores noticing.
 
 void t.test(
-  'a log that was restored to an earlier state is looked through anew',
+  'a command stored by another host in a restored log is found after the conflict',
   async t => {
-    const { host, log } = nodeOn()
+    const log = new MemoryLog()
+    const a = nodeOn({ on: log, nodeId: 'a' })
+    const b = nodeOn({ on: log, nodeId: 'b' })
     for (const id of ['c1', 'c2', 'c3'])
-      await host.ask(alice, 'deposit', { amount: 1 }, once(id))
+      await a.host.ask(alice, 'deposit', { amount: 1 }, once(id))
     log.records.length = 1
     Object.assign(log.actors.get('account/alice')!, { version: 1, positions: [1] })
-    t.match(await host.ask(alice, 'balance', undefined), { version: 1, reply: 1 })
-    t.match(await host.ask(alice, 'deposit', { amount: 1 }, once('c1')), {
-      duplicate: true,
-    })
-    t.match(await host.ask(alice, 'deposit', { amount: 1 }, once('c2')), {
+    await b.host.ask(alice, 'deposit', { amount: 1 }, once('n'))
+    t.match(await a.host.ask(alice, 'deposit', { amount: 1 }, once('n')), {
       version: 2,
-      duplicate: false,
-    })
-    t.match(await host.ask(alice, 'deposit', { amount: 1 }, once('c2')), {
       duplicate: true,
     })
   },
 )
+
+void t.test('a log that was restored to an earlier state is searched again', async t => {
+  const { host, log } = nodeOn()
+  for (const id of ['c1', 'c2', 'c3'])
+    await host.ask(alice, 'deposit', { amount: 1 }, once(id))
+  log.records.length = 1
+  Object.assign(log.actors.get('account/alice')!, { version: 1, positions: [1] })
+  t.match(await host.ask(alice, 'balance', undefined), { version: 1, reply: 1 })
+  t.match(await host.ask(alice, 'deposit', { amount: 1 }, once('c1')), {
+    duplicate: true,
+  })
+  t.match(await host.ask(alice, 'deposit', { amount: 1 }, once('c2')), {
+    version: 2,
+    duplicate: false,
+  })
+  t.match(await host.ask(alice, 'deposit', { amount: 1 }, once('c2')), {
+    duplicate: true,
+  })
+})

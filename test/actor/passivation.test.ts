@@ -1,4 +1,4 @@
-// Actors that nobody asks leave memory, and nobody notices.
+// Idle actors leave memory, and callers see no difference.
 
 import t from 'tap'
 
@@ -42,7 +42,7 @@ await t.test(
     await host.ask({ type: 'usual', id: 'a' }, 'add', 1)
     now.ms += 999
     host.passivate()
-    t.equal(host.stats().residents, 2, 'not a moment too early')
+    t.equal(host.stats().residents, 2, 'not too early')
     now.ms += 1
     host.passivate()
     t.match(host.stats(), { residents: 1, dismissals: 1 })
@@ -55,12 +55,12 @@ await t.test(
     t.equal(host.stats().wakes, wakes + 1)
     now.ms += 600_000
     host.passivate()
-    t.match(host.stats(), { residents: 0, dismissals: 3 }, 'ten minutes are the default')
+    t.match(host.stats(), { residents: 0, dismissals: 3 }, 'the default is ten minutes')
     await host.close()
   },
 )
 
-await t.test('a command in flight keeps its actor', async t => {
+await t.test('an actor with a command in progress stays in memory', async t => {
   const now = { ms: 1_000_000 }
   const host = start(now)
   const asked = host.ask({ type: 'brief', id: 'a' }, 'add', 1)
@@ -73,7 +73,7 @@ await t.test('a command in flight keeps its actor', async t => {
     describe: 'it goes after its answer',
   })
   t.equal(host.stats().dismissals, 1)
-  // What was to go and is to stay after all, by the next word, stays.
+  // An actor that was to be dismissed stays if the next call to dismiss keeps it.
   const again = host.ask({ type: 'brief', id: 'a' }, 'add', 1)
   host.dismiss(() => false)
   host.dismiss(() => true)
@@ -83,7 +83,7 @@ await t.test('a command in flight keeps its actor', async t => {
   await host.close()
 })
 
-await t.test('an idle time that is none is refused', async t => {
+await t.test('an invalid idle time is refused', async t => {
   for (const bad of [0, -1, 1.5, NaN])
     t.throws(() => define('x', bad), { code: 'invalid-definition' })
 })

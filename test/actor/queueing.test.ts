@@ -1,4 +1,4 @@
-// What waits: mailboxes, deadlines, signals, and the end of a host.
+// Waiting calls: mailboxes, deadlines, signals, and closing a host.
 
 import t from 'tap'
 
@@ -7,7 +7,7 @@ import { MemoryLog } from '../../src/store/event-store/memory.js'
 import { until } from '../support/wait.js'
 import { account, alice, barrier, node, type ObservedStore } from './support.js'
 
-/** Holds back the first call of an operation until it is let go; the others pass. */
+/** Holds the first call of an operation until it is released; the others pass. */
 function hold(store: ObservedStore, operation: string) {
   const held = barrier()
   let isFirst = true
@@ -19,23 +19,20 @@ function hold(store: ObservedStore, operation: string) {
   return held
 }
 
-void t.test(
-  'commands are carried out one at a time, in the order of arrival',
-  async t => {
-    const { host } = node()
-    const asks = Array.from({ length: 50 }, (_, i) =>
-      host.ask(alice, 'deposit', { amount: i }),
-    )
-    const versions = (await Promise.all(asks)).map(({ version }) => version)
-    t.strictSame(
-      versions,
-      asks.map((_, i) => i + 1),
-    )
-  },
-)
+void t.test('commands are handled one at a time, in the order of arrival', async t => {
+  const { host } = node()
+  const asks = Array.from({ length: 50 }, (_, i) =>
+    host.ask(alice, 'deposit', { amount: i }),
+  )
+  const versions = (await Promise.all(asks)).map(({ version }) => version)
+  t.strictSame(
+    versions,
+    asks.map((_, i) => i + 1),
+  )
+})
 
 void t.test(
-  'a full mailbox refuses, names itself, and takes more when there is room',
+  'a full mailbox refuses with its name, and accepts more when there is room',
   async t => {
     const small = { ...account, options: { ...account.options, mailboxLimit: 2 } }
     const { host, store } = node({ actors: [small] })
@@ -50,7 +47,7 @@ void t.test(
     const full = {
       code: 'mailbox-full',
       retryable: true,
-      message: /account\/alice holds 2/,
+      message: /mailbox of account\/alice is full: 2 commands wait/,
       details: { actor: 'account/alice', limit: 2 },
     }
     await t.rejects(host.ask(alice, 'deposit', { amount: 4 }), full)
@@ -72,30 +69,27 @@ void t.test(
   },
 )
 
-void t.test(
-  'a command whose signal fires while it waits is never carried out',
-  async t => {
-    const { host, store } = node()
-    const held = hold(store, 'append')
-    const running = host.ask(alice, 'deposit', { amount: 1 })
-    await held.reached
-    const cancel = new AbortController()
-    const { signal } = cancel
-    const waiting = host.ask(alice, 'deposit', { amount: 10 }, { signal })
-    cancel.abort(new Error('changed my mind'))
-    await t.rejects(waiting, {
-      code: 'aborted',
-      message: /command "deposit" to account\/alice/,
-      cause: { message: 'changed my mind' },
-    })
-    held.letGo()
-    await running
-    t.match(await host.ask(alice, 'balance', undefined), { version: 1, reply: 1 })
-  },
-)
+void t.test('a command whose signal fires while it waits is never handled', async t => {
+  const { host, store } = node()
+  const held = hold(store, 'append')
+  const running = host.ask(alice, 'deposit', { amount: 1 })
+  await held.reached
+  const cancel = new AbortController()
+  const { signal } = cancel
+  const waiting = host.ask(alice, 'deposit', { amount: 10 }, { signal })
+  cancel.abort(new Error('changed my mind'))
+  await t.rejects(waiting, {
+    code: 'aborted',
+    message: /command "deposit" to account\/alice/,
+    cause: { message: 'changed my mind' },
+  })
+  held.letGo()
+  await running
+  t.match(await host.ask(alice, 'balance', undefined), { version: 1, reply: 1 })
+})
 
 void t.test(
-  'a command whose deadline passes while it waits is never carried out',
+  'a command whose deadline passes while it waits is never handled',
   async t => {
     const { host, store } = node()
     const held = hold(store, 'append')
@@ -134,7 +128,7 @@ void t.test(
     await held.reached
     cancel.abort()
     held.letGo()
-    // This store had not begun to write, and says so.
+    // This store had not begun to write, and reports that.
     await t.rejects(call, { code: 'aborted' })
     t.equal(log.records.length, 0)
 
@@ -174,7 +168,7 @@ void t.test('the time left bounds the append', async t => {
   t.ok(bounds[1]! > 5000 && bounds[1]! <= 10_000)
 })
 
-void t.test('a node takes in a bounded number of commands', async t => {
+void t.test('a node accepts a bounded number of commands', async t => {
   const { host, store } = node({ commandsMax: 3 })
   const held = barrier()
   store.before = operation => (operation === 'append' ? held.wait() : undefined)
@@ -189,48 +183,54 @@ void t.test('a node takes in a bounded number of commands', async t => {
   t.match(await host.ask(alice, 'deposit', { amount: 1 }), { ok: true })
 })
 
-void t.test('what is told is accepted first, and reported when it fails', async t => {
-  const dead: unknown[] = []
-  const { host, store } = node({
-    onDeadCommand: (error, info) => void dead.push({ error, info }),
-  })
-  const held = hold(store, 'append')
-  await host.tell(alice, 'deposit', { amount: 1 })
-  await held.reached
-  await host.tell(alice, 'explode', undefined, { commandId: 'bang' })
-  await host.tell(alice, 'withdraw', { amount: 100 })
-  held.letGo()
-  t.match(await host.ask(alice, 'balance', undefined), { reply: 1 })
-  t.match(dead, [
-    {
-      error: { code: 'decide-failed' },
-      info: { actor: alice, commandType: 'explode', commandId: 'bang' },
-    },
-  ])
-  t.equal(dead.length, 1, 'a refusal is no failure')
-  t.match(host.stats(), { tells: 3, deadCommands: 1, asks: 1 })
-})
+void t.test(
+  'a command of tell is accepted first, and reported when it fails',
+  async t => {
+    const dead: unknown[] = []
+    const { host, store } = node({
+      onDeadCommand: (error, info) => void dead.push({ error, info }),
+    })
+    const held = hold(store, 'append')
+    await host.tell(alice, 'deposit', { amount: 1 })
+    await held.reached
+    await host.tell(alice, 'explode', undefined, { commandId: 'bang' })
+    await host.tell(alice, 'withdraw', { amount: 100 })
+    held.letGo()
+    t.match(await host.ask(alice, 'balance', undefined), { reply: 1 })
+    t.match(dead, [
+      {
+        error: { code: 'decide-failed' },
+        info: { actor: alice, commandType: 'explode', commandId: 'bang' },
+      },
+    ])
+    t.equal(dead.length, 1, 'a refusal is not a failure')
+    t.match(host.stats(), { tells: 3, deadCommands: 1, asks: 1 })
+  },
+)
 
-void t.test('what fails unheard is logged, and so is a hook that throws', async t => {
-  const quiet = node()
-  await quiet.host.tell(alice, 'explode', undefined, { commandId: 'bang' })
-  await until(() => quiet.lines.length > 0)
-  t.match(quiet.lines, [
-    {
-      level: 'error',
-      message: /A command sent by tell failed: .*the fuse was lit/,
-      details: { actor: 'account/alice', commandType: 'explode', commandId: 'bang' },
-    },
-  ])
-  const broken = node({
-    onDeadCommand: () => {
-      throw new Error('broken hook')
-    },
-  })
-  await broken.host.tell(alice, 'explode', undefined)
-  await until(() => broken.lines.length > 0)
-  t.match(broken.lines, [{ message: 'onDeadCommand threw: broken hook' }])
-})
+void t.test(
+  'a failed command of tell is logged, and so is a hook that throws',
+  async t => {
+    const quiet = node()
+    await quiet.host.tell(alice, 'explode', undefined, { commandId: 'bang' })
+    await until(() => quiet.lines.length > 0)
+    t.match(quiet.lines, [
+      {
+        level: 'error',
+        message: /A command sent by tell failed: .*the fuse was lit/,
+        details: { actor: 'account/alice', commandType: 'explode', commandId: 'bang' },
+      },
+    ])
+    const broken = node({
+      onDeadCommand: () => {
+        throw new Error('broken hook')
+      },
+    })
+    await broken.host.tell(alice, 'explode', undefined)
+    await until(() => broken.lines.length > 0)
+    t.match(broken.lines, [{ message: 'onDeadCommand threw: broken hook' }])
+  },
+)
 
 void t.test('closing finishes what was accepted and refuses the rest', async t => {
   const { host, store } = node()

@@ -1,10 +1,10 @@
-// Waking: states out of histories, whole and damaged.
+// Waking: states from complete and damaged histories.
 
 import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
-import { backwardMax } from '../../src/actor/recovery.js'
+import { heldCommitsMax } from '../../src/actor/recovery.js'
 import type { NewEvent } from '../../src/model/event.js'
 import { MemoryLog } from '../../src/store/event-store/memory.js'
 import {
@@ -24,7 +24,7 @@ function accountOfVersion(version: number) {
 
 const deposit = (amount: number): NewEvent => ({ type: 'deposited', data: { amount } })
 
-void t.test('waking is one read when the last commit carries the state', async t => {
+void t.test('waking is one read when the last commit has the inline state', async t => {
   const log = new MemoryLog()
   const first = node({ on: log })
   for (let i = 0; i < 300; i++) await first.host.ask(alice, 'deposit', { amount: 1 })
@@ -42,36 +42,36 @@ void t.test('an actor without a history wakes by one read', async t => {
   t.strictSame(store.calls, { head: 1, commits: 0, append: 0 })
 })
 
-void t.test('a history without carried states is folded', async t => {
+void t.test('a history without inline states is folded', async t => {
   const { host, store, log } = node()
   await write(log, alice, [[deposit(1), deposit(2)], [deposit(3)], [deposit(4)]])
   t.strictSame(await host.state(alice), { state: { balance: 10 }, version: 4 })
   t.strictSame(store.calls, { head: 1, commits: 1, append: 0 })
 })
 
-void t.test('a history is folded from the nearest carried state', async t => {
+void t.test('a history is folded from the nearest inline state', async t => {
   const { host, store, log } = node()
   await write(log, alice, deposits(50))
   await node({ on: log }).host.ask(alice, 'deposit', { amount: 100 })
   await write(log, alice, deposits(3))
   t.strictSame(await host.state(alice), { state: { balance: 153 }, version: 54 })
-  t.equal(store.commitsRead, 4, 'three commits, and the one that carries the state')
+  t.equal(store.commitsRead, 4, 'three commits, and the one with the inline state')
 })
 
-void t.test('a long history without carried states is folded forward', async t => {
-  for (const commits of [backwardMax, backwardMax + 1, 3 * backwardMax]) {
+void t.test('a long history without inline states is folded forward', async t => {
+  for (const commits of [heldCommitsMax, heldCommitsMax + 1, 3 * heldCommitsMax]) {
     const { host, store, log } = node()
     await write(log, alice, deposits(commits))
     t.strictSame(await host.state(alice), {
       state: { balance: commits },
       version: commits,
     })
-    t.equal(store.calls.commits, commits > backwardMax ? 2 : 1, `${commits} commits`)
+    t.equal(store.calls.commits, commits > heldCommitsMax ? 2 : 1, `${commits} commits`)
     t.ok(
       store.commitsRead <= commits + 1,
       'of which none is read twice, but where both ways meet',
     )
-    // From then on it is carried.
+    // From then on the commits have an inline state.
     await host.ask(alice, 'deposit', { amount: 1 })
     const again = node({ on: log })
     await again.host.state(alice)
@@ -101,31 +101,34 @@ void t.test('a state of another behavior version is not used', async t => {
   )
 })
 
-void t.test('records that are no history are passed by and reported', async t => {
-  const { host, log, lines } = node()
-  pushForeign(log, alice)
-  t.match(await host.ask(alice, 'balance', undefined), { version: 0, reply: 0 })
-  await write(log, alice, deposits(2))
-  pushForeign(log, alice)
-  await write(log, alice, deposits(2))
-  pushForeign(log, alice)
-  t.match(await host.ask(alice, 'deposit', { amount: 10 }), { version: 5, reply: 14 })
-  pushForeign(log, alice)
-  t.match(await host.ask(alice, 'deposit', { amount: 10 }), { version: 6, reply: 24 })
-  pushForeign(log, alice)
-  const cold = node({ on: log })
-  t.strictSame(await cold.host.state(alice), { state: { balance: 24 }, version: 6 })
-  t.strictSame(await host.stateAt(alice, 4), { state: { balance: 4 }, version: 4 })
-  t.match(lines[0], {
-    level: 'warn',
-    message: /place of account\/alice is no readable commit/,
-    details: { actor: 'account/alice', position: 1, reason: /Cairn-Wire/ },
-  })
-  t.match(cold.lines, [{ level: 'warn', details: { position: 11 } }])
-})
+void t.test(
+  'records that are not part of the history are reported and ignored',
+  async t => {
+    const { host, log, lines } = node()
+    pushForeign(log, alice)
+    t.match(await host.ask(alice, 'balance', undefined), { version: 0, reply: 0 })
+    await write(log, alice, deposits(2))
+    pushForeign(log, alice)
+    await write(log, alice, deposits(2))
+    pushForeign(log, alice)
+    t.match(await host.ask(alice, 'deposit', { amount: 10 }), { version: 5, reply: 14 })
+    pushForeign(log, alice)
+    t.match(await host.ask(alice, 'deposit', { amount: 10 }), { version: 6, reply: 24 })
+    pushForeign(log, alice)
+    const cold = node({ on: log })
+    t.strictSame(await cold.host.state(alice), { state: { balance: 24 }, version: 6 })
+    t.strictSame(await host.stateAt(alice, 4), { state: { balance: 4 }, version: 4 })
+    t.match(lines[0], {
+      level: 'warn',
+      message: /record of account\/alice is not a readable commit/,
+      details: { actor: 'account/alice', position: 1, reason: /Cairn-Wire/ },
+    })
+    t.match(cold.lines, [{ level: 'warn', details: { position: 11 } }])
+  },
+)
 
 void t.test(
-  'garbage behind the last commit costs an awake actor no more than the look',
+  'a malformed record after the last commit costs an awake actor only the read of the head',
   async t => {
     const { host, store, log } = node()
     await host.ask(alice, 'deposit', { amount: 1 })
@@ -168,21 +171,24 @@ void t.test('an unreadable commit parks an actor that is awake', async t => {
   await t.rejects(host.ask(alice, 'deposit', { amount: 1 }), { code: 'actor-parked' })
 })
 
-void t.test('a carried state covers what is unreadable or missing before it', async t => {
-  const log = new MemoryLog()
-  await write(log, alice, deposits(2))
-  pushCommit(log, { actor: alice, firstVersion: 3 }, false)
-  pushCommit(log, {
-    actor: alice,
-    firstVersion: 6,
-    state: { behavior: 1, value: { balance: 60 } },
-  })
-  await write(log, alice, deposits(1, 5))
-  const { host } = node({ on: log })
-  t.match(await host.ask(alice, 'balance', undefined), { version: 7, reply: 65 })
-  t.strictSame(await host.stateAt(alice, 6), { state: { balance: 60 }, version: 6 })
-  await t.rejects(host.stateAt(alice, 4), { code: 'actor-parked' })
-})
+void t.test(
+  'an inline state makes unreadable or missing versions before it harmless',
+  async t => {
+    const log = new MemoryLog()
+    await write(log, alice, deposits(2))
+    pushCommit(log, { actor: alice, firstVersion: 3 }, false)
+    pushCommit(log, {
+      actor: alice,
+      firstVersion: 6,
+      state: { behavior: 1, value: { balance: 60 } },
+    })
+    await write(log, alice, deposits(1, 5))
+    const { host } = node({ on: log })
+    t.match(await host.ask(alice, 'balance', undefined), { version: 7, reply: 65 })
+    t.strictSame(await host.stateAt(alice, 6), { state: { balance: 60 }, version: 6 })
+    await t.rejects(host.stateAt(alice, 4), { code: 'actor-parked' })
+  },
+)
 
 void t.test('a missing version parks the actor', async t => {
   const inside = node()
@@ -203,18 +209,18 @@ void t.test('a missing version parks the actor', async t => {
   })
 })
 
-void t.test('a missing version is noticed in a long history too', async t => {
+void t.test('a missing version is found in a long history', async t => {
   const { host, log } = node()
   await write(log, alice, deposits(10))
   pushCommit(log, { actor: alice, firstVersion: 12 })
-  await write(log, alice, deposits(backwardMax + 10))
+  await write(log, alice, deposits(heldCommitsMax + 10))
   await t.rejects(host.state(alice), {
     code: 'actor-parked',
     message: /version 11 was expected and 12 was found/,
   })
 })
 
-void t.test('an event that evolve fails on parks the actor and is named', async t => {
+void t.test('an event on which evolve fails parks the actor and is named', async t => {
   const { host, log } = node()
   await write(log, alice, [[deposit(1)], [deposit(2), { type: 'spoiled' }]])
   await t.rejects(host.ask(alice, 'balance', undefined), {
@@ -231,7 +237,7 @@ void t.test('an event that evolve fails on parks the actor and is named', async 
 })
 
 void t.test(
-  'a parked actor wakes when another node has written what can be folded',
+  'a parked actor wakes when another node has stored a state that can be used',
   async t => {
     const log = new MemoryLog()
     const { host } = node({ on: log })
@@ -263,7 +269,7 @@ void t.test(
   },
 )
 
-void t.test('time travel answers for every version there is', async t => {
+void t.test('time travel returns the state at every version', async t => {
   const { host, log } = node()
   await host.ask(alice, 'deposit', { amount: 1 })
   await host.ask(alice, 'split', [2, 3, 4])
@@ -281,10 +287,10 @@ void t.test('time travel answers for every version there is', async t => {
   })
 })
 
-void t.test('a history that was replaced is read anew', async t => {
+void t.test('a history that was replaced is read again', async t => {
   const { host, store, log } = node()
   for (let i = 0; i < 3; i++) await host.ask(alice, 'deposit', { amount: 1 })
-  // As if erased and begun again.
+  // As if it was erased and started again.
   log.actors.delete('account/alice')
   t.match(await host.ask(alice, 'balance', undefined), { version: 0, reply: 0 })
   await host.ask(alice, 'deposit', { amount: 10 })
@@ -298,7 +304,7 @@ void t.test('a history that was replaced is read anew', async t => {
 })
 
 void t.test(
-  'what was carried once is found again by a type with a larger state',
+  'an inline state is found again after the state has grown too large',
   async t => {
     const pad = 'x'.repeat(2000)
     const padded = defineActor({

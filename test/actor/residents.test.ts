@@ -1,4 +1,4 @@
-// Many actors: who stays in memory, and how many wake at a time.
+// Many actors: which of them stay in memory, and how many wake at a time.
 
 import t from 'tap'
 
@@ -40,7 +40,7 @@ void t.test('the least recently used idle actor leaves first', async t => {
   t.equal(await wake('c'), true)
   t.match(host.stats(), { residents: 2, evictions: 1 })
   t.equal(await wake('a'), false, 'a was used after b')
-  t.equal(await wake('b'), true, 'b had to leave')
+  t.equal(await wake('b'), true, 'b was evicted')
   t.match(await host.ask(account('b'), 'balance', undefined), { version: 2, reply: 2 })
 })
 
@@ -92,7 +92,7 @@ void t.test('a bounded number of actors is woken at a time', async t => {
 })
 
 void t.test(
-  'who gives up while waiting to be woken leaves the queue to the others',
+  'a call given up while its actor waits to be woken frees its slot',
   async t => {
     const { host, store } = node({ wakesMax: 1 })
     const held = barrier()

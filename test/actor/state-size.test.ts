@@ -1,10 +1,10 @@
-// The estimate of a state's memory: cheap, and right within a factor of a few.
+// The estimate of a state's memory: cheap, and right within a small factor.
 
 import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
-import { roughBytes } from '../../src/actor/state-size.js'
+import { estimateStateBytes } from '../../src/actor/state-size.js'
 import { encode } from '../../src/codec/msgpack.js'
 import { node } from './support.js'
 
@@ -25,13 +25,13 @@ void t.test(
     }
     for (const [name, state] of Object.entries(states)) {
       const encoded = encode(state instanceof Map ? [...state] : state).byteLength
-      const factor = roughBytes(state) / encoded
+      const factor = estimateStateBytes(state) / encoded
       t.ok(factor >= 0.5 && factor <= 8, `${name}: ${factor.toFixed(2)} times`)
     }
   },
 )
 
-void t.test('few values are looked at, however many there are', async t => {
+void t.test('few values are sampled, however many there are', async t => {
   let looked = 0
   const watched = list(100_000).map(
     item =>
@@ -42,11 +42,11 @@ void t.test('few values are looked at, however many there are', async t => {
         },
       }),
   )
-  t.ok(roughBytes(watched) > 1_000_000)
+  t.ok(estimateStateBytes(watched) > 1_000_000)
   t.ok(looked <= 200, `${looked} looked at`)
 })
 
-void t.test('nothing of a state is run, and no state makes it fail', async t => {
+void t.test('the estimate runs no user code and never fails', async t => {
   const odd = {
     get trap(): never {
       throw new Error('this was run')
@@ -66,7 +66,7 @@ void t.test('nothing of a state is run, and no state makes it fail', async t => 
     Symbol('s'),
     () => 1,
   ])
-    t.ok(roughBytes(state) >= 0)
+    t.ok(estimateStateBytes(state) >= 0)
 })
 
 const page = defineActor({
@@ -80,27 +80,30 @@ const page = defineActor({
 })
 const at = (id: number) => ({ type: 'page', id: `${id}` })
 
-void t.test('the bytes in memory are bounded, the least recently used leave', async t => {
-  const residentBytesMax = 1_000_000
-  const { host, store } = node({ actors: [page], residentBytesMax })
-  for (let id = 0; id < 40; id++) {
-    await host.ask(at(id), 'write', 'x'.repeat(50_000))
-    t.ok(host.stats().residentBytes <= residentBytesMax, `after ${id}`)
-  }
-  const { residents, evictions, residentBytes } = host.stats()
-  t.equal(residents + evictions, 40)
-  t.ok(residents >= 2 && residents < 20, `${residents} of 40 stay`)
-  t.ok(residentBytes >= residents * 50_000, 'and are counted')
-  store.forget()
-  t.match(await host.ask(at(39), 'look', undefined), { reply: 50_000 })
-  t.equal(store.calls.commits, 0, 'the last one is here')
-  t.match(
-    await host.ask(at(0), 'look', undefined),
-    { reply: 50_000 },
-    'the first is woken',
-  )
-  t.ok(store.calls.head >= 2)
-})
+void t.test(
+  'the bytes in memory are bounded, and the least recently used actors are evicted',
+  async t => {
+    const residentBytesMax = 1_000_000
+    const { host, store } = node({ actors: [page], residentBytesMax })
+    for (let id = 0; id < 40; id++) {
+      await host.ask(at(id), 'write', 'x'.repeat(50_000))
+      t.ok(host.stats().residentBytes <= residentBytesMax, `after ${id}`)
+    }
+    const { residents, evictions, residentBytes } = host.stats()
+    t.equal(residents + evictions, 40)
+    t.ok(residents >= 2 && residents < 20, `${residents} of 40 stay`)
+    t.ok(residentBytes >= residents * 50_000, 'and are counted')
+    store.forget()
+    t.match(await host.ask(at(39), 'look', undefined), { reply: 50_000 })
+    t.equal(store.calls.commits, 0, 'the last one is here')
+    t.match(
+      await host.ask(at(0), 'look', undefined),
+      { reply: 50_000 },
+      'the first is woken',
+    )
+    t.ok(store.calls.head >= 2)
+  },
+)
 
 void t.test('an actor that only woke counts, without being encoded', async t => {
   const first = node({ actors: [page] })
@@ -116,7 +119,7 @@ void t.test('an actor that only woke counts, without being encoded', async t => 
   t.match(host.stats(), { residents: 0, residentBytes: 0 })
 })
 
-void t.test('an actor that shrinks and grows counts as what it is', async t => {
+void t.test('the estimate follows an actor that shrinks and grows', async t => {
   const { host } = node({ actors: [page] })
   const bytes: number[] = []
   for (const length of [10, 10_000, 10]) {
@@ -126,12 +129,12 @@ void t.test('an actor that shrinks and grows counts as what it is', async t => {
   t.ok(bytes[1]! > bytes[0]! + 10_000)
   t.ok(bytes[2]! >= bytes[1]!, 'a large state is measured again only after a while')
   for (let i = 0; i < 100; i++) await host.ask(at(1), 'write', 'x'.repeat(10))
-  t.equal(host.stats().residentBytes, bytes[0], 'and then counts as what it is')
+  t.equal(host.stats().residentBytes, bytes[0], 'and then counts with its real size')
   await host.ask(at(2), 'write', '')
   t.ok(host.stats().residentBytes > 1.9 * bytes[0]!, 'both are counted')
 })
 
-void t.test('who is busy stays, whatever it takes', async t => {
+void t.test('a busy actor stays, however large it is', async t => {
   const { host } = node({ actors: [page], residentBytesMax: 1 })
   const asks = Array.from({ length: 20 }, (_, id) =>
     host.ask(at(id), 'write', 'x'.repeat(100)),

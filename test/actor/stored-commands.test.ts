@@ -1,5 +1,5 @@
-// Commands that somebody has kept: they act once, however long ago and behind however many
-// commits they were carried out before, and finding that out costs no more than it must.
+// Stored commands: each takes effect once, however long ago and however many commits before it was
+// handled, and the search costs no more reads than necessary.
 
 import t from 'tap'
 
@@ -21,7 +21,7 @@ function hosts() {
 }
 
 await t.test(
-  'who lost an append to more than a window of commits is told so',
+  'a conflict with more commits than the window holds is reported',
   async t => {
     const { log, a, b } = hosts()
     await a.host.ask(alice, 'deposit', one)
@@ -38,12 +38,12 @@ await t.test(
     for (let i = 0; i < 10; i++) await b.host.ask(alice, 'deposit', one)
     gate.resolve()
     t.strictSame(await late, { ...first, duplicate: true })
-    t.equal(log.records.length, 12, 'it is there once')
+    t.equal(log.records.length, 12, 'it is stored once')
   },
 )
 
 await t.test(
-  'with the version behind which it may be, the window does not matter',
+  'with the version after which it may have been handled, the window does not matter',
   async t => {
     const { log, a, b } = hosts()
     for (let i = 0; i < 3; i++) await a.host.ask(alice, 'deposit', one)
@@ -68,57 +68,60 @@ await t.test(
   },
 )
 
-await t.test('the window counts besides: an id that was carried out before', async t => {
-  const { a } = hosts()
-  const first = await a.host.ask(alice, 'deposit', one, { commandId: 'again' })
-  t.strictSame(
-    await a.host.ask(alice, 'deposit', one, { commandId: 'again', notHandledAt: 1 }),
-    { ...first, duplicate: true },
-  )
-})
+await t.test(
+  'the window counts as well: an id that was handled before that version',
+  async t => {
+    const { a } = hosts()
+    const first = await a.host.ask(alice, 'deposit', one, { commandId: 'again' })
+    t.strictSame(
+      await a.host.ask(alice, 'deposit', one, { commandId: 'again', notHandledAt: 1 }),
+      { ...first, duplicate: true },
+    )
+  },
+)
 
-await t.test('one behind the other they cost no reading', async t => {
+await t.test('stored commands in sequence cost no read', async t => {
   const { a } = hosts()
-  let since = 0
+  let notHandledAt = 0
   for (let i = 0; i < 20; i++) {
     if (i === 2) a.store.forget()
-    const options = { commandId: `c${i}`, ...(i > 0 && { notHandledAt: since }) }
+    const options = { commandId: `c${i}`, ...(i > 0 && { notHandledAt }) }
     const outcome = await a.host.ask(alice, 'deposit', one, options)
     t.match(outcome, { ok: true, duplicate: false })
-    since = outcome.version
+    notHandledAt = outcome.version
   }
   t.equal(a.store.commitsRead, 0)
 })
 
-await t.test('events by the dozen do not make it read, nor forget', async t => {
+await t.test('many events neither cause a read nor hide a duplicate', async t => {
   const { a, log } = hosts()
-  const split = async (commandId: string, since: number) => {
+  const split = async (commandId: string, notHandledAt: number) => {
     const data = [1, 2, 3, 4, 5]
-    return a.host.ask(alice, 'split', data, { commandId, notHandledAt: since })
+    return a.host.ask(alice, 'split', data, { commandId, notHandledAt })
   }
   const answers = []
-  let since = 0
+  let notHandledAt = 0
   for (let i = 0; i < 6; i++) {
-    const outcome = await split(`c${i}`, since)
+    const outcome = await split(`c${i}`, notHandledAt)
     answers.push(outcome)
-    since = outcome.version
+    notHandledAt = outcome.version
   }
   for (let i = 0; i < 6; i++)
     t.strictSame(await split(`c${i}`, i * 5), { ...answers[i], duplicate: true })
   t.equal(log.records.length, 6)
 })
 
-await t.test('what a commit says is looked for behind that commit alone', async t => {
+await t.test('a command of an outbox is searched for only after its commit', async t => {
   const { a, b, log } = hosts()
   for (let i = 0; i < 3; i++) await a.host.ask(alice, 'deposit', one)
-  const saidAt = log.records.length
+  const commitPosition = log.records.length
   const first = await a.host.ask(alice, 'deposit', one, {
     commandId: 'kept',
-    commitPosition: saidAt,
+    commitPosition,
   })
   // More than the window holds.
   for (let i = 0; i < 10; i++) await a.host.ask(alice, 'deposit', one)
-  const again = { commandId: 'kept', commitPosition: saidAt }
+  const again = { commandId: 'kept', commitPosition }
   for (const { host } of [a, b])
     t.strictSame(await host.ask(alice, 'deposit', one, again), {
       ...first,
@@ -131,30 +134,33 @@ await t.test('what a commit says is looked for behind that commit alone', async 
   t.ok(b.store.commitsRead <= 1, `${b.store.commitsRead} commits were read`)
 })
 
-await t.test('what commits say one after another costs no reading', async t => {
+await t.test('commands of successive outboxes cost no read', async t => {
   const { a, log } = hosts()
   await a.host.ask(alice, 'deposit', one)
   const before = a.store.commitsRead
   for (let i = 0; i < 20; i++) {
-    const saidAt = log.records.length
+    const commitPosition = log.records.length
     await a.host.ask({ type: 'account', id: 'other' }, 'deposit', one)
-    const options = { commandId: `c${i}`, commitPosition: saidAt }
+    const options = { commandId: `c${i}`, commitPosition }
     t.match(await a.host.ask(alice, 'deposit', one, options), { duplicate: false })
   }
   t.ok(a.store.commitsRead - before <= 1, `${a.store.commitsRead - before} were read`)
 })
 
-await t.test('what a commit says acts once, whichever node finds it first', async t => {
-  const { a, b, log } = hosts()
-  const outcomes = []
-  for (let i = 0; i < 40; i++) {
-    const options = { commandId: `c${i % 20}`, commitPosition: 0 }
-    outcomes.push(
-      ...(await Promise.all(
-        [a, b].map(({ host }) => host.ask(alice, 'deposit', one, options)),
-      )),
-    )
-  }
-  t.equal(log.records.length, 20)
-  t.equal(outcomes.filter(outcome => outcome.ok && !outcome.duplicate).length, 20)
-})
+await t.test(
+  'a command of an outbox takes effect once, whichever node reads it first',
+  async t => {
+    const { a, b, log } = hosts()
+    const outcomes = []
+    for (let i = 0; i < 40; i++) {
+      const options = { commandId: `c${i % 20}`, commitPosition: 0 }
+      outcomes.push(
+        ...(await Promise.all(
+          [a, b].map(({ host }) => host.ask(alice, 'deposit', one, options)),
+        )),
+      )
+    }
+    t.equal(log.records.length, 20)
+    t.equal(outcomes.filter(outcome => outcome.ok && !outcome.duplicate).length, 20)
+  },
+)

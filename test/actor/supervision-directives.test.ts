@@ -283,7 +283,7 @@ void t.test(
     const narrow = { ...account, options: { ...account.options, mailboxLimit: 1 } }
     const { host, store } = node({ on: log, actors: [narrow], commandsMax: 3 })
     const dead = new FailedCommands()
-    const sender = dead.counting(host)
+    const sender = dead.countFailures(host)
     const held = barrier()
     store.before = operation => (operation === 'append' ? held.wait() : undefined)
     const running = sender.ask(alice, 'deposit', { amount: 1 })

@@ -2,7 +2,7 @@
 
 import t from 'tap'
 
-import { backwardMax, recover, recoverAt, refresh } from '../../src/actor/recovery.js'
+import { heldCommitsMax, recover, recoverAt, refresh } from '../../src/actor/recovery.js'
 import type { FoldContext } from '../../src/actor/fold.js'
 import { Directives } from '../../src/actor/directives.js'
 import { actorRef } from '../../src/actor/ref.js'
@@ -245,12 +245,12 @@ void t.test('forward and backward reads agree for any length of history', async 
   const log = new MemoryLog()
   await write(log, alice, deposits(10))
   pushCommit(log, { actor: alice, firstVersion: 11 }, false)
-  await write(log, alice, deposits(backwardMax + 20))
+  await write(log, alice, deposits(heldCommitsMax + 20))
   const folding = foldingOf([
     [11, 11],
     [20, 29],
   ])
-  const version = 11 + backwardMax + 20
+  const version = 11 + heldCommitsMax + 20
   const balance = version - 11
   t.match(await recover(observe(log), folding), { version, state: { balance } })
   t.match(await recoverAt(observe(log), folding, version), {

@@ -1,4 +1,4 @@
-// What deciders say of timers: how it is written down, and what is refused.
+// Timers that decide returns: how they are stored, and which are refused.
 
 import t from 'tap'
 
@@ -21,7 +21,7 @@ import { node } from './support.js'
 
 const actor = { type: 'order', id: 'o1' }
 
-/** Orders whose one command says whatever the test wants. */
+/** Orders whose one command returns the effects that the test gives. */
 function orders(effects: () => readonly Effect[]) {
   return defineActor({
     type: 'order',
@@ -34,15 +34,15 @@ function orders(effects: () => readonly Effect[]) {
   })
 }
 
-async function saidBy(effects: () => readonly Effect[], now = 1_000) {
+async function outboxOf(effects: () => readonly Effect[], now = 1_000) {
   const { host, store } = node({ clock: { now: () => now }, actors: [orders(effects)] })
   await host.ask(actor, 'place', undefined)
   const { last } = await store.head(actor)
   return last?.kind === 'commit' ? last.outbox : undefined
 }
 
-await t.test('timers are stored in the commit, at moments of their own', async t => {
-  const says = await saidBy(() => [
+await t.test('timers are stored in the commit, each with its own time', async t => {
+  const outbox = await outboxOf(() => [
     schedule('unpaid', { after: 500 }, 'expire', { why: 'unpaid' }),
     schedule('at', { at: new Date(7_000), late: 'skip' }, 'expire'),
     schedule('past', { at: 5 }, 'expire'),
@@ -50,7 +50,7 @@ await t.test('timers are stored in the commit, at moments of their own', async t
     cancel('unpaid'),
   ])
   const timer = { kind: 'timer', type: 'expire', data: undefined }
-  t.strictSame(says, [
+  t.strictSame(outbox, [
     { ...timer, name: 'unpaid', at: 1_500, data: { why: 'unpaid' } },
     { ...timer, name: 'at', at: 7_000, skipAfter: 10_000 },
     { ...timer, name: 'past', at: 5 },
@@ -59,7 +59,7 @@ await t.test('timers are stored in the commit, at moments of their own', async t
   ])
 })
 
-await t.test('what can never be due is refused where it is said', async t => {
+await t.test('a timer that can never be due is refused by decide', async t => {
   const refused: readonly (() => Effect)[] = [
     () => schedule('a', {}, 'expire'),
     () => schedule('a', { at: 1, after: 1 }, 'expire'),
@@ -80,13 +80,13 @@ await t.test('what can never be due is refused where it is said', async t => {
   for (const effect of refused)
     t.throws(effect, { code: 'invalid-timer' }, effect.toString().slice(6))
   await t.rejects(
-    saidBy(() => [schedule('a', { after: 1 }, 'expires')]),
+    outboxOf(() => [schedule('a', { after: 1 }, 'expires')]),
     { code: 'unknown-command', message: /expires.*place, expire/ },
   )
 })
 
-await t.test('a body that does not fit its header is no history', async t => {
-  const says: OutboxEntry[] = [
+await t.test('a body that does not match its header is malformed', async t => {
+  const outbox: OutboxEntry[] = [
     { kind: 'timer', name: 'a', at: 5, type: 'expire', data: undefined },
     { kind: 'cancel', name: 'a' },
   ]
@@ -97,7 +97,7 @@ await t.test('a body that does not fit its header is no history', async t => {
     events: [{ type: 'placed', data: undefined }],
     at: 1,
     nodeId: 'n',
-    says,
+    outbox,
   }
   const envelope = encodeCommit(commit)
   const headers = Object.fromEntries(envelope.headers)
@@ -122,7 +122,7 @@ await t.test('a body that does not fit its header is no history', async t => {
 })
 
 await t.test(
-  'generations order what an actor has said; firings have ids of their own',
+  'generations order the settings of a timer, and each firing has its own id',
   async t => {
     t.ok(generationOf(7, 0) < generationOf(7, 1))
     t.ok(generationOf(7, 99) < generationOf(8, 0))
@@ -131,7 +131,7 @@ await t.test(
   },
 )
 
-await t.test('a repetition stays in step, and passes over what was missed', async t => {
+await t.test('a repeated timer keeps its times, and skips missed ones', async t => {
   const timer: Timer = {
     actor,
     name: 'tick',
@@ -151,7 +151,7 @@ await t.test('a repetition stays in step, and passes over what was missed', asyn
   t.strictSame(at(1_399), [3, 1_300])
   t.strictSame(at(1_400), [4, 1_400])
   t.strictSame(at(5_050), [40, 5_000])
-  // A clock that is behind the one that has fired goes on with what was due by that one.
+  // A clock behind the one that has fired continues with the times due by that clock.
   t.strictSame(at(900), [3, 1_300])
   t.match(nextOccurrence(timer), { occurrence: 4, at: 1_400 })
   const { every: _, ...once } = timer
@@ -160,14 +160,14 @@ await t.test('a repetition stays in step, and passes over what was missed', asyn
   t.equal(nextOccurrence({ ...timer, at: 253_402_300_799_999 }), undefined)
 })
 
-await t.test('a firing counts while its timer is the one that was set', async t => {
+await t.test('a firing is valid only while its timer is unchanged', async t => {
   let effects: readonly Effect[] = []
   const log = new MemoryLog()
   const definition = orders(() => effects)
   const a = node({ on: log, actors: [definition] })
   const b = node({ on: log, actors: [definition], nodeId: 'b' })
-  const place = (...said: Effect[]) => {
-    effects = said
+  const place = (...list: Effect[]) => {
+    effects = list
     return a.host.ask(actor, 'place', undefined)
   }
   const fire = (
@@ -175,12 +175,12 @@ await t.test('a firing counts while its timer is the one that was set', async t 
     name: string,
     version: number,
     index = 0,
-    saidAt = version,
+    commitPosition = version,
   ) => {
     const generation = generationOf(version, index)
     return on.host.ask(actor, 'expire', undefined, {
       commandId: firingId(actor, generation, 0),
-      commitPosition: saidAt,
+      commitPosition,
       firing: { name, generation },
     })
   }
@@ -194,18 +194,22 @@ await t.test('a firing counts while its timer is the one that was set', async t 
   t.match(await fire(b, 'x', 1), { ok: true, version: 2, duplicate: true }, 'once')
   await place(schedule('x', { after: 9 }, 'expire'))
   t.match(await fire(a, 'x', 3), { ok: true, version: 4 }, 'the newer one')
-  t.match(await fire(a, 'x', 1), { ok: true, duplicate: true }, 'what was done stays so')
+  t.match(
+    await fire(a, 'x', 1),
+    { ok: true, duplicate: true },
+    'a handled firing stays a duplicate',
+  )
   t.match(await fire(b, 'y', 1, 1), { ok: true, version: 5 }, 'another name')
 
   await place(schedule('z', { after: 1 }, 'expire'))
   await place(cancel('z'))
   t.match(await fire(a, 'z', 6), refused, 'cancelled')
-  t.match(await fire(b, 'z', 6), refused, 'on whichever node')
+  t.match(await fire(b, 'z', 6), refused, 'on any node')
   await place(
     schedule('z', { after: 1 }, 'expire'),
     schedule('z', { after: 2 }, 'expire'),
   )
-  t.match(await fire(a, 'z', 8, 0), refused, 'replaced by what was said beside it')
+  t.match(await fire(a, 'z', 8, 0), refused, 'replaced in the same commit')
   t.match(await fire(a, 'z', 8, 1), { ok: true, version: 9 })
 
   await place(schedule('w', { every: 1 }, 'expire'))
@@ -215,11 +219,11 @@ await t.test('a firing counts while its timer is the one that was set', async t 
     refused,
     'cancelled by the commit looked back to',
   )
-  t.equal((await a.host.state(actor)).version, 11, 'nothing refused is stored')
+  t.equal((await a.host.state(actor)).version, 11, 'nothing is stored for a rejection')
 })
 
 await t.test(
-  'a timer that is cancelled while its firing is decided does not act',
+  'a timer that is cancelled while its firing is decided takes no effect',
   async t => {
     let effects: readonly Effect[] = [schedule('x', { after: 1 }, 'expire')]
     const log = new MemoryLog()
@@ -228,7 +232,7 @@ await t.test(
     const b = node({ on: log, actors: [definition], nodeId: 'b' })
     await a.host.ask(actor, 'place', undefined)
     await b.host.state(actor)
-    // Another node cancels right before this one's append.
+    // Another node cancels right before this node's append.
     effects = [cancel('x')]
     let isCancelled = false
     b.store.before = async operation => {

@@ -172,7 +172,7 @@ void t.test('a command that loses every race ends in contention', async t => {
   await t.rejects(host.ask(alice, 'deposit', { amount: 100 }), {
     code: 'contention',
     retryable: true,
-    message: /"deposit" to account\/alice lost against other writers 4 times/,
+    message: /"deposit" to account\/alice had 4 version conflicts in a row/,
     details: { actor: 'account/alice', attempts: 4 },
   })
   t.match(host.stats(), { conflicts: 4 })

@@ -54,7 +54,7 @@ function carryOut(
     type,
     data: Object.keys(data).length > 0 ? data : undefined,
   }
-  const at = { state, version, position: version, inlineState: 0 }
+  const at = { state, version, position: version, inlineStateVersion: 0 }
   const firing = { name: timer as string, generation: 1 }
   const decision = decide(
     definition,

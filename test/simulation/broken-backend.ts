@@ -1,4 +1,4 @@
-// Backends that break a promise on purpose: what the simulation is for must be found by it.
+// Backends that break a promise on purpose. The simulation must detect each of them.
 
 import type { Backend } from '../../src/index.js'
 import { toOpenNamespace } from '../../src/backend/backend.js'
@@ -24,7 +24,7 @@ import type {
   Head,
 } from '../../src/store/event-store/event-store.js'
 
-/** `memory()`, with a store or a bus of another making. */
+/** `memory()` with another store or bus. */
 export function backendOf(parts: {
   readonly store?: (options: MemoryStoreOptions) => MemoryStore
   readonly bus?: (bus: NoticeBus) => NoticeBus
@@ -59,7 +59,7 @@ export function backendOf(parts: {
   }
 }
 
-/** Writes behind the version that the writer expects, whatever is there by now: history forks. */
+/** Appends after the expected version, whatever the actual version is: the history forks. */
 class ForkingStore extends MemoryStore {
   readonly #options: MemoryStoreOptions
 
@@ -83,20 +83,20 @@ class ForkingStore extends MemoryStore {
   }
 }
 
-/** Writes at the end, whatever the writer expects: versions are whole, and decisions are not. */
+/** Appends at the end, whatever version is expected: versions are dense, but decisions are wrong. */
 class CarelessStore extends MemoryStore {
   override append(
     actor: ActorAddress,
     events: readonly NewEvent[],
     options: AppendOptions = {},
   ): Promise<AppendResult> {
-    // The state goes with the expectation: without the one, the other may not be carried.
+    // An inline state needs an expected version.
     const { expected: _expected, state: _state, ...rest } = options
     return super.append(actor, events, rest)
   }
 }
 
-/** Says that it has stored what it has not, now and then. */
+/** Acknowledges every fifth append without storing it. */
 class ForgetfulStore extends MemoryStore {
   #appends = 0
 
@@ -123,7 +123,7 @@ class TearingStore extends MemoryStore {
   }
 }
 
-/** Shows actors their history without the commands in it: they cannot know a repeat. */
+/** Returns the history without command ids, so that actors cannot recognise a duplicate. */
 class NamelessStore extends MemoryStore {
   override async head(
     actor: ActorAddress,
@@ -144,7 +144,7 @@ function nameless(record: LogRecord): LogRecord {
   return rest
 }
 
-/** Every third notice says one version too many. */
+/** Every third notice reports a version that is too high by one. */
 function exaggerating(bus: NoticeBus): NoticeBus {
   let notices = 0
   return {
@@ -165,7 +165,7 @@ function exaggerating(bus: NoticeBus): NoticeBus {
 }
 
 export const broken: Readonly<Record<string, { make: () => Backend; breaks: RegExp }>> = {
-  'a store that writes behind the expected version, whatever is there': {
+  'a store that appends after the expected version, whatever the actual version is': {
     make: () => backendOf({ store: options => new ForkingStore(options) }),
     breaks: /P1: .* goes from version \d+ to \d+/,
   },
@@ -173,7 +173,7 @@ export const broken: Readonly<Record<string, { make: () => Backend; breaks: RegE
     make: () => backendOf({ store: options => new CarelessStore(options) }),
     breaks: /P[23]: /,
   },
-  'a store that acknowledges what it does not store': {
+  'a store that acknowledges appends that it does not store': {
     make: () => backendOf({ store: options => new ForgetfulStore(options) }),
     breaks: /P3: .* was told version/,
   },
@@ -181,11 +181,11 @@ export const broken: Readonly<Record<string, { make: () => Backend; breaks: RegE
     make: () => backendOf({ store: options => new TearingStore(options) }),
     breaks: /P[235]: /,
   },
-  'actors that cannot find a command sent again': {
+  'actors that do not recognise a command that is sent again': {
     make: () => backendOf({ store: options => new NamelessStore(options) }),
     breaks: /P4: .* took effect twice/,
   },
-  'notices that say what is not so': {
+  'notices that report a wrong version': {
     make: () => backendOf({ bus: exaggerating }),
     breaks: /P5: node n\d believes/,
   },

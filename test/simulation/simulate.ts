@@ -1,5 +1,5 @@
-// One schedule: random commands to a few actors through random nodes, while everything that a
-// cluster can go through happens to it. All that is random is drawn from the seed.
+// One schedule: random commands to a few actors through random nodes, during partitions, crashes and
+// other faults. All random values come from the seed.
 
 import { defineActor, event, isCairnError, reject } from '../../src/index.js'
 import type { AskOutcome, Backend } from '../../src/index.js'
@@ -28,7 +28,7 @@ export const account = defineActor({
       state.balance < amount
         ? reject('overdraft', `The balance is ${state.balance}.`)
         : event('withdrawn', amount),
-    /** Stores something only once: a query ever after. */
+    /** Stores an event the first time, and is a query afterwards. */
     open: state => (state.entries === 0 ? event('opened') : { reply: state.balance }),
     balance: state => ({ reply: state.balance }),
   },
@@ -45,7 +45,7 @@ export const account = defineActor({
   },
 })
 
-/** The same without a state in its commits: every waking folds the history. */
+/** An actor without inline states: every wake folds the history. */
 export const ledger = defineActor({
   type: 'ledger',
   initialState: (): string[] => [],
@@ -65,7 +65,7 @@ export interface Simulated {
   readonly faults: FaultCounts
   readonly conflicts: number
   /** Commands that were sent again under their id. */
-  readonly repeats: number
+  readonly retries: number
 }
 
 export interface SimulateOptions {
@@ -73,14 +73,14 @@ export interface SimulateOptions {
   readonly steps?: number
 }
 
-/** Runs the schedule of a seed; throws what `check` throws. */
+/** Runs the schedule of a seed; throws the errors of `check`. */
 export async function simulate(
   seed: number,
   { store, steps = 40 }: SimulateOptions = {},
 ): Promise<Simulated> {
   const random = randomFrom(seed, 'schedule')
   const below = (count: number) => Math.floor(random() * count)
-  const isSo = (probability: number) => random() < probability
+  const happens = (probability: number) => random() < probability
   await using cluster = await testCluster({
     actors: [account, ledger],
     seed,
@@ -90,7 +90,7 @@ export async function simulate(
   setFaults(cluster, random)
   const clients: Promise<number>[] = []
   const client = (work: Promise<number>) => {
-    // It is waited for at the end; until then it may fail without anybody looking.
+    // Awaited at the end; it may fail before.
     work.catch(() => {})
     clients.push(work)
   }
@@ -119,13 +119,13 @@ export async function simulate(
       client(cluster.drain(index).then(() => 0))
     } else if (dice < 0.98 && cluster.running.length < 5) await cluster.start()
     else cluster.clock.advance(below(1000))
-    if (isSo(0.5)) await turn(below(30))
+    if (happens(0.5)) await turn(below(30))
   }
-  if (isSo(0.5)) cluster.heal()
-  const repeats = (await Promise.all(clients)).reduce((sum, n) => sum + n, 0)
+  if (happens(0.5)) cluster.heal()
+  const retries = (await Promise.all(clients)).reduce((sum, n) => sum + n, 0)
   const summary = await cluster.check()
   for (const index of cluster.running) count(index)
-  return { summary, faults: cluster.faults(), conflicts, repeats }
+  return { summary, faults: cluster.faults(), conflicts, retries }
 }
 
 function setFaults(cluster: TestCluster, random: () => number): void {
@@ -136,7 +136,7 @@ function setFaults(cluster: TestCluster, random: () => number): void {
   cluster.duplicateRequests(perhaps(0.3))
 }
 
-/** Sends one command until it is answered, under one id; resolves with how often it was repeated. */
+/** Sends one command under one id until it is answered; resolves with the number of retries. */
 async function send(
   cluster: TestCluster,
   random: () => number,
@@ -155,10 +155,10 @@ async function send(
   ][Math.floor(random() * 8)] as [string, string, unknown]
   const actor = { type, id: `a${Math.floor(random() * 2)}` }
   if (random() < 0.1) return tell(cluster, random, number)
-  // Given, or made by the node and told by the error.
+  // Given, or created by the node and returned in the error.
   let commandId = random() < 0.5 ? undefined : `c${number}`
   const through = Array.from({ length: 5 }, random)
-  for (const [repeats, draw] of through.entries()) {
+  for (const [retries, draw] of through.entries()) {
     const { running } = cluster
     const node = cluster.node(running[Math.floor(draw * running.length)]!)
     try {
@@ -168,19 +168,19 @@ async function send(
         data,
         commandId === undefined ? {} : { commandId },
       )
-      if (outcome.ok || outcome.rejection.code === 'overdraft') return repeats
+      if (outcome.ok || outcome.rejection.code === 'overdraft') return retries
       throw new Error(`${command} was refused: ${outcome.rejection.code}`)
     } catch (error) {
       if (!isCairnError(error) || !mayRepeat(error.code)) throw error
       commandId ??= error.details.commandId as string | undefined
-      // Nobody knows the id: a client that goes on would be sending another command.
-      if (commandId === undefined) return repeats
+      // The id is unknown: sending again would be another command.
+      if (commandId === undefined) return retries
     }
   }
   return through.length
 }
 
-/** Tells of something, and never learns what became of it. */
+/** Sends a command with tell, whose outcome stays unknown. */
 async function tell(
   cluster: TestCluster,
   random: () => number,

@@ -1,0 +1,73 @@
+// Past commits: the part of an actor's history that the search for duplicates needs.
+
+import { decodeHeader, decodeList } from '../codec/headers.js'
+import { commitSlicesOf, type LogRecord } from '../model/commit.js'
+import type { Position, Version } from '../model/version.js'
+
+/** The commit of one command: its versions, position and command id. */
+export interface PastCommit {
+  readonly first: Version
+  readonly last: Version
+  readonly position: Position
+  /** Absent for a commit without a command. */
+  readonly commandId?: string | undefined
+}
+
+/** A commit with the time at which it was written, by the writer's clock. */
+export type DatedCommit = PastCommit & { readonly at: number }
+
+/** The commits of a record, one for each command, in order; `undefined` for a record without versions. */
+export function pastCommitsOf(
+  record: LogRecord,
+): readonly [DatedCommit, ...DatedCommit[]] | undefined {
+  const { position } = record
+  if (record.kind === 'commit') {
+    const { at } = record
+    const pastCommits = commitSlicesOf(record).map(
+      ({ firstVersion, lastVersion, command }) => ({
+        first: firstVersion,
+        last: lastVersion,
+        position,
+        commandId: command?.id,
+        at,
+      }),
+    )
+    return pastCommits as [DatedCommit, ...DatedCommit[]]
+  }
+  if (record.versions === undefined) return undefined
+  const { headers, versions } = record
+  // Without a readable time the commit never counts as old (NaN).
+  const at = Number(headers['Cairn-At'])
+  const { first, last } = versions
+  const commandIds = tryDecodeList(headers['Cairn-Commands'], last - first + 1)
+  if (commandIds === undefined)
+    return [
+      { first, last, position, commandId: tryDecodeHeader(headers['Cairn-Command']), at },
+    ]
+  // One for each event: a search does not care that several belong to the same command.
+  return commandIds.map((commandId, i) => ({
+    first: first + i,
+    last: first + i,
+    position,
+    commandId,
+    at,
+  })) as [DatedCommit, ...DatedCommit[]]
+}
+
+// The headers of a malformed record need not be valid.
+
+function tryDecodeList(value: string | undefined, count: number): string[] | undefined {
+  try {
+    return value === undefined ? undefined : decodeList(value, count)
+  } catch {
+    return undefined
+  }
+}
+
+function tryDecodeHeader(value: string | undefined): string | undefined {
+  try {
+    return value === undefined ? undefined : decodeHeader(value)
+  } catch {
+    return undefined
+  }
+}
