@@ -1,12 +1,9 @@
 // The public door: every name that users may rely on, listed by hand and grouped by noun.
 
 // Nodes
-export {
-  type Node,
-  type NodeOptions,
-  type NodeStats,
-  startNode,
-} from './runtime/start-node.js'
+export type { GroupsStats, Node, NodeStats } from './runtime/node.js'
+export type { NodeOptions, TimersOption } from './runtime/options.js'
+export { startNode } from './runtime/start-node.js'
 
 // Where a namespace lives
 export type { Backend, OpenNamespace, OpenOptions } from './backend/backend.js'
@@ -168,7 +165,6 @@ export type { CourierStats } from './delivery/commands/courier.js'
 export type { InboxStats } from './delivery/commands/inbox.js'
 export type { GroupStats } from './delivery/group/group.js'
 export type { DueTimersStats } from './delivery/commands/due-timers.js'
-export type { GroupsStats, TimersOption } from './runtime/groups.js'
 
 // Projections
 export {

@@ -4,7 +4,7 @@
 
 import { pino } from 'pino'
 
-import type { Logger } from '../model/log.js'
+import { type Logger, type WriteLog, writeTo } from '../model/log.js'
 
 /** Writes nothing. */
 export function silentLog(): Logger {
@@ -17,4 +17,9 @@ export function programLog(level: string): Logger {
     { level, base: { pid: process.pid } },
     pino.destination({ dest: 1, sync: true }),
   )
+}
+
+/** Logs as the named part of a node. */
+export function partLog(log: Logger, part: string): WriteLog {
+  return writeTo(log.child({ part }))
 }

@@ -3,7 +3,7 @@
 import { actorRef } from '../actor/ref.js'
 import { CairnError } from '../model/errors.js'
 import type { DurableCommandSender, CommandSender } from '../model/command-sender.js'
-import type { Node } from '../runtime/start-node.js'
+import type { Node } from '../runtime/node.js'
 import type { Journal } from './journal.js'
 import type { Line } from './line.js'
 

@@ -11,7 +11,7 @@ import type { RecordedEvent } from '../../src/model/event.js'
 import { defineTopic } from '../../src/model/topic.js'
 import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import type { Message } from '../../src/delivery/messages/message.js'
-import type { Node } from '../../src/runtime/start-node.js'
+import type { Node } from '../../src/runtime/node.js'
 import { onEachBackend } from '../support/backends.js'
 import { until } from '../support/wait.js'
 

@@ -14,7 +14,7 @@ import {
 
 import { fromMachine } from '../../src/machine/from-machine.js'
 import { deferred } from '../../src/model/wait.js'
-import type { Node } from '../../src/runtime/start-node.js'
+import type { Node } from '../../src/runtime/node.js'
 import { onEachBackend } from '../support/backends.js'
 import { until } from '../support/wait.js'
 import { pinoLines } from './support.js'

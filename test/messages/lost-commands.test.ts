@@ -7,7 +7,7 @@ import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
 import { schedule, send } from '../../src/actor/effects.js'
 import type { DeadLetter } from '../../src/delivery/dead-letters/dead-letters.js'
-import type { Node } from '../../src/runtime/start-node.js'
+import type { Node } from '../../src/runtime/node.js'
 import { onEachBackend, type Scene } from '../support/backends.js'
 import { until } from '../support/wait.js'
 

@@ -18,7 +18,9 @@ import {
   type ReactorSpec,
 } from '../../src/delivery/reactor/define-reactor.js'
 import type { Message } from '../../src/delivery/messages/message.js'
-import { type Node, type NodeOptions, startNode } from '../../src/runtime/start-node.js'
+import type { Node } from '../../src/runtime/node.js'
+import type { NodeOptions } from '../../src/runtime/options.js'
+import { startNode } from '../../src/runtime/start-node.js'
 import { takingLog } from '../support/log.js'
 import { onEachBackend } from '../support/backends.js'
 import { startNats } from '../support/nats.js'

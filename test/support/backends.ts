@@ -7,7 +7,9 @@ import { embedded } from '../../src/backend/embedded.js'
 import { jetstream } from '../../src/backend/jetstream.js'
 import { memory } from '../../src/backend/memory.js'
 import { newId } from '../../src/model/id.js'
-import { type Node, type NodeOptions, startNode } from '../../src/runtime/start-node.js'
+import type { Node } from '../../src/runtime/node.js'
+import type { NodeOptions } from '../../src/runtime/options.js'
+import { startNode } from '../../src/runtime/start-node.js'
 import { startNats } from './nats.js'
 
 /** A namespace of its own on a backend, and nodes that end with their test. */

@@ -11,7 +11,7 @@ import { isCairnError } from '../../../src/model/errors.js'
 import { defineTopic } from '../../../src/model/topic.js'
 import type { DeadLetter } from '../../../src/delivery/dead-letters/dead-letters.js'
 import { TerminalError } from '../../../src/delivery/reactor/retry.js'
-import type { Node } from '../../../src/runtime/start-node.js'
+import type { Node } from '../../../src/runtime/node.js'
 import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'
 

@@ -3,7 +3,8 @@
 import t from 'tap'
 
 import { jetstream } from '../../../src/backend/jetstream.js'
-import { type NodeOptions, startNode } from '../../../src/runtime/start-node.js'
+import type { NodeOptions } from '../../../src/runtime/options.js'
+import { startNode } from '../../../src/runtime/start-node.js'
 import { run } from '../../multinode/harness.js'
 import { forgetPeak, peakOf } from '../../support/memory.js'
 import { startNats } from '../../support/nats.js'

@@ -8,7 +8,8 @@ import type { Backend } from '../../../src/backend/backend.js'
 import { defineReactor } from '../../../src/delivery/reactor/define-reactor.js'
 import { eventsOf } from '../../../src/delivery/messages/events-of.js'
 import { TerminalError } from '../../../src/delivery/reactor/retry.js'
-import type { Node, NodeOptions } from '../../../src/runtime/start-node.js'
+import type { Node } from '../../../src/runtime/node.js'
+import type { NodeOptions } from '../../../src/runtime/options.js'
 import { until } from '../../support/wait.js'
 
 const order = defineActor({

@@ -15,7 +15,8 @@ import {
   decodePartitionState,
   type FailingKey,
 } from '../../../src/delivery/group/partition-state.js'
-import { type NodeOptions, startNode } from '../../../src/runtime/start-node.js'
+import type { NodeOptions } from '../../../src/runtime/options.js'
+import { startNode } from '../../../src/runtime/start-node.js'
 import { startNats } from '../../support/nats.js'
 import { observed } from '../../support/observed-backend.js'
 import { until } from '../../support/wait.js'

@@ -16,7 +16,7 @@ import {
 import type { DeadLetter } from '../../../src/delivery/dead-letters/dead-letters.js'
 import type { Message } from '../../../src/delivery/messages/message.js'
 import { RetryableError, TerminalError } from '../../../src/delivery/reactor/retry.js'
-import type { Node } from '../../../src/runtime/start-node.js'
+import type { Node } from '../../../src/runtime/node.js'
 import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'
 

@@ -7,7 +7,7 @@ import { event } from '../../../src/actor/event.js'
 import { cancel, schedule, type TimerOptions } from '../../../src/actor/effects.js'
 import type { RecordedEvent } from '../../../src/model/event.js'
 import type { Timer } from '../../../src/model/timer.js'
-import type { Node } from '../../../src/runtime/start-node.js'
+import type { Node } from '../../../src/runtime/node.js'
 import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'
 

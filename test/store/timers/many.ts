@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { defineActor } from '../../../src/actor/define-actor.js'
 import { event } from '../../../src/actor/event.js'
 import { cancel, schedule } from '../../../src/actor/effects.js'
-import type { Node } from '../../../src/runtime/start-node.js'
+import type { Node } from '../../../src/runtime/node.js'
 import { until } from '../../support/wait.js'
 
 export const order = defineActor({

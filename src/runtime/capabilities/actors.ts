@@ -1,0 +1,69 @@
+// Actors: the host that runs those which this node owns.
+
+import type { Children } from '../../actor/children.js'
+import type { Directives } from '../../actor/directives.js'
+import type { ActorHost, Escalation } from '../../actor/actor-host.js'
+import { createActorHost } from '../../actor/host.js'
+import type { Member, Membership } from '../../cluster/membership.js'
+import type { ActorAddress } from '../../model/address.js'
+import { defined } from '../../model/defined.js'
+import type { Capability } from '../capability.js'
+import type { NodeContext } from '../context.js'
+import { partLog } from '../log.js'
+
+export interface ActorsCapability extends Capability {
+  readonly host: ActorHost
+}
+
+export function actorsCapability(
+  { settings, definitions, open, failed, log }: NodeContext,
+  parts: {
+    readonly directives: Directives
+    readonly children: () => Children
+    readonly onEscalation: (escalation: Escalation) => void
+  },
+): ActorsCapability {
+  const { residentsMax, residentBytesMax, wakesMax } = settings
+  const host = createActorHost({
+    store: open.store,
+    definitions,
+    nodeId: settings.id,
+    clock: settings.clock,
+    log: partLog(log, 'actor'),
+    directives: parts.directives,
+    failed,
+    onEscalation: parts.onEscalation,
+    onStoredState: (actor, definition, reading) =>
+      parts.children().onState(actor, definition, reading),
+    ...defined({ residentsMax, residentBytesMax, wakesMax }),
+  })
+  return {
+    host,
+    stop: ({ left }) => host.close({ timeout: left() }),
+    stats: () => ({ actors: host.stats(), dead: failed.stats() }),
+  }
+}
+
+/** Releases residents that another node owns now: their next command wakes them there. */
+export function rebalancingCapability(
+  { log: rootLog }: NodeContext,
+  parts: {
+    readonly host: ActorHost
+    readonly membership: () => Membership
+    readonly isKept: (actor: ActorAddress) => boolean
+  },
+): Capability {
+  const log = rootLog.child({ part: 'cluster' })
+  const ids = (members: readonly Member[]) => members.map(({ id }) => id)
+  return {
+    start() {
+      parts.membership().onChange(({ joined, left, dead }) => {
+        parts.host.dismiss(parts.isKept)
+        log.info(
+          { joined: ids(joined), left: ids(left), dead: ids(dead) },
+          'members changed',
+        )
+      })
+    },
+  }
+}

@@ -1,0 +1,128 @@
+// Consumers, from which integration code pulls messages, and triggers, which pass them to functions.
+
+import type { OpenNamespace } from '../../backend/backend.js'
+import type { NoticeFanout } from '../../bus/notice-fanout.js'
+import {
+  type Consumer,
+  consumerOf,
+  type ConsumerPorts,
+  deadName,
+  type DeliverySource,
+} from '../../delivery/consumer/consumer.js'
+import type { ConsumerSource } from '../../delivery/consumer/consumer-state.js'
+import type { ConsumerDefinition } from '../../delivery/consumer/define-consumer.js'
+import {
+  type Trigger,
+  type TriggerHandler,
+  triggerOf,
+  type TriggerOptions,
+} from '../../delivery/consumer/trigger.js'
+import { messageLog } from '../../delivery/messages/message-log.js'
+import { topicSource } from '../../delivery/messages/topics.js'
+import type { Queue } from '../../store/queue/queue.js'
+import type { Capability } from '../capability.js'
+import type { NodeContext } from '../context.js'
+import type { WriteLog } from '../../model/log.js'
+import { partLog } from '../log.js'
+
+export interface ConsumersCapability extends Capability {
+  consumer(declared: ConsumerDefinition | string): Consumer
+  trigger(
+    declared: ConsumerDefinition | string,
+    handler: TriggerHandler,
+    options?: TriggerOptions,
+  ): Trigger
+}
+
+export function consumersCapability(context: NodeContext): ConsumersCapability {
+  const { open, settings, notices } = context
+  const closing = new AbortController()
+  const log = partLog(context.log, 'consumers')
+  const ports: ConsumerPorts = {
+    documents: open.documents,
+    queues: open.queues,
+    clock: settings.clock,
+    sourcesOf: definition => sourcesOf(open, notices, definition, log),
+    log,
+    closing: closing.signal,
+  }
+  const triggers = new Set<Trigger>()
+  const consumers = new WeakMap<ConsumerDefinition, Consumer>()
+  const consumer = (declared: ConsumerDefinition | string) => {
+    if (typeof declared === 'string') return consumerOf(declared, ports)
+    const known = consumers.get(declared) ?? consumerOf(declared, ports)
+    consumers.set(declared, known)
+    return known
+  }
+  return {
+    consumer,
+    trigger(declared, handler, options = {}) {
+      const trigger = triggerOf(consumer(declared), handler, { ...options, log })
+      triggers.add(trigger)
+      return trigger
+    },
+    /** Stops the triggers, then ends the waits for messages. */
+    async stop({ timeout }) {
+      await Promise.all([...triggers].map(trigger => trigger.stop(timeout / 2)))
+      closing.abort()
+    },
+  }
+}
+
+/** The two sources of a consumer: what code has published, and what commits publish. */
+function sourcesOf(
+  { store, queues, documents, partitions }: OpenNamespace,
+  bus: NoticeFanout,
+  { name, topics }: ConsumerDefinition,
+  writeLog: WriteLog,
+): Readonly<Record<ConsumerSource, DeliverySource>> {
+  const names = new Set(topics)
+  const about = { name: deadName(name), topics: names }
+  const warn = (message: string, details: object) => writeLog('warn', message, details)
+  const published = topicSource(queues.topic, partitions, about, warn)
+  const publishedNow = topicSource(endingQueue(queues.topic), partitions, about, warn)
+  const commits = messageLog({
+    store,
+    bus,
+    partitions,
+    documents,
+    topics: names,
+    log: (_level, message, details) => warn(message, details),
+  })
+  return {
+    topics: {
+      follow: published.follow.bind(published),
+      ofKey: published.ofKey.bind(published),
+      now: publishedNow.follow.bind(publishedNow),
+    },
+    log: {
+      follow: commits.follow.bind(commits),
+      ofKey: commits.ofKey.bind(commits),
+      async *now(after, signal) {
+        const end = await commits.lastPosition(signal)
+        if (end <= after) return
+        for await (const record of commits.follow(after, signal)) {
+          yield record
+          if (record.position >= end) return
+        }
+      },
+    },
+  }
+}
+
+/** The queue, but `follow` ends with the record that is the last one when it begins. */
+function endingQueue(queue: Queue): Queue {
+  return {
+    ...queue,
+    name: queue.name,
+    put: queue.put.bind(queue),
+    read: queue.read.bind(queue),
+    lastPosition: queue.lastPosition.bind(queue),
+    remove: queue.remove.bind(queue),
+    close: queue.close.bind(queue),
+    async *follow({ after = 0, signal }) {
+      const upTo = await queue.lastPosition({ signal })
+      if (upTo > after) yield* queue.read({ after, upTo, signal })
+    },
+  }
+}

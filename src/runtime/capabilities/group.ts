@@ -1,0 +1,67 @@
+// The parts that all consumer groups of a node share.
+
+import type { RefPorts } from '../../actor/ref.js'
+import {
+  type MemberPartitionClaims,
+  partitionClaims,
+} from '../../cluster/partition-claims.js'
+import type { Membership } from '../../cluster/membership.js'
+import {
+  commandDeadLetters,
+  type DeadLetterCommand,
+} from '../../delivery/commands/give-up-command.js'
+import { SerialExecutor } from '../../delivery/group/serial-executor.js'
+import type { Clock } from '../../model/clock.js'
+import type { Documents } from '../../store/documents/documents.js'
+import type { AnySender, NodeContext } from '../context.js'
+import type { WriteLog } from '../../model/log.js'
+import { partLog } from '../log.js'
+
+export interface GroupParts {
+  readonly membership: () => Membership
+  /** Failures are not counted: a group retries. */
+  readonly sender: () => AnySender
+  /** What references to actors need beside their senders. */
+  readonly refPorts: Omit<RefPorts, 'sender' | 'durableSender'>
+  /** One for all groups of the node. */
+  readonly serialExecutor: SerialExecutor
+}
+
+/** The options of one group that do not depend on its work. */
+export interface GroupBasics {
+  readonly partitions: number
+  readonly documents: Documents
+  readonly claims: MemberPartitionClaims
+  readonly self: { readonly id: string; readonly incarnation: number }
+  readonly sender: AnySender
+  readonly clock: Pick<Clock, 'now'>
+  readonly serialExecutor: SerialExecutor
+  readonly log: WriteLog
+}
+
+export function groupBasics(
+  name: string,
+  { settings, open, incarnation, log }: NodeContext,
+  { membership, sender, serialExecutor }: GroupParts,
+): GroupBasics {
+  const { id, clock } = settings
+  return {
+    partitions: open.partitions,
+    documents: open.documents,
+    claims: partitionClaims(membership(), id, name),
+    self: { id, incarnation },
+    sender: sender(),
+    // Without `wait`: retry delays use wall-clock time.
+    clock: { now: () => clock.now() },
+    serialExecutor,
+    log: partLog(log, name),
+  }
+}
+
+/** Stores the commands that a group gives up as dead letters. */
+export function deadLettersOf(
+  name: string,
+  { settings, open }: NodeContext,
+): DeadLetterCommand {
+  return commandDeadLetters(name, open.queues, settings.clock)
+}

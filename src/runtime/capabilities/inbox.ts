@@ -1,0 +1,28 @@
+// The inbox: delivers durable commands to their actors.
+
+import {
+  inboxGroup,
+  noInbox,
+  type RunningInbox,
+  startInbox,
+} from '../../delivery/commands/inbox.js'
+import type { Capability } from '../capability.js'
+import type { NodeContext } from '../context.js'
+import { deadLettersOf, groupBasics, type GroupParts } from './group.js'
+
+export function inboxCapability(context: NodeContext, parts: GroupParts): Capability {
+  let inbox: RunningInbox | undefined
+  return {
+    groups: [inboxGroup],
+    start() {
+      if (!context.isMember) return
+      inbox = startInbox({
+        ...groupBasics(inboxGroup, context, parts),
+        queue: context.open.queues.inbox,
+        deadLetterCommand: deadLettersOf(inboxGroup, context),
+      })
+    },
+    stop: ({ timeout }) => inbox?.stop(timeout / 2),
+    stats: () => ({ inbox: inbox?.stats() ?? noInbox }),
+  }
+}

@@ -1,0 +1,73 @@
+// Membership: this node among the nodes of its namespace.
+//
+// Three capabilities, since a node leaves before it finishes its own commands, waits for the
+// requests that other nodes have sent it, and closes its membership last.
+
+import type { Member, Membership } from '../../cluster/membership.js'
+import type { RequestHandler, Serving } from '../../cluster/transport.js'
+import { pause } from '../../model/wait.js'
+import type { Capability } from '../capability.js'
+import type { NodeContext } from '../context.js'
+import { packageVersion } from '../package-version.js'
+
+export interface MembershipCapabilities {
+  /** Throws before the node has joined. */
+  membership(): Membership
+  /** Serves requests and joins; closes the membership. */
+  readonly joining: Capability
+  /** Ends when the requests of other nodes are answered. */
+  readonly answering: Capability
+  /** Leaves: the other nodes know, and no more requests are accepted. */
+  readonly leaving: Capability
+}
+
+export function membershipCapabilities(
+  context: NodeContext,
+  parts: { readonly groups: () => readonly string[]; readonly handle: RequestHandler },
+): MembershipCapabilities {
+  const { open, definitions, isMember, settings } = context
+  let membership: Membership | undefined
+  let serving: Serving | undefined
+  let answered: Promise<void> = Promise.resolve()
+  const joined = () => {
+    if (membership !== undefined) return membership
+    throw new Error('The node has not joined yet.')
+  }
+  return {
+    membership: joined,
+    joining: {
+      async start() {
+        // Served before it is announced: a node that learns of this one finds it listening.
+        if (isMember)
+          serving = await open.transport.serve(
+            settings.id,
+            definitions.types,
+            parts.handle,
+          )
+        membership = await open.join(
+          isMember ? memberOf(context, parts.groups()) : undefined,
+        )
+      },
+      stop: () => joined().close(),
+    },
+    answering: { stop: () => answered },
+    leaving: {
+      async stop({ timeout }) {
+        await joined().leave()
+        answered = Promise.resolve(serving?.stop())
+        const inTime = new AbortController()
+        void answered.finally(() => inTime.abort())
+        await Promise.race([answered, pause(timeout, inTime.signal)])
+      },
+    },
+  }
+}
+
+function memberOf(
+  { settings, definitions, incarnation }: NodeContext,
+  groups: readonly string[],
+): Member {
+  const { id, weight, metadata } = settings
+  const { types } = definitions
+  return { id, types, groups, weight, metadata, version: packageVersion, incarnation }
+}

@@ -1,0 +1,75 @@
+// Projections: those that this node helps to build, and readers of any.
+
+import { partitionClaims } from '../../cluster/partition-claims.js'
+import type { Membership } from '../../cluster/membership.js'
+import type { Projection } from '../../projection/define-projection.js'
+import { type ProjectionReader, readerOf } from '../../projection/reader.js'
+import { projectionGroup, ProjectionRunner } from '../../projection/runner.js'
+import type { ReadModels } from '../../store/read-models/read-models.js'
+import type { Capability } from '../capability.js'
+import type { NodeContext } from '../context.js'
+import { partLog } from '../log.js'
+
+export interface ProjectionsCapability extends Capability {
+  /** Reads a projection, whether this node helps to build it or not. */
+  reader<Row>(projection: Projection<Row>): ProjectionReader<Row>
+}
+
+export function projectionsCapability(
+  { settings, open, notices, log, isMember }: NodeContext,
+  parts: { readonly membership: () => Membership },
+): ProjectionsCapability {
+  const { store, documents, partitions } = open
+  const readModelsOf = ({ target }: Projection): ReadModels => target ?? open.readModels
+  let runners: readonly ProjectionRunner[] = []
+  const runnerOf = (projection: Projection) => {
+    const { name, version } = projection
+    const membership = parts.membership()
+    return new ProjectionRunner({
+      projection,
+      store,
+      bus: notices,
+      documents,
+      readModels: readModelsOf(projection),
+      partitions,
+      claims: partitionClaims(membership, settings.id, projectionGroup(name, version)),
+      isRun: other =>
+        membership
+          .members()
+          .some(({ groups = [] }) => groups.includes(projectionGroup(name, other))),
+      log: partLog(log, `projection.${name}`),
+    })
+  }
+  const readers = new WeakMap<Projection, ProjectionReader<unknown>>()
+  return {
+    groups: settings.projections.map(({ name, version }) =>
+      projectionGroup(name, version),
+    ),
+    start() {
+      if (!isMember) return
+      runners = settings.projections.map(runnerOf)
+      for (const runner of runners) runner.start()
+    },
+    reader<Row>(projection: Projection<Row>) {
+      const known = readers.get(projection) as ProjectionReader<Row> | undefined
+      if (known !== undefined) return known
+      const reader = readerOf<Row>({
+        projection,
+        documents,
+        readModels: readModelsOf(projection),
+        lastPosition: () => store.lastPosition(),
+        runner: runners.find(runner => runner.projection === projection),
+      })
+      readers.set(projection, reader)
+      return reader
+    },
+    async stop({ timeout }) {
+      await Promise.all(runners.map(runner => runner.stop(timeout / 2)))
+    },
+    stats: () => ({
+      projections: Object.fromEntries(
+        runners.map(runner => [runner.projection.name, runner.stats()] as const),
+      ),
+    }),
+  }
+}

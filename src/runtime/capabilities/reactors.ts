@@ -1,0 +1,93 @@
+// Reactors: each is a consumer group that handles messages.
+
+import { actorRef } from '../../actor/ref.js'
+import { storeDeadLetter } from '../../delivery/dead-letters/dead-letters.js'
+import type { DeliveryAttempt } from '../../delivery/group/partition-processor.js'
+import type { Message } from '../../delivery/messages/message.js'
+import { putMessage } from '../../delivery/messages/topics.js'
+import type { ContextBase } from '../../delivery/reactor/attempt.js'
+import type { AttemptLog } from '../../delivery/reactor/attempt-log.js'
+import { type CausedBy, causedBy } from '../../delivery/reactor/caused.js'
+import type { Reactor } from '../../delivery/reactor/define-reactor.js'
+import { reactorGroup, startReactor } from '../../delivery/reactor/reactor.js'
+import type { Capability } from '../capability.js'
+import type { NodeContext } from '../context.js'
+import type { Logger } from '../../model/log.js'
+import { groupBasics, type GroupParts } from './group.js'
+
+export function reactorsCapability(context: NodeContext, parts: GroupParts): Capability {
+  const { settings, open, notices, log, isMember } = context
+  const { reactors, clock } = settings
+  let running: ReturnType<typeof startReactor>[] = []
+  const start = (reactor: Reactor) => {
+    const group = reactorGroup(reactor.name)
+    return startReactor(reactor, {
+      ...groupBasics(group, context, parts),
+      clock,
+      store: open.store,
+      bus: notices,
+      queue: open.queues.topic,
+      contextOf: contextFactory(context, parts),
+      async deadLetter(_, { source, redrives }, message, { error, reason, attempt }) {
+        const { attempt: attempts, firstAt, signal } = attempt
+        const letter = { message, source, redrives, error, reason, attempts, firstAt }
+        await storeDeadLetter(open.queues, reactor.name, letter, clock, signal)
+      },
+      attemptLog: attemptLogOf(log.child({ part: group })),
+    })
+  }
+  return {
+    groups: reactors.map(({ name }) => reactorGroup(name)),
+    start() {
+      if (isMember) running = reactors.map(start)
+    },
+    async stop({ timeout }) {
+      await Promise.all(running.map(reactor => reactor.stop(timeout / 2)))
+    },
+    stats: () => ({
+      reactors: Object.fromEntries(running.map(({ name, stats }) => [name, stats()])),
+    }),
+  }
+}
+
+/** Makes the context of one attempt to handle a message. */
+function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
+  const { id, clock } = settings
+  const sender = parts.sender()
+  return (
+    message: Message,
+    reactor: Reactor,
+    { attempt, mayBeRepeat: mayBeRedelivered }: DeliveryAttempt,
+    redrives: number,
+  ): ContextBase => {
+    const mayBeRepeat = mayBeRedelivered || redrives > 0
+    // Made when used: most handlers cause nothing.
+    let made: CausedBy | undefined
+    const caused = () => (made ??= causedBy(message, reactor.name, sender, mayBeRepeat))
+    return {
+      attempt,
+      mayBeRepeat,
+      redrives,
+      isLastAttempt: attempt >= reactor.retry.attempts,
+      spawn: (definition, actorId) =>
+        actorRef(definition, actorId, {
+          sender: caused().sender,
+          durableSender: caused().sender,
+          ...parts.refPorts,
+        }),
+      publish(topic, data, options) {
+        const from = { nodeId: id, clock }
+        const causes = { ...caused().next(), ...options }
+        return putMessage(open.queues.topic, from, topic, data, causes)
+      },
+    }
+  }
+}
+
+function attemptLogOf(log: Logger): AttemptLog {
+  return Object.assign(
+    (...[level, message, details]: Parameters<AttemptLog>) =>
+      log[level](details, message),
+    { isWritten: (level: Parameters<AttemptLog>[0]) => log.isLevelEnabled(level) },
+  )
+}

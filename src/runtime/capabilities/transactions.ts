@@ -1,0 +1,44 @@
+// Transactions over several actors.
+
+import type { Children } from '../../actor/children.js'
+import type { ActorDefinition } from '../../actor/definition.js'
+import type { Directives } from '../../actor/directives.js'
+import type { ActorHost } from '../../actor/actor-host.js'
+import type { Transact } from '../../actor/transaction.js'
+import { Transactor } from '../../actor/transactor.js'
+import type { Capability } from '../capability.js'
+import type { NodeContext } from '../context.js'
+import { partLog } from '../log.js'
+
+export interface TransactionsCapability extends Capability {
+  readonly transact: Transact
+}
+
+export function transactionsCapability(
+  { settings, open, log }: NodeContext,
+  parts: {
+    readonly host: ActorHost
+    readonly children: Children
+    readonly directives: Directives
+    readonly checkKnown: (definition: ActorDefinition) => void
+  },
+): TransactionsCapability {
+  const { host, children, directives } = parts
+  const transactor = new Transactor({
+    store: open.store,
+    nodeId: settings.id,
+    clock: settings.clock,
+    log: partLog(log, 'transactions'),
+    checkDefinition: parts.checkKnown,
+    directives: (actor, signal) => directives.now(actor, signal),
+    onStored(part) {
+      host.onCommit(part)
+      children.onCommit(part.actor)
+    },
+  })
+  return {
+    transact: transactor.transact,
+    stop: ({ left }) => transactor.close(left()),
+    stats: () => ({ transactions: transactor.stats() }),
+  }
+}

@@ -1,0 +1,47 @@
+// The parts of a node that its capabilities share.
+
+import { DefinitionRegistry } from '../actor/registry.js'
+import { FailedCommands } from '../actor/failed-commands.js'
+import { supervisor } from '../actor/supervisor.js'
+import type { OpenNamespace } from '../backend/backend.js'
+import { NoticeFanout } from '../bus/notice-fanout.js'
+import type { CommandSender, DurableCommandSender } from '../model/command-sender.js'
+import type { Logger } from '../model/log.js'
+import { isMember, type NodeSettings } from './options.js'
+
+export interface NodeContext {
+  readonly settings: NodeSettings
+  readonly definitions: DefinitionRegistry
+  readonly open: OpenNamespace
+  /** With the node's id and namespace in every line. */
+  readonly log: Logger
+  /** Passes the node's one subscription to all of its readers. */
+  readonly notices: NoticeFanout
+  readonly failed: FailedCommands
+  readonly isMember: boolean
+  /** When the node started, ms since 1970. */
+  readonly incarnation: number
+  isClosing(): boolean
+}
+
+/** Throws `invalid-definition` for two definitions of one type, or of a reserved type. */
+export function registryOf({ actors }: NodeSettings): DefinitionRegistry {
+  const definitions = new DefinitionRegistry(actors)
+  definitions.addBuiltIn(supervisor)
+  return definitions
+}
+
+export function contextOf(
+  parts: Pick<NodeContext, 'settings' | 'definitions' | 'open' | 'log' | 'isClosing'>,
+): NodeContext {
+  return {
+    ...parts,
+    notices: new NoticeFanout(),
+    failed: new FailedCommands(),
+    isMember: isMember(parts.settings),
+    incarnation: Date.now(),
+  }
+}
+
+/** Sends commands both ways: to the mailbox, and stored. */
+export type AnySender = CommandSender & DurableCommandSender

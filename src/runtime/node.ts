@@ -1,0 +1,221 @@
+// The public types of a running node.
+
+import type { AnyActorDefinition } from '../actor/definition.js'
+import type { ChildrenStats } from '../actor/children.js'
+import type { ActorHostStats } from '../actor/actor-host.js'
+import type { StateOptions } from '../actor/definition.js'
+import type { StateReading } from '../actor/definition.js'
+import type { RefOf } from '../actor/ref.js'
+import type { Supervision } from '../actor/supervise.js'
+import type {
+  Transaction,
+  TransactOptions,
+  TransactOutcome,
+} from '../actor/transaction.js'
+import type { TransactionStats } from '../actor/transactor.js'
+import type {
+  NoticeBus,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionStats,
+} from '../bus/bus.js'
+import type { EventStored } from '../bus/notice.js'
+import type { Member } from '../cluster/membership.js'
+import type { RouterStats } from '../cluster/router.js'
+import type { CourierStats } from '../delivery/commands/courier.js'
+import type { DueTimersStats } from '../delivery/commands/due-timers.js'
+import type { InboxStats } from '../delivery/commands/inbox.js'
+import type { Consumer } from '../delivery/consumer/consumer.js'
+import type { ConsumerDefinition } from '../delivery/consumer/define-consumer.js'
+import type {
+  Trigger,
+  TriggerHandler,
+  TriggerOptions,
+} from '../delivery/consumer/trigger.js'
+import type { DeadLetterBox } from '../delivery/dead-letters/dead-letter-box.js'
+import type { GroupStats } from '../delivery/group/group.js'
+import type { Published, PublishOptions } from '../delivery/messages/topics.js'
+import type { ActorAddress } from '../model/address.js'
+import type { AskOutcome, SendOptions, SendReceipt } from '../model/command-sender.js'
+import type { Timer } from '../model/timer.js'
+import type { Topic } from '../model/topic.js'
+import type { GroupCommitStats } from '../nats/group-commit.js'
+import type { Projection } from '../projection/define-projection.js'
+import type { ProjectionReader } from '../projection/reader.js'
+import type { ProjectionStats } from '../projection/runner.js'
+import type { EventStore } from '../store/event-store/event-store.js'
+import type { ListTimersOptions } from '../store/timers/timers.js'
+import type { VersionCacheStats } from '../store/version-cache.js'
+
+/** What the groups of this node do: one consumer group for each kind of work. */
+export interface GroupsStats {
+  /** Durable commands, as far as this node delivers them to their actors. */
+  readonly inbox: InboxStats
+  /** Commands in commits, as far as this node delivers them. */
+  readonly courier: CourierStats
+  /** Due timers, as far as this node sends their commands; none where it is passive. */
+  readonly timers: DueTimersStats
+  /** By the reactor's name. */
+  readonly reactors: Readonly<Record<string, GroupStats>>
+}
+
+export interface NodeStats extends GroupsStats {
+  readonly actors: ActorHostStats
+  readonly cache: VersionCacheStats
+  readonly notices: SubscriptionStats
+  readonly router: RouterStats
+  /**
+   * Commands that ended in an error since the start, by its code: commands sent through this
+   * node, and told commands that failed on it after it had accepted them. Each counts on one node.
+   */
+  readonly dead: Readonly<Record<string, number>>
+  /** Children that run beside the actors of this node. */
+  readonly children: ChildrenStats
+  /** Transactions that this node was asked for. */
+  readonly transactions: TransactionStats
+  /** By the projection's name, for the projections that this node builds. */
+  readonly projections: Readonly<Record<string, ProjectionStats>>
+  /** On JetStream: commits that were sent to the server as one batch. */
+  readonly groupCommit?: GroupCommitStats
+}
+
+/** One process's part of a namespace. */
+export interface Node extends AsyncDisposable {
+  readonly id: string
+  readonly namespace: string
+  readonly store: EventStore
+  readonly bus: NoticeBus
+
+  /**
+   * A typed reference to an actor; nothing is read or created until it is used.
+   * The type may be one that only other nodes host. Throws `invalid-actor-id`, or
+   * `unknown-actor-type` for another definition of a type that this node hosts.
+   */
+  spawn<Definition extends AnyActorDefinition>(
+    definition: Definition,
+    id: string,
+  ): RefOf<Definition>
+
+  /** Sends a command by names, for tools; code uses `spawn(…).ask`. */
+  ask(
+    actor: ActorAddress,
+    command: string,
+    data?: unknown,
+    options?: SendOptions,
+  ): Promise<AskOutcome>
+
+  /** Stores a command by names, for tools; code uses `spawn(…).send`. */
+  send(
+    actor: ActorAddress,
+    command: string,
+    data?: unknown,
+    options?: SendOptions,
+  ): Promise<SendReceipt>
+
+  /**
+   * Publishes a message: it is stored, and each reactor that reads the topic handles it once, now
+   * or when a node runs that reactor. Actors publish from `decide`. Throws `invalid-message`,
+   * `invalid-data` or `store-unreachable` when it is not stored, and `outcome-unknown` when that is
+   * not known: publish it again then, with the same `id`.
+   */
+  publish<Input>(
+    topic: Topic<Input>,
+    data: Input,
+    options?: PublishOptions,
+  ): Promise<Published>
+
+  /**
+   * Loads, decides and commits over several actors: all of it is stored, or nothing. The function
+   * runs again when one of the actors has a new commit meanwhile, so it must have no effects of
+   * its own; it uses the `tx` that it is given.
+   *
+   * ```ts
+   * const moved = await node.transact(async tx => {
+   *   const taken = await tx.ask(account, 'alice', 'withdraw', { amount: 30 })
+   *   if (!taken.ok) return tx.abort(taken.rejection)
+   *   await tx.ask(account, 'bob', 'deposit', { amount: 30 })
+   *   return { left: (await tx.load(account, 'alice')).state.balance }
+   * })
+   * if (moved.ok) console.log(moved.value.left)
+   * ```
+   *
+   * Throws what the function throws, `contention` after conflicts in all `attempts`,
+   * `commit-too-large` beyond 100 actors or 8 MiB, `invalid-option`, `invalid-data` (the value),
+   * `outcome-unknown` (call it again with `details.transactionId` as `id`, if the first actor it
+   * loads is written), `aborted`, `deadline-exceeded`, `node-closed`, `queue-full`,
+   * `actor-parked`, `server-too-old` or `store-unreachable`.
+   */
+  transact<Result>(
+    work: (tx: Transaction) => Promise<Result> | Result,
+    options?: TransactOptions,
+  ): Promise<TransactOutcome<Result>>
+
+  /**
+   * Reads a projection. Any node reads it, also one that does not build it.
+   *
+   * ```ts
+   * const stored = await node.spawn(account, 'alice').ask('deposit', { amount: 10 })
+   * await node.projection(balances).waitFor(stored)
+   * const row = await node.projection(balances).get('alice')
+   * ```
+   */
+  projection<Row>(projection: Projection<Row>): ProjectionReader<Row>
+
+  /**
+   * A consumer, from which integration code pulls messages and settles them by token. It is given
+   * by its definition, or by the name of one that any process has declared.
+   */
+  consumer(declared: ConsumerDefinition | string): Consumer
+
+  /**
+   * A consumer whose messages are passed to a function. Nothing is passed before `start()`; it
+   * stops with the node.
+   */
+  trigger(
+    declared: ConsumerDefinition | string,
+    handler: TriggerHandler,
+    options?: TriggerOptions,
+  ): Trigger
+
+  /**
+   * An actor's state, now (as fresh as `freshness` says) or as it was at a version. Throws
+   * `unknown-actor-type` where this node does not host the type, `unknown-version`, or
+   * `deadline-exceeded` where `{ after: version }` is not reached in time.
+   */
+  state(
+    actor: ActorAddress,
+    options?: StateOptions & { readonly version?: number },
+  ): Promise<StateReading>
+
+  /**
+   * An operator's directives for an actor: pause, resume, retry, skip. This node need not host
+   * the actor's type. Throws `invalid-actor-type` or `invalid-actor-id`.
+   */
+  supervise(actor: ActorAddress): Supervision
+
+  /** The messages that reactors of this namespace have dead-lettered. */
+  readonly deadLetters: DeadLetterBox
+
+  /** Calls `handler` for each event stored in this namespace from now on, by any node. */
+  subscribeToEventStored(
+    handler: (notice: EventStored) => void,
+    options?: SubscribeOptions,
+  ): Promise<Subscription>
+
+  /**
+   * The pending timers, of all actors or of one. They are read page by page, so there may be any
+   * number; timers that are set or fire meanwhile may be included or not.
+   */
+  timers(options?: ListTimersOptions): AsyncIterable<Timer>
+
+  /** The members of the namespace's cluster, as this node sees them now. */
+  members(): readonly Member[]
+
+  stats(): NodeStats
+
+  /**
+   * Drains and leaves: accepts nothing more, finishes and answers what was accepted (for at most
+   * `timeout` ms, default 10,000), then closes the store. A second call waits for the first.
+   */
+  close(options?: { readonly timeout?: number }): Promise<void>
+}

@@ -1,0 +1,177 @@
+// The options of a node, their defaults and their checks.
+
+import type { AnyActorDefinition } from '../actor/definition.js'
+import { checkTopics } from '../actor/effects.js'
+import type { Escalation } from '../actor/actor-host.js'
+import type { Backend } from '../backend/backend.js'
+import type { Reactor } from '../delivery/reactor/define-reactor.js'
+import { type Clock, systemClock } from '../model/clock.js'
+import { CairnError } from '../model/errors.js'
+import { newId } from '../model/id.js'
+import { checkNodeId } from '../model/node-id.js'
+import { show } from '../model/show.js'
+import type { AnyTopic } from '../model/topic.js'
+import type { Projection } from '../projection/define-projection.js'
+import type { VersionCacheLimits } from '../store/version-cache.js'
+import type { Logger } from '../model/log.js'
+import { silentLog } from './log.js'
+
+/** Whether a node's timers fire: see `timers` in {@link NodeOptions}. */
+export type TimersOption = 'active' | 'passive'
+
+export interface NodeOptions {
+  /** The namespace that this node belongs to: `[a-z0-9][a-z0-9-]{0,62}`. */
+  readonly namespace: string
+  /** Where the namespace lives: `memory()`, `embedded({ dir })` or `jetstream({ servers })`. */
+  readonly store: Backend
+  /** The actor types this node hosts. Default: none. */
+  readonly actors?: readonly AnyActorDefinition[]
+  /** The reactors that this node runs. Default: none. */
+  readonly reactors?: readonly Reactor[]
+  /** Projections that this node helps to build. Default: none. */
+  readonly projections?: readonly Projection[]
+  /** The node's id: `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`. Default: a new one. */
+  readonly id?: string
+  /** A pino logger, or an object with its methods. Default: nothing is logged. */
+  readonly log?: Logger
+  /** Default: the system clock. */
+  readonly clock?: Clock
+  /** Bounds of the version cache. Default: 100,000 entries, 32 MiB. */
+  readonly cache?: VersionCacheLimits
+  /** The most actors kept in memory; more only while they are busy. Default 10,000. */
+  readonly residentsMax?: number
+  /**
+   * The most bytes that actors in memory take; more only while they are busy. Estimated from the
+   * size of their states, which may be wrong by a factor of three. Default 256 MiB.
+   */
+  readonly residentBytesMax?: number
+  /**
+   * The most actors that wake at a time, each by a read of the store. It bounds the load when
+   * actors move to this node because another joins or leaves. Default 64.
+   */
+  readonly wakesMax?: number
+  /**
+   * Whether this node is a member: it owns a share of the namespace's actors, and routes commands
+   * for other actors to their owners. With `false` it handles its own commands itself, and no
+   * other node sends it any. Default true.
+   */
+  readonly serve?: boolean
+  /**
+   * Whether this node fires the namespace's timers. With `passive` it sets the timers of its
+   * actors, and active nodes fire them, now or once there is one. Default `active`.
+   */
+  readonly timers?: TimersOption
+  /** This node's share of the actors, relative to the other nodes'. Default 1. */
+  readonly weight?: number
+  /** Shown to the other nodes and by `cairn nodes`; no secrets. */
+  readonly metadata?: Readonly<Record<string, string>>
+  /**
+   * Called when an actor fails whose type's policy is `'escalate'`. Default: the failure is logged
+   * at level fatal, and the node drains and closes.
+   */
+  readonly onEscalation?: (escalation: Escalation) => void
+}
+
+type Defaulted =
+  | 'id'
+  | 'log'
+  | 'clock'
+  | 'actors'
+  | 'reactors'
+  | 'projections'
+  | 'serve'
+  | 'timers'
+  | 'weight'
+  | 'metadata'
+
+/** The options of a node, checked and with their defaults. */
+export type NodeSettings = NodeOptions & Required<Pick<NodeOptions, Defaulted>>
+
+/** Throws `invalid-option` or `invalid-definition`. */
+export function checkNodeOptions(options: NodeOptions): NodeSettings {
+  const settings: NodeSettings = {
+    ...options,
+    id: options.id ?? newNodeId(),
+    log: options.log ?? silentLog(),
+    clock: options.clock ?? systemClock,
+    actors: options.actors ?? [],
+    reactors: options.reactors ?? [],
+    projections: options.projections ?? [],
+    serve: options.serve ?? true,
+    timers: options.timers ?? 'active',
+    weight: options.weight ?? 1,
+    metadata: options.metadata ?? {},
+  }
+  const { id, actors, reactors, projections, timers } = settings
+  checkNodeId(id)
+  if (timers !== 'active' && timers !== 'passive')
+    throw new CairnError(
+      'invalid-option',
+      `timers is ${show(timers)}: use 'active' or 'passive'.`,
+    )
+  checkReactors(reactors)
+  checkTopics('What this node publishes and reads', topicsOf(actors, reactors))
+  checkProjections(projections)
+  if (isMember(settings)) checkWeight(settings.weight)
+  return settings
+}
+
+/** Whether the node is a member: it is to serve, and has something to serve. */
+export function isMember(settings: NodeSettings): boolean {
+  const { serve, actors, reactors, projections } = settings
+  return serve && actors.length + reactors.length + projections.length > 0
+}
+
+/** Two reactors of one name would share the messages instead of getting all of them. */
+function checkReactors(reactors: readonly Reactor[]): void {
+  const name = firstDuplicate(reactors)
+  if (name !== undefined)
+    throw new CairnError(
+      'invalid-definition',
+      `Two reactors are named ${name}: they would be one group, and each message would reach only one of ` +
+        'the two. Give one of them another name, or handle both in one.',
+      { details: { name } },
+    )
+}
+
+function topicsOf(
+  actors: readonly AnyActorDefinition[],
+  reactors: readonly Reactor[],
+): AnyTopic[] {
+  return [
+    ...actors.flatMap(({ publishes = [] }) => publishes),
+    ...reactors.flatMap(({ topics }) => topics),
+  ]
+}
+
+/** Two projections of one name would write the same rows. */
+function checkProjections(projections: readonly Projection[]): void {
+  const name = firstDuplicate(projections)
+  if (name !== undefined)
+    throw new CairnError(
+      'invalid-definition',
+      `Two projections are named ${name}: they would write the same rows. Give one of them another name.`,
+      { details: { name } },
+    )
+}
+
+function firstDuplicate(named: readonly { readonly name: string }[]): string | undefined {
+  const names = new Set<string>()
+  for (const { name } of named) {
+    if (names.has(name)) return name
+    names.add(name)
+  }
+  return undefined
+}
+
+function checkWeight(weight: number): void {
+  if (weight > 0 && Number.isFinite(weight)) return
+  throw new CairnError(
+    'invalid-option',
+    `weight is ${weight}: use a number greater than 0.`,
+  )
+}
+
+function newNodeId(): string {
+  return `n-${newId().slice(0, 8)}`
+}
