@@ -6,7 +6,7 @@ import { verify } from './benchmark.mjs'
  * Every actor's versions are 1, 2, 3 … up to the version that was acknowledged last, and not
  * one more.
  *
- * @param {Pick<import('cairn-es').EventStore, 'readAll'>} store
+ * @param {Pick<import('cairn-es/store').EventStore, 'readAll'>} store
  * @param {ReadonlyMap<string, number>} acknowledged actor id → version
  * @returns {Promise<number>} how many events were found
  */

@@ -255,7 +255,7 @@ const amongNamespaces = async (context, size) => {
 
 /**
  * @param {Context} context
- * @param {import('cairn-es').EventStore} store
+ * @param {import('cairn-es/store').EventStore} store
  */
 const appendOf = (context, store) =>
   p50(context, async turn => {

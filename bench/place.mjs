@@ -22,7 +22,7 @@ export const freshNamespace = () => `bench-${process.pid}-${++made}`
  *
  * @template Result
  * @param {Where} where
- * @param {(open: import('cairn-es').OpenNamespace) => Promise<Result>} work
+ * @param {(open: import('cairn-es/store').OpenNamespace) => Promise<Result>} work
  * @returns {Promise<Result>}
  */
 export const inFreshNamespace = async (where, work) => {

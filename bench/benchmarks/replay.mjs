@@ -34,7 +34,7 @@ export const replay = {
 }
 
 /**
- * @param {import('cairn-es').EventStore} store
+ * @param {import('cairn-es/store').EventStore} store
  * @param {number} total
  */
 const throughStore = async (store, total) => {

@@ -5,7 +5,12 @@
 
 import type { Database } from 'node-sqlite3-wasm'
 import { deserialize, serialize } from 'node:v8'
-import type { ReadModel, ReadModels, ReadModelWrite, StoredCheckpoint } from 'cairn-es'
+import type {
+  ReadModel,
+  ReadModels,
+  ReadModelWrite,
+  StoredCheckpoint,
+} from 'cairn-es/store'
 
 const initial: StoredCheckpoint = { position: 0, ahead: 0, revision: 0 }
 /** Rows read at a time by `entries`. */

@@ -1,10 +1,12 @@
 // The public types of a running node.
 
-import type { AnyActorDefinition } from '../actor/definition.js'
+import type {
+  AnyActorDefinition,
+  StateOptions,
+  StateReading,
+} from '../actor/definition.js'
 import type { ChildrenStats } from '../actor/children.js'
 import type { ActorHostStats } from '../actor/actor-host.js'
-import type { StateOptions } from '../actor/definition.js'
-import type { StateReading } from '../actor/definition.js'
 import type { RefOf } from '../actor/ref.js'
 import type { Supervision } from '../actor/supervise.js'
 import type {

@@ -1,8 +1,7 @@
 // Requests of other nodes, and of programs that host nothing: commands, and readings of states.
 
-import type { StateReading } from '../actor/definition.js'
+import type { StateOptions, StateReading } from '../actor/definition.js'
 import type { ActorHost } from '../actor/actor-host.js'
-import type { StateOptions } from '../actor/definition.js'
 import type { Router } from '../cluster/router.js'
 import type { NodeRequest, RequestHandler } from '../cluster/transport.js'
 import { type ActorAddress, checkAddress } from '../model/address.js'

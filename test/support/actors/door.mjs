@@ -5,7 +5,7 @@ import { createMachine } from 'xstate'
 
 const how = process.env['DOOR'] ?? 'first'
 const open = how === 'renamed' || how === 'migrated' ? 'unlock' : 'open'
-/** @type {import('cairn-es').MachineMigration} */
+/** @type {import('cairn-es/xstate').MachineMigration} */
 const migrate = ({ type, ...rest }) =>
   type === 'open' ? { ...rest, type: 'unlock' } : undefined
 

@@ -1,0 +1,71 @@
+// The door `cairn-es/ops`: types for operating nodes: statistics, supervision, dead letters,
+// members, timers, projections' builds, and config files.
+
+// Statistics
+export type { GroupsStats, NodeStats } from '../runtime/node.js'
+export type { ActorHostStats } from '../actor/actor-host.js'
+export type { ChildrenStats } from '../actor/children.js'
+export type { TransactionStats } from '../actor/transactor.js'
+export type { RouterStats } from '../cluster/router.js'
+export type { SubscriptionStats } from '../bus/bus.js'
+export type { CourierStats } from '../delivery/commands/courier.js'
+export type { DueTimersStats } from '../delivery/commands/due-timers.js'
+export type { InboxStats } from '../delivery/commands/inbox.js'
+export type { GroupStats } from '../delivery/group/group.js'
+export type { TriggerStats } from '../delivery/consumer/trigger.js'
+export type { BuildStats, ProjectionStats } from '../projection/runner.js'
+export type { GroupCommitMode, GroupCommitStats } from '../nats/group-commit.js'
+export type { VersionCacheStats } from '../store/version-cache.js'
+
+// Supervision
+export type { Escalation } from '../actor/actor-host.js'
+export type {
+  DirectiveOptions,
+  DirectiveOutcome,
+  Supervision,
+} from '../actor/supervise.js'
+export type { ActorPause, SupervisionState } from '../actor/supervisor.js'
+export type { VersionRange } from '../actor/skips.js'
+
+// Dead letters
+export type { DeadLetterError } from '../codec/dead-letter.js'
+export type {
+  DeadLetterAllOptions,
+  DeadLetterBox,
+} from '../delivery/dead-letters/dead-letter-box.js'
+export type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterListOptions,
+  DeadLetterReason,
+  RedriveOptions,
+} from '../delivery/dead-letters/dead-letters.js'
+export type { AttemptRecord, DeadLetterMark } from '../delivery/reactor/attempt-log.js'
+export type { Settling } from '../delivery/reactor/settlement.js'
+export type { RetryPolicy } from '../delivery/reactor/retry.js'
+
+// Members
+export type { Member } from '../cluster/membership.js'
+export type { Candidate } from '../cluster/placement.js'
+
+// Consumers and timers
+export type { ConsumerStatus } from '../delivery/consumer/consumer.js'
+export type { Timer, TimerFiring } from '../model/timer.js'
+export type { ListTimersOptions } from '../store/timers/timers.js'
+export type { TimersOption } from '../runtime/options.js'
+
+// Logging
+export type { LogMethod } from '../model/log.js'
+
+// Builds of projections
+export type { StuckAt } from '../projection/builder.js'
+export type { BuildStatus, ProjectionStatus } from '../projection/reader.js'
+
+// Config files
+export type {
+  BrokerSpec,
+  Config,
+  ConfigSpec,
+  ConsumerEntry,
+  StreamSpec,
+} from '../program/config/config.js'

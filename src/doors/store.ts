@@ -1,0 +1,99 @@
+// The door `cairn-es/store`: the ports of a namespace, for implementers of stores and of tools.
+
+// Backends
+export type { Backend, OpenNamespace, OpenOptions, Queues } from '../backend/backend.js'
+
+// The event store
+export type {
+  AppendAllConflict,
+  AppendAllOptions,
+  AppendAllResult,
+  Appended,
+  AppendedAll,
+  AppendOptions,
+  AppendPart,
+  AppendResult,
+  CommitsOptions,
+  EventStore,
+  FollowOptions,
+  Guard,
+  Head,
+  ReadAllOptions,
+  ReadOptions,
+  VersionConflict,
+} from '../store/event-store/event-store.js'
+export type { VersionCacheLimits, Predecessor } from '../store/version-cache.js'
+
+// What the log holds
+export {
+  type BatchedCommand,
+  type Causes,
+  type CommitSlice,
+  commitSlicesOf,
+  type CommittedCommand,
+  type InlineState,
+  type LogRecord,
+  type MalformedRecord,
+  type StoredCommit,
+} from '../model/commit.js'
+export type { NewEvent } from '../model/event.js'
+export type { ExpectedVersion } from '../model/version.js'
+export type {
+  OutboxCommand,
+  OutboxEntry,
+  OutboxMessage,
+  OutboxTimer,
+  OutboxTimerCancel,
+} from '../model/outbox.js'
+
+// Queues, timers and documents beside the log
+export type {
+  NewRecord,
+  Put,
+  PutOptions,
+  Queue,
+  QueueKey,
+  QueueName,
+  QueueReadOptions,
+  QueueRecord,
+} from '../store/queue/queue.js'
+export type { Timers } from '../store/timers/timers.js'
+export type { TimerGeneration } from '../model/timer.js'
+export type { Document, DocumentKey, Documents } from '../store/documents/documents.js'
+
+// Read models
+export type {
+  Checkpoint,
+  ReadModel,
+  ReadModels,
+  ReadModelWrite,
+  StoredCheckpoint,
+} from '../store/read-models/read-models.js'
+
+// Notices
+export type { InterruptionReason, NoticeBus } from '../bus/bus.js'
+export type { CommitStored } from '../bus/notice.js'
+export type { CommitHeader } from '../codec/envelope.js'
+
+// Clusters
+export type { Membership, MembershipChange } from '../cluster/membership.js'
+export type { HeartbeatOptions, RosterLimits } from '../cluster/roster.js'
+export type {
+  AskRequest,
+  NodeRequest,
+  RequestHandler,
+  RequestOptions,
+  Serving,
+  StateRequest,
+  Transport,
+} from '../cluster/transport.js'
+
+// Commands, schemas and errors
+export type { CommandArguments } from '../actor/definition-types.js'
+export type {
+  CommandSender,
+  DurableCommandSender,
+  RedeliveryOptions,
+} from '../model/command-sender.js'
+export type { SchemaIssue, SchemaResult } from '../model/schema.js'
+export type { CairnErrorOptions } from '../model/errors.js'

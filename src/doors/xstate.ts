@@ -1,0 +1,29 @@
+// The door `cairn-es/xstate`: XState machines as durable actors with all their types, and what a
+// behavior that is not made by `defineActor` or `fromMachine` needs.
+
+// Machines
+export { fromMachine } from '../machine/from-machine.js'
+export { actorAt, type DurableTarget, type SentTo } from '../machine/actor-at.js'
+export type {
+  EmitsOf,
+  LateDelay,
+  MachineChild,
+  MachineCommands,
+  MachineDefinition,
+  MachineEvents,
+  MachineMigration,
+  MachineOptions,
+  MachineRefMethods,
+  MachineRefusal,
+  MachineReply,
+  MachineState,
+  MachineTimer,
+  MachineTimers,
+  OptionsOf,
+  PayloadOf,
+} from '../machine/types.js'
+
+// Behaviors
+export type { StateReader } from '../actor/definition.js'
+export type { AfterCommitContext } from '../model/behavior.js'
+export type { ChildContext, ChildEnd, ChildSpec, RunningChild } from '../model/child.js'
