@@ -1,15 +1,16 @@
 #!/usr/bin/env node
-// The program `node dist/node.js`: one node, until it is told to stop.
+// The program `node dist/node.js`: one node, until a signal stops it.
 //
-// SIGTERM or SIGINT drains it: nothing new is taken in, what was accepted is finished and
-// answered, and it exits 0. A second signal ends it at once with exit code 1; nothing
-// acknowledged is lost then either.
+// SIGTERM or SIGINT drains it: it accepts nothing more, finishes and answers what it has accepted, and
+// exits 0. A second signal ends it at once with exit code 1; nothing acknowledged is lost then,
+// either.
 
 import { fileURLToPath } from 'node:url'
 import { relative } from 'node:path'
 
 import { programLog } from './runtime/log.js'
 import { formatAddress } from './model/address.js'
+import { defined } from './model/defined.js'
 import { deferred } from './model/wait.js'
 import { actorFlags, loadDefinitions } from './program/actors-file.js'
 import { exitCode, exitCodeOf, explain, UsageError } from './program/exit-codes.js'
@@ -27,19 +28,19 @@ import { startNode } from './runtime/start-node.js'
 
 const help = `Usage: node dist/node.js --ns NS [flags]
 
-Runs a node: it hosts actors of the types it is given and serves commands to them.
+Runs a node: it hosts actors of the given types and handles their commands.
 
   --id ID            the node's id (default: a new one)
-  --actors FILE      run what this module exports: actors, reactors and projections;
-                     may be repeated
+  --actors FILE      run the definitions that this module exports: actors, reactors and
+                     projections; may be repeated
   --demo             serve the demo's definitions: account and trip
   --replicas N       1, 3 or 5 copies of the namespace's stream in a NATS cluster (default: 1);
                      for a stream that does not exist yet, else "nats stream edit" changes it
-  --timers MODE      active (default), or passive: it sets timers and fires none
+  --timers MODE      active (default), or passive: it sets timers, and other nodes fire them
   --log-level LEVEL  trace, debug, info (default), warn, error or silent
 ${commonFlagsHelp}
-Logs JSON lines to stdout; "node ready" says that it serves. Exit codes: 0 stopped in
-good order, 1 failed, 2 usage, 3 unreachable.`
+Logs JSON lines to stdout; it serves from the line "node ready" on. Exit codes: 0 stopped
+by a signal, 1 failed, 2 usage, 3 unreachable.`
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
@@ -71,7 +72,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   if (flags.positionals.length > 0)
     throw new UsageError(
-      `${JSON.stringify(flags.positionals[0])} is no flag: see --help.`,
+      `${JSON.stringify(flags.positionals[0])} is not a flag: see --help.`,
     )
   const namespace = namespaceOf(flags)
   const log = programLog(logLevelOf(flags))
@@ -87,15 +88,16 @@ async function main(args: readonly string[]): Promise<void> {
       log.fatal({ actor: formatAddress(actor), err: error }, 'an actor has failed')
       escalated.resolve('escalation')
     },
-    ...(id !== undefined && { id }),
+    ...defined({ id }),
   })
   const stopped = Promise.race([untilSignal(), escalated.promise])
   const node = await starting
-  if (isSet(flags, 'demo')) process.stderr.write(whatToTry(namespace, flags))
+  if (isSet(flags, 'demo')) process.stderr.write(demoHelp(namespace, flags))
   const reason = await stopped
+  // Before the line is logged: a second signal may follow it at once.
+  for (const second of ['SIGTERM', 'SIGINT'] as const)
+    process.once(second, () => process.exit(exitCode.failed))
   log.info(reason === 'escalation' ? { reason } : { signal: reason }, 'node stopping')
-  for (const again of ['SIGTERM', 'SIGINT'] as const)
-    process.once(again, () => process.exit(exitCode.failed))
   await node.close()
   log.info('node stopped')
   if (reason === 'escalation') process.exitCode = exitCode.failed
@@ -114,7 +116,7 @@ function untilSignal(): Promise<NodeJS.Signals> {
   })
 }
 
-function whatToTry(namespace: string, flags: Flags): string {
+function demoHelp(namespace: string, flags: Flags): string {
   const program = relative(
     process.cwd(),
     fileURLToPath(new URL('cli/main.js', import.meta.url)),
@@ -124,10 +126,10 @@ function whatToTry(namespace: string, flags: Flags): string {
     .join(' ')
   const line = (command: string) => `  node ${program} ${command} ${where}\n`
   return `
-The node serves the demo's accounts and trips. Try, in another terminal:
+The node serves the demo's accounts and trips. Try in another terminal:
 
 ${line(`ask account/alice deposit '{"amount":10}'`)}${line(`ask account/alice withdraw '{"amount":25}'`)}${line('read account/alice')}${line(`ask trip/t1 reserve '{"rider":"alice","car":"c7"}'`)}${line('state trip/t1')}${line('tail --after 0')}${line('state account/alice')}
-Ctrl-C here stops the node; what it has stored stays.
+Ctrl-C here stops the node; stored events stay.
 
 `
 }

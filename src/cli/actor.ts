@@ -1,5 +1,5 @@
-// cairn actor: what operators say about one actor. Needs no node: what is said is stored, and
-// the nodes there are hear of it.
+// cairn actor: an operator's directives for one actor. It needs no node: a directive is stored, and
+// running nodes obey it once they have its notice.
 
 import { userInfo } from 'node:os'
 
@@ -10,27 +10,27 @@ import type {
   Supervision,
 } from '../actor/supervise.js'
 import { parseAddress } from '../model/address.js'
+import { defined } from '../model/defined.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { backendOf, count, type Flags, namespaceOf, text } from '../program/flags.js'
-import { plain } from '../program/plain.js'
-import { type CliCommand, positionals, wantsJson } from './command.js'
-import { complain, print, toJson } from './output.js'
+import { boundsOf, type CliCommand, positionals, verbOf, wantsJson } from './command.js'
+import { complain, print, printRow, toJson } from './output.js'
 
-const orders = ['pause', 'resume', 'retry', 'skip'] as const
-type OrderName = (typeof orders)[number]
-
-const said: Readonly<Record<OrderName, string>> = {
+/** Each directive with what is printed once it is stored. */
+const directives = {
   pause: 'is paused',
   resume: 'is resumed',
-  retry: 'is read anew where it was parked',
-  skip: 'passes over version',
-}
+  retry: 'is read again where it was parked',
+  skip: 'skips version',
+} as const
+type DirectiveName = keyof typeof directives
+const directiveNames = Object.keys(directives) as DirectiveName[]
 
 export const actor: CliCommand = {
   usage:
     'actor pause|resume|retry|skip TYPE/ID [--reason TEXT] [--by NAME] [--version V]',
-  summary: 'pause or resume an actor, or help a parked one on',
+  summary: 'pause, resume, retry or skip: directives for one actor',
   flags: {
     reason: { type: 'string' },
     by: { type: 'string' },
@@ -38,27 +38,28 @@ export const actor: CliCommand = {
     timeout: { type: 'string' },
     ...actorFlags,
   },
-  help: `  pause              it takes no commands, on whichever node, until it is resumed
+  help: `  pause              it takes no commands, on any node, until it is resumed
   resume             ends a pause
-  retry              a parked actor is read anew now
-  skip               its state is folded without the event it is parked on, from now on, everywhere
+  retry              a parked actor is read again now
+  skip               its state is folded without the event it is parked on, from now on, on every node
   --reason TEXT      why; kept in the audit trail
-  --by NAME          who says so (default: your user name)
-  --version V        skip: this version (default: what the actor is parked on)
+  --by NAME          the operator's name (default: your user name)
+  --version V        skip: this version (default: the one that the actor is parked on)
   --timeout MS       deadline (default 10000)
-  --actors FILE      skip: find out here what it is parked on, from this file's definitions,
+  --actors FILE      skip: find the version that it is parked on here, by this file's definitions,
                      instead of asking a node
-  --demo             the same, from the demo's definitions
+  --demo             the same, by the demo's definitions
 `,
   async run(flags, signal) {
     const given = positionals(flags, ['pause|resume|retry|skip', 'TYPE/ID'])
-    const name = orderOf(given['pause|resume|retry|skip']!)
-    const address = parseAddress(given['TYPE/ID']!)
+    const directive = verbOf(given['pause|resume|retry|skip'], directiveNames)
+    const name = given['TYPE/ID']
+    const address = parseAddress(name)
     const version = count(flags, 'version')
-    if (version !== undefined && name !== 'skip')
-      throw new UsageError(`--version belongs to skip: leave it out of ${name}.`)
+    if (version !== undefined && directive !== 'skip')
+      throw new UsageError(`--version belongs to skip: leave it out of ${directive}.`)
     const reason = text(flags, 'reason')
-    const timeout = count(flags, 'timeout')
+    const bounds = boundsOf(flags, signal)
     const { startNode } = await import('../runtime/start-node.js')
     await using node = await startNode({
       namespace: namespaceOf(flags),
@@ -66,35 +67,27 @@ export const actor: CliCommand = {
       actors: await loadActors(flags),
       serve: false,
     })
-    const outcome = await give(name, node.supervise(address), version, {
+    const outcome = await give(directive, node.supervise(address), version, {
       by: text(flags, 'by') ?? userName(),
-      signal,
-      ...(reason !== undefined && { reason }),
-      ...(timeout !== undefined && { timeout }),
+      ...bounds,
+      ...defined({ reason }),
     })
     const { version: last } = await node.store.head(address, { signal })
-    if (last === 0) complain(`${given['TYPE/ID']} has no events: is that its name?`)
-    return printOutcome(name, given['TYPE/ID']!, outcome, flags)
+    if (last === 0) complain(`${name} has no events: is that its name?`)
+    return printOutcome(directive, name, outcome, flags)
   },
 }
 
-function orderOf(given: string): OrderName {
-  const name = orders.find(order => order === given)
-  if (name !== undefined) return name
-  throw new UsageError(`${JSON.stringify(given)} is no order: use ${orders.join(', ')}.`)
-}
-
 function give(
-  name: OrderName,
+  directive: DirectiveName,
   supervision: Supervision,
   version: number | undefined,
   options: DirectiveOptions,
 ): Promise<DirectiveOutcome> {
-  if (name !== 'skip') return supervision[name](options)
-  return supervision.skip({ ...options, ...(version !== undefined && { version }) })
+  if (directive !== 'skip') return supervision[directive](options)
+  return supervision.skip({ ...options, ...defined({ version }) })
 }
 
-/** Who runs this, as far as the machine knows. */
 function userName(): string {
   try {
     return userInfo().username
@@ -104,7 +97,7 @@ function userName(): string {
 }
 
 async function printOutcome(
-  name: OrderName,
+  directive: DirectiveName,
   actorName: string,
   outcome: DirectiveOutcome,
   flags: Flags,
@@ -117,11 +110,11 @@ async function printOutcome(
   }
   const { version, position, reply } = outcome
   const { paused, skipped, retries } = reply
-  const skips = skipped.map(formatRange).join(',')
-  await print(
-    wantsJson(flags)
-      ? toJson({ actor: actorName, version, position, paused, skipped, retries })
-      : plain(`${actorName} ${said[name]}${name === 'skip' ? ` ${skips}` : ''}`),
+  const ranges = directive === 'skip' ? ` ${skipped.map(formatRange).join(',')}` : ''
+  await printRow(
+    flags,
+    { actor: actorName, version, position, paused, skipped, retries },
+    `${actorName} ${directives[directive]}${ranges}`,
   )
   return exitCode.ok
 }

@@ -1,11 +1,11 @@
-// cairn actors: which actors there are.
+// cairn actors: the actors that have events.
 
 import { checkActorType, formatAddress, isReservedType } from '../model/address.js'
+import { defined } from '../model/defined.js'
 import { exitCode } from '../program/exit-codes.js'
 import { text } from '../program/flags.js'
-import { plain } from '../program/plain.js'
-import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
-import { print, toJson } from './output.js'
+import { type CliCommand, positionals, withNamespace } from './command.js'
+import { printRow } from './output.js'
 
 export const actors: CliCommand = {
   usage: 'actors [--type T]',
@@ -18,15 +18,12 @@ export const actors: CliCommand = {
     const type = text(flags, 'type')
     if (type !== undefined) checkActorType(type)
     return withNamespace(flags, async ({ store }) => {
-      const options = { signal, ...(type !== undefined && { type }) }
+      const options = { signal, ...defined({ type }) }
       for await (const actor of store.actors(options)) {
-        // One for each actor that was ever supervised: nobody wants them among their own.
+        // Supervisors: one for each actor that was ever given a directive.
         if (type === undefined && isReservedType(actor.type)) continue
-        await print(
-          wantsJson(flags)
-            ? toJson({ actor: formatAddress(actor), type: actor.type, id: actor.id })
-            : plain(formatAddress(actor)),
-        )
+        const name = formatAddress(actor)
+        await printRow(flags, { actor: name, type: actor.type, id: actor.id }, name)
       }
       return exitCode.ok
     })

@@ -1,19 +1,12 @@
-// cairn append: stores one event as it is, past any behavior.
+// cairn append: stores one event as it is, without a behavior.
 
 import { parseAddress } from '../model/address.js'
 import { checkNewEvent } from '../model/event.js'
 import type { ExpectedVersion } from '../model/version.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { type Flags, text } from '../program/flags.js'
-import { plain } from '../program/plain.js'
-import {
-  type CliCommand,
-  parseJson,
-  positionals,
-  wantsJson,
-  withNamespace,
-} from './command.js'
-import { complain, print, toJson } from './output.js'
+import { type CliCommand, parseJson, positionals, withNamespace } from './command.js'
+import { complain, print, printRow, toJson } from './output.js'
 
 export const append: CliCommand = {
   usage: 'append TYPE/ID EVENT [JSON] [--expect N|none|exists|any]',
@@ -21,9 +14,10 @@ export const append: CliCommand = {
   flags: { expect: { type: 'string' } },
   help: '  --expect VERSION   the version the actor must be at: N, none, exists or any (default)\n',
   run(flags) {
-    const given = positionals(flags, ['TYPE/ID', 'EVENT', 'JSON'], ['JSON'])
-    const actor = parseAddress(given['TYPE/ID']!)
-    const event = checkNewEvent({ type: given.EVENT!, data: parseJson(given.JSON) })
+    const given = positionals(flags, ['TYPE/ID', 'EVENT'], ['JSON'])
+    const name = given['TYPE/ID']
+    const actor = parseAddress(name)
+    const event = checkNewEvent({ type: given.EVENT, data: parseJson(given.JSON) })
     const expected = expectedOf(flags)
     return withNamespace(flags, async ({ store }) => {
       const result = await store.append(actor, [event], { expected })
@@ -31,16 +25,13 @@ export const append: CliCommand = {
         const { actual } = result
         await print(toJson({ expected, actual }))
         complain(
-          `${given['TYPE/ID']} is at version ${actual}, and ${expected} was expected; nothing was stored.`,
+          `${name} is at version ${actual}, and ${expected} was expected; nothing was stored.`,
         )
         return exitCode.conflict
       }
       const { version, position } = result
-      await print(
-        wantsJson(flags)
-          ? toJson({ version, position })
-          : plain(`${given['TYPE/ID']} is at version ${version} (position ${position})`),
-      )
+      const line = `${name} is at version ${version} (position ${position})`
+      await printRow(flags, { version, position }, line)
       return exitCode.ok
     })
   },

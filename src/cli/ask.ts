@@ -1,14 +1,12 @@
 // cairn ask: sends a command to an actor and prints its answer.
 
-import { parseAddress } from '../model/address.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome } from '../model/command-sender.js'
 import { exitCode } from '../program/exit-codes.js'
-import { count, text } from '../program/flags.js'
-import { plain } from '../program/plain.js'
-import { type CliCommand, parseJson, positionals, wantsJson } from './command.js'
-import { complain, print, toJson } from './output.js'
+import { type Flags, text } from '../program/flags.js'
+import { boundsOf, type CliCommand, commandArguments, wantsJson } from './command.js'
+import { complain, print, printRow, toJson } from './output.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
 
 export const ask: CliCommand = {
@@ -24,34 +22,30 @@ export const ask: CliCommand = {
   --timeout MS       deadline (default 10000)
 ${reachHelp}`,
   async run(flags, signal) {
-    const given = positionals(flags, ['TYPE/ID', 'COMMAND', 'JSON'], ['JSON'])
-    const actor = parseAddress(given['TYPE/ID']!)
-    const command = given.COMMAND!
-    const data = parseJson(given.JSON)
+    const { name, actor, command, data } = commandArguments(flags)
     const commandId = text(flags, 'command-id') ?? newId()
-    const timeout = count(flags, 'timeout')
-    const limits = { signal, ...(timeout !== undefined && { timeout }) }
+    const bounds = boundsOf(flags, signal)
     const outcome = await reach<AskOutcome>(flags, {
-      here: node => node.ask(actor, command, data, { commandId, ...limits }),
+      here: node => node.ask(actor, command, data, { commandId, ...bounds }),
       there: async ({ transport }) => {
         const request = { kind: 'ask', actor, command, data, commandId } as const
         try {
-          return (await transport.request(request, limits)) as AskOutcome
+          return (await transport.request(request, bounds)) as AskOutcome
         } catch (error) {
           throw withId(error, commandId)
         }
       },
     })
-    return printOutcome(`${given['TYPE/ID']}`, command, outcome, wantsJson(flags))
+    return printOutcome(name, command, outcome, flags)
   },
 }
 
-/** Where the answer got lost on its way, only this process knows the id to ask again with. */
+/** Names the command's id where the outcome is unknown: only this process knows the id. */
 function withId(error: unknown, commandId: string): unknown {
   if (!isCairnError(error) || error.details.commandId !== undefined) return error
   const { code, message, details } = error
-  const isOpen = ['aborted', 'answer-lost', 'deadline-exceeded'].includes(code)
-  if (!isOpen) return error
+  const isUnknown = ['aborted', 'answer-lost', 'deadline-exceeded'].includes(code)
+  if (!isUnknown) return error
   const hint = ` Ask again with --command-id ${commandId}: it acts once.`
   return new CairnError(code, message + hint, {
     cause: error,
@@ -63,22 +57,20 @@ async function printOutcome(
   actor: string,
   command: string,
   outcome: AskOutcome,
-  json: boolean,
+  flags: Flags,
 ): Promise<number> {
   if (!outcome.ok) {
     const { version, rejection } = outcome
-    if (json) await print(toJson({ version, rejection }))
+    if (wantsJson(flags)) await print(toJson({ version, rejection }))
     complain(`${actor} refused ${command}: ${rejection.message} [${rejection.code}]`)
     return exitCode.failed
   }
-  const { version, position, reply, duplicate } = outcome
-  await print(
-    json
-      ? toJson({ version, position, reply: reply ?? null, duplicate })
-      : plain(
-          `${actor} ${duplicate ? 'was' : 'is'} at version ${version} (position ${position}): ` +
-            `${toJson(reply ?? null)}${duplicate ? ', answered before' : ''}`,
-        ),
+  const { version, position, reply = null, duplicate } = outcome
+  await printRow(
+    flags,
+    { version, position, reply, duplicate },
+    `${actor} ${duplicate ? 'was' : 'is'} at version ${version} (position ${position}): ` +
+      `${toJson(reply)}${duplicate ? ', answered before' : ''}`,
   )
   return exitCode.ok
 }

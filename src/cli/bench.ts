@@ -8,11 +8,11 @@ import { exitCode } from '../program/exit-codes.js'
 import { isSet } from '../program/flags.js'
 import { type CliCommand, positionals, refuseFlags, wantsJson } from './command.js'
 
-/** A program of its own in the package: what it measures must not share its process. */
+/** Runs in a process of its own, so that the command line is not part of what it measures. */
 const program = fileURLToPath(new URL('../../bench/main.mjs', import.meta.url))
 
 const switches = ['quick', 'list', 'sync-always', 'growth'] as const
-const texts = ['only', 'nats', 'replicas'] as const
+const values = ['only', 'nats', 'replicas'] as const
 
 export const bench: CliCommand = {
   usage: 'bench [--quick] [--only NAMES] [--list] [--results DIR]',
@@ -28,27 +28,27 @@ export const bench: CliCommand = {
   },
   help: `  --quick            shorter runs, of the main benchmarks only
   --only NAMES       only these, separated by commas
-  --growth           instead: what work costs while actors, events, nodes and namespaces grow
+  --growth           instead: the cost of work while actors, events, nodes and namespaces grow
   --list             name the benchmarks and say what each measures
-  --results DIR      where the run is kept (default: cairn-bench)
+  --results DIR      directory for the results (default: cairn-bench)
   --sync-always      a server of its own that fsyncs before every acknowledgement
   --replicas N       1, or 3 copies of every stream (default: 1)
   With --nats it measures on your servers, in namespaces bench-… that it removes again; without,
-  on a nats-server of its own, found on the PATH or brought.
+  on a nats-server of its own, found on the PATH or downloaded.
 `,
   async run(flags, signal) {
     positionals(flags, [])
     refuseFlags(
       flags,
       ['ns', 'creds', 'embedded'],
-      'the bench has namespaces of its own. Leave it out; a login goes into --nats.',
+      'the bench has its own namespaces. Leave it out; a login is part of --nats.',
     )
     const results = flags.values['results'] ?? 'cairn-bench'
     const args = [
       program,
       ...switches.filter(name => isSet(flags, name)).map(name => `--${name}`),
       ...(wantsJson(flags) ? ['--json'] : []),
-      ...texts.flatMap(name => {
+      ...values.flatMap(name => {
         const value = flags.values[name]
         return value === undefined ? [] : [`--${name}=${String(value)}`]
       }),

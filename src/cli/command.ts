@@ -1,14 +1,16 @@
-// What a CLI command is: its help, its flags, and its work on an open namespace.
+// A command of the command line: its help, its flags and arguments, and an open namespace.
 
 import type { OpenNamespace } from '../backend/backend.js'
+import { type ActorAddress, parseAddress } from '../model/address.js'
 import { messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import { UsageError } from '../program/exit-codes.js'
-import { backendOf, type Flags, isSet, namespaceOf } from '../program/flags.js'
+import { backendOf, count, type Flags, isSet, namespaceOf } from '../program/flags.js'
 
 export interface CliCommand {
-  /** As in `cairn <usage>`. */
+  /** As in `cairn <usage>`; its first word is the command's name. */
   readonly usage: string
+  /** One line for the overview, without a capital and a full stop. */
   readonly summary: string
   readonly flags: Readonly<
     Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: boolean }>
@@ -19,20 +21,21 @@ export interface CliCommand {
   run(flags: Flags, signal: AbortSignal): Promise<number>
 }
 
-/** Opens the namespace that the flags name, and closes it whatever happens. */
+/** The id that a run of the command line has in the commits that it stores. */
+export function newCliId(): string {
+  return `cli-${newId().slice(0, 8)}`
+}
+
+/** Opens the namespace that the flags name, and closes it when the work has ended. */
 export async function withNamespace(
   flags: Flags,
   work: (open: OpenNamespace, nodeId: string) => Promise<number>,
 ): Promise<number> {
   const namespace = namespaceOf(flags)
-  const nodeId = `cli-${newId().slice(0, 8)}`
+  const nodeId = newCliId()
   const backend = await backendOf(flags)
-  const open = await backend.open({ namespace, nodeId })
-  try {
-    return await work(open, nodeId)
-  } finally {
-    await open.close()
-  }
+  await using open = await backend.open({ namespace, nodeId })
+  return await work(open, nodeId)
 }
 
 export function wantsJson(flags: Flags): boolean {
@@ -40,31 +43,62 @@ export function wantsJson(flags: Flags): boolean {
 }
 
 /** The positionals by name; throws {@link UsageError} when one is missing or too many. */
-export function positionals<Name extends string>(
+export function positionals<Name extends string, Optional extends string = never>(
   flags: Flags,
-  names: readonly Name[],
-  optional: readonly Name[] = [],
-): Record<Name, string | undefined> {
+  required: readonly Name[],
+  optional: readonly Optional[] = [],
+): Record<Name, string> & Partial<Record<Optional, string>> {
   const given = flags.positionals
-  const required = names.filter(name => !optional.includes(name))
-  if (given.length < required.length) {
-    throw new UsageError(`${names[given.length]} is missing.`)
-  }
+  const names = [...required, ...optional]
+  if (given.length < required.length)
+    throw new UsageError(`${required[given.length]} is missing.`)
   if (given.length > names.length)
     throw new UsageError(
       `${JSON.stringify(given[names.length])} is one argument too many. JSON needs quotes around it: '{"amount":10}'.`,
     )
-  return Object.fromEntries(names.map((name, i) => [name, given[i]])) as Record<
-    Name,
-    string | undefined
-  >
+  const byName = Object.fromEntries(given.map((value, i) => [names[i], value]))
+  return byName as Record<Name, string> & Partial<Record<Optional, string>>
 }
 
-/** Throws {@link UsageError} for a common flag that means nothing to a command, which says why and what else. */
+export interface CommandArguments {
+  /** The actor as it was given. */
+  readonly name: string
+  readonly actor: ActorAddress
+  readonly command: string
+  readonly data: unknown
+}
+
+/** The arguments `TYPE/ID COMMAND [JSON]`. */
+export function commandArguments(flags: Flags): CommandArguments {
+  const given = positionals(flags, ['TYPE/ID', 'COMMAND'], ['JSON'])
+  const name = given['TYPE/ID']
+  const actor = parseAddress(name)
+  return { name, actor, command: given.COMMAND, data: parseJson(given.JSON) }
+}
+
+/** The signal, and the deadline of `--timeout`. */
+export function boundsOf(
+  flags: Flags,
+  signal: AbortSignal,
+): { readonly signal: AbortSignal; readonly timeout?: number } {
+  const timeout = count(flags, 'timeout')
+  return timeout === undefined ? { signal } : { signal, timeout }
+}
+
+/** One of the verbs of a command, such as `pause`; throws {@link UsageError}. */
+export function verbOf<Verb extends string>(given: string, verbs: readonly Verb[]): Verb {
+  const verb = verbs.find(one => one === given)
+  if (verb !== undefined) return verb
+  throw new UsageError(
+    `${JSON.stringify(given)} is not known here: use ${verbs.join(', ')}.`,
+  )
+}
+
+/** Throws {@link UsageError} for a common flag that a command does not take. */
 export function refuseFlags(flags: Flags, names: readonly string[], why: string): void {
   const needless = names.find(name => flags.values[name] !== undefined)
   if (needless !== undefined)
-    throw new UsageError(`--${needless} says nothing here: ${why}`)
+    throw new UsageError(`--${needless} has no meaning here: ${why}`)
 }
 
 /** The value of a JSON argument; throws {@link UsageError}. */

@@ -1,19 +1,19 @@
-// cairn ensure: makes what a config file declares, and tells what differs from it.
+// cairn ensure: creates what a config file declares, and reports what differs from it.
 
 import { exitCode } from '../program/exit-codes.js'
 import { isSet } from '../program/flags.js'
-import { type CliCommand, positionals, refuseFlags, wantsJson } from './command.js'
-import { print, toJson } from './output.js'
+import { type CliCommand, positionals, refuseFlags } from './command.js'
+import { printRow } from './output.js'
 
 export const ensure: CliCommand = {
   usage: 'ensure [FILE] [--dry-run]',
   summary:
-    'make the streams and consumers that a config file declares, and tell what differs',
+    'create the streams and consumers that a config file declares, and report what differs',
   flags: { 'dry-run': { type: 'boolean' } },
-  help: `  --dry-run          change nothing, and tell what is missing and what differs
+  help: `  --dry-run          change nothing, and report what is missing and what differs
 `,
   async run(flags, signal) {
-    const { FILE } = positionals(flags, ['FILE'], ['FILE'])
+    const { FILE } = positionals(flags, [], ['FILE'])
     refuseFlags(
       flags,
       ['ns', 'nats', 'creds', 'embedded'],
@@ -29,8 +29,8 @@ export const ensure: CliCommand = {
       isAsDeclared &&= state !== 'missing' && state !== 'differs'
       const about =
         differences.length === 0 ? state : `${state}: ${differences.join('; ')}`
-      const text = `${kind}  ${name}  of ${namespace} on ${broker}  ${about}`
-      await print(wantsJson(flags) ? toJson(report) : text)
+      const line = `${kind}  ${name}  of ${namespace} on ${broker}  ${about}`
+      await printRow(flags, report, line)
     }
     return isAsDeclared ? exitCode.ok : exitCode.failed
   },

@@ -1,55 +1,24 @@
 #!/usr/bin/env node
-// The program `cairn`: one command a file, exit codes as documented.
+// The program `cairn`: finds the command, and ends with a documented exit code.
 
 import { isCairnError } from '../model/errors.js'
 import { exitCode, exitCodeOf, explain, UsageError } from '../program/exit-codes.js'
 import { commonFlagsHelp, isSet, parseFlags } from '../program/flags.js'
-import { actor } from './actor.js'
-import { actors } from './actors.js'
-import { append } from './append.js'
-import { ask } from './ask.js'
-import { bench } from './bench.js'
 import type { CliCommand } from './command.js'
-import { dlq } from './dlq.js'
+import { commands as commandList, nameOf } from './commands.js'
 import { complain, print } from './output.js'
-import { ensure } from './ensure.js'
-import { messages } from './messages.js'
-import { nodes } from './nodes.js'
-import { projections } from './projections.js'
-import { read } from './read.js'
-import { send } from './send.js'
-import { state } from './state.js'
-import { tail } from './tail.js'
-import { timers } from './timers.js'
-import { verify } from './verify.js'
 
-const commands: Readonly<Record<string, CliCommand>> = {
-  ask,
-  send,
-  append,
-  read,
-  tail,
-  state,
-  actor,
-  actors,
-  messages,
-  dlq,
-  timers,
-  projections,
-  nodes,
-  verify,
-  ensure,
-  bench,
-}
+const commands = new Map(commandList.map(command => [nameOf(command), command]))
+const names = [...commands.keys()]
 
 const jsonFlag = { json: { type: 'boolean' } } as const
 
 const exitHelp = `Exit codes: ${exitCode.ok} ok, ${exitCode.failed} refused or failed, ${exitCode.usage} usage, ${exitCode.unreachable} unreachable, ${exitCode.conflict} version conflict.`
 
 function overview(): string {
-  const width = Math.max(...Object.keys(commands).map(name => name.length))
-  const lines = Object.entries(commands).map(
-    ([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`,
+  const width = Math.max(...names.map(name => name.length))
+  const lines = commandList.map(
+    command => `  ${nameOf(command).padEnd(width)}  ${command.summary}`,
   )
   return `Usage: cairn COMMAND --ns NS [flags]
 
@@ -73,18 +42,16 @@ ${exitHelp}`
 }
 
 function commandOf(name: string): CliCommand {
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  const command = commands.get(name)
   if (command !== undefined) return command
   throw new UsageError(
-    `cairn knows no command ${JSON.stringify(name)}; it knows ${Object.keys(commands).join(', ')}.`,
+    `cairn knows no command ${JSON.stringify(name)}; it knows ${names.join(', ')}.`,
   )
 }
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined)
-    throw new UsageError(
-      `No command is given: cairn knows ${Object.keys(commands).join(', ')}.`,
-    )
+    throw new UsageError(`No command is given: cairn knows ${names.join(', ')}.`)
   if (name === 'help' || name === '--help') {
     await print(args[0] === undefined ? overview() : helpOf(commandOf(args[0])))
     return exitCode.ok
@@ -99,17 +66,17 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   const interrupt = () => interrupted.abort()
   process.once('SIGINT', interrupt)
   process.once('SIGTERM', interrupt)
-  // A reader that has had enough (`cairn tail | head`) is no error.
-  let enough = false
+  // A reader that closes the pipe early (`cairn tail | head`) is no error.
+  let isPipeClosed = false
   process.stdout.on('error', error => {
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
-    enough = true
+    isPipeClosed = true
     interrupt()
   })
   try {
     return await command.run(flags, interrupted.signal)
   } catch (error) {
-    if (enough && isCairnError(error, 'aborted')) return exitCode.ok
+    if (isPipeClosed && isCairnError(error, 'aborted')) return exitCode.ok
     throw error
   } finally {
     process.off('SIGINT', interrupt)

@@ -1,16 +1,16 @@
-// cairn messages: how far reactors have come, what waits for them, and what fails.
+// cairn messages: the checkpoints of reactors, their backlog, and their failing messages.
 
 import { exitCode } from '../program/exit-codes.js'
 import { isSet, text } from '../program/flags.js'
-import { plain } from '../program/plain.js'
 import { type Backlog, backlogs } from '../delivery/backlog.js'
 import { healthOf } from '../delivery/health.js'
-import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
-import { complain, print, toJson } from './output.js'
+import { type CliCommand, positionals, withNamespace } from './command.js'
+import { complain, isoTime, printRow } from './output.js'
+import { defined } from '../model/defined.js'
 
 export const messages: CliCommand = {
   usage: 'messages [--topic T] [--all]',
-  summary: 'show how far reactors have come, what waits, and what fails',
+  summary: 'show the checkpoints of reactors, and their waiting and failing messages',
   flags: { topic: { type: 'string' }, all: { type: 'boolean' } },
   help: `  --topic T          only the reactors that read this topic, and what waits on it
   --all              also the courier (commands in commits) and the inbox (commands sent)
@@ -18,24 +18,22 @@ export const messages: CliCommand = {
   run(flags, signal) {
     positionals(flags, [])
     const topic = text(flags, 'topic')
+    const all = isSet(flags, 'all')
+    const options = { signal, all, ...defined({ topic }) }
     return withNamespace(flags, async open => {
-      const options = { signal, all: isSet(flags, 'all') }
       let isEmpty = true
-      for await (const backlog of backlogs(open, {
-        ...options,
-        ...(topic !== undefined && { topic }),
-      })) {
+      for await (const backlog of backlogs(open, options)) {
         isEmpty = false
-        if (wantsJson(flags)) await print(toJson(view(backlog)))
-        else for (const line of linesOf(backlog)) await print(plain(line))
+        const view = viewOf(backlog)
+        await printRow(flags, view, ...linesOf(backlog, view))
       }
-      if (isEmpty) complain('No reactor has begun to read here: no node has had one yet.')
+      if (isEmpty) complain('No node has run a reactor in this namespace yet.')
       return exitCode.ok
     })
   },
 }
 
-function view(backlog: Backlog) {
+function viewOf(backlog: Backlog) {
   const { failing, isCounted, ...rest } = backlog
   const now = Date.now()
   return {
@@ -47,20 +45,22 @@ function view(backlog: Backlog) {
       key,
       position,
       attempts,
-      firstAt: new Date(firstAt).toISOString(),
-      nextAt: new Date(nextAt).toISOString(),
+      firstAt: isoTime(firstAt),
+      nextAt: isoTime(nextAt),
       error,
     })),
   }
 }
 
-function linesOf(backlog: Backlog): string[] {
-  const { group, topics, source, floor, end, waiting, isCounted, failing, dead } = backlog
+function linesOf(
+  { group, topics, source, floor, end, waiting, isCounted, dead }: Backlog,
+  { failing, health }: ReturnType<typeof viewOf>,
+): string[] {
   const on = topics.length > 0 ? `  on ${topics.join(',')}` : ''
   return [
     `${group}  ${source}${on}  at ${floor} of ${end}  ` +
-      `${isCounted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing  ${dead} dead  ${healthOf(backlog)}`,
-    ...view(backlog).failing.map(
+      `${isCounted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing  ${dead} dead  ${health}`,
+    ...failing.map(
       ({ key, position, attempts, nextAt, error }) =>
         `  ${key}  position ${position}  attempt ${attempts} failed, next ${nextAt}  ${error}`,
     ),

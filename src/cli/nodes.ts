@@ -1,16 +1,16 @@
-// cairn nodes: which nodes take part in the namespace.
+// cairn nodes: the members of the namespace's cluster.
 
 import { pause } from '../model/wait.js'
 import { exitCode } from '../program/exit-codes.js'
-import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
-import { print, toJson } from './output.js'
+import { type CliCommand, positionals, withNamespace } from './command.js'
+import { isoTime, printRow } from './output.js'
 
-/** Milliseconds of quiet after which everybody is taken to have answered. */
+/** Milliseconds without a new member after which the list is taken as complete. */
 const quiet = 400
 
 export const nodes: CliCommand = {
   usage: 'nodes',
-  summary: 'list the nodes that take part',
+  summary: "list the nodes that are members of the namespace's cluster",
   flags: {},
   run(flags, signal) {
     positionals(flags, [])
@@ -22,20 +22,13 @@ export const nodes: CliCommand = {
           known = membership.members().length
           await pause(quiet, signal)
         }
-        for (const {
-          id,
-          types,
-          weight,
-          version,
-          incarnation,
-          metadata,
-        } of membership.members()) {
-          const since = new Date(incarnation).toISOString()
-          const view = { id, types, weight, version, since, metadata }
-          await print(
-            wantsJson(flags)
-              ? toJson(view)
-              : `${id}  ${version}  since ${since}  ${types.join(',')}`,
+        for (const member of membership.members()) {
+          const { id, types, weight, version, incarnation, metadata } = member
+          const since = isoTime(incarnation)
+          await printRow(
+            flags,
+            { id, types, weight, version, since, metadata },
+            `${id}  ${version}  since ${since}  ${types.join(',')}`,
           )
         }
         return exitCode.ok

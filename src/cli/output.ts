@@ -1,14 +1,17 @@
-// What the CLI prints: data to stdout, one JSON object a line with --json, readable lines
+// The output of the command line: data to stdout, one JSON object a line with --json, readable lines
 // without; everything else to stderr.
 
 import type { LogRecord, MalformedRecord } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
 import { formatAddress } from '../model/address.js'
+import { CairnError } from '../model/errors.js'
+import type { Flags } from '../program/flags.js'
 import { plain } from '../program/plain.js'
+import { wantsJson } from './command.js'
 
 /** One JSON line. Bytes as base64, 64-bit integers as text, dates as ISO 8601. */
 export function toJson(value: unknown): string {
-  // A Buffer's own toJSON has run on `item`, so bytes are looked for where they came from.
+  // A Buffer's own toJSON has run on `item`, so bytes are looked up in the object that holds them.
   return JSON.stringify(
     value,
     function (this: Record<string, unknown>, key, item: unknown) {
@@ -19,7 +22,7 @@ export function toJson(value: unknown): string {
   )
 }
 
-/** Writes one line; resolves when the pipe has room again, or nobody reads it any more. */
+/** Writes one line; resolves when the pipe has room again, or its reader has closed it. */
 export function print(line: string): Promise<void> {
   const { stdout } = process
   return new Promise(resolve => {
@@ -32,12 +35,45 @@ export function print(line: string): Promise<void> {
   })
 }
 
+/** Prints an object with --json, else the lines that show it. */
+export async function printRow(
+  flags: Flags,
+  view: object,
+  ...lines: readonly string[]
+): Promise<void> {
+  if (wantsJson(flags)) return print(toJson(view))
+  for (const line of lines) await print(plain(line))
+}
+
+/** Writes to stderr. */
 export function complain(message: string): void {
   process.stderr.write(`${plain(message)}\n`)
 }
 
-/** An event as the CLI shows it. */
-export function eventView(event: RecordedEvent) {
+/** Milliseconds since 1970 as ISO 8601; throws `storage-failed` for what is not a time. */
+export function isoTime(at: number): string {
+  const date = new Date(at)
+  if (Number.isNaN(date.getTime()))
+    throw new CairnError('storage-failed', `${at} is not a time: the record is damaged.`)
+  return date.toISOString()
+}
+
+/** Prints an event, or a record that cannot be read. */
+export function printItem(
+  flags: Flags,
+  item: RecordedEvent | MalformedRecord,
+): Promise<void> {
+  if (item.kind === 'malformed') {
+    const line = `${item.position}  MALFORMED  ${item.source}: ${item.reason}`
+    return printRow(flags, malformedView(item), line)
+  }
+  const view = eventView(item)
+  const { position, at, actor, version, type, data } = view
+  const line = `${position}  ${at}  ${actor}  v${version}  ${type}  ${toJson(data)}`
+  return printRow(flags, view, line)
+}
+
+function eventView(event: RecordedEvent) {
   const { id, actor, type, version, position, data, at, kind: _kind, ...rest } = event
   const { metadata, ...ids } = rest
   return {
@@ -48,12 +84,12 @@ export function eventView(event: RecordedEvent) {
     position,
     data: data ?? null,
     ...(Object.keys(metadata).length > 0 && { metadata }),
-    at: new Date(at).toISOString(),
+    at: isoTime(at),
     ...ids,
   }
 }
 
-export function malformedView(record: MalformedRecord) {
+function malformedView(record: MalformedRecord) {
   const { position, source, reason, raw, headers, versions } = record
   return {
     malformed: true,
@@ -64,29 +100,6 @@ export function malformedView(record: MalformedRecord) {
     raw,
     headers,
   }
-}
-
-/** Prints an event or a malformed record. */
-export function printItem(
-  item: RecordedEvent | MalformedRecord,
-  json: boolean,
-): Promise<void> {
-  if (item.kind === 'malformed') {
-    const view = malformedView(item)
-    return print(
-      json
-        ? toJson(view)
-        : plain(`${item.position}  MALFORMED  ${item.source}: ${item.reason}`),
-    )
-  }
-  const view = eventView(item)
-  return print(
-    json
-      ? toJson(view)
-      : plain(
-          `${view.position}  ${view.at}  ${view.actor}  v${view.version}  ${view.type}  ${toJson(view.data)}`,
-        ),
-  )
 }
 
 /** The items of a record, each as its own line. */

@@ -1,4 +1,4 @@
-// cairn projections: which builds there are, and how far each has come.
+// cairn projections: the builds of projections, and their positions.
 
 import { CairnError } from '../model/errors.js'
 import { exitCode } from '../program/exit-codes.js'
@@ -9,16 +9,16 @@ import {
   readBuilds,
   withNewBuild,
 } from '../projection/builds.js'
-import { type ProjectionStatus, statusOf } from '../projection/reader.js'
+import { statusOf } from '../projection/reader.js'
 import type { OpenNamespace } from '../backend/backend.js'
-import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
-import { complain, print, toJson } from './output.js'
+import { type CliCommand, positionals, withNamespace } from './command.js'
+import { complain, printRow } from './output.js'
 
 export const projections: CliCommand = {
   usage: 'projections [--rebuild NAME]',
-  summary: 'show how far projections have come, or have one built anew',
+  summary: 'show the positions of projections, or rebuild one',
   flags: { rebuild: { type: 'string' } },
-  help: `  --rebuild NAME     have this one built anew, beside the rows that are read meanwhile
+  help: `  --rebuild NAME     build it again; the rows of the last build are read meanwhile
 `,
   run(flags, signal) {
     positionals(flags, [])
@@ -29,17 +29,24 @@ export const projections: CliCommand = {
       const names =
         rebuilt === undefined ? await projectionNames(documents, { signal }) : [rebuilt]
       for (const name of names) {
-        const status = await statusOf({
+        const lastPosition = () => store.lastPosition({ signal })
+        const { end, builds } = await statusOf({
           name,
           documents,
           readModels,
-          lastPosition: () => store.lastPosition({ signal }),
+          lastPosition,
         })
-        for (const line of wantsJson(flags) ? jsonOf(status) : linesOf(status))
-          await print(line)
+        for (const { number, ...build } of builds) {
+          const { version, state, position, lag } = build
+          await printRow(
+            flags,
+            { name, build: number, ...build, end },
+            `${name}  build ${number} of version ${version}  ${state}  at ${position} of ${end}  ${lag} behind`,
+          )
+        }
       }
       if (names.length === 0)
-        complain('No projection was ever built here: no node has had one yet.')
+        complain('No node has built a projection in this namespace yet.')
       return exitCode.ok
     })
   },
@@ -50,21 +57,8 @@ async function rebuild({ documents }: OpenNamespace, name: string): Promise<void
   if (builds.length === 0)
     throw new CairnError(
       'invalid-option',
-      `No projection ${JSON.stringify(name)} was ever built in this namespace: "cairn projections" lists them.`,
+      `No node has built a projection ${JSON.stringify(name)} in this namespace: "cairn projections" lists those that are there.`,
     )
   const version = Math.max(...builds.map(build => build.version))
   await changeBuilds(documents, name, now => withNewBuild(now, version))
-}
-
-function jsonOf({ name, end, builds }: ProjectionStatus): string[] {
-  return builds.map(({ number, ...rest }) =>
-    toJson({ name, build: number, ...rest, end }),
-  )
-}
-
-function linesOf({ name, end, builds }: ProjectionStatus): string[] {
-  return builds.map(
-    ({ number, version, state, position, lag }) =>
-      `${name}  build ${number} of version ${version}  ${state}  at ${position} of ${end}  ${lag} behind`,
-  )
 }

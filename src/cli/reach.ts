@@ -1,16 +1,16 @@
-// Reaching an actor from the command line: through a node that serves its type, or, with
-// definitions at hand, in this process. Both are safe at the same time: the store judges.
+// Access to an actor from the command line: through a node that hosts its type, or, given its
+// definition, in this process. Both are safe at the same time: the store judges.
 
 import type { OpenNamespace } from '../backend/backend.js'
-import { newId } from '../model/id.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { backendOf, type Flags, namespaceOf } from '../program/flags.js'
-import type { Node } from '../runtime/start-node.js'
+import type { Node } from '../runtime/node.js'
+import { newCliId } from './command.js'
 
 export const reachFlags = actorFlags
 
-export const reachHelp = `  --actors FILE      run the actor here, from this file's definitions, instead of asking a node
-  --demo             run it here, from the demo's definitions
+export const reachHelp = `  --actors FILE      run the actor here, by this file's definitions, instead of asking a node
+  --demo             run it here, by the demo's definitions
 `
 
 export interface Ways<T> {
@@ -23,18 +23,12 @@ export interface Ways<T> {
 export async function reach<T>(flags: Flags, ways: Ways<T>): Promise<T> {
   const actors = await loadActors(flags)
   const namespace = namespaceOf(flags)
-  const backend = await backendOf(flags)
+  const store = await backendOf(flags)
   if (actors.length > 0) {
     const { startNode } = await import('../runtime/start-node.js')
-    await using node = await startNode({
-      namespace,
-      store: backend,
-      actors,
-      serve: false,
-    })
+    await using node = await startNode({ namespace, store, actors, serve: false })
     return await ways.here(node)
   }
-  const nodeId = `cli-${newId().slice(0, 8)}`
-  await using open = await backend.open({ namespace, nodeId })
+  await using open = await store.open({ namespace, nodeId: newCliId() })
   return await ways.there(open)
 }

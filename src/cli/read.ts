@@ -1,9 +1,10 @@
-// cairn read: an actor's events.
+// cairn read: prints an actor's events.
 
 import { parseAddress } from '../model/address.js'
+import { defined } from '../model/defined.js'
 import { exitCode } from '../program/exit-codes.js'
 import { count, isSet } from '../program/flags.js'
-import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
+import { type CliCommand, positionals, withNamespace } from './command.js'
 import { printItem } from './output.js'
 
 export const read: CliCommand = {
@@ -15,28 +16,22 @@ export const read: CliCommand = {
     limit: { type: 'string' },
     backwards: { type: 'boolean' },
   },
-  help: `  --from V, --to V   first and last version wanted
-  --limit N          events at most
+  help: `  --from V, --to V   first and last version
+  --limit N          no more than N events
   --backwards        newest first
 `,
   run(flags, signal) {
-    const given = positionals(flags, ['TYPE/ID'])
-    const actor = parseAddress(given['TYPE/ID']!)
-    const [from, to, limit] = [
-      count(flags, 'from'),
-      count(flags, 'to'),
-      count(flags, 'limit'),
-    ]
+    const actor = parseAddress(positionals(flags, ['TYPE/ID'])['TYPE/ID'])
+    const from = count(flags, 'from')
+    const to = count(flags, 'to')
+    const limit = count(flags, 'limit')
     const options = {
       signal,
       backwards: isSet(flags, 'backwards'),
-      ...(from !== undefined && { from }),
-      ...(to !== undefined && { to }),
-      ...(limit !== undefined && { limit }),
+      ...defined({ from, to, limit }),
     }
     return withNamespace(flags, async ({ store }) => {
-      for await (const item of store.read(actor, options))
-        await printItem(item, wantsJson(flags))
+      for await (const item of store.read(actor, options)) await printItem(flags, item)
       return exitCode.ok
     })
   },

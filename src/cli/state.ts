@@ -1,4 +1,4 @@
-// cairn state: an actor's state, now, as fresh as wanted, or as it was.
+// cairn state: prints an actor's state, now, as fresh as wanted, or as of a version.
 
 import type { StateReading } from '../actor/definition.js'
 import type { OpenNamespace } from '../backend/backend.js'
@@ -7,9 +7,8 @@ import { isCairnError } from '../model/errors.js'
 import type { Freshness } from '../model/freshness.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { count, type Flags, text } from '../program/flags.js'
-import { plain } from '../program/plain.js'
-import { type CliCommand, positionals, wantsJson } from './command.js'
-import { print, toJson } from './output.js'
+import { boundsOf, type CliCommand, positionals } from './command.js'
+import { printRow, toJson } from './output.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
 
 export const state: CliCommand = {
@@ -23,36 +22,32 @@ export const state: CliCommand = {
     ...reachFlags,
   },
   help: `  --version V        as it was at this version
-  --fresh HOW        latest (default): proven by a read; local: what the node that answers has in
-                     memory, which may be old
+  --fresh HOW        latest (default): verified by a read; local: from the memory of the node that
+                     answers, which may be old
   --after V          at least at this version: waits for it until the deadline
   --timeout MS       deadline (default 10000)
 ${reachHelp}`,
   async run(flags, signal) {
-    const given = positionals(flags, ['TYPE/ID'])
-    const actor = parseAddress(given['TYPE/ID']!)
-    const at = momentOf(flags)
-    const timeout = count(flags, 'timeout')
-    const limits = { signal, ...(timeout !== undefined && { timeout }) }
+    const name = positionals(flags, ['TYPE/ID'])['TYPE/ID']
+    const actor = parseAddress(name)
+    const wanted = wantedState(flags)
+    const bounds = boundsOf(flags, signal)
     const { version, state: known = null } = await reach<StateReading>(flags, {
-      here: node => node.state(actor, { ...limits, ...at }),
-      there: open => askForState(open, actor, at, limits),
+      here: node => node.state(actor, { ...bounds, ...wanted }),
+      there: open => askForState(open, actor, wanted, bounds),
     })
-    await print(
-      wantsJson(flags)
-        ? toJson({ version, state: known })
-        : plain(`${given['TYPE/ID']} at version ${version}: ${toJson(known)}`),
-    )
+    const line = `${name} at version ${version}: ${toJson(known)}`
+    await printRow(flags, { version, state: known }, line)
     return exitCode.ok
   },
 }
 
-interface Moment {
+interface WantedState {
   readonly version?: number
   readonly freshness?: Freshness
 }
 
-function momentOf(flags: Flags): Moment {
+function wantedState(flags: Flags): WantedState {
   const version = count(flags, 'version')
   const after = count(flags, 'after')
   const fresh = text(flags, 'fresh')
@@ -66,27 +61,27 @@ function momentOf(flags: Flags): Moment {
   throw new UsageError(`--fresh is ${JSON.stringify(fresh)}: use local or latest.`)
 }
 
-/** From a node; with no node there, from the last commit if it carries the state. */
+/** Asks a node; without one, reads the inline state of the last commit if there is one. */
 async function askForState(
   { transport, store }: OpenNamespace,
   actor: ActorAddress,
-  at: Moment,
-  limits: { readonly signal: AbortSignal; readonly timeout?: number },
+  wanted: WantedState,
+  bounds: { readonly signal: AbortSignal; readonly timeout?: number },
 ): Promise<StateReading> {
   try {
     return (await transport.request(
-      { kind: 'state', actor, ...at },
-      limits,
+      { kind: 'state', actor, ...wanted },
+      bounds,
     )) as StateReading
   } catch (error) {
     if (!isCairnError(error, 'no-node')) throw error
-    const { signal } = limits
+    const { signal } = bounds
     const { last, version } = await store.head(actor, { signal })
-    const { freshness } = at
+    const { freshness } = wanted
     const isWanted =
       typeof freshness === 'object'
         ? version >= freshness.after
-        : at.version === undefined || at.version === version
+        : wanted.version === undefined || wanted.version === version
     if (isWanted && last?.kind === 'commit' && last.state !== undefined)
       return { version, state: last.state.value }
     throw error

@@ -1,9 +1,9 @@
-// cairn tail: events as they are stored.
+// cairn tail: prints events as they are stored.
 
 import { checkActorType } from '../model/address.js'
 import { exitCode } from '../program/exit-codes.js'
 import { count, texts } from '../program/flags.js'
-import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
+import { type CliCommand, positionals, withNamespace } from './command.js'
 import { complain, itemsOf, printItem } from './output.js'
 
 export const tail: CliCommand = {
@@ -15,8 +15,8 @@ export const tail: CliCommand = {
     limit: { type: 'string' },
   },
   help: `  --type T           only actors of this type; may be repeated
-  --after POSITION   begin behind this position; 0 begins with the first (default: from now on)
-  --limit N          end after so many lines
+  --after POSITION   begin after this position; 0 begins with the first (default: from now on)
+  --limit N          end after N lines
 `,
   run(flags, signal) {
     positionals(flags, [])
@@ -26,14 +26,14 @@ export const tail: CliCommand = {
     return withNamespace(flags, async ({ store }) => {
       const after = wantedAfter ?? (await store.lastPosition())
       complain(
-        `Following namespace ${store.namespace} behind position ${after}; Ctrl-C ends it.`,
+        `Following namespace ${store.namespace} after position ${after}; Ctrl-C ends it.`,
       )
       let left = limit
       const options = { after, signal, ...(types.length > 0 && { types }) }
       if (left > 0)
         for await (const record of store.follow(options))
           for (const item of itemsOf(record)) {
-            await printItem(item, wantsJson(flags))
+            await printItem(flags, item)
             if (--left === 0) return exitCode.ok
           }
       return exitCode.ok

@@ -1,4 +1,4 @@
-// cairn verify: whether stored histories still fold by the code that is there now.
+// cairn verify: replays stored histories by given definitions, and lists those that do not fold.
 
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { Directives } from '../actor/directives.js'
@@ -9,28 +9,28 @@ import { pause } from '../model/wait.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { text } from '../program/flags.js'
-import { plain } from '../program/plain.js'
 import { type TimerFault, verifyTimers } from '../delivery/commands/verify-timers.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { Version } from '../model/version.js'
-import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
-import { complain, print, toJson } from './output.js'
+import { type CliCommand, positionals, withNamespace } from './command.js'
+import { complain, isoTime, printRow } from './output.js'
 
 export const verify: CliCommand = {
   usage: 'verify [TYPE/ID] --actors FILE [--type T]',
-  summary: 'replay stored histories by new code, and list those that no longer fold',
+  summary:
+    'replay stored histories by new code, and list those that do not fold any more',
   flags: { type: { type: 'string' }, ...actorFlags },
-  help: `  --actors FILE      the definitions to replay by, as of "node --actors"; may be given again
+  help: `  --actors FILE      the definitions to replay by, as for "node --actors"; may be repeated
   --demo             replay by the demo's definitions
-  --type T           only this type (default: every type that is defined there)
+  --type T           only this type (default: every type that has a definition)
 `,
   async run(flags, signal) {
-    const { 'TYPE/ID': name } = positionals(flags, ['TYPE/ID'], ['TYPE/ID'])
+    const { 'TYPE/ID': name } = positionals(flags, [], ['TYPE/ID'])
     const only = name === undefined ? undefined : parseAddress(name)
     const definitions = chosen(await loadActors(flags), only?.type ?? text(flags, 'type'))
     return withNamespace(flags, async open => {
       const { store } = open
-      const orders = new Directives({
+      const directives = new Directives({
         store,
         log: (_level, message) => complain(message),
       })
@@ -38,20 +38,17 @@ export const verify: CliCommand = {
       let failed = 0
       for (const definition of definitions)
         for await (const actor of actorsOf(store, definition, only, signal)) {
-          const verdict = await verdictOn(open, orders, definition, actor, signal)
+          const verdict = await verdictOn(open, directives, definition, actor, signal)
           replayed++
           if (verdict.kind === 'folds') continue
           failed++
           const view = viewOf(actor, verdict)
-          await print(
-            wantsJson(flags)
-              ? toJson(view)
-              : plain(`${view.actor} at version ${view.version}: ${view.message}`),
-          )
+          const line = `${view.actor} at version ${view.version}: ${view.message}`
+          await printRow(flags, view, line)
         }
-      orders.close()
+      directives.close()
       complain(
-        `${replayed} ${replayed === 1 ? 'history was' : 'histories were'} replayed; ${failed} did not come to what is stored.`,
+        `${replayed} ${replayed === 1 ? 'history was' : 'histories were'} replayed; ${failed} did not fold to what is stored.`,
       )
       return failed === 0 ? exitCode.ok : exitCode.failed
     })
@@ -63,12 +60,16 @@ function chosen(
   type: string | undefined,
 ): readonly AnyActorDefinition[] {
   if (definitions.length === 0)
-    throw new UsageError('Nothing is given to replay by: use --actors FILE, or --demo.')
+    throw new UsageError(
+      'No definitions are given to replay by: use --actors FILE, or --demo.',
+    )
   if (type === undefined) return definitions
   const found = definitions.filter(definition => definition.type === type)
   if (found.length > 0) return found
   const types = definitions.map(definition => definition.type).join(', ')
-  throw new UsageError(`Type ${JSON.stringify(type)} is not defined there, but ${types}.`)
+  throw new UsageError(
+    `Type ${JSON.stringify(type)} is not defined there: the definitions are of ${types}.`,
+  )
 }
 
 async function* actorsOf(
@@ -83,26 +84,30 @@ async function* actorsOf(
 
 type Finding =
   | VerifyResult
-  /** Its timers are not those that its state waits for. */
+  /** The timers that are set are not those that its state waits for. */
   | {
       readonly kind: 'timers'
       readonly version: Version
       readonly faults: readonly TimerFault[]
     }
 
-const looksMax = 3
-const lookPause = 500
+const readsMax = 3
+/** Milliseconds between two reads. */
+const readPause = 500
 
-/** Timers follow their actors: what looks wrong is looked at again, and counts if it stays so. */
+/**
+ * Timers are set after the commits that set them, so a fault in them counts only if later reads
+ * find it, too.
+ */
 async function verdictOn(
   { store, timers, documents, partitions }: OpenNamespace,
-  orders: Directives,
+  directives: Directives,
   { behavior }: AnyActorDefinition,
   actor: ActorAddress,
   signal: AbortSignal,
 ): Promise<Finding> {
-  for (let look = 1; ; look++) {
-    const { skips } = await orders.now(actor, signal)
+  for (let read = 1; ; read++) {
+    const { skips } = await directives.now(actor, signal)
     let at: VerifiedState | undefined
     const folded = (found: VerifiedState) => void (at = found)
     const options = { store, actor, behavior, skips, signal, folded }
@@ -112,19 +117,18 @@ async function verdictOn(
     const where = { timers, documents, partitions }
     const faults = await verifyTimers({ ...where, actor, behavior, at, now, signal })
     if (faults.length === 0) return verdict
-    if (look === looksMax) return { kind: 'timers', version: verdict.version, faults }
-    await pause(lookPause, signal)
+    if (read === readsMax) return { kind: 'timers', version: verdict.version, faults }
+    await pause(readPause, signal)
   }
 }
 
 function faultText({ name, wanted, set }: TimerFault): string {
-  const at = (ms: number) => new Date(ms).toISOString()
   const timer = `timer ${JSON.stringify(name)}`
   if (set === undefined)
-    return `it waits for ${timer}, due ${at(wanted!)}, which is not set`
+    return `it waits for ${timer}, due ${isoTime(wanted!)}, which is not set`
   if (wanted === undefined)
-    return `${timer} is set, due ${at(set)}, and it does not wait for it`
-  return `${timer} is set for ${at(set)}, and it waits for ${at(wanted)}`
+    return `${timer} is set, due ${isoTime(set)}, and it does not wait for it`
+  return `${timer} is set for ${isoTime(set)}, and it waits for ${isoTime(wanted)}`
 }
 
 function viewOf(actor: ActorAddress, verdict: Exclude<Finding, { kind: 'folds' }>) {
@@ -134,7 +138,7 @@ function viewOf(actor: ActorAddress, verdict: Exclude<Finding, { kind: 'folds' }
       ? verdict.error.message
       : kind === 'timers'
         ? `${verdict.faults.map(faultText).join('; ')}.`
-        : 'it folds to another state than the one that is stored with it, under the same version of the ' +
+        : 'it folds to another state than the one that is stored with it, by the same version of the ' +
           'definition: raise that version, or make the fold pure.'
   return { actor: formatAddress(actor), version, problem: kind, message }
 }

@@ -28,6 +28,7 @@ export type { VersionCacheLimits, Predecessor } from '../store/version-cache.js'
 export {
   type BatchedCommand,
   type Causes,
+  type CommitFields,
   type CommitSlice,
   commitSlicesOf,
   type CommittedCommand,
@@ -49,8 +50,8 @@ export type {
 // Queues, timers and documents beside the log
 export type {
   NewRecord,
-  Put,
   PutOptions,
+  PutResult,
   Queue,
   QueueKey,
   QueueName,

@@ -1,5 +1,5 @@
-// Definitions for the programs: from files (`--actors FILE`), and the demo's. A file may export what
-// a node runs beside actors: reactors and projections.
+// The definitions that a program runs: those of files (`--actors FILE`) and of the demo. A file may
+// export actors, reactors and projections.
 
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -17,7 +17,7 @@ export const actorFlags = {
   demo: { type: 'boolean' },
 } as const
 
-/** What `--actors` and `--demo` name, each kind in that order. */
+/** The definitions of `--actors` and then of `--demo`, by kind. */
 export interface Definitions {
   readonly actors: readonly AnyActorDefinition[]
   readonly reactors: readonly Reactor[]
@@ -27,7 +27,7 @@ export interface Definitions {
 export async function loadDefinitions(flags: Flags): Promise<Definitions> {
   const fromFiles = (await Promise.all(texts(flags, 'actors').map(loadFile))).flat()
   const fromDemo = isSet(flags, 'demo')
-    ? // Only here: it brings XState along.
+    ? // Loaded when needed: it loads XState.
       (await import('./demo/demo.js')).demoActors
     : []
   return {
@@ -37,7 +37,7 @@ export async function loadDefinitions(flags: Flags): Promise<Definitions> {
   }
 }
 
-/** The actors alone: of `--actors` there must be one, then. */
+/** The actors alone; throws `invalid-definition` where `--actors` is given and exports none. */
 export async function loadActors(flags: Flags): Promise<readonly AnyActorDefinition[]> {
   const { actors } = await loadDefinitions(flags)
   if (actors.length === 0 && texts(flags, 'actors').length > 0)

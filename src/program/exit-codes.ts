@@ -1,4 +1,4 @@
-// How the programs end. Scripts may rely on these numbers.
+// The exit codes of the programs. Scripts may rely on these numbers.
 
 import { isCairnError, messageOf } from '../model/errors.js'
 import { plain } from './plain.js'
@@ -15,7 +15,7 @@ export const exitCode = {
   conflict: 4,
 } as const
 
-/** The command line is wrong: says how, and shows how it is right. */
+/** The command line is wrong; the message names the mistake and the remedy. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }

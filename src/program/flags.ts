@@ -1,8 +1,9 @@
-// The flags that all programs share, and the backend they mean.
+// The flags that all programs share, and the backend that they name.
 
 import { parseArgs } from 'node:util'
 
 import type { Backend } from '../backend/backend.js'
+import { defined } from '../model/defined.js'
 import { messageOf } from '../model/errors.js'
 import { parseLogin } from '../nats/login.js'
 import { UsageError } from './exit-codes.js'
@@ -41,23 +42,23 @@ export function parseFlags(args: readonly string[], spec: FlagSpec): Flags {
   try {
     const options = { ...commonFlags, ...spec }
     const { values, positionals } = parseArgs({
-      args: readable(args, options),
+      args: parseable(args, options),
       options,
       allowPositionals: true,
       strict: true,
     })
     return { values, positionals }
   } catch (error) {
-    throw new UsageError(misuse(error, Object.keys({ ...commonFlags, ...spec })))
+    throw new UsageError(usageMessage(error, Object.keys({ ...commonFlags, ...spec })))
   }
 }
 
 /**
- * The arguments as parseArgs can read them. It knows no optional value, so an `--embedded`
- * that stands alone is given one; and it takes the value in `--expect -1` for a flag, so a
- * negative number is tied to the flag before it.
+ * The arguments in a form that parseArgs reads. It has no optional values, so `--embedded` alone is
+ * given the default; and it reads the value in `--expect -1` as a flag, so a negative number is
+ * joined to the flag before it.
  */
-function readable(args: readonly string[], spec: FlagSpec): string[] {
+function parseable(args: readonly string[], spec: FlagSpec): string[] {
   const end = args.indexOf('--')
   const list = end < 0 ? args : args.slice(0, end)
   const rest = end < 0 ? [] : args.slice(end)
@@ -76,19 +77,19 @@ function readable(args: readonly string[], spec: FlagSpec): string[] {
   return [...result, ...rest]
 }
 
-/** What parseArgs found wrong, in one line. */
-function misuse(error: unknown, known: readonly string[]): string {
-  const said = messageOf(error)
-  const [, flag = ''] = /'(-[^' ]*)/.exec(said) ?? []
+/** The error of parseArgs in one line. */
+function usageMessage(error: unknown, known: readonly string[]): string {
+  const message = messageOf(error)
+  const [, flag = ''] = /'(-[^' ]*)/.exec(message) ?? []
   const { code } = error as { code?: string }
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
     return /^-\d/.test(flag)
       ? `${JSON.stringify(flag)} begins with a dash: write "--" before it, at the end of the command.`
-      : `${JSON.stringify(flag)} is no flag here: use ${known.map(name => `--${name}`).join(', ')}.`
-  if (said.includes('does not take')) return `${flag} takes no value: leave it out.`
+      : `${JSON.stringify(flag)} is not a flag here: use ${known.map(name => `--${name}`).join(', ')}.`
+  if (message.includes('does not take')) return `${flag} takes no value: leave it out.`
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
     return `${flag} needs a value: write ${flag} VALUE, or ${flag}=VALUE if it begins with a dash.`
-  return said
+  return message
 }
 
 export function text(flags: Flags, name: string): string | undefined {
@@ -132,13 +133,12 @@ export async function backendOf(flags: Flags): Promise<Backend> {
   const dir = text(flags, 'embedded')
   const creds = text(flags, 'creds')
   const replicas = replicasOf(flags)
-  // Loaded when wanted: a command starts in half the time without the other's libraries.
+  // Loaded when needed: a command starts in half the time without the other backend's libraries.
   if (dir === undefined) {
     const { jetstream } = await import('../backend/jetstream.js')
     return jetstream({
       ...parseLogin(text(flags, 'nats') ?? process.env.NATS_URL),
-      ...(creds !== undefined && { creds }),
-      ...(replicas !== undefined && { replicas }),
+      ...defined({ creds, replicas }),
     })
   }
   const needless = ['nats', 'creds', 'replicas'].filter(
@@ -159,7 +159,7 @@ function replicasOf(flags: Flags): 1 | 3 | 5 | undefined {
   throw new UsageError(`--replicas is "${replicas}": use 1, 3 or 5.`)
 }
 
-/** The flags again, for a command line that means the same backend; passwords are left out. */
+/** The flags for another command line with the same backend, without passwords. */
 export function backendFlags(flags: Flags): string {
   const parts = ['embedded', 'nats', 'creds'].flatMap(name => {
     const value = text(flags, name)?.replaceAll(/(:\/\/)[^@,/]*@/g, '$1')

@@ -81,7 +81,7 @@ await t.test(
     await connection.close()
     const refused = await cairn('bench', '--ns', 'x')
     t.equal(refused.code, 2)
-    t.match(refused.stderr, /--ns says nothing here/)
+    t.match(refused.stderr, /--ns has no meaning here/)
   },
 )
 

@@ -1,20 +1,17 @@
-// What the commands print: shapes, orders, values that JSON cannot write, and nothing but
-// data on stdout.
+// The output of the commands: shapes, order, values that JSON has no form for, and only data on
+// stdout.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 
 import { LmdbFixture } from '../support/lmdb-fixture.js'
 import { cairn } from '../multinode/harness.js'
+import { jsonLines } from './support.js'
 
-const dir = await mkdtemp(join(tmpdir(), 'cairn-data-'))
-t.teardown(() => rm(dir, { recursive: true, force: true }))
+const dir = t.testdir()
 const here = ['--ns', 'data', '--embedded', dir]
 const withActors = [...here, '--actors', 'test/support/actors/counter.mjs']
 
-/** Runs a command that must succeed without a word on stderr. */
+/** Runs a command that must succeed and write nothing to stderr. */
 async function lines(...args: string[]): Promise<string[]> {
   const { code, stderr, lines: printed } = await cairn(...args, ...here)
   if (code !== 0 || stderr !== '') throw new Error(`exit ${code}: ${stderr}`)
@@ -22,8 +19,7 @@ async function lines(...args: string[]): Promise<string[]> {
 }
 
 async function json(...args: string[]): Promise<Record<string, unknown>[]> {
-  const printed = await lines(...args, '--json')
-  return printed.map(line => JSON.parse(line) as Record<string, unknown>)
+  return jsonLines({ lines: await lines(...args, '--json') })
 }
 
 function pairs<T>(values: readonly T[]): T[][] {
@@ -32,7 +28,7 @@ function pairs<T>(values: readonly T[]): T[][] {
   return result
 }
 
-await t.test('append tells version and position', async t => {
+await t.test('append prints version and position', async t => {
   t.strictSame(await json('append', 'order/1', 'placed', '{"total":3}'), [
     { version: 1, position: 1 },
   ])
@@ -42,7 +38,7 @@ await t.test('append tells version and position', async t => {
 })
 
 await t.test(
-  '--expect: a version, none, exists and any, each met and missed',
+  '--expect: a version, none, exists and any, each fulfilled and not',
   async t => {
     const append = async (
       actor: string,
@@ -52,16 +48,16 @@ await t.test(
       const { code, stdout, stderr } = await cairn(...args)
       return [code, JSON.parse(stdout), stderr]
     }
-    const ok = (code: number | null, version: number, told: unknown) =>
-      t.match([code, told], [0, { version, position: Number }])
+    const ok = (code: number | null, version: number, printed: unknown) =>
+      t.match([code, printed], [0, { version, position: Number }])
     for (const [expect, version] of [
       ['none', 1],
       ['exists', 2],
       ['2', 3],
       ['any', 4],
     ] as const) {
-      const [code, told] = await append('order/e', expect)
-      ok(code, version, told)
+      const [code, printed] = await append('order/e', expect)
+      ok(code, version, printed)
     }
     const [first, zero] = await append('order/f', '0')
     ok(first, 1, zero)
@@ -70,16 +66,16 @@ await t.test(
       ['3', 3, 4],
       ['5', 5, 4],
     ] as const) {
-      const [code, told, stderr] = await append('order/e', expect)
+      const [code, printed, stderr] = await append('order/e', expect)
       t.equal(code, 4)
-      t.strictSame(told, { expected, actual: version })
+      t.strictSame(printed, { expected, actual: version })
       t.equal(
         stderr,
         `order/e is at version 4, and ${expect} was expected; nothing was stored.\n`,
       )
     }
-    const [missing, told] = await append('order/absent', 'exists')
-    t.strictSame([missing, told], [4, { expected: 'exists', actual: 0 }])
+    const [missing, printed] = await append('order/absent', 'exists')
+    t.strictSame([missing, printed], [4, { expected: 'exists', actual: 0 }])
     t.strictSame(await json('read', 'order/absent'), [], 'nothing was stored')
   },
 )
@@ -221,9 +217,9 @@ await t.test('ask prints the reply, and the refusal', async t => {
   t.strictSame(
     JSON.parse(twice.stdout),
     { ...once, duplicate: true },
-    'answered as before',
+    'answered with the first reply',
   )
-  t.equal((await json('read', 'account/q')).length, 1, 'and not done again')
+  t.equal((await json('read', 'account/q')).length, 1, 'and takes effect once')
   const refused = await ask('account/p', 'withdraw', '{"amount":50}', '--json')
   t.equal(refused.code, 1)
   t.strictSame(JSON.parse(refused.stdout), {
@@ -239,7 +235,7 @@ await t.test('ask prints the reply, and the refusal', async t => {
   t.strictSame(
     [silent.code, silent.stdout],
     [1, ''],
-    'without --json it stands on stderr alone',
+    'without --json it is on stderr only',
   )
   const nothing = await cairn('ask', 'shelf/n', 'nothing', '--json', ...withActors)
   t.strictSame(
@@ -259,11 +255,11 @@ await t.test('ask prints the reply, and the refusal', async t => {
   t.match(
     JSON.parse(number.stdout),
     { version: 1, reply: -5 },
-    'negative data behind "--"',
+    'negative data after "--"',
   )
 })
 
-await t.test('state prints what it was and is', async t => {
+await t.test('state prints the state now and as of a version', async t => {
   const at = (...flags: string[]) => json('state', 'account/p', '--demo', ...flags)
   t.strictSame(await at(), [{ version: 2, state: { balance: 10 } }])
   t.strictSame(await at('--version', '1'), [{ version: 1, state: { balance: 5 } }])
@@ -277,7 +273,7 @@ await t.test('state prints what it was and is', async t => {
   ])
 })
 
-await t.test('a record that is no commit is shown as what it is', async t => {
+await t.test('a record that is not a commit is shown as malformed', async t => {
   await using place = await LmdbFixture.make()
   const store = await place.open()
   const actor = { type: 'order', id: 'm' }

@@ -1,15 +1,14 @@
-// cairn dlq: what reactors have given up is told, sent again and thrown away, with no node running.
+// cairn dlq: dead letters are listed, sent again and discarded, with no node running.
 
 import t from 'tap'
 
-import { embedded } from '../../src/backend/embedded.js'
-import { jetstream } from '../../src/backend/jetstream.js'
 import { defineTopic } from '../../src/model/topic.js'
 import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { cairn } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
+import { homesOf, jsonLines } from './support.js'
 
 const patience = { timeout: 60_000 }
 const created = defineTopic('bookings.created')
@@ -17,23 +16,13 @@ const completed = defineTopic('bookings.completed')
 
 await using server = await startNats()
 const dir = t.testdir()
-const homes = [
-  {
-    name: 'JetStream',
-    store: jetstream({ servers: server.url }),
-    flags: ['--nats', server.url],
-  },
-  { name: 'embedded', store: embedded({ dir }), flags: ['--embedded', dir] },
-]
+const homes = homesOf(server, dir)
 
 for (const { name, store, flags } of homes)
   await t.test(`A2.3 dead letters are listed and sent again, on ${name}`, async t => {
     const namespace = 'dead'
     const dlq = (...args: string[]) => cairn('dlq', ...args, '--ns', namespace, ...flags)
-    const jsonOf = async (...args: string[]) =>
-      (await dlq(...args, '--json')).lines.map(
-        line => JSON.parse(line) as Record<string, unknown>,
-      )
+    const jsonOf = async (...args: string[]) => jsonLines(await dlq(...args, '--json'))
     let isWell = false
     const handled: unknown[] = []
     const mails = defineReactor({
@@ -111,7 +100,7 @@ for (const { name, store, flags } of homes)
     ])
       t.equal((await dlq(...args)).code, 2, args.join(' '))
     t.strictSame((await dlq('discard-all', '--where', 'reactor=mails')).lines, [
-      '1 dead letter thrown away',
+      '1 dead letter discarded',
     ])
     t.match((await dlq('list')).stderr, /There is no such dead letter/)
 
@@ -119,5 +108,5 @@ for (const { name, store, flags } of homes)
     const again = await start()
     await until(() => handled.length === 3, patience)
     await again.close()
-    t.equal(handled.length, 3, 'two sent again together, one alone')
+    t.equal(handled.length, 3, 'two are sent again by retry-all, one by retry')
   })

@@ -1,4 +1,4 @@
-// cairn ensure: what a config file declares is made, once, and what differs is told.
+// cairn ensure: what a config file declares is created once, and differences are reported.
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,6 +14,7 @@ import { callApi } from '../../src/nats/jetstream-api.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { run } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
+import { jsonLines } from './support.js'
 
 await using near = await startNats()
 await using far = await startNats()
@@ -37,10 +38,7 @@ async function cairn(...args: string[]) {
 async function ensured(...args: string[]) {
   const { code, stdout, stderr } = await cairn(...args, '--json')
   t.equal(stderr, '')
-  const reports = stdout
-    .split('\n')
-    .filter(line => line !== '')
-    .map(line => JSON.parse(line) as Report)
+  const reports = jsonLines<Report>({ lines: stdout.trim().split('\n') })
   return { code, reports, states: [...new Set(reports.map(({ state }) => state))] }
 }
 
@@ -59,12 +57,16 @@ const spec = {
 }
 const write = (value: unknown) => writeFile(file, JSON.stringify(value))
 
-await t.test('A4.6 what is declared is made once, on each broker', async t => {
+await t.test('A4.6 what is declared is created once, on each broker', async t => {
   await write(spec)
   const dry = await ensured(file, '--dry-run')
   t.equal(dry.code, 1)
   t.strictSame(dry.states, ['missing'])
-  t.strictSame((await ensured(file, '--dry-run')).states, ['missing'], 'nothing was made')
+  t.strictSame(
+    (await ensured(file, '--dry-run')).states,
+    ['missing'],
+    'nothing was created',
+  )
 
   const made = await ensured(file)
   t.equal(made.code, 0)
@@ -81,7 +83,7 @@ await t.test('A4.6 what is declared is made once, on each broker', async t => {
     'consumer books far bank',
   ])
     t.ok(places.includes(place), place)
-  t.strictSame(dry.reports.map(placeOf), places, 'as the dry run said')
+  t.strictSame(dry.reports.map(placeOf), places, 'as the dry run reported')
 
   for (const args of [[file], [file, '--dry-run']]) {
     const again = await ensured(...args)
@@ -99,7 +101,7 @@ await t.test('A4.6 what is declared is made once, on each broker', async t => {
   await t.rejects(node.consumer('erp').consume(), { code: 'unknown-consumer' })
 })
 
-await t.test('A4.6 what differs is told, and nothing is narrowed', async t => {
+await t.test('A4.6 differences are reported, and nothing is narrowed', async t => {
   await write({
     ...spec,
     streams: { ...spec.streams, shop: { broker: 'near', partitions: 8, replicas: 3 } },
@@ -134,7 +136,7 @@ await t.test('A4.6 what differs is told, and nothing is narrowed', async t => {
 })
 
 await t.test(
-  'A4.6 a stream that is no longer Cairn’s is told, and left alone',
+  'A4.6 a stream that is no longer Cairn’s is reported, and not changed',
   async t => {
     await write(spec)
     const connection = await Connection.open({ servers: far.url }, 'bank', 'operator')
@@ -151,8 +153,8 @@ await t.test(
     }
     await ensured(file)
     await age('CAIRN_bank_TOPICS')
-    const told = await ensured(file)
-    t.equal(told.code, 0, 'how long plain messages are kept is the operator’s')
+    const aged = await ensured(file)
+    t.equal(aged.code, 0, 'how long plain messages are kept is the operator’s')
     const store = jetstream(brokerOf(await loadConfig(file), 'far', env))
     await (await startNode({ namespace: 'bank', store })).close()
 
@@ -169,23 +171,26 @@ await t.test(
   },
 )
 
-await t.test('A4.7 what is missing or makes no sense ends with the remedy', async t => {
-  const refused = async (value: unknown, message: RegExp) => {
-    await write(value)
-    const { code, stdout, stderr } = await cairn(file)
-    t.strictSame([code, stdout], [2, ''])
-    t.match(stderr, message)
-  }
-  await refused({ streams: { shop: {} } }, /set CAIRN_DEFAULT_URL or NATS_URL/)
-  await refused(
-    { ...spec, streams: { shop: {} } },
-    /streams\.shop\.broker is missing: there are several in brokers, use near or far/,
-  )
-  await refused({ streams: { shop: { replicas: 4 } } }, /streams\.shop\.replicas is 4/)
-  const none = await cairn()
-  t.equal(none.code, 2)
-  t.match(none.stderr, /There is no cairn\.config\.\(ts\|/)
-  const flag = await cairn(file, '--ns', 'x')
-  t.equal(flag.code, 2)
-  t.match(flag.stderr, /--ns says nothing here/)
-})
+await t.test(
+  'A4.7 a missing or invalid declaration is an error that names the remedy',
+  async t => {
+    const refused = async (value: unknown, message: RegExp) => {
+      await write(value)
+      const { code, stdout, stderr } = await cairn(file)
+      t.strictSame([code, stdout], [2, ''])
+      t.match(stderr, message)
+    }
+    await refused({ streams: { shop: {} } }, /set CAIRN_DEFAULT_URL or NATS_URL/)
+    await refused(
+      { ...spec, streams: { shop: {} } },
+      /streams\.shop\.broker is missing: there are several in brokers, use near or far/,
+    )
+    await refused({ streams: { shop: { replicas: 4 } } }, /streams\.shop\.replicas is 4/)
+    const none = await cairn()
+    t.equal(none.code, 2)
+    t.match(none.stderr, /There is no cairn\.config\.\(ts\|/)
+    const flag = await cairn(file, '--ns', 'x')
+    t.equal(flag.code, 2)
+    t.match(flag.stderr, /--ns has no meaning here/)
+  },
+)

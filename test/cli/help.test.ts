@@ -1,25 +1,11 @@
-// The help: for all, for each command, and for the node.
+// The help: the overview, each command, and the node.
 
 import t from 'tap'
 
+import { commands, nameOf } from '../../src/cli/commands.js'
 import { cairn, run } from '../multinode/harness.js'
 
-const commands = [
-  'ask',
-  'send',
-  'append',
-  'read',
-  'tail',
-  'state',
-  'actor',
-  'actors',
-  'messages',
-  'verify',
-  'ensure',
-  'projections',
-  'timers',
-  'bench',
-]
+const names = commands.map(nameOf)
 const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
 const codes =
   'Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable, 4 version conflict.'
@@ -30,14 +16,14 @@ await t.test(
     const help = await cairn('help')
     t.equal(help.code, 0)
     t.equal(help.stderr, '')
-    for (const name of commands) t.match(help.stdout, new RegExp(`^  ${name} +\\w`, 'm'))
+    for (const name of names) t.match(help.stdout, new RegExp(`^  ${name} +\\w`, 'm'))
     for (const flag of common) t.ok(help.stdout.includes(`  ${flag}`), flag)
     t.ok(help.stdout.includes(codes))
     t.equal((await cairn('--help')).stdout, help.stdout)
   },
 )
 
-for (const name of commands)
+for (const name of names)
   await t.test(`cairn ${name} --help shows how it is used`, async t => {
     const help = await cairn(name, '--help')
     t.equal(help.code, 0, 'without a namespace, an address or a server')

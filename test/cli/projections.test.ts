@@ -1,16 +1,15 @@
-// cairn projections: which builds there are, told without any node.
+// cairn projections: the builds are shown with no node running.
 
 import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
-import { embedded } from '../../src/backend/embedded.js'
-import { jetstream } from '../../src/backend/jetstream.js'
 import { defineProjection } from '../../src/projection/define-projection.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { cairn } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
+import { homesOf, jsonLines } from './support.js'
 
 const account = defineActor({
   type: 'account',
@@ -28,26 +27,19 @@ const sums = defineProjection({
 await using server = await startNats()
 const dir = t.testdir()
 
-const homes = [
-  {
-    name: 'JetStream',
-    store: jetstream({ servers: server.url }),
-    flags: ['--nats', server.url],
-  },
-  { name: 'embedded', store: embedded({ dir }), flags: ['--embedded', dir] },
-]
+const homes = homesOf(server, dir)
 
 for (const { name, store, flags } of homes)
-  await t.test(`projections are shown and built anew, on ${name}`, async t => {
+  await t.test(`projections are shown and rebuilt, on ${name}`, async t => {
     const namespace = 'shown'
     const projections = (...args: string[]) =>
       cairn('projections', '--ns', namespace, ...flags, ...args)
     const none = await projections()
     t.strictSame([none.code, none.stdout], [0, ''])
-    t.match(none.stderr, /No projection was ever built/)
+    t.match(none.stderr, /No node has built a projection in this namespace yet/)
     const unknown = await projections('--rebuild', 'sums')
     t.equal(unknown.code, 2)
-    t.match(unknown.stderr, /No projection "sums" was ever built/)
+    t.match(unknown.stderr, /No node has built a projection "sums"/)
 
     await using node = await startNode({
       namespace,
@@ -55,18 +47,14 @@ for (const { name, store, flags } of homes)
       actors: [account],
       projections: [sums],
     })
-    const told = await node.spawn(account, 'a').ask('deposit', 5)
-    await node.projection(sums).waitFor(told)
+    const stored = await node.spawn(account, 'a').ask('deposit', 5)
+    await node.projection(sums).waitFor(stored)
     t.strictSame((await projections()).lines, [
       'sums  build 1 of version 1  live  at 1 of 1  0 behind',
     ])
     const shown = await projections('--json', '--rebuild', 'sums')
     t.equal(shown.code, 0)
-    t.ok(
-      shown.lines
-        .map(line => JSON.parse(line) as object)
-        .some(line => 'build' in line && line.build === 2),
-    )
+    t.ok(jsonLines(shown).some(({ build }) => build === 2))
     await until(
       async () => {
         const { builds } = await node.projection(sums).status()

@@ -1,25 +1,18 @@
-// cairn send: a command is stored with no node there, and with nodes; each is carried out once.
+// cairn send: a command is stored, with a running node or without, and takes effect once.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 
 import { cairn, startNode } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
+import { homesOf, jsonLines } from './support.js'
 
 await using server = await startNats()
-const dir = await mkdtemp(join(tmpdir(), 'cairn-send-'))
-t.teardown(() => rm(dir, { recursive: true, force: true }))
+const dir = t.testdir()
 
-const places: Readonly<Record<string, readonly string[]>> = {
-  'on NATS': ['--ns', 'send', '--nats', server.url],
-  'in a directory': ['--ns', 'send', '--embedded', dir],
-}
-
-for (const [place, here] of Object.entries(places))
-  await t.test(`cairn send ${place}`, async t => {
+for (const { name, flags: backend } of homesOf(server, dir))
+  await t.test(`cairn send stores a command, on ${name}`, async t => {
+    const here = ['--ns', 'send', ...backend]
     const send = async (amount: number, ...flags: string[]) => {
       const data = JSON.stringify({ amount })
       const args = ['send', 'account/alice', 'deposit', data, ...flags, ...here]
@@ -29,14 +22,9 @@ for (const [place, here] of Object.entries(places))
       return stdout
     }
     const events = async () => {
-      const { code, stderr, lines } = await cairn(
-        'read',
-        'account/alice',
-        '--json',
-        ...here,
-      )
-      t.equal(code, 0, stderr)
-      return lines.map(line => JSON.parse(line) as { data: object; commandId: string })
+      const read = await cairn('read', 'account/alice', '--json', ...here)
+      t.equal(read.code, 0, read.stderr)
+      return jsonLines<{ data: object; commandId: string }>(read)
     }
 
     const first: unknown = JSON.parse(await send(1, '--json'))
@@ -55,17 +43,17 @@ for (const [place, here] of Object.entries(places))
       position: 2,
       duplicate: true,
     })
-    t.strictSame(await events(), [], 'no node is there: nothing is carried out yet')
+    t.strictSame(await events(), [], 'no node runs: no command is handled yet')
 
     await using node = await startNode('--demo', ...here)
     await until(async () => (await events()).length === 2, {
-      describe: 'a node has come, and carries out what waited',
+      describe: 'a node has started and handles the waiting commands',
       timeout: 30_000,
       interval: 200,
     })
     t.match(JSON.parse(await send(3, '--json')), { position: 3, duplicate: false })
     await until(async () => (await events()).length === 3, {
-      describe: 'and what is sent while it runs',
+      describe: 'a command sent while it runs is handled',
       timeout: 30_000,
       interval: 200,
     })

@@ -1,29 +1,27 @@
-// Servers that are not there, not enough, or not ours: one clear error each.
+// Servers that are unreachable, lack a feature or refuse the login: one clear error each.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type ConnectionOptions } from 'nats'
 import t, { type Test } from 'tap'
 
 import { startNats } from '../support/nats.js'
 import { cairn, run } from '../multinode/harness.js'
-import { isRefused, type Refusal } from './refusals.js'
+import { isRefused, type Refusal } from './support.js'
 
-const dir = await mkdtemp(join(tmpdir(), 'cairn-servers-'))
-t.teardown(() => rm(dir, { recursive: true, force: true }))
+const dir = t.testdir()
 
-/** A command that writes, one that reads, one that asks, and a node: all hear the same. */
+/** A command that writes, one that reads, one that asks, and a node: all fail the same way. */
 async function everyoneIsRefused(t: Test, flags: readonly string[], wanted: Refusal) {
   const node = run(['dist/node.js', '--demo', ...flags])
-  const told = await Promise.all([
+  const ended = await Promise.all([
     cairn('append', 'note/n', 'noted', ...flags),
     cairn('read', 'note/n', ...flags),
     cairn('ask', 'account/a', 'balance', '--demo', ...flags),
     cairn('send', 'account/a', 'deposit', '{"amount":1}', ...flags),
     node.ended.then(code => ({ code, stdout: node.stdout(), stderr: node.stderr() })),
   ])
-  for (const each of told) isRefused(t, each, wanted)
+  for (const each of ended) isRefused(t, each, wanted)
 }
 
 async function withConnection<T>(
@@ -38,7 +36,7 @@ async function withConnection<T>(
   }
 }
 
-await t.test('a server that is not there: both ways out are named', async t => {
+await t.test('a server that is not running: both remedies are named', async t => {
   const flags = ['--ns', 'none', '--nats', 'nats://127.0.0.1:1']
   await everyoneIsRefused(t, flags, {
     code: 3,
@@ -55,7 +53,7 @@ await t.test('a server that is not there: both ways out are named', async t => {
   t.notMatch(stderr, 'sesame', 'a password in the URL is not repeated')
 })
 
-await t.test('NATS_URL says where the server is, and --nats overrules it', async t => {
+await t.test('NATS_URL names the server, and --nats overrides it', async t => {
   await using server = await startNats()
   const asked = (env: NodeJS.ProcessEnv, ...flags: string[]) => {
     const program = run(['dist/cli/main.js', 'append', 'note/n', 'noted', ...flags], env)
@@ -147,7 +145,7 @@ await t.test('credentials files that are missing or garbage', async t => {
   t.strictSame([listed.code, listed.stdout], [0, ''], 'nothing was stored')
 })
 
-await t.test('an event larger than the server takes', async t => {
+await t.test('an event larger than the server accepts', async t => {
   await using server = await startNats({ maxPayload: 4096 })
   const flags = ['--ns', 'small', '--nats', server.url, '--json']
   t.equal((await cairn('append', 'note/n', 'noted', ...flags)).code, 0)
@@ -178,7 +176,7 @@ await t.test('a stream of that name that is not a log', async t => {
     t.strictSame(
       (await manager.streams.info('CAIRN_foreign')).config,
       before,
-      'it is as it was',
+      'it is unchanged',
     )
     await everyoneIsRefused(t, ['--ns', 'taken', '--nats', server.url], {
       code: 1,
@@ -189,7 +187,7 @@ await t.test('a stream of that name that is not a log', async t => {
   })
 })
 
-await t.test('nobody serves the actor type', async t => {
+await t.test('no node hosts the actor type', async t => {
   await using server = await startNats()
   const flags = ['--ns', 'alone', '--nats', server.url]
   const wanted = {

@@ -1,16 +1,15 @@
-// cairn timers: what waits, told without any node.
+// cairn timers: pending timers are listed with no node running.
 
 import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
 import { schedule } from '../../src/actor/effects.js'
-import { embedded } from '../../src/backend/embedded.js'
-import { jetstream } from '../../src/backend/jetstream.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { cairn } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
+import { homesOf, jsonLines } from './support.js'
 
 const due = Date.UTC(2099, 0, 1)
 
@@ -30,17 +29,10 @@ const meter = defineActor({
 
 await using server = await startNats()
 const dir = t.testdir()
-const places = [
-  {
-    place: 'on NATS',
-    store: jetstream({ servers: server.url }),
-    flags: ['--nats', server.url],
-  },
-  { place: 'in a directory', store: embedded({ dir }), flags: ['--embedded', dir] },
-]
+const homes = homesOf(server, dir)
 
-for (const { place, store, flags } of places)
-  await t.test(`cairn timers ${place}`, async t => {
+for (const { name, store, flags } of homes)
+  await t.test(`cairn timers on ${name}`, async t => {
     const timers = (...args: string[]) =>
       cairn('timers', '--ns', 'listed', ...flags, ...args)
     t.match(await timers(), { code: 0, stdout: '', stderr: '' })
@@ -66,13 +58,10 @@ for (const { place, store, flags } of places)
       due: '2099-01-01T00:00:00.000Z',
       command: 'sample',
     }
-    t.strictSame(
-      one.lines.map(line => JSON.parse(line) as { name: string }).sort(byName),
-      [
-        { ...common, name: 'again', data: null, every: 60_000, occurrence: 0 },
-        { ...common, name: 'once', data: { n: 1 }, skipAfter: 10_000 },
-      ],
-    )
+    t.strictSame(jsonLines<{ name: string }>(one).sort(byName), [
+      { ...common, name: 'again', data: null, every: 60_000, occurrence: 0 },
+      { ...common, name: 'once', data: { n: 1 }, skipAfter: 10_000 },
+    ])
     const wrong = await timers('nonsense')
     t.equal(wrong.code === 0, false)
     t.match(wrong.stderr, /nonsense/)

@@ -1,17 +1,14 @@
-// Everything that can be wrong with a command line of `cairn`: each mistake is told once,
-// with the value and the remedy, and leaves nothing behind.
+// Mistakes in a command line of `cairn`: each is one error with the value and the remedy, and stores
+// nothing.
 
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import t from 'tap'
 
 import { embedded } from '../../src/backend/embedded.js'
 import { cairn } from '../multinode/harness.js'
-import { isRefused } from './refusals.js'
+import { isRefused } from './support.js'
 
-const dir = await mkdtemp(join(tmpdir(), 'cairn-usage-'))
-t.teardown(() => rm(dir, { recursive: true, force: true }))
+const dir = t.testdir()
 const ns = ['--ns', 'usage']
 const here = [...ns, '--embedded', dir]
 const actors = (name: string) => ['--actors', `test/support/actors/${name}.mjs`]
@@ -152,7 +149,7 @@ const mistakes: readonly Mistake[] = [
     ['read', 'account/alice', 'again', ...here],
   ],
   [
-    'JSON that fell apart',
+    'JSON that the shell has split',
     2,
     /"10\}" is one argument too many\. JSON needs quotes/,
     ['ask', 'account/alice', 'deposit', '{"amount":', '10}', '--demo', ...here],
@@ -217,13 +214,13 @@ const mistakes: readonly Mistake[] = [
   [
     'an unknown flag',
     2,
-    /"--form" is no flag here: use --ns, .*--from/,
+    /"--form" is not a flag here: use --ns, .*--from/,
     ['read', 'account/alice', '--form', '1', ...here],
   ],
   [
     'a flag of another command',
     2,
-    /"--expect" is no flag here/,
+    /"--expect" is not a flag here/,
     ['read', 'account/alice', '--expect', '1', ...here],
   ],
   [
@@ -257,13 +254,13 @@ const mistakes: readonly Mistake[] = [
     ['read', 'account/alice', '--limit', '1.5', ...here],
   ],
   [
-    '--limit without anything in it',
+    '--limit with an empty value',
     2,
     /--limit is "": use a whole number/,
     ['tail', '--limit=', ...here],
   ],
   [
-    '--from behind --to',
+    '--from after --to',
     2,
     /from is 5 and to is 2/,
     ['read', 'account/alice', '--from', '5', '--to', '2', ...here],
@@ -305,7 +302,7 @@ const mistakes: readonly Mistake[] = [
     ['state', 'account/alice', '--version', 'last', '--demo', ...here],
   ],
   [
-    'a version that is not there yet',
+    'a version that does not exist yet',
     1,
     /account\/alice has no version 9: its last is 1/,
     ['state', 'account/alice', '--version', '9', '--demo', ...here],
@@ -323,7 +320,7 @@ const mistakes: readonly Mistake[] = [
     ['state', 'account/alice', '--fresh', 'local', '--after', '1', '--demo', ...here],
   ],
   [
-    'a version that is waited for and does not come',
+    'a version that is not reached before the deadline',
     3,
     /Version 9 of account\/alice was not reached.*account\/alice is at version 1/,
     ['state', 'account/alice', '--after', '9', '--timeout', '50', '--demo', ...here],
@@ -365,25 +362,25 @@ const mistakes: readonly Mistake[] = [
     ['ask', 'account/alice', 'give', '--demo', ...here],
   ],
   [
-    'an actor type that is not served here',
+    'an actor type that is not hosted here',
     1,
     /no actor type "trap"; it knows account/,
     ['ask', 'trap/t', 'go', '--demo', ...here],
   ],
   [
-    'no node at all',
+    'no running node',
     3,
     /No running node of namespace usage serves actor type account .*start one with "node dist\/node\.js/,
     ['ask', 'account/alice', 'balance', ...here],
   ],
   [
-    'an actors file that is not there',
+    'an actors file that does not exist',
     2,
     /--actors test\/support\/actors\/none\.mjs: the file cannot be read \(ENOENT/,
     ['ask', 'counter/c', 'add', '1', ...actors('none'), ...here],
   ],
   [
-    'an actors file that is no module',
+    'an actors file that is not a module',
     1,
     /--actors package\.json: the module cannot be loaded/,
     ['ask', 'counter/c', 'add', '1', '--actors', 'package.json', ...here],
@@ -426,7 +423,7 @@ await t.test('each mistake is one clear error', async t => {
   }
 })
 
-await t.test('none of them left anything behind', async t => {
-  t.equal(await open.store.lastPosition(), 1, 'the log is as it was')
-  t.strictSame((await readdir(dir)).toSorted(), contents, 'and so is the directory')
+await t.test('none of them has stored anything', async t => {
+  t.equal(await open.store.lastPosition(), 1, 'the log is unchanged')
+  t.strictSame((await readdir(dir)).toSorted(), contents, 'the directory is unchanged')
 })

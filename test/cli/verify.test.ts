@@ -1,29 +1,23 @@
-// cairn verify: every history that new code no longer folds is listed, and no other.
+// cairn verify: lists every history that new code does not fold, and no other.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 
 import { embedded } from '../../src/backend/embedded.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { cairn } from '../multinode/harness.js'
 import { until } from '../support/wait.js'
+import { jsonLines } from './support.js'
 
-const dir = await mkdtemp(join(tmpdir(), 'cairn-verify-'))
-t.teardown(() => rm(dir, { recursive: true, force: true }))
+const dir = t.testdir()
 const here = ['--ns', 'verify', '--embedded', dir]
 const withActors = [...here, '--actors', 'test/support/actors/door.mjs']
 
 async function verify(how: string, ...args: string[]) {
   process.env['DOOR'] = how
-  const { code, lines, stderr } = await cairn('verify', ...args, ...withActors, '--json')
-  const told = lines.map(line => JSON.parse(line) as { readonly actor: string })
-  return {
-    code,
-    stderr,
-    told: told.toSorted((a, b) => (a.actor < b.actor ? -1 : 1)),
-  }
+  const ended = await cairn('verify', ...args, ...withActors, '--json')
+  const { code, stderr } = ended
+  const found = jsonLines<{ readonly actor: string }>(ended)
+  return { code, stderr, found: found.toSorted((a, b) => (a.actor < b.actor ? -1 : 1)) }
 }
 
 await t.test('histories are stored by the first version', async t => {
@@ -36,18 +30,18 @@ await t.test('histories are stored by the first version', async t => {
     const { code, stderr } = await cairn('ask', actor, command, ...withActors)
     t.equal(code, 0, stderr)
   }
-  const { code, told, stderr } = await verify('first')
+  const { code, found, stderr } = await verify('first')
   t.equal(code, 0, stderr)
-  t.strictSame(told, [])
-  t.equal(stderr, '3 histories were replayed; 0 did not come to what is stored.\n')
+  t.strictSame(found, [])
+  t.equal(stderr, '3 histories were replayed; 0 did not fold to what is stored.\n')
 })
 
 await t.test(
-  'each one that no longer folds is named, with its version and why',
+  'each history that does not fold is listed with its version and the reason',
   async t => {
-    const { code, told, stderr } = await verify('renamed')
+    const { code, found, stderr } = await verify('renamed')
     t.equal(code, 1)
-    t.match(told, [
+    t.match(found, [
       {
         actor: 'bell/big',
         version: 1,
@@ -61,30 +55,30 @@ await t.test(
         message: /no transition for it in state/,
       },
     ])
-    t.equal(told.length, 2, 'door/back still folds')
+    t.equal(found.length, 2, 'door/back still folds')
     t.match(stderr, /^3 histories were replayed; 2 did not/)
-    const { told: doors } = await verify('renamed', '--type', 'door')
+    const { found: doors } = await verify('renamed', '--type', 'door')
     t.strictSame(
       doors.map(({ actor }) => actor),
       ['door/front'],
     )
-    const { told: one, stderr: only } = await verify('renamed', 'door/back')
+    const { found: one, stderr: only } = await verify('renamed', 'door/back')
     t.strictSame(one, [])
     t.match(only, /^1 history was replayed; 0 did not/)
   },
 )
 
 await t.test('a migration makes them fold', async t => {
-  const { code, told, stderr } = await verify('migrated')
+  const { code, found, stderr } = await verify('migrated')
   t.equal(code, 0, stderr)
-  t.strictSame(told, [])
+  t.strictSame(found, [])
 })
 
 await t.test('a change under the same version shows by the stored states', async t => {
-  const { code, told } = await verify('secretly')
+  const { code, found } = await verify('secretly')
   t.equal(code, 1)
-  t.match(told, [{ actor: 'door/front', version: 2, problem: 'differs' }])
-  t.equal(told.length, 1)
+  t.match(found, [{ actor: 'door/front', version: 2, problem: 'differs' }])
+  t.equal(found.length, 1)
   process.env['DOOR'] = 'secretly'
   const { stdout } = await cairn('verify', ...withActors)
   t.match(
@@ -93,7 +87,7 @@ await t.test('a change under the same version shows by the stored states', async
   )
 })
 
-await t.test('what an operator has had passed over is passed over', async t => {
+await t.test('skipped versions are skipped', async t => {
   process.env['DOOR'] = 'renamed'
   const skipped = await cairn(
     'actor',
@@ -104,24 +98,27 @@ await t.test('what an operator has had passed over is passed over', async t => {
     ...withActors,
   )
   t.equal(skipped.code, 0, skipped.stderr)
-  const { told } = await verify('renamed', '--type', 'door')
-  t.strictSame(told, [])
+  const { found } = await verify('renamed', '--type', 'door')
+  t.strictSame(found, [])
 })
 
 await t.test('without definitions there is nothing to replay by', async t => {
   const { code, stderr } = await cairn('verify', ...here)
   t.equal(code, 2)
-  t.match(stderr, /Nothing is given to replay by: use --actors FILE/)
+  t.match(stderr, /No definitions are given to replay by: use --actors FILE/)
   const unknown = await cairn('verify', 'cat/1', ...withActors)
   t.equal(unknown.code, 2)
-  t.match(unknown.stderr, /Type "cat" is not defined there, but bell, door/)
+  t.match(
+    unknown.stderr,
+    /Type "cat" is not defined there: the definitions are of bell, door/,
+  )
 })
 
-await t.test('timers that are not what a machine waits for are told', async t => {
+await t.test('timers that a machine does not wait for are listed', async t => {
   const actors = ['--actors', 'test/support/actors/tea.mjs']
   const replay = async () => {
-    const { code, lines, stderr } = await cairn('verify', ...here, ...actors, '--json')
-    return { code, stderr, told: lines.map(line => JSON.parse(line) as object) }
+    const ended = await cairn('verify', ...here, ...actors, '--json')
+    return { code: ended.code, stderr: ended.stderr, found: jsonLines(ended) }
   }
   const { tea } = await import('../support/actors/tea.mjs')
   const store = embedded({ dir })
@@ -141,12 +138,12 @@ await t.test('timers that are not what a machine waits for are told', async t =>
       { describe: 'all timers are set', timeout: 60_000 },
     )
   }
-  // What says nothing of timers is not the courier's.
+  // A commit without timers is not for the courier.
   const stirred = await cairn('ask', 'tea/a', 'stir', ...here, ...actors)
   t.equal(stirred.code, 0, stirred.stderr)
   const sound = await replay()
   t.equal(sound.code, 0, sound.stderr)
-  t.strictSame(sound.told, [])
+  t.strictSame(sound.found, [])
 
   const { timers, close } = await openTimers()
   const [a, b] = ['a', 'b'].map(id => ({ type: 'tea', id }))
@@ -162,10 +159,10 @@ await t.test('timers that are not what a machine waits for are told', async t =>
   await timers.set({ ...wrong, actor: b!, name: brew.drawn, at })
   await timers.set({ ...wrong, actor: b!, name: 'other', at })
   await close()
-  const { code, told, stderr } = await replay()
+  const { code, found, stderr } = await replay()
   t.equal(code, 1)
   t.match(
-    told.toSorted((one, other) =>
+    found.toSorted((one, other) =>
       JSON.stringify(one).localeCompare(JSON.stringify(other)),
     ),
     [
@@ -184,7 +181,7 @@ await t.test('timers that are not what a machine waits for are told', async t =>
       },
     ],
   )
-  t.equal(told.length, 2)
+  t.equal(found.length, 2)
   t.match(stderr, /^3 histories were replayed; 2 did not/)
 
   async function openTimers() {

@@ -508,38 +508,35 @@ await t.test(
   },
 )
 
-await t.test(
-  'machines that send each other events in a loop are stopped',
-  async t => {
-    const echo = setup({}).createMachine({
-      id: 'echo',
-      on: { ping: { actions: sendParent({ type: 'pong' }) } },
-    })
-    const spawnIt = spawnChild('echo' as never, { id: 'echo' })
-    const caller = fromMachine(
-      setup({ actors: { echo } }).createMachine({
-        id: 'caller',
-        entry: spawnIt as never,
-        on: {
-          ping: { actions: sendTo('echo', { type: 'ping' }) },
-          pong: { actions: sendTo('echo', { type: 'ping' }) },
-          end: { actions: stopChild('echo') },
-        },
-      }),
-    )
-    await using node = await startNode({
-      namespace: 'loop',
-      store: memory(),
-      actors: [caller],
-    })
-    const c = node.spawn(caller, 'c')
-    await t.rejects(c.ask('ping'), {
-      code: 'invalid-definition',
-      message: /send each other events in a loop/,
-    })
-    t.equal((await c.state()).version, 0, 'nothing is stored')
-    t.match(await c.ask('end'), { ok: true })
-    const { children } = (await c.state()).state as MachineState
-    t.equal(children, undefined)
-  },
-)
+await t.test('machines that send each other events in a loop are stopped', async t => {
+  const echo = setup({}).createMachine({
+    id: 'echo',
+    on: { ping: { actions: sendParent({ type: 'pong' }) } },
+  })
+  const spawnIt = spawnChild('echo' as never, { id: 'echo' })
+  const caller = fromMachine(
+    setup({ actors: { echo } }).createMachine({
+      id: 'caller',
+      entry: spawnIt as never,
+      on: {
+        ping: { actions: sendTo('echo', { type: 'ping' }) },
+        pong: { actions: sendTo('echo', { type: 'ping' }) },
+        end: { actions: stopChild('echo') },
+      },
+    }),
+  )
+  await using node = await startNode({
+    namespace: 'loop',
+    store: memory(),
+    actors: [caller],
+  })
+  const c = node.spawn(caller, 'c')
+  await t.rejects(c.ask('ping'), {
+    code: 'invalid-definition',
+    message: /send each other events in a loop/,
+  })
+  t.equal((await c.state()).version, 0, 'nothing is stored')
+  t.match(await c.ask('end'), { ok: true })
+  const { children } = (await c.state()).state as MachineState
+  t.equal(children, undefined)
+})

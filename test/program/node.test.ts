@@ -9,7 +9,7 @@ import { jetstream } from '../../src/backend/jetstream.js'
 import { startNats } from '../support/nats.js'
 import { startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
-import { isRefused } from '../cli/refusals.js'
+import { isRefused } from '../cli/support.js'
 import { cairn, run, startNode } from '../multinode/harness.js'
 
 const dir = await mkdtemp(join(tmpdir(), 'cairn-program-'))
@@ -37,10 +37,10 @@ const mistakes: readonly Mistake[] = [
   [
     'an unknown flag',
     2,
-    /"--wat" is no flag here: use .*--log-level/,
+    /"--wat" is not a flag here: use .*--log-level/,
     ['--wat', ...here],
   ],
-  ['a word that is no flag', 2, /"demo" is no flag/, ['demo', ...here]],
+  ['a word that is not a flag', 2, /"demo" is not a flag/, ['demo', ...here]],
   [
     'an unknown log level',
     2,
@@ -66,7 +66,7 @@ const mistakes: readonly Mistake[] = [
     ['--replicas', '3', ...here],
   ],
   [
-    'an actors file that is not there',
+    'an actors file that does not exist',
     2,
     /--actors none\.mjs: the file cannot be read/,
     ['--actors', 'none.mjs', ...here],
@@ -110,12 +110,14 @@ await t.test('--actors serves what a file exports, alone and in lists', async t 
   })
   t.equal(await node.stop(), 0)
   t.strictSame(
-    node.lines.map(line => line.msg).filter(said => String(said).startsWith('node ')),
+    node.lines
+      .map(line => line.msg)
+      .filter(message => String(message).startsWith('node ')),
     ['node ready', 'node stopping', 'node stopped'],
   )
 })
 
-await t.test('--demo says what to try, on stderr, and it works', async t => {
+await t.test('--demo prints commands to try on stderr, and they work', async t => {
   const place = join(dir, 'with a space')
   await using node = await startNode('--demo', '--ns', 'demo', '--embedded', place)
   await until(() => node.stderr().includes('Ctrl-C'), {
@@ -133,7 +135,7 @@ await t.test('--demo says what to try, on stderr, and it works', async t => {
   t.match(shell.stdout(), /account\/alice is at version 1 .*"balance":10/)
 })
 
-await t.test('--log-level silent says nothing at all', async t => {
+await t.test('--log-level silent writes nothing', async t => {
   const node = run([
     'dist/node.js',
     '--log-level',
@@ -173,7 +175,7 @@ await t.test('the log is JSON lines, without payloads and secrets', async t => {
   t.equal((await ask('counter/d', 'add', '1')).code, 1, 'an event it cannot fold')
   await server.restart()
   await until(() => node.lines.some(line => line.reason === 'reconnected'), {
-    describe: 'the node is back',
+    describe: 'the node has reconnected',
   })
   t.equal((await ask('counter/c', 'add', '"payload-sesame"')).code, 0, 'stored')
   t.equal(await node.stop(), 0)
@@ -182,7 +184,7 @@ await t.test('the log is JSON lines, without payloads and secrets', async t => {
   t.notMatch(all, 'sesame')
 })
 
-await t.test('the library says nothing unless it is asked to', async t => {
+await t.test('the library logs nothing by default', async t => {
   await using server = await startNats()
   const program = run(['test/support/programs/quiet.mjs', server.url])
   t.equal(await program.ended, 0, program.stderr())
@@ -191,7 +193,7 @@ await t.test('the library says nothing unless it is asked to', async t => {
 })
 
 for (const second of ['SIGTERM', 'SIGINT'] as const)
-  await t.test(`${second} while a drain is held up ends it at once`, async t => {
+  await t.test(`${second} during a drain ends the node at once`, async t => {
     await using server = await startNats()
     const flags = ['--ns', 'held', '--nats', server.url]
     const node = await startNode('--demo', ...flags)
@@ -200,8 +202,8 @@ for (const second of ['SIGTERM', 'SIGINT'] as const)
     t.teardown(() => open.close())
     t.teardown(() => node.kill())
     let isGoing = true
-    const answers = Array.from({ length: 8 }, async (_, lane) => {
-      const actor = { type: 'account', id: `a${lane}` }
+    const answers = Array.from({ length: 8 }, async (_, n) => {
+      const actor = { type: 'account', id: `a${n}` }
       const request = {
         kind: 'ask',
         actor,
@@ -230,17 +232,14 @@ for (const second of ['SIGTERM', 'SIGINT'] as const)
     await Promise.all(answers)
   })
 
-await t.test(
-  'a signal that comes while it starts is kept until it can stop well',
-  async t => {
-    await using server = await startNats()
-    await using proxy = await startProxy(server.url)
-    proxy.pause()
-    const node = run(['dist/node.js', '--demo', '--ns', 'early', '--nats', proxy.url])
-    await until(() => proxy.connections > 0, { describe: 'it is connecting' })
-    node.child.kill('SIGINT')
-    proxy.resume()
-    t.equal(await node.ended, 0, node.stderr())
-    t.match(node.stdout(), /"signal":"SIGINT".*"msg":"node stopping"/)
-  },
-)
+await t.test('a signal during the start stops the node once it has started', async t => {
+  await using server = await startNats()
+  await using proxy = await startProxy(server.url)
+  proxy.pause()
+  const node = run(['dist/node.js', '--demo', '--ns', 'early', '--nats', proxy.url])
+  await until(() => proxy.connections > 0, { describe: 'it is connecting' })
+  node.child.kill('SIGINT')
+  proxy.resume()
+  t.equal(await node.ended, 0, node.stderr())
+  t.match(node.stdout(), /"signal":"SIGINT".*"msg":"node stopping"/)
+})

@@ -1,6 +1,7 @@
-// Where a broker of a config file is: the environment goes before the file, so that one file serves
-// in every place.
+// The servers of a broker of a config file: the environment overrides the file, so that one file
+// serves every environment.
 
+import { defined } from '../../model/defined.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import { parseLogin } from '../../nats/login.js'
@@ -8,8 +9,9 @@ import type { JetStreamOptions } from '../../backend/jetstream.js'
 import type { Config } from './config.js'
 
 /**
- * How to reach a broker, for `jetstream(…)`: by `CAIRN_<NAME>_URL`, else as the file says, else by
- * `NATS_URL`. Its name may be left out where there is one. Throws `invalid-option`.
+ * The options of `jetstream(…)` for a broker. Its servers are those of `CAIRN_<NAME>_URL`, else of
+ * the file, else of `NATS_URL`. The name may be left out if there is only one broker. Throws
+ * `invalid-option`.
  */
 export function brokerOf(
   { file, brokers }: Config,
@@ -18,7 +20,7 @@ export function brokerOf(
 ): JetStreamOptions {
   const names = Object.keys(brokers)
   if (name === undefined && names.length > 1)
-    throw invalid(`${file} has several brokers: say which of ${names.join(', ')}.`)
+    throw invalid(`${file} has several brokers: name one of ${names.join(', ')}.`)
   const known = name ?? names[0]!
   const broker = Object.hasOwn(brokers, known) ? brokers[known] : undefined
   if (broker === undefined)
@@ -28,10 +30,10 @@ export function brokerOf(
   const given = env[variable] || [declared ?? []].flat().join(',') || env['NATS_URL']
   if (given === undefined || given === '')
     throw invalid(
-      `Where broker ${known} of ${file} is, is not said: set ${variable} or NATS_URL, or ` +
+      `Broker ${known} of ${file} has no servers: set ${variable} or NATS_URL, or ` +
         `brokers.${known}.servers.`,
     )
-  return { ...parseLogin(given), ...(creds !== undefined && { creds }) }
+  return { ...parseLogin(given), ...defined({ creds }) }
 }
 
 function variableOf(name: string): string {

@@ -1,16 +1,17 @@
-// What a config file declares: brokers, the namespaces' streams, and consumers. Whatever makes no
-// sense is refused with the name of its field.
+// A config file: brokers, the streams of namespaces, and consumers. An invalid value is refused with
+// the name of its field.
 
 import {
   type ConsumerDefinition,
   defineConsumer,
 } from '../../delivery/consumer/define-consumer.js'
 import { checkNamespace } from '../../model/address.js'
+import { defined } from '../../model/defined.js'
 import { CairnError, messageOf } from '../../model/errors.js'
 import { defineTopic } from '../../model/topic.js'
 import { Fields, invalidField } from './fields.js'
 
-/** What a `cairn.config` file holds. */
+/** The contents of a `cairn.config` file. */
 export interface ConfigSpec {
   /** By name: `[A-Za-z][A-Za-z0-9_-]*`. Default: one, named `default`. */
   readonly brokers?: Readonly<Record<string, BrokerSpec>>
@@ -22,14 +23,14 @@ export interface ConfigSpec {
 
 export interface BrokerSpec {
   readonly provider?: 'nats'
-  /** One URL or several; `CAIRN_<NAME>_URL` goes before it, `NATS_URL` stands in for it. */
+  /** One URL or several. `CAIRN_<NAME>_URL` overrides it; `NATS_URL` is used without it. */
   readonly servers?: string | readonly string[]
   /** Path of a credentials file. */
   readonly creds?: string
 }
 
 export interface StreamSpec {
-  /** May be left out where there is one broker. */
+  /** May be left out if there is only one broker. */
   readonly broker?: string
   readonly replicas?: 1 | 3 | 5
   /** 1 to 1,024; cannot be changed later. */
@@ -37,7 +38,7 @@ export interface StreamSpec {
 }
 
 export interface ConsumerEntry {
-  /** The namespace; may be left out where there is one. */
+  /** The namespace; may be left out if there is only one. */
   readonly stream?: string
   readonly topics: readonly string[]
   /** As in `defineConsumer`. */
@@ -97,30 +98,23 @@ function readBroker(
       file,
       path,
       name,
-      'begin its name with a letter, and go on with letters, digits, "-" and "_"',
+      'begin its name with a letter; the rest may be letters, digits, "-" and "_"',
     )
   const fields = new Fields(file, path, value, ['provider', 'servers', 'creds'])
   fields.oneOf('provider', ['nats'])
   const servers = fields.textOrTexts('servers')
   const creds = fields.text('creds')
-  return {
-    ...(servers !== undefined && { servers }),
-    ...(creds !== undefined && { creds }),
-  }
+  return defined({ servers, creds })
 }
 
 function readStream({ file, path }: At, value: unknown, brokers: Config['brokers']) {
   const namespace = path.slice('streams.'.length)
-  refused(file, path, () => checkNamespace(namespace))
+  atField(file, path, () => checkNamespace(namespace))
   const fields = new Fields(file, path, value, ['broker', 'replicas', 'partitions'])
   const broker = fields.reference('broker', Object.keys(brokers), 'brokers')
   const replicas = fields.oneOf('replicas', [1, 3, 5] as const)
   const partitions = fields.whole('partitions', 1, 1_024)
-  return {
-    broker,
-    ...(replicas !== undefined && { replicas }),
-    ...(partitions !== undefined && { partitions }),
-  }
+  return { broker, ...defined({ replicas, partitions }) }
 }
 
 function readConsumer(
@@ -138,25 +132,24 @@ function readConsumer(
   const stream = fields.reference('stream', Object.keys(streams), 'streams')
   const topics = fields.textOrTexts('topics')
   if (topics === undefined || topics.length === 0)
-    throw invalidField(file, `${path}.topics`, topics, 'list the topics that it gets')
+    throw invalidField(file, `${path}.topics`, topics, 'list the topics that it reads')
   const ackWait = fields.whole('ackWait', 1, 2 ** 31 - 1)
   const attempts = fields.whole('attempts', 1, Number.MAX_SAFE_INTEGER)
   const on = [topics]
     .flat()
-    .map(topic => refused(file, `${path}.topics`, () => defineTopic(topic)))
-  const definition = refused(file, path, () =>
+    .map(topic => atField(file, `${path}.topics`, () => defineTopic(topic)))
+  const definition = atField(file, path, () =>
     defineConsumer({
       name,
       on,
-      ...(ackWait !== undefined && { ackWait }),
-      ...(attempts !== undefined && { attempts }),
+      ...defined({ ackWait, attempts }),
     }),
   )
   return { stream, definition }
 }
 
-/** What others refuse, with the field in front. */
-function refused<T>(file: string, path: string, work: () => T): T {
+/** Puts the field in front of the message of what `work` throws. */
+function atField<T>(file: string, path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {

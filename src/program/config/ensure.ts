@@ -1,6 +1,5 @@
-// Making what a config file declares: whatever is missing is created, and what is there and differs is
-// told. Nothing that is there loses anything: streams are never changed, of consumers only their times
-// and attempts.
+// Creates what a config file declares and is missing, and reports what differs. Existing data is safe:
+// streams are never changed, and of consumers only `ackWait` and `attempts`.
 
 import { jetstream } from '../../backend/jetstream.js'
 import { declareConsumer, type Declared } from '../../delivery/consumer/declare.js'
@@ -21,18 +20,18 @@ export interface EnsureReport extends Declared {
 }
 
 export interface EnsureOptions {
-  /** Changes nothing, and tells what it would do. Default false. */
+  /** Changes nothing, and reports what it would do. Default false. */
   readonly dryRun?: boolean
   readonly signal?: AbortSignal
 }
 
-/** Throws what opening a namespace throws, but for streams that differ. */
+/** Throws what opening a namespace throws; streams that differ are reported instead. */
 export async function* ensureDeclared(
   config: Config,
   { dryRun = false, signal }: EnsureOptions = {},
 ): AsyncGenerator<EnsureReport, void, void> {
   for (const [namespace, { broker, ...declared }] of Object.entries(config.streams)) {
-    throwIfAborted(signal, 'ensuring what is declared')
+    throwIfAborted(signal, 'creating what is declared')
     const options = brokerOf(config, broker)
     const nodeId = `ensure-${newId().slice(0, 8)}`
     const connection = await Connection.open(options, namespace, `cairn ${nodeId}`)
@@ -49,8 +48,8 @@ export async function* ensureDeclared(
       const about = { broker, namespace }
       for (const { stream, exists, foreign, drift } of streams) {
         const differences = [...foreign, ...drift]
-        const there = differences.length === 0 ? 'as declared' : 'differs'
-        const state = exists ? there : mayCreate ? 'created' : 'missing'
+        const existing = differences.length === 0 ? 'as declared' : 'differs'
+        const state = exists ? existing : mayCreate ? 'created' : 'missing'
         yield { kind: 'stream', name: stream, ...about, state, differences }
       }
       const { stream: documentsStream } = documentsBucketOf(namespace)

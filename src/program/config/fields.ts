@@ -1,4 +1,4 @@
-// The fields of one entry of a config file, each read as what it must be.
+// The fields of one entry of a config file, each checked against its type.
 
 import { inspect } from 'node:util'
 
@@ -22,17 +22,17 @@ export class Fields {
   readonly #path: string
   readonly #values: Readonly<Record<string, unknown>>
 
-  /** Throws `invalid-option` for what is no object, or has a field that is not known. */
+  /** Throws `invalid-option` for a value that is not an object, or has an unknown field. */
   constructor(file: string, path: string, value: unknown, known: readonly string[]) {
     this.file = file
     this.#path = path
-    // An entry without anything in it is nothing in YAML.
+    // An empty entry is null in YAML.
     this.#values = objectOf(file, path, value ?? {})
     const unknown = Object.keys(this.#values).find(name => !known.includes(name))
     if (unknown !== undefined)
       throw new CairnError(
         'invalid-option',
-        `${file}: ${this.#at(unknown)} is no field that is known here: use ${known.join(', ')}.`,
+        `${file}: ${this.#at(unknown)} is not a known field: use ${known.join(', ')}.`,
         { details: { file, field: this.#at(unknown) } },
       )
   }
@@ -82,7 +82,7 @@ export class Fields {
     throw this.#refuse(name, `use ${allowed.join(', ')}`)
   }
 
-  /** The name of another entry; where there is only one, that one. */
+  /** The name of another entry. Default: the only one. */
   reference(name: string, declared: readonly string[], section: string): string {
     const value = this.text(name)
     const [only, ...others] = declared

@@ -1,4 +1,4 @@
-// Reading a config file. YAML and TypeScript are read by `yaml` and `jiti`, loaded when wanted.
+// Reads a config file. The readers of YAML and TypeScript, `yaml` and `jiti`, are loaded when needed.
 
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
@@ -26,7 +26,7 @@ async function findConfig(): Promise<string> {
   if (found.length === 1) return found[0]!
   throw invalid(
     found.length === 0
-      ? `There is no cairn.config.(${endings.join('|')}) here: write one, or name a file.`
+      ? `There is no cairn.config.(${endings.join('|')}) here: create one, or name a file.`
       : `There are several config files here, ${found.join(', ')}: name one, or remove the others.`,
   )
 }
@@ -55,7 +55,7 @@ async function valueOf(path: string): Promise<unknown> {
     throw invalid(`${path} cannot be read: ${messageOf(error)}.`, error)
   }
   throw invalid(
-    `${path} is no config file: use one that ends in .${endings.join(', .')}.`,
+    `${path} is not a config file: use one that ends in .${endings.join(', .')}.`,
   )
 }
 

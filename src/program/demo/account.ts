@@ -1,4 +1,4 @@
-// The demo's bank account: a decider in its simplest form.
+// The demo's bank account: a minimal decider.
 
 import { defineActor } from '../../actor/define-actor.js'
 import { event } from '../../actor/event.js'

@@ -1,4 +1,4 @@
-// What `--demo` serves.
+// The actors of `--demo`.
 
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import { account } from './account.js'

@@ -1,4 +1,4 @@
-// The demo's trip with a shared car: a machine, written as XState's documentation does.
+// The demo's trip with a shared car: a machine in the style of XState's documentation.
 
 import { assign, setup } from 'xstate'
 
@@ -22,7 +22,7 @@ const machine = setup({
     tags: {} as 'occupied',
   },
   guards: {
-    // What comes over the wire is what it is: a guard checks it, as anything else.
+    // Commands come from outside: guards check their data.
     isReservation: ({ event }) =>
       event.type === 'reserve' && isText(event.rider) && isText(event.car),
     isDistance: ({ event }) => event.type === 'drive' && isAmount(event.km),
