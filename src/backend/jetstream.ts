@@ -9,12 +9,8 @@ import { checkNamespace } from '../model/address.js'
 import { Connection } from '../nats/connection.js'
 import { checkGroupCommitMode, type GroupCommitMode } from '../nats/group-commit.js'
 import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
-import {
-  ensureDocumentsBucket,
-  ensureQueueStream,
-  ensureTimersStream,
-  ensureReadModelsBucket,
-} from '../nats/side-streams.js'
+import { ensureDocumentsBucket, ensureReadModelsBucket } from '../nats/buckets.js'
+import { ensureQueueStream, ensureTimersStream } from '../nats/queue-streams.js'
 import { JetStreamQueue } from '../store/queue/jetstream.js'
 import { JetStreamReadModels } from '../store/read-models/jetstream.js'
 import { JetStreamDocuments } from '../store/documents/jetstream.js'

@@ -1,40 +1,39 @@
-// What an acknowledgement costs the server: the time from one commit to the next while several
-// wait, by the server's own clock.
+// The cost of an acknowledgement: the time from one commit to the next while several wait, by the server's clock.
 //
-// The server tells ordinary clients nothing of its `sync_interval`, and what matters is not the
-// setting but the disk. Every stored message has the moment at which the server began to store it.
-// Where commits wait in line, the next one's moment is when the one before was done with, its wait
-// for the disk included. No clock here, and no moment when this process was busy, has a part in it.
+// The server does not report its `sync_interval` to ordinary clients, and the disk matters, not the
+// setting. Every stored message has the time at which the server began to store it. While commits are queued
+// on the server, the time of the next one is the end of the previous one, including its wait
+// for the disk. The measurement does not depend on the clock or the load of this process.
 //
-// A1. Only neighbours count that both were sent while others were on their way, each as a message
-//     of its own: then the server had something to go on with. The first quartile of the times
-//     between them is the cost, as now and then the server had to wait for more all the same.
-// A2. A verdict is about a server and a disk, so it ends with the connection. Until then it is
-//     looked at again, sooner at first.
+// ACK-COST-1. Only adjacent commits count, both sent as single messages while others were in flight:
+//     then the server had more to store. The cost is the first quartile of the times between them,
+//     because the server may have had to wait for the next message now and then.
+// ACK-COST-2. A result is about one server and its disk, so it is discarded with the connection. Until then it is
+//     measured again, at first more often.
 
 import type { Position } from '../model/version.js'
 
-/** When a server stored what is at a position: its own words, `2026-01-01T00:00:00.123456789Z`. */
+/** When the server stored the message at a position, in its own format: `2026-01-01T00:00:00.123456789Z`. */
 export interface StoredTime {
   readonly position: Position
   readonly time: string
 }
 
-/** Times between neighbours, at least. */
+/** Times needed for a result. */
 const timesMin = 16
 /**
- * Milliseconds from which on a disk is taken to be waited for. Without that it is about 0.006 ms,
- * also on a busy machine.
+ * Cost in milliseconds from which on the server is assumed to wait for its disk. Without the wait it is about 0.006 ms,
+ * even on a busy machine.
  */
-const waitsFrom = 0.05
-/** Milliseconds that the first verdict is good for; each further one twice as long. */
-const validFirst = 1_000
-const validMax = 60_000
+const diskWaitMin = 0.05
+/** Milliseconds for which the first result is valid; each further one is valid twice as long. */
+const validityMin = 1_000
+const validityMax = 60_000
 
 export class AckCost {
   #cost: number | undefined
-  #valid = validFirst
-  #until = 0
+  #validity = validityMin
+  #validUntil = 0
 
   /** Milliseconds; `undefined` before it has been measured. */
   get cost(): number | undefined {
@@ -43,48 +42,48 @@ export class AckCost {
 
   /** Whether the server waits for its disk; `undefined` before it has been measured. */
   get waitsForDisk(): boolean | undefined {
-    return this.#cost === undefined ? undefined : this.#cost >= waitsFrom
+    return this.#cost === undefined ? undefined : this.#cost >= diskWaitMin
   }
 
-  /** Whether it should be measured. */
+  /** Whether a measurement is due. */
   isDue(now: number): boolean {
-    return now >= this.#until
+    return now >= this.#validUntil
   }
 
   /**
-   * Takes what was measured; too little of it changes nothing.
+   * Updates the cost from a measurement. Too few times leave it unchanged.
    *
-   * @param now by the clock that {@link isDue} is asked with
+   * @param now by the same clock as that of {@link isDue}
    */
-  update(stamps: readonly StoredTime[], now: number): void {
-    this.#until = now + this.#valid
-    const times = timesBetween(stamps)
+  update(storedTimes: readonly StoredTime[], now: number): void {
+    this.#validUntil = now + this.#validity
+    const times = timesBetween(storedTimes)
     if (times.length < timesMin) return
     this.#cost = times[times.length >> 2]!
-    this.#valid = Math.min(validMax, 2 * this.#valid)
+    this.#validity = Math.min(validityMax, 2 * this.#validity)
   }
 
-  /** A2. */
+  /** ACK-COST-2. */
   reset(): void {
     this.#cost = undefined
-    this.#valid = validFirst
-    this.#until = 0
+    this.#validity = validityMin
+    this.#validUntil = 0
   }
 }
 
-/** A1: milliseconds between neighbours, ascending. */
-function timesBetween(stamps: readonly StoredTime[]): number[] {
+/** ACK-COST-1: milliseconds between adjacent commits, ascending. */
+function timesBetween(storedTimes: readonly StoredTime[]): number[] {
   const times: number[] = []
-  for (const [i, { position, time }] of stamps.entries()) {
-    const before = stamps[i - 1]
-    if (before?.position !== position - 1) continue
-    const between = (microseconds(time) - microseconds(before.time)) / 1_000
+  for (const [i, { position, time }] of storedTimes.entries()) {
+    const previous = storedTimes[i - 1]
+    if (previous?.position !== position - 1) continue
+    const between = (microseconds(time) - microseconds(previous.time)) / 1_000
     if (between >= 0) times.push(between)
   }
   return times.sort((a, b) => a - b)
 }
 
-/** Since 1970; NaN where it is no such time. */
+/** Microseconds since 1970; NaN for an invalid time. */
 function microseconds(time: string): number {
   const [, seconds = '', fraction = ''] = /^([^.Z]+)(?:\.(\d+))?Z$/.exec(time) ?? []
   return Date.parse(`${seconds}Z`) * 1_000 + Number(fraction.padEnd(9, '0')) / 1_000

@@ -1,22 +1,14 @@
-// One connection to NATS, and what becomes of it.
+// One connection to NATS.
 //
-// Owns the client library's connection and the shared reply inbox. Tells its listeners when
-// messages may have been missed; reconnecting itself is the library's work.
+// Owns the client library's connection and the shared reply inbox. Calls its listeners when
+// messages may have been missed. The client library does the reconnecting.
 
-import { readFile } from 'node:fs/promises'
-
-import {
-  type ConnectionOptions,
-  connect,
-  credsAuthenticator,
-  Events,
-  type Msg,
-  type NatsConnection,
-} from 'nats'
+import { connect, Events, type Msg, type NatsConnection } from 'nats'
 
 import { CairnError, messageOf } from '../model/errors.js'
 import { pause, throwIfAborted, withTimeout } from '../model/wait.js'
-import { connectionError } from './errors.js'
+import { connectionOptions, connectTimeoutDefault } from './connection-options.js'
+import { connectionError, permissionError } from './errors.js'
 import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
@@ -26,14 +18,13 @@ export type Interruption = 'disconnected' | 'reconnected'
 
 export interface NatsSubscription {
   unsubscribe(): void
-  /** Ends it after what the server has already sent; resolves in bounded time. */
+  /** Ends the subscription after the messages that the server has already sent; resolves in bounded time. */
   drain(): Promise<void>
 }
 
 const inboxRoot = '_INBOX_'
-const connectTimeoutDefault = 5_000
 const subscribeTimeout = 10_000
-/** Milliseconds to wait for the server's goodbye. */
+/** Milliseconds to wait for the server to drain. */
 const drainTimeout = 2_000
 
 export class Connection {
@@ -59,9 +50,9 @@ export class Connection {
 
   /**
    * Connects. Throws `store-unreachable`, `unauthorized`, `invalid-option` or
-   * `server-too-old`, each with its remedy.
+   * `server-too-old`; each names a remedy.
    *
-   * @param namespace gives the connection its own inbox subjects, as permissions demand
+   * @param namespace part of the connection's inbox subjects, so that permissions can be granted per namespace
    */
   static async open(
     options: NatsOptions,
@@ -94,16 +85,16 @@ export class Connection {
     return connection
   }
 
-  /** Without replies every request would run into its deadline: the server must allow the inbox. */
+  /** Checks that the server allows the inbox: without replies every request would time out. */
   async #checkInbox(timeout: number): Promise<void> {
     const { inbox } = this.requests
     await this.#subscriptionChecked(inbox, undefined, timeout)
     if (this.requests.inboxError === undefined) return
     throw new CairnError(
       'unauthorized',
-      `The NATS server does not let this user subscribe to ${inbox}, where replies to namespace ` +
-        `${this.inboxPrefix.slice(inboxRoot.length)} arrive: ${messageOf(this.requests.inboxError)}. ` +
-        'Use credentials that are meant for this namespace, or correct their permissions.',
+      `The NATS server does not allow this user to subscribe to ${inbox}, the reply inbox of namespace ` +
+        `${this.inboxPrefix.slice(inboxRoot.length)}: ${messageOf(this.requests.inboxError)}. ` +
+        'Use credentials of this namespace, or correct their permissions.',
       { cause: this.requests.inboxError },
     )
   }
@@ -116,28 +107,28 @@ export class Connection {
     return this.#closed
   }
 
-  /** Whether the connected server itself has JetStream on; others of its cluster may. */
+  /** Whether JetStream is enabled on the connected server; it may be on others of its cluster. */
   get hasJetStream(): boolean {
     return this.nc.info?.jetstream === true
   }
 
-  /** Of the connected server; others of its cluster may be of another. */
+  /** Version of the connected server; others of its cluster may run another one. */
   get serverVersion(): string {
     return this.nc.info?.version ?? 'unknown'
   }
 
-  /** Largest message the server takes, in bytes, headers included. */
+  /** Largest message that the server accepts, in bytes, headers included. */
   get maxPayload(): number {
     return this.nc.info?.max_payload ?? 1024 * 1024
   }
 
-  /** Calls `listener` at each interruption; the returned function ends that. */
+  /** Calls `listener` at each interruption. The returned function removes it. */
   onInterruption(listener: (interruption: Interruption) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** Resolves once connected, after `ms`, or when the signal fires; look at `connected`. */
+  /** Resolves once connected, after `ms`, or when the signal fires. Check `connected` afterwards. */
   async whenConnected(ms: number, signal?: AbortSignal): Promise<void> {
     const deadline = Date.now() + ms
     while (!this.connected && !this.#closed && !signal?.aborted && Date.now() < deadline)
@@ -145,9 +136,9 @@ export class Connection {
   }
 
   /**
-   * Subscribes with a callback; resolves once the server has taken the subscription. Throws
-   * `unauthorized`, `aborted`, or `store-unreachable` when the server does not say so in time;
-   * nothing is subscribed then.
+   * Subscribes with a callback; resolves once the server has accepted the subscription. Throws
+   * `unauthorized`, `aborted`, or `store-unreachable` if the server does not confirm it in time;
+   * then nothing is subscribed.
    */
   async subscribe(
     subject: string,
@@ -161,12 +152,7 @@ export class Connection {
       ...(queue !== undefined && { queue }),
       callback: (error, message) => {
         if (error === null) receive(message)
-        else
-          refused = new CairnError(
-            'unauthorized',
-            `The NATS server does not let this user subscribe to ${subject}: ${messageOf(error)}.`,
-            { cause: error },
-          )
+        else refused = permissionError(subject, error)
       },
     })
     try {
@@ -178,23 +164,23 @@ export class Connection {
     }
     return {
       unsubscribe: () => subscription.unsubscribe(),
-      drain: () => withinOrNothing(subscription.drain(), drainTimeout),
+      drain: () => settledWithin(subscription.drain(), drainTimeout),
     }
   }
 
-  /** Sends what is written, and closes; with a server that is silent, after a few seconds. */
+  /** Sends what is buffered, and closes. Does not wait longer than a few seconds for the server. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.requests.close()
-    if (this.#connected) await withinOrNothing(this.nc.drain(), drainTimeout)
+    if (this.#connected) await settledWithin(this.nc.drain(), drainTimeout)
     await this.nc.close()
   }
 
   /**
-   * Resolves once the server has judged a subscription: it answers in order, so a flush is
-   * answered behind it. A lost connection loses the flush; the library subscribes again on
-   * the next one.
+   * Resolves once the server has accepted or refused a subscription: the server answers in order, so it
+   * answers a flush afterwards. A lost connection loses the flush; the library renews the subscription on
+   * the next connection.
    */
   async #subscriptionChecked(
     subject: string,
@@ -202,14 +188,16 @@ export class Connection {
     timeout = subscribeTimeout,
   ): Promise<void> {
     const deadline = Date.now() + timeout
-    const late = () => this.#unreachable(subject, `no answer within ${timeout} ms`)
+    const unanswered = () => this.#unreachable(subject, `no answer within ${timeout} ms`)
     for (;;) {
       const flushed = this.nc.flush().then(
         () => true,
         () => false,
       )
       const left = deadline - Date.now()
-      if (await withTimeout(flushed, left, late, signal, `subscribing to ${subject}`))
+      if (
+        await withTimeout(flushed, left, unanswered, signal, `subscribing to ${subject}`)
+      )
         return
       if (this.#closed) throw this.#unreachable(subject, 'the connection is closed')
       await pause(20, signal)
@@ -220,7 +208,7 @@ export class Connection {
   #unreachable(subject: string, why: string): CairnError {
     return new CairnError(
       'store-unreachable',
-      `NATS at ${this.servers.join(', ')} does not take the subscription to ${subject}: ${why}. ` +
+      `NATS at ${this.servers.join(', ')} does not confirm the subscription to ${subject}: ${why}. ` +
         'Check that the server runs; the call may be repeated.',
     )
   }
@@ -235,7 +223,7 @@ export class Connection {
       )
         this.requests.forbidden(status.permissionContext.subject)
     }
-    // The library gives up for good only when the server refuses the user, or on close().
+    // The library gives up reconnecting only when the server refuses the user, or on close().
     this.#closed = true
     this.requests.disconnected()
   }
@@ -247,67 +235,9 @@ export class Connection {
   }
 }
 
-/** Resolves with `work`, or after `ms` without it; how it ended does not matter any more. */
-async function withinOrNothing(work: Promise<unknown>, ms: number): Promise<void> {
-  const over = new AbortController()
-  await Promise.race([work.catch(() => {}), pause(ms, over.signal)])
-  over.abort()
-}
-
-async function connectionOptions(
-  options: NatsOptions,
-  servers: string[],
-  inboxPrefix: string,
-  name: string,
-): Promise<ConnectionOptions> {
-  const {
-    creds,
-    user,
-    password,
-    token,
-    tls,
-    connectTimeout = connectTimeoutDefault,
-    ignoreClusterUpdates,
-  } = options
-  return {
-    servers,
-    name,
-    inboxPrefix,
-    timeout: connectTimeout,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 200,
-    reconnectJitter: 100,
-    // Two unanswered pings end a connection that went dead without a word.
-    pingInterval: 10_000,
-    maxPingOut: 2,
-    noAsyncTraces: true,
-    ...(creds !== undefined && {
-      authenticator: credsAuthenticator(await readCreds(creds)),
-    }),
-    ...(user !== undefined && { user }),
-    ...(password !== undefined && { pass: password }),
-    ...(token !== undefined && { token }),
-    ...(tls !== undefined && { tls: tlsFiles(tls) }),
-    ...(ignoreClusterUpdates === true && { ignoreClusterUpdates }),
-  }
-}
-
-function tlsFiles({ ca, cert, key }: { ca?: string; cert?: string; key?: string }) {
-  return {
-    ...(ca !== undefined && { caFile: ca }),
-    ...(cert !== undefined && { certFile: cert }),
-    ...(key !== undefined && { keyFile: key }),
-  }
-}
-
-async function readCreds(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    throw new CairnError(
-      'invalid-option',
-      `The credentials file ${path} cannot be read: ${messageOf(error)}.`,
-      { cause: error },
-    )
-  }
+/** Waits for `work` for at most `ms`; ignores how it ends. */
+async function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
+  const settled = new AbortController()
+  await Promise.race([work.catch(() => {}), pause(ms, settled.signal)])
+  settled.abort()
 }

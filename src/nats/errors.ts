@@ -1,26 +1,27 @@
-// What the server says → what it means to us. One table for JetStream's error codes
-// (server/errors.json of nats-server), one function for the client's connection errors.
+// Errors of the server and of the client library as Cairn errors. The codes are those of
+// server/errors.json of nats-server.
 
 import { NatsError } from 'nats'
 
 import { CairnError, type ErrorCode, messageOf } from '../model/errors.js'
 
-/** JetStream error codes that decide what to do next. */
+/** JetStream error codes that Cairn distinguishes. */
 export const jsErrorCode = {
-  /** "wrong last sequence: N": the compare of a compare-and-append failed. */
+  /** "wrong last sequence: N": the expectation of a compare-and-append does not hold. */
   wrongLastSequence: 10071,
-  /** An append on the subject is still in flight on a replicated stream: not a conflict, ask again. */
+  /** Another append on the subject is in flight on a replicated stream: not a conflict, retry. */
   wrongLastSequenceInFlight: 10164,
-  /** The message reached a stream that is not the expected one. */
+  /** The message reached another stream than the expected one. */
   wrongStream: 10060,
+  messageNotFound: 10037,
   streamNotFound: 10059,
   streamNameInUse: 10058,
   subjectsOverlap: 10065,
-  /** The batch has more messages than the server takes. */
+  /** The batch has more messages than the server accepts. */
   batchTooLarge: 10199,
-  /** A message of the batch is missing, or it was refused when it was opened: nothing was stored. */
+  /** A message of the batch is missing, or the server refused to open the batch: nothing was stored. */
   batchIncomplete: 10176,
-  /** As many batches are open on the stream, or the server, as it allows. */
+  /** The limit of open batches of the stream or the server is reached. */
   tooManyBatches: 10210,
   messageTooLarge: 10054,
   headersTooLarge: 10097,
@@ -28,7 +29,7 @@ export const jsErrorCode = {
   jetStreamNotEnabledForAccount: 10039,
 } as const
 
-/** Codes after which the same bytes may be sent again: nothing was stored. */
+/** Codes of temporary failures: nothing was stored, and the same bytes may be sent again. */
 const passing = new Set<number>([
   10008, // JetStream system temporarily unavailable
   10009, // this server is not the leader
@@ -37,8 +38,8 @@ const passing = new Set<number>([
   10158, // message id in process
 ])
 
-/** Codes that mean "no room": the operator must act. */
-const noRoom = new Map<number, string>([
+/** Codes of exhausted resources: the operator must act. */
+const exhaustedResources = new Map<number, string>([
   [10023, 'the server or account is out of resources'],
   [10047, 'the server is out of storage'],
   [10028, 'the account is out of memory storage'],
@@ -46,7 +47,7 @@ const noRoom = new Map<number, string>([
   [10122, 'the stream or account exceeds its limits'],
 ])
 
-/** An error as the JetStream API answers it. */
+/** An error in an answer of the JetStream API. */
 export interface ApiError {
   readonly code: number
   readonly err_code?: number
@@ -57,14 +58,14 @@ export function isPassing(error: ApiError): boolean {
   return passing.has(error.err_code ?? 0)
 }
 
-/** A refused append or request as our error; `doing` completes "… while appending to account/a". */
+/** The error for a refused append or request; `doing` is such as `reading from stream CAIRN_a`. */
 export function apiError(error: ApiError, doing: string): CairnError {
-  const said = `${error.description ?? 'no description'} (${error.err_code ?? error.code})`
-  const full = noRoom.get(error.err_code ?? 0)
-  if (full !== undefined)
+  const reason = `${error.description ?? 'no description'} (${error.err_code ?? error.code})`
+  const exhausted = exhaustedResources.get(error.err_code ?? 0)
+  if (exhausted !== undefined)
     return new CairnError(
       'storage-failed',
-      `The server refused ${doing}: ${full}; it said "${said}".`,
+      `The server refused ${doing}: ${exhausted}: "${reason}".`,
       {
         details: { ...error },
       },
@@ -76,7 +77,7 @@ export function apiError(error: ApiError, doing: string): CairnError {
   )
     return new CairnError(
       'commit-too-large',
-      `The server refused ${doing}: "${said}". Split the commit.`,
+      `The server refused ${doing}: "${reason}". Split the commit.`,
       {
         details: { ...error },
       },
@@ -84,25 +85,31 @@ export function apiError(error: ApiError, doing: string): CairnError {
   const noJetStream =
     error.err_code === jsErrorCode.jetStreamNotEnabled ||
     error.err_code === jsErrorCode.jetStreamNotEnabledForAccount
-  if (noJetStream) return noJetStreamError(doing, said)
+  if (noJetStream) return noJetStreamError(doing, reason)
+  return new CairnError('storage-failed', `The server refused ${doing}: "${reason}".`, {
+    details: { ...error },
+  })
+}
+
+/** The user's permissions do not cover `subject`. */
+export function permissionError(subject: string, cause?: unknown): CairnError {
+  const reason = cause === undefined ? '' : ` (${messageOf(cause)})`
   return new CairnError(
-    'storage-failed',
-    `The server refused ${doing}: it said "${said}".`,
-    {
-      details: { ...error },
-    },
+    'unauthorized',
+    `The NATS server does not allow this user to use subject ${subject}${reason}: check the user's permissions.`,
+    { details: { subject }, ...(cause !== undefined && { cause }) },
   )
 }
 
-export function noJetStreamError(where: string, said: string): CairnError {
+export function noJetStreamError(where: string, reason: string): CairnError {
   return new CairnError(
     'no-jetstream',
-    `JetStream is not available (${where}): ${said}. Start nats-server with -js, or with a ` +
+    `JetStream is not available (${where}): ${reason}. Start nats-server with -js, or with a ` +
       'jetstream block in its configuration, and enable it for the account.',
   )
 }
 
-/** A failed connection as our error, naming the servers, the credentials file and the ways out. */
+/** The error for a failed connection. It names the servers, the credentials file and the remedies. */
 export function connectionError(
   error: unknown,
   servers: readonly string[],
@@ -116,10 +123,10 @@ export function connectionError(
       'the server refused the credentials. Check the user, password, token or --creds file, and the account they belong to',
     'invalid-option':
       creds === undefined
-        ? 'the options given are not usable'
-        : `the credentials file ${creds} is not usable. Make one with "nsc generate creds"`,
+        ? 'the options are invalid'
+        : `the credentials file ${creds} is invalid. Make one with "nsc generate creds"`,
     'store-unreachable':
-      'no NATS server answers there. Start one (npm run nats, or nats-server -js), pass its URL ' +
+      'no NATS server answers at that address. Start one (npm run nats, or nats-server -js), pass its URL ' +
       '(--nats or NATS_URL), or run without a server: --embedded DIR',
   }
   return new CairnError(

@@ -1,10 +1,10 @@
-// Header lines, written once and sent as bytes, and read from the bytes that came. The client's
-// own header objects validate and encode on every publish, and on every message that comes
-// they check each name letter by letter: several times what the rest of a message takes.
+// Header lines as bytes: encoded once before sending, and parsed from the received bytes. The client library's
+// header objects validate and encode on every publish, and check each name letter by letter on every
+// received message, which costs several times as much as the rest of the message.
 
 import type { Msg, MsgHdrs } from 'nats'
 
-/** Bytes of `NATS/1.0` and the given lines. Values hold no line ends: the codec saw to it. */
+/** Encodes `NATS/1.0` and the given lines. Values contain no line ends: the codec encodes them. */
 export function encodeHeaderLines(
   headers: readonly (readonly [string, string])[],
 ): Uint8Array {
@@ -13,7 +13,7 @@ export function encodeHeaderLines(
   return Buffer.from(text + lineEnd, 'utf8')
 }
 
-/** The lines of two header blocks, both as {@link encodeHeaderLines} makes them, in one. */
+/** Joins two header blocks made by {@link encodeHeaderLines} into one. */
 export function joinHeaders(first: Uint8Array, second: Uint8Array): Uint8Array {
   const end = first.length - lineEnd.length
   const start = firstLine.length + lineEnd.length
@@ -23,25 +23,25 @@ export function joinHeaders(first: Uint8Array, second: Uint8Array): Uint8Array {
   return joined
 }
 
-/** Header bytes as the client's publish wants them: it only ever calls `encode()`. */
+/** Wraps header bytes for the client library's publish, which only calls `encode()`. */
 export function rawHeaders(bytes: Uint8Array): MsgHdrs {
   return { encode: () => bytes } as unknown as MsgHdrs
 }
 
-/** What stands in front of a message's body. */
+/** The header block of a message. */
 export interface HeaderBlock {
-  /** 0 for a message that is no status. */
+  /** Status code; 0 for a message without a status. */
   readonly code: number
   readonly description: string
   readonly values: HeaderValues
 }
 
 /**
- * Header lines by name. Where one is repeated the first value counts, but the last of a `Nats-` header:
- * the server appends its own behind what the message brought along.
+ * Header values by name. If a header is repeated, the first value counts; for a `Nats-` header the last one, because
+ * the server appends its own after those of the message.
  *
- * A list and no map: a message has some eight lines, of which most are asked for once. To make a map of them takes
- * longer than to look through them each time.
+ * Stored as a list: a message has about eight lines, and most are read once. Building a map takes
+ * longer than searching the list each time.
  */
 export class HeaderValues implements Iterable<[string, string]> {
   readonly #lines: readonly string[]
@@ -73,18 +73,18 @@ export class HeaderValues implements Iterable<[string, string]> {
   }
 }
 
-/** A message's headers by name. */
+/** Reads the headers of a message. */
 export function readHeaders(message: Msg): HeaderValues {
   return readHeaderBlock(message).values
 }
 
-/** @param data the message's, which is made anew each time it is asked for */
+/** @param data `message.data`, whose getter creates a new view on each call */
 export function readHeaderBlock(message: Msg, data = message.data): HeaderBlock {
   const text = headerText(message, data)
-  return text === undefined ? readByClient(message) : parseHeaderBlock(text)
+  return text === undefined ? readWithClient(message) : parseHeaderBlock(text)
 }
 
-/** The lines of a header block, `NATS/1.0` or a status first. */
+/** Parses a header block, whose first line is `NATS/1.0`, with or without a status. */
 export function parseHeaderBlock(text: string): HeaderBlock {
   const lines: string[] = []
   let end = text.indexOf(lineEnd)
@@ -99,38 +99,38 @@ export function parseHeaderBlock(text: string): HeaderBlock {
     lines.push(text.slice(start, colon), text.slice(colon + 1, stop).trim())
   }
   const values = new HeaderValues(lines)
-  const said = status.trim()
-  if (said === '') return { code: 0, description: '', values }
-  const code = Number.parseInt(said, 10) || 0
-  return { code, description: said.slice(String(code).length).trim(), values }
+  const statusText = status.trim()
+  if (statusText === '') return { code: 0, description: '', values }
+  const code = Number.parseInt(statusText, 10) || 0
+  return { code, description: statusText.slice(String(code).length).trim(), values }
 }
 
 const firstLine = 'NATS/1.0'
 const serverPrefix = 'Nats-'
 const lineEnd = '\r\n'
 
-/** What came last from the socket, whole: a hundred messages of it are read one after the other. */
-let memory: Buffer = Buffer.alloc(0)
+/** The memory chunk of the last message read: many messages in sequence share one. */
+let lastChunk: Buffer = Buffer.alloc(0)
 
 /**
- * The block as it came: it stands right before the body, in the same memory. `undefined` where
- * that is not so.
+ * The text of a message's header block, which precedes the body in the same memory; `undefined` if it
+ * does not.
  */
 export function headerText(
   message: Msg & { size?(): number },
   data: Uint8Array,
 ): string | undefined {
   const { subject, reply = '' } = message
-  const all = message.size?.() ?? 0
-  const length = all - subject.length - reply.length - data.length
+  const size = message.size?.() ?? 0
+  const length = size - subject.length - reply.length - data.length
   const start = data.byteOffset - length
   if (length < firstLine.length || start < 0) return undefined
-  if (memory.buffer !== data.buffer) memory = Buffer.from(data.buffer)
-  const text = memory.toString('utf8', start, data.byteOffset)
+  if (lastChunk.buffer !== data.buffer) lastChunk = Buffer.from(data.buffer)
+  const text = lastChunk.toString('utf8', start, data.byteOffset)
   return text.startsWith(firstLine) && text.endsWith(lineEnd) ? text : undefined
 }
 
-function readByClient({ headers }: Msg): HeaderBlock {
+function readWithClient({ headers }: Msg): HeaderBlock {
   const lines: string[] = []
   for (const [name, all] of headers ?? [])
     for (const value of all) lines.push(name, value)

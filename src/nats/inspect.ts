@@ -1,19 +1,20 @@
-// A namespace's streams on the server, held against what they should be; nothing is changed.
+// Compares a namespace's streams on the server with their declarations. Changes nothing.
 
 import { isCairnError } from '../model/errors.js'
 import type { Connection } from './connection.js'
 import { readLogStream } from './log-stream.js'
 import type { LogStreamOptions } from './options.js'
-import { sideStreamsOf } from './side-streams.js'
+import { declareDocuments, declareReadModels } from './buckets.js'
+import { declareQueue, declareTimers } from './queue-streams.js'
 import { differenceIn, readStream } from './stream.js'
 import { logStream } from './subjects.js'
 
 export interface StreamInspection {
   readonly stream: string
   readonly exists: boolean
-  /** What the promises rest on and differs: no node would start. */
+  /** Differences in settings on which Cairn relies: no node would start. */
   readonly foreign: readonly string[]
-  /** What was declared, and can only be changed by an operator. */
+  /** Differences that only an operator can resolve. */
   readonly drift: readonly string[]
 }
 
@@ -24,24 +25,30 @@ export async function inspectStreams(
   declared: LogStreamOptions,
 ): Promise<StreamInspection[]> {
   const { replicas } = declared
-  const copies = (actual: number | undefined) =>
+  const replicaDrift = (actual: number | undefined) =>
     replicas === undefined ? [] : differenceIn('num_replicas', actual ?? 1, replicas)
-  const sides = sideStreamsOf(namespace, replicas ?? 1).map(
-    async ({ wanted, differences }) => {
-      const info = await readStream(connection, wanted.name)
-      if (info === undefined) return missing(wanted.name)
-      const { config } = info
-      const drift = copies(config.num_replicas)
-      return { stream: wanted.name, exists: true, foreign: differences(config), drift }
-    },
-  )
+  const count = replicas ?? 1
+  const besideLog = [
+    ...(['inbox', 'topic', 'dead'] as const).map(family =>
+      declareQueue(namespace, family, count),
+    ),
+    declareTimers(namespace, count),
+    declareDocuments(namespace, count),
+    declareReadModels(namespace, count),
+  ].map(async ({ wanted, differences }) => {
+    const info = await readStream(connection, wanted.name)
+    if (info === undefined) return missing(wanted.name)
+    const { config } = info
+    const drift = replicaDrift(config.num_replicas)
+    return { stream: wanted.name, exists: true, foreign: differences(config), drift }
+  })
   const log = async (): Promise<StreamInspection> => {
     const stream = logStream(namespace)
     try {
       const found = await readLogStream(connection, namespace)
       if (found === undefined) return missing(stream)
       const drift = [
-        ...copies(found.replicas),
+        ...replicaDrift(found.replicas),
         ...(declared.partitions === undefined
           ? []
           : differenceIn('partitions', found.partitions, declared.partitions)),
@@ -53,7 +60,7 @@ export async function inspectStreams(
       return { stream, exists: true, foreign, drift: [] }
     }
   }
-  return Promise.all([log(), ...sides])
+  return Promise.all([log(), ...besideLog])
 }
 
 function missing(stream: string): StreamInspection {

@@ -1,11 +1,9 @@
-// The JetStream API as JSON requests, on the shared reply inbox. Only what Cairn needs;
-// every answer is either the response or the server's error, as data.
+// The JetStream API as JSON requests over the shared reply inbox. Each answer is returned as data: the response, or
+// the server's error.
 
-import { CairnError } from '../model/errors.js'
-import { pause, throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
 import { type ApiError, isPassing, noJetStreamError } from './errors.js'
-import type { Reply } from './requests.js'
+import { retryUntilAnswered, type Unanswered } from './retry.js'
 
 export type ApiResult<T> =
   | { readonly ok: true; readonly value: T }
@@ -17,12 +15,12 @@ export interface CallOptions {
   readonly timeout?: number
 }
 
-const attemptTimeout = 2_000
-const hopelessAfter = 1_000
-const empty = new Uint8Array()
+/** Milliseconds after which the call fails if the connected server has no JetStream and no other answers. */
+const noJetStreamAfter = 1_000
+const noBody = new Uint8Array()
 
 /**
- * Calls `$JS.API.<api>`. Repeats while the server is away or a stream has no leader, so only
+ * Calls `$JS.API.<api>`. Retries while the server is unreachable or a stream has no leader, so only
  * for calls that may be repeated. Throws `store-unreachable` at the deadline, `no-jetstream`,
  * `unauthorized`, or `aborted`.
  */
@@ -33,59 +31,25 @@ export async function callApi<T>(
   { signal, timeout = 10_000 }: CallOptions = {},
 ): Promise<ApiResult<T>> {
   const subject = `$JS.API.${api}`
-  const payload = body === undefined ? empty : Buffer.from(JSON.stringify(body))
-  const begun = Date.now()
-  const deadline = begun + timeout
-  for (;;) {
-    throwIfAborted(signal, `calling ${subject}`)
-    const left = deadline - Date.now()
-    const reply = await connection.requests.request(
-      subject,
-      payload,
-      Math.max(1, Math.min(attemptTimeout, left)),
-    )
-    const result = readReply<T>(reply, subject)
-    if (result !== undefined && (result.ok || !isPassing(result.error))) return result
-    if (connection.closed)
-      throw unreachable(connection, subject, 'the connection is closed')
-    // A server that says it has no JetStream is not worth the whole wait; another of its
-    // cluster would have answered.
-    const hopeless =
-      reply.kind === 'no-responders' &&
-      !connection.hasJetStream &&
-      Date.now() >= begun + hopelessAfter
-    if (hopeless || Date.now() >= deadline) {
-      if (reply.kind === 'no-responders')
-        throw noJetStreamError(subject, 'nobody answers on its API')
-      throw unreachable(connection, subject, `no answer within ${timeout} ms`)
-    }
-    await connection.whenConnected(deadline - Date.now(), signal)
-    if (reply.kind !== 'timeout') await pause(25, signal)
+  const payload = body === undefined ? noBody : Buffer.from(JSON.stringify(body))
+  const attempt = async (attemptTimeout: number): Promise<ApiResult<T> | Unanswered> => {
+    const reply = await connection.requests.request(subject, payload, attemptTimeout)
+    if (reply.kind !== 'message') return reply
+    const answer = reply.message.json<T & { error?: ApiError }>()
+    if (answer.error === undefined) return { ok: true, value: answer }
+    return isPassing(answer.error) ? { kind: 'busy' } : { ok: false, error: answer.error }
   }
-}
-
-function readReply<T>(reply: Reply, subject: string): ApiResult<T> | undefined {
-  if (reply.kind === 'forbidden')
-    throw new CairnError(
-      'unauthorized',
-      `The NATS server does not let this user publish to ${reply.subject}: check its permissions.`,
-      { details: { subject } },
-    )
-  if (reply.kind !== 'message') return undefined
-  const answer = reply.message.json<T & { error?: ApiError }>()
-  return answer.error === undefined
-    ? { ok: true, value: answer }
-    : { ok: false, error: answer.error }
-}
-
-export function unreachable(
-  connection: Connection,
-  doing: string,
-  why: string,
-): CairnError {
-  return new CairnError(
-    'store-unreachable',
-    `NATS at ${connection.servers.join(', ')} does not answer (${doing}): ${why}. ` +
-      'Check that the server runs and has JetStream; the call may be repeated.',
+  const result = await retryUntilAnswered(
+    connection,
+    subject,
+    'calling',
+    { signal, timeout },
+    attempt,
+    // Another server of the cluster would have answered by then.
+    async elapsed =>
+      elapsed >= timeout || (elapsed >= noJetStreamAfter && !connection.hasJetStream)
+        ? noJetStreamError(subject, 'no server answers on its API')
+        : undefined,
   )
+  return result!
 }

@@ -1,4 +1,4 @@
-// Listing the subjects of a stream that hold messages, page by page.
+// Lists the subjects of a stream that have messages, page by page.
 
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
@@ -14,8 +14,8 @@ interface Page {
 }
 
 /**
- * Subjects of `stream` that match `filter`. The server sends them in pages (100,000 each by
- * default), so memory is bounded by a page; a subject that is new meanwhile may be missed.
+ * Yields the subjects of `stream` that match `filter`. The server sends them in pages (100,000 each by
+ * default), so memory is bounded by a page. A subject that appears meanwhile may be missed.
  */
 export async function* listSubjects(
   connection: Connection,

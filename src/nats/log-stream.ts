@@ -1,6 +1,4 @@
-// The log stream of a namespace, as declared data: created where it is missing, held against
-// the declaration where it exists. What is read back from the server decides, never what
-// was asked for: an old server ignores what it does not know.
+// The log stream of a namespace.
 
 import { newId } from '../model/id.js'
 import { defaultPartitions } from '../model/partition.js'
@@ -11,6 +9,7 @@ import {
   differenceIn,
   differencesOf,
   ensureStream,
+  namespaceStreamConfig,
   readStream,
   checkDifferences,
   type StreamConfig,
@@ -18,37 +17,28 @@ import {
 } from './stream.js'
 import { logStream, logSubjects, noticeSubjects } from './subjects.js'
 
-/** What the server says about the stream. */
+/** The log stream as the server reports it. */
 export interface LogStream {
   readonly name: string
   readonly namespace: string
   readonly partitions: number
   readonly replicas: number
-  /** Changes when the stream is created anew: positions of another generation mean nothing. */
+  /** Changes when the stream is created again: positions of another generation are meaningless. */
   readonly generation: string
   readonly lastPosition: number
 }
 
-/** Consumers are few by design; without a number of our own the server's default of 1,000 rules. */
+/** Cairn needs few consumers; without this setting the server's default of 1,000 applies. */
 const maxConsumers = 4096
 
 function declaration(namespace: string, options: LogStreamOptions): StreamConfig {
   const { replicas = 1, partitions = defaultPartitions } = options
-  return {
+  return namespaceStreamConfig(namespace, {
     name: logStream(namespace),
     description: `Cairn: the log of namespace ${namespace}`,
     subjects: [logSubjects(namespace)],
-    retention: 'limits',
-    storage: 'file',
-    // Never drop history: a full stream refuses new messages instead.
-    discard: 'new',
-    max_age: 0,
-    max_msgs: -1,
-    max_bytes: -1,
-    max_msgs_per_subject: -1,
     max_consumers: maxConsumers,
     num_replicas: replicas,
-    allow_direct: true,
     allow_atomic: true,
     republish: {
       src: logSubjects(namespace),
@@ -61,11 +51,11 @@ function declaration(namespace: string, options: LogStreamOptions): StreamConfig
       cairn_partitions: String(partitions),
       cairn_generation: newId(),
     },
-  }
+  })
 }
 
 /**
- * Makes sure that the namespace's log stream exists as declared. Safe from many nodes at
+ * Makes sure that the namespace's log stream exists as declared. Several nodes may call it at
  * once. Throws `foreign-stream` naming every setting that differs, `no-jetstream`,
  * `unauthorized` or `store-unreachable`.
  */
@@ -78,7 +68,7 @@ export async function ensureLogStream(
   return fromInfo(namespace, info)
 }
 
-/** The stream as the server has it; `undefined` when there is none. */
+/** Reads the stream from the server; `undefined` if it does not exist. */
 export async function readLogStream(
   connection: Connection,
   namespace: string,
@@ -108,7 +98,7 @@ function fromInfo(namespace: string, { config, state }: StreamInfo): LogStream {
   }
 }
 
-/** Settings that the promises rest on. Replicas, compression and placement are the operator's. */
+/** Compares the settings on which Cairn relies. Replicas, compression and placement are the operator's choice. */
 function compare(actual: StreamConfig, wanted: StreamConfig): string[] {
   return [
     ...differencesOf(actual, wanted),

@@ -1,9 +1,8 @@
-// What the URL of a server says of who we are.
+// Credentials in the URL of a server.
 
 /**
- * The servers, and what `nats://user:password@host` or `nats://token@host` says of who we
- * are. The client library does not look there; and a secret must not stand in a message
- * that names the server.
+ * Splits `nats://user:password@host` or `nats://token@host` into the server and the credentials. The client library
+ * does not read credentials from the URL, and error messages name the server, so it must not contain a secret.
  */
 export function parseLogin(urls: string | undefined): {
   readonly servers?: string
@@ -29,6 +28,6 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
-    return part // A lone % stands for itself.
+    return part // Not percent-encoded.
   }
 }

@@ -1,19 +1,19 @@
-// A stream that nobody answers for: without a leader for the moment, or deleted?
+// Tells a deleted stream from one that has no leader for a while: both leave requests unanswered.
 
 import { CairnError } from '../model/errors.js'
 import type { Connection } from './connection.js'
 import { jsErrorCode } from './errors.js'
 import { callApi } from './jetstream-api.js'
 
-/** How often in a row nobody answers before it is worth asking; once in so many from then on. */
-const patience = 5
+/** Every how many unanswered attempts the server is asked whether the stream exists. */
+const checkEvery = 5
 
-/** Whether the count of unanswered attempts calls for {@link findMissingStream}. */
+/** Whether to call {@link findMissingStream} after this number of unanswered attempts. */
 export function mayBeMissing(unanswered: number): boolean {
-  return unanswered % patience === 0
+  return unanswered % checkEvery === 0
 }
 
-/** The error to end with when the server knows no such stream. */
+/** Returns the error to end with if the stream does not exist. */
 export async function findMissingStream(
   connection: Connection,
   stream: string,
@@ -26,15 +26,15 @@ export async function findMissingStream(
     const unknown = !info.ok && info.error.err_code === jsErrorCode.streamNotFound
     return unknown ? streamMissingError(stream) : undefined
   } catch {
-    return undefined // Who cannot say belongs to the caller's own deadline.
+    return undefined // Not known: the caller continues until its own deadline.
   }
 }
 
 export function streamMissingError(stream: string): CairnError {
   return new CairnError(
     'foreign-stream',
-    `Stream ${stream} is gone: it was deleted while this store was open. ` +
-      'Restore it from a backup, or restart the node to begin a new one.',
+    `Stream ${stream} no longer exists: it was deleted while this store was open. ` +
+      'Restore it from a backup, or restart the node to create a new one.',
     { details: { stream } },
   )
 }

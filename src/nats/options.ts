@@ -1,5 +1,4 @@
-// How to reach NATS, in words of our own: public signatures name these, and no type of the
-// client library.
+// Options of the connection to NATS. Public signatures use these types and none of the client library's.
 
 import { CairnError } from '../model/errors.js'
 
@@ -11,24 +10,24 @@ export interface NatsOptions {
   readonly user?: string
   readonly password?: string
   readonly token?: string
-  /** TLS with the system's authorities, or with the given files. */
+  /** TLS with the system's certificate authorities, or with the given files. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
   /** Milliseconds to establish the connection at start. Default 5,000. */
   readonly connectTimeout?: number
-  /** Stay with the servers given, whatever others the cluster announces. Default false. */
+  /** Use only the given servers, and ignore others that the cluster announces. Default false. */
   readonly ignoreClusterUpdates?: boolean
 }
 
 export interface LogStreamOptions {
-  /** Copies of the stream, for a stream that is created here. Default 1; 3 in a cluster. */
+  /** Replicas of the stream, if it is created. Default 1; use 3 in a cluster. */
   readonly replicas?: 1 | 3 | 5
-  /** Lanes, for a stream that is created here. Default 16. */
+  /** Partitions of the namespace, if its stream is created. Default 16. */
   readonly partitions?: number
 }
 
 export const defaultServer = 'nats://127.0.0.1:4222'
 
-/** The servers meant by the options and the environment. */
+/** The servers from the options, else from the environment, else the default. Throws `invalid-option` for none. */
 export function serversOf(options: NatsOptions): string[] {
   const given = options.servers ?? process.env.NATS_URL ?? defaultServer
   const list = typeof given === 'string' ? given.split(',') : [...given]
@@ -36,7 +35,7 @@ export function serversOf(options: NatsOptions): string[] {
   if (servers.length === 0)
     throw new CairnError(
       'invalid-option',
-      'No NATS server is given: pass servers, or set NATS_URL.',
+      'The list of NATS servers is empty: pass servers, or set NATS_URL.',
     )
   return servers
 }

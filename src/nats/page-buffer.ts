@@ -1,63 +1,63 @@
-// What arrives message by message, handed to a reader in pages: each is all that has come since
-// the one before. A generator that yields every message by itself costs more than the rest of a message does.
+// Collects items that arrive one by one, and gives them to a reader in pages: each page is what has arrived since
+// the previous one. A generator that yields each item costs more than everything else does per item.
 //
-// Owns what has come and is not taken yet. Whoever fills it asks for more only as far as `held` allows.
+// Owns the items that have arrived and are not read yet. The producer uses `buffered` to limit them.
 
 import { type Deferred, deferred } from '../model/wait.js'
 
 export class PageBuffer<Item> {
   #arrived: Item[] = []
-  #inHand = 0
-  #isOver = false
+  #inPage = 0
+  #isEnded = false
   #failure: { readonly error: unknown } | undefined
-  #news: Deferred<void> | undefined
+  #arrival: Deferred<void> | undefined
 
-  /** What has come and is not taken, with what the reader has in hand. */
+  /** Items that have arrived and are not read, plus those of the reader's current page. */
   get buffered(): number {
-    return this.#arrived.length + this.#inHand
+    return this.#arrived.length + this.#inPage
   }
 
   push(item: Item): void {
     this.#arrived.push(item)
-    this.#news?.resolve()
+    this.#arrival?.resolve()
   }
 
-  /** Nothing comes any more. */
+  /** No more items will arrive. */
   end(): void {
-    this.#isOver = true
-    this.#news?.resolve()
+    this.#isEnded = true
+    this.#arrival?.resolve()
   }
 
-  /** The reader hears of it when it has had what came before. */
+  /** The reader gets the error after the items that arrived before it. */
   fail(error: unknown): void {
     this.#failure = { error }
     this.end()
   }
 
-  /** The reader is done with the page that it has. */
+  /** The reader has finished its current page. */
   release(): void {
-    this.#inHand = 0
+    this.#inPage = 0
   }
 
-  /** Waits until something has come; `undefined` when nothing comes any more, or nothing came for so many ms. */
-  async next(patience?: number): Promise<readonly Item[] | undefined> {
-    if (this.#arrived.length === 0 && !this.#isOver) await this.#wait(patience)
+  /** Resolves with the next page; `undefined` at the end, or if nothing arrives within `timeout` ms. */
+  async next(timeout?: number): Promise<readonly Item[] | undefined> {
+    if (this.#arrived.length === 0 && !this.#isEnded) await this.#wait(timeout)
     const page = this.#arrived
     if (page.length === 0) {
       if (this.#failure !== undefined) throw this.#failure.error
       return undefined
     }
     this.#arrived = []
-    this.#inHand = page.length
+    this.#inPage = page.length
     return page
   }
 
-  async #wait(patience: number | undefined): Promise<void> {
-    const news = deferred<void>()
-    this.#news = news
-    const timer = patience === undefined ? undefined : setTimeout(news.resolve, patience)
-    await news.promise
+  async #wait(timeout: number | undefined): Promise<void> {
+    const arrival = deferred<void>()
+    this.#arrival = arrival
+    const timer = timeout === undefined ? undefined : setTimeout(arrival.resolve, timeout)
+    await arrival.promise
     clearTimeout(timer)
-    this.#news = undefined
+    this.#arrival = undefined
   }
 }

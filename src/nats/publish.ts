@@ -1,43 +1,41 @@
-// One compare-and-append on the wire, and what its answer means.
+// One compare-and-append, and the meaning of its answer.
 
 import { CairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
 import type { Connection } from './connection.js'
-import { type ApiError, isPassing, jsErrorCode } from './errors.js'
+import { permissionError } from './errors.js'
 import { encodeHeaderLines } from './headers.js'
+import {
+  ackOfAnotherStream,
+  errorOutcome,
+  type FailedOutcome,
+  notAnAck,
+  parseAck,
+  unansweredOutcome,
+} from './publish-outcome.js'
 import type { Reply } from './requests.js'
 
 export interface ExpectingPublish {
   readonly stream: string
   readonly subject: string
-  /** Position of the subject's last message as believed; 0 for none. */
+  /** Expected position of the subject's last message; 0 for none. */
   readonly expected: Position
   /** Header bytes from {@link expectingHeaders}. */
   readonly headers: Uint8Array
   readonly body: Uint8Array
   /** Milliseconds to wait for the answer. */
   readonly timeout: number
-  /** Ends the wait; whether the message is stored is unclear then. */
+  /** Ends the wait; then it is unclear whether the message is stored. */
   readonly signal?: AbortSignal | undefined
 }
 
 export type PublishOutcome =
   | { readonly kind: 'stored'; readonly position: Position; readonly duplicate: boolean }
-  /**
-   * The subject's last message is another one than expected; nothing was stored now. `last`
-   * is its position as the server said it, 0 for none.
-   */
-  | { readonly kind: 'wrong-sequence'; readonly last?: Position }
-  /** Not stored, and the same bytes may be sent again at once. */
-  | { readonly kind: 'not-now'; readonly why: string }
-  /** Not stored, for good. */
-  | { readonly kind: 'refused'; readonly error: ApiError }
-  /** Stored or not: nobody said. `nobodyThere`: no stream listens on the subject, for now. */
-  | { readonly kind: 'unclear'; readonly why: string; readonly nobodyThere?: true }
+  | FailedOutcome
 
 /**
- * The headers of a commit with its expectation in front. The stored message keeps them, so
- * each commit also says where the one before it is.
+ * The headers of a commit, preceded by its expectation. The stored message keeps them, so
+ * each commit also contains the position of the one before it.
  */
 export function expectingHeaders(
   stream: string,
@@ -51,7 +49,7 @@ export function expectingHeaders(
   ])
 }
 
-/** The headers of a record that the server stores once within its window of ids. */
+/** The headers of a record that the server stores once within the stream's duplicate window. */
 export function publishOnceHeaders(
   stream: string,
   messageId: string,
@@ -66,7 +64,7 @@ export function publishOnceHeaders(
 
 export const expectedHeader = 'Nats-Expected-Last-Subject-Sequence'
 
-/** Throws `commit-too-large` when the server would cut the connection over the message. */
+/** Throws `commit-too-large` for a message over which the server would close the connection. */
 export function checkPayload(
   connection: Connection,
   subject: string,
@@ -91,7 +89,7 @@ export async function publishOnce(
 ): Promise<Exclude<PublishOutcome, { kind: 'wrong-sequence' }>> {
   const outcome = await publishExpecting(connection, { ...request, expected: 0 })
   return outcome.kind === 'wrong-sequence'
-    ? { kind: 'unclear', why: 'the answer is about an expectation that was not sent' }
+    ? { kind: 'unclear', why: 'the answer refers to an expectation that was not sent' }
     : outcome
 }
 
@@ -101,7 +99,7 @@ export async function publishExpecting(
   request: ExpectingPublish,
 ): Promise<PublishOutcome> {
   const { subject, body, timeout } = request
-  // The request's headers and signal are the options.
+  // The request itself serves as the options: it has their headers and signal.
   return outcomeOf(await requests.request(subject, body, timeout, request), request)
 }
 
@@ -109,36 +107,21 @@ function outcomeOf(
   reply: Reply,
   { stream, timeout }: Pick<ExpectingPublish, 'stream' | 'timeout'>,
 ): PublishOutcome {
-  switch (reply.kind) {
-    case 'message': {
-      const position = positionIn(reply.message.data, stream)
-      return position > 0
-        ? { kind: 'stored', position, duplicate: false }
-        : readAck(reply.message.string(), stream)
-    }
-    case 'forbidden':
-      throw new CairnError(
-        'unauthorized',
-        `The NATS server does not let this user publish to ${reply.subject}: check its permissions.`,
-      )
-    case 'no-responders':
-      return { kind: 'unclear', why: 'the stream has no leader', nobodyThere: true }
-    case 'not-sent':
-      return { kind: 'not-now', why: 'too many requests are in flight' }
-    case 'timeout':
-      return { kind: 'unclear', why: `no answer within ${timeout} ms` }
-    case 'disconnected':
-      return { kind: 'unclear', why: 'the connection was lost' }
-    case 'aborted':
-      return { kind: 'unclear', why: "the caller's signal was aborted" }
+  if (reply.kind === 'message') {
+    const position = readPosition(reply.message.data, stream)
+    return position > 0
+      ? { kind: 'stored', position, duplicate: false }
+      : readAck(reply.message.string(), stream)
   }
+  if (reply.kind === 'forbidden') throw permissionError(reply.subject)
+  return unansweredOutcome(reply.kind, timeout)
 }
 
 /**
- * The position in an acknowledgement that says nothing else, read from its bytes:
- * `{"stream":"CAIRN_a", "seq":12}`. 0 for everything that is not exactly that.
+ * Reads the position from the bytes of a minimal acknowledgement: `{"stream":"CAIRN_a", "seq":12}`. Returns 0 for
+ * anything else.
  */
-function positionIn(ack: Uint8Array, stream: string): Position {
+function readPosition(ack: Uint8Array, stream: string): Position {
   let at = skip(ack, 0, '{"stream":"')
   at = skip(ack, at, stream)
   at = skip(ack, at, '",')
@@ -152,14 +135,14 @@ function positionIn(ack: Uint8Array, stream: string): Position {
     if (digit < 0 || digit > 9) return 0
     position = position * 10 + digit
   }
-  return ack[at] === closing && Number.isSafeInteger(position) ? position : 0
+  return ack[at] === closingBrace && Number.isSafeInteger(position) ? position : 0
 }
 
 const space = 0x20
 const zero = 0x30
-const closing = 0x7d
+const closingBrace = 0x7d
 
-/** The index behind `text`; -1 where it does not stand, and behind an index of -1. */
+/** The index after `text` if it is at `from`, else -1. Returns -1 for -1. */
 function skip(bytes: Uint8Array, from: number, text: string): number {
   if (from < 0) return -1
   for (let i = 0; i < text.length; i++)
@@ -167,31 +150,11 @@ function skip(bytes: Uint8Array, from: number, text: string): number {
   return from + text.length
 }
 
-interface Ack {
-  readonly stream?: string
-  readonly seq?: number
-  readonly duplicate?: boolean
-  readonly error?: ApiError
-}
-
 function readAck(text: string, stream: string): PublishOutcome {
-  let ack: Ack
-  try {
-    ack = JSON.parse(text) as Ack
-  } catch {
-    return { kind: 'unclear', why: `the answer is no JetStream acknowledgement` }
-  }
-  const { error } = ack
-  if (error === undefined) {
-    if (ack.stream === stream && typeof ack.seq === 'number' && ack.seq > 0)
-      return { kind: 'stored', position: ack.seq, duplicate: ack.duplicate === true }
-    return { kind: 'unclear', why: 'the acknowledgement is of another stream' }
-  }
-  if (error.err_code === jsErrorCode.wrongLastSequence) {
-    const [, last] = /: (\d+)$/.exec(error.description ?? '') ?? []
-    return { kind: 'wrong-sequence', ...(last !== undefined && { last: Number(last) }) }
-  }
-  if (error.err_code === jsErrorCode.wrongLastSequenceInFlight || isPassing(error))
-    return { kind: 'not-now', why: error.description ?? String(error.err_code) }
-  return { kind: 'refused', error }
+  const ack = parseAck(text)
+  if (ack === undefined) return { kind: 'unclear', why: notAnAck }
+  if (ack.error !== undefined) return errorOutcome(ack.error)
+  if (ack.stream === stream && typeof ack.seq === 'number' && ack.seq > 0)
+    return { kind: 'stored', position: ack.seq, duplicate: ack.duplicate === true }
+  return { kind: 'unclear', why: ackOfAnotherStream }
 }

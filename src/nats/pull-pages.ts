@@ -1,15 +1,14 @@
-// Reading a long stretch of a stream through a consumer that exists only as long as the reading. It takes the
-// server 3 µs a message, a direct get 10: beyond some thousand messages that is most of what reading costs.
+// Reads a long range of a stream through a temporary consumer. A message costs the server 3 µs this way, and 10 µs by
+// direct get: for more than a few thousand messages that is most of the cost of reading.
 //
-// It is a shortcut and nothing more. Where the server makes no consumer, or anything at all seems wrong on the way,
-// it ends without a word, and whoever reads goes on behind the last message by direct gets, which report what
-// the matter is.
+// This is only an optimization. If the server does not create the consumer, or anything seems wrong, the reading ends
+// without an error, and the caller continues after the last message by direct gets, which report errors.
 //
-// P1. Messages are handed on as the consumer numbers them, without a gap: a message that was lost on the way
-//     ends the reading before it.
-// P2. At most two batches are asked for and not yet read, with at most so many bytes each.
-// P3. Nothing stays: the consumer is in the memory of one server, is deleted at the end, and forgotten by the server when
-//     nobody has asked it for a while.
+// PULL-PAGES-1. Messages are yielded in the consumer's numbering, without a gap: a lost message ends the reading
+//     before it.
+// PULL-PAGES-2. At most two batches are requested and not yet read, with at most `batchBytes` bytes each.
+// PULL-PAGES-3. Nothing remains on the server: the consumer is in the memory of one server, is deleted at the end, and
+//     expires when no one pulls from it for a while.
 
 import { nuid } from 'nats'
 
@@ -21,28 +20,29 @@ import { readHeaderBlock } from './headers.js'
 import { callApi } from './jetstream-api.js'
 import { PageBuffer } from './page-buffer.js'
 
-/** P2. */
+/** PULL-PAGES-2. */
 const batchMessages = 512
 const batchBytes = 2 * 1024 * 1024
-/** The words of the server for a batch that is complete, or whose bytes are used up. */
+/** Status descriptions of a batch that is complete, or whose bytes are used up. */
 const batchEnds = /Batch Completed|MaxBytes/
 /** Milliseconds. */
 const createTimeout = 2_000
-const patience = 2_000
-/** P3. Milliseconds; a reader that is slower than this gets another consumer. */
-const forgottenAfter = 30_000
-const perMs = 1_000_000
-const nothing = new Uint8Array()
+/** Time without a message after which the reading ends. */
+const idleTimeout = 2_000
+/** PULL-PAGES-3. Milliseconds; a reader that is slower than this gets another consumer. */
+const expiresAfter = 30_000
+const nsPerMs = 1_000_000
+const noBody = new Uint8Array()
 
 export interface PullOptions {
   readonly signal?: AbortSignal | undefined
-  /** How many messages the filter chooses from, at most; `Infinity` where nobody knows. */
+  /** Number of messages in the range before filtering, at most; `Infinity` if unknown. */
   readonly span: number
 }
 
 /**
- * Messages of `filter` (all of the stream for `undefined`) from a position on, up to the last one or less. Where
- * `filter` lets half of them pass, or more, all of them come.
+ * Yields messages of `filter` (the whole stream for `undefined`) from a position on, up to the last one or less. If
+ * `filter` matches at least half of them, all messages are yielded.
  */
 export async function* pullPages(
   connection: Connection,
@@ -52,23 +52,23 @@ export async function* pullPages(
   { span, signal }: PullOptions,
 ): AsyncGenerator<readonly StoredMessage[]> {
   const name = nuid.next()
-  const waiting = await create(connection, stream, name, filter, from, signal)
-  if (waiting === undefined) return
-  if (waiting === 0) return forget(connection, stream, name)
-  if (filter !== undefined && waiting >= span / 2) {
-    // To look for what passes takes the server 10 µs a message, four times what it takes to send it.
-    forget(connection, stream, name)
+  const pending = await createConsumer(connection, stream, name, filter, from, signal)
+  if (pending === undefined) return
+  if (pending === 0) return deleteConsumer(connection, stream, name)
+  if (filter !== undefined && pending >= span / 2) {
+    // Filtering costs the server 10 µs a message, four times as much as sending it.
+    deleteConsumer(connection, stream, name)
     return yield* pullPages(connection, stream, undefined, from, { span, signal })
   }
   const pages = new PageBuffer<StoredMessage>()
   const end = () => pages.end()
   const inbox = `${connection.inboxPrefix}.${nuid.next()}`
-  const numbers = `.${name}.`
+  const marker = `.${name}.`
   let delivered = 0
-  let asked = 0
-  const ask = () => {
-    if (asked + pages.buffered > batchMessages || connection.nc.isClosed()) return
-    asked += batchMessages
+  let requested = 0
+  const request = () => {
+    if (requested + pages.buffered > batchMessages || connection.nc.isClosed()) return
+    requested += batchMessages
     connection.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, pull, {
       reply: inbox,
     })
@@ -79,19 +79,19 @@ export async function* pullPages(
       const { subject, data: body, reply = '' } = message
       const headers = readHeaderBlock(message, body)
       if (headers.code !== 0) {
-        // P2: what a batch had no bytes left for is asked for anew, unless one message alone is too large.
+        // PULL-PAGES-2: the rest of a batch that ran out of bytes is requested again, unless one message alone is too large.
         const rest = Number(headers.values.get('Nats-Pending-Messages'))
         if (!batchEnds.test(headers.description) || !(rest < batchMessages)) return end()
-        asked -= rest
-        return ask()
+        requested -= rest
+        return request()
       }
-      const place = placeIn(reply, numbers)
-      if (place?.delivered !== delivered + 1) return end() // P1
+      const delivery = parseDelivery(reply, marker)
+      if (delivery?.delivered !== delivered + 1) return end() // PULL-PAGES-1
       delivered++
-      asked--
-      const { position } = place
+      requested--
+      const { position } = delivery
       pages.push({ subject, position, headers: headers.values, body })
-      if (place.left === 0) end()
+      if (delivery.left === 0) end()
     },
   })
   const stopListening = connection.onInterruption(end)
@@ -99,8 +99,8 @@ export async function* pullPages(
   try {
     for (;;) {
       pages.release()
-      ask()
-      const page = await pages.next(patience)
+      request()
+      const page = await pages.next(idleTimeout)
       if (page === undefined) return
       yield page
     }
@@ -108,12 +108,12 @@ export async function* pullPages(
     signal?.removeEventListener('abort', end)
     stopListening()
     subscription.unsubscribe()
-    forget(connection, stream, name)
+    deleteConsumer(connection, stream, name)
   }
 }
 
-/** Makes the consumer; resolves with how many messages wait for it, or with nothing where there is none. */
-async function create(
+/** Creates the consumer. Resolves with the number of its messages; `undefined` if it could not be created. */
+async function createConsumer(
   connection: Connection,
   stream: string,
   name: string,
@@ -127,35 +127,35 @@ async function create(
     opt_start_seq: from,
     ack_policy: 'none',
     replay_policy: 'instant',
-    inactive_threshold: forgottenAfter * perMs,
+    inactive_threshold: expiresAfter * nsPerMs,
     num_replicas: 1,
     mem_storage: true,
     ...(filter !== undefined && { filter_subject: filter }),
   }
   try {
-    const made = await callApi<{ num_pending: number }>(
+    const created = await callApi<{ num_pending: number }>(
       connection,
       `CONSUMER.CREATE.${stream}.${name}`,
       { stream_name: stream, config, action: 'create' },
       { signal, timeout: createTimeout },
     )
-    return made.ok ? made.value.num_pending : undefined
+    return created.ok ? created.value.num_pending : undefined
   } catch (error) {
     throwIfAborted(signal, `reading stream ${stream}`)
-    // Not permitted, or out of reach: the direct gets behind this one say it where it matters.
+    // Not permitted, or not reachable: the direct gets that follow report it if it matters.
     if (error instanceof CairnError) return undefined
     throw error
   }
 }
 
-/** P3: it would be forgotten without this, too, so that nothing hangs on its success. */
-function forget(connection: Connection, stream: string, name: string): void {
+/** PULL-PAGES-3. Ignores failures: the server deletes an unused consumer itself. */
+function deleteConsumer(connection: Connection, stream: string, name: string): void {
   const api = `$JS.API.CONSUMER.DELETE.${stream}.${name}`
-  connection.requests.request(api, nothing, createTimeout).catch(() => {})
+  connection.requests.request(api, noBody, createTimeout).catch(() => {})
 }
 
-/** A message's place as its reply subject tells it: `….<consumer>.<times>.<position>.<delivered>.<time>.<left>…`. */
-function placeIn(
+/** Parses the reply subject of a delivery: `….<consumer>.<deliveries>.<position>.<delivered>.<time>.<left>…`. */
+function parseDelivery(
   reply: string,
   consumer: string,
 ): { position: number; delivered: number; left: number } | undefined {
@@ -172,7 +172,7 @@ function placeIn(
   }
 }
 
-/** The digits from there on as a number. */
+/** The digits from `from` on as a number. */
 function countAt(text: string, from: number): number {
   let count = 0
   for (let i = from; i < text.length; i++) {
@@ -187,6 +187,6 @@ const pull = Buffer.from(
   JSON.stringify({
     batch: batchMessages,
     max_bytes: batchBytes,
-    expires: patience * perMs,
+    expires: idleTimeout * nsPerMs,
   }),
 )

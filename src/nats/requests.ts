@@ -1,22 +1,21 @@
-// Requests over one shared reply inbox: the pipelined publisher of appends, and every other
-// question to the server.
+// Requests over one shared reply inbox: appends and all other requests to the server.
 //
-// The client library makes a timer, promises and two stack traces per request; at the rate
-// of appends that is most of a core. Here a request is one slot in a table: the reply
-// subject names the slot, one sweep looks after all deadlines. What is published within one
-// turn of the event loop goes out together: the library sees to that.
+// The client library creates a timer, promises and two stack traces per request; at the rate
+// of appends that takes most of a core. Here a request is one slot in a table: its reply
+// subject names the slot, and one sweep checks all deadlines. The client library sends what is
+// published within one turn of the event loop in one write.
 //
-// R1. A slot is settled exactly once: by its reply, its deadline, its caller's signal, or the
-//     connection's loss.
-// R2. A reply for no slot (late, or forged) is dropped.
-// R3. At most `inFlightMax` slots are open; further requests wait in line, in order. A slot
-//     that becomes free is handed to the first in line, before anybody who comes later.
-// R4. On a disconnect every open slot is settled as `disconnected`: what the server did with
-//     it is unknown, and the caller must find out. So on the reconnect: the library drops
-//     what is written in between.
-// R5. Waiting in line counts against the timeout. Who is not sent in time hears `not-sent`.
-// R6. Of a caller's signal there is one listener, however many requests it ends; it is taken
-//     away by the sweep that finds none of them open.
+// REQUESTS-1. A slot is settled exactly once: by its reply, its deadline, its caller's signal, or the
+//     loss of the connection.
+// REQUESTS-2. A reply without a slot (late, or forged) is dropped.
+// REQUESTS-3. At most `inFlightMax` slots are open; further requests are queued, in order. A slot
+//     that becomes free goes to the first queued request, before any later one.
+// REQUESTS-4. On a disconnect every open slot is settled as `disconnected`: what the server did with
+//     it is unknown, and the caller must find out. The same on the reconnect: the library drops
+//     what is published in between.
+// REQUESTS-5. The time in the queue counts towards the timeout. A request that is not sent in time ends as `not-sent`.
+// REQUESTS-6. A caller's signal has one listener, however many requests it ends. The sweep that finds
+//     none of them open removes it.
 
 import type { Msg, NatsConnection, Subscription } from 'nats'
 import { nuid } from 'nats'
@@ -27,18 +26,18 @@ import { rawHeaders, readHeaderBlock } from './headers.js'
 /** How a request ended. */
 export type Reply =
   | { readonly kind: 'message'; readonly message: Msg }
-  /** Nobody listens on the subject: a stream without a leader, or no JetStream. */
+  /** The subject has no subscriber: a stream without a leader, or no JetStream. */
   | { readonly kind: 'no-responders' }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'disconnected' }
-  /** The caller's signal fired after it was sent: nobody waits for the answer any more. */
+  /** The caller's signal fired after the request was sent. */
   | { readonly kind: 'aborted' }
-  /** The server does not let this user publish the subject. */
+  /** The server does not allow this user to publish on the subject. */
   | { readonly kind: 'forbidden'; readonly subject: string }
   /** Nothing was sent: too many other requests are in flight, or the signal had fired. */
   | { readonly kind: 'not-sent' }
 
-/** A message that goes out ahead of a request. */
+/** A message that is sent right before a request. */
 export interface OutgoingMessage {
   readonly subject: string
   readonly headers: Uint8Array
@@ -46,11 +45,11 @@ export interface OutgoingMessage {
 }
 
 export interface RequestOptions {
-  /** As they go over the wire. */
+  /** Encoded header lines. */
   readonly headers?: Uint8Array
-  /** What has to go out right before it, on the same connection; no reply is asked for it. */
+  /** Messages to send right before it, on the same connection, without a reply. */
   readonly preceding?: readonly OutgoingMessage[]
-  /** Ends the wait, not what the server makes of the request. */
+  /** Ends the wait; the server may still handle the request. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -61,26 +60,27 @@ interface Slot {
   readonly timeout: number
   readonly signal: AbortSignal | undefined
   settle(reply: Reply): void
-  /** Where a request has many replies: takes one, and says whether it was the last. */
+  /** For a request with many replies: receives each, and returns whether it is the last. */
   readonly onReply: ((message: Msg) => boolean) | undefined
 }
 
-/** A request in line; `go(0)` says that its time is up, else how much of it is left. */
+/** A queued request. `start` gets the milliseconds left, 0 to end it as `not-sent`. */
 interface QueuedRequest {
   readonly deadline: number
   readonly signal: AbortSignal | undefined
   start(left: number): void
 }
 
-/** Those whom a signal ends (R6). */
+/** The requests that a signal ends (REQUESTS-6). */
 interface SignalWatch {
   readonly open: Set<Slot | QueuedRequest>
   readonly listener: () => void
 }
 
-const sweepEvery = 50
+/** Milliseconds. */
+const sweepInterval = 50
 const inFlightMax = 4096
-const waitingMax = 65_536
+const queuedMax = 65_536
 const noOptions: RequestOptions = {}
 
 export class Requests {
@@ -90,7 +90,7 @@ export class Requests {
   readonly #slots = new Map<number, Slot>()
   readonly #signals = new Map<AbortSignal, SignalWatch>()
   #queue: QueuedRequest[] = []
-  /** Slots in the table, and those handed over whose request is not sent yet. */
+  /** Slots in the table, and slots handed to a queued request that is not sent yet. */
   #slotsInUse = 0
   #nextToken = 0
   #closed = false
@@ -112,7 +112,7 @@ export class Requests {
     return this.#slots.size
   }
 
-  /** Sends and resolves with the one reply, or with why there is none. Never rejects for these. */
+  /** Sends a request and resolves with its reply, or with why there is none. Rejects only with `queue-full`. */
   request(
     subject: string,
     body: Uint8Array,
@@ -123,19 +123,19 @@ export class Requests {
   }
 
   /**
-   * Sends one request that has many replies. `take` gets each and returns whether it was
-   * the last; `timeout` is the longest silence between two. Resolves with the last.
+   * Sends a request that has many replies. `onReply` receives each and returns whether it is
+   * the last; `timeout` is the longest time between two. Resolves with the last.
    */
   requestMany(
     subject: string,
     body: Uint8Array,
     timeout: number,
-    take: (message: Msg) => boolean,
+    onReply: (message: Msg) => boolean,
   ): Promise<Reply> {
-    return this.#start(subject, body, timeout, noOptions, take)
+    return this.#start(subject, body, timeout, noOptions, onReply)
   }
 
-  /** Why the server does not let this user hear replies, if it said so: no request is answered then. */
+  /** The error if the server refused the subscription to the inbox: then no request is answered. */
   get inboxError(): Error | undefined {
     return this.#inboxRefusal
   }
@@ -144,12 +144,12 @@ export class Requests {
     return `${this.#prefix}*`
   }
 
-  /** R4. */
+  /** REQUESTS-4. */
   disconnected(): void {
     this.#settleAll({ kind: 'disconnected' })
   }
 
-  /** The server refused to let this user publish `subject`. */
+  /** The server refused a publish on `subject`. */
   forbidden(subject: string): void {
     for (const slot of this.#slots.values())
       if (slot.subject === subject) this.#settle(slot, { kind: 'forbidden', subject })
@@ -158,41 +158,41 @@ export class Requests {
   close(): void {
     this.#closed = true
     this.#subscription.unsubscribe()
-    for (const waiter of this.#queue.splice(0)) waiter.start(0)
+    for (const queued of this.#queue.splice(0)) queued.start(0)
     this.#settleAll({ kind: 'disconnected' })
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
     this.#unwatch()
   }
 
-  /** Sends at once where a slot is free, else when it is this request's turn (R3). */
+  /** Sends at once if a slot is free, else queues the request (REQUESTS-3). */
   #start(
     subject: string,
     body: Uint8Array,
     timeout: number,
     options: RequestOptions,
-    take: Slot['onReply'],
+    onReply: Slot['onReply'],
   ): Promise<Reply> {
     if (this.#closed || options.signal?.aborted) return Promise.resolve(notSent)
-    if (this.#slotsInUse >= inFlightMax && this.#queue.length >= waitingMax)
-      return Promise.reject(queueFull(waitingMax))
+    if (this.#slotsInUse >= inFlightMax && this.#queue.length >= queuedMax)
+      return Promise.reject(queueFull(queuedMax))
     return new Promise(resolve => {
       if (this.#slotsInUse < inFlightMax) {
         this.#slotsInUse++
-        return this.#send(subject, body, timeout, options, resolve, take)
+        return this.#send(subject, body, timeout, options, resolve, onReply)
       }
       const { signal } = options
-      const waiter: QueuedRequest = {
+      const queued: QueuedRequest = {
         deadline: Date.now() + timeout,
         signal,
         start: left => {
-          if (signal !== undefined) this.#signals.get(signal)?.open.delete(waiter)
+          if (signal !== undefined) this.#signals.get(signal)?.open.delete(queued)
           if (left === 0) resolve(notSent)
-          else this.#send(subject, body, left, options, resolve, take)
+          else this.#send(subject, body, left, options, resolve, onReply)
         },
       }
-      this.#queue.push(waiter)
-      if (signal !== undefined) this.#watch(signal, waiter)
+      this.#queue.push(queued)
+      if (signal !== undefined) this.#watch(signal, queued)
     })
   }
 
@@ -202,7 +202,7 @@ export class Requests {
     timeout: number,
     { headers, preceding, signal }: RequestOptions,
     settle: (reply: Reply) => void,
-    take: Slot['onReply'],
+    onReply: Slot['onReply'],
   ): void {
     const token = this.#nextToken++
     const deadline = Date.now() + timeout
@@ -213,11 +213,11 @@ export class Requests {
       timeout,
       signal,
       settle,
-      onReply: take,
+      onReply,
     }
     this.#slots.set(token, slot)
     if (signal !== undefined) this.#watch(signal, slot)
-    this.#sweeper ??= setInterval(this.#sweep, sweepEvery)
+    this.#sweeper ??= setInterval(this.#sweep, sweepInterval)
     if (this.#inboxRefusal !== undefined)
       return this.#settle(slot, { kind: 'forbidden', subject: this.inbox })
     const reply = this.#prefix + token
@@ -240,7 +240,7 @@ export class Requests {
 
   #receive(message: Msg): void {
     const slot = this.#slots.get(numberAt(message.subject, this.#prefix.length))
-    if (slot === undefined) return // R2
+    if (slot === undefined) return // REQUESTS-2
     if (message.data.length === 0 && readHeaderBlock(message).code === 503)
       return this.#settle(slot, { kind: 'no-responders' })
     if (slot.onReply !== undefined && !slot.onReply(message)) {
@@ -256,7 +256,7 @@ export class Requests {
   }
 
   #settle(slot: Slot, reply: Reply): void {
-    if (!this.#slots.delete(slot.token)) return // R1
+    if (!this.#slots.delete(slot.token)) return // REQUESTS-1
     if (slot.signal !== undefined) this.#signals.get(slot.signal)?.open.delete(slot)
     slot.settle(reply)
     const first = this.#queue.length === 0 ? undefined : this.#queue.shift()
@@ -268,7 +268,7 @@ export class Requests {
     for (const slot of this.#slots.values()) this.#settle(slot, reply)
   }
 
-  /** R6. */
+  /** REQUESTS-6. */
   #watch(signal: AbortSignal, one: Slot | QueuedRequest): void {
     const known = this.#signals.get(signal)
     if (known !== undefined) return void known.open.add(one)
@@ -290,21 +290,21 @@ export class Requests {
     }
   }
 
-  #abandon(waiter: QueuedRequest): void {
-    this.#queue = this.#queue.filter(other => other !== waiter)
-    waiter.start(0)
+  #abandon(queued: QueuedRequest): void {
+    this.#queue = this.#queue.filter(other => other !== queued)
+    queued.start(0)
   }
 
-  /** Ends itself when nothing has been left to look after since it was here last. */
+  /** Stops itself once no slot is open and no request is queued. */
   readonly #sweep = () => {
     const now = Date.now()
     for (const slot of this.#slots.values())
       if (slot.deadline <= now) this.#settle(slot, { kind: 'timeout' })
-    // R5. Whoever is first in line by now may have been handed a slot just above.
+    // REQUESTS-5. The first queued request may have received a slot just above.
     if (this.#queue.some(({ deadline }) => deadline <= now)) {
-      const late = this.#queue.filter(({ deadline }) => deadline <= now)
+      const expired = this.#queue.filter(({ deadline }) => deadline <= now)
       this.#queue = this.#queue.filter(({ deadline }) => deadline > now)
-      for (const waiter of late) waiter.start(0)
+      for (const queued of expired) queued.start(0)
     }
     this.#unwatch()
     if (this.#slots.size > 0 || this.#queue.length > 0) return
@@ -318,12 +318,12 @@ const notSent: Reply = { kind: 'not-sent' }
 export function queueFull(limit: number): CairnError {
   return new CairnError(
     'queue-full',
-    `${limit} requests already wait for the NATS server: slow down, or add nodes.`,
+    `${limit} requests are queued for the NATS server, which is the limit: slow down, or add nodes.`,
     { details: { limit } },
   )
 }
 
-/** The digits from there to the end as a number; -1 where anything else stands. */
+/** The digits from `from` to the end as a number; -1 if there is anything else. */
 function numberAt(text: string, from: number): number {
   let number = 0
   for (let i = from; i < text.length; i++) {

@@ -1,23 +1,24 @@
-// A long reading of a stream: by direct gets, and where much is left, through a consumer of its own.
+// Reads a long range of a stream: by direct gets, and through a temporary consumer when many messages are left.
 
 import type { Connection } from './connection.js'
-import { directPages, type StoredMessage } from './direct-get.js'
+import type { StoredMessage } from './direct-get.js'
+import { directPages } from './direct-scan.js'
 import { pullPages } from './pull-pages.js'
 
-/** Messages left from which on a consumer is worth the two requests that it takes. */
-const longFrom = 2_048
+/** Number of messages left from which on a consumer is worth its two requests. */
+const consumerThreshold = 2_048
 
 export interface LongScanOptions {
   readonly signal?: AbortSignal | undefined
-  /** Where the stream ends, if that is known. */
+  /** The last position of the stream, if known. */
   readonly end?: number
-  /** How many the reader wants, at most. */
+  /** Number of messages that the reader wants, at most. */
   readonly limit?: number
 }
 
 /**
- * Messages of `filter` (all of the stream for `undefined`) from position `from` on, in order, as far as
- * the answering replica has them, in pages. Others may be among them where most are of `filter`.
+ * Yields messages of `filter` (the whole stream for `undefined`) from position `from` on, in order, as far as
+ * the answering replica has them, in pages. Other messages may be among them if most match `filter`.
  */
 export async function* scanPages(
   connection: Connection,
@@ -30,7 +31,7 @@ export async function* scanPages(
   let left = Math.min(limit, end - from + 1)
   let mayPull = true
   for (;;) {
-    if (mayPull && left >= longFrom) {
+    if (mayPull && left >= consumerThreshold) {
       mayPull = false
       const span = end < next ? Infinity : end - next + 1
       for await (const page of pullPages(connection, stream, filter, next, {
@@ -43,19 +44,19 @@ export async function* scanPages(
       }
     }
     left = 0
-    const goOn = (count: number) => {
+    const shouldContinue = (count: number) => {
       left = count
-      return !mayPull || left < longFrom
+      return !mayPull || left < consumerThreshold
     }
-    // Whatever ended the consumer, these find what is left, and report what is wrong.
+    // The direct gets read what is left, whatever ended the consumer, and report errors.
     const direct = directPages(connection, stream, filter ?? '>', next, {
       signal,
-      goOn,
+      shouldContinue,
     })
     for await (const page of direct) {
       next = page.at(-1)!.position + 1
       yield page
     }
-    if (!mayPull || left < longFrom) return
+    if (!mayPull || left < consumerThreshold) return
   }
 }

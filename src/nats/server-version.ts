@@ -1,12 +1,12 @@
-// Which servers are new enough.
+// The server versions that Cairn supports.
 
 import { CairnError } from '../model/errors.js'
 
 /**
- * 2.12 brings what the log is built on (atomic batches, schedules, per-message TTL; ADR-50,
- * ADR-51, ADR-43). 2.12.2 ends a deadlock between batched direct gets and parallel writes,
- * which all our reading would run into. An older server ignores the newer headers and still
- * acknowledges, so it is refused rather than tried.
+ * 2.12 introduces the features that Cairn relies on (atomic batches, schedules, per-message TTL; ADR-50,
+ * ADR-51, ADR-43). 2.12.2 fixes a deadlock between batched direct gets and parallel writes,
+ * which would affect all reads. An older server ignores the newer headers and still
+ * acknowledges, so it is refused.
  */
 export const minimumServerVersion = '2.12.2'
 
@@ -22,8 +22,8 @@ export function checkServerVersion(version: string, server: string): void {
 }
 
 /**
- * Whether several expectations on other subjects hold in one batch. Before these versions the
- * server mixed up subjects of equal length there, and could miss one that was wrong.
+ * Whether the server checks several expectations on other subjects in one batch correctly. Earlier versions
+ * mixed up subjects of equal length, and could accept a wrong expectation.
  */
 export function checksOtherSubjects(version: string): boolean {
   const recent = compareVersions(version, '2.14.4') >= 0
@@ -31,7 +31,7 @@ export function checksOtherSubjects(version: string): boolean {
   return recent || (isOf212 && compareVersions(version, '2.12.14') >= 0)
 }
 
-/** Negative, 0 or positive, like a comparator; pre-release suffixes are ignored. */
+/** Compares two versions: negative, 0 or positive. Ignores pre-release suffixes. */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [numbers(a), numbers(b)]
   for (let i = 0; i < 3; i++) {

@@ -1,6 +1,5 @@
-// Streams as declared data: created where they are missing, held against the declaration
-// where they exist. What is read back from the server decides, never what was asked for: an
-// old server ignores what it does not know.
+// Streams as declarations: a missing stream is created, an existing one is compared with its declaration. Settings are
+// read back from the server and never assumed: an old server ignores settings that it does not know.
 
 import { CairnError } from '../model/errors.js'
 import { pause } from '../model/wait.js'
@@ -8,7 +7,7 @@ import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
 import { callApi, type CallOptions } from './jetstream-api.js'
 
-/** A stream's settings, by the names that the server gives them. */
+/** A stream's settings, by the server's names. */
 export interface StreamConfig {
   name: string
   subjects?: string[]
@@ -33,12 +32,58 @@ export interface StreamInfo {
   state: { first_seq: number; last_seq: number; messages: number }
 }
 
+/** A stream as it is declared. */
+export interface DeclaredStream {
+  /** What it is, for errors. */
+  readonly what: string
+  readonly wanted: StreamConfig
+  /** Describes each setting on which Cairn relies and that differs. */
+  differences(actual: StreamConfig): string[]
+}
+
+export interface ReplicaOptions {
+  /** Replicas of a stream that is created. */
+  readonly replicas: number
+}
+
+/** The settings that a namespace's streams share, overridden by `config`. By default nothing is ever removed. */
+export function namespaceStreamConfig(
+  namespace: string,
+  config: StreamConfig,
+): StreamConfig {
+  return {
+    retention: 'limits',
+    storage: 'file',
+    // A full stream refuses new messages instead of removing old ones.
+    discard: 'new',
+    max_age: 0,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_msgs_per_subject: -1,
+    allow_direct: true,
+    metadata: { cairn_wire: '1', cairn_namespace: namespace },
+    ...config,
+  }
+}
+
 /** Milliseconds to wait for a stream that another node has just created. */
 const creationTimeout = 10_000
 
 /**
- * The stream as the server has it, created as declared when there is none. Safe from many
- * nodes at once. Throws `foreign-stream` when another stream stores its subjects,
+ * Makes sure that a stream exists as declared. Throws as {@link ensureStream}, and `foreign-stream` naming every setting
+ * that differs.
+ */
+export async function ensureDeclaredStream(
+  connection: Connection,
+  { what, wanted, differences }: DeclaredStream,
+): Promise<void> {
+  const { config } = await ensureStream(connection, wanted)
+  checkDifferences(config, what, differences(config))
+}
+
+/**
+ * Reads the stream from the server, and creates it as declared if it does not exist. Several
+ * nodes may call it at once. Throws `foreign-stream` if another stream stores its subjects,
  * `no-jetstream`, `unauthorized` or `store-unreachable`.
  */
 export async function ensureStream(
@@ -53,13 +98,13 @@ export async function ensureStream(
     config,
   )
   if (created.ok) return created.value
-  // Another node was faster: its stream must do. In a cluster it takes the other servers a
-  // moment to hear of it.
+  // Another node created it first: use that stream. In a cluster the other servers learn of it with
+  // a delay.
   if (created.error.err_code === jsErrorCode.streamNameInUse) {
     const deadline = Date.now() + creationTimeout
     while (Date.now() < deadline) {
-      const theirs = await readStream(connection, config.name)
-      if (theirs !== undefined) return theirs
+      const created = await readStream(connection, config.name)
+      if (created !== undefined) return created
       await pause(25)
     }
   }
@@ -72,7 +117,7 @@ export async function ensureStream(
   throw apiError(created.error, `creating stream ${config.name}`)
 }
 
-/** The stream as the server has it; `undefined` when there is none. */
+/** Reads the stream from the server; `undefined` if it does not exist. */
 export async function readStream(
   connection: Connection,
   name: string,
@@ -89,14 +134,14 @@ export async function readStream(
   throw apiError(info.error, `reading stream ${name}`)
 }
 
-/** What differs in the settings that all of our streams rest on, in words. */
+/** Describes each setting on which all of Cairn's streams rely and that differs. */
 export function differencesOf(actual: StreamConfig, wanted: StreamConfig): string[] {
   const metadata = (name: string) =>
     differenceIn(`metadata ${name}`, actual.metadata?.[name], wanted.metadata?.[name])
   return [
     ...differenceIn('subjects', actual.subjects, wanted.subjects),
     ...differenceIn('retention', actual.retention, wanted.retention),
-    // In memory nothing outlives the server; acknowledged before it is written, neither.
+    // Memory storage does not survive the server; neither do messages acknowledged before they are written.
     ...differenceIn('storage', actual.storage, wanted.storage),
     ...differenceIn('no_ack', actual.no_ack ?? false, false),
     ...differenceIn('persist_mode', actual.persist_mode || 'default', 'default'),
@@ -119,7 +164,7 @@ export function differenceIn(what: string, is: unknown, should: unknown): string
   ]
 }
 
-/** Throws `foreign-stream`, naming every setting that differs, where one does. */
+/** Throws `foreign-stream` if there are differences, and names them. */
 export function checkDifferences(
   { name }: StreamConfig,
   what: string,

@@ -1,15 +1,15 @@
-// The subject grammar of the wire contract: compose and parse, nothing else knows it.
+// The subject grammar of the wire format. Only this file composes and parses subjects.
 //
 //   cairn.<ns>.log.<p>.<type>.<id>      one commit a message
-//   cairn.<ns>.stored.<p>.<type>.<id>   its notice, republished by the server without body
-//   cairn.<ns>.inbox.<p>.<type>.<id>    a command that waits
-//   cairn.<ns>.topic.<topic>            a message that plain code published
-//   cairn.<ns>.dead.<…>                 what nobody could handle
-//   cairn.<ns>.timer.<p>.<type>.<id>.<name>    a timer that waits
-//   cairn.<ns>.due.<p>.<type>.<id>      one that was due
-//   cairn.<ns>.queued.<family>.<…>      the news of one of inbox, topic, dead and due, without body
+//   cairn.<ns>.stored.<p>.<type>.<id>   its notice, republished by the server without the body
+//   cairn.<ns>.inbox.<p>.<type>.<id>    a durable command
+//   cairn.<ns>.topic.<topic>            a message published by code outside an actor
+//   cairn.<ns>.dead.<…>                 a dead letter
+//   cairn.<ns>.timer.<p>.<type>.<id>.<name>    a timer that is not due
+//   cairn.<ns>.due.<p>.<type>.<id>      a timer that is due
+//   cairn.<ns>.queued.<family>.<…>      a record of inbox, topic, dead or due, republished without the body
 //
-// <p> is the actor's partition, <id> its id as one token, encoded so that no two ids meet.
+// <p> is the actor's partition, <id> its id as one token, encoded injectively.
 
 import { type ActorAddress, checkActorId, checkActorType } from '../model/address.js'
 import { partitionOf } from '../model/partition.js'
@@ -19,19 +19,19 @@ export function logStream(namespace: string): string {
   return `CAIRN_${namespace}`
 }
 
-/** All of a namespace's log subjects. */
+/** All log subjects of a namespace. */
 export function logSubjects(namespace: string): string {
   return `cairn.${namespace}.log.>`
 }
 
-/** All of a namespace's notices; of one actor type, where given. */
+/** All notices of a namespace, or those of one actor type. */
 export function noticeSubjects(namespace: string, type?: string): string {
   return type === undefined
     ? `cairn.${namespace}.stored.>`
     : `cairn.${namespace}.stored.*.${type}.*`
 }
 
-/** The notices of every namespace that the connection may see. */
+/** The notices of all namespaces for which the connection has permission. */
 export const noticeSubjectsOfAll = 'cairn.*.stored.>'
 
 /** The log subjects of one actor type. */
@@ -39,7 +39,7 @@ export function logSubjectsOfType(namespace: string, type: string): string {
   return `cairn.${namespace}.log.*.${type}.*`
 }
 
-/** Where an actor's commits are published. */
+/** The subject of an actor's commits. */
 export function logSubject(
   namespace: string,
   actor: ActorAddress,
@@ -49,14 +49,14 @@ export function logSubject(
   return `cairn.${namespace}.log.${partition}.${actor.type}.${encodeToken(actor.id)}`
 }
 
-/** Families of subjects whose records wait in a stream of their own. */
+/** Families of subjects whose records have their own stream. */
 export type QueueFamily = 'inbox' | 'topic' | 'dead' | 'due'
 
 const queueSuffix: Readonly<Record<QueueFamily, string>> = {
   inbox: 'INBOX',
   topic: 'TOPICS',
   dead: 'DLQ',
-  // The server wants both in one stream: what waits, and what was due.
+  // The server requires that a schedule and its target subject are in the same stream.
   due: 'TIMERS',
 }
 
@@ -70,12 +70,12 @@ export function queueSubjects(namespace: string, family: QueueFamily): string {
   return `cairn.${namespace}.${family}.>`
 }
 
-/** Where the server tells of records that were stored in a queue. */
+/** The subjects on which the server republishes the records of a queue. */
 export function queuedSubjects(namespace: string, family: QueueFamily): string {
   return `cairn.${namespace}.queued.${family}.>`
 }
 
-/** Where a record with this key is put; each name is one token. */
+/** The subject of a record with this key; each name is one token. */
 export function queueSubject(
   namespace: string,
   family: QueueFamily,
@@ -84,7 +84,7 @@ export function queueSubject(
   return `cairn.${namespace}.${family}.${key.map(encodeToken).join('.')}`
 }
 
-/** The key that a queue's subject names; `undefined` when it is none of ours. */
+/** The key in a queue's subject; `undefined` for a subject that is not one. */
 export function parseQueueSubject(
   subject: string,
   namespace: string,
@@ -99,19 +99,19 @@ function parseKey(subject: string, prefix: string): string[] | undefined {
   return names.some(name => name === undefined) ? undefined : (names as string[])
 }
 
-/** Where a timer waits: the names of its actor's place, and its own. */
+/** The subject of a timer that is not due: the key of its actor, and its name. */
 export function timerSubject(namespace: string, key: readonly string[]): string {
   return `cairn.${namespace}.timer.${key.map(encodeToken).join('.')}`
 }
 
-/** All of a namespace's timers; of one actor, where its place is given. */
-export function timerSubjects(namespace: string, place?: readonly string[]): string {
-  return place === undefined
+/** All timers of a namespace, or those of the actor with this key. */
+export function timerSubjects(namespace: string, actorKey?: readonly string[]): string {
+  return actorKey === undefined
     ? `cairn.${namespace}.timer.>`
-    : `${timerSubject(namespace, place)}.*`
+    : `${timerSubject(namespace, actorKey)}.*`
 }
 
-/** The key that a timer's subject names; `undefined` when it is none of ours. */
+/** The key in a timer's subject; `undefined` for a subject that is not one. */
 export function parseTimerSubject(
   subject: string,
   namespace: string,
@@ -119,7 +119,7 @@ export function parseTimerSubject(
   return parseKey(subject, `cairn.${namespace}.timer.`)
 }
 
-/** The key-value bucket of a namespace's documents: its stream, and what its subjects begin with. */
+/** The key-value bucket of a namespace's documents: its stream, and the prefix of its subjects. */
 export function documentsBucketOf(namespace: string): { stream: string; prefix: string } {
   const bucket = `CAIRN_${namespace}_GROUPS`
   return { stream: `KV_${bucket}`, prefix: `$KV.${bucket}` }
@@ -136,12 +136,12 @@ export function readModelsBucketOf(namespace: string): {
 
 export interface ParsedSubject {
   readonly namespace: string
-  /** The partition token as it stands; whether it is the actor's is for the caller to check. */
+  /** The partition token. The caller must check that it is the actor's. */
   readonly partition: string
   readonly actor: ActorAddress
 }
 
-/** The actor that a log or notice subject names; `undefined` when it is no such subject. */
+/** Parses a log or notice subject; `undefined` for any other subject. */
 export function parseSubject(subject: string): ParsedSubject | undefined {
   const [root, namespace, family, partition, type, token, ...rest] = subject.split('.')
   if (root !== 'cairn' || (family !== 'log' && family !== 'stored') || rest.length > 0)
@@ -157,22 +157,22 @@ export function parseSubject(subject: string): ParsedSubject | undefined {
       actor: { type: checkActorType(type), id: checkActorId(id) },
     }
   } catch {
-    return undefined // A name outside the grammar: the subject is not one of ours.
+    return undefined // The type or id is invalid, so the subject is not one of Cairn's.
   }
 }
 
 // Percent-encoding over UTF-8 is injective because "%" itself is encoded. encodeURIComponent
-// leaves letters, digits and - _ . ! ~ * ' ( ) as they are; of these only "." and "*" mean
-// something in a subject.
+// does not encode letters, digits and - _ . ! ~ * ' ( ); of these only "." and "*" have a meaning
+// in a subject.
 const safeToken = /^[A-Za-z0-9_-]+$/
 
-/** Any non-empty string as one subject token; two strings never share a token. */
+/** Encodes any non-empty string as one subject token; different strings have different tokens. */
 export function encodeToken(text: string): string {
   if (safeToken.test(text)) return text
   return encodeURIComponent(text).replaceAll('.', '%2E').replaceAll('*', '%2A')
 }
 
-/** The inverse; `undefined` for a token that {@link encodeToken} would not write. */
+/** The inverse of {@link encodeToken}; `undefined` for a token that it cannot have written. */
 export function decodeToken(token: string): string | undefined {
   if (safeToken.test(token)) return token
   try {

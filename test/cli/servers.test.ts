@@ -139,7 +139,7 @@ await t.test('credentials files that are missing or garbage', async t => {
   await writeFile(garbage, 'these are no credentials\n')
   await everyoneIsRefused(t, [...flags, '--creds', garbage], {
     code: 2,
-    says: /garbage\.creds is not usable/,
+    says: /garbage\.creds is invalid/,
   })
   const listed = await cairn('actors', ...flags)
   t.strictSame([listed.code, listed.stdout], [0, ''], 'nothing was stored')

@@ -1,4 +1,4 @@
-// Headers read from the bytes of a message say what the client's own objects say.
+// Headers parsed from the bytes of a message equal those of the client library's objects.
 
 import { headers, type Msg } from 'nats'
 import t from 'tap'
@@ -20,7 +20,7 @@ import { until } from '../support/wait.js'
 await using server = await startNats({ jetstream: false })
 const nothing = new Uint8Array()
 
-function asClientSays({ headers }: Msg): HeaderBlock {
+function readByLibrary({ headers }: Msg): HeaderBlock {
   const lines: string[] = []
   for (const [name, all] of headers ?? [])
     lines.push(name, (name.startsWith('Nats-') ? all.at(-1) : all[0]) ?? '')
@@ -38,7 +38,7 @@ async function connected(work: (connection: Connection) => Promise<void>) {
 }
 
 await t.test(
-  'any headers, of messages that come whole or in pieces, are read as the client reads them',
+  'headers of messages received whole or in pieces are read as the client library reads them',
   async t => {
     const random = randomFrom(20_261_121, 'headers')
     const below = (limit: number) => Math.floor(random() * limit)
@@ -57,7 +57,7 @@ await t.test(
     await connected(async connection => {
       const got: [HeaderBlock, HeaderBlock, string][] = []
       await connection.subscribe(`${subject}.>`, message => {
-        got.push([readHeaderBlock(message), asClientSays(message), message.string()])
+        got.push([readHeaderBlock(message), readByLibrary(message), message.string()])
       })
       for (let i = 0; i < count; i++) {
         const lines = Array.from({ length: below(12) }, (): [string, string] => [
@@ -82,7 +82,7 @@ await t.test(
       t.strictSame(different.slice(0, 1), [])
       t.ok(
         got.some(([{ values }, , body]) => [...values].length > 3 && body.length > 100),
-        'there were headers and bodies',
+        'some messages had headers and bodies',
       )
     })
   },
@@ -110,7 +110,7 @@ await t.test('a status is read with its description', async t => {
 })
 
 await t.test(
-  'of what is repeated the first counts, and the last of what the server adds',
+  'the first value of a repeated header counts, and the last of a Nats- header',
   async t => {
     const { values } = parseHeaderBlock(
       'NATS/1.0\r\nCairn-Commit: a\r\nCairn-Commit: b\r\nNats-Sequence: 1\r\nNats-Sequence: 2\r\n\r\n',
@@ -125,7 +125,7 @@ await t.test(
   },
 )
 
-await t.test('what is no header line is passed by', async t => {
+await t.test('a line that is not a header is skipped', async t => {
   const { code, values } = parseHeaderBlock(
     'NATS/1.0 x\r\nnothing\r\n: y\r\nname:\r\n\r\n',
   )

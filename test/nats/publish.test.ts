@@ -1,5 +1,5 @@
-// What an acknowledgement means, also one that no server sends: answered by a stand-in for the
-// stream, over a real server.
+// The outcome of each acknowledgement, including ones that no server sends. A subscriber stands in for the stream,
+// over a real server.
 
 import t from 'tap'
 
@@ -64,6 +64,6 @@ const cases: readonly (readonly [string, object])[] = [
 ]
 
 for (const [ack, outcome] of cases)
-  await t.test(ack === '' ? 'an empty answer' : ack, async t => {
+  await t.test(`acknowledgement ${ack === '' ? '(empty)' : ack}`, async t => {
     t.match(await answered(ack), outcome)
   })

@@ -1,4 +1,4 @@
-// Requests over one inbox (R1 to R5), against a real server.
+// Requests over one inbox (REQUESTS-1 to REQUESTS-6), against a real server.
 
 import { getEventListeners } from 'node:events'
 
@@ -63,7 +63,7 @@ await scene(
 )
 
 await scene(
-  'nobody there, no answer, and both at once',
+  'a subject without subscribers and a subscriber that does not answer are distinguished',
   async (t, { subject, caller, other }) => {
     const { requests } = caller
     t.match(await requests.request(subject, nothing, 10_000), { kind: 'no-responders' })
@@ -79,7 +79,7 @@ await scene(
 )
 
 await scene(
-  'R1, R2: late, doubled and made-up replies settle nothing',
+  'REQUESTS-1, REQUESTS-2: late, duplicate and forged replies settle nothing',
   async (t, { subject, caller, other }) => {
     const inboxes: string[] = []
     await other.subscribe(subject, message => {
@@ -94,7 +94,7 @@ await scene(
     nc.publish(late!, 'late')
     const prefix = late!.slice(0, late!.lastIndexOf('.') + 1)
     for (const token of ['zzz', '-1', '__proto__', 'constructor'])
-      nc.publish(prefix + token, 'made up')
+      nc.publish(prefix + token, 'forged')
     nc.publish(inboxes[1]!, 'first')
     nc.publish(inboxes[1]!, 'second')
     t.equal(textOf(await next), 'first')
@@ -117,7 +117,7 @@ await scene(
 )
 
 await scene(
-  'R3: beyond the limit requests wait in line, in order, and none passes them',
+  'REQUESTS-3: requests beyond the limit are queued and sent in order',
   async (t, { subject, caller, other }) => {
     const order: number[] = []
     let most = 0
@@ -136,7 +136,7 @@ await scene(
       if (reply.kind !== 'message') t.fail(reply.kind)
       most = Math.max(most, requests.inFlight)
     }
-    // Each of these asks once more when it is answered: it must queue behind the line.
+    // Each sends a second request after its answer, which must be queued after the waiting ones.
     const again = async () => {
       await send()
       most = Math.max(most, requests.inFlight)
@@ -154,25 +154,25 @@ await scene(
     t.strictSame(
       first,
       first.map((_, i) => i),
-      'those in line came before those who asked again',
+      'queued requests are sent before second requests',
     )
   },
 )
 
 await scene(
-  'R5: who is still in line at the end of the timeout was not sent',
+  'REQUESTS-5: a request that is still queued at its timeout is not sent',
   async (t, { subject, caller, other }) => {
-    let heard = 0
+    let received = 0
     const held: (() => void)[] = []
     await other.subscribe(subject, message => {
-      heard++
+      received++
       held.push(() => message.respond('x'))
     })
     const { requests } = caller
     const full = Array.from({ length: inFlightMax }, () =>
       requests.request(subject, nothing, 30_000),
     )
-    await until(() => heard === inFlightMax, { timeout: 30_000 })
+    await until(() => received === inFlightMax, { timeout: 30_000 })
     t.match(await requests.request(subject, nothing, 60), { kind: 'not-sent' })
     const waiting = requests.request(subject, nothing, 30_000)
     for (const respond of held.splice(0)) respond()
@@ -180,23 +180,23 @@ await scene(
     await until(() => held.length === 1)
     held[0]!()
     t.match(await waiting, { kind: 'message' })
-    t.equal(heard, inFlightMax + 1, 'the one that was not sent never came')
+    t.equal(received, inFlightMax + 1, 'the request that was not sent never arrived')
     t.equal(requests.inFlight, 0)
   },
 )
 
 await scene(
-  'R4: a lost connection settles all that is open, at once',
+  'REQUESTS-4: a lost connection settles all open requests at once',
   async (t, { subject, caller, other, proxy }) => {
-    let heard = 0
+    let received = 0
     await other.subscribe(subject, () => {
-      heard++
+      received++
     })
     const { requests } = caller
     const work = Array.from({ length: 100 }, () =>
       requests.request(subject, nothing, 60_000),
     )
-    await until(() => heard === 100)
+    await until(() => received === 100)
     proxy.cut()
     const replies = await Promise.all(work)
     t.ok(replies.every(reply => reply.kind === 'disconnected'))
@@ -210,7 +210,7 @@ await scene(
 )
 
 await scene(
-  'R4: what was asked without a connection is settled by the next one',
+  'REQUESTS-4: a request sent without a connection is settled by the next connection',
   async (t, { subject, caller, proxy }) => {
     proxy.refuse(true)
     proxy.cut()
@@ -223,11 +223,11 @@ await scene(
 )
 
 await scene(
-  'R1, R6: a signal ends the requests that carry it, and no others, over one listener',
+  'REQUESTS-1, REQUESTS-6: a signal ends its own requests only, with one listener',
   async (t, { subject, caller, other }) => {
-    const heard: string[] = []
+    const received: string[] = []
     await other.subscribe(subject, message => {
-      heard.push(message.string())
+      received.push(message.string())
       if (message.string() === 'other') message.respond('x')
     })
     const { requests } = caller
@@ -238,7 +238,7 @@ await scene(
     const ended = Array.from({ length: 100 }, () =>
       requests.request(subject, body('ended'), 60_000, { signal }),
     )
-    await until(() => heard.length === 100)
+    await until(() => received.length === 100)
     t.equal(listeners(), 1)
     stop.abort()
     t.strictSame(
@@ -250,7 +250,7 @@ await scene(
       kind: 'not-sent',
     })
     t.equal(textOf(await requests.request(subject, body('other'), 60_000)), 'x')
-    t.notOk(heard.includes('late'))
+    t.notOk(received.includes('late'))
 
     const again = new AbortController()
     const watched = { signal: again.signal }
@@ -260,7 +260,7 @@ await scene(
 )
 
 await scene(
-  'a signal takes a request out of the line, and it is never sent',
+  'a queued request whose signal fires is never sent',
   async (t, { subject, caller, other }) => {
     const held: (() => void)[] = []
     await other.subscribe(subject, message => {
@@ -286,7 +286,7 @@ await scene(
 )
 
 await scene(
-  'closing settles all, also those in line',
+  'closing settles all requests, including queued ones',
   async (t, { subject, caller, other }) => {
     await other.subscribe(subject, () => {})
     const { requests } = caller
@@ -307,7 +307,7 @@ await scene(
 )
 
 await t.test(
-  'a user who may not publish hears so at once, and the others go on',
+  'a forbidden publish is reported at once, and other requests continue',
   async t => {
     const permissions = { publish: { allow: ['good'] }, subscribe: { allow: ['>'] } }
     await using strict = await startNats({
@@ -328,7 +328,7 @@ await t.test(
 )
 
 await t.test(
-  'a user who may not hear replies, or a subscription, is told so',
+  'a forbidden inbox or subscription is an error that names the subject',
   async t => {
     const permissions = {
       publish: { allow: ['>'] },
@@ -344,7 +344,7 @@ await t.test(
     if (!isCairnError(other, 'unauthorized')) throw other
     t.match(other.message, /_INBOX_other\..*namespace other/)
     const own = await Connection.open(login, 'own', 'test')
-    const refused = await refusedOf(own.subscribe('secret', () => t.fail('heard')))
+    const refused = await refusedOf(own.subscribe('secret', () => t.fail('received')))
     if (!isCairnError(refused, 'unauthorized')) throw refused
     t.match(refused.message, /secret/)
     t.ok(own.connected)

@@ -31,7 +31,7 @@ import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
 import { apiError } from '../../nats/errors.js'
 import { findMissingStream, mayBeMissing } from '../../nats/missing-stream.js'
-import { unreachable } from '../../nats/jetstream-api.js'
+import { unreachableError } from '../../nats/retry.js'
 import { notStored } from './jetstream-errors.js'
 import { formatActors } from './transaction.js'
 
@@ -103,7 +103,7 @@ export class BatchWriter {
         }
         case 'unclear':
           ambiguity = why = outcome.why
-          if (outcome.nobodyThere && mayBeMissing(++unanswered))
+          if (outcome.noResponders && mayBeMissing(++unanswered))
             void findMissingStream(this.#connection, stream, left).then(
               error => (missingStream ??= error),
             )
@@ -189,7 +189,9 @@ export class BatchWriter {
         }
         // The server that answered lags: it lacks the record that the refusal named.
         if (Date.now() >= deadline)
-          throw partial ?? unreachable(this.#connection, batch.stream, 'its leader lags')
+          throw (
+            partial ?? unreachableError(this.#connection, batch.stream, 'its leader lags')
+          )
         await pause(50, signal)
       }
     } catch (error) {

@@ -49,12 +49,11 @@ import type { Connection } from '../../nats/connection.js'
 import {
   directAt,
   directLast,
-  directPages,
-  directSome,
   type GetOptions,
   leaderGet,
   type StoredMessage,
 } from '../../nats/direct-get.js'
+import { directPages, directSome } from '../../nats/direct-scan.js'
 import { apiError } from '../../nats/errors.js'
 import {
   findMissingStream,
@@ -66,7 +65,7 @@ import {
   type GroupCommitMode,
   type GroupCommitStats,
 } from '../../nats/group-commit.js'
-import { unreachable } from '../../nats/jetstream-api.js'
+import { unreachableError } from '../../nats/retry.js'
 import { listSubjects } from '../../nats/list-subjects.js'
 import { type LogStream, readLogStream } from '../../nats/log-stream.js'
 import {
@@ -615,7 +614,7 @@ export class JetStreamStore extends StoreBase {
         case 'unclear':
           ambiguity = why = outcome.why
           // A stream may be without a leader for a while; a deleted stream ends the append.
-          if (outcome.nobodyThere && mayBeMissing(++unanswered))
+          if (outcome.noResponders && mayBeMissing(++unanswered))
             void findMissingStream(this.#connection, stream, left).then(
               error => (missingStream ??= error),
             )
@@ -659,7 +658,7 @@ export class JetStreamStore extends StoreBase {
         // The server that answered lacks the record that the refusal named: it was the leader until
         // now. Believing it could store the commit twice.
         if (Date.now() >= deadline)
-          throw unreachable(this.#connection, query.next_by_subj, 'its leader lags')
+          throw unreachableError(this.#connection, query.next_by_subj, 'its leader lags')
         await pause(50, signal)
       }
     } catch (error) {

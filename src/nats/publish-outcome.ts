@@ -1,0 +1,79 @@
+// The outcomes that single publishes and batches have in common, from the server's answer or the lack of one.
+
+import type { Position } from '../model/version.js'
+import { type ApiError, isPassing, jsErrorCode } from './errors.js'
+import type { Reply } from './requests.js'
+
+/** Why nothing is known to be stored. */
+export type FailedOutcome =
+  /**
+   * The last message of a subject has another position than expected; nothing was stored. `last` is its position if
+   * the server reported it, 0 for none; of a batch, it does not name the subject.
+   */
+  | { readonly kind: 'wrong-sequence'; readonly last?: Position }
+  /** Not stored; the same bytes may be sent again at once. */
+  | { readonly kind: 'not-now'; readonly why: string }
+  /** Not stored, permanently. */
+  | { readonly kind: 'refused'; readonly error: ApiError }
+  /** Stored or not: unknown. `noResponders`: no stream listened on the subject at the time. */
+  | { readonly kind: 'unclear'; readonly why: string; readonly noResponders?: true }
+
+/** A JetStream acknowledgement of a message or of a batch. */
+export interface Ack {
+  readonly stream?: string
+  readonly seq?: number
+  readonly duplicate?: boolean
+  /** Messages of the batch. */
+  readonly count?: number
+  readonly error?: ApiError
+}
+
+/** Parses an acknowledgement; `undefined` for text that is not JSON. */
+export function parseAck(text: string): Ack | undefined {
+  try {
+    return JSON.parse(text) as Ack
+  } catch {
+    return undefined
+  }
+}
+
+export const notAnAck = 'the answer is not a JetStream acknowledgement'
+export const ackOfAnotherStream = 'the acknowledgement is from another stream'
+
+/** The outcome of a request that was not answered. */
+export function unansweredOutcome(
+  kind: Exclude<Reply['kind'], 'message' | 'forbidden'>,
+  timeout: number,
+): FailedOutcome {
+  switch (kind) {
+    case 'no-responders':
+      return { kind: 'unclear', why: 'the stream has no leader', noResponders: true }
+    case 'not-sent':
+      return { kind: 'not-now', why: 'too many requests are in flight' }
+    case 'timeout':
+      return { kind: 'unclear', why: `no answer within ${timeout} ms` }
+    case 'disconnected':
+      return { kind: 'unclear', why: 'the connection was lost' }
+    case 'aborted':
+      return { kind: 'unclear', why: "the caller's signal was aborted" }
+  }
+}
+
+/** Codes after which the same message or batch may be sent again at once. */
+const retryable: ReadonlySet<number | undefined> = new Set([
+  jsErrorCode.wrongLastSequenceInFlight,
+  jsErrorCode.batchIncomplete,
+  jsErrorCode.tooManyBatches,
+])
+
+/** The outcome of an acknowledgement that reports an error. */
+export function errorOutcome(error: ApiError): FailedOutcome {
+  const { err_code: code, description } = error
+  if (code === jsErrorCode.wrongLastSequence) {
+    const [, last] = /: (\d+)$/.exec(description ?? '') ?? []
+    return { kind: 'wrong-sequence', ...(last !== undefined && { last: Number(last) }) }
+  }
+  if (retryable.has(code) || isPassing(error))
+    return { kind: 'not-now', why: description ?? String(code) }
+  return { kind: 'refused', error }
+}
