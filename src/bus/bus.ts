@@ -1,12 +1,12 @@
-// The bus port: hearing of what is stored. Every implementation keeps these promises,
-// proved by one contract suite (test/contract/bus.ts).
+// The bus port: notices of stored commits. Every implementation keeps these promises, which
+// one contract suite checks (test/contract/bus.ts).
 //
-// B1. A notice follows a durable commit, never a conflict; notices of one actor come in order.
-// B2. A subscription resolves once it is in force: what is stored after that is noticed.
-// B3. Where notices may have been missed, `onInterrupted` is told before the next notice.
-// B4. A malformed notice is counted and dropped; a handler that throws is counted and
-//     reported, and the others still get theirs.
-// B5. A subscription hears of its own namespace only. Hearing of all is another method.
+// BUS-1. A notice follows a durable commit, never a conflict; the notices of one actor arrive in order.
+// BUS-2. Subscribing resolves once the subscription is in force: each later commit has a notice.
+// BUS-3. If notices may have been missed, `onInterrupted` is called before the next notice.
+// BUS-4. A malformed notice is counted and dropped. A handler that throws is counted and
+//     reported, and the other handlers still receive the notice.
+// BUS-5. A subscription receives the notices of its own namespace only. Receiving those of all is another method.
 
 import type { CommitStored, EventStored } from './notice.js'
 
@@ -16,14 +16,14 @@ export type InterruptionReason = 'gap' | 'disconnected' | 'reconnected'
 export interface SubscribeOptions {
   /** Ends the subscription, or the attempt to subscribe, which throws `aborted` then. */
   readonly signal?: AbortSignal
-  /** B3. */
+  /** BUS-3. */
   readonly onInterrupted?: (reason: InterruptionReason) => void
-  /** B4: what a handler threw. Default: counted only. */
+  /** BUS-4. Called with what a handler threw. Default: errors are only counted. */
   readonly onHandlerError?: (error: unknown) => void
 }
 
 export interface SubscriptionStats {
-  /** Commits noticed. */
+  /** Commits whose notice was received. */
   readonly commits: number
   readonly malformed: number
   readonly interruptions: number
@@ -46,7 +46,7 @@ export interface NoticeBus {
     options?: SubscribeOptions,
   ): Promise<Subscription>
 
-  /** The same, once per commit. */
+  /** Calls `handler` once per commit instead of once per event. */
   subscribeToCommits(
     namespace: string,
     handler: (notice: CommitStored) => void,
@@ -54,8 +54,8 @@ export interface NoticeBus {
   ): Promise<Subscription>
 
   /**
-   * Hears of the events of every namespace that these credentials may hear of. A capability
-   * of its own, for operators' tools: no ordinary subscription crosses namespaces.
+   * Calls `handler` for the events of every namespace that the credentials permit. For operators'
+   * tools: no other subscription crosses namespaces.
    */
   subscribeAcrossNamespaces(
     handler: (notice: EventStored) => void,

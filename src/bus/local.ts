@@ -1,163 +1,136 @@
-// Notices without a server: this bus reads them off the log by following it. The same
-// promises as over NATS, and one more: nothing is ever missed, so nobody is interrupted.
+// Notices without a server: this bus follows the log. It keeps the same promises as the bus on NATS, and misses no
+// notice, so there are no interruptions.
 
 import { outboxTargetOf } from '../codec/outbox.js'
-import { checkNamespace } from '../model/address.js'
 import type { LogRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
-import { throwIfAborted } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
-import { type CommitStored, readCommitNotice, type EventStored } from './notice.js'
-import {
-  CountedSubscription,
-  type Delivery,
-  perCommit,
-  perEvent,
-} from './subscription.js'
+import { type CommitStored, readCommitNotice } from './notice.js'
+import { type NoticeSource, SourceBus } from './source-bus.js'
+import type { CountedSubscription } from './subscription.js'
 
-/** The stores that a local bus may listen to. */
+/** The stores that a local bus follows. */
 export interface LocalStores {
-  /** The namespace's store, opened if it is not yet. */
+  /** Returns the namespace's store, and opens it if necessary. */
   open(namespace: string): Promise<EventStore>
   /**
-   * Calls back for each namespace that exists, before it resolves, and for each that comes
-   * to exist after; the function it resolves with ends that.
+   * Calls back for each existing namespace before it resolves, and for each namespace created
+   * later. The function that it resolves with ends that.
    */
   watch(found: (namespace: string) => void): Promise<() => void>
 }
 
-export class LocalBus implements NoticeBus {
+export class LocalBus extends SourceBus {
   readonly #stores: LocalStores
-  readonly #subscriptions = new Set<Subscription>()
 
   constructor(stores: LocalStores) {
+    super()
     this.#stores = stores
   }
 
-  subscribeToEventStored(
-    namespace: string,
-    handler: (notice: EventStored) => void,
-    options: SubscribeOptions = {},
-  ): Promise<Subscription> {
-    return this.#subscribe(namespace, perEvent(handler), options)
+  protected override sourceOf(
+    namespace: string | undefined,
+    subscription: CountedSubscription,
+  ): NoticeSource {
+    return namespace === undefined
+      ? new AllLogsSource(this.#stores, subscription)
+      : new LogSource(this.#stores, subscription, namespace)
+  }
+}
+
+/** Follows the log of one namespace. */
+class LogSource implements NoticeSource {
+  readonly #followers: Followers
+  readonly #namespace: string
+
+  constructor(stores: LocalStores, subscription: CountedSubscription, namespace: string) {
+    this.#followers = new Followers(stores, subscription)
+    this.#namespace = namespace
   }
 
-  subscribeToCommits(
-    namespace: string,
-    handler: (notice: CommitStored) => void,
-    options: SubscribeOptions = {},
-  ): Promise<Subscription> {
-    return this.#subscribe(namespace, perCommit(handler), options)
+  start(): Promise<void> {
+    return this.#followers.follow(this.#namespace, 'from-now')
   }
 
-  async #subscribe(
-    namespace: string,
-    delivery: Delivery,
-    options: SubscribeOptions,
-  ): Promise<Subscription> {
-    const doing = `subscribing to namespace ${checkNamespace(namespace)}`
-    throwIfAborted(options.signal, doing)
-    const over = new AbortController()
-    const running: Promise<void>[] = []
-    const subscription = this.#add(delivery, options, async () => {
-      over.abort()
-      await Promise.all(running)
-    })
-    return this.#begun(subscription, options, doing, async () => {
-      const store = await this.#stores.open(namespace)
-      const after = await store.lastPosition()
-      running.push(this.#read(store, after, subscription, over.signal))
-    })
+  stop(): Promise<void> {
+    return this.#followers.stop()
+  }
+}
+
+/** Follows the logs of all namespaces. */
+class AllLogsSource implements NoticeSource {
+  readonly #stores: LocalStores
+  readonly #subscription: CountedSubscription
+  readonly #followers: Followers
+  #stopWatching = () => {}
+
+  constructor(stores: LocalStores, subscription: CountedSubscription) {
+    this.#stores = stores
+    this.#subscription = subscription
+    this.#followers = new Followers(stores, subscription)
   }
 
-  async subscribeAcrossNamespaces(
-    handler: (notice: EventStored) => void,
-    options: SubscribeOptions = {},
-  ): Promise<Subscription> {
-    const doing = 'subscribing across namespaces'
-    throwIfAborted(options.signal, doing)
-    const over = new AbortController()
-    const running: Promise<void>[] = []
-    let stopWatching = () => {}
-    const subscription = this.#add(perEvent(handler), options, async () => {
-      stopWatching()
-      over.abort()
-      await Promise.all(running)
-    })
+  async start(): Promise<void> {
     const existing: Promise<void>[] = []
-    let atStart = true
-    const begin = async (namespace: string, fromFirst: boolean) => {
-      const store = await this.#stores.open(namespace)
-      const after = fromFirst ? 0 : await store.lastPosition()
-      running.push(this.#read(store, after, subscription, over.signal))
-    }
-    return this.#begun(subscription, options, doing, async () => {
-      stopWatching = await this.#stores.watch(namespace => {
-        // A namespace that comes to exist later is heard from its first event.
-        const begun = begin(namespace, !atStart)
-        if (atStart) existing.push(begun)
-        else begun.catch(() => subscription.interrupted('disconnected'))
-      })
-      atStart = false
-      if (subscription.isEnded) stopWatching()
-      await Promise.all(existing)
+    let isStarting = true
+    this.#stopWatching = await this.#stores.watch(namespace => {
+      if (isStarting) existing.push(this.#followers.follow(namespace, 'from-now'))
+      // A namespace created later is followed from its first event.
+      else
+        this.#followers
+          .follow(namespace, 'from-first')
+          .catch(() => this.#subscription.interrupted('disconnected'))
     })
+    isStarting = false
+    if (this.#subscription.isEnded) this.#stopWatching()
+    await Promise.all(existing)
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map(one => one.unsubscribe()))
+  stop(): Promise<void> {
+    this.#stopWatching()
+    return this.#followers.stop()
+  }
+}
+
+/** The logs that one subscription follows. */
+class Followers {
+  readonly #stores: LocalStores
+  readonly #subscription: CountedSubscription
+  readonly #stopped = new AbortController()
+  readonly #running: Promise<void>[] = []
+
+  constructor(stores: LocalStores, subscription: CountedSubscription) {
+    this.#stores = stores
+    this.#subscription = subscription
   }
 
-  /** The subscription once it is in force; one that fails to begin, or is aborted, is ended. */
-  async #begun(
-    subscription: CountedSubscription,
-    { signal }: SubscribeOptions,
-    doing: string,
-    begin: () => Promise<void>,
-  ): Promise<Subscription> {
-    try {
-      await begin()
-      throwIfAborted(signal, doing)
-    } catch (error) {
-      await subscription.unsubscribe()
-      throw error
-    }
-    return subscription
+  /** Resolves once the starting position is known. */
+  async follow(namespace: string, from: 'from-first' | 'from-now'): Promise<void> {
+    const store = await this.#stores.open(namespace)
+    const after = from === 'from-first' ? 0 : await store.lastPosition()
+    this.#running.push(this.#read(store, after))
   }
 
-  #add(
-    delivery: Delivery,
-    options: SubscribeOptions,
-    end: () => Promise<void>,
-  ): CountedSubscription {
-    const subscription = new CountedSubscription(delivery, options, () => {
-      this.#subscriptions.delete(subscription)
-      return end()
-    })
-    this.#subscriptions.add(subscription)
-    return subscription
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    await Promise.all(this.#running)
   }
 
-  async #read(
-    store: EventStore,
-    after: number,
-    subscription: CountedSubscription,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #read(store: EventStore, after: number): Promise<void> {
+    const { signal } = this.#stopped
     try {
       for await (const record of store.follow({ after, signal })) {
         const notice = toNotice(store.namespace, record)
-        if (notice === undefined) subscription.malformed()
-        else subscription.deliver(notice)
+        if (notice === undefined) this.#subscription.malformed()
+        else this.#subscription.deliver(notice)
       }
     } catch (error) {
-      // The store failed or was closed under the subscription: from here on nothing is heard.
+      // The store failed, or was closed before the subscription: no more notices are delivered.
       if (
         !signal.aborted &&
         !(error instanceof CairnError && error.code === 'store-closed')
       )
-        subscription.interrupted('disconnected')
+        this.#subscription.interrupted('disconnected')
     }
   }
 }

@@ -1,143 +1,127 @@
-// Notices on NATS: the server republishes every stored commit, headers only, so that no
-// crash of a writer can swallow one. Core NATS delivers at most once; what may be lost is
-// noticed (B3) by the connection's interruptions and, since positions are dense within a
-// namespace, by one that is not the next.
+// Notices on NATS: the server republishes every stored commit, headers only, so a crash of the writer cannot lose one.
+// Core NATS delivers at most once. A lost notice is detected (BUS-3) by the connection's interruptions, and by a position
+// that is not the next one, since positions are dense within a namespace.
 //
-// A notice comes in the same bytes as the acknowledgement that a command waits for, and before it. So
-// notices are taken in when all else is done that these bytes have set off: nobody waits for them
-// as for an answer. (Not in a turn of its own: while a busy server goes on sending, 2 MB are read before
-// the next one, and a notice would come 80 ms late.) Of commits that this process has stored
-// (src/store/event-store/own-commits.ts) only the position and the id are looked at.
+// A notice arrives in the same bytes as the acknowledgement that a command waits for, and before it. No caller waits for
+// a notice, so notices are processed after everything else that these bytes trigger, with `process.nextTick`.
+// (Not in a later turn of the event loop: while a busy server keeps sending, 2 MB are read before the next turn, and a
+// notice would be 80 ms late.) Of commits that this process has stored (src/store/event-store/own-commits.ts) only the
+// position and the id are read.
 
 import type { Msg } from 'nats'
 
-import { checkNamespace } from '../model/address.js'
 import type { Position } from '../model/version.js'
-import { throwIfAborted } from '../model/wait.js'
-import type { Connection } from '../nats/connection.js'
+import type { Connection, NatsSubscription } from '../nats/connection.js'
 import { headerText, parseHeaderBlock, readHeaders } from '../nats/headers.js'
 import { noticeSubjects, noticeSubjectsOfAll, parseSubject } from '../nats/subjects.js'
 import type { OwnCommits } from '../store/event-store/own-commits.js'
-import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
-import { type CommitStored, readCommitNotice, type EventStored } from './notice.js'
-import {
-  CountedSubscription,
-  type Delivery,
-  perCommit,
-  perEvent,
-} from './subscription.js'
+import type { SubscribeOptions } from './bus.js'
+import { type CommitStored, readCommitNotice } from './notice.js'
+import { type NoticeSource, SourceBus } from './source-bus.js'
+import type { CountedSubscription } from './subscription.js'
 
-export class NatsBus implements NoticeBus {
+export class NatsBus extends SourceBus {
   readonly #connection: Connection
   readonly #own: OwnCommits | undefined
-  readonly #subscriptions = new Set<Subscription>()
 
-  /** @param own what is stored over the same connection; default: all is read from the notices */
+  /** @param own the commits stored over the same connection; default: everything is read from the notices */
   constructor(connection: Connection, own?: OwnCommits) {
+    super()
     this.#connection = connection
     this.#own = own
   }
 
-  subscribeToEventStored(
-    namespace: string,
-    handler: (notice: EventStored) => void,
-    options: SubscribeOptions = {},
-  ): Promise<Subscription> {
-    return this.#subscribeIn(namespace, perEvent(handler), options)
+  protected override sourceOf(
+    namespace: string | undefined,
+    subscription: CountedSubscription,
+    { signal }: SubscribeOptions,
+  ): NoticeSource {
+    const isOwn = namespace !== undefined && this.#own?.namespace === namespace
+    const own = isOwn ? this.#own : undefined
+    const subject =
+      namespace === undefined ? noticeSubjectsOfAll : noticeSubjects(namespace)
+    return new NatsSource(this.#connection, subject, subscription, own, signal)
   }
+}
 
-  subscribeToCommits(
-    namespace: string,
-    handler: (notice: CommitStored) => void,
-    options: SubscribeOptions = {},
-  ): Promise<Subscription> {
-    return this.#subscribeIn(namespace, perCommit(handler), options)
-  }
+class NatsSource implements NoticeSource {
+  readonly #connection: Connection
+  readonly #subject: string
+  readonly #subscription: CountedSubscription
+  readonly #own: OwnCommits | undefined
+  readonly #signal: AbortSignal | undefined
+  readonly #stopOwn: (() => void) | undefined
+  readonly #stopInterruptions: () => void
+  /** Last position by namespace: a subscription across namespaces receives several dense sequences. */
+  readonly #last = new Map<string, Position>()
+  #waiting: Msg[] = []
+  #natsSubscription: NatsSubscription | undefined
 
-  subscribeAcrossNamespaces(
-    handler: (notice: EventStored) => void,
-    options: SubscribeOptions = {},
-  ): Promise<Subscription> {
-    return this.#subscribe(noticeSubjectsOfAll, perEvent(handler), options)
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map(one => one.unsubscribe()))
-  }
-
-  async #subscribeIn(
-    namespace: string,
-    delivery: Delivery,
-    options: SubscribeOptions,
-  ): Promise<Subscription> {
-    const own = this.#own?.namespace === namespace ? this.#own : undefined
-    const subject = noticeSubjects(checkNamespace(namespace))
-    return this.#subscribe(subject, delivery, options, own)
-  }
-
-  async #subscribe(
+  constructor(
+    connection: Connection,
     subject: string,
-    delivery: Delivery,
-    options: SubscribeOptions,
-    own?: OwnCommits,
-  ): Promise<Subscription> {
-    const doing = `subscribing to ${subject}`
-    throwIfAborted(options.signal, doing)
-    // Per namespace: a subscription across namespaces hears several dense sequences.
-    const last = new Map<string, Position>()
-    let source: { unsubscribe(): void } | undefined
-    let waiting: Msg[] = []
-    const takeIn = () => {
-      const messages = waiting
-      waiting = []
-      for (const message of messages) receive(message)
-    }
-    const receive = (message: Msg) => {
-      const notice = readNotice(message, own)
-      if (notice === undefined) return subscription.malformed()
-      const { namespace, position } = notice
-      const before = last.get(namespace)
-      // Also one that goes back: the stream is another one, or somebody made it up.
-      if (before !== undefined && position !== before + 1) subscription.interrupted('gap')
-      last.set(namespace, position)
-      if (notice.commit === undefined) subscription.malformed()
-      else subscription.deliver(notice.commit)
-    }
-    const stopKnowing = own?.listen()
-    const stopListening = this.#connection.onInterruption(reason => {
-      takeIn()
-      last.clear()
+    subscription: CountedSubscription,
+    own: OwnCommits | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#connection = connection
+    this.#subject = subject
+    this.#subscription = subscription
+    this.#own = own
+    this.#signal = signal
+    this.#stopOwn = own?.listen()
+    this.#stopInterruptions = connection.onInterruption(reason => {
+      this.#processWaiting()
+      this.#last.clear()
       subscription.interrupted(reason)
     })
-    const subscription = new CountedSubscription(delivery, options, () => {
-      stopListening()
-      stopKnowing?.()
-      waiting = []
-      source?.unsubscribe()
-      this.#subscriptions.delete(subscription)
+  }
+
+  async start(): Promise<void> {
+    const signal = this.#signal
+    const made = await this.#connection.subscribe(this.#subject, this.#enqueue, {
+      signal,
     })
-    this.#subscriptions.add(subscription)
-    try {
-      const put = (message: Msg) => {
-        if (waiting.length === 0) process.nextTick(takeIn)
-        waiting.push(message)
-      }
-      const { signal } = options
-      source = await this.#connection.subscribe(subject, put, { signal })
-      throwIfAborted(signal, doing)
-    } catch (error) {
-      await subscription.unsubscribe()
-      throw error
-    }
-    if (subscription.isEnded) source.unsubscribe()
-    return subscription
+    this.#natsSubscription = made
+    if (this.#subscription.isEnded) made.unsubscribe()
+  }
+
+  stop(): void {
+    this.#stopInterruptions()
+    this.#stopOwn?.()
+    this.#waiting = []
+    this.#natsSubscription?.unsubscribe()
+  }
+
+  readonly #enqueue = (message: Msg) => {
+    if (this.#waiting.length === 0) process.nextTick(this.#processWaiting)
+    this.#waiting.push(message)
+  }
+
+  readonly #processWaiting = () => {
+    const messages = this.#waiting
+    this.#waiting = []
+    for (const message of messages) this.#receive(message)
+  }
+
+  #receive(message: Msg): void {
+    const notice = readNotice(message, this.#own)
+    if (notice === undefined) return this.#subscription.malformed()
+    const { namespace, position } = notice
+    const previous = this.#last.get(namespace)
+    // Also a position that goes back: the stream was replaced, or the notice is forged.
+    if (previous !== undefined && position !== previous + 1)
+      this.#subscription.interrupted('gap')
+    this.#last.set(namespace, position)
+    if (notice.commit === undefined) this.#subscription.malformed()
+    else this.#subscription.deliver(notice.commit)
   }
 }
 
 interface Notice {
   readonly namespace: string
   readonly position: Position
-  /** Absent when the stored message was no commit: it takes a position all the same. */
+  /** Absent if the stored message is not a commit; it has a position all the same. */
   readonly commit: CommitStored | undefined
 }
 
@@ -165,9 +149,9 @@ function readNotice(message: Msg, own: OwnCommits | undefined): Notice | undefin
 const positionLine = '\r\nNats-Sequence: '
 const idLine = '\r\nCairn-Commit: '
 
-/** The notice of a commit of this process, found by its position and id alone. */
+/** The notice of a commit of this process, found by its position and id. */
 function findOwn(text: string, own: OwnCommits): Notice | undefined {
-  // The server's own line stands behind those that the message brought along.
+  // The server appends its own line after those of the message.
   const at = text.lastIndexOf(positionLine)
   const idAt = text.indexOf(idLine)
   if (at < 0 || idAt < 0) return undefined

@@ -1,12 +1,12 @@
-// One subscription of a node, for all on it who listen: a notice is received and decoded once,
-// however many groups hear it.
+// Shares one subscription of a node among its listeners: a notice is received and decoded once,
+// however many groups listen.
 
 import { throwIfAborted } from '../model/wait.js'
 import type { InterruptionReason, SubscribeOptions, Subscription } from './bus.js'
 import type { CommitStored } from './notice.js'
 import { CountedSubscription, perCommit } from './subscription.js'
 
-/** Who subscribed to the bus feeds it; who listens subscribes to it as to the bus. */
+/** The owner of the subscription calls `deliver` and `interrupted`; listeners subscribe as they would to the bus. */
 export class NoticeFanout {
   readonly #listeners = new Set<CountedSubscription>()
 

@@ -1,18 +1,17 @@
-// Notices: what everybody may know of a stored commit without reading it.
+// Notices: the part of a stored commit that is published to all subscribers.
 
 import { type CommitHeader, decodeHeaders } from '../codec/envelope.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { eventId } from '../model/event.js'
 import type { Position, Version } from '../model/version.js'
 
-/** Version of the {@link EventStored} schema; it changes only if a field changes its meaning. */
+/** Version of the {@link EventStored} schema. It changes only if the meaning of a field changes. */
 export const eventStoredSchema = 1
 
 /**
- * Says that one event has been stored. Sent by the store itself after the event is durable,
- * never on a conflict; one per event, in order per actor. Delivery is at most once: a
- * subscriber learns of possible losses through `onInterrupted`, and reads the log where it
- * must not miss anything.
+ * Notice that one event has been stored. The store sends it after the event is durable,
+ * never on a conflict; one per event, in order per actor. Delivery is at most once: `onInterrupted`
+ * reports possible losses, and a subscriber that must not miss anything reads the log.
  */
 export interface EventStored {
   /** Always 1 in this version. */
@@ -24,7 +23,7 @@ export interface EventStored {
   /** `<type>/<id>/<version>`: the event's stable id. */
   readonly eventId: string
   readonly eventType: string
-  /** The event's version: the actor's at that moment. */
+  /** The event's version. */
   readonly version: Version
   /** Position of its commit in the namespace's log. */
   readonly position: Position
@@ -37,13 +36,13 @@ export interface EventStored {
   readonly correlationId?: string
 }
 
-/** Says that one commit has been stored: what caches need, once for all its events. */
+/** Notice that one commit has been stored. */
 export interface CommitStored {
   readonly namespace: string
   readonly actor: ActorAddress
   readonly position: Position
   readonly header: CommitHeader
-  /** Position of the actor's record before this one; 0 for none, absent where not known. */
+  /** Position of the actor's previous record; 0 for none, absent if not known. */
   readonly previousPosition?: Position
 }
 
@@ -76,7 +75,7 @@ export function toEventStored({
   })
 }
 
-/** A commit's notice from a record's headers; `undefined` when they are not a commit's. */
+/** Reads a commit's notice from a record's headers; `undefined` if they are not the headers of a commit. */
 export function readCommitNotice(
   namespace: string,
   actor: ActorAddress,

@@ -1,4 +1,4 @@
-// One subscription's bookkeeping, the same for every bus: counts, and handlers that throw.
+// The state of one subscription, the same for every bus: counters, errors of handlers, and its end.
 
 import type {
   InterruptionReason,
@@ -8,15 +8,15 @@ import type {
 } from './bus.js'
 import { type CommitStored, type EventStored, toEventStored } from './notice.js'
 
-/** Makes the calls of one handler for one commit, each within the guard (B4). */
+/** Calls one handler for one commit, each call within the guard (BUS-4). */
 export type Delivery = (
   notice: CommitStored,
   guard: (work: () => unknown) => void,
 ) => void
 
 /**
- * Owns the counters and knows whether the subscription is over. The bus that made it feeds
- * it, and ends it through `end`, which must be callable from the moment of construction.
+ * Owns the counters, and whether the subscription has ended. The bus calls `deliver`, `malformed` and `interrupted`;
+ * `end` must be callable as soon as the constructor returns.
  */
 export class CountedSubscription implements Subscription {
   readonly #delivery: Delivery
@@ -76,9 +76,9 @@ export class CountedSubscription implements Subscription {
     return this.#ended
   }
 
-  /** B4, also for a handler that returns a promise. */
+  /** BUS-4, also for a handler that returns a promise. */
   #run(work: () => unknown): void {
-    // The subscription may have been ended by the call before this one, for the same commit.
+    // The previous call for the same commit may have ended the subscription.
     if (this.#ended !== undefined) return
     try {
       const result = work()
@@ -93,18 +93,18 @@ export class CountedSubscription implements Subscription {
     try {
       this.#options.onHandlerError?.(error)
     } catch {
-      // The reporter itself fails: there is nobody left to tell, so it is counted.
+      // The error handler itself failed: this is only counted.
       this.#handlerErrors++
     }
   }
 }
 
-/** Hands on the commit as it is. */
+/** Calls the handler once per commit. */
 export function perCommit(handler: (notice: CommitStored) => void): Delivery {
   return (notice, guard) => guard(() => handler(notice))
 }
 
-/** Hands on one notice per event; one that its handler fails on does not cost the others. */
+/** Calls the handler once per event. An error for one event does not affect the others. */
 export function perEvent(handler: (notice: EventStored) => void): Delivery {
   return (commit, guard) => {
     for (const notice of toEventStored(commit)) guard(() => handler(notice))

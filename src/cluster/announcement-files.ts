@@ -1,34 +1,37 @@
-// Cards: small JSON files by which processes of one machine know of each other, one a node.
+// Announcements: small JSON files, one per node, with which processes of one machine find each other.
 
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Written beside its place and renamed into it: nobody reads half a card. */
-export async function writeAnnouncement(path: string, card: object): Promise<void> {
+/** Writes a temporary file and renames it, so that a reader never sees half an announcement. */
+export async function writeAnnouncement(
+  path: string,
+  announcement: object,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   const draft = `${path}.${randomUUID()}`
-  await writeFile(draft, JSON.stringify(card))
+  await writeFile(draft, JSON.stringify(announcement))
   await rename(draft, path)
 }
 
-/** The file names of the cards in a folder. */
+/** The names of the announcement files in a folder. */
 export async function listAnnouncements(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).filter(name => name.endsWith('.json'))
   } catch {
-    return [] // No node has ever been here.
+    return [] // No node has used the folder yet.
   }
 }
 
-/** The card, if `isCard` knows it as one; its node may have just left. */
-export async function readAnnouncement<Card>(
+/** Reads an announcement; `undefined` if `isValid` rejects it, or if the node has just removed it. */
+export async function readAnnouncement<Announcement>(
   path: string,
-  isCard: (card: Partial<Card>) => boolean,
-): Promise<Card | undefined> {
+  isValid: (announcement: Partial<Announcement>) => boolean,
+): Promise<Announcement | undefined> {
   try {
-    const card = JSON.parse(await readFile(path, 'utf8')) as Partial<Card> | null
-    return card !== null && isCard(card) ? (card as Card) : undefined
+    const read = JSON.parse(await readFile(path, 'utf8')) as Partial<Announcement> | null
+    return read !== null && isValid(read) ? (read as Announcement) : undefined
   } catch {
     return undefined
   }

@@ -1,9 +1,9 @@
-// Membership between processes of one machine that share an embedded directory: a card a
-// node, `<dir>/<namespace>.members/<node id>.json`, looked through every so often.
+// Membership between processes of one machine that share an embedded directory: one member file per
+// node, `<dir>/<namespace>.members/<node id>.json`, scanned at intervals.
 //
-// A process on the same machine is known to be dead as soon as its process id is nobody's.
-// An id that the system has given to another process since keeps a dead node's card alive
-// until a request finds nobody at its socket: `suspect` removes the card then.
+// A process on the same machine is dead if its process id does not exist. If the system has given the id
+// to another process, the member file of the dead node remains
+// until a request does not reach the node's socket: `suspect` then removes the file.
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ interface MemberFile {
   readonly member: Member
 }
 
-/** Milliseconds between looks at the cards. */
+/** Milliseconds between scans of the member files. */
 const scanIntervalMs = 200
 
 export class FileMembership implements Membership {
@@ -87,13 +87,13 @@ export class FileMembership implements Membership {
   async #scan(): Promise<void> {
     const found = new Set<string>()
     for (const name of await listAnnouncements(this.#folder)) {
-      const card = await readAnnouncement<MemberFile>(
+      const file = await readAnnouncement<MemberFile>(
         join(this.#folder, name),
         isMemberFile,
       )
-      if (card === undefined) continue
-      const { pid } = card
-      const member = readMember(card.member)
+      if (file === undefined) continue
+      const { pid } = file
+      const member = readMember(file.member)
       if (!isRunning(pid)) {
         if (member !== undefined) this.#roster.dead(member.id)
         await rm(join(this.#folder, name), { force: true })

@@ -1,28 +1,28 @@
-// The membership port: which nodes of a namespace are there to be given work.
+// The membership port: the nodes of a namespace that accept work.
 //
-// Views may differ between nodes for a while, and be wrong: that costs a redirect or a
-// conflict, never a fork, since the store judges every commit.
+// The views of nodes may differ for a while, and may be wrong: that costs a redirect or a
+// conflict, never a fork, since the store checks every commit.
 //
-// M1. `members()` is what this node believes now; every change of it is told to listeners.
-// M2. A node that leaves is gone at once for all that hear it.
-// M3. A dead process is gone once a request finds nobody there, or when it has been silent
-//     and is found to be. One that is merely busy is not dead: see `nats-membership.ts`.
+// MEMBERSHIP-1. `members()` is this node's current view; listeners are called on every change of it.
+// MEMBERSHIP-2. A node that leaves is removed at once from the view of each node that receives its message.
+// MEMBERSHIP-3. A dead process is removed once a request does not reach it, or once it has sent no heartbeat
+//     and does not answer a probe. A busy process is not dead: see `nats-membership.ts`.
 
 import type { Candidate } from './placement.js'
 
-/** A node as the others see it. */
+/** A node, as it announces itself to the others. */
 export interface Member extends Candidate {
-  /** Version of the package it runs. */
+  /** Version of the package that it runs. */
   readonly version: string
-  /** When it started, ms since 1970: tells a restarted node from its predecessor. */
+  /** When it started, ms since 1970. Distinguishes a restarted node from its predecessor. */
   readonly incarnation: number
-  /** Groups whose lanes it reads, by name. Default: none. */
+  /** Names of the consumer groups whose partitions it reads. Default: none. */
   readonly groups?: readonly string[]
-  /** Whatever its operator wants the others to know; no addresses, no secrets. */
+  /** Values that the operator publishes to the other nodes. Must not contain addresses or secrets. */
   readonly metadata: Readonly<Record<string, string>>
 }
 
-/** Whether a member is there to be given work; who only looks on is none of the members. */
+/** Whether a node accepts work. An observer does not, and is not a member. */
 export function isParticipant({ types, groups = [] }: Member): boolean {
   return types.length > 0 || groups.length > 0
 }
@@ -30,23 +30,23 @@ export function isParticipant({ types, groups = [] }: Member): boolean {
 export interface MembershipChange {
   readonly joined: readonly Member[]
   readonly left: readonly Member[]
-  /** Of those that left: who did not say so, and answers nothing any more. */
+  /** Those of `left` that did not announce it and no longer answer. */
   readonly dead: readonly Member[]
 }
 
 export interface Membership {
-  /** The living members, this node among them while it takes part; sorted by id. */
+  /** The current members, sorted by id. Includes this node while it participates. */
   members(): readonly Member[]
-  /** Calls back after each change; the returned function ends that. */
+  /** Calls `listener` after each change. The returned function removes it. */
   onChange(listener: (change: MembershipChange) => void): () => void
-  /** A request found nobody at this node: it is gone until it says otherwise. */
+  /** Removes a node that a request did not reach, until it announces itself again. */
   suspect(id: string): void
   /**
-   * Whether a node of this id is there, though it may not have been heard of yet. Absent where all
-   * members are known from the moment of joining.
+   * Whether a node with this id is running, even if this node does not know it yet. Absent if all
+   * members are known once `join` resolves.
    */
   isReachable?(id: string): Promise<boolean>
-  /** Tells the others that this node takes no more work; it still sees them. */
+  /** Announces that this node accepts no more work. It still sees the other members. */
   leave(): Promise<void>
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-// Membership within one process: a table shared by the namespace's nodes.
+// Membership within one process: a roster shared by the namespace's nodes.
 
 import type { Member, Membership, MembershipChange } from './membership.js'
 import { Roster } from './roster.js'
@@ -11,7 +11,7 @@ export class MemoryMembers {
 export class MemoryMembership implements Membership {
   readonly #shared: MemoryMembers
   readonly #self: Member | undefined
-  readonly #ends: (() => void)[] = []
+  readonly #removers: (() => void)[] = []
 
   constructor(shared: MemoryMembers, self: Member | undefined) {
     this.#shared = shared
@@ -24,13 +24,13 @@ export class MemoryMembership implements Membership {
   }
 
   onChange(listener: (change: MembershipChange) => void): () => void {
-    const end = this.#shared.roster.onChange(listener)
-    this.#ends.push(end)
-    return end
+    const remove = this.#shared.roster.onChange(listener)
+    this.#removers.push(remove)
+    return remove
   }
 
   suspect(): void {
-    // Everybody is in this process: whoever is in the table is there.
+    // All nodes are in this process: each member of the roster is running.
   }
 
   async leave(): Promise<void> {
@@ -39,6 +39,6 @@ export class MemoryMembership implements Membership {
 
   async close(): Promise<void> {
     await this.leave()
-    for (const end of this.#ends) end()
+    for (const remove of this.#removers) remove()
   }
 }

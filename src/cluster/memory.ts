@@ -1,24 +1,28 @@
-// The transport within one process: a table of who serves what. Requests and answers are
-// encoded all the same, so that nothing is shared that another transport would copy.
+// The transport within one process: a table of the nodes that serve. Requests and answers are
+// encoded all the same, so that they share no objects, as with any other transport.
 
 import { CairnError } from '../model/errors.js'
-import { throwIfAborted, withTimeout } from '../model/wait.js'
-import { formatAddress } from '../model/address.js'
-import { answerRequest, encodeRequest, readAnswer } from './request-codec.js'
+import { withTimeout } from '../model/wait.js'
 import {
-  type NodeRequest,
-  type RequestHandler,
-  type RequestOptions,
-  requestTimeoutDefault,
-  type Serving,
-  type Transport,
+  answerRequest,
+  prepareRequest,
+  readAnswer,
+  unansweredError,
+} from './request-codec.js'
+import { ActiveRequests, Servings } from './serving.js'
+import type {
+  NodeRequest,
+  RequestHandler,
+  RequestOptions,
+  Serving,
+  Transport,
 } from './transport.js'
 
 interface Server {
   readonly nodeId: string
   readonly types: readonly string[]
   readonly handle: RequestHandler
-  readonly atWork: Set<Promise<unknown>>
+  readonly active: ActiveRequests
 }
 
 /** Shared by the transports of one namespace. */
@@ -26,7 +30,7 @@ export type MemoryNetwork = Set<Server>
 
 export class MemoryTransport implements Transport {
   readonly #network: MemoryNetwork
-  readonly #serving = new Set<Serving>()
+  readonly #servings = new Servings()
 
   constructor(network: MemoryNetwork) {
     this.#network = network
@@ -37,45 +41,33 @@ export class MemoryTransport implements Transport {
     types: readonly string[],
     handle: RequestHandler,
   ): Promise<Serving> {
-    const server: Server = { nodeId, types, handle, atWork: new Set() }
+    const server: Server = { nodeId, types, handle, active: new ActiveRequests() }
     this.#network.add(server)
-    const serving: Serving = {
-      stop: async () => {
-        this.#serving.delete(serving)
-        this.#network.delete(server)
-        await Promise.all(server.atWork)
-      },
-    }
-    this.#serving.add(serving)
-    return serving
+    return this.#servings.add(async () => {
+      this.#network.delete(server)
+      await server.active.settled()
+    })
   }
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { timeout = requestTimeoutDefault, signal, to } = options
-    const { type } = request.actor
-    const doing = `asking ${formatAddress(request.actor)}`
-    throwIfAborted(signal, doing)
+    const { body, timeout, signal, to, doing } = prepareRequest(request, options)
+    const { actor } = request
     const server = [...this.#network].find(({ nodeId, types }) =>
-      to === undefined ? types.includes(type) : nodeId === to,
+      to === undefined ? types.includes(actor.type) : nodeId === to,
     )
     if (server === undefined)
       throw new CairnError(
         'no-node',
-        `No node in this process serves actor type ${type}: pass its definition to startNode({ actors }).`,
+        `No node in this process serves actor type ${actor.type}: pass its definition to startNode({ actors }).`,
       )
-    const work = answerRequest(encodeRequest(request, timeout), server.handle)
-    server.atWork.add(work)
-    void work.finally(() => server.atWork.delete(work))
+    const work = answerRequest(body, server.handle)
+    server.active.add(work)
     const late = () =>
-      new CairnError(
-        'deadline-exceeded',
-        `${formatAddress(request.actor)} did not answer within ${timeout} ms. ` +
-          'Whether the command took effect is not known: read the actor.',
-      )
+      unansweredError('deadline-exceeded', actor, `no answer within ${timeout} ms`)
     return readAnswer(await withTimeout(work, timeout, late, signal, doing))
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#serving].map(one => one.stop()))
+  close(): Promise<void> {
+    return this.#servings.close()
   }
 }

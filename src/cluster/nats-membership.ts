@@ -1,12 +1,12 @@
-// Membership on NATS: members say that they are here, and the server knows who listens.
+// Membership on NATS: members send heartbeats, and the server knows which subscriptions exist.
 //
 //   cairn.<ns>.members        { kind: 'hello' | 'here' | 'bye', member }, MessagePack
-//   cairn.<ns>.alive.<id>     probed when a member has been silent
+//   cairn.<ns>.alive.<id>     probe of a member whose heartbeats are missing
 //
-// A heartbeat needs the event loop, and a handler may hold it for long. So silence alone
-// condemns nobody for a while: the silent member is probed, and the server, which holds its
-// subscription as long as its connection stands, answers "no responders" if the process is
-// dead. A process that is alive and busy gives no answer at all, and keeps its place until
+// A heartbeat needs the event loop, and a handler may block it for long. So a member without heartbeats is
+// not removed at once but probed. The server keeps the member's
+// subscription as long as its connection exists, and answers "no responders" if the process is
+// dead. A process that is alive and busy does not answer, and remains a member until
 // `deadAfter`.
 
 import { decode, encode } from '../codec/msgpack.js'
@@ -23,7 +23,7 @@ import { Roster } from './roster.js'
 
 interface MembershipMessage {
   readonly kind: 'hello' | 'here' | 'bye'
-  /** Absent for an onlooker. */
+  /** Absent for an observer. */
   readonly member: Member | undefined
 }
 
@@ -35,7 +35,7 @@ export class NatsMembership implements Membership {
   readonly #every: number
   readonly #subscriptions: NatsSubscription[] = []
   readonly #probing = new Set<string>()
-  /** Those who were members, and are not any more: the last ones. */
+  /** Ids of nodes that are no longer members: the latest ones. */
   readonly #formerMembers = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #stopListening: () => void = () => {}
@@ -64,8 +64,8 @@ export class NatsMembership implements Membership {
   }
 
   /**
-   * Takes part as `self`, or only looks on without one. Resolves once this node is told to
-   * the others; they answer within moments.
+   * Participates as `self`, or observes without it. Resolves once this node is announced to
+   * the others, which answer shortly afterwards.
    */
   static async join(
     connection: Connection,
@@ -125,7 +125,7 @@ export class NatsMembership implements Membership {
     }
     this.#stopListening = this.#connection.onInterruption(interruption => {
       if (interruption === 'disconnected') return
-      // Nothing could be heard meanwhile, and nobody may have heard of this node.
+      // This node received nothing in the meantime, and others may not have received its heartbeats.
       this.#roster.restartTimeouts(Date.now())
       this.#publish('hello')
     })
@@ -155,13 +155,13 @@ export class NatsMembership implements Membership {
 
   #probeRequest(id: string) {
     const subject = `cairn.${this.#namespace}.alive.${id}`
-    return this.#connection.requests.request(subject, nothing, this.#every)
+    return this.#connection.requests.request(subject, noBody, this.#every)
   }
 
   #receive(bytes: Uint8Array): void {
-    const word = readMembershipMessage(bytes)
-    if (word === undefined) return
-    const { kind, member } = word
+    const message = readMembershipMessage(bytes)
+    if (message === undefined) return
+    const { kind, member } = message
     if (member !== undefined) {
       if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
         return
@@ -182,7 +182,7 @@ export class NatsMembership implements Membership {
   }
 }
 
-const nothing = new Uint8Array()
+const noBody = new Uint8Array()
 const formerMembersMax = 1_000
 
 const observer: Member = {
@@ -194,7 +194,7 @@ const observer: Member = {
   metadata: {},
 }
 
-/** A word, of whichever version; `undefined` for anything else, which is none of our business. */
+/** Reads a message of any version; `undefined` for anything else, which is ignored. */
 function readMembershipMessage(bytes: Uint8Array): MembershipMessage | undefined {
   try {
     const { kind, member } = decode(bytes) as Partial<MembershipMessage>

@@ -1,5 +1,5 @@
-// The transport on core NATS: one queue subscription per actor type, so the server hands a
-// request for any node to one of those that serve the type, and one subject per node.
+// The transport on core NATS: one queue subscription per actor type, so the server sends a
+// request without a target to one of the nodes that serve the type, and one subject per node.
 
 import type { Msg } from 'nats'
 
@@ -7,20 +7,22 @@ import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
+import { permissionError } from '../nats/errors.js'
 import {
   answerRequest,
   encodeFailure,
-  encodeRequest,
+  prepareRequest,
   readAnswer,
   tooLargeError,
+  unansweredError,
 } from './request-codec.js'
-import {
-  type NodeRequest,
-  type RequestHandler,
-  type RequestOptions,
-  requestTimeoutDefault,
-  type Serving,
-  type Transport,
+import { ActiveRequests, Servings } from './serving.js'
+import type {
+  NodeRequest,
+  RequestHandler,
+  RequestOptions,
+  Serving,
+  Transport,
 } from './transport.js'
 
 const queue = 'nodes'
@@ -28,7 +30,7 @@ const queue = 'nodes'
 export class NatsTransport implements Transport {
   readonly #connection: Connection
   readonly #namespace: string
-  readonly #serving = new Set<Serving>()
+  readonly #servings = new Servings()
 
   constructor(connection: Connection, namespace: string) {
     this.#connection = connection
@@ -40,51 +42,40 @@ export class NatsTransport implements Transport {
     types: readonly string[],
     handle: RequestHandler,
   ): Promise<Serving> {
-    const atWork = new Set<Promise<void>>()
-    const take = (message: Msg) => {
-      const work = answerRequest(message.data, handle).then(bytes =>
-        this.#respond(message, bytes),
+    const active = new ActiveRequests()
+    const receive = (message: Msg) =>
+      active.add(
+        answerRequest(message.data, handle).then(bytes => this.#respond(message, bytes)),
       )
-      atWork.add(work)
-      void work.finally(() => atWork.delete(work))
-    }
-    const made = await Promise.allSettled([
-      this.#connection.subscribe(this.#subjectOfNode(nodeId), take),
+    const results = await Promise.allSettled([
+      this.#connection.subscribe(this.#subjectOfNode(nodeId), receive),
       ...types.map(type =>
-        this.#connection.subscribe(this.#subjectOf(type), take, { queue }),
+        this.#connection.subscribe(this.#subjectOf(type), receive, { queue }),
       ),
     ])
-    const subscriptions = made.flatMap(one =>
+    const subscriptions = results.flatMap(one =>
       one.status === 'fulfilled' ? [one.value] : [],
     )
-    const failed = made.find(one => one.status === 'rejected')
+    const failed = results.find(one => one.status === 'rejected')
     if (failed !== undefined) {
-      // Half a node would answer for some of its types and leave the others unheard.
+      // A node must serve all of its types or none.
       for (const one of subscriptions) one.unsubscribe()
       throw failed.reason
     }
-    const serving: Serving = {
-      stop: async () => {
-        this.#serving.delete(serving)
-        // Draining delivers what the server has already sent here, and then ends.
-        await Promise.all(subscriptions.map(one => one.drain()))
-        await Promise.all(atWork)
-      },
-    }
-    this.#serving.add(serving)
-    return serving
+    return this.#servings.add(async () => {
+      // Draining delivers the requests that the server has already sent.
+      await Promise.all(subscriptions.map(one => one.drain()))
+      await active.settled()
+    })
   }
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { timeout = requestTimeoutDefault, signal, to } = options
-    const doing = `asking ${formatAddress(request.actor)}`
-    throwIfAborted(signal, doing)
-    const body = encodeRequest(request, timeout)
-    const limit = this.#connection.maxPayload
-    if (body.length > limit)
-      throw tooLargeError('request', body.length, `the server's max_payload is ${limit}`)
-    const { type } = request.actor
-    const subject = to === undefined ? this.#subjectOf(type) : this.#subjectOfNode(to)
+    const { body, timeout, signal, to, doing } = prepareRequest(request, options)
+    if (body.length > this.#connection.maxPayload)
+      throw tooLargeError('request', body.length, this.#sizeLimit)
+    const { actor } = request
+    const subject =
+      to === undefined ? this.#subjectOf(actor.type) : this.#subjectOfNode(to)
     const { requests } = this.#connection
     const reply = await requests.request(subject, body, timeout, { signal })
     throwIfAborted(signal, doing)
@@ -94,50 +85,45 @@ export class NatsTransport implements Transport {
       case 'no-responders':
         throw new CairnError(
           'no-node',
-          `No node of namespace ${this.#namespace} serves actor type ${request.actor.type}: ` +
+          `No node of namespace ${this.#namespace} serves actor type ${actor.type}: ` +
             `start one with "node dist/node.js --ns ${this.#namespace} --actors FILE", or with --demo for the examples.`,
         )
       case 'forbidden':
-        throw new CairnError(
-          'unauthorized',
-          `The NATS server does not let this user publish to ${subject}: check its permissions.`,
-        )
+        throw permissionError(subject)
       case 'not-sent':
         throw new CairnError(
           'queue-full',
-          `Too many requests are in flight to send one to ${formatAddress(request.actor)} ` +
+          `Too many requests are in flight to send one to ${formatAddress(actor)} ` +
             `within ${timeout} ms; it was not sent. Slow down, or add nodes.`,
         )
       case 'disconnected':
-        throw new CairnError(
-          'answer-lost',
-          `The connection to NATS broke before ${formatAddress(request.actor)} answered. ` +
-            'Whether the command took effect is not known: ask again with the same command id.',
-        )
+        throw unansweredError('answer-lost', actor, 'the connection to NATS was lost')
       default:
-        throw new CairnError(
+        throw unansweredError(
           'deadline-exceeded',
-          `${formatAddress(request.actor)} did not answer within ${timeout} ms. ` +
-            'Whether the command took effect is not known: read the actor.',
+          actor,
+          `no answer within ${timeout} ms`,
         )
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#serving].map(one => one.stop()))
+  close(): Promise<void> {
+    return this.#servings.close()
   }
 
-  /** Never throws: an answer that cannot be sent is one that its caller will miss, and ask again for. */
+  /** Never throws: if the answer cannot be sent, the caller times out and asks again. */
   #respond(message: Msg, bytes: Uint8Array): void {
-    const limit = this.#connection.maxPayload
-    const fits = bytes.length <= limit
-    const why = () =>
-      tooLargeError('answer', bytes.length, `the server's max_payload is ${limit}`)
+    const fits = bytes.length <= this.#connection.maxPayload
+    const error = () => tooLargeError('answer', bytes.length, this.#sizeLimit)
     try {
-      message.respond(fits ? bytes : encodeFailure(why()))
+      message.respond(fits ? bytes : encodeFailure(error()))
     } catch {
-      // The connection is closed, and with it the way back.
+      // The connection is closed.
     }
+  }
+
+  get #sizeLimit(): string {
+    return `the server's max_payload is ${this.#connection.maxPayload}`
   }
 
   #subjectOfNode(id: string): string {

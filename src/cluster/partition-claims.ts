@@ -1,13 +1,13 @@
-// Which lanes of a group are this node's: by the same placement as actors, over the members
-// that take part in the group.
+// Assigns the partitions of a consumer group to nodes: the same placement as for actors, among the members that
+// participate in the group.
 
 import type { Member, Membership } from './membership.js'
 import { ownerOf } from './placement.js'
 
-/** One node's view of who reads the lanes of a group. */
+/** One node's view of the owners of a group's partitions. */
 export interface MemberPartitionClaims {
-  isOurs(lane: number): boolean
-  /** A node that joins meets owners before it has heard of them: those are asked for. */
+  isOurs(partition: number): boolean
+  /** Whether the owner is running. A node that joins may not know an owner yet, and then probes it. */
   isAlive(owner: { readonly id: string; readonly incarnation: number }): Promise<boolean>
   onChange(listener: () => void): () => void
 }
@@ -30,8 +30,8 @@ export function partitionClaims(
     return candidates
   }
   return {
-    isOurs: lane =>
-      ownerOf({ type: partitionOwnerType, id: `${group}/${lane}` }, candidatesNow())
+    isOurs: partition =>
+      ownerOf({ type: partitionOwnerType, id: `${group}/${partition}` }, candidatesNow())
         ?.id === nodeId,
     async isAlive({ id, incarnation }) {
       const known = membership.members().find(member => member.id === id)
@@ -42,4 +42,5 @@ export function partitionClaims(
   }
 }
 
+/** Must not change: it is part of the hash that determines the owner. */
 const partitionOwnerType = 'lane'

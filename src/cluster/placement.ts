@@ -1,23 +1,23 @@
 // Placement: which member owns an actor. Pure, and the same on every node that sees the same
-// members; safety does not rest on it (the store judges), only how often nodes collide.
+// members. Safety does not depend on it, since the store checks every commit; only the number of conflicts does.
 //
 // Weighted rendezvous hashing (Thaler and Ravishankar 1998; the logarithmic form for
-// weights is by Schindelhauer and Schomaker 2005): every member draws a score for the
-// actor, the highest owns it. A member that joins takes only actors for which it now scores
-// highest, and one that leaves gives up only its own.
+// weights is by Schindelhauer and Schomaker 2005): every member has a score for the
+// actor, and the highest score owns it. A member that joins takes over only the actors for which it has the highest
+// score, and the departure of a member moves only its own actors.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 
-/** What placement needs to know of a node. */
+/** The properties of a node that determine placement. */
 export interface Candidate {
   readonly id: string
-  /** Actor types it hosts. */
+  /** Actor types that it hosts. */
   readonly types: readonly string[]
-  /** Its share of actors relative to the others'. Greater than 0; 1 is usual. */
+  /** Its share of actors, relative to the other nodes. Greater than 0; usually 1. */
   readonly weight: number
 }
 
-/** The owner of an actor, or `undefined` when no candidate hosts its type. */
+/** The owner of an actor; `undefined` if no candidate hosts its type. */
 export function ownerOf<Member extends Candidate>(
   actor: ActorAddress,
   candidates: Iterable<Member>,
@@ -28,7 +28,7 @@ export function ownerOf<Member extends Candidate>(
   for (const candidate of candidates) {
     if (!candidate.types.includes(actor.type)) continue
     const score = scoreOf(key, candidate)
-    // Equal scores are all but impossible; the id decides, so that all nodes agree.
+    // Equal scores are almost impossible; then the id decides, so that all nodes agree.
     if (
       score > highest ||
       (score === highest && owner !== undefined && candidate.id < owner.id)
@@ -41,12 +41,12 @@ export function ownerOf<Member extends Candidate>(
 }
 
 function scoreOf(key: number, { id, weight }: Candidate): number {
-  // In (0, 1), never at its ends: the logarithm of either would be no score.
-  const drawn = (hash(id, key) + 0.5) / 2 ** 32
-  return -weight / Math.log(drawn)
+  // In (0, 1), excluding both ends, whose logarithm would not be a score.
+  const uniform = (hash(id, key) + 0.5) / 2 ** 32
+  return -weight / Math.log(uniform)
 }
 
-/** 32 bits of `text`: FNV-1a, begun from a seed and finished as MurmurHash3 does, so that ids alike score apart. */
+/** A 32-bit hash: FNV-1a with a seed and the finalizer of MurmurHash3, so that similar ids have different scores. */
 function hash(text: string, seed: number): number {
   let h = 0x811c9dc5 ^ seed
   for (let i = 0; i < text.length; i++) {

@@ -1,20 +1,20 @@
-// A member as another process announces it, which may run another version of this package.
+// Reads a member as announced by another process, which may run another version of this package.
 //
-// What this version does not know is left out; what another version does not say gets a default;
-// without what placement rests on (id, types, weight, incarnation) it is nobody.
+// Unknown properties are left out, and missing ones get a default. A member without the properties on which placement
+// depends (id, types, weight, incarnation) is ignored.
 
 import { isActorType } from '../model/address.js'
 import { isNodeId } from '../model/node-id.js'
 import { isCount } from '../model/version.js'
 import type { Member } from './membership.js'
 
-/** The latest moment that a date can be. */
+/** The latest time that a `Date` can represent. */
 const incarnationMax = 8.64e15
 
-/** The member, or `undefined` for what is none. */
-export function readMember(said: unknown): Member | undefined {
-  if (!isObject(said)) return undefined
-  const { id, types, groups, weight, version, incarnation, metadata } = said
+/** Returns the member, or `undefined` for an invalid one. */
+export function readMember(announced: unknown): Member | undefined {
+  if (!isObject(announced)) return undefined
+  const { id, types, groups, weight, version, incarnation, metadata } = announced
   if (!isNodeId(id) || !Array.isArray(types)) return undefined
   if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) return undefined
   if (!isCount(incarnation) || incarnation > incarnationMax) return undefined
@@ -25,7 +25,7 @@ export function readMember(said: unknown): Member | undefined {
       groups: groups.filter((group): group is string => typeof group === 'string'),
     }),
     weight,
-    // Operators read it: nothing that a terminal would act on.
+    // Shown to operators: printable ASCII only, so that it contains no terminal control characters.
     version:
       typeof version === 'string' && /^[\x20-\x7e]{1,64}$/.test(version)
         ? version

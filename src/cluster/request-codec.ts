@@ -1,17 +1,23 @@
-// Requests and answers as bytes, and errors that keep their identity on the way (T3).
+// Requests and answers as bytes. Errors keep their identity (TRANSPORT-3).
 
 import { decode, encode } from '../codec/msgpack.js'
 import { checkData } from '../codec/data.js'
-import { checkAddress } from '../model/address.js'
+import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
 import { CairnError, isCairnError, isErrorCode, messageOf } from '../model/errors.js'
 import { isFreshness } from '../model/freshness.js'
 import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
-import type { NodeRequest, RequestHandler } from './transport.js'
+import { throwIfAborted } from '../model/wait.js'
+import {
+  type NodeRequest,
+  type RequestHandler,
+  type RequestOptions,
+  requestTimeoutDefault,
+} from './transport.js'
 
 interface RequestEnvelope {
   readonly request: NodeRequest
-  /** Milliseconds left when it was sent. */
+  /** Milliseconds left at the time of sending. */
   readonly timeout: number
 }
 
@@ -25,13 +31,34 @@ type Answer =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: Failure }
 
-export function encodeRequest(request: NodeRequest, timeout: number): Uint8Array {
+/** A request that is ready to send. */
+export interface PreparedRequest {
+  readonly body: Uint8Array
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly signal: AbortSignal | undefined
+  readonly to: string | undefined
+  /** Completes the texts of errors, such as `asking account/alice`. */
+  readonly doing: string
+}
+
+/** Applies defaults and encodes. Throws `aborted` or `invalid-data`. */
+export function prepareRequest(
+  request: NodeRequest,
+  { timeout = requestTimeoutDefault, signal, to }: RequestOptions,
+): PreparedRequest {
+  const doing = `asking ${formatAddress(request.actor)}`
+  throwIfAborted(signal, doing)
+  return { body: encodeRequest(request, timeout), timeout, signal, to, doing }
+}
+
+function encodeRequest(request: NodeRequest, timeout: number): Uint8Array {
   if (request.kind === 'ask')
     checkData(request.data, `data of command "${request.command}"`)
   return encode({ request, timeout })
 }
 
-/** Decodes a request, carries it out, and encodes the answer, whatever happens. */
+/** Decodes a request, handles it, and encodes the answer or the error. Never rejects. */
 export async function answerRequest(
   bytes: Uint8Array,
   handle: RequestHandler,
@@ -46,12 +73,12 @@ export async function answerRequest(
   }
 }
 
-/** The answer that carries an error. */
+/** Encodes an answer that is an error. */
 export function encodeFailure(error: unknown): Uint8Array {
   return encode({ ok: false, error: toFailure(error) })
 }
 
-/** The error instead of an answer, or of a request, that the way does not carry. */
+/** The error for a request or an answer that is too large for the transport. */
 export function tooLargeError(what: string, bytes: number, limit: string): CairnError {
   return new CairnError(
     what === 'request' ? 'invalid-command' : 'remote-failure',
@@ -60,18 +87,31 @@ export function tooLargeError(what: string, bytes: number, limit: string): Cairn
   )
 }
 
-/** The value of an answer; throws the error that it carries. */
+/** The error for a request whose answer was not received. */
+export function unansweredError(
+  code: 'answer-lost' | 'deadline-exceeded',
+  actor: ActorAddress,
+  why: string,
+): CairnError {
+  return new CairnError(
+    code,
+    `${formatAddress(actor)} did not answer: ${why}. Whether the command took effect is not known: ` +
+      'ask again with the same command id, or read the actor.',
+  )
+}
+
+/** Returns the value of an answer, or throws its error. */
 export function readAnswer(bytes: Uint8Array): unknown {
   const answered = decodeAnswer(bytes)
   if (answered.ok) return answered.value
   const { code, message, details } = answered.error
   if (isErrorCode(code))
     throw new CairnError(code, message, details === undefined ? {} : { details })
-  // A newer node's, or none of Cairn's: what it was called is kept for whoever knows it.
+  // From a newer node, or not from Cairn: `details.code` keeps the original code.
   throw new CairnError('remote-failure', message, { details: { ...details, code } })
 }
 
-/** Whoever may answer on the way may answer anything. */
+/** Checks the answer: other programs may respond on the subject or socket. */
 function decodeAnswer(bytes: Uint8Array): Answer {
   let answered: Partial<{ ok: boolean; value: unknown; error: Failure }> | null
   try {
@@ -85,7 +125,7 @@ function decodeAnswer(bytes: Uint8Array): Answer {
     return { ok: false, error }
   throw new CairnError(
     'remote-failure',
-    'An answer came that is none of a node: something else answers on its subject or socket.',
+    'The answer does not come from a node: another program answers on its subject or socket.',
   )
 }
 
@@ -96,7 +136,7 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
   } catch (error) {
     throw new CairnError(
       'invalid-command',
-      `A request is not MessagePack: ${messageOf(error)}.`,
+      `The request is not MessagePack: ${messageOf(error)}.`,
     )
   }
   const { request, timeout } = envelope ?? {}
@@ -104,8 +144,8 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
   if (typeof kind === 'string' && kind !== 'ask' && kind !== 'state')
     throw new CairnError(
       'invalid-command',
-      `A request of kind ${show(kind)} came, and this node knows "ask" and "state": its sender may ` +
-        'be of a newer version. Nothing was done; upgrade this node, or ask another.',
+      `The request has kind ${show(kind)}, and this node supports "ask" and "state": the sender may ` +
+        'run a newer version. Nothing was done; upgrade this node, or ask another.',
       { details: { kind } },
     )
   const known =
@@ -118,14 +158,14 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
   if (!known || typeof request.actor !== 'object' || typeof timeout !== 'number')
     throw new CairnError(
       'invalid-command',
-      'A request has none of the shapes this node knows; its sender may be of a newer version.',
+      'The request has a shape that this node does not support; the sender may run a newer version.',
     )
   checkAddress(request.actor)
   if (timeout <= 0)
-    // T2
+    // TRANSPORT-2
     throw new CairnError(
       'deadline-exceeded',
-      'The request had expired when it came; nothing was begun.',
+      'The request expired before it was received; nothing was done.',
     )
   return { request, timeout }
 }
@@ -141,6 +181,6 @@ function toFailure(error: unknown) {
     checkData(details, 'details')
     return { code, message, details }
   } catch {
-    return { code, message } // Details that cannot travel; the message says what happened.
+    return { code, message } // Details that cannot be encoded are left out.
   }
 }

@@ -1,16 +1,16 @@
-// The roster: who is a member, from what has been heard and when. Pure but for its table;
-// the moment is handed in.
+// The roster: the current members, from the times of their heartbeats. It has no clock: the current time is a
+// parameter.
 //
-// R1. A later incarnation replaces an earlier one; word of an earlier one is ignored.
-// R2. A member not heard of for `silentAfter` is to be probed; for `deadAfter`, it is gone.
-// R3. Listeners hear of each change once, with the roster already changed.
+// ROSTER-1. A later incarnation replaces an earlier one; heartbeats of an earlier one are ignored.
+// ROSTER-2. A member without heartbeat for `silentAfter` is to be probed; after `deadAfter` it is removed.
+// ROSTER-3. Listeners are called once per change, after the roster has changed.
 
 import type { Member, MembershipChange } from './membership.js'
 
 export interface RosterLimits {
-  /** Milliseconds without a word until a member is probed. Default 3,000. */
+  /** Milliseconds without heartbeat until a member is probed. Default 3,000. */
   readonly silentAfter?: number
-  /** Milliseconds without a word until a member that only does not answer is gone. Default 15,000. */
+  /** Milliseconds without heartbeat until a member is removed whose connection still exists. Default 15,000. */
   readonly deadAfter?: number
 }
 
@@ -45,7 +45,7 @@ export class Roster {
     return () => this.#listeners.delete(listener)
   }
 
-  /** A member spoke, or was spoken of by itself. */
+  /** A member announced itself. */
   alive(member: Member, now: number): void {
     const entry = this.#entries.get(member.id)
     if (entry === undefined) {
@@ -66,20 +66,20 @@ export class Roster {
     if (entry !== undefined) entry.lastSeenAt = Math.max(entry.lastSeenAt, now)
   }
 
-  /** A member said that it leaves. */
+  /** A member announced that it leaves. */
   left({ id, incarnation }: Member): void {
     const entry = this.#entries.get(id)
     if (entry !== undefined && entry.member.incarnation <= incarnation)
       this.#remove(entry, false)
   }
 
-  /** Nobody is there any more. */
+  /** A member's process has ended. */
   dead(id: string): void {
     const entry = this.#entries.get(id)
     if (entry !== undefined) this.#remove(entry, true)
   }
 
-  /** Removes whom R2 says is gone, and returns the ids to probe. */
+  /** Removes dead members, and returns the ids to probe (ROSTER-2). */
   sweep(now: number): string[] {
     const silent: string[] = []
     for (const [id, { lastSeenAt: heardAt }] of this.#entries) {
@@ -89,7 +89,7 @@ export class Roster {
     return silent
   }
 
-  /** Gives everybody a new start: after a time in which nothing could be heard. */
+  /** Restarts the timeouts of all members, after a time in which no heartbeat could be received. */
   restartTimeouts(now: number): void {
     for (const entry of this.#entries.values()) entry.lastSeenAt = now
   }

@@ -1,18 +1,16 @@
-// The router: sends a command to the node that owns the actor, wherever that is.
+// The router: sends a command to the node that owns the actor.
 //
-// The sender computes the owner from its own view of the members; the receiver checks with
-// its view. Views that differ cost a redirect, bounded; after that the receiver does the work
-// itself, which is safe, since the store judges.
+// The sender computes the owner from its own view of the members; the receiver checks it with
+// its view. If the views differ, the command is redirected. The number of redirects is limited; after that the receiver
+// handles the command itself, which is safe, since the store checks every commit.
 //
-// T1. A command goes to its owner, or to whom the owner names, at most `hopsMax` times.
-// T2. "Nobody there" means that nothing was delivered: the node is suspected, and the command
+// ROUTER-1. A command goes to its owner, or to the node that the owner names, with at most `hopsMax` redirects.
+// ROUTER-2. `no-node` means that nothing was delivered: the node is suspected, and the command
 //     goes to the new owner at once.
-// T3. A lost answer means that nobody knows: the command is sent again under its own id,
-//     which acts once, until its deadline. To its receiver every id is one that may have been
-//     sent before: a first sending can lie unread while a second is carried out elsewhere.
-// T4. The deadline is the caller's and travels with the command: each hop has what is left.
-
-import { setMaxListeners } from 'node:events'
+// ROUTER-3. A lost answer means that the outcome is unknown: the command is sent again under the same id
+//     until its deadline, and takes effect once. The receiver treats every id as one that may have been
+//     sent before: the first request can be delayed while a second one is handled on another node.
+// ROUTER-4. The deadline is the caller's and is sent with the command: each hop has the time that is left.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
@@ -24,8 +22,9 @@ import type {
   RedeliveryOptions,
 } from '../model/command-sender.js'
 import { show } from '../model/show.js'
-import { abortedError, type Deferred, deferred, pause } from '../model/wait.js'
+import { abortedError, pause } from '../model/wait.js'
 import type { Membership } from './membership.js'
+import { PendingAnswers } from './pending-answers.js'
 import { type Candidate, ownerOf } from './placement.js'
 import { type AskRequest, requestTimeoutDefault, type Transport } from './transport.js'
 
@@ -33,44 +32,37 @@ export interface RouterOptions {
   readonly nodeId: string
   readonly membership: Membership
   readonly transport: Transport
-  /** Carries out what this node owns. */
+  /** Handles the commands of actors that this node owns. */
   readonly local: CommandSender
-  /** Whether this node hosts the type at all. */
+  /** Whether this node hosts the type. */
   readonly hosts: (type: string) => boolean
 }
 
-/** One command on its way. */
+/** A command to send to the owner of its actor. */
 interface RoutedCommand<Outcome> {
   readonly actor: ActorAddress
   readonly commandType: string
   readonly data: unknown
   readonly options: RedeliveryOptions
-  /** Carries it out on this node. */
+  /** Handles it on this node. */
   runLocally(bounds: RedeliveryOptions): Promise<Outcome>
   readonly isTold: boolean
-}
-
-/** What waits for the answers of one node. */
-interface OwnerWait {
-  /** Fires when the node has died, or this one closes: one signal for all, as each costs some µs. */
-  readonly ended: AbortController
-  open: number
 }
 
 export interface RouterStats {
   readonly local: number
   readonly remote: number
   readonly redirects: number
-  /** Commands sent again because their answer was lost or nobody was there. */
+  /** Commands sent again because the answer was lost or the node could not be reached. */
   readonly resent: number
 }
 
-/** Errors after which the same command, under the same id, may be sent again. */
-const passing = ['node-closed', 'answer-lost'] as const
-/** How often a command is passed on before whoever has it does it. */
+/** Errors after which the command is sent again under the same id. */
+const resendable = ['node-closed', 'answer-lost'] as const
+/** Redirects after which the receiver handles the command itself. */
 const hopsMax = 3
-/** Milliseconds before another try where nothing has changed yet. */
-const retryPause = 25
+/** Milliseconds before a command is sent to the same owner again. */
+const retryDelay = 25
 
 export class Router implements CommandSender {
   readonly #options: RouterOptions
@@ -78,24 +70,17 @@ export class Router implements CommandSender {
   #remote = 0
   #redirects = 0
   #resent = 0
-  /** Commands that other nodes have not answered yet. */
-  #open = 0
-  #allAnswered: Deferred<void> | undefined
-  /** By the node's id: what ends the waits for it. */
-  readonly #waits = new Map<string, OwnerWait>()
-  #isClosed = false
+  readonly #pending = new PendingAnswers()
 
   constructor(options: RouterOptions) {
     this.#options = options
     const { membership } = options
     membership.onChange(({ dead }) => {
-      for (const { id } of dead) {
-        this.#waits.get(id)?.ended.abort()
-        this.#waits.delete(id)
-      }
-      const there = new Set(membership.members().map(({ id }) => id))
-      for (const [id, { open }] of this.#waits)
-        if (open === 0 && !there.has(id)) this.#waits.delete(id)
+      const present = new Set(membership.members().map(({ id }) => id))
+      this.#pending.update(
+        dead.map(({ id }) => id),
+        present,
+      )
     })
   }
 
@@ -108,12 +93,12 @@ export class Router implements CommandSender {
     }
   }
 
-  /** The member that owns the actor in this node's view. */
+  /** The owner of the actor in this node's view. */
   ownerOf(actor: ActorAddress): Candidate | undefined {
     return ownerOf(actor, this.#options.membership.members())
   }
 
-  /** Whether the actor is this node's in its own view. */
+  /** Whether this node owns the actor in its own view. */
   isOurs(actor: ActorAddress): boolean {
     const owner = this.ownerOf(actor)
     return owner === undefined || owner.id === this.#options.nodeId
@@ -125,14 +110,14 @@ export class Router implements CommandSender {
     data: unknown,
     options: RedeliveryOptions = {},
   ): Promise<AskOutcome> {
-    const here = (bounds: RedeliveryOptions) =>
+    const runLocally = (bounds: RedeliveryOptions) =>
       this.#options.local.ask(actor, commandType, data, bounds)
     return this.#route({
       actor,
       commandType,
       data,
       options,
-      runLocally: here,
+      runLocally,
       isTold: false,
     })
   }
@@ -143,71 +128,43 @@ export class Router implements CommandSender {
     data: unknown,
     options: RedeliveryOptions = {},
   ): Promise<void> {
-    const here = (bounds: RedeliveryOptions) =>
+    const runLocally = (bounds: RedeliveryOptions) =>
       this.#options.local.tell(actor, commandType, data, bounds)
     return this.#route({
       actor,
       commandType,
       data,
       options,
-      runLocally: here,
+      runLocally,
       isTold: true,
     })
   }
 
   /**
-   * Waits for what was sent to other nodes, for at most `timeout` ms; what is unanswered then
-   * ends with `answer-lost`, which names the command's id.
+   * Waits for the commands sent to other nodes, for at most `timeout` ms. A command that is still unanswered
+   * ends with `answer-lost`, which names its id.
    */
-  async close(timeout: number): Promise<void> {
-    if (this.#open > 0) {
-      this.#allAnswered ??= deferred<void>()
-      const inTime = new AbortController()
-      const answered = this.#allAnswered.promise.then(() => inTime.abort())
-      await Promise.race([answered, pause(timeout, inTime.signal)])
-      this.#isClosed = true
-      for (const { ended } of this.#waits.values()) ended.abort()
-      await answered
-    }
-    this.#isClosed = true
+  close(timeout: number): Promise<void> {
+    return this.#pending.close(timeout)
   }
 
-  #route<Outcome>(sending: RoutedCommand<Outcome>): Promise<Outcome> {
+  #route<Outcome>(command: RoutedCommand<Outcome>): Promise<Outcome> {
     try {
-      const owner = this.#firstOwner(sending.actor)
+      const owner = this.#firstOwner(command.actor)
       if (owner === this.#options.nodeId) {
         this.#local++
-        return sending.runLocally(sending.options)
+        return command.runLocally(command.options)
       }
       this.#remote++
-      return this.#sendUntilAnswered(sending, owner)
+      return this.#pending.track(() => this.#sendUntilAnswered(command, owner))
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
+  /** Sends the command from node to node until one has handled it (ROUTER-1 to ROUTER-4). */
   async #sendUntilAnswered<Outcome>(
-    sending: RoutedCommand<Outcome>,
-    first: string,
-  ): Promise<Outcome> {
-    this.#open++
-    try {
-      return await this.#sendAgain(sending, first)
-    } finally {
-      if (--this.#open === 0) this.#allAnswered?.resolve()
-    }
-  }
-
-  /** From node to node until one carries it out (T1 to T4). */
-  async #sendAgain<Outcome>(
-    {
-      actor,
-      commandType,
-      data,
-      options,
-      runLocally: here,
-      isTold,
-    }: RoutedCommand<Outcome>,
+    { actor, commandType, data, options, runLocally, isTold }: RoutedCommand<Outcome>,
     first: string,
   ): Promise<Outcome> {
     const { timeout = requestTimeoutDefault, signal } = options
@@ -215,14 +172,14 @@ export class Router implements CommandSender {
     const deadline = performance.now() + timeout
     const doing = () => `command ${show(commandType)} to ${formatAddress(actor)}`
     let owner = first
-    const gone = new Set<string>()
+    const unreachable = new Set<string>()
     for (let hops = 0; ;) {
       if (signal?.aborted) throw abortedError(signal, doing())
-      if (this.#isClosed) throw closedError(doing(), commandId)
+      if (this.#pending.isClosed) throw closedError(doing(), commandId)
       const left = Math.floor(deadline - performance.now())
       if (left <= 0) throw deadlineExceeded(doing(), timeout, commandId)
       if (owner === this.#options.nodeId)
-        return here({ ...options, commandId, timeout: left })
+        return runLocally({ ...options, commandId, timeout: left })
       const request: AskRequest = {
         kind: 'ask',
         actor,
@@ -231,7 +188,7 @@ export class Router implements CommandSender {
         commandId,
         hops,
         ...(isTold && { isTold }),
-        ...(gone.size > 0 && { gone: [...gone] }),
+        ...(unreachable.size > 0 && { gone: [...unreachable] }),
         ...(sentAt !== undefined && { sentAt }),
         ...(notHandledAt !== undefined && { since: notHandledAt }),
         ...(commitPosition !== undefined && { saidAt: commitPosition }),
@@ -241,67 +198,57 @@ export class Router implements CommandSender {
       try {
         return (await this.#sendTo(request, owner, left, signal)) as Outcome
       } catch (error) {
-        if (isCairnError(error, 'no-node')) gone.add(owner)
+        if (isCairnError(error, 'no-node')) unreachable.add(owner)
         owner = await this.#next(actor, owner, error)
         if (isCairnError(error, 'not-owner')) hops++
       }
     }
   }
 
-  /** One attempt; given up as `answer-lost` when the node leaves before it has answered (T3). */
-  async #sendTo(
+  /** One attempt. Ends as `answer-lost` if the node leaves before it has answered (ROUTER-3). */
+  #sendTo(
     request: AskRequest,
     owner: string,
     timeout: number,
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
-    const waits = this.#waitsFor(owner)
-    const ended = waits.ended.signal
-    const either = signal === undefined ? ended : AbortSignal.any([ended, signal])
-    waits.open++
-    try {
-      const options = { timeout, to: owner, signal: either }
-      return await this.#options.transport.request(request, options)
-    } catch (error) {
-      const isOurDoing = ended.aborted && !signal?.aborted
-      if (!isOurDoing || !isCairnError(error, 'aborted')) throw error
-      throw new CairnError(
-        'answer-lost',
-        `Node ${owner} left before it answered for ${formatAddress(request.actor)}.`,
-      )
-    } finally {
-      waits.open--
-    }
-  }
-
-  #waitsFor(owner: string): OwnerWait {
-    let waits = this.#waits.get(owner)
-    if (waits === undefined) {
-      waits = { ended: new AbortController(), open: 0 }
-      setMaxListeners(0, waits.ended.signal)
-      this.#waits.set(owner, waits)
-    }
-    return waits
+    return this.#pending.request(
+      owner,
+      signal,
+      either =>
+        this.#options.transport.request(request, { timeout, to: owner, signal: either }),
+      (error, hasNodeLeft) =>
+        hasNodeLeft && isCairnError(error, 'aborted')
+          ? new CairnError(
+              'answer-lost',
+              `Node ${owner} left before it answered for ${formatAddress(request.actor)}.`,
+            )
+          : error,
+    )
   }
 
   /**
-   * What a request that reached this node is for: throws `not-owner` where another should have it.
-   * Whom its sender found gone is gone for this node, too, until it says otherwise: without, the
-   * two would send the command to and fro until the death is noticed here.
+   * Checks a request that reached this node: throws `not-owner` if another node owns the actor.
+   * Nodes that the sender could not reach are suspected by this node, too, until they announce themselves. Otherwise the
+   * two nodes would redirect the command to each other until this node detects the death.
    */
-  checkOwner(actor: ActorAddress, hops: number, gone: readonly string[] = []): void {
+  checkOwner(
+    actor: ActorAddress,
+    hops: number,
+    unreachable: readonly string[] = [],
+  ): void {
     const { nodeId, membership } = this.#options
-    for (const id of gone) if (id !== nodeId) membership.suspect(id)
+    for (const id of unreachable) if (id !== nodeId) membership.suspect(id)
     const owner = this.ownerOf(actor)
     if (owner === undefined || owner.id === nodeId || hops >= hopsMax) return
     throw new CairnError(
       'not-owner',
-      `${formatAddress(actor)} belongs to node ${owner.id}, not to ${nodeId}: ask there.`,
+      `${formatAddress(actor)} belongs to node ${owner.id}, not to ${nodeId}: ask that node.`,
       { details: { owner: owner.id } },
     )
   }
 
-  /** The owner to begin with; this node itself where no member hosts the type but it does. */
+  /** The owner to ask first; this node if no member hosts the type but it does. */
   #firstOwner(actor: ActorAddress): string {
     const owner = this.ownerOf(actor)
     if (owner !== undefined) return owner.id
@@ -310,20 +257,20 @@ export class Router implements CommandSender {
     throw noNodeError(actor)
   }
 
-  /** Where to go after an error, or the error itself where there is no use in going on. */
+  /** The node to ask after an error. Throws the error if the command must not be sent again. */
   async #next(actor: ActorAddress, tried: string, error: unknown): Promise<string> {
     const { membership } = this.#options
     if (isCairnError(error, 'not-owner')) {
       this.#redirects++
-      const named = error.details.owner
-      return typeof named === 'string' ? named : this.#firstOwner(actor)
+      const redirect = error.details.owner
+      return typeof redirect === 'string' ? redirect : this.#firstOwner(actor)
     }
     if (isCairnError(error, 'no-node'))
-      membership.suspect(tried) // T2
-    else if (!passing.some(code => isCairnError(error, code))) throw error
+      membership.suspect(tried) // ROUTER-2
+    else if (!resendable.some(code => isCairnError(error, code))) throw error
     this.#resent++
     const owner = this.#firstOwner(actor)
-    if (owner === tried) await pause(retryPause)
+    if (owner === tried) await pause(retryDelay)
     return owner
   }
 }
@@ -331,7 +278,7 @@ export class Router implements CommandSender {
 function noNodeError({ type, id }: ActorAddress): CairnError {
   return new CairnError(
     'no-node',
-    `No living node hosts actor type ${type}, so ${type}/${id} cannot be asked: start one that does.`,
+    `No living node hosts actor type ${type}, so ${type}/${id} cannot be asked: start a node that hosts it.`,
     { details: { type } },
   )
 }
@@ -339,8 +286,8 @@ function noNodeError({ type, id }: ActorAddress): CairnError {
 function closedError(doing: string, commandId: string): CairnError {
   return new CairnError(
     'answer-lost',
-    `This node closed while it waited for the answer to ${doing}. Whether it took effect is not ` +
-      `known: ask again with commandId ${show(commandId)}, which acts once.`,
+    `This node closed before the answer to ${doing} arrived. Whether it took effect is not ` +
+      `known: ask again with commandId ${show(commandId)}; it takes effect once.`,
     { details: { commandId } },
   )
 }
@@ -349,7 +296,7 @@ function deadlineExceeded(doing: string, timeout: number, commandId: string): Ca
   return new CairnError(
     'deadline-exceeded',
     `The ${doing} was not answered within ${timeout} ms. Whether it took effect is not known: ` +
-      `ask again with commandId ${show(commandId)}, which acts once.`,
+      `ask again with commandId ${show(commandId)}; it takes effect once.`,
     { details: { timeout, commandId } },
   )
 }

@@ -1,8 +1,8 @@
-// The transport port: how another process reaches a node that hosts an actor type.
+// The transport port: requests to a node that hosts an actor type.
 //
-// T1. A request goes to one node that serves its actor type, or fails with `no-node`.
-// T2. The time left travels with the request; a node does not begin one that has expired.
-// T3. An error crosses as its code, message and details, and is thrown as what it was.
+// TRANSPORT-1. A request goes to one node that serves its actor type, or fails with `no-node`.
+// TRANSPORT-2. A request contains the time left; a node does not start one that has expired.
+// TRANSPORT-3. An error is sent as its code, message and details, and thrown again as the same error.
 
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
@@ -16,19 +16,19 @@ export interface AskRequest extends Causes {
   readonly command: string
   readonly data: unknown
   readonly commandId?: string
-  /** How often it has been passed on; absent from those who do not route. */
+  /** How often it has been redirected; absent if the sender does not route. */
   readonly hops?: number
-  /** Nodes at which nobody was found on the way here. */
+  /** Nodes that the sender could not reach. */
   readonly gone?: readonly string[]
-  /** When it was first given away, ms since 1970, where it was kept since. */
+  /** When the caller first sent it, ms since 1970, if it was stored in between. */
   readonly sentAt?: number
-  /** The actor had not carried it out at this version, where the sender knows. */
+  /** A version at which the actor had not handled it, if the sender knows one. */
   readonly since?: Version
-  /** The position of the commit that says it, where one does. */
+  /** The position of the commit whose outbox contains it, if any. */
   readonly saidAt?: Position
-  /** The timer whose firing it is. */
+  /** The timer firing that it is, if any. */
   readonly firing?: TimerFiring
-  /** The sender does not wait for the outcome, only for the mailbox to take it. */
+  /** The sender waits only until the mailbox accepts it, not for the outcome. */
   readonly isTold?: boolean
 }
 
@@ -37,7 +37,7 @@ export interface StateRequest {
   readonly kind: 'state'
   readonly actor: ActorAddress
   readonly version?: number
-  /** Without a version: how fresh it must be. Default `'latest'`; an older node knows no other. */
+  /** Without a version: how fresh it must be. Default `'latest'`, the only one that an older node supports. */
   readonly freshness?: Freshness
 }
 
@@ -47,23 +47,23 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
   /** Milliseconds for the answer. Default 10,000. */
   readonly timeout?: number
-  /** Id of the node it is for. Default: any that serves the actor's type. */
+  /** Id of the target node. Default: any that serves the actor's type. */
   readonly to?: string
 }
 
-/** Carries out a request on this node; what it throws goes back to the caller. */
+/** Handles a request on this node. What it throws is sent to the caller. */
 export type RequestHandler = (
   request: NodeRequest,
   options: { readonly timeout: number },
 ) => Promise<unknown>
 
 export interface Serving {
-  /** Takes no new request, and resolves when those at work are answered. */
+  /** Accepts no new request, and resolves once the active ones are answered. */
   stop(): Promise<void>
 }
 
 export interface Transport {
-  /** Serves requests for actors of these types. Resolves once it is in force. */
+  /** Serves requests for actors of these types. Resolves once requests can arrive. */
   serve(
     nodeId: string,
     types: readonly string[],
@@ -72,12 +72,13 @@ export interface Transport {
 
   /**
    * Sends a request to a node that serves the actor's type and resolves with its answer.
-   * Throws `no-node` when nobody was there to take it, `answer-lost` when the connection broke
-   * before the answer, `deadline-exceeded`, `aborted`, or the error the node answered with.
+   * Throws `no-node` if no node received it, `answer-lost` if the connection was lost
+   * before the answer, `deadline-exceeded`, `aborted`, or the error that the node answered with.
    */
   request(request: NodeRequest, options?: RequestOptions): Promise<unknown>
 
   close(): Promise<void>
 }
 
+/** Milliseconds. */
 export const requestTimeoutDefault = 10_000

@@ -21,26 +21,26 @@ await testNoticeBus(t, 'JetStream', async () => ({
 
 const actor = { type: 'account', id: 'alice' }
 
-/** A store behind a proxy whose cache listens, and one that talks to the server. */
+/** A node behind a proxy whose cache is updated by notices, and a node connected directly. */
 async function listening(t: Test) {
   const namespace = freshNamespace()
   const proxy = await startProxy(server.url)
   const through = await openNode(proxy.url, { namespace, nodeId: 'listener' })
   const other = await openNode(server.url, { namespace, nodeId: 'other' })
-  const heard: InterruptionReason[] = []
+  const received: InterruptionReason[] = []
   const subscription = await wireCache(
     { namespace, store: through.store, bus: through.bus },
-    heard,
+    received,
   )
   t.teardown(async () => {
     await through[Symbol.asyncDispose]()
     await other[Symbol.asyncDispose]()
     await proxy[Symbol.asyncDispose]()
   })
-  return { namespace, proxy, through, other, heard, subscription }
+  return { namespace, proxy, through, other, received, subscription }
 }
 
-await t.test('A3.2 malformed notices are counted, never thrown', async t => {
+await t.test('A3.2 malformed notices are counted and do not throw', async t => {
   const { namespace, through, other, subscription } = await listening(t)
   const { nc } = other.connection
   const stored = `cairn.${namespace}.stored`
@@ -72,79 +72,77 @@ await t.test('A3.2 malformed notices are counted, never thrown', async t => {
   t.equal(good.version, 1)
 })
 
-await t.test(
-  'a made-up notice that continues nothing known costs a read, not a version',
-  async t => {
-    const { namespace, through, other, heard } = await listening(t)
-    const { version, position } = await mustAppend(other.store, actor, deposits(1, 2, 3))
-    await until(() => through.store.cachedVersion(actor) === version)
+await t.test('a forged notice costs a read, not a version', async t => {
+  const { namespace, through, other, received } = await listening(t)
+  const { version, position } = await mustAppend(other.store, actor, deposits(1, 2, 3))
+  await until(() => through.store.cachedVersion(actor) === version)
+  const lines = headers()
+  for (const [name, value] of Object.entries(commitHeaders(actor, 40)))
+    lines.set(name, value)
+  // At the true position, so the server's comparison alone would accept it.
+  lines.set('Nats-Sequence', String(position))
+  lines.set('Nats-Last-Sequence', '0')
+  other.connection.nc.publish(`cairn.${namespace}.stored.0.account.alice`, '', {
+    headers: lines,
+  })
+  await until(() => through.store.cachedVersion(actor) !== version)
+  t.match(await mustAppend(through.store, actor, deposits(4)), { version: 4 })
+  t.strictSame(received, ['gap'], 'a position that is not the next is a gap')
+})
+
+await t.test('a forged position does not hide later gaps', async t => {
+  const { namespace, other, received } = await listening(t)
+  const notice = (position: string) => {
     const lines = headers()
-    for (const [name, value] of Object.entries(commitHeaders(actor, 40)))
-      lines.set(name, value)
-    // At the true position, so that the server's comparison alone would let it pass.
-    lines.set('Nats-Sequence', String(position))
-    lines.set('Nats-Last-Sequence', '0')
-    other.connection.nc.publish(`cairn.${namespace}.stored.0.account.alice`, '', {
+    lines.set('Nats-Sequence', position)
+    other.connection.nc.publish(`cairn.${namespace}.stored.0.account.x`, '', {
       headers: lines,
     })
-    await until(() => through.store.cachedVersion(actor) !== version)
-    t.match(await mustAppend(through.store, actor, deposits(4)), { version: 4 })
-    t.strictSame(heard, ['gap'], 'a position that is not the next is a gap')
-  },
-)
+  }
+  notice('1000000')
+  await mustAppend(other.store, actor, deposits(1))
+  await until(() => received.length === 1)
+  await mustAppend(other.store, actor, deposits(2))
+  notice('9')
+  await until(() => received.length === 2)
+  t.strictSame(received, ['gap', 'gap'])
+})
 
 await t.test(
-  'a position that somebody made up does not hide the gaps after it',
+  'P5 a lost connection is reported, and the cache is unverified afterwards',
   async t => {
-    const { namespace, other, heard } = await listening(t)
-    const notice = (position: string) => {
-      const lines = headers()
-      lines.set('Nats-Sequence', position)
-      other.connection.nc.publish(`cairn.${namespace}.stored.0.account.x`, '', {
-        headers: lines,
-      })
-    }
-    notice('1000000')
-    await mustAppend(other.store, actor, deposits(1))
-    await until(() => heard.length === 1)
-    await mustAppend(other.store, actor, deposits(2))
-    notice('9')
-    await until(() => heard.length === 2)
-    t.strictSame(heard, ['gap', 'gap'])
-  },
-)
-
-await t.test(
-  'P5 a lost connection is told, and the cache is not believed after it',
-  async t => {
-    const { proxy, through, other, heard } = await listening(t)
+    const { proxy, through, other, received } = await listening(t)
     await mustAppend(other.store, actor, deposits(1))
     await until(() => through.store.cachedVersion(actor) === 1)
     proxy.refuse(true)
     proxy.cut()
-    await until(() => heard.length === 1)
-    t.strictSame(heard, ['disconnected'])
+    await until(() => received.length === 1)
+    t.strictSame(received, ['disconnected'])
     t.equal(through.store.cachedVersion(actor), undefined)
     await mustAppend(other.store, actor, deposits(2))
     proxy.refuse(false)
-    await until(() => heard.length === 2)
-    t.strictSame(heard, ['disconnected', 'reconnected'])
-    t.equal(through.store.cachedVersion(actor), undefined, 'one was missed meanwhile')
+    await until(() => received.length === 2)
+    t.strictSame(received, ['disconnected', 'reconnected'])
+    t.equal(
+      through.store.cachedVersion(actor),
+      undefined,
+      'a notice was missed in the meantime',
+    )
     t.match(await mustAppend(through.store, actor, deposits(3)), { version: 3 })
     await mustAppend(other.store, actor, deposits(4))
     await until(() => through.store.cachedVersion(actor) === 4)
-    t.pass('what is stored after it is heard again')
+    t.pass('later commits have notices again')
   },
 )
 
 await t.test(
-  'P5 a notice that is lost on a living connection is noticed by the next',
+  'P5 a notice lost on an open connection is detected by the next one',
   async t => {
-    const { namespace, through, other, heard } = await listening(t)
+    const { namespace, through, other, received } = await listening(t)
     const bob = { type: 'account', id: 'bob' }
     await mustAppend(other.store, actor, deposits(1))
     await until(() => through.store.cachedVersion(actor) === 1)
-    // A commit that the server does not announce: republishing is off for a moment.
+    // A commit without a notice: republishing is off for a short time.
     const manager = await other.connection.nc.jetstreamManager()
     const name = logStream(namespace)
     const { config } = await manager.streams.info(name)
@@ -152,35 +150,35 @@ await t.test(
     await manager.streams.update(name, { ...config, republish: undefined as never })
     await mustAppend(other.store, actor, deposits(2))
     await manager.streams.update(name, { ...config, republish: republish! })
-    t.equal(through.store.cachedVersion(actor), 1, 'it was missed')
+    t.equal(through.store.cachedVersion(actor), 1, 'the notice was missed')
     await mustAppend(other.store, bob, deposits(3))
     await until(() => through.store.cachedVersion(bob) === 1)
-    t.strictSame(heard, ['gap'])
+    t.strictSame(received, ['gap'])
     t.equal(through.store.cachedVersion(actor), undefined)
     t.match(await mustAppend(through.store, actor, deposits(4)), { version: 3 })
   },
 )
 
-await t.test('P5 notices go on after the server was killed and restarted', async t => {
+await t.test('P5 notices continue after the server was killed and restarted', async t => {
   await using own = await startNats()
   const namespace = freshNamespace()
   await using a = await openNode(own.url, { namespace })
   await using b = await openNode(own.url, { namespace })
-  const heard: InterruptionReason[] = []
-  await wireCache({ namespace, store: b.store, bus: b.bus }, heard)
+  const received: InterruptionReason[] = []
+  await wireCache({ namespace, store: b.store, bus: b.bus }, received)
   await mustAppend(a.store, actor, deposits(1))
   await until(() => b.store.cachedVersion(actor) === 1)
   await own.kill()
-  await until(() => heard.includes('disconnected'))
+  await until(() => received.includes('disconnected'))
   await own.restart()
-  await until(() => heard.includes('reconnected'))
+  await until(() => received.includes('reconnected'))
   await mustAppend(a.store, actor, deposits(2))
   await until(() => b.store.cachedVersion(actor) === 2)
   t.match(await mustAppend(b.store, actor, deposits(3)), { version: 3 })
 })
 
 await t.test(
-  'subscribing while the server is away waits for it, or for the signal',
+  'subscribing while the server is unreachable waits for it, or for the signal',
   async t => {
     const { namespace, proxy, through, other } = await listening(t)
     proxy.refuse(true)
@@ -206,48 +204,56 @@ await t.test(
   },
 )
 
-await t.test('a node hears of its own commits what others hear of them', async t => {
-  const namespace = freshNamespace()
-  await using writer = await openNode(server.url, { namespace, nodeId: 'writer' })
-  await using other = await openNode(server.url, { namespace, nodeId: 'other' })
-  const heard = { own: [] as CommitStored[], others: [] as CommitStored[] }
-  await writer.bus.subscribeToCommits(namespace, notice => heard.own.push(notice))
-  await other.bus.subscribeToCommits(namespace, notice => heard.others.push(notice))
-  const odd = { type: 'account', id: 'ä.b*c %' }
-  const appends: [ActorAddress, number[], AppendOptions?][] = [
-    [actor, [1]],
-    [actor, [2, 3, 4]],
-    [odd, [5], { command: { id: 'c 1,ü', reply: 7 } }],
-    [
-      odd,
-      [6],
-      { correlationId: 'why', causationId: 'what', traceparent: '00-1-2-01', at: 1.5 },
-    ],
-    [actor, [7], { outbox: [{ kind: 'command', actor: odd, type: 'go', data: 1 }] }],
-    [actor, [8, 9], { commands: [1, 1].map((events, i) => ({ id: `p${i}`, events })) }],
-  ]
-  for (const [to, amounts, options] of appends)
-    await mustAppend(writer.store, to, deposits(...amounts), options)
-  await until(
-    () => heard.own.length === appends.length && heard.others.length === appends.length,
-  )
-  t.strictSame(heard.own, heard.others)
-})
+await t.test(
+  'a node receives the same notices of its own commits as other nodes',
+  async t => {
+    const namespace = freshNamespace()
+    await using writer = await openNode(server.url, { namespace, nodeId: 'writer' })
+    await using other = await openNode(server.url, { namespace, nodeId: 'other' })
+    const received = { own: [] as CommitStored[], others: [] as CommitStored[] }
+    await writer.bus.subscribeToCommits(namespace, notice => received.own.push(notice))
+    await other.bus.subscribeToCommits(namespace, notice => received.others.push(notice))
+    const odd = { type: 'account', id: 'ä.b*c %' }
+    const appends: [ActorAddress, number[], AppendOptions?][] = [
+      [actor, [1]],
+      [actor, [2, 3, 4]],
+      [odd, [5], { command: { id: 'c 1,ü', reply: 7 } }],
+      [
+        odd,
+        [6],
+        { correlationId: 'why', causationId: 'what', traceparent: '00-1-2-01', at: 1.5 },
+      ],
+      [actor, [7], { outbox: [{ kind: 'command', actor: odd, type: 'go', data: 1 }] }],
+      [actor, [8, 9], { commands: [1, 1].map((events, i) => ({ id: `p${i}`, events })) }],
+    ]
+    for (const [to, amounts, options] of appends)
+      await mustAppend(writer.store, to, deposits(...amounts), options)
+    await until(
+      () =>
+        received.own.length === appends.length &&
+        received.others.length === appends.length,
+    )
+    t.strictSame(received.own, received.others)
+  },
+)
 
-await t.test('a notice of another commit at the same position is believed', async t => {
+await t.test('a notice of another commit at the same position is delivered', async t => {
   const namespace = freshNamespace()
   await using node = await openNode(server.url, { namespace })
-  const heard: CommitStored[] = []
-  await node.bus.subscribeToCommits(namespace, notice => heard.push(notice))
+  const received: CommitStored[] = []
+  await node.bus.subscribeToCommits(namespace, notice => received.push(notice))
   const { position } = await mustAppend(node.store, actor, deposits(1))
-  await until(() => heard.length === 1)
-  // As when the stream was made anew, and another node has written its first commit.
+  await until(() => received.length === 1)
+  // As after the stream was created again and another node has written its first commit.
   const lines = headers()
   for (const [name, value] of Object.entries(commitHeaders(actor, 1)))
     lines.set(name, value)
   lines.set('Nats-Sequence', String(position))
   const subject = `cairn.${namespace}.stored.0.account.alice`
   node.connection.nc.publish(subject, '', { headers: lines })
-  await until(() => heard.length === 2)
-  t.match(heard[1], { position, header: { nodeId: 'elsewhere', commitId: 'injected-1' } })
+  await until(() => received.length === 2)
+  t.match(received[1], {
+    position,
+    header: { nodeId: 'elsewhere', commitId: 'injected-1' },
+  })
 })

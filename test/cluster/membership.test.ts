@@ -62,12 +62,12 @@ await testMembership(t, 'NATS', async () => {
   }
 })
 
-await testMembership(t, 'cards in a directory', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'cairn-cards-'))
+await testMembership(t, 'files in a directory', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'cairn-members-'))
   const open: Membership[] = []
   return {
     async join(self) {
-      const membership = await FileMembership.join(dir, 'cards', self)
+      const membership = await FileMembership.join(dir, 'ns', self)
       open.push(membership)
       return membership
     },
@@ -79,7 +79,7 @@ await testMembership(t, 'cards in a directory', async () => {
 })
 
 await t.test(
-  'on NATS, a process that is gone without a word is found out by probing',
+  'on NATS, a process that dies without leaving is detected by a probe',
   async t => {
     const namespace = `m-${newId()}`
     const a = await joinNats(namespace, member('a'))
@@ -87,9 +87,9 @@ await t.test(
     await until(() => has(a.membership, 'b'))
     const dead: string[] = []
     a.membership.onChange(change => dead.push(...change.dead.map(({ id }) => id)))
-    // The process dies: its connection ends, and no goodbye is said.
+    // The process dies: its connection ends without a bye message.
     await b.connection.nc.close()
-    await until(() => !has(a.membership, 'b'), { describe: 'b is gone' })
+    await until(() => !has(a.membership, 'b'), { describe: 'b is removed' })
     t.strictSame(dead, ['b'])
     await b.membership.close()
     await a.membership.close()
@@ -98,23 +98,23 @@ await t.test(
 )
 
 await t.test(
-  'on NATS, one that is silent but connected keeps its place for long',
+  'on NATS, a connected process without heartbeats remains a member until deadAfter',
   async t => {
     const namespace = `m-${newId()}`
     const a = await joinNats(namespace, member('a'))
     await using proxy = await startProxy(server.url)
     const b = await joinNats(namespace, member('b'), proxy.url)
     await until(() => has(a.membership, 'b'))
-    // As a process does whose event loop is held up: connected, and mute.
+    // Like a process with a blocked event loop: connected, and sending nothing.
     proxy.pause()
     const probed = () => a.connection.nc.stats().outMsgs
     const before = probed()
     await until(() => probed() > before + 12, { describe: 'a has probed for a while' })
     t.ok(has(a.membership, 'b'), 'still a member after many unanswered probes')
-    await until(() => !has(a.membership, 'b'), { describe: 'in the end it is gone' })
+    await until(() => !has(a.membership, 'b'), { describe: 'it is removed in the end' })
     proxy.resume()
     await until(() => has(a.membership, 'b'), {
-      describe: 'its next word brings it back',
+      describe: 'its next heartbeat adds it again',
     })
     for (const { membership, connection } of [a, b]) {
       await membership.close()
@@ -124,24 +124,24 @@ await t.test(
 )
 
 await t.test(
-  'on NATS, who joins can ask for those it has not heard of, and for nobody',
+  'on NATS, isReachable finds nodes that are not known yet, and no others',
   async t => {
     const namespace = `m-${newId()}`
     const a = await joinNats(namespace, member('a'))
     const b = await joinNats(namespace, member('b'))
-    t.equal(await b.membership.isReachable('a'), true, 'heard of or not')
+    t.equal(await b.membership.isReachable('a'), true, 'known or not')
     t.equal(await b.membership.isReachable('nobody'), false)
     await until(() => has(b.membership, 'a'))
     await a.membership.close()
     await until(() => !has(b.membership, 'a'))
-    // Its subscription may be there for a moment: it has said goodbye all the same.
+    // Its subscription may still exist for a short time, but it has sent its bye message.
     t.equal(await b.membership.isReachable('a'), false)
     await b.membership.close()
     for (const { connection } of [a, b]) await connection.close()
   },
 )
 
-await t.test('on NATS, garbage on the subject is nobody', async t => {
+await t.test('on NATS, garbage on the subject is ignored', async t => {
   const namespace = `m-${newId()}`
   const a = await joinNats(namespace, member('a'))
   for (const bytes of ['', 'garbage', '\u00c1'])
@@ -156,16 +156,16 @@ await t.test('on NATS, garbage on the subject is nobody', async t => {
 })
 
 await t.test(
-  'the card of a dead process is cleared away, and garbage is no card',
+  'the member file of a dead process is removed, and an invalid file is ignored',
   async t => {
-    const dir = await mkdtemp(join(tmpdir(), 'cairn-cards-'))
-    const a = await FileMembership.join(dir, 'cards', member('a'))
-    const folder = join(dir, 'cards.members')
-    // No system gives out a process id like this one.
+    const dir = await mkdtemp(join(tmpdir(), 'cairn-members-'))
+    const a = await FileMembership.join(dir, 'ns', member('a'))
+    const folder = join(dir, 'ns.members')
+    // No system uses a process id this large.
     const dead = { pid: 2 ** 30, member: member('dead') }
     await writeFile(join(folder, 'dead.json'), JSON.stringify(dead))
     await writeFile(join(folder, 'garbage.json'), '{')
-    const b = await FileMembership.join(dir, 'cards', member('b'))
+    const b = await FileMembership.join(dir, 'ns', member('b'))
     await until(() => has(a, 'b'))
     t.notOk(has(a, 'dead') || has(b, 'dead'))
     await a.close()

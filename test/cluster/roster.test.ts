@@ -23,38 +23,44 @@ function watched(roster: Roster): string[] {
 
 const idsOf = (roster: Roster) => roster.members().map(({ id }) => id)
 
-await t.test('members are those who were heard, sorted, each told of once', async t => {
-  const roster = new Roster()
-  const changes = watched(roster)
-  for (const id of ['b', 'a', 'b', 'a']) roster.alive(member(id), 0)
-  t.strictSame(idsOf(roster), ['a', 'b'])
-  t.strictSame(changes, ['+b - x', '+a - x'])
-})
+await t.test(
+  'members that announce themselves are listed, sorted, each reported once',
+  async t => {
+    const roster = new Roster()
+    const changes = watched(roster)
+    for (const id of ['b', 'a', 'b', 'a']) roster.alive(member(id), 0)
+    t.strictSame(idsOf(roster), ['a', 'b'])
+    t.strictSame(changes, ['+b - x', '+a - x'])
+  },
+)
 
-await t.test('silence leads to a probe, and long silence to the end', async t => {
+await t.test('a member without heartbeats is probed, and later removed', async t => {
   const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
   const changes = watched(roster)
   roster.alive(member('a'), 0)
   t.strictSame(roster.sweep(29), [])
-  t.strictSame(roster.sweep(30), ['a'], 'silent for long enough to be probed')
+  t.strictSame(roster.sweep(30), ['a'], 'due for a probe')
   roster.probeAnswered('a', 40)
-  t.strictSame(roster.sweep(69), [], 'an answer counts as a word')
+  t.strictSame(roster.sweep(69), [], 'an answer to a probe counts as a heartbeat')
   t.strictSame(roster.sweep(139), ['a'])
   t.strictSame(roster.sweep(140), [])
   t.strictSame(idsOf(roster), [])
   t.strictSame(changes, ['+a - x', '+ -a xa'])
 })
 
-await t.test('who was taken for dead is back with its next word', async t => {
-  const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
-  roster.alive(member('a'), 0)
-  roster.sweep(500)
-  roster.alive(member('a'), 501)
-  t.strictSame(idsOf(roster), ['a'])
-})
+await t.test(
+  'a member that was removed as dead returns with its next heartbeat',
+  async t => {
+    const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
+    roster.alive(member('a'), 0)
+    roster.sweep(500)
+    roster.alive(member('a'), 501)
+    t.strictSame(idsOf(roster), ['a'])
+  },
+)
 
 await t.test(
-  'a restarted node replaces its predecessor, whose late words count for nothing',
+  'ROSTER-1: a restarted node replaces its predecessor, whose late messages are ignored',
   async t => {
     const roster = new Roster()
     roster.alive(member('a', 1), 0)
@@ -67,7 +73,7 @@ await t.test(
   },
 )
 
-await t.test('leaving is not dying', async t => {
+await t.test('a member that leaves is not reported as dead', async t => {
   const roster = new Roster()
   for (const id of ['a', 'b']) roster.alive(member(id), 0)
   const changes = watched(roster)
@@ -77,13 +83,10 @@ await t.test('leaving is not dying', async t => {
   t.strictSame(changes, ['+ -a x', '+ -b xb'])
 })
 
-await t.test(
-  'after a time in which nothing could be heard, nobody is blamed for silence',
-  async t => {
-    const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
-    roster.alive(member('a'), 0)
-    roster.restartTimeouts(1_000)
-    t.strictSame(roster.sweep(1_029), [])
-    t.strictSame(idsOf(roster), ['a'])
-  },
-)
+await t.test('restartTimeouts keeps members after a time without heartbeats', async t => {
+  const roster = new Roster({ silentAfter: 30, deadAfter: 100 })
+  roster.alive(member('a'), 0)
+  roster.restartTimeouts(1_000)
+  t.strictSame(roster.sweep(1_029), [])
+  t.strictSame(idsOf(roster), ['a'])
+})

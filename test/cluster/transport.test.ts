@@ -31,7 +31,7 @@ const ask = (command: string, data: unknown = null): NodeRequest => ({
   data,
 })
 
-/** Transports of one namespace: each call makes another, as another process would. */
+/** Makes transports of one namespace: each call makes another, like another process. */
 type Make = () => Promise<Transport>
 
 const dir = await mkdtemp(join(tmpdir(), 'cairn-transport-'))
@@ -88,7 +88,7 @@ const kinds: [string, () => { make: Make; end(): Promise<void> }][] = [
 ]
 
 for (const [kind, start] of kinds)
-  await t.test(`the transport contract, kept by ${kind}`, async t => {
+  await t.test(`the transport contract, implemented by ${kind}`, async t => {
     const test = (title: string, body: (t: Test, make: Make) => Promise<void>) =>
       t.test(title, async t => {
         const { make, end } = start()
@@ -104,7 +104,7 @@ for (const [kind, start] of kinds)
         }
       })
 
-    await test('a request arrives whole, and so does its answer', async (t, make) => {
+    await test('a request and its answer arrive unchanged', async (t, make) => {
       const [node, caller] = [await make(), await make()]
       const seen: unknown[] = []
       await node.serve('n1', ['account'], async (request, options) => {
@@ -135,7 +135,7 @@ for (const [kind, start] of kinds)
       t.strictSame(seen[1], state)
     })
 
-    await test('an error keeps its code, message and details', async (t, make) => {
+    await test('TRANSPORT-3: an error keeps its code, message and details', async (t, make) => {
       const [node, caller] = [await make(), await make()]
       const errors: Record<string, () => unknown> = {
         known: () =>
@@ -161,7 +161,7 @@ for (const [kind, start] of kinds)
       await throwsCode(t, 'remote-failure', () => caller.request(ask('text')), 'just')
     })
 
-    await test('an answer that is no data is an error, and the node goes on', async (t, make) => {
+    await test('an answer that cannot be encoded is an error, and the node continues', async (t, make) => {
       const [node, caller] = [await make(), await make()]
       let calls = 0
       await node.serve('n1', ['account'], async () =>
@@ -170,10 +170,10 @@ for (const [kind, start] of kinds)
       await throwsCode(t, 'invalid-data', () => caller.request(ask('map')), 'Map')
       t.equal(await caller.request(ask('again')), 'fine')
       await throwsCode(t, 'invalid-data', () => caller.request(ask('map', new Set())))
-      t.equal(calls, 2, 'what is no data was not sent')
+      t.equal(calls, 2, 'a request that cannot be encoded is not sent')
     })
 
-    await test('without a node that serves the type it says no-node', async (t, make) => {
+    await test('TRANSPORT-1: a request without a node that serves the type fails with no-node', async (t, make) => {
       const [node, caller] = [await make(), await make()]
       const error = await throwsCode(
         t,
@@ -231,7 +231,7 @@ for (const [kind, start] of kinds)
       t.strictSame(answers, numbers)
     })
 
-    await test('of two nodes each request reaches exactly one, and the other takes over', async (t, make) => {
+    await test('each request reaches exactly one of two nodes, and the other takes over', async (t, make) => {
       const [one, two, caller] = [await make(), await make(), await make()]
       const counts = { one: 0, two: 0 }
       const serving = await one.serve('n1', ['account'], async () => ++counts.one)
@@ -246,7 +246,7 @@ for (const [kind, start] of kinds)
       await throwsCode(t, 'no-node', () => caller.request(ask('count'), { to: 'n1' }))
     })
 
-    await test('stop() answers what is at work, and takes nothing more', async (t, make) => {
+    await test('stop() answers the active requests, and accepts no more', async (t, make) => {
       const [node, caller] = [await make(), await make()]
       const gate = deferred<void>()
       let begun = 0
@@ -265,14 +265,14 @@ for (const [kind, start] of kinds)
           .catch((thrown: unknown) => thrown)
         return (error as CairnError).code === 'no-node'
       })
-      t.equal(stopped, false, 'it waits for those at work')
-      // A request that was on its way when stop() was called may have been taken still.
+      t.equal(stopped, false, 'it waits for the active requests')
+      // A request in flight when stop() was called may still have been accepted.
       const taken = begun
       gate.resolve()
       t.strictSame(await Promise.all(work), ['done', 'done', 'done'])
       await stop
       await throwsCode(t, 'no-node', () => caller.request(ask('late')))
-      t.equal(begun, taken, 'nothing is taken behind that')
+      t.equal(begun, taken, 'no request is accepted afterwards')
       await serving.stop()
     })
 
@@ -286,49 +286,58 @@ for (const [kind, start] of kinds)
     })
   })
 
-await t.test('NATS: garbage is answered with an error, and the node goes on', async t => {
-  const namespace = freshNamespace()
-  const node = await natsTransport(server.url, namespace)
-  const caller = await natsTransport(server.url, namespace)
-  let calls = 0
-  await node.transport.serve('n1', ['account'], async () => ++calls)
-  const envelope = (request: unknown, timeout: unknown = 100) =>
-    encode({ request, timeout })
-  const garbage: Uint8Array[] = [
-    new Uint8Array(),
-    Buffer.from('garbage'),
-    Buffer.from([0xc1]),
-    Buffer.from([0xc0]),
-    encode(null),
-    encode([]),
-    encode({}),
-    envelope(null),
-    envelope({ kind: 'other', actor }),
-    envelope({ kind: 'ask', actor: null, command: 'x', data: 1 }),
-    envelope({ kind: 'ask', actor: 'alice', command: 'x', data: 1 }),
-    envelope({ kind: 'ask', actor: { type: 'a.b', id: 'x' }, command: 'x', data: 1 }),
-    envelope({ kind: 'ask', actor: { type: 'account', id: '' }, command: 'x', data: 1 }),
-    envelope({ kind: 'ask', actor, command: 7, data: 1 }),
-    envelope({ kind: 'state', actor, version: -1 }),
-    envelope({ kind: 'state', actor, version: 'x' }),
-    envelope(ask('x'), 'soon'),
-    envelope(ask('x'), 0),
-  ]
-  for (const [i, bytes] of garbage.entries()) {
-    const { requests } = caller.connection
-    const reply = await requests.request(`cairn.${namespace}.ask.account`, bytes, 2_000)
-    const answer = reply.kind === 'message' ? Buffer.from(reply.message.data) : undefined
-    if (!answer?.includes('error')) t.fail(`garbage ${i}: ${reply.kind}`)
-  }
-  // Without a reply subject there is nobody to answer.
-  caller.connection.nc.publish(`cairn.${namespace}.ask.account`, 'garbage')
-  t.equal(calls, 0)
-  t.equal(await caller.transport.request(ask('x')), 1)
-  await caller.close()
-  await node.close()
-})
+await t.test(
+  'NATS: garbage is answered with an error, and the node continues',
+  async t => {
+    const namespace = freshNamespace()
+    const node = await natsTransport(server.url, namespace)
+    const caller = await natsTransport(server.url, namespace)
+    let calls = 0
+    await node.transport.serve('n1', ['account'], async () => ++calls)
+    const envelope = (request: unknown, timeout: unknown = 100) =>
+      encode({ request, timeout })
+    const garbage: Uint8Array[] = [
+      new Uint8Array(),
+      Buffer.from('garbage'),
+      Buffer.from([0xc1]),
+      Buffer.from([0xc0]),
+      encode(null),
+      encode([]),
+      encode({}),
+      envelope(null),
+      envelope({ kind: 'other', actor }),
+      envelope({ kind: 'ask', actor: null, command: 'x', data: 1 }),
+      envelope({ kind: 'ask', actor: 'alice', command: 'x', data: 1 }),
+      envelope({ kind: 'ask', actor: { type: 'a.b', id: 'x' }, command: 'x', data: 1 }),
+      envelope({
+        kind: 'ask',
+        actor: { type: 'account', id: '' },
+        command: 'x',
+        data: 1,
+      }),
+      envelope({ kind: 'ask', actor, command: 7, data: 1 }),
+      envelope({ kind: 'state', actor, version: -1 }),
+      envelope({ kind: 'state', actor, version: 'x' }),
+      envelope(ask('x'), 'soon'),
+      envelope(ask('x'), 0),
+    ]
+    for (const [i, bytes] of garbage.entries()) {
+      const { requests } = caller.connection
+      const reply = await requests.request(`cairn.${namespace}.ask.account`, bytes, 2_000)
+      const answer =
+        reply.kind === 'message' ? Buffer.from(reply.message.data) : undefined
+      if (!answer?.includes('error')) t.fail(`garbage ${i}: ${reply.kind}`)
+    }
+    // A message without a reply subject gets no answer.
+    caller.connection.nc.publish(`cairn.${namespace}.ask.account`, 'garbage')
+    t.equal(calls, 0)
+    t.equal(await caller.transport.request(ask('x')), 1)
+    await caller.close()
+    await node.close()
+  },
+)
 
-await t.test('NATS: an answer that is none is an error', async t => {
+await t.test('NATS: an invalid answer is an error', async t => {
   const namespace = freshNamespace()
   const caller = await natsTransport(server.url, namespace)
   const answers = ['garbage', '', encode({ ok: false }), encode(7), encode(null)]
@@ -342,7 +351,7 @@ await t.test('NATS: an answer that is none is an error', async t => {
 })
 
 await t.test(
-  'NATS: what is too large is refused both ways, and the node goes on',
+  'NATS: requests and answers that are too large are refused, and the node continues',
   async t => {
     await using small = await startNats({ maxPayload: 4_096 })
     const namespace = freshNamespace()
@@ -365,35 +374,32 @@ await t.test(
   },
 )
 
-await t.test(
-  'NATS: a lost connection loses the answer, and is not waited for',
-  async t => {
-    const namespace = freshNamespace()
-    await using proxy = await startProxy(server.url)
-    const node = await natsTransport(server.url, namespace)
-    const caller = await natsTransport(proxy.url, namespace)
-    const gate = deferred<void>()
-    let begun = 0
-    await node.transport.serve('n1', ['account'], async () => {
-      begun++
-      await gate.promise
-      return 'answered'
-    })
-    const work = caller.transport.request(ask('x'), { timeout: 60_000 })
-    const lost = throwsCode(t, 'answer-lost', () => work, 'alice', 'command id')
-    await until(() => begun === 1)
-    proxy.cut()
-    await lost
-    gate.resolve()
-    await until(() => caller.connection.connected)
-    t.equal(await caller.transport.request(ask('x')), 'answered')
-    await caller.close()
-    await node.close()
-  },
-)
+await t.test('NATS: a lost connection ends the wait with answer-lost', async t => {
+  const namespace = freshNamespace()
+  await using proxy = await startProxy(server.url)
+  const node = await natsTransport(server.url, namespace)
+  const caller = await natsTransport(proxy.url, namespace)
+  const gate = deferred<void>()
+  let begun = 0
+  await node.transport.serve('n1', ['account'], async () => {
+    begun++
+    await gate.promise
+    return 'answered'
+  })
+  const work = caller.transport.request(ask('x'), { timeout: 60_000 })
+  const lost = throwsCode(t, 'answer-lost', () => work, 'alice', 'command id')
+  await until(() => begun === 1)
+  proxy.cut()
+  await lost
+  gate.resolve()
+  await until(() => caller.connection.connected)
+  t.equal(await caller.transport.request(ask('x')), 'answered')
+  await caller.close()
+  await node.close()
+})
 
 await t.test(
-  'NATS: a node whose connection closes under its work does not fail',
+  'NATS: a node whose connection closes while it handles a request does not fail',
   async t => {
     const namespace = freshNamespace()
     const node = await natsTransport(server.url, namespace)
@@ -419,7 +425,7 @@ await t.test(
   },
 )
 
-await t.test('NATS: closing while the server is silent ends', async t => {
+await t.test('NATS: closing ends although the server does not answer', async t => {
   await using proxy = await startProxy(server.url)
   const namespace = freshNamespace()
   const node = await natsTransport(proxy.url, namespace)
@@ -438,7 +444,7 @@ process.send('serving')
 setInterval(() => {}, 1000)
 `
 
-await t.test('sockets: the card of a killed process is cleared away', async t => {
+await t.test('sockets: the announcement of a killed process is removed', async t => {
   const namespace = freshNamespace()
   const script = join(dir, 'child.mjs')
   await writeFile(script, child)
@@ -449,24 +455,24 @@ await t.test('sockets: the card of a killed process is cleared away', async t =>
     return one
   }
   const caller = new SocketTransport(dir, namespace)
-  const cards = () => readdir(join(dir, `${namespace}.nodes`))
+  const announcements = () => readdir(join(dir, `${namespace}.nodes`))
   const one = await spawn('child')
   t.equal(await caller.request(ask('x')), 'from the child')
-  t.strictSame(await cards(), ['child.json'])
+  t.strictSame(await announcements(), ['child.json'])
   const hanging = caller.request(ask('hang'), { timeout: 60_000 })
   const lost = throwsCode(t, 'answer-lost', () => hanging, 'alice')
   t.equal(await caller.request(ask('x')), 'from the child')
   one.kill('SIGKILL')
   await once(one, 'exit')
   await lost
-  t.strictSame(await cards(), ['child.json'], 'it left its card')
+  t.strictSame(await announcements(), ['child.json'], 'it left its announcement')
   await throwsCode(t, 'no-node', () => caller.request(ask('x')), namespace)
-  t.strictSame(await cards(), [])
+  t.strictSame(await announcements(), [])
   await spawn('child')
   t.equal(await caller.request(ask('x')), 'from the child', 'the same id again')
 })
 
-await t.test('sockets: what is no card, or no node, is passed over', async t => {
+await t.test('sockets: an invalid announcement is skipped', async t => {
   const namespace = freshNamespace()
   const [node, caller] = [
     new SocketTransport(dir, namespace),
@@ -474,7 +480,7 @@ await t.test('sockets: what is no card, or no node, is passed over', async t => 
   ]
   const serving = await node.serve('z-node', ['account'], async () => 'fine')
   const folder = join(dir, `${namespace}.nodes`)
-  const cards = [
+  const invalid = [
     '',
     'null',
     '7',
@@ -482,21 +488,21 @@ await t.test('sockets: what is no card, or no node, is passed over', async t => 
     '{"socket":7,"types":[]}',
     '{"types":["account"]}',
   ]
-  for (const [i, card] of cards.entries())
-    await writeFile(join(folder, `a${i}.json`), card)
+  for (const [i, text] of invalid.entries())
+    await writeFile(join(folder, `a${i}.json`), text)
   t.equal(await caller.request(ask('x')), 'fine')
   await serving.stop()
 })
 
-await t.test('sockets: garbage harms nobody', async t => {
+await t.test('sockets: a node survives garbage', async t => {
   const namespace = freshNamespace()
   const node = new SocketTransport(dir, namespace)
   let calls = 0
   const serving = await node.serve('n1', ['account'], async () => ++calls)
   const { readFile } = await import('node:fs/promises')
-  const card = await readFile(join(dir, `${namespace}.nodes`, 'n1.json'), 'utf8')
-  const { socket: path } = JSON.parse(card) as { socket: string }
-  // Too long by far, cut off in the middle, and whole but nonsense.
+  const announcement = await readFile(join(dir, `${namespace}.nodes`, 'n1.json'), 'utf8')
+  const { socket: path } = JSON.parse(announcement) as { socket: string }
+  // Too long, cut off, and complete but not a request.
   for (const bytes of [
     [255, 255, 255, 255, 1],
     [0, 0, 1, 0, 7],
@@ -515,7 +521,7 @@ await t.test('sockets: garbage harms nobody', async t => {
   await serving.stop()
 })
 
-await t.test('sockets: something else on a socket is no node', async t => {
+await t.test('sockets: an answer from another program is an error', async t => {
   const namespace = freshNamespace()
   const path = join(dir, 'fake.sock')
   const fake = createServer(socket => {

@@ -2,7 +2,7 @@
 //
 //     await testNoticeBus(t, 'memory', async () => ({ backend: memory() }))
 //
-// The notices come from the store that belongs to the bus, so it takes a whole backend.
+// The notices come from the store that belongs to the bus, so the suite needs a whole backend.
 
 import { setImmediate as turn } from 'node:timers/promises'
 
@@ -17,23 +17,23 @@ import { until } from '../support/wait.js'
 import { account, actorOf, deposits, mustAppend, refuses, span } from './store/support.js'
 
 export interface BusPlace {
-  /** Empty, and nobody else's. Namespaces that are opened on it share it. */
+  /** Empty and not shared with other tests. */
   readonly backend: Backend
   dispose?(): Promise<void>
 }
 
 interface Scene {
   readonly namespace: string
-  /** A node on the namespace given, by default the test's own. */
+  /** Opens a node on the given namespace, by default the test's own. */
   open(namespace?: string): Promise<OpenNamespace>
 }
 
 type Suite = (title: string, body: (t: Test, scene: Scene) => Promise<void>) => void
 
-/** What a node does with what it hears, see `startNode`. */
+/** Updates the store's cache with the notices, as `startNode` does. */
 export function wireCache(
   { namespace, store, bus }: Pick<OpenNamespace, 'namespace' | 'store' | 'bus'>,
-  heard: InterruptionReason[] = [],
+  received: InterruptionReason[] = [],
 ): Promise<Subscription> {
   return bus.subscribeToCommits(
     namespace,
@@ -47,15 +47,15 @@ export function wireCache(
     },
     {
       onInterrupted: reason => {
-        heard.push(reason)
+        received.push(reason)
         store.markCacheUnverified()
       },
     },
   )
 }
 
-const heardAll = (list: readonly unknown[], count: number) =>
-  until(() => list.length >= count, { describe: `${count} notices are heard` })
+const receivedAll = (list: readonly unknown[], count: number) =>
+  until(() => list.length >= count, { describe: `${count} notices are received` })
 
 const brief = ({ eventId, position }: EventStored) => `${eventId}@${position}`
 
@@ -64,7 +64,7 @@ export async function testNoticeBus(
   name: string,
   make: () => Promise<BusPlace>,
 ): Promise<void> {
-  await t.test(`the notice bus contract, kept by ${name}`, async t => {
+  await t.test(`the notice bus contract, implemented by ${name}`, async t => {
     let tests = 0
     const suite: Suite = (title, body) => {
       tests++
@@ -105,12 +105,12 @@ function testNotices(test: Suite): void {
     const after = b.store.cacheStats()
     t.equal(after.raises - before.raises, 20, 'each commit raised it')
     const { hits, misses, heals } = before
-    t.match(after, { hits, misses, heals }, 'nobody asked, nothing was read')
+    t.match(after, { hits, misses, heals }, 'nothing was read')
     const next = await mustAppend(b.store, account, deposits(1), { expected: 40 })
     t.equal(next.version, 41)
   })
 
-  test('A3.2 a notice is EventStored, whole and typed', async (t, {
+  test('A3.2 a notice is a complete, typed EventStored', async (t, {
     namespace,
     open,
   }) => {
@@ -124,7 +124,7 @@ function testNotices(test: Suite): void {
       command: { id: 'command-1', reply: 'secret' },
       correlationId: 'correlation-1',
     })
-    await heardAll(notices, 2)
+    await receivedAll(notices, 2)
     const both = (version: number): EventStored => ({
       schema: 1,
       namespace,
@@ -142,7 +142,7 @@ function testNotices(test: Suite): void {
     })
     t.strictSame(notices, [both(1), both(2)])
     const plain = await mustAppend(a.store, account, deposits(1), { at })
-    await heardAll(notices, 3)
+    await receivedAll(notices, 3)
     t.strictSame(notices[2], {
       schema: 1,
       namespace,
@@ -158,7 +158,7 @@ function testNotices(test: Suite): void {
     })
   })
 
-  test('A3.3 a notice comes after its event is durable, and none on a conflict', async (t, {
+  test('BUS-1 A3.3 a notice follows the durable event, and a conflict has none', async (t, {
     namespace,
     open,
   }) => {
@@ -174,9 +174,9 @@ function testNotices(test: Suite): void {
       const lost = await b.store.append(account, deposits(99), { expected: i - 1 })
       if (lost.ok) t.fail('the second one must meet a conflict')
     }
-    // A last commit: what a conflict might have sent would be heard before it.
+    // A last commit: a notice of a conflict would arrive before it.
     await mustAppend(a.store, actorOf('last'), deposits(1))
-    await heardAll(notices, 11)
+    await receivedAll(notices, 11)
     await turn()
     t.strictSame(
       notices.map(notice => notice.eventId),
@@ -185,7 +185,7 @@ function testNotices(test: Suite): void {
     const seen = await Promise.all(looks)
     t.ok(
       notices.every((notice, i) => seen[i]! >= notice.version),
-      'whoever hears of an event can read it',
+      'an event can be read once its notice arrives',
     )
   })
 
@@ -209,7 +209,7 @@ function testNotices(test: Suite): void {
         }
       }),
     )
-    await heardAll(notices, events)
+    await receivedAll(notices, events)
     t.equal(notices.length, events)
     t.equal(commits.length, 120)
     const versions = new Map<string, number>()
@@ -226,36 +226,36 @@ function testNotices(test: Suite): void {
 }
 
 function testNamespaces(test: Suite): void {
-  test('A3.5 a subscriber in one namespace hears nothing of another', async (t, {
+  test('BUS-5 A3.5 a subscriber receives no notice of another namespace', async (t, {
     open,
   }) => {
     const salt = newId().slice(0, 8)
     const names = ['a', 'a-b', 'ab', 'a-', 'b'].map(part => `${salt}-${part}`)
     const nodes: OpenNamespace[] = []
-    const heard = new Map<string, string[]>()
+    const received = new Map<string, string[]>()
     for (const name of names) {
       const node = await open(name)
       nodes.push(node)
-      heard.set(name, [])
+      received.set(name, [])
       await node.bus.subscribeToEventStored(name, ({ namespace, actor }) =>
-        heard.get(name)!.push(`${namespace} ${actor.id}`),
+        received.get(name)!.push(`${namespace} ${actor.id}`),
       )
     }
-    // The same actor everywhere, and one of its own at the end.
+    // The same actor in each namespace, and one of its own at the end.
     for (const { store } of nodes) await mustAppend(store, account, deposits(1))
     for (const { store, namespace } of nodes)
       await mustAppend(store, actorOf(namespace), deposits(1))
-    await until(() => [...heard.values()].every(list => list.length >= 2))
+    await until(() => [...received.values()].every(list => list.length >= 2))
     await turn()
     t.strictSame(
-      [...heard.values()],
+      [...received.values()],
       names.map(name => [`${name} alice`, `${name} ${name}`]),
     )
     for (const { store, namespace } of nodes)
       t.equal((await store.head(account)).position, 1, `${namespace} has its own history`)
   })
 
-  test('A3.6 hearing across namespaces is a method of its own, and hears all', async (t, {
+  test('A3.6 subscribing across namespaces is a separate method and receives all notices', async (t, {
     namespace,
     open,
   }) => {
@@ -270,7 +270,7 @@ function testNamespaces(test: Suite): void {
     await mustAppend(one.store, account, deposits(2))
     await mustAppend(two.store, account, deposits(3))
     await mustAppend(three.store, account, deposits(4))
-    await heardAll(notices, 3)
+    await receivedAll(notices, 3)
     t.strictSame(
       notices.map(notice => `${notice.namespace} ${brief(notice)}`).sort(),
       [
@@ -281,7 +281,7 @@ function testNamespaces(test: Suite): void {
     )
   })
 
-  test('A3.6 no ordinary subscription takes a wildcard', async (t, { open }) => {
+  test('A3.6 a wildcard is not accepted as a namespace', async (t, { open }) => {
     const { bus } = await open()
     const names = ['*', '>', 'tenant-*', 'a.b', 'a.>', '', 'A', '-a', 'a b', 'a\r\nPING']
     for (const name of names)
@@ -296,7 +296,7 @@ function testNamespaces(test: Suite): void {
 }
 
 function testSubscriptions(test: Suite): void {
-  test('B4 a handler that throws is counted and reported, and costs nobody a notice', async (t, {
+  test('BUS-4 a handler that throws is counted and reported, and others still receive the notice', async (t, {
     namespace,
     open,
   }) => {
@@ -323,7 +323,7 @@ function testSubscriptions(test: Suite): void {
         },
       },
     )
-    // Types let a handler return a promise, and somebody will.
+    // The types allow a handler that returns a promise.
     const rejecting = () => Promise.reject(new Error('a promise')) as unknown as undefined
     const silent = await bus.subscribeToEventStored(namespace, rejecting)
     await bus.subscribeToEventStored(namespace, ({ version }) => others.push(version))
@@ -331,13 +331,13 @@ function testSubscriptions(test: Suite): void {
     await mustAppend(store, account, deposits(4))
     await until(() => others.length === 4 && silent.stats().handlerErrors === 4)
     t.strictSame(others, [1, 2, 3, 4])
-    t.strictSame(calls, [1, 2, 3, 4], 'also the rest of a commit')
+    t.strictSame(calls, [1, 2, 3, 4], 'including the rest of the commit')
     t.strictSame(errors, ['no 1', 'no 2', 'no 3', 'no 4'])
     t.match(failing.stats(), { commits: 2, handlerErrors: 4, malformed: 0 })
     t.match(worse.stats(), { commits: 2, handlerErrors: 4 })
   })
 
-  test('nothing is heard after unsubscribing, and doing it again is no error', async (t, {
+  test('no notice arrives after unsubscribing, and unsubscribing again is a no-op', async (t, {
     namespace,
     open,
   }) => {
@@ -349,54 +349,54 @@ function testSubscriptions(test: Suite): void {
     await until(() => first!.length === 1 && second!.length === 1)
     await subscription.unsubscribe()
     await mustAppend(store, account, deposits(2))
-    await heardAll(second!, 2)
+    await receivedAll(second!, 2)
     await turn()
     t.equal(first!.length, 1)
     await subscription.unsubscribe()
     t.equal(subscription.stats().commits, 1)
   })
 
-  test('a handler may unsubscribe from inside, also in the middle of a commit', async (t, {
+  test('a handler may unsubscribe, also in the middle of a commit', async (t, {
     namespace,
     open,
   }) => {
     const { store, bus } = await open()
-    const heard: number[] = []
+    const received: number[] = []
     const all: number[] = []
     const subscription = await bus.subscribeToEventStored(namespace, ({ version }) => {
-      heard.push(version)
+      received.push(version)
       if (version === 2) void subscription.unsubscribe()
     })
     await bus.subscribeToEventStored(namespace, ({ version }) => all.push(version))
     await mustAppend(store, account, deposits(1, 2, 3))
     await mustAppend(store, account, deposits(4))
-    await heardAll(all, 4)
+    await receivedAll(all, 4)
     await turn()
-    t.strictSame(heard, [1, 2])
+    t.strictSame(received, [1, 2])
   })
 
-  test('a signal ends a subscription, and an aborted one begins none', async (t, {
+  test('a signal ends a subscription, and an aborted signal prevents one', async (t, {
     namespace,
     open,
   }) => {
     const { store, bus } = await open()
     const stop = new AbortController()
     const { signal } = stop
-    const heard: EventStored[] = []
+    const received: EventStored[] = []
     const all: EventStored[] = []
-    await bus.subscribeToEventStored(namespace, one => heard.push(one), { signal })
+    await bus.subscribeToEventStored(namespace, one => received.push(one), { signal })
     await bus.subscribeToEventStored(namespace, one => all.push(one))
     await mustAppend(store, account, deposits(1))
-    await heardAll(heard, 1)
-    // One more is still being made when the signal fires.
+    await receivedAll(received, 1)
+    // Another one is still starting when the signal fires.
     const late = bus.subscribeToCommits(namespace, () => t.fail('late'), { signal })
-    const refused = refuses(t, 'aborted', () => late, 'one that is being made')
+    const refused = refuses(t, 'aborted', () => late, 'a subscription that is starting')
     stop.abort()
     await refused
     await mustAppend(store, account, deposits(2))
-    await heardAll(all, 2)
+    await receivedAll(all, 2)
     await turn()
-    t.equal(heard.length, 1)
+    t.equal(received.length, 1)
     const handler = () => t.fail('never')
     const works: [string, () => unknown][] = [
       ['events', () => bus.subscribeToEventStored(namespace, handler, { signal })],
@@ -406,19 +406,20 @@ function testSubscriptions(test: Suite): void {
     for (const [what, work] of works) await refuses(t, 'aborted', work, what)
   })
 
-  test('what is stored once a subscription is made is heard, round after round', async (t, {
+  test('BUS-2 commits stored after subscribing have notices', async (t, {
     namespace,
     open,
   }) => {
     const [a, b] = [await open(), await open()]
     for (const round of span(1, 25)) {
-      const heard: EventStored[] = []
+      const received: EventStored[] = []
       const subscription = await b.bus.subscribeToEventStored(namespace, one =>
-        heard.push(one),
+        received.push(one),
       )
       await mustAppend(a.store, account, deposits(round))
-      await heardAll(heard, 1)
-      if (heard[0]!.version !== round) t.fail(`${heard[0]!.version} in round ${round}`)
+      await receivedAll(received, 1)
+      if (received[0]!.version !== round)
+        t.fail(`${received[0]!.version} in round ${round}`)
       await subscription.unsubscribe()
     }
     t.equal((await b.store.head(account)).version, 25)
@@ -426,13 +427,13 @@ function testSubscriptions(test: Suite): void {
 
   test('closing the node ends its subscriptions', async (t, { namespace, open }) => {
     const [a, b] = [await open(), await open()]
-    const [heard, mine]: EventStored[][] = [[], []]
-    await a.bus.subscribeToEventStored(namespace, one => heard!.push(one))
+    const [received, mine]: EventStored[][] = [[], []]
+    await a.bus.subscribeToEventStored(namespace, one => received!.push(one))
     await b.bus.subscribeToEventStored(namespace, one => mine!.push(one))
     await a.close()
     await mustAppend(b.store, account, deposits(1))
-    await heardAll(mine!, 1)
+    await receivedAll(mine!, 1)
     await turn()
-    t.equal(heard!.length, 0)
+    t.equal(received!.length, 0)
   })
 }

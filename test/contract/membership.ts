@@ -25,14 +25,14 @@ const sees = (membership: Membership, ...ids: string[]) =>
     { describe: `the members are ${ids.join(', ')}` },
   )
 
-/** Holds an implementation to the port. `make` gives a namespace of its own per test. */
+/** Tests an implementation of the port. `make` gives each test its own namespace. */
 export async function testMembership(
   t: Test,
   name: string,
   make: () => Promise<MembershipFixture>,
 ): Promise<void> {
-  await t.test(`the membership contract, kept by ${name}`, async t => {
-    await t.test('members see each other, and themselves, whole', async t => {
+  await t.test(`the membership contract, implemented by ${name}`, async t => {
+    await t.test('members see each other and themselves with all properties', async t => {
       await using place = await make()
       const self = member('a')
       const a = await place.join(self)
@@ -45,16 +45,16 @@ export async function testMembership(
       )
     })
 
-    await t.test('an onlooker sees the members, and is none', async () => {
+    await t.test('an observer sees the members and is not one', async () => {
       await using place = await make()
       const a = await place.join(member('a'))
-      const onlooker = await place.join()
-      await sees(onlooker, 'a')
+      const observer = await place.join()
+      await sees(observer, 'a')
       await sees(a, 'a')
     })
 
     await t.test(
-      'a clean leave is told to the others, who are told that it is no death',
+      'MEMBERSHIP-2: a node that leaves is removed by the others, and not reported as dead',
       async t => {
         await using place = await make()
         const a = await place.join(member('a'))
@@ -69,18 +69,23 @@ export async function testMembership(
       },
     )
 
-    await t.test('listeners hear of every change, until they end it', async t => {
-      await using place = await make()
-      const a = await place.join(member('a'))
-      const heard: string[] = []
-      const end = a.onChange(({ joined }) => heard.push(...joined.map(({ id }) => id)))
-      await place.join(member('b'))
-      await sees(a, 'a', 'b')
-      end()
-      await place.join(member('c'))
-      await sees(a, 'a', 'b', 'c')
-      t.strictSame(heard, ['b'])
-    })
+    await t.test(
+      'MEMBERSHIP-1: listeners are called on every change until they are removed',
+      async t => {
+        await using place = await make()
+        const a = await place.join(member('a'))
+        const seen: string[] = []
+        const remove = a.onChange(({ joined }) =>
+          seen.push(...joined.map(({ id }) => id)),
+        )
+        await place.join(member('b'))
+        await sees(a, 'a', 'b')
+        remove()
+        await place.join(member('c'))
+        await sees(a, 'a', 'b', 'c')
+        t.strictSame(seen, ['b'])
+      },
+    )
 
     t.comment(`the membership contract ran against ${name}`)
   })
