@@ -1,6 +1,6 @@
-// Compiles the tests, and the sources they import, into `build`. Each test file is a process:
-// compiled once for all, it starts at once; a loader of TypeScript would cost each of them
-// seconds. Types are not checked here: `npm run types` does.
+// Compiles the tests, and the sources that they import, into `build`. Each test file runs in its own process:
+// compiled, it starts immediately; a TypeScript loader would cost each process
+// seconds. Types are not checked here; `npm run types` checks them.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,15 +17,15 @@ export async function buildTests() {
     { stdio: 'inherit' },
   )
   const [code] = await once(compiler, 'exit')
-  if (code !== 0) throw new Error('The tests did not compile: see above.')
-  // The sources read their version there, and what a test imports as `cairn-es` is dist.
+  if (code !== 0) throw new Error('The tests did not compile: see the output above.')
+  // The sources read their version from it, and tests import dist as `cairn-es`.
   await cp('package.json', `${folder}/package.json`)
   await symlink(resolve('dist'), `${folder}/dist`, 'junction')
 }
 
 /**
- * What an argument names, as tap finds it: `test/store/memory.test.ts` is
- * `build/test/store/memory.test.js`; a flag stays what it is.
+ * The compiled file of a test: `test/store/memory.test.ts` becomes
+ * `build/test/store/memory.test.js`. Flags are returned unchanged.
  * @param {string} argument
  */
 export function builtTest(argument) {

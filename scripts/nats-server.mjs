@@ -1,4 +1,4 @@
-// Finds a nats-server that is new enough, or brings one. As a program it prints its path:
+// Finds a nats-server that is new enough, or downloads one. As a program it prints the path:
 // `$(node scripts/nats-server.mjs) --version`.
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -25,55 +25,55 @@ export {
  */
 
 /**
- * Looks at `CAIRN_NATS_SERVER` (nothing else if it is set), the PATH and the cache
+ * Searches `CAIRN_NATS_SERVER` (and nothing else if it is set), the PATH and the cache
  * (`CAIRN_CACHE`, else the user's cache folder), then downloads into the cache: the pinned
  * release from GitHub, else Debian's package.
  *
  * @param {{ signal?: AbortSignal | undefined, log?: (line: string) => void,
  *   env?: NodeJS.ProcessEnv }} [options]
  * @returns {Promise<FoundServer>}
- * @throws when `CAIRN_NATS_SERVER` does not run or is too old, or when nothing was found;
- *   the message lists what was tried and the ways out
+ * @throws if `CAIRN_NATS_SERVER` does not run or is too old, or if no server was found;
+ *   the message lists the attempts and the remedies
  */
 export const ensureNatsServer = async (options = {}) => {
   const { signal, log = () => {}, env = process.env } = options
-  const demanded = env['CAIRN_NATS_SERVER']
-  if (demanded) return useDemanded(demanded, signal)
+  const required = env['CAIRN_NATS_SERVER']
+  if (required) return useRequired(required, signal)
 
   /** @type {string[]} */
   const failures = []
   /** @param {string} failure */
-  const note = failure => {
+  const report = failure => {
     signal?.throwIfAborted()
     failures.push(failure)
     log(failure)
   }
 
-  const onPath = await firstUsable(findOnPath('nats-server', env), note, signal)
+  const onPath = await firstUsable(findOnPath('nats-server', env), report, signal)
   if (onPath !== undefined) return { ...onPath, origin: 'PATH' }
-  if (failures.length === 0) failures.push('PATH: no nats-server on it')
+  if (failures.length === 0) failures.push('PATH: it has no nats-server')
 
   const folder = cacheFolder(env)
-  const cached = await firstUsable(await cachedServers(folder), note, signal)
+  const cached = await firstUsable(await cachedServers(folder), report, signal)
   if (cached !== undefined) return { ...cached, origin: 'cache' }
 
   for (const { origin, fetch } of sources) {
     try {
-      const brought = await addToCache(
+      const added = await addToCache(
         folder,
         scratch => fetch(scratch, { signal, log }),
         signal,
       )
-      log(`nats-server ${brought.version} is now at ${brought.path}`)
-      return { ...brought, origin }
+      log(`nats-server ${added.version} is now at ${added.path}`)
+      return { ...added, origin }
     } catch (error) {
-      note(`${origin}: ${reasonOf(error)}`)
+      report(`${origin}: ${reasonOf(error)}`)
     }
   }
   throw new Error(
-    `No nats-server ${MINIMUM_VERSION} or newer was found, and none could be brought:\n` +
+    `No nats-server ${MINIMUM_VERSION} or newer was found, and none could be downloaded:\n` +
       failures.map(failure => `  - ${failure}\n`).join('') +
-      'Ways out: install a current nats-server on the PATH; set CAIRN_NATS_SERVER to the ' +
+      'Remedies: install a current nats-server on the PATH; set CAIRN_NATS_SERVER to the ' +
       'path of one; or run one in Docker with ' +
       '`docker compose -f docker-compose.nats.yml up`.',
   )
@@ -89,7 +89,7 @@ const sources = /** @type {const} */ ([
  * @param {AbortSignal | undefined} signal
  * @returns {Promise<FoundServer>}
  */
-const useDemanded = async (path, signal) => {
+const useRequired = async (path, signal) => {
   const version = await readVersion(path, signal).catch(error => {
     signal?.throwIfAborted()
     throw new Error(
@@ -108,17 +108,17 @@ const useDemanded = async (path, signal) => {
 
 /**
  * @param {string[]} paths
- * @param {(failure: string) => void} note
+ * @param {(failure: string) => void} report
  * @param {AbortSignal | undefined} signal
  */
-const firstUsable = async (paths, note, signal) => {
+const firstUsable = async (paths, report, signal) => {
   for (const path of paths) {
     try {
       const version = await readVersion(path, signal)
       if (isRecentEnough(version)) return { path, version }
-      note(`${path} is ${version}, older than ${MINIMUM_VERSION}`)
+      report(`${path} is ${version}, older than ${MINIMUM_VERSION}`)
     } catch (error) {
-      note(`${path} does not run: ${reasonOf(error)}`)
+      report(`${path} does not run: ${reasonOf(error)}`)
     }
   }
   return undefined

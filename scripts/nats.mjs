@@ -1,5 +1,5 @@
 // `npm run nats`: a NATS server with JetStream for development, in the foreground. Every
-// acknowledged write is on the disk (`sync_interval: always`), as in production.
+// acknowledged write is synced to the disk first (`sync_interval: always`), as in production.
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
@@ -11,8 +11,8 @@ import {
 
 const USAGE = `Usage: npm run nats -- [--port 4222] [--store-dir .cairn/nats] [--replicas 1|3]
 
-  --port N        where clients connect on 127.0.0.1; with --replicas 3 also N+1 and N+2
-  --store-dir D   where the data is kept
+  --port N        port for clients on 127.0.0.1; with --replicas 3 also N+1 and N+2
+  --store-dir D   directory of the data
   --replicas 3    a cluster of three servers; routes on N+2000 and the two after it`
 
 /** @typedef {{ port: number, storeDir: string, replicas: number }} Flags */
@@ -21,7 +21,7 @@ const USAGE = `Usage: npm run nats -- [--port 4222] [--store-dir .cairn/nats] [-
 /**
  * @param {string[]} args
  * @returns {Flags | 'help'}
- * @throws when the command line makes no sense
+ * @throws if the command line is invalid
  */
 const readFlags = args => {
   const { values } = parseArgs({
@@ -111,7 +111,7 @@ const main = async flags => {
   const end = await Promise.race([stopped, ...ends])
   await Promise.all(servers.map(server => server.stop()))
   if (end === 'stopped') return
-  throw new Error(`a server has ended by itself. ${end}`)
+  throw new Error(`a server ended unexpectedly. ${end}`)
 }
 
 /** @param {unknown} error */
@@ -122,7 +122,7 @@ try {
   if (flags === 'help') console.log(USAGE)
   else
     await main(flags).catch(error => {
-      // Stopped before it was up: that is what was asked for.
+      // Stopped by the user before it was ready.
       if (error instanceof Error && error.name === 'AbortError') return
       console.error(explain(error))
       process.exitCode = 1

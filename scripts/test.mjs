@@ -1,8 +1,8 @@
-// Runs the whole suite with tap and closes with one plain line: `N passed, N failed`.
+// Runs the whole suite with tap and ends with one line: `N passed, N failed`.
 //
-// Arguments go to tap: `npm test -- test/store/memory.test.ts` runs one file. Without any, the
-// coverage of src is held against a threshold too. What only forked processes run (the
-// programs) is not counted in it: they run dist, as users do.
+// Arguments are passed to tap: `npm test -- test/store/memory.test.ts` runs one file. Without arguments, the
+// coverage of src is checked against a minimum. Code that runs only in forked processes (the
+// programs) does not count: they run dist, as users do.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ import { ensureNatsServer } from './nats-server.mjs'
 const { path, version, origin } = await ensureNatsServer({ log: console.error })
 console.error(`nats-server ${version} (${origin}): ${path}`)
 
-/** Percent of src that the suite must reach. Raise it when it has risen; never lower it. */
+/** Minimum coverage of src in percent. Raise it when the coverage rises; never lower it. */
 const coverageMinimum = { lines: 97, branches: 94 }
 
 const args = process.argv.slice(2).map(builtTest)
@@ -26,8 +26,8 @@ const coverage = isWholeSuite
   : ['--disable-coverage']
 
 await buildTests()
-// tap as it was installed loads its TypeScript plugin; .taprc leaves it out, which a run begins to
-// see one run later than a build.
+// By default tap loads its TypeScript plugin. .taprc removes it, which takes effect in the run after
+// a `tap build`.
 if (isWholeSuite) await run(['build'])
 const folder = await mkdtemp(join(tmpdir(), 'cairn-test-'))
 const results = join(folder, 'results.tap')
@@ -39,10 +39,10 @@ const exitCode = await run([
 ])
 const output = await readFile(results, 'utf8').catch(() => '')
 const { passed, failed } = count(output)
-// What failed, in TAP's own words: a log that is read later has nothing else to go by.
+// Print the failures in TAP format: the terse reporter's output is not useful in a log.
 for (const [failure] of output.matchAll(/^ *not ok .*$(?:\n +.*$){0,20}/gm))
   console.log(failure)
-// What long runs have counted, which the terse reporter leaves out.
+// Print the comments of long runs, which the terse reporter leaves out.
 if (!isWholeSuite)
   for (const [, comment] of output.matchAll(/^ +# (?!Subtest|time=|\{)(.*)$/gm))
     console.log(comment)
@@ -53,7 +53,7 @@ console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = exitCode === 0 && failed === 0 && passed > 0 && isCovered ? 0 : 1
 
 /**
- * Runs tap, and says its exit code.
+ * Runs tap and returns its exit code.
  * @param {string[]} tapArgs
  */
 async function run(tapArgs) {
@@ -66,8 +66,8 @@ async function run(tapArgs) {
 }
 
 /**
- * tap closes its output with `# { total: 3, pass: 2, fail: 1 }`, assertions of all files
- * together; a run that ends without it has failed as a whole.
+ * Reads the last line of tap's output, `# { total: 3, pass: 2, fail: 1 }`, which counts the assertions of all files.
+ * A run without it has failed.
  * @param {string} output
  */
 function count(output) {
@@ -76,10 +76,10 @@ function count(output) {
   return { passed: Number(summary[2] ?? 0), failed: Number(summary[3] ?? 0) }
 }
 
-/** Prints the coverage of src, and says whether it is enough. */
+/** Prints the coverage of src and returns whether it reaches the minimum. */
 async function checkCoverage() {
   const summary = JSON.parse(await readFile('.tap/report/coverage-summary.json', 'utf8'))
-  // tap counts every file that a test loads, scripts and benchmarks among them.
+  // tap includes every file that a test loads, such as scripts and benchmarks.
   const source = join(process.cwd(), 'src', sep)
   const files = Object.entries(summary).filter(([path]) => path.startsWith(source))
   let isEnough = files.length > 0

@@ -1,6 +1,6 @@
-// The folder in which a downloaded nats-server is kept, one sub-folder per version.
-// Several processes may fill it at once: each works in a folder of its own and renames
-// the finished, tried executable into place, so a reader sees a whole file or none.
+// The folder of downloaded nats-servers, one sub-folder per version.
+// Several processes may fill it at once: each works in its own folder and renames
+// the finished, tested executable into the cache, so a reader never sees an incomplete file.
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ export const cachedServers = async folder => {
 }
 
 /**
- * Gives `fill` an empty folder, expects the path of an executable back, tries it, and
+ * Calls `fill` with an empty folder, tests the executable whose path it returns, and
  * moves it into the cache.
  *
  * @param {string} folder

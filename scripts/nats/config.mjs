@@ -9,15 +9,15 @@
  * @property {boolean} [jetstream] on unless false
  * @property {string} [syncInterval] how long an acknowledged write may stay in
  *   the operating system's memory before it is forced to the disk: `always`, or a duration
- *   such as `10s`. Unless told the server's own default, 2 minutes.
+ *   such as `10s`. Default: the server's own, 2 minutes.
  * @property {number} [maxPayload] bytes, the server's default is 1 MiB
  * @property {{ name: string, port: number, routes: string[] }} [cluster]
  * @property {readonly object[]} [users] entries of `authorization.users`
- * @property {string} [config] further lines, for example an `accounts` block
+ * @property {string} [config] additional lines, for example an `accounts` block
  */
 
 /**
- * JSON strings and objects are valid in this format, so quoting is left to JSON.
+ * The format accepts JSON strings and objects, so values are quoted as JSON.
  *
  * @param {ServerConfig} config
  * @returns {string}

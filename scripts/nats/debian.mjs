@@ -3,8 +3,8 @@
 //
 // Trust: the package is checked against the SHA256 in the package index, the index against
 // the SHA256 in the release file, and the release file against Debian's archive keys, when
-// `gpgv` and the keyring of this machine's Debian are there. Where they are not, the index
-// came over plain HTTP and is believed; the log says so. `Valid-Until` is not enforced: a
+// `gpgv` and the keyring of this machine's Debian exist. Otherwise the index, which is downloaded over
+// plain HTTP, is not verified, and the log says so. `Valid-Until` is not enforced: a
 // stale index can only offer an older server, and every server's version is checked.
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -63,7 +63,8 @@ const fetchFromRelease = async (release, architecture, scratch, { signal, log })
   const found = ['usr/sbin', 'usr/bin']
     .map(folder => join(root, folder, 'nats-server'))
     .find(path => existsSync(path))
-  if (found === undefined) throw new Error(`${filename} holds no nats-server executable`)
+  if (found === undefined)
+    throw new Error(`${filename} contains no nats-server executable`)
   return found
 }
 
@@ -88,7 +89,7 @@ const fetchIndex = async (release, architecture, { signal, log }) => {
 }
 
 /**
- * The signed text of the release file, or undefined where nothing here can verify it.
+ * The signed text of the release file, or undefined if it cannot be verified on this machine.
  *
  * @param {string} release
  * @param {Options} options
@@ -106,10 +107,10 @@ const trustedRelease = async (release, { signal, log }) => {
 }
 
 /**
- * Only what `gpgv` hands back is signed: text before or after the signed part is not.
- * A release is signed with several keys and an older keyring knows only some of them,
- * which `gpgv` counts as failure. As apt does, one good signature is enough and a bad one
- * is too many.
+ * Only the text that `gpgv` returns is signed; text before or after the signed part is not.
+ * A release is signed with several keys, of which an older keyring contains only some;
+ * `gpgv` reports this as a failure. As in apt, one good signature is enough, and any bad one
+ * is an error.
  *
  * @param {string} gpgv
  * @param {Uint8Array} signed

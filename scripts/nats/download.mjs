@@ -1,5 +1,4 @@
-// One bounded download: a deadline, a size limit, one retry, and a checksum where the
-// caller holds one.
+// A download with a deadline, a size limit, one retry, and a checksum if the caller has one.
 import { createHash } from 'node:crypto'
 
 /**
@@ -24,7 +23,7 @@ export const download = async (url, options = {}) => {
 /** @param {Uint8Array} bytes */
 export const sha256Of = bytes => createHash('sha256').update(bytes).digest('hex')
 
-/** The server understood and said no: asking again would not change that. */
+/** The server refused the request: a retry would not help. */
 class RefusedError extends Error {}
 
 /**
@@ -64,7 +63,7 @@ const collect = async (url, body, limit) => {
 }
 
 /**
- * What went wrong in one line: `fetch` hides the interesting part in `cause`.
+ * The reason of an error in one line: `fetch` has the details in `cause`.
  *
  * @param {unknown} error
  * @returns {string}

@@ -1,4 +1,4 @@
-// The project's own release, pinned to a version and its checksums.
+// The release of nats-server on GitHub, pinned to a version and its checksums.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { download } from './download.mjs'

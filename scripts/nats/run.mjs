@@ -1,4 +1,4 @@
-// Running another program to its end, and finding one on the PATH.
+// Runs another program to its end, and finds programs on the PATH.
 import { spawn } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -7,13 +7,13 @@ import { delimiter, join } from 'node:path'
  * @typedef {object} RunOptions
  * @property {Uint8Array} [input] what the program reads from stdin
  * @property {AbortSignal | undefined} [signal]
- * @property {number} [timeout] milliseconds until it is killed, 60,000 unless told
- * @property {number} [limit] bytes it may write to stdout, 256 MiB unless told
+ * @property {number} [timeout] milliseconds until it is killed, default 60,000
+ * @property {number} [limit] bytes it may write to stdout, default 256 MiB
  */
 
 /**
- * Runs a program to its end and returns what it wrote to stdout. Rejects when it ends with
- * anything but 0; the message carries the end of its stderr.
+ * Runs a program to its end and returns its stdout. Rejects if its exit code is not 0; the message
+ * contains the end of its stderr.
  *
  * @param {string} program
  * @param {string[]} args
@@ -29,7 +29,7 @@ export const run = async (program, args, options) => {
 }
 
 /**
- * The same for programs whose exit code is not the whole answer. Rejects when the program
+ * The same without checking the exit code. Rejects if the program
  * cannot be started, is killed, takes too long or writes too much.
  *
  * @param {string} program
@@ -41,7 +41,7 @@ export const execute = (program, args, options = {}) => {
   const { input, signal, timeout = 60_000, limit = 256 * 1024 * 1024 } = options
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { signal, killSignal: 'SIGKILL' })
-    // Not the option of `spawn`: its timer goes on when the program could not be started.
+    // Not `spawn`'s own option: its timer keeps running if the program cannot be started.
     const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
     /** @type {Buffer[]} */
     const chunks = []
@@ -55,7 +55,7 @@ export const execute = (program, args, options = {}) => {
     child.stderr.on('data', chunk => {
       stderr = `${stderr}${chunk}`.slice(-10_000)
     })
-    // A program that ends before it has read all its input is judged by how it ended.
+    // A program may end before it has read all its input: then its exit code counts.
     child.stdin.on('error', () => {})
     child.stdin.end(input)
     child.on('error', error => {
@@ -66,14 +66,14 @@ export const execute = (program, args, options = {}) => {
       clearTimeout(timer)
       if (code !== null && size <= limit)
         return resolve({ code, stdout: Buffer.concat(chunks), stderr })
-      const limits = `it may take ${timeout} ms and write ${limit} bytes`
+      const limits = `its limits are ${timeout} ms and ${limit} bytes of output`
       reject(new Error(`${program} ${args.join(' ')} was killed; ${limits}`))
     })
   })
 }
 
 /**
- * Every executable file of that name on the PATH, in its order.
+ * All executable files with this name on the PATH, in its order.
  *
  * @param {string} name
  * @param {NodeJS.ProcessEnv} [env]

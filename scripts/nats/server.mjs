@@ -1,13 +1,14 @@
 // One running nats-server process.
 //
-// Owns: the process, its folder's configuration and log file. Invariants:
-//  1. `startServer` resolves only when the server has greeted a TCP client, else the
-//     process is gone and the error carries the last lines of its log.
-//  2. The process does not outlive this one, however this one ends: a shell waits for the
+// Owns the process, and its folder's configuration and log file.
+//
+// NATS-SERVER-1. `startServer` resolves once the server has greeted a TCP client. Otherwise the
+//     process has ended, and the error contains the last lines of its log.
+// NATS-SERVER-2. The process does not outlive this one, however this one ends: a shell waits for the
 //     end of a pipe that only this process holds open, then kills it.
-//  3. A port we choose lies below the range from which systems give ports to outgoing
-//     connections. There nobody takes it while the server is down for a restart, nor can a
-//     client that keeps trying to reconnect connect to itself.
+// NATS-SERVER-3. A chosen port is below the range that systems use for outgoing
+//     connections. So it stays free while the server is down for a restart, and a
+//     reconnecting client cannot connect to itself.
 import { spawn } from 'node:child_process'
 import {
   closeSync,
@@ -31,7 +32,7 @@ const ATTEMPTS = 20
 const LOG_LIMIT = 4 * 1024 * 1024
 const LOG_LINES = 25
 
-/** The server found its port taken; `port` says which. */
+/** The server's port, `port`, is in use. */
 export class PortInUseError extends Error {
   /** @param {number} port */
   constructor(port) {
@@ -41,7 +42,7 @@ export class PortInUseError extends Error {
   }
 }
 
-/** A server that still runs works on these files; `url` is where. */
+/** Another running server, at `url`, uses the files. */
 export class FolderInUseError extends Error {
   /**
    * @param {string} dir
@@ -58,11 +59,11 @@ export class FolderInUseError extends Error {
  * @typedef {object} OwnOptions
  * @property {string} path of the executable, see `ensureNatsServer`
  * @property {string} dir where configuration, log and JetStream's files go; created
- * @property {string} [name] the server's name, that of its folder unless told
- * @property {string} [host] 127.0.0.1 unless told
+ * @property {string} [name] the server's name, default: the name of its folder
+ * @property {string} [host] default 127.0.0.1
  * @property {number} [port] 0, the default, chooses a free one
- * @property {number} [timeout] milliseconds within which it must be ready, 20,000
- * @property {AbortSignal | undefined} [signal] gives up a start under way
+ * @property {number} [timeout] milliseconds until it must be ready, default 20,000
+ * @property {AbortSignal | undefined} [signal] aborts a start
  *
  * @typedef {OwnOptions & Omit<import('./config.mjs').ServerConfig, keyof OwnOptions>}
  *   StartOptions
@@ -74,13 +75,13 @@ export class FolderInUseError extends Error {
  * @property {number} port
  * @property {number} pid
  * @property {string} name
- * @property {string} version as the server itself says
+ * @property {string} version reported by the server
  * @property {string} dir
  * @property {Promise<string>} ended resolves with how the process ended, never rejects
- * @property {(signal: NodeJS.Signals) => void} signal sends one, unless it has ended
+ * @property {(signal: NodeJS.Signals) => void} signal sends a signal, unless the process has ended
  * @property {(timeout?: number) => Promise<void>} stop SIGTERM, and SIGKILL after
- *   `timeout` milliseconds (10,000); resolves when the process is gone
- * @property {() => string} log the last lines that it logged since its start, 25 at most
+ *   `timeout` milliseconds (10,000); resolves when the process has ended
+ * @property {() => string} log the last lines logged since its start, at most 25
  */
 
 /**
@@ -95,13 +96,13 @@ export const startServer = async options => {
     try {
       return await startOn(randomPort(), options)
     } catch (error) {
-      // Two processes may choose the same port at once: the server's own bind decides.
+      // Two processes may choose the same port at once: the server's bind decides.
       if (!(error instanceof PortInUseError) || attempt === ATTEMPTS) throw error
     }
   }
 }
 
-/** A port to try, see invariant 3. Whether it is free is known when a server has it. */
+/** A random port to try (NATS-SERVER-3). It may be in use. */
 export const randomPort = () =>
   FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1))
 
@@ -121,7 +122,7 @@ const startOn = async (port, options) => {
   writeFileSync(configFile, configText({ ...options, name, host, port, dir }))
 
   const logFile = openLog(join(dir, 'nats-server.log'))
-  // A session of its own: Ctrl-C in a terminal reaches us, and we decide what it means.
+  // In its own session: Ctrl-C in a terminal reaches only this process, which then decides.
   const child = spawn(path, ['-c', configFile], {
     detached: true,
     stdio: ['ignore', logFile.descriptor, logFile.descriptor],
@@ -162,8 +163,8 @@ const startOn = async (port, options) => {
 }
 
 /**
- * Two servers over the same files would ruin them, and nats-server does not look. A killed
- * one leaves its file of ports behind, so what counts is whether somebody answers there.
+ * Two servers would corrupt shared files, and nats-server does not check. A killed
+ * server leaves its ports file, so this checks whether a server answers at the port.
  *
  * @param {string} dir
  * @param {string} name
@@ -212,7 +213,7 @@ const endOf = child =>
   })
 
 /**
- * Invariant 2. An 'exit' handler would not do: it does not run when a signal ends us.
+ * NATS-SERVER-2. An 'exit' handler is not enough: it does not run when a signal ends this process.
  *
  * @param {number} pid
  * @param {Promise<string>} ended
@@ -226,10 +227,10 @@ const killWithUs = (pid, ended) => {
     process.emitWarning(`nats-server ${pid} may outlive this process: ${error.message}`),
   )
   guard.unref()
-  // The pipe's handle is a socket, and like the process must not keep us alive.
+  // The pipe's handle is a socket. Neither it nor the child may keep this process alive.
   const pipe = /** @type {import('node:net').Socket} */ (guard.stdin)
   pipe.unref()
-  // The pid may be given to another process once it is free: the guard must go first.
+  // Another process may get the pid once it is free: end the guard first.
   void ended.then(() => guard.kill('SIGKILL'))
 }
 
@@ -249,9 +250,9 @@ const stopper =
   }
 
 /**
- * Waits until the server has written its file of ports, then connects until it greets with
- * its INFO line, and returns the version in it. The file tells our server from another
- * program on the same port, which would greet before ours gives up.
+ * Waits until the server has written its ports file, then connects until it greets with
+ * its INFO line, and returns the version in it. The file distinguishes this server from another
+ * program on the same port, which could greet before this server reports the conflict.
  *
  * @param {{ host: string, port: number, portsFile: string, timeout: number,
  *   ended: Promise<string>, signal: AbortSignal | undefined }} options
@@ -277,7 +278,7 @@ const greeting = async ({ host, port, portsFile, timeout, signal, ended }) => {
 }
 
 /**
- * The first line a server sends, or nothing if there is none to connect to.
+ * The first line that a server sends, or '' if no connection can be made.
  *
  * @param {string} host
  * @param {number} port
@@ -292,7 +293,7 @@ const firstLine = async (host, port, limit) => {
     text += chunk
     if (text.includes('\n') || text.length > 64 * 1024) socket.destroy()
   })
-  socket.on('error', () => {}) // not there yet: 'close' follows, and the caller tries again
+  socket.on('error', () => {}) // not listening yet: 'close' follows, and the caller retries
   await new Promise(done => socket.once('close', done))
   return text
 }

@@ -5,7 +5,7 @@ import { findOnPath, run } from './run.mjs'
 
 /**
  * @param {string} deb
- * @param {string} folder created if need be
+ * @param {string} folder created if missing
  * @param {AbortSignal} [signal]
  */
 export const unpackDeb = async (deb, folder, signal) => {
@@ -39,5 +39,5 @@ export const dataMember = archive => {
     if (/^data\.tar(\.\w+)?$/.test(name)) return { name, content }
     at += 60 + size + (size % 2)
   }
-  throw new Error('this Debian package holds no data.tar')
+  throw new Error('this Debian package contains no data.tar')
 }

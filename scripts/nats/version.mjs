@@ -1,14 +1,14 @@
-// Which nats-server is new enough, and what a given executable says it is.
+// The oldest supported nats-server, and the version of a given executable.
 import { run } from './run.mjs'
 
 /**
- * The oldest server that Cairn works with. 2.12 brought atomic batches and message
- * schedules; 2.12.2 fixed a deadlock of batched direct gets under parallel writes.
+ * The oldest server that Cairn supports. 2.12 introduced atomic batches and message
+ * schedules; 2.12.2 fixed a deadlock of batched direct gets with parallel writes.
  */
 export const MINIMUM_VERSION = '2.12.2'
 
 /**
- * Compares two dotted versions; a suffix such as `-RC.1` does not count.
+ * Compares two dotted versions. Ignores a suffix such as `-RC.1`.
  *
  * @param {string} a
  * @param {string} b
@@ -31,7 +31,7 @@ const numbers = version =>
 export const isRecentEnough = version => compareVersions(version, MINIMUM_VERSION) >= 0
 
 /**
- * Runs `path --version` and returns what it answers, for example `2.14.5`.
+ * Runs `path --version` and returns the version in its output, for example `2.14.5`.
  *
  * @param {string} path
  * @param {AbortSignal} [signal]
@@ -41,6 +41,8 @@ export const readVersion = async (path, signal) => {
   const output = (await run(path, ['--version'], { signal, timeout: 10_000 })).toString()
   const version = /v?(\d+\.\d+\.\d+\S*)/.exec(output)?.[1]
   if (version === undefined)
-    throw new Error(`${path} --version printed no version but: ${output.slice(0, 200)}`)
+    throw new Error(
+      `${path} --version did not print a version, but: ${output.slice(0, 200)}`,
+    )
   return version
 }

@@ -1,5 +1,5 @@
-// A backend: where a namespace lives. It opens the ports that belong together: the store,
-// its notices, the queues and documents beside it, and the way to the nodes that share it.
+// A backend stores namespaces. It opens the ports of a namespace together: the store, its
+// notices, queues, timers, documents and read models, and the transport to the other nodes.
 
 import type { NoticeBus } from '../bus/bus.js'
 import type { Member, Membership } from '../cluster/membership.js'
@@ -14,7 +14,7 @@ import type { VersionCacheLimits } from '../store/version-cache.js'
 
 export interface OpenOptions {
   readonly namespace: string
-  /** Named in every commit that is written through this opening. */
+  /** Written in every commit that is stored through this opening. */
   readonly nodeId: string
   /** Bounds of the version cache. Default: 100,000 entries, 32 MiB. */
   readonly cache?: VersionCacheLimits
@@ -23,7 +23,7 @@ export interface OpenOptions {
 /** The queues of a namespace, by name. */
 export type Queues = Readonly<Record<Exclude<QueueName, 'due'>, Queue>>
 
-/** One namespace, opened. Closing it closes all of its parts. */
+/** An open namespace. Closing it closes all of its parts. */
 export interface OpenNamespace extends AsyncDisposable {
   readonly namespace: string
   readonly store: EventStore
@@ -31,14 +31,14 @@ export interface OpenNamespace extends AsyncDisposable {
   readonly transport: Transport
   readonly queues: Queues
   readonly documents: Documents
-  /** Where projections are kept that name no place of their own. */
+  /** The read models of projections that do not name a store of their own. */
   readonly readModels: ReadModels
   readonly timers: Timers
-  /** On JetStream: commits that rode together to the server. */
+  /** On JetStream: statistics of group commit. */
   readonly groupCommit?: () => GroupCommitStats
-  /** Lanes of the namespace, fixed at its creation. */
+  /** Number of partitions of the namespace, fixed at its creation. */
   readonly partitions: number
-  /** Takes part in the namespace's membership as `self`, or looks on without one. */
+  /** Joins the namespace's membership as `self`, or observes it without one. */
   join(self?: Member): Promise<Membership>
   close(): Promise<void>
 }
@@ -49,7 +49,7 @@ export interface Backend {
   open(options: OpenOptions): Promise<OpenNamespace>
 }
 
-/** Closes the parts of an open namespace in the order given, once, whoever asks. */
+/** Combines the parts of an open namespace. `close` closes them in order, once. */
 export function toOpenNamespace(
   parts: Omit<OpenNamespace, 'namespace' | 'close' | typeof Symbol.asyncDispose>,
   closeRest: () => Promise<void> = async () => {},
@@ -59,7 +59,7 @@ export function toOpenNamespace(
     await parts.transport.close()
     await parts.bus.close()
     await Promise.all(
-      [...Object.values(parts.queues), parts.timers].map(side => side.close()),
+      [...Object.values(parts.queues), parts.timers].map(queue => queue.close()),
     )
     await parts.store.close()
     await closeRest()

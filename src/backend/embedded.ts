@@ -1,4 +1,4 @@
-// Namespaces in a directory of this machine: no server, real durability, any number of
+// Namespaces in a directory of this machine: without a server, durable, for any number of
 // processes.
 
 import { LocalBus, type LocalStores } from '../bus/local.js'
@@ -14,17 +14,17 @@ import { LmdbTimers } from '../store/timers/lmdb.js'
 import { type Backend, toOpenNamespace } from './backend.js'
 
 export interface EmbeddedOptions {
-  /** Directory of the data, created where it is missing. Each namespace is a file in it. */
+  /** Directory of the data; created if missing. Each namespace is a file in it. */
   readonly dir: string
 }
 
-/** Milliseconds between looks for new namespaces, while somebody listens across them. */
-const lookEvery = 100
+/** Milliseconds between scans for new namespaces, while a subscription across namespaces exists. */
+const scanInterval = 100
 
 /**
- * Keeps namespaces in a directory, on LMDB. Every acknowledged commit is fsynced first, so
- * it survives the death of the process and of the machine. Several processes may have
- * the same directory open at once.
+ * Stores namespaces in a directory, on LMDB. Every commit is fsynced before it is acknowledged, so
+ * it survives a crash of the process and of the machine. Several processes may open
+ * the same directory at once.
  *
  * Opening throws `foreign-directory`, `storage-failed`, `invalid-option` or
  * `invalid-namespace`.
@@ -68,7 +68,7 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
   }
 }
 
-/** The stores behind the notices: other namespaces are opened when somebody listens there. */
+/** The stores that the bus follows. Other namespaces are opened when subscribed to. */
 function localStores(
   dir: string,
   open: (namespace: string) => Promise<LmdbStore>,
@@ -77,16 +77,16 @@ function localStores(
     open,
     async watch(found) {
       const known = new Set<string>()
-      const look = async () => {
+      const scan = async () => {
         for (const namespace of await namespacesIn(dir)) {
           if (known.has(namespace)) continue
           known.add(namespace)
           found(namespace)
         }
       }
-      await look()
-      // A look that fails is made again; what it would have found is found then.
-      const timer = setInterval(() => void look().catch(() => {}), lookEvery)
+      await scan()
+      // A failed scan is ignored: the next one finds what it missed.
+      const timer = setInterval(() => void scan().catch(() => {}), scanInterval)
       timer.unref()
       return () => clearInterval(timer)
     },

@@ -21,20 +21,20 @@ import { JetStreamTimers } from '../store/timers/jetstream.js'
 import { type Backend, toOpenNamespace, type Queues } from './backend.js'
 
 export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
-  /** How nodes tell each other that they are there. */
+  /** Intervals and timeouts of the nodes' heartbeats. */
   readonly heartbeat?: HeartbeatOptions
   /**
-   * Whether commits of different actors that are on their way at the same time ride one atomic
-   * batch, so that the server waits for its disk once for all of them. `auto`, the default: on a
-   * stream of one copy whose server does wait, which is measured when a node becomes busy.
+   * Whether commits of different actors that are published at the same time share one atomic
+   * batch, so that the server waits for its disk once for all of them. `auto`, the default: on for a
+   * stream with one replica whose server waits for its disk, which is measured once a node is busy.
    */
   readonly groupCommit?: GroupCommitMode
 }
 
 /**
- * Keeps namespaces on NATS JetStream.
+ * Stores namespaces on NATS JetStream.
  *
- * An acknowledged commit survives the death of any node. Whether it survives the server's
+ * An acknowledged commit survives a crash of any node. Whether it survives a crash of the server
  * depends on the server's settings: with `sync_interval: always` (as `npm run nats` and the
  * shipped compose file set it) every commit is fsynced first; without it, a power failure
  * can lose up to the interval on a stream with one replica.

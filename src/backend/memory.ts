@@ -1,4 +1,4 @@
-// Namespaces in this process's memory: for tests, and to try things out.
+// Namespaces in the memory of this process: for tests and experiments.
 
 import { LocalBus, type LocalStores } from '../bus/local.js'
 import { type MemoryNetwork, MemoryTransport } from '../cluster/memory.js'
@@ -13,8 +13,8 @@ import { MemoryTimers, MemoryTimerTable } from '../store/timers/memory.js'
 import { type Backend, toOpenNamespace } from './backend.js'
 
 /**
- * Keeps namespaces in memory. Nodes that share one `memory()` share its data, as nodes
- * on one NATS server do; all of it is gone with the process.
+ * Stores namespaces in memory. Nodes that share one `memory()` share its data, like nodes
+ * on one NATS server. The data is lost when the process ends.
  */
 export function memory(): Backend {
   const logs = new Map<string, MemoryLog>()

@@ -1,4 +1,4 @@
-// Actors that are asleep cost a node nothing: it reads, keeps and waits for none of them.
+// Actors that are not in memory cost a node nothing: it reads nothing for them, stores nothing and sets no timers.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

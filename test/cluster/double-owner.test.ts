@@ -1,4 +1,4 @@
-// P1, P3 and P4 with two owners of every actor that hear nothing of each other.
+// P1, P3 and P4 with two owners of every actor that receive nothing from each other.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

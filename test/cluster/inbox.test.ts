@@ -1,5 +1,4 @@
-// Commands that are stored: on every backend, they are carried out once and in order, whoever
-// is there when.
+// Durable commands: on every backend they are handled once and in order, whichever nodes are running.
 
 import t, { type Test } from 'tap'
 
@@ -83,10 +82,10 @@ const done = (open: OpenNamespace, describe: string) =>
   until(async () => (await waiting(open)) === 0, { describe, timeout: 60_000 })
 
 for (const [name, make] of Object.entries(backends))
-  await t.test(`stored commands on ${name}`, async t => {
+  await t.test(`durable commands on ${name}`, async t => {
     const backend = make()
 
-    await t.test('a sent command is carried out, and removed then', async t => {
+    await t.test('a sent command is handled, and then removed', async t => {
       const { start, open } = scene(t, backend)
       const node = await start()
       const ref = node.spawn(list, 'a')
@@ -99,66 +98,82 @@ for (const [name, make] of Object.entries(backends))
       t.match(node.stats().inbox, { lanes: 16, failing: 0, open: 0, refused: 0 })
     })
 
-    await t.test('sent while no node is there, in order, and once each', async t => {
-      const { start, open } = scene(t, backend)
-      const sender = await start({ serve: false })
-      t.equal(sender.stats().inbox.partitions, 0, 'who takes no part carries nothing out')
-      const ids = Array.from({ length: 5 }, (_, i) => `actor ${i}`)
-      for (let i = 0; i < 20; i++)
+    await t.test(
+      'commands sent while no node runs are handled later, once and in order',
+      async t => {
+        const { start, open } = scene(t, backend)
+        const sender = await start({ serve: false })
+        t.equal(
+          sender.stats().inbox.partitions,
+          0,
+          'who takes no part carries nothing out',
+        )
+        const ids = Array.from({ length: 5 }, (_, i) => `actor ${i}`)
+        for (let i = 0; i < 20; i++)
+          for (const id of ids)
+            await sender.send({ type: 'list', id }, 'add', `${i}`, {
+              commandId: `${id}-${i}`,
+            })
+        const again = await sender.send(
+          { type: 'list', id: 'actor 1' },
+          'add',
+          'twice?',
+          {
+            commandId: 'actor 1-3',
+          },
+        )
+        t.equal(again.duplicate, true, 'an id that waits is not stored twice')
+        await sender.close()
+
+        const node = await start()
+        await done(await open(), 'all are carried out')
         for (const id of ids)
-          await sender.send({ type: 'list', id }, 'add', `${i}`, {
-            commandId: `${id}-${i}`,
-          })
-      const again = await sender.send({ type: 'list', id: 'actor 1' }, 'add', 'twice?', {
-        commandId: 'actor 1-3',
-      })
-      t.equal(again.duplicate, true, 'an id that waits is not stored twice')
-      await sender.close()
+          t.strictSame(
+            await itemsOf(node, id),
+            Array.from({ length: 20 }, (_, i) => `${i}`),
+            id,
+          )
+      },
+    )
 
-      const node = await start()
-      await done(await open(), 'all are carried out')
-      for (const id of ids)
-        t.strictSame(
-          await itemsOf(node, id),
-          Array.from({ length: 20 }, (_, i) => `${i}`),
-          id,
-        )
-    })
+    await t.test(
+      'while nodes join and leave, commands are handled once and in order',
+      async t => {
+        const { start, open } = scene(t, backend)
+        const sender = await start({ serve: false })
+        const nodes = [await start(), await start()]
+        const actors = 8
+        const each = 60
+        const send = async (lane: number) => {
+          for (let i = 0; i < each; i++)
+            await sender.send({ type: 'list', id: `a${lane}` }, 'add', `${i}`)
+        }
+        const sending = Promise.all(Array.from({ length: actors }, (_, i) => send(i)))
+        const handled = () =>
+          nodes.reduce((sum, one) => sum + one.stats().inbox.handled, 0)
+        await until(() => handled() >= 40, { describe: 'some are carried out' })
+        nodes.push(await start())
+        await until(() => handled() >= 120, { describe: 'some more are' })
+        await nodes[0]!.close()
+        nodes.push(await start())
+        await sending
+        await done(await open(), 'all are carried out')
+        for (let lane = 0; lane < actors; lane++)
+          t.strictSame(
+            await itemsOf(sender, `a${lane}`),
+            Array.from({ length: each }, (_, i) => `${i}`),
+            `a${lane}`,
+          )
+        // A lane may still be on its way from one to the other.
+        const lanes = () => nodes.slice(1).map(node => node.stats().inbox.partitions)
+        await until(() => lanes().reduce((a, b) => a + b, 0) === 16, {
+          describe: 'each lane is read by one of them',
+          timeout: 30_000,
+        })
+      },
+    )
 
-    await t.test('nodes come and go: each once, and in order', async t => {
-      const { start, open } = scene(t, backend)
-      const sender = await start({ serve: false })
-      const nodes = [await start(), await start()]
-      const actors = 8
-      const each = 60
-      const send = async (lane: number) => {
-        for (let i = 0; i < each; i++)
-          await sender.send({ type: 'list', id: `a${lane}` }, 'add', `${i}`)
-      }
-      const sending = Promise.all(Array.from({ length: actors }, (_, i) => send(i)))
-      const handled = () => nodes.reduce((sum, one) => sum + one.stats().inbox.handled, 0)
-      await until(() => handled() >= 40, { describe: 'some are carried out' })
-      nodes.push(await start())
-      await until(() => handled() >= 120, { describe: 'some more are' })
-      await nodes[0]!.close()
-      nodes.push(await start())
-      await sending
-      await done(await open(), 'all are carried out')
-      for (let lane = 0; lane < actors; lane++)
-        t.strictSame(
-          await itemsOf(sender, `a${lane}`),
-          Array.from({ length: each }, (_, i) => `${i}`),
-          `a${lane}`,
-        )
-      // A lane may still be on its way from one to the other.
-      const lanes = () => nodes.slice(1).map(node => node.stats().inbox.partitions)
-      await until(() => lanes().reduce((a, b) => a + b, 0) === 16, {
-        describe: 'each lane is read by one of them',
-        timeout: 30_000,
-      })
-    })
-
-    await t.test('what nobody hosts waits, and holds up nobody else', async t => {
+    await t.test('a command without a host waits, and does not delay others', async t => {
       const { start, open } = scene(t, backend)
       const first = await start()
       for (let i = 0; i < 32; i++)
@@ -174,7 +189,7 @@ for (const [name, make] of Object.entries(backends))
           t.fail(`o${i} was not carried out once`)
     })
 
-    await t.test('a refusal ends it, and garbage is passed by', async t => {
+    await t.test('a rejected command is removed, and garbage is skipped', async t => {
       const { start, open } = scene(t, backend)
       const lines: string[] = []
       const opened = await open()
@@ -190,29 +205,29 @@ for (const [name, make] of Object.entries(backends))
       })
       t.equal(node.stats().inbox.refused, 1)
       t.strictSame(await itemsOf(node, 'a'), ['after'])
-      t.equal(await waiting(opened), 2, 'what is no command is left for people')
+      t.equal(await waiting(opened), 2, 'garbage is kept for operators')
       t.strictSame(lines, [])
     })
 
     await t.test(
-      'I3 carried out, not removed, and far outside the window: once',
+      'I3 a command that was handled but not removed takes effect once, far outside the window',
       async t => {
         const { start, open } = scene(t, backend)
         const sender = await start({ serve: false })
         await sender.send({ type: 'list', id: 'a' }, 'add', 'once', {
           commandId: 'the one',
         })
-        // As a node leaves it that dies between the commit and the removal.
+        // As after a node that died between the commit and the removal.
         const ref = sender.spawn(list, 'a')
         await ref.ask('add', 'once', { commandId: 'the one' })
         for (let i = 0; i < 5; i++) await ref.ask('add', `later ${i}`)
         await start()
-        await done(await open(), 'it is carried out again, and removed')
+        await done(await open(), 'it is handled again and removed')
         t.equal((await itemsOf(sender, 'a')).filter(item => item === 'once').length, 1)
       },
     )
 
-    await t.test('bad commands are refused before they are stored', async t => {
+    await t.test('invalid commands are refused before they are stored', async t => {
       const { start, open } = scene(t, backend)
       const node = await start({ serve: false })
       const ref = node.spawn(list, 'a')

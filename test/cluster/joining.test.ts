@@ -1,4 +1,4 @@
-// A node that joins under load: what moves to it is woken there, and only so many at a time.
+// A node that joins under load wakes the actors that move to it, a limited number at a time.
 
 import t from 'tap'
 
@@ -11,7 +11,7 @@ import { account } from '../actor/support.js'
 const actorCount = 3_000
 const wakesMax = 8
 
-await t.test('thousands of actors move, never more than so many at once', async t => {
+await t.test('thousands of actors move, never more than the limit at once', async t => {
   const base = memory()
   const options = { namespace: 'ns', actors: [account] }
   await using first = await startNode({ ...options, id: 'first', store: base })

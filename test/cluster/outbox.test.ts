@@ -1,5 +1,5 @@
-// What actors say: commands to each other and messages on topics, stored in their commits and
-// carried out from there.
+// The outbox: commands to other actors and messages on topics, stored in commits and
+// delivered from there.
 
 import t from 'tap'
 
@@ -70,36 +70,29 @@ function listener(name: string, topics = [moved]) {
 }
 
 await onEachBackend(t, 'what actors say', async (t, scene) => {
-  await t.test(
-    'a command in a commit is carried out once, by an id of its own',
-    async t => {
-      const { start } = scene(t)
-      const node = await start({ actors: [account] })
-      const alice = node.spawn(account, 'alice')
-      await alice.ask('deposit', { amount: 10 })
-      const paid = await alice.ask(
-        'pay',
-        { amount: 4, to: 'bob' },
-        { commandId: 'pay-1' },
-      )
-      t.equal(paid.ok, true)
-      await until(async () => (await eventsOf(node, 'bob')).length === 1, {
-        describe: 'bob has it',
-      })
-      const [got] = await eventsOf(node, 'bob')
-      t.match(got, {
-        type: 'deposited',
-        data: { amount: 4 },
-        commandId: 'account/alice/2#0',
-        causationId: 'account/alice/2#0',
-        correlationId: 'pay-1',
-      })
-      await until(() => node.stats().courier.handled === 1, { describe: 'it is counted' })
-    },
-  )
+  await t.test('a command in a commit is handled once, under its own id', async t => {
+    const { start } = scene(t)
+    const node = await start({ actors: [account] })
+    const alice = node.spawn(account, 'alice')
+    await alice.ask('deposit', { amount: 10 })
+    const paid = await alice.ask('pay', { amount: 4, to: 'bob' }, { commandId: 'pay-1' })
+    t.equal(paid.ok, true)
+    await until(async () => (await eventsOf(node, 'bob')).length === 1, {
+      describe: 'bob has it',
+    })
+    const [got] = await eventsOf(node, 'bob')
+    t.match(got, {
+      type: 'deposited',
+      data: { amount: 4 },
+      commandId: 'account/alice/2#0',
+      causationId: 'account/alice/2#0',
+      correlationId: 'pay-1',
+    })
+    await until(() => node.stats().courier.handled === 1, { describe: 'it is counted' })
+  })
 
   await t.test(
-    'many are carried out in order, across nodes that come and go',
+    'many commands are handled in order while nodes join and leave',
     async t => {
       const { start } = scene(t)
       const nodes = [
@@ -142,7 +135,7 @@ await onEachBackend(t, 'what actors say', async (t, scene) => {
   )
 
   await t.test(
-    'a message reaches every group once, also one that comes later',
+    'a message reaches every group once, including a group created later',
     async t => {
       const { start } = scene(t)
       const first = listener('first')
@@ -213,99 +206,112 @@ await onEachBackend(t, 'what actors say', async (t, scene) => {
     }
   })
 
-  await t.test('plain code publishes, and its keys keep their order', async t => {
-    const { start } = scene(t)
-    const { heard, reactor } = listener('readers', [noted])
-    const sender = await start({ serve: false })
-    const receipt = await sender.publish(noted, { n: 0 }, { id: 'm0', key: 'k' })
-    t.match(receipt, { id: 'm0', position: 1, duplicate: false })
-    t.type(receipt.at, 'number')
-    t.match(await sender.publish(noted, { n: 0 }, { id: 'm0' }), {
-      position: 1,
-      duplicate: true,
-    })
-    for (let n = 1; n < 20; n++)
-      await sender.publish(noted, { n }, { key: 'k', correlationId: 'story' })
-    await start({ reactors: [reactor] })
-    await until(() => heard.length === 20, { describe: 'who comes later gets all' })
-    t.strictSame(
-      heard.map(({ data }) => (data as { n: number }).n),
-      Array.from({ length: 20 }, (_, n) => n),
-    )
-    t.equal(heard[1]!.correlationId, 'story')
-  })
+  await t.test(
+    'messages published outside an actor keep their order per key',
+    async t => {
+      const { start } = scene(t)
+      const { heard, reactor } = listener('readers', [noted])
+      const sender = await start({ serve: false })
+      const receipt = await sender.publish(noted, { n: 0 }, { id: 'm0', key: 'k' })
+      t.match(receipt, { id: 'm0', position: 1, duplicate: false })
+      t.type(receipt.at, 'number')
+      t.match(await sender.publish(noted, { n: 0 }, { id: 'm0' }), {
+        position: 1,
+        duplicate: true,
+      })
+      for (let n = 1; n < 20; n++)
+        await sender.publish(noted, { n }, { key: 'k', correlationId: 'story' })
+      await start({ reactors: [reactor] })
+      await until(() => heard.length === 20, { describe: 'who comes later gets all' })
+      t.strictSame(
+        heard.map(({ data }) => (data as { n: number }).n),
+        Array.from({ length: 20 }, (_, n) => n),
+      )
+      t.equal(heard[1]!.correlationId, 'story')
+    },
+  )
 
-  await t.test('a failing message waits alone, and is handled in the end', async t => {
-    const { start } = scene(t)
-    let broken = true
-    const handled: string[] = []
-    const attempts: number[] = []
-    const reactor = defineReactor({
-      name: 'fragile',
-      on: moved,
-      retry: { first: 10, max: 50 },
-      handle({ actor }, { attempt }) {
-        if (actor?.id === 'bad') {
-          attempts.push(attempt)
-          if (broken) throw new Error('not now')
-        }
-        handled.push(actor!.id)
-      },
-    })
-    const node = await start({ actors: [account], reactors: [reactor] })
-    for (const id of ['bad', 'good']) {
-      const ref = node.spawn(account, id)
-      await ref.ask('deposit', { amount: 9 })
-      for (let i = 0; i < 3; i++) await ref.ask('pay', { amount: 1, to: 'sink' })
-    }
-    await until(() => handled.length === 3 && attempts.length > 2, {
-      describe: 'the good ones are handled, and the bad one is tried',
-    })
-    t.strictSame(handled, ['good', 'good', 'good'])
-    broken = false
-    await until(() => handled.length === 6, { describe: 'the bad ones are handled, too' })
-    t.strictSame(attempts.slice(0, 3), [1, 2, 3], 'attempts are counted')
-    t.strictSame(attempts.slice(-2), [1, 1], 'and those behind it begin at one')
-  })
+  await t.test(
+    'a failing message delays no others, and is handled in the end',
+    async t => {
+      const { start } = scene(t)
+      let broken = true
+      const handled: string[] = []
+      const attempts: number[] = []
+      const reactor = defineReactor({
+        name: 'fragile',
+        on: moved,
+        retry: { first: 10, max: 50 },
+        handle({ actor }, { attempt }) {
+          if (actor?.id === 'bad') {
+            attempts.push(attempt)
+            if (broken) throw new Error('not now')
+          }
+          handled.push(actor!.id)
+        },
+      })
+      const node = await start({ actors: [account], reactors: [reactor] })
+      for (const id of ['bad', 'good']) {
+        const ref = node.spawn(account, id)
+        await ref.ask('deposit', { amount: 9 })
+        for (let i = 0; i < 3; i++) await ref.ask('pay', { amount: 1, to: 'sink' })
+      }
+      await until(() => handled.length === 3 && attempts.length > 2, {
+        describe: 'the good ones are handled, and the bad one is tried',
+      })
+      t.strictSame(handled, ['good', 'good', 'good'])
+      broken = false
+      await until(() => handled.length === 6, {
+        describe: 'the bad ones are handled, too',
+      })
+      t.strictSame(attempts.slice(0, 3), [1, 2, 3], 'attempts are counted')
+      t.strictSame(attempts.slice(-2), [1, 1], 'and those behind it begin at one')
+    },
+  )
 
-  await t.test('what a handler causes carries on, and acts once', async t => {
-    const { start } = scene(t)
-    let tries = 0
-    const reactor = defineReactor({
-      name: 'bonus',
-      on: moved,
-      retry: { first: 5, max: 5 },
-      async handle(_message, { spawn, publish }) {
-        await spawn(account, 'bonus').ask('deposit', { amount: 1 })
-        await spawn(account, 'bonus').send('deposit', { amount: 2 })
-        await publish(noted, 'again and again')
-        if (++tries < 4) throw new Error('half way')
-      },
-    })
-    const { heard, reactor: notes } = listener('notes', [noted])
-    const node = await start({ actors: [account], reactors: [reactor, notes] })
-    const alice = node.spawn(account, 'alice')
-    await alice.ask('deposit', { amount: 5 })
-    await alice.ask('pay', { amount: 5, to: 'bob' }, { correlationId: 'the-story' })
-    await until(
-      async () =>
-        tries === 4 && heard.length === 1 && (await eventsOf(node, 'bonus')).length >= 2,
-      { describe: 'all of it has happened' },
-    )
-    await until(() => node.stats().reactors['bonus']!.handled === 1)
-    const events = await eventsOf(node, 'bonus')
-    t.strictSame(
-      events
-        .map(({ data }) => (data as { amount: number }).amount)
-        .toSorted((a, b) => a - b),
-      [1, 2],
-    )
-    for (const { correlationId, causationId } of events)
-      t.strictSame([correlationId, causationId], ['the-story', 'account/alice/2#1'])
-    t.equal(heard[0]!.correlationId, 'the-story')
-  })
+  await t.test(
+    'commands and messages of a handler have its causes, and take effect once',
+    async t => {
+      const { start } = scene(t)
+      let tries = 0
+      const reactor = defineReactor({
+        name: 'bonus',
+        on: moved,
+        retry: { first: 5, max: 5 },
+        async handle(_message, { spawn, publish }) {
+          await spawn(account, 'bonus').ask('deposit', { amount: 1 })
+          await spawn(account, 'bonus').send('deposit', { amount: 2 })
+          await publish(noted, 'again and again')
+          if (++tries < 4) throw new Error('half way')
+        },
+      })
+      const { heard, reactor: notes } = listener('notes', [noted])
+      const node = await start({ actors: [account], reactors: [reactor, notes] })
+      const alice = node.spawn(account, 'alice')
+      await alice.ask('deposit', { amount: 5 })
+      await alice.ask('pay', { amount: 5, to: 'bob' }, { correlationId: 'the-story' })
+      await until(
+        async () =>
+          tries === 4 &&
+          heard.length === 1 &&
+          (await eventsOf(node, 'bonus')).length >= 2,
+        { describe: 'all of it has happened' },
+      )
+      await until(() => node.stats().reactors['bonus']!.handled === 1)
+      const events = await eventsOf(node, 'bonus')
+      t.strictSame(
+        events
+          .map(({ data }) => (data as { amount: number }).amount)
+          .toSorted((a, b) => a - b),
+        [1, 2],
+      )
+      for (const { correlationId, causationId } of events)
+        t.strictSame([correlationId, causationId], ['the-story', 'account/alice/2#1'])
+      t.equal(heard[0]!.correlationId, 'the-story')
+    },
+  )
 
-  await t.test('what is not declared, or about nothing, is refused', async t => {
+  await t.test('an undeclared or invalid entry is refused', async t => {
     const { start, namespace, backend } = scene(t)
     const node = await start({ actors: [account] })
     const alice = node.spawn(account, 'alice')

@@ -22,7 +22,7 @@ const countBy = (ids: readonly (string | undefined)[]) => {
 }
 
 await t.test(
-  'members share the actors evenly, also when their ids differ in one character',
+  'members share the actors evenly, even if their ids differ in one character',
   async t => {
     for (const size of [2, 3, 5, 10]) {
       const members = Array.from({ length: size }, (_, i) => node(`node-${i}`))
@@ -40,7 +40,7 @@ await t.test(
 )
 
 await t.test(
-  'one that joins N takes about 1/(N+1) of the actors, and nobody else moves',
+  'a member that joins N others takes about 1/(N+1) of the actors, and no other actor moves',
   async t => {
     for (const size of [1, 3, 7]) {
       const before = Array.from({ length: size }, (_, i) => node(`n${i}`))
@@ -55,7 +55,7 @@ await t.test(
   },
 )
 
-await t.test('one that leaves gives up its own actors only', async t => {
+await t.test('a member that leaves moves only its own actors', async t => {
   const members = ['a', 'b', 'c', 'd'].map(id => node(id))
   const [from, to] = [owners(members), owners(members.slice(1))]
   t.ok(from.every((id, i) => id === 'a' || id === to[i]))
@@ -68,14 +68,14 @@ await t.test('a weight of 3 gets three times the actors', async t => {
   t.ok(ratio > 2.7 && ratio < 3.3, `ratio ${ratio.toFixed(2)}`)
 })
 
-await t.test('only members that host the type are asked', async t => {
+await t.test('only members that host the type are candidates', async t => {
   const members = [node('a', 1, ['trip']), node('b', 1, ['trip', 'account'])]
   t.strictSame([...countBy(owners(members)).keys()], ['b'])
   t.equal(ownerOf({ type: 'invoice', id: '1' }, members), undefined)
   t.equal(ownerOf({ type: 'account', id: '1' }, []), undefined)
 })
 
-await t.test('the order in which members are known does not matter', async t => {
+await t.test('the order of the members does not matter', async t => {
   const members = ['a', 'b', 'c', 'd', 'e'].map(id => node(id))
   t.strictSame(owners(members.toReversed()), owners(members))
 })

@@ -1,4 +1,4 @@
-// Several nodes of one namespace in one process: a command finds its owner.
+// Several nodes of one namespace in one process: a command reaches its owner.
 
 import t from 'tap'
 
@@ -52,31 +52,34 @@ async function start(count: number, store = memory()) {
   }
 }
 
-await t.test('wherever a command is sent, the actor lives on one node', async t => {
-  await using cluster = await start(3)
-  const { nodes } = cluster
-  for (let i = 0; i < 60; i++)
-    for (const node of nodes) await node.spawn(counter, `c${i}`).ask('add', 1)
-  const residents = nodes.map(node => node.stats().actors.residents)
-  t.equal(
-    residents.reduce((sum, n) => sum + n),
-    60,
-    `each actor is resident once: ${residents.join(', ')}`,
-  )
-  t.ok(
-    residents.every(n => n > 5),
-    'and all nodes have their share',
-  )
-  t.equal(
-    nodes.map(node => node.stats().actors.conflicts).reduce((sum, n) => sum + n),
-    0,
-    'no two nodes met',
-  )
-  const { state } = await nodes[0]!.spawn(counter, 'c7').state()
-  t.equal(state, 3)
-})
+await t.test(
+  'whichever node a command is sent from, the actor is in memory on one node',
+  async t => {
+    await using cluster = await start(3)
+    const { nodes } = cluster
+    for (let i = 0; i < 60; i++)
+      for (const node of nodes) await node.spawn(counter, `c${i}`).ask('add', 1)
+    const residents = nodes.map(node => node.stats().actors.residents)
+    t.equal(
+      residents.reduce((sum, n) => sum + n),
+      60,
+      `each actor is resident once: ${residents.join(', ')}`,
+    )
+    t.ok(
+      residents.every(n => n > 5),
+      'each node has a share of the actors',
+    )
+    t.equal(
+      nodes.map(node => node.stats().actors.conflicts).reduce((sum, n) => sum + n),
+      0,
+      'no two nodes conflicted',
+    )
+    const { state } = await nodes[0]!.spawn(counter, 'c7').state()
+    t.equal(state, 3)
+  },
+)
 
-await t.test('a refusal and a reply come back as what they are', async t => {
+await t.test('a rejection and a reply reach the caller unchanged', async t => {
   await using cluster = await start(3)
   for (const node of cluster.nodes) {
     const refused = await node.spawn(counter, 'x').ask('refuse')
@@ -90,7 +93,7 @@ await t.test('a refusal and a reply come back as what they are', async t => {
   t.match(answered, { ok: true, version: 1, position: 1, reply: 5 })
 })
 
-await t.test('a node without actors of its own sends all to the others', async t => {
+await t.test('a node that hosts no types sends all commands to others', async t => {
   await using cluster = await start(2)
   await using client = await startNode({ namespace: 'ns', store: cluster.store })
   const outcome = await client.spawn(counter, 'far').ask('add', 2)
@@ -100,7 +103,7 @@ await t.test('a node without actors of its own sends all to the others', async t
   await t.rejects(client.ask({ type: 'trip', id: 't' }, 'start'), { code: 'no-node' })
 })
 
-await t.test('when nodes come and go, actors move and go on', async t => {
+await t.test('when nodes join and leave, actors move and continue', async t => {
   await using cluster = await start(1)
   const { nodes, store } = cluster
   const ask = async (node: Node) => {
@@ -126,7 +129,7 @@ await t.test('when nodes come and go, actors move and go on', async t => {
     t.equal((await nodes[0]!.spawn(counter, `c${i}`).state()).state, 4)
 })
 
-await t.test('a told command travels too', async t => {
+await t.test('a told command is routed, too', async t => {
   await using cluster = await start(3)
   for (const node of cluster.nodes) await node.spawn(counter, 'told').tell('add', 1)
   const ref = cluster.nodes[0]!.spawn(counter, 'told')
@@ -139,7 +142,7 @@ await t.test('a told command travels too', async t => {
   )
 })
 
-await t.test('what belongs to a newcomer leaves the memory of the others', async t => {
+await t.test('actors of a new node leave the memory of the other nodes', async t => {
   await using cluster = await start(1)
   const [first] = cluster.nodes
   for (let i = 0; i < 50; i++) await first!.spawn(counter, `c${i}`).ask('add', 1)
@@ -159,7 +162,7 @@ await t.test('what belongs to a newcomer leaves the memory of the others', async
 })
 
 await t.test(
-  'a node that closes ends what other nodes have not answered, and names the id',
+  'a node that closes ends unanswered commands with an error that names their id',
   async t => {
     // A transport whose other side never answers.
     const unanswered: Transport = {
@@ -191,48 +194,56 @@ await t.test(
   },
 )
 
-await t.test('who is found gone is gone for whom the command goes to next', async t => {
-  class View extends MemoryMembership {
-    readonly #members: MemoryMembers
+await t.test(
+  'ROUTER-2: a node that the sender could not reach is suspected by the next receiver',
+  async t => {
+    class View extends MemoryMembership {
+      readonly #members: MemoryMembers
 
-    constructor(members: MemoryMembers) {
-      super(members, undefined)
-      this.#members = members
-      for (const id of ['dead', 'living'])
-        members.roster.alive({ ...member, id }, Date.now())
-    }
+      constructor(members: MemoryMembers) {
+        super(members, undefined)
+        this.#members = members
+        for (const id of ['dead', 'living'])
+          members.roster.alive({ ...member, id }, Date.now())
+      }
 
-    override suspect(id: string = 'nobody'): void {
-      this.#members.roster.dead(id)
+      override suspect(id: string = 'nobody'): void {
+        this.#members.roster.dead(id)
+      }
     }
-  }
-  const [ours, theirs] = [new View(new MemoryMembers()), new View(new MemoryMembers())]
-  const asked: string[] = []
-  const outcome = {
-    ok: true,
-    version: 1,
-    position: 1,
-    reply: undefined,
-    duplicate: false,
-  }
-  const transport: Transport = {
-    serve: async () => ({ stop: async () => {} }),
-    async request(request, { to } = {}) {
-      asked.push(to!)
-      if (to === 'dead') throw new CairnError('no-node', 'Nobody is there.')
-      const { actor, hops = 0, gone } = request as AskRequest
-      living.checkOwner(actor, hops, gone)
-      return outcome
-    },
-    close: async () => {},
-  }
-  const local = { ask: () => t.fail('not here'), tell: () => t.fail('not here') } as never
-  const parts = { transport, local, hosts: () => false }
-  const sender = new Router({ ...parts, nodeId: 'here', membership: ours })
-  const living = new Router({ ...parts, nodeId: 'living', membership: theirs })
-  const ids = Array.from({ length: 50 }, (_, i) => `c${i}`)
-  const id = ids.find(one => sender.ownerOf({ type: 'counter', id: one })?.id === 'dead')
-  t.strictSame(await sender.ask({ type: 'counter', id: id! }, 'add', 1), outcome)
-  t.strictSame(asked, ['dead', 'living'], 'without going to and fro')
-  t.strictSame(sender.stats(), { local: 0, remote: 1, redirects: 0, resent: 1 })
-})
+    const [ours, theirs] = [new View(new MemoryMembers()), new View(new MemoryMembers())]
+    const asked: string[] = []
+    const outcome = {
+      ok: true,
+      version: 1,
+      position: 1,
+      reply: undefined,
+      duplicate: false,
+    }
+    const transport: Transport = {
+      serve: async () => ({ stop: async () => {} }),
+      async request(request, { to } = {}) {
+        asked.push(to!)
+        if (to === 'dead') throw new CairnError('no-node', 'Nobody is there.')
+        const { actor, hops = 0, gone } = request as AskRequest
+        living.checkOwner(actor, hops, gone)
+        return outcome
+      },
+      close: async () => {},
+    }
+    const local = {
+      ask: () => t.fail('not here'),
+      tell: () => t.fail('not here'),
+    } as never
+    const parts = { transport, local, hosts: () => false }
+    const sender = new Router({ ...parts, nodeId: 'here', membership: ours })
+    const living = new Router({ ...parts, nodeId: 'living', membership: theirs })
+    const ids = Array.from({ length: 50 }, (_, i) => `c${i}`)
+    const id = ids.find(
+      one => sender.ownerOf({ type: 'counter', id: one })?.id === 'dead',
+    )
+    t.strictSame(await sender.ask({ type: 'counter', id: id! }, 'add', 1), outcome)
+    t.strictSame(asked, ['dead', 'living'], 'without going to and fro')
+    t.strictSame(sender.stats(), { local: 0, remote: 1, redirects: 0, resent: 1 })
+  },
+)

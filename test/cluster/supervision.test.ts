@@ -1,4 +1,4 @@
-// What operators say, on every backend: every node obeys it, and it outlives them all.
+// Directives of operators, on every backend: every node follows them, and they survive all nodes.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -55,13 +55,13 @@ const backends: readonly Backend[] = [
 const patience = { timeout: 60_000 }
 
 for (const store of backends)
-  await t.test(`operators, on ${store.kind}`, async t => {
+  await t.test(`directives on ${store.kind}`, async t => {
     const start = async (id: string, namespace: string) =>
       startNode({ namespace, id, store, actors: [account] })
     const bothSee = (nodes: readonly Node[]) =>
       until(() => nodes.every(node => node.members().length === nodes.length), patience)
 
-    await t.test('a pause is obeyed by all, and holds until it ends', async t => {
+    await t.test('a pause applies on all nodes until it ends', async t => {
       await using a = await start('a', 'pause')
       await using b = await start('b', 'pause')
       await bothSee([a, b])
@@ -111,7 +111,7 @@ for (const store of backends)
       })
     })
 
-    await t.test('a parked actor is read anew when it is told so', async t => {
+    await t.test('a parked actor is read again after a retry directive', async t => {
       await using a = await start('a', 'retry')
       await using b = await start('b', 'retry')
       await bothSee([a, b])
@@ -129,66 +129,69 @@ for (const store of backends)
       t.match(await alice.ask('deposit', 1), { version: 2, reply: 2 })
     })
 
-    await t.test('an event is passed over by all, and the trail says so', async t => {
-      await using a = await start('a', 'skip')
-      await using b = await start('b', 'skip')
-      await bothSee([a, b])
-      const alice = a.spawn(account, 'alice')
-      await alice.ask('deposit', 1)
-      await a.store.append(alice.address, [{ type: 'sour' }])
-      const onB = b.spawn(account, 'alice')
-      // A notice may be on its way: until it has come, an awake actor may answer as before.
-      await until(async () => {
-        try {
-          await onB.ask('deposit', 2)
-          return false
-        } catch (error) {
-          return isCairnError(error, 'actor-parked')
-        }
-      }, patience)
-      const supervision = b.supervise(alice.address)
-      const told = await supervision.skip({ by: 'ann', reason: 'milk' })
-      t.match(told, { reply: { skipped: [[2, 2]] } })
-      const reads = (ref: typeof alice) =>
-        until(async () => {
+    await t.test(
+      'a skipped event is skipped on all nodes, and the audit trail shows it',
+      async t => {
+        await using a = await start('a', 'skip')
+        await using b = await start('b', 'skip')
+        await bothSee([a, b])
+        const alice = a.spawn(account, 'alice')
+        await alice.ask('deposit', 1)
+        await a.store.append(alice.address, [{ type: 'sour' }])
+        const onB = b.spawn(account, 'alice')
+        // A notice may be on its way: until it has come, an awake actor may answer as before.
+        await until(async () => {
           try {
-            return await ref.ask('deposit', 4)
-          } catch (error) {
-            if (!isCairnError(error, 'actor-parked')) throw error
+            await onB.ask('deposit', 2)
             return false
+          } catch (error) {
+            return isCairnError(error, 'actor-parked')
           }
         }, patience)
-      t.match(await reads(onB), { version: 3, reply: 5 })
-      t.match(await reads(alice), { version: 4, reply: 9 })
-      await using c = await start('c', 'skip')
-      for (const node of [a, b, c]) {
-        const ref = node.spawn(account, 'alice')
-        t.match(await ref.state(), { state: { balance: 9 }, version: 4 })
-        for (const [version, balance] of [1, 1, 5, 9].entries())
-          t.match(await node.state(alice.address, { version: version + 1 }), {
-            state: { balance },
-          })
-      }
-      await supervision.pause({ reason: 'for a while' })
-      const trail: unknown[] = []
-      const { address } = supervision
-      t.strictSame(address, { type: 'cairn-supervision', id: 'account/alice' })
-      for await (const item of b.store.read(address))
-        if (item.kind === 'event') trail.push([item.type, item.data])
-      const actor = 'account/alice'
-      t.strictSame(trail, [
-        ['skipped', { actor, version: 2, by: 'ann', reason: 'milk' }],
-        ['paused', { actor, by: 'b', reason: 'for a while' }],
-      ])
-      t.match(await c.supervise(alice.address).state(), {
-        actor,
-        skipped: [[2, 2]],
-        paused: { by: 'b' },
-      })
-    })
+        const supervision = b.supervise(alice.address)
+        const told = await supervision.skip({ by: 'ann', reason: 'milk' })
+        t.match(told, { reply: { skipped: [[2, 2]] } })
+        const reads = (ref: typeof alice) =>
+          until(async () => {
+            try {
+              return await ref.ask('deposit', 4)
+            } catch (error) {
+              if (!isCairnError(error, 'actor-parked')) throw error
+              return false
+            }
+          }, patience)
+        t.match(await reads(onB), { version: 3, reply: 5 })
+        t.match(await reads(alice), { version: 4, reply: 9 })
+        await using c = await start('c', 'skip')
+        for (const node of [a, b, c]) {
+          const ref = node.spawn(account, 'alice')
+          t.match(await ref.state(), { state: { balance: 9 }, version: 4 })
+          for (const [version, balance] of [1, 1, 5, 9].entries())
+            t.match(await node.state(alice.address, { version: version + 1 }), {
+              state: { balance },
+            })
+        }
+        await supervision.pause({ reason: 'for a while' })
+        const trail: unknown[] = []
+        const { address } = supervision
+        t.strictSame(address, { type: 'cairn-supervision', id: 'account/alice' })
+        for await (const item of b.store.read(address))
+          if (item.kind === 'event') trail.push([item.type, item.data])
+        const actor = 'account/alice'
+        t.strictSame(trail, [
+          ['skipped', { actor, version: 2, by: 'ann', reason: 'milk' }],
+          ['paused', { actor, by: 'b', reason: 'for a while' }],
+        ])
+        t.match(await c.supervise(alice.address).state(), {
+          actor,
+          skipped: [[2, 2]],
+          paused: { by: 'b' },
+        })
+      },
+    )
 
     await t.test(
-      'a stored command waits until a pause ends, and is not dead',
+      'a durable command waits until a pause ends, and is not dead-lettered',
       async t => {
         await using a = await start('a', 'kept')
         const alice = a.spawn(account, 'alice')
@@ -204,7 +207,7 @@ for (const store of backends)
       },
     )
 
-    await t.test('an actor of a long name is supervised like any other', async t => {
+    await t.test('an actor with a long id is supervised like any other', async t => {
       await using a = await start('a', 'long')
       const ref = a.spawn(account, 'é'.repeat(128))
       const supervision = a.supervise(ref.address)

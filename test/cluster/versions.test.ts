@@ -1,5 +1,5 @@
-// Nodes of two versions side by side. The other one is played by a plain client that says what a
-// later version might: members, requests, answers and commits with more in them than this one knows.
+// Nodes of two versions in one cluster. A plain client plays the other version: its members, requests, answers and
+// commits have properties that this version does not know.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -106,7 +106,7 @@ function ownedBy(node: Node, id: string) {
   }
 }
 
-await t.test('a node of another version is listed with it', async t => {
+await t.test('a node of another version is listed with its version', async t => {
   await using at = await open()
   at.say('teleporting', said('unheard'))
   const other = await at.join('newer', () => ({ ok: true }))
@@ -127,7 +127,7 @@ await t.test('a node of another version is listed with it', async t => {
   t.notOk(at.node.members().some(({ id }) => id === 'unheard'))
 })
 
-await t.test('what is no member in any version is nobody, and is answered', async t => {
+await t.test('an invalid member is ignored, and its hello is answered', async t => {
   await using at = await open()
   const wrong: unknown[] = [
     null,
@@ -158,18 +158,18 @@ await t.test('what is no member in any version is nobody, and is answered', asyn
     ],
   )
   let answered = 0
-  const heard = at.nc.subscribe(`cairn.${at.namespace}.members`, {
+  const subscription = at.nc.subscribe(`cairn.${at.namespace}.members`, {
     callback: (_error, { data }) => {
       if ((decode(data) as { kind: string }).kind === 'here') answered++
     },
   })
   await at.nc.flush()
   at.say('hello', { lurker: true })
-  await until(() => answered > 0, { describe: 'an onlooker of any kind is answered' })
-  heard.unsubscribe()
+  await until(() => answered > 0, { describe: 'an observer of any version is answered' })
+  subscription.unsubscribe()
 })
 
-await t.test('commands travel to a node of another version', async t => {
+await t.test('commands are sent to a node of another version', async t => {
   await using at = await open()
   const heard: Request[] = []
   const outcome = {
@@ -191,7 +191,7 @@ await t.test('commands travel to a node of another version', async t => {
   t.match(at.node.stats(), { router: { remote: 1 }, actors: { asks: 0 } })
 })
 
-await t.test('errors of another version keep what they say', async t => {
+await t.test('errors of another version keep their code and message', async t => {
   await using at = await open()
   const error = { code: 'time-paradox', message: 'It was later.', details: { by: 3 } }
   let answer: object = { ok: false, error: { ...error, advice: 'wait' } }
@@ -212,7 +212,7 @@ await t.test('errors of another version keep what they say', async t => {
   t.match(await ask(), { ok: true, version: 1, reply: 1 }, 'a redirect is followed')
 })
 
-await t.test('commands come from a node of another version', async t => {
+await t.test('commands are received from a node of another version', async t => {
   await using at = await open()
   await at.join('newer', () => ({ ok: true }))
   const actor = { ...ownedBy(at.node, 'this'), shard: 3 }
@@ -235,7 +235,7 @@ await t.test('commands come from a node of another version', async t => {
   })
 })
 
-await t.test('a request of an unknown kind is refused, and says why', async t => {
+await t.test('a request of an unknown kind is refused with a reason', async t => {
   await using at = await open()
   const actor = { type: 'account', id: 'a' }
   const refused = await at.ask({ kind: 'teleport', actor, to: 'mars' })
@@ -252,7 +252,7 @@ await t.test('a request of an unknown kind is refused, and says why', async t =>
   t.equal(await at.node.store.lastPosition(), 0, 'nothing was done')
 })
 
-await t.test('commits of another version are history like any other', async t => {
+await t.test('commits of another version are read like any other', async t => {
   await using at = await open()
   const actor = { type: 'account', id: 'a' }
   const heard: EventStored[] = []
@@ -297,18 +297,18 @@ await t.test('commits of another version are history like any other', async t =>
 })
 
 await t.test(
-  'cards of another version in a shared directory are read as well',
+  'member files of another version in a shared directory are read',
   async t => {
-    const dir = await mkdtemp(join(tmpdir(), 'cairn-cards-'))
+    const dir = await mkdtemp(join(tmpdir(), 'cairn-members-'))
     t.teardown(() => rm(dir, { recursive: true, force: true }))
     const self = known({ id: 'this', incarnation: Date.now() })
-    const membership = await FileMembership.join(dir, 'cards', self)
-    const folder = join(dir, 'cards.members')
-    const card = (name: string, content: object) =>
+    const membership = await FileMembership.join(dir, 'ns', self)
+    const folder = join(dir, 'ns.members')
+    const announce = (name: string, content: object) =>
       writeFile(join(folder, `${name}.json`), JSON.stringify(content))
     const other = said('newer')
-    await card('odd', { pid: process.pid, member: { id: 'odd' } })
-    await card('newer', { pid: process.pid, member: other, sockets: 2 })
+    await announce('odd', { pid: process.pid, member: { id: 'odd' } })
+    await announce('newer', { pid: process.pid, member: other, sockets: 2 })
     await until(() => membership.members().length === 2, { describe: 'it is a member' })
     t.strictSame(membership.members(), [known(other), self])
     await membership.close()
