@@ -7,7 +7,6 @@ import type { AnyActorRef, AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
 import { CairnError } from '../model/errors.js'
 import { checkLogic, isMachine, logicOf } from './child-logic.js'
-import type { MachineNode } from './machine-node.js'
 import { copyForRevival } from './refs.js'
 import { pathSeparator } from './timers.js'
 import type { MachineChild, MachineState } from './types.js'
@@ -37,7 +36,7 @@ type Refs = Readonly<Record<string, ChildRef | undefined>>
 
 /** The children of a state. Throws `invalid-definition` for a child that cannot be durable. */
 export function childrenOf(
-  { machine }: MachineNode,
+  machine: AnyStateMachine,
   snapshot: AnyMachineSnapshot,
   { eventId, path, before, ended }: StepChildren,
 ): Record<string, MachineChild> | undefined {

@@ -105,7 +105,7 @@ class Fold implements EventFold {
         : node.stepper.begin(location.id, (stepInput as { input?: unknown }).input)
     const { snapshot, actions } = step
     const { ended, fired } = stepInput.kind === 'event' ? stepInput : {}
-    const children = childrenOf(node, snapshot, {
+    const children = childrenOf(node.machine, snapshot, {
       eventId,
       path: location.path,
       ...(known !== undefined && { before: known }),

@@ -300,7 +300,7 @@ export class Requests {
     const now = Date.now()
     for (const slot of this.#slots.values())
       if (slot.deadline <= now) this.#settle(slot, { kind: 'timeout' })
-    // REQUESTS-5. The first queued request may have received a slot just above.
+    // REQUESTS-5: the first queued request may have received a slot just above.
     if (this.#queue.some(({ deadline }) => deadline <= now)) {
       const expired = this.#queue.filter(({ deadline }) => deadline <= now)
       this.#queue = this.#queue.filter(({ deadline }) => deadline > now)

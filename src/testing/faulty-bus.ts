@@ -1,4 +1,4 @@
-// A bus that loses notices, and, as every bus must (B3), tells of the loss before the next one.
+// A bus that drops notices. As every bus must (BUS-3), it reports the loss before the next notice.
 
 import type { NoticeBus, SubscribeOptions, Subscription } from '../bus/bus.js'
 import type { CommitStored, EventStored } from '../bus/notice.js'
@@ -99,7 +99,7 @@ export class FaultyBus implements NoticeBus {
       }
       if (last.isDropped) return undefined
       tellGap()
-      // A handler may return a promise, whose failure the bus reports (B4).
+      // A handler may return a promise, whose failure the bus reports (BUS-4).
       return handler(notice)
     }
     const base = await line.up(subscribe(lossy, options))

@@ -1,8 +1,8 @@
-// A node's line to everything outside: what a crash cuts.
+// The simulated connection of a node to everything outside, which a crash cuts.
 //
-// Owns whether the node is up, what it still has on its way, and who listens on it.
-// L1. Once cut, nothing comes back: what was waited for fails, whatever becomes of it.
-// L2. What is on its way when the line is cut may still arrive.
+// Owns whether the node is up, its requests in flight, and its listeners.
+// TEST-LINE-1. Once the line is cut, no result returns: every pending call fails, whatever becomes of it elsewhere.
+// TEST-LINE-2. A request in flight when the line is cut may still arrive.
 
 import { CairnError } from '../model/errors.js'
 import { raceSignal } from '../model/wait.js'
@@ -49,7 +49,7 @@ export class Line {
       )
   }
 
-  /** What `work` comes to, unless the line is cut before (L1). */
+  /** What `work` comes to, unless the line is cut before (TEST-LINE-1). */
   async up<T>(work: Promise<T>): Promise<T> {
     const result = await raceSignal(work, this.#down.signal)
     this.check()

@@ -177,7 +177,7 @@ export class BatchWriter {
           if (hasOthers) throw partial // STORE-BATCH-4
         } else if (hasOthers) return { kind: 'conflict' }
         else {
-          // STORE-BATCH-3. Position 0: the subject is empty, so nothing of the batch is stored.
+          // STORE-BATCH-3: position 0 means that the subject is empty, so nothing of the batch is stored.
           if (last === 0) return undefined
           const named = await get({ seq: last })
           const at = messages
