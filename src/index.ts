@@ -98,9 +98,9 @@ export {
   type Topic,
 } from './model/topic.js'
 export type { StandardSchema } from './model/schema.js'
-export { eventsOf } from './delivery/messages/events-of.js'
+export { eventsOf } from './delivery/messages/event-topic.js'
 export type { Message } from './delivery/messages/message.js'
-export type { Published, PublishOptions } from './delivery/messages/topics.js'
+export type { Published, PublishOptions } from './delivery/messages/publish-message.js'
 
 // Reactors
 export {
@@ -116,7 +116,7 @@ export {
   type RetryPreset,
   RetryableError,
   TerminalError,
-} from './delivery/reactor/retry.js'
+} from './delivery/retry-policy.js'
 
 // Projections
 export {
@@ -138,11 +138,8 @@ export {
   type ConsumerSpec,
   defineConsumer,
 } from './delivery/consumer/define-consumer.js'
-export type {
-  ConsumedMessage,
-  ConsumeOptions,
-  Consumer,
-} from './delivery/consumer/consumer.js'
+export type { ConsumedMessage } from './delivery/consumer/consumed-message.js'
+export type { ConsumeOptions, Consumer } from './delivery/consumer/consumer.js'
 export type {
   Trigger,
   TriggerHandler,

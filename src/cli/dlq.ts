@@ -4,10 +4,10 @@
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { count, type Flags, isSet, texts } from '../program/flags.js'
 import {
-  type DeadLetterAllOptions,
-  type DeadLetterBox,
-  deadLetterBox,
-} from '../delivery/dead-letters/dead-letter-box.js'
+  type DeadLetterBulkOptions,
+  type DeadLetterQueue,
+  deadLetterQueue,
+} from '../delivery/dead-letters/dead-letter-queue.js'
 import type { DeadLetterFilter } from '../delivery/dead-letters/dead-letters.js'
 import { type CliCommand, verbOf, withNamespace } from './command.js'
 import { deadLetterLine, deadLetterView } from './dead-letter-view.js'
@@ -53,14 +53,14 @@ export const dlq: CliCommand = {
     const limit = count(flags, 'limit')
     if (verb === 'discard-all' && Object.keys(filter).length === 0)
       throw new UsageError('discard-all removes what --where selects: give at least one.')
-    const all: DeadLetterAllOptions = {
+    const all: DeadLetterBulkOptions = {
       ...filter,
       ...defined({ limit }),
       dryRun: isSet(flags, 'dry-run'),
       signal,
     }
     return withNamespace(flags, async open => {
-      const box = deadLetterBox(open)
+      const box = deadLetterQueue(open)
       switch (verb) {
         case 'list':
         case 'export':
@@ -96,8 +96,8 @@ export const dlq: CliCommand = {
 
 async function list(
   flags: Flags,
-  box: DeadLetterBox,
-  { limit = Infinity, dryRun: _, ...options }: DeadLetterAllOptions,
+  box: DeadLetterQueue,
+  { limit = Infinity, dryRun: _, ...options }: DeadLetterBulkOptions,
   isExport: boolean,
 ): Promise<void> {
   let shown = 0

@@ -4,7 +4,7 @@ import { systemClock } from '../model/clock.js'
 import { newId } from '../model/id.js'
 import { exitCode } from '../program/exit-codes.js'
 import { text } from '../program/flags.js'
-import { putCommand } from '../delivery/commands/stored-commands.js'
+import { storeCommand } from '../delivery/messages/store-command.js'
 import { type CliCommand, commandArguments, withNamespace } from './command.js'
 import { printRow } from './output.js'
 
@@ -21,7 +21,7 @@ export const send: CliCommand = {
     return withNamespace(flags, async ({ queues, partitions }, nodeId) => {
       const from = { nodeId, clock: systemClock }
       const { inbox } = queues
-      const { commandId, position, duplicate } = await putCommand(
+      const { commandId, position, duplicate } = await storeCommand(
         inbox,
         partitions,
         from,

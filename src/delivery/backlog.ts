@@ -1,23 +1,24 @@
-// What groups have before them, as it is stored: read without any node, by whoever looks.
+// The backlogs of a namespace's groups as the store has them. Reading them needs no running node.
 
 import { decodeStoredMessage } from '../codec/stored-message.js'
-import type { DocumentKey, Documents } from '../store/documents/documents.js'
 import { formatAddress } from '../model/address.js'
 import type { StoredCommit } from '../model/commit.js'
+import { defined } from '../model/defined.js'
 import { partitionOf } from '../model/partition.js'
 import type { Position } from '../model/version.js'
-import type { Queue } from '../store/queue/queue.js'
+import type { DocumentKey, Documents } from '../store/documents/documents.js'
 import type { EventStore } from '../store/event-store/event-store.js'
+import type { Queue } from '../store/queue/queue.js'
+import { commandDeadLetterName, commandsTopic } from './commands/command-dead-letters.js'
 import { courierGroup } from './commands/courier.js'
 import { inboxGroup } from './commands/inbox.js'
-import { type DeadLetter, deadLetters } from './dead-letters/dead-letters.js'
-import { decodePartitionState, type FailingKey } from './group/partition-state.js'
-import { commandsTopic, abandonedBy } from './commands/give-up-command.js'
+import { type DeadLetter, readDeadLetters } from './dead-letters/dead-letters.js'
+import { decodePartitionState, type DeferredKey } from './group/partition-state.js'
 import { messagesOf } from './messages/message.js'
-import { topicsOf, typesOf } from './messages/topic-registry.js'
-import { keyOfMessage } from './messages/topics.js'
+import { publishingTypes, readerTopics } from './messages/topic-registry.js'
+import { orderingKeyOf } from './source/topic-source.js'
 
-/** What is read of a namespace. */
+/** The parts of a namespace that are read. */
 interface Ports {
   readonly store: Pick<EventStore, 'readAll' | 'lastPosition'>
   readonly queues: Readonly<Record<'topic' | 'inbox' | 'dead', Queue>>
@@ -25,24 +26,24 @@ interface Ports {
   readonly partitions: number
 }
 
-/** Where the records come from: the log, the topics of plain code, or the inbox. */
+/** Where the records are: the log, the topics of plain code, or the inbox. */
 export type BacklogSource = 'log' | 'topics' | 'inbox'
 
 export interface Backlog {
   /** A reactor's name, or `courier` or `inbox`. */
   readonly group: string
-  /** Those that a reactor reads; none for the others. */
+  /** The topics of a reactor; empty for the courier and the inbox. */
   readonly topics: readonly string[]
   readonly source: BacklogSource
-  /** Everything up to here is handled, but for what is failing. */
+  /** Every record up to here is handled, except those of failing keys. */
   readonly floor: Position
-  /** The last position there is. */
+  /** The last position of the source. */
   readonly end: Position
   /** Messages or commands that are stored and not known to be handled. */
   readonly waiting: number
-  /** Whether all were counted: no more than `readMax` records are looked at. */
+  /** Whether `waiting` is complete: at most `readMax` records are read. */
   readonly isCounted: boolean
-  readonly failing: readonly FailingKey[]
+  readonly failing: readonly DeferredKey[]
   /** Messages or commands that were given up: see {@link DeadLetter}. At most `readMax` are counted. */
   readonly dead: number
 }
@@ -55,67 +56,61 @@ export interface BacklogOptions {
   readonly signal?: AbortSignal
 }
 
-/** Records looked at for one group, at most. */
+/** Records that are read for one group, at most. */
 const readMax = 10_000
 
-/** Where a group stands, over all of its lanes. */
-interface BacklogStatus {
+/** The checkpoints of a group over all of its partitions. */
+interface GroupProgress {
   readonly floors: readonly Position[]
-  readonly failing: readonly FailingKey[]
+  readonly deferred: readonly DeferredKey[]
 }
 
-/** Yields the backlog of each group that has ever begun to read. Throws what reading does. */
+/** Yields the backlog of each group that has started to read. Throws the errors of reading. */
 export async function* backlogs(
   open: Ports,
   options: BacklogOptions = {},
 ): AsyncGenerator<Backlog> {
   const { topic, all = false, signal } = options
   const { documents } = open
-  for (const reactor of await reactorsIn(documents, signal)) {
-    const topics = await topicsOf(documents, reactor)
+  for (const reactor of await readReactorNames(documents, signal)) {
+    const topics = await readerTopics(documents, reactor)
     if (topic !== undefined && !topics.includes(topic)) continue
     const names = new Set(topic === undefined ? topics : [topic])
     const about = { group: reactor, topics: topics.toSorted() }
-    const dead = await deadOf(open, reactor, names, signal)
-    const log = await backlogStatus(open, ['reactor', reactor, 'log'], signal)
-    const types = await typesOf(documents, names)
-    yield {
-      ...about,
-      source: 'log',
-      ...(await inLog(
-        open,
-        log,
-        types,
-        commit => messagesOf(commit, names).length,
-        signal,
-      )),
-      dead: dead.log,
-    }
-    const plain = await backlogStatus(open, ['reactor', reactor, 'topic'], signal)
-    const waiting = await onTopics(open, plain, names, signal)
-    yield { ...about, source: 'topics', ...waiting, dead: dead.topics }
+    const dead = await countDeadLetters(open, reactor, names, signal)
+    const log = await readProgress(open, ['reactor', reactor, 'log'], signal)
+    const types = await publishingTypes(documents, names)
+    const countIn = (commit: StoredCommit) => messagesOf(commit, names).length
+    const inLog = await countInLog(open, log, types, countIn, signal)
+    yield { ...about, source: 'log', ...inLog, dead: dead.log }
+    const plain = await readProgress(open, ['reactor', reactor, 'topic'], signal)
+    const onTopics = await countOnTopics(open, plain, names, signal)
+    yield { ...about, source: 'topics', ...onTopics, dead: dead.topics }
   }
   if (!all) return
-  const commands = new Set([commandsTopic])
-  const courier = await backlogStatus(open, [courierGroup], signal)
+  const countDeadCommands = (group: string) => {
+    const topics = new Set([commandsTopic])
+    return countDeadLetters(open, commandDeadLetterName(group), topics, signal)
+  }
+  const courier = await readProgress(open, [courierGroup], signal)
   yield {
     group: courierGroup,
     topics: [],
     source: 'log',
-    ...(await inLog(open, courier, undefined, commandsIn, signal)),
-    dead: (await deadOf(open, abandonedBy(courierGroup), commands, signal)).log,
+    ...(await countInLog(open, courier, undefined, countCommands, signal)),
+    dead: (await countDeadCommands(courierGroup)).log,
   }
-  const inbox = await backlogStatus(open, [inboxGroup], signal)
+  const inbox = await readProgress(open, [inboxGroup], signal)
   yield {
     group: inboxGroup,
     topics: [],
     source: 'inbox',
-    ...(await inInbox(open, inbox, signal)),
-    dead: (await deadOf(open, abandonedBy(inboxGroup), commands, signal)).inbox,
+    ...(await countInInbox(open, inbox, signal)),
+    dead: (await countDeadCommands(inboxGroup)).inbox,
   }
 }
 
-async function reactorsIn(
+async function readReactorNames(
   documents: Documents,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
@@ -123,7 +118,7 @@ async function reactorsIn(
   return [...new Set(keys.map(([, name]) => name!))].toSorted()
 }
 
-async function deadOf(
+async function countDeadLetters(
   { queues }: Ports,
   reactor: string,
   topics: ReadonlySet<string>,
@@ -131,52 +126,52 @@ async function deadOf(
 ): Promise<Record<DeadLetter['source'], number>> {
   const count = { log: 0, topics: 0, inbox: 0 }
   let read = 0
-  const options = { reactor, ...(signal !== undefined && { signal }) }
-  for await (const { source, message } of deadLetters(queues, options)) {
+  const options = { reactor, ...defined({ signal }) }
+  for await (const { source, message } of readDeadLetters(queues, options)) {
     if (++read > readMax) break
     if (topics.has(message.topic)) count[source]++
   }
   return count
 }
 
-async function backlogStatus(
+async function readProgress(
   { documents, partitions }: Ports,
   path: DocumentKey,
   signal: AbortSignal | undefined,
-): Promise<BacklogStatus> {
+): Promise<GroupProgress> {
   const floors: Position[] = Array.from({ length: partitions }, () => 0)
-  const failing: FailingKey[] = []
+  const deferred: DeferredKey[] = []
   for (const key of await documents.list(path, signal && { signal })) {
     const found = await documents.get(key)
     if (found === undefined) continue
     const state = decodePartitionState(found.value, key.join('.'))
     floors[Number(key.at(-1))] = state.floor
-    failing.push(...state.failing)
+    deferred.push(...state.deferred)
   }
-  return { floors, failing: failing.toSorted((a, b) => a.position - b.position) }
+  return { floors, deferred: deferred.toSorted((a, b) => a.position - b.position) }
 }
 
-/** Whether a group has not handled a record yet, as far as it has written down. */
+/** Whether a record is not handled yet, according to the checkpoints. */
 function isWaiting(
-  { floors, failing }: BacklogStatus,
+  { floors, deferred }: GroupProgress,
   position: Position,
-  lane: number,
+  partition: number,
   key: string,
 ): boolean {
-  if (position > (floors[lane] ?? 0)) return true
-  return failing.some(one => one.key === key && position >= one.position)
+  if (position > (floors[partition] ?? 0)) return true
+  return deferred.some(one => one.key === key && position >= one.position)
 }
 
-/** All that waits stands behind this position. */
-function startOf({ floors, failing }: BacklogStatus): Position {
-  return Math.min(...floors, ...failing.map(({ position }) => position - 1))
+/** The position after which all waiting records are. */
+function startOf({ floors, deferred }: GroupProgress): Position {
+  return Math.min(...floors, ...deferred.map(({ position }) => position - 1))
 }
 
 type Count = Omit<Backlog, 'group' | 'topics' | 'source' | 'dead'>
 
-async function inLog(
+async function countInLog(
   { store, partitions }: Ports,
-  standing: BacklogStatus,
+  progress: GroupProgress,
   types: readonly string[] | undefined,
   countIn: (commit: StoredCommit) => number,
   signal: AbortSignal | undefined,
@@ -186,60 +181,58 @@ async function inLog(
   let read = 0
   if (types?.length !== 0)
     for await (const record of store.readAll({
-      after: startOf(standing),
+      after: startOf(progress),
       limit: readMax,
-      ...(types !== undefined && { types }),
-      ...(signal !== undefined && { signal }),
+      ...defined({ types, signal }),
     })) {
       read++
       if (record.kind !== 'commit') continue
       const { actor, position } = record
-      const lane = partitionOf(actor, partitions)
-      if (isWaiting(standing, position, lane, formatAddress(actor)))
+      const partition = partitionOf(actor, partitions)
+      if (isWaiting(progress, position, partition, formatAddress(actor)))
         waiting += countIn(record)
     }
-  return counted(standing, end, waiting, read)
+  return toCount(progress, end, waiting, read)
 }
 
-async function onTopics(
+async function countOnTopics(
   { queues, partitions }: Ports,
-  standing: BacklogStatus,
+  progress: GroupProgress,
   topics: ReadonlySet<string>,
   signal: AbortSignal | undefined,
 ): Promise<Count> {
   const end = await queues.topic.lastPosition(signal && { signal })
   let waiting = 0
   let read = 0
-  const options = { after: startOf(standing), ...(signal !== undefined && { signal }) }
-  for await (const { position, key: names, headers, body } of queues.topic.read(
-    options,
-  )) {
+  const options = { after: startOf(progress), ...defined({ signal }) }
+  for await (const record of queues.topic.read(options)) {
     if (++read > readMax) break
-    const topic = names.join('.')
+    const { position, headers, body } = record
+    const topic = record.key.join('.')
     if (!topics.has(topic)) continue
-    const found = decodeStoredMessage(topic, headers, body)
-    if (typeof found === 'string') continue
-    const { key, partition } = keyOfMessage(found.key, position, partitions)
-    if (isWaiting(standing, position, partition, key)) waiting++
+    const message = decodeStoredMessage(topic, headers, body)
+    if (typeof message === 'string') continue
+    const { key, partition } = orderingKeyOf(message.key, position, partitions)
+    if (isWaiting(progress, position, partition, key)) waiting++
   }
-  return counted(standing, end, waiting, read)
+  return toCount(progress, end, waiting, read)
 }
 
-/** What was carried out is removed: all that is there waits. */
-async function inInbox(
+/** Handled commands are removed from the inbox: every one that is left waits. */
+async function countInInbox(
   { queues }: Ports,
-  standing: BacklogStatus,
+  progress: GroupProgress,
   signal: AbortSignal | undefined,
 ): Promise<Count> {
   const end = await queues.inbox.lastPosition(signal && { signal })
   let read = 0
   for await (const _ of queues.inbox.read(signal && { signal }))
     if (++read >= readMax) break
-  return counted(standing, end, read, read)
+  return toCount(progress, end, read, read)
 }
 
-function counted(
-  { floors, failing }: BacklogStatus,
+function toCount(
+  { floors, deferred }: GroupProgress,
   end: Position,
   waiting: number,
   read: number,
@@ -249,11 +242,11 @@ function counted(
     end,
     waiting,
     isCounted: read < readMax,
-    // The others are held back only because many of them wait.
-    failing: failing.filter(({ attempts }) => attempts > 0),
+    // Keys without attempts have not failed: they only have many or slow records.
+    failing: deferred.filter(({ attempts }) => attempts > 0),
   }
 }
 
-function commandsIn({ outbox = [] }: StoredCommit): number {
+function countCommands({ outbox = [] }: StoredCommit): number {
   return outbox.filter(({ kind }) => kind === 'command').length
 }

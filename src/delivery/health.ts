@@ -1,17 +1,17 @@
-// Health: how much waits and fails of a group, in one word.
+// The health of a group: its backlog as one word.
 
 import type { Backlog } from './backlog.js'
 
-/** `good`: nothing to do. `watch`: look at it today. `critical`: look at it now. */
+/** `good`: no action is needed. `watch`: inspect it today. `critical`: inspect it now. */
 export type Health = 'good' | 'watch' | 'critical'
 
-/** From any of these numbers on, a group is that. */
+/** A group has this health when any of its numbers reaches the limit. */
 const thresholds = {
   watch: { waiting: 1_000, failing: 1, dead: 1 },
   critical: { waiting: 10_000, failing: 100, dead: 100 },
 } as const
 
-/** The worst that one of its numbers says. */
+/** The worst health that any of the numbers implies. */
 export function healthOf({
   waiting,
   failing,

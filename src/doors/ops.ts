@@ -30,19 +30,19 @@ export type { VersionRange } from '../actor/skips.js'
 // Dead letters
 export type { DeadLetterError } from '../codec/dead-letter.js'
 export type {
-  DeadLetterAllOptions,
-  DeadLetterBox,
-} from '../delivery/dead-letters/dead-letter-box.js'
+  DeadLetterBulkOptions,
+  DeadLetterQueue,
+} from '../delivery/dead-letters/dead-letter-queue.js'
 export type {
   DeadLetter,
   DeadLetterFilter,
   DeadLetterListOptions,
   DeadLetterReason,
-  RedriveOptions,
 } from '../delivery/dead-letters/dead-letters.js'
+export type { RedriveOptions } from '../delivery/dead-letters/redrive.js'
 export type { AttemptRecord, DeadLetterMark } from '../delivery/reactor/attempt-log.js'
-export type { Settling } from '../delivery/reactor/settlement.js'
-export type { RetryPolicy } from '../delivery/reactor/retry.js'
+export type { SettlementActions } from '../delivery/reactor/settlement.js'
+export type { RetryPolicy } from '../delivery/retry-policy.js'
 
 // Members
 export type { Member } from '../cluster/membership.js'

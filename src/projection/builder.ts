@@ -29,14 +29,14 @@ import {
   type StoredCheckpoint,
 } from '../store/read-models/read-models.js'
 import { backoffDefault, delayAfter } from '../delivery/backoff.js'
-import type { GroupSource, Unreadable } from '../delivery/group/source.js'
+import type { RecordSource, UnreadableRecord } from '../delivery/source/record-source.js'
 import { WakeSignal } from '../store/wake-signal.js'
 import type { Projection } from './define-projection.js'
 
 export interface BuilderOptions {
   readonly projection: Projection
   readonly model: ReadModel
-  readonly source: GroupSource<StoredCommit | Unreadable>
+  readonly source: RecordSource<StoredCommit | UnreadableRecord>
   readonly log: WriteLog
   /** Called after each write. */
   readonly onProgress: (position: Position) => void
@@ -317,7 +317,7 @@ function writtenElsewhere(name: string): CairnError {
   )
 }
 
-function tooNew({ position, reason }: Unreadable): CairnError {
+function tooNew({ position, reason }: UnreadableRecord): CairnError {
   return new CairnError(
     'storage-failed',
     `The record at position ${position} cannot be read by this version of Cairn: ${reason}. The projection waits; upgrade this node.`,

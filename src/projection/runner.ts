@@ -14,9 +14,9 @@ import { isCairnError } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
-import type { PartitionClaims } from '../delivery/group/group.js'
-import { logSource } from '../delivery/group/log-source.js'
-import type { GroupSource, Unreadable } from '../delivery/group/source.js'
+import type { PartitionClaims } from '../delivery/group/claim-partition.js'
+import { logSource } from '../delivery/source/log-source.js'
+import type { RecordSource, UnreadableRecord } from '../delivery/source/record-source.js'
 import type { ReadModels } from '../store/read-models/read-models.js'
 import { WakeSignal } from '../store/wake-signal.js'
 import type { EventStore } from '../store/event-store/event-store.js'
@@ -88,7 +88,7 @@ export function projectionGroup(name: string, version: number): string {
 
 export class ProjectionRunner {
   readonly #options: RunnerOptions
-  readonly #source: GroupSource<StoredCommit | Unreadable>
+  readonly #source: RecordSource<StoredCommit | UnreadableRecord>
   readonly #running = new Map<number, Running>()
   readonly #stopping = new AbortController()
   /** Raised when a build makes progress. */
@@ -109,8 +109,8 @@ export class ProjectionRunner {
       store,
       bus,
       partitions,
-      wants: ({ eventTypes }) => eventTypes.some(type => events.includes(type)),
-      pick: commit => commit,
+      matches: ({ eventTypes }) => eventTypes.some(type => events.includes(type)),
+      select: commit => commit,
       types: async () => types,
       log,
     })

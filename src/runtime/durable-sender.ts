@@ -1,11 +1,11 @@
 // Stores what programs send and publish, until the node closes.
 
-import { putCommand } from '../delivery/commands/stored-commands.js'
+import { storeCommand } from '../delivery/messages/store-command.js'
 import {
   type Published,
   type PublishOptions,
-  putMessage,
-} from '../delivery/messages/topics.js'
+  publishMessage,
+} from '../delivery/messages/publish-message.js'
 import type { DurableCommandSender } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import type { Topic } from '../model/topic.js'
@@ -25,11 +25,11 @@ export function durableSender({ settings, open, isClosing }: NodeContext): Durab
   return {
     async send(actor, type, data, options) {
       if (isClosing()) throw nodeClosing()
-      return putCommand(queues.inbox, partitions, from, actor, type, data, options)
+      return storeCommand(queues.inbox, partitions, from, actor, type, data, options)
     },
     async publish(topic, data, options) {
       if (isClosing()) throw nodeClosing()
-      return putMessage(queues.topic, from, topic, data, options)
+      return publishMessage(queues.topic, from, topic, data, options)
     },
   }
 }

@@ -34,9 +34,9 @@ import type {
   TriggerHandler,
   TriggerOptions,
 } from '../delivery/consumer/trigger.js'
-import type { DeadLetterBox } from '../delivery/dead-letters/dead-letter-box.js'
+import type { DeadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import type { GroupStats } from '../delivery/group/group.js'
-import type { Published, PublishOptions } from '../delivery/messages/topics.js'
+import type { Published, PublishOptions } from '../delivery/messages/publish-message.js'
 import type { ActorAddress } from '../model/address.js'
 import type { AskOutcome, SendOptions, SendReceipt } from '../model/command-sender.js'
 import type { Timer } from '../model/timer.js'
@@ -196,7 +196,7 @@ export interface Node extends AsyncDisposable {
   supervise(actor: ActorAddress): Supervision
 
   /** The messages that reactors of this namespace have dead-lettered. */
-  readonly deadLetters: DeadLetterBox
+  readonly deadLetters: DeadLetterQueue
 
   /** Calls `handler` for each event stored in this namespace from now on, by any node. */
   subscribeToEventStored(

@@ -5,7 +5,7 @@ import type { ActorDefinition } from '../actor/definition.js'
 import type { Escalation } from '../actor/actor-host.js'
 import { actorRef } from '../actor/ref.js'
 import { SerialExecutor } from '../delivery/group/serial-executor.js'
-import { deadLetterBox } from '../delivery/dead-letters/dead-letter-box.js'
+import { deadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import { formatAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
@@ -195,7 +195,7 @@ function assemble(context: NodeContext): Assembled {
     state: (actor, { version, ...options } = {}) =>
       readState(host, actor, version, options),
     supervise: actor => supervisionOf(context, host, directives, actor),
-    deadLetters: deadLetterBox(open),
+    deadLetters: deadLetterQueue(open),
     subscribeToEventStored: (handler, options) =>
       bus.subscribeToEventStored(namespace, handler, options),
     timers: options => open.timers.list(options),

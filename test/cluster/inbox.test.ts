@@ -203,7 +203,7 @@ for (const [name, make] of Object.entries(backends))
       await until(() => node.stats().inbox.handled === 2, {
         describe: 'both are handled',
       })
-      t.equal(node.stats().inbox.refused, 1)
+      t.equal(node.stats().inbox.rejected, 1)
       t.strictSame(await itemsOf(node, 'a'), ['after'])
       t.equal(await waiting(opened), 2, 'garbage is kept for operators')
       t.strictSame(lines, [])

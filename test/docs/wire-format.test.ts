@@ -117,7 +117,7 @@ await t.test('the page shows every key of a checkpoint document', async t => {
     error: 'e',
   }
   const owner = { id: 'n', incarnation: 1 }
-  const bytes = encodePartitionState({ owner, epoch: 1, floor: 1, failing: [failing] })
+  const bytes = encodePartitionState({ owner, epoch: 1, floor: 1, deferred: [failing] })
   const names = (value: object) => Object.keys(value)
   const written = decode(bytes) as { owner: object; failing: object[] }
   const text = readPage(page)

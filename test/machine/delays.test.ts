@@ -262,7 +262,7 @@ await onEachBackend(
     const { state, version } = await a.state()
     const replayed = await node.state({ type: 'agenda', id: 'a' }, { version })
     t.strictSame(replayed.state, state)
-    t.equal(node.stats().timers.refused, 0)
+    t.equal(node.stats().timers.rejected, 0)
   },
 )
 

@@ -1,38 +1,41 @@
-// The courier: carries out the commands that commits say, and sets their timers.
+// The courier: delivers the commands in the outboxes of commits, and sets their timers.
 //
-// Every node takes part, whatever it hosts; each commit is one node's to carry out.
-// C1. A command is carried out at least once, by an id derived from its commit, and acts once: it
-//     is looked for in all that its actor has stored since that commit, however long ago that is.
-// C2. What one actor says is carried out in the order in which it said it.
-// C3. A commit whose command cannot be carried out yet is tried again; until then what its actor
-//     said later waits, and nothing else does. What waiting does not mend is given up, as a dead
-//     letter (lost-commands.ts).
-// C4. A timer is set, or cancelled, as the setting of its commit: doing so twice, or after a newer
-//     one, changes nothing (timers T1, T3). Of what one commit says of a name the last counts.
+// Every node takes part, whatever it hosts; each commit is processed by one node.
+// COURIER-1. A command is delivered at least once, under an id derived from its commit, and takes effect once: its actor
+//     looks for the id in all that it has stored since that commit, however long ago that is.
+// COURIER-2. The commands of one actor are delivered in the order in which it sent them.
+// COURIER-3. A commit whose command cannot be delivered yet is retried. Later commits of its actor wait until then, and
+//     no others. A command that waiting cannot fix is given up (COMMAND-DELIVERY-1).
+// COURIER-4. A timer is set or cancelled under the generation of its commit: doing so twice, or after a newer one,
+//     changes nothing. Of several entries of one commit for one name, the last one counts.
 
 import { isForCourier } from '../../codec/outbox.js'
 import { formatAddress } from '../../model/address.js'
 import { correlationOf, validTraceparent } from '../../model/causes.js'
+import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
 import type { StoredCommit } from '../../model/commit.js'
 import { messageOf } from '../../model/errors.js'
 import { type OutboxEntry, outboxEntryId } from '../../model/outbox.js'
-import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
 import { generationOf } from '../../model/timer.js'
 import type { Timers } from '../../store/timers/timers.js'
-import type { DeadLetterReason } from '../dead-letters/dead-letters.js'
-import { Group, type GroupOptions, type GroupStats, noGroup } from '../group/group.js'
-import type { DeliveryAttempt, HandlingResult } from '../group/partition-processor.js'
-import { logSource, type LogSourceOptions } from '../group/log-source.js'
 import {
-  CommandCrashed,
-  giveUpCommand,
-  hasCrashed,
-  type DeadLetterCommand,
-  abandonReason,
-} from './give-up-command.js'
-import { deferredRecord, type Unreadable } from '../group/source.js'
+  emptyGroupStats,
+  Group,
+  type GroupOptions,
+  type GroupStats,
+} from '../group/group.js'
+import {
+  type DeliveryAttempt,
+  done,
+  type HandlingResult,
+  retryUnreadable,
+} from '../group/handling.js'
+import { logSource, type LogSourceOptions } from '../source/log-source.js'
+import type { UnreadableRecord } from '../source/record-source.js'
+import type { StoreCommandDeadLetter } from './command-dead-letters.js'
+import { deliverCommand } from './command-delivery.js'
 
-/** Name of the group of nodes that carry out what commits say. */
+/** Name of the group of nodes that process the outboxes of commits. */
 export const courierGroup = 'courier'
 
 export interface CourierOptions
@@ -41,122 +44,117 @@ export interface CourierOptions
     Pick<LogSourceOptions<StoredCommit>, 'store' | 'bus' | 'partitions'> {
   readonly sender: Pick<CommandSender, 'ask'>
   readonly timers: Pick<Timers, 'set' | 'cancel'>
-  readonly deadLetterCommand: DeadLetterCommand
+  readonly storeDeadLetter: StoreCommandDeadLetter
 }
 
-/** What this node carries out of the commands in commits. */
+/** This node's part in delivering the commands of commits. */
 export interface CourierStats extends GroupStats {
-  /** Commands that their actors have refused since the start. */
-  readonly refused: number
+  /** Commands that their actors have rejected since the start. */
+  readonly rejected: number
 }
 
-export interface Courier {
+export interface RunningCourier {
   stats(): CourierStats
+  /** Finishes the commits in progress, for at most `timeout` ms, and leaves the rest to other nodes. */
   stop(timeout: number): Promise<void>
 }
 
-export const noCourier: CourierStats = { ...noGroup, refused: 0 }
+export const emptyCourierStats: CourierStats = { ...emptyGroupStats, rejected: 0 }
 
-/** Milliseconds for one attempt to carry a command out. */
+/** Milliseconds for one attempt to deliver a command. */
 const attemptTimeout = 30_000
 
-export function startCourier(options: CourierOptions): Courier {
-  const { store, bus, partitions, sender, timers, deadLetterCommand, ...rest } = options
-  const counters = { refused: 0 }
-  const group = new Group<StoredCommit | Unreadable>({
+export function startCourier(options: CourierOptions): RunningCourier {
+  const { store, bus, partitions, sender, timers, storeDeadLetter, ...rest } = options
+  const counters = { rejected: 0 }
+  const ports: CourierPorts = { sender, timers, storeDeadLetter, log: rest.log, counters }
+  const group = new Group<StoredCommit | UnreadableRecord>({
     ...rest,
     name: courierGroup,
     source: logSource({
       store,
       bus,
       partitions,
-      wants: header => isForCourier(header.outboxTargets),
-      pick: commit =>
+      matches: header => isForCourier(header.outboxTargets),
+      select: commit =>
         commit.outbox?.some(({ kind }) => kind !== 'message') ? commit : undefined,
       log: rest.log,
     }),
     handle: async (commit, attempt) =>
       commit.kind === 'unreadable'
-        ? deferredRecord(commit)
-        : carryOut(commit, attempt, {
-            sender,
-            timers,
-            deadLetterCommand,
-            log: rest.log,
-            counters,
-          }),
+        ? retryUnreadable(commit)
+        : deliverOutbox(commit, attempt, ports),
   })
   group.start()
   return {
-    stats: () => ({ ...group.stats(), refused: counters.refused }),
+    stats: () => ({ ...group.stats(), rejected: counters.rejected }),
     stop: timeout => group.stop(timeout),
   }
 }
 
 interface CourierPorts extends Pick<
   CourierOptions,
-  'sender' | 'timers' | 'deadLetterCommand' | 'log'
+  'sender' | 'timers' | 'storeDeadLetter' | 'log'
 > {
-  readonly counters: { refused: number }
+  readonly counters: { rejected: number }
 }
 
-/** C2. A commit that fails half way is begun again: what is done already acts once (C1). */
-async function carryOut(
+/** COURIER-2. A retry starts with the first entry again: entries that were processed take effect once. */
+async function deliverOutbox(
   commit: StoredCommit,
   attempt: DeliveryAttempt,
-  means: CourierPorts,
+  ports: CourierPorts,
 ): Promise<HandlingResult> {
-  for (const [index, said] of commit.outbox!.entries()) {
-    const settled =
-      said.kind === 'command'
-        ? await carryCommand(commit, index, said, attempt, means)
-        : said.kind === 'message' || isReplaced(commit.outbox!, index) // C4
+  const outbox = commit.outbox!
+  for (const [index, entry] of outbox.entries()) {
+    const result =
+      entry.kind === 'command'
+        ? await deliverOutboxCommand(commit, index, entry, attempt, ports)
+        : entry.kind === 'message' || isReplaced(outbox, index) // COURIER-4
           ? done
-          : await carryTimer(commit, index, said, attempt, means)
-    if (settled.kind === 'again') return settled
+          : await changeTimer(commit, index, entry, attempt, ports)
+    if (result.kind === 'retry') return result
   }
   return done
 }
 
-const done: HandlingResult = { kind: 'done' }
-
-async function carryTimer(
+async function changeTimer(
   commit: StoredCommit,
   index: number,
-  said: Extract<OutboxEntry, { kind: 'timer' | 'cancel' }>,
+  entry: Extract<OutboxEntry, { kind: 'timer' | 'cancel' }>,
   { attempt, position, signal }: DeliveryAttempt,
   { timers, log }: CourierPorts,
 ): Promise<HandlingResult> {
   const { actor } = commit
-  const { name } = said
+  const { name } = entry
   const generation = generationOf(commit.firstVersion, index)
   const bounds = { timeout: attemptTimeout, signal }
   try {
-    if (said.kind === 'cancel') await timers.cancel(actor, name, generation, bounds)
+    if (entry.kind === 'cancel') await timers.cancel(actor, name, generation, bounds)
     else {
-      const { kind: _, ...rest } = said
+      const { kind: _, ...rest } = entry
       const setting = { actor, generation, occurrence: 0, commitPosition: position }
       await timers.set({ ...rest, ...setting, ...causesOf(commit, index) }, bounds)
     }
     return done
   } catch (error) {
     if (!signal.aborted)
-      log('warn', `A timer that a commit says has to wait: ${messageOf(error)}`, {
+      log('warn', `A timer of a commit is retried: ${messageOf(error)}`, {
         actor: formatAddress(actor),
         timer: name,
         attempt,
       })
-    return { kind: 'again', error }
+    return { kind: 'retry', error }
   }
 }
 
-/** C3. */
-async function carryCommand(
+/** COURIER-3. */
+function deliverOutboxCommand(
   commit: StoredCommit,
   index: number,
   { actor, type, data }: Extract<OutboxEntry, { kind: 'command' }>,
   attempt: DeliveryAttempt,
-  { sender, deadLetterCommand, log, counters }: CourierPorts,
+  { sender, storeDeadLetter, log, counters }: CourierPorts,
 ): Promise<HandlingResult> {
   const { position, signal } = attempt
   const { at, nodeId } = commit
@@ -168,37 +166,39 @@ async function carryCommand(
     command: type,
     commandId,
   }
-  const bury = (reason: DeadLetterReason, error: unknown) => {
-    const command = { id: commandId, actor, type, data, at, nodeId, from: commit.actor }
-    const what = 'A command that a commit says is a dead letter now'
-    const why = { error, reason, attempt }
-    return giveUpCommand(deadLetterCommand, { ...causes, ...command }, why, details =>
-      log('error', what, { ...about, ...details }),
-    )
-  }
-  if (hasCrashed(attempt)) return bury('crashed', new CommandCrashed())
-  const bounds = { timeout: attemptTimeout, signal, commitPosition: position }
-  const options: RedeliveryOptions = { commandId, ...causes, ...bounds }
-  try {
-    const outcome = await sender.ask(actor, type, data, options)
-    if (outcome.ok) return done
-    counters.refused++
-    const { rejection } = outcome
-    log('warn', 'A command that a commit says was refused', { ...about, rejection })
-    return done
-  } catch (error) {
-    if (signal.aborted) return { kind: 'again', error }
-    const reason = abandonReason(error, attempt)
-    if (reason !== undefined) return bury(reason, error)
-    log('warn', `A command that a commit says has to wait: ${messageOf(error)}`, {
-      ...about,
-      attempt: attempt.attempt,
-    })
-    return { kind: 'again', error }
-  }
+  return deliverCommand({
+    attempt,
+    storeDeadLetter,
+    log,
+    about,
+    retryText: 'A command of a commit is retried',
+    giveUpText: 'A command of a commit was given up as a dead letter',
+    toUndeliverable: () => ({
+      ...causes,
+      id: commandId,
+      actor,
+      type,
+      data,
+      at,
+      nodeId,
+      from: commit.actor,
+    }),
+    async deliver() {
+      const bounds = { timeout: attemptTimeout, signal, commitPosition: position }
+      const options: RedeliveryOptions = { commandId, ...causes, ...bounds }
+      const outcome = await sender.ask(actor, type, data, options)
+      if (outcome.ok) return
+      counters.rejected++
+      const { rejection } = outcome
+      log('warn', 'A command of a commit was rejected by its actor', {
+        ...about,
+        rejection,
+      })
+    },
+  })
 }
 
-/** What is said is caused by the commit, and is itself the cause of what it leads to. */
+/** An outbox entry is caused by its commit, and is the cause of its own effects. */
 function causesOf(commit: StoredCommit, index: number) {
   const { actor, firstVersion, correlationId, command, id } = commit
   return {
@@ -208,10 +208,10 @@ function causesOf(commit: StoredCommit, index: number) {
   }
 }
 
-/** Whether the same commit says something of the same timer behind it. */
-function isReplaced(says: readonly OutboxEntry[], index: number): boolean {
-  const nameOf = (said: OutboxEntry) =>
-    said.kind === 'timer' || said.kind === 'cancel' ? said.name : undefined
-  const name = nameOf(says[index]!)
-  return says.slice(index + 1).some(said => nameOf(said) === name)
+/** Whether a later entry of the same commit is for the same timer. */
+function isReplaced(outbox: readonly OutboxEntry[], index: number): boolean {
+  const timerOf = (entry: OutboxEntry) =>
+    entry.kind === 'timer' || entry.kind === 'cancel' ? entry.name : undefined
+  const name = timerOf(outbox[index]!)
+  return outbox.slice(index + 1).some(entry => timerOf(entry) === name)
 }

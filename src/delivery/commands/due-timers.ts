@@ -1,41 +1,41 @@
-// Firing: sends the commands of timers that are due to their actors.
+// Due timers: delivers their commands to their actors.
 //
-// Every active node takes part, whatever it hosts; each due timer is one node's to fire.
-// F1. A firing is carried out at least once, by an id of the timer's setting and of which firing
-//     it is, and acts once: it is looked for in all that its actor has stored since the timer was set.
-// F2. A firing of a timer that was replaced or cancelled does nothing, however late that is found
-//     out: its actor says so (src/actor/superseded-timer.ts).
-// F3. Before a firing of a timer that repeats, the next one is set: the chain does not end with
-//     the node. Of those that were missed the last is fired, so that ids and moments are those of a
-//     timer that missed nothing; done twice, chains meet again in the same ids.
-// F4. One actor's firings are carried out in the order in which they became due; one that cannot be
-//     yet is tried again, and holds up that actor's only. What waiting does not mend is given up, as
-//     a dead letter (lost-commands.ts).
+// Every active node takes part, whatever it hosts; each due timer is processed by one node.
+// DUE-TIMERS-1. The command of a timer is delivered at least once, under an id derived from the timer's setting and
+//     occurrence, and takes effect once: its actor looks for the id in all that it has stored since the timer was set.
+// DUE-TIMERS-2. The command of a timer that was replaced or cancelled has no effect, however late that is found out: the
+//     actor decides it (FIRING-1).
+// DUE-TIMERS-3. Before a repeating timer is delivered, its next occurrence is set: the chain does not end with the node.
+//     Of occurrences that were missed, only the last is delivered, so ids and times are those of a timer that missed
+//     none. When it is done twice, both chains meet in the same ids.
+// DUE-TIMERS-4. The timers of one actor are delivered in the order in which they became due. One that cannot be delivered
+//     yet is retried, and delays only that actor's. One that waiting cannot fix is given up (COMMAND-DELIVERY-1).
 
 import { timerSuperseded } from '../../actor/superseded-timer.js'
 import { formatAddress } from '../../model/address.js'
 import { definedCauses } from '../../model/causes.js'
 import type { Clock } from '../../model/clock.js'
-import { isCairnError, messageOf } from '../../model/errors.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
+import { isCairnError } from '../../model/errors.js'
+import type { WriteLog } from '../../model/log.js'
 import { firingId, lastDueAt, nextOccurrence, type Timer } from '../../model/timer.js'
 import { pause } from '../../model/wait.js'
 import { actorKeyOf, readTimer, type Timers } from '../../store/timers/timers.js'
-import type { DeadLetterReason } from '../dead-letters/dead-letters.js'
-import { Group, type GroupOptions, type GroupStats, noGroup } from '../group/group.js'
-import type { DeliveryAttempt, HandlingResult } from '../group/partition-processor.js'
 import {
-  CommandCrashed,
-  giveUpCommand,
-  hasCrashed,
-  type DeadLetterCommand,
-  abandonReason,
-} from './give-up-command.js'
-import { queueSource } from '../group/queue-source.js'
-import type { GroupSource } from '../group/source.js'
+  emptyGroupStats,
+  Group,
+  type GroupOptions,
+  type GroupStats,
+} from '../group/group.js'
+import type { DeliveryAttempt, HandlingResult } from '../group/handling.js'
+import { queueSource } from '../source/queue-source.js'
+import type { RecordSource } from '../source/record-source.js'
+import { attemptTimeoutOf } from './attempt-timeout.js'
+import type { StoreCommandDeadLetter } from './command-dead-letters.js'
+import { deliverCommand } from './command-delivery.js'
 
-/** Name of the group of nodes that fire timers. */
-export const firingGroup = 'timers'
+/** Name of the group of nodes that deliver due timers. */
+export const dueTimersGroup = 'timers'
 
 export interface DueTimersOptions extends Omit<
   GroupOptions<unknown>,
@@ -44,100 +44,97 @@ export interface DueTimersOptions extends Omit<
   readonly timers: Timers
   readonly partitions: number
   readonly sender: Pick<CommandSender, 'ask'>
-  readonly deadLetterCommand: DeadLetterCommand
+  readonly storeDeadLetter: StoreCommandDeadLetter
 }
 
-/** What this node fires of the namespace's timers. */
+/** This node's part in delivering due timers. The three counts are since the start. */
 export interface DueTimersStats extends GroupStats {
-  /** Since the start: firings that their actors have refused, */
-  readonly refused: number
-  /** firings that came too late and were to be skipped then, */
+  /** Commands of timers that their actors have rejected. */
+  readonly rejected: number
+  /** Timers that were later than their `skipAfter`. */
   readonly skipped: number
-  /** and firings of timers that had been replaced or cancelled. */
+  /** Due timers that had been replaced or cancelled. */
   readonly superseded: number
 }
 
-export interface RunningFiring {
+export interface RunningDueTimers {
   stats(): DueTimersStats
-  /** Finishes what is being fired, for at most `timeout` ms, and leaves the rest to others. */
+  /** Finishes the timers in progress, for at most `timeout` ms, and leaves the rest to other nodes. */
   stop(timeout: number): Promise<void>
 }
 
-export const noFiring: DueTimersStats = {
-  ...noGroup,
-  refused: 0,
+export const emptyDueTimersStats: DueTimersStats = {
+  ...emptyGroupStats,
+  rejected: 0,
   skipped: 0,
   superseded: 0,
 }
 
-/** Milliseconds for the first attempt; so much more for each further one. */
-const attemptTimeout = 30_000
-const attemptTimeoutMax = 600_000
-/** Positions of the log that a repeating timer looks back over before that is cut short. */
-const lookBackMax = 256
-const troublePause = 500
+/**
+ * Positions of the log that the actor may have to search for the command of a repeating timer. Beyond this
+ * the timer's commit position is advanced.
+ */
+const searchMax = 256
+const retryDelay = 500
 
-/** Takes part in firing the timers of the namespace. */
-export function startDueTimers(options: DueTimersOptions): RunningFiring {
-  const { timers, partitions, sender, deadLetterCommand, log, clock, ...rest } = options
-  const counters = { refused: 0, skipped: 0, superseded: 0 }
+export function startDueTimers(options: DueTimersOptions): RunningDueTimers {
+  const { timers, partitions, sender, storeDeadLetter, log, clock, ...rest } = options
+  const counters = { rejected: 0, skipped: 0, superseded: 0 }
+  const ports = { timers, sender, storeDeadLetter, clock, log, counters }
   const group = new Group({
     ...rest,
     clock,
     log,
-    name: firingGroup,
-    source: dueTimers(timers, partitions, log),
-    handle: (timer: Timer, attempt) =>
-      fire(timer, attempt, { timers, sender, deadLetterCommand, clock, log, counters }),
+    name: dueTimersGroup,
+    source: dueTimersSource(timers, partitions, log),
+    handle: (timer: Timer, attempt) => deliverTimer(timer, attempt, ports),
   })
   group.start()
   const stopping = new AbortController()
-  const watching = watchTime(timers, clock, log, stopping.signal)
+  const running = runTimers(timers, clock, log, stopping.signal)
   return {
     stats: () => ({ ...group.stats(), ...counters }),
     async stop(timeout) {
       stopping.abort()
-      await Promise.all([group.stop(timeout), watching])
+      await Promise.all([group.stop(timeout), running])
     },
   }
 }
 
-/** Never rejects. */
-async function watchTime(
+/** Moves timers to the due ones in time, on backends that do not do this themselves. Never rejects. */
+async function runTimers(
   timers: Timers,
   clock: Clock,
-  log: DueTimersOptions['log'],
+  log: WriteLog,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
       await timers.run(clock, signal)
-      return // The place does it by itself, or nobody needs it any more.
+      return
     } catch (error) {
       if (signal.aborted || isCairnError(error, 'store-closed')) return
-      log('warn', 'Timers that are due could not be looked for; it tries again', {
-        err: error,
-      })
-      await pause(troublePause, signal)
+      log('warn', 'Due timers could not be read; the read is retried', { err: error })
+      await pause(retryDelay, signal)
     }
   }
 }
 
-interface Parts extends Pick<
+interface DueTimersPorts extends Pick<
   DueTimersOptions,
-  'timers' | 'sender' | 'deadLetterCommand' | 'clock' | 'log'
+  'timers' | 'sender' | 'storeDeadLetter' | 'clock' | 'log'
 > {
-  readonly counters: { refused: number; skipped: number; superseded: number }
+  readonly counters: { rejected: number; skipped: number; superseded: number }
 }
 
-async function fire(
+function deliverTimer(
   stored: Timer,
-  trial: DeliveryAttempt,
-  { timers, sender, deadLetterCommand, clock, log, counters }: Parts,
+  attempt: DeliveryAttempt,
+  { timers, sender, storeDeadLetter, clock, log, counters }: DueTimersPorts,
 ): Promise<HandlingResult> {
-  const { attempt, position, signal } = trial
+  const { position, signal } = attempt
   const now = clock.now()
-  const timer = lastDueAt(stored, now) // F3
+  const timer = lastDueAt(stored, now) // DUE-TIMERS-3
   const { actor, name, generation, occurrence, at, skipAfter, commitPosition } = timer
   const commandId = firingId(actor, generation, occurrence)
   const about = {
@@ -146,40 +143,33 @@ async function fire(
     command: timer.type,
     commandId,
   }
-  const bounds = {
-    timeout: Math.min(attemptTimeoutMax, attemptTimeout * attempt),
-    signal,
-  }
+  const bounds = { timeout: attemptTimeoutOf(attempt.attempt), signal }
   const next = nextOccurrence(timer)
-  const bury = async (
-    reason: DeadLetterReason,
-    error: unknown,
-  ): Promise<HandlingResult> => {
-    const { type, data } = timer
-    const causes = definedCauses(timer)
-    const command = { id: commandId, actor, type, data, at, nodeId: '', from: actor }
-    if (next !== undefined) await timers.set(next, bounds) // F3
-    const why = { error, reason, attempt: trial }
-    const settled = await giveUpCommand(
-      deadLetterCommand,
-      { ...causes, ...command },
-      why,
-      details =>
-        log('error', 'The command of a timer is a dead letter now', {
-          ...about,
-          ...details,
-        }),
-    )
-    if (settled.kind === 'done') await timers.due.remove([position])
-    return settled
+  const setNext = async () => {
+    if (next !== undefined) await timers.set(next, bounds) // DUE-TIMERS-3
   }
-  if (hasCrashed(trial)) return bury('crashed', new CommandCrashed())
-  try {
-    if (next !== undefined) await timers.set(next, bounds) // F3
-    if (skipAfter !== undefined && now - at > skipAfter) {
-      counters.skipped++
-      log('info', 'A timer was late, and is skipped', { ...about, late: now - at })
-    } else {
+  const remove = () => timers.due.remove([position])
+  return deliverCommand({
+    attempt,
+    storeDeadLetter,
+    log,
+    about,
+    retryText: 'A due timer is retried',
+    giveUpText: 'The command of a timer was given up as a dead letter',
+    toUndeliverable() {
+      const { type, data } = timer
+      const causes = definedCauses(timer)
+      return { ...causes, id: commandId, actor, type, data, at, nodeId: '', from: actor }
+    },
+    beforeGiveUp: setNext,
+    afterGiveUp: remove,
+    async deliver() {
+      await setNext()
+      if (skipAfter !== undefined && now - at > skipAfter) {
+        counters.skipped++
+        log('info', 'A timer was late and is skipped', { ...about, late: now - at })
+        return remove()
+      }
       const options: RedeliveryOptions = {
         ...definedCauses(timer),
         ...bounds,
@@ -192,43 +182,32 @@ async function fire(
         counters.superseded++
         await timers.cancel(actor, name, generation + 1, bounds)
       } else if (!outcome.ok) {
-        counters.refused++
+        counters.rejected++
         const { rejection } = outcome
-        log('warn', 'The command of a timer was refused by its actor', {
+        log('warn', 'The command of a timer was rejected by its actor', {
           ...about,
           rejection,
         })
-      } else if (next !== undefined && outcome.position - commitPosition > lookBackMax)
+      } else if (next !== undefined && outcome.position - commitPosition > searchMax)
         await timers.advance({ ...next, commitPosition: outcome.position }, bounds)
-    }
-    await timers.due.remove([position])
-    return { kind: 'done' }
-  } catch (error) {
-    const reason = signal.aborted ? undefined : abandonReason(error, trial)
-    if (reason !== undefined) return bury(reason, error)
-    if (!signal.aborted)
-      log('warn', `A timer that is due has to wait: ${messageOf(error)}`, {
-        ...about,
-        attempt,
-      })
-    return { kind: 'again', error }
-  }
+      await remove()
+    },
+  })
 }
 
-/** What is due, as a group reads it. */
-function dueTimers(
+function dueTimersSource(
   { due }: Timers,
   partitions: number,
-  log: DueTimersOptions['log'],
-): GroupSource<Timer> {
+  log: WriteLog,
+): RecordSource<Timer> {
   return queueSource({
     queue: due,
     partitions,
     keyOf: actorKeyOf,
-    read({ key, headers, body }) {
+    decode({ key, headers, body }) {
       const timer = readTimer(key, headers, body, partitions)
       return typeof timer === 'string' ? timer : { actor: timer.actor, value: timer }
     },
-    onForeign: about => log('error', 'What was due is no timer, and is passed by', about),
+    onInvalid: about => log('error', 'A due record is not a timer and is skipped', about),
   })
 }

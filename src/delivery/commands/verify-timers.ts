@@ -1,22 +1,23 @@
-// Verifying: whether the timers that wait are those that an actor's state asks for.
+// Verifies that the pending timers of an actor are those that its state asks for.
 //
-// Timers follow their commits: what the courier has not carried out yet is no fault.
+// The courier sets timers after their commits: a commit that it has not processed yet is no fault.
 
 import type { VerifiedState } from '../../actor/verify.js'
 import { type ActorAddress, formatAddress } from '../../model/address.js'
 import type { Behavior } from '../../model/behavior.js'
+import { defined } from '../../model/defined.js'
 import { partitionOf } from '../../model/partition.js'
 import type { Documents } from '../../store/documents/documents.js'
 import type { Timers } from '../../store/timers/timers.js'
 import { courierGroup } from './courier.js'
 import { decodePartitionState } from '../group/partition-state.js'
 
-/** A timer that is not as the state of its actor says. */
+/** A timer that differs from the state of its actor. */
 export interface TimerFault {
   readonly name: string
-  /** When the state waits for it, ms since 1970. Absent: it does not. */
+  /** When the state expects it, ms since 1970. Absent: the state expects no such timer. */
   readonly wanted?: number
-  /** When it is due. Absent: it is not set. */
+  /** When it is due, ms since 1970. Absent: it is not set. */
   readonly set?: number
 }
 
@@ -27,12 +28,12 @@ export interface VerifyTimersOptions {
   readonly actor: ActorAddress
   readonly behavior: Behavior
   readonly at: VerifiedState
-  /** What is due by then may be on its way. */
+  /** A timer that is due by then may be in delivery. */
   readonly now: number
   readonly signal: AbortSignal
 }
 
-/** Sorted by name; none where the behavior's states tell nothing of timers. Throws what reading throws. */
+/** Faults by name; none when the behavior does not derive timers from states. Rejects as reads do. */
 export async function verifyTimers(options: VerifyTimersOptions): Promise<TimerFault[]> {
   const { timers, actor, behavior, at, now, signal } = options
   if (behavior.timers === undefined) return []
@@ -41,20 +42,16 @@ export async function verifyTimers(options: VerifyTimersOptions): Promise<TimerF
   const wanted = behavior.timers(at.state, [...set.keys()])
   const faults: TimerFault[] = []
   for (const name of new Set([...set.keys(), ...wanted.keys()])) {
-    const [isDue, isWanted] = [set.get(name), wanted.get(name)]
-    if (isDue === isWanted || (isWanted !== undefined && isWanted <= now)) continue
-    faults.push({
-      name,
-      ...(isWanted !== undefined && { wanted: isWanted }),
-      ...(isDue !== undefined && { set: isDue }),
-    })
+    const [setAt, wantedAt] = [set.get(name), wanted.get(name)]
+    if (setAt === wantedAt || (wantedAt !== undefined && wantedAt <= now)) continue
+    faults.push({ name, ...defined({ wanted: wantedAt, set: setAt }) })
   }
-  if (faults.length === 0 || !(await isCarried(options))) return []
+  if (faults.length === 0 || !(await hasCourierFinished(options))) return []
   return faults.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** Whether the courier is through with all that the actor has said. */
-async function isCarried({
+/** Whether the courier has processed every commit of the actor. */
+async function hasCourierFinished({
   documents,
   partitions,
   actor,
@@ -63,7 +60,7 @@ async function isCarried({
   const key = [courierGroup, String(partitionOf(actor, partitions))]
   const found = await documents.get(key)
   if (found === undefined) return false
-  const { floor, failing } = decodePartitionState(found.value, key.join('.'))
+  const { floor, deferred } = decodePartitionState(found.value, key.join('.'))
   const name = formatAddress(actor)
-  return floor >= at.commitPosition && !failing.some(one => one.key === name)
+  return floor >= at.commitPosition && !deferred.some(one => one.key === name)
 }

@@ -1,9 +1,9 @@
-// What a consumer has given out, as it is stored: one small document, changed by compare-and-set.
+// The state of a consumer: its positions in the sources, and the messages that are not settled. It is one
+// small document, changed by compare-and-set.
 //
-// C1. Every message up to a source's place is settled, or is held here.
-// C2. A delivery is known by its token, a number drawn by chance that nobody else has; it is written
-//     down before the message is given out, and is worth nothing once the message is settled, or
-//     given out again.
+// CONSUMER-STATE-1. Every message up to a source's position is settled, or is outstanding here.
+// CONSUMER-STATE-2. A lease is identified by a random token. It is stored before the message is given out, and is
+//     invalid after the message is settled or given out again.
 
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError } from '../../model/errors.js'
@@ -13,84 +13,99 @@ import type { ConsumerDefinition } from './define-consumer.js'
 
 export type ConsumerSource = 'log' | 'topics'
 
+/** The positions up to which the sources were read. */
+export type ConsumerPositions = Readonly<Record<ConsumerSource, Position>>
+
 /** A message that is not settled. */
 export interface OutstandingMessage {
   readonly source: ConsumerSource
   readonly position: Position
-  /** Of the messages at that position. */
+  /** Index among the messages at that position. */
   readonly index: number
-  /** What the source finds it by, beside its position. */
+  /** Its key in the source. */
   readonly key: string
-  /** How often it was sent again after it had been given up. */
+  /** How often it was sent again from its dead letter. */
   readonly redrives: number
   /** How often it was given out. */
   readonly attempts: number
-  /** When it was given out first, and until when nobody else gets it; ms since 1970. */
+  /** Time of the first lease, and end of the present one, ms since 1970. */
   readonly firstAt: number
   readonly until: number
-  /** C2. Empty while nobody has it. */
+  /** CONSUMER-STATE-2. Empty while the message waits to be given out again. */
   readonly nonce: string
 }
 
 export interface ConsumerState {
   readonly version: number
   readonly definition: ConsumerDefinition
-  readonly places: Readonly<Record<ConsumerSource, Position>>
+  readonly positions: ConsumerPositions
   readonly outstanding: readonly OutstandingMessage[]
 }
 
-/** The document's own key for what is outstanding is `held`. */
-type StoredState = Omit<ConsumerState, 'outstanding'> & {
+/** The stored form, which is part of the wire contract: it keeps its own keys. */
+interface StoredState {
+  readonly version: number
+  readonly definition: ConsumerDefinition
+  readonly places: ConsumerPositions
   readonly held: readonly OutstandingMessage[]
 }
 
 const stateVersion = 1
 
-export function newState(definition: ConsumerDefinition): ConsumerState {
+export function initialConsumerState(definition: ConsumerDefinition): ConsumerState {
   return {
     version: stateVersion,
     definition,
-    places: { log: 0, topics: 0 },
+    positions: { log: 0, topics: 0 },
     outstanding: [],
   }
 }
 
-export function encodeState({ outstanding, ...state }: ConsumerState): Uint8Array {
-  return encode({ ...state, held: outstanding })
+export function encodeConsumerState(state: ConsumerState): Uint8Array {
+  const { version, definition, positions, outstanding } = state
+  const stored: StoredState = {
+    version,
+    definition,
+    places: positions,
+    held: outstanding,
+  }
+  return encode(stored)
 }
 
-/** Throws `storage-failed` for what is no such document, or of a newer build. */
-export function decodeState(bytes: Uint8Array, name: string): ConsumerState {
-  const state = decode(bytes) as Partial<StoredState> | null
-  if (state?.version === stateVersion) {
-    const { held, ...rest } = state as StoredState
-    return { ...rest, outstanding: held }
+/** Throws `storage-failed` for a document that is damaged or was written by a newer build. */
+export function decodeConsumerState(bytes: Uint8Array, name: string): ConsumerState {
+  const stored = decode(bytes) as Partial<StoredState> | null
+  if (stored?.version === stateVersion) {
+    const { version, definition, places, held } = stored as StoredState
+    return { version, definition, positions: places, outstanding: held }
   }
   throw new CairnError(
     'storage-failed',
-    `The state of consumer ${name} is of version ${String(state?.version)}, which this build does not ` +
-      'read: upgrade it.',
+    `The state of consumer ${name} has version ${String(stored?.version)}, which this build cannot read: ` +
+      'upgrade it.',
   )
 }
 
-/** Gives a message out. */
+/** Leases a message for `ackWait` milliseconds. */
 export function lease(
-  held: OutstandingMessage,
+  message: OutstandingMessage,
   now: number,
   ackWait: number,
 ): OutstandingMessage {
-  const firstAt = held.attempts === 0 ? now : held.firstAt
-  const { attempts } = held
+  const { attempts } = message
   return {
-    ...held,
+    ...message,
     attempts: attempts + 1,
-    firstAt,
+    firstAt: attempts === 0 ? now : message.firstAt,
     until: now + ackWait,
     nonce: newId(),
   }
 }
 
-export function isSame(one: OutstandingMessage, other: OutstandingMessage): boolean {
+export function isSameMessage(
+  one: OutstandingMessage,
+  other: OutstandingMessage,
+): boolean {
   return (
     one.source === other.source &&
     one.position === other.position &&
@@ -98,37 +113,39 @@ export function isSame(one: OutstandingMessage, other: OutstandingMessage): bool
   )
 }
 
-/** C2: what a message is settled by, in this process or another. */
-export function tokenOf(
+/** The token that settles a message, in this process or another (CONSUMER-STATE-2). */
+export function ackTokenOf(
   consumer: string,
   { source, position, index, nonce }: OutstandingMessage,
 ) {
   return [consumer, source, position, index, nonce].join('.')
 }
 
-export function isOutstanding(
-  { outstanding, definition }: ConsumerState,
-  token: string,
-): boolean {
-  return outstanding.some(
-    one => one.nonce !== '' && tokenOf(definition.name, one) === token,
-  )
-}
-
-/** The delivery that a token speaks of; throws `invalid-token`. */
-export function outstandingOf(state: ConsumerState, token: string): OutstandingMessage {
+/** The message that is leased under a token; throws `invalid-token`. */
+export function findByToken(state: ConsumerState, token: string): OutstandingMessage {
   const { name } = state.definition
-  const found = state.outstanding.find(
-    one => one.nonce !== '' && tokenOf(name, one) === token,
-  )
+  const found = findLease(state, token)
   if (found !== undefined) return found
   const isOurs = typeof token === 'string' && token.startsWith(`${name}.`)
   throw new CairnError(
     'invalid-token',
     isOurs
-      ? `This token is none of consumer ${name}, or not any more: its message is settled, or was given ` +
-          'out again after its time. Whatever was done for it is done.'
-      : `This is no token of consumer ${name}: settle a message by the consumer that gave it out.`,
+      ? `This token of consumer ${name} is not valid, or not any more: its message was settled, or was given ` +
+          'out again after its ackWait. The work that was done for it is not undone.'
+      : `This is not a token of consumer ${name}: settle a message by the consumer that gave it out.`,
     { details: { consumer: name } },
+  )
+}
+
+export function hasToken(state: ConsumerState, token: string): boolean {
+  return findLease(state, token) !== undefined
+}
+
+function findLease(
+  { outstanding, definition }: ConsumerState,
+  token: string,
+): OutstandingMessage | undefined {
+  return outstanding.find(
+    one => one.nonce !== '' && ackTokenOf(definition.name, one) === token,
   )
 }

@@ -1,27 +1,27 @@
-// defineConsumer(): whose messages integration code pulls, and how long it may take over them.
+// defineConsumer(): the definition of a consumer, from which integration code pulls messages.
 
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import type { AnyTopic } from '../../model/topic.js'
 
 export interface ConsumerSpec<Topics extends AnyTopic> {
-  /** `[A-Za-z0-9_-]{1,63}`: processes that consume under one name share its messages. */
+  /** `[A-Za-z0-9_-]{1,63}`. Processes that consume under one name share its messages. */
   readonly name: string
-  /** The topics it gets, from their first message on. */
+  /** The topics it reads, from their first message on. */
   readonly on: Topics | readonly Topics[]
   /**
-   * Milliseconds that a message may go without being settled, before it is given out again.
-   * Default 30,000. The clocks of the processes may differ by less than it.
+   * Milliseconds until a message that is not settled is given out again. Default 30,000. The clocks of the
+   * processes must differ by less than this.
    */
   readonly ackWait?: number
-  /** How often a message is given out, before it becomes a dead letter. Default 5. */
+  /** How often a message is given out before it becomes a dead letter. Default 5. */
   readonly attempts?: number
 }
 
 /** A consumer's definition. */
 export interface ConsumerDefinition {
   readonly name: string
-  /** Names of topics. */
+  /** Names of topics, sorted. */
   readonly topics: readonly string[]
   readonly ackWait: number
   readonly attempts: number
@@ -29,9 +29,13 @@ export interface ConsumerDefinition {
 
 const namePattern = /^[A-Za-z0-9_-]{1,63}$/
 
+export function isConsumerName(name: unknown): name is string {
+  return typeof name === 'string' && namePattern.test(name)
+}
+
 /**
- * Defines a consumer: a group of processes that pull messages, each of which is given to one of
- * them, and given out again until it is settled.
+ * Defines a consumer: a group of processes that pull messages. Each message is given to one process, and given
+ * out again until it is settled.
  *
  * ```ts
  * const erp = defineConsumer({ name: 'erp', on: [orderPlaced, orderPaid] })
@@ -47,14 +51,14 @@ export function defineConsumer<const Topics extends AnyTopic>(
   spec: ConsumerSpec<Topics>,
 ): ConsumerDefinition {
   const { name, on, ackWait = 30_000, attempts = 5 } = spec
-  if (typeof name !== 'string' || !namePattern.test(name))
+  if (!isConsumerName(name))
     throw invalid(
       `name of a consumer is ${show(name)}: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
     )
   const given: readonly AnyTopic[] = Array.isArray(on) ? on : [on as AnyTopic]
   const topics = [...new Set(given.map(topic => topic.name))].toSorted()
   if (topics.length === 0)
-    throw invalid(`on of consumer ${name} is empty: pass the topics it gets.`)
+    throw invalid(`on of consumer ${name} is empty: pass the topics that it reads.`)
   if (!(ackWait >= 1 && ackWait < 2 ** 31))
     throw invalid(
       `ackWait of consumer ${name} is ${String(ackWait)}: use milliseconds from 1.`,

@@ -1,19 +1,20 @@
-// A trigger: a consumer whose messages are handed to a function.
+// A trigger: calls a function with the messages of a consumer.
 //
-// T1. What the function returns from is acknowledged; what it throws on is given out again, later
-//     and later, and becomes a dead letter after the consumer's attempts. Other messages flow on.
-// T2. A message stays the trigger's for as long as the function works on it, however long.
-// T3. `stop` takes nothing more, lets the function finish, and aborts it when its time is over; what
-//     it had not finished goes to whoever comes next, at once, and no attempt is counted.
+// TRIGGER-1. A message is acknowledged when the function returns. When it throws, the message is given out again with
+//     growing delays, and becomes a dead letter after the consumer's attempts. Other messages are not delayed.
+// TRIGGER-2. The lease of a message is extended for as long as the function works on it.
+// TRIGGER-3. `stop` consumes no further messages, lets the function finish, and aborts it when its time is used up.
+//     Messages that it has not finished are given out again at once, and the attempt does not count.
 
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
 import { pause } from '../../model/wait.js'
 import { backoffDefault } from '../backoff.js'
-import { afterFailure, type RetryPolicy } from '../reactor/retry.js'
-import type { ConsumedMessage, Consumer } from './consumer.js'
+import { afterFailure, type RetryPolicy } from '../retry-policy.js'
+import type { ConsumedMessage } from './consumed-message.js'
+import type { Consumer } from './consumer.js'
 
-/** Handles a message; the signal fires when the time to finish is over. */
+/** Handles a message. The signal fires when the time to finish is used up. */
 export type TriggerHandler = (
   message: ConsumedMessage,
   signal: AbortSignal,
@@ -27,33 +28,35 @@ export interface TriggerOptions {
 export interface TriggerStats {
   readonly isRunning: boolean
   readonly handling: number
-  /** Since it was made: */
+  /** Messages handled, and failed attempts, since the trigger was created. */
   readonly handled: number
   readonly failures: number
 }
 
 export interface Trigger {
-  /** Throws `invalid-option` when it is started already, `unknown-consumer` as `consume` does. */
+  /** Throws `invalid-option` when it is running, or `unknown-consumer`. */
   start(): Promise<void>
   /**
-   * Resolves when nothing is handled any more, after `timeout` ms (default 10,000) at the latest.
-   * It can be started again then.
+   * Resolves when no message is handled any more, about `timeout` ms (default 10,000) later at the latest.
+   * The trigger can be started again then.
    */
   stop(timeout?: number): Promise<void>
   stats(): TriggerStats
 }
 
 const maxWait = 2_000
-const stopTimeout = 10_000
-const troublePause = 500
-/** The consumer itself counts the attempts. */
+const stopTimeoutDefault = 10_000
+/** Milliseconds for a function that was aborted to end. */
+const abortTimeout = 1_000
+const retryDelay = 500
+/** The consumer counts the attempts. */
 const policy: RetryPolicy = {
   attempts: Infinity,
   backoff: backoffDefault,
   when: () => true,
 }
 
-export function triggerOf(
+export function createTrigger(
   consumer: Consumer,
   handler: TriggerHandler,
   options: TriggerOptions & {
@@ -71,24 +74,24 @@ export function triggerOf(
   let run: Run | undefined
   let ackWait = Infinity
 
-  /** T1 and T2. Never rejects. */
-  async function handle(message: ConsumedMessage, { ending }: Run): Promise<void> {
+  /** TRIGGER-1, TRIGGER-2. Never rejects. */
+  async function handle(message: ConsumedMessage, { interrupting }: Run): Promise<void> {
     const { ackToken: token, headers } = message
     const attempt = Number(headers['Cairn-Attempt'])
-    const keeping = setInterval(
+    const extending = setInterval(
       () => {
-        // Too late for that is found out when it is settled.
+        // A failure shows when the message is settled.
         consumer.extend(token).catch(() => {})
       },
       Math.max(1, ackWait / 3),
     )
-    keeping.unref()
+    extending.unref()
     try {
       try {
-        await handler(message, ending.signal)
+        await handler(message, interrupting.signal)
       } catch (error) {
-        // T3: what was cut short is not to blame.
-        if (ending.signal.aborted) return await consumer.release(token)
+        // TRIGGER-3: an interrupted attempt is not a failure.
+        if (interrupting.signal.aborted) return await consumer.release(token)
         failures++
         const { subject, sequence } = message
         log('warn', `A message of consumer ${consumer.name} could not be handled`, {
@@ -105,41 +108,45 @@ export function triggerOf(
       handled++
       await consumer.ack(token)
     } catch (error) {
-      // It comes again when its time is over.
+      // The message is given out again when its lease expires.
       if (isCairnError(error, 'store-closed')) return
       log('warn', `A message of consumer ${consumer.name} could not be settled`, {
         err: error,
         reason: messageOf(error),
       })
     } finally {
-      clearInterval(keeping)
+      clearInterval(extending)
     }
   }
 
   /** Never rejects. */
-  async function work(self: Run): Promise<void> {
-    const { stopping, busy } = self
+  async function consumeAll(self: Run): Promise<void> {
+    const { stopping, handling } = self
     while (!stopping.signal.aborted) {
       try {
-        const batch = concurrency - busy.size
+        const batch = concurrency - handling.size
         if (batch === 0) {
-          await Promise.race(busy)
+          await Promise.race(handling)
           continue
         }
         const { signal } = stopping
         for (const message of await consumer.consume({ batch, maxWait, signal })) {
-          const handling = handle(message, self).finally(() => busy.delete(handling))
-          busy.add(handling)
+          const task = handle(message, self).finally(() => handling.delete(task))
+          handling.add(task)
         }
       } catch (error) {
         if (stopping.signal.aborted || isCairnError(error, 'node-closed')) break
-        log('warn', `Consumer ${consumer.name} could not take messages; it tries again`, {
-          err: error,
-        })
-        await pause(troublePause, stopping.signal)
+        log(
+          'warn',
+          `The trigger on consumer ${consumer.name} could not consume; it retries`,
+          {
+            err: error,
+          },
+        )
+        await pause(retryDelay, stopping.signal)
       }
     }
-    await Promise.all(busy)
+    await Promise.all(handling)
   }
 
   return {
@@ -147,12 +154,12 @@ export function triggerOf(
       if (run !== undefined)
         throw new CairnError(
           'invalid-option',
-          `The trigger on consumer ${consumer.name} is started already: stop it first, or make another one.`,
+          `The trigger on consumer ${consumer.name} is running already: stop it first, or create another one.`,
         )
       const self: Run = {
         stopping: new AbortController(),
-        ending: new AbortController(),
-        busy: new Set(),
+        interrupting: new AbortController(),
+        handling: new Set(),
         ended: Promise.resolve(),
       }
       run = self
@@ -162,10 +169,10 @@ export function triggerOf(
         if (run === self) run = undefined
         throw error
       }
-      self.ended = work(self)
+      self.ended = consumeAll(self)
     },
 
-    async stop(timeout = stopTimeout) {
+    async stop(timeout = stopTimeoutDefault) {
       const self = run
       if (self === undefined) return
       self.stopping.abort()
@@ -173,16 +180,16 @@ export function triggerOf(
       const ended = self.ended.then(() => inTime.abort())
       await Promise.race([ended, pause(timeout, inTime.signal)])
       if (!inTime.signal.aborted) {
-        self.ending.abort()
-        // A function that heeds the signal gives its message back now.
-        await Promise.race([ended, pause(1_000, inTime.signal)])
+        self.interrupting.abort()
+        // A function that obeys the signal releases its message now.
+        await Promise.race([ended, pause(abortTimeout, inTime.signal)])
       }
       if (run === self) run = undefined
     },
 
     stats: () => ({
       isRunning: run !== undefined,
-      handling: run?.busy.size ?? 0,
+      handling: run?.handling.size ?? 0,
       handled,
       failures,
     }),
@@ -191,7 +198,7 @@ export function triggerOf(
 
 interface Run {
   readonly stopping: AbortController
-  readonly ending: AbortController
-  readonly busy: Set<Promise<void>>
+  readonly interrupting: AbortController
+  readonly handling: Set<Promise<void>>
   ended: Promise<void>
 }

@@ -1,86 +1,72 @@
-// A group: readers of one source on any number of nodes, of which each record is handled by
-// one. This is one node's part in it.
+// A consumer group: nodes that read one source together, so that each record is handled by one of them.
+// This is one node's part.
 //
-// The source is divided into lanes; which node reads a lane is the claim of placement, and who
-// writes its document is the judge: see lane.ts.
+// The source is divided into partitions. Placement assigns each to a node; the revision of the partition's
+// document decides which node owns it (CHECKPOINT-WRITER-1).
+// Owns the processors of the partitions that this node owns, and the read loop that feeds them.
 //
-// G1. A lane is taken when it is this node's by placement, and its owner before has let go of
-//     it, is gone, or has not let go for `handoverTimeout`.
-// G2. A lane that is another's by placement now takes nothing more, finishes, and is let go.
-// G3. At most `openMax` records are open at a time; the source is not read any further then.
-// G4. Nothing is handled after `stop` has resolved, and that is in time, whatever hangs.
-// G5. Where a source ends before a lane's floor, it is not the source of then (it was restored, or
-//     made anew): the lane begins anew with it.
-// G6. Lanes that come or go within moments cost one reading on together, not one each.
+// GROUP-1. A partition that placement assigns to this node is claimed (CLAIM-1).
+// GROUP-2. A partition that placement assigns to another node gets no further records, ends those in progress, and is
+//     released.
+// GROUP-3. At most `openMax` records are open at a time; the source is not read further until there is room.
+// GROUP-4. Nothing is handled after `stop` has resolved. It resolves in time, even when a handler hangs.
+// GROUP-5. Partitions that are claimed or released at about the same time restart the read loop once, not once each.
 
 import { setMaxListeners } from 'node:events'
 
-import type { DocumentKey, Documents } from '../../store/documents/documents.js'
 import type { Clock } from '../../model/clock.js'
 import { isCairnError } from '../../model/errors.js'
+import type { WriteLog } from '../../model/log.js'
 import { pause } from '../../model/wait.js'
+import type { DocumentKey, Documents } from '../../store/documents/documents.js'
 import { type Backoff, backoffDefault } from '../backoff.js'
-import { SerialExecutor } from './serial-executor.js'
+import type { RecordSource } from '../source/record-source.js'
 import {
-  type Handle,
-  PartitionProcessor,
-  type PartitionCounters,
-  type PartitionProcessorOptions,
-  reachStride,
-  suspiciousDeaths,
-} from './partition-processor.js'
-import {
-  decodePartitionState,
-  encodePartitionState,
-  initialPartitionState,
-} from './partition-state.js'
+  claimPartition,
+  handoverTimeout,
+  type PartitionClaims,
+} from './claim-partition.js'
+import type { PartitionCounters } from './deferred-keys.js'
+import type { RecordHandler } from './handling.js'
+import { OpenRecordLimit } from './open-record-limit.js'
+import { PartitionProcessor } from './partition-processor.js'
 import type { PartitionOwner } from './partition-state.js'
-import type { GroupSource } from './source.js'
-
-/** What placement says of lanes. */
-export interface PartitionClaims {
-  /** Whether the lane is this node's in its own view. */
-  isOurs(lane: number): boolean
-  /** Whether a node that has taken a lane still takes part. */
-  isAlive(owner: PartitionOwner): boolean | Promise<boolean>
-  /** Calls back whenever one of the two may have changed; the returned function ends that. */
-  onChange(listener: () => void): () => void
-}
+import { SerialExecutor } from './serial-executor.js'
 
 export interface GroupOptions<T> {
   readonly name: string
-  /** What its documents' names begin with. Default: its name. */
+  /** Prefix of the names of its documents. Default: the group's name. */
   readonly path?: DocumentKey
-  readonly source: GroupSource<T>
-  readonly handle: Handle<T>
+  readonly source: RecordSource<T>
+  readonly handle: RecordHandler<T>
   readonly documents: Documents
   readonly claims: PartitionClaims
   readonly self: PartitionOwner
   readonly clock: Clock
-  readonly log: PartitionProcessorOptions<T>['log']
+  readonly log: WriteLog
   readonly backoff?: Backoff
-  /** G3. Default 1,000. */
+  /** GROUP-3. Default 1,000. */
   readonly openMax?: number
-  /** Of these, for one key. Default 256. */
+  /** Open records of one key, at most. Default 256. */
   readonly keyQueueMax?: number
   /** Shared by the groups of a node. Default: one of its own. */
   readonly serialExecutor?: SerialExecutor
 }
 
 export interface GroupStats {
-  /** Lanes that this node reads. */
+  /** Partitions that this node reads. */
   readonly partitions: number
   /** Records being handled, or waiting for one of the same key. */
   readonly open: number
-  /** Keys that are held back because a record of theirs failed. */
+  /** Keys that wait because one of their records failed. */
   readonly failing: number
-  /** Since the start: */
+  /** Records handled, and failed attempts, since the start. */
   readonly handled: number
   readonly failures: number
 }
 
-/** Of a group that a node takes no part in. */
-export const noGroup: GroupStats = {
+/** The stats of a group in which the node takes no part. */
+export const emptyGroupStats: GroupStats = {
   partitions: 0,
   open: 0,
   failing: 0,
@@ -88,34 +74,33 @@ export const noGroup: GroupStats = {
   failures: 0,
 }
 
-/** Milliseconds that a living owner is given to let go of a lane. */
-const handoverTimeout = 10_000
-const handoverLook = 50
-const troublePause = 500
-/** G6. Milliseconds. */
-const changesTogether = 50
+const retryDelay = 500
+/** GROUP-5. Milliseconds. */
+const changeDelay = 50
 
 export class Group<T> {
   readonly #options: GroupOptions<T>
   readonly #partitions = new Map<number, PartitionProcessor<T>>()
+  /** Claims and releases in progress, by partition. */
   readonly #changing = new Map<number, Promise<void>>()
   readonly #counters: PartitionCounters = { handled: 0, failures: 0 }
-  readonly #stopping = new AbortController()
-  readonly #waiters = new Set<() => void>()
+  readonly #limit: OpenRecordLimit
   readonly #serialExecutor: SerialExecutor
-  /** What is read again for keys that were held. */
-  #entered = 0
+  readonly #stopping = new AbortController()
+  /** Fires when the read loop has to restart with other partitions. */
   #round = new AbortController()
-  /** G6. */
-  #changedSoon: NodeJS.Timeout | undefined
+  /** GROUP-5. */
+  #changeTimer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
-  #isOver = false
+  #isEnded = false
   #stopped: Promise<void> | undefined
 
   constructor(options: GroupOptions<T>) {
+    const { openMax = 1_000, serialExecutor = new SerialExecutor() } = options
     this.#options = options
-    this.#serialExecutor = options.serialExecutor ?? new SerialExecutor()
-    // Each lane waits on it, as many as there are; each wait ends by itself.
+    this.#serialExecutor = serialExecutor
+    this.#limit = new OpenRecordLimit(openMax, () => this.#countOpen())
+    // Every partition may listen to it; each listener is removed.
     setMaxListeners(0, this.#stopping.signal)
   }
 
@@ -123,7 +108,7 @@ export class Group<T> {
     this.#running ??= this.#run()
   }
 
-  /** Finishes what is being handled, for at most `timeout` ms, and lets go of every lane (G4). */
+  /** Ends the records in progress, within `timeout` ms, and releases every partition (GROUP-4). */
   stop(timeout: number): Promise<void> {
     this.#stopped ??= this.#stop(timeout)
     return this.#stopped
@@ -131,35 +116,33 @@ export class Group<T> {
 
   stats(): GroupStats {
     let failing = 0
-    for (const lane of this.#partitions.values()) {
-      failing += lane.failing
-    }
+    for (const processor of this.#partitions.values()) failing += processor.failing
     return {
       partitions: this.#partitions.size,
-      open: this.#openCount(),
+      open: this.#limit.open,
       failing,
       ...this.#counters,
     }
   }
 
-  /** G4. A part of the time is kept for writing down where the lanes stand. */
+  /** GROUP-4. A quarter of the time is kept for the last checkpoints. */
   async #stop(timeout: number): Promise<void> {
     this.#stopping.abort()
     this.#round.abort()
-    this.#wakeWaiters()
+    this.#limit.notify()
     const inTime = new AbortController()
     const released = this.#releaseAll(timeout * 0.75).then(() => inTime.abort())
     await Promise.race([released, pause(timeout, inTime.signal)])
-    this.#isOver = true
-    for (const lane of this.#partitions.values()) lane.abandon()
+    this.#isEnded = true
+    for (const processor of this.#partitions.values()) processor.abandon()
     this.#partitions.clear()
   }
 
   /** Never rejects. */
   async #releaseAll(timeout: number): Promise<void> {
-    // What is held already need not wait for what is being taken.
+    // Partitions that are owned already do not wait for those that are being claimed.
     const release = () =>
-      [...this.#partitions.values()].map(lane => lane.release(timeout))
+      [...this.#partitions.values()].map(processor => processor.release(timeout))
     await Promise.all([this.#running, ...this.#changing.values(), ...release()])
     await Promise.all(release())
   }
@@ -169,217 +152,146 @@ export class Group<T> {
     const { claims, log, name } = this.#options
     const stopListening = claims.onChange(() => this.#round.abort())
     while (!this.#stopping.signal.aborted) {
-      clearTimeout(this.#changedSoon)
-      this.#changedSoon = undefined
+      clearTimeout(this.#changeTimer)
+      this.#changeTimer = undefined
       this.#round = new AbortController()
       setMaxListeners(0, this.#round.signal)
-      this.#adjust()
+      this.#changePartitions()
       try {
         const round = this.#round.signal
         await this.#feed(round)
         // A source that ends by itself is closed, or about to be.
-        if (!round.aborted) await pause(troublePause, this.#stopping.signal)
+        if (!round.aborted) await pause(retryDelay, this.#stopping.signal)
       } catch (error) {
         if (this.#stopping.signal.aborted || isCairnError(error, 'store-closed')) break
         if (this.#round.signal.aborted) continue
-        log('warn', `Group ${name} could not read on; it tries again`, { err: error })
-        await pause(troublePause, this.#stopping.signal)
+        log('warn', `Group ${name} could not read its source; it retries`, { err: error })
+        await pause(retryDelay, this.#stopping.signal)
       }
     }
     stopListening()
-    clearTimeout(this.#changedSoon)
+    clearTimeout(this.#changeTimer)
   }
 
-  /** G1 and G2, each in its own time. */
-  #adjust(): void {
+  /** GROUP-1, GROUP-2. Partitions change independently of each other. */
+  #changePartitions(): void {
     const { claims, source } = this.#options
-    for (let lane = 0; lane < source.partitions; lane++) {
-      const isHeld = this.#partitions.has(lane)
-      if (claims.isOurs(lane) === isHeld || this.#changing.has(lane)) continue
-      const change = isHeld ? this.#letGo(lane) : this.#take(lane)
+    for (let partition = 0; partition < source.partitions; partition++) {
+      const isOwned = this.#partitions.has(partition)
+      if (claims.isOurs(partition) === isOwned || this.#changing.has(partition)) continue
+      const change = isOwned ? this.#release(partition) : this.#claim(partition)
       const settled = change.then(
         () => {},
-        (error: unknown) => this.#troubled(lane, error),
+        (error: unknown) => this.#changeFailed(partition, error),
       )
-      this.#changing.set(lane, settled)
+      this.#changing.set(partition, settled)
       void settled.then(() => {
-        this.#changing.delete(lane)
+        this.#changing.delete(partition)
         this.#changed()
       })
     }
   }
 
-  /** G6. A lane that waits for its owner before holds up no other. */
+  /** GROUP-5. A partition that waits for its last owner delays no other. */
   #changed(): void {
     if (this.#changing.size === 0) return this.#round.abort()
-    this.#changedSoon ??= setTimeout(() => this.#round.abort(), changesTogether)
+    this.#changeTimer ??= setTimeout(() => this.#round.abort(), changeDelay)
   }
 
-  async #troubled(lane: number, error: unknown): Promise<void> {
+  async #changeFailed(partition: number, error: unknown): Promise<void> {
     if (this.#stopping.signal.aborted) return
     const { name, log } = this.#options
-    log('warn', `Lane ${lane} of group ${name} could not be taken; it tries again`, {
-      err: error,
-    })
-    await pause(troublePause, this.#stopping.signal)
+    log(
+      'warn',
+      `Partition ${partition} of group ${name} could not be claimed; the claim is retried`,
+      {
+        err: error,
+      },
+    )
+    await pause(retryDelay, this.#stopping.signal)
   }
 
-  async #letGo(lane: number): Promise<void> {
-    await this.#partitions.get(lane)?.release(handoverTimeout)
-    this.#partitions.delete(lane)
-    this.#wakeWaiters()
+  async #release(partition: number): Promise<void> {
+    await this.#partitions.get(partition)?.release(handoverTimeout)
+    this.#partitions.delete(partition)
+    this.#limit.notify()
   }
 
-  /** G1. */
-  async #take(lane: number): Promise<void> {
-    const { name, documents, claims, self, source } = this.#options
-    const { path = [name] } = this.#options
-    const key = [...path, String(lane)]
-    const patience = performance.now() + handoverTimeout
+  async #claim(partition: number): Promise<void> {
+    const { name, documents, claims, self, source, handle } = this.#options
+    const {
+      clock,
+      log,
+      path = [name],
+      backoff = backoffDefault,
+      keyQueueMax,
+    } = this.#options
+    const document = [...path, String(partition)]
     const { signal } = this.#stopping
-    while (!signal.aborted && claims.isOurs(lane)) {
-      const found = await documents.get(key)
-      const state =
-        found === undefined
-          ? initialPartitionState
-          : decodePartitionState(found.value, key.join('.'))
-      const { owner, floor } = state
-      const isOthers = owner !== undefined && !isSame(owner, self)
-      const isTaken = isOthers && (await claims.isAlive(owner))
-      if (isTaken && performance.now() < patience) {
-        await pause(handoverLook, signal)
-        continue
-      }
-      const epoch = state.epoch + 1
-      // L8: whoever let go, or is this node itself, has not died here.
-      const deaths = isOthers ? (state.deaths ?? 0) + 1 : 0
-      const end = await source.lastPosition(signal)
-      const reach = Math.max(state.reach ?? 0, end, floor) + reachStride
-      const failing = state.failing.map(({ deaths: before = 0, ...one }) =>
-        deaths === 0 ? one : { ...one, deaths: before + 1 },
-      )
-      const { deaths: _, ...rest } = state
-      const bytes = encodePartitionState({
-        ...rest,
-        failing,
-        owner: self,
-        epoch,
-        reach,
-        ...(deaths > 0 && { deaths }),
-      })
-      const revision = await documents.put(key, bytes, found?.revision ?? 0)
-      if (revision === 'conflict') continue
-      const last = await source.lastPosition(signal)
-      if (this.#isOver) return
-      const isAnew = last < floor // G5
-      if (isAnew)
-        this.#options.log('warn', `Lane ${lane} of group ${name} begins anew`, {
-          floor,
-          lastPosition: last,
-        })
-      const repeatsUpTo = isAnew ? last : (state.reach ?? last)
-      const isSuspicious = deaths >= suspiciousDeaths && !isAnew
-      if (isSuspicious)
-        this.#options.log(
-          'warn',
-          `Lane ${lane} of group ${name} has lost ${deaths} nodes at one place, and goes on record by record`,
-          { floor, failing: failing.length },
-        )
-      const { handle, clock, log, backoff = backoffDefault } = this.#options
-      const { keyQueueMax } = this.#options
-      const taken = new PartitionProcessor<T>({
-        document: key,
-        taken: { revision, epoch, reach, deaths },
-        owner: self,
-        floor: isAnew ? 0 : floor,
-        failing: isAnew ? [] : failing,
-        repeatsUpTo,
-        // What is not there yet was not begun by who has died.
-        suspectsUpTo: isSuspicious ? Math.min(repeatsUpTo, last) : 0,
-        serialExecutor: this.#serialExecutor,
-        source,
-        handle,
-        documents,
-        clock,
-        backoff,
-        counters: this.#counters,
-        ...(keyQueueMax !== undefined && { keyQueueMax }),
-        log,
-        onLost: () => this.#lost(lane, taken),
-        onSettled: () => this.#wakeWaiters(),
-        enter: signal => this.#enter(signal),
-      })
-      this.#partitions.set(lane, taken)
-      return
+    const about = {
+      group: name,
+      partition,
+      document,
+      documents,
+      claims,
+      self,
+      source,
+      log,
     }
+    const claimed = await claimPartition({ ...about, signal })
+    if (claimed === undefined || this.#isEnded) return
+    const processor = new PartitionProcessor<T>({
+      ...claimed,
+      document,
+      documents,
+      owner: self,
+      serialExecutor: this.#serialExecutor,
+      source,
+      handle,
+      clock,
+      backoff,
+      counters: this.#counters,
+      ...(keyQueueMax !== undefined && { keyQueueMax }),
+      log,
+      onLost: () => this.#lost(partition, processor),
+      onSettled: () => this.#limit.notify(),
+      acquireSlot: slotSignal => this.#limit.acquire(slotSignal),
+    })
+    this.#partitions.set(partition, processor)
   }
 
-  #lost(lane: number, lost: PartitionProcessor<T>): void {
+  #lost(partition: number, lost: PartitionProcessor<T>): void {
     const { log, name } = this.#options
-    log('info', `Lane ${lane} of group ${name} is read by another node now`, {})
-    if (this.#partitions.get(lane) === lost) this.#partitions.delete(lane)
-    this.#wakeWaiters()
+    log(
+      'info',
+      `Partition ${partition} of group ${name} is owned by another node now`,
+      {},
+    )
+    if (this.#partitions.get(partition) === lost) this.#partitions.delete(partition)
+    this.#limit.notify()
     this.#round.abort()
   }
 
-  /** Reads on behind the lane that is furthest back, until the signal fires. */
+  /** Reads the source from the lowest position of all partitions, until the signal fires. */
   async #feed(round: AbortSignal): Promise<void> {
     const { source } = this.#options
-    const lanes = [...this.#partitions]
-    if (lanes.length === 0) return waitFor(round)
-    const after = Math.min(...lanes.map(([, lane]) => lane.position))
+    const partitions = [...this.#partitions]
+    if (partitions.length === 0) return waitFor(round)
+    const after = Math.min(...partitions.map(([, processor]) => processor.position))
     for await (const record of source.follow(after, round)) {
-      while (!this.#hasRoom && !round.aborted) await this.#settling(round)
+      while (!this.#limit.hasRoom && !round.aborted) await this.#limit.change(round)
       if (round.aborted) return
-      for (const [number, lane] of lanes)
-        if (number === record.partition) lane.offer(record)
-        else lane.passed(record.position)
+      for (const [partition, processor] of partitions)
+        if (partition === record.partition) processor.offer(record)
+        else processor.skipTo(record.position)
     }
   }
 
-  /** G3. For what is not read with the rest; `undefined` when the signal fires before its turn. */
-  async #enter(signal: AbortSignal): Promise<(() => void) | undefined> {
-    while (!this.#hasRoom && !signal.aborted) await this.#settling(signal)
-    if (signal.aborted) return undefined
-    this.#entered++
-    return () => {
-      this.#entered--
-      this.#wakeWaiters()
-    }
-  }
-
-  /** G3. */
-  get #hasRoom(): boolean {
-    const { openMax = 1_000 } = this.#options
-    return this.#openCount() < openMax
-  }
-
-  /** Resolves when something is not open any more, or the signal fires. */
-  #settling(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const wake = () => {
-        signal.removeEventListener('abort', wake)
-        this.#waiters.delete(wake)
-        resolve()
-      }
-      this.#waiters.add(wake)
-      signal.addEventListener('abort', wake, { once: true })
-    })
-  }
-
-  #openCount(): number {
-    let open = this.#entered
-    for (const lane of this.#partitions.values()) open += lane.open
+  #countOpen(): number {
+    let open = 0
+    for (const processor of this.#partitions.values()) open += processor.open
     return open
   }
-
-  #wakeWaiters(): void {
-    for (const wake of this.#waiters) wake()
-  }
-}
-
-function isSame(one: PartitionOwner, other: PartitionOwner): boolean {
-  return one.id === other.id && one.incarnation === other.incarnation
 }
 
 function waitFor(signal: AbortSignal): Promise<void> {

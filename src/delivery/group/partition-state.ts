@@ -1,99 +1,134 @@
-// Where a group stands in one lane, as it is stored: a small document.
+// The checkpoint of a group in one partition: a small stored document.
 
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError, messageOf } from '../../model/errors.js'
 import { isCount, type Position } from '../../model/version.js'
 
-/** Who reads a lane. */
+/** The node that reads a partition. */
 export interface PartitionOwner {
   readonly id: string
   readonly incarnation: number
 }
 
 /**
- * A key whose handling failed, that has a long line, or that stands further back than others: its records
- * from `position` on are not handled.
+ * A key whose records from `position` on are not handled yet. It does not hold the floor: its record
+ * failed, its queue is long, or its record is slower than those of other keys.
  */
-export interface FailingKey {
+export interface DeferredKey {
   readonly key: string
-  /** The record that failed. */
+  /** The first record that is not handled. */
   readonly position: Position
-  /** How often it was tried; 0 when its turn has not come yet. */
+  /** Attempts at that record; 0 when it has not failed. */
   readonly attempts: number
-  /** When it was first tried, and when it is tried next; ms since 1970. */
+  /** Times of the first and of the next attempt, ms since 1970. */
   readonly firstAt: number
   readonly nextAt: number
   readonly error: string
-  /** It was being tried when this was written, and `attempts` counts that. */
-  readonly isBegun?: boolean
-  /** How many owners in a row have ended without letting go while the key stood here. */
-  readonly deaths?: number
+  /** An attempt was under way when this was written; `attempts` includes it. */
+  readonly isStarted?: boolean
+  /** Owners in a row that ended without a release while the key was at this position. */
+  readonly crashes?: number
 }
 
 export interface PartitionState {
-  /** Absent when nobody reads the lane, and the one before has finished. */
+  /** Absent when no node reads the partition and its last owner finished. */
   readonly owner?: PartitionOwner
-  /** Grows with each owner. */
+  /** Increases by one with each owner. */
   readonly epoch: number
-  /** Every record up to here is handled, or of a key that is named in `failing`, and then not behind its place. */
+  /** Every record up to here is handled, or belongs to a key in `deferred` that names its position. */
   readonly floor: Position
-  /** The owner has begun no record behind this one. */
-  readonly reach?: Position
-  /** How many owners in a row have ended without letting go while the floor stood where it does. */
-  readonly deaths?: number
-  /** Keys that do not hold the floor. */
-  readonly failing: readonly FailingKey[]
+  /** The owner starts no record after this position. */
+  readonly startLimit?: Position
+  /** Owners in a row that ended without a release while the floor was the same. */
+  readonly crashes?: number
+  readonly deferred: readonly DeferredKey[]
 }
 
-export const initialPartitionState: PartitionState = { epoch: 0, floor: 0, failing: [] }
+/** The stored form, which is part of the wire contract: it keeps its own keys. */
+interface StoredState {
+  readonly version: number
+  readonly owner?: PartitionOwner
+  readonly epoch: number
+  readonly floor: Position
+  readonly reach?: Position
+  readonly deaths?: number
+  readonly failing: readonly StoredKey[]
+}
+
+type StoredKey = Omit<DeferredKey, 'isStarted' | 'crashes'> & {
+  readonly isBegun?: boolean
+  readonly deaths?: number
+}
+
+export const initialPartitionState: PartitionState = { epoch: 0, floor: 0, deferred: [] }
 
 const stateVersion = 1
 const errorCharactersMax = 200
 
 export function encodePartitionState(state: PartitionState): Uint8Array {
-  const failing = state.failing.map(
-    ({ key, position, attempts, firstAt, nextAt, error, isBegun, deaths = 0 }) => ({
-      key,
-      position,
-      attempts,
-      firstAt,
-      nextAt,
-      error: error.slice(0, errorCharactersMax),
-      ...(isBegun === true && { isBegun }),
-      ...(deaths > 0 && { deaths }),
-    }),
-  )
-  return encode({ version: stateVersion, ...state, failing })
+  const { owner, epoch, floor, startLimit, crashes, deferred } = state
+  const stored: StoredState = {
+    version: stateVersion,
+    ...(owner !== undefined && { owner }),
+    epoch,
+    floor,
+    ...(startLimit !== undefined && { reach: startLimit }),
+    ...(crashes !== undefined && { deaths: crashes }),
+    failing: deferred.map(toStoredKey),
+  }
+  return encode(stored)
 }
 
-/** Throws `storage-failed` for what is no such document, or of a newer build. */
+/** Throws `storage-failed` for a document that is damaged or was written by a newer build. */
 export function decodePartitionState(bytes: Uint8Array, name: string): PartitionState {
-  let state: Partial<PartitionState & { version: number }> | null
+  let stored: Partial<StoredState> | null
   try {
-    state = decode(bytes) as typeof state
+    stored = decode(bytes) as typeof stored
   } catch (error) {
     throw unreadable(name, messageOf(error))
   }
-  if (state?.version !== stateVersion)
-    throw unreadable(name, `it is of version ${String(state?.version)}`)
-  const { owner, epoch, floor, reach, deaths, failing } = state
+  if (stored?.version !== stateVersion)
+    throw unreadable(name, `its version is ${String(stored?.version)}`)
+  const { owner, epoch, floor, reach, deaths, failing } = stored
   if (!isCount(epoch) || !isCount(floor) || !Array.isArray(failing))
     throw unreadable(name, 'it is incomplete')
   return {
     ...(owner && { owner }),
     epoch,
     floor,
-    ...(isCount(reach) && { reach }),
-    ...(isCount(deaths) && { deaths }),
-    failing,
+    ...(isCount(reach) && { startLimit: reach }),
+    ...(isCount(deaths) && { crashes: deaths }),
+    deferred: (failing as readonly StoredKey[]).map(fromStoredKey),
+  }
+}
+
+function toStoredKey(one: DeferredKey): StoredKey {
+  const { key, position, attempts, firstAt, nextAt, error, isStarted, crashes = 0 } = one
+  return {
+    key,
+    position,
+    attempts,
+    firstAt,
+    nextAt,
+    error: error.slice(0, errorCharactersMax),
+    ...(isStarted === true && { isBegun: isStarted }),
+    ...(crashes > 0 && { deaths: crashes }),
+  }
+}
+
+function fromStoredKey({ isBegun, deaths, ...rest }: StoredKey): DeferredKey {
+  return {
+    ...rest,
+    ...(isBegun !== undefined && { isStarted: isBegun }),
+    ...(deaths !== undefined && { crashes: deaths }),
   }
 }
 
 function unreadable(name: string, why: string): CairnError {
   return new CairnError(
     'storage-failed',
-    `Document ${name} says where a group stands, and cannot be read: ${why}. Upgrade this node, or ` +
-      'remove the document to have the group begin anew.',
+    `The group checkpoint in document ${name} cannot be read: ${why}. Upgrade this node, or remove the ` +
+      'document to make the group start again from the first record.',
     { details: { document: name } },
   )
 }

@@ -1,13 +1,13 @@
-// Caution: of the records that may have ended a process, one is handled at a time, so that it is known
-// which one did. One for all groups of a node.
+// Runs the handlers of suspect records one at a time, so that a crash shows which record caused it
+// (DEFERRED-KEYS-3). All groups of a node share one.
 
-/** Runs one piece of work at a time, in the order of the calls. */
+/** Runs one task at a time, in the order of the calls. */
 export class SerialExecutor {
   #last: Promise<void> = Promise.resolve()
 
-  /** Resolves or rejects with the work, which begins when all before it has ended. */
-  run<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work)
+  /** Settles as the task does. The task starts when all tasks before it have ended. */
+  run<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task)
     this.#last = result.then(
       () => {},
       () => {},

@@ -1,4 +1,4 @@
-// Messages as their readers get them, whoever published them.
+// Messages as their readers receive them, whether an actor or other code published them.
 
 import type { ActorAddress } from '../../model/address.js'
 import { correlationOf, validTraceparent } from '../../model/causes.js'
@@ -6,38 +6,38 @@ import type { Causes, StoredCommit } from '../../model/commit.js'
 import type { RecordedEvent } from '../../model/event.js'
 import { outboxEntryId } from '../../model/outbox.js'
 import type { Position } from '../../model/version.js'
-import { eventsTopic } from './events-of.js'
+import { eventTopicName } from './event-topic.js'
 
 export interface Message<Data = unknown> extends Causes {
   /** The same in every delivery, retry and replay. */
   readonly id: string
   readonly topic: string
-  /** Of the schema that it was published with. */
+  /** Version of the schema that the message was published with. */
   readonly version: number
   readonly data: Data
-  /** The publisher's clock, ms since 1970. */
+  /** Time of publishing by the publisher's clock, ms since 1970. */
   readonly at: number
-  /** Where it is stored: in the log for an actor's message, among the topics' for another. */
+  /** Position in the log for an actor's message, among the messages of topics for others. */
   readonly position: Position
-  /** The node it was published by. */
+  /** The node that published it. */
   readonly nodeId: string
-  /** The actor that published it, if one did. */
+  /** The actor that published it; absent for other code. */
   readonly actor?: ActorAddress
 }
 
 /**
- * The messages of a commit on some topics, in order: first its events, where one of them is that of its actor
- * type's events, and then what it says.
+ * The messages of a commit on some topics, in order: first its events, when the topic of the actor type's
+ * events is among them, then the messages of its outbox.
  */
 export function messagesOf(
   commit: StoredCommit,
   topics: ReadonlySet<string>,
 ): readonly Message[] {
-  const topic = eventsTopic(commit.actor.type)
+  const topic = eventTopicName(commit.actor.type)
   const events = topics.has(topic) ? commit.events : []
   return [
     ...events.map(event => eventMessage(topic, event, commit)),
-    ...messageOf(commit, topics),
+    ...outboxMessages(commit, topics),
   ]
 }
 
@@ -62,21 +62,21 @@ function eventMessage(
   }
 }
 
-function messageOf(
+function outboxMessages(
   commit: StoredCommit,
   topics: ReadonlySet<string>,
 ): readonly Message[] {
   if (commit.outbox === undefined) return []
   const { actor, firstVersion, at, position, nodeId, command } = commit
   const cause = command?.id ?? commit.id
-  return commit.outbox.flatMap((said, i) =>
-    said.kind === 'message' && topics.has(said.topic)
+  return commit.outbox.flatMap((entry, i) =>
+    entry.kind === 'message' && topics.has(entry.topic)
       ? [
           {
             id: outboxEntryId(actor, firstVersion, i),
-            topic: said.topic,
-            version: said.version,
-            data: said.data,
+            topic: entry.topic,
+            version: entry.version,
+            data: entry.data,
             at,
             position,
             nodeId,

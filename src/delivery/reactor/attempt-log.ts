@@ -1,23 +1,23 @@
-// Breadcrumbs: one line of log for every attempt at a message, and one for its end. Their fields
-// are promised (docs/reactors.md) and held by a test: tools read them.
+// The attempt log: one line for every attempt at a message, and one for its final outcome. The fields are
+// part of the public contract (docs/reactors.md) and covered by a test: tools parse them.
 
 import { formatAddress } from '../../model/address.js'
 import { messageOf } from '../../model/errors.js'
 import type { Reactor } from './define-reactor.js'
-import type { DeliveryAttempt } from '../group/partition-processor.js'
+import type { DeliveryAttempt } from '../group/handling.js'
 import type { Message } from '../messages/message.js'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
-/** Takes a line; which levels are written is the log's. */
+/** Writes a line; the log decides which levels are written. */
 export interface AttemptLog {
   (level: Level, message: string, details: object): void
-  /** Whether lines of a level are written at all. Default: yes. */
-  isWritten?(level: Level): boolean
+  /** Whether lines of a level are written. Default: all are. */
+  isLevelEnabled?(level: Level): boolean
 }
 
-/** How an attempt ended. */
-export type AttemptEnd =
+/** The outcome of an attempt. */
+export type AttemptOutcome =
   | { readonly status: 'processed' }
   | { readonly status: 'aborted'; readonly error: unknown }
   | {
@@ -34,35 +34,35 @@ export type AttemptEnd =
       readonly error: unknown
     }
 
-/** Fields of `reactor.attempt` and `reactor.final`, in both of which those without `?` are always. */
+/** The fields of `reactor.attempt` and `reactor.final`. Both always have those without `?`. */
 export interface AttemptRecord {
   readonly event: 'reactor.attempt' | 'reactor.final'
   readonly reactor: string
   readonly messageId: string
   readonly topic: string
-  /** Who published it; null for plain code. */
+  /** The actor that published it; null for plain code. */
   readonly actor: string | null
   readonly correlationId: string | null
   readonly position: number
-  readonly status: AttemptEnd['status']
+  readonly status: AttemptOutcome['status']
   readonly retry: {
     readonly attempt: number
-    /** null where there is no end. */
+    /** null when attempts are not limited. */
     readonly maxAttempts: number | null
-    /** Milliseconds until the next attempt; null where there is none. */
+    /** Milliseconds until the next attempt; null when there is none. */
     readonly backoffMs: number | null
-    /** ISO 8601, with milliseconds; null where there is none. */
+    /** ISO 8601, with milliseconds; null when there is none. */
     readonly nextAttemptAt: string | null
   }
-  /** Of this attempt; all of them for `reactor.final` are not added up. */
+  /** Duration of this attempt; for `reactor.final`, of the last one. */
   readonly durationMs: number
-  /** Where it ended with one. */
+  /** Present when the attempt ended with an error. */
   readonly error?: { readonly name: string; readonly message: string }
-  /** Where it was given up. */
+  /** Present when the message became a dead letter. */
   readonly dlq?: DeadLetterMark
 }
 
-/** What marks a message as given up. */
+/** The mark of a message that became a dead letter. */
 export interface DeadLetterMark {
   readonly terminal: true
   readonly queueName: string
@@ -92,46 +92,46 @@ const levels = {
 } as const
 
 export function logAttempt(
-  crumbs: AttemptLog,
+  log: AttemptLog,
   about: {
     readonly reactor: Reactor
     readonly message: Message
     readonly attempt: DeliveryAttempt
     readonly duration: number
   },
-  end: AttemptEnd,
+  outcome: AttemptOutcome,
 ): void {
   const { reactor, message, attempt, duration } = about
-  const level = levels[end.status]
-  if (crumbs.isWritten?.(level) === false) return
-  const isScheduled = end.status === 'retry-scheduled'
+  const level = levels[outcome.status]
+  if (log.isLevelEnabled?.(level) === false) return
+  const isScheduled = outcome.status === 'retry-scheduled'
   const { attempts } = reactor.retry
-  const crumb: Omit<AttemptRecord, 'event'> = {
+  const record: Omit<AttemptRecord, 'event'> = {
     reactor: reactor.name,
     messageId: message.id,
     topic: message.topic,
     actor: message.actor === undefined ? null : formatAddress(message.actor),
     correlationId: message.correlationId ?? null,
     position: message.position,
-    status: end.status,
+    status: outcome.status,
     retry: {
       attempt: attempt.attempt,
       maxAttempts: attempts === Infinity ? null : attempts,
-      backoffMs: isScheduled ? end.after : null,
-      nextAttemptAt: isScheduled ? new Date(end.at).toISOString() : null,
+      backoffMs: isScheduled ? outcome.after : null,
+      nextAttemptAt: isScheduled ? new Date(outcome.at).toISOString() : null,
     },
     durationMs: duration,
-    ...('error' in end && { error: nameAndMessage(end.error) }),
-    ...(end.status === 'dead-letter' && {
-      dlq: deadLetterMark(reactor.name, end.reason, end.at),
+    ...('error' in outcome && { error: nameAndMessage(outcome.error) }),
+    ...(outcome.status === 'dead-letter' && {
+      dlq: deadLetterMark(reactor.name, outcome.reason, outcome.at),
     }),
   }
-  const why = 'reason' in end ? ` (${end.reason})` : ''
-  const text = `message ${message.id}: attempt ${attempt.attempt} ${end.status}${why}`
-  crumbs(level, text, { event: 'reactor.attempt', ...crumb })
-  if (isScheduled || end.status === 'aborted') return
-  const last = `message ${message.id}: ${end.status}${why}`
-  crumbs(level, last, { event: 'reactor.final', ...crumb })
+  const why = 'reason' in outcome ? ` (${outcome.reason})` : ''
+  const text = `message ${message.id}: attempt ${attempt.attempt} ${outcome.status}${why}`
+  log(level, text, { event: 'reactor.attempt', ...record })
+  if (isScheduled || outcome.status === 'aborted') return
+  const last = `message ${message.id}: ${outcome.status}${why}`
+  log(level, last, { event: 'reactor.final', ...record })
 }
 
 function nameAndMessage(error: unknown): { name: string; message: string } {

@@ -1,26 +1,28 @@
-// One attempt at one message: the handler within its time, and what becomes of the message then.
+// One attempt at one message: runs the handler within its deadline, and decides the outcome.
 //
-// A1. The attempt ends when the handler does. Its time being over aborts the signal, and counts as a
-//     failure once the handler ends with an error; nothing is begun beside a handler that goes on.
-// A2. An attempt that ends with an error because its lane was lost, or the node stops, does not
-//     count: the message is as it was.
-// A3. A message is given up only when its dead letter is stored; until then it is tried again.
-// A4. A message whose attempts are used up, and whose last one ended with its node, is given up unseen.
-// A5. Every attempt leaves a breadcrumb, and every message one at its end.
+// ATTEMPT-1. The attempt ends when the handler does. A passed deadline aborts the signal, and counts as a failure when
+//     the handler then ends with an error. No other attempt starts while a handler is running.
+// ATTEMPT-2. An attempt that ends with an error because its partition was lost or the node stops does not count.
+// ATTEMPT-3. A message is given up only when its dead letter is stored; until then it is retried.
+// ATTEMPT-4. A message whose attempts are used up, and whose last one ended with its node, is given up without another
+//     call of the handler.
+// ATTEMPT-5. Every attempt writes one line to the attempt log, and every message one at its end.
 
 import { CairnError, messageOf } from '../../model/errors.js'
-import { AttemptTime } from './attempt-time.js'
-import { type AttemptEnd, type AttemptLog, logAttempt } from './attempt-log.js'
+import { AttemptDeadline } from './attempt-deadline.js'
+import { type AttemptOutcome, type AttemptLog, logAttempt } from './attempt-log.js'
 import type { Reactor, ReactorContext } from './define-reactor.js'
-import type { Delivery } from '../group/delivery.js'
-import type { DeliveryAttempt, HandlingResult } from '../group/partition-processor.js'
+import type { MessageBatch } from '../messages/message-batch.js'
+import { type DeliveryAttempt, done, type HandlingResult } from '../group/handling.js'
 import type { Message } from '../messages/message.js'
-import { afterFailure } from './retry.js'
-import { FirstSettlement, type Settlement } from './settlement.js'
+import { afterFailure } from '../retry-policy.js'
+import { FirstSettlement, type Settlement, type SettlementActions } from './settlement.js'
 
-/** What a context has beside what an attempt itself adds. */
-export type ContextBase = Omit<ReactorContext, keyof Settling | 'signal' | 'extend'>
-type Settling = Pick<ReactorContext, 'ack' | 'retry' | 'park' | 'drop'>
+/** The part of a handler's context that does not depend on the attempt's deadline and settlement. */
+export type BaseContext = Omit<
+  ReactorContext,
+  keyof SettlementActions | 'signal' | 'extend'
+>
 
 export interface AttemptPorts {
   contextOf(
@@ -28,13 +30,13 @@ export interface AttemptPorts {
     reactor: Reactor,
     attempt: DeliveryAttempt,
     redrives: number,
-  ): ContextBase
-  /** A3. Stores a dead letter. */
-  deadLetter(
+  ): BaseContext
+  /** Stores a dead letter (ATTEMPT-3). */
+  storeDeadLetter(
     reactor: Reactor,
-    delivery: Delivery,
+    batch: MessageBatch,
     message: Message,
-    death: {
+    failure: {
       readonly error: unknown
       readonly reason: string
       readonly attempt: DeliveryAttempt
@@ -47,91 +49,90 @@ export interface AttemptPorts {
 /** Handles a message once. Never rejects. */
 export async function attemptMessage(
   reactor: Reactor,
-  delivery: Delivery,
+  batch: MessageBatch,
   message: Message,
-  next: DeliveryAttempt,
+  upcoming: DeliveryAttempt,
   ports: AttemptPorts,
 ): Promise<HandlingResult> {
-  const begun = ports.clock.now()
-  // A4: the attempt that would be next is none.
-  const isCrashed = next.isAfterDeath && next.attempt > reactor.retry.attempts
-  const attempt = isCrashed ? { ...next, attempt: next.attempt - 1 } : next
-  const end: End = isCrashed
+  const startedAt = ports.clock.now()
+  // ATTEMPT-4: no further attempt is made.
+  const isCrashed = upcoming.isAfterCrash && upcoming.attempt > reactor.retry.attempts
+  const attempt = isCrashed ? { ...upcoming, attempt: upcoming.attempt - 1 } : upcoming
+  const end: HandlerEnd = isCrashed
     ? { kind: 'failed', error: new NodeEnded() }
-    : await run(reactor, message, attempt, delivery.redrives, ports)
-  const about = { reactor, message, attempt, duration: ports.clock.now() - begun }
-  const leave = (outcome: AttemptEnd) => logAttempt(ports.attemptLog, about, outcome)
-  const again = (after: number, error: unknown): HandlingResult => {
-    leave({ status: 'retry-scheduled', after, at: ports.clock.now() + after, error })
-    return { kind: 'again', error, after }
+    : await run(reactor, message, attempt, batch.redrives, ports)
+  const about = { reactor, message, attempt, duration: ports.clock.now() - startedAt }
+  const logOutcome = (outcome: AttemptOutcome) =>
+    logAttempt(ports.attemptLog, about, outcome)
+  const retry = (after: number, error: unknown): HandlingResult => {
+    logOutcome({ status: 'retry-scheduled', after, at: ports.clock.now() + after, error })
+    return { kind: 'retry', error, after }
   }
   const giveUp = async (reason: string, error: unknown): Promise<HandlingResult> => {
     try {
-      await ports.deadLetter(reactor, delivery, message, { error, reason, attempt })
-    } catch (trouble) {
-      // A3.
-      if (attempt.signal.aborted) return { kind: 'again', error, isVoid: true }
+      await ports.storeDeadLetter(reactor, batch, message, { error, reason, attempt })
+    } catch (failure) {
+      // ATTEMPT-3.
+      if (attempt.signal.aborted) return { kind: 'retry', error, isAborted: true }
       const after = reactor.retry.backoff.max
-      return again(Math.min(after, deadLetterRetryMax), trouble)
+      return retry(Math.min(after, deadLetterRetryMax), failure)
     }
-    leave({ status: 'dead-letter', reason, at: ports.clock.now(), error })
+    logOutcome({ status: 'dead-letter', reason, at: ports.clock.now(), error })
     return done
   }
 
   if (end.kind === 'failed') {
     const { error } = end
     if (attempt.signal.aborted) {
-      leave({ status: 'aborted', error })
-      return { kind: 'again', error, isVoid: true } // A2.
+      logOutcome({ status: 'aborted', error })
+      return { kind: 'retry', error, isAborted: true } // ATTEMPT-2
     }
     if (isCrashed) return giveUp('crashed', error)
-    const then = afterFailure(reactor.retry, attempt.attempt, error)
-    return typeof then === 'number' ? again(then, error) : giveUp(then, error)
+    const next = afterFailure(reactor.retry, attempt.attempt, error)
+    return typeof next === 'number' ? retry(next, error) : giveUp(next, error)
   }
   const { settlement } = end
   if (settlement.kind === 'park')
     return giveUp('parked', new ParkedMessage(settlement.reason))
   if (settlement.kind === 'retry') {
-    const asked = new RetryAsked()
+    const error = new RetryRequested()
     const policy = { ...reactor.retry, when: () => true }
-    const then = afterFailure(policy, attempt.attempt, asked)
-    if (typeof then === 'number') return again(settlement.after ?? then, asked)
-    return giveUp(then, asked)
+    const next = afterFailure(policy, attempt.attempt, error)
+    if (typeof next === 'number') return retry(settlement.after ?? next, error)
+    return giveUp(next, error)
   }
   if (settlement.kind === 'drop')
-    leave({ status: 'dropped', reason: settlement.reason, at: ports.clock.now() })
-  else leave({ status: 'processed' })
+    logOutcome({ status: 'dropped', reason: settlement.reason, at: ports.clock.now() })
+  else logOutcome({ status: 'processed' })
   return done
 }
 
-/** Milliseconds after which a message is tried again whose dead letter could not be stored. */
+/** Milliseconds until the retry of a message whose dead letter could not be stored, at most. */
 const deadLetterRetryMax = 5_000
 
-const done: HandlingResult = { kind: 'done' }
-
-type End =
+type HandlerEnd =
   | { readonly kind: 'settled'; readonly settlement: Settlement }
   | { readonly kind: 'failed'; readonly error: unknown }
 
-/** A1. */
+/** ATTEMPT-1. */
 async function run(
   reactor: Reactor,
   message: Message,
   attempt: DeliveryAttempt,
   redrives: number,
   { contextOf, attemptLog }: AttemptPorts,
-): Promise<End> {
+): Promise<HandlerEnd> {
   const { timeout, name } = reactor
-  const first = new FirstSettlement()
-  const time = new AttemptTime(timeout, attempt.signal, () =>
-    tooLate(name, message, timeout),
+  const settling = new FirstSettlement()
+  const deadline = new AttemptDeadline(timeout, attempt.signal, () =>
+    deadlineExceeded(name, message, timeout),
   )
   const base = contextOf(message, reactor, attempt, redrives)
-  const context = new AttemptContext(base, first, time)
+  const context = new AttemptContext(base, settling, deadline)
   try {
     await reactor.handle(message, context)
   } catch (error) {
-    const settlement = first.settled
+    const settlement = settling.settled
     if (settlement === undefined) return { kind: 'failed', error }
     const about = { reactor: name, messageId: message.id, settled: settlement.kind }
     attemptLog(
@@ -141,20 +142,20 @@ async function run(
     )
     return { kind: 'settled', settlement }
   } finally {
-    time.end()
+    deadline.end()
   }
-  return { kind: 'settled', settlement: first.settled ?? { kind: 'ack' } }
+  return { kind: 'settled', settlement: settling.settled ?? { kind: 'ack' } }
 }
 
 /**
- * A class, and one getter for all: an object with a getter made for it gets a shape of its own, and that was a
- * seventh of all handling. It is a property of the object, so that a copy of a context has its signal.
+ * A class with one shared getter: an object literal with a getter gets a hidden class of its own, which took a
+ * seventh of the handling time. The getter is an own property, so that a copy of a context has the signal.
  */
 class AttemptContext implements ReactorContext {
   static readonly #signal: PropertyDescriptor & ThisType<AttemptContext> = {
     enumerable: true,
     get() {
-      return this.#time.signal
+      return this.#deadline.signal
     },
   }
   declare readonly signal: AbortSignal
@@ -169,48 +170,52 @@ class AttemptContext implements ReactorContext {
   readonly park: ReactorContext['park']
   readonly drop: ReactorContext['drop']
   readonly extend: ReactorContext['extend']
-  readonly #time: AttemptTime
+  readonly #deadline: AttemptDeadline
 
-  constructor(base: ContextBase, first: FirstSettlement, time: AttemptTime) {
+  constructor(
+    base: BaseContext,
+    settlement: SettlementActions,
+    deadline: AttemptDeadline,
+  ) {
     this.attempt = base.attempt
     this.mayBeRepeat = base.mayBeRepeat
     this.redrives = base.redrives
     this.isLastAttempt = base.isLastAttempt
     this.spawn = base.spawn
     this.publish = base.publish
-    this.ack = first.ack
-    this.retry = first.retry
-    this.park = first.park
-    this.drop = first.drop
-    this.extend = () => time.extend()
-    this.#time = time
+    this.ack = settlement.ack
+    this.retry = settlement.retry
+    this.park = settlement.park
+    this.drop = settlement.drop
+    this.extend = () => deadline.extend()
+    this.#deadline = deadline
     Object.defineProperty(this, 'signal', AttemptContext.#signal)
   }
 }
 
-function tooLate(reactor: string, { id }: Message, timeout: number): CairnError {
+function deadlineExceeded(reactor: string, { id }: Message, timeout: number): CairnError {
   return new CairnError(
     'deadline-exceeded',
-    `Reactor ${reactor} has not handled message ${id} within ${timeout} ms. Give it more time with its ` +
-      'option timeout, or call extend() while it works.',
+    `Reactor ${reactor} has not handled message ${id} within ${timeout} ms. Increase its option timeout, or ` +
+      'call extend() while the handler works.',
     { details: { reactor, messageId: id, timeout } },
   )
 }
 
-/** What stands in the dead letter of a message that nodes have ended with. */
+/** The error in the dead letter of a message during which nodes crashed. */
 class NodeEnded extends Error {
   override readonly name = 'NodeEnded'
   override readonly message =
-    'Node after node ended while this message was being handled: it may be what ended them.'
+    'Several nodes in a row ended while they handled this message: it may be the cause.'
 }
 
-/** What stands in the dead letter of a message that its handler has parked. */
+/** The error in the dead letter of a message that its handler parked. */
 class ParkedMessage extends Error {
   override readonly name = 'ParkedMessage'
 }
 
-/** What stands in the dead letter of a message that its handler wanted to see again too often. */
-class RetryAsked extends Error {
+/** The error in the dead letter of a message whose handler requested too many retries. */
+class RetryRequested extends Error {
   override readonly name = 'RetryAsked'
   override readonly message = 'The handler asked for another attempt.'
 }

@@ -1,4 +1,4 @@
-// defineReactor(): what reacts to messages, as users write it.
+// defineReactor(): the definition of a reactor, and the context of its handler.
 
 import type { RefOf } from '../../actor/ref.js'
 import type { AnyActorDefinition } from '../../actor/definition.js'
@@ -11,39 +11,39 @@ import {
   type RetryPolicy,
   retryPolicy,
   type RetryPreset,
-} from './retry.js'
-import type { Settling } from './settlement.js'
-import type { Published, PublishOptions } from '../messages/topics.js'
+} from '../retry-policy.js'
+import type { SettlementActions } from './settlement.js'
+import type { Published, PublishOptions } from '../messages/publish-message.js'
 
-/** What a handler may use beside its message. */
-export interface ReactorContext extends Settling {
-  /** From 1; counted on across restarts. */
+/** The context of a handler call. */
+export interface ReactorContext extends SettlementActions {
+  /** From 1; the count continues across restarts. */
   readonly attempt: number
-  /** The last one before the message is given up. */
+  /** A failure of this attempt makes the message a dead letter. */
   readonly isLastAttempt: boolean
-  /** How often people have sent the message again after it was given up. */
+  /** How often the message was sent again from its dead letter. */
   readonly redrives: number
   /**
-   * Another attempt may have done its work, wholly or in part, or another node: give the message's id
-   * to the outside as a key, or look there first.
+   * An earlier attempt or another node may have handled the message, completely or in part: pass the message's
+   * id to external systems as an idempotency key, or query them first.
    */
   readonly mayBeRepeat: boolean
   /**
-   * Fires when the attempt's time is over, when the message is another node's now, or when this
-   * node's time to finish is.
+   * Fires when the attempt's timeout passes, when another node takes over the message, or when this node's
+   * time to finish is used up.
    */
   readonly signal: AbortSignal
-  /** Gives the attempt its whole time once more, from now on. */
+  /** Restarts the attempt's timeout from now on. */
   extend(): void
   /**
-   * An actor. Commands sent through it carry on the message's correlation, name it as their cause,
-   * and have ids derived from it, in the order of the calls: handled again, they act once.
+   * Returns a reference to an actor. Commands sent through it carry on the message's correlation, name the message
+   * as their cause, and have ids derived from it in the order of the calls: a redelivery takes effect once.
    */
   spawn<Definition extends AnyActorDefinition>(
     definition: Definition,
     id: string,
   ): RefOf<Definition>
-  /** Publishes in the same manner. */
+  /** Publishes a message with the same correlation, cause and derived ids. */
   publish<Input>(
     topic: Topic<Input>,
     data: Input,
@@ -51,7 +51,7 @@ export interface ReactorContext extends Settling {
   ): Promise<Published>
 }
 
-/** Runs around a handler: calls `next`, or does not, and may fail in its stead. */
+/** Wraps a handler: may call `next`, and may throw in its place. */
 export type ReactorMiddleware = (
   message: Message,
   context: ReactorContext,
@@ -59,37 +59,37 @@ export type ReactorMiddleware = (
 ) => Promise<void> | void
 
 export interface ReactorSpec<Topics extends AnyTopic> {
-  /** `[A-Za-z0-9_-]{1,63}`: nodes that have a reactor of this name share its messages. */
+  /** `[A-Za-z0-9_-]{1,63}`. Nodes with a reactor of this name share its messages. */
   readonly name: string
   /** The topics it reads, from their first message on. */
   readonly on: Topics | readonly Topics[]
   /**
-   * Handles a message. What it throws means that the message is handled again, later; the
-   * messages of the same actor, or of the same key, wait until then, and no others.
+   * Handles a message. When it throws, the message is handled again later. Until then the messages of the same
+   * actor, or of the same key, wait, and no others.
    */
   readonly handle: (
     message: Topics extends AnyTopic ? Message<MessageData<Topics>> : never,
     context: ReactorContext,
   ) => Promise<void> | void
   /**
-   * How often a message is tried, and with which waits: after the last attempt it becomes a dead
+   * The number of attempts and the delays between them. After the last attempt the message becomes a dead
    * letter. Default: 5 attempts; 1 s, doubling, up to 30 s.
    */
   readonly retry?: RetryOptions | RetryPreset
-  /** Milliseconds for one attempt, or `Infinity`; then its signal fires. Default 30,000. */
+  /** Milliseconds for one attempt before its signal fires, or `Infinity`. Default 30,000. */
   readonly timeout?: number
   /** Whether messages of one actor, or of one key, wait for each other. Default true. */
   readonly ordered?: boolean
-  /** Around the handler, the first one outermost. */
+  /** Middleware around the handler; the first one is the outermost. */
   readonly use?: readonly ReactorMiddleware[]
   /**
-   * Messages being handled at a time on one node, and waiting behind them: of actors, and of plain
-   * code, each so many. Default 1,000.
+   * Messages that one node handles or keeps in memory at a time: this many of actors, and this many of
+   * plain code. Default 1,000.
    */
   readonly openMax?: number
 }
 
-/** What reacts to messages: a group that each of them is handled by once, on one of its nodes. */
+/** A named handler of messages. Of the nodes that have it, one handles each message. */
 export interface Reactor {
   readonly name: string
   readonly topics: readonly AnyTopic[]
@@ -120,8 +120,8 @@ const namePattern = /^[A-Za-z0-9_-]{1,63}$/
  * })
  * ```
  *
- * Every reactor gets every message; of the nodes that have one of the same name, one handles
- * it. Throws `invalid-definition`.
+ * Every reactor receives every message of its topics. Of the nodes that have a reactor of the same name, one
+ * handles the message. Throws `invalid-definition`.
  */
 export function defineReactor<const Topics extends AnyTopic>(
   spec: ReactorSpec<Topics>,
@@ -129,16 +129,14 @@ export function defineReactor<const Topics extends AnyTopic>(
   const { name, on, handle, openMax = 1_000, timeout = 30_000, ordered = true } = spec
   if (typeof name !== 'string' || !namePattern.test(name))
     throw invalid(
-      `${show(name)} is not a name for a reactor: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
+      `name of a reactor is ${show(name)}: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
     )
   const topics: readonly AnyTopic[] = Array.isArray(on) ? on : [on as AnyTopic]
   if (topics.length === 0)
-    throw invalid(`Reactor ${name} reads no topic: pass one as on.`)
+    throw invalid(`Reactor ${name} reads no topic: pass at least one as on.`)
   const names = topics.map(topic => topic.name)
   if (new Set(names).size < names.length)
-    throw invalid(
-      `Reactor ${name} names a topic twice: its one handler gets all of their messages; name each once.`,
-    )
+    throw invalid(`Reactor ${name} names a topic twice: name each topic once.`)
   if (typeof handle !== 'function')
     throw invalid(`handle of reactor ${name} is ${show(handle)}: it must be a function.`)
   const retry = retryPolicy(spec.retry, `reactor ${name}`)
@@ -148,18 +146,18 @@ export function defineReactor<const Topics extends AnyTopic>(
     throw invalid(
       `timeout of reactor ${name} is ${show(timeout)}: use milliseconds from 1 to 2^31 - 1, or Infinity.`,
     )
-  const around = spec.use ?? []
-  if (!Array.isArray(around) || around.some(one => typeof one !== 'function'))
+  const middleware = spec.use ?? []
+  if (!Array.isArray(middleware) || middleware.some(one => typeof one !== 'function'))
     throw invalid(`use of reactor ${name} must be a list of functions.`)
-  const whole = within(around, handle as Reactor['handle'])
-  return { name, topics, handle: whole, retry, timeout, ordered, openMax }
+  const wrapped = wrap(middleware, handle as Reactor['handle'])
+  return { name, topics, handle: wrapped, retry, timeout, ordered, openMax }
 }
 
-function within(
-  around: readonly ReactorMiddleware[],
+function wrap(
+  middleware: readonly ReactorMiddleware[],
   handle: Reactor['handle'],
 ): Reactor['handle'] {
-  return around.reduceRight<Reactor['handle']>(
+  return middleware.reduceRight<Reactor['handle']>(
     (inner, outer) => (message, context) =>
       outer(message, context, async () => inner(message, context)),
     handle,

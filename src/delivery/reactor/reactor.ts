@@ -1,19 +1,19 @@
-// A reactor at work on a node: two groups, of which one reads what actors published, and their events, out of the
-// log, and the other what plain code published and what is sent again.
+// A running reactor of a node: two groups. One reads the messages and events of actors from the log, the other reads
+// the messages of plain code, and messages that are sent again.
 
-import type { Queue } from '../../store/queue/queue.js'
 import { messageOf } from '../../model/errors.js'
 import type { Position } from '../../model/version.js'
+import type { Queue } from '../../store/queue/queue.js'
+import { Group, type GroupOptions, type GroupStats } from '../group/group.js'
+import { done, type RecordHandler, retryUnreadable } from '../group/handling.js'
+import type { MessageBatch } from '../messages/message-batch.js'
+import type { LogSourceOptions } from '../source/log-source.js'
+import { messageLogSource } from '../source/message-log-source.js'
+import type { RecordSource, UnreadableRecord } from '../source/record-source.js'
+import { topicSource } from '../source/topic-source.js'
+import { unorderedSource } from '../source/unordered-source.js'
 import { attemptMessage, type AttemptPorts } from './attempt.js'
 import type { Reactor } from './define-reactor.js'
-import type { Delivery } from '../group/delivery.js'
-import { Group, type GroupOptions, type GroupStats } from '../group/group.js'
-import type { DeliveryAttempt, HandlingResult } from '../group/partition-processor.js'
-import type { LogSourceOptions } from '../group/log-source.js'
-import { messageLog } from '../messages/message-log.js'
-import { deferredRecord, type Unreadable } from '../group/source.js'
-import { topicSource } from '../messages/topics.js'
-import { unordered } from '../group/unordered.js'
 
 export interface ReactorOptions
   extends
@@ -35,107 +35,107 @@ export function reactorGroup(name: string): string {
 }
 
 export function startReactor(reactor: Reactor, options: ReactorOptions): RunningReactor {
-  const { store, bus, partitions, queue, contextOf, deadLetter, attemptLog, ...rest } =
-    options
-  const { name, topics, retry, openMax, ordered } = reactor
-  const names = new Set(topics.map(topic => topic.name))
-  const ports: AttemptPorts = { contextOf, deadLetter, attemptLog, clock: rest.clock }
-  const warn = (message: string, details: object) => rest.log('warn', message, details)
-  const handle = inTurn(reactor, ports, async position => {
+  const { store, bus, partitions, queue, ...others } = options
+  const { contextOf, storeDeadLetter, attemptLog, ...rest } = others
+  const { documents, clock, log } = rest
+  const { name, retry, openMax, ordered } = reactor
+  const topics = new Set(reactor.topics.map(topic => topic.name))
+  const ports: AttemptPorts = { contextOf, storeDeadLetter, attemptLog, clock }
+  const warn = (message: string, details: object) => log('warn', message, details)
+  const handle = batchHandler(reactor, ports, async position => {
     try {
       await queue.remove([position])
     } catch (error) {
-      // It is behind the place where its lane begins: nobody reads it again.
-      warn(`A message that was sent again was not removed: ${messageOf(error)}`, {
+      // The message is before the floor of its partition: it is not read again.
+      warn(`A message that was sent again could not be removed: ${messageOf(error)}`, {
         position,
       })
     }
   })
-  const { documents } = rest
-  const log = messageLog({
-    store,
-    bus,
-    partitions,
-    documents,
-    topics: names,
-    log: rest.log,
-  })
-  const plain = topicSource(queue, partitions, { name, topics: names }, warn)
-  const group = (part: string, source: typeof log) =>
-    new Group<Delivery | Unreadable>({
+  const startGroup = (
+    part: string,
+    source: RecordSource<MessageBatch | UnreadableRecord>,
+  ) => {
+    const group = new Group<MessageBatch | UnreadableRecord>({
       ...rest,
       name: reactorGroup(name),
       path: ['reactor', name, part],
-      source: ordered ? source : unordered(source),
+      source: ordered ? source : unorderedSource(source),
       handle,
       backoff: retry.backoff,
       openMax,
     })
-  const groups = [group('log', log), group('topic', plain)]
-  for (const one of groups) one.start()
+    group.start()
+    return group
+  }
+  const groups = [
+    startGroup(
+      'log',
+      messageLogSource({ store, bus, partitions, documents, topics, log }),
+    ),
+    startGroup('topic', topicSource(queue, partitions, { name, topics }, warn)),
+  ]
   return {
     name,
-    stats: () => groups.map(one => one.stats()).reduce(sum),
+    stats: () => groups.map(group => group.stats()).reduce(sumOfStats),
     async stop(timeout) {
-      await Promise.all(groups.map(one => one.stop(timeout)))
+      await Promise.all(groups.map(group => group.stop(timeout)))
     },
   }
 }
 
-/** Deliveries half handled that are remembered, at most. */
-const halvesMax = 10_000
+/** Partly handled batches that are remembered, at most. */
+const partialMax = 10_000
 
-/** Where a delivery stands of which some messages are handled. */
-interface Half {
-  /** The first message that is not. */
+/** The progress in a batch of which the first messages are handled. */
+interface PartialBatch {
+  /** The first message that is not handled. */
   readonly index: number
-  /** The delivery's attempt in which it was tried for the first time. */
+  /** The batch's attempt in which this message was tried for the first time. */
   readonly since: number
   readonly firstAt: number
 }
 
 /**
- * Handles the messages of a delivery one after another. When it is tried again on this node, those
- * that were handled before are not handled a second time because of another one.
+ * Handles the messages of a batch one after another. When the batch is retried on this node, messages that
+ * were handled before are not handled again.
  */
-function inTurn(
+function batchHandler(
   reactor: Reactor,
   ports: AttemptPorts,
   onRedriven: (position: Position) => Promise<void>,
-): (value: Delivery | Unreadable, attempt: DeliveryAttempt) => Promise<HandlingResult> {
-  const halves = new Map<Delivery['source'], Map<Position, Half>>([
+): RecordHandler<MessageBatch | UnreadableRecord> {
+  const partialBatches = new Map<MessageBatch['source'], Map<Position, PartialBatch>>([
     ['log', new Map()],
     ['topics', new Map()],
   ])
-  return async (delivery, attempt) => {
-    if (delivery.kind === 'unreadable') return deferredRecord(delivery)
+  return async (batch, attempt) => {
+    if (batch.kind === 'unreadable') return retryUnreadable(batch)
     const { position } = attempt
-    const { messages, source, redrives } = delivery
-    const known = halves.get(redrives > 0 ? 'topics' : source)!
+    const { messages, source, redrives } = batch
+    const partials = partialBatches.get(redrives > 0 ? 'topics' : source)!
     const begin = { index: 0, since: 1, firstAt: attempt.firstAt }
-    const half = (attempt.attempt > 1 && known.get(position)) || begin
-    known.delete(position)
+    const partial = (attempt.attempt > 1 && partials.get(position)) || begin
+    partials.delete(position)
     for (const [index, message] of messages.entries()) {
-      if (index < half.index) continue
-      const isFirst = index > half.index
-      const since = isFirst ? attempt.attempt : half.since
-      const firstAt = isFirst ? ports.clock.now() : half.firstAt
+      if (index < partial.index) continue
+      const isFirst = index > partial.index
+      const since = isFirst ? attempt.attempt : partial.since
+      const firstAt = isFirst ? ports.clock.now() : partial.firstAt
       const own = { ...attempt, attempt: attempt.attempt - since + 1, firstAt }
-      const settled = await attemptMessage(reactor, delivery, message, own, ports)
-      if (settled.kind === 'done') continue
-      // Forgetting the oldest costs a repetition, as a move to another node does.
-      if (known.size >= halvesMax) known.delete(known.keys().next().value!)
-      if (index > 0) known.set(position, { index, since, firstAt })
-      return settled
+      const result = await attemptMessage(reactor, batch, message, own, ports)
+      if (result.kind === 'done') continue
+      // A forgotten batch is handled from its start again, as after a move to another node.
+      if (partials.size >= partialMax) partials.delete(partials.keys().next().value!)
+      if (index > 0) partials.set(position, { index, since, firstAt })
+      return result
     }
     if (redrives > 0) await onRedriven(position)
     return done
   }
 }
 
-const done: HandlingResult = { kind: 'done' }
-
-function sum(a: GroupStats, b: GroupStats): GroupStats {
+function sumOfStats(a: GroupStats, b: GroupStats): GroupStats {
   return {
     partitions: Math.max(a.partitions, b.partitions),
     open: a.open + b.open,

@@ -1,4 +1,4 @@
-// How a handler may settle its message, and the one settlement that counts.
+// Explicit settlement of a message by its handler.
 
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
@@ -9,20 +9,20 @@ export type Settlement =
   | { readonly kind: 'park'; readonly reason: string }
   | { readonly kind: 'drop'; readonly reason: string }
 
-/** What settles a message before its handler ends. The first call counts, and it takes effect then. */
-export interface Settling {
-  /** It is handled, whatever the handler does from here on. */
+/** Settles a message before its handler ends. Only the first call counts; it takes effect when the handler ends. */
+export interface SettlementActions {
+  /** The message is handled, whatever the handler does afterwards. */
   ack(): void
-  /** It is handled again `after` milliseconds later; by default as the retry policy says. */
+  /** The message is handled again after `after` milliseconds; by default the retry policy decides. */
   retry(after?: number): void
-  /** It becomes a dead letter at once, for this reason, and waits for people there. */
+  /** The message becomes a dead letter at once, with this reason, until an operator decides. */
   park(reason: string): void
-  /** It is handled no further and kept nowhere else; the reason is logged. */
+  /** The message is discarded without a dead letter; the reason is logged. */
   drop(reason: string): void
 }
 
-/** A message's settlement: none at first, and then always the same. */
-export class FirstSettlement implements Settling {
+/** Keeps the first settlement of a message. */
+export class FirstSettlement implements SettlementActions {
   #settlement: Settlement | undefined
 
   get settled(): Settlement | undefined {
@@ -37,7 +37,7 @@ export class FirstSettlement implements Settling {
     if (after !== undefined && !(after >= 0))
       throw new CairnError(
         'invalid-option',
-        `retry(${show(after)}): use milliseconds from 0, or nothing.`,
+        `retry(${show(after)}): pass milliseconds from 0, or no argument.`,
       )
     this.#settlement ??= { kind: 'retry', ...(after !== undefined && { after }) }
   }

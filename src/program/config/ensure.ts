@@ -2,7 +2,10 @@
 // streams are never changed, and of consumers only `ackWait` and `attempts`.
 
 import { jetstream } from '../../backend/jetstream.js'
-import { declareConsumer, type Declared } from '../../delivery/consumer/declare.js'
+import {
+  declareConsumer,
+  type DeclareResult,
+} from '../../delivery/consumer/declare-consumer.js'
 import { JetStreamDocuments } from '../../store/documents/jetstream.js'
 import { newId } from '../../model/id.js'
 import { throwIfAborted } from '../../model/wait.js'
@@ -12,7 +15,7 @@ import { documentsBucketOf } from '../../nats/subjects.js'
 import { brokerOf } from './broker.js'
 import type { Config } from './config.js'
 
-export interface EnsureReport extends Declared {
+export interface EnsureReport extends DeclareResult {
   readonly kind: 'stream' | 'consumer'
   readonly name: string
   readonly broker: string

@@ -4,21 +4,20 @@ import type { OpenNamespace } from '../../backend/backend.js'
 import type { NoticeFanout } from '../../bus/notice-fanout.js'
 import {
   type Consumer,
-  consumerOf,
+  createConsumer,
   type ConsumerPorts,
-  deadName,
-  type DeliverySource,
 } from '../../delivery/consumer/consumer.js'
-import type { ConsumerSource } from '../../delivery/consumer/consumer-state.js'
 import type { ConsumerDefinition } from '../../delivery/consumer/define-consumer.js'
+import { deadLetterName } from '../../delivery/consumer/leases.js'
+import type { MessageSources } from '../../delivery/consumer/message-reader.js'
 import {
   type Trigger,
   type TriggerHandler,
-  triggerOf,
+  createTrigger,
   type TriggerOptions,
 } from '../../delivery/consumer/trigger.js'
-import { messageLog } from '../../delivery/messages/message-log.js'
-import { topicSource } from '../../delivery/messages/topics.js'
+import { messageLogSource } from '../../delivery/source/message-log-source.js'
+import { topicSource } from '../../delivery/source/topic-source.js'
 import type { Queue } from '../../store/queue/queue.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
@@ -49,15 +48,15 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
   const triggers = new Set<Trigger>()
   const consumers = new WeakMap<ConsumerDefinition, Consumer>()
   const consumer = (declared: ConsumerDefinition | string) => {
-    if (typeof declared === 'string') return consumerOf(declared, ports)
-    const known = consumers.get(declared) ?? consumerOf(declared, ports)
+    if (typeof declared === 'string') return createConsumer(declared, ports)
+    const known = consumers.get(declared) ?? createConsumer(declared, ports)
     consumers.set(declared, known)
     return known
   }
   return {
     consumer,
     trigger(declared, handler, options = {}) {
-      const trigger = triggerOf(consumer(declared), handler, { ...options, log })
+      const trigger = createTrigger(consumer(declared), handler, { ...options, log })
       triggers.add(trigger)
       return trigger
     },
@@ -75,13 +74,13 @@ function sourcesOf(
   bus: NoticeFanout,
   { name, topics }: ConsumerDefinition,
   writeLog: WriteLog,
-): Readonly<Record<ConsumerSource, DeliverySource>> {
+): MessageSources {
   const names = new Set(topics)
-  const about = { name: deadName(name), topics: names }
+  const about = { name: deadLetterName(name), topics: names }
   const warn = (message: string, details: object) => writeLog('warn', message, details)
   const published = topicSource(queues.topic, partitions, about, warn)
   const publishedNow = topicSource(endingQueue(queues.topic), partitions, about, warn)
-  const commits = messageLog({
+  const commits = messageLogSource({
     store,
     bus,
     partitions,
@@ -92,13 +91,13 @@ function sourcesOf(
   return {
     topics: {
       follow: published.follow.bind(published),
-      ofKey: published.ofKey.bind(published),
-      now: publishedNow.follow.bind(publishedNow),
+      readKey: published.readKey.bind(published),
+      readAvailable: publishedNow.follow.bind(publishedNow),
     },
     log: {
       follow: commits.follow.bind(commits),
-      ofKey: commits.ofKey.bind(commits),
-      async *now(after, signal) {
+      readKey: commits.readKey.bind(commits),
+      async *readAvailable(after, signal) {
         const end = await commits.lastPosition(signal)
         if (end <= after) return
         for await (const record of commits.follow(after, signal)) {

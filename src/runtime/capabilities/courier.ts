@@ -1,9 +1,9 @@
 // The courier: delivers the commands in commits, and sets their timers.
 
 import {
-  type Courier,
+  type RunningCourier,
   courierGroup,
-  noCourier,
+  emptyCourierStats,
   startCourier,
 } from '../../delivery/commands/courier.js'
 import type { Capability } from '../capability.js'
@@ -11,7 +11,7 @@ import type { NodeContext } from '../context.js'
 import { deadLettersOf, groupBasics, type GroupParts } from './group.js'
 
 export function courierCapability(context: NodeContext, parts: GroupParts): Capability {
-  let courier: Courier | undefined
+  let courier: RunningCourier | undefined
   return {
     groups: [courierGroup],
     start() {
@@ -21,10 +21,10 @@ export function courierCapability(context: NodeContext, parts: GroupParts): Capa
         store: context.open.store,
         bus: context.notices,
         timers: context.open.timers,
-        deadLetterCommand: deadLettersOf(courierGroup, context),
+        storeDeadLetter: deadLettersOf(courierGroup, context),
       })
     },
     stop: ({ timeout }) => courier?.stop(timeout / 2),
-    stats: () => ({ courier: courier?.stats() ?? noCourier }),
+    stats: () => ({ courier: courier?.stats() ?? emptyCourierStats }),
   }
 }

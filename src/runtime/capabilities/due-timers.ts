@@ -1,9 +1,9 @@
 // Due timers: an active node sends their commands to their actors.
 
 import {
-  firingGroup,
-  noFiring,
-  type RunningFiring,
+  dueTimersGroup,
+  emptyDueTimersStats,
+  type RunningDueTimers,
   startDueTimers,
 } from '../../delivery/commands/due-timers.js'
 import type { Capability } from '../capability.js'
@@ -12,18 +12,18 @@ import { deadLettersOf, groupBasics, type GroupParts } from './group.js'
 
 export function dueTimersCapability(context: NodeContext, parts: GroupParts): Capability {
   const isActive = context.settings.timers === 'active'
-  let firing: RunningFiring | undefined
+  let firing: RunningDueTimers | undefined
   return {
-    groups: isActive ? [firingGroup] : [],
+    groups: isActive ? [dueTimersGroup] : [],
     start() {
       if (!context.isMember || !isActive) return
       firing = startDueTimers({
-        ...groupBasics(firingGroup, context, parts),
+        ...groupBasics(dueTimersGroup, context, parts),
         timers: context.open.timers,
-        deadLetterCommand: deadLettersOf(firingGroup, context),
+        storeDeadLetter: deadLettersOf(dueTimersGroup, context),
       })
     },
     stop: ({ timeout }) => firing?.stop(timeout / 2),
-    stats: () => ({ timers: firing?.stats() ?? noFiring }),
+    stats: () => ({ timers: firing?.stats() ?? emptyDueTimersStats }),
   }
 }

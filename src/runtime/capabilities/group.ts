@@ -7,9 +7,9 @@ import {
 } from '../../cluster/partition-claims.js'
 import type { Membership } from '../../cluster/membership.js'
 import {
-  commandDeadLetters,
-  type DeadLetterCommand,
-} from '../../delivery/commands/give-up-command.js'
+  commandDeadLetterStorer,
+  type StoreCommandDeadLetter,
+} from '../../delivery/commands/command-dead-letters.js'
 import { SerialExecutor } from '../../delivery/group/serial-executor.js'
 import type { Clock } from '../../model/clock.js'
 import type { Documents } from '../../store/documents/documents.js'
@@ -62,6 +62,6 @@ export function groupBasics(
 export function deadLettersOf(
   name: string,
   { settings, open }: NodeContext,
-): DeadLetterCommand {
-  return commandDeadLetters(name, open.queues, settings.clock)
+): StoreCommandDeadLetter {
+  return commandDeadLetterStorer(name, open.queues, settings.clock)
 }

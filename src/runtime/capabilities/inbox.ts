@@ -2,7 +2,7 @@
 
 import {
   inboxGroup,
-  noInbox,
+  emptyInboxStats,
   type RunningInbox,
   startInbox,
 } from '../../delivery/commands/inbox.js'
@@ -19,10 +19,10 @@ export function inboxCapability(context: NodeContext, parts: GroupParts): Capabi
       inbox = startInbox({
         ...groupBasics(inboxGroup, context, parts),
         queue: context.open.queues.inbox,
-        deadLetterCommand: deadLettersOf(inboxGroup, context),
+        storeDeadLetter: deadLettersOf(inboxGroup, context),
       })
     },
     stop: ({ timeout }) => inbox?.stop(timeout / 2),
-    stats: () => ({ inbox: inbox?.stats() ?? noInbox }),
+    stats: () => ({ inbox: inbox?.stats() ?? emptyInboxStats }),
   }
 }

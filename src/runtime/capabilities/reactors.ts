@@ -2,12 +2,12 @@
 
 import { actorRef } from '../../actor/ref.js'
 import { storeDeadLetter } from '../../delivery/dead-letters/dead-letters.js'
-import type { DeliveryAttempt } from '../../delivery/group/partition-processor.js'
+import type { DeliveryAttempt } from '../../delivery/group/handling.js'
 import type { Message } from '../../delivery/messages/message.js'
-import { putMessage } from '../../delivery/messages/topics.js'
-import type { ContextBase } from '../../delivery/reactor/attempt.js'
+import { publishMessage } from '../../delivery/messages/publish-message.js'
+import type { BaseContext } from '../../delivery/reactor/attempt.js'
 import type { AttemptLog } from '../../delivery/reactor/attempt-log.js'
-import { type CausedBy, causedBy } from '../../delivery/reactor/caused.js'
+import { type Causation, causationOf } from '../../delivery/reactor/causation.js'
 import type { Reactor } from '../../delivery/reactor/define-reactor.js'
 import { reactorGroup, startReactor } from '../../delivery/reactor/reactor.js'
 import type { Capability } from '../capability.js'
@@ -28,7 +28,12 @@ export function reactorsCapability(context: NodeContext, parts: GroupParts): Cap
       bus: notices,
       queue: open.queues.topic,
       contextOf: contextFactory(context, parts),
-      async deadLetter(_, { source, redrives }, message, { error, reason, attempt }) {
+      async storeDeadLetter(
+        _,
+        { source, redrives },
+        message,
+        { error, reason, attempt },
+      ) {
         const { attempt: attempts, firstAt, signal } = attempt
         const letter = { message, source, redrives, error, reason, attempts, firstAt }
         await storeDeadLetter(open.queues, reactor.name, letter, clock, signal)
@@ -59,11 +64,12 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
     reactor: Reactor,
     { attempt, mayBeRepeat: mayBeRedelivered }: DeliveryAttempt,
     redrives: number,
-  ): ContextBase => {
+  ): BaseContext => {
     const mayBeRepeat = mayBeRedelivered || redrives > 0
     // Made when used: most handlers cause nothing.
-    let made: CausedBy | undefined
-    const caused = () => (made ??= causedBy(message, reactor.name, sender, mayBeRepeat))
+    let made: Causation | undefined
+    const caused = () =>
+      (made ??= causationOf(message, reactor.name, sender, mayBeRepeat))
     return {
       attempt,
       mayBeRepeat,
@@ -78,7 +84,7 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
       publish(topic, data, options) {
         const from = { nodeId: id, clock }
         const causes = { ...caused().next(), ...options }
-        return putMessage(open.queues.topic, from, topic, data, causes)
+        return publishMessage(open.queues.topic, from, topic, data, causes)
       },
     }
   }

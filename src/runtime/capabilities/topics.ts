@@ -29,11 +29,11 @@ async function registerReactor(
   log: Logger,
 ): Promise<void> {
   const names = topics.map(topic => topic.name)
-  const { added, gone } = await registerReader(documents, name, names)
-  if (gone.length > 0)
+  const { added, removed } = await registerReader(documents, name, names)
+  if (removed.length > 0)
     log.warn(
-      { reactor: name, topics: gone },
-      `Reactor ${name} does not read ${gone.join(', ')} any more: messages that wait there are skipped. ` +
+      { reactor: name, topics: removed },
+      `Reactor ${name} does not read ${removed.join(', ')} any more: messages that wait there are skipped. ` +
         'If that is not meant, put these topics back into its `on` before it handles further messages.',
     )
   if (added.length > 0)

@@ -1,13 +1,11 @@
-// Groups: how lanes come and go between nodes, and how a node's part ends.
+// Groups: how partitions move between nodes, and how a node's part ends.
 
 import t, { type Test } from 'tap'
 
 import { deferred, pause } from '../../../src/model/wait.js'
-import {
-  Group,
-  type GroupOptions,
-  type PartitionClaims,
-} from '../../../src/delivery/group/group.js'
+import type { PartitionClaims } from '../../../src/delivery/group/claim-partition.js'
+import { Group, type GroupOptions } from '../../../src/delivery/group/group.js'
+import { done } from '../../../src/delivery/group/handling.js'
 import {
   encodePartitionState,
   initialPartitionState,
@@ -15,15 +13,13 @@ import {
 } from '../../../src/delivery/group/partition-state.js'
 import { randomFrom } from '../../../src/testing/random.js'
 import { until } from '../../support/wait.js'
-import { HandSource, ObservedDocuments, stateOf } from '../reactor/support.js'
+import { HandSource, ObservedDocuments, stateOf } from './support.js'
 
-// A group's timers keep no process alive; a node does, and here this one.
+// The timers of a group keep no process alive. A node does that, and this timer in its place.
 const alive = setInterval(() => {}, 1_000)
 t.teardown(() => clearInterval(alive))
 
-const done = { kind: 'done' } as const
-
-/** Who reads which lane, as the test says. */
+/** The assignment of partitions to nodes, set by the test. */
 class Claims {
   readonly owners = new Map<number, string>()
   readonly alive = new Set<string>()
@@ -31,7 +27,7 @@ class Claims {
 
   of(id: string): PartitionClaims {
     return {
-      isOurs: lane => this.owners.get(lane) === id,
+      isOurs: partition => this.owners.get(partition) === id,
       isAlive: owner => this.alive.has(owner.id),
       onChange: listener => {
         this.listeners.add(listener)
@@ -41,23 +37,24 @@ class Claims {
   }
 
   set(owners: Readonly<Record<number, string>>): void {
-    for (const [lane, id] of Object.entries(owners)) this.owners.set(Number(lane), id)
+    for (const [partition, id] of Object.entries(owners))
+      this.owners.set(Number(partition), id)
     for (const listener of this.listeners) listener()
   }
 }
 
-function scene(t: Test, lanes = 4) {
-  const source = new HandSource(lanes)
+function scene(t: Test, partitions = 4) {
+  const source = new HandSource(partitions)
   const documents = new ObservedDocuments()
   const claims = new Claims()
   const handled: {
     readonly by: string
     readonly value: string
     readonly repeat: boolean
-    /** Which beginning it was, of all. */
-    readonly begun: number
+    /** Number of the start, over all records. */
+    readonly start: number
   }[] = []
-  let beginnings = 0
+  let starts = 0
   const join = (id: string, options: Partial<GroupOptions<string>> = {}) => {
     const self: PartitionOwner = { id, incarnation: 1 }
     claims.alive.add(id)
@@ -66,10 +63,10 @@ function scene(t: Test, lanes = 4) {
       name: 'group',
       source,
       async handle(value, attempt) {
-        const begun = beginnings++
+        const start = starts++
         const settled = await handle(value, attempt)
         if (settled.kind === 'done')
-          handled.push({ by: id, value, repeat: attempt.mayBeRepeat, begun })
+          handled.push({ by: id, value, repeat: attempt.mayBeRepeat, start })
         return settled
       },
       documents,
@@ -85,50 +82,55 @@ function scene(t: Test, lanes = 4) {
     return group
   }
   const all = (id: string) =>
-    Object.fromEntries(Array.from({ length: lanes }, (_, lane) => [lane, id]))
+    Object.fromEntries(
+      Array.from({ length: partitions }, (_, partition) => [partition, id]),
+    )
   return { source, documents, claims, handled, join, all }
 }
 
-await t.test('lanes go to who is named, in order, and each record once', async t => {
-  const { source, claims, handled, join, all } = scene(t)
-  claims.set(all('a'))
-  const a = join('a')
-  source.add('k0', 'k1', 'k2', 'k3', 'k0')
-  await until(() => handled.length === 5)
-  const b = join('b')
-  claims.set({ 0: 'b', 1: 'b' })
-  await until(() => a.stats().partitions === 2 && b.stats().partitions === 2)
-  source.add('k0', 'k1', 'k2', 'k3')
-  await until(() => handled.length === 9)
-  t.equal(new Set(handled.map(({ value }) => value)).size, 9, 'each once')
-  const last = handled.slice(5).map(({ by, value }) => `${by} ${value}`)
-  t.strictSame(last.toSorted(), ['a k2@8', 'a k3@9', 'b k0@6', 'b k1@7'])
-  await a.stop(1_000)
-  claims.set(all('b'))
-  await until(() => b.stats().partitions === 4)
-  await b.stop(1_000)
-  t.equal(claims.listeners.size, 0, 'nobody listens any more')
-  t.equal(source.followers, 0, 'and nobody reads')
-})
+await t.test(
+  'partitions move to their assigned node, in order, and each record is handled once',
+  async t => {
+    const { source, claims, handled, join, all } = scene(t)
+    claims.set(all('a'))
+    const a = join('a')
+    source.add('k0', 'k1', 'k2', 'k3', 'k0')
+    await until(() => handled.length === 5)
+    const b = join('b')
+    claims.set({ 0: 'b', 1: 'b' })
+    await until(() => a.stats().partitions === 2 && b.stats().partitions === 2)
+    source.add('k0', 'k1', 'k2', 'k3')
+    await until(() => handled.length === 9)
+    t.equal(new Set(handled.map(({ value }) => value)).size, 9, 'each once')
+    const last = handled.slice(5).map(({ by, value }) => `${by} ${value}`)
+    t.strictSame(last.toSorted(), ['a k2@8', 'a k3@9', 'b k0@6', 'b k1@7'])
+    await a.stop(1_000)
+    claims.set(all('b'))
+    await until(() => b.stats().partitions === 4)
+    await b.stop(1_000)
+    t.equal(claims.listeners.size, 0, 'no listener is left')
+    t.equal(source.followers, 0, 'no reader is left')
+  },
+)
 
 await t.test(
-  'who is taken for dead and is not: the handler is told, nothing is missed',
+  'a living node that is considered dead: its handler is aborted, nothing is missed',
   async t => {
     const { source, claims, handled, join, all } = scene(t, 1)
-    const told = deferred<void>()
+    const aborted = deferred<void>()
     claims.set(all('a'))
     join('a', {
       async handle(value, { signal }) {
         if (value !== 'k0@2') return done
-        signal.addEventListener('abort', () => told.resolve())
-        await told.promise
+        signal.addEventListener('abort', () => aborted.resolve())
+        await aborted.promise
         return done
       },
     })
     source.add('k0', 'k0', 'k0')
     await until(() => handled.length === 1)
     claims.alive.delete('a')
-    // The one who is taken for dead has another view of it.
+    // The node that is considered dead does not know it yet.
     const listeners = [...claims.listeners]
     claims.listeners.clear()
     const b = join('b')
@@ -137,7 +139,7 @@ await t.test(
     await until(() => b.stats().partitions === 1)
     await until(() => handled.some(({ by, value }) => by === 'b' && value === 'k0@3'))
     for (const listener of listeners) listener()
-    await told.promise
+    await aborted.promise
     const byB = handled.filter(({ by }) => by === 'b')
     t.match(byB.slice(-2), [
       { by: 'b', value: 'k0@2', repeat: true },
@@ -147,27 +149,34 @@ await t.test(
   },
 )
 
-await t.test('G6 many lanes that are taken are read on together', async t => {
-  const lanes = 32
-  const { source, documents, claims, handled, join, all } = scene(t, lanes)
-  for (let i = 0; i < lanes; i++) source.add(`k${i}`)
-  let turn = Promise.resolve()
-  // One after the other, and the last one only when all others are read.
-  documents.before = () => (turn = turn.then(() => pause(0)))
-  const isLast = deferred<void>()
-  const get = documents.get.bind(documents)
-  documents.get = async key => {
-    if (key.at(-1) === '31') await isLast.promise
-    return get(key)
-  }
-  claims.set(all('a'))
-  const a = join('a')
-  await until(() => handled.length === lanes - 1)
-  t.equal(a.stats().partitions, lanes - 1, 'who waits holds up no other')
-  t.ok(source.follows < lanes / 2, `${source.follows} readings`)
-  isLast.resolve()
-  await until(() => handled.length === lanes)
-})
+await t.test(
+  'GROUP-5 many partitions that are claimed restart the read loop a few times',
+  async t => {
+    const partitions = 32
+    const { source, documents, claims, handled, join, all } = scene(t, partitions)
+    for (let i = 0; i < partitions; i++) source.add(`k${i}`)
+    let turn = Promise.resolve()
+    // One after the other, and the last one only when all others are read.
+    documents.before = () => (turn = turn.then(() => pause(0)))
+    const isLast = deferred<void>()
+    const get = documents.get.bind(documents)
+    documents.get = async key => {
+      if (key.at(-1) === '31') await isLast.promise
+      return get(key)
+    }
+    claims.set(all('a'))
+    const a = join('a')
+    await until(() => handled.length === partitions - 1)
+    t.equal(
+      a.stats().partitions,
+      partitions - 1,
+      'a partition that waits delays no other',
+    )
+    t.ok(source.follows < partitions / 2, `${source.follows} reads`)
+    isLast.resolve()
+    await until(() => handled.length === partitions)
+  },
+)
 
 await t.test('a stop ends in time though the documents do not answer', async t => {
   const { source, documents, claims, handled, join, all } = scene(t)
@@ -182,7 +191,7 @@ await t.test('a stop ends in time though the documents do not answer', async t =
   t.equal(claims.listeners.size, 0)
 })
 
-await t.test('a stop ends in time though lanes are still being taken', async t => {
+await t.test('a stop ends in time though partitions are still being claimed', async t => {
   const { documents, claims, join, all } = scene(t)
   documents.before = () => new Promise<never>(() => {})
   claims.set(all('a'))
@@ -193,7 +202,7 @@ await t.test('a stop ends in time though lanes are still being taken', async t =
 })
 
 await t.test(
-  'G4 a stop ends in time though a handler does not, and nothing is begun',
+  'GROUP-4 a stop ends in time though a handler does not, and nothing is started after it',
   async t => {
     const { source, documents, claims, join, all } = scene(t, 1)
     claims.set(all('a'))
@@ -217,23 +226,26 @@ await t.test(
     await pause(0)
     t.strictSame(begun, ['k0@1'])
     const state = await stateOf(documents, ['group', '0'])
-    t.match(state, { floor: 2, failing: [{ key: 'k0', position: 1, attempts: 0 }] })
+    t.match(state, { floor: 2, deferred: [{ key: 'k0', position: 1, attempts: 0 }] })
   },
 )
 
-await t.test('G3 the source is not read further than what may be open', async t => {
-  const { source, claims, handled, join, all } = scene(t, 1)
-  claims.set(all('a'))
-  const gate = deferred<void>()
-  const a = join('a', { openMax: 10, handle: async () => (await gate.promise, done) })
-  source.add(...Array.from({ length: 100 }, (_, i) => `k${i}`))
-  await until(() => a.stats().open === 10)
-  t.ok(source.given <= 11, `${source.given} were read`)
-  gate.resolve()
-  await until(() => handled.length === 100)
-})
+await t.test(
+  'GROUP-3 the source is not read further than open records are allowed',
+  async t => {
+    const { source, claims, handled, join, all } = scene(t, 1)
+    claims.set(all('a'))
+    const gate = deferred<void>()
+    const a = join('a', { openMax: 10, handle: async () => (await gate.promise, done) })
+    source.add(...Array.from({ length: 100 }, (_, i) => `k${i}`))
+    await until(() => a.stats().open === 10)
+    t.ok(source.given <= 11, `${source.given} were read`)
+    gate.resolve()
+    await until(() => handled.length === 100)
+  },
+)
 
-await t.test('a handler that never ends holds up its own key alone', async t => {
+await t.test('a handler that never ends delays its own key only', async t => {
   const { source, claims, handled, join, all } = scene(t, 1)
   claims.set(all('a'))
   const never = new Promise<never>(() => {})
@@ -244,7 +256,7 @@ await t.test('a handler that never ends holds up its own key alone', async t => 
 })
 
 await t.test(
-  'G5 a source that ends before the floor is another one: it is read anew',
+  'CLAIM-2 a source that ends before the floor is read from its first record',
   async t => {
     const { source, documents, claims, handled, join, all } = scene(t, 1)
     const state = { ...initialPartitionState, epoch: 5, floor: 1_000 }
@@ -254,12 +266,12 @@ await t.test(
     join('a')
     await until(() => handled.length === 2)
     await until(async () => (await stateOf(documents, ['group', '0']))?.floor === 2)
-    t.pass('its document says so')
+    t.pass('its document has the new floor')
   },
 )
 
 await t.test(
-  'L3 what others have done beside a slow key is not done again by who takes over',
+  'PARTITION-2 the next owner does not repeat what other keys did beside a slow one',
   async t => {
     const { source, documents, claims, handled, join, all } = scene(t, 1)
     claims.set(all('a'))
@@ -280,7 +292,7 @@ await t.test(
       { interval: 20 },
     )
     const floor = await floorOf()
-    // It is dead, and its documents are as they are.
+    // The node is dead, and its documents stay as they are.
     claims.alive.delete('a')
     claims.set(all('b'))
     join('b')
@@ -288,11 +300,11 @@ await t.test(
       const values = new Set(handled.map(({ value }) => value))
       return source.records.every(({ value }) => values.has(value!))
     })
-    const again = handled.filter(({ value }, i) =>
+    const repeated = handled.filter(({ value }, i) =>
       handled.slice(0, i).some(one => one.value === value),
     )
     t.strictSame(
-      again.filter(({ value }) => Number(value.split('@')[1]) <= floor),
+      repeated.filter(({ value }) => Number(value.split('@')[1]) <= floor),
       [],
       'none up to the floor',
     )
@@ -306,7 +318,7 @@ await t.test(
 )
 
 await t.test(
-  'G3 no more are open where keys are taken over that stand further back',
+  'GROUP-3 the limit of open records holds when deferred keys are taken over',
   async t => {
     const { source, claims, handled, join, all } = scene(t, 1)
     claims.set(all('a'))
@@ -340,16 +352,16 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
   await t.test(`nodes come, go, hang and fail at random (seed ${seed})`, async t => {
     const random = randomFrom(seed, 'group')
     const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]!
-    const lanes = 4
-    const { source, documents, claims, handled, join } = scene(t, lanes)
+    const partitions = 4
+    const { source, documents, claims, handled, join } = scene(t, partitions)
     let isCalm = false
     documents.before = async () => {
       if (!isCalm && random() < 0.1) await pause(random() * 20)
     }
     const running = new Map<string, Group<string>>()
-    let named = 0
+    let started = 0
     const start = () => {
-      const id = `n${named++}`
+      const id = `n${started++}`
       running.set(
         id,
         join(id, {
@@ -357,7 +369,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
           keyQueueMax: 3,
           async handle() {
             await pause(random() * 3)
-            if (!isCalm && random() < 0.15) throw new Error('by chance')
+            if (!isCalm && random() < 0.15) throw new Error('random failure')
             return done
           },
         }),
@@ -366,7 +378,10 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
     const place = () =>
       claims.set(
         Object.fromEntries(
-          Array.from({ length: lanes }, (_, lane) => [lane, pick([...running.keys()])]),
+          Array.from({ length: partitions }, (_, partition) => [
+            partition,
+            pick([...running.keys()]),
+          ]),
         ),
       )
     start()
@@ -383,7 +398,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
         running.delete(id)
         claims.alive.delete(id)
       } else if (chance < 0.25 && running.size > 1) {
-        // It is given up, and does not know: the documents alone tell it.
+        // It is considered dead and does not know it: only the documents show it.
         claims.alive.delete(pick([...running.keys()]))
       } else if (chance < 0.3) for (const id of running.keys()) claims.alive.add(id)
       if (random() < 0.5) place()
@@ -391,7 +406,11 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
     }
     isCalm = true
     const id = pick([...running.keys()])
-    claims.set(Object.fromEntries(Array.from({ length: lanes }, (_, lane) => [lane, id])))
+    claims.set(
+      Object.fromEntries(
+        Array.from({ length: partitions }, (_, partition) => [partition, id]),
+      ),
+    )
     const missing = () => {
       const values = new Set(handled.map(({ value }) => value))
       return source.records.filter(({ value }) => !values.has(value!))
@@ -402,11 +421,11 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
     })
     await Promise.all(stopping)
 
-    // Of each key, each record is begun behind the one before. Who was given up may finish what
-    // it has begun later than the one who repeats it.
+    // Each record of a key starts after the one before. A node that is considered dead may finish a record
+    // later than the node that repeats it.
     const first = new Map<string, number>()
     const wrong: string[] = []
-    for (const { value, repeat } of handled.toSorted((a, b) => a.begun - b.begun)) {
+    for (const { value, repeat } of handled.toSorted((a, b) => a.start - b.start)) {
       const [key, at] = value.split('@') as [string, string]
       const before = first.get(key) ?? 0
       if (Number(at) > before) {
@@ -415,11 +434,11 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
         )
         if (skipped) wrong.push(value)
         first.set(key, Number(at))
-      } else if (!repeat) wrong.push(`${value} again`)
+      } else if (!repeat) wrong.push(`${value} repeated`)
     }
     t.strictSame(wrong, [])
     t.comment(
-      `${source.records.length} records, ${handled.length} handled, by ${named} nodes, ${documents.puts} puts`,
+      `${source.records.length} records, ${handled.length} handled, by ${started} nodes, ${documents.puts} puts`,
     )
     await Promise.all([...running.values()].map(group => group.stop(1_000)))
     t.equal(claims.listeners.size, 0)
@@ -427,7 +446,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
   })
 
 await t.test(
-  'L8 a record that ends its nodes is found out, and those beside it are not blamed',
+  'DEFERRED-KEYS-3 a record that crashes its nodes is found, and the others are not blamed',
   async t => {
     const { source, documents, claims, handled, join } = scene(t, 1)
     source.add('k1', 'k2', 'k3', 'k2')
@@ -440,7 +459,7 @@ await t.test(
         async handle(value, { attempt }) {
           begun.push([value, attempt])
           if (value !== 'k2@2' || attempt > 3) return done
-          // The process is gone: nothing of it is written down any more.
+          // The process has crashed: nothing of it is stored any more.
           claims.alive.delete(id)
           documents.memory.put = async () => 'conflict'
           ended.resolve()
@@ -456,7 +475,7 @@ await t.test(
     t.strictSame(
       begun.filter(([value]) => value === 'k2@2').map(([, attempt]) => attempt),
       [1, 1, 1, 2, 3, 4],
-      'twice unseen, and from then on counted',
+      'two uncounted attempts, then counted ones',
     )
     t.ok(begun.every(([value, attempt]) => value === 'k2@2' || attempt === 1))
     t.equal(new Set(handled.map(({ value }) => value)).size, 4)
@@ -464,7 +483,7 @@ await t.test(
 )
 
 await t.test(
-  'L8 a record that ends its nodes late is found out, wherever the floor is by then',
+  'DEFERRED-KEYS-3 a record that crashes its nodes late is found, wherever the floor is by then',
   async t => {
     const { source, documents, claims, handled, join } = scene(t, 1)
     source.add('k2')
@@ -497,7 +516,7 @@ await t.test(
     t.strictSame(
       begun.filter(([value]) => value === 'k2@1').map(([, attempt]) => attempt),
       [1, 1, 1, 2, 3, 4],
-      'twice unseen, and from then on counted',
+      'two uncounted attempts, then counted ones',
     )
     t.ok(begun.every(([value, attempt]) => value === 'k2@1' || attempt === 1))
   },

@@ -1,4 +1,4 @@
-// One lane: order, failures, what its document says, and how it ends.
+// One partition: order, failures, checkpoints, and how it ends.
 
 import t, { type Test } from 'tap'
 
@@ -7,55 +7,66 @@ import { deferred } from '../../../src/model/wait.js'
 import { SerialExecutor } from '../../../src/delivery/group/serial-executor.js'
 import {
   type DeliveryAttempt,
-  type Handle,
+  done,
+  type RecordHandler,
+} from '../../../src/delivery/group/handling.js'
+import {
   PartitionProcessor,
   type PartitionProcessorOptions,
 } from '../../../src/delivery/group/partition-processor.js'
 import {
   encodePartitionState,
-  type FailingKey,
+  type DeferredKey,
   initialPartitionState,
 } from '../../../src/delivery/group/partition-state.js'
 import { until } from '../../support/wait.js'
-import { HandSource, ObservedDocuments, stateOf } from '../reactor/support.js'
+import { HandSource, ObservedDocuments, stateOf } from './support.js'
 
-// A lane's timers keep no process alive; a node does, and here this one.
+// The timers of a partition keep no process alive. A node does that, and this timer in its place.
 const alive = setInterval(() => {}, 1_000)
 t.teardown(() => clearInterval(alive))
 
 const key = ['group', '0']
-const done = { kind: 'done' } as const
-const again = { kind: 'again', error: new Error('not yet') } as const
+const retry = { kind: 'retry', error: new Error('not yet') } as const
 
 interface Options {
   readonly floor?: number
-  readonly failing?: readonly FailingKey[]
-  readonly repeatsUpTo?: number
+  readonly deferred?: readonly DeferredKey[]
+  readonly maybeHandledUpTo?: number
   readonly suspectsUpTo?: number
-  readonly reach?: number
-  readonly enter?: PartitionProcessorOptions<string>['enter']
+  readonly startLimit?: number
+  readonly acquireSlot?: PartitionProcessorOptions<string>['acquireSlot']
 }
 
-/** A lane that was just taken, and all that it was handed. */
-async function laneOf(t: Test, handle: Handle<string>, options: Options = {}) {
-  const { floor = 0, failing = [], repeatsUpTo = 0, suspectsUpTo = 0 } = options
-  const { reach = 10_000, enter = async () => () => {} } = options
+/** Starts a partition that was just claimed, and records all attempts. */
+async function startPartition(
+  t: Test,
+  handle: RecordHandler<string>,
+  options: Options = {},
+) {
+  const {
+    floor = 0,
+    deferred: keys = [],
+    maybeHandledUpTo = 0,
+    suspectsUpTo = 0,
+  } = options
+  const { startLimit = 10_000, acquireSlot = async () => () => {} } = options
   const source = new HandSource()
   const documents = new ObservedDocuments()
   const owner = { id: 'me', incarnation: 1 }
-  const state = { ...initialPartitionState, owner, epoch: 1, floor, failing }
+  const state = { ...initialPartitionState, owner, epoch: 1, floor, deferred: keys }
   const revision = (await documents.put(key, encodePartitionState(state), 0)) as number
   const handled: string[] = []
   const attempts: DeliveryAttempt[] = []
   const events = { lost: 0 }
   const counters = { handled: 0, failures: 0 }
-  const lane = new PartitionProcessor<string>({
+  const processor = new PartitionProcessor<string>({
     document: key,
-    taken: { revision, epoch: 1, reach, deaths: 0 },
+    claim: { revision, epoch: 1, startLimit, crashes: 0 },
     owner,
     floor,
-    failing,
-    repeatsUpTo,
+    deferred: keys,
+    maybeHandledUpTo,
     suspectsUpTo,
     serialExecutor: new SerialExecutor(),
     source,
@@ -72,21 +83,21 @@ async function laneOf(t: Test, handle: Handle<string>, options: Options = {}) {
     log: () => {},
     onLost: () => events.lost++,
     onSettled: () => {},
-    enter,
+    acquireSlot,
   })
-  t.teardown(() => lane.abandon())
+  t.teardown(() => processor.abandon())
   let offered = floor
   const give = (...keys: string[]) => {
     source.add(...keys)
     offerAll()
   }
   const offerAll = () => {
-    for (const record of source.records.slice(offered)) lane.offer(record)
+    for (const record of source.records.slice(offered)) processor.offer(record)
     offered = source.records.length
   }
-  const state1 = () => stateOf(documents, key)
+  const readState = () => stateOf(documents, key)
   return {
-    lane,
+    processor,
     source,
     documents,
     handled,
@@ -95,15 +106,15 @@ async function laneOf(t: Test, handle: Handle<string>, options: Options = {}) {
     give,
     offerAll,
     events,
-    state: state1,
+    state: readState,
   }
 }
 
 await t.test(
-  'L1 records of a key one at a time, of different keys side by side',
+  'PARTITION-1 records of a key are handled one at a time, of different keys concurrently',
   async t => {
     const gates = new Map<string, () => void>()
-    const { give, handled, lane } = await laneOf(t, async value => {
+    const { give, handled, processor } = await startPartition(t, async value => {
       const gate = deferred<void>()
       gates.set(value, gate.resolve)
       await gate.promise
@@ -113,311 +124,335 @@ await t.test(
     t.strictSame([...gates.keys()], ['k1@1', 'k2@3'])
     gates.get('k2@3')!()
     await until(() => handled.length === 1)
-    t.equal(lane.floor, 0, 'L3 what is open holds the floor')
+    t.equal(processor.floor, 0, 'PARTITION-2 an open record holds the floor')
     gates.get('k1@1')!()
     await until(() => gates.has('k1@2'))
-    t.equal(lane.floor, 1)
+    t.equal(processor.floor, 1)
     gates.get('k1@2')!()
-    await until(() => lane.floor === 3)
+    await until(() => processor.floor === 3)
     t.strictSame(handled, ['k2@3', 'k1@1', 'k1@2'])
   },
 )
 
-await t.test('L2 a failing key waits, in order, and no other does', async t => {
-  let isBroken = true
-  const lane = await laneOf(t, async value =>
-    value.startsWith('k1') && isBroken ? again : done,
-  )
-  lane.give('k1', 'k1', 'k2')
-  await until(() => lane.lane.failing === 1)
-  lane.give('k1', 'k2', 'k1')
-  await until(() => lane.handled.length === 2)
-  t.strictSame(lane.handled, ['k2@3', 'k2@5'])
-  await until(async () => ((await lane.state())?.failing[0]?.attempts ?? 0) > 2, {
-    describe: 'L5 its attempts are written down',
-  })
-  await until(async () => (await lane.state())?.floor === 6, {
-    describe: 'what is failing does not hold the floor',
-  })
-  isBroken = false
-  await until(() => lane.lane.failing === 0)
-  t.strictSame(lane.handled.slice(2), ['k1@1', 'k1@2', 'k1@4', 'k1@6'])
-  await until(async () => (await lane.state())?.failing.length === 0)
-})
+await t.test(
+  'DEFERRED-KEYS-1 a failing key waits, in order, and delays no other',
+  async t => {
+    let isBroken = true
+    const partition = await startPartition(t, async value =>
+      value.startsWith('k1') && isBroken ? retry : done,
+    )
+    partition.give('k1', 'k1', 'k2')
+    await until(() => partition.processor.failing === 1)
+    partition.give('k1', 'k2', 'k1')
+    await until(() => partition.handled.length === 2)
+    t.strictSame(partition.handled, ['k2@3', 'k2@5'])
+    await until(async () => ((await partition.state())?.deferred[0]?.attempts ?? 0) > 2, {
+      describe: 'CHECKPOINT-WRITER-3 its attempts are stored',
+    })
+    await until(async () => (await partition.state())?.floor === 6, {
+      describe: 'a failing key does not hold the floor',
+    })
+    isBroken = false
+    await until(() => partition.processor.failing === 0)
+    t.strictSame(partition.handled.slice(2), ['k1@1', 'k1@2', 'k1@4', 'k1@6'])
+    await until(async () => (await partition.state())?.deferred.length === 0)
+  },
+)
 
-await t.test('L5 who takes over counts on, and passes by what was handled', async t => {
-  const failing: FailingKey = {
-    key: 'k1',
-    position: 3,
-    attempts: 7,
-    firstAt: 1,
-    nextAt: 0,
-    error: 'not yet',
-  }
-  const opened = deferred<void>()
-  const options = { floor: 0, failing: [failing], repeatsUpTo: 3 }
-  const lane = await laneOf(t, async () => done, options)
-  lane.source.beforeOfKey = () => opened.promise
-  // Its first record was handled by the one before, and stands before the one that failed.
-  lane.give('k1')
-  opened.resolve()
-  lane.give('k2', 'k1', 'k1')
-  await until(() => lane.handled.length === 3)
-  t.strictSame(
-    lane.handled.filter(value => value.startsWith('k1')),
-    ['k1@3', 'k1@4'],
-  )
-  const attempt = lane.attempts.find(({ position }) => position === 3)
-  t.match(attempt, { attempt: 8, mayBeRepeat: true })
-})
+await t.test(
+  'CHECKPOINT-WRITER-3 the next owner continues the count of attempts and skips handled records',
+  async t => {
+    const failed: DeferredKey = {
+      key: 'k1',
+      position: 3,
+      attempts: 7,
+      firstAt: 1,
+      nextAt: 0,
+      error: 'not yet',
+    }
+    const opened = deferred<void>()
+    const options = { floor: 0, deferred: [failed], maybeHandledUpTo: 3 }
+    const partition = await startPartition(t, async () => done, options)
+    partition.source.beforeOfKey = () => opened.promise
+    // Its first record is before the one that failed: the last owner has handled it.
+    partition.give('k1')
+    opened.resolve()
+    partition.give('k2', 'k1', 'k1')
+    await until(() => partition.handled.length === 3)
+    t.strictSame(
+      partition.handled.filter(value => value.startsWith('k1')),
+      ['k1@3', 'k1@4'],
+    )
+    const attempt = partition.attempts.find(({ position }) => position === 3)
+    t.match(attempt, { attempt: 8, mayBeRepeat: true })
+  },
+)
 
-await t.test('L5 a long delay is as long for whoever takes over', async t => {
-  const now = Date.now()
-  const later = { key: 'k1', position: 1, attempts: 1, firstAt: now, error: 'later' }
-  const failing: FailingKey[] = [
-    { ...later, nextAt: now + 3_600_000 },
-    // By a clock that was an hour ahead.
-    {
-      ...later,
-      key: 'k2',
-      position: 2,
-      firstAt: now + 3_600_000,
-      nextAt: now + 3_600_001,
-    },
-  ]
-  const options = { floor: 2, failing }
-  const lane = await laneOf(t, async value => (value === 'k3@3' ? again : done), options)
-  lane.source.add('k1', 'k2')
-  lane.give('k3')
-  // By then every delay of the backoff is over several times.
-  await until(() => lane.counters.failures > 5 && lane.handled.length > 0)
-  t.strictSame(lane.handled, ['k2@2'])
-})
+await t.test(
+  'CHECKPOINT-WRITER-3 a long delay is as long for the next owner',
+  async t => {
+    const now = Date.now()
+    const later = { key: 'k1', position: 1, attempts: 1, firstAt: now, error: 'later' }
+    const keys: DeferredKey[] = [
+      { ...later, nextAt: now + 3_600_000 },
+      // Written with a clock that was an hour ahead.
+      {
+        ...later,
+        key: 'k2',
+        position: 2,
+        firstAt: now + 3_600_000,
+        nextAt: now + 3_600_001,
+      },
+    ]
+    const options = { floor: 2, deferred: keys }
+    const partition = await startPartition(
+      t,
+      async value => (value === 'k3@3' ? retry : done),
+      options,
+    )
+    partition.source.add('k1', 'k2')
+    partition.give('k3')
+    // By then every delay of the backoff has passed several times.
+    await until(() => partition.counters.failures > 5 && partition.handled.length > 0)
+    t.strictSame(partition.handled, ['k2@2'])
+  },
+)
 
 await t.test('a record that is offered again is handled once', async t => {
-  const lane = await laneOf(t, async () => done)
-  lane.give('k1', 'k1')
-  for (const record of lane.source.records) lane.lane.offer(record)
-  await until(() => lane.lane.floor === 2)
-  t.strictSame(lane.handled, ['k1@1', 'k1@2'])
+  const partition = await startPartition(t, async () => done)
+  partition.give('k1', 'k1')
+  for (const record of partition.source.records) partition.processor.offer(record)
+  await until(() => partition.processor.floor === 2)
+  t.strictSame(partition.handled, ['k1@1', 'k1@2'])
 })
 
-await t.test('L4 a lane that is lost stops, and tells its handlers', async t => {
-  const aborted = deferred<void>()
-  const lane = await laneOf(t, async (value, { signal }) => {
-    if (value !== 'k1@1') return done
-    signal.addEventListener('abort', () => aborted.resolve())
+await t.test(
+  'CHECKPOINT-WRITER-1 a lost partition stops and aborts its handlers',
+  async t => {
+    const aborted = deferred<void>()
+    const partition = await startPartition(t, async (value, { signal }) => {
+      if (value !== 'k1@1') return done
+      signal.addEventListener('abort', () => aborted.resolve())
+      await aborted.promise
+      return done
+    })
+    partition.give('k1', 'k1', 'k2')
+    const { documents } = partition
+    const found = await documents.get(key)
+    const theirs = {
+      ...initialPartitionState,
+      epoch: 2,
+      owner: { id: 'other', incarnation: 1 },
+    }
+    await documents.memory.put(key, encodePartitionState(theirs), found!.revision)
+    partition.give('k2')
     await aborted.promise
-    return done
-  })
-  lane.give('k1', 'k1', 'k2')
-  const { documents } = lane
-  const found = await documents.get(key)
-  const theirs = {
-    ...initialPartitionState,
-    epoch: 2,
-    owner: { id: 'other', incarnation: 1 },
-  }
-  await documents.memory.put(key, encodePartitionState(theirs), found!.revision)
-  lane.give('k2')
-  await aborted.promise
-  await until(() => lane.events.lost === 1)
-  lane.give('k3')
-  await lane.lane.release(1_000)
-  t.notOk(lane.attempts.some(({ position }) => position === 2 || position === 5))
-  t.match(await lane.state(), theirs, 'the document is the other’s')
-  t.equal(lane.events.lost, 1)
-})
+    await until(() => partition.events.lost === 1)
+    partition.give('k3')
+    await partition.processor.release(1_000)
+    t.notOk(partition.attempts.some(({ position }) => position === 2 || position === 5))
+    t.match(await partition.state(), theirs, 'the document is the other owner’s')
+    t.equal(partition.events.lost, 1)
+  },
+)
 
 for (const isStored of [true, false])
   await t.test(
-    `an unclear write that was ${isStored ? '' : 'not '}stored costs no lane`,
+    `a write with unknown outcome that was ${isStored ? '' : 'not '}stored loses no partition`,
     async t => {
-      const lane = await laneOf(t, async () => done)
+      const partition = await startPartition(t, async () => done)
       let unclear = 0
       const lose = () => {
-        if (unclear++ < 1) throw new CairnError('outcome-unknown', 'lost on its way')
+        if (unclear++ < 1) throw new CairnError('outcome-unknown', 'lost')
       }
-      if (isStored) lane.documents.after = lose
-      else lane.documents.before = lose
-      lane.give('k1')
-      await until(async () => (await lane.state())?.floor === 1)
-      lane.give('k1')
-      await until(async () => (await lane.state())?.floor === 2)
-      t.equal(lane.events.lost, 0)
+      if (isStored) partition.documents.after = lose
+      else partition.documents.before = lose
+      partition.give('k1')
+      await until(async () => (await partition.state())?.floor === 1)
+      partition.give('k1')
+      await until(async () => (await partition.state())?.floor === 2)
+      t.equal(partition.events.lost, 0)
       t.ok(unclear > 1)
     },
   )
 
-await t.test('a document that cannot be written for a while is written then', async t => {
-  const lane = await laneOf(t, async () => done)
-  let refused = 0
-  lane.documents.before = () => {
-    if (refused++ < 3) throw new CairnError('store-unreachable', 'away')
-  }
-  lane.give('k1')
-  await until(async () => (await lane.state())?.floor === 1)
-  t.equal(lane.events.lost, 0)
-})
-
 await t.test(
-  'released: what is being handled is finished, and no more is begun',
+  'a document that cannot be written for a while is written later',
   async t => {
-    const gate = deferred<void>()
-    const lane = await laneOf(t, async () => (await gate.promise, done))
-    lane.give('k1', 'k1', 'k2')
-    const released = lane.lane.release(60_000)
-    lane.give('k3')
-    gate.resolve()
-    await released
-    t.strictSame(lane.handled, ['k1@1', 'k2@3'])
-    const state = await lane.state()
-    t.match(state, { floor: 3, owner: undefined })
-    t.match(state!.failing, [{ key: 'k1', position: 2, attempts: 0 }])
-    t.equal(state!.failing.length, 1)
+    const partition = await startPartition(t, async () => done)
+    let refused = 0
+    partition.documents.before = () => {
+      if (refused++ < 3) throw new CairnError('store-unreachable', 'away')
+    }
+    partition.give('k1')
+    await until(async () => (await partition.state())?.floor === 1)
+    t.equal(partition.events.lost, 0)
   },
 )
 
+await t.test('a release finishes records in progress and starts no more', async t => {
+  const gate = deferred<void>()
+  const partition = await startPartition(t, async () => (await gate.promise, done))
+  partition.give('k1', 'k1', 'k2')
+  const released = partition.processor.release(60_000)
+  partition.give('k3')
+  gate.resolve()
+  await released
+  t.strictSame(partition.handled, ['k1@1', 'k2@3'])
+  const state = await partition.state()
+  t.match(state, { floor: 3, owner: undefined })
+  t.match(state!.deferred, [{ key: 'k1', position: 2, attempts: 0 }])
+  t.equal(state!.deferred.length, 1)
+})
+
 await t.test(
-  'released in the middle of catching up: the rest is the next one’s',
+  'a release while a key catches up leaves the rest to the next owner',
   async t => {
     let isBroken = true
     const gate = deferred<void>()
     const begun = deferred<void>()
-    const lane = await laneOf(t, async () => {
-      if (isBroken) return again
+    const partition = await startPartition(t, async () => {
+      if (isBroken) return retry
       begun.resolve()
       await gate.promise
       return done
     })
-    lane.give('k1', 'k1', 'k1')
-    await until(() => lane.lane.failing === 1)
+    partition.give('k1', 'k1', 'k1')
+    await until(() => partition.processor.failing === 1)
     isBroken = false
     await begun.promise
-    const released = lane.lane.release(60_000)
+    const released = partition.processor.release(60_000)
     gate.resolve()
     await released
-    t.strictSame(lane.handled, ['k1@1'])
-    const state = await lane.state()
+    t.strictSame(partition.handled, ['k1@1'])
+    const state = await partition.state()
     t.match(state, { floor: 3, owner: undefined })
-    t.match(state!.failing, [{ key: 'k1', position: 2, attempts: 0 }])
+    t.match(state!.deferred, [{ key: 'k1', position: 2, attempts: 0 }])
   },
 )
 
-await t.test('a handler that never ends: the lane stays its owner’s', async t => {
-  const lane = await laneOf(t, () => new Promise<never>(() => {}))
-  lane.give('k1')
-  await lane.lane.release(20)
-  t.match(await lane.state(), {
+await t.test('a handler that never ends: the partition keeps its owner', async t => {
+  const partition = await startPartition(t, () => new Promise<never>(() => {}))
+  partition.give('k1')
+  await partition.processor.release(20)
+  t.match(await partition.state(), {
     floor: 1,
     owner: { id: 'me' },
-    failing: [{ key: 'k1', position: 1, attempts: 0 }],
+    deferred: [{ key: 'k1', position: 1, attempts: 0 }],
   })
-  t.ok(lane.attempts[0]!.signal.aborted, 'its handler was told')
+  t.ok(partition.attempts[0]!.signal.aborted, 'its handler is aborted')
 })
 
-await t.test('what fails after the release is known to the next one', async t => {
+await t.test('a failure after the release is known to the next owner', async t => {
   const gate = deferred<void>()
-  const lane = await laneOf(t, async () => (await gate.promise, again))
-  lane.give('k1')
-  const released = lane.lane.release(60_000)
+  const partition = await startPartition(t, async () => (await gate.promise, retry))
+  partition.give('k1')
+  const released = partition.processor.release(60_000)
   gate.resolve()
   await released
-  const state = await lane.state()
+  const state = await partition.state()
   t.match(state, { floor: 1, owner: undefined })
-  t.match(state!.failing, [{ key: 'k1', position: 1, attempts: 1 }])
-})
-
-await t.test('L6 a long line is left in the source, and handled in its turn', async t => {
-  const gate = deferred<void>()
-  const lane = await laneOf(t, async value => {
-    if (value === 'k1@1') await gate.promise
-    return done
-  })
-  const count = 1_000
-  lane.give(...Array.from({ length: count }, () => 'k1'))
-  t.ok(lane.lane.open <= 256, `${lane.lane.open} are open`)
-  t.equal(lane.lane.failing, 0, 'nothing has failed')
-  lane.give('k2')
-  await until(() => lane.handled.length === 1)
-  t.strictSame(lane.handled, [`k2@${count + 1}`], 'another key is not held up')
-  gate.resolve()
-  lane.give('k1')
-  await until(() => lane.handled.length === count + 2)
-  const positions = lane.handled
-    .filter(value => value.startsWith('k1'))
-    .map(value => Number(value.slice(3)))
-  t.strictSame(
-    positions,
-    positions.toSorted((a, b) => a - b),
-  )
-  await until(async () => {
-    const state = await lane.state()
-    return state?.floor === count + 2 && state.failing.length === 0
-  })
-})
-
-await t.test('L3 whoever takes a long line over begins with the first of it', async t => {
-  const gate = deferred<void>()
-  const lane = await laneOf(t, async value => {
-    if (value === 'k1@3') await gate.promise
-    return done
-  })
-  lane.give(...Array.from({ length: 600 }, () => 'k1'))
-  await until(() => lane.handled.length === 2)
-  await until(async () => (await lane.state())?.failing[0]?.position === 3)
-  t.match((await lane.state())!.failing, [{ key: 'k1', position: 3, attempts: 0 }])
-  const released = lane.lane.release(60_000)
-  gate.resolve()
-  await released
-  const state = await lane.state()
-  t.match(state, { floor: 600, owner: undefined })
-  t.match(state!.failing, [{ key: 'k1', position: 4, attempts: 0 }])
+  t.match(state!.deferred, [{ key: 'k1', position: 1, attempts: 1 }])
 })
 
 await t.test(
-  'L3 a slow key holds the floor no longer than from one write to the next',
+  'PARTITION-3 a long queue stays in the source and is handled in order',
   async t => {
     const gate = deferred<void>()
-    const lane = await laneOf(t, async value => {
+    const partition = await startPartition(t, async value => {
       if (value === 'k1@1') await gate.promise
       return done
     })
-    lane.give('k1', 'k1', 'k2')
-    await until(() => lane.handled.length === 1)
-    lane.documents.onState = ({ floor, failing }) => {
-      const isNamed = failing.some(({ key, position }) => key === 'k1' && position === 1)
-      if (lane.handled.length < 3 && floor > 0 && !isNamed)
-        t.fail(`the floor ${floor} has passed what nobody has handled`)
-    }
-    await until(
-      async () => {
-        lane.give('k2')
-        return ((await lane.state())?.floor ?? 0) > 3
-      },
-      { describe: 'the floor passes it', interval: 20 },
-    )
-    const [named, ...others] = (await lane.state())!.failing
-    t.match(named, { key: 'k1', position: 1, attempts: 0 })
-    t.strictSame(others, [], 'and names nothing that is quick')
-    t.equal(lane.lane.failing, 0, 'it has not failed')
+    const count = 1_000
+    partition.give(...Array.from({ length: count }, () => 'k1'))
+    t.ok(partition.processor.open <= 256, `${partition.processor.open} are open`)
+    t.equal(partition.processor.failing, 0, 'nothing has failed')
+    partition.give('k2')
+    await until(() => partition.handled.length === 1)
+    t.strictSame(partition.handled, [`k2@${count + 1}`], 'another key is not delayed')
     gate.resolve()
-    await until(() => lane.handled.includes('k1@2'))
-    lane.give('k2')
-    await until(async () => (await lane.state())?.failing.length === 0)
+    partition.give('k1')
+    await until(() => partition.handled.length === count + 2)
+    const positions = partition.handled
+      .filter(value => value.startsWith('k1'))
+      .map(value => Number(value.slice(3)))
+    t.strictSame(
+      positions,
+      positions.toSorted((a, b) => a - b),
+    )
+    await until(async () => {
+      const state = await partition.state()
+      return state?.floor === count + 2 && state.deferred.length === 0
+    })
   },
 )
 
 await t.test(
-  'L3 of many slow keys those furthest back are named, and the rest hold the floor',
+  'PARTITION-2 the next owner of a long queue starts with its first record',
   async t => {
     const gate = deferred<void>()
-    const lane = await laneOf(t, async () => (await gate.promise, done))
-    lane.give(...Array.from({ length: 100 }, (_, i) => `k${i + 1}`))
-    await lane.lane.release(20)
-    const { floor, failing } = (await lane.state())!
+    const partition = await startPartition(t, async value => {
+      if (value === 'k1@3') await gate.promise
+      return done
+    })
+    partition.give(...Array.from({ length: 600 }, () => 'k1'))
+    await until(() => partition.handled.length === 2)
+    await until(async () => (await partition.state())?.deferred[0]?.position === 3)
+    t.match((await partition.state())!.deferred, [
+      { key: 'k1', position: 3, attempts: 0 },
+    ])
+    const released = partition.processor.release(60_000)
+    gate.resolve()
+    await released
+    const state = await partition.state()
+    t.match(state, { floor: 600, owner: undefined })
+    t.match(state!.deferred, [{ key: 'k1', position: 4, attempts: 0 }])
+  },
+)
+
+await t.test(
+  'PARTITION-2 a slow key holds the floor no longer than until the next write',
+  async t => {
+    const gate = deferred<void>()
+    const partition = await startPartition(t, async value => {
+      if (value === 'k1@1') await gate.promise
+      return done
+    })
+    partition.give('k1', 'k1', 'k2')
+    await until(() => partition.handled.length === 1)
+    partition.documents.onState = ({ floor, deferred }) => {
+      const isNamed = deferred.some(({ key, position }) => key === 'k1' && position === 1)
+      if (partition.handled.length < 3 && floor > 0 && !isNamed)
+        t.fail(`the floor ${floor} has passed a record that is not handled`)
+    }
+    await until(
+      async () => {
+        partition.give('k2')
+        return ((await partition.state())?.floor ?? 0) > 3
+      },
+      { describe: 'the floor passes it', interval: 20 },
+    )
+    const [named, ...others] = (await partition.state())!.deferred
+    t.match(named, { key: 'k1', position: 1, attempts: 0 })
+    t.strictSame(others, [], 'no fast key is named')
+    t.equal(partition.processor.failing, 0, 'it has not failed')
+    gate.resolve()
+    await until(() => partition.handled.includes('k1@2'))
+    partition.give('k2')
+    await until(async () => (await partition.state())?.deferred.length === 0)
+  },
+)
+
+await t.test(
+  'PARTITION-2 of many slow keys the first are named, and the others hold the floor',
+  async t => {
+    const gate = deferred<void>()
+    const partition = await startPartition(t, async () => (await gate.promise, done))
+    partition.give(...Array.from({ length: 100 }, (_, i) => `k${i + 1}`))
+    await partition.processor.release(20)
+    const { floor, deferred: named } = (await partition.state())!
     t.strictSame(
-      failing.map(({ position }) => position),
+      named.map(({ position }) => position),
       Array.from({ length: 64 }, (_, i) => i + 1),
     )
     t.equal(floor, 64)
@@ -425,91 +460,102 @@ await t.test(
   },
 )
 
-await t.test('L6 what is read again for a key waits for room', async t => {
+await t.test('DEFERRED-KEYS-2 catching up with a key waits for a slot', async t => {
   const room = deferred<void>()
   let left = 0
   const at = { attempts: 0, firstAt: 1, nextAt: 1, error: '' }
-  const failing = [1, 2].map(position => ({ ...at, key: `k${position}`, position }))
-  const enter = async () => (await room.promise, () => void left++)
-  const lane = await laneOf(t, async () => done, { floor: 2, failing, enter })
-  lane.source.add('k1', 'k2')
-  lane.give('k3')
-  await until(() => lane.handled.length === 1)
-  t.strictSame(lane.handled, ['k3@3'])
+  const keys = [1, 2].map(position => ({ ...at, key: `k${position}`, position }))
+  const acquireSlot = async () => (await room.promise, () => void left++)
+  const partition = await startPartition(t, async () => done, {
+    floor: 2,
+    deferred: keys,
+    acquireSlot,
+  })
+  partition.source.add('k1', 'k2')
+  partition.give('k3')
+  await until(() => partition.handled.length === 1)
+  t.strictSame(partition.handled, ['k3@3'])
   room.resolve()
-  await until(() => lane.handled.length === 3)
-  await until(() => left === 2, { describe: 'and gives it back' })
+  await until(() => partition.handled.length === 3)
+  await until(() => left === 2, { describe: 'the slot is released' })
 })
 
-await t.test('L6 a long line whose first fails: all behind it waits', async t => {
+await t.test('PARTITION-3 a long queue waits when its first record fails', async t => {
   let isBroken = true
-  const lane = await laneOf(t, async () => (isBroken ? again : done))
+  const partition = await startPartition(t, async () => (isBroken ? retry : done))
   const count = 600
-  lane.give(...Array.from({ length: count }, () => 'k1'))
-  await until(() => lane.lane.failing === 1)
-  t.equal(lane.lane.open, 0)
+  partition.give(...Array.from({ length: count }, () => 'k1'))
+  await until(() => partition.processor.failing === 1)
+  t.equal(partition.processor.open, 0)
   isBroken = false
-  await until(() => lane.handled.length === count)
+  await until(() => partition.handled.length === count)
   t.strictSame(
-    lane.handled,
+    partition.handled,
     Array.from({ length: count }, (_, i) => `k1@${i + 1}`),
   )
 })
 
 await t.test(
-  'L6 of many failing keys some hold the floor, and none is forgotten',
+  'PARTITION-3 of too many failing keys some hold the floor, and none is forgotten',
   async t => {
     let isBroken = true
-    const lane = await laneOf(t, async () => (isBroken ? again : done))
-    let failingMax = 0
-    lane.documents.onState = ({ failing, floor }) => {
-      failingMax = Math.max(failingMax, failing.length)
-      const held = new Set(failing.map(one => one.key))
+    const partition = await startPartition(t, async () => (isBroken ? retry : done))
+    let deferredMax = 0
+    partition.documents.onState = ({ deferred: keys, floor }) => {
+      deferredMax = Math.max(deferredMax, keys.length)
+      const named = new Set(keys.map(one => one.key))
       for (let position = 1; position <= floor; position++)
-        if (isBroken && !held.has(`k${position}`))
-          t.fail(`the floor ${floor} has passed ${position}, which nobody has handled`)
+        if (isBroken && !named.has(`k${position}`))
+          t.fail(`the floor ${floor} has passed ${position}, which is not handled`)
     }
     const count = 500
-    lane.give(...Array.from({ length: count }, (_, i) => `k${i + 1}`))
-    await until(() => lane.counters.failures > 2 * count, { timeout: 30_000 })
-    await until(() => failingMax === 400, { timeout: 30_000 })
-    t.equal(lane.lane.failing, 400)
-    t.equal(lane.lane.open, 100)
+    partition.give(...Array.from({ length: count }, (_, i) => `k${i + 1}`))
+    await until(() => partition.counters.failures > 2 * count, { timeout: 30_000 })
+    await until(() => deferredMax === 400, { timeout: 30_000 })
+    t.equal(partition.processor.failing, 400)
+    t.equal(partition.processor.open, 100)
     isBroken = false
-    await until(() => lane.handled.length === count, { timeout: 30_000 })
-    t.equal(new Set(lane.handled).size, count)
+    await until(() => partition.handled.length === count, { timeout: 30_000 })
+    t.equal(new Set(partition.handled).size, count)
     await until(async () => {
-      const state = await lane.state()
-      return state?.floor === count && state.failing.length === 0
+      const state = await partition.state()
+      return state?.floor === count && state.deferred.length === 0
     })
-    t.equal(failingMax, 400)
+    t.equal(deferredMax, 400)
   },
 )
 
-await t.test('L7 nothing behind the reach that is written down is begun', async t => {
-  const { give, handled, documents, state } = await laneOf(t, async () => done, {
-    reach: 2,
-  })
-  let isAway = true
-  documents.before = () => {
-    if (isAway) throw new CairnError('store-unreachable', 'nobody is there')
-  }
-  give('k1', 'k2', 'k3', 'k1')
-  await until(() => handled.length === 2)
-  const puts = documents.puts
-  await until(() => documents.puts > puts + 1, { describe: 'it tries to write on' })
-  t.strictSame(handled, ['k1@1', 'k2@2'])
-  isAway = false
-  await until(() => handled.length === 4)
-  t.ok((await state())!.reach! >= 10_000, 'with room for what comes')
-})
+await t.test(
+  'CHECKPOINT-WRITER-2 no record after the stored start limit is started',
+  async t => {
+    const { give, handled, documents, state } = await startPartition(
+      t,
+      async () => done,
+      {
+        startLimit: 2,
+      },
+    )
+    let isAway = true
+    documents.before = () => {
+      if (isAway) throw new CairnError('store-unreachable', 'unreachable')
+    }
+    give('k1', 'k2', 'k3', 'k1')
+    await until(() => handled.length === 2)
+    const puts = documents.puts
+    await until(() => documents.puts > puts + 1, { describe: 'it retries the write' })
+    t.strictSame(handled, ['k1@1', 'k2@2'])
+    isAway = false
+    await until(() => handled.length === 4)
+    t.ok((await state())!.startLimit! >= 10_000, 'with room for the next records')
+  },
+)
 
 await t.test(
-  'L8 a suspect is handled alone, and is written down as begun before',
+  'DEFERRED-KEYS-3 a suspect is handled alone, and its start is stored before',
   async t => {
     const begun: string[] = []
     const gates = new Map<string, () => void>()
-    const { give, handled, state, lane } = await laneOf(
+    const { give, handled, state, processor } = await startPartition(
       t,
       async value => {
         begun.push(value)
@@ -522,43 +568,45 @@ await t.test(
       { suspectsUpTo: 3 },
     )
     give('k1', 'k2', 'k1', 'k4')
-    await until(() => handled.length === 1, { describe: 'what is no suspect goes on' })
+    await until(() => handled.length === 1, {
+      describe: 'a record that is no suspect is handled',
+    })
     await until(() => gates.size === 1)
     t.strictSame(
       begun.filter(value => value !== 'k4@4'),
       ['k1@1'],
       'one at a time',
     )
-    const found = (await state())!.failing.find(one => one.key === 'k1')
-    t.match(found, { position: 1, attempts: 1, isBegun: true })
+    const found = (await state())!.deferred.find(one => one.key === 'k1')
+    t.match(found, { position: 1, attempts: 1, isStarted: true })
     gates.get('k1@1')!()
     for (const value of ['k2@2', 'k1@3']) {
       await until(() => gates.has(value))
       gates.get(value)!()
     }
     await until(() => handled.length === 4)
-    await lane.release(1_000)
-    t.match(await state(), { floor: 4, failing: [] })
+    await processor.release(1_000)
+    t.match(await state(), { floor: 4, deferred: [] })
   },
 )
 
 await t.test(
-  'L8 what was begun when its node ended is an attempt; what a release breaks off is none',
+  'DEFERRED-KEYS-3 a start before a crash counts as an attempt; one that a release interrupts does not',
   async t => {
     const gate = deferred<void>()
     const one = { key: 'k1', firstAt: 1, nextAt: 0, error: 'ended' }
-    const { source, attempts, lane, state } = await laneOf(
+    const { source, attempts, processor, state } = await startPartition(
       t,
       async () => (await gate.promise, done),
-      { floor: 1, failing: [{ ...one, position: 1, attempts: 2, isBegun: true }] },
+      { floor: 1, deferred: [{ ...one, position: 1, attempts: 2, isStarted: true }] },
     )
     source.add('k1')
     await until(() => attempts.length === 1)
-    t.match(attempts[0], { attempt: 3, isAfterDeath: true, mayBeRepeat: true })
-    await lane.release(1)
-    const [left] = (await state())!.failing
+    t.match(attempts[0], { attempt: 3, isAfterCrash: true, mayBeRepeat: true })
+    await processor.release(1)
+    const [left] = (await state())!.deferred
     t.match(left, { key: 'k1', position: 1, attempts: 2 })
-    t.notOk(left!.isBegun)
+    t.notOk(left!.isStarted)
     gate.resolve()
   },
 )

@@ -85,7 +85,10 @@ await t.test(
     })
     t.throws(
       () => defineReactor({ name: 'pricing', on: [completed, completed], handle() {} }),
-      { code: 'invalid-definition', message: /names a topic twice.*name each once/ },
+      {
+        code: 'invalid-definition',
+        message: /names a topic twice.*name each topic once/,
+      },
     )
   },
 )

@@ -9,10 +9,10 @@ const on = defineTopic('trips.completed')
 const spec = { name: 'pricing', on, handle() {} }
 
 const wrong: Readonly<Record<string, readonly [change: object, message: RegExp]>> = {
-  'a name with a space': [{ name: 'a b' }, /"a b" is not a name.*use 1 to 63/],
-  'no name': [{ name: undefined }, /undefined is not a name/],
-  'no topic': [{ on: [] }, /reads no topic: pass one as on/],
-  'a topic twice': [{ on: [on, on] }, /names a topic twice.*name each once/],
+  'a name with a space': [{ name: 'a b' }, /name of a reactor is "a b".*use 1 to 63/],
+  'no name': [{ name: undefined }, /name of a reactor is undefined/],
+  'no topic': [{ on: [] }, /reads no topic: pass at least one as on/],
+  'a topic twice': [{ on: [on, on] }, /names a topic twice.*name each topic once/],
   'no handler': [{ handle: 'later' }, /handle of reactor pricing is "later".*a function/],
   'no place for messages': [{ openMax: 0 }, /openMax of reactor pricing is 0/],
   'endlessly many': [{ openMax: Infinity }, /openMax .* is Infinity: use a number/],

@@ -7,7 +7,7 @@ import { event } from '../../../src/actor/event.js'
 import { defineConsumer } from '../../../src/delivery/consumer/define-consumer.js'
 import { backlogs } from '../../../src/delivery/backlog.js'
 import { defineReactor } from '../../../src/delivery/reactor/define-reactor.js'
-import { eventsOf } from '../../../src/delivery/messages/events-of.js'
+import { eventsOf } from '../../../src/delivery/messages/event-topic.js'
 import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'
 

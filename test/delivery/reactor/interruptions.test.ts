@@ -10,10 +10,10 @@ import { jetstream } from '../../../src/backend/jetstream.js'
 import { newId } from '../../../src/model/id.js'
 import { deferred } from '../../../src/model/wait.js'
 import { defineReactor } from '../../../src/delivery/reactor/define-reactor.js'
-import { eventsOf } from '../../../src/delivery/messages/events-of.js'
+import { eventsOf } from '../../../src/delivery/messages/event-topic.js'
 import {
   decodePartitionState,
-  type FailingKey,
+  type DeferredKey,
 } from '../../../src/delivery/group/partition-state.js'
 import type { NodeOptions } from '../../../src/runtime/options.js'
 import { startNode } from '../../../src/runtime/start-node.js'
@@ -125,14 +125,14 @@ await t.test(
           if (id === 'trip/a/1' && attempt < 3) throw new Error('not yet')
         },
       })
-    const failing = async (attempts: number): Promise<FailingKey> => {
+    const failing = async (attempts: number): Promise<DeferredKey> => {
       await using open = await backend.open({ namespace, nodeId: 'looker' })
       return await until(
         async () => {
           for (const key of await open.documents.list(['reactor', 'mails', 'log'])) {
             const found = await open.documents.get(key)
             const state = found && decodePartitionState(found.value, key.join('.'))
-            const one = state?.failing.find(held => held.attempts === attempts)
+            const one = state?.deferred.find(held => held.attempts === attempts)
             if (one !== undefined) return one
           }
           return undefined

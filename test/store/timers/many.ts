@@ -125,7 +125,7 @@ export async function manyTimers(
     { 'kept: placed placed expired': rest, 'cancelled: placed paid': half },
     'the others have fired once each',
   )
-  const { refused, superseded, skipped } = node.stats().timers
+  const { rejected: refused, superseded, skipped } = node.stats().timers
   t.strictSame(
     { refused, superseded, skipped },
     { refused: 0, superseded: 0, skipped: 0 },

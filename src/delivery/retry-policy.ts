@@ -1,18 +1,18 @@
-// Retries: how often a reactor tries a message, with which waits, and which errors it tries again.
+// Retry policies: the number of attempts at a message, the delays between them, and the errors that are retried.
 
-import { CairnError } from '../../model/errors.js'
-import { show } from '../../model/show.js'
-import { type Backoff, delayAfter } from '../backoff.js'
+import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
+import { type Backoff, delayAfter } from './backoff.js'
 
-/** As a reactor's definition says it. */
+/** The retry options of a reactor's definition. */
 export interface RetryOptions extends Partial<Backoff> {
-  /** Attempts in all, before a message becomes a dead letter. `Infinity` for no end. Default 5. */
+  /** Attempts before a message becomes a dead letter; `Infinity` for no limit. Default 5. */
   readonly attempts?: number
-  /** Whether an error is worth another attempt, where the error does not say so. Default: all are. */
+  /** Whether an error is retried, unless it is a TerminalError or a RetryableError. Default: all are. */
   readonly when?: (error: unknown) => boolean
 }
 
-/** Policies with a name. `deterministic-exponential-v1`: three attempts, 1,000 and 2,000 ms apart, no chance. */
+/** Named policies. `deterministic-exponential-v1`: three attempts, 1,000 and 2,000 ms apart, without jitter. */
 export type RetryPreset = 'deterministic-exponential-v1'
 
 export interface RetryPolicy {
@@ -21,26 +21,26 @@ export interface RetryPolicy {
   readonly when: (error: unknown) => boolean
 }
 
-const waits: Backoff = { first: 1_000, factor: 2, max: 30_000 }
+const defaultBackoff: Backoff = { first: 1_000, factor: 2, max: 30_000 }
 
 const presets: Readonly<Record<RetryPreset, RetryOptions>> = {
   'deterministic-exponential-v1': { attempts: 3, first: 1_000, factor: 2, max: Infinity },
 }
 
-/** The policy with its defaults; throws `invalid-definition`. */
+/** Completes a policy with its defaults; throws `invalid-definition`. */
 export function retryPolicy(
   options: RetryOptions | RetryPreset = {},
-  of = 'a reactor',
+  owner = 'a reactor',
 ): RetryPolicy {
   const given = typeof options === 'string' ? presets[options] : options
   if (given === undefined)
     throw invalid(
-      `retry of ${of} is ${show(options)}: use ${Object.keys(presets).join(', ')}, or an object.`,
+      `retry of ${owner} is ${show(options)}: use ${Object.keys(presets).join(', ')}, or an object.`,
     )
   const { attempts = 5, when = () => true, ...rest } = given
-  const backoff = { ...waits, ...rest }
+  const backoff = { ...defaultBackoff, ...rest }
   const { kind = 'exponential', first, factor, max, jitter = 0 } = backoff
-  const isRight =
+  const isValid =
     (attempts === Infinity || (Number.isSafeInteger(attempts) && attempts >= 1)) &&
     [first, factor].every(value => Number.isFinite(value) && value > 0) &&
     max > 0 &&
@@ -48,14 +48,14 @@ export function retryPolicy(
     jitter <= 1 &&
     ['exponential', 'linear', 'fixed'].includes(kind) &&
     typeof when === 'function'
-  if (isRight) return { attempts, backoff, when }
+  if (isValid) return { attempts, backoff, when }
   throw invalid(
-    `retry of ${of} is ${show({ ...backoff, attempts })}: use whole attempts from 1 or Infinity; kind exponential, ` +
+    `retry of ${owner} is ${show({ ...backoff, attempts })}: use whole attempts from 1 or Infinity; kind exponential, ` +
       'linear or fixed; first, factor and max above 0; jitter from 0 to 1; and a function as when.',
   )
 }
 
-/** Milliseconds to wait after an attempt, or why there is none after it. */
+/** Milliseconds until the next attempt, or the reason why there is none. */
 export function afterFailure(
   { attempts, backoff, when }: RetryPolicy,
   attempt: number,
@@ -68,20 +68,20 @@ export function afterFailure(
   return after ?? delayAfter(attempt, backoff)
 }
 
-// Brands hold across copies of this package in one program, which `instanceof` does not.
+// A brand works across several copies of this package in one program; `instanceof` does not.
 const brand = Symbol.for('cairn.retry')
 
-/** Thrown by a handler: trying again is of no use, whatever the policy says. */
+/** Thrown by a handler: the message is not retried, whatever the policy says. */
 export class TerminalError extends Error {
   override readonly name: string = 'TerminalError'
   readonly [brand] = 'terminal'
 }
 
-/** Thrown by a handler: trying again may help, whatever the policy's `when` says. */
+/** Thrown by a handler: the message is retried, whatever the policy's `when` says. */
 export class RetryableError extends Error {
   override readonly name: string = 'RetryableError'
   readonly [brand] = 'retryable'
-  /** Milliseconds to wait. Default: as the policy says. */
+  /** Milliseconds until the next attempt. Default: the policy decides. */
   readonly after: number | undefined
 
   constructor(

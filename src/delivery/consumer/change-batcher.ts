@@ -1,14 +1,14 @@
-// Changes of one document by one process: those that come together are one write.
+// Combines concurrent changes of a consumer's document by one process into one write.
 //
-// H1. Each change sees what those before it made of the document, and its own error is its own.
-// H2. A write that was refused is done again with all of its changes, on what is there by then.
+// CHANGE-BATCHER-1. Each change sees the result of those before it; an error of a change rejects this change only.
+// CHANGE-BATCHER-2. After a conflict all changes of a write are applied again, to the state of the time.
 
 import type { ConsumerState } from './consumer-state.js'
 
 /**
- * From a state to the next; to `undefined` where there is nothing to write.
+ * Maps a state to the next one, or to `undefined` when there is nothing to write.
  *
- * @param isUnclear an attempt before this one may have been stored
+ * @param isUnclear an earlier attempt to write this change may have been stored
  */
 export type StateChange = (
   state: ConsumerState,
@@ -16,7 +16,7 @@ export type StateChange = (
 ) => ConsumerState | undefined | Promise<ConsumerState | undefined>
 
 interface Job {
-  readonly to: StateChange
+  readonly change: StateChange
   readonly resolve: () => void
   readonly reject: (reason: unknown) => void
   failure: { readonly error: unknown } | undefined
@@ -25,28 +25,28 @@ interface Job {
 /** Changes in one write, at most. */
 const batchMax = 256
 
-export class StateWriter {
-  readonly #write: (apply: StateChange) => Promise<void>
+export class ChangeBatcher {
+  readonly #write: (change: StateChange) => Promise<void>
   readonly #jobs: Job[] = []
-  #isBusy = false
+  #isWriting = false
 
-  /** @param write reads the document, applies, and stores it, until that is not refused */
-  constructor(write: (apply: StateChange) => Promise<void>) {
+  /** @param write reads the document, applies the change and stores the result, until there is no conflict */
+  constructor(write: (change: StateChange) => Promise<void>) {
     this.#write = write
   }
 
   /** Resolves when the change is stored. */
-  add(to: StateChange): Promise<void> {
+  add(change: StateChange): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ to, resolve, reject, failure: undefined })
-      void this.#work()
+      this.#jobs.push({ change, resolve, reject, failure: undefined })
+      void this.#writeAll()
     })
   }
 
   /** Never rejects. */
-  async #work(): Promise<void> {
-    if (this.#isBusy) return
-    this.#isBusy = true
+  async #writeAll(): Promise<void> {
+    if (this.#isWriting) return
+    this.#isWriting = true
     while (this.#jobs.length > 0) {
       const jobs = this.#jobs.splice(0, batchMax)
       try {
@@ -58,11 +58,11 @@ export class StateWriter {
         for (const { reject } of jobs) reject(error)
       }
     }
-    this.#isBusy = false
+    this.#isWriting = false
   }
 }
 
-/** H1. */
+/** CHANGE-BATCHER-1. */
 async function applyAll(
   jobs: readonly Job[],
   before: ConsumerState,
@@ -73,7 +73,7 @@ async function applyAll(
   for (const job of jobs) {
     job.failure = undefined
     try {
-      const next = await job.to(state, isUnclear)
+      const next = await job.change(state, isUnclear)
       if (next === undefined) continue
       state = next
       isChanged = true

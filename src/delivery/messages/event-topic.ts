@@ -1,4 +1,4 @@
-// Events of actors as messages: each actor type has a topic of its own, which nobody publishes on.
+// Events of actors as messages. Each actor type has a topic of its own that accepts no publishing.
 
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import type { RecordedEventOf } from '../../actor/definition-types.js'
@@ -8,7 +8,7 @@ import { reservedTopicPrefix, type Topic } from '../../model/topic.js'
 const prefix = `${reservedTopicPrefix}events.`
 
 /**
- * All events of an actor type, as a topic that reactors and consumers read beside others:
+ * All events of an actor type as a topic, which reactors and consumers read like any other:
  *
  * ```ts
  * const statements = defineReactor({
@@ -20,32 +20,32 @@ const prefix = `${reservedTopicPrefix}events.`
  * })
  * ```
  *
- * A message's id is the event's (`account/alice/5`), its data the event as it stands in the log. One
- * actor's events come in order, from its first one on. Publishing on it is refused with
+ * A message's id is the id of its event (`account/alice/5`); its data is the event as the log has it. The
+ * events of one actor arrive in order, from the first one on. Publishing on the topic throws
  * `invalid-message`.
  */
 export function eventsOf<Definition extends AnyActorDefinition>({
   type,
 }: Definition): Topic<never, RecordedEventOf<Definition>> {
   return {
-    name: eventsTopic(type),
+    name: eventTopicName(type),
     version: 1,
     check() {
       throw new CairnError(
         'invalid-message',
-        `The events of ${type} are what its actors have stored: nobody publishes on their topic. ` +
-          'Publish on one of your own (defineTopic), or send the actor a command.',
+        `The topic of the events of ${type} holds what its actors have stored, and accepts no publishing. ` +
+          'Publish on a topic of your own (defineTopic), or send the actor a command.',
       )
     },
   }
 }
 
 /** Name of the topic of an actor type's events. */
-export function eventsTopic(type: string): string {
+export function eventTopicName(type: string): string {
   return `${prefix}${type}`
 }
 
-/** The actor type whose events the topic has, if any. */
-export function typeOfEvents(topic: string): string | undefined {
+/** The actor type whose events the topic holds; `undefined` for every other topic. */
+export function actorTypeOfTopic(topic: string): string | undefined {
   return topic.startsWith(prefix) ? topic.slice(prefix.length) : undefined
 }

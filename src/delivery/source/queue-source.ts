@@ -1,46 +1,46 @@
-// A queue as a group reads it, where each record is an actor's: its lane is that of the actor.
+// Reads a queue whose records belong to actors: a record is in the partition of its actor.
 
 import { type ActorAddress, formatAddress, parseAddress } from '../../model/address.js'
 import type { Position } from '../../model/version.js'
 import type { Queue, QueueKey, QueueRecord } from '../../store/queue/queue.js'
-import type { GroupSource, SourceRecord } from './source.js'
+import { emptyRecord, type RecordSource, type SourceRecord } from './record-source.js'
 
 export interface QueueSourceOptions<T> {
   readonly queue: Queue
   readonly partitions: number
-  /** Where an actor's records are: its lane, and then what names it. */
+  /** The queue key of an actor's records; it begins with the partition. */
   readonly keyOf: (actor: ActorAddress, partitions: number) => QueueKey
-  /** The actor, and what the record holds for it; or why it holds nothing for any. */
-  readonly read: (
+  /** The actor of a record and its value, or the reason why the record is invalid. */
+  readonly decode: (
     record: QueueRecord,
     partitions: number,
   ) => { readonly actor: ActorAddress; readonly value: T } | string
-  /** Tells of a record that holds nothing: it stays where it is, for people to look at. */
-  readonly onForeign: (about: {
+  /** Reports an invalid record. It stays in the queue, where an operator can inspect it. */
+  readonly onInvalid: (about: {
     readonly position: Position
     readonly key: QueueKey
     readonly reason: string
   }) => void
 }
 
-export function queueSource<T>(options: QueueSourceOptions<T>): GroupSource<T> {
-  const { queue, partitions, keyOf, read, onForeign } = options
+export function queueSource<T>(options: QueueSourceOptions<T>): RecordSource<T> {
+  const { queue, partitions, keyOf, decode, onInvalid } = options
   const toRecord = (record: QueueRecord): SourceRecord<T> => {
     const { position, key } = record
-    const found = read(record, partitions)
-    if (typeof found !== 'string') {
-      const { actor, value } = found
+    const decoded = decode(record, partitions)
+    if (typeof decoded !== 'string') {
+      const { actor, value } = decoded
       return { position, partition: Number(key[0]), key: formatAddress(actor), value }
     }
-    onForeign({ position, key, reason: found })
-    return { position, partition: -1, key: '' }
+    onInvalid({ position, key, reason: decoded })
+    return emptyRecord(position)
   }
   return {
     partitions,
     async *follow(after, signal) {
       for await (const record of queue.follow({ after, signal })) yield toRecord(record)
     },
-    async *ofKey(name, from, upTo, signal) {
+    async *readKey(name, from, upTo, signal) {
       const key = keyOf(parseAddress(name), partitions)
       const bounds = { after: from - 1, upTo, key, signal }
       for await (const record of queue.read(bounds)) yield toRecord(record)

@@ -1,4 +1,4 @@
-// Groups and lanes on a source made by hand, with documents whose answers can go wrong.
+// A source that tests fill by hand, and documents whose writes can fail.
 
 import type {
   Document,
@@ -10,36 +10,39 @@ import {
   decodePartitionState,
   type PartitionState,
 } from '../../../src/delivery/group/partition-state.js'
-import type { GroupSource, SourceRecord } from '../../../src/delivery/group/source.js'
+import type {
+  RecordSource,
+  SourceRecord,
+} from '../../../src/delivery/source/record-source.js'
 import { WakeSignal } from '../../../src/store/wake-signal.js'
 
 export type TextRecord = SourceRecord<string>
 
-/** Records in this process, in lanes by the number in their key's name: `k3` is in lane 3 mod n. */
-export class HandSource implements GroupSource<string> {
+/** Records in memory. The number in a key selects its partition: `k3` is in partition 3 mod n. */
+export class HandSource implements RecordSource<string> {
   readonly partitions: number
   readonly records: TextRecord[] = []
-  /** Those who follow now. */
+  /** Readers that follow now. */
   followers = 0
-  /** How often anybody has begun to. */
+  /** Calls of follow. */
   follows = 0
-  /** Records that followers have been given. */
+  /** Records that were read by follow. */
   given = 0
   /** Runs before a key's records are read; it may wait or throw. */
   beforeOfKey: (key: string) => Promise<void> | void = () => {}
-  readonly #bell = new WakeSignal()
+  readonly #added = new WakeSignal()
 
-  constructor(lanes = 1) {
-    this.partitions = lanes
+  constructor(partitions = 1) {
+    this.partitions = partitions
   }
 
-  /** Adds a record for each key, and returns the last one. */
+  /** Adds a record for each key; returns the last one. */
   add(...keys: readonly string[]): TextRecord {
     for (const key of keys) {
       const position = this.records.length + 1
-      const lane = Number(key.slice(1)) % this.partitions
-      this.records.push({ position, partition: lane, key, value: `${key}@${position}` })
-      this.#bell.raise(position)
+      const partition = Number(key.slice(1)) % this.partitions
+      this.records.push({ position, partition, key, value: `${key}@${position}` })
+      this.#added.raise(position)
     }
     return this.records.at(-1)!
   }
@@ -55,14 +58,14 @@ export class HandSource implements GroupSource<string> {
           this.given++
           yield record
         }
-        await this.#bell.wait(position, 60_000, signal)
+        await this.#added.wait(position, 60_000, signal)
       }
     } finally {
       this.followers--
     }
   }
 
-  async *ofKey(key: string, from: number, upTo: number): AsyncGenerator<TextRecord> {
+  async *readKey(key: string, from: number, upTo: number): AsyncGenerator<TextRecord> {
     await this.beforeOfKey(key)
     for (const record of this.records.slice(Math.max(0, from - 1), upTo))
       if (record.key === key) yield record
@@ -73,7 +76,7 @@ export class HandSource implements GroupSource<string> {
   }
 }
 
-/** Documents in memory; `before` and `after` a put may wait or throw. */
+/** Documents in memory. `before` and `after` each put may wait or throw. */
 export class ObservedDocuments implements Documents {
   readonly memory = new MemoryDocuments()
   puts = 0

@@ -218,7 +218,7 @@ await t.test(
     await until(() => heard.length === 3, patience)
     const failing = () => node.stats().reactors['readers']!.failing
     await until(() => failing() === 2, patience)
-    await until(() => lines.some(line => /cannot be read, and is passed by/.test(line)), {
+    await until(() => lines.some(line => /cannot be decoded and is skipped/.test(line)), {
       ...patience,
     })
     t.strictSame(

@@ -1,0 +1,121 @@
+// Delivers one command to its actor: retries it, or gives it up. The courier, the inbox and the due timers share this.
+//
+// COMMAND-DELIVERY-1. A command is given up only for an error that waiting cannot fix, after several attempts. It is
+//     retried without end while its node is away, or its actor is paused or parked.
+// COMMAND-DELIVERY-2. A command counts as given up when its dead letter is stored, and only then do the commands after
+//     it continue.
+// COMMAND-DELIVERY-3. A command that is sent again from its dead letter goes to the inbox under its own id: it takes
+//     effect once, whatever has delivered it before.
+
+import { type ErrorCode, isCairnError, messageOf } from '../../model/errors.js'
+import type { WriteLog } from '../../model/log.js'
+import type { DeadLetterReason } from '../dead-letters/dead-letters.js'
+import { type DeliveryAttempt, done, type HandlingResult } from '../group/handling.js'
+import type {
+  Failure,
+  StoreCommandDeadLetter,
+  UndeliverableCommand,
+} from './command-dead-letters.js'
+
+export interface CommandDelivery {
+  readonly attempt: DeliveryAttempt
+  /** Delivers the command. An error that it throws means that the command is retried or given up. */
+  readonly deliver: () => Promise<void>
+  /** The command as its dead letter keeps it. */
+  readonly toUndeliverable: () => UndeliverableCommand
+  /** Runs before the dead letter is stored. */
+  readonly beforeGiveUp?: () => Promise<void>
+  /** Runs after the dead letter is stored. */
+  readonly afterGiveUp?: () => Promise<void>
+  readonly storeDeadLetter: StoreCommandDeadLetter
+  readonly log: WriteLog
+  /** Log messages: the command is retried (the error's message follows); it was given up. */
+  readonly retryText: string
+  readonly giveUpText: string
+  /** Log fields that identify the command. */
+  readonly about: object
+}
+
+/** Attempts after which a command is given up, and after which one that crashes its nodes is. */
+const attemptsMax = 5
+/**
+ * Attempts at a command that its actor does not know, about six minutes: during an upgrade, newer nodes may
+ * know it.
+ */
+const unknownCommandAttemptsMax = 20
+
+/** Errors that waiting cannot fix. */
+const permanentErrors: ReadonlySet<ErrorCode> = new Set([
+  'commit-too-large',
+  'decide-failed',
+  'invalid-actor-id',
+  'invalid-actor-type',
+  'invalid-command',
+  'invalid-data',
+  'invalid-definition',
+  'invalid-event',
+  'invalid-message',
+  'invalid-timer',
+])
+
+/** Makes one attempt. `done` when the command was delivered or given up. */
+export async function deliverCommand(delivery: CommandDelivery): Promise<HandlingResult> {
+  const { attempt, deliver, log, about } = delivery
+  if (isCrashLoop(attempt))
+    return giveUp(delivery, { reason: 'crashed', error: new CommandCrashed(), attempt })
+  try {
+    await deliver()
+    return done
+  } catch (error) {
+    if (attempt.signal.aborted) return { kind: 'retry', error }
+    const reason = giveUpReason(error, attempt)
+    if (reason !== undefined) return giveUp(delivery, { reason, error, attempt })
+    log('warn', `${delivery.retryText}: ${messageOf(error)}`, {
+      ...about,
+      attempt: attempt.attempt,
+    })
+    return { kind: 'retry', error }
+  }
+}
+
+/** COMMAND-DELIVERY-2. While the dead letter is not stored, the command is retried. */
+async function giveUp(
+  delivery: CommandDelivery,
+  failure: Failure,
+): Promise<HandlingResult> {
+  const { storeDeadLetter, toUndeliverable, log, about } = delivery
+  await delivery.beforeGiveUp?.()
+  try {
+    await storeDeadLetter(toUndeliverable(), failure)
+  } catch (error) {
+    return { kind: 'retry', error }
+  }
+  const { reason, error: err } = failure
+  log('error', delivery.giveUpText, { ...about, reason, err })
+  await delivery.afterGiveUp?.()
+  return done
+}
+
+/** COMMAND-DELIVERY-1. Why a command is given up after a failed attempt; `undefined` when it is retried. */
+function giveUpReason(
+  error: unknown,
+  { attempt }: DeliveryAttempt,
+): DeadLetterReason | undefined {
+  if (!isCairnError(error)) return undefined
+  const isUnknown = error.code === 'unknown-command'
+  if (!isUnknown && !permanentErrors.has(error.code)) return undefined
+  const isLast = attempt >= (isUnknown ? unknownCommandAttemptsMax : attemptsMax)
+  return isLast ? 'max-attempts-exhausted' : undefined
+}
+
+/** Whether a node has crashed during each attempt: no further one is made. */
+function isCrashLoop({ attempt, isAfterCrash }: DeliveryAttempt): boolean {
+  return isAfterCrash && attempt > attemptsMax
+}
+
+/** The error in the dead letter of a command during which nodes crashed. */
+class CommandCrashed extends Error {
+  override readonly name = 'NodeEnded'
+  override readonly message =
+    'Several nodes in a row ended while they delivered this command: it may be the cause.'
+}

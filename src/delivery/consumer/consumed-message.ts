@@ -1,0 +1,58 @@
+// Messages as integration code receives them.
+
+import { encodeHeader } from '../../codec/headers.js'
+import { formatAddress } from '../../model/address.js'
+import type { Position } from '../../model/version.js'
+import type { Message } from '../messages/message.js'
+
+export interface ConsumedMessage {
+  /** The topic. */
+  readonly subject: string
+  readonly payload: unknown
+  /**
+   * `Cairn-Message` (its id), `Cairn-Schema`, `Cairn-Attempt` (from 1), `Cairn-Node`, and where known
+   * `Cairn-Actor`, `Cairn-Correlation`, `Cairn-Causation` and `traceparent`. Characters outside ASCII are
+   * percent-encoded.
+   */
+  readonly headers: Readonly<Record<string, string>>
+  /** Position in the log for an actor's message, among the messages of topics for others. */
+  readonly sequence: Position
+  /** RFC 3339, UTC. */
+  readonly publishedAt: string
+  /** Settles the message, in any process. */
+  readonly ackToken: string
+}
+
+export function toConsumedMessage(
+  message: Message,
+  attempt: number,
+  ackToken: string,
+): ConsumedMessage {
+  return {
+    subject: message.topic,
+    payload: message.data,
+    headers: headersOf(message, attempt),
+    sequence: message.position,
+    publishedAt: new Date(message.at).toISOString(),
+    ackToken,
+  }
+}
+
+function headersOf(message: Message, attempt: number): Record<string, string> {
+  const { id, version, nodeId, actor, correlationId, causationId, traceparent } = message
+  const headers: Record<string, string | undefined> = {
+    'Cairn-Message': id,
+    'Cairn-Schema': String(version),
+    'Cairn-Attempt': String(attempt),
+    'Cairn-Node': nodeId,
+    'Cairn-Actor': actor && formatAddress(actor),
+    'Cairn-Correlation': correlationId,
+    'Cairn-Causation': causationId,
+    traceparent,
+  }
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([header, value]) =>
+      value === undefined ? [] : [[header, encodeHeader(value)]],
+    ),
+  )
+}

@@ -1,0 +1,60 @@
+// Publishes messages of plain code (not of actors) on topics.
+
+import { encodeStoredMessage } from '../../codec/stored-message.js'
+import { sanitizeCauses } from '../../model/causes.js'
+import type { Clock } from '../../model/clock.js'
+import type { Causes } from '../../model/commit.js'
+import { newId } from '../../model/id.js'
+import type { Topic } from '../../model/topic.js'
+import type { Position } from '../../model/version.js'
+import type { Queue } from '../../store/queue/queue.js'
+
+export interface PublishOptions extends Causes {
+  /** A message that is published again keeps its id, and is stored once. Default: a new id. */
+  readonly id?: string
+  /** Messages of one key are handled in the order in which they were published. Default: none. */
+  readonly key?: string
+  readonly signal?: AbortSignal
+  /** Milliseconds, retries included. Default 10,000. */
+  readonly timeout?: number
+}
+
+/** The acknowledgement of a stored message. */
+export interface Published {
+  readonly id: string
+  /** Its position among the messages of plain code. */
+  readonly position: Position
+  /** Time of the acknowledgement by this node's clock, ms since 1970. */
+  readonly at: number
+  /** A message of this id was stored before: nothing was added. */
+  readonly duplicate: boolean
+}
+
+/** Stores a message on a topic. */
+export async function publishMessage<Input>(
+  queue: Queue,
+  from: { readonly nodeId: string; readonly clock: Clock },
+  topic: Topic<Input>,
+  data: Input,
+  options: PublishOptions = {},
+): Promise<Published> {
+  const {
+    id = newId(),
+    signal,
+    timeout,
+    ...rest
+  } = { ...options, ...sanitizeCauses(options) }
+  const { name, version } = topic
+  const message = {
+    ...rest,
+    id,
+    topic: name,
+    version,
+    data: topic.check(data),
+    nodeId: from.nodeId,
+    at: from.clock.now(),
+  }
+  const record = { key: name.split('.'), id, ...encodeStoredMessage(message) }
+  const put = await queue.put(record, { signal, timeout })
+  return { id, ...put, at: from.clock.now() }
+}

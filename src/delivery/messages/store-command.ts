@@ -1,0 +1,59 @@
+// Stores durable commands in the inbox: new ones, and those that are sent again from a dead letter.
+
+import { encodeStoredCommand, type StoredCommand } from '../../codec/stored-command.js'
+import { type ActorAddress, checkAddress } from '../../model/address.js'
+import { definedCauses, sanitizeCauses } from '../../model/causes.js'
+import type { Clock } from '../../model/clock.js'
+import type { RedeliveryOptions, SendReceipt } from '../../model/command-sender.js'
+import { newId } from '../../model/id.js'
+import { partitionOf } from '../../model/partition.js'
+import type { Queue, QueueKey } from '../../store/queue/queue.js'
+
+/** Stores a command for its actor. */
+export async function storeCommand(
+  inbox: Queue,
+  partitions: number,
+  from: { readonly nodeId: string; readonly clock: Clock },
+  actor: ActorAddress,
+  type: string,
+  data: unknown,
+  options: RedeliveryOptions = {},
+): Promise<SendReceipt> {
+  const { commandId = newId() } = options
+  const command: StoredCommand = {
+    id: commandId,
+    type,
+    data,
+    nodeId: from.nodeId,
+    // A sender that repeats itself gives the time of the first send: the command may have been handled since.
+    at: options.sentAt ?? from.clock.now(),
+    ...(options.sentAt !== undefined && { isRepeat: true }),
+    ...definedCauses(sanitizeCauses(options)),
+  }
+  const { headers, body } = encodeStoredCommand(command)
+  const key = inboxKeyOf(actor, partitions)
+  const { signal, timeout } = options
+  const bounds = { signal, timeout }
+  const put = await inbox.put({ key, id: commandId, headers, body }, bounds)
+  return { commandId, ...put }
+}
+
+/** Stores a command of a dead letter again, under its own id and with the time of its first send. */
+export async function requeueCommand(
+  inbox: Queue,
+  partitions: number,
+  actor: ActorAddress,
+  bounds: { readonly signal?: AbortSignal; readonly timeout?: number },
+  command: StoredCommand & { readonly redrives: number },
+): Promise<void> {
+  const key = inboxKeyOf(actor, partitions)
+  // Some backends remember the id of a record for longer than the record itself.
+  const id = `${command.id}~${command.redrives}`
+  await inbox.put({ key, id, ...encodeStoredCommand(command) }, bounds)
+}
+
+/** The key of an actor's records in the inbox. */
+export function inboxKeyOf(actor: ActorAddress, partitions: number): QueueKey {
+  const { type, id } = checkAddress(actor)
+  return [String(partitionOf(actor, partitions)), type, id]
+}

@@ -1,0 +1,172 @@
+// Reads the log for one reader: all partitions, but only the commits that concern it.
+//
+// Reads of the store guarantee that nothing is missed. Notices only tell when to read, and their headers
+// show which commits can be skipped without a read.
+// LOG-SOURCE-1. A position is skipped without a read only because of its own notice, and only directly after the
+//     position before it. A gap, and whatever may have been missed, is read.
+// LOG-SOURCE-2. When the reader wants certain actor types only, they are looked up after the end of the read is known:
+//     every type that has stored a commit up to this end is among them.
+// LOG-SOURCE-3. A commit of a newer wire version is not skipped: this build does not know what it holds.
+
+import { setMaxListeners } from 'node:events'
+
+import type { NoticeBus } from '../../bus/bus.js'
+import type { CommitStored } from '../../bus/notice.js'
+import { type CommitHeader, decodeHeaders } from '../../codec/envelope.js'
+import { type ActorAddress, formatAddress, parseAddress } from '../../model/address.js'
+import type { LogRecord, MalformedRecord, StoredCommit } from '../../model/commit.js'
+import type { WriteLog } from '../../model/log.js'
+import { partitionOf } from '../../model/partition.js'
+import type { Position } from '../../model/version.js'
+import { pause } from '../../model/wait.js'
+import type { EventStore } from '../../store/event-store/event-store.js'
+import {
+  emptyRecord,
+  type RecordSource,
+  type SourceRecord,
+  type UnreadableRecord,
+} from './record-source.js'
+
+export interface LogSourceOptions<T> {
+  readonly store: Pick<EventStore, 'readAll' | 'commits' | 'lastPosition' | 'namespace'>
+  readonly bus: Pick<NoticeBus, 'subscribeToCommits'>
+  readonly partitions: number
+  /** Whether a commit may hold something for the reader, judged by its headers and its actor. */
+  readonly matches: (header: CommitHeader, actor: ActorAddress) => boolean
+  /** What the commit holds for the reader, if anything. */
+  readonly select: (commit: StoredCommit) => T | undefined
+  /** The actor types to read (LOG-SOURCE-2). Default: all. */
+  readonly types?: () => Promise<readonly string[]>
+  readonly log: WriteLog
+}
+
+/** Notices that wait to be processed, at most; beyond that the log is read instead. */
+const noticesMax = 4_096
+/** The abort reason of a wake-up. An explicit one saves creating an error for every commit. */
+const wakeReason = 'woken'
+/** Milliseconds without a notice after which the log is read. */
+const pollDelay = 5_000
+
+export function logSource<T>(
+  options: LogSourceOptions<T>,
+): RecordSource<T | UnreadableRecord> {
+  const { store, partitions, select } = options
+  const toRecord = (record: LogRecord): SourceRecord<T | UnreadableRecord> => {
+    const { position, actor } = record
+    const value =
+      record.kind === 'malformed' ? readMalformed(record, options) : select(record)
+    if (actor === undefined) return emptyRecord(position)
+    const key = formatAddress(actor)
+    const partition = partitionOf(actor, partitions)
+    return { position, partition, key, ...(value !== undefined && { value }) }
+  }
+  return {
+    partitions,
+    follow: (after, signal) => follow(options, after, signal, toRecord),
+    async *readKey(key, from, upTo, signal) {
+      const records = store.commits(parseAddress(key), { hint: from, signal })
+      for await (const record of records) {
+        if (record.position > upTo) return
+        if (record.position >= from) yield toRecord(record)
+      }
+    },
+    lastPosition: signal => store.lastPosition({ signal }),
+  }
+}
+
+/**
+ * LOG-SOURCE-3. A damaged record stays damaged, so it is skipped: it is reported if its headers match, and
+ * can be inspected in the log.
+ */
+function readMalformed<T>(
+  { position, source, actor, versions, reason, headers }: MalformedRecord,
+  { matches, log }: LogSourceOptions<T>,
+): UnreadableRecord | undefined {
+  if (versions === undefined || actor === undefined) return undefined
+  const header = decodeHeaders(name => headers[name])
+  if (typeof header === 'string') return { kind: 'unreadable', position, reason }
+  if (matches(header, actor))
+    log('error', 'A commit in the log cannot be decoded and is skipped', {
+      position,
+      source,
+      reason,
+    })
+  return undefined
+}
+
+async function* follow<T>(
+  { store, bus, matches, types }: LogSourceOptions<T>,
+  after: Position,
+  signal: AbortSignal,
+  toRecord: (record: LogRecord) => SourceRecord<T | UnreadableRecord>,
+): AsyncGenerator<SourceRecord<T | UnreadableRecord>> {
+  let position = after
+  let mustRead = true
+  let notices: CommitStored[] = []
+  let waiting = new AbortController()
+  const wake = () => {
+    if (!waiting.signal.aborted) waiting.abort(wakeReason)
+  }
+  const onMissed = () => {
+    mustRead = true
+    notices = []
+    wake()
+  }
+  const onNotice = (notice: CommitStored) => {
+    if (notices.length >= noticesMax) return onMissed()
+    notices.push(notice)
+    wake()
+  }
+  // LOG-SOURCE-1.
+  const canSkip = (notice: CommitStored) =>
+    notice.position === position + 1 && !matches(notice.header, notice.actor)
+  const subscription = await bus.subscribeToCommits(store.namespace, onNotice, {
+    signal,
+    onInterrupted: onMissed,
+  })
+  signal.addEventListener('abort', wake)
+  try {
+    while (!signal.aborted) {
+      if (mustRead) {
+        mustRead = false
+        notices = notices.filter(notice => notice.position > position)
+        const end = await store.lastPosition({ signal })
+        // Most polls find nothing new: they cost only this one request.
+        const only = end > position ? await types?.() : []
+        if (only?.length !== 0)
+          for await (const record of store.readAll({
+            after: position,
+            signal,
+            ...(only !== undefined && { types: only }),
+          })) {
+            if (record.position > end) break
+            position = record.position
+            yield toRecord(record)
+          }
+        if (end > position) yield emptyRecord((position = end))
+      }
+      const notice = notices.shift()
+      if (notice === undefined) {
+        if (!waiting.signal.aborted) await pause(pollDelay, waiting.signal)
+        // No notice arrived in time: the last one may have been lost, so the log is read.
+        if (!waiting.signal.aborted) mustRead = true
+        waiting = new AbortController()
+        setMaxListeners(0, waiting.signal)
+        continue
+      }
+      if (notice.position <= position) continue
+      if (!canSkip(notice)) {
+        mustRead = true
+        continue
+      }
+      position = notice.position
+      // Notices arrive in bursts: the reader gets one record for all that can be skipped.
+      while (notices[0] !== undefined && canSkip(notices[0]))
+        position = notices.shift()!.position
+      yield emptyRecord(position)
+    }
+  } finally {
+    signal.removeEventListener('abort', wake)
+    await subscription.unsubscribe()
+  }
+}
