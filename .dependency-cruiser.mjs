@@ -40,7 +40,7 @@ export default {
   forbidden: [
     {
       name: 'no-circle',
-      severity: 'warn',
+      severity: 'error',
       comment: 'Imports of types count, too.',
       from: {},
       to: { circular: true },

@@ -42,7 +42,7 @@ export interface DeferredKeysOptions<T> {
   /** Called when a record is not open any more. */
   readonly onSettled: () => void
   /**
-   * DEFERRED-KEYS-2. Waits for a free slot and takes it; the returned function releases it. Resolves with
+   * DEFERRED-KEYS-2: Waits for a free slot and takes it; the returned function releases it. Resolves with
    * `undefined` when the signal fires first.
    */
   readonly acquireSlot: (signal: AbortSignal) => Promise<(() => void) | undefined>

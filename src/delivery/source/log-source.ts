@@ -75,7 +75,7 @@ export function logSource<T>(
 }
 
 /**
- * LOG-SOURCE-3. A damaged record stays damaged, so it is skipped: it is reported if its headers match, and
+ * LOG-SOURCE-3: A damaged record stays damaged, so it is skipped: it is reported if its headers match, and
  * can be inspected in the log.
  */
 function readMalformed<T>(
