@@ -97,7 +97,7 @@ export const dlq: CliCommand = {
 async function list(
   flags: Flags,
   box: DeadLetterQueue,
-  { limit = Infinity, dryRun: _, ...options }: DeadLetterBulkOptions,
+  { limit = Infinity, ...options }: DeadLetterBulkOptions,
   isExport: boolean,
 ): Promise<void> {
   let shown = 0

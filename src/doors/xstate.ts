@@ -1,5 +1,6 @@
 // The door `cairn-es/xstate`: XState machines as durable actors with all their types, and what a
-// behavior that is not made by `defineActor` or `fromMachine` needs.
+// behavior that is not made by `defineActor` or `fromMachine` needs. The main door has `fromMachine`
+// and `actorAt`, too, so the types of XState are loaded there as well; the other doors load none.
 
 // Machines
 export { fromMachine } from '../machine/from-machine.js'

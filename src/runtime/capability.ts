@@ -31,7 +31,9 @@ export async function stopAll(stages: readonly Stage[], timeout: number): Promis
   const deadline = performance.now() + timeout
   const bounds = { timeout, left: () => Math.max(0, deadline - performance.now()) }
   for (const stage of stages.toReversed())
-    await Promise.all(stage.toReversed().map(capability => capability.stop?.(bounds)))
+    await Promise.all(
+      stage.toReversed().map(async capability => capability.stop?.(bounds)),
+    )
 }
 
 /** The groups of all capabilities, in their order. */

@@ -99,7 +99,7 @@ interface Assembled {
 }
 
 function assemble(context: NodeContext): Assembled {
-  const { settings, definitions, open, log } = context
+  const { settings, open } = context
   const { id } = settings
   const { namespace, store, bus } = open
   const escalation = escalationOf(context)

@@ -1,6 +1,5 @@
 // cairn actor: directives with no node running, and what is printed.
 
-import { join } from 'node:path'
 import t from 'tap'
 
 import { cairn } from '../multinode/harness.js'

@@ -52,7 +52,7 @@ await t.test(
         actor: 'door/front',
         version: 2,
         problem: 'fails',
-        message: /no transition for it in state/,
+        message: /does not accept it in state "shut"/,
       },
     ])
     t.equal(found.length, 2, 'door/back still folds')

@@ -10,7 +10,7 @@ import {
   commandDeadLetterStorer,
   type StoreCommandDeadLetter,
 } from '../../delivery/commands/command-dead-letters.js'
-import { SerialExecutor } from '../../delivery/group/serial-executor.js'
+import type { SerialExecutor } from '../../delivery/group/serial-executor.js'
 import type { Clock } from '../../model/clock.js'
 import type { Documents } from '../../store/documents/documents.js'
 import type { AnySender, NodeContext } from '../context.js'
