@@ -1,7 +1,7 @@
-// What the systems that messages come from promise their users, held against a real server.
+// The promises of the systems that messages are modelled on, tested with a real server.
 //
-// Where a check speaks of mechanisms that are not here (outbox rows, pollers, leases: the commit
-// itself is the outbox, and the log is read by lanes), the promise behind it is tested.
+// Where a check names mechanisms that Cairn does not have (outbox rows, pollers, leases: the commit is the
+// outbox, and the log is read by partitions), the underlying promise is tested.
 
 import { connect } from 'nats'
 import t, { type Test } from 'tap'
@@ -78,7 +78,7 @@ async function chargesOf(node: Node, id: string): Promise<readonly RecordedEvent
 
 const honest = ['store-unreachable', 'outcome-unknown', 'deadline-exceeded']
 
-/** Asks while the broker is away, and tells the code of the error. */
+/** Asks while the broker is unreachable; returns the error's code. */
 async function askInVain(node: Node, commandId: string): Promise<string> {
   const asking = node.spawn(trip, 'x').ask('end', 7, { commandId, timeout: 1_500 })
   return asking.then(
@@ -99,7 +99,7 @@ async function withServer(
 }
 
 await withServer(
-  'A0.5 A1.3 the broker stops at the commit: no success is told; when it is back, one commit, delivered',
+  'A0.5 A1.3 the broker stops at the commit: no success is reported; after its return there is one commit, delivered',
   async (t, server) => {
     const start = scene(t, server.url)
     const { heard, reactor } = listener('readers')
@@ -115,7 +115,7 @@ await withServer(
       patience,
     )
     t.match(answer, { ok: true, version: 2 })
-    // From here on nobody drives anything.
+    // From here on no further command is sent.
     await until(() => heard.length === 4, patience)
     await until(async () => (await chargesOf(node, 'of x')).length === 2, patience)
     t.strictSame(
@@ -137,7 +137,7 @@ await withServer(
 )
 
 await withServer(
-  'A1.3 the answer to a commit is lost: what it says is delivered before anybody asks again',
+  'A1.3 the answer to a commit is lost: its outbox is delivered before the command is sent again',
   async (t, server) => {
     await using proxy = await startProxy(server.url)
     const namespace = `m-${newId().slice(0, 8)}`
@@ -173,7 +173,7 @@ await withServer(
 )
 
 await withServer(
-  'A1.2 what a commit says goes out at once, under ids in order that are known beforehand',
+  'A1.2 the outbox of a commit is delivered at once, in order, under predictable ids',
   async (t, server) => {
     const start = scene(t, server.url)
     const { heard, reactor } = listener('readers')
@@ -202,7 +202,7 @@ await withServer(
 )
 
 await withServer(
-  'A1.5 nobody is there to read or to receive: all of it arrives in order when they come',
+  'A1.5 messages and commands without a reader arrive in order when readers start',
   async (t, server) => {
     const start = scene(t, server.url)
     const speaker = await start({ actors: [trip] })
@@ -235,9 +235,9 @@ await withServer(
 )
 
 await withServer(
-  'A1.4 whoever has lost a lane cannot settle anything in it, and nothing is missed',
+  'A1.4 a node that has lost a partition cannot settle its records, and nothing is missed',
   async (t, server) => {
-    // Instead of leases: each write of where a lane stands expects the one before it.
+    // Instead of leases: each write of a checkpoint expects the one before it.
     const namespace = `m-${newId().slice(0, 8)}`
     const store = jetstream({ servers: server.url })
     const { heard, reactor } = listener('fenced')
@@ -277,7 +277,7 @@ await withServer(
 )
 
 await withServer(
-  'A1.7 a command goes to one worker, a message to every group, and a publish that is repeated counts once',
+  'A1.7 a command goes to one node, a message to every group, and a duplicate publish counts once',
   async (t, server) => {
     const start = scene(t, server.url)
     const groups = ['pricing', 'audit', 'notify'].map(name =>
@@ -308,7 +308,7 @@ await withServer(
       t.equal(
         new Set(heard().map(({ id }) => id)).size,
         60,
-        'each group has each message',
+        'each group receives each message',
       )
       t.equal(heard().length, 60, 'once')
       t.ok(
@@ -324,13 +324,13 @@ await withServer(
     t.equal(
       nodes.map(node => node.stats().courier.handled).reduce((a, b) => a + b),
       20,
-      'one node carried each command out',
+      'one node delivered each command',
     )
   },
 )
 
 await withServer(
-  'A1.8 what is read follows from the handlers, errors from their kind, and idling ends nobody',
+  'A1.8 subscriptions follow from handlers, retries from the kind of error, and idle readers stay active',
   async (t, server) => {
     const start = scene(t, server.url)
     const handled: unknown[] = []
@@ -345,7 +345,7 @@ await withServer(
       },
     })
     const node = await start({ actors: [trip, account], reactors: [reactor] })
-    // Nobody reads these here: they are nobody's trouble.
+    // These have no reader, and disturb none.
     await node.spawn(trip, 'x').ask('end', 1)
     await node.publish(ended, 1)
     for (const data of ['permanent', 'retryable', 'fine'])
@@ -433,7 +433,7 @@ await withServer(
       causationId: 'trip/x/1#1',
       traceparent,
     })
-    // Without a given one, the first command's id ties it all together.
+    // Without a given correlation id, the first command's id is used.
     await node.spawn(trip, 'y').ask('end', -3, { commandId: 'root' })
     await until(async () => (await charged('of y')) !== undefined, patience)
     t.equal((await charged('of y'))!.correlationId, 'root')
@@ -441,7 +441,7 @@ await withServer(
 )
 
 await withServer(
-  'A1.9 A2.4 bad ids from outside are replaced, always by the same, and reserved names are not shadowed',
+  'A1.9 A2.4 invalid ids from outside are replaced deterministically, and reserved names are not shadowed',
   async (t, server) => {
     const start = scene(t, server.url)
     const { heard, reactor } = listener('readers', [ended, mailed])
@@ -490,7 +490,7 @@ await withServer(
     const longest = 'é'.repeat(512)
     t.equal((await ref.ask('end', 1, { correlationId: longest })).version, 1)
 
-    // What an event or a message carries under a reserved name stays where it is.
+    // Data of an event or a message under a reserved name stays data.
     const metadata = {
       'Cairn-Command': 'forged',
       'Cairn-Correlation': 'forged',
@@ -521,7 +521,7 @@ await withServer(
 )
 
 await withServer(
-  'A4.1 publishing tells the broker’s position and time, and the reader sees the correlation id',
+  'A4.1 publishing returns the broker’s position and time, and the reader receives the correlation id',
   async (t, server) => {
     const start = scene(t, server.url)
     const { heard, reactor } = listener('readers', [mailed])

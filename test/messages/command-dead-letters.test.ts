@@ -1,5 +1,5 @@
-// Commands that fail for good, whoever carries them: they become dead letters, hold up nothing, and act
-// once when they are sent again.
+// Commands that fail for good become dead letters, delay no others, and take effect once when they are sent
+// again, whether the courier, the inbox or a timer delivers them.
 
 import t, { type Test } from 'tap'
 
@@ -14,7 +14,7 @@ import { until } from '../support/wait.js'
 const patience = { timeout: 60_000 }
 t.setTimeout(300_000)
 
-/** A till that cannot count what it is told to, until it is repaired. */
+/** A till that fails to count negative amounts until it is repaired. */
 const state = { isRepaired: false }
 const till = defineActor({
   type: 'till',
@@ -57,8 +57,8 @@ async function scene(t: Test, { start }: Scene) {
   return { node, main, sum, customer: node.spawn(customer, 'c1') }
 }
 
-/** There is one dead letter; repaired and sent again, it acts once, and the sum is what it should be. */
-async function buriedThenRedriven(
+/** Expects one dead letter; after repair and redrive it takes effect once. */
+async function givenUpThenRedriven(
   t: Test,
   { node, sum }: Awaited<ReturnType<typeof scene>>,
   { by, without, whole }: { by: string; without: number; whole: number },
@@ -96,21 +96,33 @@ async function buriedThenRedriven(
   t.strictSame(await lettersOf(node), [], 'nothing is left')
 }
 
-await onEachBackend(t, 'the courier gives up what fails for good', async (t, on) => {
-  const set = await scene(t, on(t))
-  await set.customer.ask('pay', [1, -7, 20])
-  await buriedThenRedriven(t, set, { by: 'courier', without: 21, whole: 14 })
-})
+await onEachBackend(
+  t,
+  'the courier gives up a command that fails for good',
+  async (t, on) => {
+    const set = await scene(t, on(t))
+    await set.customer.ask('pay', [1, -7, 20])
+    await givenUpThenRedriven(t, set, { by: 'courier', without: 21, whole: 14 })
+  },
+)
 
-await onEachBackend(t, 'so does the inbox', async (t, on) => {
-  const set = await scene(t, on(t))
-  for (const amount of [1, -7, 20]) await set.main.send('count', amount)
-  await buriedThenRedriven(t, set, { by: 'inbox', without: 21, whole: 14 })
-})
+await onEachBackend(
+  t,
+  'the inbox gives up a command that fails for good',
+  async (t, on) => {
+    const set = await scene(t, on(t))
+    for (const amount of [1, -7, 20]) await set.main.send('count', amount)
+    await givenUpThenRedriven(t, set, { by: 'inbox', without: 21, whole: 14 })
+  },
+)
 
-await onEachBackend(t, 'and so do timers', async (t, on) => {
-  const set = await scene(t, on(t))
-  await set.main.ask('remind', -7)
-  await set.main.ask('count', 20)
-  await buriedThenRedriven(t, set, { by: 'timers', without: 20, whole: 13 })
-})
+await onEachBackend(
+  t,
+  'due timers give up a command that fails for good',
+  async (t, on) => {
+    const set = await scene(t, on(t))
+    await set.main.ask('remind', -7)
+    await set.main.ask('count', 20)
+    await givenUpThenRedriven(t, set, { by: 'timers', without: 20, whole: 13 })
+  },
+)

@@ -1,9 +1,8 @@
-// A1.1 A commit with what it says is all or nothing, whatever step its node dies at; and what
-// it says is carried out once, or handled at least once, in the end.
+// A1.1 A commit with its outbox is all or nothing, at whatever step its node dies; its commands take effect
+// once, and its messages are handled at least once.
 //
-// The source of this check had rows of an outbox, and a poller. Here the commit is the outbox:
-// the steps are those of the commit, of the document that says how far a group has come, and of
-// the handlers. CAIRN_CRASHES is the number of deaths on each backend (default 12: `npm run test:crashes` has every step often).
+// The steps are those of the commit, which is the outbox, of the checkpoint of a group, and of the handlers.
+// CAIRN_CRASHES is the number of deaths on each backend (default 12: `npm run test:crashes` has every step often).
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -33,7 +32,7 @@ const points = [
   ...['publish', 'send', 'remove'].flatMap(step =>
     phases.map(phase => `${step} ${phase}`),
   ),
-  // Between reading what a commit says and carrying it out; and between commit and caller.
+  // Between reading an outbox and delivering it, and between commit and reply.
   'read',
   'answered',
   'handler begun',
@@ -52,7 +51,7 @@ interface Line {
 
 const sorted = (ids: readonly (string | undefined)[]) => ids.map(String).toSorted()
 
-/** All that is stored, and all that was journalled, in the end. */
+/** Everything that is stored and journalled in the end. */
 interface Findings {
   readonly commits: readonly StoredCommit[]
   readonly noted: readonly string[]
@@ -101,7 +100,7 @@ for (const { name, backend, where } of homes)
         JSON.stringify({ ...where, namespace, journal, ...options }),
       ])
     const died = new Map(points.map(point => [point, 0]))
-    // Where there are fewer deaths than steps, each run has others of them.
+    // With fewer crashes than steps, each run tests other steps.
     const first = deaths < points.length ? Math.floor(Math.random() * points.length) : 0
     for (let i = 0; i < deaths; i++) {
       const point = points[(first + i) % points.length]!
@@ -138,7 +137,7 @@ for (const { name, backend, where } of homes)
           )
         return isAllThere && found
       },
-      { describe: 'all of it is carried out', timeout: 120_000, interval: 250 },
+      { describe: 'all of it is delivered', timeout: 120_000, interval: 250 },
     )
     survivor.child.kill('SIGTERM')
     t.equal(await survivor.ended, 0, survivor.stderr())
@@ -198,13 +197,13 @@ for (const { name, backend, where } of homes)
     t.strictSame(
       sorted(idsAt('fees')),
       sorted(messages.map(({ carried }) => carried[1])),
-      'what commits say is carried out once',
+      'the outboxes of commits take effect once',
     )
     for (const id of new Set(placements.map(({ actor }) => actor.id)))
       t.strictSame(
         idsAt(`for ${id}`),
         messages.filter(({ actor }) => actor.id === id).map(({ carried }) => carried[0]),
-        `what ${id} says is carried out once, and in order`,
+        `the outbox of ${id} takes effect once, and in order`,
       )
     for (const [account, i] of [
       ['ledger', 0],
@@ -219,7 +218,7 @@ for (const { name, backend, where } of homes)
     t.strictSame(
       [...new Set(noted)].toSorted(),
       messages.map(({ id }) => `${id}>ledger#2`).toSorted(),
-      'what a handler publishes is stored under one id',
+      'a message of a handler is stored under one id',
     )
     t.equal(noted.length, messages.length, 'once')
 
@@ -234,7 +233,7 @@ for (const { name, backend, where } of homes)
         t.strictSame(
           first.filter(line => ids.has(line.id)).map(line => line.id),
           wanted.map(idOf),
-          `${group} heard all of ${id}, in order`,
+          `${group} received all of ${id}, in order`,
         )
       }
       const repeated = heard.length - first.length

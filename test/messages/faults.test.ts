@@ -1,5 +1,5 @@
-// Readers of messages in trouble: notices that are lost, records that are none, publishers that
-// come later, much to catch up with, servers that restart, handlers that never end.
+// Readers of messages under faults: lost notices, invalid records, later publishers, a large backlog,
+// server restarts, handlers that never end.
 
 import { connect, headers } from 'nats'
 import t, { type Test } from 'tap'
@@ -97,9 +97,9 @@ function place(t: Test, wrap = (backend: Backend) => backend) {
   }
 }
 
-/** Appends at many actors at once, as speakers would. */
+/** Appends to many actors concurrently, as speakers do. */
 async function speak(node: Node, count: number, actors = 50): Promise<void> {
-  const lane = async (i: number) => {
+  const append = async (i: number) => {
     for (let n = i; n < count; n += actors)
       await node.store.append(
         { type: 'speaker', id: `s${i}` },
@@ -107,12 +107,12 @@ async function speak(node: Node, count: number, actors = 50): Promise<void> {
         { outbox: [{ kind: 'message', topic: 'said', version: 1, data: n }] },
       )
   }
-  await Promise.all(Array.from({ length: actors }, (_, i) => lane(i)))
+  await Promise.all(Array.from({ length: actors }, (_, i) => append(i)))
 }
 
 const idsOf = (heard: readonly Message[]) => new Set(heard.map(({ id }) => id))
 
-/** Repeats are allowed; what comes for the first time comes in order. */
+/** Duplicates are allowed; first deliveries are in order. */
 function isInOrder(heard: readonly Message[]): boolean {
   const last = new Map<string, number>()
   const seen = new Set<string>()
@@ -125,7 +125,7 @@ function isInOrder(heard: readonly Message[]): boolean {
   return true
 }
 
-await t.test('a reader that hears no notice at all still reads everything', async t => {
+await t.test('a reader without notices still reads everything', async t => {
   const deaf = (backend: Backend): Backend => ({
     ...backend,
     async open(options) {
@@ -150,7 +150,7 @@ await t.test('a reader that hears no notice at all still reads everything', asyn
   t.ok(isInOrder(heard))
 })
 
-await t.test('records that are no commits are passed by, and hide nothing', async t => {
+await t.test('invalid records are skipped and hide no commit', async t => {
   const { start, namespace } = place(t)
   const { heard, reactor } = listener('readers')
   const node = await start({ actors: [speaker], reactors: [reactor] })
@@ -175,7 +175,7 @@ await t.test('records that are no commits are passed by, and hide nothing', asyn
 })
 
 await t.test(
-  'what a newer build has written is held back, and damaged commits are told of',
+  'records of a newer build are deferred, and damaged commits are reported',
   async t => {
     const { start, namespace, backend } = place(t)
     const { heard, reactor } = listener('readers', () => {}, { retry: { max: 100 } })
@@ -212,7 +212,7 @@ await t.test(
     await nc
       .jetstream()
       .publish(`cairn.${namespace}.topic.said`, Buffer.from('x'), { headers: future })
-    await node.publish(said, 'behind it', { key: 'k' })
+    await node.publish(said, 'after it', { key: 'k' })
     await node.publish(said, 'beside it', { key: 'l' })
     await node.spawn(speaker, 'a').ask('say', 2)
     await until(() => heard.length === 3, patience)
@@ -224,7 +224,7 @@ await t.test(
     t.strictSame(
       heard.map(({ data }) => String(data)).toSorted(),
       ['1', '2', 'beside it'],
-      'what stands behind the newer one waits with it',
+      'records of its key after it wait too',
     )
     await using open = await backend.open({ namespace, nodeId: 'looker' })
     t.equal((await open.documents.list(['reactor', 'readers'])).length, 32)
@@ -232,10 +232,10 @@ await t.test(
   },
 )
 
-await t.test('readers in trouble', t =>
-  onEachBackend(t, 'readers in trouble', async (t, scene) => {
+await t.test('readers under faults', t =>
+  onEachBackend(t, 'readers under faults', async (t, scene) => {
     await t.test(
-      'a type that begins to publish later is heard from then on, by who reads already',
+      'a running reader receives the messages of a type that starts to publish later',
       async t => {
         const { start } = scene(t)
         const { heard, reactor } = listener('readers')
@@ -274,7 +274,7 @@ await t.test('readers in trouble', t =>
     )
 
     await t.test(
-      'messages of two topics under one id are two, and so is what they cause',
+      'messages of two topics with one id are two, and so are their effects',
       async t => {
         const { start } = scene(t)
         const heard: string[] = []
@@ -295,63 +295,57 @@ await t.test('readers in trouble', t =>
       },
     )
 
-    await t.test(
-      'ids may be as long and as odd as they like, and pass from reactor to reactor',
-      async t => {
-        const { start } = scene(t)
-        const id = `${'é'.repeat(127)}\n#`
-        const hops = 40
-        let last = 0
-        const handled: Message[] = []
-        const reactor = defineReactor({
-          name: 'a-name-that-is-quite-long-so-that-what-is-derived-grows-with-it',
-          on: said,
-          async handle(message, { spawn, publish }) {
-            handled.push(message)
-            const n = Number(message.data)
-            await spawn(sink, 'x').send('drop', n)
-            if (n < hops) await publish(said, n + 1)
-            last = Math.max(last, n)
-          },
-        })
-        const node = await start({ actors: [speaker, sink], reactors: [reactor] })
-        await node.spawn(speaker, id).ask('say', 1)
-        await until(() => last === hops, patience)
-        await until(
-          async () => (await node.spawn(sink, 'x').state()).state === hops,
-          patience,
-        )
-        t.equal(new Set(handled.map(one => one.id)).size, hops)
-        t.equal(new Set(handled.map(one => one.correlationId)).size, 1)
-        await node.publish(said, hops, { id: 'm'.repeat(1_024) })
-        await until(
-          async () => (await node.spawn(sink, 'x').state()).state === hops + 1,
-          patience,
-        )
-      },
-    )
+    await t.test('long and unusual ids are passed from reactor to reactor', async t => {
+      const { start } = scene(t)
+      const id = `${'é'.repeat(127)}\n#`
+      const hops = 40
+      let last = 0
+      const handled: Message[] = []
+      const reactor = defineReactor({
+        name: 'a-name-that-is-quite-long-so-that-what-is-derived-grows-with-it',
+        on: said,
+        async handle(message, { spawn, publish }) {
+          handled.push(message)
+          const n = Number(message.data)
+          await spawn(sink, 'x').send('drop', n)
+          if (n < hops) await publish(said, n + 1)
+          last = Math.max(last, n)
+        },
+      })
+      const node = await start({ actors: [speaker, sink], reactors: [reactor] })
+      await node.spawn(speaker, id).ask('say', 1)
+      await until(() => last === hops, patience)
+      await until(
+        async () => (await node.spawn(sink, 'x').state()).state === hops,
+        patience,
+      )
+      t.equal(new Set(handled.map(one => one.id)).size, hops)
+      t.equal(new Set(handled.map(one => one.correlationId)).size, 1)
+      await node.publish(said, hops, { id: 'm'.repeat(1_024) })
+      await until(
+        async () => (await node.spawn(sink, 'x').state()).state === hops + 1,
+        patience,
+      )
+    })
 
-    await t.test(
-      'of a commit’s messages, only those that were not handled are tried again',
-      async t => {
-        const { start } = scene(t)
-        const attempts: number[] = []
-        const { reactor } = listener(
-          'halves',
-          ({ data }) => {
-            attempts.push(Number(data))
-            if (Number(data) < 0 && attempts.filter(n => n === data).length < 4)
-              throw new Error('not yet')
-          },
-          { retry: { first: 5, max: 5 } },
-        )
-        const node = await start({ actors: [speaker], reactors: [reactor] })
-        await node.spawn(speaker, 'a').ask('twice', 1)
-        await node.spawn(speaker, 'a').ask('twice', 2)
-        await until(() => attempts.filter(n => n === -2).length === 4, patience)
-        t.strictSame(attempts, [1, -1, -1, -1, -1, 2, -2, -2, -2, -2])
-      },
-    )
+    await t.test('only the unhandled messages of a commit are retried', async t => {
+      const { start } = scene(t)
+      const attempts: number[] = []
+      const { reactor } = listener(
+        'halves',
+        ({ data }) => {
+          attempts.push(Number(data))
+          if (Number(data) < 0 && attempts.filter(n => n === data).length < 4)
+            throw new Error('not yet')
+        },
+        { retry: { first: 5, max: 5 } },
+      )
+      const node = await start({ actors: [speaker], reactors: [reactor] })
+      await node.spawn(speaker, 'a').ask('twice', 1)
+      await node.spawn(speaker, 'a').ask('twice', 2)
+      await until(() => attempts.filter(n => n === -2).length === 4, patience)
+      t.strictSame(attempts, [1, -1, -1, -1, -1, 2, -2, -2, -2, -2])
+    })
 
     await t.test(
       'a handler that never ends does not keep the node from closing, and its message is handled elsewhere',
@@ -406,7 +400,7 @@ await t.test('readers in trouble', t =>
 )
 
 await t.test(
-  '10,000 messages are caught up with in bounded memory, while the server restarts and nodes close',
+  'a reader catches up with 10,000 messages in bounded memory while the server restarts and nodes close',
   async t => {
     const { start } = place(t)
     const total = 10_000

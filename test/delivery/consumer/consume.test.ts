@@ -51,7 +51,7 @@ const wait = { maxWait: 30_000 }
 
 await onEachBackend(
   t,
-  'A4.1 publish tells sequence and time, and the consumer reads the correlation',
+  'A4.1 publish returns sequence and time, and the consumer receives the correlation',
   async (t, scene) => {
     const node = await scene(t).start({})
     const stored = await node.publish(placed, new Uint8Array([1, 0, 255]), {
@@ -84,7 +84,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A4.2 batches, waits, signals, and what was not declared',
+  'A4.2 batches, waits, signals and undeclared names',
   async (t, scene) => {
     const { start } = scene(t)
     const node = await start({})
@@ -107,11 +107,11 @@ await onEachBackend(
     t.equal(thousand.length, 999, 'no more than 1,000 are out at a time')
     t.strictSame(await consumer.consume({ batch: 5, maxWait: 0 }), [])
     await Promise.all(thousand.map(({ ackToken }) => consumer.ack(ackToken)))
-    // By its name, once it was declared; on another node.
+    // By its name after it was declared, on another node.
     const far = await start({})
     const rest = await far.consumer('erp').consume({ batch: 1_000, ...wait })
     t.equal(rest.length, 10)
-    // One that waits is woken by what comes.
+    // A waiting consumer is woken by a new message.
     await Promise.all(rest.map(({ ackToken }) => far.consumer('erp').ack(ackToken)))
     const next = far.consumer('erp').consume(wait)
     await node.publish(other, 'not for it')
@@ -124,7 +124,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A4.3 tokens settle once, from elsewhere, and nobody makes one up',
+  'A4.3 tokens settle once, from any node, and cannot be forged',
   async (t, scene) => {
     const { start } = scene(t)
     const [node, far] = [await start({}), await start({})]
@@ -148,7 +148,7 @@ await onEachBackend(
     for (const token of forged)
       t.equal(await codeOf(there.ack(token)), 'invalid-token', token)
 
-    // Given back: it comes again, and the token of before is worth nothing.
+    // Returned: it is given out again, and its old token is invalid.
     await there.nak(two!.ackToken)
     const [again] = await there.consume(wait)
     t.match(again, { payload: 2, headers: { 'Cairn-Attempt': '2' } })
@@ -170,7 +170,7 @@ await onEachBackend(
         error: { message: 'no such customer' },
       },
     ])
-    // And can be sent again, to this consumer alone.
+    // It can be sent again, to this consumer alone.
     const [letter] = await lettersOf(node)
     await node.deadLetters.retry(letter!.position)
     const [back] = await here.consume(wait)
@@ -183,7 +183,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A4.3 what is not settled comes again, and dies after its attempts',
+  'A4.3 an unsettled message is given out again, and becomes a dead letter after its attempts',
   async (t, scene) => {
     const node = await scene(t).start({})
     const hasty = defineConsumer({ name: 'hasty', on: placed, ackWait: 20, attempts: 2 })
@@ -207,7 +207,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A4.4 ten are published, consumed and acknowledged, and none comes again',
+  'A4.4 ten messages are published, consumed and acknowledged, and none is redelivered',
   async (t, scene) => {
     const node = await scene(t).start({ actors: [order] })
     const brief = defineConsumer({ name: 'brief', on: placed, ackWait: 200 })
@@ -222,7 +222,7 @@ await onEachBackend(
     t.match(await consumer.status(), { pending: 0, waiting: 0 })
     t.strictSame(await consumer.consume({ maxWait: 400 }), [], 'also after its time')
 
-    // What actors publish in their commits comes in the same way, one message at a time.
+    // Messages that actors publish in their commits arrive the same way, one at a time.
     await node.spawn(order, 'x').ask('place', 1, { correlationId: 'ride-8' })
     await node.spawn(order, 'x').ask('place', 2)
     const heard: ConsumedMessage[] = []
@@ -246,7 +246,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A4.4 several nodes share the messages, each message is one’s',
+  'A4.4 several nodes share the messages, and each message goes to one',
   async (t, scene) => {
     const { start } = scene(t)
     const nodes = [await start({}), await start({}), await start({})]
@@ -272,7 +272,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A4.5 a trigger goes on past a poison message, stops, and starts again',
+  'A4.5 a trigger continues after a poison message, stops, and starts again',
   async (t, scene) => {
     const node = await scene(t).start({ actors: [order] })
     const handled: unknown[] = []
@@ -326,7 +326,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A4.5 a slow function keeps its message, and a stop gives it back',
+  'A4.5 a slow function keeps its lease, and a stop releases it',
   async (t, scene) => {
     const node = await scene(t).start({})
     const slow = defineConsumer({
@@ -361,7 +361,7 @@ await onEachBackend(
   },
 )
 
-await t.test('what makes no sense is refused', async t => {
+await t.test('invalid options are rejected', async t => {
   const refused = (spec: object, message: RegExp) =>
     t.throws(() => defineConsumer({ name: 'x', on: placed, ...spec }), {
       code: 'invalid-definition',

@@ -1,5 +1,5 @@
-// A consumer's messages are settled by other processes than those that took them, and are given
-// out again when the process that has them dies.
+// Messages of a consumer are settled by processes other than those that leased them, and are given
+// out again when the process that leased them dies.
 
 import t, { type Test } from 'tap'
 
@@ -33,7 +33,7 @@ for (const { name, store, where } of homes) {
     const node = await startNode({ namespace, store })
     t.teardown(() => node.close())
     const consumer = node.consumer(defineConsumer({ name: 'erp', on: placed, ackWait }))
-    /** What another process said, which died right behind its last answer. */
+    /** The output of another process, which died directly after its last answer. */
     const elsewhere = async (work: object) => {
       const options = { ...where, namespace, consumer: 'erp', ...work }
       const program = run([
@@ -74,7 +74,7 @@ for (const { name, store, where } of homes) {
       'invalid-token',
       'invalid-token',
     ])
-    // It was confirmed: it holds although the process died behind the answer.
+    // The settlement was confirmed: it holds although the process died after the answer.
     t.match(await consumer.status(), { pending: 1, waiting: 1 })
     const [again, ...rest] = await consumer.consume({ batch: 4, maxWait: 30_000 })
     t.match(again, { payload: messages[1]!.payload, headers: { 'Cairn-Attempt': '2' } })
@@ -84,34 +84,37 @@ for (const { name, store, where } of homes) {
     t.match(await consumer.status(), { pending: 0, waiting: 0 })
   })
 
-  await t.test(`A4.4 what a dead process had comes again, on ${name}`, async t => {
-    const { node, consumer, elsewhere } = await scene(t, 2_000)
-    t.strictSame(
-      await consumer.consume({ maxWait: 0 }),
-      [],
-      'it is known by its name now',
-    )
-    for (const n of [1, 2]) await node.publish(placed, n)
-    t.equal((await elsewhere({ take: 2 })).length, 2)
-    const back = new Map<unknown, string>()
-    await until(
-      async () => {
-        const messages = await consumer.consume({ batch: 2, maxWait: 500 })
-        for (const { payload, headers, ackToken } of messages) {
-          await consumer.ack(ackToken)
-          back.set(payload, headers['Cairn-Attempt']!)
-        }
-        return back.size === 2
-      },
-      { timeout: 60_000 },
-    )
-    for (const [payload, attempt] of back)
-      t.ok(Number(attempt) > 1, `${String(payload)} had been given out before`)
-    t.match(await consumer.status(), { pending: 0, waiting: 0 })
-  })
+  await t.test(
+    `A4.4 messages of a dead process are given out again, on ${name}`,
+    async t => {
+      const { node, consumer, elsewhere } = await scene(t, 2_000)
+      t.strictSame(
+        await consumer.consume({ maxWait: 0 }),
+        [],
+        'it is known by its name now',
+      )
+      for (const n of [1, 2]) await node.publish(placed, n)
+      t.equal((await elsewhere({ take: 2 })).length, 2)
+      const back = new Map<unknown, string>()
+      await until(
+        async () => {
+          const messages = await consumer.consume({ batch: 2, maxWait: 500 })
+          for (const { payload, headers, ackToken } of messages) {
+            await consumer.ack(ackToken)
+            back.set(payload, headers['Cairn-Attempt']!)
+          }
+          return back.size === 2
+        },
+        { timeout: 60_000 },
+      )
+      for (const [payload, attempt] of back)
+        t.ok(Number(attempt) > 1, `${String(payload)} had been given out before`)
+      t.match(await consumer.status(), { pending: 0, waiting: 0 })
+    },
+  )
 }
 
-await t.test('A4.3 an answer that is lost on the way is made sure of', async t => {
+await t.test('A4.3 a settlement whose answer is lost is found out', async t => {
   await using proxy = await startProxy(server.url)
   const namespace = `lost-${newId().slice(0, 8)}`
   const store = jetstream({ servers: proxy.url, ignoreClusterUpdates: true })
@@ -128,14 +131,14 @@ await t.test('A4.3 an answer that is lost on the way is made sure of', async t =
     let isDone = false
     const before = proxy.swallowed
     const acking = consumer.ack(ackToken).finally(() => (isDone = true))
-    // Each a little later: the answer to the read, or to the write, is lost.
+    // Each run a little later: the answer to the read or to the write is lost.
     for (let turn = 0; turn < n * 2; turn++) await new Promise(next => setImmediate(next))
     proxy.dropReplies(true)
     await until(() => isDone || proxy.swallowed > before, { timeout: 60_000 })
     proxy.dropReplies(false)
     await acking
   }
-  // By a node that has another way to the server.
+  // Through a node that is connected to the server directly.
   const far = await startNode({ namespace, store: jetstream({ servers: server.url }) })
   t.teardown(() => far.close())
   t.match(await far.consumer('erp').status(), { pending: 0, waiting: 0 })

@@ -9,7 +9,7 @@ import { run } from '../../multinode/harness.js'
 import { forgetPeak, peakOf } from '../../support/memory.js'
 import { startNats } from '../../support/nats.js'
 import { until } from '../../support/wait.js'
-import { ailing, areHandled, bury, counting } from './redrive.js'
+import { ailing, areHandled, giveUpMany, counting } from './redrive.js'
 
 const timeout = 1_800_000
 t.setTimeout(timeout * 3)
@@ -24,7 +24,7 @@ await t.test('50,000 dead letters are sent again in bounded memory', async t => 
     t.teardown(() => node.close())
     return node
   }
-  const node = await bury(start, sick, count, timeout)
+  const node = await giveUpMany(start, sick, count, timeout)
   sick.recover()
   await forgetPeak(process.pid)
   const before = await peakOf(process.pid)
@@ -51,7 +51,7 @@ await t.test('50,000 dead letters are sent again in bounded memory', async t => 
   )
 })
 
-await t.test('a process that sends all again is killed half way', async t => {
+await t.test('a process that redrives all dead letters is killed half way', async t => {
   await using server = await startNats()
   const sick = ailing()
   const start = async (options: Partial<NodeOptions>) => {
@@ -60,7 +60,7 @@ await t.test('a process that sends all again is killed half way', async t => {
     t.teardown(() => node.close())
     return node
   }
-  const node = await bury(start, sick, count, timeout)
+  const node = await giveUpMany(start, sick, count, timeout)
   sick.recover()
   const flags = ['--ns', 'dlq', '--nats', server.url]
   const killed = run(['dist/cli/main.js', 'dlq', 'retry-all', ...flags])

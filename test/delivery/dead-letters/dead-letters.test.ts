@@ -6,7 +6,7 @@ import type { Backend } from '../../../src/backend/backend.js'
 
 import { onEachBackend } from '../../support/backends.js'
 import { startNode } from '../../../src/runtime/start-node.js'
-import { ailing, areHandled, bury, counting } from './redrive.js'
+import { ailing, areHandled, giveUpMany, counting } from './redrive.js'
 
 const timeout = 60_000
 t.setTimeout(300_000)
@@ -23,13 +23,13 @@ function starter(t: Test, namespace: string, store: Backend) {
 
 await onEachBackend(
   t,
-  'all dead letters are sent again, each once, a few at a time',
+  'all dead letters are sent again, each once, with bounded concurrency',
   async (t, on) => {
     const { namespace, backend } = on(t)
     const watched = counting(backend)
     const sick = ailing()
     const start = starter(t, namespace, watched.backend)
-    const node = await bury(start, sick, count, timeout)
+    const node = await giveUpMany(start, sick, count, timeout)
     sick.recover()
     t.equal(await node.deadLetters.retryAll(), count)
     const { again } = await areHandled(t, node, sick, count, timeout)
@@ -43,19 +43,19 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'sending all again is broken off anywhere, and goes on when it is called again',
+  'an interrupted redrive of all dead letters continues with the next call',
   async (t, on) => {
     const { namespace, backend } = on(t)
     let left = 100
     const watched = counting(backend, () => {
-      // The message is stored for its reactor, and the dead letter is there as well.
-      if (left-- <= 0) throw new Error('its process is gone')
+      // The message is stored for its reactor, and the dead letter still exists.
+      if (left-- <= 0) throw new Error('its process ended')
     })
     const sick = ailing()
     const start = starter(t, namespace, watched.backend)
-    const node = await bury(start, sick, count, timeout)
+    const node = await giveUpMany(start, sick, count, timeout)
     sick.recover()
-    await t.rejects(node.deadLetters.retryAll(), /its process is gone/)
+    await t.rejects(node.deadLetters.retryAll(), /its process ended/)
     const rest = await node.deadLetters.retryAll({ dryRun: true })
     t.ok(rest >= count - 100 && rest < count, `${rest} are left`)
     left = Infinity

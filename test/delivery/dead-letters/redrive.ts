@@ -1,4 +1,4 @@
-// Many dead letters, and sending all of them again: what is lost, done twice, and held meanwhile.
+// Many dead letters and their redrive: lost messages, duplicates and memory use.
 
 import type { Test } from 'tap'
 
@@ -19,7 +19,7 @@ const order = defineActor({
   evolve: { placed: state => state + 1 },
 })
 
-/** Calls of the queues, as they are made: how many, and how many at a time. */
+/** Counts of calls of the queues, in total and at a time. */
 export interface QueueCalls {
   readonly puts: number
   readonly removes: number
@@ -75,7 +75,7 @@ export function counting(backend: Backend, before: () => void = () => {}) {
   return { backend: counting, calls: calls as QueueCalls }
 }
 
-/** A reactor that gives up all that it gets, until it is told to be well. */
+/** A reactor that gives up every message until `recover` is called. */
 export function ailing(name = 'mails') {
   let isWell = false
   let open = 0
@@ -95,8 +95,8 @@ export function ailing(name = 'mails') {
   return { reactor, seen, recover: () => (isWell = true) }
 }
 
-/** Starts a node whose reactor has given up so many messages, of 100 actors. */
-export async function bury(
+/** Starts a node whose reactor has given up `count` messages of 100 actors. */
+export async function giveUpMany(
   start: (options: Partial<NodeOptions>) => Promise<Node>,
   sick: ReturnType<typeof ailing>,
   count: number,
@@ -124,7 +124,7 @@ export async function bury(
   return node
 }
 
-/** All are handled by the reactor that is well, and none is a dead letter any more. */
+/** All messages are handled after recovery, and no dead letter is left. */
 export async function areHandled(
   t: Test,
   node: Node,

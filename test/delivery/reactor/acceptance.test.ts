@@ -1,4 +1,4 @@
-// What the systems that reactors come from promise their users, on each backend.
+// The promises of the systems that reactors are modelled on, on each backend.
 
 import t from 'tap'
 
@@ -30,7 +30,7 @@ const trip = defineActor({
   },
   evolve: { completed: state => ({ legs: state.legs + 1 }) },
 })
-/** Where effects end up: it changes once for each message, however often that is handled. */
+/** Collects effects: it changes once for each message, however often the message is handled. */
 const ledger = defineActor({
   type: 'ledger',
   initialState: 0,
@@ -72,30 +72,27 @@ await onEachBackend(
   },
 )
 
-await t.test(
-  'A0.3 reactors that would fight are refused, with what to do about it',
-  async t => {
-    const { memory } = await import('../../../src/backend/memory.js')
-    const { startNode } = await import('../../../src/runtime/start-node.js')
-    const options = { namespace: 'refused', store: memory() }
-    const [one, other] = [listener('pricing').reactor, listener('pricing').reactor]
-    await t.rejects(startNode({ ...options, reactors: [one, other] }), {
+await t.test('A0.3 conflicting reactors are rejected with a remedy', async t => {
+  const { memory } = await import('../../../src/backend/memory.js')
+  const { startNode } = await import('../../../src/runtime/start-node.js')
+  const options = { namespace: 'refused', store: memory() }
+  const [one, other] = [listener('pricing').reactor, listener('pricing').reactor]
+  await t.rejects(startNode({ ...options, reactors: [one, other] }), {
+    code: 'invalid-definition',
+    message: /pricing/,
+  })
+  t.throws(
+    () => defineReactor({ name: 'pricing', on: [completed, completed], handle() {} }),
+    {
       code: 'invalid-definition',
-      message: /pricing/,
-    })
-    t.throws(
-      () => defineReactor({ name: 'pricing', on: [completed, completed], handle() {} }),
-      {
-        code: 'invalid-definition',
-        message: /names a topic twice.*name each topic once/,
-      },
-    )
-  },
-)
+      message: /names a topic twice.*name each topic once/,
+    },
+  )
+})
 
 await onEachBackend(
   t,
-  'A0.4 A2.6 a message that is handled again, after a failure half way or a restart, has its effect once',
+  'A0.4 A2.6 a message that is handled again after a failure or a restart takes effect once',
   async (t, on) => {
     const { start } = on(t)
     let attempts = 0
@@ -105,7 +102,7 @@ await onEachBackend(
       retry: { attempts: 5, first: 10 },
       async handle({ data }, { spawn }) {
         await spawn(ledger, 'all').ask('add', data as number)
-        // The effect is there, and the handler fails behind it.
+        // The effect is stored, and then the handler fails.
         if (++attempts % 3 !== 0) throw new Error('the mail server is away')
       },
     })
@@ -129,7 +126,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A0.6 A2.9 a reactor that was away catches up, and nobody waits for it',
+  'A0.6 A2.9 a reactor that was stopped catches up, and no command waits for it',
   async (t, on) => {
     const { start } = on(t)
     const [audit, mails] = [listener('audit'), listener('mails')]
@@ -139,7 +136,7 @@ await onEachBackend(
     await until(() => mails.seen.length === 1 && audit.seen.length === 1, patience)
     await away.close()
     for (let i = 1; i <= 10; i++) {
-      // The answer comes when the event is stored, whatever becomes of the messages.
+      // The reply arrives when the event is stored, whatever happens to its messages.
       const { version } = await node.spawn(trip, 't0').ask('complete', i)
       t.equal(version, i + 1)
     }
@@ -160,7 +157,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A2.1 one definition for two effects, with their retries and dead letters',
+  'A2.1 two effects have their own retries and dead letters',
   async (t, on) => {
     const { start } = on(t)
     const sent: string[] = []
@@ -192,7 +189,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A2.7 a test injects failures and moves the clock, and sleeps for neither',
+  'A2.7 a test injects failures and advances the clock without sleeping',
   async (t, on) => {
     const clock = new ManualClock(1_700_000_000_000)
     const hour = 3_600_000
@@ -229,7 +226,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A2.8 depth, what fails, dead letters and lag are told, and how bad that is',
+  'A2.8 the backlog reports depth, failures, dead letters, lag and health',
   async (t, on) => {
     const { start, backend, namespace } = on(t)
     const reactor = defineReactor({

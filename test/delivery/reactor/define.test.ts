@@ -1,4 +1,4 @@
-// What no reactor can be is refused when it is defined, with what to do about it.
+// Invalid reactor definitions are rejected with a remedy.
 
 import t from 'tap'
 
@@ -24,14 +24,14 @@ const wrong: Readonly<Record<string, readonly [change: object, message: RegExp]>
 }
 
 for (const [what, [change, message]] of Object.entries(wrong))
-  void t.test(`a reactor with ${what} is refused`, async t => {
+  void t.test(`a reactor with ${what} is rejected`, async t => {
     t.throws(() => defineReactor({ ...spec, ...change }), {
       code: 'invalid-definition',
       message,
     })
   })
 
-void t.test('a reactor that may take for ever is none of these', async t => {
+void t.test('a reactor without a timeout is valid', async t => {
   t.ok(isReactor(defineReactor({ ...spec, timeout: Infinity })))
   for (const other of [undefined, null, spec, on]) t.notOk(isReactor(other))
 })

@@ -1,4 +1,4 @@
-// A message is handled again long after the first time: what its handler sends acts once all the same.
+// A message is handled again long after the first time: the commands of its handler take effect once.
 
 import t from 'tap'
 
@@ -10,7 +10,7 @@ import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'
 
 const paid = defineTopic('paid')
-/** It knows the ids of its last two commits by heart, and no others. */
+/** It keeps the ids of its last two commands in memory, and no others. */
 const ledger = defineActor({
   type: 'ledger',
   commandWindow: { commands: 2 },
@@ -22,7 +22,7 @@ const ledger = defineActor({
 for (const way of ['ask', 'send'] as const)
   await onEachBackend(
     t,
-    `a dead letter that is sent again beyond the window of what it had led to by ${way} acts once`,
+    `a dead letter that is sent again after its command has left the window takes effect once, by ${way}`,
     async (t, on) => {
       const { start } = on(t)
       let isBroken = true
@@ -52,7 +52,7 @@ for (const way of ['ask', 'send'] as const)
       const before = handled()
       await node.deadLetters.retry((await letters())[0]!.position)
       await until(() => handled() > before)
-      // Behind whatever it led to this time.
+      // After the commands of this attempt.
       await until(() => node.stats().inbox.open === 0)
       await all.ask('add', 1)
       t.equal(await sum(), 111)

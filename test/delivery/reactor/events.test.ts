@@ -1,4 +1,4 @@
-// Reactors and consumers of what actors have stored, with no topic of their own.
+// Reactors and consumers of the events of actors, without a topic of their own.
 
 import t from 'tap'
 
@@ -87,7 +87,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'an event whose handler fails for good is a dead letter, and can be sent again',
+  'an event whose handler fails for good becomes a dead letter, and can be sent again',
   async (t, on) => {
     const { start, backend, namespace } = on(t)
     const handled: string[] = []
@@ -116,17 +116,17 @@ await onEachBackend(
     t.match(letters[0]!.message.data, { type: 'closed', version: 2 })
     const open = await backend.open({ namespace, nodeId: 'looker' })
     t.teardown(() => open.close())
-    const told = async () => {
+    const waitingAndDead = async () => {
       for await (const { source, waiting, dead } of backlogs(open))
         if (source === 'log') return [waiting, dead].join()
       return undefined
     }
-    await until(async () => (await told()) === '0,1', patience)
-    // Nobody handles what comes now.
+    await until(async () => (await waitingAndDead()) === '0,1', patience)
+    // No node handles the next events.
     await node.close()
     const later = await start({ actors: [account] })
     await later.spawn(account, 'bob').ask('close')
-    t.equal(await told(), '2,1', 'its two events wait')
+    t.equal(await waitingAndDead(), '2,1', 'its two events wait')
     isBroken = false
     const last = await start({ actors: [account], reactors: [mails] })
     await until(() => handled.length >= 4, patience)
@@ -138,7 +138,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'a consumer takes events, too; publishing on their topic is refused',
+  'a consumer receives events too; publishing on their topic is rejected',
   async (t, on) => {
     const { start } = on(t)
     const erp = defineConsumer({ name: 'erp', on: eventsOf(account) })

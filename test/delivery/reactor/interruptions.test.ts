@@ -1,5 +1,4 @@
-// Handlers that take long and waits before the next attempt, while all around them changes: re-reading,
-// members that come, a server that restarts.
+// Long-running handlers and retry delays during interruptions: repeated reads, new members, a server restart.
 
 import t, { type Test } from 'tap'
 
@@ -56,62 +55,58 @@ async function scene(t: Test) {
   return { server, namespace, backend, start }
 }
 
-await t.test(
-  'a handler slower than any wait is left alone: its message is not given out again',
-  async t => {
-    const { server, backend, start } = await scene(t)
-    const watched = observed(backend)
-    const gate = deferred<void>()
-    t.teardown(() => gate.resolve())
-    const seen: Seen[] = []
-    const reactor = defineReactor({
-      name: 'slow',
-      on: eventsOf(trip),
-      timeout: Infinity,
-      async handle({ id }, { attempt }) {
-        seen.push({ id, attempt, at: Date.now() })
-        if (id === 'trip/slow/1') await gate.promise
-      },
-    })
-    const node = await start({ actors: [trip], reactors: [reactor] }, watched.backend)
-    const drive = (id: string, commandId: string) =>
-      node
-        .spawn(trip, id)
-        .ask('drive', 1, { commandId })
-        .catch(() => undefined)
-    const handled = (count: number) => () =>
-      node.stats().reactors['slow']!.handled >= count
-    await drive('slow', 'slow-1')
-    await drive('slow', 'slow-2')
-    for (let i = 0; i < 50; i++) await drive(`t${i}`, 'a')
-    await until(handled(50), { describe: 'the others go on', ...patience })
-    // With nothing new, the log is looked at again all the same.
-    const looks = watched.counts.lastPosition
-    await until(() => watched.counts.lastPosition > looks, patience)
-    // The members change, and with them lanes may: the source is read anew.
-    const second = await start({ actors: [other] })
-    await until(() => node.members().length === 2, patience)
-    await second.close()
-    // Every connection is a new one.
-    await server.restart()
-    await until(() => drive('t0', 'behind the restart'), patience)
-    await until(handled(51), { describe: 'it goes on', ...patience })
-    t.strictSame(
-      seen.filter(({ id }) => id.startsWith('trip/slow/')).map(({ id }) => id),
-      ['trip/slow/1'],
-      'it was begun once, and what is behind it waits',
-    )
-    gate.resolve()
-    await until(handled(53), patience)
-    const ids = seen.map(({ id }) => id)
-    t.equal(new Set(ids).size, ids.length, 'each is handled once')
-    t.ok(seen.every(({ attempt }) => attempt === 1))
-    t.equal(ids.at(-1), 'trip/slow/2', 'in order')
-  },
-)
+await t.test('a message is not redelivered while its slow handler runs', async t => {
+  const { server, backend, start } = await scene(t)
+  const watched = observed(backend)
+  const gate = deferred<void>()
+  t.teardown(() => gate.resolve())
+  const seen: Seen[] = []
+  const reactor = defineReactor({
+    name: 'slow',
+    on: eventsOf(trip),
+    timeout: Infinity,
+    async handle({ id }, { attempt }) {
+      seen.push({ id, attempt, at: Date.now() })
+      if (id === 'trip/slow/1') await gate.promise
+    },
+  })
+  const node = await start({ actors: [trip], reactors: [reactor] }, watched.backend)
+  const drive = (id: string, commandId: string) =>
+    node
+      .spawn(trip, id)
+      .ask('drive', 1, { commandId })
+      .catch(() => undefined)
+  const handled = (count: number) => () => node.stats().reactors['slow']!.handled >= count
+  await drive('slow', 'slow-1')
+  await drive('slow', 'slow-2')
+  for (let i = 0; i < 50; i++) await drive(`t${i}`, 'a')
+  await until(handled(50), { describe: 'the others go on', ...patience })
+  // The log is polled even without a notice.
+  const looks = watched.counts.lastPosition
+  await until(() => watched.counts.lastPosition > looks, patience)
+  // Members change, so partitions may too: the source is read again.
+  const second = await start({ actors: [other] })
+  await until(() => node.members().length === 2, patience)
+  await second.close()
+  // Every client reconnects.
+  await server.restart()
+  await until(() => drive('t0', 'after the restart'), patience)
+  await until(handled(51), { describe: 'it goes on', ...patience })
+  t.strictSame(
+    seen.filter(({ id }) => id.startsWith('trip/slow/')).map(({ id }) => id),
+    ['trip/slow/1'],
+    'it was started once, and the messages after it wait',
+  )
+  gate.resolve()
+  await until(handled(53), patience)
+  const ids = seen.map(({ id }) => id)
+  t.equal(new Set(ids).size, ids.length, 'each is handled once')
+  t.ok(seen.every(({ attempt }) => attempt === 1))
+  t.equal(ids.at(-1), 'trip/slow/2', 'in order')
+})
 
 await t.test(
-  'a server restarted during a retry delay: attempts are counted on, the delay is kept, nothing is lost',
+  'a server restart during a retry delay keeps the attempts and the delay, and loses nothing',
   async t => {
     const { server, namespace, backend, start } = await scene(t)
     const seen: Seen[] = []
@@ -144,10 +139,10 @@ await t.test(
     for (const id of ['a', 'a', 'b']) await first.spawn(trip, id).ask('drive', 1)
     const one = await failing(1)
     await server.restart()
-    // The same process waits through it.
+    // The same process waits during the restart.
     const two = await failing(2)
     await server.restart()
-    // And so does another one.
+    // Another process does too.
     await first.close()
     await start({ actors: [trip], reactors: [make()] })
     await until(() => seen.some(({ id }) => id === 'trip/a/2'), patience)
@@ -156,7 +151,7 @@ await t.test(
       attempts.map(({ attempt }) => attempt),
       [1, 2, 3],
     )
-    // Timers and clocks may differ by a moment.
+    // Timers and clocks may differ slightly.
     t.ok(attempts[1]!.at >= one.nextAt - 10, 'the second is not tried before its time')
     t.ok(attempts[2]!.at >= two.nextAt - 10, 'nor is the third')
     t.ok(one.nextAt - one.firstAt >= 2_000)

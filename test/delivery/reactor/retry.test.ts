@@ -1,4 +1,4 @@
-// Retry policies by their numbers, and the breadcrumbs by their fields.
+// Retry policies, and the fields of the attempt log.
 
 import t from 'tap'
 
@@ -28,7 +28,7 @@ const waits = (options: RetryOptions | RetryPreset | undefined, count: number) =
 }
 const last = 'max-attempts-exhausted'
 
-await t.test('A0.8 A2.2 waits are what the policy says', async t => {
+await t.test('A0.8 A2.2 delays follow the policy', async t => {
   t.strictSame(waits(undefined, 5), [1_000, 2_000, 4_000, 8_000, last], 'the default')
   t.strictSame(waits('deterministic-exponential-v1', 3), [1_000, 2_000, last])
   t.strictSame(
@@ -52,19 +52,19 @@ await t.test('A0.8 A2.2 waits are what the policy says', async t => {
     t.ok(Number(wait) >= 800 && Number(wait) <= 1_000, String(wait))
 })
 
-await t.test('A0.8 what an error says of itself goes before the policy', async t => {
+await t.test('A0.8 a terminal or retryable error overrides the policy', async t => {
   const policy = retryPolicy({ attempts: 3, first: 10, when: () => false })
   t.equal(afterFailure(policy, 1, new Error('no')), 'terminal')
   t.equal(afterFailure(policy, 1, new RetryableError('yes')), 10)
   t.equal(afterFailure(policy, 1, new RetryableError('yes', { after: 77 })), 77)
   t.equal(afterFailure(policy, 3, new RetryableError('yes')), last)
   t.equal(afterFailure(retryPolicy(), 1, new TerminalError('never')), 'terminal')
-  // As from another copy of the package.
+  // An error class of another copy of the package.
   const brand = Symbol.for('cairn.retry')
   t.equal(afterFailure(retryPolicy(), 1, { [brand]: 'terminal' }), 'terminal')
 })
 
-await t.test('policies that are none are refused', async t => {
+await t.test('invalid policies are rejected', async t => {
   const bad: unknown[] = [
     'exponential',
     { attempts: 0 },
@@ -81,7 +81,7 @@ await t.test('policies that are none are refused', async t => {
 })
 
 await t.test(
-  'A2.2 A2.4 A2.5 every attempt and every end leaves a breadcrumb, with these fields and no others',
+  'A2.2 A2.4 A2.5 every attempt and every final outcome is logged with exactly these fields',
   async t => {
     const lines: Record<string, unknown>[] = []
     const take = (details: Record<string, unknown>) => void lines.push(details)
@@ -103,7 +103,7 @@ await t.test(
     const clock = { now: () => 1_700_000_000_000 }
     let isWell = false
     await using node = await startNode({
-      namespace: 'crumbs',
+      namespace: 'attempts',
       store: memory(),
       actors: [booking],
       clock,
@@ -119,9 +119,10 @@ await t.test(
         }),
       ],
     })
-    const crumbs = () => lines.filter(({ event }) => String(event).startsWith('reactor.'))
+    const records = () =>
+      lines.filter(({ event }) => String(event).startsWith('reactor.'))
     await node.spawn(booking, 'b').ask('create', undefined, { correlationId: 'c-1' })
-    await until(() => crumbs().length === 4, { timeout: 30_000 })
+    await until(() => records().length === 4, { timeout: 30_000 })
     const common = {
       reactor: 'mails',
       messageId: 'booking/b/1#0',
@@ -154,7 +155,7 @@ await t.test(
         markedAt: new Date(1_700_000_000_000).toISOString(),
       },
     }
-    t.strictSame(crumbs(), [
+    t.strictSame(records(), [
       attempt(1, 1_000),
       attempt(2, 2_000),
       { event: 'reactor.attempt', ...end },
@@ -163,7 +164,7 @@ await t.test(
     lines.length = 0
     isWell = true
     await node.publish(topic, 'y', { id: 'plain' })
-    await until(() => crumbs().length === 2, { timeout: 30_000 })
+    await until(() => records().length === 2, { timeout: 30_000 })
     const { error: _, ...rest } = common
     const well = {
       ...rest,
@@ -173,7 +174,7 @@ await t.test(
       status: 'processed',
       retry: { attempt: 1, maxAttempts: 3, backoffMs: null, nextAttemptAt: null },
     }
-    t.strictSame(crumbs(), [
+    t.strictSame(records(), [
       { event: 'reactor.attempt', ...well },
       { event: 'reactor.final', ...well },
     ])

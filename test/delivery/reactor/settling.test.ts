@@ -1,5 +1,4 @@
-// How messages are settled: what a handler says, what its errors say, and what becomes of
-// messages that are given up. The names of checks are those of the systems that promise the same.
+// Settlement of messages: by the handler, by its errors, and as dead letters.
 
 import t from 'tap'
 
@@ -51,7 +50,7 @@ const complete = (node: Node, id: string, n: number) =>
 
 await onEachBackend(
   t,
-  'A0.7 each way to settle does what it says, and the second call is ignored',
+  'A0.7 each settlement takes effect, and a second one is ignored',
   async (t, scene) => {
     const tries = new Map<number, number>()
     const signalled = deferred<void>()
@@ -102,7 +101,7 @@ await onEachBackend(
         [6, 3],
         [7, 1],
       ],
-      'in order, whatever became of the one before',
+      'in order, whatever the outcome of the one before',
     )
     const [letter, ...others] = await lettersOf(node)
     t.strictSame(others, [])
@@ -117,7 +116,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A0.8 A2.3 a message that keeps failing becomes a dead letter with all that is known of it, and no loop',
+  'A0.8 A2.3 a message that keeps failing becomes a dead letter with all its details, and is not retried',
   async (t, scene) => {
     let calls = 0
     const after: number[] = []
@@ -163,7 +162,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'a dead letter is sent again to its reactor alone, dies again or does not, and is counted',
+  'a dead letter is sent again to its reactor alone, and its redrives are counted',
   async (t, scene) => {
     let isWell = false
     const seen: { by: string; id: string; redrives: number; attempt: number }[] = []
@@ -234,7 +233,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A0.8 errors say whether another attempt is of use, and the policy where they do not',
+  'A0.8 errors decide whether they are retried, and otherwise the policy does',
   async (t, scene) => {
     const calls = new Map<number, number>()
     const node = await scene(t).start({
@@ -284,7 +283,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'A0.9 a stop in the middle of an attempt aborts it in time, and costs the message nothing',
+  'A0.9 a stop during an attempt aborts it in time, and the attempt does not count',
   async (t, scene) => {
     const { start } = scene(t)
     const begun = deferred<void>()
@@ -297,7 +296,7 @@ await onEachBackend(
             attempts.push(attempt)
             begun.resolve()
             await new Promise((_, reject) =>
-              signal.addEventListener('abort', () => reject(new Error('told to stop'))),
+              signal.addEventListener('abort', () => reject(new Error('aborted'))),
             )
           },
           { retry: { ...quick, attempts: 1 } },
@@ -317,14 +316,14 @@ await onEachBackend(
       ],
     })
     await until(() => attempts.length === 2, patience)
-    t.strictSame(attempts, [1, 1], 'the attempt that was broken off does not count')
+    t.strictSame(attempts, [1, 1], 'the interrupted attempt does not count')
     t.strictSame(await lettersOf(second), [])
   },
 )
 
 await onEachBackend(
   t,
-  'an attempt that takes too long is aborted and counts; one that says so has more time',
+  'an attempt that exceeds its timeout is aborted and counts; extend() gives it more time',
   async (t, scene) => {
     const handled: unknown[] = []
     const node = await scene(t).start({
@@ -364,7 +363,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'where order does not matter, a failing message holds back none',
+  'without ordering, a failing message delays no other',
   async (t, scene) => {
     const handled: unknown[] = []
     const node = await scene(t).start({
@@ -387,7 +386,7 @@ await onEachBackend(
 
 await onEachBackend(
   t,
-  'middleware runs around a handler, and may fail in its stead',
+  'middleware wraps a handler, and may throw in its place',
   async (t, scene) => {
     const steps: string[] = []
     const step =
@@ -424,25 +423,21 @@ await onEachBackend(
   },
 )
 
-await onEachBackend(
-  t,
-  'what a handler is given may be copied, and taken apart',
-  async (t, scene) => {
-    const signals: unknown[] = []
-    const node = await scene(t).start({
-      actors: [booking],
-      reactors: [
-        reactor((_data, context) => {
-          const copy = { ...context }
-          signals.push(copy.signal)
-          const { drop } = copy
-          drop('seen')
-        }),
-      ],
-    })
-    await complete(node, 'b', 1)
-    await until(() => signals.length === 1, patience)
-    t.ok(signals[0] instanceof AbortSignal)
-    t.strictSame(await lettersOf(node), [])
-  },
-)
+await onEachBackend(t, 'a context may be copied and destructured', async (t, scene) => {
+  const signals: unknown[] = []
+  const node = await scene(t).start({
+    actors: [booking],
+    reactors: [
+      reactor((_data, context) => {
+        const copy = { ...context }
+        signals.push(copy.signal)
+        const { drop } = copy
+        drop('seen')
+      }),
+    ],
+  })
+  await complete(node, 'b', 1)
+  await until(() => signals.length === 1, patience)
+  t.ok(signals[0] instanceof AbortSignal)
+  t.strictSame(await lettersOf(node), [])
+})

@@ -1,4 +1,4 @@
-// A reactor that reads other topics than before goes on from where it stands, and that is told.
+// A reactor that reads other topics than before continues at its checkpoint, and the change is logged.
 
 import t from 'tap'
 
@@ -13,7 +13,7 @@ const [placed, paid, shipped] = ['placed', 'paid', 'shipped'].map(name =>
   defineTopic(name),
 )
 
-await t.test('topics that come and go are told of, and nothing else is', async t => {
+await t.test('added and removed topics are logged, and nothing else is', async t => {
   const store = memory()
   const handled: unknown[] = []
   const run = async (
