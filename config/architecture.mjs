@@ -99,6 +99,11 @@ export const layers = [
     imports: engine,
   },
   {
+    path: 'doors',
+    holds: "the lists of public names of the package's subpaths",
+    imports: [...engine, 'runtime', 'program'],
+  },
+  {
     path: 'program',
     holds:
       'what programs share: flags, exit codes, config files, `--actors FILE`, the demo',

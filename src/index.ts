@@ -77,7 +77,7 @@ export type {
 // Events
 export type { Metadata, RecordedEvent } from './model/event.js'
 export type { Position, Version } from './model/version.js'
-export { commitSlicesOf, commitSlicesOf as commandCommitsOf } from './model/commit.js'
+export { commitSlicesOf } from './model/commit.js'
 export type { EventStored } from './bus/notice.js'
 export type { SubscribeOptions, Subscription } from './bus/bus.js'
 
