@@ -99,11 +99,6 @@ export const layers = [
     imports: engine,
   },
   {
-    path: 'doors',
-    holds: "the lists of public names of the package's subpaths",
-    imports: [...engine, 'runtime', 'program'],
-  },
-  {
     path: 'program',
     holds:
       'what programs share: flags, exit codes, config files, `--actors FILE`, the demo',
@@ -112,6 +107,11 @@ export const layers = [
   {
     path: 'cli',
     holds: 'the command line, a file a command',
+    imports: [...engine, 'runtime', 'program'],
+  },
+  {
+    path: 'doors',
+    holds: "the lists of public names of the package's subpaths",
     imports: [...engine, 'runtime', 'program'],
   },
   {
