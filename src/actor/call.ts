@@ -128,12 +128,12 @@ export class Call<T> implements Expiring {
     return this.#controller.signal
   }
 
-  /** Milliseconds left, at least 1. The signal reports an expired deadline. */
+  /** Milliseconds left, at least 1: `signal` reports an expired deadline. */
   get timeLeft(): number {
     return Math.max(1, Math.ceil(this.deadline - performance.now()))
   }
 
-  /** Sets the one callback that is called once when the call ends. */
+  /** Sets the callback for the end of the call; replaces an earlier one. */
   onEnded(callback: () => void): void {
     this.#onEndedCallback = callback
   }
@@ -185,7 +185,7 @@ export class Call<T> implements Expiring {
     this.#giveUpReason = reason
     if (this.#phase !== 'storing') this.fail(reason)
     else if (this.#sharedAppend?.leave(reason) === true)
-      this.fail(this.#outcomeUnknown(reason))
+      this.fail(this.#outcomeUnknownError(reason))
     this.#controller?.abort(reason)
   }
 
@@ -200,7 +200,7 @@ export class Call<T> implements Expiring {
     )
   }
 
-  #outcomeUnknown(reason: CairnError): CairnError {
+  #outcomeUnknownError(reason: CairnError): CairnError {
     return new CairnError(
       'outcome-unknown',
       `The ${this.#subject.describe()} was given up (${reason.code}) while it was being stored in a batch: ` +

@@ -41,8 +41,8 @@ export async function recover<State>(
 }
 
 /**
- * Brings a folded state up to date: one read, and a read of the missing commits when the last of them
- * has no usable inline state. Returns the same object when nothing was missing.
+ * Brings a folded state up to date. It reads the actor's head and, if the head's inline state is not usable, the commits
+ * after the folded state. Returns the same object when nothing was missing.
  */
 export async function refresh<State>(
   store: History,

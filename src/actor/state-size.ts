@@ -6,9 +6,9 @@
 
 /** Bytes of memory for each encoded byte. */
 const bytesPerEncodedByte = 3
-/** Most values that are sampled. */
+/** At most this many values are sampled. */
 const valuesMax = 200
-/** Most levels that are entered. */
+/** At most this many levels are entered. */
 const depthMax = 16
 
 export function stateBytesOfEncoded(encoded: number): number {

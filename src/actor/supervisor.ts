@@ -107,7 +107,10 @@ const definition = defineAnyActor({
       const { version: first, through: last = first } = data ?? {}
       const range: VersionRange = [first, last]
       if (!isCount(first) || !isCount(last) || first < 1 || last < first)
-        return reject('bad-order', 'Pass version: a whole number from 1.')
+        return reject(
+          'bad-order',
+          'Pass version, and through if it is a range: whole numbers from 1, through not below version.',
+        )
       if (Skips.of(skipped)?.covers(first, last) === true)
         return reject(
           'already-skipped',

@@ -5,8 +5,9 @@
 // TRANSACTION-1. The work decides on states that it has read. Its commits are stored only if all these
 //                actors still have the versions that were read, which the store checks. Otherwise the
 //                work runs again on the current states, at most `attempts` times.
-// TRANSACTION-2. No outcome is based on states of different times: if a work stores nothing, aborts or
-//                throws, its outcome counts only if none of the actors it read has changed meanwhile.
+// TRANSACTION-2. An outcome never mixes states from different times. If the work stores nothing, aborts or
+//                throws, the store is asked whether a guarded actor has changed since it was read; if so,
+//                the work runs again.
 // TRANSACTION-3. A transaction whose id may have been used before is searched for in the history of its
 //                anchor (TRANSACTION-7), up to the version that its commit will expect. If the
 //                search does not find it and the commit is stored, it is the first (DUPLICATES-1).

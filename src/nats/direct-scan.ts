@@ -19,7 +19,7 @@ import { PageBuffer } from './page-buffer.js'
  */
 const firstBatch = 512
 const nextBatch = 4_096
-/** The smallest batch for a reader that has received `most` messages and continues. */
+/** The smallest batch, also for a reader that has received `most` messages and continues. */
 const leastBatch = 16
 const batchBytes = 2 * 1024 * 1024
 
@@ -57,7 +57,7 @@ export async function* directPages(
     isRequesting = false
     isEnded = left === 0 || !shouldContinue(left)
     if (isEnded) pages.end()
-    // A reader that may have all it wants requests the next batch itself, or already waits for it.
+    // Prefetch only while the reader wants more; otherwise its next read requests the batch.
     else if (wanted > 0 || pages.buffered === 0) request()
   }
   const request = () => {

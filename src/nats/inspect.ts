@@ -12,19 +12,22 @@ import { logStream } from './subjects.js'
 export interface StreamInspection {
   readonly stream: string
   readonly exists: boolean
-  /** Differences in settings on which Cairn relies: no node would start. */
+  /** Differences in settings on which Cairn relies: no node starts until an operator has resolved them. */
   readonly foreign: readonly string[]
-  /** Differences that only an operator can resolve. */
+  /** Other differences from the config file: nodes start anyway, and Cairn does not change these settings. */
   readonly drift: readonly string[]
 }
 
-/** Throws `store-unreachable`, `no-jetstream` or `unauthorized`. */
+/**
+ * Compares a namespace's streams with its entry in the config file: replicas of every stream, partitions of the log. An
+ * absent value is not compared. Throws `store-unreachable`, `no-jetstream` or `unauthorized`.
+ */
 export async function inspectStreams(
   connection: Connection,
   namespace: string,
-  declared: LogStreamOptions,
+  configured: LogStreamOptions,
 ): Promise<StreamInspection[]> {
-  const { replicas } = declared
+  const { replicas } = configured
   const replicaDrift = (actual: number | undefined) =>
     replicas === undefined ? [] : differenceIn('num_replicas', actual ?? 1, replicas)
   const count = replicas ?? 1
@@ -49,9 +52,9 @@ export async function inspectStreams(
       if (found === undefined) return missing(stream)
       const drift = [
         ...replicaDrift(found.replicas),
-        ...(declared.partitions === undefined
+        ...(configured.partitions === undefined
           ? []
-          : differenceIn('partitions', found.partitions, declared.partitions)),
+          : differenceIn('partitions', found.partitions, configured.partitions)),
       ]
       return { stream, exists: true, foreign: [], drift }
     } catch (error) {

@@ -41,8 +41,8 @@ export interface PullOptions {
 }
 
 /**
- * Yields messages of `filter` (the whole stream for `undefined`) from a position on, up to the last one or less. If
- * `filter` matches at least half of them, all messages are yielded.
+ * Yields messages of `filter` (the whole stream for `undefined`) from a position on, and may end before the last one. If
+ * `filter` matches at least half of the range, messages that do not match are yielded too.
  */
 export async function* pullPages(
   connection: Connection,

@@ -1,4 +1,4 @@
-// What came of a command under specification, and the ways to say what should have.
+// The outcome of a command in a specification, and the assertions on it.
 
 import { AssertionError } from 'node:assert'
 import { inspect, isDeepStrictEqual } from 'node:util'
@@ -10,7 +10,7 @@ import type { NewEvent } from '../model/event.js'
 import type { Version } from '../model/version.js'
 import { diff } from './diff.js'
 
-/** What a command came to, as {@link Then.result} gives it. */
+/** How a command ended that did not throw: accepted with its events, or rejected. See {@link Then.result}. */
 export type Outcome<
   Event = NewEvent,
   State = unknown,

@@ -5,9 +5,9 @@
 //     occurrence, and takes effect once: its actor looks for the id in all that it has stored since the timer was set.
 // DUE-TIMERS-2. The command of a timer that was replaced or cancelled has no effect, however late that is found out: the
 //     actor decides it (FIRING-1).
-// DUE-TIMERS-3. Before a repeating timer is delivered, its next occurrence is set: the chain does not end with the node.
-//     Of occurrences that were missed, only the last is delivered, so ids and times are those of a timer that missed
-//     none. When it is done twice, both chains meet in the same ids.
+// DUE-TIMERS-3. The next occurrence of a repeating timer is stored before the current one is delivered, so a crash does
+//     not stop the repetition. Of missed occurrences only the last is delivered; it keeps the number and the time that it
+//     would have had anyway. If two nodes do this for one timer, they produce the same ids, so each takes effect once.
 // DUE-TIMERS-4. The timers of one actor are delivered in the order in which they became due. One that cannot be delivered
 //     yet is retried, and delays only that actor's. One that waiting cannot fix is given up (COMMAND-DELIVERY-1).
 
@@ -101,7 +101,7 @@ export function startDueTimers(options: DueTimersOptions): RunningDueTimers {
   }
 }
 
-/** Moves timers to the due ones in time, on backends that do not do this themselves. Never rejects. */
+/** Moves each timer to the due queue when its time comes, on backends that do not do this themselves. Never rejects. */
 async function runTimers(
   timers: Timers,
   clock: Clock,

@@ -15,11 +15,14 @@ export interface ConsumedMessage {
    * percent-encoded.
    */
   readonly headers: Readonly<Record<string, string>>
-  /** Position in the log for an actor's message, among the messages of topics for others. */
+  /**
+   * For a message from an actor, its position in the log; for others, the position in the stream of topics. The two
+   * cannot be compared.
+   */
   readonly sequence: Position
   /** RFC 3339, UTC. */
   readonly publishedAt: string
-  /** Settles the message, in any process. */
+  /** Names this delivery in `ack`, `nak`, `term`, `release` and `extend`, which any process may call. */
   readonly ackToken: string
 }
 

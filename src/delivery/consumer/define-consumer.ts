@@ -7,14 +7,14 @@ import type { AnyTopic } from '../../model/topic.js'
 export interface ConsumerSpec<Topics extends AnyTopic> {
   /** `[A-Za-z0-9_-]{1,63}`. Processes that consume under one name share its messages. */
   readonly name: string
-  /** The topics it reads, from their first message on. */
+  /** The topics it reads. A new consumer begins with the oldest stored message. */
   readonly on: Topics | readonly Topics[]
   /**
    * Milliseconds until a message that is not settled is given out again. Default 30,000. The clocks of the
    * processes must differ by less than this.
    */
   readonly ackWait?: number
-  /** How often a message is given out before it becomes a dead letter. Default 5. */
+  /** How many times a message is given out before it becomes a dead letter. Default 5. */
   readonly attempts?: number
 }
 

@@ -15,9 +15,9 @@
 // `type, 0, id` belongs to one actor, whatever bytes the id holds.
 //
 // An actor's number is the position of its first record. The index needs keys of one length:
-// otherwise the records of two actors whose ids begin alike would mix. The version in the index
-// is the actor's version after the record, so a read from version V begins at the first entry of
-// V or more, also within a commit.
+// otherwise the records of two actors whose ids begin alike would mix. The index holds one entry a
+// record, under the record's last version. A read from version V begins at the first entry of V or more: the
+// record that contains V, even if V is not its last version.
 //
 // A record is [length of head (4 bytes), head, body]. The head is MessagePack [type, id, headers];
 // headers and body are those of the commit envelope, as in every other store.

@@ -7,7 +7,10 @@ import type { QueueReadOptions, QueueRecord } from './queue.js'
 export interface FollowableQueue {
   lastPosition(): Position
   read(options: QueueReadOptions): AsyncIterable<QueueRecord>
-  /** Resolves when there may be a record after `after`, when the signal fires, or in bounded time. */
+  /**
+   * Resolves when there is probably a record after `after`, when the signal fires, and at the latest after a fixed
+   * time: the caller reads again to find out.
+   */
   waitBeyond(after: Position, signal: AbortSignal): Promise<void>
 }
 
