@@ -213,7 +213,7 @@ const endOf = child =>
   })
 
 /**
- * NATS-SERVER-2. An 'exit' handler is not enough: it does not run when a signal ends this process.
+ * NATS-SERVER-2: An 'exit' handler is not enough: it does not run when a signal ends this process.
  *
  * @param {number} pid
  * @param {Promise<string>} ended

@@ -95,7 +95,7 @@ for (const [name, make] of Object.entries(backends))
       t.strictSame(await itemsOf(node, 'a'), ['one'])
       t.equal((await ref.ask('add', 'more')).version, 2)
       await until(() => node.stats().inbox.handled === 1, { describe: 'it is counted' })
-      t.match(node.stats().inbox, { partitions: 16, failing: 0, open: 0, refused: 0 })
+      t.match(node.stats().inbox, { partitions: 16, failing: 0, open: 0, rejected: 0 })
     })
 
     await t.test(

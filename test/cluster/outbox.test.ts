@@ -13,6 +13,7 @@ import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import type { Message } from '../../src/delivery/messages/message.js'
 import type { Node } from '../../src/runtime/node.js'
 import { onEachBackend } from '../support/backends.js'
+import { isCairnError } from '../../src/model/errors.js'
 import { until } from '../support/wait.js'
 
 const moved = defineTopic('money.moved')
@@ -106,8 +107,20 @@ await onEachBackend(t, 'what actors say', async (t, scene) => {
       const pay = async (id: string, i: number) => {
         const to = ids[(ids.indexOf(id) + 1) % ids.length]!
         const ref = sender.spawn(account, id)
-        for (let n = 1; n <= 20; n++)
-          await ref.ask('pay', { amount: n, to }, { commandId: `${id}-${i}-${n}` })
+        for (let n = 1; n <= 20; n++) {
+          const commandId = `${id}-${i}-${n}`
+          // While nodes join and leave, two nodes may own an actor at once: a command that ends in
+          // `contention` is sent again under its id.
+          const pays = () =>
+            ref.ask('pay', { amount: n, to }, { commandId }).then(
+              () => true,
+              (error: unknown) => {
+                if (isCairnError(error, 'contention')) return false
+                throw error
+              },
+            )
+          await until(pays, { describe: `${commandId} is answered`, timeout: 30_000 })
+        }
       }
       const paying = Promise.all(ids.map(pay))
       await until(() => nodes.some(node => node.stats().courier.handled > 5), {

@@ -36,7 +36,7 @@ await t.test('what an old event is now, the definition says', async t => {
     await t.rejects(changed.state(actor), {
       code: 'actor-parked',
       message:
-        /gate\/north\/2.*no transition for it in state "down".*version 1 of it stored it.*migrate/,
+        /gate\/north\/2.*does not accept it in state "down".*version 1 stored it.*migrate/,
     })
     await t.rejects(changed.ask(actor, 'lower'), { code: 'actor-parked' })
   }
@@ -66,7 +66,7 @@ await t.test('what an old event is now, the definition says', async t => {
   t.match(state, { value: 'down' }, 'all that version 1 has stored is passed over')
   await t.rejects(third.state(actor), {
     code: 'actor-parked',
-    message: /no transition for it in state "down".*version 2 of it stored it/,
+    message: /does not accept it in state "down".*version 2 stored it/,
   })
   const events: unknown[] = []
   for await (const event of third.store.read(actor))
@@ -81,7 +81,7 @@ await t.test('what an old event is now, the definition says', async t => {
 await t.test('nothing is older than version 1', t => {
   t.throws(() => gate(1, ['a', 'b'], () => undefined), {
     code: 'invalid-definition',
-    message: /its version is 1: nothing is older/,
+    message: /version 1: there is no earlier version/,
   })
   t.end()
 })
