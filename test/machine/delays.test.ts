@@ -428,7 +428,7 @@ await t.test('what can never be due is refused', async t => {
   t.throws(() => fromMachine(nameless as unknown as AnyStateMachine), {
     code: 'invalid-definition',
     message:
-      /Machine x, state x\.a: it has a transition after "soon", and no delay of that name/,
+      /Machine x, state x\.a: it has a transition after "soon", and that delay is not defined/,
   })
   t.throws(() => orderOf(1, { late: 'never' as never }), {
     code: 'invalid-definition',
