@@ -83,7 +83,7 @@ await t.test('a skip from the command line is obeyed by nodes that run', async t
     await until(
       () =>
         node.lines.some(
-          line => line.level === 40 && /passes over version/.test(String(line.msg)),
+          line => line.level === 40 && /skips version/.test(String(line.msg)),
         ),
       patience,
     )
