@@ -18,11 +18,11 @@ import {
   backendFlags,
   backendOf,
   commonFlagsHelp,
-  type Flags,
+  type ParsedFlags,
   isSet,
   namespaceOf,
   parseFlags,
-  text,
+  textFlag,
 } from './program/flags.js'
 import { startNode } from './runtime/start-node.js'
 
@@ -44,16 +44,16 @@ by a signal, 1 failed, 2 usage, 3 unreachable.`
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
-function logLevelOf(flags: Flags): string {
-  const level = text(flags, 'log-level') ?? 'info'
+function logLevelOf(flags: ParsedFlags): string {
+  const level = textFlag(flags, 'log-level') ?? 'info'
   if (levels.includes(level)) return level
   throw new UsageError(
     `--log-level is ${JSON.stringify(level)}: use ${levels.join(', ')}.`,
   )
 }
 
-function timersOf(flags: Flags): 'active' | 'passive' {
-  const mode = text(flags, 'timers') ?? 'active'
+function timersOf(flags: ParsedFlags): 'active' | 'passive' {
+  const mode = textFlag(flags, 'timers') ?? 'active'
   if (mode === 'active' || mode === 'passive') return mode
   throw new UsageError(`--timers is ${JSON.stringify(mode)}: use active or passive.`)
 }
@@ -76,7 +76,7 @@ async function main(args: readonly string[]): Promise<void> {
     )
   const namespace = namespaceOf(flags)
   const log = programLog(logLevelOf(flags))
-  const id = text(flags, 'id')
+  const id = textFlag(flags, 'id')
   const escalated = deferred<'escalation'>()
   const starting = startNode({
     namespace,
@@ -116,7 +116,7 @@ function untilSignal(): Promise<NodeJS.Signals> {
   })
 }
 
-function demoHelp(namespace: string, flags: Flags): string {
+function demoHelp(namespace: string, flags: ParsedFlags): string {
   const program = relative(
     process.cwd(),
     fileURLToPath(new URL('cli/main.js', import.meta.url)),

@@ -515,9 +515,7 @@ export class Actor {
           position,
           commandId: command.id,
         })
-      else
-        for (const commit of batch.pastCommits(position))
-          this.#duplicates.onStored(commit)
+      else for (const entry of batch.entries(position)) this.#duplicates.onStored(entry)
 
       // 8. Run the actions after the commit, once, on this node.
       runAfterCommit(decision, this.address, first, this.#ports.log)

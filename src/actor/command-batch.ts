@@ -16,7 +16,7 @@ import type { BatchedCommand } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
 import type { AskOutcome } from '../model/command-sender.js'
 import type { Position, Version } from '../model/version.js'
-import type { PastCommit } from './past-commit.js'
+import type { CommandEntry } from './command-entry.js'
 import { withCauses } from './causes.js'
 
 /** Most commands in one commit. */
@@ -113,17 +113,17 @@ export class CommandBatch {
   }
 
   /** The stored commands, for the command window. */
-  pastCommits(position: Position): PastCommit[] {
-    const pastCommits: PastCommit[] = []
+  entries(position: Position): CommandEntry[] {
+    const entries: CommandEntry[] = []
     for (const { command, decision, version } of this.members)
       if (decision.ok && decision.events.length > 0)
-        pastCommits.push({
+        entries.push({
           first: version - decision.events.length + 1,
           last: version,
           position,
           commandId: command.id,
         })
-    return pastCommits
+    return entries
   }
 
   #bytesLeftAfter(events: readonly NewEvent[]): number {

@@ -15,7 +15,7 @@
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
-import type { PastCommit } from './past-commit.js'
+import type { CommandEntry } from './command-entry.js'
 
 /** The option `commandWindow` of an actor type; documented at ActorOptions. */
 export interface CommandWindowOptions {
@@ -111,14 +111,14 @@ export class CommandWindow {
   }
 
   /** Adds a commit if it is the next one (WINDOW-3). Returns whether it was. */
-  addIfNext(commit: PastCommit): boolean {
+  addIfNext(commit: CommandEntry): boolean {
     if (commit.first !== this.#upTo + 1) return false
     this.add(commit)
     return true
   }
 
   /** Adds a commit that is known to be the next one. */
-  add({ last, position, commandId }: PastCommit): void {
+  add({ last, position, commandId }: CommandEntry): void {
     this.#ring[this.#count++ % this.#ring.length] =
       commandId === undefined ? noHash : hashOf(commandId)
     this.#upTo = last

@@ -19,7 +19,7 @@ export type CommandsOf<Definition extends AnyActorDefinition> =
 export type CommandNameOf<Definition extends AnyActorDefinition> =
   keyof CommandsOf<Definition> & string
 
-type ShapeOf<
+type CommandTypesOf<
   Definition extends AnyActorDefinition,
   Name extends CommandNameOf<Definition>,
 > =
@@ -31,20 +31,23 @@ type ShapeOf<
     ? { data: Data; reply: Reply; rejection: Rejected }
     : { data: unknown; reply: unknown; rejection: Rejection }
 
-/** The outcome of a command; without a rejection if the command is never rejected. */
+/** The type of a command's outcome. It has no rejected case if the command's rejection type is `never`. */
 export type OutcomeOf<
   Definition extends AnyActorDefinition,
   Name extends CommandNameOf<Definition>,
-> = AskOutcome<ShapeOf<Definition, Name>['reply'], ShapeOf<Definition, Name>['rejection']>
+> = AskOutcome<
+  CommandTypesOf<Definition, Name>['reply'],
+  CommandTypesOf<Definition, Name>['rejection']
+>
 
 /** The arguments after a command's name: its data, which is optional if the command has none. */
 export type CommandArguments<
   Definition extends AnyActorDefinition,
   Name extends CommandNameOf<Definition>,
   Options,
-> = undefined extends ShapeOf<Definition, Name>['data']
-  ? [data?: ShapeOf<Definition, Name>['data'], options?: Options]
-  : [data: ShapeOf<Definition, Name>['data'], options?: Options]
+> = undefined extends CommandTypesOf<Definition, Name>['data']
+  ? [data?: CommandTypesOf<Definition, Name>['data'], options?: Options]
+  : [data: CommandTypesOf<Definition, Name>['data'], options?: Options]
 
 type Recorded<Event> =
   Event extends EmittedEvent<infer Type, infer Data> ? RecordedEvent<Type, Data> : never

@@ -3,8 +3,8 @@
 //
 // Owns one entry for each supervisor.
 // DIRECTIVES-1. An entry that is known to be out of date is not used: a caller waits for the read
-//               (`pending`). A read that fails fails the callers that wait for it, and is made again
-//               for the next caller.
+//               (`pending`). If the read fails, the callers that wait get the error, and the
+//               next caller starts a new read.
 // DIRECTIVES-2. When notices may have been missed, all entries are out of date until all have been read.
 // DIRECTIVES-3. The version of an entry only grows, and each change is reported once (`onChange`).
 
@@ -48,7 +48,7 @@ interface Entry {
   /** The supervisor's version that `directive` was read at. */
   version: Version
   /** The highest version that a notice reported. */
-  noticed: Version
+  reportedVersion: Version
   reading: Promise<void> | undefined
 }
 
@@ -56,8 +56,8 @@ const noDirectives: DirectiveState = { paused: undefined, skips: undefined, retr
 
 /** The most supervisors that are read at the same time. */
 const readsMax = 16
-/** The most reads that may not yet show a version that a notice has reported. */
-const lagReads = 10
+/** Reads to try before a version that a notice reported is taken to be wrong. */
+const laggingReadsMax = 10
 
 export class Directives {
   readonly #store: DirectivesOptions['store']
@@ -89,7 +89,7 @@ export class Directives {
   pending(id: string): Promise<void> | undefined {
     if (this.#loadsDone !== this.#loadsWanted) return this.load()
     const entry = this.#entries.get(id)
-    return entry === undefined || entry.version >= entry.noticed
+    return entry === undefined || entry.version >= entry.reportedVersion
       ? undefined
       : this.#catchUp(id, entry)
   }
@@ -107,8 +107,8 @@ export class Directives {
   /** A supervisor's commit was stored. */
   onCommit(id: string, version: Version): void {
     const entry = this.#entry(id)
-    if (version <= entry.noticed) return
-    entry.noticed = version
+    if (version <= entry.reportedVersion) return
+    entry.reportedVersion = version
     this.#inBackground(this.#catchUp(id, entry))
   }
 
@@ -135,9 +135,9 @@ export class Directives {
       const reads = new Set<Promise<void>>()
       let failure: { readonly error: unknown } | undefined
       for await (const { id } of this.#store.actors({ type: supervisorType, signal })) {
-        const read = this.#read(id, this.#entry(id))
+        const read = this.#refresh(id, this.#entry(id))
           .catch((error: unknown) => {
-            if (!this.#isDamaged(id, error)) failure ??= { error }
+            if (!this.#markDamaged(id, error)) failure ??= { error }
           })
           .finally(() => reads.delete(read))
         reads.add(read)
@@ -152,7 +152,12 @@ export class Directives {
   #entry(id: string): Entry {
     let entry = this.#entries.get(id)
     if (entry === undefined) {
-      entry = { directive: noDirectives, version: 0, noticed: 0, reading: undefined }
+      entry = {
+        directive: noDirectives,
+        version: 0,
+        reportedVersion: 0,
+        reading: undefined,
+      }
       this.#entries.set(id, entry)
     }
     return entry
@@ -161,19 +166,19 @@ export class Directives {
   /** Reads until the entry is at the version that a notice reported; all callers share the read. */
   #catchUp(id: string, entry: Entry): Promise<void> {
     entry.reading ??= (async () => {
-      for (let attempt = 0; entry.version < entry.noticed; attempt++) {
+      for (let attempt = 0; entry.version < entry.reportedVersion; attempt++) {
         // A replica may lag behind the notice, and a notice may be wrong.
-        if (attempt === lagReads) entry.noticed = entry.version
+        if (attempt === laggingReadsMax) entry.reportedVersion = entry.version
         else {
           await pause(attempt * 20, this.#closing.signal)
-          await this.#read(id, entry)
+          await this.#refresh(id, entry)
         }
       }
     })().finally(() => (entry.reading = undefined))
     return entry.reading
   }
 
-  async #read(id: string, entry: Entry): Promise<void> {
+  async #refresh(id: string, entry: Entry): Promise<void> {
     const folding = { actor: { type: supervisorType, id }, behavior: supervisor.behavior }
     const { state, version } = await recover(this.#store, folding, this.#closing.signal)
     if (version <= entry.version) return
@@ -183,10 +188,13 @@ export class Directives {
     this.#notify(id, state, before, entry.directive)
   }
 
-  /** A supervisor whose history cannot be folded affects its own actor only. */
-  #isDamaged(id: string, error: unknown): boolean {
+  /**
+   * Returns whether the error means that this supervisor's history cannot be folded, which affects its own actor only.
+   * Every later call reads it again.
+   */
+  #markDamaged(id: string, error: unknown): boolean {
     if (!isCairnError(error, 'actor-parked')) return false
-    this.#entry(id).noticed = Infinity
+    this.#entry(id).reportedVersion = Infinity
     this.#log('error', error.message, error.details)
     return true
   }

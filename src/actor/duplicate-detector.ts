@@ -33,7 +33,7 @@ import {
   CommandWindow,
   type CommandWindowOptions,
 } from './command-window.js'
-import { type DatedCommit, type PastCommit, pastCommitsOf } from './past-commit.js'
+import { type DatedEntry, type CommandEntry, commandEntriesOf } from './command-entry.js'
 
 /** Milliseconds by which the clocks of nodes may differ. */
 const clockSkewMax = 60_000
@@ -42,15 +42,15 @@ const clockSkewMax = 60_000
 export interface DuplicateSearch {
   readonly commandId: string
   /** Search only after this version; `undefined` while the command is certainly new (DUPLICATES-3). */
-  readonly notHandledAt: Version | undefined
+  readonly searchAfter: Version | undefined
   /** Search only in commits younger than this, in milliseconds. */
   readonly maxAgeMs: number
   /** DUPLICATES-5. */
   readonly sentAt?: number
   /** DUPLICATES-7. */
   readonly commitPosition?: Position
-  /** Leave out no commit after this version (DUPLICATES-3, DUPLICATES-6). */
-  readonly searchAfter?: Version
+  /** Search all commits after this version, whatever their age or number (DUPLICATES-3, DUPLICATES-6). */
+  readonly exhaustiveAfter?: Version
 }
 
 /** What the sender of a redelivered command knows about it. */
@@ -72,8 +72,8 @@ export type SearchResult = AcceptedOutcome | 'none' | 'lagging'
 export class DuplicateDetector {
   readonly #actor: ActorAddress
   readonly #ports: DuplicateDetectorPorts
-  readonly #commands: number
-  readonly #ms: number
+  readonly #windowSize: number
+  readonly #windowMs: number
   #window: CommandWindow | undefined
   /** The window has no content yet, or its content is no longer valid. */
   #isWindowBlank = false
@@ -90,8 +90,8 @@ export class DuplicateDetector {
     const { commands, ms } = resolveCommandWindow(options)
     this.#actor = actor
     this.#ports = ports
-    this.#commands = commands
-    this.#ms = ms
+    this.#windowSize = commands
+    this.#windowMs = ms
   }
 
   /** Memory of the window. */
@@ -111,19 +111,19 @@ export class DuplicateDetector {
     redelivery: Redelivery = {},
   ): DuplicateSearch {
     const { sentAt, notHandledAt, commitPosition } = redelivery
-    if (isNew) return { commandId, notHandledAt: undefined, maxAgeMs: Infinity }
+    if (isNew) return { commandId, searchAfter: undefined, maxAgeMs: Infinity }
     if (commitPosition === undefined && sentAt !== undefined)
-      return { commandId, notHandledAt: 0, maxAgeMs: Infinity, sentAt }
+      return { commandId, searchAfter: 0, maxAgeMs: Infinity, sentAt }
     if (this.#window === undefined) {
-      this.#window = new CommandWindow(this.#commands, 0)
+      this.#window = new CommandWindow(this.#windowSize, 0)
       this.#isWindowBlank = true
     }
     if (commitPosition !== undefined)
-      return { commandId, notHandledAt: 0, maxAgeMs: Infinity, commitPosition }
-    const inWindow = { commandId, notHandledAt: 0, maxAgeMs: this.#ms }
+      return { commandId, searchAfter: 0, maxAgeMs: Infinity, commitPosition }
+    const inWindow = { commandId, searchAfter: 0, maxAgeMs: this.#windowMs }
     return notHandledAt === undefined
       ? inWindow
-      : { ...inWindow, searchAfter: notHandledAt }
+      : { ...inWindow, exhaustiveAfter: notHandledAt }
   }
 
   /** The search after a conflict of an append that expected `version` (DUPLICATES-3). */
@@ -134,8 +134,13 @@ export class DuplicateDetector {
   ): DuplicateSearch {
     // The log was replaced: nothing that was read before counts.
     if (actual < version) return this.startSearch(commandId, false)
-    this.#window ??= new CommandWindow(this.#commands, version)
-    return { commandId, notHandledAt: version, maxAgeMs: Infinity, searchAfter: version }
+    this.#window ??= new CommandWindow(this.#windowSize, version)
+    return {
+      commandId,
+      searchAfter: version,
+      maxAgeMs: Infinity,
+      exhaustiveAfter: version,
+    }
   }
 
   /** Adds every head that is read to the window, which saves reading it again. */
@@ -145,22 +150,21 @@ export class DuplicateDetector {
     // The log was replaced: it was restored, or the actor was erased.
     if (version < window.upTo) this.#forget()
     if (version === 0) return this.#restart(window, 0, 0)
-    const pastCommits = last && pastCommitsOf(last)
-    if (pastCommits === undefined) return
-    if (this.#isWindowBlank) this.#restartBefore(window, pastCommits[0])
-    for (const commit of pastCommits)
-      if (window.addIfNext(commit) && this.#isExpired(commit, now))
-        window.coverFromStart()
+    const entries = last && commandEntriesOf(last)
+    if (entries === undefined) return
+    if (this.#isWindowBlank) this.#restartBefore(window, entries[0])
+    for (const entry of entries)
+      if (window.addIfNext(entry) && this.#isExpired(entry, now)) window.coverFromStart()
   }
 
   /** Adds every commit of this actor that this node has stored to the window. */
-  onStored(stored: PastCommit): void {
+  onStored(stored: CommandEntry): void {
     if (!this.#isWindowBlank) this.#window?.addIfNext(stored)
   }
 
   /** Whether it is known without a read that the command was not handled at or before `version` (DUPLICATES-1). */
   isKnownNew(
-    { commandId, notHandledAt, sentAt, commitPosition, searchAfter }: DuplicateSearch,
+    { commandId, searchAfter, sentAt, commitPosition, exhaustiveAfter }: DuplicateSearch,
     version: Version,
   ): boolean {
     if (sentAt !== undefined) return false
@@ -173,11 +177,11 @@ export class DuplicateDetector {
         window!.holdsAll(versionThen, version)
       return holdsAll && !window!.mayContain(commandId)
     }
-    if (notHandledAt === undefined || window === undefined) return true
+    if (searchAfter === undefined || window === undefined) return true
     const covers =
       !this.#isWindowBlank &&
-      window.covers(notHandledAt, version) &&
-      (searchAfter === undefined || window.holdsAll(searchAfter, version))
+      window.covers(searchAfter, version) &&
+      (exhaustiveAfter === undefined || window.holdsAll(exhaustiveAfter, version))
     return covers && !window.mayContain(commandId)
   }
 
@@ -192,11 +196,11 @@ export class DuplicateDetector {
     call: { readonly signal: AbortSignal },
   ): Promise<SearchResult> {
     if (this.isKnownNew(search, version)) return 'none'
-    const { commandId, notHandledAt = 0, sentAt, commitPosition } = search
+    const { commandId, searchAfter = 0, sentAt, commitPosition } = search
     if (this.#lateMatch?.commandId === commandId)
       return this.#outcomeOf(this.#lateMatch.record, commandId)
     if (sentAt !== undefined) {
-      const oldest = sentAt - Math.min(this.#ms, clockSkewMax)
+      const oldest = sentAt - Math.min(this.#windowMs, clockSkewMax)
       return this.#findSince(commandId, version, call, ({ at }) => at < oldest)
     }
     if (commitPosition !== undefined)
@@ -209,12 +213,12 @@ export class DuplicateDetector {
     const window = this.#window!
     const { signal } = call
     const { found, upTo } = await this.#ports.withWakeSlot(
-      () => this.#readBackwards(window, { ...search, notHandledAt }, now),
+      () => this.#readBackwards(window, { ...search, searchAfter }, now),
       signal,
       `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
     )
     if (found !== undefined) return this.#outcomeOfMatch(found, commandId, signal)
-    return upTo >= version && window.covers(notHandledAt, version) ? 'none' : 'lagging'
+    return upTo >= version && window.covers(searchAfter, version) ? 'none' : 'lagging'
   }
 
   /** DUPLICATES-5, DUPLICATES-7: searches back to the first commit that is too old. A blank window is filled on the way. */
@@ -222,17 +226,17 @@ export class DuplicateDetector {
     commandId: string,
     version: Version,
     { signal }: { readonly signal: AbortSignal },
-    isTooOld: (commit: DatedCommit) => boolean,
+    isTooOld: (commit: DatedEntry) => boolean,
   ): Promise<SearchResult> {
     return this.#ports.withWakeSlot(
       async () => {
-        const read: PastCommit[] = [] // Newest first.
+        const read: CommandEntry[] = [] // Newest first.
         let upTo: Version = 0
         for await (const commit of this.#commitsBackwards()) {
           upTo ||= commit.last
           if (commit.commandId === commandId)
             return this.#outcomeOfMatch(commit.record, commandId, signal)
-          if (read.length < this.#commands) read.push(commit)
+          if (read.length < this.#windowSize) read.push(commit)
           if (isTooOld(commit)) break
         }
         const window = this.#window
@@ -256,18 +260,18 @@ export class DuplicateDetector {
     window: CommandWindow,
     {
       commandId,
-      notHandledAt,
+      searchAfter,
       maxAgeMs,
-      searchAfter = Infinity,
-    }: DuplicateSearch & { readonly notHandledAt: Version },
+      exhaustiveAfter = Infinity,
+    }: DuplicateSearch & { readonly searchAfter: Version },
     now: number,
   ): Promise<{ found?: LogRecord; upTo: Version }> {
-    const isKnown = ({ last }: PastCommit) =>
+    const isKnown = ({ last }: CommandEntry) =>
       !this.#isWindowBlank &&
-      window.covers(notHandledAt, last) &&
-      (searchAfter === Infinity || window.holdsAll(searchAfter, last))
+      window.covers(searchAfter, last) &&
+      (exhaustiveAfter === Infinity || window.holdsAll(exhaustiveAfter, last))
     const mayContain = !this.#isWindowBlank && window.mayContain(commandId)
-    const unseen: PastCommit[] = [] // Newest first.
+    const unseen: CommandEntry[] = [] // Newest first.
     let upTo: Version = 0
     let joinsWindow = false
     /** More was read than the window can hold. */
@@ -279,24 +283,24 @@ export class DuplicateDetector {
     for await (const commit of this.#commitsBackwards()) {
       end = commit.last
       upTo ||= end
-      from = notHandledAt
-      if (end <= notHandledAt) break
+      from = searchAfter
+      if (end <= searchAfter) break
       joinsWindow ||= isKnown(commit)
       if (joinsWindow && !mayContain) break
       if (
         commit.commandId === commandId &&
-        (end > searchAfter || !(now - commit.at >= maxAgeMs))
+        (end > exhaustiveAfter || !(now - commit.at >= maxAgeMs))
       )
         return { found: commit.record, upTo }
       if (!joinsWindow)
-        if (unseen.length < this.#commands) unseen.push(commit)
+        if (unseen.length < this.#windowSize) unseen.push(commit)
         else exceedsWindow = true
       end = commit.first - 1
-      if (end <= notHandledAt) break
+      if (end <= searchAfter) break
       from = 0
       count++
-      if (end > searchAfter) continue
-      if (count >= this.#commands) break
+      if (end > exhaustiveAfter) continue
+      if (count >= this.#windowSize) break
       if (maxAgeMs !== Infinity && this.#isExpired(commit, now)) break
     }
     if (!joinsWindow) {
@@ -312,17 +316,17 @@ export class DuplicateDetector {
 
   /** Newest first. */
   async *#commitsBackwards(): AsyncGenerator<
-    DatedCommit & { readonly record: LogRecord }
+    DatedEntry & { readonly record: LogRecord }
   > {
     this.#stopping ??= new AbortController()
     const options = { backwards: true, signal: this.#stopping.signal }
     for await (const record of this.#ports.store.commits(this.#actor, options))
-      for (const commit of pastCommitsOf(record)?.toReversed() ?? [])
+      for (const commit of commandEntriesOf(record)?.toReversed() ?? [])
         yield { ...commit, record }
   }
 
   /** Restarts the window so that this commit is the next one. */
-  #restartBefore(window: CommandWindow, { first, position }: PastCommit): void {
+  #restartBefore(window: CommandWindow, { first, position }: CommandEntry): void {
     this.#restart(window, first - 1, position - 1)
   }
 
@@ -336,7 +340,7 @@ export class DuplicateDetector {
    * required: a commit by a clock that is behind by less than `ms` does not hide others.
    */
   #isExpired({ at }: { readonly at: number }, now: number): boolean {
-    return now - at >= 2 * this.#ms
+    return now - at >= 2 * this.#windowMs
   }
 
   /** DUPLICATES-8. */

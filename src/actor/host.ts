@@ -1,11 +1,11 @@
 // The host: the actors that are in this node's memory.
 //
-// Owns the residents, the commands that are open on this node, and their orderly end.
+// Owns the residents, the commands that are open on this node, and their graceful shutdown.
 // HOST-1. At most `commandsMax` commands and state reads are open at a time; more are rejected with
 //         `queue-full`.
 // HOST-2. At most `wakesMax` actors are read from the store at a time; the others wait.
 // HOST-3. Once closing, it accepts nothing (`node-closed`). Accepted calls are finished or, when the
-//         time for that has passed, answered; nothing begins after its answer.
+//         time for that has passed, answered; no command starts after its caller got an answer.
 // It knows nothing of placement: it serves every actor that it is asked for, and the store decides.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
@@ -39,7 +39,7 @@ import { supervisorId } from './supervisor.js'
 import { UnstorableTypes } from './unstorable-types.js'
 import { type VersionWait, VersionWaiters } from './version-waiters.js'
 
-/** Throws `invalid-option`. */
+/** Creates the host of a node. Throws `invalid-option` if a limit is not a whole number from 1. */
 export function createActorHost(options: ActorHostOptions): ActorHost {
   return new Host(options)
 }

@@ -115,7 +115,7 @@ async function foldFromNearestState<State>(
   const held: StoredCommit[] = []
   let base: FoldedState<State> | undefined
   /** The last record, if it is unreadable and skipped. */
-  let skippedEnd: { readonly last: Version; readonly position: Position } | undefined
+  let skippedTail: { readonly last: Version; readonly position: Position } | undefined
   const backwards = store.commits(actor, { backwards: true, ...withSignal(signal) })
   for await (const record of backwards) {
     if (record.kind === 'malformed') {
@@ -124,7 +124,7 @@ async function foldFromNearestState<State>(
       if (versions === undefined) continue
       const { first, last } = versions
       if (skips?.covers(first, last) !== true) throw recordUnreadable(actor, record)
-      if (held.length === 0) skippedEnd ??= { last, position }
+      if (held.length === 0) skippedTail ??= { last, position }
       continue
     }
     const newer = held.at(-1)
@@ -145,8 +145,8 @@ async function foldFromNearestState<State>(
   if (base === undefined && oldest !== undefined) checkContiguous(context, 0, oldest)
   let folded = base ?? initialFoldedState(context)
   for (const commit of held.toReversed()) folded = foldCommit(context, folded, commit)
-  if (skippedEnd === undefined) return folded
-  const { last, position } = skippedEnd
+  if (skippedTail === undefined) return folded
+  const { last, position } = skippedTail
   const skipped = skipVersions(context, folded, last, position)
   if (skipped === undefined)
     throw versionsMissing(actor, folded.version + 1, last, position)

@@ -1,4 +1,5 @@
-// Supervisors: actors that hold the operators' directives for other actors.
+// Supervisors: actors that hold the operators' directives (pause, resume, retry, skip) for other actors. This is not
+// Akka's supervision: no parent handles the failures of its children here.
 //
 // Each supervised actor has one supervisor, of a reserved type. Its events are the audit trail, and its
 // state is what every node applies. It is an actor like any other, so directives are stored, published
@@ -33,7 +34,7 @@ const textBytesMax = 1024
 
 /** Who gave a directive, and why. */
 export interface DirectiveData {
-  /** The actor it is about: `account/alice`. */
+  /** The actor it is about, as text (`account/alice`): the supervisor's own id may be a hash of it. */
   readonly actor: string
   readonly by: string
   readonly reason?: string

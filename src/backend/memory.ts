@@ -19,8 +19,8 @@ import { type Backend, toOpenNamespace } from './backend.js'
 export function memory(): Backend {
   const logs = new Map<string, MemoryLog>()
   const networks = new Map<string, MemoryNetwork>()
-  const tables = new Map<string, MemoryMembers>()
-  const sides = new Map<string, MemorySide>()
+  const memberTables = new Map<string, MemoryMembers>()
+  const dataByNamespace = new Map<string, MemoryNamespaceData>()
   const watchers = new Set<(namespace: string) => void>()
 
   const logOf = (namespace: string) => {
@@ -28,7 +28,7 @@ export function memory(): Backend {
     if (known !== undefined) return known
     const log = new MemoryLog()
     logs.set(namespace, log)
-    for (const found of watchers) found(namespace)
+    for (const onNamespace of watchers) onNamespace(namespace)
     return log
   }
 
@@ -46,30 +46,30 @@ export function memory(): Backend {
       const store = storeOf(namespace)
       const stores: LocalStores = {
         open: async name => (name === namespace ? store : storeOf(name)),
-        async watch(found) {
-          for (const name of logs.keys()) found(name)
-          watchers.add(found)
-          return () => watchers.delete(found)
+        async watch(onNamespace) {
+          for (const name of logs.keys()) onNamespace(name)
+          watchers.add(onNamespace)
+          return () => watchers.delete(onNamespace)
         },
       }
       const network = networks.get(namespace) ?? new Set()
       networks.set(namespace, network)
-      const table = tables.get(namespace) ?? new MemoryMembers()
-      tables.set(namespace, table)
-      const side = sides.get(namespace) ?? newSide()
-      sides.set(namespace, side)
+      const table = memberTables.get(namespace) ?? new MemoryMembers()
+      memberTables.set(namespace, table)
+      const data = dataByNamespace.get(namespace) ?? newNamespaceData()
+      dataByNamespace.set(namespace, data)
       return toOpenNamespace({
         store,
         bus: new LocalBus(stores),
         transport: new MemoryTransport(network),
         queues: {
-          inbox: new MemoryQueue('inbox', side.inbox),
-          topic: new MemoryQueue('topic', side.topic),
-          dead: new MemoryQueue('dead', side.dead),
+          inbox: new MemoryQueue('inbox', data.inbox),
+          topic: new MemoryQueue('topic', data.topic),
+          dead: new MemoryQueue('dead', data.dead),
         },
-        timers: new MemoryTimers(side.timers, defaultPartitions),
-        documents: side.documents,
-        readModels: side.readModels,
+        timers: new MemoryTimers(data.timers, defaultPartitions),
+        documents: data.documents,
+        readModels: data.readModels,
         partitions: defaultPartitions,
         join: async self => new MemoryMembership(table, self),
       })
@@ -77,8 +77,8 @@ export function memory(): Backend {
   }
 }
 
-/** What a namespace has beside its log. */
-interface MemorySide {
+/** What a namespace stores beside its log. */
+interface MemoryNamespaceData {
   readonly inbox: MemoryQueueRecords
   readonly topic: MemoryQueueRecords
   readonly dead: MemoryQueueRecords
@@ -87,7 +87,7 @@ interface MemorySide {
   readonly timers: MemoryTimerTable
 }
 
-function newSide(): MemorySide {
+function newNamespaceData(): MemoryNamespaceData {
   return {
     inbox: new MemoryQueueRecords(),
     topic: new MemoryQueueRecords(),

@@ -13,7 +13,13 @@ import { parseAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
-import { backendOf, count, type Flags, namespaceOf, text } from '../program/flags.js'
+import {
+  backendOf,
+  countFlag,
+  type ParsedFlags,
+  namespaceOf,
+  textFlag,
+} from '../program/flags.js'
 import { boundsOf, type CliCommand, positionals, verbOf, wantsJson } from './command.js'
 import { complain, print, printRow, toJson } from './output.js'
 
@@ -55,10 +61,10 @@ export const actor: CliCommand = {
     const directive = verbOf(given['pause|resume|retry|skip'], directiveNames)
     const name = given['TYPE/ID']
     const address = parseAddress(name)
-    const version = count(flags, 'version')
+    const version = countFlag(flags, 'version')
     if (version !== undefined && directive !== 'skip')
       throw new UsageError(`--version belongs to skip: leave it out of ${directive}.`)
-    const reason = text(flags, 'reason')
+    const reason = textFlag(flags, 'reason')
     const bounds = boundsOf(flags, signal)
     const { startNode } = await import('../runtime/start-node.js')
     await using node = await startNode({
@@ -68,7 +74,7 @@ export const actor: CliCommand = {
       serve: false,
     })
     const outcome = await give(directive, node.supervise(address), version, {
-      by: text(flags, 'by') ?? userName(),
+      by: textFlag(flags, 'by') ?? userName(),
       ...bounds,
       ...defined({ reason }),
     })
@@ -100,7 +106,7 @@ async function printOutcome(
   directive: DirectiveName,
   actorName: string,
   outcome: DirectiveOutcome,
-  flags: Flags,
+  flags: ParsedFlags,
 ): Promise<number> {
   if (!outcome.ok) {
     const { version, rejection } = outcome

@@ -3,7 +3,7 @@
 import { checkActorType, formatAddress, isReservedType } from '../model/address.js'
 import { defined } from '../model/defined.js'
 import { exitCode } from '../program/exit-codes.js'
-import { text } from '../program/flags.js'
+import { textFlag } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { printRow } from './output.js'
 
@@ -15,7 +15,7 @@ export const actors: CliCommand = {
 `,
   run(flags, signal) {
     positionals(flags, [])
-    const type = text(flags, 'type')
+    const type = textFlag(flags, 'type')
     if (type !== undefined) checkActorType(type)
     return withNamespace(flags, async ({ store }) => {
       const options = { signal, ...defined({ type }) }

@@ -4,7 +4,7 @@ import { parseAddress } from '../model/address.js'
 import { checkNewEvent } from '../model/event.js'
 import type { ExpectedVersion } from '../model/version.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
-import { type Flags, text } from '../program/flags.js'
+import { type ParsedFlags, textFlag } from '../program/flags.js'
 import { type CliCommand, parseJson, positionals, withNamespace } from './command.js'
 import { complain, print, printRow, toJson } from './output.js'
 
@@ -37,8 +37,8 @@ export const append: CliCommand = {
   },
 }
 
-function expectedOf(flags: Flags): ExpectedVersion {
-  const value = text(flags, 'expect') ?? 'any'
+function expectedOf(flags: ParsedFlags): ExpectedVersion {
+  const value = textFlag(flags, 'expect') ?? 'any'
   if (value === 'none' || value === 'any' || value === 'exists') return value
   if (/^\d{1,15}$/.test(value)) return Number(value)
   throw new UsageError(

@@ -4,7 +4,7 @@ import { CairnError, isCairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome } from '../model/command-sender.js'
 import { exitCode } from '../program/exit-codes.js'
-import { type Flags, text } from '../program/flags.js'
+import { type ParsedFlags, textFlag } from '../program/flags.js'
 import { boundsOf, type CliCommand, commandArguments, wantsJson } from './command.js'
 import { complain, print, printRow, toJson } from './output.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
@@ -23,7 +23,7 @@ export const ask: CliCommand = {
 ${reachHelp}`,
   async run(flags, signal) {
     const { name, actor, command, data } = commandArguments(flags)
-    const commandId = text(flags, 'command-id') ?? newId()
+    const commandId = textFlag(flags, 'command-id') ?? newId()
     const bounds = boundsOf(flags, signal)
     const outcome = await reach<AskOutcome>(flags, {
       here: node => node.ask(actor, command, data, { commandId, ...bounds }),
@@ -57,7 +57,7 @@ async function printOutcome(
   actor: string,
   command: string,
   outcome: AskOutcome,
-  flags: Flags,
+  flags: ParsedFlags,
 ): Promise<number> {
   if (!outcome.ok) {
     const { version, rejection } = outcome

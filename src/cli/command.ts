@@ -5,7 +5,13 @@ import { type ActorAddress, parseAddress } from '../model/address.js'
 import { messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import { UsageError } from '../program/exit-codes.js'
-import { backendOf, count, type Flags, isSet, namespaceOf } from '../program/flags.js'
+import {
+  backendOf,
+  countFlag,
+  type ParsedFlags,
+  isSet,
+  namespaceOf,
+} from '../program/flags.js'
 
 export interface CliCommand {
   /** As in `cairn <usage>`; its first word is the command's name. */
@@ -18,7 +24,7 @@ export interface CliCommand {
   /** Lines for `--help`, beside the common flags. */
   readonly help?: string
   /** Resolves with the exit code. */
-  run(flags: Flags, signal: AbortSignal): Promise<number>
+  run(flags: ParsedFlags, signal: AbortSignal): Promise<number>
 }
 
 /** The id that a run of the command line has in the commits that it stores. */
@@ -28,7 +34,7 @@ export function newCliId(): string {
 
 /** Opens the namespace that the flags name, and closes it when the work has ended. */
 export async function withNamespace(
-  flags: Flags,
+  flags: ParsedFlags,
   work: (open: OpenNamespace, nodeId: string) => Promise<number>,
 ): Promise<number> {
   const namespace = namespaceOf(flags)
@@ -38,13 +44,13 @@ export async function withNamespace(
   return await work(open, nodeId)
 }
 
-export function wantsJson(flags: Flags): boolean {
+export function wantsJson(flags: ParsedFlags): boolean {
   return isSet(flags, 'json')
 }
 
 /** The positionals by name; throws {@link UsageError} when one is missing or too many. */
 export function positionals<Name extends string, Optional extends string = never>(
-  flags: Flags,
+  flags: ParsedFlags,
   required: readonly Name[],
   optional: readonly Optional[] = [],
 ): Record<Name, string> & Partial<Record<Optional, string>> {
@@ -69,7 +75,7 @@ export interface CommandArguments {
 }
 
 /** The arguments `TYPE/ID COMMAND [JSON]`. */
-export function commandArguments(flags: Flags): CommandArguments {
+export function commandArguments(flags: ParsedFlags): CommandArguments {
   const given = positionals(flags, ['TYPE/ID', 'COMMAND'], ['JSON'])
   const name = given['TYPE/ID']
   const actor = parseAddress(name)
@@ -78,10 +84,10 @@ export function commandArguments(flags: Flags): CommandArguments {
 
 /** The signal, and the deadline of `--timeout`. */
 export function boundsOf(
-  flags: Flags,
+  flags: ParsedFlags,
   signal: AbortSignal,
 ): { readonly signal: AbortSignal; readonly timeout?: number } {
-  const timeout = count(flags, 'timeout')
+  const timeout = countFlag(flags, 'timeout')
   return timeout === undefined ? { signal } : { signal, timeout }
 }
 
@@ -95,10 +101,14 @@ export function verbOf<Verb extends string>(given: string, verbs: readonly Verb[
 }
 
 /** Throws {@link UsageError} for a common flag that a command does not take. */
-export function refuseFlags(flags: Flags, names: readonly string[], why: string): void {
-  const needless = names.find(name => flags.values[name] !== undefined)
-  if (needless !== undefined)
-    throw new UsageError(`--${needless} has no meaning here: ${why}`)
+export function refuseFlags(
+  flags: ParsedFlags,
+  names: readonly string[],
+  why: string,
+): void {
+  const unusable = names.find(name => flags.values[name] !== undefined)
+  if (unusable !== undefined)
+    throw new UsageError(`--${unusable} has no meaning here: ${why}`)
 }
 
 /** The value of a JSON argument; throws {@link UsageError}. */

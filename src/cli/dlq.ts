@@ -2,7 +2,7 @@
 // discard them.
 
 import { exitCode, UsageError } from '../program/exit-codes.js'
-import { count, type Flags, isSet, texts } from '../program/flags.js'
+import { countFlag, type ParsedFlags, isSet, textFlags } from '../program/flags.js'
 import {
   type DeadLetterBulkOptions,
   type DeadLetterQueue,
@@ -50,7 +50,7 @@ export const dlq: CliCommand = {
     const verb = verbOf(given, verbs)
     const positions = positionsOf(verb, rest)
     const filter = filterOf(flags)
-    const limit = count(flags, 'limit')
+    const limit = countFlag(flags, 'limit')
     if (verb === 'discard-all' && Object.keys(filter).length === 0)
       throw new UsageError('discard-all removes what --where selects: give at least one.')
     const all: DeadLetterBulkOptions = {
@@ -95,7 +95,7 @@ export const dlq: CliCommand = {
 }
 
 async function list(
-  flags: Flags,
+  flags: ParsedFlags,
   box: DeadLetterQueue,
   { limit = Infinity, ...options }: DeadLetterBulkOptions,
   isExport: boolean,
@@ -111,7 +111,7 @@ async function list(
 }
 
 async function report(
-  flags: Flags,
+  flags: ParsedFlags,
   done: string,
   number: number,
   dryRun = false,
@@ -141,9 +141,9 @@ function positionOf(given: string): number {
   )
 }
 
-function filterOf(flags: Flags): DeadLetterFilter {
+function filterOf(flags: ParsedFlags): DeadLetterFilter {
   const filter: Record<string, string | number> = {}
-  for (const where of texts(flags, 'where')) {
+  for (const where of textFlags(flags, 'where')) {
     const [, name = '', value = ''] = /^(\w+)=(.+)$/s.exec(where) ?? []
     if (['reactor', 'topic', 'reason', 'error'].includes(name)) filter[name] = value
     else if (name === 'before' || name === 'since') filter[name] = timeOf(value)

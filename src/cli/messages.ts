@@ -1,7 +1,7 @@
 // cairn messages: the checkpoints of reactors, their backlog, and their failing messages.
 
 import { exitCode } from '../program/exit-codes.js'
-import { isSet, text } from '../program/flags.js'
+import { isSet, textFlag } from '../program/flags.js'
 import { type Backlog, backlogs } from '../delivery/backlog.js'
 import { healthOf } from '../delivery/health.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
@@ -17,7 +17,7 @@ export const messages: CliCommand = {
 `,
   run(flags, signal) {
     positionals(flags, [])
-    const topic = text(flags, 'topic')
+    const topic = textFlag(flags, 'topic')
     const all = isSet(flags, 'all')
     const options = { signal, all, ...defined({ topic }) }
     return withNamespace(flags, async open => {

@@ -5,7 +5,7 @@ import { exitCode } from '../program/exit-codes.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { isoTime, printRow } from './output.js'
 
-/** Milliseconds without a new member after which the list is taken as complete. */
+/** The list of members is complete after this many milliseconds without a new one. */
 const quiet = 400
 
 export const nodes: CliCommand = {

@@ -5,7 +5,7 @@ import type { LogRecord, MalformedRecord } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
 import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
-import type { Flags } from '../program/flags.js'
+import type { ParsedFlags } from '../program/flags.js'
 import { plain } from '../program/plain.js'
 import { wantsJson } from './command.js'
 
@@ -37,7 +37,7 @@ export function print(line: string): Promise<void> {
 
 /** Prints an object with --json, else the lines that show it. */
 export async function printRow(
-  flags: Flags,
+  flags: ParsedFlags,
   view: object,
   ...lines: readonly string[]
 ): Promise<void> {
@@ -60,7 +60,7 @@ export function isoTime(at: number): string {
 
 /** Prints an event, or a record that cannot be read. */
 export function printItem(
-  flags: Flags,
+  flags: ParsedFlags,
   item: RecordedEvent | MalformedRecord,
 ): Promise<void> {
   if (item.kind === 'malformed') {

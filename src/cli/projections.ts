@@ -2,7 +2,7 @@
 
 import { CairnError } from '../model/errors.js'
 import { exitCode } from '../program/exit-codes.js'
-import { text } from '../program/flags.js'
+import { textFlag } from '../program/flags.js'
 import {
   changeBuilds,
   projectionNames,
@@ -22,7 +22,7 @@ export const projections: CliCommand = {
 `,
   run(flags, signal) {
     positionals(flags, [])
-    const rebuilt = text(flags, 'rebuild')
+    const rebuilt = textFlag(flags, 'rebuild')
     return withNamespace(flags, async open => {
       if (rebuilt !== undefined) await rebuild(open, rebuilt)
       const { documents, readModels, store } = open

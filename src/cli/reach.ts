@@ -3,7 +3,7 @@
 
 import type { OpenNamespace } from '../backend/backend.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
-import { backendOf, type Flags, namespaceOf } from '../program/flags.js'
+import { backendOf, type ParsedFlags, namespaceOf } from '../program/flags.js'
 import type { Node } from '../runtime/node.js'
 import { newCliId } from './command.js'
 
@@ -20,7 +20,7 @@ export interface Ways<T> {
   there(open: OpenNamespace): Promise<T>
 }
 
-export async function reach<T>(flags: Flags, ways: Ways<T>): Promise<T> {
+export async function reach<T>(flags: ParsedFlags, ways: Ways<T>): Promise<T> {
   const actors = await loadActors(flags)
   const namespace = namespaceOf(flags)
   const store = await backendOf(flags)

@@ -3,7 +3,7 @@
 import { parseAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
 import { exitCode } from '../program/exit-codes.js'
-import { count, isSet } from '../program/flags.js'
+import { countFlag, isSet } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { printItem } from './output.js'
 
@@ -22,9 +22,9 @@ export const read: CliCommand = {
 `,
   run(flags, signal) {
     const actor = parseAddress(positionals(flags, ['TYPE/ID'])['TYPE/ID'])
-    const from = count(flags, 'from')
-    const to = count(flags, 'to')
-    const limit = count(flags, 'limit')
+    const from = countFlag(flags, 'from')
+    const to = countFlag(flags, 'to')
+    const limit = countFlag(flags, 'limit')
     const options = {
       signal,
       backwards: isSet(flags, 'backwards'),

@@ -3,7 +3,7 @@
 import { systemClock } from '../model/clock.js'
 import { newId } from '../model/id.js'
 import { exitCode } from '../program/exit-codes.js'
-import { text } from '../program/flags.js'
+import { textFlag } from '../program/flags.js'
 import { storeCommand } from '../delivery/messages/store-command.js'
 import { type CliCommand, commandArguments, withNamespace } from './command.js'
 import { printRow } from './output.js'
@@ -17,7 +17,7 @@ export const send: CliCommand = {
 `,
   run(flags, signal) {
     const { name, actor, command, data } = commandArguments(flags)
-    const options = { signal, commandId: text(flags, 'command-id') ?? newId() }
+    const options = { signal, commandId: textFlag(flags, 'command-id') ?? newId() }
     return withNamespace(flags, async ({ queues, partitions }, nodeId) => {
       const from = { nodeId, clock: systemClock }
       const { inbox } = queues

@@ -6,7 +6,7 @@ import { type ActorAddress, parseAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'
 import type { Freshness } from '../model/freshness.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
-import { count, type Flags, text } from '../program/flags.js'
+import { countFlag, type ParsedFlags, textFlag } from '../program/flags.js'
 import { boundsOf, type CliCommand, positionals } from './command.js'
 import { printRow, toJson } from './output.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
@@ -47,10 +47,10 @@ interface WantedState {
   readonly freshness?: Freshness
 }
 
-function wantedState(flags: Flags): WantedState {
-  const version = count(flags, 'version')
-  const after = count(flags, 'after')
-  const fresh = text(flags, 'fresh')
+function wantedState(flags: ParsedFlags): WantedState {
+  const version = countFlag(flags, 'version')
+  const after = countFlag(flags, 'after')
+  const fresh = textFlag(flags, 'fresh')
   const given = [version, after, fresh].filter(value => value !== undefined)
   if (given.length > 1)
     throw new UsageError('--version, --fresh and --after exclude each other: pass one.')

@@ -2,7 +2,7 @@
 
 import { checkActorType } from '../model/address.js'
 import { exitCode } from '../program/exit-codes.js'
-import { count, texts } from '../program/flags.js'
+import { countFlag, textFlags } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { complain, itemsOf, printItem } from './output.js'
 
@@ -20,9 +20,9 @@ export const tail: CliCommand = {
 `,
   run(flags, signal) {
     positionals(flags, [])
-    const types = texts(flags, 'type').map(checkActorType)
-    const limit = count(flags, 'limit') ?? Infinity
-    const wantedAfter = count(flags, 'after')
+    const types = textFlags(flags, 'type').map(checkActorType)
+    const limit = countFlag(flags, 'limit') ?? Infinity
+    const wantedAfter = countFlag(flags, 'after')
     return withNamespace(flags, async ({ store }) => {
       const after = wantedAfter ?? (await store.lastPosition())
       complain(

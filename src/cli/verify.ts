@@ -8,7 +8,7 @@ import { type ActorAddress, formatAddress, parseAddress } from '../model/address
 import { pause } from '../model/wait.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
-import { text } from '../program/flags.js'
+import { textFlag } from '../program/flags.js'
 import { type TimerFault, verifyTimers } from '../delivery/commands/verify-timers.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { Version } from '../model/version.js'
@@ -27,7 +27,10 @@ export const verify: CliCommand = {
   async run(flags, signal) {
     const { 'TYPE/ID': name } = positionals(flags, [], ['TYPE/ID'])
     const only = name === undefined ? undefined : parseAddress(name)
-    const definitions = chosen(await loadActors(flags), only?.type ?? text(flags, 'type'))
+    const definitions = chosen(
+      await loadActors(flags),
+      only?.type ?? textFlag(flags, 'type'),
+    )
     return withNamespace(flags, async open => {
       const { store } = open
       const directives = new Directives({

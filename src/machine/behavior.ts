@@ -126,7 +126,9 @@ export class MachineBehavior implements Behavior<MachineState> {
     const first = hasBegun ? [] : [this.#firstStep(actor, this.#inputOf(actor.id), now)]
     const at = first[0]?.to ?? state
     const incoming =
-      report?.isWithin === true ? undefined : incomingOf(this.#node, at, type, data)
+      report?.isFromChildMachine === true
+        ? undefined
+        : incomingOf(this.#node, at, type, data)
     if (incoming === undefined) return this.#reject(at, type)
     const id = eventId(actor, version + first.length + 1)
     const next = this.#nextStep(actor, id, at, this.#newEvent(type, data), incoming, now)

@@ -22,18 +22,18 @@ interface ChildReport {
 export interface ChildEvent {
   readonly event: EventObject
   /**
-   * The machine that gets it: ids of children from the actor's machine down. `undefined` when the state no longer has
-   * that child with that key.
+   * The path of the receiving machine: child ids, starting at the actor's machine (empty: that machine itself).
+   * `undefined` if the child that reports was stopped or started again.
    */
   readonly path: readonly string[] | undefined
   /** The child, when it has ended. */
   readonly ended?: string
-  /** Whether it comes from a child machine: only the fold of its parent may make it. */
-  readonly isWithin: boolean
+  /** Whether it comes from a child machine. Such an event is valid only while its parent's event is folded. */
+  readonly isFromChildMachine: boolean
 }
 
 /** The event that hands an event to a child machine from outside its parent. */
-export const toChildEvent = 'xstate.child'
+export const childEventType = 'xstate.child'
 
 /** The child's report in a command or stored event; `undefined` for any other event. */
 export function childEvent(
@@ -44,10 +44,10 @@ export function childEvent(
   const kind = kinds.find(one => type.startsWith(`xstate.${one}.`))
   const isReport = typeof data === 'object' && data !== null && 'key' in data
   if (!isReport) return undefined
-  if (type === toChildEvent) {
+  if (type === childEventType) {
     const { key, event } = data as { readonly key: string; readonly event?: unknown }
     if (!isEvent(event)) return undefined
-    return { event, path: pathTo(key, state), isWithin: false }
+    return { event, path: pathTo(key, state), isFromChildMachine: false }
   }
   if (kind === undefined) return undefined
   const report = data as ChildReport
@@ -59,7 +59,7 @@ export function childEvent(
     event: eventOf(kind, type, child, report),
     path: isCurrent ? path?.slice(0, -1) : undefined,
     ...(kind !== 'snapshot' && { ended: child }),
-    isWithin: sender?.state !== undefined,
+    isFromChildMachine: sender?.state !== undefined,
   }
 }
 

@@ -6,7 +6,7 @@
 import { type AnyActorLogic, createActor, createMachine, type EventObject } from 'xstate'
 
 import type { ChildContext, ChildSpec, RunningChild } from '../model/child.js'
-import { endOf, snapshotOf, toChildEvent } from './child-events.js'
+import { endOf, snapshotOf, childEventType } from './child-events.js'
 import { checkLogic, logicOf } from './child-logic.js'
 import type { MachineNode } from './machine-node.js'
 import { payloadOf } from './payload.js'
@@ -44,7 +44,7 @@ function portsOf({ key }: MachineChild, ports: ChildContext): ChildContext {
     tell: (type, data) =>
       type.startsWith('xstate.snapshot.')
         ? ports.tell(type, data)
-        : ports.tell(toChildEvent, {
+        : ports.tell(childEventType, {
             key,
             event: { ...(data as object | undefined), type },
           }),

@@ -14,7 +14,7 @@ import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
 
 /** Why notices or replies may have been missed. */
-export type Interruption = 'disconnected' | 'reconnected'
+export type ConnectionChange = 'disconnected' | 'reconnected'
 
 export interface NatsSubscription {
   unsubscribe(): void
@@ -32,7 +32,7 @@ export class Connection {
   readonly requests: Requests
   readonly inboxPrefix: string
   readonly servers: readonly string[]
-  readonly #listeners = new Set<(interruption: Interruption) => void>()
+  readonly #listeners = new Set<(interruption: ConnectionChange) => void>()
   #connected = true
   #closed = false
 
@@ -45,7 +45,7 @@ export class Connection {
     this.inboxPrefix = inboxPrefix
     this.servers = servers
     this.requests = new Requests(nc, inboxPrefix)
-    void this.#watch()
+    void this.#followStatus()
   }
 
   /**
@@ -88,7 +88,7 @@ export class Connection {
   /** Checks that the server allows the inbox: without replies every request would time out. */
   async #checkInbox(timeout: number): Promise<void> {
     const { inbox } = this.requests
-    await this.#subscriptionChecked(inbox, undefined, timeout)
+    await this.#confirmSubscription(inbox, undefined, timeout)
     if (this.requests.inboxError === undefined) return
     throw new CairnError(
       'unauthorized',
@@ -123,7 +123,7 @@ export class Connection {
   }
 
   /** Calls `listener` at each interruption. The returned function removes it. */
-  onInterruption(listener: (interruption: Interruption) => void): () => void {
+  onInterruption(listener: (interruption: ConnectionChange) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -156,7 +156,7 @@ export class Connection {
       },
     })
     try {
-      await this.#subscriptionChecked(subject, signal)
+      await this.#confirmSubscription(subject, signal)
       if (refused !== undefined) throw refused
     } catch (error) {
       subscription.unsubscribe()
@@ -182,7 +182,7 @@ export class Connection {
    * answers a flush afterwards. A lost connection loses the flush; the library renews the subscription on
    * the next connection.
    */
-  async #subscriptionChecked(
+  async #confirmSubscription(
     subject: string,
     signal: AbortSignal | undefined,
     timeout = subscribeTimeout,
@@ -213,7 +213,8 @@ export class Connection {
     )
   }
 
-  async #watch(): Promise<void> {
+  /** Follows the client library's status events until the connection is closed for good. */
+  async #followStatus(): Promise<void> {
     for await (const status of this.nc.status()) {
       if (status.type === Events.Disconnect) this.#interrupted('disconnected')
       else if (status.type === Events.Reconnect) this.#interrupted('reconnected')
@@ -228,7 +229,7 @@ export class Connection {
     this.requests.disconnected()
   }
 
-  #interrupted(interruption: Interruption): void {
+  #interrupted(interruption: ConnectionChange): void {
     this.#connected = interruption === 'reconnected'
     this.requests.disconnected()
     for (const listener of this.#listeners) listener(interruption)

@@ -141,9 +141,10 @@ export function differencesOf(actual: StreamConfig, wanted: StreamConfig): strin
   return [
     ...differenceIn('subjects', actual.subjects, wanted.subjects),
     ...differenceIn('retention', actual.retention, wanted.retention),
-    // Memory storage does not survive the server; neither do messages acknowledged before they are written.
+    // Memory storage is lost when the server restarts.
     ...differenceIn('storage', actual.storage, wanted.storage),
     ...differenceIn('no_ack', actual.no_ack ?? false, false),
+    // `async` acknowledges before it writes: a crash can lose acknowledged messages.
     ...differenceIn('persist_mode', actual.persist_mode || 'default', 'default'),
     ...differenceIn('max_age', actual.max_age ?? 0, wanted.max_age),
     ...differenceIn('allow_direct', actual.allow_direct ?? false, wanted.allow_direct),

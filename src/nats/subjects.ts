@@ -1,15 +1,15 @@
 // The subject grammar of the wire format. Only this file composes and parses subjects.
 //
-//   cairn.<ns>.log.<p>.<type>.<id>      one commit a message
+//   cairn.<ns>.log.<p>.<type>.<id>      one message per commit
 //   cairn.<ns>.stored.<p>.<type>.<id>   its notice, republished by the server without the body
 //   cairn.<ns>.inbox.<p>.<type>.<id>    a durable command
-//   cairn.<ns>.topic.<topic>            a message published by code outside an actor
+//   cairn.<ns>.topic.<topic>            a topic message published outside an actor (those of actors are in the log)
 //   cairn.<ns>.dead.<…>                 a dead letter
 //   cairn.<ns>.timer.<p>.<type>.<id>.<name>    a timer that is not due
 //   cairn.<ns>.due.<p>.<type>.<id>      a timer that is due
 //   cairn.<ns>.queued.<family>.<…>      a record of inbox, topic, dead or due, republished without the body
 //
-// <p> is the actor's partition, <id> its id as one token, encoded injectively.
+// <p> is the actor's partition, <id> its id as one token, encoded so that different ids give different tokens.
 
 import { type ActorAddress, checkActorId, checkActorType } from '../model/address.js'
 import { partitionOf } from '../model/partition.js'

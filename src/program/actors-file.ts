@@ -10,7 +10,7 @@ import { CairnError, messageOf } from '../model/errors.js'
 import { isProjection, type Projection } from '../projection/define-projection.js'
 import { isReactor, type Reactor } from '../delivery/reactor/define-reactor.js'
 import { UsageError } from './exit-codes.js'
-import { type Flags, isSet, texts } from './flags.js'
+import { type ParsedFlags, isSet, textFlags } from './flags.js'
 
 export const actorFlags = {
   actors: { type: 'string', multiple: true },
@@ -24,8 +24,8 @@ export interface Definitions {
   readonly projections: readonly Projection[]
 }
 
-export async function loadDefinitions(flags: Flags): Promise<Definitions> {
-  const fromFiles = (await Promise.all(texts(flags, 'actors').map(loadFile))).flat()
+export async function loadDefinitions(flags: ParsedFlags): Promise<Definitions> {
+  const fromFiles = (await Promise.all(textFlags(flags, 'actors').map(loadFile))).flat()
   const fromDemo = isSet(flags, 'demo')
     ? // Loaded when needed: it loads XState.
       (await import('./demo/demo.js')).demoActors
@@ -38,12 +38,14 @@ export async function loadDefinitions(flags: Flags): Promise<Definitions> {
 }
 
 /** The actors alone; throws `invalid-definition` where `--actors` is given and exports none. */
-export async function loadActors(flags: Flags): Promise<readonly AnyActorDefinition[]> {
+export async function loadActors(
+  flags: ParsedFlags,
+): Promise<readonly AnyActorDefinition[]> {
   const { actors } = await loadDefinitions(flags)
-  if (actors.length === 0 && texts(flags, 'actors').length > 0)
+  if (actors.length === 0 && textFlags(flags, 'actors').length > 0)
     throw new CairnError(
       'invalid-definition',
-      `--actors ${texts(flags, 'actors').join(', ')}: no actor definition is exported. Export what ` +
+      `--actors ${textFlags(flags, 'actors').join(', ')}: no actor definition is exported. Export what ` +
         'defineActor(…) or fromMachine(…) returns.',
     )
   return actors

@@ -29,8 +29,9 @@ export const commonFlagsHelp = `  --ns NS            namespace (or CAIRN_NS)
   --embedded [DIR]   no server: keep everything in a directory (default: ${embeddedDirDefault})
 `
 
-/** Flags by name; repeated ones as lists. */
-export interface Flags {
+/** A parsed command line. */
+export interface ParsedFlags {
+  /** The flags by name; repeated ones as lists. */
   readonly values: Readonly<
     Record<string, string | boolean | (string | boolean)[] | undefined>
   >
@@ -38,11 +39,11 @@ export interface Flags {
 }
 
 /** Throws {@link UsageError} for a flag that is not in `spec`. */
-export function parseFlags(args: readonly string[], spec: FlagSpec): Flags {
+export function parseFlags(args: readonly string[], spec: FlagSpec): ParsedFlags {
   try {
     const options = { ...commonFlags, ...spec }
     const { values, positionals } = parseArgs({
-      args: parseable(args, options),
+      args: normalizeArgs(args, options),
       options,
       allowPositionals: true,
       strict: true,
@@ -58,7 +59,7 @@ export function parseFlags(args: readonly string[], spec: FlagSpec): Flags {
  * given the default; and it reads the value in `--expect -1` as a flag, so a negative number is
  * joined to the flag before it.
  */
-function parseable(args: readonly string[], spec: FlagSpec): string[] {
+function normalizeArgs(args: readonly string[], spec: FlagSpec): string[] {
   const end = args.indexOf('--')
   const list = end < 0 ? args : args.slice(0, end)
   const rest = end < 0 ? [] : args.slice(end)
@@ -92,12 +93,12 @@ function usageMessage(error: unknown, known: readonly string[]): string {
   return message
 }
 
-export function text(flags: Flags, name: string): string | undefined {
+export function textFlag(flags: ParsedFlags, name: string): string | undefined {
   const value = flags.values[name]
   return typeof value === 'string' ? value : undefined
 }
 
-export function texts(flags: Flags, name: string): string[] {
+export function textFlags(flags: ParsedFlags, name: string): string[] {
   const value = flags.values[name]
   return Array.isArray(value)
     ? value.map(String)
@@ -106,13 +107,13 @@ export function texts(flags: Flags, name: string): string[] {
       : []
 }
 
-export function isSet(flags: Flags, name: string): boolean {
+export function isSet(flags: ParsedFlags, name: string): boolean {
   return flags.values[name] === true
 }
 
 /** A whole number from 0, if given; throws {@link UsageError}. */
-export function count(flags: Flags, name: string): number | undefined {
-  const value = text(flags, name)
+export function countFlag(flags: ParsedFlags, name: string): number | undefined {
+  const value = textFlag(flags, name)
   if (value === undefined) return undefined
   if (/^\d{1,15}$/.test(value)) return Number(value)
   throw new UsageError(
@@ -120,8 +121,8 @@ export function count(flags: Flags, name: string): number | undefined {
   )
 }
 
-export function namespaceOf(flags: Flags): string {
-  const namespace = text(flags, 'ns') ?? process.env.CAIRN_NS
+export function namespaceOf(flags: ParsedFlags): string {
+  const namespace = textFlag(flags, 'ns') ?? process.env.CAIRN_NS
   if (namespace === undefined)
     throw new UsageError(
       'No namespace is given: pass --ns NS, for example --ns tenant-a.',
@@ -129,40 +130,40 @@ export function namespaceOf(flags: Flags): string {
   return namespace
 }
 
-export async function backendOf(flags: Flags): Promise<Backend> {
-  const dir = text(flags, 'embedded')
-  const creds = text(flags, 'creds')
+export async function backendOf(flags: ParsedFlags): Promise<Backend> {
+  const dir = textFlag(flags, 'embedded')
+  const creds = textFlag(flags, 'creds')
   const replicas = replicasOf(flags)
   // Loaded when needed: a command starts in half the time without the other backend's libraries.
   if (dir === undefined) {
     const { jetstream } = await import('../backend/jetstream.js')
     return jetstream({
-      ...parseLogin(text(flags, 'nats') ?? process.env.NATS_URL),
+      ...parseLogin(textFlag(flags, 'nats') ?? process.env.NATS_URL),
       ...defined({ creds, replicas }),
     })
   }
-  const needless = ['nats', 'creds', 'replicas'].filter(
-    name => text(flags, name) !== undefined,
+  const conflicting = ['nats', 'creds', 'replicas'].filter(
+    name => textFlag(flags, name) !== undefined,
   )
-  if (needless.length > 0)
+  if (conflicting.length > 0)
     throw new UsageError(
-      `--embedded needs no server: leave out --${needless.join(' and --')}, or --embedded.`,
+      `--embedded needs no server: leave out --${conflicting.join(' and --')}, or --embedded.`,
     )
   const { embedded } = await import('../backend/embedded.js')
   return embedded({ dir })
 }
 
-function replicasOf(flags: Flags): 1 | 3 | 5 | undefined {
-  const replicas = count(flags, 'replicas')
+function replicasOf(flags: ParsedFlags): 1 | 3 | 5 | undefined {
+  const replicas = countFlag(flags, 'replicas')
   if (replicas === undefined || replicas === 1 || replicas === 3 || replicas === 5)
     return replicas
   throw new UsageError(`--replicas is "${replicas}": use 1, 3 or 5.`)
 }
 
 /** The flags for another command line with the same backend, without passwords. */
-export function backendFlags(flags: Flags): string {
+export function backendFlags(flags: ParsedFlags): string {
   const parts = ['embedded', 'nats', 'creds'].flatMap(name => {
-    const value = text(flags, name)?.replaceAll(/(:\/\/)[^@,/]*@/g, '$1')
+    const value = textFlag(flags, name)?.replaceAll(/(:\/\/)[^@,/]*@/g, '$1')
     return value === undefined ? [] : [`--${name}`, quote(value)]
   })
   return parts.join(' ')

@@ -14,7 +14,7 @@ import { isCairnError } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
-import type { PartitionClaims } from '../delivery/group/claim-partition.js'
+import type { PartitionAssignment } from '../delivery/group/claim-partition.js'
 import { logSource } from '../delivery/source/log-source.js'
 import type { RecordSource, UnreadableRecord } from '../delivery/source/record-source.js'
 import type { ReadModels } from '../store/read-models/read-models.js'
@@ -42,7 +42,7 @@ export interface RunnerOptions {
   readonly documents: Documents
   readonly readModels: ReadModels
   readonly partitions: number
-  readonly claims: Pick<PartitionClaims, 'isOurs' | 'onChange'>
+  readonly assignment: Pick<PartitionAssignment, 'isOurs' | 'onChange'>
   /** Whether any member builds this version. */
   readonly isRun: (version: number) => boolean
   readonly log: WriteLog
@@ -151,14 +151,14 @@ export class ProjectionRunner {
 
   /** Never rejects. */
   async #work(): Promise<void> {
-    const { claims, log, projection } = this.#options
-    const stopListening = claims.onChange(() => this.#nextCheck.abort())
+    const { assignment, log, projection } = this.#options
+    const stopListening = assignment.onChange(() => this.#nextCheck.abort())
     const { signal } = this.#stopping
     while (!signal.aborted) {
       this.#nextCheck = new AbortController()
       const { signal: checkNow } = this.#nextCheck
       try {
-        if (claims.isOurs(0)) await this.#manageBuilds()
+        if (assignment.isOurs(0)) await this.#manageBuilds()
         else await this.#endAll()
         await pause(checkEvery, checkNow)
       } catch (error) {

@@ -1,4 +1,5 @@
-// What callers were told, held against the log: acknowledged is kept (P3), once (P4).
+// Checks what callers were told against the log: an acknowledged command is in the log (P3), exactly once (P4), with
+// the events that it decides (P2).
 
 import { decide } from '../actor/decide.js'
 import { formatAddress } from '../model/address.js'
@@ -14,7 +15,7 @@ import type { Answered, Journal } from './journal.js'
 import { isSame } from './same.js'
 
 export function* checkAnswers(histories: Histories, journal: Journal): Generator<string> {
-  // By version: replays go forward then.
+  // By version, so that the states are folded in one pass.
   const answered = journal.answered.toSorted(
     (a, b) => a.ended.outcome.version - b.ended.outcome.version,
   )
@@ -47,7 +48,7 @@ function* checkAccepted(
     return
   }
   if (id === undefined) {
-    yield* checkUnnamed(histories, sent, told, commit)
+    yield* checkWithoutId(histories, sent, told, commit)
     return
   }
   if (commit?.command?.id === id) {
@@ -69,8 +70,8 @@ function* checkAccepted(
     yield notInTheLog(sent, told)
 }
 
-/** Nobody told its id: what stands at its position is its own, or it has stored nothing. */
-function* checkUnnamed(
+/** The command's id is unknown: either the commit at the reported position is its own, or it stored nothing. */
+function* checkWithoutId(
   histories: Histories,
   sent: Answered,
   told: AcceptedOutcome,
@@ -114,7 +115,7 @@ function* checkRejected(
     )
 }
 
-/** No answer rests on a version older than what was known when the command was sent. */
+/** No answer is based on a version older than one that was acknowledged before the command was sent. */
 function* checkOrder(answered: readonly Answered[]): Generator<string> {
   const moments = answered
     .flatMap(sent => [
@@ -140,7 +141,7 @@ function* checkOrder(answered: readonly Answered[]): Generator<string> {
   }
 }
 
-/** Whether the command leads to a commit's events; `undefined` where that cannot be known. */
+/** Whether the command leads to a commit's events; `undefined` if that cannot be known. */
 function leadsTo(
   histories: Histories,
   sent: Answered,
@@ -152,7 +153,7 @@ function leadsTo(
   return decision.ok && isSame(decision.events.map(plain), events.map(plain))
 }
 
-/** Whether the command leads to no events on a version; `undefined` where that cannot be known. */
+/** Whether the command leads to no events on a version; `undefined` if that cannot be known. */
 function storesNothing(
   histories: Histories,
   sent: Answered,
@@ -162,7 +163,7 @@ function storesNothing(
   return decision && decision.ok && decision.events.length === 0
 }
 
-/** What the command leads to on a version; `undefined` where that cannot be known. */
+/** What the command leads to on a version; `undefined` if that cannot be known. */
 function decideAgain(
   histories: Histories,
   { actor, command: type, data, options, at, ended, ...sent }: Answered,
@@ -170,14 +171,14 @@ function decideAgain(
   id = sent.id ?? '',
 ): Decision | undefined {
   const definition = histories.definitionOf(actor)
-  // The clock was moved meanwhile: nobody but the node knows when it decided.
+  // The clock was moved meanwhile: only the node knows when it decided.
   if (definition === undefined || at !== ended.at) return undefined
   const command: Command = { id, type, data, ...causesOf(options) }
   try {
-    const standing = histories.stateAt(actor, version)
-    return standing && decide(definition, actor, standing, command, at)
+    const stateThen = histories.stateAt(actor, version)
+    return stateThen && decide(definition, actor, stateThen, command, at)
   } catch (error) {
-    // It answered when it was asked: a behavior that does not do so again is not pure.
+    // It decided before: a behavior that fails the second time is not pure.
     throw new Error(
       `Deciding ${type} on version ${version} of ${formatAddress(actor)} again failed: ` +
         messageOf(error),

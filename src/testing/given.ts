@@ -19,7 +19,7 @@ import { checkAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
 import { checkNewEvent, eventId, type NewEvent } from '../model/event.js'
 import type { EmittedEventOf, RejectionOf, ReplyOf } from './given-types.js'
-import { type Outcome, Then } from './then.js'
+import { type CommandOutcome, Then } from './then.js'
 
 export interface GivenOptions {
   /** The actor's id. Default `example`. */
@@ -78,7 +78,7 @@ function carryOut(
   given: readonly NewEvent[],
   { type, data }: Pick<Command, 'type' | 'data'>,
   { id = 'example', now = 0, commandId = 'command-1' }: GivenOptions,
-): Outcome {
+): CommandOutcome {
   const actor = checkAddress({ type: definition.type, id })
   const folding: FoldContext = { actor, behavior: definition.behavior }
   const command = {

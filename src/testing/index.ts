@@ -3,7 +3,7 @@
 // Specifications
 export { given, type Given, type GivenOptions } from './given.js'
 export type { EmittedEventOf, RejectionOf, ReplyOf } from './given-types.js'
-export { type Outcome, type Then } from './then.js'
+export { type CommandOutcome, type Then } from './then.js'
 
 // Time
 export { ManualClock } from './manual-clock.js'

@@ -11,7 +11,7 @@ import type { Version } from '../model/version.js'
 import { diff } from './diff.js'
 
 /** How a command ended that did not throw: accepted with its events, or rejected. See {@link Then.result}. */
-export type Outcome<
+export type CommandOutcome<
   Event = NewEvent,
   State = unknown,
   Reply = unknown,
@@ -33,7 +33,7 @@ export type Outcome<
       readonly state: State
     }
 
-type Ended = Outcome | { readonly thrown: unknown }
+type Ended = CommandOutcome | { readonly thrown: unknown }
 
 /** One command's outcome. Every `then…` returns it again, or throws an `AssertionError`. */
 export class Then<
@@ -49,7 +49,7 @@ export class Then<
   constructor(
     name: string,
     { type, data }: Pick<Command, 'type' | 'data'>,
-    carryOut: () => Outcome,
+    carryOut: () => CommandOutcome,
   ) {
     this.#when = `${name}, when ${type}${data === undefined ? '' : ` ${show(data)}`}`
     this.#ended = tried(carryOut)
@@ -129,9 +129,9 @@ export class Then<
   }
 
   /** The outcome itself, for what no `then…` says. Throws what the command threw. */
-  result(): Outcome<Event, State, Reply, Refusal> {
+  result(): CommandOutcome<Event, State, Reply, Refusal> {
     if ('thrown' in this.#ended) throw this.#ended.thrown
-    return this.#ended as Outcome<Event, State, Reply, Refusal>
+    return this.#ended as CommandOutcome<Event, State, Reply, Refusal>
   }
 
   #failure(
@@ -157,7 +157,7 @@ export class Then<
   }
 }
 
-function tried(carryOut: () => Outcome): Ended {
+function tried(carryOut: () => CommandOutcome): Ended {
   try {
     return carryOut()
   } catch (thrown) {

@@ -1,6 +1,6 @@
 // Who reaches whom: nodes that have crashed, and the sides of a partition.
 //
-// Owns that table, and the requests under way, which are lost when their way is cut.
+// Owns that table, and the requests under way, which are aborted when their connection is cut.
 
 import { CairnError } from '../model/errors.js'
 
@@ -8,7 +8,7 @@ import { CairnError } from '../model/errors.js'
 interface Passage {
   readonly from: string
   readonly to: string
-  readonly lost: AbortController
+  readonly cut: AbortController
 }
 
 export class Topology {
@@ -60,20 +60,20 @@ export class Topology {
   async pass<T>(
     from: string,
     to: string,
-    work: (lost: AbortSignal) => Promise<T>,
+    work: (cut: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const passage = { from, to, lost: new AbortController() }
+    const passage = { from, to, cut: new AbortController() }
     this.#passages.add(passage)
     try {
-      return await work(passage.lost.signal)
+      return await work(passage.cut.signal)
     } finally {
       this.#passages.delete(passage)
     }
   }
 
   #changed(): void {
-    for (const { from, to, lost } of this.#passages)
-      if (!this.reaches(from, to)) lost.abort('the way was cut')
+    for (const { from, to, cut } of this.#passages)
+      if (!this.reaches(from, to)) cut.abort('the way was cut')
     for (const listener of this.#listeners) listener()
   }
 }

@@ -1,15 +1,16 @@
 // Due timers: delivers their commands to their actors.
 //
 // Every active node takes part, whatever it hosts; each due timer is processed by one node.
-// DUE-TIMERS-1. The command of a timer is delivered at least once, under an id derived from the timer's setting and
+// DUE-TIMERS-1. The command of a timer is delivered at least once, under an id derived from the timer's generation and
 //     occurrence, and takes effect once: its actor looks for the id in all that it has stored since the timer was set.
 // DUE-TIMERS-2. The command of a timer that was replaced or cancelled has no effect, however late that is found out: the
 //     actor decides it (FIRING-1).
 // DUE-TIMERS-3. The next occurrence of a repeating timer is stored before the current one is delivered, so a crash does
-//     not stop the repetition. Of missed occurrences only the last is delivered; it keeps the number and the time that it
-//     would have had anyway. If two nodes do this for one timer, they produce the same ids, so each takes effect once.
+//     not stop the repetition. Of missed occurrences only the last is delivered; it keeps its regular number and due
+//     time. If two nodes do this for one timer, they produce the same ids, so each takes effect once.
 // DUE-TIMERS-4. The timers of one actor are delivered in the order in which they became due. One that cannot be delivered
-//     yet is retried, and delays only that actor's. One that waiting cannot fix is given up (COMMAND-DELIVERY-1).
+//     yet is retried, and delays only that actor's. A timer whose failure is permanent becomes a dead letter
+//     (COMMAND-DELIVERY-1).
 
 import { timerSuperseded } from '../../actor/superseded-timer.js'
 import { formatAddress } from '../../model/address.js'
@@ -34,7 +35,7 @@ import { attemptTimeoutOf } from './attempt-timeout.js'
 import type { StoreCommandDeadLetter } from './command-dead-letters.js'
 import { deliverCommand } from './command-delivery.js'
 
-/** Name of the group of nodes that deliver due timers. */
+/** The name of the consumer group that delivers due timers. */
 export const dueTimersGroup = 'timers'
 
 export interface DueTimersOptions extends Omit<

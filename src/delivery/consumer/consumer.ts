@@ -27,11 +27,11 @@ export interface ConsumerStatus {
   readonly topics: readonly string[]
   readonly ackWait: number
   readonly attempts: number
-  /** Messages that are given out and not settled. */
+  /** Messages that are given out and not settled (JetStream: `num_ack_pending`). */
   readonly pending: number
-  /** Messages that wait to be given out again. */
+  /** Messages that wait to be redelivered. */
   readonly waiting: number
-  /** Every message up to here was given out: in the log, and among the messages of plain code. */
+  /** Every message up to here was given out: in the log, and among the messages published outside actors. */
   readonly positions: { readonly log: Position; readonly topics: Position }
 }
 
@@ -70,7 +70,7 @@ const maxWaitDefault = 5_000
 const outstandingMax = 1_000
 /** Milliseconds after which the document is read again for messages that other processes have returned. */
 const pollDelay = 500
-/** Positions without a message for the consumer after which they are stored. */
+/** The positions are stored after this many records without a message for the consumer. */
 const idleStride = 1_000
 
 /** A consumer by its definition, or by the name of one that was declared before. */

@@ -21,7 +21,7 @@ import {
 } from './partition-state.js'
 
 /** The assignment of partitions to nodes, as this node sees it. */
-export interface PartitionClaims {
+export interface PartitionAssignment {
   /** Whether placement assigns the partition to this node. */
   isOurs(partition: number): boolean
   /** Whether a node that owns a partition is still a member. */
@@ -35,7 +35,7 @@ export interface ClaimOptions {
   readonly partition: number
   readonly document: DocumentKey
   readonly documents: Documents
-  readonly claims: PartitionClaims
+  readonly assignment: PartitionAssignment
   readonly self: PartitionOwner
   readonly source: Pick<RecordSource<unknown>, 'lastPosition'>
   readonly log: WriteLog
@@ -63,9 +63,9 @@ export async function claimPartition(
   options: ClaimOptions,
 ): Promise<ClaimedPartition | undefined> {
   const { group, partition, document, documents } = options
-  const { claims, self, source, log, signal } = options
+  const { assignment, self, source, log, signal } = options
   const deadline = performance.now() + handoverTimeout
-  while (!signal.aborted && claims.isOurs(partition)) {
+  while (!signal.aborted && assignment.isOurs(partition)) {
     const found = await documents.get(document)
     const state =
       found === undefined
@@ -73,7 +73,7 @@ export async function claimPartition(
         : decodePartitionState(found.value, document.join('.'))
     const { owner, floor } = state
     const hasOtherOwner = owner !== undefined && !isSameOwner(owner, self)
-    const isOwned = hasOtherOwner && (await claims.isAlive(owner))
+    const isOwned = hasOtherOwner && (await assignment.isAlive(owner))
     if (isOwned && performance.now() < deadline) {
       await pause(handoverPollDelay, signal)
       continue

@@ -24,7 +24,7 @@ import type { RecordSource } from '../source/record-source.js'
 import {
   claimPartition,
   handoverTimeout,
-  type PartitionClaims,
+  type PartitionAssignment,
 } from './claim-partition.js'
 import type { PartitionCounters } from './deferred-keys.js'
 import type { RecordHandler } from './handling.js'
@@ -40,7 +40,7 @@ export interface GroupOptions<T> {
   readonly source: RecordSource<T>
   readonly handle: RecordHandler<T>
   readonly documents: Documents
-  readonly claims: PartitionClaims
+  readonly assignment: PartitionAssignment
   readonly self: PartitionOwner
   readonly clock: Clock
   readonly log: WriteLog
@@ -149,8 +149,8 @@ export class Group<T> {
 
   /** Never rejects. */
   async #run(): Promise<void> {
-    const { claims, log, name } = this.#options
-    const stopListening = claims.onChange(() => this.#round.abort())
+    const { assignment, log, name } = this.#options
+    const stopListening = assignment.onChange(() => this.#round.abort())
     while (!this.#stopping.signal.aborted) {
       clearTimeout(this.#changeTimer)
       this.#changeTimer = undefined
@@ -175,10 +175,11 @@ export class Group<T> {
 
   /** GROUP-1, GROUP-2. Partitions change independently of each other. */
   #changePartitions(): void {
-    const { claims, source } = this.#options
+    const { assignment, source } = this.#options
     for (let partition = 0; partition < source.partitions; partition++) {
       const isOwned = this.#partitions.has(partition)
-      if (claims.isOurs(partition) === isOwned || this.#changing.has(partition)) continue
+      if (assignment.isOurs(partition) === isOwned || this.#changing.has(partition))
+        continue
       const change = isOwned ? this.#release(partition) : this.#claim(partition)
       const settled = change.then(
         () => {},
@@ -218,7 +219,7 @@ export class Group<T> {
   }
 
   async #claim(partition: number): Promise<void> {
-    const { name, documents, claims, self, source, handle } = this.#options
+    const { name, documents, assignment, self, source, handle } = this.#options
     const {
       clock,
       log,
@@ -233,7 +234,7 @@ export class Group<T> {
       partition,
       document,
       documents,
-      claims,
+      assignment,
       self,
       source,
       log,

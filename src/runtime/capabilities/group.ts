@@ -1,10 +1,7 @@
 // The parts that all consumer groups of a node share.
 
 import type { RefPorts } from '../../actor/ref.js'
-import {
-  type MemberPartitionClaims,
-  partitionClaims,
-} from '../../cluster/partition-claims.js'
+import { type GroupPlacement, groupPlacement } from '../../cluster/group-placement.js'
 import type { Membership } from '../../cluster/membership.js'
 import {
   commandDeadLetterStorer,
@@ -31,7 +28,7 @@ export interface GroupParts {
 export interface GroupBasics {
   readonly partitions: number
   readonly documents: Documents
-  readonly claims: MemberPartitionClaims
+  readonly assignment: GroupPlacement
   readonly self: { readonly id: string; readonly incarnation: number }
   readonly sender: AnySender
   readonly clock: Pick<Clock, 'now'>
@@ -48,7 +45,7 @@ export function groupBasics(
   return {
     partitions: open.partitions,
     documents: open.documents,
-    claims: partitionClaims(membership(), id, name),
+    assignment: groupPlacement(membership(), id, name),
     self: { id, incarnation },
     sender: sender(),
     // Without `wait`: retry delays use wall-clock time.

@@ -1,6 +1,6 @@
 // Projections: those that this node helps to build, and readers of any.
 
-import { partitionClaims } from '../../cluster/partition-claims.js'
+import { groupPlacement } from '../../cluster/group-placement.js'
 import type { Membership } from '../../cluster/membership.js'
 import type { Projection } from '../../projection/define-projection.js'
 import { type ProjectionReader, readerOf } from '../../projection/reader.js'
@@ -32,7 +32,7 @@ export function projectionsCapability(
       documents,
       readModels: readModelsOf(projection),
       partitions,
-      claims: partitionClaims(membership, settings.id, projectionGroup(name, version)),
+      assignment: groupPlacement(membership, settings.id, projectionGroup(name, version)),
       isRun: other =>
         membership
           .members()

@@ -51,7 +51,7 @@ interface MemoryRecord {
 interface MemoryActor {
   readonly address: ActorAddress
   version: Version
-  /** Of every record of the actor, in order. */
+  /** The positions of all records of the actor, in order. */
   readonly positions: Position[]
 }
 
@@ -61,7 +61,7 @@ export class MemoryLog {
   readonly actors = new Map<string, MemoryActor>()
   readonly wakeSignal = new WakeSignal()
 
-  /** Adds a record without a check; tests can misuse it. */
+  /** Adds a record without a check; tests use it to store invalid records. */
   push(
     actor: ActorAddress,
     version: Version,
@@ -127,7 +127,7 @@ export class MemoryStore extends StoreBase {
     return appended(commit, stored)
   }
 
-  /** Never awaits: no other append runs between the comparison and the last push. */
+  /** Never awaits: no other append runs between the version check and the last push. */
   async appendAll(
     parts: readonly AppendPart[],
     options: AppendAllOptions = {},

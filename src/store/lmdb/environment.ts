@@ -201,7 +201,7 @@ function adoptOrCreate(
     throw foreignFile(path, 'it is an LMDB environment without a meta table')
   const table: Table = root.openDB('meta', binary)
   const found = table.get(metaKey)
-  if (found !== undefined) return checkMeta(found, path, namespace)
+  if (found !== undefined) return parseMeta(found, path, namespace)
   if (table.getKeysCount({ limit: 1 }) > 0)
     throw foreignFile(path, 'its meta table has no meta record')
   const stored = table.transactionSync(() => {
@@ -211,7 +211,7 @@ function adoptOrCreate(
     table.putSync(metaKey, meta)
     return meta
   })
-  return checkMeta(stored, path, namespace)
+  return parseMeta(stored, path, namespace)
 }
 
 function newMeta(namespace: string): EnvironmentMeta {
@@ -226,7 +226,7 @@ function newMeta(namespace: string): EnvironmentMeta {
   }
 }
 
-function checkMeta(stored: Buffer, path: string, namespace: string): EnvironmentMeta {
+function parseMeta(stored: Buffer, path: string, namespace: string): EnvironmentMeta {
   let meta: Partial<EnvironmentMeta> | null
   try {
     meta = JSON.parse(stored.toString()) as Partial<EnvironmentMeta> | null

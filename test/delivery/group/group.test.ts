@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 
 import { deferred, pause } from '../../../src/model/wait.js'
-import type { PartitionClaims } from '../../../src/delivery/group/claim-partition.js'
+import type { PartitionAssignment } from '../../../src/delivery/group/claim-partition.js'
 import { Group, type GroupOptions } from '../../../src/delivery/group/group.js'
 import { done } from '../../../src/delivery/group/handling.js'
 import {
@@ -25,7 +25,7 @@ class Claims {
   readonly alive = new Set<string>()
   readonly listeners = new Set<() => void>()
 
-  of(id: string): PartitionClaims {
+  of(id: string): PartitionAssignment {
     return {
       isOurs: partition => this.owners.get(partition) === id,
       isAlive: owner => this.alive.has(owner.id),
@@ -70,7 +70,7 @@ function scene(t: Test, partitions = 4) {
         return settled
       },
       documents,
-      claims: claims.of(id),
+      assignment: claims.of(id),
       self,
       clock: { now: () => Date.now() },
       log: () => {},

@@ -1,29 +1,29 @@
-// Past commits: the part of an actor's history that the search for duplicates needs.
+// Command entries: the part of an actor's history that the search for duplicates needs.
 
 import { decodeHeader, decodeList } from '../codec/headers.js'
 import { commitSlicesOf, type LogRecord } from '../model/commit.js'
 import type { Position, Version } from '../model/version.js'
 
-/** The commit of one command: its versions, position and command id. */
-export interface PastCommit {
+/** One command, or one commit without a command: its versions, position and command id. */
+export interface CommandEntry {
   readonly first: Version
   readonly last: Version
   readonly position: Position
-  /** Absent for a commit without a command. */
+  /** Absent without a command. */
   readonly commandId?: string | undefined
 }
 
-/** A commit with the time at which it was written, by the writer's clock. */
-export type DatedCommit = PastCommit & { readonly at: number }
+/** An entry with the time at which it was written, by the writer's clock. */
+export type DatedEntry = CommandEntry & { readonly at: number }
 
-/** The commits of a record, one for each command, in order; `undefined` for a record without versions. */
-export function pastCommitsOf(
+/** The entries of a record, in order; `undefined` for a malformed record whose versions are unknown. */
+export function commandEntriesOf(
   record: LogRecord,
-): readonly [DatedCommit, ...DatedCommit[]] | undefined {
+): readonly [DatedEntry, ...DatedEntry[]] | undefined {
   const { position } = record
   if (record.kind === 'commit') {
     const { at } = record
-    const pastCommits = commitSlicesOf(record).map(
+    const entries = commitSlicesOf(record).map(
       ({ firstVersion, lastVersion, command }) => ({
         first: firstVersion,
         last: lastVersion,
@@ -32,7 +32,7 @@ export function pastCommitsOf(
         at,
       }),
     )
-    return pastCommits as [DatedCommit, ...DatedCommit[]]
+    return entries as [DatedEntry, ...DatedEntry[]]
   }
   if (record.versions === undefined) return undefined
   const { headers, versions } = record
@@ -44,14 +44,14 @@ export function pastCommitsOf(
     return [
       { first, last, position, commandId: tryDecodeHeader(headers['Cairn-Command']), at },
     ]
-  // One for each event: a search does not care that several belong to the same command.
+  // One entry for each event: a search does not care that several belong to the same command.
   return commandIds.map((commandId, i) => ({
     first: first + i,
     last: first + i,
     position,
     commandId,
     at,
-  })) as [DatedCommit, ...DatedCommit[]]
+  })) as [DatedEntry, ...DatedEntry[]]
 }
 
 // The headers of a malformed record need not be valid.

@@ -1,22 +1,22 @@
-// Assigns the partitions of a consumer group to nodes: the same placement as for actors, among the members that
-// participate in the group.
+// Which node owns which partition of a consumer group: computed from the members that participate in the group, by
+// the same placement as for actors. Nothing is stored here; a node claims a partition in the group's documents.
 
 import type { Member, Membership } from './membership.js'
 import { ownerOf } from './placement.js'
 
-/** One node's view of the owners of a group's partitions. */
-export interface MemberPartitionClaims {
+/** The placement of a group's partitions, as one node computes it. */
+export interface GroupPlacement {
   isOurs(partition: number): boolean
-  /** Whether the owner is running. A node that joins may not know an owner yet, and then probes it. */
+  /** Whether the recorded owner of a partition runs. A node that joins may not know it yet, and asks it directly. */
   isAlive(owner: { readonly id: string; readonly incarnation: number }): Promise<boolean>
   onChange(listener: () => void): () => void
 }
 
-export function partitionClaims(
+export function groupPlacement(
   membership: Membership,
   nodeId: string,
   group: string,
-): MemberPartitionClaims {
+): GroupPlacement {
   let members: readonly Member[] | undefined
   let candidates: readonly Member[] = []
   const candidatesNow = () => {
@@ -42,5 +42,5 @@ export function partitionClaims(
   }
 }
 
-/** Must not change: it is part of the hash that determines the owner. */
+/** An earlier word for partition. It must not change: it is part of the hash that determines the owner. */
 const partitionOwnerType = 'lane'
