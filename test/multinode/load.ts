@@ -72,7 +72,7 @@ export class Load {
     const enough = this.acknowledged + count
     await until(() => this.acknowledged >= enough, {
       describe: `${count} more deposits: ${describe}`,
-      timeout: 30_000,
+      timeout: 120_000,
     })
   }
 
