@@ -14,7 +14,7 @@ for (const [name, script] of Object.entries(scripts)) {
     await t.test(`${name}: ${path}`, async t => {
       const files = await readdir(dirname(path)).catch(() => [])
       const pattern = path.slice(path.lastIndexOf('/') + 1)
-      const [start = '', end] = pattern.split('*') as [string, string?]
+      const [start, end] = pattern.split('*') as [string, string?]
       const found = files.filter(file =>
         end === undefined
           ? file === pattern
