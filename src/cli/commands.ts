@@ -1,43 +1,31 @@
 // The commands of the command line, in the order of `cairn help`. A new command is a file with a
-// CliCommand, and a line here.
+// CliCommand, and a line here. A command is loaded when it is used: loading all of them would double
+// the time that a command takes to start.
 
-import { actor } from './actor.js'
-import { actors } from './actors.js'
-import { append } from './append.js'
-import { ask } from './ask.js'
-import { bench } from './bench.js'
 import type { CliCommand } from './command.js'
-import { dlq } from './dlq.js'
-import { ensure } from './ensure.js'
-import { messages } from './messages.js'
-import { nodes } from './nodes.js'
-import { projections } from './projections.js'
-import { read } from './read.js'
-import { send } from './send.js'
-import { state } from './state.js'
-import { tail } from './tail.js'
-import { timers } from './timers.js'
-import { verify } from './verify.js'
 
-export const commands: readonly CliCommand[] = [
-  ask,
-  send,
-  append,
-  read,
-  tail,
-  state,
-  actor,
-  actors,
-  messages,
-  dlq,
-  timers,
-  projections,
-  nodes,
-  verify,
-  ensure,
-  bench,
-]
+const loaders: Readonly<Record<string, () => Promise<CliCommand>>> = {
+  ask: async () => (await import('./ask.js')).ask,
+  send: async () => (await import('./send.js')).send,
+  append: async () => (await import('./append.js')).append,
+  read: async () => (await import('./read.js')).read,
+  tail: async () => (await import('./tail.js')).tail,
+  state: async () => (await import('./state.js')).state,
+  actor: async () => (await import('./actor.js')).actor,
+  actors: async () => (await import('./actors.js')).actors,
+  messages: async () => (await import('./messages.js')).messages,
+  dlq: async () => (await import('./dlq.js')).dlq,
+  timers: async () => (await import('./timers.js')).timers,
+  projections: async () => (await import('./projections.js')).projections,
+  nodes: async () => (await import('./nodes.js')).nodes,
+  verify: async () => (await import('./verify.js')).verify,
+  ensure: async () => (await import('./ensure.js')).ensure,
+  bench: async () => (await import('./bench.js')).bench,
+}
 
-export function nameOf({ usage }: CliCommand): string {
-  return usage.split(' ', 1)[0]!
+export const commandNames: readonly string[] = Object.keys(loaders)
+
+/** `undefined` for a name that is no command. */
+export async function loadCommand(name: string): Promise<CliCommand | undefined> {
+  return Object.hasOwn(loaders, name) ? loaders[name]!() : undefined
 }

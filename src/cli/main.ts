@@ -5,20 +5,20 @@ import { isCairnError } from '../model/errors.js'
 import { exitCode, exitCodeOf, explain, UsageError } from '../program/exit-codes.js'
 import { commonFlagsHelp, isSet, parseFlags } from '../program/flags.js'
 import type { CliCommand } from './command.js'
-import { commands as commandList, nameOf } from './commands.js'
+import { commandNames, loadCommand } from './commands.js'
 import { complain, print } from './output.js'
-
-const commands = new Map(commandList.map(command => [nameOf(command), command]))
-const names = [...commands.keys()]
 
 const jsonFlag = { json: { type: 'boolean' } } as const
 
 const exitHelp = `Exit codes: ${exitCode.ok} ok, ${exitCode.failed} refused or failed, ${exitCode.usage} usage, ${exitCode.unreachable} unreachable, ${exitCode.conflict} version conflict.`
 
-function overview(): string {
-  const width = Math.max(...names.map(name => name.length))
-  const lines = commandList.map(
-    command => `  ${nameOf(command).padEnd(width)}  ${command.summary}`,
+async function overview(): Promise<string> {
+  const width = Math.max(...commandNames.map(name => name.length))
+  const lines = await Promise.all(
+    commandNames.map(async name => {
+      const { summary } = await commandOf(name)
+      return `  ${name.padEnd(width)}  ${summary}`
+    }),
   )
   return `Usage: cairn COMMAND --ns NS [flags]
 
@@ -41,22 +41,23 @@ ${command.help ?? ''}${commonFlagsHelp}  --json             one JSON object a li
 ${exitHelp}`
 }
 
-function commandOf(name: string): CliCommand {
-  const command = commands.get(name)
+async function commandOf(name: string): Promise<CliCommand> {
+  const command = await loadCommand(name)
   if (command !== undefined) return command
   throw new UsageError(
-    `cairn knows no command ${JSON.stringify(name)}; it knows ${names.join(', ')}.`,
+    `cairn knows no command ${JSON.stringify(name)}; it knows ${commandNames.join(', ')}.`,
   )
 }
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined)
-    throw new UsageError(`No command is given: cairn knows ${names.join(', ')}.`)
+    throw new UsageError(`No command is given: cairn knows ${commandNames.join(', ')}.`)
   if (name === 'help' || name === '--help') {
-    await print(args[0] === undefined ? overview() : helpOf(commandOf(args[0])))
+    const [topic] = args
+    await print(topic === undefined ? await overview() : helpOf(await commandOf(topic)))
     return exitCode.ok
   }
-  const command = commandOf(name)
+  const command = await commandOf(name)
   const flags = parseFlags(args, { ...command.flags, ...jsonFlag })
   if (isSet(flags, 'help')) {
     await print(helpOf(command))

@@ -2,10 +2,9 @@
 
 import t from 'tap'
 
-import { commands, nameOf } from '../../src/cli/commands.js'
+import { commandNames } from '../../src/cli/commands.js'
 import { cairn, run } from '../multinode/harness.js'
 
-const names = commands.map(nameOf)
 const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
 const codes =
   'Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable, 4 version conflict.'
@@ -16,14 +15,14 @@ await t.test(
     const help = await cairn('help')
     t.equal(help.code, 0)
     t.equal(help.stderr, '')
-    for (const name of names) t.match(help.stdout, new RegExp(`^  ${name} +\\w`, 'm'))
+    for (const name of commandNames) t.match(help.stdout, new RegExp(`^  ${name} +\\w`, 'm'))
     for (const flag of common) t.ok(help.stdout.includes(`  ${flag}`), flag)
     t.ok(help.stdout.includes(codes))
     t.equal((await cairn('--help')).stdout, help.stdout)
   },
 )
 
-for (const name of names)
+for (const name of commandNames)
   await t.test(`cairn ${name} --help shows how it is used`, async t => {
     const help = await cairn(name, '--help')
     t.equal(help.code, 0, 'without a namespace, an address or a server')
