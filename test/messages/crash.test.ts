@@ -2,7 +2,7 @@
 // once, and its messages are handled at least once.
 //
 // The steps are those of the commit, which is the outbox, of the checkpoint of a group, and of the handlers.
-// CAIRN_CRASHES is the number of deaths on each backend (default 12: `npm run test:crashes` has every step often).
+// CAIRN_CRASHES is the number of deaths on each backend (default 6: `npm run test:crashes` has every step often).
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ import { run } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 
-const deaths = Number(process.env.CAIRN_CRASHES ?? 12)
+const deaths = Number(process.env.CAIRN_CRASHES ?? 6)
 t.setTimeout(600_000 + deaths * 10_000)
 
 const phases = ['before', 'begun', 'done']
