@@ -6,11 +6,13 @@
 // Owns: every connection through it. Invariants:
 //  1. Bytes of one direction are passed on whole and in order, or, once one was swallowed,
 //     never again on that connection: the protocol would be out of step.
-//  2. While paused nothing is read beyond a buffer, so neither side's bytes are lost.
+//  2. While paused or held nothing is read beyond a buffer, so neither side's bytes are lost.
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { Transform } from 'node:stream'
+import { noRules, OneWay } from './one-way.js'
+
+export type Direction = 'both' | 'toServer' | 'toClient'
 
 export interface Proxy extends AsyncDisposable {
   /** Where clients connect to, for example `nats://127.0.0.1:40123`. */
@@ -26,48 +28,56 @@ export interface Proxy extends AsyncDisposable {
    * connections of the time before (invariant 1).
    */
   dropReplies(on: boolean): void
-  /** Holds both directions back; connections stay open. */
+  /** Holds both directions back; connections stay open, and an end of one side is passed on. */
   pause(): void
-  /** Lets everything held back go on. */
+  /** Lets everything held back by `pause` go on. */
   resume(): void
+  /**
+   * Nothing passes in that direction until `heal`, neither bytes nor the end of a connection: the
+   * server does not learn that its client died. A second call adds its direction.
+   */
+  hold(direction: Direction): void
+  /** Bytes and ends of both directions arrive `ms` later, until `heal`. */
+  delay(ms: number): void
+  /** Ends `hold` and `delay`: what they kept back arrives now. */
+  heal(): void
   /** Destroys all current connections; new ones are welcome. */
   cut(): void
   /** On: a new connection is closed at once; current ones go on. */
   refuse(on: boolean): void
 }
 
+interface Pair {
+  readonly client: Socket
+  readonly upstream: Socket
+  readonly ways: readonly OneWay[]
+}
+
 /** @param targetUrl of one server, for example `nats://127.0.0.1:4222` */
 export const startProxy = async (targetUrl: string): Promise<Proxy> => {
   const target = new URL(targetUrl)
-  const sockets = new Map<Socket, Socket>()
-  let isDropping = false
-  let isPaused = false
+  const pairs = new Set<Pair>()
+  const toServer = noRules()
+  const toClient = noRules()
+  const both = [toServer, toClient]
   let isRefusing = false
-  let swallowed = 0
-  let waiting: (() => void)[] = []
 
-  const gate = (isReply: boolean) =>
-    new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        const pass = () => {
-          if (!isReply || !isDropping) return done(null, chunk)
-          swallowed += chunk.length
-          done()
-        }
-        if (isPaused) waiting.push(pass)
-        else pass()
-      },
-    })
+  const go = () => {
+    for (const { ways } of pairs) for (const way of ways) way.go()
+  }
 
   const resume = () => {
-    isPaused = false
-    const held = waiting
-    waiting = []
-    for (const pass of held) pass()
+    for (const rules of both) rules.isPaused = false
+    go()
+  }
+
+  const heal = () => {
+    for (const rules of both) Object.assign(rules, { isHeld: false, delay: 0 })
+    go()
   }
 
   const cut = () => {
-    for (const [client, upstream] of sockets) {
+    for (const { client, upstream } of pairs) {
       client.destroy()
       upstream.destroy()
     }
@@ -84,14 +94,17 @@ export const startProxy = async (targetUrl: string): Promise<Proxy> => {
     upstream.on('error', () => {})
     client.setNoDelay(true)
     upstream.setNoDelay(true)
-    sockets.set(client, upstream)
-    client.once('close', () => {
-      sockets.delete(client)
-      upstream.destroy()
-    })
-    upstream.once('close', () => client.destroy())
-    client.pipe(gate(false)).pipe(upstream)
-    upstream.pipe(gate(true)).pipe(client)
+    const ways = [
+      new OneWay(client, upstream, toServer),
+      new OneWay(upstream, client, toClient),
+    ]
+    const pair = { client, upstream, ways }
+    pairs.add(pair)
+    const forget = () => {
+      if (client.closed && upstream.closed) pairs.delete(pair)
+    }
+    client.once('close', forget)
+    upstream.once('close', forget)
   })
   listener.listen(0, '127.0.0.1')
   await once(listener, 'listening')
@@ -101,19 +114,28 @@ export const startProxy = async (targetUrl: string): Promise<Proxy> => {
     url: `nats://127.0.0.1:${port}`,
     port,
     get connections() {
-      return sockets.size
+      return pairs.size
     },
     get swallowed() {
-      return swallowed
+      return toClient.swallowed
     },
     dropReplies(on) {
-      if (isDropping && !on) cut()
-      isDropping = on
+      if (toClient.isDropping && !on) cut()
+      toClient.isDropping = on
     },
     pause() {
-      isPaused = true
+      for (const rules of both) rules.isPaused = true
     },
     resume,
+    hold(direction) {
+      if (direction !== 'toClient') toServer.isHeld = true
+      if (direction !== 'toServer') toClient.isHeld = true
+    },
+    delay(ms) {
+      for (const rules of both) rules.delay = ms
+      go()
+    },
+    heal,
     cut,
     refuse(on) {
       isRefusing = on
@@ -122,6 +144,7 @@ export const startProxy = async (targetUrl: string): Promise<Proxy> => {
       const closed = once(listener, 'close')
       listener.close()
       resume()
+      heal()
       cut()
       await closed
     },
