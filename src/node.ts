@@ -2,8 +2,8 @@
 // The program `node dist/node.js`: one node, until a signal stops it.
 //
 // SIGTERM or SIGINT drains it: it accepts nothing more, finishes and answers what it has accepted, and
-// exits 0. A second signal ends it at once with exit code 1; nothing acknowledged is lost then,
-// either.
+// exits 0. During its start it stops once it has started. A second signal ends it at once with exit
+// code 1, whenever it comes; nothing acknowledged is lost then, either.
 
 import { fileURLToPath } from 'node:url'
 import { relative } from 'node:path'
@@ -77,8 +77,8 @@ async function main(args: readonly string[]): Promise<void> {
   const namespace = namespaceOf(flags)
   const log = programLog(logLevelOf(flags))
   const id = textFlag(flags, 'id')
-  const escalated = deferred<'escalation'>()
-  const starting = startNode({
+  const { stop, reason: stopped } = untilStopped()
+  const node = await startNode({
     namespace,
     store: await backendOf(flags),
     ...(await loadDefinitions(flags)),
@@ -86,34 +86,44 @@ async function main(args: readonly string[]): Promise<void> {
     log,
     onEscalation({ actor, error }) {
       log.fatal({ actor: formatAddress(actor), err: error }, 'an actor has failed')
-      escalated.resolve('escalation')
+      stop('escalation')
     },
     ...defined({ id }),
   })
-  const stopped = Promise.race([untilSignal(), escalated.promise])
-  const node = await starting
   if (isSet(flags, 'demo')) process.stderr.write(demoHelp(namespace, flags))
   const reason = await stopped
-  // Before the line is logged: a second signal may follow it at once.
-  for (const second of ['SIGTERM', 'SIGINT'] as const)
-    process.once(second, () => process.exit(exitCode.failed))
   log.info(reason === 'escalation' ? { reason } : { signal: reason }, 'node stopping')
   await node.close()
   log.info('node stopped')
   if (reason === 'escalation') process.exitCode = exitCode.failed
 }
 
-/** The first SIGTERM or SIGINT. */
-function untilSignal(): Promise<NodeJS.Signals> {
-  return new Promise(resolve => {
-    const stop = (signal: NodeJS.Signals) => {
-      process.off('SIGTERM', stop)
-      process.off('SIGINT', stop)
-      resolve(signal)
-    }
-    process.on('SIGTERM', stop)
-    process.on('SIGINT', stop)
-  })
+type StopReason = NodeJS.Signals | 'escalation'
+
+interface Stopping {
+  /** Why the node is to stop. */
+  readonly reason: Promise<StopReason>
+  stop(reason: StopReason): void
+}
+
+/**
+ * Waits for the first SIGTERM or SIGINT, or for another reason to stop. A signal after that ends the process.
+ * The listeners stay: without one, a signal would have its default action, and one that has arrived
+ * but is not handled yet would be lost.
+ */
+function untilStopped(): Stopping {
+  const { promise, resolve } = deferred<StopReason>()
+  let isStopping = false
+  const stop = (reason: StopReason) => {
+    isStopping = true
+    resolve(reason)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (isStopping) process.exit(exitCode.failed)
+      stop(signal)
+    })
+  return { reason: promise, stop }
 }
 
 function demoHelp(namespace: string, flags: ParsedFlags): string {
