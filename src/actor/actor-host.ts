@@ -32,8 +32,6 @@ export interface ActorHostOptions {
   readonly wakesMax?: number
   /** The most commands and state reads that are open at the same time, over all actors. Default 100,000. */
   readonly commandsMax?: number
-  /** The most times a command is decided before it ends in `contention`. Default 10. */
-  readonly attemptsMax?: number
   /** Called for each command sent by `tell` that failed after it was accepted. Default: writes to the log. */
   readonly onDeadCommand?: (error: unknown, info: FailedCommandInfo) => void
   /** The operators' directives for actors. Default: none. */

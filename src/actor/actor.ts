@@ -20,6 +20,10 @@
 //     the reason. A restarting actor keeps its current command, and the others wait after it.
 // ACTOR-9. Commands that wait after a command that stores something may be stored with it as one
 //     commit (command-batch.ts). When that commit is refused, each of them gets its turn again.
+// ACTOR-10. A command that loses to another writer is decided again until its time is over, with random
+//     pauses: the other writer may merely be busy. It ends in `contention` then.
+// ACTOR-11. A writer that stores without a pause would win every time. So for a while after a conflict this
+//     actor leaves gaps between its commits, in which another owner can read the history and append.
 
 import { type ActorAddress, formatAddress, isReservedType } from '../model/address.js'
 import type { AcceptedDecision, Command, Decision } from '../model/behavior.js'
@@ -69,8 +73,6 @@ export interface ActorPorts {
   readonly nodeId: string
   readonly clock: Clock
   readonly log: WriteLog
-  /** How often a command is decided at most before it fails with `contention`. */
-  readonly attemptsMax: number
   readonly logicalClock: LogicalClock
   readonly counters: ActorCounters
   /** The operators' directives; absent without supervision. */
@@ -169,6 +171,11 @@ type Evaluation =
   | { readonly kind: 'decided'; readonly decision: Decision }
 
 const idleAfterDefault = 600_000
+/** ACTOR-10. Milliseconds of a pause between two attempts, at most. */
+const backOffMax = 50
+/** ACTOR-11. Milliseconds during which gaps are left, and of a gap, at most. */
+const gapsFor = 500
+const gapMax = 5
 /** Memory of an actor without its state, measured. */
 const actorBytes = 1_400
 
@@ -195,6 +202,8 @@ export class Actor {
   #failures = 0
   /** How many commands are stored separately before batching resumes (ACTOR-9). */
   #separateCommands = 0
+  /** Commands begin with a gap until this time, by `performance.now()`; 0 without a recent conflict (ACTOR-11). */
+  #gapsUntil = 0
   /** The append of a batch that is under way. */
   #sharedAppend: SharedAppend | undefined
   /** Estimated memory of the state; undefined while unknown. */
@@ -348,7 +357,7 @@ export class Actor {
   /** The steps of every command. */
   async #handleCommand({ call, pending }: QueuedCommand): Promise<AskOutcome> {
     const { command, isNew, redelivery } = pending
-    const { attemptsMax, clock, counters } = this.#ports
+    const { clock, counters } = this.#ports
     // 0. Refuse while paused. Here and below, await only what is pending.
     if (this.#pendingDirectives !== undefined) await this.#awaitDirectives(call)
     this.#throwIfPaused()
@@ -357,8 +366,10 @@ export class Actor {
     let mayBatch = this.#separateCommands === 0
     if (!mayBatch) this.#separateCommands--
     let versionAtLeast: Version = 0
-    for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-      if (attempt > 1) await this.#backOff(call, attempt)
+    let conflicts = 0
+    if (this.#gapsUntil > 0) await this.#leaveGap(call)
+    for (let attempt = 1; ; attempt++) {
+      if (attempt > 1) await backOff(call, attempt)
 
       // 1. Wake, or catch up when a newer version was reported. A parked actor fails here.
       let running = this.#runningIfCurrent ?? (await this.#ensureRunning(call, true))
@@ -481,6 +492,7 @@ export class Actor {
         this.#mailbox.requeue(isAwaited)
         counters.conflicts++
         counters.retries++
+        this.#onConflict(call, command, ++conflicts)
         versionAtLeast = result.actual > folded.version ? result.actual : 0
         search = this.#duplicates.continueSearch(search, folded.version, result.actual)
         continue
@@ -525,7 +537,23 @@ export class Actor {
       // 9. Reply.
       return { ...answer, position: result.position }
     }
-    throw contention(this.name, command, attemptsMax)
+  }
+
+  /** ACTOR-10, ACTOR-11. */
+  #onConflict(call: OpenCall, command: Command, conflicts: number): void {
+    call.onExpiry(() => contention(this.name, command, conflicts))
+    this.#gapsUntil = performance.now() + gapsFor
+  }
+
+  /** ACTOR-11. Waits for a moment, and reads what was stored in it. */
+  async #leaveGap(call: OpenCall): Promise<void> {
+    const lifecycle = this.#lifecycle
+    if (performance.now() >= this.#gapsUntil) this.#gapsUntil = 0
+    else if (lifecycle.phase === 'running') {
+      await pause(Math.random() * gapMax, call.signal)
+      call.check()
+      await this.#readHistory(call, lifecycle, true)
+    }
   }
 
   /**
@@ -989,11 +1017,6 @@ export class Actor {
     return next
   }
 
-  async #backOff(call: OpenCall, attempt: number): Promise<void> {
-    await pause(Math.random() * Math.min(2 ** attempt, 50), call.signal)
-    call.check()
-  }
-
   #reportMalformed({ position, source, reason }: MalformedRecord): void {
     this.#ports.log('warn', `A record of ${this.name} is not a readable commit`, {
       actor: this.name,
@@ -1002,6 +1025,12 @@ export class Actor {
       reason,
     })
   }
+}
+
+/** ACTOR-10. */
+async function backOff(call: OpenCall, attempt: number): Promise<void> {
+  await pause(Math.random() * Math.min(2 ** attempt, backOffMax), call.signal)
+  call.check()
 }
 
 /** Errors that one command of a batch can cause. Nothing was written. */
@@ -1049,11 +1078,11 @@ function mayHaveChangedState(evaluation: Evaluation): boolean {
   )
 }
 
-function contention(name: string, { type }: Command, attempts: number): CairnError {
+function contention(name: string, { type }: Command, conflicts: number): CairnError {
   return new CairnError(
     'contention',
-    `Command ${show(type)} to ${name} had ${attempts} version conflicts in a row; nothing ` +
-      'was stored. Send it again, and route the commands of one actor to one node.',
-    { details: { actor: name, command: type, attempts } },
+    `Command ${show(type)} to ${name} had ${conflicts} version conflicts in a row until its time was over; ` +
+      'nothing was stored. Send it again, and route the commands of one actor to one node.',
+    { details: { actor: name, command: type, conflicts } },
   )
 }

@@ -34,6 +34,7 @@ export type OpenCall = Pick<
   | 'timeLeft'
   | 'check'
   | 'checkDeadline'
+  | 'onExpiry'
   | 'beginStoring'
   | 'endStoring'
   | 'giveUp'
@@ -91,6 +92,7 @@ export class Call<T> implements Expiring {
   /** Set while the command is stored in a batch (CALL-5). */
   #sharedAppend: SharedAppend | undefined
   #onEndedCallback: (() => void) | undefined
+  #expiryError: (() => CairnError) | undefined
 
   /** Throws `aborted` when the signal has already fired, `invalid-option` for a wrong timeout. */
   constructor(
@@ -136,6 +138,11 @@ export class Call<T> implements Expiring {
   /** Sets the callback for the end of the call; replaces an earlier one. */
   onEnded(callback: () => void): void {
     this.#onEndedCallback = callback
+  }
+
+  /** Sets the error of a call whose deadline passes, in place of `deadline-exceeded`. */
+  onExpiry(error: () => CairnError): void {
+    this.#expiryError = error
   }
 
   /** Throws the reason when the call was given up (CALL-2). */
@@ -191,12 +198,14 @@ export class Call<T> implements Expiring {
 
   /** Gives up the call because its deadline has passed. */
   expire(): void {
-    this.giveUp(
-      new CairnError(
-        'deadline-exceeded',
-        `The ${this.#subject.describe()} was not finished within ${this.#timeout} ms; nothing was stored.`,
-        { details: { timeout: this.#timeout } },
-      ),
+    this.giveUp(this.#expiryError?.() ?? this.#deadlineExceeded())
+  }
+
+  #deadlineExceeded(): CairnError {
+    return new CairnError(
+      'deadline-exceeded',
+      `The ${this.#subject.describe()} was not finished within ${this.#timeout} ms; nothing was stored.`,
+      { details: { timeout: this.#timeout } },
     )
   }
 

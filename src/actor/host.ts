@@ -66,8 +66,8 @@ class Host implements ActorHost {
     const { store, definitions, nodeId, directives } = options
     const { clock = systemClock, log = noLog } = options
     const { residentsMax = 10_000, residentBytesMax = 256 * 1024 * 1024 } = options
-    const { wakesMax = 64, commandsMax = 100_000, attemptsMax = 10 } = options
-    checkPositive({ residentsMax, residentBytesMax, wakesMax, commandsMax, attemptsMax })
+    const { wakesMax = 64, commandsMax = 100_000 } = options
+    checkPositive({ residentsMax, residentBytesMax, wakesMax, commandsMax })
     const wakes = new Semaphore(wakesMax) // HOST-2
     const unstorable = new UnstorableTypes(log)
     this.#options = options
@@ -82,7 +82,6 @@ class Host implements ActorHost {
       nodeId,
       clock,
       log,
-      attemptsMax,
       logicalClock: { now: 0, unverifiedBefore: 0 },
       counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0 },
       withWakeSlot: (work, signal, doing) => wakes.run(work, signal, doing),

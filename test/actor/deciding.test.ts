@@ -132,7 +132,7 @@ void t.test('invalid input is refused before anything is done', async t => {
     await t.rejects(async () => void (await call()), { code }, code)
   t.equal(store.calls.append, 0)
   t.match(host.stats(), { open: 0, residents: 0 })
-  for (const option of ['residentsMax', 'wakesMax', 'commandsMax', 'attemptsMax'])
+  for (const option of ['residentsMax', 'wakesMax', 'commandsMax'])
     t.throws(() => node({ [option]: 0 }), { code: 'invalid-option' }, option)
 })
 

@@ -34,7 +34,7 @@ for (const seed of seeds)
       const pick = <T>(list: readonly T[]): T => list[upTo(list.length)]!
       const log = new MemoryLog()
       const nodes = ['a', 'b'].map(nodeId =>
-        node({ on: log, nodeId, residentsMax: 1 + upTo(4), attemptsMax: 100 }),
+        node({ on: log, nodeId, residentsMax: 1 + upTo(4) }),
       )
       for (const each of nodes) makeUnsteady(each, random)
       const actors = ['x', 'y', 'z'].map(id => ({ type: 'account', id }))

@@ -3,6 +3,7 @@
 import t from 'tap'
 
 import { MemoryLog } from '../../src/store/event-store/memory.js'
+import { until } from '../support/wait.js'
 import { alice, barrier, deposits, node, write } from './support.js'
 
 /** Hosts on one log; each has a store and a cache of its own, as nodes have. */
@@ -164,21 +165,69 @@ void t.test('unverified residents read once before they continue', async t => {
   t.strictSame(store.calls, { head: 0, commits: 0, append: 1 })
 })
 
-void t.test('a command that loses every race ends in contention', async t => {
-  const { host, store, log } = node({ attemptsMax: 4 })
+void t.test(
+  'a command that loses every race ends in contention at its deadline',
+  async t => {
+    const { host, store, log } = node()
+    store.before = async operation => {
+      if (operation === 'append') await write(log, alice, deposits(1))
+    }
+    const error: unknown = await host
+      .ask(alice, 'deposit', { amount: 100 }, { timeout: 500 })
+      .catch((thrown: unknown) => thrown)
+    store.before = () => {}
+    const { conflicts } = host.stats()
+    t.match(error, {
+      code: 'contention',
+      retryable: true,
+      message: `Command "deposit" to account/alice had ${conflicts} version conflicts in a row`,
+      details: { actor: 'account/alice', conflicts },
+    })
+    t.match(await host.ask(alice, 'deposit', { amount: 100 }), {
+      version: conflicts + 1,
+      reply: conflicts + 100,
+    })
+  },
+)
+
+void t.test('a command that loses many races is stored in the end', async t => {
+  const { host, store, log } = node()
+  let races = 0
   store.before = async operation => {
-    if (operation === 'append') await write(log, alice, deposits(1))
+    if (operation === 'append' && races++ < 30) await write(log, alice, deposits(1))
   }
-  await t.rejects(host.ask(alice, 'deposit', { amount: 100 }), {
-    code: 'contention',
-    retryable: true,
-    message: /"deposit" to account\/alice had 4 version conflicts in a row/,
-    details: { actor: 'account/alice', attempts: 4 },
-  })
-  t.match(host.stats(), { conflicts: 4 })
-  store.before = () => {}
-  t.match(await host.ask(alice, 'deposit', { amount: 100 }), { version: 5, reply: 104 })
+  const ask = host.ask(alice, 'deposit', { amount: 100 }, { timeout: 60_000 })
+  t.match(await ask, { version: 31, reply: 130 })
+  t.match(host.stats(), { conflicts: 30 })
 })
+
+void t.test(
+  'after a conflict, the other owner can store something between two commands',
+  async t => {
+    const { nodes } = cluster(2)
+    const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]
+    const deposit = ({ host }: typeof a) => host.ask(alice, 'deposit', { amount: 1 })
+    await deposit(a)
+    await deposit(b)
+    await deposit(a)
+    t.match(a.host.stats(), { conflicts: 1 })
+    b.host.onCommit({ actor: alice, version: 3, position: 3 })
+    a.store.forget()
+    const waiting = deposit(a)
+    t.match(await deposit(b), { version: 4 }, 'while the other one waits')
+    t.match(await waiting, { version: 5 })
+    t.strictSame(a.store.calls, { head: 1, commits: 0, append: 1 }, 'which then reads')
+    t.match(a.host.stats(), { conflicts: 1 }, 'and has no conflict')
+    await until(
+      async () => {
+        a.store.forget()
+        await deposit(a)
+        return a.store.calls.head === 0
+      },
+      { describe: 'it does not wait any more' },
+    )
+  },
+)
 
 void t.test(
   'a command that is aborted between two attempts is not tried again',

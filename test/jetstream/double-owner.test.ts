@@ -3,7 +3,7 @@
 import t from 'tap'
 
 import { jetstream } from '../../src/backend/jetstream.js'
-import { provesTwoOwners } from '../support/double-owner.js'
+import { provesFairness, provesTwoOwners } from '../support/double-owner.js'
 import { startNats } from '../support/nats.js'
 import { freshNamespace } from './nodes.js'
 
@@ -14,5 +14,13 @@ await t.test('two nodes own every actor at once, on one JetStream namespace', as
     backend: () => jetstream({ servers: server.url }),
     namespace: freshNamespace(),
     commands: 1_500,
+  })
+})
+
+await t.test('two owners of one busy actor both answer every command', async t => {
+  await provesFairness(t, {
+    backend: () => jetstream({ servers: server.url }),
+    namespace: freshNamespace(),
+    commands: 2_000,
   })
 })

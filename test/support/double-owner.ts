@@ -169,3 +169,47 @@ export async function provesTwoOwners(
       `${nodes.map(node => node.stats().actors.duplicates).join(' and ')} repeats, ${failed} asked again`,
   )
 }
+
+const busyCallers = 12
+
+/**
+ * Sends commands to one actor through both of its owners, each as fast as it answers: an owner that stores one
+ * commit after another must leave room for the other. Every command is answered the first time that it is sent.
+ */
+export async function provesFairness(
+  t: Test,
+  { backend, namespace, commands }: DoubleOwnerOptions,
+): Promise<void> {
+  const start = (id: string) =>
+    startNode({ namespace, id, store: pinned(backend()), actors: [account] })
+  await using one = await start('one')
+  await using two = await start('two')
+  const nodes = [one, two] as const
+  const actor = { type: 'account', id: 'busy' }
+  const versions = new Set<number>()
+  const ask = async (node: Node) => {
+    const options = { timeout: 120_000 }
+    const outcome = await node.ask(actor, 'deposit', { amount: 1 }, options)
+    if (outcome.ok) versions.add(outcome.version)
+  }
+  // The commit of the second one makes what the first one has in memory old.
+  for (const node of nodes) await ask(node)
+  const drive = async (node: Node) => {
+    let left = commands / nodes.length - 1
+    const caller = async () => {
+      while (left-- > 0) await ask(node)
+    }
+    await Promise.all(Array.from({ length: busyCallers }, caller))
+  }
+  await Promise.all(nodes.map(drive))
+
+  const conflicts = nodes.map(node => node.stats().actors.conflicts)
+  t.ok(conflicts[0]! + conflicts[1]! > 0, 'they were in each other’s way')
+  t.equal(versions.size, commands, 'every command is answered, with a version of its own')
+  for (const node of nodes) {
+    t.strictSame(node.stats().dead, {}, `no command of ${node.id} has ended in an error`)
+    const expected = { version: commands, state: { balance: commands } }
+    t.match(await node.state(actor), expected)
+  }
+  t.comment(`${commands} commands to one actor: ${conflicts.join(' and ')} conflicts`)
+}
