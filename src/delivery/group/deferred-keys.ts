@@ -161,6 +161,10 @@ export class DeferredKeys<T> {
       })
       return
     }
+    this.#startTimer(key, delay)
+  }
+
+  #startTimer(key: string, delay: number): void {
     const timer = setTimeout(() => void this.#catchUp(key), Math.min(delay, timeoutMax))
     timer.unref()
     this.#waits.set(key, () => clearTimeout(timer))
@@ -189,7 +193,8 @@ export class DeferredKeys<T> {
             err: error,
           },
         )
-        this.schedule(key, readRetryDelay)
+        // Whatever the node's clock says: no moment of it makes the source readable.
+        if (this.#lifetime.isReading) this.#startTimer(key, readRetryDelay)
       }
     }
     releaseSlot?.()

@@ -2,6 +2,7 @@
 
 import t, { type Test } from 'tap'
 
+import type { Clock } from '../../../src/model/clock.js'
 import { CairnError } from '../../../src/model/errors.js'
 import { deferred } from '../../../src/model/wait.js'
 import { SerialExecutor } from '../../../src/delivery/group/serial-executor.js'
@@ -19,6 +20,7 @@ import {
   type DeferredKey,
   initialPartitionState,
 } from '../../../src/delivery/group/partition-state.js'
+import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { until } from '../../support/wait.js'
 import { HandSource, ObservedDocuments, stateOf } from './support.js'
 
@@ -36,6 +38,7 @@ interface Options {
   readonly suspectsUpTo?: number
   readonly startLimit?: number
   readonly acquireSlot?: PartitionProcessorOptions<string>['acquireSlot']
+  readonly clock?: Clock
 }
 
 /** Starts a partition that was just claimed, and records all attempts. */
@@ -51,6 +54,7 @@ async function startPartition(
     suspectsUpTo = 0,
   } = options
   const { startLimit = 10_000, acquireSlot = async () => () => {} } = options
+  const { clock = { now: () => Date.now() } } = options
   const source = new HandSource()
   const documents = new ObservedDocuments()
   const owner = { id: 'me', incarnation: 1 }
@@ -77,7 +81,7 @@ async function startPartition(
       return settled
     },
     documents,
-    clock: { now: () => Date.now() },
+    clock,
     backoff: { first: 5, factor: 1, max: 5 },
     counters,
     log: () => {},
@@ -608,5 +612,25 @@ await t.test(
     t.match(left, { key: 'k1', position: 1, attempts: 2 })
     t.notOk(left!.isStarted)
     gate.resolve()
+  },
+)
+
+await t.test(
+  'records of a failed key that cannot be read are read again while a manual clock stands still',
+  async t => {
+    const clock = new ManualClock()
+    const handle = async (_value: string, { attempt }: DeliveryAttempt) =>
+      attempt === 1 ? retry : done
+    const partition = await startPartition(t, handle, { clock })
+    let reads = 0
+    partition.source.beforeOfKey = () => {
+      if (++reads === 1) throw new CairnError('store-unreachable', 'The server is away.')
+    }
+    partition.give('k1')
+    await until(() => partition.processor.failing === 1, { describe: 'it has failed' })
+    clock.advance(5)
+    await until(() => partition.handled.length === 1, { describe: 'it is handled' })
+    t.strictSame(partition.handled, ['k1@1'])
+    t.equal(reads, 2)
   },
 )
