@@ -11,6 +11,10 @@ import t from 'tap'
 import type { LogRecord } from '../../src/model/commit.js'
 import type { EventStore } from '../../src/store/event-store/event-store.js'
 import {
+  acquireEnvironment,
+  releaseEnvironment,
+} from '../../src/store/lmdb/environment.js'
+import {
   actorOf,
   asCommit,
   collect,
@@ -55,8 +59,8 @@ async function followUntilEnd(store: EventStore): Promise<LogRecord[]> {
 }
 
 /** A process that appends `count` times, and all that it was acknowledged. */
-function startAppending(dir: string, name: string, count: number) {
-  const child = start('append', dir, name, String(count))
+function startAppending(dir: string, name: string, count: number, mode = 'append') {
+  const child = start(mode, dir, name, String(count))
   const acknowledged: Acknowledged[] = []
   child.on('message', message => acknowledged.push(message as Acknowledged))
   return { child, acknowledged, exit: once(child, 'exit') }
@@ -180,6 +184,63 @@ await t.test('processes that create a log at the same time agree on one', async 
     await place[Symbol.asyncDispose]()
   }
 })
+
+await t.test(
+  'processes that open, append and close at the same time keep each other’s commits',
+  async t => {
+    for (const round of span(1, 2)) {
+      const place = await LmdbFixture.make()
+      const writers = [
+        ...span(1, 4).map(n => startAppending(place.dir, `opener-${n}`, 20, 'reopen')),
+        startAppending(place.dir, 'steady', 60),
+      ]
+      for (const { exit } of writers) t.strictSame(await exit, [0, null])
+      const records = (await collect((await place.open()).readAll())).map(asCommit)
+      const told = writers.flatMap(({ acknowledged }) => acknowledged)
+      t.strictSame(
+        records.map(({ position, command }) => `${position} ${command?.id}`),
+        told
+          .toSorted((a, b) => a.position - b.position)
+          .map(({ position, command }) => `${position} ${command}`),
+        `round ${round}: what was acknowledged, and nothing else`,
+      )
+      t.equal(records.length, 140)
+      await place[Symbol.asyncDispose]()
+    }
+  },
+)
+
+await t.test(
+  'a process that sets the number of the last commit back undoes no commit',
+  async t => {
+    const actor = actorOf('actor-0')
+    for (const count of span(1, 4)) {
+      const place = await LmdbFixture.make()
+      const store = await place.open()
+      const environment = await acquireEnvironment(place.dir, 'test')
+      const setBack = () => {
+        // Not here: a process that closes the lock file loses its locks.
+        const args = ['set-back', place.dir, 'test', String(count)]
+        execFileSync(...bare(process.execPath, writer, ...args))
+      }
+      for (const amount of span(1, 5)) await mustAppend(store, actor, deposits(amount))
+      setBack()
+      const next = await mustAppend(store, actor, deposits(6), { expected: 5 })
+      t.equal(next.position, 6)
+      setBack()
+      t.equal(await environment.documents.put('name', Buffer.from('value'), 0), 1)
+      const records = await collect(store.readAll())
+      t.strictSame(
+        records.map(({ position }) => position),
+        span(1, 6),
+        `back by ${count}`,
+      )
+      t.equal(environment.documents.get('name')?.revision, 1)
+      await releaseEnvironment(environment)
+      await place[Symbol.asyncDispose]()
+    }
+  },
+)
 
 await t.test(
   'a process that dies within a write transaction leaves no lock and no data',

@@ -2,16 +2,20 @@
 // compiled code (npm run build), as a user's process does.
 //
 //     node lmdb-writer.mjs append DIR NAMESPACE NAME COUNT
+//     node lmdb-writer.mjs reopen DIR NAMESPACE NAME COUNT
+//     node lmdb-writer.mjs set-back DIR NAMESPACE COUNT
 //     node lmdb-writer.mjs die-writing DIR NAMESPACE
 //     node lmdb-writer.mjs hold-lock DIR NAMESPACE
 //     node lmdb-writer.mjs fill DIR NAMESPACE
 //
-// `append` tells its parent of each append that was acknowledged. `die-writing` kills itself
+// `append` tells its parent of each append that was acknowledged; so does `reopen`, which opens and
+// closes the log for each. `set-back` moves the number of the last commit in the lock file back by
+// COUNT, as a process can that opens the log while others write to it. `die-writing` kills itself
 // within a write transaction, with a record written and not committed. `hold-lock` takes the
 // write lock, says so on stdout, and keeps it until it is killed. `fill` appends until that
 // fails, and tells how often it succeeded and with what it failed.
 
-import { writeSync } from 'node:fs'
+import { openSync, readSync, writeSync } from 'node:fs'
 
 const [mode, dir, namespace, name, count] = process.argv.slice(2)
 
@@ -48,6 +52,32 @@ async function append() {
   await Promise.all(lanes)
   await store.close()
   process.disconnect?.()
+}
+
+async function reopen() {
+  const { openLmdbStore } = await compiled('store/event-store/lmdb.js')
+  for (let i = 0; i < Number(count); i++) {
+    const store = await openLmdbStore({ dir, namespace, nodeId: name })
+    const actor = { type: 'account', id: `actor-${i % 3}` }
+    const command = { id: `${name}-${i}` }
+    const options = { expected: 'any', command }
+    const { firstVersion, version, position } = await store.append(
+      actor,
+      [{ type: 'counted' }],
+      options,
+    )
+    tell({ command: command.id, id: actor.id, firstVersion, version, position })
+    await store.close()
+  }
+  process.disconnect?.()
+}
+
+function setBack() {
+  const lockFile = openSync(`${dir}/${namespace}.lmdb-lock`, 'r+')
+  const number = new BigUint64Array(1)
+  readSync(lockFile, number, 0, 8, 8)
+  number[0] = (number[0] ?? 0n) - BigInt(name ?? 0)
+  writeSync(lockFile, number, 0, 8, 8)
 }
 
 async function dieWriting() {
@@ -101,6 +131,12 @@ async function fill() {
 switch (mode) {
   case 'append':
     await append()
+    break
+  case 'reopen':
+    await reopen()
+    break
+  case 'set-back':
+    setBack()
     break
   case 'die-writing':
     await dieWriting()

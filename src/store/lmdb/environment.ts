@@ -9,16 +9,19 @@
 //     acquire during the close waits for it to end, then opens the file again.
 // LMDB-ENV-2. Nothing is written to a file before it is known to be Cairn's or empty.
 // LMDB-ENV-3. The meta record is written once, by the process that creates the file.
+// LMDB-ENV-4. A file is opened again when its locks were unusable: the last process to close a file
+//     destroys them, and one that opens it in that moment does not make new ones. They stay so
+//     until no process has the file open.
 
 import { dirname } from 'node:path'
 
-import { open, type RootDatabase } from 'lmdb'
+import { openAsClass, type RootDatabase } from 'lmdb'
 
 import { wireVersion } from '../../codec/envelope.js'
 import { CairnError, messageOf } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import { defaultPartitions } from '../../model/partition.js'
-import { withTimeout } from '../../model/wait.js'
+import { pause, withTimeout } from '../../model/wait.js'
 import { DocumentTable } from './document-table.js'
 import { foreignFile } from './errors.js'
 import { filePath, flushDirectory, inspectFile, prepareDirectory } from './file.js'
@@ -29,6 +32,7 @@ import { PositionWatcher } from './position-watcher.js'
 import { QueueTable } from './queue-table.js'
 import { ReadModelTable } from './read-model-table.js'
 import { type Table, TableAccess } from './table-access.js'
+import { Transactions } from './transactions.js'
 
 /** The meta record of a file. */
 export interface EnvironmentMeta {
@@ -46,6 +50,7 @@ export interface Environment {
   readonly path: string
   readonly meta: EnvironmentMeta
   readonly root: RootDatabase<Buffer, Buffer>
+  readonly transactions: Transactions
   readonly log: LogTables
   /** Guards the tables beside the log. */
   readonly access: TableAccess
@@ -65,7 +70,19 @@ interface Shared {
 
 const registry = new Map<string, Shared>()
 
-const tableNames = ['meta', 'log', 'heads', 'index', 'queues', 'documents', 'views']
+const tableNames = [
+  'meta',
+  'log',
+  'heads',
+  'index',
+  'queues',
+  'documents',
+  'views',
+] as const
+type TableName = (typeof tableNames)[number]
+
+const openTimeout = 5_000
+const openPauseMax = 20
 const closeTimeout = 10_000
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const
 
@@ -108,7 +125,7 @@ export async function releaseEnvironment({ path }: Environment): Promise<void> {
 }
 
 async function closeEnvironment(environment: Environment): Promise<void> {
-  const { root, access, queues, watcher, path } = environment
+  const { root, transactions, access, queues, watcher, path } = environment
   watcher.close()
   queues.close()
   access.close()
@@ -123,41 +140,27 @@ async function closeEnvironment(environment: Environment): Promise<void> {
         { details: { path } },
       ),
   )
+  transactions.close()
 }
 
 async function openEnvironment(path: string, namespace: string): Promise<Environment> {
   const found = await inspectFile(path) // LMDB-ENV-2
   let root: RootDatabase<Buffer, Buffer> | undefined
+  let transactions: Transactions | undefined
   try {
-    // Without overlapping sync: with it, readers see commits that are not flushed yet, and it is
-    // no faster here. Without it, a commit becomes visible, and its promise resolves, once
-    // fdatasync has returned for the data and again for the page that refers to it.
-    root = open<Buffer, Buffer>(path, {
-      ...binary,
-      noSubdir: true,
-      overlappingSync: false,
-      // LogWriter batches by itself. With turn batching, a failed commit also rejects a promise
-      // that no code can reach.
-      eventTurnBatching: false,
-      maxDbs: 8,
-    })
-    const meta = adoptOrCreate(root, path, namespace)
+    root = await openRoot(path)
+    transactions = new Transactions(root, path)
+    const { meta, tables } = openTables(root, transactions, path, namespace)
     if (found === 'absent') await flushDirectory(dirname(path))
-    const table = (name: string): Table => root!.openDB(name, binary)
-    const log = new LogTables({
-      root,
-      log: table('log'),
-      heads: table('heads'),
-      index: table('index'),
-    })
-    const access = new TableAccess(root, path)
-    const queues = new QueueTable(access, table('queues'))
-    const documents = new DocumentTable(access, table('documents'))
-    const readModels = new ReadModelTable(access, table('views'))
+    const log = new LogTables({ root, ...tables })
+    const access = new TableAccess(root, transactions, path)
+    const queues = new QueueTable(access, tables.queues)
+    const documents = new DocumentTable(access, tables.documents)
+    const readModels = new ReadModelTable(access, tables.views)
     const watcher = new PositionWatcher(() => log.refresh().lastPosition())
     const writer = new LogWriter({
       path,
-      root,
+      transactions,
       log,
       onStored: position => watcher.raise(position),
     })
@@ -165,6 +168,7 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
       path,
       meta,
       root,
+      transactions,
       log,
       access,
       queues,
@@ -175,6 +179,7 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
     }
   } catch (cause) {
     await root?.close()
+    transactions?.close()
     if (cause instanceof CairnError) throw cause
     throw new CairnError(
       'storage-failed',
@@ -185,33 +190,86 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
   }
 }
 
-/** LMDB-ENV-2, LMDB-ENV-3. */
-function adoptOrCreate(
+/** LMDB-ENV-4. */
+async function openRoot(path: string): Promise<RootDatabase<Buffer, Buffer>> {
+  const deadline = Date.now() + openTimeout
+  for (;;) {
+    const opened = tryOpenRoot(path)
+    if ('root' in opened) return opened.root
+    if (Date.now() > deadline) throw opened.error
+    // Of random length: of several that open it at once, one has to find it closed by all others.
+    await pause(Math.random() * openPauseMax)
+  }
+}
+
+type OpenedRoot =
+  | { readonly root: RootDatabase<Buffer, Buffer> }
+  /** Why LMDB opened the file, but no table in it. */
+  | { readonly error: unknown }
+
+/** What `openAsClass` returns; its declared type cannot be constructed. */
+type RootClass = new (
+  name: null,
+  options: typeof binary & { readonly isRoot: true },
+) => RootDatabase<Buffer, Buffer>
+
+function tryOpenRoot(path: string): OpenedRoot {
+  // Without overlapping sync: with it, readers see commits that are not flushed yet, and it is
+  // no faster here. Without it, a commit becomes visible, and its promise resolves, once
+  // fdatasync has returned for the data and again for the page that refers to it.
+  const Root = openAsClass<Buffer, Buffer>({
+    ...binary,
+    path,
+    noSubdir: true,
+    overlappingSync: false,
+    // LogWriter batches by itself. With turn batching, a failed commit also rejects a promise
+    // that no code can reach.
+    eventTurnBatching: false,
+    maxDbs: 8,
+  }) as unknown as RootClass
+  try {
+    return { root: new Root(null, { ...binary, isRoot: true }) }
+  } catch (error) {
+    // The file is open now, and only an instance can close it.
+    const instance = Object.create(Root.prototype, { isRoot: { value: true } }) as object
+    void (instance as RootDatabase).close()
+    return { error }
+  }
+}
+
+/** Opens the tables of a file, and creates what is missing, in one transaction. LMDB-ENV-2, LMDB-ENV-3. */
+function openTables(
   root: RootDatabase<Buffer, Buffer>,
+  transactions: Transactions,
   path: string,
   namespace: string,
-): EnvironmentMeta {
-  const keys = [...root.getKeys({ limit: tableNames.length + 1 })]
-  // The lmdb package ends the names of tables with a zero byte.
-  const names = keys.map(key => key.toString().replace(/\0$/, ''))
-  // Tables are created one by one, meta first: a creator that died in between leaves only some.
-  if (names.some(name => !tableNames.includes(name)))
-    throw foreignFile(path, 'it is an LMDB environment of another program')
-  if (names.length > 0 && !names.includes('meta'))
-    throw foreignFile(path, 'it is an LMDB environment without a meta table')
-  const table: Table = root.openDB('meta', binary)
+): { meta: EnvironmentMeta; tables: Record<TableName, Table> } {
+  return transactions.runSync(() => {
+    const keys = [...root.getKeys({ limit: tableNames.length + 1 })]
+    // The lmdb package ends the names of tables with a zero byte.
+    const found = keys.map(key => key.toString().replace(/\0$/, ''))
+    const known: readonly string[] = tableNames
+    if (found.some(name => !known.includes(name)))
+      throw foreignFile(path, 'it is an LMDB environment of another program')
+    // Earlier versions created the tables one by one, meta first: one that died in between left only some.
+    if (found.length > 0 && !found.includes('meta'))
+      throw foreignFile(path, 'it is an LMDB environment without a meta table')
+    const open = (name: TableName): Table => root.openDB(name, binary)
+    const meta = adoptOrCreate(open('meta'), path, namespace)
+    const tables = Object.fromEntries(tableNames.map(name => [name, open(name)]))
+    return { meta, tables: tables as Record<TableName, Table> }
+  })
+}
+
+/** Within a write transaction. */
+function adoptOrCreate(table: Table, path: string, namespace: string): EnvironmentMeta {
   const found = table.get(metaKey)
   if (found !== undefined) return parseMeta(found, path, namespace)
   if (table.getKeysCount({ limit: 1 }) > 0)
     throw foreignFile(path, 'its meta table has no meta record')
-  const stored = table.transactionSync(() => {
-    const existing = table.get(metaKey)
-    if (existing !== undefined) return existing
-    const meta = Buffer.from(JSON.stringify(newMeta(namespace)))
-    table.putSync(metaKey, meta)
-    return meta
-  })
-  return parseMeta(stored, path, namespace)
+  const meta = newMeta(namespace)
+  table.putSync(metaKey, Buffer.from(JSON.stringify(meta)))
+  return meta
 }
 
 function newMeta(namespace: string): EnvironmentMeta {

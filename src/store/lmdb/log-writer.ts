@@ -14,8 +14,6 @@
 //     it occupies this thread and the only write lock of the file.
 // LMDB-WRITER-6. Appends submitted as one transaction are all stored, or none of them.
 
-import type { RootDatabase } from 'lmdb'
-
 import type { ActorAddress } from '../../model/address.js'
 import { CairnError } from '../../model/errors.js'
 import {
@@ -30,6 +28,7 @@ import { formatActors } from '../event-store/transaction.js'
 import { writeFailed } from './errors.js'
 import type { VersionPosition } from './layout.js'
 import type { LogTables } from './log-tables.js'
+import type { Transactions } from './transactions.js'
 
 /** One append that waits to be stored. */
 export interface AppendRequest {
@@ -64,7 +63,7 @@ export interface AppendOutcome {
 
 export interface LogWriterOptions {
   readonly path: string
-  readonly root: RootDatabase<Buffer, Buffer>
+  readonly transactions: Transactions
   readonly log: LogTables
   /** Called with the last position of each transaction once it is durable. */
   onStored(position: Position): void
@@ -166,8 +165,7 @@ export class LogWriter {
     while (this.#queue.size > 0) {
       let batch: readonly QueuedTransaction[] = []
       try {
-        // A child transaction, so that an error within leaves nothing half-written.
-        const outcomes = await this.#options.root.childTransaction(() => {
+        const outcomes = await this.#options.transactions.run(() => {
           batch = this.#takeBatch()
           return this.#storeBatch(batch)
         })

@@ -9,16 +9,23 @@ import type { Database, RootDatabase } from 'lmdb'
 
 import { CairnError } from '../../model/errors.js'
 import { writeFailed } from './errors.js'
+import type { Transactions } from './transactions.js'
 
 export type Table = Database<Buffer, Buffer>
 
 export class TableAccess {
   readonly #root: RootDatabase<Buffer, Buffer>
+  readonly #transactions: Transactions
   readonly #path: string
   #closed = false
 
-  constructor(root: RootDatabase<Buffer, Buffer>, path: string) {
+  constructor(
+    root: RootDatabase<Buffer, Buffer>,
+    transactions: Transactions,
+    path: string,
+  ) {
     this.#root = root
+    this.#transactions = transactions
     this.#path = path
   }
 
@@ -35,7 +42,7 @@ export class TableAccess {
   async write<T>(work: () => T): Promise<T> {
     this.#assertOpen()
     try {
-      return await this.#root.childTransaction(work)
+      return await this.#transactions.run(work)
     } catch (cause) {
       if (cause instanceof CairnError) throw cause
       throw writeFailed(this.#path, cause)
