@@ -193,7 +193,6 @@ export function definitionsOf(code: 'old' | 'new') {
 
 export const list = listOf(1)
 export const listEvents = eventsOf(list)
-export const doorEvents = eventsOf(door)
 
 export const collector = defineConsumer({
   name: 'collector',

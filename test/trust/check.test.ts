@@ -583,6 +583,14 @@ const planted: readonly Planted[] = [
     },
   },
   {
+    title: 'a process that ends by itself',
+    expected: ['processes'],
+    plant(builder) {
+      builder.fault('unexpected-end', 'h2', 'begun')
+      builder.fault('the last one', 'all', 'recovered', 100)
+    },
+  },
+  {
     title: 'a fault after which nobody asks whether everything answers',
     expected: ['recovery'],
     plant(builder) {

@@ -16,7 +16,6 @@ import {
 } from './processes/process.js'
 import { resourcesOf } from './processes/resources.js'
 
-export { processErrors } from './processes/process.js'
 export type { Role, Settings, TrustProcess } from './processes/process.js'
 
 export interface ProcessesOptions {

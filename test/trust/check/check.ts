@@ -14,6 +14,7 @@ import { type Indexed, indexHistory } from './history-index.js'
 import { machines } from './machines.js'
 import { namespaces } from './namespaces.js'
 import { storedOnce, toldFirstOnce } from './once.js'
+import { processes } from './processes.js'
 import { publishes } from './publishes.js'
 import { future, realTime } from './real-time.js'
 import { malformed, positions } from './records.js'
@@ -65,6 +66,7 @@ export const checks: Readonly<Record<string, Check>> = {
   'sends-in-order': sendsInOrder,
   timers,
   recovery,
+  processes,
 }
 
 export function checkHistory(history: History): Violation[] {
