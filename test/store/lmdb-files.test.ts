@@ -7,6 +7,7 @@ import { open } from 'lmdb'
 import t from 'tap'
 
 import { CairnError } from '../../src/model/errors.js'
+import { pause } from '../../src/model/wait.js'
 import { openLmdbStore } from '../../src/store/event-store/lmdb.js'
 import {
   account,
@@ -186,6 +187,24 @@ await t.test('an empty file counts as one that is being created', async t => {
   t.equal((await mustAppend(store, account, deposits(1))).version, 1)
   await store.close()
 })
+
+await t.test(
+  'a file that grows while it is looked at is one that is being created',
+  async t => {
+    const place = new LmdbFixture(t.testdir())
+    const path = join(place.dir, 'test.lmdb')
+    await makeLmdb(`${path}.whole.lmdb`, {})
+    const whole = await readFile(`${path}.whole.lmdb`)
+    await writeFile(path, whole.subarray(0, 600))
+    const opening = place.open()
+    // Time for a first look at it; the test holds without.
+    await pause(50)
+    await writeFile(path, whole)
+    const store = await opening
+    t.equal((await mustAppend(store, account, deposits(1))).version, 1)
+    await store.close()
+  },
+)
 
 await t.test('an interrupted creation is completed', async t => {
   for (const tables of [{ meta: [] }, { meta: [], log: [] }]) {

@@ -7,6 +7,7 @@ import { mkdir, open, readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 
 import { CairnError, messageOf } from '../../model/errors.js'
+import { pause } from '../../model/wait.js'
 import { foreignFile } from './errors.js'
 
 /** Offset of LMDB's magic number and format version: after the header of the first page. */
@@ -15,6 +16,9 @@ const magicOffsetOfFormat1 = 16
 const magic = 0xbeefc0de
 const formatVersion = 2
 const smallestPage = 512
+/** How long a file may stay too short, in ms: as long as another process may take to create it. */
+const creationTimeout = 1_000
+const creationPause = 10
 
 /** Creates the directory if it is missing and returns its real path. */
 export async function prepareDirectory(dir: string): Promise<string> {
@@ -83,26 +87,19 @@ export async function namespacesIn(dir: string): Promise<string[]> {
  * in use, `storage-failed` when it cannot be read.
  */
 export async function inspectFile(path: string): Promise<'absent' | 'environment'> {
-  let start: Buffer
-  let size: number
-  try {
-    const found = await stat(path)
-    if (!found.isFile()) throw foreignFile(path, 'it is not a file')
-    size = found.size
-    start = await readStart(path)
-  } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return 'absent'
-    if (cause instanceof CairnError) throw cause
-    throw new CairnError(
-      'storage-failed',
-      `${path} cannot be read: ${messageOf(cause)}. Check its permissions.`,
-      { cause, details: { path } },
-    )
+  const deadline = Date.now() + creationTimeout
+  for (;;) {
+    const start = await readFileStart(path)
+    if (start === undefined || start.bytes.length === 0) return 'absent'
+    // A file that another process is creating grows page by page.
+    if (isTooShort(start) && Date.now() < deadline) {
+      await pause(creationPause)
+      continue
+    }
+    const problem = findProblem(start)
+    if (problem !== undefined) throw foreignFile(path, problem)
+    return 'environment'
   }
-  if (start.length === 0) return 'absent'
-  const problem = findProblem(start, size)
-  if (problem !== undefined) throw foreignFile(path, problem)
-  return 'environment'
 }
 
 /** Flushes a directory, so that its entries survive a power failure. */
@@ -117,26 +114,50 @@ export async function flushDirectory(path: string): Promise<void> {
   }
 }
 
-async function readStart(path: string): Promise<Buffer> {
-  const file = await open(path, 'r')
+interface FileStart {
+  /** The first 64 bytes, or all of a shorter file. */
+  readonly bytes: Buffer
+  /** As found after `bytes` was read, so a file that grows meanwhile is not taken for a short one. */
+  readonly size: number
+}
+
+/** Undefined when there is no such file. */
+async function readFileStart(path: string): Promise<FileStart | undefined> {
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0)
-    return buffer.subarray(0, bytesRead)
-  } finally {
-    await file.close()
+    // Looked at first: opening a pipe waits for its other end.
+    if (!(await stat(path)).isFile()) throw foreignFile(path, 'it is not a file')
+    const file = await open(path, 'r')
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0)
+      return { bytes: buffer.subarray(0, bytesRead), size: (await file.stat()).size }
+    } finally {
+      await file.close()
+    }
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return undefined
+    if (cause instanceof CairnError) throw cause
+    throw new CairnError(
+      'storage-failed',
+      `${path} cannot be read: ${messageOf(cause)}. Check its permissions.`,
+      { cause, details: { path } },
+    )
   }
 }
 
-function findProblem(start: Buffer, size: number): string | undefined {
-  if (start.length < 64 || size < 2 * smallestPage)
-    return 'it is too short to be an LMDB environment'
-  if (readUInt32(start, magicOffset) === magic) {
-    const version = readUInt32(start, magicOffset + 4) & 0xffff
+function isTooShort({ bytes, size }: FileStart): boolean {
+  return bytes.length < 64 || size < 2 * smallestPage
+}
+
+function findProblem(start: FileStart): string | undefined {
+  if (isTooShort(start)) return 'it is too short to be an LMDB environment'
+  const { bytes } = start
+  if (readUInt32(bytes, magicOffset) === magic) {
+    const version = readUInt32(bytes, magicOffset + 4) & 0xffff
     return version === formatVersion
       ? undefined
       : `it is an LMDB environment of format ${version}, and this build reads ${formatVersion}`
   }
-  return readUInt32(start, magicOffsetOfFormat1) === magic
+  return readUInt32(bytes, magicOffsetOfFormat1) === magic
     ? 'it is an LMDB environment of format 1, made by another program'
     : 'it is not an LMDB environment'
 }
