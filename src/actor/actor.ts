@@ -526,8 +526,10 @@ export class Actor {
           last: version,
           position,
           commandId: command.id,
+          at: now,
         })
-      else for (const entry of batch.entries(position)) this.#duplicates.onStored(entry)
+      else
+        for (const entry of batch.entries(position, now)) this.#duplicates.onStored(entry)
 
       // 8. Run the actions after the commit, once, on this node.
       runAfterCommit(decision, this.address, first, this.#ports.log)

@@ -9,13 +9,13 @@
 // WINDOW-3. It grows only by the commit that follows `upTo` directly. Commits in between must be read
 //     first.
 // WINDOW-4. It knows the version after which no commit has left the ring.
-// WINDOW-5. It knows the actor's version at some positions, so it can give a version that all commits
-//     after a position are above. That version is never above the true one.
+// WINDOW-5. It knows the actor's version at some positions and times, so it can give a version that all
+//     commits after a position, or since a time, are above. That version is never above the true one.
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
-import type { CommandEntry } from './command-entry.js'
+import type { DatedEntry } from './command-entry.js'
 
 /** The option `commandWindow` of an actor type; documented at ActorOptions. */
 export interface CommandWindowOptions {
@@ -42,14 +42,15 @@ export function resolveCommandWindow(
   )
 }
 
-/** WINDOW-5: the actor had this version at this position. */
+/** WINDOW-5: the actor had this version at this position, and this one or a later one at this time. */
 interface VersionMark {
   readonly version: Version
   readonly position: Position
+  readonly at: number
 }
 
 /** Estimated memory of a mark. */
-const markBytes = 40
+const markBytes = 48
 
 /** How many marks are kept, spread over the commits in the ring. */
 const marksMax = 8
@@ -81,6 +82,11 @@ export class CommandWindow {
     return this.#upTo
   }
 
+  /** Whether older commits than those it holds need not be looked for. */
+  get coversFromStart(): boolean {
+    return this.#coveredFrom === 0
+  }
+
   /** Whether it covers the versions after `since` up to `version`. */
   covers(since: Version, version: Version): boolean {
     return this.#coveredFrom <= since && version <= this.#upTo
@@ -99,11 +105,21 @@ export class CommandWindow {
     return this.#marks.findLast(mark => mark.position <= position)?.version
   }
 
-  /** Clears the window. It continues after `version`, which the actor had at `position`. */
-  restart(version: Version, position?: Position): void {
+  /** WINDOW-5. A version that every commit since the time is above; `undefined` when none is known. */
+  versionBefore(time: number): Version | undefined {
+    return this.#marks.findLast(mark => mark.at < time)?.version
+  }
+
+  /**
+   * Clears the window. It continues after `version`, which the actor had at `position`.
+   * @param at when the next commit was written
+   */
+  restart(version: Version, position?: Position, at = NaN): void {
     this.#ring.fill(0)
     this.#marks.length = 0
-    if (position !== undefined) this.#marks.push({ version, position })
+    // Before the first version there is none.
+    const since = version === 0 ? -Infinity : at
+    if (position !== undefined) this.#marks.push({ version, position, at: since })
     this.#count = 0
     this.#coveredFrom = version
     this.#heldFrom = version
@@ -111,19 +127,19 @@ export class CommandWindow {
   }
 
   /** Adds a commit if it is the next one (WINDOW-3). Returns whether it was. */
-  addIfNext(commit: CommandEntry): boolean {
+  addIfNext(commit: DatedEntry): boolean {
     if (commit.first !== this.#upTo + 1) return false
     this.add(commit)
     return true
   }
 
   /** Adds a commit that is known to be the next one. */
-  add({ last, position, commandId }: CommandEntry): void {
+  add({ last, position, commandId, at }: DatedEntry): void {
     this.#ring[this.#count++ % this.#ring.length] =
       commandId === undefined ? noHash : hashOf(commandId)
     this.#upTo = last
     if (this.#count % Math.ceil(this.#ring.length / marksMax) === 0) {
-      this.#marks.push({ version: last, position })
+      this.#marks.push({ version: last, position, at })
       if (this.#marks.length > marksMax) this.#marks.shift()
     }
     if (this.#count >= this.#ring.length) this.coverFromStart()

@@ -10,7 +10,8 @@
 //     it. After a conflict it is searched for in all commits since the expected version, however many.
 // DUPLICATES-4. Without a given id or a conflict, nothing is kept and nothing is read.
 // DUPLICATES-5. A command with `sentAt` is searched for back to that time, however many commits that
-//     is: it was stored somewhere, possibly for longer than any window.
+//     is: it was stored somewhere, possibly for longer than any window. The search needs no read while the
+//     window holds those commits.
 // DUPLICATES-6. A command with `notHandledAt` is searched for in all commits after that version, in
 //     addition to the window. Senders that store commands usually know the version, and the search
 //     needs no read while the window holds those commits.
@@ -112,14 +113,14 @@ export class DuplicateDetector {
   ): DuplicateSearch {
     const { sentAt, notHandledAt, commitPosition } = redelivery
     if (isNew) return { commandId, searchAfter: undefined, maxAgeMs: Infinity }
-    if (commitPosition === undefined && sentAt !== undefined)
-      return { commandId, searchAfter: 0, maxAgeMs: Infinity, sentAt }
     if (this.#window === undefined) {
       this.#window = new CommandWindow(this.#windowSize, 0)
       this.#isWindowBlank = true
     }
     if (commitPosition !== undefined)
       return { commandId, searchAfter: 0, maxAgeMs: Infinity, commitPosition }
+    if (sentAt !== undefined)
+      return { commandId, searchAfter: 0, maxAgeMs: Infinity, sentAt }
     const inWindow = { commandId, searchAfter: 0, maxAgeMs: this.#windowMs }
     return notHandledAt === undefined
       ? inWindow
@@ -158,7 +159,7 @@ export class DuplicateDetector {
   }
 
   /** Adds every commit of this actor that this node has stored to the window. */
-  onStored(stored: CommandEntry): void {
+  onStored(stored: DatedEntry): void {
     if (!this.#isWindowBlank) this.#window?.addIfNext(stored)
   }
 
@@ -167,10 +168,12 @@ export class DuplicateDetector {
     { commandId, searchAfter, sentAt, commitPosition, exhaustiveAfter }: DuplicateSearch,
     version: Version,
   ): boolean {
-    if (sentAt !== undefined) return false
     const window = this.#window
-    if (commitPosition !== undefined) {
-      const versionThen = window?.versionAt(commitPosition)
+    if (sentAt !== undefined || commitPosition !== undefined) {
+      const versionThen =
+        commitPosition === undefined
+          ? window?.versionBefore(this.#oldestSince(sentAt!))
+          : window?.versionAt(commitPosition)
       const holdsAll =
         versionThen !== undefined &&
         !this.#isWindowBlank &&
@@ -200,7 +203,7 @@ export class DuplicateDetector {
     if (this.#lateMatch?.commandId === commandId)
       return this.#outcomeOf(this.#lateMatch.record, commandId)
     if (sentAt !== undefined) {
-      const oldest = sentAt - Math.min(this.#windowMs, clockSkewMax)
+      const oldest = this.#oldestSince(sentAt)
       return this.#findSince(commandId, version, call, ({ at }) => at < oldest)
     }
     if (commitPosition !== undefined)
@@ -221,7 +224,12 @@ export class DuplicateDetector {
     return upTo >= version && window.covers(searchAfter, version) ? 'none' : 'lagging'
   }
 
-  /** DUPLICATES-5, DUPLICATES-7: searches back to the first commit that is too old. A blank window is filled on the way. */
+  /** DUPLICATES-5. Older commits, by their writers' clocks, were written before the time. */
+  #oldestSince(time: number): number {
+    return time - Math.min(this.#windowMs, clockSkewMax)
+  }
+
+  /** DUPLICATES-5, DUPLICATES-7: searches back to the first commit that is too old. The window is filled on the way. */
   async #findSince(
     commandId: string,
     version: Version,
@@ -230,7 +238,7 @@ export class DuplicateDetector {
   ): Promise<SearchResult> {
     return this.#ports.withWakeSlot(
       async () => {
-        const read: CommandEntry[] = [] // Newest first.
+        const read: DatedEntry[] = [] // Newest first.
         let upTo: Version = 0
         for await (const commit of this.#commitsBackwards()) {
           upTo ||= commit.last
@@ -239,17 +247,27 @@ export class DuplicateDetector {
           if (read.length < this.#windowSize) read.push(commit)
           if (isTooOld(commit)) break
         }
-        const window = this.#window
-        const oldest = read.at(-1)
-        if (this.#isWindowBlank && window !== undefined && oldest !== undefined) {
-          this.#restartBefore(window, oldest)
-          for (const commit of read.toReversed()) window.add(commit)
-        }
+        this.#refill(read)
         return upTo >= version ? 'none' : 'lagging'
       },
       signal,
       `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
     )
+  }
+
+  /** Fills the window with the last commits, newest first, unless it holds them already, or later ones. */
+  #refill(commits: readonly DatedEntry[]): void {
+    const window = this.#window
+    const newest = commits[0]
+    const oldest = commits.at(-1)
+    if (window === undefined || newest === undefined || oldest === undefined) return
+    const isBlank = this.#isWindowBlank
+    if (!isBlank && newest.last < window.upTo) return
+    if (!isBlank && window.holdsAll(oldest.first - 1, newest.last)) return
+    const coversFromStart = !isBlank && window.coversFromStart
+    this.#restartBefore(window, oldest)
+    for (const commit of commits.toReversed()) window.add(commit)
+    if (coversFromStart) window.coverFromStart()
   }
 
   /**
@@ -271,7 +289,7 @@ export class DuplicateDetector {
       window.covers(searchAfter, last) &&
       (exhaustiveAfter === Infinity || window.holdsAll(exhaustiveAfter, last))
     const mayContain = !this.#isWindowBlank && window.mayContain(commandId)
-    const unseen: CommandEntry[] = [] // Newest first.
+    const unseen: DatedEntry[] = [] // Newest first.
     let upTo: Version = 0
     let joinsWindow = false
     /** More was read than the window can hold. */
@@ -326,12 +344,17 @@ export class DuplicateDetector {
   }
 
   /** Restarts the window so that this commit is the next one. */
-  #restartBefore(window: CommandWindow, { first, position }: CommandEntry): void {
-    this.#restart(window, first - 1, position - 1)
+  #restartBefore(window: CommandWindow, { first, position, at }: DatedEntry): void {
+    this.#restart(window, first - 1, position - 1, at)
   }
 
-  #restart(window: CommandWindow, version: Version, position?: Position): void {
-    window.restart(version, position)
+  #restart(
+    window: CommandWindow,
+    version: Version,
+    position?: Position,
+    at?: number,
+  ): void {
+    window.restart(version, position, at)
     this.#isWindowBlank = false
   }
 

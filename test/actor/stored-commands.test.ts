@@ -5,6 +5,7 @@ import t from 'tap'
 
 import { deferred } from '../../src/model/wait.js'
 import { MemoryLog } from '../../src/store/event-store/memory.js'
+import { ManualClock } from '../../src/testing/manual-clock.js'
 import { account, alice, node } from './support.js'
 
 const forgetful = {
@@ -164,3 +165,48 @@ await t.test(
     t.equal(outcomes.filter(outcome => outcome.ok && !outcome.duplicate).length, 20)
   },
 )
+
+await t.test(
+  'commands that were sent at about the same time cost one search',
+  async t => {
+    const clock = new ManualClock(1_000_000)
+    const log = new MemoryLog()
+    const make = (nodeId: string) => node({ on: log, nodeId, clock })
+    const [a, b] = [make('a'), make('b')]
+    for (let i = 0; i < 50; i++) await a.host.ask(alice, 'deposit', one)
+    clock.advance(120_000)
+    for (let i = 0; i < 5; i++) await a.host.ask(alice, 'deposit', one)
+    const sentAt = clock.now()
+    const ask = async ({ host, store }: typeof a, commandId: string, at = sentAt) => {
+      store.forget()
+      const outcome = await host.ask(alice, 'deposit', one, { commandId, sentAt: at })
+      t.equal(outcome.ok, true)
+      return outcome.ok && outcome.duplicate
+    }
+    t.equal(await ask(b, 'c0'), false)
+    t.equal(b.store.commitsRead, 6, 'back to the first commit that is older')
+    for (let i = 1; i < 10; i++) {
+      clock.advance(1_000)
+      t.equal(await ask(b, `c${i}`), false)
+      t.equal(b.store.commitsRead, 0, 'all commits since then are known')
+    }
+    t.equal(await ask(b, 'c3'), true)
+    t.equal(await ask(b, 'before', 1_000_000), false)
+    t.equal(b.store.commitsRead, 65, 'an earlier time is not covered')
+    t.equal(await ask(b, 'before too', 1_000_000), false)
+    t.equal(b.store.commitsRead, 0)
+    t.equal(await ask(a, 'c7'), true, 'it is found by another host')
+    t.equal(await ask(a, 'another'), false)
+  },
+)
+
+await t.test('a window that holds too few commits does not replace a search', async t => {
+  const { a, b } = hosts()
+  const sentAt = Date.now()
+  for (let i = 0; i < 10; i++) {
+    const again = { commandId: `c${i % 5}`, sentAt }
+    const { host } = i % 2 === 0 ? a : b
+    const outcome = await host.ask(alice, 'deposit', one, again)
+    t.equal(outcome.ok && outcome.duplicate, i >= 5, `c${i % 5}`)
+  }
+})
