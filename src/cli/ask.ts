@@ -44,7 +44,7 @@ ${reachHelp}`,
 function withId(error: unknown, commandId: string): unknown {
   if (!isCairnError(error) || error.details.commandId !== undefined) return error
   const { code, message, details } = error
-  const isUnknown = ['aborted', 'answer-lost', 'deadline-exceeded'].includes(code)
+  const isUnknown = ['aborted', 'answer-lost', 'outcome-unknown'].includes(code)
   if (!isUnknown) return error
   const hint = ` Ask again with --command-id ${commandId}: it acts once.`
   return new CairnError(code, message + hint, {

@@ -7,7 +7,7 @@ import {
   answerRequest,
   prepareRequest,
   readAnswer,
-  unansweredError,
+  notAnsweredInTime,
 } from './request-codec.js'
 import { ActiveRequests, Servings } from './serving.js'
 import type {
@@ -62,8 +62,7 @@ export class MemoryTransport implements Transport {
       )
     const work = answerRequest(body, server.handle)
     server.active.add(work)
-    const late = () =>
-      unansweredError('deadline-exceeded', actor, `no answer within ${timeout} ms`)
+    const late = () => notAnsweredInTime(request, timeout)
     return readAnswer(await withTimeout(work, timeout, late, signal, doing))
   }
 

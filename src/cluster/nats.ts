@@ -14,7 +14,8 @@ import {
   prepareRequest,
   readAnswer,
   tooLargeError,
-  unansweredError,
+  answerLost,
+  notAnsweredInTime,
 } from './request-codec.js'
 import { ActiveRequests, Servings } from './serving.js'
 import type {
@@ -97,13 +98,9 @@ export class NatsTransport implements Transport {
             `within ${timeout} ms; it was not sent. Slow down, or add nodes.`,
         )
       case 'disconnected':
-        throw unansweredError('answer-lost', actor, 'the connection to NATS was lost')
+        throw answerLost(request, 'the connection to NATS was lost')
       default:
-        throw unansweredError(
-          'deadline-exceeded',
-          actor,
-          `no answer within ${timeout} ms`,
-        )
+        throw notAnsweredInTime(request, timeout)
     }
   }
 

@@ -87,17 +87,30 @@ export function tooLargeError(what: string, bytes: number, limit: string): Cairn
   )
 }
 
-/** The error for a request whose answer was not received. */
-export function unansweredError(
-  code: 'answer-lost' | 'deadline-exceeded',
-  actor: ActorAddress,
-  why: string,
+/** The error for a request that was sent, when the connection was lost before the answer. */
+export function answerLost({ actor, kind }: NodeRequest, why: string): CairnError {
+  return new CairnError(
+    'answer-lost',
+    `${formatAddress(actor)} did not answer: ${why}. ${remedyFor(kind)}`,
+  )
+}
+
+/** The error for a request that was sent, and not answered in time (TRANSPORT-4). */
+export function notAnsweredInTime(
+  { actor, kind }: NodeRequest,
+  timeout: number,
 ): CairnError {
   return new CairnError(
-    code,
-    `${formatAddress(actor)} did not answer: ${why}. Whether the command took effect is not known: ` +
-      'ask again with the same command id, or read the actor.',
+    kind === 'ask' ? 'outcome-unknown' : 'deadline-exceeded',
+    `${formatAddress(actor)} did not answer within ${timeout} ms. ${remedyFor(kind)}`,
+    { details: { timeout } },
   )
+}
+
+function remedyFor(kind: NodeRequest['kind']): string {
+  return kind === 'ask'
+    ? 'Whether the command took effect is not known: ask again with the same command id; it takes effect once.'
+    : 'Read again, and allow more time.'
 }
 
 /** Returns the value of an answer, or throws its error. */

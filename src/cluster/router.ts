@@ -10,7 +10,10 @@
 // ROUTER-3. A lost answer means that the outcome is unknown: the command is sent again under the same id
 //     until its deadline, and takes effect once. The receiver treats every id as one that may have been
 //     sent before: the first request can be delayed while a second one is handled on another node.
-// ROUTER-4. The deadline is the caller's and is sent with the command: each hop has the time that is left.
+// ROUTER-4. Once a request was sent whose answer is lost, the command can only end with an answer that it
+//     took effect, or with an error that says that this is not known: the lost request may have been
+//     handled, or may be handled later, so a rejection of another one, or an error of it, proves nothing.
+// ROUTER-5. The deadline is the caller's and is sent with the command: each hop has the time that is left.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
@@ -21,6 +24,7 @@ import type {
   CommandSender,
   RedeliveryOptions,
 } from '../model/command-sender.js'
+import type { Rejection } from '../model/behavior.js'
 import { show } from '../model/show.js'
 import { abortedError, pause } from '../model/wait.js'
 import type { Membership } from './membership.js'
@@ -57,12 +61,24 @@ export interface RouterStats {
   readonly resent: number
 }
 
+/** What is known of the requests of one command. */
+interface Answers {
+  /** A request was sent, and its answer will not be received. */
+  isOneLost: boolean
+}
+
 /** Errors after which the command is sent again under the same id. */
 const resendable = ['node-closed', 'answer-lost'] as const
+/** Errors of a request that may have been handled, or may be later (TRANSPORT-4). */
+const uncertain = ['aborted', 'answer-lost', 'outcome-unknown'] as const
+/** Errors that say that the outcome is unknown. */
+const saysUnknown = ['answer-lost', 'outcome-unknown'] as const
 /** Redirects after which the receiver handles the command itself. */
 const hopsMax = 3
 /** Milliseconds before a command is sent to the same owner again. */
 const retryDelay = 25
+/** Milliseconds before a command with a lost answer is sent again while no node hosts its type. */
+const ownerDelay = 100
 
 export class Router implements CommandSender {
   readonly #options: RouterOptions
@@ -162,24 +178,44 @@ export class Router implements CommandSender {
     }
   }
 
-  /** Sends the command from node to node until one has handled it (ROUTER-1 to ROUTER-4). */
+  /** Sends the command from node to node until one has handled it (ROUTER-1 to ROUTER-5). */
   async #sendUntilAnswered<Outcome>(
-    { actor, commandType, data, options, runLocally, isTold }: RoutedCommand<Outcome>,
+    command: RoutedCommand<Outcome>,
     first: string,
   ): Promise<Outcome> {
+    const { commandId = newId() } = command.options
+    const answers: Answers = { isOneLost: false }
+    let outcome: Outcome
+    try {
+      outcome = await this.#sendUntilOneAnswers(command, commandId, first, answers)
+    } catch (error) {
+      if (answers.isOneLost) throw unknownAfter(error, command, commandId)
+      throw error
+    }
+    if (answers.isOneLost && isRejection(outcome))
+      throw unknownAfter(outcome.rejection, command, commandId)
+    return outcome
+  }
+
+  async #sendUntilOneAnswers<Outcome>(
+    command: RoutedCommand<Outcome>,
+    commandId: string,
+    first: string,
+    answers: Answers,
+  ): Promise<Outcome> {
+    const { actor, commandType, data, options, isTold } = command
     const { timeout = requestTimeoutDefault, signal } = options
-    const { commandId = newId(), sentAt, notHandledAt, commitPosition, firing } = options
+    const { sentAt, notHandledAt, commitPosition, firing } = options
     const deadline = performance.now() + timeout
-    const doing = () => `command ${show(commandType)} to ${formatAddress(actor)}`
     let owner = first
     const unreachable = new Set<string>()
     for (let hops = 0; ;) {
-      if (signal?.aborted) throw abortedError(signal, doing())
-      if (this.#pending.isClosed) throw closedError(doing(), commandId)
+      if (signal?.aborted) throw abortedError(signal, describe(command))
+      if (this.#pending.isClosed) throw closedError(describe(command), commandId)
       const left = Math.floor(deadline - performance.now())
-      if (left <= 0) throw deadlineExceeded(doing(), timeout, commandId)
+      if (left <= 0) throw deadlineExceeded(describe(command), timeout, commandId)
       if (owner === this.#options.nodeId)
-        return runLocally({ ...options, commandId, timeout: left })
+        return command.runLocally({ ...options, commandId, timeout: left })
       const request: AskRequest = {
         kind: 'ask',
         actor,
@@ -198,8 +234,15 @@ export class Router implements CommandSender {
       try {
         return (await this.#sendTo(request, owner, left, signal)) as Outcome
       } catch (error) {
+        if (uncertain.some(code => isCairnError(error, code))) answers.isOneLost = true // ROUTER-4
         if (isCairnError(error, 'no-node')) unreachable.add(owner)
-        owner = await this.#next(actor, owner, error)
+        try {
+          owner = await this.#next(actor, owner, error)
+        } catch (reason) {
+          if (!answers.isOneLost || !isCairnError(reason, 'no-node')) throw reason
+          // Only a new owner can tell whether the command took effect.
+          await pause(ownerDelay, signal)
+        }
         if (isCairnError(error, 'not-owner')) hops++
       }
     }
@@ -292,11 +335,41 @@ function closedError(doing: string, commandId: string): CairnError {
   )
 }
 
+/** The deadline has passed, and no request is unanswered. */
 function deadlineExceeded(doing: string, timeout: number, commandId: string): CairnError {
   return new CairnError(
     'deadline-exceeded',
-    `The ${doing} was not answered within ${timeout} ms. Whether it took effect is not known: ` +
-      `ask again with commandId ${show(commandId)}; it takes effect once.`,
+    `The ${doing} was not handled within ${timeout} ms: the nodes that were asked did not own the actor, or ` +
+      `left. Nothing was stored. Send it again with commandId ${show(commandId)}, and allow more time.`,
     { details: { timeout, commandId } },
   )
+}
+
+function isRejection(outcome: unknown): outcome is { readonly rejection: Rejection } {
+  return typeof outcome === 'object' && outcome !== null && 'rejection' in outcome
+}
+
+/** ROUTER-4: the error of a command that ended so after a request without an answer. */
+function unknownAfter(
+  end: unknown,
+  command: RoutedCommand<unknown>,
+  commandId: string,
+): unknown {
+  if (saysUnknown.some(code => isCairnError(end, code)) && commandIdOf(end) === commandId)
+    return end
+  const { code, message } = end as Rejection
+  return new CairnError(
+    'outcome-unknown',
+    `Whether the ${describe(command)} took effect is not known: a node that it was sent to did not answer. The last ` +
+      `attempt ended with ${show(code)}: ${message} Ask again with commandId ${show(commandId)}; it takes effect once.`,
+    { cause: end, details: { commandId } },
+  )
+}
+
+function commandIdOf(error: unknown): unknown {
+  return isCairnError(error) ? error.details.commandId : undefined
+}
+
+function describe({ commandType, actor }: RoutedCommand<unknown>): string {
+  return `command ${show(commandType)} to ${formatAddress(actor)}`
 }

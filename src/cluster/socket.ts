@@ -25,7 +25,8 @@ import {
   prepareRequest,
   readAnswer,
   tooLargeError,
-  unansweredError,
+  answerLost,
+  notAnsweredInTime,
 } from './request-codec.js'
 import { ActiveRequests, Servings } from './serving.js'
 import {
@@ -114,14 +115,13 @@ export class SocketTransport implements Transport {
       connection.destroy()
       throw abortedError(signal, doing) // Nothing was sent.
     }
-    const lost = (why: string) => reply.reject(unansweredError('answer-lost', actor, why))
+    const lost = (why: string) => reply.reject(answerLost(request, why))
     try {
       connection.on('error', error => lost(error.message))
       connection.once('close', () => lost('the node closed the connection'))
       if (connection.destroyed) lost('the node closed the connection')
       writeMessage(connection, body)
-      const late = () =>
-        unansweredError('deadline-exceeded', actor, `no answer within ${timeout} ms`)
+      const late = () => notAnsweredInTime(request, timeout)
       return readAnswer(await withTimeout(reply.promise, timeout, late, signal, doing))
     } finally {
       connection.destroy()

@@ -3,6 +3,8 @@
 // TRANSPORT-1. A request goes to one node that serves its actor type, or fails with `no-node`.
 // TRANSPORT-2. A request contains the time left; a node does not start one that has expired.
 // TRANSPORT-3. An error is sent as its code, message and details, and thrown again as the same error.
+// TRANSPORT-4. After `answer-lost`, `outcome-unknown` and `aborted` the request may have been handled, or may
+//     be later. Every other error was answered by the node, or nothing was sent.
 
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
@@ -73,7 +75,8 @@ export interface Transport {
   /**
    * Sends a request to a node that serves the actor's type and resolves with its answer.
    * Throws `no-node` if no node received it, `answer-lost` if the connection was lost
-   * before the answer, `deadline-exceeded`, `aborted`, or the error that the node answered with.
+   * before the answer, `outcome-unknown` if a command was not answered in time, `deadline-exceeded` if a read was
+   * not, `aborted`, or the error that the node answered with.
    */
   request(request: NodeRequest, options?: RequestOptions): Promise<unknown>
 

@@ -247,3 +247,128 @@ await t.test(
     t.strictSame(sender.stats(), { local: 0, remote: 1, redirects: 0, resent: 1 })
   },
 )
+
+/** What a request to another node ends with: an answer, or an error that is thrown. */
+type Step = CairnError | { readonly ok: boolean } | 'no end'
+
+const lost = new CairnError('answer-lost', 'It is lost.')
+const accepted = { ok: true, version: 1, position: 1, reply: 1, duplicate: false }
+const rejection = { code: 'no', message: 'Never.', details: undefined }
+const rejected = { ok: false, version: 0, rejection }
+
+/** A router whose requests end as scripted, the last step again and again. Another node owns every actor. */
+function routerWith(steps: readonly Step[]) {
+  let sent = 0
+  const transport: Transport = {
+    serve: async () => ({ stop: async () => {} }),
+    request(_request, { signal } = {}) {
+      const step = steps[Math.min(sent++, steps.length - 1)]!
+      if (step instanceof CairnError) return Promise.reject(step)
+      if (step !== 'no end') return Promise.resolve(step)
+      return new Promise((_resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(abortedError(signal, 'asking')))
+      })
+    },
+    close: async () => {},
+  }
+  const members = new MemoryMembers()
+  // A node that announces itself again and again, so that the router finds it whatever it suspects.
+  class Steady extends MemoryMembership {
+    override suspect(): void {}
+  }
+  const other = { ...member, id: 'other' }
+  const local = { ask: () => t.fail('not here'), tell: () => t.fail('not here') } as never
+  const router = new Router({
+    nodeId: 'here',
+    membership: new Steady(members, other),
+    transport,
+    local,
+    hosts: () => false,
+  })
+  return {
+    ask: (options: object = {}) =>
+      router.ask({ type: 'counter', id: 'x' }, 'add', 1, {
+        commandId: 'mine',
+        timeout: 300,
+        ...options,
+      }),
+    get sent() {
+      return sent
+    },
+    leave: () => members.roster.dead('other'),
+  }
+}
+
+const unknown = { code: 'outcome-unknown', details: { commandId: 'mine' } }
+
+await t.test(
+  'ROUTER-4 after a lost answer, only that it took effect is told',
+  async t => {
+    t.strictSame(await routerWith([lost, accepted]).ask(), accepted)
+    await t.rejects(routerWith([lost, rejected]).ask(), unknown, 'a rejection')
+    for (const code of [
+      'mailbox-full',
+      'unknown-command',
+      'deadline-exceeded',
+      'queue-full',
+    ] as const) {
+      const error = new CairnError(code, 'Nothing was stored.')
+      await t.rejects(
+        routerWith([lost, error]).ask(),
+        { ...unknown, cause: { code } },
+        code,
+      )
+    }
+    await t.rejects(routerWith([lost]).ask(), unknown, 'the deadline passes')
+    const named = new CairnError('outcome-unknown', 'By the store.', unknown)
+    await t.rejects(routerWith([lost, named]).ask(), {
+      message: 'By the store.',
+      ...unknown,
+    })
+  },
+)
+
+await t.test(
+  'ROUTER-4 a lost answer and no node left: the command waits for a new owner',
+  async t => {
+    const scene = routerWith([lost])
+    const asked = scene.ask()
+    await until(() => scene.sent > 0, { describe: 'it was sent' })
+    scene.leave()
+    await t.rejects(asked, unknown, 'not no-node: the dead node may have stored it')
+  },
+)
+
+await t.test(
+  'ROUTER-4 a signal that fires before the answer leaves the outcome open',
+  async t => {
+    const scene = routerWith(['no end'])
+    const stop = new AbortController()
+    const asked = scene.ask({ signal: stop.signal })
+    await until(() => scene.sent > 0, { describe: 'it was sent' })
+    stop.abort()
+    await t.rejects(asked, { ...unknown, cause: { code: 'aborted' } })
+    await t.rejects(scene.ask({ signal: stop.signal }), { code: 'aborted' }, 'not sent')
+    t.equal(scene.sent, 1)
+  },
+)
+
+await t.test(
+  'without a lost answer, what the node answers is told unchanged',
+  async t => {
+    t.strictSame(await routerWith([rejected]).ask(), rejected)
+    const full = new CairnError('mailbox-full', 'It is full.')
+    await t.rejects(routerWith([full]).ask(), full)
+    const unreachable = new CairnError('no-node', 'Nobody is there.')
+    await t.rejects(
+      routerWith([unreachable]).ask(),
+      {
+        code: 'deadline-exceeded',
+        message: /Nothing was stored/,
+        details: { commandId: 'mine' },
+      },
+      'no node could be reached in time',
+    )
+    t.strictSame(await routerWith([unreachable, accepted]).ask(), accepted)
+  },
+)

@@ -1,11 +1,11 @@
 // The errors that claim that nothing was stored, with the sentences of the documentation that make the claims.
 //
-// Not here are the three codes after which the documentation says that the outcome is unknown, and every error that is
+// Not here are the two codes after which the documentation says that the outcome is unknown, and every error that is
 // not one of Cairn's.
 
 import type { Invoked } from '../history.js'
 
-/** docs/errors.md, after the three exceptions. It is about commands and appends, thus about transactions of them too. */
+/** docs/errors.md, after the two exceptions. It is about commands and appends, thus about transactions of them too. */
 const everyOther = 'After every other error of an append or a command: nothing.'
 
 /** By code: the sentence that is most exact about it. */
@@ -17,6 +17,7 @@ const claims: Readonly<Record<string, string>> = {
   'actor-restarting': 'Nothing was stored.',
   'commit-too-large': 'Invalid input … is reported before anything is written.',
   contention: 'other writers were faster ten times … none; nothing is stored',
+  'deadline-exceeded': 'Nothing was stored, and the command is not started later.',
   'decide-failed': '`decide` … throws … nothing is stored',
   'foreign-directory': everyOther,
   'foreign-stream': everyOther,

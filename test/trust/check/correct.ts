@@ -109,7 +109,7 @@ function listWorkload(builder: HistoryBuilder): void {
   // Unknown and stored, then answered.
   const lost = ask('unknown-stored')
   const stored = builder.commit(added(actor, 'unknown-stored', 7))
-  builder.complete(lost, { outcome: 'error', code: 'deadline-exceeded' })
+  builder.complete(lost, { outcome: 'error', code: 'outcome-unknown' })
   builder.complete(ask('unknown-stored'), {
     outcome: 'ok',
     version: 7,
