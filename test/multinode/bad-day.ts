@@ -13,12 +13,18 @@ import { until } from '../support/wait.js'
 import { startNode } from './harness.js'
 
 const patience = { timeout: 90_000 }
+/** How many commands are still sent while the next thing happens. */
+const stillSent = 100
 
-/** Deposits 1, 2, 3 … into each account, each sent until it is known to be stored. */
+/**
+ * Deposits 1, 2, 3 … into each account, each sent until it is known to be stored. They stop at a number of commands,
+ * which is raised for each part of the day: otherwise a slow machine would send far more than it carries out.
+ */
 class Senders implements AsyncDisposable {
   readonly sent = new Map<string, string[]>()
   sentAgain = 0
   duplicates = 0
+  limit = 0
   readonly #client: Node
   readonly #type: string
   readonly #workers: Promise<void>[]
@@ -51,6 +57,10 @@ class Senders implements AsyncDisposable {
     this.sent.set(id, ids)
     let amount = 0
     while (this.#going) {
+      if (this.count >= this.limit) {
+        await pause(15)
+        continue
+      }
       amount++
       const commandId = `${id}-${amount}`
       while (!(await this.#send(id, amount, commandId))) await pause(20)
@@ -136,6 +146,7 @@ export async function badDay(
   }
   const more = async (count: number, describe: string) => {
     const enough = senders.count + count
+    senders.limit = enough + stillSent
     await until(() => senders.count >= enough, {
       describe: `${describe}: ${count} more are sent`,
       ...patience,
