@@ -1,0 +1,211 @@
+// The mutants: one fault each, as a change of compiled code, and the check that must catch it for the right reason.
+
+import { inTest, inTrust } from './check.mjs'
+
+/** @typedef {import('./check.mjs').Check} Check */
+
+/**
+ * @typedef {object} Mutant
+ * @property {string} name
+ * @property {string} file a source, whose compiled forms are changed, or another file, which is changed itself
+ * @property {string} from occurs once in the file
+ * @property {string} to
+ * @property {Check} check
+ */
+
+/**
+ * What unmutated runs with faults violate, as docs/notes/trust-runs.md lists it. A mutant is not caught by these.
+ *
+ * @type {readonly string[]}
+ */
+export const knownViolations = ['recovery', 'first-time']
+
+/** @type {readonly Mutant[]} */
+export const mutants = [
+  {
+    name: 'append-expects-nothing-nats',
+    file: 'src/nats/publish.ts',
+    from: '[expectedHeader, String(expected)],',
+    to: '',
+    check: inTest(
+      'test/jetstream/races.test.ts',
+      'A3.4 of two stores that race for the same next version with stale caches and no notices, exactly one wins',
+    ),
+  },
+  {
+    name: 'refusal-of-a-resend-is-believed',
+    file: 'src/store/event-store/jetstream.ts',
+    from: `if (ambiguity === undefined)
+                        return { kind: 'conflict' };
+                    const last`,
+    to: `if (attemptTimeout > 0) return { kind: 'conflict' };
+                    const last`,
+    check: inTest(
+      'test/jetstream/unclear.test.ts',
+      'an append (expected 1) whose answer is lost is recognised although others append after it',
+    ),
+  },
+  {
+    name: 'append-expects-nothing-lmdb',
+    file: 'src/store/lmdb/log-writer.ts',
+    from: 'meetsExpectation(expected, heads[i].version)',
+    to: 'true',
+    check: inTrust('lmdb', 'answers'),
+  },
+  {
+    name: 'guard-is-not-checked',
+    file: 'src/store/lmdb/log-writer.ts',
+    from: 'version === guardHeads[i].version',
+    to: 'true',
+    check: inTest(
+      'test/store/lmdb.test.ts',
+      'an actor that is only read is guarded at its version',
+    ),
+  },
+  {
+    name: 'answered-before-committed',
+    file: 'src/store/lmdb/log-writer.ts',
+    from: 'return this.#storeBatch(batch);',
+    to: `const early = this.#storeBatch(batch);
+                    for (const [i, queued] of batch.entries()) queued.resolve(early[i]);
+                    return early;`,
+    check: inTrust('lmdb', 'real-time'),
+  },
+  {
+    name: 'command-ids-are-ignored',
+    file: 'src/actor/duplicate-detector.ts',
+    from: `if (this.isKnownNew(search, version))
+            return 'none';`,
+    to: "return 'none';",
+    check: inTrust('nats', 'stored-once'),
+  },
+  {
+    name: 'rejection-from-an-old-state',
+    file: 'src/actor/actor.ts',
+    from: 'return !evaluation.decision.ok || evaluation.decision.events.length === 0;',
+    to: 'return evaluation.decision.ok && evaluation.decision.events.length === 0;',
+    check: inTest(
+      'test/actor/two-hosts.test.ts',
+      'a rejection decided on an old state is not returned',
+    ),
+  },
+  {
+    name: 'inline-state-lags',
+    file: 'src/actor/actor.ts',
+    from: 'this.#planInlineState(running, state, version);',
+    to: 'this.#planInlineState(running, folded.state, version);',
+    check: inTrust('nats', 'inline-states'),
+  },
+  {
+    name: 'latest-read-from-memory',
+    file: 'src/model/freshness.ts',
+    from: 'return undefined;',
+    to: 'return 0;',
+    check: inTrust('lmdb', 'real-time'),
+  },
+  {
+    name: 'deadline-claims-absence',
+    file: 'src/cluster/nats.ts',
+    from: "throw unansweredError('deadline-exceeded', actor",
+    to: "throw unansweredError('store-unreachable', actor",
+    check: inTrust('nats', 'absence', 'line-delay'),
+  },
+  {
+    name: 'lost-answer-claims-absence',
+    file: 'src/cluster/nats.ts',
+    from: "throw unansweredError('answer-lost', actor",
+    to: "throw unansweredError('no-node', actor",
+    check: inTest(
+      'test/cluster/transport.test.ts',
+      'NATS: a lost connection ends the wait with answer-lost',
+    ),
+  },
+  {
+    name: 'reconnect-is-swallowed',
+    file: 'src/nats/connection.ts',
+    from: `for (const listener of this.#listeners)
+            listener(interruption);`,
+    to: '',
+    check: inTest(
+      'test/bus/nats.test.ts',
+      'P5 a lost connection is reported, and the cache is unverified afterwards',
+    ),
+  },
+  {
+    name: 'gap-is-overlooked',
+    file: 'src/bus/nats.ts',
+    from: "this.#subscription.interrupted('gap');",
+    to: ';',
+    check: inTest('test/bus/nats.test.ts', 'a forged position does not hide later gaps'),
+  },
+  {
+    name: 'member-is-silent',
+    file: 'src/cluster/nats-membership.ts',
+    from: `this.#roster.alive(this.#self, now);
+            this.#publish('here');`,
+    to: 'this.#roster.alive(this.#self, now);',
+    check: inTest(
+      'test/cluster/membership.test.ts',
+      'on NATS, a connected process without heartbeats remains a member until deadAfter',
+    ),
+  },
+  {
+    name: 'command-is-removed-first',
+    file: 'src/delivery/commands/inbox.ts',
+    from: 'const result = await deliverCommand({',
+    to: 'await queue.remove([position]); const result = await deliverCommand({',
+    check: inTrust('nats', 'sends-take-effect', 'hosts-kill-all'),
+  },
+  {
+    name: 'every-time-is-the-first',
+    file: 'src/delivery/group/partition-processor.ts',
+    from: 'mayBeRepeat: attempt > 1 || position <= maybeHandledUpTo,',
+    to: 'mayBeRepeat: false,',
+    check: inTrust('nats', 'first-time'),
+  },
+  {
+    name: 'keys-have-no-order',
+    file: 'src/delivery/group/partition-processor.ts',
+    from: `if (queue !== undefined)
+            queue.push(record);`,
+    to: 'if (false);',
+    check: inTrust('nats', 'handling-order'),
+  },
+  {
+    name: 'floor-of-another-log',
+    file: 'src/delivery/group/claim-partition.ts',
+    from: 'if (last < floor) {',
+    to: 'if (last < 0) {',
+    check: inTest(
+      'test/delivery/group/group.test.ts',
+      'CLAIM-2 a source that ends before the floor is read from its first record',
+    ),
+  },
+  {
+    name: 'dead-letter-is-lost',
+    file: 'src/delivery/dead-letters/dead-letters.ts',
+    from: 'await dead.put({ key, id, ...encodeDeadLetter(stored) }, { signal });',
+    to: 'encodeDeadLetter(stored);',
+    check: inTrust('nats', 'dead-letters'),
+  },
+  {
+    name: 'replaced-timer-fires',
+    file: 'src/actor/superseded-timer.ts',
+    from: 'generationOf(firstVersion, i) > generation);',
+    to: 'false);',
+    check: inTest(
+      'test/actor/timers.test.ts',
+      'a firing is valid only while its timer is unchanged',
+    ),
+  },
+  {
+    name: 'one-permission-more',
+    file: 'docs/operations.md',
+    from: 'subscribe: { allow: ["cairn.tenant-a.>", "_INBOX_tenant-a.>"] }',
+    to: 'subscribe: { allow: ["cairn.tenant-a.>", "_INBOX_tenant-a.>", "cairn.tenant-b.stored.>"] }',
+    check: inTest(
+      'test/docs/permissions.test.ts',
+      'the permissions of its namespace forbid everything in another namespace',
+    ),
+  },
+]

@@ -1,0 +1,62 @@
+// The built package in a folder of its own, where a mutant may change it.
+
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+
+/** @typedef {import('./mutants.mjs').Mutant} Mutant */
+
+/** What mutants change. Everything else is linked. */
+const copied = ['build', 'dist', 'docs']
+const leftOut = ['.git', '.tap']
+
+/**
+ * Fills an empty folder with the built repository, and makes a folder `tmp` in it.
+ *
+ * @param {string} folder
+ */
+export async function plantTree(folder) {
+  for (const name of await readdir('.')) {
+    if (leftOut.includes(name)) continue
+    const path = join(folder, name)
+    if (copied.includes(name)) await cp(name, path, { recursive: true })
+    else await symlink(resolve(name), path)
+  }
+  // The tests import it as `cairn-es`. The one that was copied leads back to the repository.
+  const link = join(folder, 'build', 'dist')
+  await rm(link)
+  await symlink(join(folder, 'dist'), link)
+  await mkdir(join(folder, 'tmp'))
+}
+
+/**
+ * Throws if the code that the mutant changes is not there, or is there more than once.
+ *
+ * @param {string} folder
+ * @param {Mutant} mutant
+ */
+export async function mutate(folder, { file, from, to }) {
+  for (const path of compiledOf(file)) {
+    const text = await readFile(join(folder, path), 'utf8')
+    const count = text.split(from).length - 1
+    if (count !== 1)
+      throw new Error(
+        `the code that this mutant changes is gone: ${path} has it ${count} times, not once`,
+      )
+    await writeFile(
+      join(folder, path),
+      text.replace(from, () => to),
+    )
+  }
+}
+
+/**
+ * Nodes of other processes run `dist`, and tests import `build/src`.
+ *
+ * @param {string} file
+ */
+function compiledOf(file) {
+  const [, source] = /^src\/(.*)\.ts$/.exec(file) ?? []
+  return source === undefined
+    ? [file]
+    : [join('dist', `${source}.js`), join('build', 'src', `${source}.js`)]
+}
