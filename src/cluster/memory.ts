@@ -5,6 +5,7 @@ import { CairnError } from '../model/errors.js'
 import { withTimeout } from '../model/wait.js'
 import {
   answerRequest,
+  encodeRequest,
   prepareRequest,
   readAnswer,
   notAnsweredInTime,
@@ -50,7 +51,7 @@ export class MemoryTransport implements Transport {
   }
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { body, timeout, signal, to, doing } = prepareRequest(request, options)
+    const { timeout, signal, to, doing } = prepareRequest(request, options)
     const { actor } = request
     const server = [...this.#network].find(({ nodeId, types }) =>
       to === undefined ? types.includes(actor.type) : nodeId === to,
@@ -60,6 +61,7 @@ export class MemoryTransport implements Transport {
         'no-node',
         `No node in this process serves actor type ${actor.type}: pass its definition to startNode({ actors }).`,
       )
+    const body = encodeRequest(request, timeout, Infinity, '')
     const work = answerRequest(body, server.handle)
     server.active.add(work)
     const late = () => notAnsweredInTime(request, timeout)

@@ -11,6 +11,7 @@ import { permissionError } from '../nats/errors.js'
 import {
   answerRequest,
   encodeFailure,
+  encodeRequest,
   prepareRequest,
   readAnswer,
   tooLargeError,
@@ -18,6 +19,7 @@ import {
   notAnsweredInTime,
 } from './request-codec.js'
 import { ActiveRequests, Servings } from './serving.js'
+import { StallWatch } from './stall-watch.js'
 import type {
   NodeRequest,
   RequestHandler,
@@ -44,9 +46,13 @@ export class NatsTransport implements Transport {
     handle: RequestHandler,
   ): Promise<Serving> {
     const active = new ActiveRequests()
+    // The server answers a flush after everything that it has sent before.
+    const stalls = new StallWatch(() => this.#connection.nc.flush())
     const receive = (message: Msg) =>
       active.add(
-        answerRequest(message.data, handle).then(bytes => this.#respond(message, bytes)),
+        answerRequest(message.data, handle, stalls.waited()).then(bytes =>
+          this.#respond(message, bytes),
+        ),
       )
     const results = await Promise.allSettled([
       this.#connection.subscribe(this.#subjectOfNode(nodeId), receive),
@@ -61,19 +67,21 @@ export class NatsTransport implements Transport {
     if (failed !== undefined) {
       // A node must serve all of its types or none.
       for (const one of subscriptions) one.unsubscribe()
+      stalls.close()
       throw failed.reason
     }
     return this.#servings.add(async () => {
       // Draining delivers the requests that the server has already sent.
       await Promise.all(subscriptions.map(one => one.drain()))
+      stalls.close()
       await active.settled()
     })
   }
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { body, timeout, signal, to, doing } = prepareRequest(request, options)
-    if (body.length > this.#connection.maxPayload)
-      throw tooLargeError('request', body.length, this.#sizeLimit)
+    const { timeout, signal, to, doing } = prepareRequest(request, options)
+    const { maxPayload } = this.#connection
+    const body = encodeRequest(request, timeout, maxPayload, this.#sizeLimit)
     const { actor } = request
     const subject =
       to === undefined ? this.#subjectOf(actor.type) : this.#subjectOfNode(to)

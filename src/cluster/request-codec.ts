@@ -2,7 +2,7 @@
 
 import { decode, encode } from '../codec/msgpack.js'
 import { checkData } from '../codec/data.js'
-import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
+import { checkAddress, formatAddress } from '../model/address.js'
 import { CairnError, isCairnError, isErrorCode, messageOf } from '../model/errors.js'
 import { isFreshness } from '../model/freshness.js'
 import { show } from '../model/show.js'
@@ -31,9 +31,8 @@ type Answer =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: Failure }
 
-/** A request that is ready to send. */
+/** A request that may be sent. */
 export interface PreparedRequest {
-  readonly body: Uint8Array
   /** Milliseconds. */
   readonly timeout: number
   readonly signal: AbortSignal | undefined
@@ -42,29 +41,48 @@ export interface PreparedRequest {
   readonly doing: string
 }
 
-/** Applies defaults and encodes. Throws `aborted` or `invalid-data`. */
+/** Applies defaults. Throws `aborted` or `invalid-data`. */
 export function prepareRequest(
   request: NodeRequest,
   { timeout = requestTimeoutDefault, signal, to }: RequestOptions,
 ): PreparedRequest {
   const doing = `asking ${formatAddress(request.actor)}`
   throwIfAborted(signal, doing)
-  return { body: encodeRequest(request, timeout), timeout, signal, to, doing }
-}
-
-function encodeRequest(request: NodeRequest, timeout: number): Uint8Array {
   if (request.kind === 'ask')
     checkData(request.data, `data of command "${request.command}"`)
-  return encode({ request, timeout })
+  return { timeout, signal, to, doing }
 }
 
-/** Decodes a request, handles it, and encodes the answer or the error. Never rejects. */
+/**
+ * Throws `invalid-command` if it takes more than `bytesMax`.
+ *
+ * @param timeout milliseconds left
+ */
+export function encodeRequest(
+  request: NodeRequest,
+  timeout: number,
+  bytesMax: number,
+  limit: string,
+): Uint8Array {
+  const body = encode({ request, timeout })
+  if (body.length > bytesMax) throw tooLargeError('request', body.length, limit)
+  return body
+}
+
+/**
+ * Decodes a request, handles it, and encodes the answer or the error. Never rejects.
+ *
+ * @param waited milliseconds that the request may have waited before it was read
+ */
 export async function answerRequest(
   bytes: Uint8Array,
   handle: RequestHandler,
+  waited = 0,
 ): Promise<Uint8Array> {
   try {
-    const { request, timeout } = decodeRequest(bytes)
+    const { request, timeout: left } = decodeRequest(bytes)
+    const timeout = left - waited
+    if (timeout <= 0) throw expiredError(waited) // TRANSPORT-2
     const value = await handle(request, { timeout })
     checkData(value, 'answer')
     return encode({ ok: true, value })
@@ -103,6 +121,15 @@ export function notAnsweredInTime(
   return new CairnError(
     kind === 'ask' ? 'outcome-unknown' : 'deadline-exceeded',
     `${formatAddress(actor)} did not answer within ${timeout} ms. ${remedyFor(kind)}`,
+    { details: { timeout } },
+  )
+}
+
+/** The error for a request that could not be sent in time. */
+export function notSentInTime({ actor }: NodeRequest, timeout: number): CairnError {
+  return new CairnError(
+    'deadline-exceeded',
+    `No node that serves ${formatAddress(actor)} was reached within ${timeout} ms; nothing was sent. Allow more time.`,
     { details: { timeout } },
   )
 }
@@ -174,13 +201,20 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
       'The request has a shape that this node does not support; the sender may run a newer version.',
     )
   checkAddress(request.actor)
-  if (timeout <= 0)
-    // TRANSPORT-2
-    throw new CairnError(
-      'deadline-exceeded',
-      'The request expired before it was received; nothing was done.',
-    )
   return { request, timeout }
+}
+
+function expiredError(waited: number): CairnError {
+  return new CairnError(
+    'deadline-exceeded',
+    'The request had expired, or may have, when the node read it; nothing was done. Send it again.',
+    { details: { waited } },
+  )
+}
+
+/** Whether a node answered that a request was not begun, as it may have waited too long in that node. */
+export function isExpired(error: unknown): boolean {
+  return isCairnError(error, 'deadline-exceeded') && error.details.waited !== undefined
 }
 
 function isVersion(version: unknown): boolean {

@@ -30,6 +30,7 @@ import { abortedError, pause } from '../model/wait.js'
 import type { Membership } from './membership.js'
 import { PendingAnswers } from './pending-answers.js'
 import { type Candidate, ownerOf } from './placement.js'
+import { isExpired } from './request-codec.js'
 import { type AskRequest, requestTimeoutDefault, type Transport } from './transport.js'
 
 export interface RouterOptions {
@@ -235,7 +236,7 @@ export class Router implements CommandSender {
         return (await this.#sendTo(request, owner, left, signal)) as Outcome
       } catch (error) {
         if (uncertain.some(code => isCairnError(error, code))) answers.isOneLost = true // ROUTER-4
-        if (isCairnError(error, 'no-node')) unreachable.add(owner)
+        if (isCairnError(error, 'no-node') || hasLeft(error)) unreachable.add(owner)
         try {
           owner = await this.#next(actor, owner, error)
         } catch (reason) {
@@ -265,6 +266,7 @@ export class Router implements CommandSender {
           ? new CairnError(
               'answer-lost',
               `Node ${owner} left before it answered for ${formatAddress(request.actor)}.`,
+              { details: { left: owner } },
             )
           : error,
     )
@@ -310,7 +312,8 @@ export class Router implements CommandSender {
     }
     if (isCairnError(error, 'no-node'))
       membership.suspect(tried) // ROUTER-2
-    else if (!resendable.some(code => isCairnError(error, code))) throw error
+    else if (!resendable.some(code => isCairnError(error, code)) && !isExpired(error))
+      throw error
     this.#resent++
     const owner = this.#firstOwner(actor)
     if (owner === tried) await pause(retryDelay)
@@ -343,6 +346,10 @@ function deadlineExceeded(doing: string, timeout: number, commandId: string): Ca
       `left. Nothing was stored. Send it again with commandId ${show(commandId)}, and allow more time.`,
     { details: { timeout, commandId } },
   )
+}
+
+function hasLeft(error: unknown): boolean {
+  return isCairnError(error, 'answer-lost') && error.details.left !== undefined
 }
 
 function isRejection(outcome: unknown): outcome is { readonly rejection: Rejection } {

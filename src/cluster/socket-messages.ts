@@ -10,7 +10,7 @@ import { createConnection, type Socket } from 'node:net'
 import { type Deferred, deferred } from '../model/wait.js'
 
 export const messageBytesMax = 64 * 1024 * 1024
-/** Milliseconds to wait for a node's greeting. */
+/** Most milliseconds to wait for a node's greeting. */
 const greetingTimeout = 2_000
 
 /** A connection whose node has sent its greeting. */
@@ -20,17 +20,25 @@ export interface GreetedConnection {
   readonly reply: Deferred<Uint8Array>
 }
 
-/** Connects. `refused`: no process listens on the socket. `silent`: one does, and sends no greeting. */
+/**
+ * Connects. `refused`: no process listens on the socket. `silent`: one does, and sends no greeting.
+ *
+ * @param timeout milliseconds for the greeting, at most 2,000
+ */
 export function connectToNode(
   path: string,
+  timeout: number,
 ): Promise<GreetedConnection | 'refused' | 'silent'> {
   return new Promise(resolve => {
     const connection = createConnection(path)
     const reply = deferred<Uint8Array>()
-    const silent = setTimeout(() => {
-      resolve('silent')
-      connection.destroy()
-    }, greetingTimeout)
+    const silent = setTimeout(
+      () => {
+        resolve('silent')
+        connection.destroy()
+      },
+      Math.min(timeout, greetingTimeout),
+    )
     const refused = () => {
       clearTimeout(silent)
       resolve('refused')

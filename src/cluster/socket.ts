@@ -22,11 +22,13 @@ import {
 import {
   answerRequest,
   encodeFailure,
+  encodeRequest,
   prepareRequest,
   readAnswer,
   tooLargeError,
   answerLost,
   notAnsweredInTime,
+  notSentInTime,
 } from './request-codec.js'
 import { ActiveRequests, Servings } from './serving.js'
 import {
@@ -37,6 +39,7 @@ import {
   sendGreeting,
   writeMessage,
 } from './socket-messages.js'
+import { StallWatch } from './stall-watch.js'
 import type {
   NodeRequest,
   RequestHandler,
@@ -73,6 +76,7 @@ export class SocketTransport implements Transport {
     const socket = await newSocketPath()
     const connections = new Set<Socket>()
     const active = new ActiveRequests()
+    const stalls = new StallWatch(readSockets)
     const server = createServer(connection => {
       connections.add(connection)
       sendGreeting(connection)
@@ -81,7 +85,7 @@ export class SocketTransport implements Transport {
       connection.on('error', () => connection.destroy())
       readMessages(connection, bytes =>
         active.add(
-          answerRequest(bytes, handle).then(answer =>
+          answerRequest(bytes, handle, stalls.waited()).then(answer =>
             writeMessage(connection, withinLimit(answer)),
           ),
         ),
@@ -99,6 +103,7 @@ export class SocketTransport implements Transport {
       await Promise.race([ended.promise, pause(greetedTimeout, waited.signal)])
       waited.abort()
       while (active.size > 0) await active.settled()
+      stalls.close()
       for (const connection of connections) connection.end()
       if (process.platform !== 'win32')
         await rm(dirname(socket), { recursive: true, force: true })
@@ -106,23 +111,26 @@ export class SocketTransport implements Transport {
   }
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { body, timeout, signal, to, doing } = prepareRequest(request, options)
-    if (body.length > messageBytesMax)
-      throw tooLargeError('request', body.length, sizeLimit)
-    const { actor } = request
-    const { connection, reply } = await this.#connect(actor.type, to)
-    if (signal?.aborted) {
-      connection.destroy()
-      throw abortedError(signal, doing) // Nothing was sent.
+    const { timeout, signal, to, doing } = prepareRequest(request, options)
+    const deadline = performance.now() + timeout
+    const connected = await this.#connect(request.actor.type, to, deadline)
+    const left = deadline - performance.now()
+    if (signal?.aborted || left <= 0 || connected === undefined) {
+      connected?.connection.destroy()
+      throw signal?.aborted
+        ? abortedError(signal, doing)
+        : notSentInTime(request, timeout)
     }
+    const { connection, reply } = connected
     const lost = (why: string) => reply.reject(answerLost(request, why))
     try {
+      const body = encodeRequest(request, left, messageBytesMax, sizeLimit)
       connection.on('error', error => lost(error.message))
       connection.once('close', () => lost('the node closed the connection'))
       if (connection.destroyed) lost('the node closed the connection')
       writeMessage(connection, body)
       const late = () => notAnsweredInTime(request, timeout)
-      return readAnswer(await withTimeout(reply.promise, timeout, late, signal, doing))
+      return readAnswer(await withTimeout(reply.promise, left, late, signal, doing))
     } finally {
       connection.destroy()
     }
@@ -132,8 +140,12 @@ export class SocketTransport implements Transport {
     return this.#servings.close()
   }
 
-  /** Connects to the given node, or to any that serves the type. */
-  async #connect(type: string, to: string | undefined): Promise<GreetedConnection> {
+  /** Connects to the given node, or to any that serves the type; `undefined` if the deadline has passed. */
+  async #connect(
+    type: string,
+    to: string | undefined,
+    deadline: number,
+  ): Promise<GreetedConnection | undefined> {
     const names =
       to === undefined ? await listAnnouncements(this.#folder) : [`${to}.json`]
     for (const name of names) {
@@ -144,10 +156,13 @@ export class SocketTransport implements Transport {
       )
       if (announcement === undefined) continue
       if (to === undefined && !announcement.types.includes(type)) continue
-      const connected = await connectToNode(announcement.socket)
+      const left = deadline - performance.now()
+      if (left <= 0) return undefined
+      const connected = await connectToNode(announcement.socket, left)
       if (typeof connected === 'object') return connected
       if (connected === 'refused') await rm(path, { force: true })
     }
+    if (performance.now() >= deadline) return undefined
     throw new CairnError(
       'no-node',
       `No running node of namespace ${this.#namespace} serves actor type ${type} in this directory: ` +
@@ -155,6 +170,12 @@ export class SocketTransport implements Transport {
         'examples), or pass --actors FILE or --demo here too.',
     )
   }
+}
+
+/** Resolves once the sockets that have data now have been read: each turn of the event loop reads all of them. */
+async function readSockets(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++)
+    await new Promise<void>(resolve => setImmediate(resolve))
 }
 
 async function newSocketPath(): Promise<string> {

@@ -259,9 +259,11 @@ const rejected = { ok: false, version: 0, rejection }
 /** A router whose requests end as scripted, the last step again and again. Another node owns every actor. */
 function routerWith(steps: readonly Step[]) {
   let sent = 0
+  const requests: AskRequest[] = []
   const transport: Transport = {
     serve: async () => ({ stop: async () => {} }),
-    request(_request, { signal } = {}) {
+    request(request, { signal } = {}) {
+      requests.push(request as AskRequest)
       const step = steps[Math.min(sent++, steps.length - 1)]!
       if (step instanceof CairnError) return Promise.reject(step)
       if (step !== 'no end') return Promise.resolve(step)
@@ -295,6 +297,7 @@ function routerWith(steps: readonly Step[]) {
     get sent() {
       return sent
     },
+    requests,
     leave: () => members.roster.dead('other'),
   }
 }
@@ -350,6 +353,41 @@ await t.test(
     await t.rejects(asked, { ...unknown, cause: { code: 'aborted' } })
     await t.rejects(scene.ask({ signal: stop.signal }), { code: 'aborted' }, 'not sent')
     t.equal(scene.sent, 1)
+  },
+)
+
+await t.test(
+  'a request that expired in its node is sent again while there is time',
+  async t => {
+    const expired = new CairnError('deadline-exceeded', 'It had expired.', {
+      details: { waited: 400 },
+    })
+    t.strictSame(await routerWith([expired, accepted]).ask(), accepted)
+    t.strictSame(
+      await routerWith([expired, rejected]).ask(),
+      rejected,
+      'it was not begun',
+    )
+    await t.rejects(
+      routerWith([expired]).ask(),
+      { code: 'deadline-exceeded', message: /Nothing was stored/ },
+      'nor was any of the others',
+    )
+    const late = new CairnError('deadline-exceeded', 'It was not finished in time.')
+    await t.rejects(routerWith([late, accepted]).ask(), late, 'it was begun')
+  },
+)
+
+await t.test(
+  'ROUTER-2 a node that left before it answered is named to the next one',
+  async t => {
+    const left = new CairnError('answer-lost', 'It left.', { details: { left: 'other' } })
+    const scene = routerWith([left, accepted])
+    await scene.ask()
+    t.strictSame(
+      scene.requests.map(({ gone }) => gone),
+      [undefined, ['other']],
+    )
   },
 )
 

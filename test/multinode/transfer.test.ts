@@ -1,4 +1,4 @@
-// P2, P4: processes that move money between the same few accounts, by the thousand, are killed
+// P2, P4: processes that move money between the same few accounts, by the hundred, are killed
 // again and again, and once the server is: money is conserved, every transfer is in both accounts
 // or in neither, and none is there twice.
 
@@ -169,7 +169,7 @@ await t.test('three processes on one server, killed one after another', async t 
   await using server = await startNats()
   const backend = jetstream({ servers: server.url })
   let kills = 0
-  await moveMoney(t, backend, server.url, 2_000, async (round, movers) => {
+  await moveMoney(t, backend, server.url, 800, async (round, movers) => {
     if (round % 4 === 0) {
       await server.kill()
       await server.restart()
@@ -183,7 +183,7 @@ await t.test('three processes on one directory, killed one after another', async
   const dir = await mkdtemp(join(tmpdir(), 'cairn-transfers-'))
   t.teardown(() => rm(dir, { recursive: true, force: true }))
   let kills = 0
-  await moveMoney(t, embedded({ dir }), dir, 2_000, async (round, movers) => {
+  await moveMoney(t, embedded({ dir }), dir, 1_000, async (round, movers) => {
     await movers[round % 3]!.kill()
     kills++
   })
