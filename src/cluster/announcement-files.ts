@@ -1,7 +1,7 @@
 // Announcements: small JSON files, one per node, with which processes of one machine find each other.
 
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Writes a temporary file and renames it, so that a reader never sees half an announcement. */
@@ -34,5 +34,27 @@ export async function readAnnouncement<Announcement>(
     return read !== null && isValid(read) ? (read as Announcement) : undefined
   } catch {
     return undefined
+  }
+}
+
+/** Removes an announcement, unless it has been replaced since it was read. */
+export async function removeAnnouncement(path: string, read: object): Promise<void> {
+  try {
+    // Both were parsed from what `writeAnnouncement` wrote, so equal ones have equal texts.
+    const text = JSON.stringify(JSON.parse(await readFile(path, 'utf8')))
+    if (text !== JSON.stringify(read)) return
+  } catch {
+    return // It is gone, or not an announcement.
+  }
+  await rm(path, { force: true })
+}
+
+/** Whether a process of this machine has the id. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

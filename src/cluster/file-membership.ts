@@ -1,18 +1,24 @@
 // Membership between processes of one machine that share an embedded directory: one member file per
 // node, `<dir>/<namespace>.members/<node id>.json`, scanned at intervals.
 //
-// A process on the same machine is dead if its process id does not exist. If the system has given the id
-// to another process, the member file of the dead node remains
-// until a request does not reach the node's socket: `suspect` then removes the file.
+// A process on the same machine is dead if its process id does not exist. One that cannot be reached, as it is frozen
+// or as the system has given its id to another process, is given up by `suspect`, which removes its member file for
+// all nodes.
+//
+// FILE-1. A node that lives is a member again within a second, whoever removed its file: it looks for the file, and
+//     writes it again (KEPT-1).
+// FILE-2. A node remains a member in its own view until it leaves.
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import {
-  writeAnnouncement,
-  readAnnouncement,
+  isRunning,
   listAnnouncements,
+  readAnnouncement,
+  removeAnnouncement,
 } from './announcement-files.js'
+import { KeptAnnouncement } from './kept-announcement.js'
 import type { Member, Membership, MembershipChange } from './membership.js'
 import { readMember } from './read-member.js'
 import { Roster } from './roster.js'
@@ -31,6 +37,8 @@ export class FileMembership implements Membership {
   readonly #roster = new Roster()
   #timer: NodeJS.Timeout | undefined
   #scanning: Promise<void> | undefined
+  #announcement: KeptAnnouncement | undefined
+  #hasLeft = false
 
   private constructor(folder: string, self: Member | undefined) {
     this.#folder = folder
@@ -43,11 +51,10 @@ export class FileMembership implements Membership {
     self: Member | undefined,
   ): Promise<FileMembership> {
     const membership = new FileMembership(join(dir, `${namespace}.members`), self)
-    if (self !== undefined)
-      await writeAnnouncement(membership.#pathOf(self.id), {
-        pid: process.pid,
-        member: self,
-      })
+    if (self !== undefined) {
+      const path = membership.#pathOf(self.id)
+      membership.#announcement = await KeptAnnouncement.write(path, { member: self })
+    }
     await membership.#scan()
     membership.#timer = setInterval(() => {
       membership.#scanning ??= membership
@@ -74,8 +81,9 @@ export class FileMembership implements Membership {
 
   async leave(): Promise<void> {
     if (this.#self === undefined) return
+    this.#hasLeft = true
     this.#roster.left(this.#self)
-    await rm(this.#pathOf(this.#self.id), { force: true })
+    await this.#announcement?.stop()
   }
 
   async close(): Promise<void> {
@@ -96,12 +104,17 @@ export class FileMembership implements Membership {
       const member = readMember(file.member)
       if (!isRunning(pid)) {
         if (member !== undefined) this.#roster.dead(member.id)
-        await rm(join(this.#folder, name), { force: true })
+        await removeAnnouncement(join(this.#folder, name), file)
         continue
       }
-      if (member === undefined) continue
+      if (member === undefined || (this.#hasLeft && member.id === this.#self?.id))
+        continue
       found.add(member.id)
-      this.#roster.alive(member, Date.now())
+      this.#roster.alive(member, performance.now())
+    }
+    if (this.#self !== undefined && !this.#hasLeft) {
+      found.add(this.#self.id) // FILE-2
+      this.#roster.alive(this.#self, performance.now())
     }
     for (const member of this.members())
       if (!found.has(member.id)) this.#roster.left(member)
@@ -114,13 +127,4 @@ export class FileMembership implements Membership {
 
 function isMemberFile({ pid, member }: Partial<MemberFile>): boolean {
   return typeof pid === 'number' && typeof member === 'object'
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

@@ -38,6 +38,7 @@ export class NatsMembership implements Membership {
   /** Ids of nodes that are no longer members: the latest ones. */
   readonly #formerMembers = new Set<string>()
   #timer: NodeJS.Timeout | undefined
+  #tickedAt = 0
   #stopListening: () => void = () => {}
   #isParticipating: boolean
 
@@ -121,22 +122,30 @@ export class NatsMembership implements Membership {
       await subscribe(`cairn.${this.#namespace}.alive.${self.id}`, message =>
         message.respond(),
       )
-      this.#roster.alive(self, Date.now())
+      this.#roster.alive(self, performance.now())
     }
     this.#stopListening = this.#connection.onInterruption(interruption => {
-      if (interruption === 'disconnected') return
-      // This node received nothing in the meantime, and others may not have received its heartbeats.
-      this.#roster.restartTimeouts(Date.now())
-      this.#publish('hello')
+      if (interruption !== 'disconnected') this.#resume()
     })
+    this.#tickedAt = performance.now()
     this.#timer = setInterval(() => this.#tick(), this.#every)
     this.#timer.unref()
     this.#publish('hello')
   }
 
+  /** After a time in which this node received nothing, and others may not have received its heartbeats. */
+  #resume(): void {
+    this.#roster.restartTimeouts(performance.now())
+    this.#publish('hello')
+  }
+
   #tick(): void {
+    const now = performance.now()
+    const sinceLast = now - this.#tickedAt
+    this.#tickedAt = now
     if (!this.#connection.connected) return
-    const now = Date.now()
+    // This process stood still: heartbeats of others wait to be read, and others may have given it up.
+    if (sinceLast > 2 * this.#every) return this.#resume()
     if (this.#self !== undefined && this.#isParticipating) {
       this.#roster.alive(this.#self, now)
       this.#publish('here')
@@ -150,7 +159,7 @@ export class NatsMembership implements Membership {
     const reply = await this.#probeRequest(id)
     this.#probing.delete(id)
     if (reply.kind === 'no-responders') this.suspect(id)
-    else if (reply.kind === 'message') this.#roster.probeAnswered(id, Date.now())
+    else if (reply.kind === 'message') this.#roster.probeAnswered(id, performance.now())
   }
 
   #probeRequest(id: string) {
@@ -166,7 +175,7 @@ export class NatsMembership implements Membership {
       if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
         return
       if (kind === 'bye') return this.#roster.left(member)
-      if (isParticipant(member)) this.#roster.alive(member, Date.now())
+      if (isParticipant(member)) this.#roster.alive(member, performance.now())
     }
     if (kind === 'hello' && this.#isParticipating) this.#publish('here')
   }

@@ -1,5 +1,5 @@
 // The roster: the current members, from the times of their heartbeats. It has no clock: the current time is a
-// parameter.
+// parameter, in milliseconds of a clock that nobody sets.
 //
 // ROSTER-1. A later incarnation replaces an earlier one; heartbeats of an earlier one are ignored.
 // ROSTER-2. A member without heartbeat for `silentAfter` is to be probed; after `deadAfter` it is removed.

@@ -7,11 +7,13 @@
 
 import { createConnection, type Socket } from 'node:net'
 
-import { type Deferred, deferred } from '../model/wait.js'
+import { type Deferred, deferred, pause } from '../model/wait.js'
 
 export const messageBytesMax = 64 * 1024 * 1024
 /** Most milliseconds to wait for a node's greeting. */
 const greetingTimeout = 2_000
+/** Milliseconds before a busy process is tried again. */
+const busyPause = 10
 
 /** A connection whose node has sent its greeting. */
 export interface GreetedConnection {
@@ -25,26 +27,40 @@ export interface GreetedConnection {
  *
  * @param timeout milliseconds for the greeting, at most 2,000
  */
-export function connectToNode(
+export async function connectToNode(
   path: string,
   timeout: number,
 ): Promise<GreetedConnection | 'refused' | 'silent'> {
+  const deadline = performance.now() + Math.min(timeout, greetingTimeout)
+  for (;;) {
+    const connected = await tryToConnect(path, deadline - performance.now())
+    if (connected !== 'busy') return connected
+    if (performance.now() >= deadline) return 'silent'
+    await pause(busyPause)
+  }
+}
+
+/** `busy`: as many connections as the system allows wait for the process to accept them. */
+function tryToConnect(
+  path: string,
+  timeout: number,
+): Promise<GreetedConnection | 'refused' | 'silent' | 'busy'> {
   return new Promise(resolve => {
     const connection = createConnection(path)
     const reply = deferred<Uint8Array>()
-    const silent = setTimeout(
-      () => {
-        resolve('silent')
-        connection.destroy()
-      },
-      Math.min(timeout, greetingTimeout),
-    )
-    const refused = () => {
-      clearTimeout(silent)
-      resolve('refused')
+    const giveUp = () => {
+      resolve('silent')
+      connection.destroy()
     }
+    // The greeting may have arrived while this process stood still: it is read before an immediate.
+    const silent = setTimeout(() => setImmediate(giveUp), timeout)
+    const refused = (error?: NodeJS.ErrnoException) => {
+      clearTimeout(silent)
+      resolve(error?.code === 'EAGAIN' ? 'busy' : 'refused')
+    }
+    const closed = () => refused()
     connection.once('error', refused)
-    connection.once('close', refused)
+    connection.once('close', closed)
     let isGreeted = false
     readMessages(connection, bytes => {
       // A first message that is not empty is not from a node; it is read as an invalid answer.
@@ -53,7 +69,7 @@ export function connectToNode(
       isGreeted = true
       clearTimeout(silent)
       connection.off('error', refused)
-      connection.off('close', refused)
+      connection.off('close', closed)
       resolve({ connection, reply })
     })
   })

@@ -4,7 +4,8 @@
 // A node announces itself in a file, `<dir>/<namespace>.nodes/<node id>.json`, with the path of its socket
 // and the types that it serves. The socket itself is in the system's temporary folder
 // (a named pipe on Windows): the length of socket paths is limited, that of data directories is not.
-// A caller that finds the announcement of a node that no longer listens removes it.
+// A caller that finds the announcement of a node that no longer listens removes it; a node that lives writes its own
+// again (KEPT-1).
 
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -17,8 +18,9 @@ import { abortedError, deferred, pause, withTimeout } from '../model/wait.js'
 import {
   listAnnouncements,
   readAnnouncement,
-  writeAnnouncement,
+  removeAnnouncement,
 } from './announcement-files.js'
+import { KeptAnnouncement } from './kept-announcement.js'
 import {
   answerRequest,
   encodeFailure,
@@ -92,10 +94,10 @@ export class SocketTransport implements Transport {
       )
     })
     await listen(server, socket)
-    const announcement = join(this.#folder, `${nodeId}.json`)
-    await writeAnnouncement(announcement, { socket, types })
+    const path = join(this.#folder, `${nodeId}.json`)
+    const announcement = await KeptAnnouncement.write(path, { socket, types })
     return this.#servings.add(async () => {
-      await rm(announcement, { force: true })
+      await announcement.stop()
       const ended = deferred<void>()
       server.close(() => ended.resolve())
       // A greeted caller is about to send its request, and disconnects after the answer.
@@ -160,7 +162,7 @@ export class SocketTransport implements Transport {
       if (left <= 0) return undefined
       const connected = await connectToNode(announcement.socket, left)
       if (typeof connected === 'object') return connected
-      if (connected === 'refused') await rm(path, { force: true })
+      if (connected === 'refused') await removeAnnouncement(path, announcement)
     }
     if (performance.now() >= deadline) return undefined
     throw new CairnError(

@@ -1,10 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import t from 'tap'
 
+import { writeAnnouncement } from '../../src/cluster/announcement-files.js'
 import { FileMembership } from '../../src/cluster/file-membership.js'
+import { KeptAnnouncement } from '../../src/cluster/kept-announcement.js'
 import type { Member, Membership } from '../../src/cluster/membership.js'
 import { MemoryMembers, MemoryMembership } from '../../src/cluster/memory-membership.js'
 import { NatsMembership } from '../../src/cluster/nats-membership.js'
@@ -32,6 +34,10 @@ const member = (id: string, incarnation = Date.now()): Member => ({
   incarnation,
   metadata: {},
 })
+
+/** Blocks this thread, as a stopped process is blocked. */
+const block = (ms: number) =>
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 
 const has = (membership: Membership, id: string) =>
   membership.members().some(other => other.id === id)
@@ -173,3 +179,71 @@ await t.test(
     await rm(dir, { recursive: true, force: true })
   },
 )
+
+await t.test('on NATS, a process that stood still gives nobody up', async t => {
+  const namespace = `m-${newId()}`
+  const a = await joinNats(namespace, member('a'))
+  const b = await joinNats(namespace, member('b'))
+  await until(() => has(a.membership, 'b') && has(b.membership, 'a'))
+  const left: string[] = []
+  a.membership.onChange(change => left.push(...change.left.map(({ id }) => id)))
+  block(pace.deadAfter + 500)
+  // Both have ticked, and heard the other one.
+  let heard = 0
+  const watcher = await a.connection.subscribe(
+    `cairn.${namespace}.members`,
+    () => heard++,
+  )
+  await until(() => heard > 6)
+  watcher.unsubscribe()
+  t.strictSame(left, [])
+  for (const { membership, connection } of [a, b]) {
+    await membership.close()
+    await connection.close()
+  }
+})
+
+await t.test('FILE-1 a node whose member file is removed is a member again', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'cairn-members-'))
+  const a = await FileMembership.join(dir, 'ns', member('a'))
+  const b = await FileMembership.join(dir, 'ns', member('b'))
+  await until(() => has(a, 'b') && has(b, 'a'))
+  const leftByItself: string[] = []
+  a.onChange(change => leftByItself.push(...change.left.map(({ id }) => id)))
+  b.suspect('a')
+  t.notOk(has(b, 'a'), 'b gives it up')
+  await until(() => has(b, 'a'), { describe: 'b has it again' })
+  await rm(join(dir, 'ns.members', 'a.json'), { force: true })
+  await until(() => readFile(join(dir, 'ns.members', 'a.json')))
+  t.ok(has(a, 'a'))
+  t.strictSame(leftByItself, [], 'FILE-2 a node is a member in its own view')
+  await a.close()
+  await until(() => !has(b, 'a'), { describe: 'a has left' })
+  t.strictSame((await readdir(join(dir, 'ns.members'))).toSorted(), ['b.json'])
+  await b.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+await t.test('an announcement does not replace that of another process', async t => {
+  const dir = t.testdir({ taken: {}, removed: {} })
+  const [taken, removed] = [join(dir, 'taken', 'n.json'), join(dir, 'removed', 'n.json')]
+  const kept = await Promise.all(
+    [taken, removed].map(path => KeptAnnouncement.write(path, { mine: true })),
+  )
+  const other = { mine: false, pid: process.ppid }
+  await writeAnnouncement(taken, other)
+  for (const _ of [1, 2]) {
+    await rm(removed)
+    await until(() => readFile(removed), { describe: 'KEPT-1 it is written again' })
+  }
+  t.strictSame(JSON.parse(await readFile(taken, 'utf8')), other, 'KEPT-2')
+  await writeAnnouncement(taken, { mine: false, pid: 2 ** 30 })
+  await until(
+    async () => (JSON.parse(await readFile(taken, 'utf8')) as { mine: boolean }).mine,
+    { describe: 'that of a dead process is replaced' },
+  )
+  await writeAnnouncement(taken, other)
+  for (const one of kept) await one.stop()
+  t.strictSame(JSON.parse(await readFile(taken, 'utf8')), other, 'nor does its end')
+  await t.rejects(readFile(removed), { code: 'ENOENT' }, 'KEPT-3')
+})

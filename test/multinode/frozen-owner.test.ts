@@ -3,6 +3,7 @@
 
 import t from 'tap'
 
+import { embedded } from '../../src/backend/embedded.js'
 import { jetstream } from '../../src/backend/jetstream.js'
 import { isCairnError } from '../../src/model/errors.js'
 import { startNode as startHere } from '../../src/runtime/start-node.js'
@@ -56,3 +57,20 @@ await t.test(
     t.strictSame(new Set(await Promise.all(asked)), new Set([true]))
   },
 )
+
+await t.test('an owner that was given up is found again, in one directory', async t => {
+  const dir = t.testdir()
+  const place = ['--ns', namespace, '--embedded', dir, '--demo']
+  await using alone = await startNode(...place, '--id', 'alone')
+  await using looker = await startHere({ namespace, store: embedded({ dir }) })
+  const deposit = (timeout: number) =>
+    looker.ask({ type: 'account', id: 'a' }, 'deposit', { amount: 1 }, { timeout })
+  await until(() => deposit(30_000))
+  process.kill(alone.pid, 'SIGSTOP')
+  await t.rejects(deposit(30_000), { code: 'no-node' }, 'it does not greet')
+  t.strictSame(looker.members(), [])
+  process.kill(alone.pid, 'SIGCONT')
+  await until(() => looker.members().length === 1, { describe: 'it is a member again' })
+  t.match(await deposit(30_000), { ok: true })
+  t.equal(await alone.stop(), 0)
+})

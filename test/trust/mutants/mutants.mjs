@@ -18,7 +18,7 @@ import { inTest, inTrust } from './check.mjs'
  *
  * @type {readonly string[]}
  */
-export const knownViolations = ['recovery', 'first-time']
+export const knownViolations = ['first-time']
 
 /** @type {readonly Mutant[]} */
 export const mutants = [
