@@ -4,6 +4,8 @@ import { randomFillSync } from 'node:crypto'
 
 /** A new id of 36 characters (UUID version 4). */
 export function newId(): string {
+  const given = source?.()
+  if (given !== undefined) return given
   if (at === pool.length) {
     randomFillSync(pool)
     at = 0
@@ -18,6 +20,16 @@ export function newId(): string {
   }
   return text.toString('latin1')
 }
+
+/**
+ * Takes ids from somewhere else, for a simulation that repeats them; where the source has none, they are random.
+ * Without a source they all are.
+ */
+export function setIdSource(next: (() => string | undefined) | undefined): void {
+  source = next
+}
+
+let source: (() => string | undefined) | undefined
 
 // randomUUID() is not used because it concatenates twenty strings, 0.6 kB per id, and a command has two
 // ids. Like randomUUID(), this draws random bytes for many ids at a time.

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { newId } from '../../src/model/id.js'
+import { newId, setIdSource } from '../../src/model/id.js'
 
 await t.test('ids are UUIDs of version 4, and all of them differ', async t => {
   const ids = Array.from({ length: 10_000 }, () => newId())
@@ -15,4 +15,16 @@ await t.test('ids are UUIDs of version 4, and all of them differ', async t => {
     const wanted = [8, 13, 14, 18, 23].includes(index) ? 1 : index === 19 ? 4 : 16
     t.equal(digits.size, wanted, `index ${index} takes every value that it may have`)
   }
+})
+
+await t.test('ids come from a source while there is one, and it has one', async t => {
+  const given = ['one', undefined, 'two']
+  setIdSource(() => given.shift())
+  t.teardown(() => setIdSource(undefined))
+  t.equal(newId(), 'one')
+  t.match(newId(), /^[0-9a-f-]{36}$/)
+  t.equal(newId(), 'two')
+  given.push('three')
+  setIdSource(undefined)
+  t.match(newId(), /^[0-9a-f-]{36}$/)
 })
