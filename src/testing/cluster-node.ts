@@ -6,6 +6,7 @@ import type { DurableCommandSender, CommandSender } from '../model/command-sende
 import type { Node } from '../runtime/node.js'
 import type { Journal } from './journal.js'
 import type { Line } from './line.js'
+import type { Simulation } from './simulation.js'
 
 /** A node, and its number in its cluster. */
 export interface ClusterNode extends Node {
@@ -18,7 +19,10 @@ export function clusterNode(
   index: number,
   line: Line,
   journal: Journal,
+  simulation: Simulation | undefined,
 ): ClusterNode {
+  const inside = <T extends object>(object: T): T =>
+    simulation === undefined ? object : simulation.inside(object)
   const { id: nodeId } = node
   /** Whatever the node was about to answer, a crash ends the wait. */
   const unlessCrashed = async <T>(
@@ -27,7 +31,7 @@ export function clusterNode(
   ) => {
     try {
       line.check()
-      return await line.up(work())
+      return await line.up('sender is answered', work())
     } catch (error) {
       if (!line.isDown) throw error
       throw new CairnError(
@@ -53,9 +57,16 @@ export function clusterNode(
     send: (actor, command, data, options = {}) =>
       unlessCrashed(options.commandId, () => node.send(actor, command, data, options)),
   }
-  return {
+  return inside({
     ...node,
     ...keeper,
+    store: inside(node.store),
+    bus: inside(node.bus),
+    deadLetters: inside(node.deadLetters),
+    projection: projection => inside(node.projection(projection)),
+    consumer: declared => inside(node.consumer(declared)),
+    trigger: (...args) => inside(node.trigger(...args)),
+    supervise: actor => inside(node.supervise(actor)),
     index,
     spawn(definition, actorId) {
       const inner = node.spawn(definition, actorId)
@@ -65,10 +76,10 @@ export function clusterNode(
       )
       const ports = { sender, durableSender: keeper, store: node.store }
       const { ask, tell, send } = actorRef(definition, actorId, ports)
-      return { ...inner, ask, tell, send }
+      return inside({ ...inner, ask, tell, send })
     },
     ask: (actor, command, data, options) =>
       senderBy(() => Promise.resolve()).ask(actor, command, data, options),
     state: (actor, options) => unlessCrashed(undefined, () => node.state(actor, options)),
-  }
+  })
 }

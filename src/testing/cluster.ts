@@ -13,18 +13,25 @@ import { faulty } from './faulty.js'
 import { Journal } from './journal.js'
 import { turn } from './line.js'
 import { ManualClock } from './manual-clock.js'
+import type { Step } from './scheduler.js'
+import { Simulation } from './simulation.js'
 
 export interface TestClusterOptions {
   /** The actor types that every node hosts. */
   readonly actors: readonly AnyActorDefinition[]
   /** Nodes at the start. Default 3. */
   readonly nodes?: number
-  /** Repeats the draws of a run of the same seed. Default: a new one. */
+  /** Repeats the interleaving and the draws of a run of the same seed. Default: a new one. */
   readonly seed?: number
   /** Default `test`. */
   readonly namespace?: string
-  /** Where the namespace lives. Default: a `memory()` of its own. */
+  /**
+   * Where the namespace lives. Default: a `memory()` of its own. In memory, the nodes are simulated; with
+   * another backend they are not, and a seed repeats the draws of the faults only.
+   */
   readonly store?: Backend
+  /** Called at each step of the simulation: what arrives, and which timer fires. A seed repeats all of them. */
+  readonly onStep?: (step: Step) => void
 }
 
 /** Several nodes in one process. Faults are as {@link Faults} says, with nodes by their numbers. */
@@ -33,6 +40,12 @@ export interface TestCluster extends AsyncDisposable {
   readonly seed: number
   /** All nodes' clock; it begins at 0 and moves only when told to. */
   readonly clock: ManualClock
+  /**
+   * Runs work within the simulation. Timers, `Math.random` and the clocks of JavaScript are simulated for the work,
+   * too, and time passes at once when there is nothing else to do: so it must not wait for anything
+   * outside, such as a file, a socket or another process. What a seed repeats, it repeats for what runs here.
+   */
+  run<T>(work: () => Promise<T>): Promise<T>
   /** The numbers of the nodes that are running. */
   readonly running: readonly number[]
   /** A running node. Throws `node-closed` for one that is not. */
@@ -81,10 +94,13 @@ export interface TestCluster extends AsyncDisposable {
  * ```
  */
 export async function testCluster(options: TestClusterOptions): Promise<TestCluster> {
-  const { nodes = 3, namespace = 'test', store = memory() } = options
+  const { actors, nodes = 3, namespace = 'test', store = memory(), onStep } = options
   const faults = new Faults(options.seed === undefined ? {} : { seed: options.seed })
   const observer = await store.open({ namespace, nodeId: 'observer', cache })
-  const cluster = new Cluster(options.actors, faulty(store, faults), faults, observer)
+  // Other backends wait for files and sockets, which nothing repeats.
+  if (store.kind === 'memory')
+    faults.simulation = new Simulation({ seed: faults.seed, onStep })
+  const cluster = new Cluster(actors, faulty(store, faults), faults, observer)
   try {
     for (let i = 0; i < nodes; i++) await cluster.start()
   } catch (error) {
@@ -99,6 +115,7 @@ class Cluster implements TestCluster {
   readonly #actors: readonly AnyActorDefinition[]
   readonly #backend: Backend
   readonly #faults: Faults
+  readonly #simulation: Simulation | undefined
   readonly #observer: OpenNamespace
   readonly #journal = new Journal(() => this.clock.now())
   readonly #running = new Map<number, ClusterNode>()
@@ -114,6 +131,7 @@ class Cluster implements TestCluster {
     this.#actors = actors
     this.#backend = backend
     this.#faults = faults
+    this.#simulation = faults.simulation
     this.#observer = observer
   }
 
@@ -135,7 +153,15 @@ class Cluster implements TestCluster {
     )
   }
 
-  async start(): Promise<ClusterNode> {
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#simulation === undefined ? work() : this.#simulation.run(work)
+  }
+
+  start(): Promise<ClusterNode> {
+    return this.#within(() => this.#start())
+  }
+
+  async #start(): Promise<ClusterNode> {
     const index = this.#started++
     const id = nodeIdOf(index)
     const node = await startNode({
@@ -147,7 +173,8 @@ class Cluster implements TestCluster {
       cache,
       residentsMax: cache.entries,
     })
-    const wrapped = clusterNode(node, index, this.#faults.line(id), this.#journal)
+    const line = this.#faults.line(id)
+    const wrapped = clusterNode(node, index, line, this.#journal, this.#simulation)
     this.#running.set(index, wrapped)
     return wrapped
   }
@@ -155,13 +182,13 @@ class Cluster implements TestCluster {
   crash(index: number): void {
     const node = this.node(index)
     this.#running.delete(index)
-    this.#faults.crash(node.id)
+    this.#within(() => this.#faults.crash(node.id))
     // Nothing of this reaches anybody; it only frees what the node holds.
     const bury = async () => {
       await this.#faults.line(node.id).quiet()
       await node.close({ timeout: 0 })
     }
-    this.#closing.push(bury())
+    this.#closing.push(this.#within(bury))
   }
 
   async drain(index: number): Promise<void> {
@@ -173,11 +200,11 @@ class Cluster implements TestCluster {
   }
 
   partition(...sides: readonly (readonly number[])[]): void {
-    this.#faults.partition(...sides.map(side => side.map(nodeIdOf)))
+    this.#within(() => this.#faults.partition(...sides.map(side => side.map(nodeIdOf))))
   }
 
   heal(): void {
-    this.#faults.heal()
+    this.#within(() => this.#faults.heal())
   }
 
   dropNotices(probability: number): void {
@@ -210,7 +237,11 @@ class Cluster implements TestCluster {
     return records
   }
 
-  async check({ timeout = 15_000 }: { readonly timeout?: number } = {}) {
+  check(options?: { readonly timeout?: number }): Promise<CheckSummary> {
+    return this.run(() => this.#check(options))
+  }
+
+  async #check({ timeout = 15_000 }: { readonly timeout?: number } = {}) {
     const deadline = performance.now() + timeout
     const lines = [...Array(this.#started).keys()].map(i =>
       this.#faults.line(nodeIdOf(i)),
@@ -266,10 +297,20 @@ class Cluster implements TestCluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.calm()
-    for (const index of this.running) this.crash(index)
-    await Promise.all(this.#closing)
-    await this.#observer.close()
+    try {
+      await this.run(async () => {
+        this.calm()
+        for (const index of this.running) this.crash(index)
+        await Promise.all(this.#closing)
+        await this.#observer.close()
+      })
+    } finally {
+      this.#simulation?.end()
+    }
+  }
+
+  #within<T>(work: () => T): T {
+    return this.#simulation === undefined ? work() : this.#simulation.within(work)
   }
 }
 

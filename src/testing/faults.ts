@@ -10,6 +10,7 @@ import { setMaxListeners } from 'node:events'
 import { CairnError } from '../model/errors.js'
 import { checkCount } from '../model/version.js'
 import { Line } from './line.js'
+import type { Simulation } from './simulation.js'
 import { newSeed, type Random, randomFrom } from './random.js'
 import { Topology } from './topology.js'
 
@@ -37,6 +38,8 @@ export const turnsDefault = 20
 
 export class Faults {
   readonly seed: number
+  /** Chooses when what passes arrives. Set before the first node starts. @internal */
+  simulation: Simulation | undefined
   readonly #topology = new Topology()
   readonly #probabilities = new Map<FaultKind, number>()
   readonly #streams = new Map<string, Random>()
@@ -126,7 +129,7 @@ export class Faults {
   line(nodeId: string): Line {
     const known = this.#lines.get(nodeId)
     if (known !== undefined) return known
-    const line = new Line(nodeId)
+    const line = new Line(nodeId, this.simulation)
     // Everything the node waits for listens to it; each ends by itself.
     setMaxListeners(0, line.down)
     this.#lines.set(nodeId, line)

@@ -1,4 +1,5 @@
 // A bus that drops notices. As every bus must (BUS-3), it reports the loss before the next notice.
+// In a simulation, notices also arrive late, though in order (BUS-1).
 
 import type { NoticeBus, SubscribeOptions, Subscription } from '../bus/bus.js'
 import type { CommitStored, EventStored } from '../bus/notice.js'
@@ -15,7 +16,7 @@ export class FaultyBus implements NoticeBus {
   readonly #store: EventStore
   readonly #faults: Faults
   readonly #line: Line
-  readonly #listeners = new Set<Listener>()
+  readonly #listeners = new Set<Listener & { end(): void }>()
 
   constructor(base: NoticeBus, store: EventStore, faults: Faults, line: Line) {
     this.#base = base
@@ -54,7 +55,7 @@ export class FaultyBus implements NoticeBus {
   }
 
   close(): Promise<void> {
-    for (const listener of this.#listeners) this.#line.listeners.delete(listener)
+    for (const listener of this.#listeners) listener.end()
     return this.#base.close()
   }
 
@@ -62,7 +63,7 @@ export class FaultyBus implements NoticeBus {
     handler: (notice: Notice) => void,
     options: SubscribeOptions = {},
     subscribe: (
-      handler: (notice: Notice) => void,
+      handler: (notice: Notice) => unknown,
       options: SubscribeOptions,
     ) => Promise<Subscription>,
   ): Promise<Subscription> {
@@ -74,6 +75,10 @@ export class FaultyBus implements NoticeBus {
     let isGap = false
     let dropped = 0
     let gaps = 0
+    let isEnded = false
+    /** The positions of notices on their way, and when the last one has arrived. */
+    const onTheWay: Position[] = []
+    let allArrived: Promise<unknown> = Promise.resolve()
     const tellGap = () => {
       if (!isGap) return
       isGap = false
@@ -84,9 +89,9 @@ export class FaultyBus implements NoticeBus {
         options.onHandlerError?.(error)
       }
     }
-    const lossy = (notice: Notice) => {
+    const arrive = (notice: Notice) => {
       const { namespace, position } = notice
-      if (line.isDown) return undefined
+      if (line.isDown || isEnded || options.signal?.aborted === true) return undefined
       if (namespace !== last.namespace || position !== last.position) {
         const isDropped = faults.happens('dropNotices', line.nodeId)
         last = { namespace, position, isDropped }
@@ -102,14 +107,33 @@ export class FaultyBus implements NoticeBus {
       // A handler may return a promise, whose failure the bus reports (BUS-4).
       return handler(notice)
     }
-    const base = await line.up(subscribe(lossy, options))
+    const lossy = (notice: Notice): unknown => {
+      const arrival = line.moment(`notice ${notice.position} arrives`)
+      if (arrival === undefined) return arrive(notice)
+      onTheWay.push(notice.position)
+      const arrived = Promise.all([arrival, allArrived]).then(() => {
+        onTheWay.shift()
+        return arrive(notice)
+      })
+      // Its failure is the bus's to report.
+      allArrived = arrived.catch(() => {})
+      return arrived
+    }
+    const base = await line.up('subscription is in force', subscribe(lossy, options))
     // What was stored before it was in force is not its business.
-    seen = Math.max(seen, await line.up(this.#store.lastPosition()))
-    const listener: Listener = {
+    const before = await line.up('last position is read', this.#store.lastPosition())
+    seen = Math.max(seen, before)
+    const listener = {
       get seen() {
-        return seen
+        const [next = Infinity] = onTheWay
+        return Math.min(seen, next - 1)
       },
       tellGap,
+      end: () => {
+        isEnded = true
+        line.listeners.delete(listener)
+        this.#listeners.delete(listener)
+      },
     }
     line.listeners.add(listener)
     this.#listeners.add(listener)
@@ -123,8 +147,7 @@ export class FaultyBus implements NoticeBus {
         }
       },
       unsubscribe: () => {
-        line.listeners.delete(listener)
-        this.#listeners.delete(listener)
+        listener.end()
         return base.unsubscribe()
       },
     }

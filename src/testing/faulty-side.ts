@@ -19,15 +19,15 @@ export function faultyDocuments(documents: Documents, line: Line): Documents {
   return {
     async get(key) {
       line.check()
-      return line.up(documents.get(key))
+      return line.up('document is read', documents.get(key))
     },
     async list(prefix, options) {
       line.check()
-      return line.up(documents.list(prefix, options))
+      return line.up('documents are listed', documents.list(prefix, options))
     },
     async put(key, value, revision) {
       line.check()
-      return line.up(documents.put(key, value, revision))
+      return line.up('document is put', documents.put(key, value, revision))
     },
   }
 }
@@ -38,13 +38,13 @@ export function faultyReadModels(models: ReadModels, line: Line): ReadModels {
       const model = models.open(name)
       const checked = <T>(work: () => Promise<T>): Promise<T> => {
         line.check()
-        return line.up(work())
+        return line.up('read model is answered', work())
       }
       return {
         checkpoint: async () => checked(() => model.checkpoint()),
         get: async (keys, options) => checked(() => model.get(keys, options)),
         write: async (write, revision) => checked(() => model.write(write, revision)),
-        entries: options => line.each(model.entries(options)),
+        entries: options => line.each('row is read', model.entries(options)),
         drop: async () => checked(() => model.drop()),
       }
     },
@@ -55,21 +55,21 @@ export function faultyTimers(timers: Timers, line: Line): Timers {
   return {
     async set(timer, options) {
       line.check()
-      return line.up(timers.set(timer, options))
+      return line.up('timer is set', timers.set(timer, options))
     },
     async advance(timer, options) {
       line.check()
-      return line.up(timers.advance(timer, options))
+      return line.up('timer is advanced', timers.advance(timer, options))
     },
     async cancel(actor, name, before, options) {
       line.check()
-      return line.up(timers.cancel(actor, name, before, options))
+      return line.up('timer is cancelled', timers.cancel(actor, name, before, options))
     },
     async get(actor, name, options) {
       line.check()
-      return line.up(timers.get(actor, name, options))
+      return line.up('timer is read', timers.get(actor, name, options))
     },
-    list: options => line.each(timers.list(options)),
+    list: options => line.each('timer is listed', timers.list(options)),
     due: faultyQueue(timers.due, line),
     run: (clock, signal) => timers.run(clock, AbortSignal.any([signal, line.down])),
     close: () => timers.close(),
@@ -81,20 +81,23 @@ function faultyQueue(queue: Queue, line: Line): Queue {
     name: queue.name,
     async put(record, options) {
       line.check()
-      return line.up(queue.put(record, options))
+      return line.up(`${queue.name} takes a record`, queue.put(record, options))
     },
-    read: options => line.each(queue.read(options)),
+    read: options => line.each(`${queue.name} is read`, queue.read(options)),
     follow: ({ signal, ...options }) => {
       const either = AbortSignal.any([signal, line.down])
-      return line.each(queue.follow({ ...options, signal: either }))
+      return line.each(
+        `${queue.name} delivers`,
+        queue.follow({ ...options, signal: either }),
+      )
     },
     async lastPosition(options) {
       line.check()
-      return line.up(queue.lastPosition(options))
+      return line.up(`${queue.name} is read`, queue.lastPosition(options))
     },
     async remove(positions) {
       line.check()
-      return line.up(queue.remove(positions))
+      return line.up(`${queue.name} removes records`, queue.remove(positions))
     },
     close: () => queue.close(),
   }

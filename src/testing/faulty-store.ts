@@ -1,7 +1,6 @@
 // A store whose appends come late, or of which nobody knows what became.
 
 import type { ActorAddress } from '../model/address.js'
-import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
 import type { Position, Version } from '../model/version.js'
@@ -18,7 +17,6 @@ import type {
   ReadAllOptions,
   ReadOptions,
 } from '../store/event-store/event-store.js'
-import { formatActors } from '../store/event-store/transaction.js'
 import type { Predecessor } from '../store/version-cache.js'
 import type { Faults } from './faults.js'
 import { type Line, turn } from './line.js'
@@ -31,6 +29,7 @@ export class FaultyStore implements EventStore {
   protected readonly base: EventStore
   readonly #faults: Faults
   readonly #line: Line
+  readonly #arrivals = new Set<Promise<void>>()
 
   constructor(base: EventStore, faults: Faults, line: Line) {
     this.namespace = base.namespace
@@ -45,7 +44,8 @@ export class FaultyStore implements EventStore {
     options: AppendOptions = {},
   ): Promise<AppendResult> {
     const append = (bounds: AppendOptions) => this.base.append(actor, events, bounds)
-    return this.#up(this.#faulty(append, () => formatAddress(actor), options))
+    const name = nameOf(actor)
+    return this.#up(name, this.#faulty(append, name, options))
   }
 
   appendAll(
@@ -53,30 +53,36 @@ export class FaultyStore implements EventStore {
     options: AppendAllOptions = {},
   ): Promise<AppendAllResult> {
     const append = (bounds: AppendAllOptions) => this.base.appendAll(parts, bounds)
-    return this.#up(this.#faulty(append, () => formatActors(parts), options))
+    const name = nameOf(...parts.map(part => part.actor))
+    return this.#up(name, this.#faulty(append, name, options))
   }
 
-  #up<T>(work: Promise<T>): Promise<T> {
+  #up<T>(name: string, work: Promise<T>): Promise<T> {
     this.#line.underWay(work)
-    return this.#line.up(work)
+    return this.#line.up(`append to ${name} is answered`, work)
   }
 
   async #faulty<T, Options extends { readonly signal?: AbortSignal }>(
     append: (options: Options) => Promise<T>,
-    /** Asked for late: what is appended may be no address at all, which the base refuses. */
-    name: () => string,
+    name: string,
     options: Options,
   ): Promise<T> {
     const faults = this.#faults
     const { nodeId } = this.#line
     this.#line.check()
+    const arrival = this.#line.moment(`append to ${name} arrives`)
+    if (arrival !== undefined) {
+      this.#arrivals.add(arrival)
+      await arrival
+      this.#arrivals.delete(arrival)
+    }
     if (faults.happens('delayAppends', nodeId)) {
       faults.count('appendsDelayed')
       const isOver = () => this.#line.isDown || options.signal?.aborted === true
       await turn(faults.turns(nodeId), isOver)
       // On its way when the node crashed: it arrives, or it does not.
       if (this.#line.isDown && faults.draw('crash', nodeId) < 0.5) this.#line.check()
-      throwIfAborted(options.signal, `appending to ${name()}`)
+      throwIfAborted(options.signal, `appending to ${name}`)
     }
     if (!faults.happens('failAppends', nodeId)) return append(options)
 
@@ -94,37 +100,46 @@ export class FaultyStore implements EventStore {
     }
     throw new CairnError(
       'outcome-unknown',
-      `Nobody answered the append to ${name()} (a fault of the test). Whether it ` +
+      `Nobody answered the append to ${name} (a fault of the test). Whether it ` +
         'was stored is not known: read the actor.',
     )
   }
 
   head(actor: ActorAddress, options?: { signal?: AbortSignal }) {
-    return this.#line.up(this.base.head(actor, options))
+    return this.#line.up(
+      `head of ${nameOf(actor)} is read`,
+      this.base.head(actor, options),
+    )
   }
 
   read(actor: ActorAddress, options?: ReadOptions) {
-    return this.#line.each(this.base.read(actor, options))
+    return this.#line.each(
+      `event of ${nameOf(actor)} is read`,
+      this.base.read(actor, options),
+    )
   }
 
   commits(actor: ActorAddress, options?: CommitsOptions) {
-    return this.#line.each(this.base.commits(actor, options))
+    return this.#line.each(
+      `commit of ${nameOf(actor)} is read`,
+      this.base.commits(actor, options),
+    )
   }
 
   readAll(options?: ReadAllOptions) {
-    return this.#line.each(this.base.readAll(options))
+    return this.#line.each('record is read', this.base.readAll(options))
   }
 
   follow(options?: FollowOptions) {
-    return this.#line.each(this.base.follow(options))
+    return this.#line.each('record follows', this.base.follow(options))
   }
 
   actors(options?: { type?: string; signal?: AbortSignal }) {
-    return this.#line.each(this.base.actors(options))
+    return this.#line.each('actor is listed', this.base.actors(options))
   }
 
   lastPosition(options?: { signal?: AbortSignal }) {
-    return this.#line.up(this.base.lastPosition(options))
+    return this.#line.up('last position is read', this.base.lastPosition(options))
   }
 
   updateVersionCache(
@@ -148,11 +163,18 @@ export class FaultyStore implements EventStore {
     return this.base.cacheStats()
   }
 
-  close(): Promise<void> {
-    return this.base.close()
+  async close(): Promise<void> {
+    // What has been called before is completed, though it arrives later.
+    await Promise.all(this.#arrivals)
+    await this.base.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** What is asked for may be no address at all, which the base refuses. */
+function nameOf(...actors: readonly (ActorAddress | undefined)[]): string {
+  return actors.map(actor => `${actor?.type}/${actor?.id}`).join(', ')
 }

@@ -32,7 +32,7 @@ export class FaultyTransport implements Transport {
   ): Promise<Serving> {
     return this.#base.serve(nodeId, types, (request, options) => {
       this.#line.check()
-      return this.#line.up(handle(request, options))
+      return this.#line.up('request is handled', handle(request, options))
     })
   }
 
@@ -44,13 +44,23 @@ export class FaultyTransport implements Transport {
     this.#line.check()
     if (this.#isClosed) throw closed(nodeId)
     // Without a receiver it goes to any node, and no way between two can be cut.
-    if (to === undefined) return this.#line.up(this.#base.request(request, options))
+    if (to === undefined)
+      return this.#line.up('answer arrives', this.#base.request(request, options))
     if (topology.hasCrashed(to)) throw nobody(request, to)
     if (!topology.reaches(nodeId, to)) {
       faults.count('requestsLost')
       throw lostOnTheWay(request, to)
     }
-    const send = () => this.#base.request(request, options)
+    const send = async () => {
+      const arrival = this.#line.moment(
+        `request for ${formatAddress(request.actor)} arrives at ${to}`,
+      )
+      if (arrival !== undefined) await arrival
+      return this.#line.up(
+        `answer of ${to} for ${formatAddress(request.actor)} arrives`,
+        this.#base.request(request, options),
+      )
+    }
     if (faults.happens('duplicateRequests', nodeId)) {
       faults.count('requestsDuplicated')
       this.#line.underWay(turn(faults.turns(nodeId)).then(send))

@@ -10,6 +10,7 @@ export { ManualClock } from './manual-clock.js'
 
 // Clusters
 export { type TestCluster, testCluster, type TestClusterOptions } from './cluster.js'
+export type { Step } from './scheduler.js'
 export type { ClusterNode } from './cluster-node.js'
 export type { CheckSummary } from './check.js'
 

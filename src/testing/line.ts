@@ -3,8 +3,10 @@
 // Owns whether the node is up, its requests in flight, and its listeners.
 // TEST-LINE-1. Once the line is cut, no result returns: every pending call fails, whatever becomes of it elsewhere.
 // TEST-LINE-2. A request in flight when the line is cut may still arrive.
+// TEST-LINE-3. In a simulation, the seed chooses the moment of everything that arrives, there or back.
 
 import { CairnError } from '../model/errors.js'
+import type { Simulation } from './simulation.js'
 import { raceSignal } from '../model/wait.js'
 import type { Position } from '../model/version.js'
 
@@ -19,11 +21,18 @@ export interface Listener {
 export class Line {
   readonly nodeId: string
   readonly listeners = new Set<Listener>()
+  readonly #simulation: Simulation | undefined
   readonly #down = new AbortController()
   readonly #underWay = new Set<Promise<unknown>>()
 
-  constructor(nodeId: string) {
+  constructor(nodeId: string, simulation?: Simulation) {
     this.nodeId = nodeId
+    this.#simulation = simulation
+  }
+
+  /** The moment at which something arrives (TEST-LINE-3); `undefined` outside a simulation: at once. */
+  moment(what: string): Promise<void> | undefined {
+    return this.#simulation?.moment(`${this.nodeId} ${what}`)
   }
 
   /** Fires when the line is cut. */
@@ -50,20 +59,32 @@ export class Line {
   }
 
   /** What `work` comes to, unless the line is cut before (TEST-LINE-1). */
-  async up<T>(work: Promise<T>): Promise<T> {
-    const result = await raceSignal(work, this.#down.signal)
+  async up<T>(what: string, work: Promise<T>): Promise<T> {
+    const result = await raceSignal(
+      this.#simulation === undefined ? work : this.#back(what, work),
+      this.#down.signal,
+    )
     this.check()
     return result as T
   }
 
   /** Every item, until the line is cut. */
-  async *each<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  async *each<T>(what: string, items: AsyncIterable<T>): AsyncGenerator<T> {
     this.check()
     for await (const item of items) {
+      await this.moment(what)
       this.check()
       yield item
     }
     this.check()
+  }
+
+  async #back<T>(what: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } finally {
+      await this.moment(what)
+    }
   }
 
   /** Lets work go on that nobody waits for: it may fail, as what is lost on its way does. */

@@ -2,8 +2,8 @@
 
 import t from 'tap'
 
-import { defineActor, event } from '../../src/index.js'
-import { testCluster } from '../../src/testing/index.js'
+import { defineActor, event, memory } from '../../src/index.js'
+import { type Step, testCluster } from '../../src/testing/index.js'
 import { until } from '../support/wait.js'
 
 const counter = defineActor({
@@ -195,6 +195,59 @@ void t.test('a seed repeats the faults', async t => {
   const first = await run(11)
   t.strictSame(await run(11), first)
   t.notSame(await run(12), first)
+})
+
+void t.test(
+  'a seed repeats the order of what happens, and different seeds differ',
+  async t => {
+    // Not within `run`: what waits for nothing but the cluster is repeated as well.
+    const run = async (seed: number) => {
+      const steps: Step[] = []
+      await using cluster = await testCluster({
+        actors: [counter],
+        seed,
+        onStep: step => steps.push(step),
+      })
+      cluster.delayAppends(0.5)
+      const outcomes = await Promise.all(
+        [0, 1, 2, 0, 1, 2].map(i => cluster.node(i).spawn(counter, 'c').ask('add', 1)),
+      )
+      cluster.partition([0], [1, 2])
+      await Promise.all(
+        cluster.running.map(i => cluster.node(i).spawn(counter, 'c').ask('add', 1)),
+      )
+      await cluster.check()
+      return { steps, outcomes, log: await cluster.log() }
+    }
+    const first = await run(21)
+    t.strictSame(await run(21), first)
+    t.notSame((await run(22)).steps, first.steps)
+  },
+)
+
+void t.test('within a cluster, time passes at once', async t => {
+  await using cluster = await testCluster({ actors: [counter], nodes: 1 })
+  await cluster.run(async () => {
+    const begun = Date.now()
+    await new Promise(resolve => setTimeout(resolve, 3_600_000))
+    t.ok(Date.now() >= begun + 3_600_000)
+    await cluster.node(0).spawn(counter, 'c').ask('add', 1)
+    t.equal(cluster.clock.now(), 0, 'the clock of the actors is still moved by hand')
+  })
+  await cluster.check()
+})
+
+void t.test('what is not in memory is not simulated', async t => {
+  const steps: Step[] = []
+  await using cluster = await testCluster({
+    actors: [counter],
+    nodes: 1,
+    store: { ...memory(), kind: 'embedded' },
+    onStep: step => steps.push(step),
+  })
+  await cluster.run(() => cluster.node(0).spawn(counter, 'c').ask('add', 1))
+  await cluster.check()
+  t.strictSame(steps, [])
 })
 
 void t.test('what cannot be is refused', async t => {
