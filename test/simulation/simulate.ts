@@ -1,13 +1,15 @@
 // One schedule: random commands to a few actors through random nodes, during partitions, crashes and
-// other faults. All random values come from the seed.
+// other faults. All of it comes from the seed, also the order in which it happens.
 
 import { defineActor, event, isCairnError, reject } from '../../src/index.js'
 import type { AskOutcome, Backend } from '../../src/index.js'
+import type { LogRecord } from '../../src/model/commit.js'
 import { turn } from '../../src/testing/line.js'
 import { randomFrom } from '../../src/testing/random.js'
 import {
   type CheckSummary,
   type FaultCounts,
+  type Step,
   type TestCluster,
   testCluster,
 } from '../../src/testing/index.js'
@@ -66,26 +68,40 @@ export interface Simulated {
   readonly conflicts: number
   /** Commands that were sent again under their id. */
   readonly retries: number
+  readonly log: readonly LogRecord[]
 }
 
 export interface SimulateOptions {
   readonly store?: Backend
   readonly steps?: number
+  readonly onStep?: (step: Step) => void
+  /** Called with what each sender of a command is told, and when. */
+  readonly onAnswer?: (at: number, answer: unknown) => void
 }
 
 /** Runs the schedule of a seed; throws the errors of `check`. */
 export async function simulate(
   seed: number,
-  { store, steps = 40 }: SimulateOptions = {},
+  { store, steps = 40, onStep, onAnswer = () => {} }: SimulateOptions = {},
 ): Promise<Simulated> {
   const random = randomFrom(seed, 'schedule')
-  const below = (count: number) => Math.floor(random() * count)
-  const happens = (probability: number) => random() < probability
   await using cluster = await testCluster({
     actors: [account, ledger],
     seed,
     ...(store !== undefined && { store }),
+    ...(onStep !== undefined && { onStep }),
   })
+  return await cluster.run(() => runSchedule(cluster, random, steps, onAnswer))
+}
+
+async function runSchedule(
+  cluster: TestCluster,
+  random: () => number,
+  steps: number,
+  onAnswer: (at: number, answer: unknown) => void,
+): Promise<Simulated> {
+  const below = (count: number) => Math.floor(random() * count)
+  const happens = (probability: number) => random() < probability
   const oneOf = () => cluster.running[below(cluster.running.length)]!
   setFaults(cluster, random)
   const clients: Promise<number>[] = []
@@ -103,7 +119,7 @@ export async function simulate(
     if (dice < 0.75) {
       // Several at a time, through nodes that may disagree about the owner.
       const batch = 1 + below(4)
-      for (let i = 0; i < batch; i++) client(send(cluster, random, commands++))
+      for (let i = 0; i < batch; i++) client(send(cluster, random, commands++, onAnswer))
     } else if (dice < 0.83) {
       const sides: [number[], number[]] = [[], []]
       for (const index of cluster.running) sides[below(2)]!.push(index)
@@ -125,7 +141,8 @@ export async function simulate(
   const retries = (await Promise.all(clients)).reduce((sum, n) => sum + n, 0)
   const summary = await cluster.check()
   for (const index of cluster.running) count(index)
-  return { summary, faults: cluster.faults(), conflicts, retries }
+  const log = await cluster.log()
+  return { summary, faults: cluster.faults(), conflicts, retries, log }
 }
 
 function setFaults(cluster: TestCluster, random: () => number): void {
@@ -141,6 +158,7 @@ async function send(
   cluster: TestCluster,
   random: () => number,
   number: number,
+  onAnswer: (at: number, answer: unknown) => void,
 ): Promise<number> {
   const amount = 1 + Math.floor(random() * 20)
   const [type, command, data] = [
@@ -168,10 +186,12 @@ async function send(
         data,
         commandId === undefined ? {} : { commandId },
       )
+      onAnswer(performance.now(), { number, outcome })
       if (outcome.ok || outcome.rejection.code === 'overdraft') return retries
       throw new Error(`${command} was refused: ${outcome.rejection.code}`)
     } catch (error) {
       if (!isCairnError(error) || !mayRepeat(error.code)) throw error
+      onAnswer(performance.now(), { number, code: error.code, ...error.details })
       commandId ??= error.details.commandId as string | undefined
       // The id is unknown: sending again would be another command.
       if (commandId === undefined) return retries

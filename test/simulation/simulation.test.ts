@@ -1,15 +1,16 @@
-// Many schedules, each with its own seed: 100, or 1,000 with `npm run test:simulation`. `SEED=n` runs only that seed,
-// `SCHEDULES=n` runs n schedules.
+// Many schedules, each with its own seed: 100, or 1,000 with `npm run test:simulation`. `SEED=n` replays only that
+// seed, `SCHEDULES=n` runs n schedules, and `TRACE=file` writes their steps to a file.
+
+import { writeFile } from 'node:fs/promises'
 
 import t from 'tap'
 
+import type { Step } from '../../src/testing/index.js'
 import { newSeed } from '../../src/testing/random.js'
 import { type Simulated, simulate } from './simulate.js'
 
-const seed = process.env.SEED
+const { SEED: seed, TRACE: trace } = process.env
 const count = Number(process.env.SCHEDULES ?? 100)
-/** Schedules that run at the same time. */
-const concurrency = 16
 
 t.setTimeout(180_000 + count * 1_000)
 
@@ -25,18 +26,19 @@ void t.test('the promises hold for a cluster under random faults', async t => {
   const begun = performance.now()
   const results: Simulated[] = []
   const failed: string[] = []
-  const next = seeds.values()
-  const work = async () => {
-    for (const each of next)
-      try {
-        results.push(await simulate(each))
-      } catch (error) {
-        failed.push(
-          `SEED=${each}: ${error instanceof Error ? error.message : String(error)}`,
-        )
-      }
-  }
-  await Promise.all(Array.from({ length: concurrency }, work))
+  const steps: string[] = []
+  const onStep = ({ at, what }: Step) => steps.push(`${at} ${what}`)
+  for (const each of seeds)
+    try {
+      results.push(await simulate(each, trace === undefined ? {} : { onStep }))
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      failed.push(
+        `${message}\n` +
+          `Replay: SEED=${each} TRACE=steps.txt npm test -- test/simulation/simulation.test.ts`,
+      )
+    }
+  if (trace !== undefined) await writeFile(trace, `${steps.join('\n')}\n`)
   const seconds = (performance.now() - begun) / 1000
 
   t.strictSame(failed.slice(0, 3), [], 'no schedule breaks a promise')
