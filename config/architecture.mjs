@@ -117,7 +117,7 @@ export const layers = [
   {
     path: 'testing',
     holds:
-      "the users' test kit: specifications, a manual clock, clusters that fail on purpose",
+      "the users' test kit: specifications, a manual clock, simulated clusters that fail on purpose",
     imports: [...engine, 'runtime'],
   },
 ]
