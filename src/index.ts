@@ -56,6 +56,7 @@ export { actorAt } from './machine/actor-at.js'
 export type {
   AcceptedOutcome,
   AskOutcome,
+  CommandIds,
   RejectedOutcome,
   SendOptions,
   SendReceipt,

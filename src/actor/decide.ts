@@ -16,7 +16,7 @@ import type { AcceptedOutcome, RejectedOutcome } from '../model/command-sender.j
 import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { TimerFiring } from '../model/timer.js'
-import { withCauses } from './causes.js'
+import { commandIdsOf, withCauses } from './causes.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
 import { isThenable, type FoldedState } from './fold.js'
@@ -67,7 +67,7 @@ export function rejectedOutcome(
   const description = () =>
     `details of rejection ${show(code)} of ${nameOf(actor, command)}`
   const rejection = { code, message, details: detach(details, description) }
-  return { ok: false, version, rejection }
+  return { ok: false, version, rejection, ...commandIdsOf(command.id, command) }
 }
 
 /**
@@ -89,6 +89,7 @@ export function acceptedOutcome(
     position,
     reply: copy,
     duplicate: false,
+    ...commandIdsOf(command.id, command),
   }
   if (outbox === undefined) return outcome
   return {

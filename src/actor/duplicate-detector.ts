@@ -29,6 +29,7 @@ import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/event-store/event-store.js'
+import { commandIdsOf } from './causes.js'
 import {
   resolveCommandWindow,
   CommandWindow,
@@ -386,7 +387,8 @@ export class DuplicateDetector {
     if (record.kind === 'malformed') throw this.#outcomeUnreadable(record, commandId)
     const { position, outbox } = record
     const match = commitSlicesOf(record).find(({ command }) => command?.id === commandId)
-    const { firstVersion, lastVersion: version, command } = match ?? record
+    const slice = match ?? record
+    const { firstVersion, lastVersion: version, command } = slice
     const reply = command?.reply
     const outcome: AcceptedOutcome = {
       ok: true,
@@ -394,6 +396,7 @@ export class DuplicateDetector {
       position,
       reply,
       duplicate: true,
+      ...commandIdsOf(commandId, slice),
     }
     if (outbox === undefined) return outcome
     return { ...outcome, outboxIds: outboxEntryIds(this.#actor, firstVersion, outbox) }

@@ -2,9 +2,11 @@
 
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'
+import { newId } from '../model/id.js'
 import type { AskOutcome, CommandSender, SendOptions } from '../model/command-sender.js'
 import { checkCount, type Version } from '../model/version.js'
 import type { EventStore } from '../store/event-store/event-store.js'
+import { commandIdsOf } from './causes.js'
 import type { StateReading } from './definition.js'
 import { unknownVersion } from './fold.js'
 import { recover } from './recovery.js'
@@ -135,7 +137,7 @@ export function supervise(
         wanted === undefined
           ? await stuckOn(bounds)
           : { version: checkCount('version', wanted) }
-      if ('upTo' in range) return notParked(actor, range.upTo)
+      if ('upTo' in range) return notParked(actor, range.upTo, options)
       const { version: last } = await store.head(actor, signal && { signal })
       // It may be parked on an event that it folded but never stored.
       if (range.version > last) throw unknownVersion(actor, range.version, last)
@@ -148,7 +150,11 @@ export function supervise(
   }
 }
 
-function notParked(actor: ActorAddress, version: Version): DirectiveOutcome {
+function notParked(
+  actor: ActorAddress,
+  version: Version,
+  { commandId = newId() }: DirectiveOptions,
+): DirectiveOutcome {
   const name = formatAddress(actor)
   return {
     ok: false,
@@ -160,5 +166,6 @@ function notParked(actor: ActorAddress, version: Version): DirectiveOutcome {
         'that folding must skip.',
       details: { actor: name },
     },
+    ...commandIdsOf(commandId, {}),
   }
 }

@@ -300,7 +300,10 @@ export class TransactionAttempt {
     const what = `data of command ${show(type)} to ${formatAddress(address)}`
     const command: Command = { id: commandId, type, data: detach(data, what), ...causes }
     const decision = decide(definition, address, current, command, now)
-    if (!decision.ok) return rejectedOutcome(address, command, decision, current)
+    if (!decision.ok) {
+      const { version, rejection } = rejectedOutcome(address, command, decision, current)
+      return { ok: false, version, rejection }
+    }
     const events = { list: decision.events, at: now, nodeId }
     const state = foldTentatively(folding, current, command, events)
     const version = current.version + decision.events.length

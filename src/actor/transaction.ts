@@ -1,6 +1,7 @@
 // Transactions as their callers see them: commits of several actors of a namespace, stored together.
 
 import type { ActorAddress } from '../model/address.js'
+import type { CommandIds } from '../model/command-sender.js'
 import type { Causes } from '../model/commit.js'
 import type { StateReading, AnyActorDefinition } from './definition.js'
 import type {
@@ -45,8 +46,8 @@ export function abortReasonOf(value: unknown): { readonly reason: unknown } | un
 }
 
 type WithinTransaction<Outcome> = Outcome extends { readonly ok: true }
-  ? Omit<Outcome, 'position' | 'duplicate'>
-  : Outcome
+  ? Omit<Outcome, 'position' | 'duplicate' | keyof CommandIds>
+  : Omit<Outcome, keyof CommandIds>
 
 /** The outcome of a command within a transaction, before anything is stored. */
 export type TransactionAskOutcome<

@@ -49,8 +49,19 @@ export interface SendReceipt {
   readonly duplicate: boolean
 }
 
+/** The ids under which a command is found in the log, in log lines and in what it caused. */
+export interface CommandIds {
+  /** The id that the command was sent with, or the one that it was given. */
+  readonly commandId: string
+  /**
+   * The correlation id of what the command caused: the one that it was sent with, or the one that
+   * replaced it because it was not valid. Without one, it is the command's id.
+   */
+  readonly correlationId: string
+}
+
 /** The outcome of a command that the actor accepted. */
-export interface AcceptedOutcome<Reply = unknown> {
+export interface AcceptedOutcome<Reply = unknown> extends CommandIds {
   readonly ok: true
   /** The actor's version after the command. */
   readonly version: Version
@@ -59,7 +70,7 @@ export interface AcceptedOutcome<Reply = unknown> {
   readonly reply: Reply
   /**
    * Whether a command with this id was handled before. Then nothing was stored now, and version,
-   * position and reply are those of the first time.
+   * position, reply and correlation id are those of the first time.
    */
   readonly duplicate: boolean
   /**
@@ -70,7 +81,7 @@ export interface AcceptedOutcome<Reply = unknown> {
 }
 
 /** The outcome of a command that the actor rejected; nothing was stored. */
-export interface RejectedOutcome<Reason = Rejection> {
+export interface RejectedOutcome<Reason = Rejection> extends CommandIds {
   readonly ok: false
   /** The version that the rejection was decided at, confirmed to be the latest. */
   readonly version: Version

@@ -107,6 +107,8 @@ export interface CommitSlice {
   readonly lastVersion: Version
   /** Absent if the commit has no command. */
   readonly command?: CommittedCommand
+  /** The correlation id of its events. */
+  readonly correlationId?: string | undefined
 }
 
 /** Returns the slices of a commit in order: one per command, or one for the whole commit. */
@@ -115,7 +117,8 @@ export function commitSlicesOf(commit: StoredCommit): readonly CommitSlice[] {
   let firstVersion = commit.firstVersion
   return commit.commands.map(command => {
     const lastVersion = firstVersion + command.events - 1
-    const slice = { firstVersion, lastVersion, command }
+    const { correlationId } = command
+    const slice = { firstVersion, lastVersion, command, correlationId }
     firstVersion = lastVersion + 1
     return slice
   })

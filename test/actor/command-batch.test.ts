@@ -127,19 +127,19 @@ void t.test('sent again, each takes effect once and gets its first answer', asyn
   const home = node()
   const { host, store, log } = home
   const { first, letGo } = await busy(home)
-  const ask = (on: TestNode['host'], id: string, amount: number) =>
-    on.ask(alice, 'deposit', { amount }, once(id))
+  const ask = (on: TestNode['host'], id: string, amount: number, correlationId: string) =>
+    on.ask(alice, 'deposit', { amount }, { ...once(id), correlationId })
   const waiting = [
-    ask(host, 'a', 10),
-    ask(host, 'b', 20),
-    ask(host, 'a', 99),
-    ask(host, 'c', 30),
+    ask(host, 'a', 10, 'of a'),
+    ask(host, 'b', 20, 'of b'),
+    ask(host, 'a', 99, 'later'),
+    ask(host, 'c', 30, 'of c'),
   ]
   letGo()
   await first
   const [a, b, again, c] = await Promise.all(waiting)
   t.match(again, { ...a, duplicate: true }, 'one that waited twice was stored once')
-  t.match(c, { version: 5, reply: 62 })
+  t.match(c, { version: 5, reply: 62, commandId: 'c', correlationId: 'of c' })
   const elsewhere = node({ on: log, nodeId: 'b' })
   for (const on of [host, elsewhere.host, node({ on: log }).host])
     for (const [id, was] of [
@@ -147,7 +147,7 @@ void t.test('sent again, each takes effect once and gets its first answer', asyn
       ['b', b],
       ['c', c],
     ] as const)
-      t.strictSame(await ask(on, id, 7), { ...was, duplicate: true }, id)
+      t.strictSame(await ask(on, id, 7, 'later'), { ...was, duplicate: true }, id)
   t.equal((await commitsOf(store)).at(-1)?.lastVersion, 5)
 })
 

@@ -25,7 +25,15 @@ void t.test('a command is decided, stored and answered', async t => {
       traceparent: 'trace',
     },
   )
-  t.strictSame(outcome, { ok: true, version: 1, position: 1, reply: 5, duplicate: false })
+  t.strictSame(outcome, {
+    ok: true,
+    version: 1,
+    position: 1,
+    reply: 5,
+    duplicate: false,
+    commandId: 'c1',
+    correlationId: 'corr',
+  })
   const { last } = await store.head(alice)
   t.match(last, {
     kind: 'commit',
@@ -42,15 +50,23 @@ void t.test('a command is decided, stored and answered', async t => {
 })
 
 void t.test('several events of one decision are one commit', async t => {
-  const { host, log } = node()
+  const { host, log, store } = node()
   const outcome = await host.ask(alice, 'split', [1, 2, 3])
+  const { commandId } = outcome
   t.strictSame(outcome, {
     ok: true,
     version: 3,
     position: 1,
     reply: undefined,
     duplicate: false,
+    commandId,
+    correlationId: commandId,
   })
+  t.match(
+    (await store.head(alice)).last,
+    { command: { id: commandId } },
+    'an id is given',
+  )
   t.equal(log.records.length, 1)
   t.strictSame(await host.stateAt(alice, 2), { state: { balance: 3 }, version: 2 })
 })
@@ -58,7 +74,8 @@ void t.test('several events of one decision are one commit', async t => {
 void t.test('a refused command stores nothing and returns the reason', async t => {
   const { host, log } = node()
   await host.ask(alice, 'deposit', { amount: 5 })
-  const outcome = await host.ask(alice, 'withdraw', { amount: 6 })
+  const ids = { commandId: 'c2', correlationId: 'corr' }
+  const outcome = await host.ask(alice, 'withdraw', { amount: 6 }, ids)
   t.strictSame(outcome, {
     ok: false,
     version: 1,
@@ -67,18 +84,21 @@ void t.test('a refused command stores nothing and returns the reason', async t =
       message: 'The balance is 5.',
       details: { balance: 5 },
     },
+    ...ids,
   })
   t.equal(log.records.length, 1)
 })
 
 void t.test('a command without events stores nothing and is answered', async t => {
   const { host, log } = node()
-  t.strictSame(await host.ask(alice, 'balance', undefined), {
+  t.strictSame(await host.ask(alice, 'balance', undefined, { commandId: 'c1' }), {
     ok: true,
     version: 0,
     position: 0,
     reply: 0,
     duplicate: false,
+    commandId: 'c1',
+    correlationId: 'c1',
   })
   await host.ask(alice, 'deposit', { amount: 5 })
   t.match(await host.ask(alice, 'idle', undefined), { version: 1, position: 1 })
@@ -364,13 +384,7 @@ void t.test('all plain data is returned unchanged', async t => {
     nested: { deep: { er: [] } },
   }
   const outcome = await host.ask(e, 'echo', data)
-  t.strictSame(outcome, {
-    ok: true,
-    version: 0,
-    position: 0,
-    reply: data,
-    duplicate: false,
-  })
+  t.strictSame(outcome.ok && outcome.reply, data)
   await host.ask(e, 'keep', data)
   t.same((await host.state(e)).state, data)
   t.same((await node({ on: log, actors: [echo] }).host.state(e)).state, data)

@@ -76,6 +76,8 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       position: 1,
       reply: 5,
       duplicate: false,
+      commandId: 'c1',
+      correlationId: 'c1',
     })
     await host.ask(alice, 'deposit', { amount: 100 })
     store.forget()
@@ -96,6 +98,8 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
       position: 1,
       reply: undefined,
       duplicate: false,
+      commandId: 'c1',
+      correlationId: 'c1',
     })
     for (const { host } of [a, b])
       t.strictSame(await host.ask(alice, 'split', [1, 2, 3], once('c1')), {

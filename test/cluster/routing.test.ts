@@ -82,11 +82,13 @@ await t.test(
 await t.test('a rejection and a reply reach the caller unchanged', async t => {
   await using cluster = await start(3)
   for (const node of cluster.nodes) {
-    const refused = await node.spawn(counter, 'x').ask('refuse')
+    const ids = { commandId: 'c1', correlationId: 'corr' }
+    const refused = await node.spawn(counter, 'x').ask('refuse', undefined, ids)
     t.strictSame(refused, {
       ok: false,
       version: 0,
       rejection: { code: 'no', message: 'Never.', details: undefined },
+      ...ids,
     })
   }
   const answered = await cluster.nodes[1]!.spawn(counter, 'x').ask('add', 5)

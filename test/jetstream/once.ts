@@ -129,7 +129,9 @@ export async function provesOnce(
       )
       const commandId = String(error.details.commandId)
       t.ok(error.message.includes(commandId), 'the message tells the id')
-      const expected = { ok: true, version: 2, position: 2, reply: 11, duplicate: true }
+      const ids = { commandId, correlationId: commandId }
+      const stored = { ok: true, version: 2, position: 2, reply: 11, ...ids }
+      const expected = { ...stored, duplicate: true }
       const again = (host: ActorHost) =>
         host.ask(alice, 'deposit', { amount: 10 }, { commandId })
       t.strictSame(await again(b.host), expected)
@@ -154,7 +156,9 @@ export async function provesOnce(
         a.host.ask(alice, 'deposit', { amount: 10 }, { timeout: 300 }),
       )
       const commandId = String(error.details.commandId)
-      const first = { ok: true, version: 2, position: 2, reply: 11, duplicate: false }
+      const ids = { commandId, correlationId: commandId }
+      const stored = { ok: true, version: 2, position: 2, reply: 11, ...ids }
+      const first = { ...stored, duplicate: false }
       const again = (host: ActorHost) =>
         host.ask(alice, 'deposit', { amount: 10 }, { commandId })
       t.strictSame(await again(b.host), first)

@@ -66,7 +66,8 @@ const counter = defineActor({ type: 'counter', initialState: 0,
   decide: { add: (_state, by) => ({ events: event('added', by), reply: after => after }) },
   evolve: { added: (state, by) => state + by } })
 const node = await startNode({ namespace: 'first', store: memory(), actors: [counter] })
-console.log(await node.spawn(counter, 'c').ask('add', 3))
+const { ok, version, position, reply } = await node.spawn(counter, 'c').ask('add', 3)
+console.log({ ok, version, position, reply })
 await node.close()
 `,
   )

@@ -6,6 +6,8 @@ import { defineActor } from '../../../src/actor/define-actor.js'
 import { event } from '../../../src/actor/event.js'
 import { publish } from '../../../src/actor/effects.js'
 import { backlogs } from '../../../src/delivery/backlog.js'
+import type { MalformedRecord } from '../../../src/model/commit.js'
+import type { RecordedEvent } from '../../../src/model/event.js'
 import { defineTopic } from '../../../src/model/topic.js'
 import {
   defineReactor,
@@ -15,6 +17,7 @@ import { healthOf } from '../../../src/delivery/health.js'
 import type { Message } from '../../../src/delivery/messages/message.js'
 import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { onEachBackend } from '../../support/backends.js'
+import { takingLog } from '../../support/log.js'
 import { until } from '../../support/wait.js'
 
 const patience = { timeout: 60_000 }
@@ -37,6 +40,15 @@ const ledger = defineActor({
   decide: { add: (_state, km: number) => event('added', km) },
   evolve: { added: (sum, km: number) => sum + km },
 })
+
+async function eventsOf(ref: {
+  events(): AsyncIterable<RecordedEvent | MalformedRecord>
+}): Promise<RecordedEvent[]> {
+  const events: RecordedEvent[] = []
+  for await (const record of ref.events())
+    if (record.kind === 'event') events.push(record)
+  return events
+}
 
 function listener(name: string, seen: Message[] = []) {
   const handle = (message: Message) => void seen.push(message)
@@ -184,6 +196,72 @@ await onEachBackend(
     const reasons: string[] = []
     for await (const { reason } of node.deadLetters.list()) reasons.push(reason)
     t.strictSame(reasons, ['max-attempts-exhausted'])
+  },
+)
+
+await onEachBackend(
+  t,
+  'A2.4 the ids in the caller’s answer are those of the event, the attempt log, the notification and the dead letter',
+  async (t, on) => {
+    const attempts: Record<string, unknown>[] = []
+    const take = (details: Record<string, unknown>) => void attempts.push(details)
+    const log = takingLog({ debug: take, info: take, warn: take, error: take })
+    const notify = defineReactor({
+      name: 'notify',
+      on: completed,
+      retry: { attempts: 2, first: 1 },
+      async handle({ actor, data }, { spawn }) {
+        await spawn(ledger, actor!.id).send('add', data as number)
+        throw new Error('no such phone')
+      },
+    })
+    const node = await on(t).start({ actors: [trip, ledger], reactors: [notify], log })
+    const letterOf = async (messageId: string) => {
+      for await (const letter of node.deadLetters.list())
+        if (letter.message.id === messageId) return letter
+      return undefined
+    }
+    /** The correlation id that the caller is told, after it was found everywhere. */
+    const trace = async (id: string, correlationId: string) => {
+      const commandId = `complete ${id}`
+      const answer = await node
+        .spawn(trip, id)
+        .ask('complete', 1, { commandId, correlationId })
+      const told = answer.correlationId
+      t.equal(answer.commandId, commandId)
+      const same = { commandId, correlationId: told }
+      const [stored] = await eventsOf(node.spawn(trip, id))
+      t.match(stored, same, 'the event')
+      const letter = await until(() => letterOf(`trip/${id}/1#0`), patience)
+      t.match(
+        letter,
+        { message: { correlationId: told, causationId: commandId } },
+        'the dead letter',
+      )
+      const notified = () => eventsOf(node.spawn(ledger, id))
+      const [notification] = await until(async () => {
+        const events = await notified()
+        return events.length > 0 && events
+      }, patience)
+      t.equal(notification!.correlationId, told, 'the notification')
+      const lines = await until(() => {
+        const own = attempts.filter(({ messageId }) => messageId === `trip/${id}/1#0`)
+        return own.length === 3 && own
+      }, patience)
+      t.strictSame(
+        lines.map(line => [line['event'], line['correlationId']]),
+        [
+          ['reactor.attempt', told],
+          ['reactor.attempt', told],
+          ['reactor.final', told],
+        ],
+      )
+      return told
+    }
+    t.equal(await trace('a', 'request-7'), 'request-7')
+    const bad = await trace('b', 'bad\r\nheader')
+    t.match(bad, /^corr-[0-9a-f]{24}$/)
+    t.equal(await trace('c', 'bad\r\nheader'), bad, 'always the same')
   },
 )
 
