@@ -6,7 +6,7 @@ import { CairnError } from '../model/errors.js'
 import type { OutboxEntry, OutboxTimer } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import { checkTimer, checkTimerName } from '../model/timer.js'
-import type { AnyTopic, Topic } from '../model/topic.js'
+import { type AnyTopic, checkTopic, type Topic } from '../model/topic.js'
 import type { AnyActorDefinition } from './definition.js'
 import type { CommandArguments, CommandNameOf } from './definition-types.js'
 
@@ -40,9 +40,10 @@ export interface TimerOptions {
 /**
  * Publishes a message. It is stored with the events that `decide` returns with it, and delivered to
  * every group that reads the topic: `return [event('ended', …), publish(tripEnded, { … })]`. The
- * actor's definition must list the topic in `publishes`. Throws `invalid-message`.
+ * actor's definition must list the topic in `publishes`. Throws `invalid-message` or `invalid-definition`.
  */
 export function publish<Input>(topic: Topic<Input>, data: Input): Effect {
+  checkTopic('A message of an actor', topic)
   const { name, version } = topic
   const entry: OutboxEntry = {
     kind: 'message',
@@ -176,11 +177,7 @@ export function checkOutbox(
 export function checkTopics(what: string, topics: readonly AnyTopic[]): void {
   const known = new Map<string, AnyTopic>()
   for (const topic of topics) {
-    if (typeof topic?.name !== 'string' || typeof topic.check !== 'function')
-      throw new CairnError(
-        'invalid-definition',
-        `${what} holds ${show(topic)}: pass topics made by defineTopic.`,
-      )
+    checkTopic(what, topic)
     const name = `${topic.name}@${topic.version}`
     const other = known.get(name)
     if (other !== undefined && other !== topic)

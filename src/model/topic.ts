@@ -28,6 +28,15 @@ const nameCharactersMax = 128
 /** Topics with this prefix are reserved for Cairn. */
 export const reservedTopicPrefix = 'cairn-'
 
+/** Throws `invalid-definition` for a value that {@link defineTopic} did not make, such as a topic's name. */
+export function checkTopic(where: string, topic: AnyTopic): void {
+  if (typeof topic?.name === 'string' && typeof topic.check === 'function') return
+  throw new CairnError(
+    'invalid-definition',
+    `${where} has ${show(topic)} as a topic: pass topics made by defineTopic.`,
+  )
+}
+
 /**
  * Defines a topic. Define it once and import it where it is published or read.
  *

@@ -1,6 +1,7 @@
 // A0.1 Topics with schemas of real libraries: what may be published and what is read is inferred
 // (this file has to compile), and what does not fit is refused by its path, with nothing stored.
 
+import { connect } from 'nats'
 import t from 'tap'
 import * as v from 'valibot'
 import { z } from 'zod'
@@ -15,6 +16,7 @@ import {
   type MessageData,
   type MessageInput,
 } from '../../src/model/topic.js'
+import { defineConsumer } from '../../src/delivery/consumer/define-consumer.js'
 import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { startNats } from '../support/nats.js'
@@ -161,6 +163,68 @@ await t.test(
         ['trips.zod', made],
       ],
     )
+  },
+)
+
+await t.test(
+  'A0.1 an undeclared topic is refused when it is published and when it is read, and nothing is stored',
+  async t => {
+    const undeclared = defineTopic('trips.undeclared')
+    const newer = defineTopic('trips.plain', { schema: z.string(), version: 2 })
+    /** What code without types may pass. */
+    const byName = 'trips.plain' as never
+    const courier = defineActor({
+      type: 'courier',
+      publishes: [plainTopic],
+      initialState: 0,
+      decide: {
+        declared: () => [event('ended'), publish(plainTopic, 'declared')],
+        undeclared: () => [event('ended'), publish(undeclared, 'undeclared')],
+        newer: () => [event('ended'), publish(newer, 'newer')],
+        byName: () => [event('ended'), publish(byName, 'by its name' as never)],
+      },
+      evolve: { ended: state => state + 1 },
+    })
+    const heard: unknown[] = []
+    const reader = defineReactor({
+      name: 'reader',
+      on: [plainTopic, undeclared],
+      handle: ({ topic, data }) => void heard.push([topic, data]),
+    })
+    await using node = await startNode({
+      namespace: 'undeclared',
+      store: jetstream({ servers: server.url }),
+      actors: [courier],
+      reactors: [reader],
+    })
+    const ref = node.spawn(courier, 'x')
+    const names = { code: 'invalid-definition', message: /made by defineTopic/ }
+    for (const command of ['undeclared', 'newer'] as const)
+      await t.rejects(ref.ask(command), {
+        code: 'invalid-definition',
+        message: /published on trips\..*: add the topic to publishes/,
+      })
+    await t.rejects(ref.ask('byName'), names)
+    for (const none of [byName, undefined as never, {} as never])
+      await t.rejects(node.publish(none, 'by its name' as never), names)
+    t.throws(() => defineReactor({ name: 'r', on: byName, handle() {} }), names)
+    t.throws(
+      () => defineReactor({ name: 'r', on: [plainTopic, byName], handle() {} }),
+      names,
+    )
+    t.throws(() => defineConsumer({ name: 'c', on: byName }), names)
+    t.throws(() => defineConsumer({ name: 'c', on: [plainTopic, byName] }), names)
+    const nc = await connect({ servers: server.url })
+    t.teardown(() => nc.close())
+    const { streams } = await nc.jetstreamManager()
+    for (const name of ['CAIRN_undeclared', 'CAIRN_undeclared_TOPICS']) {
+      const { state } = await streams.info(name)
+      t.equal(state.last_seq, 0, `nothing was ever stored in ${name}`)
+    }
+
+    t.match(await ref.ask('declared'), { ok: true, version: 1 }, 'the actor goes on')
+    await until(() => heard.length > 0, { timeout: 60_000 })
+    t.strictSame(heard, [['trips.plain', 'declared']])
   },
 )
 

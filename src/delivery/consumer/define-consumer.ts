@@ -2,7 +2,7 @@
 
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
-import type { AnyTopic } from '../../model/topic.js'
+import { type AnyTopic, checkTopic } from '../../model/topic.js'
 
 export interface ConsumerSpec<Topics extends AnyTopic> {
   /** `[A-Za-z0-9_-]{1,63}`. Processes that consume under one name share its messages. */
@@ -56,6 +56,7 @@ export function defineConsumer<const Topics extends AnyTopic>(
       `name of a consumer is ${show(name)}: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
     )
   const given: readonly AnyTopic[] = Array.isArray(on) ? on : [on as AnyTopic]
+  for (const topic of given) checkTopic(`Consumer ${name}`, topic)
   const topics = [...new Set(given.map(topic => topic.name))].toSorted()
   if (topics.length === 0)
     throw invalid(`on of consumer ${name} is empty: pass the topics that it reads.`)

@@ -5,7 +5,7 @@ import { sanitizeCauses } from '../../model/causes.js'
 import type { Clock } from '../../model/clock.js'
 import type { Causes } from '../../model/commit.js'
 import { newId } from '../../model/id.js'
-import type { Topic } from '../../model/topic.js'
+import { checkTopic, type Topic } from '../../model/topic.js'
 import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 
@@ -38,6 +38,7 @@ export async function publishMessage<Input>(
   data: Input,
   options: PublishOptions = {},
 ): Promise<Published> {
+  checkTopic('A message', topic)
   const {
     id = newId(),
     signal,

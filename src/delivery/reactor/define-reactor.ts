@@ -4,7 +4,12 @@ import type { RefOf } from '../../actor/ref.js'
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
-import type { AnyTopic, MessageData, Topic } from '../../model/topic.js'
+import {
+  type AnyTopic,
+  checkTopic,
+  type MessageData,
+  type Topic,
+} from '../../model/topic.js'
 import type { Message } from '../messages/message.js'
 import {
   type RetryOptions,
@@ -134,6 +139,7 @@ export function defineReactor<const Topics extends AnyTopic>(
   const topics: readonly AnyTopic[] = Array.isArray(on) ? on : [on as AnyTopic]
   if (topics.length === 0)
     throw invalid(`Reactor ${name} reads no topic: pass at least one as on.`)
+  for (const topic of topics) checkTopic(`Reactor ${name}`, topic)
   const names = topics.map(topic => topic.name)
   if (new Set(names).size < names.length)
     throw invalid(`Reactor ${name} names a topic twice: name each topic once.`)
