@@ -12,6 +12,7 @@ import { defineTopic } from '../../../src/model/topic.js'
 import type { DeadLetter } from '../../../src/delivery/dead-letters/dead-letters.js'
 import { TerminalError } from '../../../src/delivery/retry-policy.js'
 import type { Node } from '../../../src/runtime/node.js'
+import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'
 
@@ -321,6 +322,90 @@ await onEachBackend(
     await trigger.start()
     await until(() => handled.at(-1) === 'later', patience)
     t.equal(await codeOf(node.trigger('nobody', () => {}).start()), 'unknown-consumer')
+  },
+)
+
+await onEachBackend(
+  t,
+  'A0.9 a trigger is stopped, started and stopped again, and each stop waits for the function',
+  async (t, scene) => {
+    const node = await scene(t).start({})
+    const steps: string[] = []
+    let finish = () => {}
+    const trigger = node.trigger(erp, async ({ payload }, signal) => {
+      steps.push(`${String(payload)} begun`)
+      await new Promise<void>(resolve => (finish = resolve))
+      steps.push(`${String(payload)} ${signal.aborted ? 'aborted' : 'ended'}`)
+    })
+    await trigger.stop()
+    await node.publish(placed, 1)
+    for (const round of [1, 2]) {
+      await trigger.start()
+      await until(() => steps.at(-1) === `${round} begun`, patience)
+      const stopping = trigger.stop(120_000).then(() => steps.push('stopped'))
+      await node.publish(placed, round + 1)
+      finish()
+      await stopping
+    }
+    t.strictSame(steps, [
+      '1 begun',
+      '1 ended',
+      'stopped',
+      '2 begun',
+      '2 ended',
+      'stopped',
+    ])
+    t.match(trigger.stats(), { isRunning: false, handling: 0, handled: 2, failures: 0 })
+    t.match(await node.consumer(erp).status(), { pending: 0, waiting: 0 }, 'acknowledged')
+    const [rest, ...none] = await node.consumer(erp).consume({ batch: 5, ...wait })
+    t.match(rest, { payload: 3, headers: { 'Cairn-Attempt': '1' } })
+    t.strictSame(none, [], 'and not given out again')
+  },
+)
+
+await onEachBackend(
+  t,
+  'A1.4 a late settlement is refused, and changes nothing',
+  async (t, scene) => {
+    const { start, backend, namespace } = scene(t)
+    const clock = new ManualClock(1_700_000_000_000)
+    const [node, far] = [await start({ clock }), await start({ clock })]
+    const [here, there] = [node.consumer(erp), far.consumer(erp)]
+    const open = await backend.open({ namespace, nodeId: 'looker' })
+    t.teardown(() => open.close())
+    /** All that is known of the messages that are out. */
+    const known = async () => open.documents.get(['consumer', 'erp'])
+    const late: Readonly<Record<string, (token: string) => Promise<void>>> = {
+      ack: token => here.ack(token),
+      nak: token => here.nak(token),
+      'nak with a delay': token => here.nak(token, 60_000),
+      release: token => here.release(token),
+      term: token => here.term(token, 'late'),
+      extend: token => here.extend(token, 3_600_000),
+    }
+    const refused = async (token: string, after: string) => {
+      const before = await known()
+      for (const [name, settle] of Object.entries(late)) {
+        t.equal(await codeOf(settle(token)), 'invalid-token', `${name} after ${after}`)
+        t.strictSame(await known(), before, `${name} after ${after} changes nothing`)
+      }
+      t.strictSame(await lettersOf(node), [])
+    }
+    await node.publish(placed, 'lost')
+    const [first] = await here.consume(wait)
+    clock.advance(30_000)
+    const [second] = await there.consume(wait)
+    t.match(second, { payload: 'lost', headers: { 'Cairn-Attempt': '2' } })
+    await refused(first!.ackToken, 'the lease was lost')
+    await there.nak(second!.ackToken)
+    await refused(second!.ackToken, 'it was returned')
+    const [third] = await here.consume(wait)
+    t.match(third, { payload: 'lost', headers: { 'Cairn-Attempt': '3' } })
+    await there.ack(third!.ackToken)
+    await refused(third!.ackToken, 'it was acknowledged')
+    clock.advance(24 * 3_600_000)
+    t.strictSame(await there.consume({ maxWait: 0 }), [], 'nothing is given out again')
+    t.match(await there.status(), { pending: 0, waiting: 0 })
   },
 )
 

@@ -323,6 +323,50 @@ await onEachBackend(
 
 await onEachBackend(
   t,
+  'A0.9 a stop lets a healthy handler finish and starts no other, and nothing is handled twice',
+  async (t, scene) => {
+    const { start } = scene(t)
+    const begun = deferred<void>()
+    const finish = deferred<void>()
+    const steps: string[] = []
+    const slow = reactor(async ({ data }, { signal }) => {
+      steps.push(`${String(data)} begun`)
+      begun.resolve()
+      await finish.promise
+      steps.push(`${String(data)} ${signal.aborted ? 'aborted' : 'ended'}`)
+    })
+    const writer = await start({ actors: [booking] })
+    const first = await start({ reactors: [slow] })
+    await complete(writer, 'a', 1)
+    await begun.promise
+    const closing = first.close({ timeout: 120_000 }).then(() => steps.push('closed'))
+    // Newcomers, one of the same actor and one of another.
+    await complete(writer, 'a', 2)
+    await complete(writer, 'b', 3)
+    finish.resolve()
+    await closing
+    t.strictSame(steps, ['1 begun', '1 ended', 'closed'])
+
+    const later: [unknown, number][] = []
+    await start({
+      reactors: [reactor(({ data }, { attempt }) => void later.push([data, attempt]))],
+    })
+    await until(() => later.length >= 2, patience)
+    // Of the first actor, 2 comes after 1 would come.
+    t.strictSame(
+      later.toSorted(([a], [b]) => Number(a) - Number(b)),
+      [
+        [2, 1],
+        [3, 1],
+      ],
+      'what was handled is acknowledged, and the newcomers are handled now',
+    )
+    t.strictSame(await lettersOf(writer), [])
+  },
+)
+
+await onEachBackend(
+  t,
   'an attempt that exceeds its timeout is aborted and counts; extend() gives it more time',
   async (t, scene) => {
     const handled: unknown[] = []
