@@ -13,14 +13,26 @@ import { jetstream } from '../../src/backend/jetstream.js'
 import type { StoredCommit } from '../../src/model/commit.js'
 import type { RecordedEvent } from '../../src/model/event.js'
 import { newId } from '../../src/model/id.js'
+import { partitionOf } from '../../src/model/partition.js'
 import { defineTopic } from '../../src/model/topic.js'
-import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
+import { deferred } from '../../src/model/wait.js'
+import type { DeadLetter } from '../../src/delivery/dead-letters/dead-letters.js'
+import {
+  decodePartitionState,
+  encodePartitionState,
+  type PartitionState,
+} from '../../src/delivery/group/partition-state.js'
+import {
+  defineReactor,
+  type ReactorContext,
+} from '../../src/delivery/reactor/define-reactor.js'
 import type { Message } from '../../src/delivery/messages/message.js'
-import { TerminalError } from '../../src/delivery/retry-policy.js'
+import { RetryableError, TerminalError } from '../../src/delivery/retry-policy.js'
 import type { Node } from '../../src/runtime/node.js'
 import type { NodeOptions } from '../../src/runtime/options.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { type NatsServer, startNats } from '../support/nats.js'
+import { takingLog } from '../support/log.js'
 import { startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
 
@@ -277,6 +289,69 @@ await withServer(
 )
 
 await withServer(
+  'A1.4 a handler that ends after its partition was taken over settles nothing',
+  async (t, server) => {
+    const namespace = `m-${newId().slice(0, 8)}`
+    const store = jetstream({ servers: server.url })
+    const begun = deferred<void>()
+    const finish = deferred<void>()
+    const calls: { data: unknown; attempt: number; mayBeRepeat: boolean }[] = []
+    const told: string[] = []
+    const reactor = defineReactor({
+      name: 'late',
+      on: mailed,
+      async handle({ data }, { attempt, mayBeRepeat }) {
+        calls.push({ data, attempt, mayBeRepeat })
+        begun.resolve()
+        if (calls.length === 1) await finish.promise
+      },
+    })
+    await using node = await startNode({
+      namespace,
+      store,
+      reactors: [reactor],
+      log: takingLog({ info: (_details, message) => void told.push(message) }),
+    })
+    // A member, so that the node waits for it to release what it has taken.
+    await using successor = await startNode({ namespace, store, actors: [account] })
+    await using other = await store.open({ namespace, nodeId: 'other' })
+    await node.publish(mailed, 1, { key: 'k' })
+    await begun.promise
+    const owner = await until(
+      () => node.members().find(({ id }) => id === successor.id),
+      patience,
+    )
+    const partition = partitionOf({ type: 'message', id: 'key/k' }, 16)
+    const key = ['reactor', 'late', 'topic', String(partition)]
+    const change = (to: (state: PartitionState) => PartitionState) =>
+      until(async () => {
+        const { value, revision } = (await other.documents.get(key))!
+        const bytes = encodePartitionState(to(decodePartitionState(value, 'it')))
+        return (await other.documents.put(key, bytes, revision)) !== 'conflict'
+      }, patience)
+    const { id, incarnation } = owner
+    await change(state => ({
+      ...state,
+      owner: { id, incarnation },
+      epoch: state.epoch + 1,
+    }))
+    const taken = await other.documents.get(key)
+    finish.resolve()
+    await until(() => told.some(text => text.includes('owned by another node')), patience)
+    t.strictSame(await other.documents.get(key), taken, 'the settlement changed nothing')
+    t.equal(calls.length, 1)
+    // The successor ends without having handled it.
+    await change(({ owner: _owner, ...state }) => state)
+    await until(() => calls.length === 2, patience)
+    t.strictSame(
+      calls[1],
+      { data: 1, attempt: 1, mayBeRepeat: true },
+      'so it is handled again',
+    )
+  },
+)
+
+await withServer(
   'A1.7 a command goes to one node, a message to every group, and a duplicate publish counts once',
   async (t, server) => {
     const start = scene(t, server.url)
@@ -329,47 +404,169 @@ await withServer(
   },
 )
 
+/** What handlers do with messages that they cannot handle, and what is to become of them. */
+const failurePolicies: Readonly<
+  Record<
+    string,
+    {
+      handle(context: ReactorContext): void
+      readonly statuses: readonly string[]
+      /** The dead letter: reason, attempts, error. */
+      readonly letter?: readonly [string, number, string]
+    }
+  >
+> = {
+  'no failure': { handle() {}, statuses: ['processed'] },
+  'retryable, once': {
+    handle({ attempt }) {
+      if (attempt === 1) throw new RetryableError('busy')
+    },
+    statuses: ['retry-scheduled', 'processed'],
+  },
+  'retryable, always': {
+    handle() {
+      throw new RetryableError('busy')
+    },
+    statuses: ['retry-scheduled', 'retry-scheduled', 'dead-letter'],
+    letter: ['max-attempts-exhausted', 3, 'busy'],
+  },
+  'retryable, as the options say': {
+    handle({ attempt }) {
+      if (attempt === 1) throw new RangeError('later')
+    },
+    statuses: ['retry-scheduled', 'processed'],
+  },
+  'permanent, as the options say': {
+    handle() {
+      throw new TypeError('nonsense')
+    },
+    statuses: ['dead-letter'],
+    letter: ['terminal', 1, 'nonsense'],
+  },
+  'permanent: dead letter': {
+    handle() {
+      throw new TerminalError('of no use')
+    },
+    statuses: ['dead-letter'],
+    letter: ['terminal', 1, 'of no use'],
+  },
+  'permanent: retry': {
+    handle({ attempt, retry }) {
+      if (attempt === 1) retry(1)
+    },
+    statuses: ['retry-scheduled', 'processed'],
+  },
+  'permanent: park': {
+    handle({ park }) {
+      park('a human has to look')
+    },
+    statuses: ['dead-letter'],
+    letter: ['parked', 1, 'a human has to look'],
+  },
+  'permanent: log and acknowledge': {
+    handle({ drop }) {
+      drop('nobody wants it')
+    },
+    statuses: ['dropped'],
+  },
+}
+
 await withServer(
-  'A1.8 subscriptions follow from handlers, retries from the kind of error, and idle readers stay active',
+  'A1.8 subscriptions follow from handlers, failures from the policies, and idle readers stay active',
   async (t, server) => {
     const start = scene(t, server.url)
-    const handled: unknown[] = []
+    const lines: { details: Record<string, unknown>; text: string }[] = []
+    const take = (details: Record<string, unknown>, text: string) =>
+      void lines.push({ details, text })
+    const log = takingLog({ debug: take, info: take, warn: take, error: take })
     const reactor = defineReactor({
       name: 'readers',
       on: mailed,
-      retry: { attempts: 2, first: 1 },
-      handle({ data }) {
-        if (data === 'permanent') throw new TerminalError('of no use')
-        if (data === 'retryable') throw new Error('perhaps')
-        handled.push(data)
-      },
+      retry: { attempts: 3, first: 1, when: error => error instanceof RangeError },
+      handle: ({ data }, context) => failurePolicies[String(data)]!.handle(context),
     })
-    const node = await start({ actors: [trip, account], reactors: [reactor] })
+    const node = await start({ actors: [trip, account], reactors: [reactor], log })
     // These have no reader, and disturb none.
     await node.spawn(trip, 'x').ask('end', 1)
     await node.publish(ended, 1)
-    for (const data of ['permanent', 'retryable', 'fine'])
-      await node.publish(mailed, data)
-    const letters = await until(async () => {
-      const found = []
-      for await (const { message, reason, attempts } of node.deadLetters.list())
-        found.push([message.data, reason, attempts])
-      return found.length === 2 && found
-    }, patience)
-    t.strictSame(
-      letters.toSorted(([a], [b]) => String(a).localeCompare(String(b))),
-      [
-        ['permanent', 'terminal', 1],
-        ['retryable', 'max-attempts-exhausted', 2],
-      ],
-    )
+    // Nor is what cannot be decoded given to a reader.
+    const nc = await connect({ servers: server.url })
+    t.teardown(() => nc.close())
+    const { seq } = await nc
+      .jetstream()
+      .publish(`cairn.${node.namespace}.topic.mails.sent`, new Uint8Array([0xc1]))
+    const names = Object.keys(failurePolicies)
+    for (const name of names) await node.publish(mailed, name, { id: name })
+    const final = () =>
+      lines.filter(({ details }) => details['event'] === 'reactor.final')
+    await until(() => final().length >= names.length, patience)
+    const letters = new Map<unknown, DeadLetter>()
+    for await (const letter of node.deadLetters.list())
+      letters.set(letter.message.id, letter)
+    for (const [name, { statuses, letter }] of Object.entries(failurePolicies)) {
+      const own = lines.filter(({ details }) => details['messageId'] === name)
+      const attempts = own.filter(({ details }) => details['event'] === 'reactor.attempt')
+      t.strictSame(
+        attempts.map(({ details }) => details['status']),
+        statuses,
+        name,
+      )
+      const found = letters.get(name)
+      t.strictSame(
+        found && [found.reason, found.attempts, found.error.message],
+        letter,
+        `the dead letter of ${name}`,
+      )
+    }
+    t.equal(final().length, names.length, 'each message has one end')
+    const dropped = final().find(({ details }) => details['status'] === 'dropped')
+    t.match(dropped?.text, /nobody wants it/, 'the reason of what is discarded is logged')
+    const bad = lines.find(({ details }) => details['position'] === seq)
+    t.match(bad?.text, /not a message/, 'what cannot be decoded is logged')
+
     let looks = 0
     await until(() => ++looks > 100, { describe: 'it has been idle for a while' })
-    await node.publish(mailed, 'late')
-    await until(() => handled.length === 2, patience)
-    t.strictSame(handled.map(String).toSorted(), ['fine', 'late'])
+    await node.publish(mailed, 'no failure', { id: 'late' })
+    await until(
+      () => final().some(({ details }) => details['messageId'] === 'late'),
+      patience,
+    )
     const { open, failing } = node.stats().reactors['readers']!
     t.strictSame([open, failing], [0, 0])
+  },
+)
+
+await withServer(
+  'A1.8 permanent: stop. A handler closes its node, and the message stays for the next one',
+  async (t, server) => {
+    const start = scene(t, server.url)
+    const attempts: unknown[] = []
+    const stopping = defineReactor({
+      name: 'readers',
+      on: mailed,
+      retry: { attempts: 1 },
+      async handle({ data }, { attempt, signal }) {
+        attempts.push([data, attempt])
+        if (attempts.length > 1) return
+        void node.close({ timeout: 100 })
+        await new Promise((_, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        )
+      },
+    })
+    const node: Node = await start({ reactors: [stopping] })
+    await node.publish(mailed, 'no further', { key: 'k' })
+    await node.publish(mailed, 'nor this', { key: 'k' })
+    await until(() => attempts.length === 1, patience)
+    await node.close()
+    t.strictSame(attempts, [['no further', 1]], 'it has read no further')
+    const next = await start({ reactors: [stopping] })
+    await until(() => attempts.length === 3, patience)
+    t.strictSame(attempts.slice(1), [
+      ['no further', 1],
+      ['nor this', 1],
+    ])
+    for await (const { message } of next.deadLetters.list()) t.fail(message.id)
   },
 )
 
