@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 
 import { buildTests, builtTest } from './build-tests.mjs'
 import { ensureNatsServer } from './nats-server.mjs'
@@ -18,6 +19,8 @@ console.error(`nats-server ${version} (${origin}): ${path}`)
 
 /** Minimum coverage of src in percent. Raise it when the coverage rises; never lower it. */
 const coverageMinimum = { lines: 97, branches: 94 }
+
+const summaryLine = /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?/m
 
 const args = process.argv.slice(2).map(builtTest)
 const isWholeSuite = args.length === 0
@@ -37,7 +40,7 @@ const exitCode = await run([
   ...coverage,
   ...args,
 ])
-const output = await readFile(results, 'utf8').catch(() => '')
+const output = await readResults(results)
 const { passed, failed } = count(output)
 // Print the failures in TAP format: the terse reporter's output is not useful in a log.
 for (const [failure] of output.matchAll(/^ *not ok .*$(?:\n +.*$){0,20}/gm))
@@ -66,12 +69,30 @@ async function run(tapArgs) {
 }
 
 /**
+ * tap may end before all that it has written to its file can be read.
+ * @param {string} file
+ */
+async function readResults(file) {
+  for (let attempt = 1; ; attempt++) {
+    const output = await readFile(file, 'utf8').catch(() => '')
+    if (summaryLine.test(output)) return output
+    if (attempt === 50) {
+      console.error(
+        `tap ended without its last line, which counts the assertions, in ${file}.`,
+      )
+      return output
+    }
+    await pause(100)
+  }
+}
+
+/**
  * Reads the last line of tap's output, `# { total: 3, pass: 2, fail: 1 }`, which counts the assertions of all files.
  * A run without it has failed.
  * @param {string} output
  */
 function count(output) {
-  const summary = /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(output)
+  const summary = summaryLine.exec(output)
   if (summary === null) return { passed: 0, failed: 1 }
   return { passed: Number(summary[2] ?? 0), failed: Number(summary[3] ?? 0) }
 }

@@ -20,7 +20,9 @@ const parts = [
   ...['nats', 'r3', 'lmdb'].map(place => [
     'trust',
     '--',
-    ...['--minutes', '10', '--seed', '1', '--place', place],
+    '--minutes=10',
+    '--seed=1',
+    `--place=${place}`,
   ]),
 ]
 
