@@ -23,19 +23,22 @@ export interface GreetedConnection {
 }
 
 /**
- * Connects. `refused`: no process listens on the socket. `silent`: one does, and sends no greeting.
+ * Connects. `refused`: no process listens on the socket. `silent`: one does, and sends no greeting for two seconds.
+ * `late`: it has sent none within `timeout`, which is shorter and tells nothing about the node.
  *
- * @param timeout milliseconds for the greeting, at most 2,000
+ * @param timeout milliseconds
  */
 export async function connectToNode(
   path: string,
   timeout: number,
-): Promise<GreetedConnection | 'refused' | 'silent'> {
+): Promise<GreetedConnection | 'refused' | 'silent' | 'late'> {
+  const ungreeted = timeout < greetingTimeout ? 'late' : 'silent'
   const deadline = performance.now() + Math.min(timeout, greetingTimeout)
   for (;;) {
     const connected = await tryToConnect(path, deadline - performance.now())
+    if (connected === 'silent') return ungreeted
     if (connected !== 'busy') return connected
-    if (performance.now() >= deadline) return 'silent'
+    if (performance.now() >= deadline) return ungreeted
     await pause(busyPause)
   }
 }

@@ -162,9 +162,9 @@ export class SocketTransport implements Transport {
       if (left <= 0) return undefined
       const connected = await connectToNode(announcement.socket, left)
       if (typeof connected === 'object') return connected
+      if (connected === 'late') return undefined
       if (connected === 'refused') await removeAnnouncement(path, announcement)
     }
-    if (performance.now() >= deadline) return undefined
     throw new CairnError(
       'no-node',
       `No running node of namespace ${this.#namespace} serves actor type ${type} in this directory: ` +

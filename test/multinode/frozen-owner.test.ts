@@ -67,6 +67,8 @@ await t.test('an owner that was given up is found again, in one directory', asyn
     looker.ask({ type: 'account', id: 'a' }, 'deposit', { amount: 1 }, { timeout })
   await until(() => deposit(30_000))
   process.kill(alone.pid, 'SIGSTOP')
+  await t.rejects(deposit(200), { code: 'deadline-exceeded' }, 'too short to tell')
+  t.equal(looker.members().length, 1, 'so it is not given up')
   await t.rejects(deposit(30_000), { code: 'no-node' }, 'it does not greet')
   t.strictSame(looker.members(), [])
   process.kill(alone.pid, 'SIGCONT')

@@ -7,6 +7,9 @@
 //     records may have been handled, even by an owner that does not know yet that it lost the partition.
 // CHECKPOINT-WRITER-3. Progress is written within `saveDelay`; failures at once, so that attempts and the time of
 //     the next one survive this node. With many deferred keys a write waits up to a second.
+// CHECKPOINT-WRITER-4. A record is started only while a write that began in the last 1.5 s has succeeded, or after
+//     another one: an owner that was frozen or cut off finds that the partition was taken before it handles, as the
+//     first, what another one has handled.
 
 import { isCairnError } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
@@ -27,6 +30,8 @@ export interface PartitionClaim {
   readonly epoch: number
   readonly startLimit: Position
   readonly crashes: number
+  /** When its write began, ms of the monotonic clock. */
+  readonly confirmedAt: number
 }
 
 export interface CheckpointWriterOptions {
@@ -61,6 +66,8 @@ export interface CheckpointedPartition {
 
 /** CHECKPOINT-WRITER-2. Records that may be started after one write. */
 export const startLimitStride = 10_000
+/** CHECKPOINT-WRITER-4. Milliseconds: shorter than a node needs to be given up by the others. */
+const confirmedFor = 1_500
 /** Milliseconds until progress is written. */
 const saveDelay = 200
 const saveRetryDelay = 250
@@ -73,6 +80,7 @@ export class CheckpointWriter {
   #position: Position
   #floor: Position
   #startLimit: Position
+  #confirmedAt: number
   #isDirty = false
   #saving: Promise<void> | undefined
   #saveTimer: NodeJS.Timeout | undefined
@@ -89,6 +97,7 @@ export class CheckpointWriter {
     this.#position = options.floor
     this.#floor = options.floor
     this.#startLimit = options.claim.startLimit
+    this.#confirmedAt = options.claim.confirmedAt
   }
 
   /** The floor in the document. */
@@ -100,9 +109,11 @@ export class CheckpointWriter {
     return this.#options.document.join('.')
   }
 
-  /** CHECKPOINT-WRITER-2. No record after it may be started before another write. */
-  get startLimit(): Position {
-    return this.#startLimit
+  /** Whether the record may be started before another write (CHECKPOINT-WRITER-2, CHECKPOINT-WRITER-4). */
+  allowsStart(position: Position): boolean {
+    return (
+      position <= this.#startLimit && performance.now() - this.#confirmedAt < confirmedFor
+    )
   }
 
   /** Writes progress after `saveDelay`. */
@@ -187,6 +198,7 @@ export class CheckpointWriter {
       ...(!isRelease && floor === this.#options.floor && { crashes: claim.crashes }),
       deferred,
     })
+    const beganAt = performance.now()
     let revision: number | 'conflict'
     try {
       revision = await documents.put(document, bytes, this.#revision)
@@ -199,6 +211,7 @@ export class CheckpointWriter {
     this.#position = position
     this.#floor = floor
     this.#startLimit = startLimit
+    this.#confirmedAt = beganAt
   }
 
   /** Finds out whether a write with an unknown outcome was stored; writes again when it was not. */

@@ -94,9 +94,10 @@ export async function claimPartition(
       startLimit,
       ...(crashes > 0 && { crashes }),
     })
+    const confirmedAt = performance.now()
     const revision = await documents.put(document, bytes, found?.revision ?? 0)
     if (revision === 'conflict') continue
-    const claim = { revision, epoch, startLimit, crashes }
+    const claim = { revision, epoch, startLimit, crashes, confirmedAt }
     const last = await source.lastPosition(signal)
     if (last < floor) {
       // CLAIM-2.

@@ -244,7 +244,7 @@ export class DeferredKeys<T> {
     const { isStarted: isAfterCrash = false, crashes = 0 } = this.#entries.get(key) ?? {}
     const isSuspect = position <= suspectsUpTo || crashes >= suspiciousCrashes
     if (!isAfterCrash && !isSuspect) {
-      const mustSave = position > this.#checkpoint.startLimit
+      const mustSave = !this.#checkpoint.allowsStart(position)
       if (mustSave && !(await this.#checkpoint.saved())) return undefined
       return this.#attemptRecord(record, attempts, firstAt)
     }

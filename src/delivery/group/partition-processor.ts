@@ -157,7 +157,7 @@ export class PartitionProcessor<T> {
     for (let record = queue[0]; record !== undefined; record = queue[0]) {
       if (!lifetime.isReading) break
       if (attempt === 1) firstAt = clock.now()
-      if (record.position > checkpoint.startLimit && !(await checkpoint.saved())) break
+      if (!checkpoint.allowsStart(record.position) && !(await checkpoint.saved())) break
       const result = await this.#attempt(record, attempt, firstAt)
       if (lifetime.isEnded || isAborted(result)) break
       if (result.kind === 'retry') {

@@ -66,7 +66,7 @@ async function startPartition(
   const counters = { handled: 0, failures: 0 }
   const processor = new PartitionProcessor<string>({
     document: key,
-    claim: { revision, epoch: 1, startLimit, crashes: 0 },
+    claim: { revision, epoch: 1, startLimit, crashes: 0, confirmedAt: performance.now() },
     owner,
     floor,
     deferred: keys,
@@ -551,6 +551,54 @@ await t.test(
     isAway = false
     await until(() => handled.length === 4)
     t.ok((await state())!.startLimit! >= 10_000, 'with room for the next records')
+  },
+)
+
+/** Moves the monotonic clock of this process forward, as a time in which it is stopped does. */
+function passTime(t: Test, ms: number): void {
+  const { now } = performance
+  performance.now = () => now.call(performance) + ms
+  t.teardown(() => (performance.now = now))
+}
+
+await t.test(
+  'CHECKPOINT-WRITER-4 an owner that stood still finds that it has lost the partition before it starts a record',
+  async t => {
+    const { give, handled, documents, events } = await startPartition(t, async () => done)
+    give('k1')
+    await until(() => handled.length === 1)
+    await until(() => documents.puts > 0, { describe: 'progress is written' })
+    const other = { id: 'other', incarnation: 1 }
+    const taken = { ...initialPartitionState, owner: other, epoch: 2, floor: 0 }
+    await until(async () => {
+      const { revision } = (await documents.get(key))!
+      return (
+        (await documents.put(key, encodePartitionState(taken), revision)) !== 'conflict'
+      )
+    })
+    passTime(t, 2_000)
+    give('k2', 'k3')
+    await until(() => events.lost === 1, { describe: 'the partition is lost' })
+    t.strictSame(handled, ['k1@1'], 'nothing was started')
+  },
+)
+
+await t.test(
+  'CHECKPOINT-WRITER-4 an owner that stood still goes on once a write has succeeded',
+  async t => {
+    const { give, handled, documents, events } = await startPartition(t, async () => done)
+    let isAway = true
+    documents.before = () => {
+      if (isAway) throw new CairnError('store-unreachable', 'unreachable')
+    }
+    passTime(t, 2_000)
+    give('k1')
+    const puts = documents.puts
+    await until(() => documents.puts > puts + 1, { describe: 'it retries the write' })
+    t.strictSame(handled, [])
+    isAway = false
+    await until(() => handled.length === 1)
+    t.equal(events.lost, 0)
   },
 )
 
