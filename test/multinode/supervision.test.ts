@@ -2,6 +2,9 @@
 
 import t from 'tap'
 
+import { jetstream } from '../../src/backend/jetstream.js'
+import { isCairnError } from '../../src/model/errors.js'
+import { startNode as startHere } from '../../src/runtime/start-node.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 import { cairn, run, startNode } from './harness.js'
@@ -10,22 +13,31 @@ await using server = await startNats()
 const patience = { timeout: 120_000 }
 const ids = ['k0', 'k1', 'k2', 'k3']
 
+/** A node of this process, which hosts nothing. */
+const clientOf = (namespace: string) =>
+  startHere({ namespace, store: jetstream({ servers: server.url }) })
+
 await t.test(
   'a pause is obeyed by other processes, through kill -9 and restart',
   async t => {
     const at = ['--ns', 'paused', '--nats', server.url]
+    await using client = await clientOf('paused')
     const deposit = (id: string) =>
-      cairn('ask', `account/${id}`, 'deposit', '{"amount":1}', ...at, '--json')
+      client.ask({ type: 'account', id }, 'deposit', { amount: 1 })
     const isRefused = async (id: string) => {
-      const { code, stderr } = await deposit(id)
-      if (code === 0) return false
-      if (code !== 1 || !stderr.includes('[actor-paused]')) throw new Error(stderr)
-      return stderr
+      try {
+        await deposit(id)
+        return false
+      } catch (error) {
+        if (!isCairnError(error, 'actor-paused')) throw error
+        return error.message
+      }
     }
     const first = await startNode(...at, '--demo', '--id', 'first')
     const second = await startNode(...at, '--demo', '--id', 'second')
     t.teardown(() => Promise.all([first.kill(), second.kill()]))
-    for (const id of ids) t.equal((await deposit(id)).code, 0)
+    await until(() => client.members().length === 2, patience)
+    for (const id of ids) t.match(await deposit(id), { ok: true })
 
     for (const id of ids) {
       const order = ['pause', `account/${id}`, '--by', 'ann', '--reason', 'audit']
@@ -63,21 +75,25 @@ await t.test('a skip from the command line is obeyed by nodes that run', async t
   const at = ['--ns', 'skipped', '--nats', server.url]
   await using first = await startNode(...at, '--demo', '--id', 'first')
   await using second = await startNode(...at, '--demo', '--id', 'second')
+  await using client = await clientOf('skipped')
+  await until(() => client.members().length === 2, patience)
   const ask = (id: string) =>
-    cairn('ask', `account/${id}`, 'deposit', '{"amount":1}', ...at, '--json')
+    client.ask({ type: 'account', id }, 'deposit', { amount: 1 })
+  const isParked = (id: string) =>
+    ask(id).then(
+      () => false,
+      (error: unknown) => isCairnError(error, 'actor-parked'),
+    )
   for (const id of ids) {
-    t.equal((await ask(id)).code, 0)
-    await cairn('append', `account/${id}`, 'sour', ...at)
-    await until(async () => (await ask(id)).stderr.includes('[actor-parked]'), patience)
+    t.match(await ask(id), { ok: true })
+    await client.store.append({ type: 'account', id }, [{ type: 'sour' }])
+    await until(() => isParked(id), patience)
     const told = await cairn('actor', 'skip', `account/${id}`, ...at, '--json')
     t.equal(told.code, 0, told.stderr)
     const { skipped } = JSON.parse(told.stdout) as { skipped: [number, number][] }
     const [[version]] = skipped as [[number, number]]
-    const again = await until(async () => {
-      const answer = await ask(id)
-      return answer.code === 0 && answer
-    }, patience)
-    t.match(JSON.parse(again.stdout), { version: version + 1 })
+    const again = await until(() => ask(id), patience)
+    t.match(again, { ok: true, version: version + 1 })
   }
   for (const node of [first, second])
     await until(

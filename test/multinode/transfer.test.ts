@@ -169,7 +169,7 @@ await t.test('three processes on one server, killed one after another', async t 
   await using server = await startNats()
   const backend = jetstream({ servers: server.url })
   let kills = 0
-  await moveMoney(t, backend, server.url, 800, async (round, movers) => {
+  await moveMoney(t, backend, server.url, 600, async (round, movers) => {
     if (round % 4 === 0) {
       await server.kill()
       await server.restart()
@@ -183,7 +183,7 @@ await t.test('three processes on one directory, killed one after another', async
   const dir = await mkdtemp(join(tmpdir(), 'cairn-transfers-'))
   t.teardown(() => rm(dir, { recursive: true, force: true }))
   let kills = 0
-  await moveMoney(t, embedded({ dir }), dir, 1_000, async (round, movers) => {
+  await moveMoney(t, embedded({ dir }), dir, 800, async (round, movers) => {
     await movers[round % 3]!.kill()
     kills++
   })
