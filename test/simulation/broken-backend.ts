@@ -11,6 +11,7 @@ import type { ActorAddress } from '../../src/model/address.js'
 import type { LogRecord } from '../../src/model/commit.js'
 import type { NewEvent } from '../../src/model/event.js'
 import type { NoticeBus } from '../../src/bus/bus.js'
+import type { CommitStored } from '../../src/bus/notice.js'
 import { appended, nextCommit } from '../../src/store/event-store/append.js'
 import {
   MemoryLog,
@@ -144,24 +145,28 @@ function nameless(record: LogRecord): LogRecord {
   return rest
 }
 
-/** Every third notice reports a version that is too high by one. */
-function exaggerating(bus: NoticeBus): NoticeBus {
-  let notices = 0
+/** A bus whose listeners hear of commits what `hear` makes of it. */
+export function hearing(
+  bus: NoticeBus,
+  hear: (notice: CommitStored, handler: (notice: CommitStored) => void) => void,
+): NoticeBus {
   return {
     close: () => bus.close(),
     subscribeToEventStored: (...args) => bus.subscribeToEventStored(...args),
     subscribeAcrossNamespaces: (...args) => bus.subscribeAcrossNamespaces(...args),
     subscribeToCommits: (namespace, handler, options) =>
-      bus.subscribeToCommits(
-        namespace,
-        notice => {
-          const { header } = notice
-          const lastVersion = header.lastVersion + (++notices % 3 === 0 ? 1 : 0)
-          handler({ ...notice, header: { ...header, lastVersion } })
-        },
-        options,
-      ),
+      bus.subscribeToCommits(namespace, notice => hear(notice, handler), options),
   }
+}
+
+/** Every third notice reports a version that is too high by one. */
+function exaggerating(bus: NoticeBus): NoticeBus {
+  let notices = 0
+  return hearing(bus, (notice, handler) => {
+    const { header } = notice
+    const lastVersion = header.lastVersion + (++notices % 3 === 0 ? 1 : 0)
+    handler({ ...notice, header: { ...header, lastVersion } })
+  })
 }
 
 export const broken: Readonly<Record<string, { make: () => Backend; breaks: RegExp }>> = {

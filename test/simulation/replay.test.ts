@@ -8,11 +8,12 @@ import { promisify } from 'node:util'
 
 import t from 'tap'
 
+import type { NoticeBus } from '../../src/bus/bus.js'
 import type { StoredCommit } from '../../src/model/commit.js'
 import { testCluster } from '../../src/testing/index.js'
 import { newSeed } from '../../src/testing/random.js'
 import { bare } from '../support/bare.js'
-import { backendOf } from './broken-backend.js'
+import { backendOf, hearing } from './broken-backend.js'
 import { account } from './simulate.js'
 import { simulateOrders } from './simulate-orders.js'
 import { parting, traceOf } from './trace.js'
@@ -96,24 +97,12 @@ void t.test('different seeds have different interleavings', async t => {
 })
 
 void t.test('what a seed does not repeat is noticed', async t => {
-  const backend = () =>
-    backendOf({
-      bus: bus => ({
-        ...bus,
-        close: () => bus.close(),
-        subscribeToEventStored: (...args) => bus.subscribeToEventStored(...args),
-        subscribeAcrossNamespaces: (...args) => bus.subscribeAcrossNamespaces(...args),
-        // Randomness that no simulation replaces.
-        subscribeToCommits: (namespace, handler, options) =>
-          bus.subscribeToCommits(
-            namespace,
-            notice => {
-              if (randomInt(2) === 0) handler(notice)
-            },
-            options,
-          ),
-      }),
+  // Randomness that no simulation replaces.
+  const bus = (whole: NoticeBus) =>
+    hearing(whole, (notice, handler) => {
+      if (randomInt(2) === 0) handler(notice)
     })
+  const backend = () => backendOf({ bus })
   t.not(
     parting(
       await traceOf(1, { store: backend() }),
