@@ -367,8 +367,8 @@ function unknownAfter(
   const { code, message } = end as Rejection
   return new CairnError(
     'outcome-unknown',
-    `Whether the ${describe(command)} took effect is not known: a node that it was sent to did not answer. The last ` +
-      `attempt ended with ${show(code)}: ${message} Ask again with commandId ${show(commandId)}; it takes effect once.`,
+    `Whether the ${describe(command)} took effect is not known: a node that it was sent to did not answer. Ask again ` +
+      `with commandId ${show(commandId)}; it takes effect once. The last attempt ended with ${show(code)}: ${message}`,
     { cause: end, details: { commandId } },
   )
 }
