@@ -32,6 +32,7 @@ import type { MalformedRecord } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { AskOutcome, AcceptedOutcome } from '../model/command-sender.js'
 import type { WriteLog } from '../model/log.js'
+import type { Redelivery } from '../model/redelivery.js'
 import { show } from '../model/show.js'
 import type { TimerFiring } from '../model/timer.js'
 import type { Position, Version } from '../model/version.js'
@@ -56,11 +57,7 @@ import { CommandBatch, type BatchMember } from './command-batch.js'
 import { actorPaused, actorRestarting, actorStillParked } from './parked.js'
 import { delayAfter, type SupervisionPolicy, policyOf } from './supervision-policy.js'
 import { recover, refresh } from './recovery.js'
-import {
-  type Redelivery,
-  DuplicateDetector,
-  type DuplicateSearch,
-} from './duplicate-detector.js'
+import { DuplicateDetector, type DuplicateSearch } from './duplicate-detector.js'
 import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
 import { stateBytesOfEncoded, estimateStateBytes } from './state-size.js'
@@ -261,7 +258,6 @@ export class Actor {
   /**
    * Adds a command to the mailbox; throws `mailbox-full`. The call gets the answer.
    * @param isNew the id was created for this call, so the command cannot be a duplicate
-   * @param redelivery see RedeliveryOptions
    */
   enqueueCommand(
     call: Call<AskOutcome>,
@@ -383,7 +379,7 @@ export class Actor {
       const now = clock.now()
       let evaluation =
         redelivery?.firing === undefined &&
-        this.#duplicates.isKnownNew(search, running.folded.version)
+        this.#duplicates.isKnownNew(search, running.folded)
           ? this.#decide(command, running.folded, now)
           : await this.#evaluate(call, command, search, running, now, redelivery)
 
@@ -456,6 +452,8 @@ export class Actor {
       // Filled property by property: object spreads cost more than the rest of a step.
       const options: Writable<AppendOptions> = { expected: folded.version, at: now }
       if (plan.state !== undefined) options.state = plan.state
+      const inboxPosition = this.#inboxPositionAfter(redelivery, folded.inboxPosition)
+      if (inboxPosition !== undefined) options.inboxPosition = inboxPosition
       let result: AppendResult | 'separate'
       if (batch !== undefined && batch.storedCommands > 1) {
         result = await this.#appendBatch(call, batch, options)
@@ -508,6 +506,7 @@ export class Actor {
           version,
           position: result.position,
           inlineStateVersion,
+          inboxPosition,
         },
         confirmedAt: startedAt,
         measureFrom: plan.measureFrom,
@@ -526,10 +525,8 @@ export class Actor {
           last: version,
           position,
           commandId: command.id,
-          at: now,
         })
-      else
-        for (const entry of batch.entries(position, now)) this.#duplicates.onStored(entry)
+      else for (const entry of batch.entries(position)) this.#duplicates.onStored(entry)
 
       // 8. Run the actions after the commit, once, on this node.
       runAfterCommit(decision, this.address, first, this.#ports.log)
@@ -539,6 +536,17 @@ export class Actor {
       // 9. Reply.
       return { ...answer, position: result.position }
     }
+  }
+
+  /** The position in the inbox that the commit of a command, and of those claimed with it, carries. */
+  #inboxPositionAfter(
+    redelivery: Redelivery | undefined,
+    carried: Position | undefined,
+  ): Position | undefined {
+    let position = this.#duplicates.inboxPositionAfter(redelivery, carried)
+    for (const { pending } of this.#mailbox.claimed)
+      position = this.#duplicates.inboxPositionAfter(pending?.redelivery, position)
+    return position
   }
 
   /** ACTOR-10, ACTOR-11. */
@@ -595,7 +603,7 @@ export class Actor {
       )
       if (
         batch.has(command.id) ||
-        !this.#duplicates.isKnownNew(pending.search, running.folded.version)
+        !this.#duplicates.isKnownNew(pending.search, running.folded)
       )
         break
       const { state, version } = batch
@@ -715,7 +723,7 @@ export class Actor {
     let found: Awaited<ReturnType<DuplicateDetector['find']>>
     let isSuperseded: boolean | 'lagging' = false
     try {
-      found = await this.#duplicates.find(search, running.folded.version, now, call)
+      found = await this.#duplicates.find(search, running.folded, now, call)
       if (found === 'none')
         isSuperseded = await this.#isSuperseded(redelivery, running.folded, call)
     } catch (error) {
@@ -758,12 +766,11 @@ export class Actor {
     folded: FoldedState,
     { signal }: OpenCall,
   ): Promise<boolean | 'lagging'> {
-    const { firing, commitPosition = 0 } = redelivery ?? {}
-    if (firing === undefined) return false
+    if (redelivery?.firing === undefined) return false
+    const { firing, sentAfter } = redelivery
     const { store } = this.#ports
     return this.#ports.withWakeSlot(
-      () =>
-        isTimerSuperseded(store, this.address, firing, folded, commitPosition, signal),
+      () => isTimerSuperseded(store, this.address, firing, folded, sentAfter, signal),
       signal,
       `looking for what became of timer ${show(firing.name)} of ${this.name}`,
     )

@@ -16,7 +16,7 @@ import type { BatchedCommand } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
 import type { AskOutcome } from '../model/command-sender.js'
 import type { Position, Version } from '../model/version.js'
-import type { DatedEntry } from './command-entry.js'
+import type { CommandEntry } from './command-entry.js'
 import { withCauses } from './causes.js'
 
 /** Most commands in one commit. */
@@ -113,8 +113,8 @@ export class CommandBatch {
   }
 
   /** The stored commands, for the command window. */
-  entries(position: Position, at: number): DatedEntry[] {
-    const entries: DatedEntry[] = []
+  entries(position: Position): CommandEntry[] {
+    const entries: CommandEntry[] = []
     for (const { command, decision, version } of this.members)
       if (decision.ok && decision.events.length > 0)
         entries.push({
@@ -122,7 +122,6 @@ export class CommandBatch {
           last: version,
           position,
           commandId: command.id,
-          at,
         })
     return entries
   }

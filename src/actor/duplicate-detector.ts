@@ -9,14 +9,13 @@
 // DUPLICATES-3. A new id is not searched for before its first append, because no other node can know
 //     it. After a conflict it is searched for in all commits since the expected version, however many.
 // DUPLICATES-4. Without a given id or a conflict, nothing is kept and nothing is read.
-// DUPLICATES-5. A command with `sentAt` is searched for back to that time, however many commits that
-//     is: it was stored somewhere, possibly for longer than any window. The search needs no read while the
-//     window holds those commits.
-// DUPLICATES-6. A command with `notHandledAt` is searched for in all commits after that version, in
-//     addition to the window. Senders that store commands usually know the version, and the search
-//     needs no read while the window holds those commits.
-// DUPLICATES-7. A command from an outbox is searched for only after the position of the commit that
-//     contains it: it cannot have been handled before.
+// DUPLICATES-5. A command that was stored before it is delivered (model/redelivery.ts) is searched for in all commits
+//     after the position of the log at which it was sent, however many. No clock decides. The search needs no read while
+//     the window holds those commits, and it makes the window hold them.
+// DUPLICATES-6. The commands of an actor's inbox are delivered in the order of their positions. Each commit carries the
+//     highest one that the actor has handled, so the first delivery of a later one needs no search. A writer that does
+//     not carry it on makes it unknown. The next one to carry is then the highest in all that was searched, at least.
+// DUPLICATES-7. The search costs no more for a longer history: what was read stays in the window.
 // DUPLICATES-8. A search continues to its end after its caller has stopped waiting, and its result is
 //     kept for the next search. Otherwise a command would never be answered where reading takes
 //     longer than callers wait. Stopping the actor aborts the search.
@@ -24,8 +23,9 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { commitSlicesOf, type LogRecord, type MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
-import type { AcceptedOutcome, RedeliveryOptions } from '../model/command-sender.js'
+import type { AcceptedOutcome } from '../model/command-sender.js'
 import { outboxEntryIds } from '../model/outbox.js'
+import type { Redelivery } from '../model/redelivery.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/event-store/event-store.js'
@@ -33,33 +33,25 @@ import { commandIdsOf } from './causes.js'
 import {
   resolveCommandWindow,
   CommandWindow,
+  heldCommitsMax,
   type CommandWindowOptions,
 } from './command-window.js'
 import { type DatedEntry, type CommandEntry, commandEntriesOf } from './command-entry.js'
+import type { FoldedState } from './fold.js'
 
-/** Milliseconds by which the clocks of nodes may differ. */
-const clockSkewMax = 60_000
-
-/** The search for an earlier handling of one command. */
+/** The search for an earlier handling of one command; without any bound, the command is certainly new (DUPLICATES-3). */
 export interface DuplicateSearch {
   readonly commandId: string
-  /** Search only after this version; `undefined` while the command is certainly new (DUPLICATES-3). */
-  readonly searchAfter: Version | undefined
-  /** Search only in commits younger than this, in milliseconds. */
-  readonly maxAgeMs: number
-  /** DUPLICATES-5. */
-  readonly sentAt?: number
-  /** DUPLICATES-7. */
-  readonly commitPosition?: Position
-  /** Search all commits after this version, whatever their age or number (DUPLICATES-3, DUPLICATES-6). */
-  readonly exhaustiveAfter?: Version
+  /** Search the command window. */
+  readonly inWindow?: boolean
+  /** Search all commits after this version and this position, whatever their age or number. */
+  readonly since?: { readonly version: Version; readonly position: Position }
+  /** DUPLICATES-6. Its position in the inbox, if the inbox has it for the first time. */
+  readonly inboxPosition?: Position | undefined
 }
 
-/** What the sender of a redelivered command knows about it. */
-export type Redelivery = Pick<
-  RedeliveryOptions,
-  'sentAt' | 'notHandledAt' | 'commitPosition' | 'firing'
->
+/** What is known of the version that a command is decided on. */
+type DecidedOn = Pick<FoldedState, 'version' | 'inboxPosition'>
 
 /** What a search uses of the actor's host. */
 export interface DuplicateDetectorPorts {
@@ -83,6 +75,8 @@ export class DuplicateDetector {
   #stopping: AbortController | undefined
   /** DUPLICATES-8: a match that was found after its caller had stopped waiting. */
   #lateMatch: { readonly commandId: string; readonly record: LogRecord } | undefined
+  /** The highest position in the inbox that a commit in the window, or one before it, carries (DUPLICATES-6). */
+  #inboxPosition: Position = 0
 
   constructor(
     actor: ActorAddress,
@@ -110,22 +104,21 @@ export class DuplicateDetector {
   startSearch(
     commandId: string,
     isNew: boolean,
-    redelivery: Redelivery = {},
+    redelivery?: Redelivery,
   ): DuplicateSearch {
-    const { sentAt, notHandledAt, commitPosition } = redelivery
-    if (isNew) return { commandId, searchAfter: undefined, maxAgeMs: Infinity }
+    if (isNew) return { commandId }
     if (this.#window === undefined) {
       this.#window = new CommandWindow(this.#windowSize, 0)
       this.#isWindowBlank = true
     }
-    if (commitPosition !== undefined)
-      return { commandId, searchAfter: 0, maxAgeMs: Infinity, commitPosition }
-    if (sentAt !== undefined)
-      return { commandId, searchAfter: 0, maxAgeMs: Infinity, sentAt }
-    const inWindow = { commandId, searchAfter: 0, maxAgeMs: this.#windowMs }
-    return notHandledAt === undefined
-      ? inWindow
-      : { ...inWindow, exhaustiveAfter: notHandledAt }
+    if (redelivery === undefined) return { commandId, inWindow: true }
+    const { sentAfter, isCallersId = false, inbox } = redelivery
+    return {
+      commandId,
+      inWindow: isCallersId,
+      since: { version: 0, position: sentAfter },
+      inboxPosition: inbox?.isFirst === true ? inbox.position : undefined,
+    }
   }
 
   /** The search after a conflict of an append that expected `version` (DUPLICATES-3). */
@@ -137,12 +130,17 @@ export class DuplicateDetector {
     // The log was replaced: nothing that was read before counts.
     if (actual < version) return this.startSearch(commandId, false)
     this.#window ??= new CommandWindow(this.#windowSize, version)
-    return {
-      commandId,
-      searchAfter: version,
-      maxAgeMs: Infinity,
-      exhaustiveAfter: version,
-    }
+    return { commandId, since: { version, position: 0 } }
+  }
+
+  /** The position in the inbox that the commit of a command carries (DUPLICATES-6). */
+  inboxPositionAfter(
+    redelivery: Redelivery | undefined,
+    carried: Position | undefined,
+  ): Position | undefined {
+    const own = redelivery?.inbox?.position
+    if (own === undefined) return carried
+    return Math.max(own, carried ?? 0, this.#inboxPosition)
   }
 
   /** Adds every head that is read to the window, which saves reading it again. */
@@ -154,183 +152,122 @@ export class DuplicateDetector {
     if (version === 0) return this.#restart(window, 0, 0)
     const entries = last && commandEntriesOf(last)
     if (entries === undefined) return
+    this.#noteInboxPosition(last)
     if (this.#isWindowBlank) this.#restartBefore(window, entries[0])
     for (const entry of entries)
       if (window.addIfNext(entry) && this.#isExpired(entry, now)) window.coverFromStart()
   }
 
   /** Adds every commit of this actor that this node has stored to the window. */
-  onStored(stored: DatedEntry): void {
+  onStored(stored: CommandEntry): void {
     if (!this.#isWindowBlank) this.#window?.addIfNext(stored)
   }
 
-  /** Whether it is known without a read that the command was not handled at or before `version` (DUPLICATES-1). */
-  isKnownNew(
-    { commandId, searchAfter, sentAt, commitPosition, exhaustiveAfter }: DuplicateSearch,
-    version: Version,
-  ): boolean {
-    const window = this.#window
-    if (sentAt !== undefined || commitPosition !== undefined) {
-      const versionThen =
-        commitPosition === undefined
-          ? window?.versionBefore(this.#oldestSince(sentAt!))
-          : window?.versionAt(commitPosition)
-      const holdsAll =
-        versionThen !== undefined &&
-        !this.#isWindowBlank &&
-        window!.holdsAll(versionThen, version)
-      return holdsAll && !window!.mayContain(commandId)
-    }
-    if (searchAfter === undefined || window === undefined) return true
-    const covers =
-      !this.#isWindowBlank &&
-      window.covers(searchAfter, version) &&
-      (exhaustiveAfter === undefined || window.holdsAll(exhaustiveAfter, version))
-    return covers && !window.mayContain(commandId)
+  /** Whether it is known without a read that the command was not handled at or before the version (DUPLICATES-1). */
+  isKnownNew(search: DuplicateSearch, on: DecidedOn): boolean {
+    const since = sinceOf(search, on)
+    if (search.inWindow !== true && since === undefined) return true
+    return (
+      this.#holds(search, since, on.version) &&
+      !this.#window!.mayContain(search.commandId)
+    )
   }
 
   /**
-   * Searches for a handling of the command at or before `version` (DUPLICATES-1, DUPLICATES-2). Throws
+   * Searches for a handling of the command at or before the version (DUPLICATES-1, DUPLICATES-2). Throws
    * the errors of reading, and `storage-failed` when the commit is found and its reply is unreadable.
    */
   async find(
     search: DuplicateSearch,
-    version: Version,
+    on: DecidedOn,
     now: number,
-    call: { readonly signal: AbortSignal },
+    { signal }: { readonly signal: AbortSignal },
   ): Promise<SearchResult> {
-    if (this.isKnownNew(search, version)) return 'none'
-    const { commandId, searchAfter = 0, sentAt, commitPosition } = search
+    if (this.isKnownNew(search, on)) return 'none'
+    const { commandId } = search
     if (this.#lateMatch?.commandId === commandId)
       return this.#outcomeOf(this.#lateMatch.record, commandId)
-    if (sentAt !== undefined) {
-      const oldest = this.#oldestSince(sentAt)
-      return this.#findSince(commandId, version, call, ({ at }) => at < oldest)
-    }
-    if (commitPosition !== undefined)
-      return this.#findSince(
-        commandId,
-        version,
-        call,
-        ({ position }) => position <= commitPosition,
-      )
-    const window = this.#window!
-    const { signal } = call
     const { found, upTo } = await this.#ports.withWakeSlot(
-      () => this.#readBackwards(window, { ...search, searchAfter }, now),
+      () => this.#readBackwards(search, sinceOf(search, on), now),
       signal,
       `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
     )
     if (found !== undefined) return this.#outcomeOfMatch(found, commandId, signal)
-    return upTo >= version && window.covers(searchAfter, version) ? 'none' : 'lagging'
+    return upTo >= on.version ? 'none' : 'lagging'
   }
 
-  /** DUPLICATES-5. Older commits, by their writers' clocks, were written before the time. */
-  #oldestSince(time: number): number {
-    return time - Math.min(this.#windowMs, clockSkewMax)
-  }
-
-  /** DUPLICATES-5, DUPLICATES-7: searches back to the first commit that is too old. The window is filled on the way. */
-  async #findSince(
-    commandId: string,
+  /** Whether the window has every commit up to `version` in which the command is searched for. */
+  #holds(
+    { inWindow }: DuplicateSearch,
+    since: DuplicateSearch['since'],
     version: Version,
-    { signal }: { readonly signal: AbortSignal },
-    isTooOld: (commit: DatedEntry) => boolean,
-  ): Promise<SearchResult> {
-    return this.#ports.withWakeSlot(
-      async () => {
-        const read: DatedEntry[] = [] // Newest first.
-        let upTo: Version = 0
-        for await (const commit of this.#commitsBackwards()) {
-          upTo ||= commit.last
-          if (commit.commandId === commandId)
-            return this.#outcomeOfMatch(commit.record, commandId, signal)
-          if (read.length < this.#windowSize) read.push(commit)
-          if (isTooOld(commit)) break
-        }
-        this.#refill(read)
-        return upTo >= version ? 'none' : 'lagging'
-      },
-      signal,
-      `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
-    )
-  }
-
-  /** Fills the window with the last commits, newest first, unless it holds them already, or later ones. */
-  #refill(commits: readonly DatedEntry[]): void {
+  ): boolean {
     const window = this.#window
-    const newest = commits[0]
-    const oldest = commits.at(-1)
-    if (window === undefined || newest === undefined || oldest === undefined) return
-    const isBlank = this.#isWindowBlank
-    if (!isBlank && newest.last < window.upTo) return
-    if (!isBlank && window.holdsAll(oldest.first - 1, newest.last)) return
-    const coversFromStart = !isBlank && window.coversFromStart
-    this.#restartBefore(window, oldest)
-    for (const commit of commits.toReversed()) window.add(commit)
-    if (coversFromStart) window.coverFromStart()
+    if (window === undefined || this.#isWindowBlank) return false
+    if (inWindow === true && !window.covers(0, version)) return false
+    if (since === undefined) return true
+    const from = Math.max(since.version, window.versionAt(since.position) ?? 0)
+    return window.holdsAll(from, version)
   }
 
   /**
-   * Reads backwards to the end of the search, or to the versions that the window covers if the
-   * command is not among them. The window covers all of it afterwards.
+   * Reads backwards to the end of the search, or to the versions that the window has if the command is not among
+   * them. The window has all of it afterwards (DUPLICATES-7).
    */
   async #readBackwards(
-    window: CommandWindow,
-    {
-      commandId,
-      searchAfter,
-      maxAgeMs,
-      exhaustiveAfter = Infinity,
-    }: DuplicateSearch & { readonly searchAfter: Version },
+    search: DuplicateSearch,
+    since: DuplicateSearch['since'],
     now: number,
   ): Promise<{ found?: LogRecord; upTo: Version }> {
-    const isKnown = ({ last }: CommandEntry) =>
-      !this.#isWindowBlank &&
-      window.covers(searchAfter, last) &&
-      (exhaustiveAfter === Infinity || window.holdsAll(exhaustiveAfter, last))
-    const mayContain = !this.#isWindowBlank && window.mayContain(commandId)
-    const unseen: DatedEntry[] = [] // Newest first.
+    const { commandId, inWindow = false } = search
+    const mayContain = !this.#isWindowBlank && this.#window!.mayContain(commandId)
+    const read: CommandEntry[] = [] // Newest first.
     let upTo: Version = 0
     let joinsWindow = false
-    /** More was read than the window can hold. */
-    let exceedsWindow = false
+    /** Older commits have left the command window. */
+    let isPastWindow = false
+    let isAll = false
     let count = 0
-    // The version at which the read ended; at 0, nothing is left to search.
-    let end: Version = 0
-    let from: Version = 0
-    for await (const commit of this.#commitsBackwards()) {
-      end = commit.last
-      upTo ||= end
-      from = searchAfter
-      if (end <= searchAfter) break
-      joinsWindow ||= isKnown(commit)
+    for await (const { record, ...commit } of this.#commitsBackwards()) {
+      upTo ||= commit.last
+      joinsWindow ||= this.#holds(search, since, commit.last)
       if (joinsWindow && !mayContain) break
-      if (
-        commit.commandId === commandId &&
-        (end > exhaustiveAfter || !(now - commit.at >= maxAgeMs))
-      )
-        return { found: commit.record, upTo }
-      if (!joinsWindow)
-        if (unseen.length < this.#windowSize) unseen.push(commit)
-        else exceedsWindow = true
-      end = commit.first - 1
-      if (end <= searchAfter) break
-      from = 0
-      count++
-      if (end > exhaustiveAfter) continue
-      if (count >= this.#windowSize) break
-      if (maxAgeMs !== Infinity && this.#isExpired(commit, now)) break
+      const isSince =
+        since !== undefined &&
+        commit.last > since.version &&
+        commit.position > since.position
+      const isSearched = isSince || (inWindow && !isPastWindow)
+      if (isSearched && commit.commandId === commandId)
+        if (isSince || !(now - commit.at >= this.#windowMs))
+          return { found: record, upTo }
+      // Also the first one that is too old: it tells the version at which the search began.
+      if (!joinsWindow && read.length < heldCommitsMax) read.push(commit)
+      isPastWindow ||= ++count >= this.#windowSize || this.#isExpired(commit, now)
+      isAll = commit.first === 1
+      const isEarlierSince = isSince && commit.first - 1 > since.version
+      if (!isEarlierSince && (!inWindow || isPastWindow)) break
     }
-    if (!joinsWindow) {
-      const oldest = unseen.at(-1)
-      if (oldest !== undefined && (exceedsWindow || end === oldest.first - 1))
-        this.#restartBefore(window, oldest)
-      else this.#restart(window, end)
-      if (from === 0) window.coverFromStart()
-    }
-    for (const commit of unseen.toReversed()) window.add(commit)
+    this.#extendWindow(read, isAll || isPastWindow)
     return { upTo }
+  }
+
+  /**
+   * Adds commits, newest first, to the window: it continues with them, or restarts with them if it lacks commits between.
+   * @param coversFromStart no older commit is in the command window
+   */
+  #extendWindow(commits: readonly CommandEntry[], coversFromStart: boolean): void {
+    const window = this.#window
+    const oldest = commits.at(-1)
+    if (window === undefined || oldest === undefined) return
+    const last = Math.min(commits[0]!.last, window.upTo)
+    const continues = !this.#isWindowBlank && window.holdsAll(oldest.first - 1, last)
+    if (!continues) {
+      this.#restartBefore(window, oldest)
+      window.reserve(2 * commits.length)
+    }
+    if (coversFromStart) window.coverFromStart()
+    for (const commit of commits.toReversed())
+      if (commit.last > window.upTo) window.add(commit)
   }
 
   /** Newest first. */
@@ -339,23 +276,25 @@ export class DuplicateDetector {
   > {
     this.#stopping ??= new AbortController()
     const options = { backwards: true, signal: this.#stopping.signal }
-    for await (const record of this.#ports.store.commits(this.#actor, options))
+    for await (const record of this.#ports.store.commits(this.#actor, options)) {
+      this.#noteInboxPosition(record)
       for (const commit of commandEntriesOf(record)?.toReversed() ?? [])
         yield { ...commit, record }
+    }
+  }
+
+  #noteInboxPosition(record: LogRecord | undefined): void {
+    if (record?.kind === 'commit' && record.inboxPosition !== undefined)
+      this.#inboxPosition = Math.max(this.#inboxPosition, record.inboxPosition)
   }
 
   /** Restarts the window so that this commit is the next one. */
-  #restartBefore(window: CommandWindow, { first, position, at }: DatedEntry): void {
-    this.#restart(window, first - 1, position - 1, at)
+  #restartBefore(window: CommandWindow, { first, position }: CommandEntry): void {
+    this.#restart(window, first - 1, position - 1)
   }
 
-  #restart(
-    window: CommandWindow,
-    version: Version,
-    position?: Position,
-    at?: number,
-  ): void {
-    window.restart(version, position, at)
+  #restart(window: CommandWindow, version: Version, position: Position): void {
+    window.restart(version, position)
     this.#isWindowBlank = false
   }
 
@@ -381,6 +320,7 @@ export class DuplicateDetector {
   #forget(): void {
     this.#isWindowBlank = true
     this.#lateMatch = undefined
+    this.#inboxPosition = 0
   }
 
   #outcomeOf(record: LogRecord, commandId: string): AcceptedOutcome {
@@ -415,4 +355,14 @@ export class DuplicateDetector {
       { details: { actor, commandId, position } },
     )
   }
+}
+
+/** The commits after which the command is searched for; `undefined` where its position in the inbox shows that it is new. */
+function sinceOf(
+  { since, inboxPosition }: DuplicateSearch,
+  { inboxPosition: handled }: DecidedOn,
+): DuplicateSearch['since'] {
+  const isLater =
+    inboxPosition !== undefined && handled !== undefined && handled < inboxPosition
+  return isLater ? undefined : since
 }

@@ -23,6 +23,8 @@ export interface FoldedState<State = unknown> {
   readonly position: Position
   /** The last version known to have an inline state that this behavior can use; 0 when none is known. */
   readonly inlineStateVersion: Version
+  /** The highest position in the inbox of a command that it has handled; `undefined` while unknown. */
+  readonly inboxPosition?: Position | undefined
 }
 
 /** The actor whose history is folded, and the options of the fold. */
@@ -63,6 +65,7 @@ export function foldedInlineState<State>(
     version,
     position,
     inlineStateVersion: version,
+    inboxPosition: record.inboxPosition,
   }
 }
 
@@ -114,6 +117,7 @@ export function foldCommit<State>(
     version,
     position: commit.position,
     inlineStateVersion: folded.inlineStateVersion,
+    inboxPosition: commit.inboxPosition,
   }
 }
 
@@ -125,7 +129,7 @@ export function skipVersions<State>(
   position: Position,
 ): FoldedState<State> | undefined {
   if (skips?.covers(folded.version + 1, last) !== true) return undefined
-  return { ...folded, version: last, position }
+  return { ...folded, version: last, position, inboxPosition: undefined }
 }
 
 /**

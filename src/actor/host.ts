@@ -244,7 +244,7 @@ class Host implements ActorHost {
     const { call, resident } = this.#calls.open<AskOutcome>(actor, subject, options)
     // An id that was created for this call cannot have been used before.
     const isNew = options.commandId === undefined
-    posting(call, () => resident.enqueueCommand(call, command, isNew, options))
+    posting(call, () => resident.enqueueCommand(call, command, isNew, options.redelivery))
     return call
   }
 

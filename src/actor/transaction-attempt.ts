@@ -171,6 +171,7 @@ export class TransactionAttempt {
         command:
           i === 0 && reply !== undefined ? { id: commandId, reply } : { id: commandId },
         ...(state !== undefined && current.version > read.version && { state }),
+        ...(read.inboxPosition !== undefined && { inboxPosition: read.inboxPosition }),
       }
     })
   }

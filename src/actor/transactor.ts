@@ -314,7 +314,7 @@ export class Transactor {
       const search = searchOf(duplicates)
       const onHead: FoldContext['onHead'] = head => duplicates.onHead(head, now)
       const folded = await this.#read({ ...folding, onHead }, call)
-      const found = await duplicates.find(search, folded.version, now, call)
+      const found = await duplicates.find(search, folded, now, call)
       return { folded, found }
     }
     const searching = anchor.last.then(find)

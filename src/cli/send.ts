@@ -1,7 +1,6 @@
 // cairn send: stores a command for an actor, whether a node runs or not.
 
 import { systemClock } from '../model/clock.js'
-import { newId } from '../model/id.js'
 import { exitCode } from '../program/exit-codes.js'
 import { textFlag } from '../program/flags.js'
 import { storeCommand } from '../delivery/messages/store-command.js'
@@ -17,9 +16,10 @@ export const send: CliCommand = {
 `,
   run(flags, signal) {
     const { name, actor, command, data } = commandArguments(flags)
-    const options = { signal, commandId: textFlag(flags, 'command-id') ?? newId() }
-    return withNamespace(flags, async ({ queues, partitions }, nodeId) => {
-      const from = { nodeId, clock: systemClock }
+    const given = textFlag(flags, 'command-id')
+    const options = { signal, ...(given !== undefined && { commandId: given }) }
+    return withNamespace(flags, async ({ queues, partitions, store }, nodeId) => {
+      const from = { nodeId, clock: systemClock, store }
       const { inbox } = queues
       const { commandId, position, duplicate } = await storeCommand(
         inbox,

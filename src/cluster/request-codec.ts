@@ -5,6 +5,7 @@ import { checkData } from '../codec/data.js'
 import { checkAddress, formatAddress } from '../model/address.js'
 import { CairnError, isCairnError, isErrorCode, messageOf } from '../model/errors.js'
 import { isFreshness } from '../model/freshness.js'
+import { isRedelivery } from '../model/redelivery.js'
 import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
 import { throwIfAborted } from '../model/wait.js'
@@ -191,7 +192,8 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
   const known =
     (request?.kind === 'ask' &&
       typeof request.command === 'string' &&
-      (request.gone === undefined || Array.isArray(request.gone))) ||
+      (request.gone === undefined || Array.isArray(request.gone)) &&
+      (request.redelivery === undefined || isRedelivery(request.redelivery))) ||
     (request?.kind === 'state' &&
       isVersion(request.version) &&
       (request.freshness === undefined || isFreshness(request.freshness)))

@@ -205,8 +205,7 @@ export class Router implements CommandSender {
     answers: Answers,
   ): Promise<Outcome> {
     const { actor, commandType, data, options, isTold } = command
-    const { timeout = requestTimeoutDefault, signal } = options
-    const { sentAt, notHandledAt, commitPosition, firing } = options
+    const { timeout = requestTimeoutDefault, signal, redelivery } = options
     const deadline = performance.now() + timeout
     let owner = first
     const unreachable = new Set<string>()
@@ -226,10 +225,7 @@ export class Router implements CommandSender {
         hops,
         ...(isTold && { isTold }),
         ...(unreachable.size > 0 && { gone: [...unreachable] }),
-        ...(sentAt !== undefined && { sentAt }),
-        ...(notHandledAt !== undefined && { since: notHandledAt }),
-        ...(commitPosition !== undefined && { saidAt: commitPosition }),
-        ...(firing !== undefined && { firing }),
+        ...(redelivery !== undefined && { redelivery }),
         ...definedCauses(options),
       }
       try {

@@ -9,8 +9,7 @@
 import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
 import type { Freshness } from '../model/freshness.js'
-import type { TimerFiring } from '../model/timer.js'
-import type { Position, Version } from '../model/version.js'
+import type { Redelivery } from '../model/redelivery.js'
 
 export interface AskRequest extends Causes {
   readonly kind: 'ask'
@@ -22,14 +21,8 @@ export interface AskRequest extends Causes {
   readonly hops?: number
   /** Nodes that the sender could not reach. */
   readonly gone?: readonly string[]
-  /** When the caller first sent it, ms since 1970, if it was stored in between. */
-  readonly sentAt?: number
-  /** A version at which the actor had not handled it, if the sender knows one. */
-  readonly since?: Version
-  /** The position of the commit whose outbox contains it, if any. */
-  readonly saidAt?: Position
-  /** The timer firing that it is, if any. */
-  readonly firing?: TimerFiring
+  /** What the sender knows about earlier deliveries of it. */
+  readonly redelivery?: Redelivery
   /** The sender waits only until the mailbox accepts it, not for the outcome. */
   readonly isTold?: boolean
 }

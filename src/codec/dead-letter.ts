@@ -13,7 +13,7 @@
 
 import type { ActorAddress } from '../model/address.js'
 import { CairnError, messageOf } from '../model/errors.js'
-import { isCount } from '../model/version.js'
+import { isCount, type Position } from '../model/version.js'
 import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
 import { type NewRecord, readRecord, type RecordHeaders, wireHeader } from './record.js'
@@ -32,7 +32,12 @@ export interface StoredDeadLetter<Message> {
   /** Whether the message comes from a commit, from code outside an actor, or from the inbox. */
   readonly source: 'log' | 'topics' | 'inbox'
   /** The actor and the command type, if it is a command that was given up. Its data is the message's. */
-  readonly command?: { readonly actor: ActorAddress; readonly type: string }
+  readonly command?: {
+    readonly actor: ActorAddress
+    readonly type: string
+    /** A position that the log had reached when it was sent for the first time; absent if that is not known. */
+    readonly sentAfter?: Position
+  }
   readonly error: DeadLetterError
   readonly reason: string
   readonly attempts: number

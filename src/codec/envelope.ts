@@ -12,6 +12,8 @@
 //   Cairn-Says      trips.completed*2,>   targets of its outbox: a topic for a message, > for a command, @ and @-
 //                                         for a timer that is set or cancelled
 //   Cairn-Transaction  <id>               shared by the commits of one transaction
+//   Cairn-Inbox     118                   the highest position in the inbox of a command that the actor has handled;
+//                                         absent while none is known
 //   Cairn-Command, Cairn-Correlation, Cairn-Causation, traceparent    where known
 //   Cairn-Commands  <id>*2,<id>           the command of each event, in a commit of several commands; replaces
 //   Cairn-Correlations  <id>*2,           Cairn-Command and Cairn-Correlation: the correlation of each event, or
@@ -94,6 +96,7 @@ export interface CommitHeader {
   /** The correlation id of each event, `''` for none, in a commit of several commands. */
   readonly correlationIds?: readonly string[]
   readonly transactionId?: string
+  readonly inboxPosition?: Position
   readonly correlationId?: string
   readonly causationId?: string
   readonly traceparent?: string
@@ -154,6 +157,8 @@ export function encodeCommit(commit: NewCommit): EncodedRecord {
   const { transactionId, correlationId, causationId, traceparent } = commit
   if (transactionId !== undefined)
     headers.push(['Cairn-Transaction', headerText('transaction id', transactionId)])
+  if (commit.inboxPosition !== undefined)
+    headers.push(['Cairn-Inbox', String(commit.inboxPosition)])
   if (command !== undefined)
     headers.push(['Cairn-Command', headerText('command id', command.id)])
   if (commands !== undefined) {
@@ -358,6 +363,7 @@ function readHeaders(
     correlations === undefined ? undefined : decodeList(correlations, eventTypes.length)
   if (correlations !== undefined && correlationIds === undefined)
     return 'its Cairn-Correlations header does not list one id per version'
+  const inboxPosition = readInboxPosition(header('Cairn-Inbox'))
   const commandId = isBatched ? undefined : text('Cairn-Command')
   const transactionId = text('Cairn-Transaction')
   const correlationId = text('Cairn-Correlation')
@@ -375,10 +381,17 @@ function readHeaders(
     ...(commandIds !== undefined && { commandIds }),
     ...(correlationIds !== undefined && { correlationIds }),
     ...(transactionId !== undefined && { transactionId }),
+    ...(inboxPosition !== undefined && { inboxPosition }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
   }
+}
+
+/** A value that is not a position is ignored: it only saves searches. */
+function readInboxPosition(value: string | undefined): Position | undefined {
+  const position = Number(value)
+  return isCount(position) && position > 0 ? position : undefined
 }
 
 function readVersions(value: string): { first: Version; last: Version } | undefined {
@@ -446,6 +459,7 @@ function toStoredCommit(
 ): StoredCommit {
   const { commitId, firstVersion, lastVersion, nodeId, at } = header
   const { commandId, transactionId, correlationId, causationId, traceparent } = header
+  const { inboxPosition } = header
   const commands = header.commandIds && toBatchedCommands(header, header.commandIds, body)
   let command = 0
   let left = commands?.[0]!.events ?? 0
@@ -504,6 +518,7 @@ function toStoredCommit(
     ...(body.state !== undefined && { state: body.state }),
     ...(body.says !== undefined && { outbox: decodeOutbox(body.says) }),
     ...(transactionId !== undefined && { transactionId }),
+    ...(inboxPosition !== undefined && { inboxPosition }),
     ...(correlationId !== undefined && { correlationId }),
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),

@@ -5,8 +5,9 @@
 //   Cairn-Type      deposit               the command's type
 //   Cairn-Node      <node id>             the node that sent it
 //   Cairn-At        1767225600000         the sender's clock, ms since 1970
+//   Cairn-Log       4711                  a position that the log had reached when it was sent for the first time
 //   Cairn-Redrives  1                     how often it was redriven; absent for never
-//   Cairn-Repeat    1                     present if it may have been sent before under its id, at Cairn-At
+//   Cairn-Repeat    resent                present if it may have been handled before: `callers-id` or `resent`
 //   Cairn-Correlation, Cairn-Causation, traceparent    where known
 //
 // Body, MessagePack: { data }. The key of the record names the actor.
@@ -15,13 +16,14 @@ import { commandIdBytesMax } from '../model/behavior.js'
 import { checkCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
 import { show } from '../model/show.js'
-import { isCount } from '../model/version.js'
+import { isCount, type Position } from '../model/version.js'
 import { checkData } from './data.js'
 import { encodeHeader } from './headers.js'
 import {
   decodeCauses,
   decodeData,
   decodeNumber,
+  decodePosition,
   encodeCauses,
   encodeRecord,
   encodeText,
@@ -41,15 +43,22 @@ export interface StoredCommand extends Causes {
   readonly at: number
   /** How often it was redriven after it was given up; absent for never. */
   readonly redrives?: number
-  /** It may have been sent before, and handled, as early as `at`. */
-  readonly isRepeat?: boolean
+  /** A position that the log had reached when it was sent for the first time; 0 if that is not known. */
+  readonly sentAfter: Position
+  /**
+   * Why it may have been handled before: a caller chose its id (`callers-id`), or Cairn itself may have sent it before
+   * (`resent`). Absent: it was not.
+   */
+  readonly repeat?: CommandRepeat
 }
+
+export type CommandRepeat = 'callers-id' | 'resent'
 
 const typeBytesMax = 256
 
 /** Throws `invalid-command`, `invalid-data` or `invalid-option`. */
 export function encodeStoredCommand(command: StoredCommand): NewRecord {
-  const { id, type, data, nodeId, at, redrives = 0 } = command
+  const { id, type, data, nodeId, at, sentAfter, redrives = 0 } = command
   checkCauses(command)
   checkData(data, `data of command ${show(type)}`)
   const headers: [string, string][] = [
@@ -59,8 +68,9 @@ export function encodeStoredCommand(command: StoredCommand): NewRecord {
     ['Cairn-Node', encodeHeader(nodeId)],
     ['Cairn-At', String(at)],
   ]
+  if (sentAfter > 0) headers.push(['Cairn-Log', String(sentAfter)])
   if (redrives > 0) headers.push(['Cairn-Redrives', String(redrives)])
-  if (command.isRepeat === true) headers.push(['Cairn-Repeat', '1'])
+  if (command.repeat !== undefined) headers.push(['Cairn-Repeat', command.repeat])
   headers.push(...encodeCauses(command))
   return encodeRecord(headers, data)
 }
@@ -77,15 +87,24 @@ export function decodeStoredCommand(
     if (!id || !type || !Number.isFinite(at)) return missingHeader
     const redrives = Number(header('Cairn-Redrives') ?? 0)
     if (!isCount(redrives)) return 'its count of redrives is not a whole number'
+    const sentAfter = decodePosition(header('Cairn-Log'))
+    if (sentAfter === undefined) return 'its position of the log is not a whole number'
     return {
       id,
       type,
       data: decodeData(body),
       nodeId: header('Cairn-Node') ?? '',
       at,
+      sentAfter,
       ...(redrives > 0 && { redrives }),
-      ...(headers['Cairn-Repeat'] === '1' && { isRepeat: true }),
+      ...readRepeat(header('Cairn-Repeat')),
       ...decodeCauses(header),
     }
   })
+}
+
+/** Any value means that it may have been handled before. */
+function readRepeat(value: string | undefined): { readonly repeat?: CommandRepeat } {
+  if (value === undefined) return {}
+  return { repeat: value === 'callers-id' ? value : 'resent' }
 }

@@ -6,13 +6,14 @@
 //   Cairn-Key       <key>                 messages with the same key keep their order; optional
 //   Cairn-Node      <node id>
 //   Cairn-At        1767225600000         the publisher's clock, ms since 1970
+//   Cairn-Log       4711                  a position that the log had reached when it was published; optional
 //   Cairn-Correlation, Cairn-Causation, traceparent    where known
 //
 // Body, MessagePack: { data }. The key of the record names the topic.
 
 import { checkCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
-import { isCount } from '../model/version.js'
+import { isCount, type Position } from '../model/version.js'
 import { checkData } from './data.js'
 import { wireVersion } from './envelope.js'
 import { decodeHeader, encodeHeader } from './headers.js'
@@ -20,6 +21,7 @@ import {
   decodeCauses,
   decodeData,
   decodeNumber,
+  decodePosition,
   encodeCauses,
   encodeRecord,
   encodeText,
@@ -39,13 +41,15 @@ export interface StoredMessage extends Causes {
   readonly nodeId: string
   /** The publisher's clock, ms since 1970. */
   readonly at: number
+  /** A position that the log had reached when it was published; absent if the publisher knew none. */
+  readonly logPosition?: Position
 }
 
 const textBytesMax = 1_024
 
 /** Throws `invalid-message`, `invalid-data` or `invalid-option`. */
 export function encodeStoredMessage(message: StoredMessage): NewRecord {
-  const { id, topic, version, data, key, nodeId, at } = message
+  const { id, topic, version, data, key, nodeId, at, logPosition } = message
   checkCauses(message)
   checkData(data, `data of a message on ${topic}`)
   const headers: [string, string][] = [
@@ -55,6 +59,7 @@ export function encodeStoredMessage(message: StoredMessage): NewRecord {
     ['Cairn-Node', encodeHeader(nodeId)],
     ['Cairn-At', String(at)],
   ]
+  if (logPosition !== undefined) headers.push(['Cairn-Log', String(logPosition)])
   if (key !== undefined)
     headers.push(['Cairn-Key', encodeText('invalid-message', 'key', key, textBytesMax)])
   headers.push(...encodeCauses(message))
@@ -75,6 +80,8 @@ export function decodeStoredMessage(
       return missingHeader
     const data = decodeData(body)
     const key = header('Cairn-Key')
+    const log = header('Cairn-Log')
+    const logPosition = log === undefined ? undefined : decodePosition(log)
     return {
       id,
       topic,
@@ -83,6 +90,7 @@ export function decodeStoredMessage(
       nodeId: header('Cairn-Node') ?? '',
       at,
       ...(key !== undefined && { key }),
+      ...(logPosition !== undefined && { logPosition }),
       ...decodeCauses(header),
     }
   })

@@ -4,7 +4,7 @@
 import type { ActorAddress } from './address.js'
 import type { Rejection } from './behavior.js'
 import type { Causes } from './commit.js'
-import type { TimerFiring } from './timer.js'
+import type { Redelivery } from './redelivery.js'
 import type { Position, Version } from './version.js'
 
 /** Options of a command that is sent. */
@@ -22,22 +22,10 @@ export interface SendOptions extends Causes {
   readonly timeout?: number
 }
 
-/**
- * Options of a command that was stored before it is delivered: by the inbox, the courier, timers and
- * reactors. They tell how far back to search for an earlier delivery, whatever the `commandWindow`.
- */
+/** Options of Cairn's own senders: the inbox, the courier, timers and reactors. */
 export interface RedeliveryOptions extends SendOptions {
-  /** When the command was first stored, ms since 1970: commits since then are searched. */
-  readonly sentAt?: number
-  /** A version at which the actor had not handled the command: later commits are searched. */
-  readonly notHandledAt?: Version
-  /** The position of the commit whose outbox has the command: later commits are searched. */
-  readonly commitPosition?: Position
-  /**
-   * The timer that sends the command. The command is rejected if the timer was replaced or cancelled
-   * after `commitPosition`.
-   */
-  readonly firing?: TimerFiring
+  /** Absent for a command that is sent for the first time, or again by its caller. */
+  readonly redelivery?: Redelivery
 }
 
 /** A command was stored, and will be handled. */

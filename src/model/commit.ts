@@ -60,6 +60,8 @@ export interface CommitFields extends Causes {
   readonly outbox?: readonly OutboxEntry[]
   /** Shared by the commits of several actors that are stored together, all or none. */
   readonly transactionId?: string
+  /** The highest position in the inbox of a command that the actor has handled; absent while none is known. */
+  readonly inboxPosition?: Position
 }
 
 /** A commit before it is stored. */

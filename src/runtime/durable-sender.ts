@@ -20,8 +20,8 @@ export interface DurableSender extends DurableCommandSender {
 }
 
 export function durableSender({ settings, open, isClosing }: NodeContext): DurableSender {
-  const { queues, partitions } = open
-  const from = { nodeId: settings.id, clock: settings.clock }
+  const { queues, partitions, store } = open
+  const from = { nodeId: settings.id, clock: settings.clock, store }
   return {
     async send(actor, type, data, options) {
       if (isClosing()) throw nodeClosing()

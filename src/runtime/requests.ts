@@ -32,14 +32,11 @@ async function handleRequest(
     const { version, freshness } = request
     return readState(host, actor, version, { timeout, freshness })
   }
-  const { command, data, commandId, sentAt, since, saidAt, firing } = request
+  const { command, data, commandId, redelivery } = request
   const options: RedeliveryOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
-    ...(sentAt !== undefined && { sentAt }),
-    ...(since !== undefined && { notHandledAt: since }),
-    ...(saidAt !== undefined && { commitPosition: saidAt }),
-    ...(firing !== undefined && { firing }),
+    ...(redelivery !== undefined && { redelivery }),
     ...definedCauses(request),
   }
   if (request.hops === undefined) return sender().ask(actor, command, data, options)

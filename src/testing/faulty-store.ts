@@ -142,6 +142,10 @@ export class FaultyStore implements EventStore {
     return this.#line.up('last position is read', this.base.lastPosition(options))
   }
 
+  knownPosition() {
+    return this.base.knownPosition()
+  }
+
   updateVersionCache(
     actor: ActorAddress,
     version: Version,

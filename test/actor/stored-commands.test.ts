@@ -4,8 +4,10 @@
 import t from 'tap'
 
 import { deferred } from '../../src/model/wait.js'
-import { MemoryLog } from '../../src/store/event-store/memory.js'
+import { memory, startNode } from '../../src/index.js'
+import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
+import { until } from '../support/wait.js'
 import { account, alice, node } from './support.js'
 
 const forgetful = {
@@ -18,7 +20,8 @@ const one = { amount: 1 }
 function hosts() {
   const log = new MemoryLog()
   const make = (nodeId: string) => node({ actors: [forgetful], on: log, nodeId })
-  return { log, a: make('a'), b: make('b') }
+  const raw = new MemoryStore({ namespace: 'test', nodeId: 'raw', log })
+  return { log, a: make('a'), b: make('b'), raw }
 }
 
 await t.test(
@@ -44,85 +47,175 @@ await t.test(
 )
 
 await t.test(
-  'with the version after which it may have been handled, the window does not matter',
+  'commands since a position are searched for, however small the window is',
   async t => {
     const { log, a, b } = hosts()
     for (let i = 0; i < 3; i++) await a.host.ask(alice, 'deposit', one)
-    const first = await a.host.ask(alice, 'deposit', one, {
-      commandId: 'kept',
-      notHandledAt: 3,
-    })
+    const kept = { commandId: 'kept', redelivery: { sentAfter: 3 } }
+    const first = await a.host.ask(alice, 'deposit', one, kept)
     for (let i = 0; i < 10; i++) await a.host.ask(alice, 'deposit', one)
-    for (const { host } of [a, b]) {
-      const again = { commandId: 'kept', notHandledAt: 3 }
+    for (const { host } of [a, b])
+      t.strictSame(await host.ask(alice, 'deposit', one, kept), {
+        ...first,
+        duplicate: true,
+      })
+    t.equal(log.records.length, 14)
+    const wrong = { commandId: 'kept', redelivery: { sentAfter: 4 } }
+    t.match(
+      await b.host.ask(alice, 'deposit', one, wrong),
+      { duplicate: false, version: 15 },
+      'a position that the log had not reached then is outside the promise',
+    )
+  },
+)
+
+await t.test('no clock decides whether a command was handled', async t => {
+  const log = new MemoryLog()
+  const hours = [24, 29, 19, 24_000, 25]
+  const nodes = hours.map((hour, i) =>
+    node({ on: log, nodeId: `n${i}`, clock: new ManualClock(hour * 3_600_000) }),
+  )
+  const sent = { commandId: 'kept', redelivery: { sentAfter: 0 } }
+  for (const { host } of [...nodes, ...nodes.toReversed()]) {
+    t.match(await host.ask(alice, 'deposit', one, sent), { version: 1 })
+    await host.ask(alice, 'balance', undefined)
+  }
+  t.equal(log.records.length, 1)
+})
+
+await t.test(
+  'an id of a caller is looked for in the window as well as since it was sent',
+  async t => {
+    const { a, b, log } = hosts()
+    const first = await a.host.ask(alice, 'deposit', one, { commandId: 'again' })
+    const sent = { sentAfter: 1, inbox: { position: 9, isFirst: false } }
+    const again = { commandId: 'again', redelivery: { ...sent, isCallersId: true } }
+    for (const { host } of [a, b])
       t.strictSame(await host.ask(alice, 'deposit', one, again), {
         ...first,
         duplicate: true,
       })
+    t.equal(log.records.length, 1)
+  },
+)
+
+/** The options of a command at a position in the inbox. */
+function fromInbox(position: number, sentAfter = 0, isFirst = true) {
+  const redelivery = { sentAfter, inbox: { position, isFirst } }
+  return { commandId: `c${position}`, redelivery }
+}
+
+await t.test(
+  'first deliveries from the inbox in order cost no read, whatever lies between',
+  async t => {
+    const { a, b } = hosts()
+    await a.host.ask(alice, 'deposit', one, fromInbox(1))
+    for (let i = 2; i < 20; i++) {
+      for (let n = 0; n < 5; n++) await a.host.ask(alice, 'deposit', one)
+      const { host, store } = i % 2 === 0 ? b : a
+      host.markUnverified()
+      store.forget()
+      const outcome = await host.ask(alice, 'deposit', one, fromInbox(i))
+      t.match(outcome, { ok: true, duplicate: false })
+      t.equal(store.commitsRead, 0)
     }
-    t.equal(log.records.length, 14)
-    t.match(
-      await b.host.ask(alice, 'deposit', one, { commandId: 'kept', notHandledAt: 4 }),
-      { duplicate: false, version: 15 },
-      'what somebody knows wrongly is outside the promise',
-    )
+  },
+)
+
+await t.test('a later delivery from the inbox is found, however late it is', async t => {
+  const { a, b, log } = hosts()
+  const answers = []
+  for (let i = 1; i <= 6; i++) {
+    answers.push(await a.host.ask(alice, 'split', [1, 2, 3], fromInbox(i)))
+    for (let n = 0; n < 4; n++) await b.host.ask(alice, 'deposit', one)
+  }
+  const { length } = log.records
+  for (const { host } of [a, b])
+    for (let i = 6; i >= 1; i--)
+      t.strictSame(await host.ask(alice, 'split', [1, 2, 3], fromInbox(i)), {
+        ...answers[i - 1],
+        duplicate: true,
+      })
+  t.equal(log.records.length, length)
+})
+
+await t.test(
+  'a record that the inbox may have had before is searched for, at any position',
+  async t => {
+    const { a, b } = hosts()
+    const first = await a.host.ask(alice, 'deposit', one, fromInbox(3))
+    for (let n = 0; n < 4; n++) await a.host.ask(alice, 'deposit', one)
+    const resent = { ...fromInbox(8, 0, false), commandId: 'c3' }
+    t.strictSame(await b.host.ask(alice, 'deposit', one, resent), {
+      ...first,
+      duplicate: true,
+    })
   },
 )
 
 await t.test(
-  'the window counts as well: an id that was handled before that version',
+  'a writer that does not carry the position on costs a search, and nothing else',
   async t => {
-    const { a } = hosts()
-    const first = await a.host.ask(alice, 'deposit', one, { commandId: 'again' })
-    t.strictSame(
-      await a.host.ask(alice, 'deposit', one, { commandId: 'again', notHandledAt: 1 }),
-      { ...first, duplicate: true },
-    )
+    const { a, b, log, raw } = hosts()
+    const handled = [
+      await a.host.ask(alice, 'deposit', one, fromInbox(1)),
+      await a.host.ask(alice, 'deposit', one, fromInbox(7)),
+    ]
+    await raw.append(alice, [{ type: 'deposited', data: one }])
+    // A delivery that was late, of a command that had stored nothing before.
+    t.match(await b.host.ask(alice, 'deposit', one, fromInbox(5)), { duplicate: false })
+    for (const { host } of [b, a])
+      for (const [i, position] of [1, 7].entries())
+        t.strictSame(await host.ask(alice, 'deposit', one, fromInbox(position)), {
+          ...handled[i],
+          duplicate: true,
+        })
+    t.equal(log.records.length, 4)
   },
 )
 
-await t.test('stored commands in sequence cost no read', async t => {
-  const { a } = hosts()
-  let notHandledAt = 0
-  for (let i = 0; i < 20; i++) {
-    if (i === 2) a.store.forget()
-    const options = { commandId: `c${i}`, ...(i > 0 && { notHandledAt }) }
-    const outcome = await a.host.ask(alice, 'deposit', one, options)
-    t.match(outcome, { ok: true, duplicate: false })
-    notHandledAt = outcome.version
-  }
-  t.equal(a.store.commitsRead, 0)
+await t.test('commands that are stored together carry the highest position', async t => {
+  const { a, b } = hosts()
+  await a.host.ask(alice, 'deposit', one)
+  const gate = deferred<void>()
+  a.store.before = operation => (operation === 'append' ? gate.promise : undefined)
+  const asks = Array.from({ length: 8 }, (_, i) =>
+    a.host.ask(alice, 'deposit', one, fromInbox(i + 1)),
+  )
+  gate.resolve()
+  const outcomes = await Promise.all(asks)
+  for (const [i, outcome] of outcomes.entries())
+    t.strictSame(await b.host.ask(alice, 'deposit', one, fromInbox(i + 1)), {
+      ...outcome,
+      duplicate: true,
+    })
+  b.store.forget()
+  t.match(await b.host.ask(alice, 'deposit', one, fromInbox(9)), { duplicate: false })
+  t.equal(b.store.commitsRead, 0)
 })
 
-await t.test('many events neither cause a read nor hide a duplicate', async t => {
-  const { a, log } = hosts()
-  const split = async (commandId: string, notHandledAt: number) => {
-    const data = [1, 2, 3, 4, 5]
-    return a.host.ask(alice, 'split', data, { commandId, notHandledAt })
-  }
-  const answers = []
-  let notHandledAt = 0
-  for (let i = 0; i < 6; i++) {
-    const outcome = await split(`c${i}`, notHandledAt)
-    answers.push(outcome)
-    notHandledAt = outcome.version
-  }
-  for (let i = 0; i < 6; i++)
-    t.strictSame(await split(`c${i}`, i * 5), { ...answers[i], duplicate: true })
-  t.equal(log.records.length, 6)
+await t.test('a position in the inbox is carried on by a transaction', async t => {
+  await using home = await startNode({
+    namespace: 'inbox',
+    store: memory(),
+    actors: [account],
+  })
+  const ref = home.spawn(account, 'alice')
+  const { position } = await ref.send('deposit', one)
+  await until(async () => (await ref.state()).version === 1)
+  await home.transact(async tx => tx.ask(account, 'alice', 'deposit', one))
+  const { last } = await home.store.head(alice)
+  t.match(last, { kind: 'commit', inboxPosition: position, transactionId: /./ })
 })
 
 await t.test('a command of an outbox is searched for only after its commit', async t => {
   const { a, b, log } = hosts()
   for (let i = 0; i < 3; i++) await a.host.ask(alice, 'deposit', one)
   const commitPosition = log.records.length
-  const first = await a.host.ask(alice, 'deposit', one, {
-    commandId: 'kept',
-    commitPosition,
-  })
+  const again = { commandId: 'kept', redelivery: { sentAfter: commitPosition } }
+  const first = await a.host.ask(alice, 'deposit', one, again)
   // More than the window holds.
   for (let i = 0; i < 10; i++) await a.host.ask(alice, 'deposit', one)
-  const again = { commandId: 'kept', commitPosition }
   for (const { host } of [a, b])
     t.strictSame(await host.ask(alice, 'deposit', one, again), {
       ...first,
@@ -130,7 +223,7 @@ await t.test('a command of an outbox is searched for only after its commit', asy
     })
   t.equal(log.records.length, 14)
   b.store.commitsRead = 0
-  const later = { commandId: 'another', commitPosition: 14 }
+  const later = { commandId: 'another', redelivery: { sentAfter: 14 } }
   t.match(await b.host.ask(alice, 'deposit', one, later), { duplicate: false })
   t.ok(b.store.commitsRead <= 1, `${b.store.commitsRead} commits were read`)
 })
@@ -142,7 +235,7 @@ await t.test('commands of successive outboxes cost no read', async t => {
   for (let i = 0; i < 20; i++) {
     const commitPosition = log.records.length
     await a.host.ask({ type: 'account', id: 'other' }, 'deposit', one)
-    const options = { commandId: `c${i}`, commitPosition }
+    const options = { commandId: `c${i}`, redelivery: { sentAfter: commitPosition } }
     t.match(await a.host.ask(alice, 'deposit', one, options), { duplicate: false })
   }
   t.ok(a.store.commitsRead - before <= 1, `${a.store.commitsRead - before} were read`)
@@ -154,7 +247,7 @@ await t.test(
     const { a, b, log } = hosts()
     const outcomes = []
     for (let i = 0; i < 40; i++) {
-      const options = { commandId: `c${i % 20}`, commitPosition: 0 }
+      const options = { commandId: `c${i % 20}`, redelivery: { sentAfter: 0 } }
       outcomes.push(
         ...(await Promise.all(
           [a, b].map(({ host }) => host.ask(alice, 'deposit', one, options)),
@@ -167,46 +260,63 @@ await t.test(
 )
 
 await t.test(
-  'commands that were sent at about the same time cost one search',
+  'a backlog of commands costs one search, however long its history is',
   async t => {
-    const clock = new ManualClock(1_000_000)
-    const log = new MemoryLog()
-    const make = (nodeId: string) => node({ on: log, nodeId, clock })
-    const [a, b] = [make('a'), make('b')]
-    for (let i = 0; i < 50; i++) await a.host.ask(alice, 'deposit', one)
-    clock.advance(120_000)
-    for (let i = 0; i < 5; i++) await a.host.ask(alice, 'deposit', one)
-    const sentAt = clock.now()
-    const ask = async ({ host, store }: typeof a, commandId: string, at = sentAt) => {
+    const { a, b } = hosts()
+    for (let i = 0; i < 500; i++) await a.host.ask(alice, 'deposit', one)
+    const ask = async (
+      { host, store }: typeof a,
+      commandId: string,
+      sentAfter: number,
+    ) => {
       store.forget()
-      const outcome = await host.ask(alice, 'deposit', one, { commandId, sentAt: at })
+      const options = { commandId, redelivery: { sentAfter } }
+      const outcome = await host.ask(alice, 'deposit', one, options)
       t.equal(outcome.ok, true)
       return outcome.ok && outcome.duplicate
     }
-    t.equal(await ask(b, 'c0'), false)
-    t.equal(b.store.commitsRead, 6, 'back to the first commit that is older')
-    for (let i = 1; i < 10; i++) {
-      clock.advance(1_000)
-      t.equal(await ask(b, `c${i}`), false)
+    t.equal(await ask(b, 'c0', 100), false)
+    t.equal(b.store.commitsRead, 401, 'back to the last commit before it was sent')
+    for (let i = 1; i < 300; i++) {
+      t.equal(await ask(b, `c${i}`, 100 + i), false)
       t.equal(b.store.commitsRead, 0, 'all commits since then are known')
     }
-    t.equal(await ask(b, 'c3'), true)
-    t.equal(await ask(b, 'before', 1_000_000), false)
-    t.equal(b.store.commitsRead, 65, 'an earlier time is not covered')
-    t.equal(await ask(b, 'before too', 1_000_000), false)
+    t.equal(await ask(b, 'c3', 103), true)
+    t.equal(await ask(b, 'before', 50), false)
+    t.equal(b.store.commitsRead, 751, 'an earlier position is not covered')
+    t.equal(await ask(b, 'before too', 50), false)
     t.equal(b.store.commitsRead, 0)
-    t.equal(await ask(a, 'c7'), true, 'it is found by another host')
-    t.equal(await ask(a, 'another'), false)
+    t.equal(await ask(a, 'c7', 107), true, 'it is found by another host')
+    t.equal(await ask(a, 'another', 107), false)
   },
 )
 
 await t.test('a window that holds too few commits does not replace a search', async t => {
   const { a, b } = hosts()
-  const sentAt = Date.now()
   for (let i = 0; i < 10; i++) {
-    const again = { commandId: `c${i % 5}`, sentAt }
+    const again = { commandId: `c${i % 5}`, redelivery: { sentAfter: 0 } }
     const { host } = i % 2 === 0 ? a : b
     const outcome = await host.ask(alice, 'deposit', one, again)
     t.equal(outcome.ok && outcome.duplicate, i >= 5, `c${i % 5}`)
   }
+})
+
+await t.test('a command that is sent again by its caller acts once', async t => {
+  const clock = new ManualClock(1_000_000)
+  const actors = [account]
+  await using home = await startNode({
+    namespace: 'again',
+    store: memory(),
+    actors,
+    clock,
+  })
+  const ref = home.spawn(account, 'alice')
+  for (let i = 0; i < 3; i++) {
+    await ref.send('deposit', one, { commandId: 'mine' })
+    await until(() => home.stats().inbox.handled === i + 1)
+    // Other commands follow, and the queue forgets the id.
+    clock.advance(150_000)
+    for (let n = 0; n < 5; n++) await ref.ask('deposit', one)
+  }
+  t.equal((await ref.state()).version, 16)
 })

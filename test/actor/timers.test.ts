@@ -180,8 +180,7 @@ await t.test('a firing is valid only while its timer is unchanged', async t => {
     const generation = generationOf(version, index)
     return on.host.ask(actor, 'expire', undefined, {
       commandId: firingId(actor, generation, 0),
-      commitPosition,
-      firing: { name, generation },
+      redelivery: { sentAfter: commitPosition, firing: { name, generation } },
     })
   }
   const refused = { ok: false, rejection: { code: timerSuperseded } }
@@ -243,8 +242,7 @@ await t.test(
     const generation = generationOf(1, 0)
     const outcome = await b.host.ask(actor, 'expire', undefined, {
       commandId: firingId(actor, generation, 0),
-      commitPosition: 1,
-      firing: { name: 'x', generation },
+      redelivery: { sentAfter: 1, firing: { name: 'x', generation } },
     })
     t.match(outcome, { ok: false, version: 2, rejection: { code: timerSuperseded } })
     t.equal(isCancelled, true)

@@ -45,7 +45,8 @@ const command: StoredCommand = {
   nodeId: 'n1',
   at: 1_767_225_600_000,
   redrives: 2,
-  isRepeat: true,
+  sentAfter: 12,
+  repeat: 'callers-id',
   ...causes,
 }
 const actor = { type: 'order', id: '7' }

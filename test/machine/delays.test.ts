@@ -368,7 +368,9 @@ await t.test('only a timer of the actor sends what it sends', async t => {
     await t.rejects(node.ask({ type: 'order', id: 'a' }, type), {
       code: 'unknown-command',
     })
-  const options: RedeliveryOptions = { firing: { name: 'other', generation: 1 } }
+  const options: RedeliveryOptions = {
+    redelivery: { sentAfter: 0, firing: { name: 'other', generation: 1 } },
+  }
   t.match(
     await node.ask({ type: 'order', id: 'a' }, unpaid, undefined, options),
     { ok: false, rejection: { code: 'rejected' } },

@@ -1,8 +1,10 @@
 // Dead letters of commands that the courier, the inbox or the due timers could not deliver.
 
 import type { ActorAddress } from '../../model/address.js'
+import { definedCauses } from '../../model/causes.js'
 import type { Clock } from '../../model/clock.js'
 import type { Causes } from '../../model/commit.js'
+import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { type DeadLetterReason, storeDeadLetter } from '../dead-letters/dead-letters.js'
 import type { DeliveryAttempt } from '../group/handling.js'
@@ -16,6 +18,8 @@ export interface UndeliverableCommand extends Causes {
   /** Time of its commit or of its first send, ms since 1970. */
   readonly at: number
   readonly nodeId: string
+  /** A position that the log had reached when it was sent for the first time. */
+  readonly sentAfter: Position
   /** The actor that sent it, if one did. */
   readonly from?: ActorAddress
   /** How often it was sent again before. */
@@ -44,15 +48,15 @@ export function commandDeadLetterStorer(
   clock: Clock,
 ): StoreCommandDeadLetter {
   return async (command, { error, reason, attempt }) => {
-    const { id, actor, type, data, at, nodeId, from, redrives = 0, ...causes } = command
+    const { id, actor, type, data, at, sentAfter, nodeId, from, redrives = 0 } = command
     const { position } = attempt
     const about = { id, topic: commandsTopic, version: 1, data, at, position, nodeId }
     await storeDeadLetter(
       queues,
       commandDeadLetterName(group),
       {
-        message: { ...causes, ...about, ...(from && { actor: from }) },
-        command: { actor, type },
+        message: { ...definedCauses(command), ...about, ...(from && { actor: from }) },
+        command: { actor, type, sentAfter },
         source: group === 'inbox' ? 'inbox' : 'log',
         error,
         reason,

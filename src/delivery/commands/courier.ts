@@ -180,12 +180,14 @@ function deliverOutboxCommand(
       type,
       data,
       at,
+      sentAfter: position,
       nodeId,
       from: commit.actor,
     }),
     async deliver() {
-      const bounds = { timeout: attemptTimeout, signal, commitPosition: position }
-      const options: RedeliveryOptions = { commandId, ...causes, ...bounds }
+      const redelivery = { sentAfter: position }
+      const bounds = { timeout: attemptTimeout, signal }
+      const options: RedeliveryOptions = { commandId, redelivery, ...causes, ...bounds }
       const outcome = await sender.ask(actor, type, data, options)
       if (outcome.ok) return
       counters.rejected++

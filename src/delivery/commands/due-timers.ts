@@ -160,7 +160,8 @@ function deliverTimer(
     toUndeliverable() {
       const { type, data } = timer
       const causes = definedCauses(timer)
-      return { ...causes, id: commandId, actor, type, data, at, nodeId: '', from: actor }
+      const from = { at, sentAfter: commitPosition, nodeId: '', from: actor }
+      return { ...causes, id: commandId, actor, type, data, ...from }
     },
     beforeGiveUp: setNext,
     afterGiveUp: remove,
@@ -175,8 +176,7 @@ function deliverTimer(
         ...definedCauses(timer),
         ...bounds,
         commandId,
-        commitPosition,
-        firing: { name, generation },
+        redelivery: { sentAfter: commitPosition, firing: { name, generation } },
       }
       const outcome = await sender.ask(actor, timer.type, timer.data, options)
       if (!outcome.ok && outcome.rejection.code === timerSuperseded) {

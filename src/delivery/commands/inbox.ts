@@ -4,17 +4,15 @@
 //     the actor, or rejected by it. After a failure it is retried with growing delays.
 // INBOX-2. The commands of one actor are delivered in the order in which they were stored.
 // INBOX-3. A command that is delivered twice takes effect once, however long ago the first time was, and also when this
-//     node was suspended while others continued. The commands of one actor are handled in order: at the version that
-//     one of them left, none of those after it was handled yet, so its id is looked for in later commits only. When no
-//     such version is known, or the command may have been handled before, its id is looked for back to the time of
-//     its send.
+//     node was suspended while others continued. The commands of one actor are handled in the order of their positions,
+//     and its commits carry the highest one that it has handled: a command after that was not handled. Otherwise, and
+//     for a command that was in the inbox before, its id is looked for in what was stored since it was first sent.
 // INBOX-4. A command that waiting cannot fix is given up (COMMAND-DELIVERY-1), and removed after its dead letter is
 //     stored.
 
 import { formatAddress } from '../../model/address.js'
 import { definedCauses } from '../../model/causes.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
-import type { Version } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 import {
   emptyGroupStats,
@@ -55,9 +53,6 @@ export interface RunningInbox {
 
 export const emptyInboxStats: InboxStats = { ...emptyGroupStats, rejected: 0 }
 
-/** Actors whose version is remembered, at most; for other actors, their last commits are read. */
-const versionsMax = 10_000
-
 export function startInbox(options: InboxOptions): RunningInbox {
   const { queue, partitions, sender, storeDeadLetter, log, ...rest } = options
   const counters = { rejected: 0 }
@@ -87,16 +82,12 @@ interface InboxPorts extends Pick<
 /** Delivers a stored command, and removes it when its outcome is known (INBOX-1). */
 function inboxHandler(ports: InboxPorts): RecordHandler<InboxCommand> {
   const { queue, sender, storeDeadLetter, log, counters } = ports
-  /** The version that the last command of an actor left; the last used actor is the last entry. */
-  const versions = new Map<string, Version>()
   return async ({ actor, command }, attempt) => {
-    const { id: commandId, type, data, at, redrives = 0, isRepeat, ...causes } = command
+    const { id: commandId, type, data, sentAfter, repeat, redrives = 0 } = command
     const { position, signal } = attempt
     const name = formatAddress(actor)
-    // A command that was given up or sent before may have been handled before that version.
-    const notHandledAt = redrives > 0 || isRepeat ? undefined : versions.get(name)
+    const isFirst = repeat === undefined && redrives === 0
     const about = { actor: name, command: type, commandId, position }
-    let version: Version | undefined
     const result = await deliverCommand({
       attempt,
       storeDeadLetter,
@@ -107,35 +98,29 @@ function inboxHandler(ports: InboxPorts): RecordHandler<InboxCommand> {
       toUndeliverable: () => ({ ...command, actor }),
       async deliver() {
         const options: RedeliveryOptions = {
-          ...definedCauses(causes),
+          ...definedCauses(command),
           commandId,
           timeout: attemptTimeoutOf(attempt.attempt),
           signal,
-          ...(notHandledAt === undefined ? { sentAt: at } : { notHandledAt }), // INBOX-3
+          // INBOX-3
+          redelivery: {
+            sentAfter,
+            inbox: { position, isFirst },
+            ...(repeat === 'callers-id' && { isCallersId: true }),
+          },
         }
         const outcome = await sender.ask(actor, type, data, options)
-        if (outcome.ok) version = outcome.version
-        else {
-          counters.rejected++
-          const { rejection } = outcome
-          log('warn', 'A durable command was rejected by its actor', {
-            ...about,
-            rejection,
-          })
-        }
+        if (outcome.ok) return
+        counters.rejected++
+        const { rejection } = outcome
+        log('warn', 'A durable command was rejected by its actor', {
+          ...about,
+          rejection,
+        })
       },
     })
     if (result.kind === 'retry') return result
     await queue.remove([position])
-    // Not earlier: a command that is not removed may be delivered again, and is looked for from before its version.
-    if (version !== undefined) {
-      versions.delete(name)
-      versions.set(name, version)
-      for (const oldest of versions.keys()) {
-        if (versions.size <= versionsMax) break
-        versions.delete(oldest)
-      }
-    }
     return done
   }
 }

@@ -47,6 +47,7 @@ export async function redriveDeadLetter(
       data,
       nodeId,
       at,
+      sentAfter: command.sentAfter ?? 0,
       redrives: redrives + 1,
       ...definedCauses(message),
     })

@@ -19,6 +19,8 @@ export interface Message<Data = unknown> extends Causes {
   readonly at: number
   /** Position in the log for an actor's message, among the messages of topics for others. */
   readonly position: Position
+  /** A position that the log had reached when other code published it; absent for an actor's message. */
+  readonly logPosition?: Position
   /** The node that published it. */
   readonly nodeId: string
   /** The actor that published it; absent for other code. */

@@ -2,12 +2,12 @@
 
 import { encodeStoredMessage } from '../../codec/stored-message.js'
 import { sanitizeCauses } from '../../model/causes.js'
-import type { Clock } from '../../model/clock.js'
 import type { Causes } from '../../model/commit.js'
 import { newId } from '../../model/id.js'
 import { checkTopic, type Topic } from '../../model/topic.js'
 import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
+import type { Origin } from './origin.js'
 
 export interface PublishOptions extends Causes {
   /** A message that is published again keeps its id, and is stored once. Default: a new id. */
@@ -33,7 +33,7 @@ export interface Published {
 /** Stores a message on a topic. */
 export async function publishMessage<Input>(
   queue: Queue,
-  from: { readonly nodeId: string; readonly clock: Clock },
+  from: Origin,
   topic: Topic<Input>,
   data: Input,
   options: PublishOptions = {},
@@ -54,6 +54,7 @@ export async function publishMessage<Input>(
     data: topic.check(data),
     nodeId: from.nodeId,
     at: from.clock.now(),
+    logPosition: from.store.knownPosition(),
   }
   const record = { key: name.split('.'), id, ...encodeStoredMessage(message) }
   const put = await queue.put(record, { signal, timeout })

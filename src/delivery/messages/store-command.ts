@@ -1,33 +1,38 @@
 // Stores durable commands in the inbox: new ones, and those that are sent again from a dead letter.
 
-import { encodeStoredCommand, type StoredCommand } from '../../codec/stored-command.js'
+import {
+  type CommandRepeat,
+  encodeStoredCommand,
+  type StoredCommand,
+} from '../../codec/stored-command.js'
 import { type ActorAddress, checkAddress } from '../../model/address.js'
 import { definedCauses, sanitizeCauses } from '../../model/causes.js'
-import type { Clock } from '../../model/clock.js'
 import type { RedeliveryOptions, SendReceipt } from '../../model/command-sender.js'
 import { newId } from '../../model/id.js'
 import { partitionOf } from '../../model/partition.js'
 import type { Queue, QueueKey } from '../../store/queue/queue.js'
+import type { Origin } from './origin.js'
 
 /** Stores a command for its actor. */
 export async function storeCommand(
   inbox: Queue,
   partitions: number,
-  from: { readonly nodeId: string; readonly clock: Clock },
+  from: Origin,
   actor: ActorAddress,
   type: string,
   data: unknown,
   options: RedeliveryOptions = {},
 ): Promise<SendReceipt> {
-  const { commandId = newId() } = options
+  const { commandId = newId(), redelivery } = options
+  const repeat = repeatOf(options)
   const command: StoredCommand = {
     id: commandId,
     type,
     data,
     nodeId: from.nodeId,
-    // A sender that repeats itself gives the time of the first send: the command may have been handled since.
-    at: options.sentAt ?? from.clock.now(),
-    ...(options.sentAt !== undefined && { isRepeat: true }),
+    at: from.clock.now(),
+    sentAfter: redelivery?.sentAfter ?? from.store.knownPosition(),
+    ...(repeat !== undefined && { repeat }),
     ...definedCauses(sanitizeCauses(options)),
   }
   const { headers, body } = encodeStoredCommand(command)
@@ -38,7 +43,16 @@ export async function storeCommand(
   return { commandId, ...put }
 }
 
-/** Stores a command of a dead letter again, under its own id and with the time of its first send. */
+/** Whether the command may have been sent before. */
+function repeatOf({
+  commandId,
+  redelivery,
+}: RedeliveryOptions): CommandRepeat | undefined {
+  if (redelivery !== undefined) return 'resent'
+  return commandId === undefined ? undefined : 'callers-id'
+}
+
+/** Stores a command of a dead letter again, under its own id. */
 export async function requeueCommand(
   inbox: Queue,
   partitions: number,

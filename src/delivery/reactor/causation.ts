@@ -10,6 +10,7 @@ import type {
   RedeliveryOptions,
 } from '../../model/command-sender.js'
 import type { Causes } from '../../model/commit.js'
+import type { Redelivery } from '../../model/redelivery.js'
 import type { Message } from '../messages/message.js'
 
 export interface Causation {
@@ -41,12 +42,11 @@ export function causationOf(
     causationId: id,
     ...validTraceparent(message),
   }
+  const redelivery = redeliveryOf(message, mayBeRepeat)
   const next = () => ({ ...causes, id: `${origin}>${reactor}#${count++}` })
   const derive = (options: RedeliveryOptions = {}): RedeliveryOptions => {
     const { id: commandId, ...rest } = next()
-    // No such command was sent before the message: duplicates are looked for back to its time.
-    const duplicate = mayBeRepeat && { sentAt: message.at }
-    return { commandId, ...rest, ...duplicate, ...options }
+    return { commandId, ...rest, ...(redelivery && { redelivery }), ...options }
   }
   return {
     next,
@@ -59,6 +59,20 @@ export function causationOf(
         through.send(actor, type, data, derive(options)),
     },
   }
+}
+
+/**
+ * No such command was sent before the message: an earlier one is looked for in what was stored since. Where its
+ * publisher knew no position of the log, the command window has to do, or the whole history when the handler may have
+ * run before.
+ */
+function redeliveryOf(
+  { actor, position, logPosition }: Message,
+  mayBeRepeat: boolean,
+): Redelivery | undefined {
+  const sentAfter = actor === undefined ? logPosition : position
+  if (sentAfter !== undefined) return { sentAfter }
+  return mayBeRepeat ? { sentAfter: 0 } : undefined
 }
 
 /**

@@ -82,7 +82,7 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
           ...parts.refPorts,
         }),
       publish(topic, data, options) {
-        const from = { nodeId: id, clock }
+        const from = { nodeId: id, clock, store: open.store }
         const causes = { ...caused().next(), ...options }
         return publishMessage(open.queues.topic, from, topic, data, causes)
       },

@@ -53,8 +53,8 @@ export function nextCommit(
   events: readonly NewEvent[],
   options: AppendOptions,
 ): NewCommit {
-  const { command, commands, state, outbox, correlationId, causationId, traceparent } =
-    options
+  const { command, commands, state, outbox, inboxPosition } = options
+  const { correlationId, causationId, traceparent } = options
   const commit: { -readonly [Key in keyof NewCommit]: NewCommit[Key] } = {
     id: newId(),
     actor,
@@ -67,6 +67,7 @@ export function nextCommit(
   if (commands !== undefined) commit.commands = commands
   if (state !== undefined) commit.state = state
   if (outbox !== undefined && outbox.length > 0) commit.outbox = outbox
+  if (inboxPosition !== undefined) commit.inboxPosition = inboxPosition
   if (correlationId !== undefined) commit.correlationId = correlationId
   if (causationId !== undefined) commit.causationId = causationId
   if (traceparent !== undefined) commit.traceparent = traceparent

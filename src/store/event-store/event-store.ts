@@ -37,6 +37,8 @@ export interface AppendOptions extends Causes {
   readonly state?: InlineState
   /** Messages, commands and timers that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
+  /** The highest position in the inbox of a command that the actor has handled, this one included. Default: unknown. */
+  readonly inboxPosition?: Position
   /** The writer's clock, ms since 1970. Default: the system's. */
   readonly at?: number
   /** Gives up waiting. The append may still happen: the error is `outcome-unknown` then. */
@@ -79,6 +81,8 @@ export interface AppendPart {
   readonly state?: InlineState
   /** Messages, commands and timers that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
+  /** The highest position in the inbox of a command that the actor has handled, this one included. Default: unknown. */
+  readonly inboxPosition?: Position
 }
 
 /** An actor that is not written to, but must be at this version when the parts are stored. */
@@ -226,6 +230,9 @@ export interface EventStore extends AsyncDisposable {
 
   /** Position of the namespace's last record; 0 when it is empty. */
   lastPosition(options?: { signal?: AbortSignal }): Promise<Position>
+
+  /** A position that the log has reached, as far as that is known without a request; at most {@link lastPosition}. */
+  knownPosition(): Position
 
   /**
    * Updates the version cache from a notice. Inserts a missing entry and only ever raises: an

@@ -96,6 +96,7 @@ import { checkCommitsOptions, checkLogOptions, isOfTypes } from './read.js'
 import { followLog } from './follow.js'
 import { type Batch, BatchWriter } from './jetstream-batch.js'
 import { notStored } from './jetstream-errors.js'
+import { KnownPosition } from './known-position.js'
 import type { OwnCommits } from './own-commits.js'
 import type {
   AppendAllOptions,
@@ -151,6 +152,7 @@ export class JetStreamStore extends StoreBase {
   readonly #batches: BatchWriter
   readonly #groups: GroupCommit
   readonly #own: OwnCommits | undefined
+  readonly #known: KnownPosition
   #stream: LogStream
   #appendsInFlight = 0
   #idle: Deferred<void> | undefined
@@ -161,6 +163,9 @@ export class JetStreamStore extends StoreBase {
     this.#batches = new BatchWriter(options.connection)
     this.#stream = options.stream
     this.#own = options.own
+    this.#known = new KnownPosition(options.stream.lastPosition, signal =>
+      this.lastPosition({ signal }),
+    )
     const { groupCommit: mode = 'auto', groupMin: min } = options
     const { replicas } = options.stream
     this.#groups = new GroupCommit(options.connection, {
@@ -217,6 +222,7 @@ export class JetStreamStore extends StoreBase {
       if (outcome.kind === 'stored') {
         const result = appended(commit, outcome.position)
         this.cache.advance(actor, result.version, outcome.position)
+        this.#known.raise(outcome.position)
         this.#own?.stored(commit, outcome.position, head.position)
         return result
       }
@@ -469,6 +475,10 @@ export class JetStreamStore extends StoreBase {
     return stream.lastPosition
   }
 
+  knownPosition(): Position {
+    return this.#known.position()
+  }
+
   /** How many commits shared batches, and why or why not. */
   groupStats(): GroupCommitStats {
     return this.#groups.stats()
@@ -477,6 +487,7 @@ export class JetStreamStore extends StoreBase {
   /** Waits for the appends in flight; each has its deadline. */
   override async close(): Promise<void> {
     this.#stopListening()
+    this.#known.close()
     await super.close()
     if (this.#appendsInFlight > 0) await (this.#idle ??= deferred<void>()).promise
   }
@@ -807,7 +818,10 @@ export class JetStreamStore extends StoreBase {
         signal: this.closing,
       })
       if (stream === undefined) return
-      if (stream.generation !== this.#stream.generation) this.cache.clear()
+      if (stream.generation !== this.#stream.generation) {
+        this.cache.clear()
+        this.#known.restart(stream.lastPosition)
+      }
       this.#stream = stream
       this.#groups.reconfigure(stream.replicas)
     } catch {

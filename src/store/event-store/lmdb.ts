@@ -254,6 +254,10 @@ export class LmdbStore extends StoreBase {
     return this.#refreshedLog().lastPosition()
   }
 
+  knownPosition(): Position {
+    return this.#refreshedLog().lastPosition()
+  }
+
   override close(): Promise<void> {
     this.#closed ??= this.#finish()
     return this.#closed

@@ -214,6 +214,10 @@ export class MemoryStore extends StoreBase {
     return this.#log.records.length
   }
 
+  knownPosition(): Position {
+    return this.#log.records.length
+  }
+
   protected async *scan(
     after: Position,
     types: readonly string[] | undefined,

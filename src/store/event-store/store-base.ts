@@ -71,6 +71,7 @@ export abstract class StoreBase implements EventStore {
     signal?: AbortSignal
   }): AsyncIterable<ActorAddress>
   abstract lastPosition(options?: { signal?: AbortSignal }): Promise<Position>
+  abstract knownPosition(): Position
 
   /** Yields records after `after`, up to the last one stored; returns the last position read. */
   protected abstract scan(

@@ -98,12 +98,13 @@ export function partCommit(
   version: Version,
   { options, id }: CheckedTransaction,
 ): NewCommit {
-  const { command, state, outbox } = part
+  const { command, state, outbox, inboxPosition } = part
   const commit = nextCommit(nodeId, part.actor, version, part.events, {
     ...options,
     ...(command !== undefined && { command }),
     ...(state !== undefined && { state }),
     ...(outbox !== undefined && { outbox }),
+    ...(inboxPosition !== undefined && { inboxPosition }),
   })
   return { ...commit, transactionId: id }
 }

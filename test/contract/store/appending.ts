@@ -51,6 +51,37 @@ export function testAppending(test: Suite): void {
     t.equal(await store.lastPosition(), positions.at(-1))
   })
 
+  test('the known position is one that the log has reached', async (t, place) => {
+    const [writer, other] = [await place.open(), await place.open()]
+    t.equal(writer.knownPosition(), 0)
+    const { position } = await mustAppend(writer, account, deposits(1))
+    t.equal(writer.knownPosition(), position)
+    t.ok(other.knownPosition() <= position)
+    const later = await place.open()
+    t.equal(
+      later.knownPosition(),
+      position,
+      'a store knows where the log was when it opened',
+    )
+    await mustAppend(other, account, deposits(2))
+    other.updateVersionCache(account, 9, 9_999)
+    t.ok(other.knownPosition() < 9_999, 'a notice proves nothing')
+  })
+
+  test('a commit keeps the position in the inbox that it was given', async (t, place) => {
+    const store = await place.open()
+    await mustAppend(store, account, deposits(1), { inboxPosition: 12 })
+    await mustAppend(store, account, deposits(2))
+    const parts = [{ actor: account, events: deposits(3), inboxPosition: 40 }]
+    t.match(await store.appendAll(parts), { ok: true })
+    t.strictSame(
+      (await collect(store.readAll())).map(
+        record => record.kind === 'commit' && record.inboxPosition,
+      ),
+      [12, undefined, 40],
+    )
+  })
+
   const met: [ExpectedVersion, number][] = [
     ['none', 0],
     [0, 0],
