@@ -8,6 +8,8 @@
 //   Cairn-Versions  4-6                   first and last version of its events
 //   Cairn-Events    deposited*2,closed    their types, with run lengths
 //   Cairn-Node      <node id>
+//   Cairn-Behavior  2                     latest behavior version that has written to the history; absent for 1, and
+//                                         for that of the state in the body
 //   Cairn-At        1767225600000         the writer's clock, ms since 1970
 //   Cairn-Says      trips.completed*2,>   targets of its outbox: a topic for a message, > for a command, @ and @-
 //                                         for a timer that is set or cancelled
@@ -87,6 +89,8 @@ export interface CommitHeader {
   readonly lastVersion: Version
   readonly eventTypes: readonly string[]
   readonly nodeId: string
+  /** The latest behavior version that has written to the history. Absent: that of the state, else 1, or unknown. */
+  readonly behaviorVersion?: number
   readonly at: number
   /** The targets of its outbox: see `outboxTargetOf`. Default: none. */
   readonly outboxTargets?: readonly string[]
@@ -153,6 +157,9 @@ export function encodeCommit(commit: NewCommit): EncodedRecord {
     ['Cairn-Node', headerText('node id', commit.nodeId)],
     ['Cairn-At', String(commit.at)],
   ]
+  const behaviorVersion = behaviorVersionToWrite(commit)
+  if (behaviorVersion !== undefined)
+    headers.push(['Cairn-Behavior', String(behaviorVersion)])
   if (outbox !== undefined) headers.push(['Cairn-Says', outboxHeader(outbox)])
   const { transactionId, correlationId, causationId, traceparent } = commit
   if (transactionId !== undefined)
@@ -177,6 +184,14 @@ export function encodeCommit(commit: NewCommit): EncodedRecord {
     headers.push(['traceparent', headerText('traceparent', traceparent)])
   checkHeaderBytes(commit, headers)
   return { headers, body: encode(body) }
+}
+
+/** The behavior version that the headers of a commit have. */
+export function behaviorVersionToWrite({
+  behaviorVersion = 1,
+  state,
+}: Pick<NewCommit, 'behaviorVersion' | 'state'>): number | undefined {
+  return behaviorVersion > (state?.behavior ?? 1) ? behaviorVersion : undefined
 }
 
 /** Encodes a list with one text per event: the text of its command. */
@@ -369,6 +384,7 @@ function readHeaders(
   const correlationId = text('Cairn-Correlation')
   const causationId = text('Cairn-Causation')
   const traceparent = text('traceparent')
+  const behaviorVersion = Number(header('Cairn-Behavior') ?? 1)
   return {
     commitId,
     firstVersion: first,
@@ -376,6 +392,7 @@ function readHeaders(
     eventTypes,
     nodeId: text('Cairn-Node') ?? '',
     at,
+    ...(isCount(behaviorVersion) && behaviorVersion > 1 && { behaviorVersion }),
     ...(outboxTargets !== undefined && { outboxTargets }),
     ...(commandId !== undefined && { commandId }),
     ...(commandIds !== undefined && { commandIds }),
@@ -457,7 +474,7 @@ function toStoredCommit(
   header: CommitHeader,
   body: Body,
 ): StoredCommit {
-  const { commitId, firstVersion, lastVersion, nodeId, at } = header
+  const { commitId, firstVersion, lastVersion, nodeId, at, behaviorVersion } = header
   const { commandId, transactionId, correlationId, causationId, traceparent } = header
   const { inboxPosition } = header
   const commands = header.commandIds && toBatchedCommands(header, header.commandIds, body)
@@ -508,6 +525,7 @@ function toStoredCommit(
     events,
     at,
     nodeId,
+    ...(behaviorVersion !== undefined && { behaviorVersion }),
     ...(commandId !== undefined && {
       command:
         body.reply === undefined

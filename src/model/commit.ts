@@ -56,6 +56,11 @@ export interface CommitFields extends Causes {
   /** One or more commands, in order, instead of `command` and of causes; together, their events are those of the commit. */
   readonly commands?: readonly BatchedCommand[]
   readonly state?: InlineState
+  /**
+   * The latest behavior version that has written to the actor's history, up to this commit. Default: that of the state;
+   * without one, 1 or unknown.
+   */
+  readonly behaviorVersion?: number
   /** Messages, commands and timers of the actor: stored together with the events or not at all. */
   readonly outbox?: readonly OutboxEntry[]
   /** Shared by the commits of several actors that are stored together, all or none. */

@@ -115,6 +115,31 @@ await t.test(
   },
 )
 
+await t.test('the behavior version is in the headers unless the state has it', t => {
+  const written = (behaviorVersion: number, behavior?: number) => {
+    const { state: _state, ...bare } = commit
+    const state = behavior === undefined ? {} : { state: { behavior, value: 1 } }
+    const envelope = encodeCommit({ ...bare, ...state, behaviorVersion })
+    const headers = headersOf(envelope)
+    const read = decodeAt(headers, envelope.body)
+    const { behaviorVersion: found } = read as { behaviorVersion?: number }
+    return [headers['Cairn-Behavior'], found]
+  }
+  t.strictSame(written(1), [undefined, undefined])
+  t.strictSame(written(2), ['2', 2])
+  t.strictSame(written(2, 2), [undefined, undefined])
+  t.strictSame(written(2, 1), ['2', 2], 'a later version has written before')
+  const { headers, body } = encodeCommit(commit)
+  for (const odd of ['two', '1.5', '-3', '1']) {
+    const record = decodeAt(
+      { ...Object.fromEntries(headers), 'Cairn-Behavior': odd },
+      body,
+    )
+    t.match(record, { kind: 'commit', behaviorVersion: undefined }, odd)
+  }
+  t.end()
+})
+
 await t.test('a commit is read back unchanged', async t => {
   const envelope = encodeCommit(commit)
   const common = {

@@ -9,6 +9,7 @@ import { newId } from '../../model/id.js'
 import {
   checkExpectedVersion,
   type ExpectedVersion,
+  isCount,
   type Position,
   type Version,
 } from '../../model/version.js'
@@ -31,10 +32,15 @@ export function checkAppend(
       'invalid-option',
       `An inline state needs a definite expected version, not '${expected}': pass a version or 'none'.`,
     )
-  const { at, timeout } = options
+  const { at, timeout, behaviorVersion } = options
   // Otherwise an invalid time would be stored, or waited for.
   if (at !== undefined && !Number.isFinite(at))
     throw new CairnError('invalid-option', `at is ${at}: use milliseconds since 1970.`)
+  if (behaviorVersion !== undefined && !(isCount(behaviorVersion) && behaviorVersion > 0))
+    throw new CairnError(
+      'invalid-option',
+      `behaviorVersion is ${behaviorVersion}: use a whole number from 1.`,
+    )
   if (timeout !== undefined && !(timeout >= 0 && timeout <= timeoutMax))
     throw new CairnError(
       'invalid-option',
@@ -66,6 +72,8 @@ export function nextCommit(
   if (command !== undefined) commit.command = command
   if (commands !== undefined) commit.commands = commands
   if (state !== undefined) commit.state = state
+  if (options.behaviorVersion !== undefined)
+    commit.behaviorVersion = options.behaviorVersion
   if (outbox !== undefined && outbox.length > 0) commit.outbox = outbox
   if (inboxPosition !== undefined) commit.inboxPosition = inboxPosition
   if (correlationId !== undefined) commit.correlationId = correlationId

@@ -35,6 +35,11 @@ export interface AppendOptions extends Causes {
   readonly commands?: readonly BatchedCommand[]
   /** The actor's state after these events; only with a number or `'none'` expected. */
   readonly state?: InlineState
+  /**
+   * The latest behavior version that has written to the actor's history, these events included. Default: that of
+   * `state`; without one, 1 or unknown.
+   */
+  readonly behaviorVersion?: number
   /** Messages, commands and timers that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
   /** The highest position in the inbox of a command that the actor has handled, this one included. Default: unknown. */
@@ -79,6 +84,11 @@ export interface AppendPart {
   readonly command?: CommittedCommand
   /** The actor's state after these events; only with a number or `'none'` expected. */
   readonly state?: InlineState
+  /**
+   * The latest behavior version that has written to the actor's history, these events included. Default: that of
+   * `state`; without one, 1 or unknown.
+   */
+  readonly behaviorVersion?: number
   /** Messages, commands and timers that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
   /** The highest position in the inbox of a command that the actor has handled, this one included. Default: unknown. */

@@ -8,7 +8,7 @@
 //     was taken by another commit, is decoded like a notice of another node.
 // OWN-COMMITS-3. Nothing is kept while there is no listener.
 
-import type { CommitHeader } from '../../codec/envelope.js'
+import { behaviorVersionToWrite, type CommitHeader } from '../../codec/envelope.js'
 import type { ActorAddress } from '../../model/address.js'
 import type { NewCommit } from '../../model/commit.js'
 import type { Position } from '../../model/version.js'
@@ -77,6 +77,8 @@ export function headerOf(commit: NewCommit): CommitHeader | undefined {
     at,
   }
   const { correlationId, causationId, traceparent } = commit
+  const behaviorVersion = behaviorVersionToWrite(commit)
+  if (behaviorVersion !== undefined) header.behaviorVersion = behaviorVersion
   if (command !== undefined) header.commandId = command.id
   if (correlationId !== undefined) header.correlationId = correlationId
   if (causationId !== undefined) header.causationId = causationId

@@ -56,12 +56,13 @@ export function checkTransaction(
       `appendAll was given ${show(parts)}: pass at least one part.`,
     )
   const checked = parts.map((part): CheckedPart => {
-    const { command, state } = part
+    const { command, state, behaviorVersion } = part
     const expected = checkAppend(part.actor, {
       ...options,
       ...(part.expected !== undefined && { expected: part.expected }),
       ...(command !== undefined && { command }),
       ...(state !== undefined && { state }),
+      ...(behaviorVersion !== undefined && { behaviorVersion }),
     })
     const { type, id: actorId } = part.actor
     return { ...part, actor: { type, id: actorId }, expected }
@@ -98,11 +99,12 @@ export function partCommit(
   version: Version,
   { options, id }: CheckedTransaction,
 ): NewCommit {
-  const { command, state, outbox, inboxPosition } = part
+  const { command, state, behaviorVersion, outbox, inboxPosition } = part
   const commit = nextCommit(nodeId, part.actor, version, part.events, {
     ...options,
     ...(command !== undefined && { command }),
     ...(state !== undefined && { state }),
+    ...(behaviorVersion !== undefined && { behaviorVersion }),
     ...(outbox !== undefined && { outbox }),
     ...(inboxPosition !== undefined && { inboxPosition }),
   })

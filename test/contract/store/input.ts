@@ -70,6 +70,8 @@ const badAppendOptions: [string, unknown][] = [
   ['a negative timeout', { timeout: -1 }],
   ['a timeout that is not a number', { timeout: NaN }],
   ['a timeout beyond what timers know', { timeout: 2 ** 31 }],
+  ['a behavior version of 0', { behaviorVersion: 0 }],
+  ['a behavior version that is no whole number', { behaviorVersion: 1.5 }],
   ['a command id that is no text', { command: { id: 7 } }],
   ['a command id with half a surrogate pair', { command: { id: 'x\ud800' } }],
   ['a correlation id with half a surrogate pair', { correlationId: '\udc00' }],

@@ -81,7 +81,7 @@ export function testTransactions(test: Suite): void {
           state: { behavior: 1, value: { balance: 3 } },
           outbox: [{ kind: 'message', topic: 'moves', version: 1, data: 3 }],
         },
-        { ...part(bob, 1, 3), command: { id: 'c/2' } },
+        { ...part(bob, 1, 3), command: { id: 'c/2' }, behaviorVersion: 2 },
       ],
       { transactionId: 'move 1', at: 1_000, correlationId: 'k', causationId: 'w' },
     )
@@ -107,6 +107,7 @@ export function testTransactions(test: Suite): void {
       },
       {
         id: result.appended[1]!.commitId,
+        behaviorVersion: 2,
         actor: bob,
         position: 3,
         transactionId: 'move 1',
