@@ -38,6 +38,10 @@ export interface ActorHostOptions {
   readonly directives?: Directives
   /** Counts the commands sent by `tell` that failed after they were accepted. */
   readonly failed?: FailedCommands
+  /** The behavior versions of the nodes. Default: commands are not routed. */
+  readonly versions?: ActorPorts['versions']
+  /** Sends a command of `tell` on that was accepted here, and belongs to another node. Default: it fails. */
+  readonly redirectTold?: CommandSender['tell']
   /** Called for each new stored state of an actor on this node. */
   readonly onStoredState?: ActorPorts['onStoredState']
   /** Called when an actor fails whose policy is `'escalate'`. */
@@ -125,8 +129,11 @@ export interface ActorHost extends CommandSender, ResidentReader {
   ): Promise<StateReading>
   /** Reports a commit that any node stored: a resident at an older version reads it before its next answer. */
   onCommit(notice: CommitNotice): void
-  /** Removes the residents that other nodes own from memory, each as soon as it is idle. */
-  dismiss(isOurs: (actor: ActorAddress) => boolean): void
+  /**
+   * Removes the residents that other nodes own from memory, each as soon as it is idle.
+   * @param isOurs gets the behavior version that the actor needs, as far as it is known
+   */
+  dismiss(isOurs: (actor: ActorAddress, neededVersion: number) => boolean): void
   /** Removes residents from memory that were idle for their type's `idleAfter`; the host does so itself every few seconds. */
   passivate(): void
   /** Reports that notices may have been missed: every resident reads its head before its next answer. */

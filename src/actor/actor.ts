@@ -62,6 +62,7 @@ import type { Skips } from './skips.js'
 import { supervisorId } from './supervisor.js'
 import { stateBytesOfEncoded, estimateStateBytes } from './state-size.js'
 import { type TentativeEvents, foldTentatively } from './tentative.js'
+import { type NodeVersions, VersionGuard } from './version-guard.js'
 import type { Writable } from './writable.js'
 
 /** What an actor uses of its host. */
@@ -74,6 +75,8 @@ export interface ActorPorts {
   readonly counters: ActorCounters
   /** The operators' directives; absent without supervision. */
   readonly directives?: Pick<Directives, 'of' | 'pending'> | undefined
+  /** The behavior versions of the nodes; absent, or undefined, where commands are not routed. */
+  readonly versions?: (() => NodeVersions | undefined) | undefined
   /** Called for a failure that the type's policy escalates to the node. */
   escalate(actor: ActorAddress, error: CairnError): void
   /** Runs `work` while it holds one of the host's wake slots. `doing` describes it in errors. */
@@ -192,6 +195,7 @@ export class Actor {
   readonly #supervisor: string | undefined
   #foldContext: FoldContext
   readonly #duplicates: DuplicateDetector
+  readonly #guard: VersionGuard
   #lifecycle: Lifecycle = asleep
   /** The highest version that a notice has reported (ACTOR-5). */
   #reportedVersion: Version = 0
@@ -226,16 +230,25 @@ export class Actor {
       ports,
       definition.options.commandWindow,
     )
+    this.#guard = new VersionGuard(address, definition.behavior.version, ports.versions)
     this.#foldContext = {
       actor: address,
       behavior: definition.behavior,
       onMalformed: record => this.#reportMalformed(record),
-      onHead: head => this.#duplicates.onHead(head, ports.clock.now()),
+      onHead: head => {
+        this.#guard.onHead(head)
+        this.#duplicates.onHead(head, ports.clock.now())
+      },
     }
   }
 
   get phase(): Lifecycle['phase'] {
     return this.#lifecycle.phase
+  }
+
+  /** The behavior version that the history needs, as far as it is known. */
+  get neededVersion(): number {
+    return this.#guard.written
   }
 
   /** How many milliseconds the actor may stay in memory while idle. */
@@ -410,7 +423,8 @@ export class Actor {
         counters.duplicates++
         return evaluation.outcome
       }
-      if (evaluation.kind === 'failed') throw evaluation.error
+      if (evaluation.kind === 'failed')
+        throw this.#guard.explain(evaluation.error, command.type)
       if (evaluation.kind === 'lagging') {
         this.#lifecycle = untrusted
         continue
@@ -454,6 +468,7 @@ export class Actor {
       if (plan.state !== undefined) options.state = plan.state
       const inboxPosition = this.#inboxPositionAfter(redelivery, folded.inboxPosition)
       if (inboxPosition !== undefined) options.inboxPosition = inboxPosition
+      options.behaviorVersion = this.#guard.version
       let result: AppendResult | 'separate'
       if (batch !== undefined && batch.storedCommands > 1) {
         result = await this.#appendBatch(call, batch, options)
@@ -517,6 +532,7 @@ export class Actor {
       // The state was large and is small now.
       else if (plan.state !== undefined && this.#stateBytes! > actorBytes)
         this.#stateBytes = undefined
+      this.#guard.onStored()
       const { position } = result
       const first = folded.version + 1
       if (batch === undefined)
@@ -831,8 +847,10 @@ export class Actor {
     const ready = this.#runningIfCurrent
     if (ready !== undefined) return ready
     const lifecycle = this.#lifecycle
-    if (lifecycle.phase === 'parked')
+    if (lifecycle.phase === 'parked') {
+      this.#guard.redirectToLater('its history')
       throw actorStillParked(this.address, lifecycle.error)
+    }
     const isFoldedWithSameSkips =
       lifecycle.phase === 'running' && lifecycle.skips === this.#directives?.skips
     return this.#readHistory(
@@ -919,8 +937,9 @@ export class Actor {
           `waking ${this.name}`,
         )
       }
-    } catch (error) {
+    } catch (failure) {
       this.#lifecycle = asleep
+      const error = this.#guard.explain(failure)
       if (isCairnError(error, 'actor-parked')) this.#applyFailurePolicy(error)
       // The signal fires when the call is given up: throw that reason instead of "aborted".
       call.check()

@@ -20,6 +20,7 @@ import type { CommandSender } from '../model/command-sender.js'
 import type { WriteLog } from '../model/log.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
+import { isRedirect } from './version-guard.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { StateReading, AnyActorDefinition } from './definition.js'
 
@@ -30,6 +31,8 @@ export interface ChildrenOptions {
   readonly log: WriteLog
   /** Whether this node owns an actor. */
   owns(actor: ActorAddress): boolean
+  /** Whether this node would own an actor if the actor needed this behavior version. */
+  wouldOwn(actor: ActorAddress, version: number): boolean
   /** Reads an actor on this node, which reports its latest state to {@link Children.onState}. */
   read(actor: ActorAddress, signal: AbortSignal): Promise<unknown>
   /** Sends commands to the node that owns an actor. */
@@ -65,16 +68,19 @@ const retryMax = 10_000
 
 export class Children {
   readonly #options: ChildrenOptions
-  readonly #types: readonly string[]
+  /** The behavior version of each type with children. */
+  readonly #types: ReadonlyMap<string, number>
   readonly #byActor = new Map<string, ActorChildren>()
   #startupScan = new AbortController()
   #isClosed = false
 
   constructor(options: ChildrenOptions) {
     this.#options = options
-    this.#types = [...options.definitions]
-      .filter(({ behavior }) => behavior.children !== undefined)
-      .map(({ type }) => type)
+    this.#types = new Map(
+      [...options.definitions]
+        .filter(({ behavior }) => behavior.children !== undefined)
+        .map(({ type, behavior }) => [type, behavior.version]),
+    )
   }
 
   stats(): ChildrenStats {
@@ -115,14 +121,20 @@ export class Children {
    */
   onCommit(actor: ActorAddress, nodeId?: string): void {
     if (nodeId === this.#options.nodeId) return
-    if (this.#isClosed || !this.#types.includes(actor.type)) return
+    if (this.#isClosed || !this.#types.has(actor.type)) return
     if (this.#options.owns(actor))
       void this.#readUntilDone(actor, this.#startupScan.signal)
   }
 
+  /** The actor may belong to another node now: its children are stopped then. */
+  onOwnerChange(actor: ActorAddress): void {
+    const children = this.#byActor.get(formatAddress(actor))
+    if (children !== undefined && !this.#options.owns(actor)) this.#dismiss(children)
+  }
+
   /** Members have changed: stops children of actors that other nodes own, and scans for its own (CHILDREN-3). */
   onMembershipChange(): void {
-    if (this.#isClosed || this.#types.length === 0) return
+    if (this.#isClosed || this.#types.size === 0) return
     for (const children of this.#byActor.values())
       if (!this.#options.owns(children.actor)) this.#dismiss(children)
     this.#startupScan.abort()
@@ -140,7 +152,8 @@ export class Children {
   async #scanAll(signal: AbortSignal): Promise<void> {
     for (let delay = 100; !signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
-        for (const type of this.#types) await this.#scanType(type, signal)
+        for (const [type, version] of this.#types)
+          await this.#scanType(type, version, signal)
         return
       } catch (error) {
         if (signal.aborted) return
@@ -153,10 +166,12 @@ export class Children {
       }
   }
 
-  async #scanType(type: string, signal: AbortSignal): Promise<void> {
+  async #scanType(type: string, version: number, signal: AbortSignal): Promise<void> {
     let reads: Promise<void>[] = []
     for await (const actor of this.#options.store.actors({ type, signal })) {
-      if (!this.#options.owns(actor)) continue
+      // The history tells whether the actor needs this version, and belongs to this node for that reason.
+      const { owns, wouldOwn } = this.#options
+      if (!owns(actor) && !wouldOwn(actor, version)) continue
       reads.push(this.#readUntilDone(actor, signal))
       if (reads.length < readsMax) continue
       await Promise.all(reads)
@@ -172,7 +187,8 @@ export class Children {
         await this.#options.read(actor, signal)
         return
       } catch (error) {
-        if (signal.aborted) return
+        // A node that is redirected to finds the actor in its own scan.
+        if (signal.aborted || isRedirect(error)) return
         const name = formatAddress(actor)
         const isFinal = isCairnError(error) && !error.retryable
         this.#options.log(

@@ -3,7 +3,7 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Behavior } from '../model/behavior.js'
 import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.js'
-import { CairnError } from '../model/errors.js'
+import { CairnError, isCairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import type { Position, Version } from '../model/version.js'
 import type { Head } from '../store/event-store/event-store.js'
@@ -14,6 +14,7 @@ import {
   versionsMissing,
 } from './parked.js'
 import type { Skips } from './skips.js'
+import { historyBehind, versionWrittenBy } from './version-guard.js'
 
 /** A state, with its version and position in the actor's history. Immutable. */
 export interface FoldedState<State = unknown> {
@@ -98,18 +99,26 @@ export function foldEvent<State>(
   return next
 }
 
-/** Folds the events of a commit that come after `folded`, up to version `to`. */
+/**
+ * Folds the events of a commit that come after `folded`, up to version `to`. Throws `actor-parked`, or `version-behind`
+ * if a later version of the behavior has written to the history.
+ */
 export function foldCommit<State>(
   context: FoldContext<State>,
   folded: FoldedState<State>,
   commit: StoredCommit,
   to: Version = Infinity,
 ): FoldedState<State> {
+  const { actor, behavior } = context
   let { state, version } = folded
   for (const event of commit.events) {
     if (event.version <= version) continue
     if (event.version > to) break
-    state = foldEvent(context, state, event)
+    try {
+      state = foldEvent(context, state, event)
+    } catch (error) {
+      throw behindOr(error, actor, behavior.version, commit)
+    }
     version = event.version
   }
   return {
@@ -119,6 +128,19 @@ export function foldCommit<State>(
     inlineStateVersion: folded.inlineStateVersion,
     inboxPosition: commit.inboxPosition,
   }
+}
+
+/** VERSION-GUARD-2. */
+function behindOr(
+  error: unknown,
+  actor: ActorAddress,
+  own: number,
+  commit: StoredCommit,
+): unknown {
+  const written = versionWrittenBy(commit)
+  return isCairnError(error, 'actor-parked') && written > own
+    ? historyBehind(actor, own, written, error)
+    : error
 }
 
 /** The folded state after versions without a readable event, if all of them are skipped. */

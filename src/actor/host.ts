@@ -37,6 +37,7 @@ import { Residents } from './residents.js'
 import { StateReads } from './state-reads.js'
 import { supervisorId } from './supervisor.js'
 import { UnstorableTypes } from './unstorable-types.js'
+import { isRedirect } from './version-guard.js'
 import { type VersionWait, VersionWaiters } from './version-waiters.js'
 
 /** Creates the host of a node. Throws `invalid-option` if a limit is not a whole number from 1. */
@@ -86,6 +87,7 @@ class Host implements ActorHost {
       counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0 },
       withWakeSlot: (work, signal, doing) => wakes.run(work, signal, doing),
       directives,
+      versions: options.versions,
       escalate: (actor, error) => this.#reports.escalated({ actor, error }),
       onUnstorableState: (type, error) => unstorable.report(type, error),
       ...(options.onStoredState !== undefined && {
@@ -106,6 +108,7 @@ class Host implements ActorHost {
       admission: this.#admission,
       calls: this.#calls,
       residents: this.#residents,
+      versions: options.versions,
       versionWaiters: this.#versionWaiters,
     })
     directives?.onChange((actor, before, after) =>
@@ -141,7 +144,9 @@ class Host implements ActorHost {
     this.#tells++
     const { type, id } = actor
     const info = { actor: { type, id }, commandType, commandId: command.id }
-    call.promise.catch((error: unknown) => this.#reports.commandFailed(error, info))
+    call.promise
+      .catch((error: unknown) => this.#redirectTold(error, actor, command, options))
+      .catch((error: unknown) => this.#reports.commandFailed(error, info))
   }
 
   state(actor: ActorAddress, options?: StateOptions): Promise<StateReading> {
@@ -174,8 +179,10 @@ class Host implements ActorHost {
     this.#versionWaiters.onVersion(name, version)
   }
 
-  dismiss(isOurs: (actor: ActorAddress) => boolean): void {
-    this.#residents.dismissAll(({ address }) => !isOurs(address))
+  dismiss(isOurs: (actor: ActorAddress, neededVersion: number) => boolean): void {
+    this.#residents.dismissAll(
+      ({ address, neededVersion }) => !isOurs(address, neededVersion),
+    )
   }
 
   passivate(): void {
@@ -246,6 +253,18 @@ class Host implements ActorHost {
     const isNew = options.commandId === undefined
     posting(call, () => resident.enqueueCommand(call, command, isNew, options.redelivery))
     return call
+  }
+
+  /** Nobody waits for the outcome: what the caller of an `ask` would do is done here. */
+  async #redirectTold(
+    error: unknown,
+    actor: ActorAddress,
+    { id: commandId, type, data }: Command,
+    options: RedeliveryOptions,
+  ): Promise<void> {
+    const { redirectTold } = this.#options
+    if (redirectTold === undefined || !isRedirect(error)) throw error
+    await redirectTold(actor, type, data, { ...options, commandId })
   }
 
   #release(actor: Actor): void {

@@ -19,6 +19,7 @@ import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import { checkKnownCommand } from './effects.js'
 import type { FoldContext } from './fold.js'
 import type { ResidentReader } from './actor-host.js'
+import { isRedirect } from './version-guard.js'
 import { VersionWaiters } from './version-waiters.js'
 import { readAfter, readTimedOut } from './read-after.js'
 import { recover } from './recovery.js'
@@ -132,11 +133,19 @@ export function actorRef<Definition extends AnyActorDefinition>(
     },
     async state({ freshness = 'latest', ...options } = {}) {
       const enough = sufficientVersion(checkFreshness(freshness))
-      const read = async (bounds: CallOptions) =>
-        (enough === undefined
-          ? undefined
-          : local.readResident(address, enough, bounds)) ??
+      const readFolding = (bounds: CallOptions) =>
         readStore(store, folding, skipsNow, bounds)
+      const read = async (bounds: CallOptions) => {
+        if (enough === undefined) return readFolding(bounds)
+        const resident = local.readResident(address, enough, bounds)
+        // The state belongs to this definition, so this node folds it also where it leaves the actor to another node.
+        return (
+          resident?.catch((error: unknown) => {
+            if (isRedirect(error)) return readFolding(bounds)
+            throw error
+          }) ?? readFolding(bounds)
+        )
+      }
       return typeof freshness === 'string'
         ? read(options)
         : readAfter(formatAddress(address), freshness.after, options, read, () =>

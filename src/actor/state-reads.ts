@@ -14,9 +14,13 @@ import { readAfter, readTimedOut } from './read-after.js'
 import { recoverAt } from './recovery.js'
 import { posting, type ResidentCalls } from './resident-calls.js'
 import type { Residents } from './residents.js'
+import { VersionGuard } from './version-guard.js'
 import type { VersionWait, VersionWaiters } from './version-waiters.js'
 
-export interface StateReadPorts extends Pick<ActorHostOptions, 'store' | 'definitions'> {
+export interface StateReadPorts extends Pick<
+  ActorHostOptions,
+  'store' | 'definitions' | 'versions'
+> {
   readonly directives: Directives | undefined
   readonly admission: Admission
   readonly calls: ResidentCalls
@@ -64,7 +68,7 @@ export class StateReads implements ResidentReader {
     version: Version,
     { timeout = callTimeoutDefault, signal }: CallOptions = {},
   ): Promise<StateReading> {
-    const { admission, definitions, directives, store } = this.#ports
+    const { admission, definitions, directives, store, versions } = this.#ports
     checkAddress(actor)
     checkCount('version', version)
     checkTimeout(timeout)
@@ -74,7 +78,11 @@ export class StateReads implements ResidentReader {
     const read = async (until: AbortSignal) => {
       const current = await directives?.now(actor, until)
       const folding = { actor, behavior, skips: current?.skips }
-      return recoverAt(store, folding, version, until)
+      try {
+        return await recoverAt(store, folding, version, until)
+      } catch (error) {
+        throw new VersionGuard(actor, behavior.version, versions).explain(error)
+      }
     }
     const timedOut = () => readTimedOut(doing, timeout)
     const at = await bounded(read, timeout, timedOut, signal, doing)

@@ -34,6 +34,7 @@ import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
 import { foldTentatively } from './tentative.js'
 import { abort, type Transaction } from './transaction.js'
+import { isRedirect, type NodeVersions, VersionGuard } from './version-guard.js'
 
 /** What an attempt needs of the transactor. */
 export interface AttemptPorts {
@@ -54,6 +55,8 @@ export interface AttemptPorts {
   checkDefinition(definition: AnyActorDefinition): void
   /** Returns the directives in force for an actor. */
   directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
+  /** The behavior versions of the nodes. */
+  versions(): NodeVersions | undefined
   onMalformed(record: MalformedRecord): void
   onUnstorable(type: string, error: unknown): void
 }
@@ -70,6 +73,7 @@ interface Participant {
   readonly definition: AnyActorDefinition
   readonly folding: FoldContext
   readonly directives: DirectiveState
+  readonly guard: VersionGuard
   readonly commandId: string
   /** The state that was read. */
   readonly read: FoldedState
@@ -161,13 +165,14 @@ export class TransactionAttempt {
   parts(reply: unknown, withStates: boolean): AppendPart[] {
     const written = this.#participants.filter(({ events }) => events.length > 0)
     return written.map((participant, i): AppendPart => {
-      const { address, read, current, events, outbox, commandId } = participant
+      const { address, read, current, events, outbox, commandId, guard } = participant
       const state = withStates ? this.#stateOf(participant) : undefined
       return {
         actor: address,
         events,
         outbox,
         expected: read.version,
+        behaviorVersion: guard.version,
         command:
           i === 0 && reply !== undefined ? { id: commandId, reply } : { id: commandId },
         ...(state !== undefined && current.version > read.version && { state }),
@@ -250,16 +255,24 @@ export class TransactionAttempt {
     if (number === 1) this.#first = name
     const directives = await this.#ports.directives(address, this.#ports.call.signal)
     const { skips } = directives
-    const folding: FoldContext = { actor: address, behavior, onMalformed, skips }
-    const read =
-      number === 1
-        ? await this.#readFirst(folding, definition)
-        : await this.#read(folding)
+    const guard = new VersionGuard(address, behavior.version, this.#ports.versions)
+    const onHead: FoldContext['onHead'] = head => guard.onHead(head)
+    const folding: FoldContext = { actor: address, behavior, onMalformed, skips, onHead }
+    let read: FoldedState
+    try {
+      read =
+        number === 1
+          ? await this.#readFirst(folding, definition)
+          : await this.#read(folding)
+    } catch (error) {
+      throw transactionBehind(guard.explain(error))
+    }
     const participant: Participant = {
       address,
       definition,
       folding,
       directives,
+      guard,
       commandId: commandIdOf(this.id, number),
       read,
       current: read,
@@ -337,6 +350,18 @@ export class TransactionAttempt {
   #isFirst(address: ActorAddress): boolean {
     return formatAddress(address) === this.#first
   }
+}
+
+/** The work of a transaction cannot move to another node: its caller has to ask there. */
+function transactionBehind(error: unknown): unknown {
+  if (!isRedirect(error)) return error
+  const { message, details } = error
+  const { owner, behaviorVersion: needs } = details
+  return new CairnError(
+    'version-behind',
+    `This node cannot use it in a transaction: ${message} Or upgrade this node.`,
+    { cause: error, details: { owner, needs } },
+  )
 }
 
 /** TRANSACTION-7. */

@@ -49,6 +49,7 @@ import {
   commandIdOf,
   type FirstReading,
 } from './transaction-attempt.js'
+import type { NodeVersions } from './version-guard.js'
 
 export interface TransactorOptions {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'appendAll'>
@@ -59,6 +60,8 @@ export interface TransactorOptions {
   checkDefinition(definition: AnyActorDefinition): void
   /** Returns the directives in force for an actor. */
   directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
+  /** The behavior versions of the nodes. Default: commands are not routed. */
+  versions?(): NodeVersions | undefined
   /** Called for each stored commit: a resident of that actor is now at an older version. */
   onStored(part: StoredPart): void
 }
@@ -193,6 +196,7 @@ export class Transactor {
         },
         checkDefinition,
         directives,
+        versions: () => this.#options.versions?.(),
         onMalformed: ({ position, source, reason }) =>
           log('warn', 'A transaction skipped a record that is not a readable commit', {
             position,
@@ -312,7 +316,10 @@ export class Transactor {
     const find = async (): Promise<FirstReading> => {
       call.check()
       const search = searchOf(duplicates)
-      const onHead: FoldContext['onHead'] = head => duplicates.onHead(head, now)
+      const onHead: FoldContext['onHead'] = head => {
+        folding.onHead?.(head)
+        duplicates.onHead(head, now)
+      }
       const folded = await this.#read({ ...folding, onHead }, call)
       const found = await duplicates.find(search, folded, now, call)
       return { folded, found }

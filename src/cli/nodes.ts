@@ -24,11 +24,13 @@ export const nodes: CliCommand = {
         }
         for (const member of membership.members()) {
           const { id, types, weight, version, incarnation, metadata } = member
+          const { behaviors = {} } = member
+          const hosted = types.map(type => `${type}@${behaviors[type] ?? 1}`)
           const since = isoTime(incarnation)
           await printRow(
             flags,
-            { id, types, weight, version, since, metadata },
-            `${id}  ${version}  since ${since}  ${types.join(',')}`,
+            { id, types, behaviors, weight, version, since, metadata },
+            `${id}  ${version}  since ${since}  ${hosted.join(',')}`,
           )
         }
         return exitCode.ok

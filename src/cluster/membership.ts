@@ -14,6 +14,8 @@ import type { Candidate } from './placement.js'
 export interface Member extends Candidate {
   /** Version of the package that it runs. */
   readonly version: string
+  /** The behavior version of each type that it hosts. Default, also for a type that is missing: 1. */
+  readonly behaviors?: Readonly<Record<string, number>>
   /** When it started, ms since 1970. Distinguishes a restarted node from its predecessor. */
   readonly incarnation: number
   /** Names of the consumer groups whose partitions it reads. Default: none. */

@@ -14,7 +14,8 @@ const incarnationMax = 8.64e15
 /** Returns the member, or `undefined` for an invalid one. */
 export function readMember(announced: unknown): Member | undefined {
   if (!isObject(announced)) return undefined
-  const { id, types, groups, weight, version, incarnation, metadata } = announced
+  const { id, types, groups, weight, version, behaviors, incarnation, metadata } =
+    announced
   if (!isNodeId(id) || !Array.isArray(types)) return undefined
   if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) return undefined
   if (!isCount(incarnation) || incarnation > incarnationMax) return undefined
@@ -30,6 +31,14 @@ export function readMember(announced: unknown): Member | undefined {
       typeof version === 'string' && /^[\x20-\x7e]{1,64}$/.test(version)
         ? version
         : 'unknown',
+    ...(isObject(behaviors) && {
+      behaviors: Object.fromEntries(
+        Object.entries(behaviors).filter(
+          (entry): entry is [string, number] =>
+            isActorType(entry[0]) && isCount(entry[1]) && entry[1] >= 1,
+        ),
+      ),
+    }),
     incarnation,
     metadata: isObject(metadata)
       ? Object.fromEntries(

@@ -14,6 +14,8 @@
 //     took effect, or with an error that says that this is not known: the lost request may have been
 //     handled, or may be handled later, so a rejection of another one, or an error of it, proves nothing.
 // ROUTER-5. The deadline is the caller's and is sent with the command: each hop has the time that is left.
+// ROUTER-6. The actor itself redirects, too, also that of this node: to a node with a later behavior version
+//     (VERSION-GUARD-1). Each such redirect names a later version, so there is an end to them.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
@@ -27,9 +29,10 @@ import type {
 import type { Rejection } from '../model/behavior.js'
 import { show } from '../model/show.js'
 import { abortedError, pause } from '../model/wait.js'
+import { BehaviorVersions } from './behavior-versions.js'
 import type { Membership } from './membership.js'
 import { PendingAnswers } from './pending-answers.js'
-import { type Candidate, ownerOf } from './placement.js'
+import type { Candidate } from './placement.js'
 import { isExpired } from './request-codec.js'
 import { type AskRequest, requestTimeoutDefault, type Transport } from './transport.js'
 
@@ -88,10 +91,13 @@ export class Router implements CommandSender {
   #redirects = 0
   #resent = 0
   readonly #pending = new PendingAnswers()
+  /** Which behavior versions actors need, and which nodes have them. */
+  readonly versions: BehaviorVersions
 
   constructor(options: RouterOptions) {
     this.#options = options
-    const { membership } = options
+    const { nodeId, membership } = options
+    this.versions = new BehaviorVersions(nodeId, membership)
     membership.onChange(({ dead }) => {
       const present = new Set(membership.members().map(({ id }) => id))
       this.#pending.update(
@@ -112,7 +118,7 @@ export class Router implements CommandSender {
 
   /** The owner of the actor in this node's view. */
   ownerOf(actor: ActorAddress): Candidate | undefined {
-    return ownerOf(actor, this.#options.membership.members())
+    return this.versions.ownerOf(actor)
   }
 
   /** Whether this node owns the actor in its own view. */
@@ -170,13 +176,31 @@ export class Router implements CommandSender {
       const owner = this.#firstOwner(command.actor)
       if (owner === this.#options.nodeId) {
         this.#local++
-        return command.runLocally(command.options)
+        const startedAt = performance.now()
+        return command
+          .runLocally(command.options)
+          .catch((error: unknown) => this.#redirected(command, startedAt, error))
       }
       this.#remote++
       return this.#pending.track(() => this.#sendUntilAnswered(command, owner))
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** This node's actor left the command to another node, which has a later behavior version. */
+  #redirected<Outcome>(
+    command: RoutedCommand<Outcome>,
+    startedAt: number,
+    error: unknown,
+  ): Promise<Outcome> {
+    const owner = redirectOf(error)
+    if (owner === undefined) throw error
+    this.#redirects++
+    const { timeout = requestTimeoutDefault } = command.options
+    const left = Math.max(0, timeout - (performance.now() - startedAt))
+    const rest = { ...command, options: { ...command.options, timeout: left } }
+    return this.#pending.track(() => this.#sendUntilAnswered(rest, owner))
   }
 
   /** Sends the command from node to node until one has handled it (ROUTER-1 to ROUTER-5). */
@@ -214,8 +238,19 @@ export class Router implements CommandSender {
       if (this.#pending.isClosed) throw closedError(describe(command), commandId)
       const left = Math.floor(deadline - performance.now())
       if (left <= 0) throw deadlineExceeded(describe(command), timeout, commandId)
-      if (owner === this.#options.nodeId)
-        return command.runLocally({ ...options, commandId, timeout: left })
+      if (owner === this.#options.nodeId) {
+        try {
+          return await command.runLocally({ ...options, commandId, timeout: left })
+        } catch (error) {
+          const redirect = redirectOf(error)
+          if (redirect === undefined) throw error
+          this.#redirects++
+          hops++
+          owner = redirect
+          continue
+        }
+      }
+      const behaviorVersion = this.versions.neededBy(actor)
       const request: AskRequest = {
         kind: 'ask',
         actor,
@@ -224,6 +259,7 @@ export class Router implements CommandSender {
         commandId,
         hops,
         ...(isTold && { isTold }),
+        ...(behaviorVersion > 1 && { behaviorVersion }),
         ...(unreachable.size > 0 && { gone: [...unreachable] }),
         ...(redelivery !== undefined && { redelivery }),
         ...definedCauses(options),
@@ -277,15 +313,17 @@ export class Router implements CommandSender {
     actor: ActorAddress,
     hops: number,
     unreachable: readonly string[] = [],
+    behaviorVersion?: number,
   ): void {
     const { nodeId, membership } = this.#options
+    if (behaviorVersion !== undefined) this.versions.learn(actor, behaviorVersion)
     for (const id of unreachable) if (id !== nodeId) membership.suspect(id)
     const owner = this.ownerOf(actor)
     if (owner === undefined || owner.id === nodeId || hops >= hopsMax) return
     throw new CairnError(
       'not-owner',
       `${formatAddress(actor)} belongs to node ${owner.id}, not to ${nodeId}: ask that node.`,
-      { details: { owner: owner.id } },
+      { details: { owner: owner.id, behaviorVersion: this.versions.neededBy(actor) } },
     )
   }
 
@@ -303,7 +341,8 @@ export class Router implements CommandSender {
     const { membership } = this.#options
     if (isCairnError(error, 'not-owner')) {
       this.#redirects++
-      const redirect = error.details.owner
+      const { owner: redirect, behaviorVersion } = error.details
+      this.versions.learn(actor, behaviorVersion)
       return typeof redirect === 'string' ? redirect : this.#firstOwner(actor)
     }
     if (isCairnError(error, 'no-node'))
@@ -342,6 +381,13 @@ function deadlineExceeded(doing: string, timeout: number, commandId: string): Ca
       `left. Nothing was stored. Send it again with commandId ${show(commandId)}, and allow more time.`,
     { details: { timeout, commandId } },
   )
+}
+
+/** ROUTER-6. The node that a command is redirected to by this node's own actor. */
+function redirectOf(error: unknown): string | undefined {
+  if (!isCairnError(error, 'not-owner')) return undefined
+  const { owner } = error.details
+  return typeof owner === 'string' ? owner : undefined
 }
 
 function hasLeft(error: unknown): boolean {

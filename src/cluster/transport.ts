@@ -23,6 +23,8 @@ export interface AskRequest extends Causes {
   readonly gone?: readonly string[]
   /** What the sender knows about earlier deliveries of it. */
   readonly redelivery?: Redelivery
+  /** The behavior version that the actor needs, if the sender knows that it is later than 1. */
+  readonly behaviorVersion?: number
   /** The sender waits only until the mailbox accepts it, not for the outcome. */
   readonly isTold?: boolean
 }

@@ -90,7 +90,8 @@ export interface CommandSender {
    * Resolves with the command's outcome. Throws `aborted` or `deadline-exceeded` if nothing was
    * written, `outcome-unknown` if the command may have been stored (ask again with
    * `details.commandId` as its id), `contention`, `decide-failed`,
-   * `actor-parked`, `actor-restarting`, `actor-paused`, `unknown-command`, `store-unreachable`.
+   * `actor-parked`, `actor-restarting`, `actor-paused`, `unknown-command`, `version-behind`,
+   * `store-unreachable`.
    */
   ask(
     actor: ActorAddress,

@@ -46,6 +46,7 @@ const retryableByCode = {
   'unknown-consumer': false,
   'unknown-dead-letter': false,
   'unknown-version': false,
+  'version-behind': true,
 } as const satisfies Record<string, boolean>
 
 /** Stable, documented identity of an error: branch on this, never on the message. */

@@ -1,11 +1,19 @@
 // Requests of other nodes, and of programs that host nothing: commands, and readings of states.
 
+import { callTimeoutDefault } from '../actor/call.js'
 import type { StateOptions, StateReading } from '../actor/definition.js'
 import type { ActorHost } from '../actor/actor-host.js'
+import { isRedirect } from '../actor/version-guard.js'
 import type { Router } from '../cluster/router.js'
-import type { NodeRequest, RequestHandler } from '../cluster/transport.js'
+import type {
+  NodeRequest,
+  RequestHandler,
+  StateRequest,
+  Transport,
+} from '../cluster/transport.js'
 import { type ActorAddress, checkAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
+import { defined } from '../model/defined.js'
 import type { CommandSender, RedeliveryOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import type { Version } from '../model/version.js'
@@ -16,6 +24,7 @@ export interface RequestPorts {
   router(): Router | undefined
   /** Finds the owner, for requests of programs that do not route. */
   sender(): CommandSender
+  readonly read: ReadState
 }
 
 export function requestHandler(ports: RequestPorts): RequestHandler {
@@ -23,14 +32,14 @@ export function requestHandler(ports: RequestPorts): RequestHandler {
 }
 
 async function handleRequest(
-  { host, router, sender }: RequestPorts,
+  { host, router, sender, read }: RequestPorts,
   request: NodeRequest,
   timeout: number,
 ): Promise<unknown> {
   const actor = checkAddress(request.actor)
   if (request.kind === 'state') {
     const { version, freshness } = request
-    return readState(host, actor, version, { timeout, freshness })
+    return read(actor, version, { timeout, freshness })
   }
   const { command, data, commandId, redelivery } = request
   const options: RedeliveryOptions = {
@@ -40,14 +49,49 @@ async function handleRequest(
     ...definedCauses(request),
   }
   if (request.hops === undefined) return sender().ask(actor, command, data, options)
-  router()?.checkOwner(actor, request.hops, request.gone)
+  router()?.checkOwner(actor, request.hops, request.gone, request.behaviorVersion)
   if (request.isTold === true) return host.tell(actor, command, data, options)
   return host.ask(actor, command, data, options)
 }
 
-/** The state now, or as of a version. */
-export async function readState(
-  host: ActorHost,
+/** Reads the state now, or as of a version. */
+export type ReadState = (
+  actor: ActorAddress,
+  version: Version | undefined,
+  options: StateOptions,
+) => Promise<StateReading>
+
+/** Reads states on this node, or on the node that the actor is left to as it has a later behavior version. */
+export function stateReader(
+  host: Pick<ActorHost, 'state' | 'stateAt'>,
+  transport: Pick<Transport, 'request'>,
+): ReadState {
+  return async (actor, version, options) => {
+    const startedAt = performance.now()
+    try {
+      return await readState(host, actor, version, options)
+    } catch (error) {
+      if (!isRedirect(error)) throw error
+      const { freshness, timeout = callTimeoutDefault, signal } = options
+      const left = Math.max(1, Math.floor(timeout - (performance.now() - startedAt)))
+      const request: StateRequest = {
+        kind: 'state',
+        actor,
+        ...defined({ version, freshness }),
+      }
+      const to = String(error.details.owner)
+      const reading = await transport.request(request, {
+        to,
+        timeout: left,
+        ...defined({ signal }),
+      })
+      return reading as StateReading
+    }
+  }
+}
+
+function readState(
+  host: Pick<ActorHost, 'state' | 'stateAt'>,
   actor: ActorAddress,
   version: Version | undefined,
   options: StateOptions,

@@ -31,7 +31,7 @@ import { contextOf, type NodeContext, registryOf } from './context.js'
 import { durableSender } from './durable-sender.js'
 import type { Node } from './node.js'
 import { checkNodeOptions, type NodeOptions } from './options.js'
-import { readState, requestHandler } from './requests.js'
+import { requestHandler, stateReader } from './requests.js'
 
 const closeTimeoutDefault = 10_000
 
@@ -111,11 +111,16 @@ function assemble(context: NodeContext): Assembled {
     handle: (request, bounds) => handleRequest(request, bounds),
   })
   const { membership } = member
-  const routing = routingCapability(context, { host: () => actors.host, membership })
+  const routing = routingCapability(context, {
+    host: () => actors.host,
+    membership,
+    onOwnerChange: actor => children.onOwnerChange(actor),
+  })
   const beside = childrenCapability(context, {
     host: () => actors.host,
     membership,
     owns: routing.owns,
+    wouldOwn: routing.wouldOwn,
     sender: routing.sender,
   })
   const { children } = beside
@@ -123,13 +128,20 @@ function assemble(context: NodeContext): Assembled {
   const { directives } = directing
   const actors = actorsCapability(context, {
     directives,
+    versions: routing.versions,
+    redirectTold: (...told) => routing.uncountedSender().tell(...told),
     children: () => children,
     onEscalation: settings.onEscalation ?? escalation.close,
   })
   const { host } = actors
-  const handleRequest = requestHandler({ host, ...routing })
+  const read = stateReader(host, open.transport)
+  const handleRequest = requestHandler({ host, ...routing, read })
   const known = { host, children, directives }
-  const transactions = transactionsCapability(context, { ...known, checkKnown })
+  const transactions = transactionsCapability(context, {
+    ...known,
+    versions: routing.versions,
+    checkKnown,
+  })
   const durable = durableSender(context)
   const refPorts: GroupParts['refPorts'] = {
     store,
@@ -192,8 +204,7 @@ function assemble(context: NodeContext): Assembled {
     projection: projections.reader,
     consumer: consumers.consumer,
     trigger: consumers.trigger,
-    state: (actor, { version, ...options } = {}) =>
-      readState(host, actor, version, options),
+    state: (actor, { version, ...options } = {}) => read(actor, version, options),
     supervise: actor => supervisionOf(context, host, directives, actor),
     deadLetters: deadLetterQueue(open),
     subscribeToEventStored: (handler, options) =>

@@ -39,8 +39,7 @@ export interface CommandDelivery {
 /** Attempts after which a command is given up, and after which one that crashes its nodes is. */
 const attemptsMax = 5
 /**
- * Attempts at a command that its actor does not know, about six minutes: during an upgrade, newer nodes may
- * know it.
+ * Attempts at a command that no node knows, about six minutes: during an upgrade, a node that knows it may start.
  */
 const unknownCommandAttemptsMax = 20
 
@@ -102,8 +101,11 @@ function giveUpReason(
   { attempt }: DeliveryAttempt,
 ): DeadLetterReason | undefined {
   if (!isCairnError(error)) return undefined
-  const isUnknown = error.code === 'unknown-command'
-  if (!isUnknown && !permanentErrors.has(error.code)) return undefined
+  const { code, details } = error
+  const isUnknown =
+    code === 'unknown-command' ||
+    (code === 'version-behind' && details.command !== undefined)
+  if (!isUnknown && !permanentErrors.has(code)) return undefined
   const isLast = attempt >= (isUnknown ? unknownCommandAttemptsMax : attemptsMax)
   return isLast ? 'max-attempts-exhausted' : undefined
 }

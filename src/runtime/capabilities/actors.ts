@@ -4,8 +4,10 @@ import type { Children } from '../../actor/children.js'
 import type { Directives } from '../../actor/directives.js'
 import type { ActorHost, Escalation } from '../../actor/actor-host.js'
 import { createActorHost } from '../../actor/host.js'
+import type { BehaviorVersions } from '../../cluster/behavior-versions.js'
 import type { Member, Membership } from '../../cluster/membership.js'
 import type { ActorAddress } from '../../model/address.js'
+import type { CommandSender } from '../../model/command-sender.js'
 import { defined } from '../../model/defined.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
@@ -20,6 +22,8 @@ export function actorsCapability(
   parts: {
     readonly directives: Directives
     readonly children: () => Children
+    readonly versions: () => BehaviorVersions | undefined
+    readonly redirectTold: CommandSender['tell']
     readonly onEscalation: (escalation: Escalation) => void
   },
 ): ActorsCapability {
@@ -31,6 +35,8 @@ export function actorsCapability(
     clock: settings.clock,
     log: partLog(log, 'actor'),
     directives: parts.directives,
+    versions: parts.versions,
+    redirectTold: parts.redirectTold,
     failed,
     onEscalation: parts.onEscalation,
     onStoredState: (actor, definition, reading) =>
@@ -50,7 +56,7 @@ export function rebalancingCapability(
   parts: {
     readonly host: ActorHost
     readonly membership: () => Membership
-    readonly isKept: (actor: ActorAddress) => boolean
+    readonly isKept: (actor: ActorAddress, neededVersion: number) => boolean
   },
 ): Capability {
   const log = rootLog.child({ part: 'cluster' })

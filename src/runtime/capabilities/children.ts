@@ -20,6 +20,7 @@ export function childrenCapability(
     readonly membership: () => Membership
     /** A node that has not joined, or only sends, owns no actor. */
     readonly owns: (actor: ActorAddress) => boolean
+    readonly wouldOwn: (actor: ActorAddress, version: number) => boolean
     readonly sender: () => CommandSender
   },
 ): ChildrenCapability {
@@ -29,6 +30,7 @@ export function childrenCapability(
     store: open.store,
     log: partLog(log, 'actor'),
     owns: parts.owns,
+    wouldOwn: parts.wouldOwn,
     read: (actor, signal) => parts.host().state(actor, { signal }),
     sender: parts.sender,
   })

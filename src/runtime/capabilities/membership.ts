@@ -69,5 +69,17 @@ function memberOf(
 ): Member {
   const { id, weight, metadata } = settings
   const { types } = definitions
-  return { id, types, groups, weight, metadata, version: packageVersion, incarnation }
+  const behaviors = Object.fromEntries(
+    types.map(type => [type, definitions.get(type).behavior.version]),
+  )
+  return {
+    id,
+    types,
+    groups,
+    weight,
+    metadata,
+    version: packageVersion,
+    behaviors,
+    incarnation,
+  }
 }

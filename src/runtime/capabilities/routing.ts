@@ -1,6 +1,7 @@
 // Routing: sends a command to the node that owns its actor.
 
 import type { ActorHost } from '../../actor/actor-host.js'
+import type { BehaviorVersions } from '../../cluster/behavior-versions.js'
 import type { Membership } from '../../cluster/membership.js'
 import { Router, type RouterStats } from '../../cluster/router.js'
 import { type ActorAddress, isReservedType } from '../../model/address.js'
@@ -13,8 +14,12 @@ export interface RoutingCapability extends Capability {
   router(): Router | undefined
   /** Whether this node owns the actor; false without a router. */
   owns(actor: ActorAddress): boolean
-  /** Whether an actor that wakes here stays here; true without a router. */
-  keeps(actor: ActorAddress): boolean
+  /** Whether this node would own the actor if the actor needed this behavior version. */
+  wouldOwn(actor: ActorAddress, version: number): boolean
+  /** Whether an actor in memory, which needs this behavior version, stays here; true without a router. */
+  keeps(actor: ActorAddress, neededVersion: number): boolean
+  /** The behavior versions of the nodes; absent without a router. */
+  versions(): BehaviorVersions | undefined
   /** To the owner, or to this node without a router; failures are counted. */
   sender(): CommandSender
   /** The same, but failures are not counted: its user retries. */
@@ -25,7 +30,12 @@ const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
 
 export function routingCapability(
   { settings, definitions, open, failed, isMember }: NodeContext,
-  parts: { readonly host: () => ActorHost; readonly membership: () => Membership },
+  parts: {
+    readonly host: () => ActorHost
+    readonly membership: () => Membership
+    /** Called when an actor turns out to need a later behavior version: another node may own it. */
+    readonly onOwnerChange: (actor: ActorAddress) => void
+  },
 ): RoutingCapability {
   let router: Router | undefined
   let countedRouter: CommandSender | undefined
@@ -33,7 +43,12 @@ export function routingCapability(
   return {
     router: () => router,
     owns: actor => router?.isOurs(actor) === true,
-    keeps: actor => router?.isOurs(actor) ?? true,
+    wouldOwn: (actor, version) => router?.versions.wouldOwn(actor, version) === true,
+    keeps(actor, neededVersion) {
+      router?.versions.learn(actor, neededVersion)
+      return router?.isOurs(actor) ?? true
+    },
+    versions: () => router?.versions,
     sender: () => countedRouter ?? (countedHost ??= failed.countFailures(parts.host())),
     uncountedSender() {
       const sender = router ?? parts.host()
@@ -50,6 +65,7 @@ export function routingCapability(
         // Actors of reserved types have no owner: each node handles its own commands for them.
         hosts: type => isReservedType(type) || types.includes(type),
       })
+      router.versions.onLearned(parts.onOwnerChange)
       countedRouter = failed.countFailures(router)
     },
     stop: ({ left }) => router?.close(left()),

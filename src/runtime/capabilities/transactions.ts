@@ -6,6 +6,7 @@ import type { Directives } from '../../actor/directives.js'
 import type { ActorHost } from '../../actor/actor-host.js'
 import type { Transact } from '../../actor/transaction.js'
 import { Transactor } from '../../actor/transactor.js'
+import type { BehaviorVersions } from '../../cluster/behavior-versions.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 import { partLog } from '../log.js'
@@ -20,6 +21,7 @@ export function transactionsCapability(
     readonly host: ActorHost
     readonly children: Children
     readonly directives: Directives
+    readonly versions: () => BehaviorVersions | undefined
     readonly checkKnown: (definition: ActorDefinition) => void
   },
 ): TransactionsCapability {
@@ -30,6 +32,7 @@ export function transactionsCapability(
     clock: settings.clock,
     log: partLog(log, 'transactions'),
     checkDefinition: parts.checkKnown,
+    versions: parts.versions,
     directives: (actor, signal) => directives.now(actor, signal),
     onStored(part) {
       host.onCommit(part)
