@@ -17,7 +17,8 @@ import { noLog } from '../model/log.js'
 import { Semaphore } from '../model/semaphore.js'
 import { checkCount, type Version } from '../model/version.js'
 import { type Deferred, deferred, pause } from '../model/wait.js'
-import type { ActorPorts, Actor } from './actor.js'
+import type { Actor } from './actor.js'
+import type { ActorPorts } from './actor-ports.js'
 import type {
   ActorHost,
   ActorHostOptions,
@@ -93,13 +94,13 @@ class Host implements ActorHost {
       ...(options.onStoredState !== undefined && {
         onStoredState: options.onStoredState,
       }),
-      onIdle: actor => this.#release(actor),
     }
     this.#calls = new ResidentCalls(
       this.#admission,
       definitions,
       this.#residents,
       this.#actorPorts,
+      actor => this.#release(actor),
     )
     this.#reads = new StateReads({
       store,

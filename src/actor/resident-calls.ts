@@ -1,7 +1,8 @@
 // Calls to residents: accepts a call and finds or creates the actor in memory that answers it.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import { Actor, type ActorPorts } from './actor.js'
+import { Actor } from './actor.js'
+import type { ActorPorts } from './actor-ports.js'
 import type { Admission } from './admission.js'
 import type { Call, CallOptions, CallSubject } from './call.js'
 import type { DefinitionRegistry } from './registry.js'
@@ -12,17 +13,20 @@ export class ResidentCalls {
   readonly #definitions: DefinitionRegistry
   readonly #residents: Residents
   readonly #ports: ActorPorts
+  readonly #onIdle: (actor: Actor) => void
 
   constructor(
     admission: Admission,
     definitions: DefinitionRegistry,
     residents: Residents,
     ports: ActorPorts,
+    onIdle: (actor: Actor) => void,
   ) {
     this.#admission = admission
     this.#definitions = definitions
     this.#residents = residents
     this.#ports = ports
+    this.#onIdle = onIdle
   }
 
   /** Accepts a call. Throws before it is accepted; after that, the call is answered in any case. */
@@ -42,7 +46,12 @@ export class ResidentCalls {
     const resident =
       this.#residents.markBusy(name) ??
       this.#residents.addBusy(
-        new Actor({ type: actor.type, id: actor.id }, definition, this.#ports),
+        new Actor(
+          { type: actor.type, id: actor.id },
+          definition,
+          this.#ports,
+          this.#onIdle,
+        ),
       )
     return { call, resident }
   }

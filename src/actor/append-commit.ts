@@ -1,0 +1,85 @@
+// Appends the commit of one command, or of a batch of commands, on behalf of the calls that wait for it.
+
+import { isCairnError } from '../model/errors.js'
+import type { NewEvent } from '../model/event.js'
+import type { AppendOptions, AppendResult } from '../store/event-store/event-store.js'
+import type { ActorSubject } from './actor-ports.js'
+import { type OpenCall, SharedAppend } from './call.js'
+import type { CommandBatch } from './command-batch.js'
+import type { Writable } from './writable.js'
+
+/** The result of the append of a batch; `separate` if one of its commands kept it from being stored. */
+export type BatchResult = AppendResult | 'separate'
+
+/** Appends the events of one command. */
+export async function appendSingle(
+  { address, ports }: ActorSubject,
+  call: OpenCall,
+  events: readonly NewEvent[],
+  options: Writable<AppendOptions>,
+): Promise<AppendResult> {
+  const { store } = ports
+  call.beginStoring()
+  options.signal = call.signal
+  options.timeout = call.timeLeft
+  try {
+    try {
+      return await store.append(address, events, options)
+    } catch (error) {
+      if (options.state === undefined || !isCairnError(error, 'commit-too-large'))
+        throw error
+      // The inline state only saves reads: a command must not fail because of it.
+      const { state: _, ...bare } = options
+      return await store.append(address, events, { ...bare, timeout: call.timeLeft })
+    }
+  } catch (error) {
+    // Nothing was written: throw the reason for giving up instead.
+    if (isCairnError(error, 'aborted')) call.check()
+    throw error
+  } finally {
+    call.endStoring()
+  }
+}
+
+/**
+ * Appends a batch.
+ * @param calls those of the commands that store events; the first one is processed now
+ * @param onBegin gets the append that the calls share, and `undefined` when it has ended
+ */
+export async function appendBatch(
+  { address, ports }: ActorSubject,
+  calls: readonly OpenCall[],
+  batch: CommandBatch,
+  options: Writable<AppendOptions>,
+  onBegin: (shared: SharedAppend | undefined) => void,
+): Promise<BatchResult> {
+  const shared = new SharedAppend(calls.length)
+  try {
+    try {
+      for (const call of calls) call.beginStoring(shared)
+    } catch {
+      return 'separate' // One of the calls was just given up.
+    }
+    onBegin(shared)
+    options.commands = batch.commands
+    options.signal = shared.signal
+    options.timeout = Math.max(...calls.map(({ timeLeft }) => timeLeft))
+    return await ports.store.append(address, batch.events, options)
+  } catch (error) {
+    if (isCairnError(error) && singleCommandErrors.has(error.code)) return 'separate'
+    // Nothing was written: throw the reason for giving up instead.
+    if (isCairnError(error, 'aborted')) calls[0]!.check()
+    throw error
+  } finally {
+    onBegin(undefined)
+    for (const call of calls) call.endStoring()
+  }
+}
+
+/** Errors that one command of a batch can cause. Nothing was written. */
+const singleCommandErrors: ReadonlySet<string> = new Set([
+  'invalid-event',
+  'invalid-data',
+  'invalid-option',
+  'commit-too-large',
+])

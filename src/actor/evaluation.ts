@@ -1,0 +1,128 @@
+// Evaluating a command on a state: whether it was handled before, whether its timer is still set, and what the behavior
+// decides.
+
+import type { Command, Decision } from '../model/behavior.js'
+import type { AcceptedOutcome } from '../model/command-sender.js'
+import { isCairnError } from '../model/errors.js'
+import type { Redelivery } from '../model/redelivery.js'
+import { show } from '../model/show.js'
+import type { TimerFiring } from '../model/timer.js'
+import type { ActorSubject } from './actor-ports.js'
+import type { OpenCall } from './call.js'
+import { decide } from './decide.js'
+import type { DuplicateDetector, DuplicateSearch } from './duplicate-detector.js'
+import type { FoldedState } from './fold.js'
+import { isTimerSuperseded, supersededDecision } from './superseded-timer.js'
+
+/** The result of the duplicate search and the decision. */
+export type Evaluation =
+  | { readonly kind: 'duplicate'; readonly outcome: AcceptedOutcome }
+  /** The history that was read ends before the version that is known. */
+  | { readonly kind: 'lagging' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'decided'; readonly decision: Decision }
+
+/** A command, with what its evaluation needs to know. */
+export interface Evaluated {
+  readonly call: OpenCall
+  readonly command: Command
+  readonly redelivery: Redelivery | undefined
+  /** The versions in which to search for a duplicate. */
+  readonly search: DuplicateSearch
+}
+
+/** Searches for a duplicate where one is possible, and decides. */
+export function evaluate(
+  subject: ActorSubject,
+  duplicates: DuplicateDetector,
+  evaluated: Evaluated,
+  folded: FoldedState,
+  now: number,
+): Evaluation | Promise<Evaluation> {
+  const { command, search, redelivery } = evaluated
+  // A timer's command needs a search of the log.
+  return redelivery?.firing === undefined && duplicates.isKnownNew(search, folded)
+    ? evaluateNew(subject, command, folded, now)
+    : searchAndEvaluate(subject, duplicates, evaluated, folded, now)
+}
+
+/** Decides a command that was not handled before. */
+export function evaluateNew(
+  { definition, address }: ActorSubject,
+  command: Command,
+  folded: FoldedState,
+  now: number,
+  firing?: TimerFiring,
+): Evaluation {
+  try {
+    const decision = decide(definition, address, folded, command, now, firing)
+    return { kind: 'decided', decision }
+  } catch (error) {
+    return { kind: 'failed', error }
+  }
+}
+
+async function searchAndEvaluate(
+  subject: ActorSubject,
+  duplicates: DuplicateDetector,
+  { call, command, search, redelivery }: Evaluated,
+  folded: FoldedState,
+  now: number,
+): Promise<Evaluation> {
+  let found: Awaited<ReturnType<DuplicateDetector['find']>>
+  let isSuperseded: boolean | 'lagging' = false
+  try {
+    found = await duplicates.find(search, folded, now, call)
+    if (found === 'none' && redelivery?.firing !== undefined)
+      isSuperseded = await isSupersededIn(
+        subject,
+        redelivery,
+        redelivery.firing,
+        folded,
+        call,
+      )
+  } catch (error) {
+    // The signal fires when the call is given up: throw that reason instead of "aborted".
+    call.check()
+    throw error
+  }
+  call.check()
+  if (found === 'lagging' || isSuperseded === 'lagging') return { kind: 'lagging' }
+  if (found !== 'none') return { kind: 'duplicate', outcome: found }
+  if (isSuperseded)
+    return { kind: 'decided', decision: supersededDecision(redelivery!.firing!) }
+  return evaluateNew(subject, command, folded, now, redelivery?.firing)
+}
+
+/** Whether the timer was replaced or cancelled (FIRING-1). */
+function isSupersededIn(
+  { address, name, ports }: ActorSubject,
+  { sentAfter }: Redelivery,
+  firing: TimerFiring,
+  folded: FoldedState,
+  { signal }: OpenCall,
+): Promise<boolean | 'lagging'> {
+  const { store } = ports
+  return ports.withWakeSlot(
+    () => isTimerSuperseded(store, address, firing, folded, sentAfter, signal),
+    signal,
+    `looking for what became of timer ${show(firing.name)} of ${name}`,
+  )
+}
+
+/** Whether the answer would rest on the state in memory alone. */
+export function storesNothing(evaluation: Evaluation): boolean {
+  if (evaluation.kind !== 'decided') return evaluation.kind === 'failed'
+  return !storesSomething(evaluation.decision)
+}
+
+export function storesSomething(decision: Decision): boolean {
+  return decision.ok && decision.events.length > 0
+}
+
+/** Whether a behavior ran on the state in memory and threw. */
+export function mayHaveChangedState(evaluation: Evaluation): boolean {
+  return (
+    evaluation.kind === 'failed' && !isCairnError(evaluation.error, 'unknown-command')
+  )
+}
