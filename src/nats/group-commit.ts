@@ -2,7 +2,7 @@
 // waits for its disk before each acknowledgement. The server then waits once for all of them.
 //
 // Owns the queue of commits that wait to be sent. Its result for each commit is the outcome of one attempt to publish it;
-// all that follows (src/store/event-store/jetstream.ts, STORE-JS-1 to STORE-JS-5) is the same as for a commit sent alone.
+// all that follows (src/store/event-store/jetstream-commits.ts, STORE-JS-1 to STORE-JS-3) is the same as for a commit sent alone.
 //
 // GROUP-COMMIT-1. No commit waits for others: a commit that finds none in flight is sent at once, alone. The commits
 //     that arrive while others are in flight form the next group.

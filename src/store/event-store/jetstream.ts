@@ -1,29 +1,17 @@
 // The event store on NATS JetStream: one stream per namespace, one message per commit, one
 // subject per actor.
 //
-// STORE-JS-1. The server compares: every append carries the assumed position of the actor's last
-//     record, and is stored only if it is still the last one. No other check decides.
-// STORE-JS-2. An append whose outcome is ambiguous (timeout, no leader, lost connection) is sent again
-//     with the same bytes and the same expectation, which cannot store it twice. If the answer is
-//     "wrong last sequence" then, only one record can be ours: the first of the subject after the
-//     expected position. It is read from the leader and its commit id compared. (Not the last
-//     record: other writers may have appended after ours.)
-// STORE-JS-3. "Wrong last sequence" without a number (10164) is not a conflict: another append of the
-//     subject is in flight on a replicated stream. The same bytes are sent again.
-// STORE-JS-4. On a replicated stream a lagging replica may answer a direct get. Every read that decides
-//     something (heads, conflicts, the end of a read) goes to the leader.
 // STORE-JS-5. Positions belong to a generation of the stream. After a reconnect the generation is
 //     compared, and the cache is cleared if the stream is another one.
 // STORE-JS-6. An append to several actors is one atomic batch (jetstream-batch.ts). A guard, the version
 //     of an actor that is not written, is compared together with a message of its own: the guard's
 //     record, in the history of an actor with a new id. Its expectation is about another subject,
 //     so it does not give the position of the record before it.
-// STORE-JS-7. An attempt may share a batch with those of other actors (src/nats/group-commit.ts). Each
-//     commit has its own outcome, with the same meaning as without a batch.
+//
+// One commit is stored by jetstream-commits.ts, and one subject read by jetstream-reads.ts.
 
 import {
   encodedBytes,
-  decodeHeaders,
   decodeRecord,
   encodeCommit,
   versionsOf,
@@ -44,36 +32,17 @@ import {
   type Position,
 } from '../../model/version.js'
 import { type Deferred, deferred, pause, throwIfAborted } from '../../model/wait.js'
-import { type BatchMessage, expectedOnHeader } from '../../nats/batch.js'
+import type { BatchMessage } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
-import {
-  directAt,
-  directLast,
-  type GetOptions,
-  leaderGet,
-  type StoredMessage,
-} from '../../nats/direct-get.js'
-import { directPages, directSome } from '../../nats/direct-scan.js'
-import { apiError } from '../../nats/errors.js'
-import {
-  findMissingStream,
-  mayBeMissing,
-  streamMissingError,
-} from '../../nats/missing-stream.js'
+import type { StoredMessage } from '../../nats/direct-get.js'
+import { streamMissingError } from '../../nats/missing-stream.js'
 import {
   GroupCommit,
   type GroupCommitMode,
   type GroupCommitStats,
 } from '../../nats/group-commit.js'
-import { unreachableError } from '../../nats/retry.js'
 import { listSubjects } from '../../nats/list-subjects.js'
 import { type LogStream, readLogStream } from '../../nats/log-stream.js'
-import {
-  checkPayload,
-  expectedHeader,
-  expectingHeaders,
-  type PublishOutcome,
-} from '../../nats/publish.js'
 import { scanPages } from '../../nats/scan-pages.js'
 import { checksOtherSubjects } from '../../nats/server-version.js'
 import {
@@ -95,7 +64,8 @@ import { WakeSignal } from '../wake-signal.js'
 import { checkCommitsOptions, checkLogOptions, isOfTypes } from './read.js'
 import { followLog } from './follow.js'
 import { type Batch, BatchWriter } from './jetstream-batch.js'
-import { notStored } from './jetstream-errors.js'
+import { CommitWriter } from './jetstream-commits.js'
+import { SubjectReader } from './jetstream-reads.js'
 import { KnownPosition } from './known-position.js'
 import type { OwnCommits } from './own-commits.js'
 import type {
@@ -119,7 +89,6 @@ import {
   partCommit,
 } from './transaction.js'
 import type { CachedHead } from '../version-cache.js'
-import { BackwardScan } from './backward-scan.js'
 
 export interface JetStreamStoreOptions extends StoreOptions {
   readonly connection: Connection
@@ -132,13 +101,6 @@ export interface JetStreamStoreOptions extends StoreOptions {
   readonly own?: OwnCommits
 }
 
-interface Stored {
-  readonly kind: 'stored'
-  readonly position: Position
-}
-
-/** Milliseconds to wait for one answer before sending the same append again. */
-const attemptTimeout = 2_000
 /** The head of an actor without events. */
 const noEvents: CachedHead = { version: 0, position: 0 }
 /** Milliseconds between reads of a follower when no notice arrives. */
@@ -151,6 +113,8 @@ export class JetStreamStore extends StoreBase {
   readonly #stopListening: () => void
   readonly #batches: BatchWriter
   readonly #groups: GroupCommit
+  readonly #commits: CommitWriter
+  readonly #reader: SubjectReader
   readonly #own: OwnCommits | undefined
   readonly #known: KnownPosition
   #stream: LogStream
@@ -173,6 +137,9 @@ export class JetStreamStore extends StoreBase {
       replicas,
       ...(min !== undefined && { min }),
     })
+    const stream = () => this.#stream
+    this.#commits = new CommitWriter(this.#connection, this.#groups, stream)
+    this.#reader = new SubjectReader(this.#connection, stream)
     this.#stopListening = this.#connection.onInterruption(interruption => {
       this.cache.unverify()
       if (interruption === 'disconnected') return
@@ -218,7 +185,10 @@ export class JetStreamStore extends StoreBase {
         isFresh = true
         continue
       }
-      const outcome = await this.#store(commit, head.position, deadline, signal)
+      const outcome = await this.#commits.store(commit, head.position, {
+        deadline,
+        signal,
+      })
       if (outcome.kind === 'stored') {
         const result = appended(commit, outcome.position)
         this.cache.advance(actor, result.version, outcome.position)
@@ -282,7 +252,7 @@ export class JetStreamStore extends StoreBase {
         const [commit] = commits
         const isSingle = batch.messages.length === 1 && commit !== undefined
         const outcome = isSingle
-          ? await this.#store(commit, heads[0]!.position, wait.deadline, signal)
+          ? await this.#commits.store(commit, heads[0]!.position, wait)
           : await this.#batches.store(batch, wait)
         if (outcome.kind === 'stored') {
           const positions =
@@ -346,7 +316,7 @@ export class JetStreamStore extends StoreBase {
     checkAddress(actor)
     const subject = this.#subjectOf(actor)
     const before = this.cache.snapshot(actor)
-    const last = await this.#readLast(subject, options)
+    const last = await this.#reader.last(subject, options)
     if (last === undefined) {
       this.cache.refresh(actor, { version: 0, position: 0 }, before)
       return { version: 0, position: 0 }
@@ -356,7 +326,7 @@ export class JetStreamStore extends StoreBase {
       record.kind === 'commit'
         ? record.lastVersion
         : (record.versions?.last ??
-          (await this.#versionBefore(subject, last, options.signal)))
+          (await this.#reader.versionBefore(subject, last, options.signal)))
     this.cache.refresh(actor, { version, position: last.position }, before)
     return { version, position: last.position, last: record }
   }
@@ -372,7 +342,7 @@ export class JetStreamStore extends StoreBase {
     throwIfAborted(signal, `reading ${formatAddress(actor)}`)
     if (!backwards && to < from) return
     if (backwards) {
-      for await (const message of this.#messagesBackwards(subject, signal)) {
+      for await (const message of this.#reader.backwards(subject, signal)) {
         throwIfAborted(signal, `reading ${formatAddress(actor)}`)
         const record = this.#decode(message)
         const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
@@ -381,9 +351,9 @@ export class JetStreamStore extends StoreBase {
       }
       return
     }
-    const end = await this.#endOf(subject, signal)
+    const end = await this.#reader.endOf(subject, signal)
     // Each commit has at least one version, so there are at most `to` messages to read.
-    for await (const page of this.#pagesOf(subject, hint, end, signal, to))
+    for await (const page of this.#reader.pagesOf(subject, hint, end, signal, to))
       for (const message of page) {
         throwIfAborted(signal, `reading ${formatAddress(actor)}`)
         const record = this.#decode(message)
@@ -407,7 +377,7 @@ export class JetStreamStore extends StoreBase {
       const { name } = this.#stream
       return scanPages(this.#connection, name, filter, next, { end, limit, signal })
     }
-    const pages = this.#pagesTo(scan, filter ?? '>', after + 1, end, signal)
+    const pages = this.#reader.pagesTo(scan, filter ?? '>', after + 1, end, signal)
     for await (const page of pages)
       for (const message of page) {
         throwIfAborted(signal, 'reading the log')
@@ -561,254 +531,16 @@ export class JetStreamStore extends StoreBase {
     const subject = this.#subjectOf(actor)
     const before = this.cache.snapshot(actor)
     const timeout = Math.max(1, deadline - Date.now())
-    const last = await this.#readLast(subject, { signal, timeout })
+    const last = await this.#reader.last(subject, { signal, timeout })
     let head: CachedHead = { version: 0, position: 0 }
     if (last !== undefined) {
       const taken = versionsOf(name => last.headers.get(name))
-      const version = taken?.last ?? (await this.#versionBefore(subject, last, signal))
+      const version =
+        taken?.last ?? (await this.#reader.versionBefore(subject, last, signal))
       head = { version, position: last.position }
     }
     this.cache.refresh(actor, head, before)
     return head
-  }
-
-  /** STORE-JS-1, STORE-JS-2: stores one commit, or finds a conflict. */
-  async #store(
-    commit: NewCommit,
-    position: Position,
-    deadline: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Stored | { readonly kind: 'conflict' }> {
-    const { headers: lines, body } = encodeCommit(commit)
-    const stream = this.#stream.name
-    const subject = this.#subjectOf(commit.actor)
-    const headers = expectingHeaders(stream, position, lines)
-    checkPayload(this.#connection, subject, headers, body)
-    let ambiguity: string | undefined
-    let why = 'no connection'
-    let unanswered = 0
-    let missingStream: CairnError | undefined
-    const wait = { deadline, signal }
-    for (;;) {
-      if (!this.#connection.connected)
-        await this.#connection.whenConnected(deadline - Date.now(), signal)
-      if (missingStream !== undefined) throw missingStream
-      const left = deadline - Date.now()
-      if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw this.#gaveUp(commit, ambiguity, why, signal)
-      let outcome: PublishOutcome
-      try {
-        const timeout = Math.min(attemptTimeout, left)
-        outcome = await this.#groups.publish(
-          { stream, subject, expected: position, headers, body, timeout, signal },
-          ambiguity !== undefined,
-        )
-      } catch (error) {
-        // An error of this attempt tells nothing about an ambiguous one before it.
-        throw ambiguity === undefined ? error : outcomeUnknown(commit, ambiguity, error)
-      }
-      switch (outcome.kind) {
-        case 'stored':
-          return outcome
-        case 'wrong-sequence': {
-          if (ambiguity === undefined) return { kind: 'conflict' }
-          const last = outcome.last ?? 0
-          const found = await this.#resolve(commit, position, last, ambiguity, wait)
-          return found ?? { kind: 'conflict' }
-        }
-        case 'refused': {
-          const found =
-            ambiguity && (await this.#resolve(commit, position, 0, ambiguity, wait))
-          if (found) return found
-          throw apiError(outcome.error, `appending to ${formatAddress(commit.actor)}`)
-        }
-        case 'unclear':
-          ambiguity = why = outcome.why
-          // A stream may be without a leader for a while; a deleted stream ends the append.
-          if (outcome.noResponders && mayBeMissing(++unanswered))
-            void findMissingStream(this.#connection, stream, left).then(
-              error => (missingStream ??= error),
-            )
-          await pause(Math.min(50, left), signal)
-          break
-        case 'not-now': // STORE-JS-3
-          why = outcome.why
-          await pause(1 + Math.random() * 4, signal)
-          break
-      }
-    }
-  }
-
-  /**
-   * STORE-JS-2: after an ambiguous attempt and a refused one, reads whose record follows the
-   * expected position: this commit's, another's (a conflict), or none (`undefined`).
-   *
-   * @param known a position that a record of the subject is known to have, or 0
-   */
-  async #resolve(
-    commit: NewCommit,
-    position: Position,
-    known: Position,
-    ambiguity: string,
-    { deadline, signal }: { deadline: number; signal: AbortSignal | undefined },
-  ): Promise<Stored | { readonly kind: 'conflict' } | undefined> {
-    const query = { seq: position + 1, next_by_subj: this.#subjectOf(commit.actor) }
-    try {
-      for (;;) {
-        const timeout = Math.max(1_000, deadline - Date.now())
-        const options = { signal, timeout }
-        const next = await leaderGet(this.#connection, this.#stream.name, query, options)
-        if (next !== undefined) {
-          const header = decodeHeaders(name => next.headers.get(name))
-          const isOurs = typeof header === 'object' && header.commitId === commit.id
-          return isOurs
-            ? { kind: 'stored', position: next.position }
-            : { kind: 'conflict' }
-        }
-        if (known <= position) return undefined
-        // The server that answered lacks the record that the refusal named: it was the leader until
-        // now. Believing it could store the commit twice.
-        if (Date.now() >= deadline)
-          throw unreachableError(this.#connection, query.next_by_subj, 'its leader lags')
-        await pause(50, signal)
-      }
-    } catch (error) {
-      throw outcomeUnknown(commit, ambiguity, error)
-    }
-  }
-
-  #gaveUp(
-    commit: NewCommit,
-    ambiguity: string | undefined,
-    why: string,
-    signal: AbortSignal | undefined,
-  ): CairnError {
-    return ambiguity === undefined
-      ? notStored(this.#connection, formatAddress(commit.actor), why, signal)
-      : outcomeUnknown(commit, ambiguity)
-  }
-
-  /** STORE-JS-4: the last message of a subject, from a server that cannot lag. */
-  #readLast(subject: string, options: GetOptions): Promise<StoredMessage | undefined> {
-    const { name, replicas } = this.#stream
-    return replicas > 1
-      ? leaderGet(this.#connection, name, { last_by_subj: subject }, options)
-      : directLast(this.#connection, name, subject, options)
-  }
-
-  /** The position that a read must reach on a replicated stream; 0 without replicas: nothing lags. */
-  async #endOf(subject: string, signal: AbortSignal | undefined): Promise<Position> {
-    if (this.#stream.replicas === 1) return 0
-    return (await this.#readLast(subject, { signal }))?.position ?? 0
-  }
-
-  /** An actor's messages from position `from` on, of which about `most` are wanted. */
-  #pagesOf(
-    subject: string,
-    from: Position,
-    end: Position,
-    signal: AbortSignal | undefined,
-    most?: number,
-  ): AsyncGenerator<readonly StoredMessage[]> {
-    const scan = (next: Position) =>
-      directPages(this.#connection, this.#stream.name, subject, next, { signal, most })
-    return this.#pagesTo(scan, subject, from, end, signal)
-  }
-
-  /** The pages of a scan from `from` on, and the rest up to `end` also if replicas lag (STORE-JS-4). */
-  async *#pagesTo(
-    scan: (from: Position) => AsyncIterable<readonly StoredMessage[]>,
-    filter: string,
-    from: Position,
-    end: Position,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<readonly StoredMessage[]> {
-    let next = Math.max(1, from)
-    for (;;) {
-      for await (const page of scan(next)) {
-        next = page.at(-1)!.position + 1
-        yield page
-      }
-      if (next > end || this.#stream.replicas === 1) return
-      const query = { seq: next, next_by_subj: filter }
-      const { name } = this.#stream
-      const missing = await leaderGet(this.#connection, name, query, { signal })
-      if (missing === undefined || missing.position > end) return
-      next = missing.position + 1
-      yield [missing]
-    }
-  }
-
-  /**
-   * An actor's messages, newest first. Each commit's expectation is the position of the one
-   * before it, so each step is at most one direct get, whatever the length of the history.
-   */
-  async *#messagesBackwards(
-    subject: string,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<StoredMessage> {
-    let message = await this.#readLast(subject, { signal })
-    const scan = new BackwardScan<StoredMessage>(message?.position ?? 0, {
-      readOne: position => this.#readAt(position, signal),
-      readSome: (from, count) =>
-        directSome(this.#connection, this.#stream.name, subject, from, count, signal),
-    })
-    while (message !== undefined) {
-      yield message
-      const previous: Position | undefined = await this.#previousOf(
-        subject,
-        message,
-        signal,
-      )
-      message = previous === undefined ? undefined : await scan.at(previous)
-    }
-  }
-
-  async #previousOf(
-    subject: string,
-    message: StoredMessage,
-    signal: AbortSignal | undefined,
-  ): Promise<Position | undefined> {
-    const isGuardRecord = message.headers.has(expectedOnHeader) // STORE-JS-6
-    const expected = isGuardRecord ? undefined : message.headers.get(expectedHeader)
-    if (expected === '0') return undefined
-    const position = Number(expected)
-    if (Number.isSafeInteger(position) && position > 0 && position < message.position)
-      return position
-    // Not written by a compare-and-append: only a search finds the message before it.
-    let previous: Position | undefined
-    for await (const page of this.#pagesOf(subject, 1, message.position, signal))
-      for (const { position: at } of page) {
-        if (at >= message.position) return previous
-        previous = at
-      }
-    return previous
-  }
-
-  async #readAt(
-    position: Position,
-    signal: AbortSignal | undefined,
-  ): Promise<StoredMessage | undefined> {
-    const stream = this.#stream.name
-    return (
-      (await directAt(this.#connection, stream, position, signal)) ??
-      (await leaderGet(this.#connection, stream, { seq: position }, { signal }))
-    )
-  }
-
-  /** The version of an actor whose last message is not a commit: that of its last commit. */
-  async #versionBefore(
-    subject: string,
-    last: StoredMessage,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    let version = 0
-    for await (const page of this.#pagesOf(subject, 1, last.position, signal))
-      for (const message of page) {
-        if (message.position > last.position) return version
-        version = versionsOf(name => message.headers.get(name))?.last ?? version
-      }
-    return version
   }
 
   /** STORE-JS-5. */
@@ -875,15 +607,6 @@ function waiterOn(
     readAgainAfter = after
     return Promise.resolve()
   }
-}
-
-function outcomeUnknown(commit: NewCommit, why: string, cause?: unknown): CairnError {
-  return new CairnError(
-    'outcome-unknown',
-    `The outcome of commit ${commit.id} of ${formatAddress(commit.actor)} is unknown: ${why}. ` +
-      `Read the actor: the commit is stored, or version ${commit.firstVersion} is free or taken by another writer.`,
-    { cause, details: { commitId: commit.id, firstVersion: commit.firstVersion } },
-  )
 }
 
 function contention(name: string, attempts: number): CairnError {
