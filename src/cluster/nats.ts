@@ -105,6 +105,8 @@ export class NatsTransport implements Transport {
           `Too many requests are in flight to send one to ${formatAddress(actor)} ` +
             `within ${timeout} ms; it was not sent. Slow down, or add nodes.`,
         )
+      case 'too-large':
+        throw tooLargeError('request', body.length, this.#sizeLimit)
       case 'disconnected':
         throw answerLost(request, 'the connection to NATS was lost')
       default:

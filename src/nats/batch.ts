@@ -14,13 +14,14 @@ import type { Position } from '../model/version.js'
 import type { Connection } from './connection.js'
 import { permissionError } from './errors.js'
 import { encodeHeaderLines, joinHeaders } from './headers.js'
-import { checkPayload, expectedHeader } from './publish.js'
+import { expectedHeader } from './publish.js'
 import {
   ackOfAnotherStream,
   errorOutcome,
   type FailedOutcome,
   notAnAck,
   parseAck,
+  type TooLarge,
   unansweredOutcome,
 } from './publish-outcome.js'
 import type { OutgoingMessage } from './requests.js'
@@ -47,16 +48,6 @@ export type BatchOutcome =
 
 export const expectedOnHeader = 'Nats-Expected-Last-Subject-Sequence-Subject'
 
-/** Throws `commit-too-large` for a message over which the server would close the connection. */
-export function checkBatchPayload(
-  connection: Connection,
-  stream: string,
-  messages: readonly BatchPart[],
-): void {
-  for (const { subject, headers, body } of encodeBatch(stream, messages))
-    checkPayload(connection, subject, headers, body)
-}
-
 /** Publishes and waits for the answer. Throws `unauthorized`, `queue-full` and `storage-failed`. */
 export async function publishBatch(
   connection: Connection,
@@ -76,7 +67,7 @@ export async function publishBatch(
  * Throws `queue-full` and `storage-failed`.
  */
 export function publishEncodedBatch(
-  connection: Pick<Connection, 'requests'>,
+  connection: Pick<Connection, 'requests' | 'maxPayload'>,
   stream: string,
   messages: readonly OutgoingMessage[],
   timeout: number,
@@ -98,18 +89,36 @@ export interface Forbidden {
 
 /** BATCH-1. */
 async function send(
-  { requests }: Pick<Connection, 'requests'>,
+  { requests, maxPayload }: Pick<Connection, 'requests' | 'maxPayload'>,
   stream: string,
   messages: readonly OutgoingMessage[],
   { timeout, signal }: { timeout: number; signal: AbortSignal | undefined },
 ): Promise<BatchOutcome | Forbidden> {
+  // None of the messages is sent: the server would keep those before the large one for a while.
+  const large = messages.find(message => bytesOf(message) > maxPayload)
+  if (large !== undefined) return tooLarge(large)
   const { subject, headers, body } = messages.at(-1)!
   const preceding = messages.slice(0, -1)
   const options = { headers, preceding, signal }
   const reply = await requests.request(subject, body, timeout, options)
   if (reply.kind === 'message')
     return readBatchAck(reply.message.string(), stream, messages.length)
-  return reply.kind === 'forbidden' ? reply : unansweredOutcome(reply.kind, timeout)
+  if (reply.kind === 'forbidden') return reply
+  // The limit was lowered just now.
+  if (reply.kind === 'too-large') return tooLarge(largestOf(messages))
+  return unansweredOutcome(reply.kind, timeout)
+}
+
+function bytesOf({ headers, body }: OutgoingMessage): number {
+  return headers.length + body.length
+}
+
+function largestOf(messages: readonly OutgoingMessage[]): OutgoingMessage {
+  return messages.reduce((one, other) => (bytesOf(other) > bytesOf(one) ? other : one))
+}
+
+function tooLarge(message: OutgoingMessage): TooLarge {
+  return { kind: 'too-large', subject: message.subject, bytes: bytesOf(message) }
 }
 
 /** BATCH-1, BATCH-2. */

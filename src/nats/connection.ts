@@ -3,7 +3,7 @@
 // Owns the client library's connection and the shared reply inbox. Calls its listeners when
 // messages may have been missed. The client library does the reconnecting.
 
-import { connect, Events, type Msg, type NatsConnection } from 'nats'
+import { connect, Events, type Msg, type NatsConnection, type ServerInfo } from 'nats'
 
 import { CairnError, messageOf } from '../model/errors.js'
 import { pause, throwIfAborted, withTimeout } from '../model/wait.js'
@@ -23,6 +23,7 @@ export interface NatsSubscription {
 }
 
 const inboxRoot = '_INBOX_'
+const unknownServer = { server_id: 'unknown', max_payload: 1024 * 1024 }
 const subscribeTimeout = 10_000
 /** Milliseconds to wait for the server to drain. */
 const drainTimeout = 2_000
@@ -33,6 +34,8 @@ export class Connection {
   readonly inboxPrefix: string
   readonly servers: readonly string[]
   readonly #listeners = new Set<(interruption: ConnectionChange) => void>()
+  /** The server that is or was connected last. */
+  #server: Pick<ServerInfo, 'server_id' | 'max_payload'>
   #connected = true
   #closed = false
 
@@ -44,6 +47,7 @@ export class Connection {
     this.nc = nc
     this.inboxPrefix = inboxPrefix
     this.servers = servers
+    this.#server = nc.info ?? unknownServer
     this.requests = new Requests(nc, inboxPrefix)
     void this.#followStatus()
   }
@@ -117,9 +121,19 @@ export class Connection {
     return this.nc.info?.version ?? 'unknown'
   }
 
+  /** Id of the server that is or was connected last; a restarted one has another. */
+  get serverId(): string {
+    return this.#server.server_id
+  }
+
+  /** Whether the connected server stores the streams by itself, without others. */
+  get isStandalone(): boolean {
+    return this.hasJetStream && this.nc.info?.cluster === undefined
+  }
+
   /** Largest message that the server accepts, in bytes, headers included. */
   get maxPayload(): number {
-    return this.nc.info?.max_payload ?? 1024 * 1024
+    return this.nc.info?.max_payload ?? this.#server.max_payload
   }
 
   /** Calls `listener` at each interruption. The returned function removes it. */
@@ -231,6 +245,7 @@ export class Connection {
 
   #interrupted(interruption: ConnectionChange): void {
     this.#connected = interruption === 'reconnected'
+    if (this.#connected) this.#server = this.nc.info ?? unknownServer
     this.requests.disconnected()
     for (const listener of this.#listeners) listener(interruption)
   }

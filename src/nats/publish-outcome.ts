@@ -15,8 +15,23 @@ export type FailedOutcome =
   | { readonly kind: 'not-now'; readonly why: string }
   /** Not stored, permanently. */
   | { readonly kind: 'refused'; readonly error: ApiError }
-  /** Stored or not: unknown. `noResponders`: no stream listened on the subject at the time. */
-  | { readonly kind: 'unclear'; readonly why: string; readonly noResponders?: true }
+  | TooLarge
+  | Unclear
+
+/** Not sent: the server would close the connection over a message of so many bytes, headers included. */
+export interface TooLarge {
+  readonly kind: 'too-large'
+  readonly subject: string
+  readonly bytes: number
+}
+
+/** Stored or not: unknown. */
+export interface Unclear {
+  readonly kind: 'unclear'
+  readonly why: string
+  /** No stream listened on the subject at the time. */
+  readonly noResponders?: true
+}
 
 /** A JetStream acknowledgement of a message or of a batch. */
 export interface Ack {
@@ -42,7 +57,7 @@ export const ackOfAnotherStream = 'the acknowledgement is from another stream'
 
 /** The outcome of a request that was not answered. */
 export function unansweredOutcome(
-  kind: Exclude<Reply['kind'], 'message' | 'forbidden'>,
+  kind: Exclude<Reply['kind'], 'message' | 'forbidden' | 'too-large'>,
   timeout: number,
 ): FailedOutcome {
   switch (kind) {

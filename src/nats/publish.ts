@@ -1,6 +1,5 @@
 // One compare-and-append, and the meaning of its answer.
 
-import { CairnError } from '../model/errors.js'
 import type { Position } from '../model/version.js'
 import type { Connection } from './connection.js'
 import { permissionError } from './errors.js'
@@ -64,24 +63,6 @@ export function publishOnceHeaders(
 
 export const expectedHeader = 'Nats-Expected-Last-Subject-Sequence'
 
-/** Throws `commit-too-large` for a message over which the server would close the connection. */
-export function checkPayload(
-  connection: Connection,
-  subject: string,
-  headers: Uint8Array,
-  body: Uint8Array,
-): void {
-  const bytes = headers.length + body.length
-  const limit = connection.maxPayload
-  if (bytes <= limit) return
-  throw new CairnError(
-    'commit-too-large',
-    `A commit on ${subject} takes ${bytes} bytes, and the server's max_payload is ${limit}: ` +
-      'split it into several commits, store large data elsewhere, or raise max_payload.',
-    { details: { limit, actual: bytes } },
-  )
-}
-
 /** Publishes a record that expects nothing but its stream. Throws as {@link publishExpecting}. */
 export async function publishOnce(
   connection: Connection,
@@ -105,7 +86,7 @@ export async function publishExpecting(
 
 function outcomeOf(
   reply: Reply,
-  { stream, timeout }: Pick<ExpectingPublish, 'stream' | 'timeout'>,
+  { stream, subject, headers, body, timeout }: ExpectingPublish,
 ): PublishOutcome {
   if (reply.kind === 'message') {
     const position = readPosition(reply.message.data, stream)
@@ -114,6 +95,8 @@ function outcomeOf(
       : readAck(reply.message.string(), stream)
   }
   if (reply.kind === 'forbidden') throw permissionError(reply.subject)
+  if (reply.kind === 'too-large')
+    return { kind: 'too-large', subject, bytes: headers.length + body.length }
   return unansweredOutcome(reply.kind, timeout)
 }
 

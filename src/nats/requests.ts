@@ -18,7 +18,7 @@
 //     none of them open removes it.
 
 import type { Msg, NatsConnection, Subscription } from 'nats'
-import { nuid } from 'nats'
+import { ErrorCode, NatsError, nuid } from 'nats'
 
 import { CairnError } from '../model/errors.js'
 import { rawHeaders, readHeaderBlock } from './headers.js'
@@ -36,6 +36,8 @@ export type Reply =
   | { readonly kind: 'forbidden'; readonly subject: string }
   /** Nothing was sent: too many other requests are in flight, or the signal had fired. */
   | { readonly kind: 'not-sent' }
+  /** It was not sent: it is larger than the server's max_payload. */
+  | { readonly kind: 'too-large' }
 
 /** A message that is sent right before a request. */
 export interface OutgoingMessage {
@@ -232,9 +234,11 @@ export class Requests {
         body,
         headers === undefined ? { reply } : { reply, headers: rawHeaders(headers) },
       )
-    } catch {
-      // A closed connection: nothing was sent.
-      this.#settle(slot, { kind: 'disconnected' })
+    } catch (error) {
+      // A closed connection, or a message over which the server would close it: nothing was sent.
+      const isTooLarge =
+        error instanceof NatsError && error.code === ErrorCode.MaxPayloadExceeded
+      this.#settle(slot, { kind: isTooLarge ? 'too-large' : 'disconnected' })
     }
   }
 

@@ -6,7 +6,7 @@
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
 import { listSubjects } from '../../nats/list-subjects.js'
-import { checkPayload, expectingHeaders, publishExpecting } from '../../nats/publish.js'
+import { expectingHeaders, publishExpecting } from '../../nats/publish.js'
 import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
 import { documentsBucketOf } from '../../nats/subjects.js'
 import type { Document, DocumentKey, Documents } from './documents.js'
@@ -54,11 +54,24 @@ export class JetStreamDocuments implements Documents {
     const { stream } = this.#bucket
     const subject = this.#subjectOf(key)
     const headers = expectingHeaders(stream, revision, [])
-    checkPayload(this.#connection, subject, headers, value)
     const name = key.join('.')
+    // No other writer stores these very bytes.
+    const find = async () => {
+      const stored = await this.get(key)
+      return stored !== undefined && Buffer.compare(stored.value, value) === 0
+        ? ({ kind: 'stored', position: stored.revision, duplicate: false } as const)
+        : undefined
+    }
     const { outcome, afterAmbiguity } = await publishWithRetries(
       this.#connection,
-      { timeout, target: `document ${name}`, remedy: 'Read it to find out.' },
+      {
+        stream,
+        subject,
+        timeout,
+        target: `document ${name}`,
+        remedy: 'Read it to find out.',
+        find,
+      },
       left =>
         publishExpecting(this.#connection, {
           stream,
@@ -71,11 +84,8 @@ export class JetStreamDocuments implements Documents {
     )
     if (outcome.kind === 'stored') return outcome.position
     if (!afterAmbiguity) return 'conflict'
-    // An earlier attempt may have been stored: no other writer stores these very bytes.
-    const stored = await this.get(key)
-    return stored !== undefined && Buffer.compare(stored.value, value) === 0
-      ? stored.revision
-      : 'conflict'
+    // An earlier attempt may have been stored.
+    return (await find())?.position ?? 'conflict'
   }
 
   #subjectOf(key: DocumentKey): string {

@@ -13,6 +13,8 @@
 //     is checked: `storage-failed`.
 // STORE-BATCH-5. At most `batchesMax` batches of this node are open at a time, of the 50 that a
 //     server accepts per stream; a batch that the server refuses for this is sent again.
+// STORE-BATCH-6. An ambiguous batch that has become too large for the server is searched, and refused as too large only
+//     if it is proven that it is not stored (STORE-JS-8).
 
 import { decodeHeaders } from '../../codec/envelope.js'
 import { formatAddress } from '../../model/address.js'
@@ -21,16 +23,18 @@ import { CairnError } from '../../model/errors.js'
 import { Semaphore } from '../../model/semaphore.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
-import {
-  type BatchMessage,
-  type BatchOutcome,
-  checkBatchPayload,
-  publishBatch,
-} from '../../nats/batch.js'
+import { type BatchMessage, type BatchOutcome, publishBatch } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
 import { apiError } from '../../nats/errors.js'
 import { findMissingStream, mayBeMissing } from '../../nats/missing-stream.js'
+import {
+  notSendable,
+  passBehind,
+  tooLargeError,
+  UnansweredServers,
+} from '../../nats/payload-limit.js'
+import type { TooLarge } from '../../nats/publish-outcome.js'
 import { unreachableError } from '../../nats/retry.js'
 import { notStored } from './jetstream-errors.js'
 import { formatActors } from './transaction.js'
@@ -66,9 +70,9 @@ export class BatchWriter {
 
   /** STORE-BATCH-1, STORE-BATCH-2: stores a batch, or finds a conflict. */
   async store(batch: Batch, wait: Wait): Promise<BatchResult> {
-    const { stream, messages } = batch
+    const { stream } = batch
     const { deadline, signal } = wait
-    checkBatchPayload(this.#connection, stream, messages)
+    const servers = new UnansweredServers()
     let ambiguity: string | undefined
     let why = 'no connection'
     let unanswered = 0
@@ -80,6 +84,7 @@ export class BatchWriter {
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
         throw this.#gaveUp(batch, ambiguity, why, signal)
+      const { serverId } = this.#connection
       let outcome: BatchOutcome
       try {
         outcome = await this.#attempt(batch, wait)
@@ -101,8 +106,14 @@ export class BatchWriter {
           if (found) return found
           throw apiError(outcome.error, `appending to ${formatActors(batch.commits)}`)
         }
+        case 'too-large':
+          if (ambiguity === undefined) throw tooLargeError(this.#connection, outcome)
+          why = notSendable(this.#connection, outcome, ambiguity)
+          return await this.#search(batch, outcome, servers, why, wait)
         case 'unclear':
           ambiguity = why = outcome.why
+          servers.add(serverId)
+          servers.add(this.#connection.serverId)
           if (outcome.noResponders && mayBeMissing(++unanswered))
             void findMissingStream(this.#connection, stream, left).then(
               error => (missingStream ??= error),
@@ -115,6 +126,23 @@ export class BatchWriter {
           break
       }
     }
+  }
+
+  /** STORE-BATCH-6. */
+  async #search(
+    batch: Batch,
+    tooLarge: TooLarge,
+    servers: UnansweredServers,
+    why: string,
+    wait: Wait,
+  ): Promise<BatchResult> {
+    const place = { stream: batch.stream, subject: batch.messages[0]!.subject }
+    const behind = await passBehind(this.#connection, place, servers, wait)
+    if (behind === undefined) throw outcomeUnknown(batch, why)
+    const found = await this.#resolve(batch, 0, why, wait)
+    if (found !== undefined) return found
+    if (!behind.isProof) throw outcomeUnknown(batch, why)
+    throw tooLargeError(this.#connection, tooLarge)
   }
 
   /** STORE-BATCH-5. */

@@ -11,6 +11,9 @@
 //     subject is in flight on a replicated stream. The same bytes are sent again.
 // STORE-JS-7. An attempt may share a batch with those of other actors (src/nats/group-commit.ts). Each
 //     commit has its own outcome, with the same meaning as without a batch.
+// STORE-JS-8. An ambiguous append that has become too large for the server, because its max_payload was lowered, is
+//     not sent again (src/nats/payload-limit.ts). It is searched, and refused as too large only if it is proven that it
+//     is not stored.
 
 import { decodeHeaders, encodeCommit } from '../../codec/envelope.js'
 import { formatAddress } from '../../model/address.js'
@@ -25,10 +28,13 @@ import type { GroupCommit } from '../../nats/group-commit.js'
 import type { LogStream } from '../../nats/log-stream.js'
 import { findMissingStream, mayBeMissing } from '../../nats/missing-stream.js'
 import {
-  checkPayload,
-  expectingHeaders,
-  type PublishOutcome,
-} from '../../nats/publish.js'
+  notSendable,
+  passBehind,
+  tooLargeError,
+  UnansweredServers,
+} from '../../nats/payload-limit.js'
+import { expectingHeaders, type PublishOutcome } from '../../nats/publish.js'
+import type { TooLarge } from '../../nats/publish-outcome.js'
 import { unreachableError } from '../../nats/retry.js'
 import { logSubject } from '../../nats/subjects.js'
 import { notStored } from './jetstream-errors.js'
@@ -65,8 +71,8 @@ export class CommitWriter {
     const { headers: lines, body } = encodeCommit(commit)
     const { subject, stream } = this.#placeOf(commit)
     const headers = expectingHeaders(stream, position, lines)
-    checkPayload(this.#connection, subject, headers, body)
     let ambiguity: string | undefined
+    const servers = new UnansweredServers()
     let why = 'no connection'
     let unanswered = 0
     let missingStream: CairnError | undefined
@@ -77,6 +83,7 @@ export class CommitWriter {
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
         throw this.#gaveUp(commit, ambiguity, why, signal)
+      const { serverId } = this.#connection
       let outcome: PublishOutcome
       try {
         const timeout = Math.min(attemptTimeout, left)
@@ -103,8 +110,14 @@ export class CommitWriter {
           if (found) return found
           throw apiError(outcome.error, `appending to ${formatAddress(commit.actor)}`)
         }
+        case 'too-large':
+          if (ambiguity === undefined) throw tooLargeError(this.#connection, outcome)
+          why = notSendable(this.#connection, outcome, ambiguity)
+          return await this.#search(commit, position, outcome, servers, why, wait)
         case 'unclear':
           ambiguity = why = outcome.why
+          servers.add(serverId)
+          servers.add(this.#connection.serverId)
           // A stream may be without a leader for a while; a deleted stream ends the append.
           if (outcome.noResponders && mayBeMissing(++unanswered))
             void findMissingStream(this.#connection, stream, left).then(
@@ -118,6 +131,24 @@ export class CommitWriter {
           break
       }
     }
+  }
+
+  /** STORE-JS-8. */
+  async #search(
+    commit: NewCommit,
+    position: Position,
+    tooLarge: TooLarge,
+    servers: UnansweredServers,
+    why: string,
+    wait: Wait,
+  ): Promise<CommitResult> {
+    const place = this.#placeOf(commit)
+    const behind = await passBehind(this.#connection, place, servers, wait)
+    if (behind === undefined) throw outcomeUnknown(commit, why)
+    const found = await this.#resolve(commit, position, behind.last, why, wait)
+    if (found !== undefined) return found
+    if (!behind.isProof) throw outcomeUnknown(commit, why)
+    throw tooLargeError(this.#connection, tooLarge)
   }
 
   /**

@@ -6,6 +6,8 @@
 //     notice only delays it.
 // QUEUE-JS-3. A replica holds a prefix of the stream: reading on after the last record skips
 //     nothing, but may end early. Where the end matters, the leader is asked.
+// QUEUE-JS-4. A record whose put was not answered, and that cannot be sent again, is stored behind all records that
+//     had been acknowledged before: they need not be searched.
 
 import { isCairnError } from '../../model/errors.js'
 import type { Position } from '../../model/version.js'
@@ -15,7 +17,7 @@ import { leaderGet, type StoredMessage } from '../../nats/direct-get.js'
 import { directScan } from '../../nats/direct-scan.js'
 import { apiError } from '../../nats/errors.js'
 import { callApi } from '../../nats/jetstream-api.js'
-import { checkPayload, publishOnce, publishOnceHeaders } from '../../nats/publish.js'
+import { publishOnce, publishOnceHeaders } from '../../nats/publish.js'
 import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
 import { readStream } from '../../nats/stream.js'
 import {
@@ -50,6 +52,8 @@ export class JetStreamQueue implements Queue {
   readonly #namespace: string
   readonly #stream: string
   readonly #closing = new AbortController()
+  /** The last position that a put of this object was stored at. */
+  #lastPut: Position = 0
 
   constructor(connection: Connection, namespace: string, name: QueueName) {
     this.name = name
@@ -66,15 +70,18 @@ export class JetStreamQueue implements Queue {
     const subject = queueSubject(this.#namespace, this.name, key)
     const messageId = encodeHeader([...key, id].join('/'))
     const headers = publishOnceHeaders(stream, messageId, record.headers)
-    checkPayload(this.#connection, subject, headers, body)
+    const after = this.#lastPut
     // QUEUE-JS-1
     const { outcome } = await publishWithRetries(
       this.#connection,
       {
+        stream,
+        subject,
         timeout,
         signal,
         target: `the record on ${subject}`,
         remedy: 'Put it again under the same id.',
+        find: left => this.#find(subject, messageId, after, { signal, left }),
       },
       left =>
         publishOnce(this.#connection, {
@@ -85,6 +92,7 @@ export class JetStreamQueue implements Queue {
           timeout: Math.min(attemptTimeout, left()),
         }),
     )
+    this.#lastPut = Math.max(this.#lastPut, outcome.position)
     return { position: outcome.position, duplicate: outcome.duplicate }
   }
 
@@ -189,6 +197,26 @@ export class JetStreamQueue implements Queue {
     const stored = await leaderGet(this.#connection, this.#stream, { seq: position })
     if (stored === undefined) return
     throw apiError(removed.error, `removing record ${position} of ${this.#stream}`)
+  }
+
+  /** QUEUE-JS-4. */
+  async #find(
+    subject: string,
+    messageId: string,
+    after: Position,
+    { signal, left }: { signal: AbortSignal | undefined; left: () => number },
+  ) {
+    let next = after + 1
+    for (;;) {
+      const query = { seq: next, next_by_subj: subject }
+      const bounds = { signal, timeout: left() }
+      const found = await leaderGet(this.#connection, this.#stream, query, bounds)
+      if (found === undefined) return undefined
+      const { position, headers } = found
+      if (headers.get('Nats-Msg-Id') === messageId)
+        return { kind: 'stored', position, duplicate: false } as const
+      next = position + 1
+    }
   }
 
   #toRecord({ subject, position, headers, body }: StoredMessage): QueueRecord {

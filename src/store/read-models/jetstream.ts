@@ -12,13 +12,14 @@
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError } from '../../model/errors.js'
 import { pause } from '../../model/wait.js'
-import { type BatchPart, checkBatchPayload, publishBatch } from '../../nats/batch.js'
+import { type BatchPart, publishBatch } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
 import { directScan } from '../../nats/direct-scan.js'
 import { apiError } from '../../nats/errors.js'
 import type { HeaderValues } from '../../nats/headers.js'
 import { callApi } from '../../nats/jetstream-api.js'
+import { notSendable, tooLargeError } from '../../nats/payload-limit.js'
 import { decodeToken, encodeToken, readModelsBucketOf } from '../../nats/subjects.js'
 import {
   initialCheckpoint,
@@ -108,9 +109,9 @@ class JetStreamReadModel implements ReadModel {
       })),
       checkpoint,
     ]
-    checkBatchPayload(this.#connection, this.#stream, messages)
     const deadline = Date.now() + totalTimeout
     let why = 'no connection'
+    let isAmbiguous = false
     for (;;) {
       await this.#connection.whenConnected(deadline - Date.now())
       const left = deadline - Date.now()
@@ -129,7 +130,12 @@ class JetStreamReadModel implements ReadModel {
           return 'conflict'
         case 'refused':
           throw apiError(outcome.error, `writing to ${this.#root}`)
+        case 'too-large':
+          throw isAmbiguous
+            ? this.#outcomeUnknown(notSendable(this.#connection, outcome, why))
+            : tooLargeError(this.#connection, outcome)
         case 'unclear':
+          isAmbiguous = true
           why = outcome.why
           await pause(Math.min(50, left))
           break

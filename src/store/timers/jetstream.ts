@@ -16,7 +16,7 @@ import { leaderGet, type StoredMessage } from '../../nats/direct-get.js'
 import { directScan } from '../../nats/direct-scan.js'
 import { apiError } from '../../nats/errors.js'
 import { callApi } from '../../nats/jetstream-api.js'
-import { checkPayload, expectedHeader, publishExpecting } from '../../nats/publish.js'
+import { expectedHeader, publishExpecting } from '../../nats/publish.js'
 import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
 import {
   parseTimerSubject,
@@ -157,7 +157,6 @@ export class JetStreamTimers implements Timers {
         ['Nats-Schedule-Target', target],
         ...headers,
       ])
-      checkPayload(this.#connection, subject, lines, body)
       const outcome = await publishExpecting(this.#connection, {
         stream,
         subject,
@@ -172,7 +171,14 @@ export class JetStreamTimers implements Timers {
     }
     const { outcome } = await publishWithRetries(
       this.#connection,
-      { timeout, signal, target: `the timer on ${subject}`, remedy: 'Set it again.' },
+      {
+        stream,
+        subject,
+        timeout,
+        signal,
+        target: `the timer on ${subject}`,
+        remedy: 'Set it again.',
+      },
       attempt,
     )
     return outcome.kind === 'stored'

@@ -2,10 +2,12 @@
 //
 // Several test files run at once: ports are chosen by trying (see scripts/nats/server.mjs),
 // and a restarted server gets the port, the folder and the configuration it had.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { configText } from '../../../scripts/nats/config.mjs'
 import { ensureNatsServer, startServer } from '../../../scripts/nats-server.mjs'
+import { until } from '../wait.js'
 
 export interface NatsOptions {
   /** Its name, unique in a cluster. Default: that of its folder. */
@@ -49,6 +51,8 @@ export interface NatsServer extends AsyncDisposable {
   kill(): Promise<void>
   /** Starts it again, stopping it first if it is up; resolves when it greets clients. */
   restart(): Promise<void>
+  /** Changes its configuration and reloads it (SIGHUP): clients stay connected. */
+  reload(changes: Pick<NatsOptions, 'maxPayload'>): Promise<void>
   /** SIGSTOP: connections stay open and nothing answers. */
   pause(): void
   /** SIGCONT. */
@@ -94,6 +98,17 @@ const startIn = async (
     async restart() {
       await server.stop()
       server = await startServer({ ...options, path, dir, port, name })
+    },
+    async reload(changes) {
+      const file = (part: string) => join(dir, `nats-server.${part}`)
+      const reloads = async () =>
+        (await readFile(file('log'), 'utf8')).split('Reloaded server configuration')
+          .length
+      const before = await reloads()
+      const config = { ...options, ...changes, name, host: '127.0.0.1', port, dir }
+      await writeFile(file('conf'), configText(config))
+      server.signal('SIGHUP')
+      await until(async () => (await reloads()) > before, { describe: 'it has reloaded' })
     },
     pause: () => server.signal('SIGSTOP'),
     resume: () => server.signal('SIGCONT'),
