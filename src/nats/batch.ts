@@ -67,7 +67,7 @@ export async function publishBatch(
  * Throws `queue-full` and `storage-failed`.
  */
 export function publishEncodedBatch(
-  connection: Pick<Connection, 'requests' | 'maxPayload'>,
+  connection: PublishPorts,
   stream: string,
   messages: readonly OutgoingMessage[],
   timeout: number,
@@ -81,6 +81,8 @@ export function publishEncodedBatch(
   return send(connection, stream, encoded, { timeout, signal: undefined })
 }
 
+type PublishPorts = Pick<Connection, 'requests' | 'maxPayload' | 'writeFailures'>
+
 /** Not stored: the user may not publish there. */
 export interface Forbidden {
   readonly kind: 'forbidden'
@@ -89,7 +91,7 @@ export interface Forbidden {
 
 /** BATCH-1. */
 async function send(
-  { requests, maxPayload }: Pick<Connection, 'requests' | 'maxPayload'>,
+  { requests, maxPayload, writeFailures }: PublishPorts,
   stream: string,
   messages: readonly OutgoingMessage[],
   { timeout, signal }: { timeout: number; signal: AbortSignal | undefined },
@@ -97,16 +99,19 @@ async function send(
   // None of the messages is sent: the server would keep those before the large one for a while.
   const large = messages.find(message => bytesOf(message) > maxPayload)
   if (large !== undefined) return tooLarge(large)
+  const reason = writeFailures.isAny ? await writeFailures.confirm(stream) : undefined
+  if (reason !== undefined)
+    return { kind: 'write-failed', stream, reason, wasSent: false }
   const { subject, headers, body } = messages.at(-1)!
   const preceding = messages.slice(0, -1)
-  const options = { headers, preceding, signal }
+  const options = { headers, preceding, signal, stream }
   const reply = await requests.request(subject, body, timeout, options)
   if (reply.kind === 'message')
     return readBatchAck(reply.message.string(), stream, messages.length)
   if (reply.kind === 'forbidden') return reply
   // The limit was lowered just now.
   if (reply.kind === 'too-large') return tooLarge(largestOf(messages))
-  return unansweredOutcome(reply.kind, timeout)
+  return unansweredOutcome(reply, stream, timeout)
 }
 
 function bytesOf({ headers, body }: OutgoingMessage): number {
@@ -146,7 +151,7 @@ function batchLines(batchId: string, i: number, isLast: boolean): [string, strin
 function readBatchAck(text: string, stream: string, count: number): BatchOutcome {
   const ack = parseAck(text)
   if (ack === undefined) return { kind: 'unclear', why: notAnAck }
-  if (ack.error !== undefined) return errorOutcome(ack.error)
+  if (ack.error !== undefined) return errorOutcome(ack.error, stream)
   const { seq } = ack
   if (ack.stream !== stream || typeof seq !== 'number' || seq < count)
     return { kind: 'unclear', why: ackOfAnotherStream }

@@ -12,6 +12,7 @@ import { connectionError, permissionError } from './errors.js'
 import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
+import { WriteFailures } from './write-failures.js'
 
 /** Why notices or replies may have been missed. */
 export type ConnectionChange = 'disconnected' | 'reconnected'
@@ -31,6 +32,7 @@ const drainTimeout = 2_000
 export class Connection {
   readonly nc: NatsConnection
   readonly requests: Requests
+  readonly writeFailures: WriteFailures
   readonly inboxPrefix: string
   readonly servers: readonly string[]
   readonly #listeners = new Set<(interruption: ConnectionChange) => void>()
@@ -49,6 +51,12 @@ export class Connection {
     this.servers = servers
     this.#server = nc.info ?? unknownServer
     this.requests = new Requests(nc, inboxPrefix)
+    this.writeFailures = new WriteFailures({
+      requests: this.requests,
+      isConnected: () => this.connected,
+      isStandalone: () => this.isStandalone,
+    })
+    this.requests.onSlowWrite = stream => this.writeFailures.suspect(stream)
     void this.#followStatus()
   }
 
@@ -247,6 +255,7 @@ export class Connection {
     this.#connected = interruption === 'reconnected'
     if (this.#connected) this.#server = this.nc.info ?? unknownServer
     this.requests.disconnected()
+    this.writeFailures.clear()
     for (const listener of this.#listeners) listener(interruption)
   }
 }

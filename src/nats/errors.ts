@@ -23,6 +23,8 @@ export const jsErrorCode = {
   batchIncomplete: 10176,
   /** The limit of open batches of the stream or the server is reached. */
   tooManyBatches: 10210,
+  deleteFailed: 10057,
+  storeFailed: 10077,
   messageTooLarge: 10054,
   headersTooLarge: 10097,
   jetStreamNotEnabled: 10076,
@@ -40,11 +42,11 @@ const passing = new Set<number>([
 
 /** Codes of exhausted resources: the operator must act. */
 const exhaustedResources = new Map<number, string>([
-  [10023, 'the server or account is out of resources'],
-  [10047, 'the server is out of storage'],
-  [10028, 'the account is out of memory storage'],
-  [10077, 'the stream refused the message (disk full, or a limit reached)'],
-  [10122, 'the stream or account exceeds its limits'],
+  [10023, 'the server or account is out of resources: raise its JetStream limits'],
+  [10047, 'the server is out of storage: make room on its disk, or raise max_file'],
+  [10028, 'the account is out of memory storage: raise its limits'],
+  [10077, 'a limit of the stream is reached: raise it with "nats stream edit"'],
+  [10122, 'the stream or account exceeds its limits: raise them'],
 ])
 
 /** An error in an answer of the JetStream API. */
@@ -56,6 +58,27 @@ export interface ApiError {
 
 export function isPassing(error: ApiError): boolean {
   return passing.has(error.err_code ?? 0)
+}
+
+/** What stopped a write of a stream, for errors. */
+export function writeFailure(stream: string, reason: string): string {
+  return (
+    `the NATS server fails to write stream ${stream}: "${reason}". Make room on its disk, or repair it, and restart ` +
+    'the server: it stores nothing in this stream before'
+  )
+}
+
+/** The error for a write that was not sent, because the server fails to write the stream. */
+export function writeFailedError(
+  doing: string,
+  stream: string,
+  reason: string,
+): CairnError {
+  return new CairnError(
+    'storage-failed',
+    `Stopped ${doing}: ${writeFailure(stream, reason)}. Nothing was stored.`,
+    { details: { stream, reason } },
+  )
 }
 
 /** The error for a refused append or request; `doing` is such as `reading from stream CAIRN_a`. */

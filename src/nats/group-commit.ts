@@ -280,6 +280,7 @@ export class GroupCommit {
         return
       }
       case 'unclear':
+      case 'write-failed':
         for (const member of group) member.settle(outcome)
         return
       default: {

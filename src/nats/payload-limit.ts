@@ -94,7 +94,7 @@ export async function passBehind(
     const { serverId } = connection
     const timeout = Math.min(attemptTimeout, left)
     const outcome = await publishExpecting(connection, { ...message, timeout })
-    if (outcome.kind === 'refused') return undefined
+    if (outcome.kind === 'refused' || outcome.kind === 'write-failed') return undefined
     if (outcome.kind === 'wrong-sequence') {
       const isProof = serverId === connection.serverId && attempts.precede(connection)
       return { last: outcome.last ?? 0, isProof }

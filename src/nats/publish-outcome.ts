@@ -16,6 +16,7 @@ export type FailedOutcome =
   /** Not stored, permanently. */
   | { readonly kind: 'refused'; readonly error: ApiError }
   | TooLarge
+  | WriteFailed
   | Unclear
 
 /** Not sent: the server would close the connection over a message of so many bytes, headers included. */
@@ -23,6 +24,15 @@ export interface TooLarge {
   readonly kind: 'too-large'
   readonly subject: string
   readonly bytes: number
+}
+
+/** The server fails to write the stream. Not stored if it was not sent, and else it is unknown (WRITE-FAILURE-3). */
+export interface WriteFailed {
+  readonly kind: 'write-failed'
+  readonly stream: string
+  /** The server's words. */
+  readonly reason: string
+  readonly wasSent: boolean
 }
 
 /** Stored or not: unknown. */
@@ -57,10 +67,13 @@ export const ackOfAnotherStream = 'the acknowledgement is from another stream'
 
 /** The outcome of a request that was not answered. */
 export function unansweredOutcome(
-  kind: Exclude<Reply['kind'], 'message' | 'forbidden' | 'too-large'>,
+  reply: Exclude<Reply, { kind: 'message' | 'forbidden' | 'too-large' }>,
+  stream: string,
   timeout: number,
 ): FailedOutcome {
-  switch (kind) {
+  switch (reply.kind) {
+    case 'write-failed':
+      return { ...reply, stream, wasSent: true }
     case 'no-responders':
       return { kind: 'unclear', why: 'the stream has no leader', noResponders: true }
     case 'not-sent':
@@ -81,12 +94,24 @@ const retryable: ReadonlySet<number | undefined> = new Set([
   jsErrorCode.tooManyBatches,
 ])
 
+/** What the server says when a limit refuses a message, before it is written. */
+const limits: ReadonlySet<string | undefined> = new Set([
+  'maximum messages exceeded',
+  'maximum bytes exceeded',
+  'maximum messages per subject exceeded',
+  'message too large',
+])
+
 /** The outcome of an acknowledgement that reports an error. */
-export function errorOutcome(error: ApiError): FailedOutcome {
+export function errorOutcome(error: ApiError, stream: string): FailedOutcome {
   const { err_code: code, description } = error
   if (code === jsErrorCode.wrongLastSequence) {
     const [, last] = /: (\d+)$/.exec(description ?? '') ?? []
     return { kind: 'wrong-sequence', ...(last !== undefined && { last: Number(last) }) }
+  }
+  if (code === jsErrorCode.storeFailed && !limits.has(description)) {
+    const reason = description ?? 'no description'
+    return { kind: 'write-failed', stream, reason, wasSent: true }
   }
   if (retryable.has(code) || isPassing(error))
     return { kind: 'not-now', why: description ?? String(code) }

@@ -11,7 +11,7 @@
 import { CairnError } from '../model/errors.js'
 import { pause } from '../model/wait.js'
 import type { Connection } from './connection.js'
-import { type ApiError, apiError } from './errors.js'
+import { type ApiError, apiError, writeFailedError, writeFailure } from './errors.js'
 import { findMissingStream, mayBeMissing } from './missing-stream.js'
 import {
   notSendable,
@@ -19,7 +19,7 @@ import {
   tooLargeError,
   UnansweredServers,
 } from './payload-limit.js'
-import type { TooLarge, Unclear } from './publish-outcome.js'
+import type { TooLarge, Unclear, WriteFailed } from './publish-outcome.js'
 
 /** Milliseconds to wait for one answer before the attempt is made again. */
 export const attemptTimeout = 2_000
@@ -42,6 +42,7 @@ export interface RetryOptions<Outcome> {
 type Unsettled =
   | Unclear
   | TooLarge
+  | WriteFailed
   | { readonly kind: 'not-now'; readonly why: string }
   | { readonly kind: 'refused'; readonly error: ApiError }
   /** Asks for another attempt at once. */
@@ -77,7 +78,7 @@ export async function publishWithRetries<Outcome extends { readonly kind: string
     if (ms <= 0 || signal?.aborted || connection.closed)
       throw ambiguity === undefined
         ? notWritten(connection, options)
-        : outcomeUnknown(options, ambiguity)
+        : outcomeUnknown(options, ambiguity + connection.writeFailures.explain(stream))
     const { serverId } = connection
     let outcome: { readonly kind: string }
     try {
@@ -100,6 +101,12 @@ export async function publishWithRetries<Outcome extends { readonly kind: string
         if (ambiguity === undefined) throw tooLargeError(connection, outcome)
         const why = notSendable(connection, outcome, ambiguity)
         return await search(connection, options, outcome, why, servers, deadline)
+      }
+      case 'write-failed': {
+        const { reason, wasSent } = outcome
+        throw wasSent || ambiguity !== undefined
+          ? outcomeUnknown(options, writeFailure(stream, reason))
+          : writeFailedError(`writing ${target}`, stream, reason)
       }
       case 'unclear': // PUBLISH-RETRY-1
         ambiguity = outcome.why
@@ -145,6 +152,7 @@ async function search<Outcome>(
 const unsettled: ReadonlySet<string> = new Set<Unsettled['kind']>([
   'unclear',
   'too-large',
+  'write-failed',
   'not-now',
   'refused',
   'retry',

@@ -76,12 +76,20 @@ export async function publishOnce(
 
 /** Publishes and waits for the answer. Throws only `unauthorized` and `queue-full`. */
 export async function publishExpecting(
-  { requests }: Pick<Connection, 'requests'>,
+  { requests, writeFailures }: Pick<Connection, 'requests' | 'writeFailures'>,
   request: ExpectingPublish,
 ): Promise<PublishOutcome> {
-  const { subject, body, timeout } = request
-  // The request itself serves as the options: it has their headers and signal.
-  return outcomeOf(await requests.request(subject, body, timeout, request), request)
+  const { stream, subject, body, timeout } = request
+  if (writeFailures.isAny) {
+    const reason = await writeFailures.confirm(stream)
+    if (reason !== undefined)
+      return { kind: 'write-failed', stream, reason, wasSent: false }
+  }
+  // The request itself serves as the options: it has their headers, signal and stream.
+  const reply = await requests.request(subject, body, timeout, request)
+  const outcome = outcomeOf(reply, request)
+  if (outcome.kind === 'stored' && writeFailures.isAny) writeFailures.stored(stream)
+  return outcome
 }
 
 function outcomeOf(
@@ -97,7 +105,7 @@ function outcomeOf(
   if (reply.kind === 'forbidden') throw permissionError(reply.subject)
   if (reply.kind === 'too-large')
     return { kind: 'too-large', subject, bytes: headers.length + body.length }
-  return unansweredOutcome(reply.kind, timeout)
+  return unansweredOutcome(reply, stream, timeout)
 }
 
 /**
@@ -136,7 +144,7 @@ function skip(bytes: Uint8Array, from: number, text: string): number {
 function readAck(text: string, stream: string): PublishOutcome {
   const ack = parseAck(text)
   if (ack === undefined) return { kind: 'unclear', why: notAnAck }
-  if (ack.error !== undefined) return errorOutcome(ack.error)
+  if (ack.error !== undefined) return errorOutcome(ack.error, stream)
   if (ack.stream === stream && typeof ack.seq === 'number' && ack.seq > 0)
     return { kind: 'stored', position: ack.seq, duplicate: ack.duplicate === true }
   return { kind: 'unclear', why: ackOfAnotherStream }

@@ -36,6 +36,8 @@ export type Reply =
   | { readonly kind: 'forbidden'; readonly subject: string }
   /** Nothing was sent: too many other requests are in flight, or the signal had fired. */
   | { readonly kind: 'not-sent' }
+  /** A write to a stream whose writes fail; it was sent. */
+  | { readonly kind: 'write-failed'; readonly reason: string }
   /** It was not sent: it is larger than the server's max_payload. */
   | { readonly kind: 'too-large' }
 
@@ -53,11 +55,14 @@ export interface RequestOptions {
   readonly preceding?: readonly OutgoingMessage[]
   /** Ends the wait; the server may still handle the request. */
   readonly signal?: AbortSignal | undefined
+  /** The stream that it writes to. */
+  readonly stream?: string
 }
 
 interface Slot {
   readonly token: number
   readonly subject: string
+  readonly stream: string | undefined
   deadline: number
   readonly timeout: number
   readonly signal: AbortSignal | undefined
@@ -81,6 +86,8 @@ interface SignalWatch {
 
 /** Milliseconds. */
 const sweepInterval = 50
+/** Age at which a write counts as slow. */
+const slowAfter = 500
 const inFlightMax = 4096
 const queuedMax = 65_536
 const noOptions: RequestOptions = {}
@@ -97,6 +104,8 @@ export class Requests {
   #nextToken = 0
   #closed = false
   #inboxRefusal: Error | undefined
+  /** Called for the stream of each write that is slow, at each sweep. */
+  onSlowWrite: ((stream: string) => void) | undefined
   #sweeper: NodeJS.Timeout | undefined
 
   constructor(nc: NatsConnection, inboxPrefix: string) {
@@ -157,6 +166,12 @@ export class Requests {
       if (slot.subject === subject) this.#settle(slot, { kind: 'forbidden', subject })
   }
 
+  /** The server fails to write the stream: no write in flight to it is answered. */
+  endWrites(stream: string, reason: string): void {
+    for (const slot of this.#slots.values())
+      if (slot.stream === stream) this.#settle(slot, { kind: 'write-failed', reason })
+  }
+
   close(): void {
     this.#closed = true
     this.#subscription.unsubscribe()
@@ -202,7 +217,7 @@ export class Requests {
     subject: string,
     body: Uint8Array,
     timeout: number,
-    { headers, preceding, signal }: RequestOptions,
+    { headers, preceding, signal, stream }: RequestOptions,
     settle: (reply: Reply) => void,
     onReply: Slot['onReply'],
   ): void {
@@ -211,6 +226,7 @@ export class Requests {
     const slot: Slot = {
       token,
       subject,
+      stream,
       deadline,
       timeout,
       signal,
@@ -302,8 +318,13 @@ export class Requests {
   /** Stops itself once no slot is open and no request is queued. */
   readonly #sweep = () => {
     const now = Date.now()
-    for (const slot of this.#slots.values())
-      if (slot.deadline <= now) this.#settle(slot, { kind: 'timeout' })
+    let slow: string | undefined
+    for (const slot of this.#slots.values()) {
+      const { stream, deadline, timeout } = slot
+      if (stream !== undefined && stream !== slow && now - deadline + timeout > slowAfter)
+        this.onSlowWrite?.((slow = stream))
+      if (deadline <= now) this.#settle(slot, { kind: 'timeout' })
+    }
     // REQUESTS-5: the first queued request may have received a slot just above.
     if (this.#queue.some(({ deadline }) => deadline <= now)) {
       const expired = this.#queue.filter(({ deadline }) => deadline <= now)

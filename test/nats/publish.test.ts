@@ -60,7 +60,11 @@ const cases: readonly (readonly [string, object])[] = [
     '{"error":{"code":400,"err_code":10164,"description":"wrong last sequence"}}',
     { kind: 'not-now' },
   ],
-  ['{"error":{"code":503,"err_code":10077}}', { kind: 'refused' }],
+  ['{"error":{"code":503,"err_code":10077}}', { kind: 'write-failed', wasSent: true }],
+  [
+    '{"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"}}',
+    { kind: 'refused' },
+  ],
 ]
 
 for (const [ack, outcome] of cases)

@@ -3,7 +3,9 @@
 import { encodeStoredMessage } from '../../codec/stored-message.js'
 import { sanitizeCauses } from '../../model/causes.js'
 import type { Causes } from '../../model/commit.js'
+import { CairnError, isCairnError } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
+import { show } from '../../model/show.js'
 import { checkTopic, type Topic } from '../../model/topic.js'
 import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
@@ -57,6 +59,24 @@ export async function publishMessage<Input>(
     logPosition: from.store.knownPosition(),
   }
   const record = { key: name.split('.'), id, ...encodeStoredMessage(message) }
-  const put = await queue.put(record, { signal, timeout })
-  return { id, ...put, at: from.clock.now() }
+  try {
+    const put = await queue.put(record, { signal, timeout })
+    return { id, ...put, at: from.clock.now() }
+  } catch (error) {
+    throw withMessageId(error, id)
+  }
+}
+
+/** The error with the message's id, under which it can be published again. */
+function withMessageId(error: unknown, id: string): unknown {
+  if (!isCairnError(error)) return error
+  const { code, message, cause, details } = error
+  const hint =
+    code === 'outcome-unknown'
+      ? ` Or publish it again with id ${show(id)}: it is stored once.`
+      : ''
+  return new CairnError(code, message + hint, {
+    cause,
+    details: { ...details, messageId: id },
+  })
 }

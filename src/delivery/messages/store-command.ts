@@ -1,5 +1,6 @@
 // Stores durable commands in the inbox: new ones, and those that are sent again from a dead letter.
 
+import { withCommandId } from '../../actor/command-error.js'
 import {
   type CommandRepeat,
   encodeStoredCommand,
@@ -39,8 +40,12 @@ export async function storeCommand(
   const key = inboxKeyOf(actor, partitions)
   const { signal, timeout } = options
   const bounds = { signal, timeout }
-  const put = await inbox.put({ key, id: commandId, headers, body }, bounds)
-  return { commandId, ...put }
+  try {
+    const put = await inbox.put({ key, id: commandId, headers, body }, bounds)
+    return { commandId, ...put }
+  } catch (error) {
+    throw withCommandId(error, commandId)
+  }
 }
 
 /** Whether the command may have been sent before. */

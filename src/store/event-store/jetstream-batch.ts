@@ -26,7 +26,7 @@ import { pause } from '../../model/wait.js'
 import { type BatchMessage, type BatchOutcome, publishBatch } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
-import { apiError } from '../../nats/errors.js'
+import { apiError, writeFailedError, writeFailure } from '../../nats/errors.js'
 import { findMissingStream, mayBeMissing } from '../../nats/missing-stream.js'
 import {
   notSendable,
@@ -73,6 +73,7 @@ export class BatchWriter {
     const { stream } = batch
     const { deadline, signal } = wait
     const servers = new UnansweredServers()
+    const doing = `appending to ${formatActors(batch.commits)}`
     let ambiguity: string | undefined
     let why = 'no connection'
     let unanswered = 0
@@ -104,7 +105,15 @@ export class BatchWriter {
         case 'refused': {
           const found = ambiguity && (await this.#resolve(batch, 0, ambiguity, wait))
           if (found) return found
-          throw apiError(outcome.error, `appending to ${formatActors(batch.commits)}`)
+          const error = apiError(outcome.error, doing)
+          const isProof = ambiguity === undefined || servers.precede(this.#connection)
+          throw isProof ? error : outcomeUnknown(batch, ambiguity!, error)
+        }
+        case 'write-failed': {
+          const { reason, wasSent } = outcome
+          throw wasSent || ambiguity !== undefined
+            ? outcomeUnknown(batch, writeFailure(stream, reason))
+            : writeFailedError(doing, stream, reason)
         }
         case 'too-large':
           if (ambiguity === undefined) throw tooLargeError(this.#connection, outcome)
@@ -236,7 +245,10 @@ export class BatchWriter {
   ): CairnError {
     return ambiguity === undefined
       ? notStored(this.#connection, formatActors(batch.commits), why, signal)
-      : outcomeUnknown(batch, ambiguity)
+      : outcomeUnknown(
+          batch,
+          ambiguity + this.#connection.writeFailures.explain(batch.stream),
+        )
   }
 }
 

@@ -23,7 +23,7 @@ import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
-import { apiError } from '../../nats/errors.js'
+import { apiError, writeFailedError, writeFailure } from '../../nats/errors.js'
 import type { GroupCommit } from '../../nats/group-commit.js'
 import type { LogStream } from '../../nats/log-stream.js'
 import { findMissingStream, mayBeMissing } from '../../nats/missing-stream.js'
@@ -73,6 +73,7 @@ export class CommitWriter {
     const headers = expectingHeaders(stream, position, lines)
     let ambiguity: string | undefined
     const servers = new UnansweredServers()
+    const doing = `appending to ${formatAddress(commit.actor)}`
     let why = 'no connection'
     let unanswered = 0
     let missingStream: CairnError | undefined
@@ -108,7 +109,16 @@ export class CommitWriter {
           const found =
             ambiguity && (await this.#resolve(commit, position, 0, ambiguity, wait))
           if (found) return found
-          throw apiError(outcome.error, `appending to ${formatAddress(commit.actor)}`)
+          const error = apiError(outcome.error, doing)
+          // Only an answer that has followed the ambiguous attempt proves that it is not stored.
+          const isProof = ambiguity === undefined || servers.precede(this.#connection)
+          throw isProof ? error : outcomeUnknown(commit, ambiguity!, error)
+        }
+        case 'write-failed': {
+          const { reason, wasSent } = outcome
+          throw wasSent || ambiguity !== undefined
+            ? outcomeUnknown(commit, writeFailure(stream, reason))
+            : writeFailedError(doing, stream, reason)
         }
         case 'too-large':
           if (ambiguity === undefined) throw tooLargeError(this.#connection, outcome)
@@ -198,7 +208,10 @@ export class CommitWriter {
   ): CairnError {
     return ambiguity === undefined
       ? notStored(this.#connection, formatAddress(commit.actor), why, signal)
-      : outcomeUnknown(commit, ambiguity)
+      : outcomeUnknown(
+          commit,
+          ambiguity + this.#connection.writeFailures.explain(this.#stream().name),
+        )
   }
 
   #placeOf({ actor }: NewCommit): { readonly stream: string; readonly subject: string } {

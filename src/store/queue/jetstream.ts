@@ -80,7 +80,7 @@ export class JetStreamQueue implements Queue {
         timeout,
         signal,
         target: `the record on ${subject}`,
-        remedy: 'Put it again under the same id.',
+        remedy: 'Look for it among the stored records.',
         find: left => this.#find(subject, messageId, after, { signal, left }),
       },
       left =>

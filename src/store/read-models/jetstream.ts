@@ -16,7 +16,7 @@ import { type BatchPart, publishBatch } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
 import { directScan } from '../../nats/direct-scan.js'
-import { apiError } from '../../nats/errors.js'
+import { apiError, writeFailedError, writeFailure } from '../../nats/errors.js'
 import type { HeaderValues } from '../../nats/headers.js'
 import { callApi } from '../../nats/jetstream-api.js'
 import { notSendable, tooLargeError } from '../../nats/payload-limit.js'
@@ -134,6 +134,10 @@ class JetStreamReadModel implements ReadModel {
           throw isAmbiguous
             ? this.#outcomeUnknown(notSendable(this.#connection, outcome, why))
             : tooLargeError(this.#connection, outcome)
+        case 'write-failed':
+          throw outcome.wasSent || isAmbiguous
+            ? this.#outcomeUnknown(writeFailure(this.#stream, outcome.reason))
+            : writeFailedError(`writing to ${this.#root}`, this.#stream, outcome.reason)
         case 'unclear':
           isAmbiguous = true
           why = outcome.why
