@@ -43,6 +43,8 @@ export interface RefPorts {
   >
   /** Reads actors in the node's memory. Default: no actor is in memory. */
   readonly local?: ResidentReader
+  /** Runs each reading of the state: explains its errors. */
+  readonly around?: <T>(work: () => Promise<T>) => Promise<T>
   /** Called for each record on the way that is not a readable commit. */
   readonly onMalformed?: (record: MalformedRecord) => void
   /** The versions of an actor that folding skips. Default: none. */
@@ -114,8 +116,10 @@ export type RefOf<Definition extends AnyActorDefinition> = ActorRef<Definition> 
 export function actorRef<Definition extends AnyActorDefinition>(
   definition: Definition,
   id: string,
-  { sender, durableSender, store, local = noResidents, onMalformed, skips }: RefPorts,
+  ports: RefPorts,
 ): RefOf<Definition> {
+  const { sender, durableSender, store, local = noResidents, onMalformed, skips } = ports
+  const { around = work => work() } = ports
   const { type, behavior } = definition
   const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
   const folding: FoldContext = { actor: address, behavior, onMalformed }
@@ -146,11 +150,13 @@ export function actorRef<Definition extends AnyActorDefinition>(
           }) ?? readFolding(bounds)
         )
       }
-      return typeof freshness === 'string'
-        ? read(options)
-        : readAfter(formatAddress(address), freshness.after, options, read, () =>
-            local.awaitVersion(address, freshness.after),
-          )
+      return around(() =>
+        typeof freshness === 'string'
+          ? read(options)
+          : readAfter(formatAddress(address), freshness.after, options, read, () =>
+              local.awaitVersion(address, freshness.after),
+            ),
+      )
     },
     events: options => store.read(address, options),
     watch: (options = {}) => watchActor(store, folding, options, skipsNow),

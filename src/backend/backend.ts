@@ -5,6 +5,7 @@ import type { NoticeBus } from '../bus/bus.js'
 import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
 import type { Documents } from '../store/documents/documents.js'
+import type { ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
 import type { Queue, QueueName } from '../store/queue/queue.js'
 import type { ReadModels } from '../store/read-models/read-models.js'
@@ -36,6 +37,8 @@ export interface OpenNamespace extends AsyncDisposable {
   readonly timers: Timers
   /** On JetStream: statistics of group commit. */
   readonly groupCommit?: () => GroupCommitStats
+  /** On JetStream: what the connection to NATS is like. */
+  readonly connection?: () => ConnectionStats
   /** Number of partitions of the namespace, fixed at its creation. */
   readonly partitions: number
   /** Joins the namespace's membership as `self`, or observes it without one. */

@@ -88,7 +88,10 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         const timers = new JetStreamTimers(connection, namespace, partitions)
         const readModels = new JetStreamReadModels(connection, namespace)
         const beside = { queues, documents, timers, readModels }
-        const stats = { groupCommit: () => store.groupStats() }
+        const stats = {
+          groupCommit: () => store.groupStats(),
+          connection: () => connection.stats(),
+        }
         const parts = { store, bus, transport, ...beside, ...stats, partitions, join }
         return toOpenNamespace(parts, () => connection.close())
       } catch (error) {

@@ -4,6 +4,7 @@
 import type { Msg } from 'nats'
 
 import { formatAddress } from '../model/address.js'
+import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
@@ -80,13 +81,18 @@ export class NatsTransport implements Transport {
 
   async request(request: NodeRequest, options: RequestOptions = {}): Promise<unknown> {
     const { timeout, signal, to, doing } = prepareRequest(request, options)
+    const start = performance.now()
     const { maxPayload } = this.#connection
     const body = encodeRequest(request, timeout, maxPayload, this.#sizeLimit)
     const { actor } = request
     const subject =
       to === undefined ? this.#subjectOf(actor.type) : this.#subjectOfNode(to)
-    const { requests } = this.#connection
-    const reply = await requests.request(subject, body, timeout, { signal })
+    const { requests, connected } = this.#connection
+    if (!connected) await this.#connection.whenConnected(timeout, signal)
+    throwIfAborted(signal, doing)
+    const left = Math.floor(start + timeout - performance.now())
+    if (left <= 0) throw this.#notSent(request, doing, timeout)
+    const reply = await requests.request(subject, body, left, { signal })
     throwIfAborted(signal, doing)
     switch (reply.kind) {
       case 'message':
@@ -112,6 +118,16 @@ export class NatsTransport implements Transport {
       default:
         throw notAnsweredInTime(request, timeout)
     }
+  }
+
+  #notSent(request: NodeRequest, doing: string, timeout: number): CairnError {
+    const commandId = request.kind === 'ask' ? request.commandId : undefined
+    return new CairnError(
+      'store-unreachable',
+      `Stopped ${doing} after ${timeout} ms: ${this.#connection.whySilent(Date.now() - timeout)}. ` +
+        'Nothing was sent; the call may be repeated.',
+      { details: defined({ commandId }) },
+    )
   }
 
   close(): Promise<void> {

@@ -15,6 +15,8 @@ export type { GroupStats } from '../delivery/group/group.js'
 export type { TriggerStats } from '../delivery/consumer/trigger.js'
 export type { BuildStats, ProjectionStats } from '../projection/runner.js'
 export type { GroupCommitMode, GroupCommitStats } from '../nats/group-commit.js'
+export type { ConnectionStats, Outage } from '../nats/connection-state.js'
+export type { WriteFailure } from '../nats/write-failures.js'
 export type { VersionCacheStats } from '../store/version-cache.js'
 
 // Supervision

@@ -8,7 +8,9 @@ import { connect, Events, type Msg, type NatsConnection, type ServerInfo } from 
 import { CairnError, messageOf } from '../model/errors.js'
 import { pause, throwIfAborted, withTimeout } from '../model/wait.js'
 import { connectionOptions, connectTimeoutDefault } from './connection-options.js'
+import { type ConnectionStats, describeOutage, type Outage } from './connection-state.js'
 import { connectionError, permissionError } from './errors.js'
+import { withoutLogin } from './login.js'
 import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
@@ -40,6 +42,10 @@ export class Connection {
   #server: Pick<ServerInfo, 'server_id' | 'max_payload'>
   #connected = true
   #closed = false
+  /** Of the current state, ms since 1970. */
+  #since = Date.now()
+  #reconnects = 0
+  #lastOutage: Outage | undefined
 
   private constructor(
     nc: NatsConnection,
@@ -48,7 +54,7 @@ export class Connection {
   ) {
     this.nc = nc
     this.inboxPrefix = inboxPrefix
-    this.servers = servers
+    this.servers = servers.map(withoutLogin)
     this.#server = nc.info ?? unknownServer
     this.requests = new Requests(nc, inboxPrefix)
     this.writeFailures = new WriteFailures({
@@ -79,7 +85,7 @@ export class Connection {
     } catch (error) {
       throw error instanceof CairnError
         ? error
-        : connectionError(error, servers, options.creds)
+        : connectionError(error, servers.map(withoutLogin), options.creds)
     }
     try {
       checkServerVersion(nc.info?.version ?? 'unknown', nc.getServer())
@@ -127,6 +133,35 @@ export class Connection {
   /** Version of the connected server; others of its cluster may run another one. */
   get serverVersion(): string {
     return this.nc.info?.version ?? 'unknown'
+  }
+
+  /** What it is like now. */
+  stats(): ConnectionStats {
+    const silentSince = this.connected ? this.requests.silentSince : undefined
+    return {
+      state: this.#closed ? 'closed' : this.#connected ? 'connected' : 'reconnecting',
+      since: this.#since,
+      server: this.connected
+        ? this.nc.getServer()
+        : this.servers.map(url => url.replace(/^\w+:\/\//, '')).join(', '),
+      reconnects: this.#reconnects,
+      ...(this.#lastOutage !== undefined && { lastOutage: this.#lastOutage }),
+      ...(silentSince !== undefined && { silentSince }),
+      writeFailures: this.writeFailures.list(),
+    }
+  }
+
+  /** Why requests since `start` have no answer, as the beginning of a sentence. */
+  whySilent(start: number): string {
+    const outage = describeOutage(this.stats(), start)
+    return outage ?? `NATS at ${this.servers.join(', ')} does not answer`
+  }
+
+  /** What is known about a request that had no answer since `start`, appended to a reason; for a write, of its stream. */
+  explainSilence(start: number, stream?: string): string {
+    const failure = stream === undefined ? '' : this.writeFailures.explain(stream)
+    const outage = describeOutage(this.stats(), start)
+    return (outage === undefined ? '' : `; ${outage}`) + failure
   }
 
   /** Id of the server that is or was connected last; a restarted one has another. */
@@ -193,7 +228,7 @@ export class Connection {
   /** Sends what is buffered, and closes. Does not wait longer than a few seconds for the server. */
   async close(): Promise<void> {
     if (this.#closed) return
-    this.#closed = true
+    this.#markClosed()
     this.requests.close()
     if (this.#connected) await settledWithin(this.nc.drain(), drainTimeout)
     await this.nc.close()
@@ -247,11 +282,23 @@ export class Connection {
         this.requests.forbidden(status.permissionContext.subject)
     }
     // The library gives up reconnecting only when the server refuses the user, or on close().
-    this.#closed = true
+    this.#markClosed()
     this.requests.disconnected()
   }
 
+  #markClosed(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#since = Date.now()
+  }
+
   #interrupted(interruption: ConnectionChange): void {
+    const now = Date.now()
+    if (interruption === 'reconnected' && !this.#connected) {
+      this.#reconnects++
+      this.#lastOutage = { from: this.#since, to: now }
+    }
+    if (this.#connected !== (interruption === 'reconnected')) this.#since = now
     this.#connected = interruption === 'reconnected'
     if (this.#connected) this.#server = this.nc.info ?? unknownServer
     this.requests.disconnected()

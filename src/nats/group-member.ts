@@ -60,5 +60,5 @@ export class GroupMember {
     this.#onSettled(this)
   }
 
-  readonly #abort = () => this.#end("the caller's signal was aborted")
+  readonly #abort = () => this.#end('no answer until the caller stopped waiting')
 }

@@ -12,7 +12,7 @@ export function parseLogin(urls: string | undefined): {
 } {
   if (urls === undefined) return {}
   const login = /^\s*(?:[a-z]+:\/\/)?(?:([^@,/]*)@)/i.exec(urls)?.[1]
-  const servers = urls.replaceAll(/[^@,/]*@/g, '')
+  const servers = withoutLogin(urls)
   if (login === undefined) return { servers }
   const colon = login.indexOf(':')
   return colon < 0
@@ -22,6 +22,11 @@ export function parseLogin(urls: string | undefined): {
         user: decoded(login.slice(0, colon)),
         password: decoded(login.slice(colon + 1)),
       }
+}
+
+/** The URL of a server without credentials, for messages. */
+export function withoutLogin(url: string): string {
+  return url.replaceAll(/[^@,/]*@/g, '')
 }
 
 function decoded(part: string): string {

@@ -83,7 +83,7 @@ export function unansweredOutcome(
     case 'disconnected':
       return { kind: 'unclear', why: 'the connection was lost' }
     case 'aborted':
-      return { kind: 'unclear', why: "the caller's signal was aborted" }
+      return { kind: 'unclear', why: 'no answer until the caller stopped waiting' }
   }
 }
 

@@ -68,17 +68,19 @@ export async function publishWithRetries<Outcome extends { readonly kind: string
   attempt: (left: () => number) => Promise<Outcome>,
 ): Promise<Published<Outcome>> {
   const { stream, timeout, signal, target } = options
-  const deadline = Date.now() + timeout
+  const start = Date.now()
+  const deadline = start + timeout
   const left = () => deadline - Date.now()
   const servers = new UnansweredServers()
   let ambiguity: string | undefined
   let unanswered = 0
+  if (!connection.connected) await connection.whenConnected(timeout, signal)
   for (;;) {
     const ms = left()
     if (ms <= 0 || signal?.aborted || connection.closed)
       throw ambiguity === undefined
-        ? notWritten(connection, options)
-        : outcomeUnknown(options, ambiguity + connection.writeFailures.explain(stream))
+        ? notWritten(connection, options, start)
+        : outcomeUnknown(options, ambiguity + connection.explainSilence(start, stream))
     const { serverId } = connection
     let outcome: { readonly kind: string }
     try {
@@ -179,6 +181,7 @@ function outcomeUnknown(
 function notWritten(
   connection: Connection,
   { target, timeout, signal }: RetryOptions<unknown>,
+  start: number,
 ): CairnError {
   if (signal?.aborted)
     return new CairnError(
@@ -187,7 +190,7 @@ function notWritten(
     )
   return new CairnError(
     'store-unreachable',
-    `Could not write ${target} within ${timeout} ms: NATS at ${connection.servers.join(', ')} does not answer. ` +
+    `Could not write ${target} within ${timeout} ms: ${connection.whySilent(start)}. ` +
       'Nothing was stored; the call may be repeated.',
   )
 }

@@ -65,6 +65,8 @@ interface Slot {
   readonly stream: string | undefined
   deadline: number
   readonly timeout: number
+  /** How many messages had been received when it was sent. */
+  readonly receivedBefore: number
   readonly signal: AbortSignal | undefined
   settle(reply: Reply): void
   /** For a request with many replies: receives each, and returns whether it is the last. */
@@ -88,6 +90,8 @@ interface SignalWatch {
 const sweepInterval = 50
 /** Age at which a write counts as slow. */
 const slowAfter = 500
+/** The client library's code for a message above the server's max_payload. */
+const tooLargeCode: string = ErrorCode.MaxPayloadExceeded
 const inFlightMax = 4096
 const queuedMax = 65_536
 const noOptions: RequestOptions = {}
@@ -104,6 +108,10 @@ export class Requests {
   #nextToken = 0
   #closed = false
   #inboxRefusal: Error | undefined
+  /** Messages received since the start. */
+  #received = 0
+  /** When the first request was sent after which nothing was received. */
+  #silentSince: number | undefined
   /** Called for the stream of each write that is slow, at each sweep. */
   onSlowWrite: ((stream: string) => void) | undefined
   #sweeper: NodeJS.Timeout | undefined
@@ -151,12 +159,24 @@ export class Requests {
     return this.#inboxRefusal
   }
 
+  /** When the first request to JetStream was sent after which nothing was received, ms since 1970. */
+  get silentSince(): number | undefined {
+    if (this.#silentSince !== undefined) return this.#silentSince
+    const before = Date.now() - slowAfter
+    for (const slot of this.#slots.values()) {
+      const sentAt = slot.deadline - slot.timeout
+      if (sentAt <= before && this.#isUnheard(slot)) return sentAt
+    }
+    return undefined
+  }
+
   get inbox(): string {
     return `${this.#prefix}*`
   }
 
   /** REQUESTS-4. */
   disconnected(): void {
+    this.#silentSince = undefined
     this.#settleAll({ kind: 'disconnected' })
   }
 
@@ -164,6 +184,14 @@ export class Requests {
   forbidden(subject: string): void {
     for (const slot of this.#slots.values())
       if (slot.subject === subject) this.#settle(slot, { kind: 'forbidden', subject })
+  }
+
+  /** Whether a write to the stream is slow. */
+  hasSlowWrite(stream: string): boolean {
+    const before = Date.now() - slowAfter
+    for (const slot of this.#slots.values())
+      if (slot.stream === stream && slot.deadline - slot.timeout < before) return true
+    return false
   }
 
   /** The server fails to write the stream: no write in flight to it is answered. */
@@ -229,6 +257,7 @@ export class Requests {
       stream,
       deadline,
       timeout,
+      receivedBefore: this.#received,
       signal,
       settle,
       onReply,
@@ -252,13 +281,14 @@ export class Requests {
       )
     } catch (error) {
       // A closed connection, or a message over which the server would close it: nothing was sent.
-      const isTooLarge =
-        error instanceof NatsError && error.code === ErrorCode.MaxPayloadExceeded
+      const isTooLarge = error instanceof NatsError && error.code === tooLargeCode
       this.#settle(slot, { kind: isTooLarge ? 'too-large' : 'disconnected' })
     }
   }
 
   #receive(message: Msg): void {
+    this.#received++
+    this.#silentSince = undefined
     const slot = this.#slots.get(numberAt(message.subject, this.#prefix.length))
     if (slot === undefined) return // REQUESTS-2
     if (message.data.length === 0 && readHeaderBlock(message).code === 503)
@@ -282,6 +312,12 @@ export class Requests {
     const first = this.#queue.length === 0 ? undefined : this.#queue.shift()
     if (first === undefined) this.#slotsInUse--
     else first.start(Math.max(1, first.deadline - Date.now()))
+  }
+
+  /** Whether JetStream owes an answer, and nothing was received since. (Other requests are answered by nodes.) */
+  #isUnheard({ stream, subject, receivedBefore }: Slot): boolean {
+    const isOfServer = stream !== undefined || subject.startsWith('$JS.')
+    return isOfServer && receivedBefore === this.#received
   }
 
   #settleAll(reply: Reply): void {
@@ -323,7 +359,9 @@ export class Requests {
       const { stream, deadline, timeout } = slot
       if (stream !== undefined && stream !== slow && now - deadline + timeout > slowAfter)
         this.onSlowWrite?.((slow = stream))
-      if (deadline <= now) this.#settle(slot, { kind: 'timeout' })
+      if (deadline > now) continue
+      if (this.#isUnheard(slot)) this.#silentSince ??= deadline - timeout
+      this.#settle(slot, { kind: 'timeout' })
     }
     // REQUESTS-5: the first queued request may have received a slot just above.
     if (this.#queue.some(({ deadline }) => deadline <= now)) {

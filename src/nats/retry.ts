@@ -57,6 +57,7 @@ export async function retryUntilAnswered<T extends object>(
         connection,
         api,
         `no answer within ${timeout} ms (${result.kind})`,
+        start,
       )
     await connection.whenConnected(deadline - Date.now(), signal)
     if (result.kind !== 'timeout') await pause(retryDelay, signal)
@@ -71,10 +72,11 @@ export function unreachableError(
   connection: Connection,
   doing: string,
   why: string,
+  start = Date.now(),
 ): CairnError {
   return new CairnError(
     'store-unreachable',
-    `NATS at ${connection.servers.join(', ')} does not answer (${doing}): ${why}. ` +
+    `${connection.whySilent(start)} (${doing}): ${why}. ` +
       'Check that the server runs and has JetStream; the call may be repeated.',
   )
 }

@@ -15,6 +15,7 @@
 //     user may not ask. Then only silence is known: the server answers about the stream, and not the publish.
 
 import { messageOf } from '../model/errors.js'
+import { pause } from '../model/wait.js'
 import { type ApiError, jsErrorCode, writeFailure } from './errors.js'
 import type { Requests } from './requests.js'
 
@@ -28,7 +29,7 @@ export interface WriteFailure {
 }
 
 export interface WriteFailuresPorts {
-  readonly requests: Pick<Requests, 'request' | 'endWrites'>
+  readonly requests: Pick<Requests, 'request' | 'endWrites' | 'hasSlowWrite'>
   isConnected(): boolean
   isStandalone(): boolean
 }
@@ -37,6 +38,8 @@ export interface WriteFailuresPorts {
 const askAgainAfter = 250
 /** Milliseconds to wait for an answer. */
 const askTimeout = 2_000
+/** Milliseconds in which answers are handled that the server sent at the same time. */
+const answersWithin = 100
 /** No message has this position. */
 const noPosition = Number.MAX_SAFE_INTEGER
 const noBody = new Uint8Array()
@@ -154,10 +157,15 @@ export class WriteFailures {
     return { reason: error.description ?? `error ${error.err_code}` }
   }
 
+  /** Whether the server answers about the stream, and still not the write. */
   async #answersAbout(stream: string): Promise<boolean> {
     const subject = `$JS.API.STREAM.INFO.${stream}`
     const reply = await this.#ports.requests.request(subject, noBody, askTimeout)
-    return reply.kind === 'message' && errorIn(reply.message.string()) === undefined
+    if (reply.kind !== 'message' || errorIn(reply.message.string()) !== undefined)
+      return false
+    // After a pause, a server answers everything at about the same time.
+    await pause(answersWithin)
+    return this.#ports.requests.hasSlowWrite(stream)
   }
 }
 

@@ -7,6 +7,7 @@ import type { OpenNamespace } from '../backend/backend.js'
 import { NoticeFanout } from '../bus/notice-fanout.js'
 import type { CommandSender, DurableCommandSender } from '../model/command-sender.js'
 import type { Logger } from '../model/log.js'
+import { type OutageNamer, outageNamer } from './name-outage.js'
 import { isMember, type NodeSettings } from './options.js'
 
 export interface NodeContext {
@@ -18,6 +19,7 @@ export interface NodeContext {
   /** Passes the node's one subscription to all of its readers. */
   readonly notices: NoticeFanout
   readonly failed: FailedCommands
+  readonly outages: OutageNamer
   readonly isMember: boolean
   /** When the node started, ms since 1970. */
   readonly incarnation: number
@@ -38,6 +40,7 @@ export function contextOf(
     ...parts,
     notices: new NoticeFanout(),
     failed: new FailedCommands(),
+    outages: outageNamer(parts.open),
     isMember: isMember(parts.settings),
     incarnation: Date.now(),
   }

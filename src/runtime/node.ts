@@ -41,6 +41,7 @@ import type { ActorAddress } from '../model/address.js'
 import type { AskOutcome, SendOptions, SendReceipt } from '../model/command-sender.js'
 import type { Timer } from '../model/timer.js'
 import type { Topic } from '../model/topic.js'
+import type { ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
 import type { Projection } from '../projection/define-projection.js'
 import type { ProjectionReader } from '../projection/reader.js'
@@ -79,6 +80,8 @@ export interface NodeStats extends GroupsStats {
   readonly projections: Readonly<Record<string, ProjectionStats>>
   /** On JetStream: commits that were sent to the server as one batch. */
   readonly groupCommit?: GroupCommitStats
+  /** On JetStream: what the connection to NATS is like now. */
+  readonly connection?: ConnectionStats
 }
 
 /** One process's part of a namespace. */

@@ -146,6 +146,7 @@ function assemble(context: NodeContext): Assembled {
   const refPorts: GroupParts['refPorts'] = {
     store,
     local: host,
+    around: context.outages.run,
     skips: async (actor, signal) => (await directives.now(actor, signal)).skips,
   }
   const parts: GroupParts = {
@@ -200,11 +201,13 @@ function assemble(context: NodeContext): Assembled {
       routing.sender().ask(actor, command, data, options),
     send: durable.send,
     publish: durable.publish,
-    transact: transactions.transact,
+    transact: (work, options) =>
+      context.outages.run(() => transactions.transact(work, options)),
     projection: projections.reader,
     consumer: consumers.consumer,
     trigger: consumers.trigger,
-    state: (actor, { version, ...options } = {}) => read(actor, version, options),
+    state: (actor, { version, ...options } = {}) =>
+      context.outages.run(() => read(actor, version, options)),
     supervise: actor => supervisionOf(context, host, directives, actor),
     deadLetters: deadLetterQueue(open),
     subscribeToEventStored: (handler, options) =>

@@ -53,7 +53,10 @@ export function noticesCapability(
     stats: () => ({
       notices: subscription.stats(),
       cache: store.cacheStats(),
-      ...defined({ groupCommit: open.groupCommit?.() }),
+      ...defined({
+        groupCommit: open.groupCommit?.(),
+        connection: open.connection?.(),
+      }),
     }),
   }
 }

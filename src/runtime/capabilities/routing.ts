@@ -29,7 +29,7 @@ export interface RoutingCapability extends Capability {
 const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
 
 export function routingCapability(
-  { settings, definitions, open, failed, isMember }: NodeContext,
+  { settings, definitions, open, failed, outages, isMember }: NodeContext,
   parts: {
     readonly host: () => ActorHost
     readonly membership: () => Membership
@@ -37,6 +37,7 @@ export function routingCapability(
     readonly onOwnerChange: (actor: ActorAddress) => void
   },
 ): RoutingCapability {
+  const counted = (sender: CommandSender) => outages.sender(failed.countFailures(sender))
   let router: Router | undefined
   let countedRouter: CommandSender | undefined
   let countedHost: CommandSender | undefined
@@ -49,7 +50,7 @@ export function routingCapability(
       return router?.isOurs(actor) ?? true
     },
     versions: () => router?.versions,
-    sender: () => countedRouter ?? (countedHost ??= failed.countFailures(parts.host())),
+    sender: () => countedRouter ?? (countedHost ??= counted(parts.host())),
     uncountedSender() {
       const sender = router ?? parts.host()
       return { ask: sender.ask.bind(sender), tell: sender.tell.bind(sender) }
@@ -66,7 +67,7 @@ export function routingCapability(
         hosts: type => isReservedType(type) || types.includes(type),
       })
       router.versions.onLearned(parts.onOwnerChange)
-      countedRouter = failed.countFailures(router)
+      countedRouter = counted(router)
     },
     stop: ({ left }) => router?.close(left()),
     stats: () => ({ router: router?.stats() ?? noRouting }),

@@ -74,6 +74,7 @@ export class BatchWriter {
     const { deadline, signal } = wait
     const servers = new UnansweredServers()
     const doing = `appending to ${formatActors(batch.commits)}`
+    const start = Date.now()
     let ambiguity: string | undefined
     let why = 'no connection'
     let unanswered = 0
@@ -84,7 +85,7 @@ export class BatchWriter {
       if (missingStream !== undefined) throw missingStream
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw this.#gaveUp(batch, ambiguity, why, signal)
+        throw this.#gaveUp(batch, ambiguity, why, start, signal)
       const { serverId } = this.#connection
       let outcome: BatchOutcome
       try {
@@ -241,13 +242,14 @@ export class BatchWriter {
     batch: Batch,
     ambiguity: string | undefined,
     why: string,
+    start: number,
     signal: AbortSignal | undefined,
   ): CairnError {
     return ambiguity === undefined
-      ? notStored(this.#connection, formatActors(batch.commits), why, signal)
+      ? notStored(this.#connection, formatActors(batch.commits), why, start, signal)
       : outcomeUnknown(
           batch,
-          ambiguity + this.#connection.writeFailures.explain(batch.stream),
+          ambiguity + this.#connection.explainSilence(start, batch.stream),
         )
   }
 }

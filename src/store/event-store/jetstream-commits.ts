@@ -71,6 +71,7 @@ export class CommitWriter {
     const { headers: lines, body } = encodeCommit(commit)
     const { subject, stream } = this.#placeOf(commit)
     const headers = expectingHeaders(stream, position, lines)
+    const start = Date.now()
     let ambiguity: string | undefined
     const servers = new UnansweredServers()
     const doing = `appending to ${formatAddress(commit.actor)}`
@@ -83,7 +84,7 @@ export class CommitWriter {
       if (missingStream !== undefined) throw missingStream
       const left = deadline - Date.now()
       if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw this.#gaveUp(commit, ambiguity, why, signal)
+        throw this.#gaveUp(commit, ambiguity, why, start, signal)
       const { serverId } = this.#connection
       let outcome: PublishOutcome
       try {
@@ -204,13 +205,14 @@ export class CommitWriter {
     commit: NewCommit,
     ambiguity: string | undefined,
     why: string,
+    start: number,
     signal: AbortSignal | undefined,
   ): CairnError {
     return ambiguity === undefined
-      ? notStored(this.#connection, formatAddress(commit.actor), why, signal)
+      ? notStored(this.#connection, formatAddress(commit.actor), why, start, signal)
       : outcomeUnknown(
           commit,
-          ambiguity + this.#connection.writeFailures.explain(this.#stream().name),
+          ambiguity + this.#connection.explainSilence(start, this.#stream().name),
         )
   }
 

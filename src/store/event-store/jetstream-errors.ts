@@ -8,6 +8,7 @@ export function notStored(
   connection: Connection,
   actors: string,
   why: string,
+  start: number,
   signal: AbortSignal | undefined,
 ): CairnError {
   if (signal?.aborted)
@@ -17,7 +18,7 @@ export function notStored(
     )
   return new CairnError(
     'store-unreachable',
-    `Could not append to ${actors}: NATS at ${connection.servers.join(', ')} gave no answer (${why}). ` +
+    `Could not append to ${actors}: ${connection.whySilent(start)} (${why}). ` +
       'Nothing was stored; the append may be repeated.',
   )
 }
