@@ -141,9 +141,7 @@ export class Connection {
     return {
       state: this.#closed ? 'closed' : this.#connected ? 'connected' : 'reconnecting',
       since: this.#since,
-      server: this.connected
-        ? this.nc.getServer()
-        : this.servers.map(url => url.replace(/^\w+:\/\//, '')).join(', '),
+      server: this.connected ? `nats://${this.nc.getServer()}` : this.servers.join(', '),
       reconnects: this.#reconnects,
       ...(this.#lastOutage !== undefined && { lastOutage: this.#lastOutage }),
       ...(silentSince !== undefined && { silentSince }),

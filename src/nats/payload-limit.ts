@@ -25,8 +25,8 @@ export function tooLargeError(
   const limit = connection.maxPayload
   return new CairnError(
     'commit-too-large',
-    `A commit on ${subject} takes ${bytes} bytes, and the server's max_payload is ${limit}. Nothing was stored: ` +
-      'split it into several commits, store large data elsewhere, or raise max_payload.',
+    `A commit on ${subject} takes ${bytes} bytes, and the server's max_payload is ${limit}: ` +
+      'split it into several commits, store large data elsewhere, or raise max_payload. Nothing was stored.',
     { details: { limit, actual: bytes } },
   )
 }
@@ -74,8 +74,8 @@ const noBody = new Uint8Array()
 const attemptTimeout = 2_000
 
 /**
- * PAYLOAD-2. Sends a message that is always refused the way of those before it on the subject: the stream has handled them
- * when it is answered. Returns `undefined` if there is no answer until the deadline or the signal.
+ * Sends a message that is always refused the way of those before it on the subject: the stream has handled them when it is
+ * answered (PAYLOAD-2). Returns `undefined` if there is no answer until the deadline or the signal.
  */
 export async function passBehind(
   connection: Connection,
