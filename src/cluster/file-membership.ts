@@ -55,12 +55,8 @@ export class FileMembership implements Membership {
       const path = membership.#pathOf(self.id)
       membership.#announcement = await KeptAnnouncement.write(path, { member: self })
     }
-    await membership.#scan()
-    membership.#timer = setInterval(() => {
-      membership.#scanning ??= membership
-        .#scan()
-        .finally(() => (membership.#scanning = undefined))
-    }, scanIntervalMs)
+    await membership.#scan() // MEMBERSHIP-4.
+    membership.#timer = setInterval(() => void membership.#scanOnce(), scanIntervalMs)
     membership.#timer.unref()
     return membership
   }
@@ -79,6 +75,13 @@ export class FileMembership implements Membership {
     void rm(this.#pathOf(id), { force: true })
   }
 
+  async lookFor(type: string): Promise<boolean> {
+    // A scan in progress may have passed the file of a node that has just joined.
+    await this.#scanning
+    await this.#scanOnce()
+    return this.members().some(({ types }) => types.includes(type))
+  }
+
   async leave(): Promise<void> {
     if (this.#self === undefined) return
     this.#hasLeft = true
@@ -90,6 +93,12 @@ export class FileMembership implements Membership {
     clearInterval(this.#timer)
     await this.#scanning
     await this.leave()
+  }
+
+  /** Scans, or joins the scan that is in progress. */
+  #scanOnce(): Promise<void> {
+    this.#scanning ??= this.#scan().finally(() => (this.#scanning = undefined))
+    return this.#scanning
   }
 
   async #scan(): Promise<void> {

@@ -7,6 +7,8 @@
 // MEMBERSHIP-2. A node that leaves is removed at once from the view of each node that receives its message.
 // MEMBERSHIP-3. A dead process is removed once a request does not reach it, or once it has sent no heartbeat
 //     and does not answer a probe. A busy process is not dead: see `nats-membership.ts`.
+// MEMBERSHIP-4. When joining has resolved, the view holds every node that had joined before, unless all of them are too
+//     busy to answer within a second.
 
 import type { Candidate } from './placement.js'
 
@@ -43,6 +45,11 @@ export interface Membership {
   onChange(listener: (change: MembershipChange) => void): () => void
   /** Removes a node that a request did not reach, until it announces itself again. */
   suspect(id: string): void
+  /**
+   * Looks for nodes that host a type and are missing in the view, and adds them. Resolves with false if there are none,
+   * within about a second. Absent if the view is never behind.
+   */
+  lookFor?(type: string): Promise<boolean>
   /**
    * Whether a node with this id is running, even if this node does not know it yet. Absent if all
    * members are known once `join` resolves.

@@ -2,15 +2,23 @@
 //
 //   cairn.<ns>.members        { kind: 'hello' | 'here' | 'bye', member }, MessagePack
 //   cairn.<ns>.alive.<id>     probe of a member whose heartbeats are missing
+//   cairn.<ns>.who            request of a node that joins: any member answers with its view
+//   cairn.<ns>.who.<type>     the same, of a node that misses a host of the type; its hosts answer
 //
 // A heartbeat needs the event loop, and a handler may block it for long. So a member without heartbeats is
 // not removed at once but probed. The server keeps the member's
 // subscription as long as its connection exists, and answers "no responders" if the process is
 // dead. A process that is alive and busy does not answer, and remains a member until
 // `deadAfter`.
+//
+// A node that joins does not wait for heartbeats: the first answer holds all members. The server answers "no responders"
+// when there is no member, so joining alone costs one round trip.
+
+import type { Msg } from 'nats'
 
 import { decode, encode } from '../codec/msgpack.js'
 import type { Connection, NatsSubscription } from '../nats/connection.js'
+import type { Reply } from '../nats/requests.js'
 import {
   type Member,
   type Membership,
@@ -25,6 +33,8 @@ interface MembershipMessage {
   readonly kind: 'hello' | 'here' | 'bye'
   /** Absent for an observer. */
   readonly member: Member | undefined
+  /** The view of the member, in an answer. */
+  readonly members?: readonly Member[]
 }
 
 export class NatsMembership implements Membership {
@@ -35,6 +45,8 @@ export class NatsMembership implements Membership {
   readonly #every: number
   readonly #subscriptions: NatsSubscription[] = []
   readonly #probing = new Set<string>()
+  /** Requests for the hosts of a type that are not answered yet. */
+  readonly #looking = new Map<string, Promise<boolean>>()
   /** Ids of nodes that are no longer members: the latest ones. */
   readonly #formerMembers = new Set<string>()
   #timer: NodeJS.Timeout | undefined
@@ -55,18 +67,14 @@ export class NatsMembership implements Membership {
     this.#every = every
     this.#roster = new Roster(limits)
     this.#roster.onChange(({ joined, left }) => {
-      for (const { id } of left) this.#formerMembers.add(id)
+      for (const { id } of left) this.#addFormer(id)
       for (const { id } of joined) this.#formerMembers.delete(id)
-      for (const id of this.#formerMembers) {
-        if (this.#formerMembers.size <= formerMembersMax) break
-        this.#formerMembers.delete(id)
-      }
     })
   }
 
   /**
-   * Participates as `self`, or observes without it. Resolves once this node is announced to
-   * the others, which answer shortly afterwards.
+   * Participates as `self`, or observes without it. Resolves once this node is announced to the others and has the
+   * view of one of them (MEMBERSHIP-4).
    */
   static async join(
     connection: Connection,
@@ -91,8 +99,18 @@ export class NatsMembership implements Membership {
     if (id !== this.#self?.id) this.#roster.dead(id)
   }
 
+  lookFor(type: string): Promise<boolean> {
+    const known = this.#looking.get(type)
+    if (known !== undefined) return known
+    const looking = this.#askForView(`${this.#whoSubject}.${type}`)
+      .then(reply => reply === 'message' || reply === 'timeout')
+      .finally(() => this.#looking.delete(type))
+    this.#looking.set(type, looking)
+    return looking
+  }
+
   async isReachable(id: string): Promise<boolean> {
-    if (this.#roster.members().some(member => member.id === id)) return true
+    if (this.#knows(id)) return true
     if (this.#formerMembers.has(id)) return false
     return (await this.#probeRequest(id)).kind !== 'no-responders'
   }
@@ -131,6 +149,39 @@ export class NatsMembership implements Membership {
     this.#timer = setInterval(() => this.#tick(), this.#every)
     this.#timer.unref()
     this.#publish('hello')
+    await this.#askForView(this.#whoSubject)
+    // Not before: this node would have answered itself, with an empty view.
+    if (self === undefined || !this.#isParticipating) return
+    const answer = (message: Msg) => this.#answer(message)
+    await subscribe(this.#whoSubject, answer)
+    for (const type of self.types) await subscribe(`${this.#whoSubject}.${type}`, answer)
+  }
+
+  /** Asks the members on a subject for their view, and adds that of the first one that answers. */
+  async #askForView(subject: string): Promise<Reply['kind']> {
+    const { requests } = this.#connection
+    const reply = await requests.request(subject, noBody, viewTimeout)
+    if (reply.kind !== 'message') return reply.kind
+    const { member, members = [] } = readMembershipMessage(reply.message.data) ?? {}
+    const now = performance.now()
+    if (member !== undefined) this.#roster.alive(member, now)
+    // Another member may not know yet that a node has left, or is dead: its own word is needed.
+    for (const other of members)
+      if (
+        isParticipant(other) &&
+        !this.#formerMembers.has(other.id) &&
+        !this.#knows(other.id)
+      )
+        this.#roster.alive(other, now)
+    return reply.kind
+  }
+
+  #answer(message: Msg): void {
+    if (!this.#isParticipating) return
+    const { maxPayload } = this.#connection
+    const here = { kind: 'here', member: this.#self } as const
+    const view = encode({ ...here, members: this.members() })
+    message.respond(view.length <= maxPayload ? view : encode(here))
   }
 
   /** After a time in which this node received nothing, and others may not have received its heartbeats. */
@@ -174,7 +225,10 @@ export class NatsMembership implements Membership {
     if (member !== undefined) {
       if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
         return
-      if (kind === 'bye') return this.#roster.left(member)
+      if (kind === 'bye') {
+        this.#addFormer(member.id)
+        return this.#roster.left(member)
+      }
       if (isParticipant(member)) this.#roster.alive(member, performance.now())
     }
     if (kind === 'hello' && this.#isParticipating) this.#publish('here')
@@ -186,6 +240,22 @@ export class NatsMembership implements Membership {
     this.#connection.nc.publish(this.#subject, encode({ kind, member }))
   }
 
+  #knows(id: string): boolean {
+    return this.#roster.members().some(member => member.id === id)
+  }
+
+  #addFormer(id: string): void {
+    this.#formerMembers.add(id)
+    for (const oldest of this.#formerMembers) {
+      if (this.#formerMembers.size <= formerMembersMax) break
+      this.#formerMembers.delete(oldest)
+    }
+  }
+
+  get #whoSubject(): string {
+    return `cairn.${this.#namespace}.who`
+  }
+
   get #subject(): string {
     return `cairn.${this.#namespace}.members`
   }
@@ -193,6 +263,8 @@ export class NatsMembership implements Membership {
 
 const noBody = new Uint8Array()
 const formerMembersMax = 1_000
+/** Milliseconds for a member to answer with its view: a busy one must not keep others from starting. */
+const viewTimeout = 1_000
 
 const observer: Member = {
   id: '',
@@ -206,9 +278,14 @@ const observer: Member = {
 /** Reads a message of any version; `undefined` for anything else, which is ignored. */
 function readMembershipMessage(bytes: Uint8Array): MembershipMessage | undefined {
   try {
-    const { kind, member } = decode(bytes) as Partial<MembershipMessage>
+    const { kind, member, members } = decode(bytes) as Partial<MembershipMessage>
     if (kind !== 'hello' && kind !== 'here' && kind !== 'bye') return undefined
-    return { kind, member: readMember(member) }
+    const view = Array.isArray(members) ? members.map(readMember) : []
+    return {
+      kind,
+      member: readMember(member),
+      members: view.filter(other => other !== undefined),
+    }
   } catch {
     return undefined
   }

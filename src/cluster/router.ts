@@ -16,6 +16,8 @@
 // ROUTER-5. The deadline is the caller's and is sent with the command: each hop has the time that is left.
 // ROUTER-6. The actor itself redirects, too, also that of this node: to a node with a later behavior version
 //     (VERSION-GUARD-1). Each such redirect names a later version, so there is an end to them.
+// ROUTER-7. That the view has no host of a type does not mean that there is none: `no-node` is said only after the
+//     membership has looked for one.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
@@ -28,12 +30,18 @@ import type {
 } from '../model/command-sender.js'
 import type { Rejection } from '../model/behavior.js'
 import { show } from '../model/show.js'
-import { abortedError, pause } from '../model/wait.js'
+import { abortedError, pause, withTimeout } from '../model/wait.js'
 import { BehaviorVersions } from './behavior-versions.js'
 import type { Membership } from './membership.js'
 import { PendingAnswers } from './pending-answers.js'
 import type { Candidate } from './placement.js'
 import { isExpired } from './request-codec.js'
+import {
+  closedError,
+  deadlineExceeded,
+  noNodeError,
+  unknownAfter,
+} from './routing-errors.js'
 import { type AskRequest, requestTimeoutDefault, type Transport } from './transport.js'
 
 export interface RouterOptions {
@@ -65,6 +73,15 @@ export interface RouterStats {
   readonly resent: number
 }
 
+/** How long a command may wait, and what to say when it has waited too long. */
+interface Bounds {
+  /** Milliseconds. Throws when the command must not be sent any more. */
+  timeLeft(): number
+  late(): CairnError
+  readonly signal: AbortSignal | undefined
+  readonly doing: string
+}
+
 /** What is known of the requests of one command. */
 interface Answers {
   /** A request was sent, and its answer will not be received. */
@@ -75,8 +92,6 @@ interface Answers {
 const resendable = ['node-closed', 'answer-lost'] as const
 /** Errors of a request that may have been handled, or may be later (TRANSPORT-4). */
 const uncertain = ['aborted', 'answer-lost', 'outcome-unknown'] as const
-/** Errors that say that the outcome is unknown. */
-const saysUnknown = ['answer-lost', 'outcome-unknown'] as const
 /** Redirects after which the receiver handles the command itself. */
 const hopsMax = 3
 /** Milliseconds before a command is sent to the same owner again. */
@@ -173,7 +188,7 @@ export class Router implements CommandSender {
 
   #route<Outcome>(command: RoutedCommand<Outcome>): Promise<Outcome> {
     try {
-      const owner = this.#firstOwner(command.actor)
+      const owner = this.#knownOwner(command.actor)
       if (owner === this.#options.nodeId) {
         this.#local++
         const startedAt = performance.now()
@@ -206,7 +221,7 @@ export class Router implements CommandSender {
   /** Sends the command from node to node until one has handled it (ROUTER-1 to ROUTER-5). */
   async #sendUntilAnswered<Outcome>(
     command: RoutedCommand<Outcome>,
-    first: string,
+    first: string | undefined,
   ): Promise<Outcome> {
     const { commandId = newId() } = command.options
     const answers: Answers = { isOneLost: false }
@@ -214,30 +229,37 @@ export class Router implements CommandSender {
     try {
       outcome = await this.#sendUntilOneAnswers(command, commandId, first, answers)
     } catch (error) {
-      if (answers.isOneLost) throw unknownAfter(error, command, commandId)
+      if (answers.isOneLost) throw unknownAfter(error, describe(command), commandId)
       throw error
     }
     if (answers.isOneLost && isRejection(outcome))
-      throw unknownAfter(outcome.rejection, command, commandId)
+      throw unknownAfter(outcome.rejection, describe(command), commandId)
     return outcome
   }
 
   async #sendUntilOneAnswers<Outcome>(
     command: RoutedCommand<Outcome>,
     commandId: string,
-    first: string,
+    first: string | undefined,
     answers: Answers,
   ): Promise<Outcome> {
     const { actor, commandType, data, options, isTold } = command
     const { timeout = requestTimeoutDefault, signal, redelivery } = options
     const deadline = performance.now() + timeout
-    let owner = first
+    const doing = describe(command)
+    const late = () => deadlineExceeded(doing, timeout, commandId)
+    const timeLeft = () => {
+      if (signal?.aborted) throw abortedError(signal, doing)
+      if (this.#pending.isClosed) throw closedError(doing, commandId)
+      const left = Math.floor(deadline - performance.now())
+      if (left <= 0) throw late()
+      return left
+    }
+    const find = () => this.#findOwner(actor, { timeLeft, late, signal, doing })
+    let owner = first ?? (await find())
     const unreachable = new Set<string>()
     for (let hops = 0; ;) {
-      if (signal?.aborted) throw abortedError(signal, describe(command))
-      if (this.#pending.isClosed) throw closedError(describe(command), commandId)
-      const left = Math.floor(deadline - performance.now())
-      if (left <= 0) throw deadlineExceeded(describe(command), timeout, commandId)
+      const left = timeLeft()
       if (owner === this.#options.nodeId) {
         try {
           return await command.runLocally({ ...options, commandId, timeout: left })
@@ -270,7 +292,7 @@ export class Router implements CommandSender {
         if (uncertain.some(code => isCairnError(error, code))) answers.isOneLost = true // ROUTER-4
         if (isCairnError(error, 'no-node') || hasLeft(error)) unreachable.add(owner)
         try {
-          owner = await this.#next(actor, owner, error)
+          owner = await this.#next(actor, owner, error, find)
         } catch (reason) {
           if (!answers.isOneLost || !isCairnError(reason, 'no-node')) throw reason
           // Only a new owner can tell whether the command took effect.
@@ -327,60 +349,53 @@ export class Router implements CommandSender {
     )
   }
 
-  /** The owner to ask first; this node if no member hosts the type but it does. */
-  #firstOwner(actor: ActorAddress): string {
-    const owner = this.ownerOf(actor)
-    if (owner !== undefined) return owner.id
+  /** The owner in this node's view; this node if no member hosts the type but it does. */
+  #knownOwner(actor: ActorAddress): string | undefined {
     const { nodeId, hosts } = this.#options
-    if (hosts(actor.type)) return nodeId
-    throw noNodeError(actor)
+    return this.ownerOf(actor)?.id ?? (hosts(actor.type) ? nodeId : undefined)
+  }
+
+  /** ROUTER-7. The owner, which this node may have to look for; throws `no-node` if there is none. */
+  async #findOwner(
+    actor: ActorAddress,
+    { timeLeft, late, signal, doing }: Bounds,
+  ): Promise<string> {
+    const { membership } = this.#options
+    for (;;) {
+      const owner = this.#knownOwner(actor)
+      if (owner !== undefined) return owner
+      const left = timeLeft()
+      const looking = membership.lookFor?.(actor.type) ?? Promise.resolve(false)
+      const mayExist = await withTimeout(looking, left, late, signal, doing)
+      if (this.#knownOwner(actor) !== undefined) continue
+      if (!mayExist) throw noNodeError(actor)
+      await pause(retryDelay, signal)
+    }
   }
 
   /** The node to ask after an error. Throws the error if the command must not be sent again. */
-  async #next(actor: ActorAddress, tried: string, error: unknown): Promise<string> {
+  async #next(
+    actor: ActorAddress,
+    tried: string,
+    error: unknown,
+    find: () => Promise<string>,
+  ): Promise<string> {
     const { membership } = this.#options
     if (isCairnError(error, 'not-owner')) {
       this.#redirects++
       const { owner: redirect, behaviorVersion } = error.details
       this.versions.learn(actor, behaviorVersion)
-      return typeof redirect === 'string' ? redirect : this.#firstOwner(actor)
+      return typeof redirect === 'string' ? redirect : find()
     }
     if (isCairnError(error, 'no-node'))
       membership.suspect(tried) // ROUTER-2
     else if (!resendable.some(code => isCairnError(error, code)) && !isExpired(error))
       throw error
     this.#resent++
-    const owner = this.#firstOwner(actor)
+    const owner = await find()
     if (owner === tried) await pause(retryDelay)
     return owner
   }
-}
-
-function noNodeError({ type, id }: ActorAddress): CairnError {
-  return new CairnError(
-    'no-node',
-    `No living node hosts actor type ${type}, so ${type}/${id} cannot be asked: start a node that hosts it.`,
-    { details: { type } },
-  )
-}
-
-function closedError(doing: string, commandId: string): CairnError {
-  return new CairnError(
-    'answer-lost',
-    `This node closed before the answer to ${doing} arrived. Whether it took effect is not ` +
-      `known: ask again with commandId ${show(commandId)}; it takes effect once.`,
-    { details: { commandId } },
-  )
-}
-
-/** The deadline has passed, and no request is unanswered. */
-function deadlineExceeded(doing: string, timeout: number, commandId: string): CairnError {
-  return new CairnError(
-    'deadline-exceeded',
-    `The ${doing} was not handled within ${timeout} ms: the nodes that were asked did not own the actor, or ` +
-      `left. Nothing was stored. Send it again with commandId ${show(commandId)}, and allow more time.`,
-    { details: { timeout, commandId } },
-  )
 }
 
 /** ROUTER-6. The node that a command is redirected to by this node's own actor. */
@@ -396,27 +411,6 @@ function hasLeft(error: unknown): boolean {
 
 function isRejection(outcome: unknown): outcome is { readonly rejection: Rejection } {
   return typeof outcome === 'object' && outcome !== null && 'rejection' in outcome
-}
-
-/** ROUTER-4: the error of a command that ended so after a request without an answer. */
-function unknownAfter(
-  end: unknown,
-  command: RoutedCommand<unknown>,
-  commandId: string,
-): unknown {
-  if (saysUnknown.some(code => isCairnError(end, code)) && commandIdOf(end) === commandId)
-    return end
-  const { code, message } = end as Rejection
-  return new CairnError(
-    'outcome-unknown',
-    `Whether the ${describe(command)} took effect is not known: a node that it was sent to did not answer. Ask again ` +
-      `with commandId ${show(commandId)}; it takes effect once. The last attempt ended with ${show(code)}: ${message}`,
-    { cause: end, details: { commandId } },
-  )
-}
-
-function commandIdOf(error: unknown): unknown {
-  return isCairnError(error) ? error.details.commandId : undefined
 }
 
 function describe({ commandType, actor }: RoutedCommand<unknown>): string {

@@ -36,6 +36,13 @@ export class FaultyMembership implements Membership {
     this.#base.suspect(id)
   }
 
+  async lookFor(type: string): Promise<boolean> {
+    return (
+      (await this.#base.lookFor?.(type)) === true &&
+      this.#members.some(({ types }) => types.includes(type))
+    )
+  }
+
   async isReachable(id: string): Promise<boolean> {
     const isReached = this.#topology.reaches(this.#line.nodeId, id)
     return isReached && (await this.#base.isReachable?.(id)) === true

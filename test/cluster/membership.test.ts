@@ -147,6 +147,47 @@ await t.test(
   },
 )
 
+await t.test(
+  'on NATS, only its own word brings a member back that was given up',
+  async t => {
+    const namespace = `m-${newId()}`
+    const a = await joinNats(namespace, member('a'))
+    await using proxy = await startProxy(server.url)
+    const b = await joinNats(namespace, { ...member('b'), types: ['trip'] }, proxy.url)
+    await until(() => has(a.membership, 'b'))
+    const c = await joinNats(namespace)
+    t.ok(has(c.membership, 'a') && has(c.membership, 'b'))
+    // b is cut off, and a does not know it yet.
+    proxy.pause()
+    c.membership.suspect('b')
+    c.membership.suspect('a')
+    t.equal(await c.membership.lookFor('account'), true)
+    t.ok(has(a.membership, 'b') && has(c.membership, 'a'))
+    t.notOk(has(c.membership, 'b'), 'not the word of a')
+    t.equal(await c.membership.lookFor('nothing'), false)
+    for (const { membership, connection } of [a, b, c]) {
+      await membership.close()
+      await connection.close()
+    }
+  },
+)
+
+await t.test('on NATS, members that do not answer keep nobody from joining', async t => {
+  const namespace = `m-${newId()}`
+  await using proxy = await startProxy(server.url)
+  const a = await joinNats(namespace, member('a'), proxy.url)
+  proxy.pause()
+  const b = await joinNats(namespace, { ...member('b'), types: ['trip'] })
+  t.strictSame(b.membership.members().length, 1)
+  t.equal(await b.membership.lookFor('account'), true, 'but they may exist')
+  proxy.resume()
+  await until(() => has(b.membership, 'a') && has(a.membership, 'b'))
+  for (const { membership, connection } of [a, b]) {
+    await membership.close()
+    await connection.close()
+  }
+})
+
 await t.test('on NATS, garbage on the subject is ignored', async t => {
   const namespace = `m-${newId()}`
   const a = await joinNats(namespace, member('a'))

@@ -45,6 +45,20 @@ export async function testMembership(
       )
     })
 
+    await t.test('MEMBERSHIP-4: a node that joins has the members at once', async t => {
+      await using place = await make()
+      const ids = (membership: Membership) => membership.members().map(({ id }) => id)
+      t.strictSame(ids(await place.join()), [], 'an observer alone')
+      const a = await place.join(member('a'))
+      const b = await place.join(member('b', ['trip']))
+      t.strictSame(ids(b), ['a', 'b'])
+      t.strictSame(ids(await place.join()), ['a', 'b'], 'an observer')
+      t.strictSame(ids(await place.join(member('c'))), ['a', 'b', 'c'])
+      await sees(b, 'a', 'b', 'c')
+      await a.leave()
+      t.strictSame(ids(await place.join(member('d', ['trip']))), ['b', 'c', 'd'])
+    })
+
     await t.test('an observer sees the members and is not one', async () => {
       await using place = await make()
       const a = await place.join(member('a'))
