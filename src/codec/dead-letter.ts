@@ -12,7 +12,7 @@
 // Body, MessagePack: the dead letter. The key of the record names the reactor.
 
 import type { ActorAddress } from '../model/address.js'
-import { CairnError, messageOf } from '../model/errors.js'
+import { messageOf } from '../model/errors.js'
 import { isCount, type Position } from '../model/version.js'
 import { encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
@@ -61,14 +61,37 @@ interface DeadLetterSubject {
 
 const stackCharactersMax = 8_192
 const messageCharactersMax = 2_048
+const nameCharactersMax = 256
 
-/** An error as a dead letter stores it. A message or stack that is too long is cut. */
+/** An error as a dead letter stores it, whatever was thrown. A message or stack that is too long is cut. */
 export function toDeadLetterError(error: unknown): DeadLetterError {
-  const isError = error instanceof Error
-  const message = messageOf(error).slice(0, messageCharactersMax).toWellFormed()
-  const stack = isError ? error.stack?.slice(0, stackCharactersMax).toWellFormed() : ''
-  const name = isError ? error.name : 'Error'
-  return { name, message, ...(stack && { stack }) }
+  const { name, stack } = error instanceof Error ? textsOf(error) : noTexts
+  const message = textOf(() => messageOf(error), messageCharactersMax) ?? ''
+  return { name: name || 'Error', message, ...(stack && { stack }) }
+}
+
+const noTexts: {
+  readonly name?: string | undefined
+  readonly stack?: string | undefined
+} = {}
+
+function textsOf(error: Error): typeof noTexts {
+  return {
+    name: textOf(() => error.name, nameCharactersMax),
+    stack: textOf(() => error.stack, stackCharactersMax),
+  }
+}
+
+/** A property of a thrown value: it need not be text, and reading it can throw. */
+function textOf(read: () => unknown, charactersMax: number): string | undefined {
+  try {
+    const value = read()
+    return typeof value === 'string'
+      ? value.slice(0, charactersMax).toWellFormed()
+      : undefined
+  } catch {
+    return undefined
+  }
 }
 
 export function encodeDeadLetter<Message extends DeadLetterSubject>(
@@ -89,27 +112,26 @@ export function encodeDeadLetter<Message extends DeadLetterSubject>(
   return { headers, body: encode(deadLetter) }
 }
 
-/** Throws `storage-failed` for a record that is not readable, or was written by a newer build. */
+/** Returns the dead letter, or the reason why the record is not readable: it is damaged, or of a newer build. */
 export function decodeDeadLetter<Message extends DeadLetterSubject>(
   headers: RecordHeaders,
   body: Uint8Array,
-  position: number,
-): StoredDeadLetter<Message> {
-  const deadLetter = readRecord(headers, header => {
+): StoredDeadLetter<Message> | string {
+  return readRecord(headers, header => {
     const read = decode(body) as StoredDeadLetter<Message>
     const isWhole =
       typeof read.message.id === 'string' &&
       read.message.id === (header('Cairn-Message') ?? '') &&
-      typeof read.error.name === 'string' &&
+      typeof read.error === 'object' &&
       isCount(read.attempts) &&
       isCount(read.redrives)
-    return isWhole ? read : 'it is incomplete'
+    if (!isWhole) return 'it is incomplete'
+    // Older builds stored names as they were thrown.
+    const { error } = read
+    const { name } = error
+    return {
+      ...read,
+      error: { ...error, name: typeof name === 'string' ? name : 'Error' },
+    }
   })
-  if (typeof deadLetter !== 'string') return deadLetter
-  throw new CairnError(
-    'storage-failed',
-    `The dead letter at position ${position} cannot be read: ${deadLetter}. Upgrade this node, or discard the ` +
-      'dead letter.',
-    { details: { position } },
-  )
 }

@@ -46,3 +46,12 @@ export function decodeList(value: string, count: number): string[] | undefined {
   }
   return items.length === count ? items : undefined
 }
+
+/** The decoded value of a header; `otherwise` for one that is missing or not decodable. */
+export function decodeHeaderOr(value: string | undefined, otherwise: string): string {
+  try {
+    return value === undefined ? otherwise : decodeHeader(value)
+  } catch {
+    return otherwise
+  }
+}

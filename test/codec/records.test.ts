@@ -5,6 +5,7 @@ import t from 'tap'
 
 import {
   decodeDeadLetter,
+  toDeadLetterError,
   encodeDeadLetter,
   type StoredDeadLetter,
 } from '../../src/codec/dead-letter.js'
@@ -167,7 +168,7 @@ void t.test('ids, keys and types that are not well-formed text are refused', asy
 })
 
 void t.test(
-  'a dead letter is read back unchanged, and an invalid one is an error',
+  'a dead letter is read back unchanged, and an invalid one is told by its reason',
   async t => {
     const letter = {
       message: { id: 'm1', topic: 'orders.placed' },
@@ -179,21 +180,46 @@ void t.test(
     } as unknown as StoredDeadLetter<{ id: string; topic: string }>
     const { headers, body } = encodeDeadLetter(letter)
     const read = Object.fromEntries(headers)
-    t.strictSame(decodeDeadLetter(read, body, 4), letter)
+    t.strictSame(decodeDeadLetter(read, body), letter)
     const cases: [Record<string, string>, Uint8Array, RegExp][] = [
-      [
-        { ...read, 'Cairn-Wire': '9' },
-        body,
-        /position 4 cannot be read: its wire version/,
-      ],
+      [{ ...read, 'Cairn-Wire': '9' }, body, /its wire version/],
       [{ ...read, 'Cairn-Message': 'another' }, body, /incomplete/],
-      [read, Uint8Array.of(), /cannot be read/],
+      [read, Uint8Array.of(), /not decodable/],
       [read, encodeDeadLetter({ ...letter, attempts: -1 }).body, /incomplete/],
     ]
     for (const [wrongHeaders, wrongBody, message] of cases)
-      t.throws(() => decodeDeadLetter(wrongHeaders, wrongBody, 4), {
-        code: 'storage-failed',
-        message,
-      })
+      t.match(decodeDeadLetter(wrongHeaders, wrongBody), message)
+    const thrown: [unknown, object][] = [
+      [Object.assign(new Error('a'), { name: 7, stack: 8 }), { name: 'Error' }],
+      [Object.assign(new Error('b'), { name: undefined }), { name: 'Error' }],
+      [Object.assign(new Error('c'), { message: { no: 'text' } }), { message: '' }],
+      [Object.create(null), { name: 'Error', message: '' }],
+      [Symbol('s'), { message: 'Symbol(s)' }],
+      [
+        Object.defineProperty(new Error('d'), 'name', {
+          get() {
+            throw new Error('not this either')
+          },
+        }),
+        { name: 'Error', message: 'd' },
+      ],
+    ]
+    for (const [value, wanted] of thrown) {
+      const error = toDeadLetterError(value)
+      t.match(error, wanted)
+      const odd = { ...letter, error } as typeof letter
+      const record = encodeDeadLetter(odd)
+      t.strictSame(decodeDeadLetter(Object.fromEntries(record.headers), record.body), odd)
+    }
+    const stored = encodeDeadLetter({ ...letter, error: { name: 'x', message: 'm' } })
+    const old = encodeDeadLetter({
+      ...letter,
+      error: { name: 5 as unknown as string, message: 'm' },
+    })
+    t.match(
+      decodeDeadLetter(Object.fromEntries(stored.headers), old.body),
+      { error: { name: 'Error', message: 'm' } },
+      'of an older build, with a name that is not text',
+    )
   },
 )

@@ -8,6 +8,7 @@ import {
   type DeadLetterListOptions,
   readDeadLetter,
   readDeadLetters,
+  unreadableReason,
 } from './dead-letters.js'
 import {
   type DeadLetterPorts,
@@ -24,7 +25,7 @@ export interface DeadLetterBulkOptions extends DeadLetterFilter {
 }
 
 export interface DeadLetterQueue {
-  /** Yields dead letters, oldest first. Throws `storage-failed` at one that cannot be decoded. */
+  /** Yields dead letters, oldest first. One that cannot be read is among them, with the reason `unreadable`. */
   list(options?: DeadLetterListOptions): AsyncIterable<DeadLetter>
   /** Throws `unknown-dead-letter`. */
   get(
@@ -37,8 +38,8 @@ export interface DeadLetterQueue {
    */
   retry(position: Position, options?: RedriveOptions): Promise<void>
   /**
-   * Retries all dead letters that match a filter and exist now; resolves with their number. After an
-   * interruption, another call continues with the rest.
+   * Retries all dead letters that match a filter and exist now; resolves with their number. Those that cannot be read
+   * are left. After an interruption, another call continues with the rest.
    */
   retryAll(options?: DeadLetterBulkOptions): Promise<number>
   /** Removes a dead letter for good. Discarding a missing one is a no-op. */
@@ -54,6 +55,7 @@ export function deadLetterQueue(ports: DeadLetterPorts): DeadLetterQueue {
   const forEachBatch = async (
     { limit = Infinity, dryRun = false, signal, ...filter }: DeadLetterBulkOptions,
     process: (letters: readonly DeadLetter[]) => Promise<unknown>,
+    isWanted: (letter: DeadLetter) => boolean = () => true,
   ): Promise<number> => {
     const bounds = defined({ signal })
     // A message that is given up again meanwhile comes after this position, and is not sent in a loop.
@@ -66,6 +68,7 @@ export function deadLetterQueue(ports: DeadLetterPorts): DeadLetterQueue {
     }
     for await (const letter of readDeadLetters(queues, { ...filter, ...bounds })) {
       if (letter.position > end || count >= limit) break
+      if (!isWanted(letter)) continue
       count++
       if (dryRun) continue
       batch.push(letter)
@@ -83,12 +86,16 @@ export function deadLetterQueue(ports: DeadLetterPorts): DeadLetterQueue {
     },
     retryAll: (options = {}) => {
       const bounds = defined({ signal: options.signal })
-      return forEachBatch(options, async letters => {
-        const redrives = letters.map(letter => redriveDeadLetter(ports, letter, bounds))
-        // A failure is reported only when no redrive is in progress any more.
-        await Promise.allSettled(redrives)
-        await Promise.all(redrives)
-      })
+      return forEachBatch(
+        options,
+        async letters => {
+          const redrives = letters.map(letter => redriveDeadLetter(ports, letter, bounds))
+          // A failure is reported only when no redrive is in progress any more.
+          await Promise.allSettled(redrives)
+          await Promise.all(redrives)
+        },
+        ({ reason }) => reason !== unreadableReason,
+      )
     },
     discard: position => queues.dead.remove([position]),
     discardAll: (options = {}) =>

@@ -9,16 +9,22 @@ import {
   type StoredDeadLetter,
   toDeadLetterError,
 } from '../../codec/dead-letter.js'
+import { decodeHeaderOr } from '../../codec/headers.js'
 import type { Clock } from '../../model/clock.js'
 import { defined } from '../../model/defined.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
 import type { Position } from '../../model/version.js'
-import type { Queue } from '../../store/queue/queue.js'
+import type { Queue, QueueRecord } from '../../store/queue/queue.js'
 import type { Message } from '../messages/message.js'
 
 /** Why a message was given up. */
 export type DeadLetterReason =
-  'max-attempts-exhausted' | 'terminal' | 'parked' | 'crashed' | (string & {})
+  | 'max-attempts-exhausted'
+  | 'terminal'
+  | 'parked'
+  | 'crashed'
+  | 'unreadable'
+  | (string & {})
 
 /** A message that was given up, as it is stored. */
 export interface DeadLetter extends StoredDeadLetter<Message> {
@@ -29,6 +35,7 @@ export interface DeadLetter extends StoredDeadLetter<Message> {
    * `commands:timers` for a command.
    */
   readonly reactor: string
+  /** `unreadable`: its record is damaged, or was written by a newer build; the error says more. */
   readonly reason: DeadLetterReason
 }
 
@@ -51,6 +58,7 @@ export interface DeadLetterListOptions extends DeadLetterFilter {
 }
 
 const kind = 'reactor'
+export const unreadableReason = 'unreadable'
 
 /** Stores a message that was given up (DEAD-LETTERS-1). */
 export async function storeDeadLetter(
@@ -78,7 +86,7 @@ export async function storeDeadLetter(
   }
 }
 
-/** Yields dead letters, oldest first. Throws `storage-failed` at one that cannot be decoded. */
+/** Yields dead letters, oldest first. One that cannot be read is among them, with the reason `unreadable`. */
 export async function* readDeadLetters(
   { dead }: { readonly dead: Queue },
   options: DeadLetterListOptions = {},
@@ -88,11 +96,9 @@ export async function* readDeadLetters(
   for await (const record of dead.read({ after, ...defined({ key, signal }) })) {
     const { position, headers, body } = record
     if (record.key[0] !== kind) continue
-    const letter = {
-      position,
-      reactor: record.key[1]!,
-      ...decodeDeadLetter<Message>(headers, body, position),
-    }
+    const decoded = decodeDeadLetter<Message>(headers, body)
+    const stored = typeof decoded === 'string' ? unreadable(record, decoded) : decoded
+    const letter = { position, reactor: record.key[1]!, ...stored }
     if (matches(letter, options)) yield letter
   }
 }
@@ -114,6 +120,32 @@ export async function readDeadLetter(
       'dead letters with "cairn dlq list".',
     { details: { position } },
   )
+}
+
+/** What stands for a dead letter that cannot be read: it can be found and discarded. */
+function unreadable(
+  { position, at, headers }: QueueRecord,
+  why: string,
+): StoredDeadLetter<Message> {
+  const text = (name: string) => decodeHeaderOr(headers[name], '')
+  const id = text('Cairn-Message')
+  const about = { version: 0, data: undefined, at, position: 0, nodeId: '' }
+  return {
+    message: { id, topic: text('Cairn-Topic'), ...about },
+    source: 'log',
+    error: {
+      name: 'Unreadable',
+      message:
+        `The dead letter at position ${position} cannot be read: ${why}. Upgrade this node if a newer one has ` +
+        'written it; otherwise discard it.',
+    },
+    reason: unreadableReason,
+    attempts: 0,
+    firstAt: at,
+    lastAt: at,
+    markedAt: at,
+    redrives: 0,
+  }
 }
 
 function matches(letter: DeadLetter, filter: DeadLetterFilter): boolean {

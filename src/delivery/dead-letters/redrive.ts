@@ -10,7 +10,7 @@ import { CairnError } from '../../model/errors.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { requeueCommand } from '../messages/store-command.js'
 import { redriveKey } from '../source/topic-source.js'
-import type { DeadLetter } from './dead-letters.js'
+import { type DeadLetter, unreadableReason } from './dead-letters.js'
 
 /** The queues of dead letters, and those that receive them when they are sent again. */
 export interface DeadLetterPorts {
@@ -32,6 +32,12 @@ export async function redriveDeadLetter(
 ): Promise<void> {
   const { dead, topic, inbox } = queues
   const { position, reactor, message, source, redrives, command } = letter
+  if (letter.reason === unreadableReason)
+    throw new CairnError(
+      'invalid-message',
+      `${letter.error.message} It cannot be sent again.`,
+      { details: { position } },
+    )
   if (letter.isCut)
     throw new CairnError(
       'invalid-message',

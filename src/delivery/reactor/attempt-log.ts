@@ -2,7 +2,7 @@
 // part of the public contract (docs/reactors.md) and covered by a test: tools parse them.
 
 import { formatAddress } from '../../model/address.js'
-import { messageOf } from '../../model/errors.js'
+import { toDeadLetterError } from '../../codec/dead-letter.js'
 import type { Reactor } from './define-reactor.js'
 import type { DeliveryAttempt } from '../group/handling.js'
 import type { Message } from '../messages/message.js'
@@ -135,6 +135,6 @@ export function logAttempt(
 }
 
 function nameAndMessage(error: unknown): { name: string; message: string } {
-  const name = error instanceof Error ? error.name : 'Error'
-  return { name, message: messageOf(error) }
+  const { name, message } = toDeadLetterError(error)
+  return { name, message }
 }
