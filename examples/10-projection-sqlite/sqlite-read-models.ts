@@ -28,7 +28,7 @@ export class SqliteReadModels implements ReadModels {
       ) without rowid;
       create table if not exists cairn_checkpoints (
         model text primary key, position integer not null, ahead integer not null,
-        revision integer not null
+        revision integer not null, mark text
       );
     `)
   }
@@ -58,7 +58,7 @@ export class SqliteReadModels implements ReadModels {
         this.#inTransaction(() => {
           database.run('delete from cairn_rows where model = ?', [model])
           database.run(
-            'update cairn_checkpoints set position = 0, ahead = 0 where model = ?',
+            'update cairn_checkpoints set position = 0, ahead = 0, mark = null where model = ?',
             [model],
           )
         }),
@@ -71,8 +71,14 @@ export class SqliteReadModels implements ReadModels {
   }
 
   #stored(model: string): StoredCheckpoint {
-    const sql = 'select position, ahead, revision from cairn_checkpoints where model = ?'
-    return (this.#database.get(sql, [model]) as StoredCheckpoint | null) ?? initial
+    const sql =
+      'select position, ahead, revision, mark from cairn_checkpoints where model = ?'
+    const stored = this.#database.get(sql, [model]) as
+      (Omit<StoredCheckpoint, 'mark'> & { mark: string | null }) | null
+    if (stored === null) return initial
+    const { mark, ...checkpoint } = stored
+    if (mark === null) return checkpoint
+    return { ...checkpoint, mark: JSON.parse(mark) as StoredCheckpoint['mark'] & object }
   }
 
   #row(model: string, key: string): unknown {
@@ -86,7 +92,7 @@ export class SqliteReadModels implements ReadModels {
   /** A writer with an older revision than the stored one changes nothing. */
   #write(
     model: string,
-    { rows, position, ahead }: ReadModelWrite,
+    { rows, position, ahead, mark }: ReadModelWrite,
     revision: number,
   ): number | 'conflict' {
     return this.#inTransaction(() => {
@@ -105,12 +111,10 @@ export class SqliteReadModels implements ReadModels {
             serialize(row),
             JSON.stringify(row, readable),
           ])
-      this.#database.run('insert or replace into cairn_checkpoints values (?, ?, ?, ?)', [
-        model,
-        position,
-        ahead,
-        next,
-      ])
+      this.#database.run(
+        'insert or replace into cairn_checkpoints values (?, ?, ?, ?, ?)',
+        [model, position, ahead, next, mark === undefined ? null : JSON.stringify(mark)],
+      )
       return next
     })
   }

@@ -47,6 +47,8 @@ export interface StoredMessage extends Causes {
 
 const textBytesMax = 1_024
 
+export const messageIdHeader = 'Cairn-Message'
+
 /** Throws `invalid-message`, `invalid-data` or `invalid-option`. */
 export function encodeStoredMessage(message: StoredMessage): NewRecord {
   const { id, topic, version, data, key, nodeId, at, logPosition } = message
@@ -54,7 +56,7 @@ export function encodeStoredMessage(message: StoredMessage): NewRecord {
   checkData(data, `data of a message on ${topic}`)
   const headers: [string, string][] = [
     wireHeader,
-    ['Cairn-Message', encodeText('invalid-message', 'message id', id, textBytesMax)],
+    [messageIdHeader, encodeText('invalid-message', 'message id', id, textBytesMax)],
     ['Cairn-Schema', String(version)],
     ['Cairn-Node', encodeHeader(nodeId)],
     ['Cairn-At', String(at)],
@@ -73,7 +75,7 @@ export function decodeStoredMessage(
   body: Uint8Array,
 ): StoredMessage | string {
   return readRecord(headers, header => {
-    const id = header('Cairn-Message')
+    const id = header(messageIdHeader)
     const version = decodeNumber(header('Cairn-Schema'))
     const at = decodeNumber(header('Cairn-At'))
     if (!id || !Number.isSafeInteger(version) || !Number.isFinite(at))

@@ -13,7 +13,13 @@ import { commandDeadLetterName, commandsTopic } from './commands/command-dead-le
 import { courierGroup } from './commands/courier.js'
 import { inboxGroup } from './commands/inbox.js'
 import { type DeadLetter, readDeadLetters } from './dead-letters/dead-letters.js'
-import { decodePartitionState, type DeferredKey } from './group/partition-state.js'
+import {
+  decodePartitionState,
+  type DeferredKey,
+  initialPartitionState,
+  isDamaged,
+  type PartitionState,
+} from './group/partition-state.js'
 import { messagesOf } from './messages/message.js'
 import { publishingTypes, readerTopics } from './messages/topic-registry.js'
 import { orderingKeyOf } from './source/topic-source.js'
@@ -144,11 +150,21 @@ async function readProgress(
   for (const key of await documents.list(path, signal && { signal })) {
     const found = await documents.get(key)
     if (found === undefined) continue
-    const state = decodePartitionState(found.value, key.join('.'))
+    const state = readState(found.value, key)
     floors[Number(key.at(-1))] = state.floor
     deferred.push(...state.deferred)
   }
   return { floors, deferred: deferred.toSorted((a, b) => a.position - b.position) }
+}
+
+/** A damaged document counts as none, as for the node that takes up its partition. */
+function readState(bytes: Uint8Array, key: DocumentKey): PartitionState {
+  try {
+    return decodePartitionState(bytes, key.join('.'))
+  } catch (error) {
+    if (!isDamaged(error)) throw error
+    return initialPartitionState
+  }
 }
 
 /** Whether a record is not handled yet, according to the checkpoints. */

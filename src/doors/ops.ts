@@ -2,7 +2,7 @@
 // members, timers, projections' builds, and config files.
 
 // Statistics
-export type { GroupsStats, NodeStats } from '../runtime/node.js'
+export type { ConsumersStats, GroupsStats, NodeStats } from '../runtime/node.js'
 export type { ActorHostStats } from '../actor/actor-host.js'
 export type { ChildrenStats } from '../actor/children.js'
 export type { TransactionStats } from '../actor/transactor.js'

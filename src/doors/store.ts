@@ -98,3 +98,4 @@ export type {
 } from '../model/command-sender.js'
 export type { SchemaIssue, SchemaResult } from '../model/schema.js'
 export type { CairnErrorOptions } from '../model/errors.js'
+export type { Mark } from '../model/mark.js'

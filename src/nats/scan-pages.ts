@@ -51,6 +51,7 @@ export async function* scanPages(
     // The direct gets read what is left, whatever ended the consumer, and report errors.
     const direct = directPages(connection, stream, filter ?? '>', next, {
       signal,
+      most: limit,
       shouldContinue,
     })
     for await (const page of direct) {

@@ -11,12 +11,15 @@
 // BUILDER-4. A fold has no effects: it takes a row and an event and returns a row. Reading the log again
 //     therefore sends nothing again.
 // BUILDER-5. Memory is bounded: events read but not written, and cached rows.
+// BUILDER-6. Nothing is folded on rows of another log: the checkpoint has the mark of a commit that was read, and the log
+//     must hold this commit (MARKS-1). Otherwise the projection is built anew.
 
 import { checkData } from '../codec/data.js'
 import type { StoredCommit } from '../model/commit.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import type { WriteLog } from '../model/log.js'
+import type { Mark } from '../model/mark.js'
 import { show } from '../model/show.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
@@ -29,6 +32,7 @@ import {
   type StoredCheckpoint,
 } from '../store/read-models/read-models.js'
 import { backoffDefault, delayAfter } from '../delivery/backoff.js'
+import { trustedUpTo } from '../delivery/source/marks.js'
 import type { RecordSource, UnreadableRecord } from '../delivery/source/record-source.js'
 import { WakeSignal } from '../store/wake-signal.js'
 import type { Projection } from './define-projection.js'
@@ -84,7 +88,9 @@ export class Builder {
   #read: Position = 0
   #wakeSignal = new WakeSignal()
   #resumeReading: (() => void) | undefined
-  #isAheadOfLog = false
+  #isOfAnotherLog = false
+  /** The last commit that was read and whose id is known. */
+  #mark: Mark | undefined
   #attempts = 0
   #stuck: StuckAt | undefined
 
@@ -97,9 +103,9 @@ export class Builder {
     return this.#checkpoint.position
   }
 
-  /** Whether the log ends before the checkpoint: it is another log, or an older state of it was restored. */
-  get isAheadOfLog(): boolean {
-    return this.#isAheadOfLog
+  /** Whether the rows are folded from another log than this one, of which an older state was restored (BUILDER-6). */
+  get isOfAnotherLog(): boolean {
+    return this.#isOfAnotherLog
   }
 
   get stuck(): StuckAt | undefined {
@@ -133,9 +139,13 @@ export class Builder {
     this.#wakeSignal = new WakeSignal()
     this.#checkpoint = await model.checkpoint()
     const end = await source.lastPosition(signal)
-    this.#isAheadOfLog = end < this.position
-    if (this.#isAheadOfLog) return pause(idleWriteAfter, signal)
+    const { mark } = this.#checkpoint
+    const marks = mark === undefined ? [] : [mark]
+    const trusted = await trustedUpTo(this.position, marks, source, end, signal)
+    this.#isOfAnotherLog = trusted < this.position
+    if (this.#isOfAnotherLog) return pause(idleWriteAfter, signal)
     this.#read = this.position
+    this.#mark = mark
     onProgress(this.position)
     const stopReading = new AbortController()
     const either = AbortSignal.any([signal, stopReading.signal])
@@ -183,6 +193,8 @@ export class Builder {
             this.#items.push({ position: record.position, index, event })
       }
       this.#read = record.position
+      if (record.id !== undefined)
+        this.#mark = { position: record.position, id: record.id }
       this.#wakeSignal.raise(this.#read)
     }
   }
@@ -218,10 +230,13 @@ export class Builder {
       done++
     }
     const next = this.#items[done]
-    const checkpoint: Checkpoint =
-      next === undefined
+    const mark = this.#mark
+    const checkpoint: Checkpoint = {
+      ...(next === undefined
         ? { position: read, ahead: 0 }
-        : { position: next.position - 1, ahead: next.index }
+        : { position: next.position - 1, ahead: next.index }),
+      ...(mark !== undefined && { mark }),
+    }
     const { position, ahead } = this.#checkpoint
     if (checkpoint.position !== position || checkpoint.ahead !== ahead) {
       const revision = await model.write(

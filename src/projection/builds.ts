@@ -88,7 +88,7 @@ export function withNewBuild(builds: Builds, version: number): Builds {
   )
   if (isUnderWay) return builds
   const build: Build = { version, number: builds.next, state: 'building' }
-  return { next: builds.next + 1, builds: [...builds.builds, build] }
+  return { ...builds, next: builds.next + 1, builds: [...builds.builds, build] }
 }
 
 /** Makes a build live, and retires the older builds of its version (BUILDS-2). */

@@ -63,10 +63,14 @@ export interface ProjectionStats {
   readonly version: number
   /** The builds that run on this node; empty where another node builds them. */
   readonly builds: readonly BuildStats[]
+  /** Builds whose log was not the one that they are from, since the start: it was restored, and they are replaced. */
+  readonly setBack: number
 }
 
 interface Running {
   build: Build
+  /** Its rows are folded from another log. */
+  isWrong: boolean
   readonly builder: Builder
   readonly ending: AbortController
   readonly ended: Promise<void>
@@ -100,6 +104,7 @@ export class ProjectionRunner {
   /** Versions that no member builds, and since when. */
   readonly #abandoned = new Map<number, number>()
   #run: Promise<void> | undefined
+  #setBack = 0
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -146,7 +151,7 @@ export class ProjectionRunner {
       lag: Math.max(0, this.#end.position - builder.position),
       ...(builder.stuck !== undefined && { stuck: builder.stuck }),
     }))
-    return { version: this.projection.version, builds }
+    return { version: this.projection.version, builds, setBack: this.#setBack }
   }
 
   /** Never rejects. */
@@ -197,10 +202,20 @@ export class ProjectionRunner {
     const at = performance.now()
     for (const running of this.#running.values()) {
       const { builder, build } = running
-      if (builder.isAheadOfLog) {
-        log('warn', `Projection ${name} is ahead of the log and is rebuilt`, {
-          position: builder.position,
-        })
+      if (builder.isOfAnotherLog) {
+        // Once: the build may stay the one that is read until the next one has caught up.
+        if (!running.isWrong) {
+          this.#setBack++
+          log(
+            'warn',
+            `Projection ${name} is rebuilt: its log is not the one it has read`,
+            {
+              build: build.number,
+              position: builder.position,
+            },
+          )
+        }
+        running.isWrong = true
         await change(now => withoutWrong(now, build))
         continue
       }
@@ -272,7 +287,7 @@ export class ProjectionRunner {
       },
     })
     const ended = builder.run(ending.signal)
-    this.#running.set(build.number, { build, builder, ending, ended })
+    this.#running.set(build.number, { build, isWrong: false, builder, ending, ended })
   }
 
   async #endBuild({ build, ending, ended }: Running): Promise<void> {

@@ -50,6 +50,11 @@ import type { EventStore } from '../store/event-store/event-store.js'
 import type { ListTimersOptions } from '../store/timers/timers.js'
 import type { VersionCacheStats } from '../store/version-cache.js'
 
+export interface ConsumersStats {
+  /** Consumers whose sources were not those that they had read, since the start: they were restored. */
+  readonly setBack: number
+}
+
 /** What the groups of this node do: one consumer group for each kind of work. */
 export interface GroupsStats {
   /** Durable commands, as far as this node delivers them to their actors. */
@@ -78,6 +83,8 @@ export interface NodeStats extends GroupsStats {
   readonly transactions: TransactionStats
   /** By the projection's name, for the projections that this node builds. */
   readonly projections: Readonly<Record<string, ProjectionStats>>
+  /** Consumers that this node has used. */
+  readonly consumers: ConsumersStats
   /** On JetStream: commits that were sent to the server as one batch. */
   readonly groupCommit?: GroupCommitStats
   /** On JetStream: what the connection to NATS is like now. */

@@ -33,6 +33,7 @@ export async function testReadModels(
       'READMODEL-1 READMODEL-3 rows and checkpoint are read as they were written',
       async t => {
         const model = one.open('first-1')
+        const mark = { position: 9, id: 'ünd/9' }
         t.strictSame(await model.checkpoint(), initialCheckpoint)
         t.strictSame(await model.get(['a', 'b']), [undefined, undefined])
         t.strictSame(await entriesOf(model), {})
@@ -42,10 +43,10 @@ export async function testReadModels(
           ['k'.repeat(256)]: 'long',
         }
         const revision = await model.write(
-          { rows: rowsOf(rows), position: 7, ahead: 2 },
+          { rows: rowsOf(rows), position: 7, ahead: 2, mark },
           0,
         )
-        const checkpoint = { position: 7, ahead: 2, revision }
+        const checkpoint = { position: 7, ahead: 2, mark, revision }
         for (const reader of [model, other.open('first-1')]) {
           t.strictSame(await reader.checkpoint(), checkpoint)
           const keys = Object.keys(rows)

@@ -9,12 +9,15 @@ import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import type { Position } from '../../model/version.js'
+import { decodeMarks, encodeMarks, type Marks, marksUpTo } from '../source/marks.js'
 import type { ConsumerDefinition } from './define-consumer.js'
 
 export type ConsumerSource = 'log' | 'topics'
 
 /** The positions up to which the sources were read. */
 export type ConsumerPositions = Readonly<Record<ConsumerSource, Position>>
+
+export type ConsumerMarks = Readonly<Record<ConsumerSource, Marks>>
 
 /** A message that is not settled. */
 export interface OutstandingMessage {
@@ -40,6 +43,10 @@ export interface ConsumerState {
   readonly definition: ConsumerDefinition
   readonly positions: ConsumerPositions
   readonly outstanding: readonly OutstandingMessage[]
+  /** What the sources held when they were read up to the positions; none in documents of older builds. */
+  readonly marks: ConsumerMarks
+  /** Fields of a newer build, which are kept as they are. */
+  readonly unknown?: Readonly<Record<string, unknown>>
 }
 
 /** The stored form, which is part of the wire contract: it keeps its own keys. */
@@ -48,6 +55,7 @@ interface StoredState {
   readonly definition: ConsumerDefinition
   readonly places: ConsumerPositions
   readonly held: readonly OutstandingMessage[]
+  readonly marks?: Readonly<Record<ConsumerSource, ReturnType<typeof encodeMarks>>>
 }
 
 const stateVersion = 1
@@ -58,16 +66,21 @@ export function initialConsumerState(definition: ConsumerDefinition): ConsumerSt
     definition,
     positions: { log: 0, topics: 0 },
     outstanding: [],
+    marks: { log: [], topics: [] },
   }
 }
 
 export function encodeConsumerState(state: ConsumerState): Uint8Array {
-  const { version, definition, positions, outstanding } = state
+  const { version, definition, positions, outstanding, marks } = state
   const stored: StoredState = {
+    ...state.unknown,
     version,
     definition,
     places: positions,
     held: outstanding,
+    ...(marks.log.length + marks.topics.length > 0 && {
+      marks: { log: encodeMarks(marks.log), topics: encodeMarks(marks.topics) },
+    }),
   }
   return encode(stored)
 }
@@ -76,14 +89,49 @@ export function encodeConsumerState(state: ConsumerState): Uint8Array {
 export function decodeConsumerState(bytes: Uint8Array, name: string): ConsumerState {
   const stored = decode(bytes) as Partial<StoredState> | null
   if (stored?.version === stateVersion) {
-    const { version, definition, places, held } = stored as StoredState
-    return { version, definition, positions: places, outstanding: held }
+    const { version, definition, places, held, marks, ...unknown } = stored as StoredState
+    return {
+      version,
+      definition,
+      positions: places,
+      outstanding: held,
+      marks: { log: decodeMarks(marks?.log), topics: decodeMarks(marks?.topics) },
+      ...(Object.keys(unknown).length > 0 && { unknown }),
+    }
   }
   throw new CairnError(
     'storage-failed',
     `The state of consumer ${name} has version ${String(stored?.version)}, which this build cannot read: ` +
       'upgrade it.',
   )
+}
+
+/**
+ * The state of a consumer that goes back to lower positions, as its sources are not those that it has read. What was
+ * outstanding after them is found again.
+ */
+export function setBackTo(
+  state: ConsumerState,
+  positions: ConsumerPositions,
+): ConsumerState {
+  const { outstanding, marks } = state
+  return {
+    ...state,
+    positions,
+    outstanding: outstanding.filter(one => one.position <= positions[one.source]),
+    marks: {
+      log: marksUpTo(marks.log, positions.log),
+      topics: marksUpTo(marks.topics, positions.topics),
+    },
+  }
+}
+
+/** Whether the sources were read up to these positions, and no further. */
+export function isAt(
+  { positions }: ConsumerState,
+  { log, topics }: ConsumerPositions,
+): boolean {
+  return positions.log === log && positions.topics === topics
 }
 
 /** Leases a message for `ackWait` milliseconds. */

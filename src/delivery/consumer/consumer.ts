@@ -1,6 +1,8 @@
 // A consumer: integration code pulls messages from it and settles them.
 //
 // CONSUMER-4. At most `outstandingMax` messages are outstanding at a time; new ones wait until there is room.
+// CONSUMER-5. A process consumes only after it has made sure that the sources are those that the consumer has read. In a
+//     source that was restored to an earlier point and written on, the consumer goes back to where it is the same.
 
 import { CairnError } from '../../model/errors.js'
 import type { Position } from '../../model/version.js'
@@ -8,7 +10,12 @@ import { abortedError, pause, throwIfAborted } from '../../model/wait.js'
 import type { Documents } from '../../store/documents/documents.js'
 import type { ConsumedMessage } from './consumed-message.js'
 import { ConsumerDocument, nodeClosed } from './consumer-document.js'
-import type { ConsumerPositions, OutstandingMessage } from './consumer-state.js'
+import {
+  type ConsumerPositions,
+  isAt,
+  type OutstandingMessage,
+  setBackTo,
+} from './consumer-state.js'
 import type { ConsumerDefinition } from './define-consumer.js'
 import { type LeasePorts, Leases } from './leases.js'
 import { MessageReader, type MessageSources } from './message-reader.js'
@@ -63,6 +70,8 @@ export interface Consumer {
 export interface ConsumerPorts extends LeasePorts {
   readonly documents: Documents
   readonly sourcesOf: (definition: ConsumerDefinition) => MessageSources
+  /** Called when a consumer goes back, as a source is not the one that it has read (CONSUMER-5). */
+  readonly onSetBack: () => void
 }
 
 const batchMax = 1_000
@@ -83,6 +92,24 @@ export function createConsumer(
   const reader = new MessageReader(sourcesOf, log)
   const leases = new Leases(document, reader, ports)
   const { name } = document
+  let isChecked = false
+
+  /** CONSUMER-5. */
+  async function checkSources(signal: AbortSignal): Promise<void> {
+    const state = await document.read()
+    const trusted = await reader.trustedPositions(state, signal)
+    isChecked = isAt(state, trusted)
+    if (isChecked) return
+    await document.change(current => {
+      // Another process may have gone back, and read on.
+      isChecked = isAt(current, state.positions)
+      return isChecked ? setBackTo(current, trusted) : undefined
+    })
+    if (!isChecked) return
+    ports.onSetBack()
+    const text = `Consumer ${name} goes back: a source is not the one that it has read`
+    log('warn', text, { positions: state.positions, resumesAfter: trusted })
+  }
 
   return {
     name,
@@ -98,6 +125,10 @@ export function createConsumer(
       const deadline = performance.now() + maxWait
       for (;;) {
         const state = await document.declare()
+        if (!isChecked) {
+          await checkSources(either)
+          continue
+        }
         const expired = await leases.leaseExpired(limit, either)
         if (expired.length > 0) return expired
         const room = Math.min(limit, outstandingMax - state.outstanding.length) // CONSUMER-4

@@ -20,6 +20,7 @@ import {
   type ConsumerState,
   findByToken,
   hasToken,
+  isAt,
   isSameMessage,
   lease,
   type OutstandingMessage,
@@ -100,7 +101,7 @@ export class Leases {
   /** Leases messages that were found, unless another process has read the sources meanwhile (CONSUMER-1). */
   async leaseNew(
     before: ConsumerState,
-    { outstanding, positions, batches }: FoundMessages,
+    { outstanding, positions, marks, batches }: FoundMessages,
     limit: number,
   ): Promise<readonly ConsumedMessage[] | 'overtaken'> {
     const now = this.#ports.clock.now()
@@ -111,11 +112,10 @@ export class Leases {
     )
     let isOvertaken = false
     await this.#document.change(current => {
-      isOvertaken =
-        current.positions.log !== before.positions.log ||
-        current.positions.topics !== before.positions.topics
+      isOvertaken = !isAt(current, before.positions)
       if (isOvertaken) return undefined
-      return { ...current, positions, outstanding: [...current.outstanding, ...added] }
+      const all = [...current.outstanding, ...added]
+      return { ...current, positions, marks, outstanding: all }
     })
     if (isOvertaken) return 'overtaken'
     return added.slice(0, limit).map(one => this.#toConsumed(one, batches))

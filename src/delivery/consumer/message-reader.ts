@@ -1,14 +1,17 @@
 // Reads the sources of a consumer: new messages, and messages that were given out before.
 
 import type { WriteLog } from '../../model/log.js'
+import type { Mark } from '../../model/mark.js'
 import type { Position } from '../../model/version.js'
 import type { MessageBatch } from '../messages/message-batch.js'
+import { trustedUpTo, withMark } from '../source/marks.js'
 import type {
   RecordSource,
   SourceRecord,
   UnreadableRecord,
 } from '../source/record-source.js'
 import type {
+  ConsumerMarks,
   ConsumerPositions,
   ConsumerSource,
   ConsumerState,
@@ -18,7 +21,7 @@ import type { ConsumerDefinition } from './define-consumer.js'
 
 export interface MessageSource extends Pick<
   RecordSource<MessageBatch | UnreadableRecord>,
-  'follow' | 'readKey'
+  'follow' | 'readKey' | 'lastPosition' | 'idAt'
 > {
   /** The records after a position that exist at the time of the call. */
   readAvailable(
@@ -33,6 +36,7 @@ export type MessageSources = Readonly<Record<ConsumerSource, MessageSource>>
 export interface FoundMessages {
   readonly outstanding: readonly OutstandingMessage[]
   readonly positions: ConsumerPositions
+  readonly marks: ConsumerMarks
   /** By {@link batchKeyOf}. */
   readonly batches: ReadonlyMap<string, MessageBatch>
 }
@@ -66,24 +70,27 @@ export class MessageReader {
 
   /** The new messages that exist now, about `limit` of them: the messages of one record stay together. */
   async findNew(
-    { definition, positions: before }: ConsumerState,
+    { definition, positions: before, marks: known }: ConsumerState,
     limit: number,
     signal: AbortSignal,
   ): Promise<FoundMessages> {
     const outstanding: OutstandingMessage[] = []
     const batches = new Map<string, MessageBatch>()
     const positions = { ...before }
+    const marks = { ...known }
     const sources = this.#open(definition)
     for (const source of ['topics', 'log'] as const) {
       if (outstanding.length >= limit) break
       const records = sources[source].readAvailable(positions[source], signal)
-      for await (const { position, key, value } of records) {
+      let mark: Mark | undefined
+      for await (const { position, key, value, id } of records) {
         if (value?.kind === 'unreadable') {
           const text = `Consumer ${definition.name} waits at a record that it cannot read`
           this.#log('warn', text, { position, reason: value.reason })
           break
         }
         positions[source] = position
+        if (id !== undefined) mark = { position, id }
         if (value === undefined) continue
         const { redrives } = value
         const message = { source, position, key, redrives, ...notLeased }
@@ -91,8 +98,24 @@ export class MessageReader {
         batches.set(batchKeyOf(message), value)
         if (outstanding.length >= limit) break
       }
+      if (mark !== undefined) marks[source] = withMark(marks[source], mark)
     }
-    return { outstanding, positions, batches }
+    return { outstanding, positions, marks, batches }
+  }
+
+  /** The positions up to which the sources still are those that were read (MARKS-1). */
+  async trustedPositions(
+    { definition, positions, marks }: ConsumerState,
+    signal: AbortSignal,
+  ): Promise<ConsumerPositions> {
+    const sources = this.#open(definition)
+    const trusted = async (source: ConsumerSource) => {
+      const { [source]: from } = sources
+      const last = await from.lastPosition(signal)
+      return trustedUpTo(positions[source], marks[source], from, last, signal)
+    }
+    const [log, topics] = await Promise.all([trusted('log'), trusted('topics')])
+    return { log, topics }
   }
 
   /** Resolves when there may be a new message after the positions, after `ms`, or when the signal fires. */

@@ -16,6 +16,7 @@ import type { WriteLog } from '../../model/log.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
 import type { Document, DocumentKey, Documents } from '../../store/documents/documents.js'
+import type { Marks } from '../source/marks.js'
 import type { PartitionLifetime } from './partition-lifetime.js'
 import {
   decodePartitionState,
@@ -32,6 +33,8 @@ export interface PartitionClaim {
   readonly crashes: number
   /** When its write began, ms of the monotonic clock. */
   readonly confirmedAt: number
+  /** Fields of the document that this build does not know. */
+  readonly unknown?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface CheckpointWriterOptions {
@@ -54,6 +57,7 @@ export interface Progress {
   readonly position: Position
   readonly floor: Position
   readonly deferred: readonly DeferredKey[]
+  readonly marks: Marks
 }
 
 export interface CheckpointedPartition {
@@ -184,19 +188,20 @@ export class CheckpointWriter {
   /** CHECKPOINT-WRITER-1. */
   async #put(isRelease: boolean): Promise<void> {
     const { documents, document, owner, claim, maybeHandledUpTo } = this.#options
-    const { position, floor, deferred } = this.#partition.progress(this.#position)
+    const { position, ...progress } = this.#partition.progress(this.#position)
+    const { floor } = progress
     // After a release nothing is started, but an earlier owner may have started records.
     const startLimit = isRelease
       ? Math.max(position, maybeHandledUpTo)
       : Math.max(this.#startLimit, position + startLimitStride)
     const bytes = encodePartitionState({
       ...(!isRelease && { owner }),
+      ...progress,
+      ...(claim.unknown && { unknown: claim.unknown }),
       epoch: claim.epoch,
-      floor,
       startLimit,
       // The count grows from owner to owner while the floor stays the same.
       ...(!isRelease && floor === this.#options.floor && { crashes: claim.crashes }),
-      deferred,
     })
     const beganAt = performance.now()
     let revision: number | 'conflict'

@@ -2,14 +2,16 @@
 //
 // CLAIM-1. A node claims a partition when placement assigns it, and when its last owner has released it, has left, or
 //     has not released it for `handoverTimeout`.
-// CLAIM-2. When a source ends before the floor of a partition, it is another source than before: it was restored or
-//     created again. The partition starts again from the first record.
+// CLAIM-2. The partition goes on where its checkpoint is certainly right about the source (resume.ts).
+// CLAIM-3. A damaged document counts as none: its partition starts again from the first record, and the document is
+//     replaced by the claim. One of a newer build is left as it is; the claim waits.
 
+import { messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
-import type { DocumentKey, Documents } from '../../store/documents/documents.js'
-import type { RecordSource } from '../source/record-source.js'
+import type { Document, DocumentKey, Documents } from '../../store/documents/documents.js'
+import { type Marks, marksUpTo } from '../source/marks.js'
 import { type PartitionClaim, startLimitStride } from './checkpoint-writer.js'
 import { suspiciousCrashes } from './deferred-keys.js'
 import {
@@ -17,8 +19,11 @@ import {
   type DeferredKey,
   encodePartitionState,
   initialPartitionState,
+  isDamaged,
   type PartitionOwner,
+  type PartitionState,
 } from './partition-state.js'
+import { resumeAfter, type ResumableSource } from './resume.js'
 
 /** The assignment of partitions to nodes, as this node sees it. */
 export interface PartitionAssignment {
@@ -37,7 +42,7 @@ export interface ClaimOptions {
   readonly documents: Documents
   readonly assignment: PartitionAssignment
   readonly self: PartitionOwner
-  readonly source: Pick<RecordSource<unknown>, 'lastPosition'>
+  readonly source: ResumableSource
   readonly log: WriteLog
   /** Fires when the group stops. */
   readonly signal: AbortSignal
@@ -52,11 +57,18 @@ export interface ClaimedPartition {
   readonly maybeHandledUpTo: Position
   /** Records up to here may have crashed the earlier owners; 0 for none. */
   readonly suspectsUpTo: Position
+  readonly marks: Marks
+  /** The floor is lower than in the document, because the source is another one (CLAIM-2). */
+  readonly isSetBack: boolean
+  /** The document was damaged (CLAIM-3). */
+  readonly isDamaged: boolean
 }
 
 /** Milliseconds for a living owner to release a partition. */
 export const handoverTimeout = 10_000
 const handoverPollDelay = 50
+/** Characters of a damaged document in the log. */
+const bytesShown = 400
 
 /** Resolves with `undefined` when the partition is not this node's any more, or when the signal fires. */
 export async function claimPartition(
@@ -67,11 +79,10 @@ export async function claimPartition(
   const deadline = performance.now() + handoverTimeout
   while (!signal.aborted && assignment.isOurs(partition)) {
     const found = await documents.get(document)
-    const state =
-      found === undefined
-        ? initialPartitionState
-        : decodePartitionState(found.value, document.join('.'))
-    const { owner, floor } = state
+    const read = readState(found, document, log)
+    const { state } = read
+    const { owner, crashes: before = 0, ...kept } = state
+    const { floor, marks = [] } = kept
     const hasOtherOwner = owner !== undefined && !isSameOwner(owner, self)
     const isOwned = hasOtherOwner && (await assignment.isAlive(owner))
     if (isOwned && performance.now() < deadline) {
@@ -80,14 +91,14 @@ export async function claimPartition(
     }
     const epoch = state.epoch + 1
     // DEFERRED-KEYS-3: an owner that released the partition, or this node itself, has not crashed.
-    const crashes = hasOtherOwner ? (state.crashes ?? 0) + 1 : 0
+    const crashes = hasOtherOwner ? before + 1 : 0
     const end = await source.lastPosition(signal)
     const startLimit = Math.max(state.startLimit ?? 0, end, floor) + startLimitStride
     const deferred = state.deferred.map(({ crashes: before = 0, ...one }) =>
       crashes === 0 ? one : { ...one, crashes: before + 1 },
     )
     const bytes = encodePartitionState({
-      floor,
+      ...kept,
       deferred,
       owner: self,
       epoch,
@@ -97,19 +108,24 @@ export async function claimPartition(
     const confirmedAt = performance.now()
     const revision = await documents.put(document, bytes, found?.revision ?? 0)
     if (revision === 'conflict') continue
-    const claim = { revision, epoch, startLimit, crashes, confirmedAt }
+    const { unknown } = state
+    const claim = { revision, epoch, startLimit, crashes, confirmedAt, unknown }
     const last = await source.lastPosition(signal)
-    if (last < floor) {
-      // CLAIM-2.
-      log(
-        'warn',
-        `Partition ${partition} of group ${group} starts again from its first record`,
-        {
-          floor,
-          lastPosition: last,
-        },
-      )
-      return { claim, floor: 0, deferred: [], maybeHandledUpTo: last, suspectsUpTo: 0 }
+    const resumed = await resumeAfter(state, partition, source, last, signal)
+    if (resumed < floor) {
+      const text = `Partition ${partition} of group ${group} goes back: its source is not the one that it has read`
+      log('warn', text, { floor, resumesAfter: resumed, lastPosition: last })
+      return {
+        claim,
+        floor: resumed,
+        // Records after it are read again, and those of these keys with them.
+        deferred: deferred.filter(({ position }) => position <= resumed),
+        marks: marksUpTo(marks, resumed),
+        maybeHandledUpTo: last,
+        suspectsUpTo: 0,
+        isSetBack: true,
+        isDamaged: read.isDamaged,
+      }
     }
     const maybeHandledUpTo = state.startLimit ?? last
     const isSuspicious = crashes >= suspiciousCrashes
@@ -121,9 +137,37 @@ export async function claimPartition(
       )
     // Records that are newer than the crash were not started by the owner that crashed.
     const suspectsUpTo = isSuspicious ? Math.min(maybeHandledUpTo, last) : 0
-    return { claim, floor, deferred, maybeHandledUpTo, suspectsUpTo }
+    return {
+      claim,
+      floor,
+      deferred,
+      marks,
+      maybeHandledUpTo,
+      suspectsUpTo,
+      isSetBack: false,
+      isDamaged: read.isDamaged,
+    }
   }
   return undefined
+}
+
+/** CLAIM-3. */
+function readState(
+  found: Document | undefined,
+  document: DocumentKey,
+  log: WriteLog,
+): { readonly state: PartitionState; readonly isDamaged: boolean } {
+  if (found === undefined) return { state: initialPartitionState, isDamaged: false }
+  const name = document.join('.')
+  try {
+    return { state: decodePartitionState(found.value, name), isDamaged: false }
+  } catch (error) {
+    if (!isDamaged(error)) throw error
+    const bytes = Buffer.from(found.value).toString('base64').slice(0, bytesShown)
+    const text = `Checkpoint ${name} is damaged; its partition starts again from the first record`
+    log('error', text, { reason: messageOf(error), bytes })
+    return { state: initialPartitionState, isDamaged: true }
+  }
 }
 
 function isSameOwner(one: PartitionOwner, other: PartitionOwner): boolean {

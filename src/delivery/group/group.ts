@@ -63,6 +63,10 @@ export interface GroupStats {
   /** Records handled, and failed attempts, since the start. */
   readonly handled: number
   readonly failures: number
+  /** Partitions whose source was not the one that their checkpoint is from, since the start: it was restored. */
+  readonly setBack: number
+  /** Checkpoints that were damaged, since the start: their partitions have started again. */
+  readonly damaged: number
 }
 
 /** The stats of a group in which the node takes no part. */
@@ -72,6 +76,8 @@ export const emptyGroupStats: GroupStats = {
   failing: 0,
   handled: 0,
   failures: 0,
+  setBack: 0,
+  damaged: 0,
 }
 
 const retryDelay = 500
@@ -92,6 +98,8 @@ export class Group<T> {
   /** GROUP-5. */
   #changeTimer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
+  #setBack = 0
+  #damaged = 0
   #isEnded = false
   #stopped: Promise<void> | undefined
 
@@ -122,6 +130,8 @@ export class Group<T> {
       open: this.#limit.open,
       failing,
       ...this.#counters,
+      setBack: this.#setBack,
+      damaged: this.#damaged,
     }
   }
 
@@ -241,6 +251,8 @@ export class Group<T> {
     }
     const claimed = await claimPartition({ ...about, signal })
     if (claimed === undefined || this.#isEnded) return
+    if (claimed.isSetBack) this.#setBack++
+    if (claimed.isDamaged) this.#damaged++
     const processor = new PartitionProcessor<T>({
       ...claimed,
       document,
@@ -282,9 +294,11 @@ export class Group<T> {
     for await (const record of source.follow(after, round)) {
       while (!this.#limit.hasRoom && !round.aborted) await this.#limit.change(round)
       if (round.aborted) return
+      const { position, id } = record
+      const mark = id === undefined ? undefined : { position, id }
       for (const [partition, processor] of partitions)
-        if (partition === record.partition) processor.offer(record)
-        else processor.skipTo(record.position)
+        if (partition === record.partition) processor.offer(record, mark)
+        else processor.skipTo(position, mark)
     }
   }
 

@@ -9,11 +9,17 @@
 // PARTITION-3. Memory is bounded. A key has at most `keyQueueMax` open records; further ones stay in the source, as
 //     those of a failed key do. With `deferredKeysMax` deferred keys, a record that fails stays open and holds the floor.
 
+import type { Mark } from '../../model/mark.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
 import { delayAfter } from '../backoff.js'
+import { type Marks, withMark } from '../source/marks.js'
 import type { SourceRecord } from '../source/record-source.js'
-import { CheckpointWriter, type CheckpointWriterOptions } from './checkpoint-writer.js'
+import {
+  CheckpointWriter,
+  type CheckpointWriterOptions,
+  type Progress,
+} from './checkpoint-writer.js'
 import { DeferredKeys, type DeferredKeysOptions } from './deferred-keys.js'
 import { type HandlingResult, isAborted, type RecordHandler } from './handling.js'
 import { PartitionLifetime } from './partition-lifetime.js'
@@ -24,6 +30,8 @@ export interface PartitionProcessorOptions<T>
   readonly handle: RecordHandler<T>
   /** PARTITION-3. Default 256. */
   readonly keyQueueMax?: number
+  /** The marks of the checkpoint (MARKS-1). Default: none. */
+  readonly marks?: Marks
 }
 
 /** Positions that a partition without records advances before a write. */
@@ -39,10 +47,14 @@ export class PartitionProcessor<T> {
   /** In the order of positions, because records are offered in that order. */
   readonly #open = new Set<Position>()
   #position: Position
+  #marks: Marks
+  /** The last record that the source was read up to and whose id is known. */
+  #newestMark: Mark | undefined
 
   constructor(options: PartitionProcessorOptions<T>) {
     this.#options = options
     this.#position = options.floor
+    this.#marks = options.marks ?? []
     this.#checkpoint = new CheckpointWriter(options, this.#lifetime, {
       progress: savedPosition => this.#progress(savedPosition),
       deferredCount: () => this.#deferred.size,
@@ -79,10 +91,11 @@ export class PartitionProcessor<T> {
   }
 
   /** Accepts the next record of this partition. A record that was offered before is ignored. */
-  offer(record: SourceRecord<T>): void {
+  offer(record: SourceRecord<T>, mark?: Mark): void {
     const { key, position, value } = record
     if (position <= this.#position || !this.#lifetime.isReading) return
     this.#position = position
+    this.#newestMark = mark ?? this.#newestMark
     if (this.#deferred.has(key)) {
       if (value !== undefined) this.#deferred.extend(key, position)
       return this.#checkpoint.saveSoon()
@@ -108,9 +121,10 @@ export class PartitionProcessor<T> {
   }
 
   /** Reports that the source holds no further record of this partition up to a position. */
-  skipTo(position: Position): void {
+  skipTo(position: Position, mark?: Mark): void {
     if (position <= this.#position || !this.#lifetime.isReading) return
     this.#position = position
+    this.#newestMark = mark ?? this.#newestMark
     if (this.floor - this.#checkpoint.floor >= idleStride) this.#checkpoint.saveSoon()
   }
 
@@ -213,8 +227,10 @@ export class PartitionProcessor<T> {
     }
   }
 
-  #progress(savedPosition: Position) {
-    return progressOf({
+  #progress(savedPosition: Position): Progress {
+    if (this.#newestMark !== undefined)
+      this.#marks = withMark(this.#marks, this.#newestMark)
+    const { position, floor, deferred } = progressOf({
       position: this.#position,
       savedPosition,
       isReleased: this.#lifetime.isEnded,
@@ -223,6 +239,7 @@ export class PartitionProcessor<T> {
       deferredKeys: this.#deferred.values(),
       isDeferred: key => this.#deferred.has(key),
     })
+    return { position, floor, deferred, marks: this.#marks }
   }
 
   #cancelTimers(): void {

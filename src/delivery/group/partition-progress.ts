@@ -20,7 +20,7 @@ export function progressOf(partition: {
   readonly queues: ReadonlyMap<string, readonly SourceRecord<unknown>[]>
   readonly deferredKeys: Iterable<DeferredKey>
   readonly isDeferred: (key: string) => boolean
-}): Progress {
+}): Omit<Progress, 'marks'> {
   const { position, savedPosition, isReleased, now, queues } = partition
   const deferred: DeferredKey[] = []
   for (const entry of partition.deferredKeys) {

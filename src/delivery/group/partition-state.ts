@@ -1,8 +1,9 @@
 // The checkpoint of a group in one partition: a small stored document.
 
 import { decode, encode } from '../../codec/msgpack.js'
-import { CairnError, messageOf } from '../../model/errors.js'
+import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
 import { isCount, type Position } from '../../model/version.js'
+import { decodeMarks, encodeMarks, type Marks } from '../source/marks.js'
 
 /** The node that reads a partition. */
 export interface PartitionOwner {
@@ -42,6 +43,10 @@ export interface PartitionState {
   /** Owners in a row that ended without a release while the floor was the same. */
   readonly crashes?: number
   readonly deferred: readonly DeferredKey[]
+  /** What the source held when it was read up to here and further; none in documents of older builds. */
+  readonly marks?: Marks
+  /** Fields of a newer build, which are kept as they are. */
+  readonly unknown?: Readonly<Record<string, unknown>>
 }
 
 /** The stored form, which is part of the wire contract: it keeps its own keys. */
@@ -53,6 +58,7 @@ interface StoredState {
   readonly reach?: Position
   readonly deaths?: number
   readonly failing: readonly StoredKey[]
+  readonly marks?: ReturnType<typeof encodeMarks>
 }
 
 type StoredKey = Omit<DeferredKey, 'isStarted' | 'crashes'> & {
@@ -66,8 +72,9 @@ const stateVersion = 1
 const errorCharactersMax = 200
 
 export function encodePartitionState(state: PartitionState): Uint8Array {
-  const { owner, epoch, floor, startLimit, crashes, deferred } = state
+  const { owner, epoch, floor, startLimit, crashes, deferred, marks = [] } = state
   const stored: StoredState = {
+    ...state.unknown,
     version: stateVersion,
     ...(owner !== undefined && { owner }),
     epoch,
@@ -75,6 +82,7 @@ export function encodePartitionState(state: PartitionState): Uint8Array {
     ...(startLimit !== undefined && { reach: startLimit }),
     ...(crashes !== undefined && { deaths: crashes }),
     failing: deferred.map(toStoredKey),
+    ...(marks.length > 0 && { marks: encodeMarks(marks) }),
   }
   return encode(stored)
 }
@@ -87,9 +95,12 @@ export function decodePartitionState(bytes: Uint8Array, name: string): Partition
   } catch (error) {
     throw unreadable(name, messageOf(error))
   }
-  if (stored?.version !== stateVersion)
-    throw unreadable(name, `its version is ${String(stored?.version)}`)
-  const { owner, epoch, floor, reach, deaths, failing } = stored
+  const version: unknown = stored?.version
+  const isNewer = isCount(version) && version > stateVersion
+  if (version !== stateVersion)
+    throw unreadable(name, `its version is ${String(version)}`, isNewer)
+  const { version: _, owner, epoch, floor, reach, deaths, failing, ...rest } = stored!
+  const { marks, ...unknown } = rest
   if (!isCount(epoch) || !isCount(floor) || !Array.isArray(failing))
     throw unreadable(name, 'it is incomplete')
   return {
@@ -99,6 +110,8 @@ export function decodePartitionState(bytes: Uint8Array, name: string): Partition
     ...(isCount(reach) && { startLimit: reach }),
     ...(isCount(deaths) && { crashes: deaths }),
     deferred: (failing as readonly StoredKey[]).map(fromStoredKey),
+    marks: decodeMarks(marks),
+    ...(Object.keys(unknown).length > 0 && { unknown }),
   }
 }
 
@@ -124,11 +137,16 @@ function fromStoredKey({ isBegun, deaths, ...rest }: StoredKey): DeferredKey {
   }
 }
 
-function unreadable(name: string, why: string): CairnError {
+/** Whether reading a document failed because it is damaged, and not because a newer build has written it. */
+export function isDamaged(error: unknown): boolean {
+  return isCairnError(error, 'storage-failed') && error.details.isDamaged === true
+}
+
+function unreadable(name: string, why: string, isNewer = false): CairnError {
   return new CairnError(
     'storage-failed',
     `The group checkpoint in document ${name} cannot be read: ${why}. Upgrade this node, or remove the ` +
       'document to make the group start again from the first record.',
-    { details: { document: name } },
+    { details: { document: name, isDamaged: !isNewer } },
   )
 }

@@ -142,5 +142,7 @@ function sumOfStats(a: GroupStats, b: GroupStats): GroupStats {
     failing: a.failing + b.failing,
     handled: a.handled + b.handled,
     failures: a.failures + b.failures,
+    setBack: a.setBack + b.setBack,
+    damaged: a.damaged + b.damaged,
   }
 }

@@ -53,12 +53,13 @@ export function logSource<T>(
   const { store, partitions, select } = options
   const toRecord = (record: LogRecord): SourceRecord<T | UnreadableRecord> => {
     const { position, actor } = record
+    const id = idOf(record)
     const value =
       record.kind === 'malformed' ? readMalformed(record, options) : select(record)
-    if (actor === undefined) return emptyRecord(position)
+    if (actor === undefined) return emptyRecord(position, id)
     const key = formatAddress(actor)
     const partition = partitionOf(actor, partitions)
-    return { position, partition, key, ...(value !== undefined && { value }) }
+    return { position, partition, key, id, ...(value !== undefined && { value }) }
   }
   return {
     partitions,
@@ -71,7 +72,23 @@ export function logSource<T>(
       }
     },
     lastPosition: signal => store.lastPosition({ signal }),
+    idAt: (position, signal) => commitIdAt(store, position, signal),
   }
+}
+
+async function commitIdAt(
+  store: Pick<EventStore, 'readAll'>,
+  position: Position,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const records = store.readAll({ after: position - 1, limit: 1, signal })
+  for await (const record of records)
+    return record.position === position ? idOf(record) : undefined
+  return undefined
+}
+
+function idOf(record: LogRecord): string | undefined {
+  return record.kind === 'commit' ? record.id : undefined
 }
 
 /**
@@ -117,6 +134,11 @@ async function* follow<T>(
     notices.push(notice)
     wake()
   }
+  /** The id of the commit at the end of a read that left out other types; usually its notice has come. */
+  const idAtEnd = (end: Position) => {
+    const notice = notices.find(one => one.position === end)
+    return notice?.header.commitId ?? commitIdAt(store, end, signal)
+  }
   // LOG-SOURCE-1.
   const canSkip = (notice: CommitStored) =>
     notice.position === position + 1 && !matches(notice.header, notice.actor)
@@ -143,7 +165,10 @@ async function* follow<T>(
             position = record.position
             yield toRecord(record)
           }
-        if (end > position) yield emptyRecord((position = end))
+        if (end > position) {
+          const id = await idAtEnd(end)
+          yield emptyRecord((position = end), id)
+        }
       }
       const notice = notices.shift()
       if (notice === undefined) {
@@ -160,10 +185,13 @@ async function* follow<T>(
         continue
       }
       position = notice.position
+      let last = notice
       // Notices arrive in bursts: the reader gets one record for all that can be skipped.
-      while (notices[0] !== undefined && canSkip(notices[0]))
-        position = notices.shift()!.position
-      yield emptyRecord(position)
+      while (notices[0] !== undefined && canSkip(notices[0])) {
+        last = notices.shift()!
+        position = last.position
+      }
+      yield emptyRecord(position, last.header.commitId)
     }
   } finally {
     signal.removeEventListener('abort', wake)

@@ -25,6 +25,8 @@ export interface QueueSourceOptions<T> {
 
 export function queueSource<T>(options: QueueSourceOptions<T>): RecordSource<T> {
   const { queue, partitions, keyOf, decode, onInvalid } = options
+  // An invalid record stays where it is, and is read again and again.
+  let reportedUpTo = 0
   const toRecord = (record: QueueRecord): SourceRecord<T> => {
     const { position, key } = record
     const decoded = decode(record, partitions)
@@ -32,7 +34,8 @@ export function queueSource<T>(options: QueueSourceOptions<T>): RecordSource<T> 
       const { actor, value } = decoded
       return { position, partition: Number(key[0]), key: formatAddress(actor), value }
     }
-    onInvalid({ position, key, reason: decoded })
+    if (position > reportedUpTo) onInvalid({ position, key, reason: decoded })
+    reportedUpTo = Math.max(reportedUpTo, position)
     return emptyRecord(position)
   }
   return {
@@ -46,5 +49,8 @@ export function queueSource<T>(options: QueueSourceOptions<T>): RecordSource<T> 
       for await (const record of queue.read(bounds)) yield toRecord(record)
     },
     lastPosition: signal => queue.lastPosition({ signal }),
+    async *left(upTo, signal) {
+      for await (const record of queue.read({ upTo, signal })) yield toRecord(record)
+    },
   }
 }

@@ -10,6 +10,8 @@ export interface SourceRecord<T> {
   readonly key: string
   /** Absent when the record holds nothing for this reader. */
   readonly value?: T
+  /** The id of the commit or message at the position, where it is known. */
+  readonly id?: string | undefined
 }
 
 /**
@@ -34,9 +36,16 @@ export interface RecordSource<T> {
     signal: AbortSignal,
   ): AsyncIterable<SourceRecord<T>>
   lastPosition(signal: AbortSignal): Promise<Position>
+  /**
+   * The id of the record at a position, as {@link SourceRecord.id}; `undefined` if there is none. Absent in a source
+   * with `left`.
+   */
+  idAt?(position: Position, signal: AbortSignal): Promise<string | undefined>
+  /** The records up to a position that are still there, in a source that removes what is handled; absent in others. */
+  left?(upTo: Position, signal: AbortSignal): AsyncIterable<SourceRecord<T>>
 }
 
 /** Reports only that the source was read up to a position: the record is for no partition. */
-export function emptyRecord(position: Position): SourceRecord<never> {
-  return { position, partition: -1, key: '' }
+export function emptyRecord(position: Position, id?: string): SourceRecord<never> {
+  return { position, partition: -1, key: '', id }
 }

@@ -5,6 +5,7 @@ import { decodeRedriven } from '../../codec/redriven.js'
 import {
   decodeStoredMessage,
   hasNewerWireVersion,
+  messageIdHeader,
   readMessageKey,
   type StoredMessage,
 } from '../../codec/stored-message.js'
@@ -39,19 +40,20 @@ export function topicSource(
     const { position, key: names, headers, body } = record
     const topic = names.join('.')
     const isRedriven = topic === redriveTopic
-    if (!isRedriven && !topics.has(topic)) return emptyRecord(position)
+    const id = headers[messageIdHeader]
+    if (!isRedriven && !topics.has(topic)) return emptyRecord(position, id)
     const decoded = isRedriven
       ? decodeRedriven<Message>(headers, body)
       : decodeStoredMessage(topic, headers, body)
     if (typeof decoded === 'string') {
       if (!hasNewerWireVersion(headers)) {
         log('A record on a topic is not a message', { position, topic, reason: decoded })
-        return emptyRecord(position)
+        return emptyRecord(position, id)
       }
       const given = isRedriven ? undefined : readMessageKey(headers)
       const { key, partition } = orderingKeyOf(given, position, partitions)
       const value = { kind: 'unreadable', position, reason: decoded } as const
-      return { position, partition, key, value }
+      return { position, partition, key, value, id }
     }
     const isStored = 'id' in decoded
     const value: MessageBatch = isStored
@@ -69,7 +71,7 @@ export function topicSource(
         }
     const given = isStored ? decoded.key : undefined
     const { key, partition } = orderingKeyOf(given, position, partitions)
-    return { position, partition, key, value }
+    return { position, partition, key, value, id }
   }
   return {
     partitions,
@@ -85,6 +87,11 @@ export function topicSource(
       }
     },
     lastPosition: signal => queue.lastPosition({ signal }),
+    async idAt(position, signal) {
+      const at = { after: position - 1, upTo: position, signal }
+      for await (const { headers } of queue.read(at)) return headers[messageIdHeader]
+      return undefined
+    },
   }
 }
 

@@ -37,6 +37,7 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
   const { open, settings, notices } = context
   const closing = new AbortController()
   const log = partLog(context.log, 'consumers')
+  let setBack = 0
   const ports: ConsumerPorts = {
     documents: open.documents,
     queues: open.queues,
@@ -44,6 +45,7 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
     sourcesOf: definition => sourcesOf(open, notices, definition, log),
     log,
     closing: closing.signal,
+    onSetBack: () => setBack++,
   }
   const triggers = new Set<Trigger>()
   const consumers = new WeakMap<ConsumerDefinition, Consumer>()
@@ -60,6 +62,7 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
       triggers.add(trigger)
       return trigger
     },
+    stats: () => ({ consumers: { setBack } }),
     /** Stops the triggers, then ends the waits for messages. */
     async stop({ timeout }) {
       await Promise.all([...triggers].map(trigger => trigger.stop(timeout / 2)))
@@ -93,10 +96,14 @@ function sourcesOf(
       follow: published.follow.bind(published),
       readKey: published.readKey.bind(published),
       readAvailable: publishedNow.follow.bind(publishedNow),
+      lastPosition: published.lastPosition.bind(published),
+      idAt: published.idAt!.bind(published),
     },
     log: {
       follow: commits.follow.bind(commits),
       readKey: commits.readKey.bind(commits),
+      lastPosition: commits.lastPosition.bind(commits),
+      idAt: commits.idAt!.bind(commits),
       async *readAvailable(after, signal) {
         const end = await commits.lastPosition(signal)
         if (end <= after) return

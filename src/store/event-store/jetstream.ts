@@ -466,6 +466,7 @@ export class JetStreamStore extends StoreBase {
     after: Position,
     types: readonly string[] | undefined,
     signal: AbortSignal,
+    limit?: number,
   ): AsyncGenerator<LogRecord, Position> {
     let position = after
     const pages = scanPages(
@@ -473,7 +474,7 @@ export class JetStreamStore extends StoreBase {
       this.#stream.name,
       this.#filterOf(types),
       after + 1,
-      { signal },
+      { signal, ...(limit !== undefined && { limit }) },
     )
     for await (const page of pages)
       for (const message of page) {

@@ -73,11 +73,16 @@ export abstract class StoreBase implements EventStore {
   abstract lastPosition(options?: { signal?: AbortSignal }): Promise<Position>
   abstract knownPosition(): Position
 
-  /** Yields records after `after`, up to the last one stored; returns the last position read. */
+  /**
+   * Yields records after `after`, up to the last one stored; returns the last position read.
+   *
+   * @param limit how many records the reader wants: a hint
+   */
   protected abstract scan(
     after: Position,
     types: readonly string[] | undefined,
     signal: AbortSignal,
+    limit?: number,
   ): AsyncGenerator<LogRecord, Position>
 
   /** Resolves when there may be a record after `after`, when the signal fires, or in bounded time. */
@@ -96,7 +101,7 @@ export abstract class StoreBase implements EventStore {
     const end = await this.lastPosition(signal === undefined ? {} : { signal })
     let left = limit
     if (left === 0) return
-    for await (const record of this.scan(after, types, this.#orClosing(signal))) {
+    for await (const record of this.scan(after, types, this.#orClosing(signal), limit)) {
       if (record.position > end) return
       yield record
       throwIfAborted(signal, 'reading the log')

@@ -1,6 +1,6 @@
 // The read models of an embedded namespace: one table for all of them.
 //
-//   model, byte 0              → position, ahead, revision
+//   model, byte 0              → position, ahead, revision; position and id of the mark, if any
 //   model, byte 1, key         → row
 //
 // LMDB-TABLES-1 to LMDB-TABLES-3 of table-access.ts hold here.
@@ -58,9 +58,11 @@ export class ReadModelTable {
       for (const [key, bytes] of rows)
         if (bytes === undefined) this.#table.removeSync(rowKey(model, key))
         else this.#table.putSync(rowKey(model, key), Buffer.from(bytes))
-      const { position, ahead } = checkpoint
-      const stored = encodeNumbers(position, ahead, revision + 1)
-      this.#table.putSync(checkpointKey(model), stored)
+      const { position, ahead, mark } = checkpoint
+      const stored = [encodeNumbers(position, ahead, revision + 1)]
+      if (mark !== undefined)
+        stored.push(encodeNumbers(mark.position), Buffer.from(mark.id))
+      this.#table.putSync(checkpointKey(model), Buffer.concat(stored))
       return revision + 1
     })
   }
@@ -82,9 +84,18 @@ export class ReadModelTable {
     const stored = this.#table.get(checkpointKey(model))
     if (stored === undefined) return undefined
     const [position, ahead, revision] = [0, 8, 16].map(at => readNumber(stored, at))
-    return { position: position!, ahead: ahead!, revision: revision! }
+    const known = { position: position!, ahead: ahead!, revision: revision! }
+    if (stored.length <= markAt + 8) return known
+    const mark = {
+      position: readNumber(stored, markAt),
+      id: stored.toString('utf8', markAt + 8),
+    }
+    return { ...known, mark }
   }
 }
+
+/** Where the mark begins in a checkpoint; those of older builds have none. */
+const markAt = 24
 
 const zeroByte = Buffer.from([0])
 

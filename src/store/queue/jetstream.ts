@@ -14,7 +14,7 @@ import type { Position } from '../../model/version.js'
 import { pause, throwIfAborted } from '../../model/wait.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet, type StoredMessage } from '../../nats/direct-get.js'
-import { directScan } from '../../nats/direct-scan.js'
+import { directPages } from '../../nats/direct-scan.js'
 import { apiError } from '../../nats/errors.js'
 import { callApi } from '../../nats/jetstream-api.js'
 import { publishOnce, publishOnceHeaders } from '../../nats/publish.js'
@@ -103,18 +103,20 @@ export class JetStreamQueue implements Queue {
       key === undefined
         ? queueSubjects(this.#namespace, this.name)
         : queueSubject(this.#namespace, this.name, key)
-    for await (const message of directScan(
+    const most = upTo === undefined ? undefined : upTo - after
+    for await (const page of directPages(
       this.#connection,
       this.#stream,
       filter,
       after + 1,
-      signal,
-    )) {
-      throwIfAborted(signal, `reading ${this.#stream}`)
-      if (message.position > (upTo ?? Infinity)) return
-      last = message.position
-      yield this.#toRecord(message)
-    }
+      { signal, most },
+    ))
+      for (const message of page) {
+        throwIfAborted(signal, `reading ${this.#stream}`)
+        if (message.position > (upTo ?? Infinity)) return
+        last = message.position
+        yield this.#toRecord(message)
+      }
     if (upTo === undefined) return
     // The replica that answered may lag behind; the leader knows whether there is more (QUEUE-JS-3).
     while (last < upTo) {

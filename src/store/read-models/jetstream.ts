@@ -1,6 +1,6 @@
 // Read models in a key-value bucket of NATS: `nats kv get` reads them.
 //
-//   $KV.CAIRN_<ns>_VIEWS.<model>.place       { position, ahead }
+//   $KV.CAIRN_<ns>_VIEWS.<model>.place       { position, ahead, mark: { position, id } }
 //   $KV.CAIRN_<ns>_VIEWS.<model>.row.<key>   a row
 //
 // READMODEL-JS-1. A write is one atomic batch of its rows and the checkpoint, which expects the
@@ -22,6 +22,8 @@ import { callApi } from '../../nats/jetstream-api.js'
 import { notSendable, tooLargeError } from '../../nats/payload-limit.js'
 import { decodeToken, encodeToken, readModelsBucketOf } from '../../nats/subjects.js'
 import {
+  type Checkpoint,
+  checkpointOf,
   initialCheckpoint,
   type ReadModel,
   type ReadModels,
@@ -54,6 +56,8 @@ class JetStreamReadModel implements ReadModel {
   readonly #connection: Connection
   readonly #stream: string
   readonly #root: string
+  /** Fields of a newer build in the checkpoint that was read last. */
+  #unknown: object = {}
 
   constructor(connection: Connection, namespace: string, name: string) {
     const { stream, prefix } = readModelsBucketOf(namespace)
@@ -66,8 +70,10 @@ class JetStreamReadModel implements ReadModel {
   async checkpoint(): Promise<StoredCheckpoint> {
     const last = await this.#last(this.#checkpointSubject)
     if (last === undefined) return initialCheckpoint
-    const { position, ahead } = decode(last.body) as { position: number; ahead: number }
-    return { position, ahead, revision: last.position }
+    const stored = decode(last.body) as Checkpoint
+    const { position: _, ahead: __, mark: ___, ...unknown } = stored
+    this.#unknown = unknown
+    return { ...checkpointOf(stored), revision: last.position }
   }
 
   /** READMODEL-JS-2. */
@@ -92,14 +98,14 @@ class JetStreamReadModel implements ReadModel {
 
   /** READMODEL-JS-1. */
   async write(
-    { rows, position, ahead }: ReadModelWrite,
+    { rows, ...write }: ReadModelWrite,
     revision: number,
   ): Promise<number | 'conflict'> {
     const checkpoint: BatchPart = {
       subject: this.#checkpointSubject,
       expected: revision,
       headers: [],
-      body: encode({ position, ahead }),
+      body: encode({ ...this.#unknown, ...checkpointOf(write) }),
     }
     const messages: readonly BatchPart[] = [
       ...[...rows].map(([key, row]) => ({

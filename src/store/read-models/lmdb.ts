@@ -17,11 +17,10 @@ export class LmdbReadModels implements ReadModels {
     return {
       checkpoint: async () => table.checkpoint(name) ?? initialCheckpoint,
       get: async keys => table.rows(name, keys).map(bytes => bytes && decode(bytes)),
-      async write({ rows, position, ahead }, revision) {
+      async write({ rows, ...checkpoint }, revision) {
         const encoded = [...rows].map(
           ([key, row]) => [key, row === null ? undefined : encode(row)] as const,
         )
-        const checkpoint = { position, ahead }
         return (await table.write(name, encoded, checkpoint, revision)) ?? 'conflict'
       },
       async *entries({ signal } = {}) {

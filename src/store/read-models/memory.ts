@@ -2,6 +2,7 @@
 
 import { decode, encode } from '../../codec/msgpack.js'
 import {
+  checkpointOf,
   initialCheckpoint,
   type ReadModel,
   type ReadModels,
@@ -39,7 +40,7 @@ export class MemoryReadModels implements ReadModels {
 
   #write(
     name: string,
-    { rows, position, ahead }: ReadModelWrite,
+    { rows, ...checkpoint }: ReadModelWrite,
     revision: number,
   ): number | 'conflict' {
     const model = this.#byName.get(name) ?? {
@@ -53,7 +54,7 @@ export class MemoryReadModels implements ReadModels {
     for (const [key, bytes] of encoded)
       if (bytes === undefined) model.rows.delete(key)
       else model.rows.set(key, bytes)
-    model.checkpoint = { position, ahead, revision: ++this.#revision }
+    model.checkpoint = { ...checkpointOf(checkpoint), revision: ++this.#revision }
     this.#byName.set(name, model)
     return this.#revision
   }

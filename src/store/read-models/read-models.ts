@@ -11,6 +11,7 @@
 
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
+import type { Mark } from '../../model/mark.js'
 import type { Position } from '../../model/version.js'
 
 /** Up to where the log is folded into a model. */
@@ -19,6 +20,11 @@ export interface Checkpoint {
   readonly position: Position
   /** How many events of the next commit are folded too. */
   readonly ahead: number
+  /**
+   * A commit of the log that was read, near the position. A model that is stored with it is rebuilt when the log turns
+   * out to be another one: it was restored, and written on.
+   */
+  readonly mark?: Mark
 }
 
 /** A model's checkpoint as it is stored. */
@@ -65,6 +71,11 @@ export interface ReadModels {
 }
 
 export const initialCheckpoint: StoredCheckpoint = { position: 0, ahead: 0, revision: 0 }
+
+/** The checkpoint of a write. */
+export function checkpointOf({ position, ahead, mark }: Checkpoint): Checkpoint {
+  return { position, ahead, ...(mark !== undefined && { mark }) }
+}
 
 /** Rows of one write, at most: a server accepts batches of 1,000 messages, and one is the checkpoint. */
 export const rowsMax = 999

@@ -2,6 +2,7 @@
 
 import t, { type Test } from 'tap'
 
+import { encode } from '../../../src/codec/msgpack.js'
 import { deferred, pause } from '../../../src/model/wait.js'
 import type { PartitionAssignment } from '../../../src/delivery/group/claim-partition.js'
 import { Group, type GroupOptions } from '../../../src/delivery/group/group.js'
@@ -256,7 +257,7 @@ await t.test('a handler that never ends delays its own key only', async t => {
 })
 
 await t.test(
-  'CLAIM-2 a source that ends before the floor is read from its first record',
+  'RESUME-2 a source that ends before the floor is read from its first record',
   async t => {
     const { source, documents, claims, handled, join, all } = scene(t, 1)
     const state = { ...initialPartitionState, epoch: 5, floor: 1_000 }
@@ -267,6 +268,125 @@ await t.test(
     await until(() => handled.length === 2)
     await until(async () => (await stateOf(documents, ['group', '0']))?.floor === 2)
     t.pass('its document has the new floor')
+  },
+)
+
+await t.test(
+  'RESUME-1 a source that was restored and written on is read from where it is the same',
+  async t => {
+    const { source, documents, claims, handled, join, all } = scene(t, 2)
+    const warned: object[] = []
+    const log: GroupOptions<string>['log'] = (level, _, details) => {
+      if (level === 'warn') warned.push(details)
+    }
+    const floorIs = (floor: number) =>
+      until(async () => {
+        const states = await Promise.all(
+          ['0', '1'].map(partition => stateOf(documents, ['group', partition])),
+        )
+        return states.every(state => state?.floor === floor)
+      })
+    claims.set(all('a'))
+    const a = join('a')
+    for (let end = 40; end <= 400; end += 40) {
+      for (let i = 0; i < 20; i++) source.add('k0', 'k1')
+      // Both have been idle, and one has read up to the end: a release writes the rest.
+      await until(() => handled.length === end)
+      if (end === 360) await a.stop(1_000)
+      if (end === 360) break
+    }
+    await floorIs(360)
+    source.restore(350, 'b')
+    for (let i = 0; i < 60; i++) source.add('k0', 'k1')
+    handled.length = 0
+    const back = join('a', { log })
+    await until(() => handled.some(({ value }) => value === 'k1@470'))
+    const values = new Set(handled.map(({ value }) => value))
+    for (const { position, value } of source.records)
+      if (position > 350) t.ok(values.has(value!), value!)
+    t.ok(handled.every(({ value, repeat }) => Number(value.slice(3)) > 470 || repeat))
+    t.equal(back.stats().setBack, 2)
+    t.equal(warned.length, 2, 'each partition says so once')
+    await back.stop(1_000)
+    handled.length = 0
+    const next = join('a', { log })
+    source.add('k0', 'k1')
+    await until(() => handled.length === 2)
+    t.strictSame(handled.map(({ value }) => value).toSorted(), ['k0@471', 'k1@472'])
+    t.equal(next.stats().setBack, 0, 'it has the new history now')
+    t.equal(warned.length, 2)
+  },
+)
+
+await t.test(
+  'CLAIM-3 a damaged document is replaced, and one of a newer build waits',
+  async t => {
+    const { source, documents, claims, handled, join, all } = scene(t, 4)
+    const said: [level: string, message: string][] = []
+    const put = (partition: number, value: Uint8Array) =>
+      documents.memory.put(['group', `${partition}`], value, 0)
+    await put(0, Buffer.from('garbage'))
+    await put(1, encode({ version: 1, epoch: 'x' }))
+    await put(2, encode({ version: 2, epoch: 1, floor: 0, failing: [] }))
+    source.add('k0', 'k1', 'k2', 'k3')
+    claims.set(all('a'))
+    const group = join('a', { log: (level, message) => said.push([level, message]) })
+    await until(() => handled.length === 3)
+    t.strictSame(handled.map(({ value }) => value).toSorted(), ['k0@1', 'k1@2', 'k3@4'])
+    t.ok(handled.every(({ value, repeat }) => repeat || value === 'k3@4'))
+    t.equal(group.stats().damaged, 2)
+    const errors = said
+      .filter(([level]) => level === 'error')
+      .map(([, message]) => message)
+    t.equal(errors.length, 2, 'each is told once')
+    t.ok(errors.every(message => /group\.[01] is damaged/.test(message)))
+    await until(async () => (await stateOf(documents, ['group', '0']))?.floor === 4)
+  },
+)
+
+await t.test(
+  'RESUME-1 keys that failed in what is the same are kept, others not',
+  async t => {
+    const { source, documents, claims, handled, join, all } = scene(t, 1)
+    for (let i = 0; i < 10; i++) source.add('k1', 'k2', 'k3')
+    const key = ['group', '0']
+    const times = { firstAt: 1, nextAt: 1 }
+    const failed = (name: string, position: number) => {
+      return { key: name, position, attempts: 3, error: 'x', ...times }
+    }
+    const deferred = [failed('k1', 4), failed('k2', 20), failed('k3', 12)]
+    const marks = [
+      { position: 30, id: 'old30' },
+      { position: 15, id: 'a15' },
+    ]
+    const state = { ...initialPartitionState, epoch: 5, floor: 28, deferred, marks }
+    const unknown = { of: 'a newer build' }
+    await documents.put(key, encodePartitionState({ ...state, unknown }), 0)
+    claims.set(all('a'))
+    const attempts = new Map<string, number>()
+    join('a', {
+      async handle(value, { attempt }) {
+        attempts.set(value, attempt)
+        return done
+      },
+    })
+    await until(() => handled.length === 15 + 6)
+    await until(async () => (await stateOf(documents, key))?.deferred.length === 0)
+    const positions = handled.map(({ value }) => Number(value.split('@')[1]))
+    const after = source.records.slice(15).map(({ position }) => position)
+    t.ok(
+      after.every(position => positions.includes(position)),
+      'all that may differ',
+    )
+    t.strictSame(
+      positions.filter(position => position <= 15).toSorted((a, b) => a - b),
+      [4, 7, 10, 12, 13, 15],
+      'and before it only what had failed',
+    )
+    t.equal(attempts.get('k1@4'), 4)
+    t.equal(attempts.get('k2@20'), 1, 'another record has this position')
+    t.equal(attempts.get('k3@12'), 4)
+    t.strictSame((await stateOf(documents, key))?.unknown, unknown)
   },
 )
 

@@ -30,6 +30,8 @@ export class HandSource implements RecordSource<string> {
   given = 0
   /** Runs before a key's records are read; it may wait or throw. */
   beforeOfKey: (key: string) => Promise<void> | void = () => {}
+  /** Part of the ids of records that are added. */
+  timeline = 'a'
   readonly #added = new WakeSignal()
 
   constructor(partitions = 1) {
@@ -41,7 +43,8 @@ export class HandSource implements RecordSource<string> {
     for (const key of keys) {
       const position = this.records.length + 1
       const partition = Number(key.slice(1)) % this.partitions
-      this.records.push({ position, partition, key, value: `${key}@${position}` })
+      const id = `${this.timeline}${position}`
+      this.records.push({ position, partition, key, value: `${key}@${position}`, id })
       this.#added.raise(position)
     }
     return this.records.at(-1)!
@@ -73,6 +76,16 @@ export class HandSource implements RecordSource<string> {
 
   async lastPosition(): Promise<number> {
     return this.records.length
+  }
+
+  async idAt(position: number): Promise<string | undefined> {
+    return this.records[position - 1]?.id
+  }
+
+  /** Back to an earlier point: what is added now is another history. */
+  restore(last: number, timeline: string): void {
+    this.records.length = last
+    this.timeline = timeline
   }
 }
 

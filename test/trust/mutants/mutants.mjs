@@ -173,12 +173,12 @@ export const mutants = [
   },
   {
     name: 'floor-of-another-log',
-    file: 'src/delivery/group/claim-partition.ts',
-    from: 'if (last < floor) {',
-    to: 'if (last < 0) {',
+    file: 'src/delivery/source/marks.ts',
+    from: 'marks.length === 0 && last >= position ? position : 0',
+    to: 'marks.length === 0 ? position : 0',
     check: inTest(
       'test/delivery/group/group.test.ts',
-      'CLAIM-2 a source that ends before the floor is read from its first record',
+      'RESUME-2 a source that ends before the floor is read from its first record',
     ),
   },
   {
