@@ -11,33 +11,36 @@ import type { Writable } from './writable.js'
 /** The result of the append of a batch; `separate` if one of its commands kept it from being stored. */
 export type BatchResult = AppendResult | 'separate'
 
-/** Appends the events of one command. */
-export async function appendSingle(
+/** Appends the events of one command. The caller ends the storing of the call. */
+export function appendSingle(
   { address, ports }: ActorSubject,
   call: OpenCall,
   events: readonly NewEvent[],
   options: Writable<AppendOptions>,
 ): Promise<AppendResult> {
-  const { store } = ports
   call.beginStoring()
   options.signal = call.signal
   options.timeout = call.timeLeft
+  return ports.store.append(address, events, options)
+}
+
+/** Appends again without the inline state if that made the commit too large; throws `error` otherwise. */
+export async function appendWithoutState(
+  { address, ports }: ActorSubject,
+  call: OpenCall,
+  events: readonly NewEvent[],
+  { state, ...options }: AppendOptions,
+  error: unknown,
+): Promise<AppendResult> {
   try {
-    try {
-      return await store.append(address, events, options)
-    } catch (error) {
-      if (options.state === undefined || !isCairnError(error, 'commit-too-large'))
-        throw error
-      // The inline state only saves reads: a command must not fail because of it.
-      const { state: _, ...bare } = options
-      return await store.append(address, events, { ...bare, timeout: call.timeLeft })
-    }
-  } catch (error) {
+    // The inline state only saves reads: a command must not fail because of it.
+    if (state === undefined || !isCairnError(error, 'commit-too-large')) throw error
+    const bare = { ...options, timeout: call.timeLeft }
+    return await ports.store.append(address, events, bare)
+  } catch (failure) {
     // Nothing was written: throw the reason for giving up instead.
-    if (isCairnError(error, 'aborted')) call.check()
-    throw error
-  } finally {
-    call.endStoring()
+    if (isCairnError(failure, 'aborted')) call.check()
+    throw failure
   }
 }
 

@@ -14,16 +14,21 @@
 import type { AcceptedDecision, Command } from '../model/behavior.js'
 import type { AcceptedOutcome, AskOutcome } from '../model/command-sender.js'
 import type { CairnError } from '../model/errors.js'
-import type { Redelivery } from '../model/redelivery.js'
 import type { Position, Version } from '../model/version.js'
 import type { AppendOptions } from '../store/event-store/event-store.js'
 import type { ActorSubject } from './actor-ports.js'
 import { runAfterCommit } from './after-commit.js'
-import { appendBatch, appendSingle, type BatchResult } from './append-commit.js'
+import {
+  appendBatch,
+  appendSingle,
+  appendWithoutState,
+  type BatchResult,
+} from './append-commit.js'
 import type { OpenCall, SharedAppend } from './call.js'
 import { withCauses } from './causes.js'
+import { completeClaimed, inboxPositionWith, searchAgain } from './claimed-commands.js'
 import type { CommandBatch } from './command-batch.js'
-import { backOff, contention, Gaps } from './contention.js'
+import { backOff, contention, Gaps, ownerChanged } from './contention.js'
 import { acceptedOutcome, rejectedOutcome } from './decide.js'
 import type { DuplicateDetector, DuplicateSearch } from './duplicate-detector.js'
 import {
@@ -108,7 +113,7 @@ export class CommandLoop {
   async handle({ call, pending }: QueuedCommand): Promise<AskOutcome> {
     const { command, isNew, redelivery } = pending
     const { directives } = this.life
-    // COMMAND-LOOP-4. Here and below, await only what is pending.
+    // Here and below, await only what is pending (COMMAND-LOOP-4).
     if (directives.pending !== undefined) await directives.known(call)
     directives.throwIfPaused()
     const turn: Turn = {
@@ -128,54 +133,89 @@ export class CommandLoop {
       await this.life.readHistory(call, running, true)
     }
     for (let retries = 0; ;) {
-      const step = await this.#attempt(turn)
+      const attempt = this.#attempt(turn)
+      const step = attempt instanceof Promise ? await attempt : attempt
       if (step.kind === 'answered') return step.outcome
       if (step.kind === 'separate') turn.mayBatch = false
       else await backOff(call, ++retries)
     }
   }
 
-  async #attempt(turn: Turn): Promise<Step> {
-    const { life, duplicates, subject } = this
-    const { call, command } = turn
-    const { clock, counters } = subject.ports
-    // Wake, or catch up when a newer version was reported. A parked actor fails here.
-    let running = life.current ?? (await life.ensureRunning(call, true))
+  // An attempt waits only for what is not there yet: a promise for each step costs as much as the step.
+  #attempt(turn: Turn): Step | Promise<Step> {
+    const { current } = this.life
+    return current === undefined
+      ? this.#readAndAttempt(turn)
+      : this.#attemptOn(turn, current)
+  }
+
+  /** Wakes, or catches up when a newer version was reported. A parked actor fails here. */
+  async #readAndAttempt(turn: Turn): Promise<Step> {
+    const running = await this.life.ensureRunning(turn.call, true)
+    return this.#attemptOn(turn, running)
+  }
+
+  #attemptOn(turn: Turn, running: Running): Step | Promise<Step> {
+    const { duplicates, subject } = this
     // The read may come from a replica that lags behind the conflict that the store reported.
     if (running.folded.version < turn.versionAtLeast) return this.#readAgain()
-
     // Search for a duplicate (COMMAND-LOOP-2), and decide.
-    const now = clock.now()
-    const evaluated = evaluate(subject, duplicates, turn, running.folded, now)
-    let evaluation = evaluated instanceof Promise ? await evaluated : evaluated
+    const now = subject.ports.clock.now()
+    const evaluation = evaluate(subject, duplicates, turn, running.folded, now)
+    return evaluation instanceof Promise
+      ? evaluation.then(found => this.#proceed(turn, running, found, now))
+      : this.#proceed(turn, running, evaluation, now)
+  }
 
-    // Nothing to store: confirm that the state is the newest (COMMAND-LOOP-1), or decide again.
-    if (storesNothing(evaluation)) {
-      const newest = await this.#confirm(call, running, evaluation)
-      if (newest !== undefined) {
-        counters.retries++
-        running = newest
-        evaluation = await evaluate(subject, duplicates, turn, running.folded, now)
-        if (mayHaveChangedState(evaluation)) life.distrust()
-      }
-    }
+  #proceed(
+    turn: Turn,
+    running: Running,
+    evaluation: Evaluation,
+    now: number,
+  ): Step | Promise<Step> {
+    return storesNothing(evaluation)
+      ? this.#confirmAndConclude(turn, running, evaluation, now)
+      : this.#conclude(turn, running, evaluation, now)
+  }
+
+  /** Nothing to store: confirms that the state is the newest (COMMAND-LOOP-1), or decides again. */
+  async #confirmAndConclude(
+    turn: Turn,
+    running: Running,
+    evaluation: Evaluation,
+    now: number,
+  ): Promise<Step> {
+    const { life, duplicates, subject } = this
+    const newest = await this.#confirm(turn.call, running, evaluation)
+    if (newest === undefined) return this.#conclude(turn, running, evaluation, now)
+    subject.ports.counters.retries++
+    const again = await evaluate(subject, duplicates, turn, newest.folded, now)
+    if (mayHaveChangedState(again)) life.distrust()
+    return this.#conclude(turn, newest, again, now)
+  }
+
+  #conclude(
+    turn: Turn,
+    running: Running,
+    evaluation: Evaluation,
+    now: number,
+  ): Step | Promise<Step> {
+    const { command } = turn
+    const { address, ports } = this.subject
     switch (evaluation.kind) {
       case 'duplicate':
-        counters.duplicates++
+        ports.counters.duplicates++
         return { kind: 'answered', outcome: evaluation.outcome }
       case 'failed':
-        throw life.guard.explain(evaluation.error, command.type)
+        throw this.life.guard.explain(evaluation.error, command.type)
       case 'lagging':
         return this.#readAgain()
       case 'decided': {
         const { decision } = evaluation
-        if (!decision.ok) {
-          const { address } = subject
-          const outcome = rejectedOutcome(address, command, decision, running.folded)
-          return { kind: 'answered', outcome }
-        }
-        if (decision.events.length > 0) return this.#commit(turn, running, decision, now)
-        const outcome = this.#acceptWithoutEvents(command, decision, running.folded)
+        if (storesSomething(decision)) return this.#commit(turn, running, decision, now)
+        const outcome = decision.ok
+          ? this.#acceptWithoutEvents(command, decision, running.folded)
+          : rejectedOutcome(address, command, decision, running.folded)
         return { kind: 'answered', outcome }
       }
     }
@@ -236,10 +276,22 @@ export class CommandLoop {
     // Filled property by property: object spreads cost more than the rest of a step.
     const options: Writable<AppendOptions> = { expected: folded.version, at }
     if (plan.state !== undefined) options.state = plan.state
-    const inboxPosition = this.#inboxPositionAfter(turn.redelivery, folded.inboxPosition)
+    const { duplicates, mailbox } = this
+    const own = duplicates.inboxPositionAfter(turn.redelivery, folded.inboxPosition)
+    const inboxPosition = inboxPositionWith(mailbox.claimed, duplicates, own)
     if (inboxPosition !== undefined) options.inboxPosition = inboxPosition
     options.behaviorVersion = this.life.guard.version
-    const result = await this.#append(turn, tentative, options)
+    let result: BatchResult
+    try {
+      result = await this.#append(turn, tentative, options)
+    } catch (error) {
+      const { call } = turn
+      const { events } = decision
+      if (options.commands !== undefined) throw error
+      result = await appendWithoutState(this.subject, call, events, options, error)
+    } finally {
+      turn.call.endStoring()
+    }
     if (result === 'separate') {
       this.#requeueBatch()
       turn.call.check()
@@ -257,7 +309,8 @@ export class CommandLoop {
     this.#recordCommands(turn.command, folded.version + 1, tentative, position)
     const { address, definition, ports } = this.subject
     runAfterCommit(decision, address, folded.version + 1, ports.log)
-    if (batch !== undefined) this.#completeClaimed(batch, position)
+    if (batch !== undefined)
+      completeClaimed(mailbox.claimed, batch, position, address, ports.log)
     ports.onStoredState?.(address, definition, { state, version })
     return { kind: 'answered', outcome: { ...tentative.outcome, position } }
   }
@@ -322,16 +375,14 @@ export class CommandLoop {
     actual: Version,
   ): Step {
     const { duplicates, mailbox, subject } = this
-    const { name, ports } = subject
-    for (const [i, { pending }] of mailbox.claimed.entries())
-      if (
-        pending?.search !== undefined &&
-        storesSomething(batch!.members[i + 1]!.decision)
-      )
-        pending.search = duplicates.continueSearch(pending.search, expected, actual)
+    const { address, name, ports } = subject
+    if (batch !== undefined)
+      searchAgain(mailbox.claimed, batch, duplicates, expected, actual)
     mailbox.requeue(isAwaited)
     ports.counters.conflicts++
     ports.counters.retries++
+    const owner = ports.versions?.()?.otherOwner(address)
+    if (owner !== undefined) throw ownerChanged(name, owner)
     const conflicts = ++turn.conflicts
     turn.call.onExpiry(() => contention(name, turn.command, conflicts))
     this.#gaps.onConflict()
@@ -356,32 +407,6 @@ export class CommandLoop {
     if (batch !== undefined)
       for (const entry of batch.entries(position)) this.duplicates.onStored(entry)
     else this.duplicates.onStored({ first, last: version, position, commandId: id })
-  }
-
-  /** The batch is stored: sets the results of the claimed calls and runs their actions after the commit. */
-  #completeClaimed({ members }: CommandBatch, position: Position): void {
-    const { address, ports } = this.subject
-    for (const [i, queued] of this.mailbox.claimed.entries()) {
-      const { decision, version, outcome } = members[i + 1]!
-      queued.result = {
-        ok: true,
-        outcome: outcome.ok ? { ...outcome, position } : outcome,
-      }
-      if (!decision.ok) continue
-      const first = version - decision.events.length + 1
-      runAfterCommit(decision, address, first, ports.log)
-    }
-  }
-
-  /** The position in the inbox that the commit of a command, and of those claimed with it, carries. */
-  #inboxPositionAfter(
-    redelivery: Redelivery | undefined,
-    carried: Position | undefined,
-  ): Position | undefined {
-    let position = this.duplicates.inboxPositionAfter(redelivery, carried)
-    for (const { pending } of this.mailbox.claimed)
-      position = this.duplicates.inboxPositionAfter(pending?.redelivery, position)
-    return position
   }
 
   #planInlineState(running: Running, state: unknown, version: Version): InlineStatePlan {

@@ -4,6 +4,8 @@
 //     the other writer may merely be busy. It ends in `contention` then.
 // CONTENTION-2. A writer that stores without a pause would win every time. So for a while after a conflict this actor
 //     leaves gaps between its commits, in which another owner can read the history and append.
+// CONTENTION-3. A command that loses to another writer after another node has become the owner is left to that node:
+//     here it would lose again and again, as the owner stores without a pause.
 
 import type { Command } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
@@ -42,6 +44,15 @@ export class Gaps {
 export async function backOff(call: OpenCall, attempts: number): Promise<void> {
   await pause(Math.random() * Math.min(2 ** (attempts + 1), backOffMax), call.signal)
   call.check()
+}
+
+/** CONTENTION-3. The error of a command that is left to another node. */
+export function ownerChanged(name: string, owner: string): CairnError {
+  return new CairnError(
+    'not-owner',
+    `${name} belongs to node ${owner} by now, which has stored a commit meanwhile. Nothing was stored; ask that node.`,
+    { details: { owner } },
+  )
 }
 
 /** The error of a command whose time was over in contention. */

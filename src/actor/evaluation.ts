@@ -1,7 +1,7 @@
 // Evaluating a command on a state: whether it was handled before, whether its timer is still set, and what the behavior
 // decides.
 
-import type { Command, Decision } from '../model/behavior.js'
+import type { AcceptedDecision, Command, Decision } from '../model/behavior.js'
 import type { AcceptedOutcome } from '../model/command-sender.js'
 import { isCairnError } from '../model/errors.js'
 import type { Redelivery } from '../model/redelivery.js'
@@ -116,7 +116,7 @@ export function storesNothing(evaluation: Evaluation): boolean {
   return !storesSomething(evaluation.decision)
 }
 
-export function storesSomething(decision: Decision): boolean {
+export function storesSomething(decision: Decision): decision is AcceptedDecision {
   return decision.ok && decision.events.length > 0
 }
 

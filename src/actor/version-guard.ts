@@ -15,8 +15,10 @@ import { CairnError, isCairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { Head } from '../store/event-store/event-store.js'
 
-/** What is known of the behavior versions of the nodes. */
+/** What is known of the nodes: who owns an actor, and which behavior versions they have. */
 export interface NodeVersions {
+  /** The other member that owns the actor; `undefined` if this node does, or nobody. */
+  otherOwner(actor: ActorAddress): string | undefined
   /** The other member that owns the actor when it needs this version; `undefined` if no other one has it. */
   capableOwner(actor: ActorAddress, version: number): string | undefined
   /** The lowest version of a type, after this one, that a member has. */

@@ -81,6 +81,12 @@ export class BehaviorVersions {
     return ownerOf(actor, capable(members, actor.type, needed)) ?? ownerOf(actor, members)
   }
 
+  /** The other member that owns the actor; `undefined` if this node does, or nobody. */
+  otherOwner(actor: ActorAddress): string | undefined {
+    const id = this.ownerOf(actor)?.id
+    return id === this.#nodeId ? undefined : id
+  }
+
   /** The other member that owns the actor when it needs this version; `undefined` if no other one has it. */
   capableOwner(actor: ActorAddress, version: number): string | undefined {
     const owner = ownerOf(actor, capable(this.#look(), actor.type, version))

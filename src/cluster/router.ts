@@ -15,7 +15,8 @@
 //     handled, or may be handled later, so a rejection of another one, or an error of it, proves nothing.
 // ROUTER-5. The deadline is the caller's and is sent with the command: each hop has the time that is left.
 // ROUTER-6. The actor itself redirects, too, also that of this node: to a node with a later behavior version
-//     (VERSION-GUARD-1). Each such redirect names a later version, so there is an end to them.
+//     (VERSION-GUARD-1), or to the owner that it lost to (CONTENTION-3). While nodes disagree about the owner, the
+//     command waits between redirects.
 // ROUTER-7. That the view has no host of a type does not mean that there is none: `no-node` is said only after the
 //     membership has looked for one.
 
@@ -267,8 +268,8 @@ export class Router implements CommandSender {
           const redirect = redirectOf(error)
           if (redirect === undefined) throw error
           this.#redirects++
-          hops++
           owner = redirect
+          await waitToAgree(++hops, signal)
           continue
         }
       }
@@ -298,7 +299,7 @@ export class Router implements CommandSender {
           // Only a new owner can tell whether the command took effect.
           await pause(ownerDelay, signal)
         }
-        if (isCairnError(error, 'not-owner')) hops++
+        if (isCairnError(error, 'not-owner')) await waitToAgree(++hops, signal)
       }
     }
   }
@@ -396,6 +397,11 @@ export class Router implements CommandSender {
     if (owner === tried) await pause(retryDelay)
     return owner
   }
+}
+
+/** ROUTER-6. Waits after more redirects than nodes that agree would make. */
+async function waitToAgree(hops: number, signal: AbortSignal | undefined): Promise<void> {
+  if (hops > hopsMax) await pause(retryDelay, signal)
 }
 
 /** ROUTER-6. The node that a command is redirected to by this node's own actor. */

@@ -56,6 +56,39 @@ void t.test(
   },
 )
 
+void t.test(
+  'a command that loses to the new owner of its actor is left to that node',
+  async t => {
+    let owner: string | undefined
+    const versions = {
+      otherOwner: () => owner,
+      capableOwner: () => undefined,
+      nextVersion: () => undefined,
+      latestSeen: () => 1,
+      learn() {},
+    }
+    const log = new MemoryLog()
+    const a = node({ on: log, nodeId: 'a', versions: () => versions })
+    const b = node({ on: log, nodeId: 'b' })
+    await a.host.ask(alice, 'deposit', { amount: 1 })
+    owner = 'b'
+    t.match(await a.host.ask(alice, 'deposit', { amount: 2 }), { version: 2 })
+    await b.host.ask(alice, 'deposit', { amount: 4 })
+    const stored = log.records.length
+    const asks = Array.from({ length: 5 }, () =>
+      a.host.ask(alice, 'deposit', { amount: 8 }, { commandId: 'kept' }),
+    )
+    const [first, ...others] = await Promise.allSettled(asks)
+    t.match(first, {
+      status: 'rejected',
+      reason: { code: 'not-owner', details: { owner: 'b' } },
+    })
+    // The state was read again, so those that waited do not lose.
+    for (const other of others) t.match(other, { status: 'fulfilled' })
+    t.equal(log.records.length, stored + 1)
+  },
+)
+
 void t.test('a rejection decided on an old state is not returned', async t => {
   const { nodes } = cluster(2)
   const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]]

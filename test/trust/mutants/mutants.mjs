@@ -34,12 +34,9 @@ export const mutants = [
   },
   {
     name: 'refusal-of-a-resend-is-believed',
-    file: 'src/store/event-store/jetstream.ts',
-    from: `if (ambiguity === undefined)
-                        return { kind: 'conflict' };
-                    const last`,
-    to: `if (attemptTimeout > 0) return { kind: 'conflict' };
-                    const last`,
+    file: 'src/store/event-store/jetstream-commits.ts',
+    from: 'if (ambiguity === undefined)\n                        return',
+    to: 'if (position >= 0)\n                        return',
     check: inTest(
       'test/jetstream/unclear.test.ts',
       'an append (expected 1) whose answer is lost is recognised although others append after it',
@@ -74,16 +71,16 @@ export const mutants = [
   {
     name: 'command-ids-are-ignored',
     file: 'src/actor/duplicate-detector.ts',
-    from: `if (this.isKnownNew(search, version))
+    from: `if (this.isKnownNew(search, on))
             return 'none';`,
     to: "return 'none';",
     check: inTrust('nats', 'stored-once'),
   },
   {
     name: 'rejection-from-an-old-state',
-    file: 'src/actor/actor.ts',
-    from: 'return !evaluation.decision.ok || evaluation.decision.events.length === 0;',
-    to: 'return evaluation.decision.ok && evaluation.decision.events.length === 0;',
+    file: 'src/actor/evaluation.ts',
+    from: 'return !storesSomething(evaluation.decision);',
+    to: 'return evaluation.decision.ok && !storesSomething(evaluation.decision);',
     check: inTest(
       'test/actor/two-hosts.test.ts',
       'a rejection decided on an old state is not returned',
@@ -91,7 +88,7 @@ export const mutants = [
   },
   {
     name: 'inline-state-lags',
-    file: 'src/actor/actor.ts',
+    file: 'src/actor/command-loop.ts',
     from: 'this.#planInlineState(running, state, version);',
     to: 'this.#planInlineState(running, folded.state, version);',
     check: inTrust('nats', 'inline-states'),
@@ -106,15 +103,15 @@ export const mutants = [
   {
     name: 'deadline-claims-absence',
     file: 'src/cluster/nats.ts',
-    from: "throw unansweredError('deadline-exceeded', actor",
-    to: "throw unansweredError('store-unreachable', actor",
+    from: 'throw notAnsweredInTime(request, timeout)',
+    to: "throw new CairnError('store-unreachable', 'nothing was stored')",
     check: inTrust('nats', 'absence', 'line-delay'),
   },
   {
     name: 'lost-answer-claims-absence',
     file: 'src/cluster/nats.ts',
-    from: "throw unansweredError('answer-lost', actor",
-    to: "throw unansweredError('no-node', actor",
+    from: "throw answerLost(request, 'the connection to NATS was lost')",
+    to: "throw new CairnError('no-node', 'no node serves it')",
     check: inTest(
       'test/cluster/transport.test.ts',
       'NATS: a lost connection ends the wait with answer-lost',

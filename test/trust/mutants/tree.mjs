@@ -54,7 +54,7 @@ export async function mutate(folder, { file, from, to }) {
  *
  * @param {string} file
  */
-function compiledOf(file) {
+export function compiledOf(file) {
   const [, source] = /^src\/(.*)\.ts$/.exec(file) ?? []
   return source === undefined
     ? [file]
