@@ -96,6 +96,7 @@ export type {
   DurableCommandSender,
   RedeliveryOptions,
 } from '../model/command-sender.js'
+export type { Redelivery } from '../model/redelivery.js'
 export type { SchemaIssue, SchemaResult } from '../model/schema.js'
 export type { CairnErrorOptions } from '../model/errors.js'
 export type { Mark } from '../model/mark.js'
