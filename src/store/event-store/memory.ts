@@ -23,6 +23,7 @@ import { meetsExpectation, type Position, type Version } from '../../model/versi
 import { throwIfAborted } from '../../model/wait.js'
 import { appended, checkAppend, conflict, nextCommit } from './append.js'
 import { StoreBase, type StoreOptions } from './store-base.js'
+import { Turns } from '../turns.js'
 import { WakeSignal } from '../wake-signal.js'
 import { checkCommitsOptions, isOfTypes } from './read.js'
 import type {
@@ -101,6 +102,7 @@ export interface MemoryStoreOptions extends StoreOptions {
 
 export class MemoryStore extends StoreBase {
   readonly #log: MemoryLog
+  readonly #turns = new Turns()
 
   constructor(options: MemoryStoreOptions) {
     super(options)
@@ -124,10 +126,12 @@ export class MemoryStore extends StoreBase {
     const { type, id } = actor
     const stored = this.#log.push({ type, id }, last, Object.fromEntries(headers), body)
     this.cache.advance(actor, last, stored)
+    const turn = this.#turns.next()
+    if (turn !== undefined) await turn
     return appended(commit, stored)
   }
 
-  /** Never awaits: no other append runs between the version check and the last push. */
+  /** No other append runs between the version check and the last push: nothing is awaited between them. */
   async appendAll(
     parts: readonly AppendPart[],
     options: AppendAllOptions = {},
@@ -152,6 +156,7 @@ export class MemoryStore extends StoreBase {
     const result = commits.map((commit, i) => appended(commit, positions[i]!))
     for (const { actor, version, position } of result)
       this.cache.advance(actor, version, position)
+    await this.#turns.next()
     return { ok: true, transactionId: transaction.id, appended: result }
   }
 
@@ -169,6 +174,8 @@ export class MemoryStore extends StoreBase {
     this.assertOpen()
     checkAddress(actor)
     throwIfAborted(options.signal, `reading the head of ${formatAddress(actor)}`)
+    const turn = this.#turns.next()
+    if (turn !== undefined) await turn
     const { version, position } = this.#headOf(actor)
     this.#refreshCache(actor, version, position)
     return position === 0

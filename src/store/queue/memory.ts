@@ -2,6 +2,7 @@
 
 import type { Position } from '../../model/version.js'
 import { throwIfAborted } from '../../model/wait.js'
+import { Turns } from '../turns.js'
 import { WakeSignal } from '../wake-signal.js'
 import { followQueue } from './follow.js'
 import {
@@ -20,6 +21,7 @@ export class MemoryQueueRecords {
   readonly byPosition = new Map<Position, QueueRecord>()
   readonly wakeSignal = new WakeSignal()
   readonly #positions = new Map<string, Position>()
+  readonly #names = new Map<Position, string>()
   #last: Position = 0
 
   get last(): Position {
@@ -33,6 +35,7 @@ export class MemoryQueueRecords {
       return { position: known, duplicate: true }
     const position = ++this.#last
     this.#positions.set(name, position)
+    this.#names.set(position, name)
     this.byPosition.set(position, {
       position,
       at: Date.now(),
@@ -46,11 +49,9 @@ export class MemoryQueueRecords {
 
   remove(position: Position): void {
     this.byPosition.delete(position)
-    for (const [name, at] of this.#positions) {
-      if (at !== position) continue
-      this.#positions.delete(name)
-      return
-    }
+    const name = this.#names.get(position)
+    this.#names.delete(position)
+    if (name !== undefined) this.#positions.delete(name)
   }
 }
 
@@ -58,6 +59,7 @@ export class MemoryQueue implements Queue {
   readonly name: QueueName
   readonly #records: MemoryQueueRecords
   readonly #closing = new AbortController()
+  readonly #turns = new Turns()
 
   constructor(name: QueueName, records: MemoryQueueRecords) {
     this.name = name
@@ -67,7 +69,9 @@ export class MemoryQueue implements Queue {
   async put(record: NewRecord, { signal }: PutOptions = {}): Promise<PutResult> {
     throwIfAborted(signal, `putting into ${this.name}`)
     checkRecord(record)
-    return this.#records.add(record)
+    const put = this.#records.add(record)
+    await this.#turns.next()
+    return put
   }
 
   async *read(options: QueueReadOptions = {}): AsyncGenerator<QueueRecord> {
