@@ -1,6 +1,6 @@
 // Command entries: the part of an actor's history that the search for duplicates needs.
 
-import { decodeHeader, decodeList } from '../codec/headers.js'
+import { decodeList, tryDecodeHeader } from '../codec/headers.js'
 import { commitSlicesOf, type LogRecord } from '../model/commit.js'
 import type { Position, Version } from '../model/version.js'
 
@@ -59,14 +59,6 @@ export function commandEntriesOf(
 function tryDecodeList(value: string | undefined, count: number): string[] | undefined {
   try {
     return value === undefined ? undefined : decodeList(value, count)
-  } catch {
-    return undefined
-  }
-}
-
-function tryDecodeHeader(value: string | undefined): string | undefined {
-  try {
-    return value === undefined ? undefined : decodeHeader(value)
   } catch {
     return undefined
   }

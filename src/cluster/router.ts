@@ -204,7 +204,7 @@ export class Router implements CommandSender {
     }
   }
 
-  /** This node's actor left the command to another node, which has a later behavior version. */
+  /** This node's actor left the command to another node (ROUTER-6). */
   #redirected<Outcome>(
     command: RoutedCommand<Outcome>,
     startedAt: number,
@@ -261,18 +261,7 @@ export class Router implements CommandSender {
     const unreachable = new Set<string>()
     for (let hops = 0; ;) {
       const left = timeLeft()
-      if (owner === this.#options.nodeId) {
-        try {
-          return await command.runLocally({ ...options, commandId, timeout: left })
-        } catch (error) {
-          const redirect = redirectOf(error)
-          if (redirect === undefined) throw error
-          this.#redirects++
-          owner = redirect
-          await waitToAgree(++hops, signal)
-          continue
-        }
-      }
+      const isLocal = owner === this.#options.nodeId
       const behaviorVersion = this.versions.neededBy(actor)
       const request: AskRequest = {
         kind: 'ask',
@@ -288,8 +277,11 @@ export class Router implements CommandSender {
         ...definedCauses(options),
       }
       try {
+        if (isLocal)
+          return await command.runLocally({ ...options, commandId, timeout: left })
         return (await this.#sendTo(request, owner, left, signal)) as Outcome
       } catch (error) {
+        if (isLocal && redirectOf(error) === undefined) throw error
         if (uncertain.some(code => isCairnError(error, code))) answers.isOneLost = true // ROUTER-4
         if (isCairnError(error, 'no-node') || hasLeft(error)) unreachable.add(owner)
         try {

@@ -47,7 +47,13 @@ import {
 import { show } from '../model/show.js'
 import { isCount, type Position, type Version } from '../model/version.js'
 import { checkData } from './data.js'
-import { decodeHeader, decodeList, encodeHeader, encodeList } from './headers.js'
+import {
+  decodeHeader,
+  decodeList,
+  decodePosition,
+  encodeHeader,
+  encodeList,
+} from './headers.js'
 import { decode, encode } from './msgpack.js'
 import {
   decodeOutbox,
@@ -378,7 +384,8 @@ function readHeaders(
     correlations === undefined ? undefined : decodeList(correlations, eventTypes.length)
   if (correlations !== undefined && correlationIds === undefined)
     return 'its Cairn-Correlations header does not list one id per version'
-  const inboxPosition = readInboxPosition(header('Cairn-Inbox'))
+  // A value that is not a position is ignored: it only saves searches.
+  const inboxPosition = decodePosition(header('Cairn-Inbox')) || undefined
   const commandId = isBatched ? undefined : text('Cairn-Command')
   const transactionId = text('Cairn-Transaction')
   const correlationId = text('Cairn-Correlation')
@@ -403,12 +410,6 @@ function readHeaders(
     ...(causationId !== undefined && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
   }
-}
-
-/** A value that is not a position is ignored: it only saves searches. */
-function readInboxPosition(value: string | undefined): Position | undefined {
-  const position = Number(value)
-  return isCount(position) && position > 0 ? position : undefined
 }
 
 function readVersions(value: string): { first: Version; last: Version } | undefined {

@@ -1,6 +1,8 @@
 // Text ⇄ header values. NATS headers are lines, so a value that contains a line end, a leading or trailing space,
 // or a non-ASCII character is percent-encoded.
 
+import { isCount, type Position } from '../model/version.js'
+
 const plain = /^[\x21-\x24\x26-\x7e]*$/
 const plainItem = /^[\x21-\x24\x26-\x29\x2b\x2d-\x7e]*$/
 
@@ -47,11 +49,17 @@ export function decodeList(value: string, count: number): string[] | undefined {
   return items.length === count ? items : undefined
 }
 
-/** The decoded value of a header; `otherwise` for one that is missing or not decodable. */
-export function decodeHeaderOr(value: string | undefined, otherwise: string): string {
+/** The decoded value of a header; `undefined` for one that is missing or not decodable. */
+export function tryDecodeHeader(value: string | undefined): string | undefined {
   try {
-    return value === undefined ? otherwise : decodeHeader(value)
+    return value === undefined ? undefined : decodeHeader(value)
   } catch {
-    return otherwise
+    return undefined
   }
+}
+
+/** An optional position in a header, 0 where it is missing; `undefined` for a value that is not one. */
+export function decodePosition(value: string | undefined): Position | undefined {
+  const position = Number(value ?? 0)
+  return isCount(position) ? position : undefined
 }

@@ -8,7 +8,6 @@ import { definedCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
 import { CairnError, type ErrorCode, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
-import { isCount, type Position } from '../model/version.js'
 import { wireVersion } from './envelope.js'
 import { decodeHeader, encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
@@ -64,12 +63,6 @@ export function readRecord<T>(
 /** A required number in a header; NaN where it is missing or not a number. */
 export function decodeNumber(value: string | undefined): number {
   return Number(value || NaN)
-}
-
-/** An optional position in a header, 0 where it is missing; `undefined` for a value that is not one. */
-export function decodePosition(value: string | undefined): Position | undefined {
-  const position = Number(value ?? 0)
-  return isCount(position) ? position : undefined
 }
 
 /**

@@ -18,12 +18,11 @@ import type { Causes } from '../model/commit.js'
 import { show } from '../model/show.js'
 import { isCount, type Position } from '../model/version.js'
 import { checkData } from './data.js'
-import { encodeHeader } from './headers.js'
+import { decodePosition, encodeHeader } from './headers.js'
 import {
   decodeCauses,
   decodeData,
   decodeNumber,
-  decodePosition,
   encodeCauses,
   encodeRecord,
   encodeText,

@@ -16,12 +16,11 @@ import type { Causes } from '../model/commit.js'
 import { isCount, type Position } from '../model/version.js'
 import { checkData } from './data.js'
 import { wireVersion } from './envelope.js'
-import { decodeHeader, encodeHeader } from './headers.js'
+import { decodePosition, encodeHeader, tryDecodeHeader } from './headers.js'
 import {
   decodeCauses,
   decodeData,
   decodeNumber,
-  decodePosition,
   encodeCauses,
   encodeRecord,
   encodeText,
@@ -100,12 +99,7 @@ export function decodeStoredMessage(
 
 /** The key of a message, also where the rest of its record is not readable. */
 export function readMessageKey(headers: RecordHeaders): string | undefined {
-  const value = headers['Cairn-Key']
-  try {
-    return value === undefined ? undefined : decodeHeader(value)
-  } catch {
-    return undefined // A value that is not decodable is not a key.
-  }
+  return tryDecodeHeader(headers['Cairn-Key'])
 }
 
 /** Whether a record has a newer wire version than this build reads. */

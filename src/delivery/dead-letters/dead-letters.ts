@@ -9,7 +9,7 @@ import {
   type StoredDeadLetter,
   toDeadLetterError,
 } from '../../codec/dead-letter.js'
-import { decodeHeaderOr } from '../../codec/headers.js'
+import { tryDecodeHeader } from '../../codec/headers.js'
 import type { Clock } from '../../model/clock.js'
 import { defined } from '../../model/defined.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
@@ -127,7 +127,7 @@ function unreadable(
   { position, at, headers }: QueueRecord,
   why: string,
 ): StoredDeadLetter<Message> {
-  const text = (name: string) => decodeHeaderOr(headers[name], '')
+  const text = (name: string) => tryDecodeHeader(headers[name]) ?? ''
   const id = text('Cairn-Message')
   const about = { version: 0, data: undefined, at, position: 0, nodeId: '' }
   return {

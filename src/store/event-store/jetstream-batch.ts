@@ -26,17 +26,13 @@ import { pause } from '../../model/wait.js'
 import { type BatchMessage, type BatchOutcome, publishBatch } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
-import { apiError, writeFailedError, writeFailure } from '../../nats/errors.js'
-import { findMissingStream, mayBeMissing } from '../../nats/missing-stream.js'
-import {
-  notSendable,
-  passBehind,
-  tooLargeError,
-  UnansweredServers,
-} from '../../nats/payload-limit.js'
-import type { TooLarge } from '../../nats/publish-outcome.js'
 import { unreachableError } from '../../nats/retry.js'
-import { notStored } from './jetstream-errors.js'
+import {
+  type Appending,
+  appendUntilKnown,
+  type Conflict,
+  type Wait,
+} from './jetstream-append.js'
 import { formatActors } from './transaction.js'
 
 /** The commits of a transaction, and its messages: first those of the commits, then the guards'. */
@@ -47,14 +43,12 @@ export interface Batch {
   readonly messages: readonly BatchMessage[]
 }
 
-export type BatchResult =
-  | { readonly kind: 'stored'; readonly positions: readonly Position[] }
-  | { readonly kind: 'conflict' }
-
-interface Wait {
-  readonly deadline: number
-  readonly signal: AbortSignal | undefined
+interface Stored {
+  readonly kind: 'stored'
+  readonly positions: readonly Position[]
 }
+
+export type BatchResult = Stored | Conflict
 
 const batchesMax = 16
 /** Milliseconds to wait for one answer before sending the same batch again. */
@@ -69,90 +63,20 @@ export class BatchWriter {
   }
 
   /** STORE-BATCH-1, STORE-BATCH-2: stores a batch, or finds a conflict. */
-  async store(batch: Batch, wait: Wait): Promise<BatchResult> {
-    const { stream } = batch
-    const { deadline, signal } = wait
-    const servers = new UnansweredServers()
-    const doing = `appending to ${formatActors(batch.commits)}`
-    const start = Date.now()
-    let ambiguity: string | undefined
-    let why = 'no connection'
-    let unanswered = 0
-    let missingStream: CairnError | undefined
-    for (;;) {
-      if (!this.#connection.connected)
-        await this.#connection.whenConnected(deadline - Date.now(), signal)
-      if (missingStream !== undefined) throw missingStream
-      const left = deadline - Date.now()
-      if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw this.#gaveUp(batch, ambiguity, why, start, signal)
-      const { serverId } = this.#connection
-      let outcome: BatchOutcome
-      try {
-        outcome = await this.#attempt(batch, wait)
-      } catch (error) {
-        // An error of this attempt tells nothing about an ambiguous one before it.
-        throw ambiguity === undefined ? error : outcomeUnknown(batch, ambiguity, error)
-      }
-      switch (outcome.kind) {
-        case 'stored':
-          return outcome
-        case 'wrong-sequence': {
-          if (ambiguity === undefined) return { kind: 'conflict' }
-          const { last = 0 } = outcome
-          const found = await this.#resolve(batch, last, ambiguity, wait)
-          return found ?? { kind: 'conflict' }
-        }
-        case 'refused': {
-          const found = ambiguity && (await this.#resolve(batch, 0, ambiguity, wait))
-          if (found) return found
-          const error = apiError(outcome.error, doing)
-          const isProof = ambiguity === undefined || servers.precede(this.#connection)
-          throw isProof ? error : outcomeUnknown(batch, ambiguity!, error)
-        }
-        case 'write-failed': {
-          const { reason, wasSent } = outcome
-          throw wasSent || ambiguity !== undefined
-            ? outcomeUnknown(batch, writeFailure(stream, reason))
-            : writeFailedError(doing, stream, reason)
-        }
-        case 'too-large':
-          if (ambiguity === undefined) throw tooLargeError(this.#connection, outcome)
-          why = notSendable(this.#connection, outcome, ambiguity)
-          return await this.#search(batch, outcome, servers, why, wait)
-        case 'unclear':
-          ambiguity = why = outcome.why
-          servers.add(serverId)
-          servers.add(this.#connection.serverId)
-          if (outcome.noResponders && mayBeMissing(++unanswered))
-            void findMissingStream(this.#connection, stream, left).then(
-              error => (missingStream ??= error),
-            )
-          await pause(Math.min(50, left), signal)
-          break
-        case 'not-now':
-          why = outcome.why
-          await pause(1 + Math.random() * 9, signal)
-          break
-      }
+  store(batch: Batch, wait: Wait): Promise<BatchResult> {
+    const { stream, commits, messages } = batch
+    const appending: Appending<Stored> = {
+      stream,
+      subject: messages[0]!.subject,
+      actors: formatActors(commits),
+      notNowPauseMax: 10,
+      attempt: () => this.#attempt(batch, wait),
+      resolve: (last, ambiguity) => this.#resolve(batch, last, ambiguity, wait),
+      // The last message of one subject says nothing about the others (STORE-BATCH-6).
+      resolveBehind: (_last, why) => this.#resolve(batch, 0, why, wait),
+      outcomeUnknown: (why, cause) => outcomeUnknown(batch, why, cause),
     }
-  }
-
-  /** STORE-BATCH-6. */
-  async #search(
-    batch: Batch,
-    tooLarge: TooLarge,
-    servers: UnansweredServers,
-    why: string,
-    wait: Wait,
-  ): Promise<BatchResult> {
-    const place = { stream: batch.stream, subject: batch.messages[0]!.subject }
-    const behind = await passBehind(this.#connection, place, servers, wait)
-    if (behind === undefined) throw outcomeUnknown(batch, why)
-    const found = await this.#resolve(batch, 0, why, wait)
-    if (found !== undefined) return found
-    if (!behind.isProof) throw outcomeUnknown(batch, why)
-    throw tooLargeError(this.#connection, tooLarge)
+    return appendUntilKnown(this.#connection, appending, wait)
   }
 
   /** STORE-BATCH-5. */
@@ -236,21 +160,6 @@ export class BatchWriter {
       if (error === partial) throw error
       throw outcomeUnknown(batch, ambiguity, error)
     }
-  }
-
-  #gaveUp(
-    batch: Batch,
-    ambiguity: string | undefined,
-    why: string,
-    start: number,
-    signal: AbortSignal | undefined,
-  ): CairnError {
-    return ambiguity === undefined
-      ? notStored(this.#connection, formatActors(batch.commits), why, start, signal)
-      : outcomeUnknown(
-          batch,
-          ambiguity + this.#connection.explainSilence(start, batch.stream),
-        )
   }
 }
 

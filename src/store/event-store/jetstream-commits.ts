@@ -23,33 +23,24 @@ import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
-import { apiError, writeFailedError, writeFailure } from '../../nats/errors.js'
 import type { GroupCommit } from '../../nats/group-commit.js'
 import type { LogStream } from '../../nats/log-stream.js'
-import { findMissingStream, mayBeMissing } from '../../nats/missing-stream.js'
-import {
-  notSendable,
-  passBehind,
-  tooLargeError,
-  UnansweredServers,
-} from '../../nats/payload-limit.js'
-import { expectingHeaders, type PublishOutcome } from '../../nats/publish.js'
-import type { TooLarge } from '../../nats/publish-outcome.js'
+import { expectingHeaders } from '../../nats/publish.js'
 import { unreachableError } from '../../nats/retry.js'
 import { logSubject } from '../../nats/subjects.js'
-import { notStored } from './jetstream-errors.js'
+import {
+  type Appending,
+  appendUntilKnown,
+  type Conflict,
+  type Wait,
+} from './jetstream-append.js'
 
 interface Stored {
   readonly kind: 'stored'
   readonly position: Position
 }
 
-export type CommitResult = Stored | { readonly kind: 'conflict' }
-
-export interface Wait {
-  readonly deadline: number
-  readonly signal: AbortSignal | undefined
-}
+export type CommitResult = Stored | Conflict
 
 /** Milliseconds to wait for one answer before sending the same append again. */
 const attemptTimeout = 2_000
@@ -66,100 +57,28 @@ export class CommitWriter {
   }
 
   /** STORE-JS-1, STORE-JS-2: stores one commit, or finds a conflict. */
-  async store(commit: NewCommit, position: Position, wait: Wait): Promise<CommitResult> {
-    const { deadline, signal } = wait
+  store(commit: NewCommit, position: Position, wait: Wait): Promise<CommitResult> {
+    const { signal } = wait
     const { headers: lines, body } = encodeCommit(commit)
     const { subject, stream } = this.#placeOf(commit)
     const headers = expectingHeaders(stream, position, lines)
-    const start = Date.now()
-    let ambiguity: string | undefined
-    const servers = new UnansweredServers()
-    const doing = `appending to ${formatAddress(commit.actor)}`
-    let why = 'no connection'
-    let unanswered = 0
-    let missingStream: CairnError | undefined
-    for (;;) {
-      if (!this.#connection.connected)
-        await this.#connection.whenConnected(deadline - Date.now(), signal)
-      if (missingStream !== undefined) throw missingStream
-      const left = deadline - Date.now()
-      if (left <= 0 || signal?.aborted || this.#connection.closed)
-        throw this.#gaveUp(commit, ambiguity, why, start, signal)
-      const { serverId } = this.#connection
-      let outcome: PublishOutcome
-      try {
+    const resolve = (known: Position, why: string) =>
+      this.#resolve(commit, position, known, why, wait)
+    const appending: Appending<Stored> = {
+      stream,
+      subject,
+      actors: formatAddress(commit.actor),
+      notNowPauseMax: 5,
+      attempt: (left, isRepeat) => {
         const timeout = Math.min(attemptTimeout, left)
-        outcome = await this.#groups.publish(
-          { stream, subject, expected: position, headers, body, timeout, signal },
-          ambiguity !== undefined,
-        )
-      } catch (error) {
-        // An error of this attempt tells nothing about an ambiguous one before it.
-        throw ambiguity === undefined ? error : outcomeUnknown(commit, ambiguity, error)
-      }
-      switch (outcome.kind) {
-        case 'stored':
-          return outcome
-        case 'wrong-sequence': {
-          if (ambiguity === undefined) return { kind: 'conflict' }
-          const last = outcome.last ?? 0
-          const found = await this.#resolve(commit, position, last, ambiguity, wait)
-          return found ?? { kind: 'conflict' }
-        }
-        case 'refused': {
-          const found =
-            ambiguity && (await this.#resolve(commit, position, 0, ambiguity, wait))
-          if (found) return found
-          const error = apiError(outcome.error, doing)
-          // Only an answer that has followed the ambiguous attempt proves that it is not stored.
-          const isProof = ambiguity === undefined || servers.precede(this.#connection)
-          throw isProof ? error : outcomeUnknown(commit, ambiguity!, error)
-        }
-        case 'write-failed': {
-          const { reason, wasSent } = outcome
-          throw wasSent || ambiguity !== undefined
-            ? outcomeUnknown(commit, writeFailure(stream, reason))
-            : writeFailedError(doing, stream, reason)
-        }
-        case 'too-large':
-          if (ambiguity === undefined) throw tooLargeError(this.#connection, outcome)
-          why = notSendable(this.#connection, outcome, ambiguity)
-          return await this.#search(commit, position, outcome, servers, why, wait)
-        case 'unclear':
-          ambiguity = why = outcome.why
-          servers.add(serverId)
-          servers.add(this.#connection.serverId)
-          // A stream may be without a leader for a while; a deleted stream ends the append.
-          if (outcome.noResponders && mayBeMissing(++unanswered))
-            void findMissingStream(this.#connection, stream, left).then(
-              error => (missingStream ??= error),
-            )
-          await pause(Math.min(50, left), signal)
-          break
-        case 'not-now': // STORE-JS-3
-          why = outcome.why
-          await pause(1 + Math.random() * 4, signal)
-          break
-      }
+        const request = { stream, subject, expected: position, headers, body }
+        return this.#groups.publish({ ...request, timeout, signal }, isRepeat)
+      },
+      resolve,
+      resolveBehind: resolve,
+      outcomeUnknown: (why, cause) => outcomeUnknown(commit, why, cause),
     }
-  }
-
-  /** STORE-JS-8. */
-  async #search(
-    commit: NewCommit,
-    position: Position,
-    tooLarge: TooLarge,
-    servers: UnansweredServers,
-    why: string,
-    wait: Wait,
-  ): Promise<CommitResult> {
-    const place = this.#placeOf(commit)
-    const behind = await passBehind(this.#connection, place, servers, wait)
-    if (behind === undefined) throw outcomeUnknown(commit, why)
-    const found = await this.#resolve(commit, position, behind.last, why, wait)
-    if (found !== undefined) return found
-    if (!behind.isProof) throw outcomeUnknown(commit, why)
-    throw tooLargeError(this.#connection, tooLarge)
+    return appendUntilKnown(this.#connection, appending, wait)
   }
 
   /**
@@ -199,21 +118,6 @@ export class CommitWriter {
     } catch (error) {
       throw outcomeUnknown(commit, ambiguity, error)
     }
-  }
-
-  #gaveUp(
-    commit: NewCommit,
-    ambiguity: string | undefined,
-    why: string,
-    start: number,
-    signal: AbortSignal | undefined,
-  ): CairnError {
-    return ambiguity === undefined
-      ? notStored(this.#connection, formatAddress(commit.actor), why, start, signal)
-      : outcomeUnknown(
-          commit,
-          ambiguity + this.#connection.explainSilence(start, this.#stream().name),
-        )
   }
 
   #placeOf({ actor }: NewCommit): { readonly stream: string; readonly subject: string } {

@@ -34,9 +34,9 @@ export const mutants = [
   },
   {
     name: 'refusal-of-a-resend-is-believed',
-    file: 'src/store/event-store/jetstream-commits.ts',
-    from: 'if (ambiguity === undefined)\n                        return',
-    to: 'if (position >= 0)\n                        return',
+    file: 'src/store/event-store/jetstream-append.ts',
+    from: 'if (ambiguity === undefined)\n                    return',
+    to: 'if (unanswered >= 0)\n                    return',
     check: inTest(
       'test/jetstream/unclear.test.ts',
       'an append (expected 1) whose answer is lost is recognised although others append after it',
