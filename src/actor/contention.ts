@@ -50,7 +50,7 @@ export async function backOff(call: OpenCall, attempts: number): Promise<void> {
 export function ownerChanged(name: string, owner: string): CairnError {
   return new CairnError(
     'not-owner',
-    `${name} belongs to node ${owner} by now, which has stored a commit meanwhile. Nothing was stored; ask that node.`,
+    `${name} now belongs to node ${owner}, which has stored a commit meanwhile. Nothing was stored; ask that node.`,
     { details: { owner } },
   )
 }

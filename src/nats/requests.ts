@@ -65,8 +65,6 @@ interface Slot {
   readonly stream: string | undefined
   deadline: number
   readonly timeout: number
-  /** How many messages had been received when it was sent. */
-  readonly receivedBefore: number
   readonly signal: AbortSignal | undefined
   settle(reply: Reply): void
   /** For a request with many replies: receives each, and returns whether it is the last. */
@@ -108,9 +106,9 @@ export class Requests {
   #nextToken = 0
   #closed = false
   #inboxRefusal: Error | undefined
-  /** Messages received since the start. */
-  #received = 0
-  /** When the first request was sent after which nothing was received. */
+  /** When the latest message was received. */
+  #lastReceived = 0
+  /** Of a request that ended without a reply: since when it had heard nothing. */
   #silentSince: number | undefined
   /** Called for the stream of each write that is slow, at each sweep. */
   onSlowWrite: ((stream: string) => void) | undefined
@@ -159,13 +157,13 @@ export class Requests {
     return this.#inboxRefusal
   }
 
-  /** When the first request to JetStream was sent after which nothing was received, ms since 1970. */
+  /** Since when nothing is received although JetStream owes an answer, ms since 1970. */
   get silentSince(): number | undefined {
     if (this.#silentSince !== undefined) return this.#silentSince
-    const before = Date.now() - slowAfter
+    const now = Date.now()
     for (const slot of this.#slots.values()) {
-      const sentAt = slot.deadline - slot.timeout
-      if (sentAt <= before && this.#isUnheard(slot)) return sentAt
+      const since = this.#unheardSince(slot, now)
+      if (since !== undefined) return since
     }
     return undefined
   }
@@ -257,7 +255,6 @@ export class Requests {
       stream,
       deadline,
       timeout,
-      receivedBefore: this.#received,
       signal,
       settle,
       onReply,
@@ -287,7 +284,7 @@ export class Requests {
   }
 
   #receive(message: Msg): void {
-    this.#received++
+    this.#lastReceived = Date.now()
     this.#silentSince = undefined
     const slot = this.#slots.get(numberAt(message.subject, this.#prefix.length))
     if (slot === undefined) return // REQUESTS-2
@@ -314,10 +311,23 @@ export class Requests {
     else first.start(Math.max(1, first.deadline - Date.now()))
   }
 
-  /** Whether JetStream owes an answer, and nothing was received since. (Other requests are answered by nodes.) */
-  #isUnheard({ stream, subject, receivedBefore }: Slot): boolean {
-    const isOfServer = stream !== undefined || subject.startsWith('$JS.')
-    return isOfServer && receivedBefore === this.#received
+  /** Since when JetStream owes an answer and nothing is received. (Other requests are answered by nodes.) */
+  #unheardSince(
+    { stream, subject, deadline, timeout }: Slot,
+    now: number,
+  ): number | undefined {
+    if (stream === undefined && !subject.startsWith('$JS.')) return undefined
+    const sentAt = deadline - timeout
+    // What the server had sent before it fell silent can arrive after the request was sent.
+    const since = Math.max(sentAt, this.#lastReceived)
+    const isExpired = now >= deadline && since === sentAt
+    return isExpired || now - since >= slowAfter ? since : undefined
+  }
+
+  /** Ends a request that had no reply. */
+  #giveUp(slot: Slot, kind: 'timeout' | 'aborted', now: number): void {
+    this.#silentSince ??= this.#unheardSince(slot, now)
+    this.#settle(slot, { kind })
   }
 
   #settleAll(reply: Reply): void {
@@ -331,7 +341,7 @@ export class Requests {
     const open = new Set([one])
     const listener = () => {
       for (const ended of open)
-        if ('settle' in ended) this.#settle(ended, { kind: 'aborted' })
+        if ('settle' in ended) this.#giveUp(ended, 'aborted', Date.now())
         else this.#abandon(ended)
     }
     signal.addEventListener('abort', listener, { once: true })
@@ -359,9 +369,7 @@ export class Requests {
       const { stream, deadline, timeout } = slot
       if (stream !== undefined && stream !== slow && now - deadline + timeout > slowAfter)
         this.onSlowWrite?.((slow = stream))
-      if (deadline > now) continue
-      if (this.#isUnheard(slot)) this.#silentSince ??= deadline - timeout
-      this.#settle(slot, { kind: 'timeout' })
+      if (deadline <= now) this.#giveUp(slot, 'timeout', now)
     }
     // REQUESTS-5: the first queued request may have received a slot just above.
     if (this.#queue.some(({ deadline }) => deadline <= now)) {

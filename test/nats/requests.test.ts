@@ -63,6 +63,33 @@ await scene(
 )
 
 await scene(
+  'a server is silent as well if it had answered something else after the request was sent',
+  async (t, { subject, caller, other }) => {
+    const { requests } = caller
+    const unanswered = `$JS.${subject}`
+    await other.subscribe(unanswered, () => {})
+    await other.subscribe(subject, message => message.respond())
+    const giveUp = new AbortController()
+    const work = [
+      requests.request(unanswered, nothing, 700),
+      requests.request(unanswered, nothing, 60_000, { signal: giveUp.signal }),
+    ] as const
+    const before = Date.now()
+    t.match(await requests.request(subject, nothing, 10_000), { kind: 'message' })
+    t.equal(requests.silentSince, undefined, 'it has just answered')
+
+    t.match(await work[0], { kind: 'timeout' })
+    const since = requests.silentSince
+    t.ok(since! >= before, 'since its last answer')
+    giveUp.abort()
+    t.match(await work[1], { kind: 'aborted' })
+    t.equal(requests.silentSince, since, 'nothing is in flight, and it is still silent')
+    t.match(await requests.request(subject, nothing, 10_000), { kind: 'message' })
+    t.equal(requests.silentSince, undefined)
+  },
+)
+
+await scene(
   'a subject without subscribers and a subscriber that does not answer are distinguished',
   async (t, { subject, caller, other }) => {
     const { requests } = caller
