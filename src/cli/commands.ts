@@ -18,6 +18,7 @@ const loaders: Readonly<Record<string, () => Promise<CliCommand>>> = {
   timers: async () => (await import('./timers.js')).timers,
   projections: async () => (await import('./projections.js')).projections,
   nodes: async () => (await import('./nodes.js')).nodes,
+  versions: async () => (await import('./versions.js')).versions,
   verify: async () => (await import('./verify.js')).verify,
   ensure: async () => (await import('./ensure.js')).ensure,
   bench: async () => (await import('./bench.js')).bench,

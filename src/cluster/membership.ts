@@ -18,6 +18,8 @@ export interface Member extends Candidate {
   readonly version: string
   /** The behavior version of each type that it hosts. Default, also for a type that is missing: 1. */
   readonly behaviors?: Readonly<Record<string, number>>
+  /** The latest wire version that it reads. */
+  readonly wire?: number
   /** When it started, ms since 1970. Distinguishes a restarted node from its predecessor. */
   readonly incarnation: number
   /** Names of the consumer groups whose partitions it reads. Default: none. */

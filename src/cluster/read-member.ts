@@ -14,7 +14,7 @@ const incarnationMax = 8.64e15
 /** Returns the member, or `undefined` for an invalid one. */
 export function readMember(announced: unknown): Member | undefined {
   if (!isObject(announced)) return undefined
-  const { id, types, groups, weight, version, behaviors, incarnation, metadata } =
+  const { id, types, groups, weight, version, behaviors, wire, incarnation, metadata } =
     announced
   if (!isNodeId(id) || !Array.isArray(types)) return undefined
   if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) return undefined
@@ -39,6 +39,7 @@ export function readMember(announced: unknown): Member | undefined {
         ),
       ),
     }),
+    ...(isCount(wire) && { wire }),
     incarnation,
     metadata: isObject(metadata)
       ? Object.fromEntries(

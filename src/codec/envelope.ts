@@ -63,10 +63,8 @@ import {
   type OutboxBody,
   outboxHeader,
 } from './outbox.js'
+import { wireVersion, wireVersionBatched } from './wire-version.js'
 
-export const wireVersion = 1
-/** For a commit of several commands: a reader that ignored the commands would handle them again. */
-const wireVersionBatched = 2
 /** Maximum number of events in one commit. */
 export const commitEventsMax = 1000
 /** Maximum size of all headers of one commit, in bytes. The server's own limit is 64 KiB. */

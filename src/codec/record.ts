@@ -8,7 +8,7 @@ import { definedCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
 import { CairnError, type ErrorCode, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
-import { wireVersion } from './envelope.js'
+import { wireVersion } from './wire-version.js'
 import { decodeHeader, encodeHeader } from './headers.js'
 import { decode, encode } from './msgpack.js'
 

@@ -15,7 +15,7 @@ import { checkCauses } from '../model/causes.js'
 import type { Causes } from '../model/commit.js'
 import { isCount, type Position } from '../model/version.js'
 import { checkData } from './data.js'
-import { wireVersion } from './envelope.js'
+import { wireVersion } from './wire-version.js'
 import { decodePosition, encodeHeader, tryDecodeHeader } from './headers.js'
 import {
   decodeCauses,

@@ -21,9 +21,20 @@ export interface StopBounds {
 /** Capabilities that stop at the same time. */
 export type Stage = readonly Capability[]
 
-/** Starts all capabilities, one after the other. */
-export async function startAll(stages: readonly Stage[]): Promise<void> {
-  for (const capability of stages.flat()) await capability.start?.()
+/** Starts all capabilities, one after the other. When one fails, those before it are stopped. */
+export async function startAll(stages: readonly Stage[], timeout: number): Promise<void> {
+  const waiting = new Set(stages.flat().filter(({ start }) => start !== undefined))
+  try {
+    for (const capability of stages.flat()) {
+      await capability.start?.()
+      waiting.delete(capability)
+    }
+  } catch (error) {
+    const started = stages.map(stage => stage.filter(one => !waiting.has(one)))
+    // The first error is the reason.
+    await stopAll(started, timeout).catch(() => {})
+    throw error
+  }
 }
 
 /** Stops the stages in reverse, each when the one before has stopped. */

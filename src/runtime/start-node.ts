@@ -21,6 +21,7 @@ import { dueTimersCapability } from './capabilities/due-timers.js'
 import type { GroupParts } from './capabilities/group.js'
 import { inboxCapability } from './capabilities/inbox.js'
 import { membershipCapabilities } from './capabilities/membership.js'
+import { minimumVersionsCapability } from './capabilities/minimum-versions.js'
 import { noticesCapability } from './capabilities/notices.js'
 import { projectionsCapability } from './capabilities/projections.js'
 import { reactorsCapability } from './capabilities/reactors.js'
@@ -49,8 +50,9 @@ const closeTimeoutDefault = 10_000
  * ```
  *
  * Throws what opening the backend throws (`store-unreachable`, `unauthorized`,
- * `server-too-old`, `no-jetstream`, `foreign-stream`, `foreign-directory`, …), and
- * `invalid-definition` when two definitions name one type, or a reserved one.
+ * `server-too-old`, `no-jetstream`, `foreign-stream`, `foreign-directory`, …),
+ * `invalid-definition` when two definitions name one type, or a reserved one, and `version-behind` when the
+ * namespace needs a later version of an actor type.
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const settings = checkNodeOptions(options)
@@ -71,7 +73,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   })
   try {
     const { stages, node, escalated } = assemble(context)
-    await startAll(stages)
+    await startAll(stages, closeTimeoutDefault)
     context.log.info(
       { store: settings.store.kind, actors: definitions.types },
       'node ready',
@@ -157,15 +159,18 @@ function assemble(context: NodeContext): Assembled {
   }
   const projections = projectionsCapability(context, { membership })
   const consumers = consumersCapability(context)
+  const minimum = minimumVersionsCapability(context)
 
   // Stopped from the last stage to the first:
   const stages: readonly Stage[] = [
     // 3. What all others need.
     [
+      minimum,
       noticesCapability(context, known),
       directing,
       topicsCapability(context),
       member.joining,
+      minimum,
     ],
     // 2. Finish what this process itself has sent; what is late is answered now.
     [member.answering, transactions, routing, actors],

@@ -3,6 +3,7 @@
 // Three capabilities, since a node leaves before it finishes its own commands, waits for the
 // requests that other nodes have sent it, and closes its membership last.
 
+import { wireVersionNewest } from '../../codec/wire-version.js'
 import type { Member, Membership } from '../../cluster/membership.js'
 import type { RequestHandler, Serving } from '../../cluster/transport.js'
 import { pause } from '../../model/wait.js'
@@ -48,12 +49,12 @@ export function membershipCapabilities(
           isMember ? memberOf(context, parts.groups()) : undefined,
         )
       },
-      stop: () => joined().close(),
+      stop: () => membership?.close(),
     },
     answering: { stop: () => answered },
     leaving: {
       async stop({ timeout }) {
-        await joined().leave()
+        await membership?.leave()
         answered = Promise.resolve(serving?.stop())
         const inTime = new AbortController()
         void answered.finally(() => inTime.abort())
@@ -63,7 +64,7 @@ export function membershipCapabilities(
   }
 }
 
-function memberOf(
+export function memberOf(
   { settings, definitions, incarnation }: NodeContext,
   groups: readonly string[],
 ): Member {
@@ -80,6 +81,7 @@ function memberOf(
     metadata,
     version: packageVersion,
     behaviors,
+    wire: wireVersionNewest,
     incarnation,
   }
 }

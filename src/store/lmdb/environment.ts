@@ -17,7 +17,7 @@ import { dirname } from 'node:path'
 
 import { openAsClass, type RootDatabase } from 'lmdb'
 
-import { wireVersion } from '../../codec/envelope.js'
+import { wireVersion } from '../../codec/wire-version.js'
 import { CairnError, messageOf } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import { defaultPartitions } from '../../model/partition.js'

@@ -1,0 +1,104 @@
+// cairn versions: the behavior versions that run, and the minimum versions of the namespace.
+
+import type { Member } from '../cluster/membership.js'
+import { exitCode, UsageError } from '../program/exit-codes.js'
+import { countFlag, isSet } from '../program/flags.js'
+import {
+  membersBehind,
+  readMinimum,
+  setMinimum,
+  type Versions,
+  versionsOfMember,
+  withChange,
+} from '../runtime/minimum-versions.js'
+import { type CliCommand, verbOf, withNamespace } from './command.js'
+import { readMembers } from './members.js'
+import { complain, printRow } from './output.js'
+
+export const versions: CliCommand = {
+  usage: 'versions [require TYPE=VERSION…] [--wire VERSION] [--dry-run]',
+  summary: 'show which versions run, and require a minimum of the nodes',
+  flags: { wire: { type: 'string' }, 'dry-run': { type: 'boolean' } },
+  help: `  require TYPE=V…    refuse nodes with an earlier version of an actor type; TYPE=1 allows all again
+  --wire VERSION     with require: refuse nodes that read only earlier wire versions
+  --dry-run          with require: change nothing, and say which nodes are behind
+
+A node that does not meet the minimum is refused when it starts. The minimum is not changed while a member does not
+meet it.
+
+`,
+  run(flags, signal) {
+    const [verb, ...named] = flags.positionals
+    const wire = countFlag(flags, 'wire')
+    const isDryRun = isSet(flags, 'dry-run')
+    if (verb === undefined) {
+      if (wire !== undefined || isDryRun)
+        throw new UsageError('--wire and --dry-run need "cairn versions require".')
+      return withNamespace(flags, async open => {
+        const minimum = await readMinimum(open.documents)
+        await show(minimum, await readMembers(open, signal))
+        return exitCode.ok
+      })
+    }
+    verbOf(verb, ['require'])
+    if (named.length === 0 && wire === undefined)
+      throw new UsageError('TYPE=VERSION is missing, such as account=2.')
+    const actors = Object.fromEntries(named.map(parseRequirement))
+    const change = wire === undefined ? { actors } : { actors, wire }
+    return withNamespace(flags, async open => {
+      if (!isDryRun) {
+        const members = () => readMembers(open, signal)
+        await show(await setMinimum(open.documents, members, change), [])
+        return exitCode.ok
+      }
+      const minimum = withChange(await readMinimum(open.documents), change)
+      const lacks = membersBehind(await readMembers(open, signal), minimum)
+      for (const lack of lacks) complain(`Behind: ${lack}.`)
+      await show(minimum, [])
+      return lacks.length === 0 ? exitCode.ok : exitCode.failed
+    })
+
+    /** A line for the wire version, and one for each type that has a minimum or runs. */
+    async function show(minimum: Versions, members: readonly Member[]): Promise<void> {
+      const running = members.map(versionsOfMember)
+      await row(
+        'wire version',
+        minimum.wire,
+        running.map(one => one.wire),
+        'wire',
+      )
+      const types = new Set([minimum, ...running].flatMap(one => Object.keys(one.actors)))
+      for (const type of [...types].toSorted())
+        await row(
+          type,
+          minimum.actors[type] ?? 1,
+          running.flatMap(one => one.actors[type] ?? []),
+          'actors',
+        )
+    }
+
+    async function row(
+      name: string,
+      minimum: number,
+      all: readonly number[],
+      kind: 'wire' | 'actors',
+    ): Promise<void> {
+      const runs = [...new Set(all)].toSorted((a, b) => a - b)
+      await printRow(
+        flags,
+        kind === 'wire' ? { wire: minimum, runs } : { type: name, minimum, runs },
+        `${name}  minimum ${minimum}${runs.length > 0 ? `  runs ${runs.join(', ')}` : ''}`,
+      )
+    }
+  },
+}
+
+/** `account=2` */
+function parseRequirement(given: string): [string, number] {
+  const [, type, version] = /^([^=]+)=(\d+)$/.exec(given) ?? []
+  if (type === undefined)
+    throw new UsageError(
+      `${JSON.stringify(given)} is no TYPE=VERSION: write an actor type and a whole number, such as account=2.`,
+    )
+  return [type, Number(version)]
+}
