@@ -37,7 +37,7 @@ export const layers = [
   {
     path: 'codec',
     holds:
-      'MessagePack; commits, commands, messages, timers and dead letters as headers and bytes',
+      'MessagePack; the table of headers; commits, commands, messages, timers and dead letters as headers and bytes',
     imports: ['model'],
   },
   {

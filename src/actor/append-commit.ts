@@ -6,7 +6,7 @@ import type { AppendOptions, AppendResult } from '../store/event-store/event-sto
 import type { ActorSubject } from './actor-ports.js'
 import { type OpenCall, SharedAppend } from './call.js'
 import type { CommandBatch } from './command-batch.js'
-import type { Writable } from './writable.js'
+import type { Writable } from '../model/writable.js'
 
 /** The result of the append of a batch; `separate` if one of its commands kept it from being stored. */
 export type BatchResult = AppendResult | 'separate'

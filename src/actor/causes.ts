@@ -3,7 +3,7 @@
 import { correlationOf } from '../model/causes.js'
 import type { CommandIds } from '../model/command-sender.js'
 import type { Causes } from '../model/commit.js'
-import type { Writable } from './writable.js'
+import type { Writable } from '../model/writable.js'
 
 /** Only the ids that link a command to its cause, without the undefined ones. */
 export function causesOf(causes: Causes): Causes {

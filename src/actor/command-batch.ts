@@ -9,10 +9,9 @@
 //     the estimated bytes of the events and the size of the headers are limited.
 // COMMAND-BATCH-4. No command id is in a batch twice.
 
-import { commitEventsMax } from '../codec/envelope.js'
 import { remainingBytes } from '../codec/size.js'
 import type { Command, Decision } from '../model/behavior.js'
-import type { BatchedCommand } from '../model/commit.js'
+import { type BatchedCommand, commitEventsMax } from '../model/commit.js'
 import type { NewEvent } from '../model/event.js'
 import type { AskOutcome } from '../model/command-sender.js'
 import type { Position, Version } from '../model/version.js'

@@ -1,6 +1,6 @@
 // Command entries: the part of an actor's history that the search for duplicates needs.
 
-import { decodeList, tryDecodeHeader } from '../codec/headers.js'
+import { peekCommands } from '../codec/commit-headers.js'
 import { commitSlicesOf, type LogRecord } from '../model/commit.js'
 import type { Position, Version } from '../model/version.js'
 
@@ -36,30 +36,20 @@ export function commandEntriesOf(
   }
   if (record.versions === undefined) return undefined
   const { headers, versions } = record
-  // Without a readable time the commit never counts as old (NaN).
-  const at = Number(headers['Cairn-At'])
   const { first, last } = versions
-  const commandIds = tryDecodeList(headers['Cairn-Commands'], last - first + 1)
-  if (commandIds === undefined)
-    return [
-      { first, last, position, commandId: tryDecodeHeader(headers['Cairn-Command']), at },
-    ]
+  // Without a readable time the commit never counts as old (NaN).
+  const {
+    at = NaN,
+    commandId,
+    commandIds,
+  } = peekCommands(name => headers[name], last - first + 1)
+  if (commandIds === undefined) return [{ first, last, position, commandId, at }]
   // One entry for each event: a search does not care that several belong to the same command.
-  return commandIds.map((commandId, i) => ({
+  return commandIds.map((one, i) => ({
     first: first + i,
     last: first + i,
     position,
-    commandId,
+    commandId: one,
     at,
   })) as [DatedEntry, ...DatedEntry[]]
-}
-
-// The headers of a malformed record need not be valid.
-
-function tryDecodeList(value: string | undefined, count: number): string[] | undefined {
-  try {
-    return value === undefined ? undefined : decodeList(value, count)
-  } catch {
-    return undefined
-  }
 }

@@ -45,7 +45,7 @@ import { type InlineStatePlan, planInlineState } from './inline-state.js'
 import type { Life, Running } from './life.js'
 import type { Mailbox } from './mailbox.js'
 import { isAwaited, type QueuedCall, type QueuedCommand } from './queued-call.js'
-import type { Writable } from './writable.js'
+import type { Writable } from '../model/writable.js'
 
 /** A command in its turn, and what its attempts have shown. */
 interface Turn extends Evaluated {

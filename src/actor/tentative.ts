@@ -13,7 +13,7 @@ import {
 } from '../model/event.js'
 import type { Version } from '../model/version.js'
 import { foldEvent, type FoldContext, type FoldedState } from './fold.js'
-import type { Writable } from './writable.js'
+import type { Writable } from '../model/writable.js'
 
 /** Decided events, with the fields that all of them will be recorded with. */
 export interface TentativeEvents {

@@ -1,7 +1,7 @@
 // Notices without a server: this bus follows the log. It keeps the same promises as the bus on NATS, and misses no
 // notice, so there are no interruptions.
 
-import { outboxTargetOf } from '../codec/outbox.js'
+import { headerOf } from '../codec/commit-headers.js'
 import type { LogRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { EventStore } from '../store/event-store/event-store.js'
@@ -145,30 +145,6 @@ function toNotice(namespace: string, record: LogRecord): CommitStored | undefine
           record.position,
           name => record.headers[name],
         )
-  const { id, actor, position, firstVersion, lastVersion, events, nodeId, at } = record
-  const { command, commands, outbox, correlationId, causationId, traceparent } = record
-  return {
-    namespace,
-    actor,
-    position,
-    header: {
-      commitId: id,
-      firstVersion,
-      lastVersion,
-      eventTypes: events.map(event => event.type),
-      nodeId,
-      at,
-      ...(outbox !== undefined && {
-        outboxTargets: outbox.map(outboxTargetOf),
-      }),
-      ...(command !== undefined && { commandId: command.id }),
-      ...(commands !== undefined && {
-        commandIds: events.map(event => event.commandId!),
-        correlationIds: events.map(event => event.correlationId ?? ''),
-      }),
-      ...(correlationId !== undefined && { correlationId }),
-      ...(causationId !== undefined && { causationId }),
-      ...(traceparent !== undefined && { traceparent }),
-    },
-  }
+  const { actor, position } = record
+  return { namespace, actor, position, header: headerOf(record) }
 }

@@ -10,6 +10,7 @@
 
 import type { Msg } from 'nats'
 
+import { commitIdHeader } from '../codec/commit-headers.js'
 import type { Position } from '../model/version.js'
 import type { Connection, NatsSubscription } from '../nats/connection.js'
 import { headerText, parseHeaderBlock, readHeaders } from '../nats/headers.js'
@@ -147,7 +148,7 @@ function readNotice(message: Msg, own: OwnCommits | undefined): Notice | undefin
 }
 
 const positionLine = '\r\nNats-Sequence: '
-const idLine = '\r\nCairn-Commit: '
+const idLine = `\r\n${commitIdHeader}: `
 
 /** The notice of a commit of this process, found by its position and id. */
 function findOwn(text: string, own: OwnCommits): Notice | undefined {

@@ -1,7 +1,8 @@
 // Notices: the part of a stored commit that is published to all subscribers.
 
-import { type CommitHeader, decodeHeaders } from '../codec/envelope.js'
+import { decodeHeaders } from '../codec/commit-headers.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
+import type { CommitHeader } from '../model/commit.js'
 import { eventId } from '../model/event.js'
 import type { Position, Version } from '../model/version.js'
 

@@ -1,57 +1,17 @@
-// A dead letter ⇄ its record: headers + body.
-//
-//   Cairn-Wire      1
-//   Cairn-Message   <id>                  of the message that was given up
-//   Cairn-Topic     trips.completed
-//   Cairn-Reason    max-attempts-exhausted
-//   Cairn-Error     TypeError             name of the last error
-//   Cairn-Attempts  5
-//   Cairn-At        1767225600000         when it was given up, ms since 1970
-//   Cairn-Correlation                     where known
-//
-// Body, MessagePack: the dead letter. The key of the record names the reactor.
+// A dead letter ⇄ its record: headers (src/codec/header-table.ts), and a body, MessagePack: the dead letter. The key of
+// the record names the reactor.
 
-import type { ActorAddress } from '../model/address.js'
 import { messageOf } from '../model/errors.js'
-import { isCount, type Position } from '../model/version.js'
-import { encodeHeader } from './headers.js'
-import { decode, encode } from './msgpack.js'
-import { type NewRecord, readRecord, type RecordHeaders, wireHeader } from './record.js'
-
-/** The last error of a dead letter. */
-export interface DeadLetterError {
-  readonly name: string
-  readonly message: string
-  readonly stack?: string
-}
-
-/** The body of a dead letter's record. */
-export interface StoredDeadLetter<Message> {
-  /** The original message; without its data if that was too large to be stored again. */
-  readonly message: Message
-  /** Whether the message comes from a commit, from code outside an actor, or from the inbox. */
-  readonly source: 'log' | 'topics' | 'inbox'
-  /** The actor and the command type, if it is a command that was given up. Its data is the message's. */
-  readonly command?: {
-    readonly actor: ActorAddress
-    readonly type: string
-    /** A position that the log had reached when it was sent for the first time; absent if that is not known. */
-    readonly sentAfter?: Position
-  }
-  readonly error: DeadLetterError
-  readonly reason: string
-  readonly attempts: number
-  /** Time of the first attempt, ms since 1970. */
-  readonly firstAt: number
-  /** Time of the last attempt, ms since 1970. */
-  readonly lastAt: number
-  /** When the message was given up, ms since 1970. */
-  readonly markedAt: number
-  /** How often it had been redriven before. */
-  readonly redrives: number
-  /** The message's data was too large to be stored again: it is only where the message is. */
-  readonly isCut?: boolean
-}
+import type { DeadLetterError, StoredDeadLetter } from '../model/stored-dead-letter.js'
+import { isCount } from '../model/version.js'
+import { peekField } from './header-row.js'
+import { deadLetterHeaders } from './header-table.js'
+import {
+  decodeRecord,
+  encodeRecord,
+  type NewRecord,
+  type RecordHeaders,
+} from './record.js'
 
 interface DeadLetterSubject {
   readonly id: string
@@ -98,18 +58,10 @@ export function encodeDeadLetter<Message extends DeadLetterSubject>(
   deadLetter: StoredDeadLetter<Message>,
 ): NewRecord {
   const { message, error, reason, attempts, markedAt } = deadLetter
-  const headers: [string, string][] = [
-    wireHeader,
-    ['Cairn-Message', encodeHeader(message.id)],
-    ['Cairn-Topic', encodeHeader(message.topic)],
-    ['Cairn-Reason', encodeHeader(reason)],
-    ['Cairn-Error', encodeHeader(error.name)],
-    ['Cairn-Attempts', String(attempts)],
-    ['Cairn-At', String(markedAt)],
-  ]
-  if (message.correlationId !== undefined)
-    headers.push(['Cairn-Correlation', encodeHeader(message.correlationId)])
-  return { headers, body: encode(deadLetter) }
+  const { id, topic, correlationId } = message
+  const header = { id, topic, reason, errorName: error.name, attempts, markedAt }
+  const from = correlationId === undefined ? header : { ...header, correlationId }
+  return encodeRecord(deadLetterHeaders, from, deadLetter)
 }
 
 /** Returns the dead letter, or the reason why the record is not readable: it is damaged, or of a newer build. */
@@ -117,11 +69,11 @@ export function decodeDeadLetter<Message extends DeadLetterSubject>(
   headers: RecordHeaders,
   body: Uint8Array,
 ): StoredDeadLetter<Message> | string {
-  return readRecord(headers, header => {
-    const read = decode(body) as StoredDeadLetter<Message>
+  return decodeRecord(deadLetterHeaders, headers, body, ({ id }, content) => {
+    const read = content as StoredDeadLetter<Message>
     const isWhole =
       typeof read.message.id === 'string' &&
-      read.message.id === (header('Cairn-Message') ?? '') &&
+      read.message.id === id &&
       typeof read.error === 'object' &&
       isCount(read.attempts) &&
       isCount(read.redrives)
@@ -134,4 +86,13 @@ export function decodeDeadLetter<Message extends DeadLetterSubject>(
       error: { ...error, name: typeof name === 'string' ? name : 'Error' },
     }
   })
+}
+
+/** The id and topic in the headers of a dead letter that cannot be read; empty where they are not readable either. */
+export function readDeadLetterSubject(
+  headers: RecordHeaders,
+): Pick<DeadLetterSubject, 'id' | 'topic'> {
+  const text = (field: 'id' | 'topic') =>
+    peekField(deadLetterHeaders, field, name => headers[name]) ?? ''
+  return { id: text('id'), topic: text('topic') }
 }

@@ -1,4 +1,4 @@
-// A commit's outbox ⇄ its part of the envelope: a header that lists the targets, and the entries in the body.
+// A commit's outbox ⇄ its part of the record: a header that lists the targets, and the entries in the body.
 
 import { checkAddress, formatAddress } from '../model/address.js'
 import { CairnError, messageOf } from '../model/errors.js'
@@ -7,7 +7,6 @@ import { show } from '../model/show.js'
 import { checkTimer, checkTimerName } from '../model/timer.js'
 import { isCount } from '../model/version.js'
 import { checkData } from './data.js'
-import { decodeList, encodeList } from './headers.js'
 
 /** Targets in the header for entries that are not messages; a message's target is its topic. */
 export const commandTarget = '>'
@@ -66,10 +65,6 @@ export function encodeOutbox(outbox: readonly OutboxEntry[]): OutboxBody[] {
   })
 }
 
-export function outboxHeader(outbox: readonly OutboxEntry[]): string {
-  return encodeList(outbox.map(outboxTargetOf))
-}
-
 /** The entry's target in the header. */
 export function outboxTargetOf(entry: OutboxEntry): string {
   switch (entry.kind) {
@@ -90,18 +85,6 @@ export function isForCourier(targets: readonly string[] = []): boolean {
     target =>
       target === commandTarget || target === timerTarget || target === cancelTarget,
   )
-}
-
-/** The targets in the header; `undefined` without one, `null` for one that cannot be read. */
-export function decodeOutboxHeader(
-  value: string | undefined,
-): string[] | undefined | null {
-  if (value === undefined) return undefined
-  for (let count = 1; count <= outboxEntriesMax; count++) {
-    const list = decodeList(value, count)
-    if (list !== undefined) return list
-  }
-  return null
 }
 
 /** Why the outbox in the body does not match the targets in the header. */

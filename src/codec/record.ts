@@ -1,22 +1,14 @@
-// The parts that all records outside the log share: the wire version, the causes, bounded text, and how a record
-// is read.
-//
-//   Cairn-Wire      1
-//   Cairn-Correlation, Cairn-Causation, traceparent    where known
+// The records beside the log: headers of one table, and a body. Headers that a reader does not know are kept with what
+// it has read, and are written again with it.
 
-import { definedCauses } from '../model/causes.js'
-import type { Causes } from '../model/commit.js'
-import { CairnError, type ErrorCode, messageOf } from '../model/errors.js'
-import { show } from '../model/show.js'
-import { wireVersion } from './wire-version.js'
-import { decodeHeader, encodeHeader } from './headers.js'
+import { messageOf } from '../model/errors.js'
+import type { KeptHeaders } from '../model/kept-headers.js'
+import { decodeWith, encodeHeaders, type HeaderTable } from './header-row.js'
 import { decode, encode } from './msgpack.js'
+import { otherHeadersOf, otherHeadersToWrite } from './other-headers.js'
 
 /** Headers as a store returns them: the values are still encoded. */
 export type RecordHeaders = Readonly<Record<string, string>>
-
-/** Returns the decoded value of a header. Throws `URIError` for one that is not decodable. */
-export type HeaderReader = (name: string) => string | undefined
 
 /** A record to store. */
 export interface NewRecord {
@@ -24,88 +16,40 @@ export interface NewRecord {
   readonly body: Uint8Array
 }
 
-export const wireHeader: [string, string] = ['Cairn-Wire', String(wireVersion)]
-
-/** The reason for records that lack a header. */
-export const missingHeader = 'a required header is missing'
-
-/** A record whose body holds nothing but `data`. */
-export function encodeRecord(headers: [string, string][], data: unknown): NewRecord {
-  return { headers, body: encode({ data }) }
-}
-
-/** The data in a body that {@link encodeRecord} made. */
-export function decodeData(body: Uint8Array): unknown {
-  return (decode(body) as { data?: unknown }).data
+/** Throws for a value that must not be stored. */
+export function encodeRecord<Header extends object>(
+  table: HeaderTable<Header>,
+  from: Header & KeptHeaders,
+  body: unknown,
+): NewRecord {
+  const headers = encodeHeaders(table, from)
+  if (from.otherHeaders !== undefined)
+    headers.push(...otherHeadersToWrite(from.otherHeaders, headers))
+  return { headers, body: encode(body) }
 }
 
 /**
- * Reads a record with `read`, or returns the reason why it is not readable: another wire version, the reason that
- * `read` returns, or what it throws.
+ * Reads a record with `read`, or returns the reason why it is not readable: of its headers, the one that `read`
+ * returns, or what it throws.
  */
-export function readRecord<T>(
+export function decodeRecord<Header extends object, T>(
+  table: HeaderTable<Header>,
   headers: RecordHeaders,
-  read: (header: HeaderReader) => T | string,
+  body: Uint8Array,
+  read: (header: Header & KeptHeaders, body: unknown) => T | string,
 ): T | string {
-  const wire = headers['Cairn-Wire']
-  if (wire !== String(wireVersion))
-    return `its wire version is ${show(wire)}, and this build reads ${wireVersion}`
+  const header = decodeWith(table, name => headers[name])
+  if (typeof header === 'string') return header
+  const otherHeaders = otherHeadersOf(table, headers)
   try {
-    return read(name => {
-      const value = headers[name]
-      return value === undefined ? undefined : decodeHeader(value)
-    })
+    const kept = otherHeaders === undefined ? header : { ...header, otherHeaders }
+    return read(kept, decode(body))
   } catch (error) {
     return `it is not decodable (${messageOf(error)})`
   }
 }
 
-/** A required number in a header; NaN where it is missing or not a number. */
-export function decodeNumber(value: string | undefined): number {
-  return Number(value || NaN)
-}
-
-/**
- * Text as a header value. Throws `code` for text that is empty, not well-formed, or longer than `bytesMax` bytes of
- * UTF-8.
- */
-export function encodeText(
-  code: ErrorCode,
-  what: string,
-  value: unknown,
-  bytesMax: number,
-): string {
-  const isText =
-    typeof value === 'string' &&
-    value !== '' &&
-    value.isWellFormed() &&
-    Buffer.byteLength(value) <= bytesMax
-  if (isText) return encodeHeader(value)
-  throw new CairnError(
-    code,
-    `${show(value)} is not a ${what}: use 1 to ${bytesMax} bytes of well-formed text.`,
-  )
-}
-
-export function encodeCauses({
-  correlationId,
-  causationId,
-  traceparent,
-}: Causes): [string, string][] {
-  const named: [string, string | undefined][] = [
-    ['Cairn-Correlation', correlationId],
-    ['Cairn-Causation', causationId],
-    ['traceparent', traceparent],
-  ]
-  return named.flatMap(([name, value]): [string, string][] =>
-    value === undefined ? [] : [[name, encodeHeader(value)]],
-  )
-}
-
-export function decodeCauses(header: HeaderReader): Causes {
-  return definedCauses({
-    correlationId: header('Cairn-Correlation'),
-    causationId: header('Cairn-Causation'),
-    traceparent: header('traceparent'),
-  })
+/** The data in the body of a record that holds nothing else. */
+export function dataOf(body: unknown): unknown {
+  return (body as { readonly data?: unknown }).data
 }

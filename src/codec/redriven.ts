@@ -1,14 +1,14 @@
-// A message that is redriven to one reactor ⇄ its record: headers + body.
-//
-//   Cairn-Wire      1
-//   Cairn-Message   <id>                  the original id
-//
-// Body, MessagePack: { message, source, redrives }. The key of the record names the reactor.
+// A message that is redriven to one reactor ⇄ its record: headers (src/codec/header-table.ts), and a body, MessagePack:
+// { message, source, redrives }. The key of the record names the reactor.
 
 import { isCount } from '../model/version.js'
-import { encodeHeader } from './headers.js'
-import { decode, encode } from './msgpack.js'
-import { type NewRecord, readRecord, type RecordHeaders, wireHeader } from './record.js'
+import { redrivenHeaders } from './header-table.js'
+import {
+  decodeRecord,
+  encodeRecord,
+  type NewRecord,
+  type RecordHeaders,
+} from './record.js'
 
 export interface RedrivenMessage<Message> {
   readonly message: Message
@@ -21,11 +21,7 @@ export interface RedrivenMessage<Message> {
 export function encodeRedriven<Message extends { readonly id: string }>(
   redriven: RedrivenMessage<Message>,
 ): NewRecord {
-  const headers: [string, string][] = [
-    wireHeader,
-    ['Cairn-Message', encodeHeader(redriven.message.id)],
-  ]
-  return { headers, body: encode(redriven) }
+  return encodeRecord(redrivenHeaders, { id: redriven.message.id }, redriven)
 }
 
 /** Returns the message, or the reason why the record is not readable. */
@@ -33,8 +29,8 @@ export function decodeRedriven<Message extends { readonly id: string }>(
   headers: RecordHeaders,
   body: Uint8Array,
 ): RedrivenMessage<Message> | string {
-  return readRecord(headers, () => {
-    const redriven = decode(body) as RedrivenMessage<Message>
+  return decodeRecord(redrivenHeaders, headers, body, (_header, content) => {
+    const redriven = content as RedrivenMessage<Message>
     const { message, source, redrives } = redriven
     const isWhole =
       typeof message.id === 'string' &&

@@ -30,7 +30,7 @@ export type { ActorPause, SupervisionState } from '../actor/supervisor.js'
 export type { VersionRange } from '../actor/skips.js'
 
 // Dead letters
-export type { DeadLetterError } from '../codec/dead-letter.js'
+export type { DeadLetterError } from '../model/stored-dead-letter.js'
 export type {
   DeadLetterBulkOptions,
   DeadLetterQueue,
@@ -52,6 +52,7 @@ export type { Candidate } from '../cluster/placement.js'
 
 // Consumers and timers
 export type { ConsumerStatus } from '../delivery/consumer/consumer.js'
+export type { KeptHeaders } from '../model/kept-headers.js'
 export type { Timer, TimerFiring } from '../model/timer.js'
 export type { ListTimersOptions } from '../store/timers/timers.js'
 export type { TimersOption } from '../runtime/options.js'

@@ -28,7 +28,9 @@ export type { VersionCacheLimits, Predecessor } from '../store/version-cache.js'
 export {
   type BatchedCommand,
   type Causes,
+  type CommitExtras,
   type CommitFields,
+  type CommitHeader,
   type CommitSlice,
   commitSlicesOf,
   type CommittedCommand,
@@ -74,7 +76,6 @@ export type {
 // Notices
 export type { InterruptionReason, NoticeBus } from '../bus/bus.js'
 export type { CommitStored } from '../bus/notice.js'
-export type { CommitHeader } from '../codec/envelope.js'
 
 // Clusters
 export type { Membership, MembershipChange } from '../cluster/membership.js'

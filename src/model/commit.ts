@@ -4,6 +4,10 @@ import type { ActorAddress } from './address.js'
 import type { NewEvent, RecordedEvent } from './event.js'
 import type { OutboxEntry } from './outbox.js'
 import type { Position, Version } from './version.js'
+import type { Writable } from './writable.js'
+
+/** Maximum number of events in one commit. */
+export const commitEventsMax = 1000
 
 /** An actor's folded state after a commit, stored in the commit so that waking the actor is one read. */
 export interface InlineState {
@@ -43,8 +47,42 @@ export interface Causes {
   readonly traceparent?: string
 }
 
+/**
+ * What a writer says of a commit beside its content: each is one header. It is copied as a whole from the options of
+ * an append to the commit, from there to its headers, and back.
+ */
+export interface CommitExtras extends Causes {
+  /**
+   * The latest behavior version that has written to the actor's history, up to this commit. Default: that of the state;
+   * without one, 1 or unknown.
+   */
+  readonly behaviorVersion?: number
+  /** Shared by the commits of several actors that are stored together, all or none. */
+  readonly transactionId?: string
+  /** The highest position in the inbox of a command that the actor has handled; absent while none is known. */
+  readonly inboxPosition?: Position
+}
+
+/** Copies those that are not `undefined`. */
+export function copyExtras(
+  from: CommitExtras,
+  to: Writable<CommitExtras>,
+  except?: 'behaviorVersion',
+): void {
+  const { behaviorVersion, transactionId, inboxPosition } = from
+  const { correlationId, causationId, traceparent } = from
+  // Named one by one: a loop over names costs several times as much, in every append and read.
+  if (behaviorVersion !== undefined && except !== 'behaviorVersion')
+    to.behaviorVersion = behaviorVersion
+  if (transactionId !== undefined) to.transactionId = transactionId
+  if (inboxPosition !== undefined) to.inboxPosition = inboxPosition
+  if (correlationId !== undefined) to.correlationId = correlationId
+  if (causationId !== undefined) to.causationId = causationId
+  if (traceparent !== undefined) to.traceparent = traceparent
+}
+
 /** What a commit has before and after it is stored. */
-export interface CommitFields extends Causes {
+export interface CommitFields extends CommitExtras {
   /** Unique per attempt to write: after an unclear outcome it tells whether the stored commit is the writer's own. */
   readonly id: string
   readonly actor: ActorAddress
@@ -56,17 +94,25 @@ export interface CommitFields extends Causes {
   /** One or more commands, in order, instead of `command` and of causes; together, their events are those of the commit. */
   readonly commands?: readonly BatchedCommand[]
   readonly state?: InlineState
-  /**
-   * The latest behavior version that has written to the actor's history, up to this commit. Default: that of the state;
-   * without one, 1 or unknown.
-   */
-  readonly behaviorVersion?: number
   /** Messages, commands and timers of the actor: stored together with the events or not at all. */
   readonly outbox?: readonly OutboxEntry[]
-  /** Shared by the commits of several actors that are stored together, all or none. */
-  readonly transactionId?: string
-  /** The highest position in the inbox of a command that the actor has handled; absent while none is known. */
-  readonly inboxPosition?: Position
+}
+
+/** The part of a commit that its headers hold. */
+export interface CommitHeader extends CommitExtras {
+  readonly commitId: string
+  readonly firstVersion: Version
+  readonly lastVersion: Version
+  readonly eventTypes: readonly string[]
+  readonly nodeId: string
+  readonly at: number
+  /** The targets of its outbox: see `outboxTargetOf`. Default: none. */
+  readonly outboxTargets?: readonly string[]
+  readonly commandId?: string
+  /** The command id of each event, in a commit of several commands; then `commandId` is absent. */
+  readonly commandIds?: readonly string[]
+  /** The correlation id of each event, `''` for none, in a commit of several commands. */
+  readonly correlationIds?: readonly string[]
 }
 
 /** A commit before it is stored. */

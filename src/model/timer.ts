@@ -4,6 +4,7 @@ import type { ActorAddress } from './address.js'
 import type { Causes } from './commit.js'
 import { CairnError } from './errors.js'
 import { eventId } from './event.js'
+import type { KeptHeaders } from './kept-headers.js'
 import { outboxEntriesMax } from './outbox.js'
 import { show } from './show.js'
 import type { Position, Version } from './version.js'
@@ -102,7 +103,7 @@ function invalid(message: string): CairnError {
 }
 
 /** A timer that is set. */
-export interface Timer extends Causes {
+export interface Timer extends Causes, KeptHeaders {
   readonly actor: ActorAddress
   readonly name: string
   readonly generation: TimerGeneration
@@ -120,6 +121,9 @@ export interface Timer extends Causes {
   /** Before this position of the log, the next firing was not handled and the timer was not replaced. */
   readonly commitPosition: Position
 }
+
+/** The part of a timer that its headers hold. */
+export type TimerHeader = Omit<Timer, 'actor' | 'data'>
 
 /** The timer whose firing a command is. */
 export interface TimerFiring {

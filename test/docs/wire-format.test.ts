@@ -2,9 +2,16 @@
 
 import t from 'tap'
 
+import type { HeaderTable } from '../../src/codec/header-row.js'
+import {
+  commandHeaders,
+  commitHeaders,
+  deadLetterHeaders,
+  messageHeaders,
+  redrivenHeaders,
+  timerHeaders,
+} from '../../src/codec/header-table.js'
 import { decode } from '../../src/codec/msgpack.js'
-import { encodeStoredCommand } from '../../src/codec/stored-command.js'
-import { encodeTimer } from '../../src/codec/stored-timer.js'
 import { parseAddress } from '../../src/model/address.js'
 import { partitionOf } from '../../src/model/partition.js'
 import {
@@ -46,39 +53,45 @@ await t.test('the page shows the partitions that the code computes', async t => 
 })
 
 await t.test(
-  'the page lists the streams of queues and the headers of a durable command',
+  'the page lists the headers of every record, and which are required',
   async t => {
-    const rows = tableUnder(page, 'Queues').map(row => row.slice(0, 2))
-    const wanted = (['inbox', 'topic', 'dead'] as const).map(family => [
-      queueStream('<ns>', family),
-      queueSubjects('<ns>', family),
-    ])
-    t.strictSame(rows, wanted)
-    const { stream, prefix } = documentsBucketOf('<ns>')
+    const tables: [heading: string, HeaderTable<never>][] = [
+      ['## Headers', commitHeaders],
+      ['Durable commands', commandHeaders],
+      ['Messages of plain code', messageHeaders],
+      ['Dead letters', deadLetterHeaders],
+      ['Waiting timers', timerHeaders],
+    ]
+    for (const [heading, table] of tables) {
+      const listed = tableUnder(page, heading).flatMap(([names, , presence]) =>
+        names!.split(', ').map(name => ({ name, isRequired: presence === 'required' })),
+      )
+      const ours = listed.filter(({ name }) => !/^(?:Nats)?-|^Nats-/.test(name))
+      const wanted = table.map(({ name, isRequired }) => ({ name, isRequired }))
+      const byName = (one: { name: string }, other: { name: string }) =>
+        one.name < other.name ? -1 : 1
+      t.strictSame(ours.toSorted(byName), wanted.toSorted(byName), heading)
+    }
     const text = readPage(page)
-    for (const name of [stream, `${prefix}.>`]) t.ok(text.includes(`\`${name}\``), name)
-    const { headers } = encodeStoredCommand({
-      id: 'c',
-      type: 'deposit',
-      data: null,
-      nodeId: 'n',
-      at: 1,
-      sentAfter: 1,
-      repeat: 'resent',
-      redrives: 1,
-      correlationId: 'a',
-      causationId: 'b',
-      traceparent: 't',
-    })
-    const part = text.slice(
-      text.indexOf('## Queues'),
-      text.indexOf('## Group checkpoints'),
-    )
-    for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
+    const start = text.indexOf('A redriven message is on')
+    const part = text.slice(start, text.indexOf('### Dead letters', start))
+    for (const { name } of redrivenHeaders) t.ok(part.includes(`\`${name}\``), name)
   },
 )
 
-await t.test('the page lists the subjects and headers of a timer', async t => {
+await t.test('the page lists the streams of queues', async t => {
+  const rows = tableUnder(page, 'Queues').map(row => row.slice(0, 2))
+  const wanted = (['inbox', 'topic', 'dead'] as const).map(family => [
+    queueStream('<ns>', family),
+    queueSubjects('<ns>', family),
+  ])
+  t.strictSame(rows, wanted)
+  const { stream, prefix } = documentsBucketOf('<ns>')
+  const text = readPage(page)
+  for (const name of [stream, `${prefix}.>`]) t.ok(text.includes(`\`${name}\``), name)
+})
+
+await t.test('the page lists the subjects of a timer', async t => {
   const text = readPage(page)
   const part = text.slice(text.indexOf('## Timers'), text.indexOf('## Group checkpoints'))
   const place = ['<p>', '<type>', '<id>']
@@ -92,22 +105,6 @@ await t.test('the page lists the subjects and headers of a timer', async t => {
     plain(queueSubject('<ns>', 'due', place)),
   ])
     t.ok(part.includes(`\`${name}\``), name)
-  const { headers } = encodeTimer({
-    actor: { type: 'order', id: 'o' },
-    name: 'unpaid',
-    generation: 702,
-    occurrence: 0,
-    at: 1,
-    every: 1,
-    skipAfter: 1,
-    type: 'expire',
-    data: null,
-    commitPosition: 1,
-    correlationId: 'a',
-    causationId: 'b',
-    traceparent: 't',
-  })
-  for (const [name] of headers) t.ok(part.includes(`\`${name}\``), name)
 })
 
 await t.test('the page shows every key of a checkpoint document', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { versionsOf } from '../../src/codec/envelope.js'
+import { versionsOf } from '../../src/codec/commit-headers.js'
 import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { MemoryQueue, MemoryQueueRecords } from '../../src/store/queue/memory.js'
 import { testEventStore } from '../contract/store.js'

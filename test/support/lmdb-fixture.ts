@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { versionsOf } from '../../src/codec/envelope.js'
+import { versionsOf } from '../../src/codec/commit-headers.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import {
   acquireEnvironment,

@@ -3,7 +3,7 @@
 import t from 'tap'
 
 import { memory } from '../../src/backend/memory.js'
-import { versionsOf } from '../../src/codec/envelope.js'
+import { versionsOf } from '../../src/codec/commit-headers.js'
 import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { FaultyStore } from '../../src/testing/faulty-store.js'
 import { Faults, faulty } from '../../src/testing/index.js'

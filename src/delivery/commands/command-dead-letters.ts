@@ -4,13 +4,14 @@ import type { ActorAddress } from '../../model/address.js'
 import { definedCauses } from '../../model/causes.js'
 import type { Clock } from '../../model/clock.js'
 import type { Causes } from '../../model/commit.js'
+import type { KeptHeaders } from '../../model/kept-headers.js'
 import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { type DeadLetterReason, storeDeadLetter } from '../dead-letters/dead-letters.js'
 import type { DeliveryAttempt } from '../group/handling.js'
 
 /** A command as its dead letter keeps it. */
-export interface UndeliverableCommand extends Causes {
+export interface UndeliverableCommand extends Causes, KeptHeaders {
   readonly id: string
   readonly actor: ActorAddress
   readonly type: string
@@ -49,13 +50,19 @@ export function commandDeadLetterStorer(
 ): StoreCommandDeadLetter {
   return async (command, { error, reason, attempt }) => {
     const { id, actor, type, data, at, sentAfter, nodeId, from, redrives = 0 } = command
+    const { otherHeaders } = command
     const { position } = attempt
     const about = { id, topic: commandsTopic, version: 1, data, at, position, nodeId }
     await storeDeadLetter(
       queues,
       commandDeadLetterName(group),
       {
-        message: { ...definedCauses(command), ...about, ...(from && { actor: from }) },
+        message: {
+          ...definedCauses(command),
+          ...about,
+          ...(from && { actor: from }),
+          ...(otherHeaders && { otherHeaders }),
+        },
         command: { actor, type, sentAfter },
         source: group === 'inbox' ? 'inbox' : 'log',
         error,

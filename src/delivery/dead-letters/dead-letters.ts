@@ -6,13 +6,13 @@
 import {
   encodeDeadLetter,
   decodeDeadLetter,
-  type StoredDeadLetter,
+  readDeadLetterSubject,
   toDeadLetterError,
 } from '../../codec/dead-letter.js'
-import { tryDecodeHeader } from '../../codec/headers.js'
 import type { Clock } from '../../model/clock.js'
 import { defined } from '../../model/defined.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
+import type { StoredDeadLetter } from '../../model/stored-dead-letter.js'
 import type { Position } from '../../model/version.js'
 import type { Queue, QueueRecord } from '../../store/queue/queue.js'
 import type { Message } from '../messages/message.js'
@@ -127,11 +127,9 @@ function unreadable(
   { position, at, headers }: QueueRecord,
   why: string,
 ): StoredDeadLetter<Message> {
-  const text = (name: string) => tryDecodeHeader(headers[name]) ?? ''
-  const id = text('Cairn-Message')
   const about = { version: 0, data: undefined, at, position: 0, nodeId: '' }
   return {
-    message: { id, topic: text('Cairn-Topic'), ...about },
+    message: { ...readDeadLetterSubject(headers), ...about },
     source: 'log',
     error: {
       name: 'Unreadable',

@@ -46,7 +46,7 @@ export async function redriveDeadLetter(
       { details: { position } },
     )
   if (command !== undefined) {
-    const { id, data, nodeId, at } = message
+    const { id, data, nodeId, at, otherHeaders } = message
     await requeueCommand(inbox, partitions, command.actor, options, {
       id,
       type: command.type,
@@ -56,6 +56,7 @@ export async function redriveDeadLetter(
       sentAfter: command.sentAfter ?? 0,
       redrives: redrives + 1,
       ...definedCauses(message),
+      ...(otherHeaders && { otherHeaders }),
     })
     await dead.remove([position])
     return

@@ -4,11 +4,12 @@ import type { ActorAddress } from '../../model/address.js'
 import { correlationOf, validTraceparent } from '../../model/causes.js'
 import type { Causes, StoredCommit } from '../../model/commit.js'
 import type { RecordedEvent } from '../../model/event.js'
+import type { KeptHeaders } from '../../model/kept-headers.js'
 import { outboxEntryId } from '../../model/outbox.js'
 import type { Position } from '../../model/version.js'
 import { eventTopicName } from './event-topic.js'
 
-export interface Message<Data = unknown> extends Causes {
+export interface Message<Data = unknown> extends Causes, KeptHeaders {
   /** The same in every delivery, retry and replay. */
   readonly id: string
   readonly topic: string

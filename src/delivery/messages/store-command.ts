@@ -1,16 +1,13 @@
 // Stores durable commands in the inbox: new ones, and those that are sent again from a dead letter.
 
 import { withCommandId } from '../../actor/command-error.js'
-import {
-  type CommandRepeat,
-  encodeStoredCommand,
-  type StoredCommand,
-} from '../../codec/stored-command.js'
+import { encodeStoredCommand } from '../../codec/stored-command.js'
 import { type ActorAddress, checkAddress } from '../../model/address.js'
 import { definedCauses, sanitizeCauses } from '../../model/causes.js'
 import type { RedeliveryOptions, SendReceipt } from '../../model/command-sender.js'
 import { newId } from '../../model/id.js'
 import { partitionOf } from '../../model/partition.js'
+import type { CommandRepeat, StoredCommand } from '../../model/stored-command.js'
 import type { Queue, QueueKey } from '../../store/queue/queue.js'
 import type { Origin } from './origin.js'
 

@@ -1,9 +1,10 @@
 // Reads the inbox: the durable commands that wait for their actors.
 
-import { decodeStoredCommand, type StoredCommand } from '../../codec/stored-command.js'
+import { decodeStoredCommand } from '../../codec/stored-command.js'
 import { type ActorAddress, checkAddress } from '../../model/address.js'
 import { messageOf } from '../../model/errors.js'
 import { partitionOf } from '../../model/partition.js'
+import type { StoredCommand } from '../../model/stored-command.js'
 import type { Queue, QueueRecord } from '../../store/queue/queue.js'
 import { inboxKeyOf } from '../messages/store-command.js'
 import { queueSource } from './queue-source.js'

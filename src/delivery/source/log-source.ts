@@ -12,9 +12,14 @@ import { setMaxListeners } from 'node:events'
 
 import type { NoticeBus } from '../../bus/bus.js'
 import type { CommitStored } from '../../bus/notice.js'
-import { type CommitHeader, decodeHeaders } from '../../codec/envelope.js'
+import { decodeHeaders } from '../../codec/commit-headers.js'
 import { type ActorAddress, formatAddress, parseAddress } from '../../model/address.js'
-import type { LogRecord, MalformedRecord, StoredCommit } from '../../model/commit.js'
+import type {
+  CommitHeader,
+  LogRecord,
+  MalformedRecord,
+  StoredCommit,
+} from '../../model/commit.js'
 import type { WriteLog } from '../../model/log.js'
 import { partitionOf } from '../../model/partition.js'
 import type { Position } from '../../model/version.js'

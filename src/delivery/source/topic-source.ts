@@ -7,9 +7,9 @@ import {
   hasNewerWireVersion,
   messageIdHeader,
   readMessageKey,
-  type StoredMessage,
 } from '../../codec/stored-message.js'
 import { partitionOf } from '../../model/partition.js'
+import type { StoredMessage } from '../../model/stored-message.js'
 import { reservedTopicPrefix } from '../../model/topic.js'
 import type { Position } from '../../model/version.js'
 import type { Queue, QueueKey, QueueRecord } from '../../store/queue/queue.js'

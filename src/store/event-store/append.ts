@@ -2,7 +2,7 @@
 // anything is written, and builds the commit once the first version is known.
 
 import { type ActorAddress, checkAddress, formatAddress } from '../../model/address.js'
-import type { NewCommit } from '../../model/commit.js'
+import { type CommitExtras, copyExtras, type NewCommit } from '../../model/commit.js'
 import { CairnError } from '../../model/errors.js'
 import type { NewEvent } from '../../model/event.js'
 import { newId } from '../../model/id.js'
@@ -14,6 +14,7 @@ import {
   type Version,
 } from '../../model/version.js'
 import { abortedError } from '../../model/wait.js'
+import type { Writable } from '../../model/writable.js'
 import type { Appended, AppendOptions, VersionConflict } from './event-store.js'
 
 export const appendTimeoutDefault = 10_000
@@ -57,11 +58,10 @@ export function nextCommit(
   actor: ActorAddress,
   version: Version,
   events: readonly NewEvent[],
-  options: AppendOptions,
+  options: AppendOptions & CommitExtras,
 ): NewCommit {
-  const { command, commands, state, outbox, inboxPosition } = options
-  const { correlationId, causationId, traceparent } = options
-  const commit: { -readonly [Key in keyof NewCommit]: NewCommit[Key] } = {
+  const { command, commands, state, outbox } = options
+  const commit: Writable<NewCommit> = {
     id: newId(),
     actor,
     firstVersion: version + 1,
@@ -72,13 +72,8 @@ export function nextCommit(
   if (command !== undefined) commit.command = command
   if (commands !== undefined) commit.commands = commands
   if (state !== undefined) commit.state = state
-  if (options.behaviorVersion !== undefined)
-    commit.behaviorVersion = options.behaviorVersion
   if (outbox !== undefined && outbox.length > 0) commit.outbox = outbox
-  if (inboxPosition !== undefined) commit.inboxPosition = inboxPosition
-  if (correlationId !== undefined) commit.correlationId = correlationId
-  if (causationId !== undefined) commit.causationId = causationId
-  if (traceparent !== undefined) commit.traceparent = traceparent
+  copyExtras(options, commit)
   return commit
 }
 

@@ -17,13 +17,14 @@ import type {
   LogRecord,
   MalformedRecord,
   BatchedCommand,
+  CommitExtras,
 } from '../../model/commit.js'
 import type { NewEvent, RecordedEvent } from '../../model/event.js'
 import type { OutboxEntry } from '../../model/outbox.js'
 import type { ExpectedVersion, Position, Version } from '../../model/version.js'
 import type { Predecessor, VersionCacheStats } from '../version-cache.js'
 
-export interface AppendOptions extends Causes {
+export interface AppendOptions extends Omit<CommitExtras, 'transactionId'> {
   /** Default `'any'`. */
   readonly expected?: ExpectedVersion
   /** The command that decided these events, and its reply. */
@@ -35,15 +36,8 @@ export interface AppendOptions extends Causes {
   readonly commands?: readonly BatchedCommand[]
   /** The actor's state after these events; only with a number or `'none'` expected. */
   readonly state?: InlineState
-  /**
-   * The latest behavior version that has written to the actor's history, these events included. Default: that of
-   * `state`; without one, 1 or unknown.
-   */
-  readonly behaviorVersion?: number
   /** Messages, commands and timers that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
-  /** The highest position in the inbox of a command that the actor has handled, this one included. Default: unknown. */
-  readonly inboxPosition?: Position
   /** The writer's clock, ms since 1970. Default: the system's. */
   readonly at?: number
   /** Gives up waiting. The append may still happen: the error is `outcome-unknown` then. */
@@ -73,26 +67,14 @@ export interface VersionConflict {
 
 export type AppendResult = Appended | VersionConflict
 
-/** One actor's part of an {@link EventStore.appendAll}. */
-export interface AppendPart {
+/** One actor's part of an {@link EventStore.appendAll}. The causes and the time are those of all parts. */
+export interface AppendPart
+  extends
+    Omit<CommitExtras, 'transactionId' | keyof Causes>,
+    Pick<AppendOptions, 'expected' | 'command' | 'state' | 'outbox'> {
   readonly actor: ActorAddress
   /** At least one. */
   readonly events: readonly NewEvent[]
-  /** Default `'any'`. */
-  readonly expected?: ExpectedVersion
-  /** The command that decided these events, and its reply. */
-  readonly command?: CommittedCommand
-  /** The actor's state after these events; only with a number or `'none'` expected. */
-  readonly state?: InlineState
-  /**
-   * The latest behavior version that has written to the actor's history, these events included. Default: that of
-   * `state`; without one, 1 or unknown.
-   */
-  readonly behaviorVersion?: number
-  /** Messages, commands and timers that are stored with the events. Default: none. */
-  readonly outbox?: readonly OutboxEntry[]
-  /** The highest position in the inbox of a command that the actor has handled, this one included. Default: unknown. */
-  readonly inboxPosition?: Position
 }
 
 /** An actor that is not written to, but must be at this version when the parts are stored. */

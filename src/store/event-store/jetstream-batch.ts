@@ -16,7 +16,7 @@
 // STORE-BATCH-6. An ambiguous batch that has become too large for the server is searched, and refused as too large only
 //     if it is proven that it is not stored (STORE-JS-8).
 
-import { decodeHeaders } from '../../codec/envelope.js'
+import { decodeHeaders } from '../../codec/commit-headers.js'
 import { formatAddress } from '../../model/address.js'
 import type { NewCommit } from '../../model/commit.js'
 import { CairnError } from '../../model/errors.js'

@@ -15,7 +15,8 @@
 //     not sent again (src/nats/payload-limit.ts). It is searched, and refused as too large only if it is proven that it
 //     is not stored.
 
-import { decodeHeaders, encodeCommit } from '../../codec/envelope.js'
+import { decodeHeaders } from '../../codec/commit-headers.js'
+import { encodeCommit } from '../../codec/envelope.js'
 import { formatAddress } from '../../model/address.js'
 import type { NewCommit } from '../../model/commit.js'
 import { CairnError } from '../../model/errors.js'

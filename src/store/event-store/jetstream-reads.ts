@@ -3,7 +3,7 @@
 // STORE-JS-4. On a replicated stream a lagging replica may answer a direct get. Every read that decides
 //     something (heads, conflicts, the end of a read) goes to the leader.
 
-import { versionsOf } from '../../codec/envelope.js'
+import { versionsOf } from '../../codec/commit-headers.js'
 import type { Position } from '../../model/version.js'
 import { expectedOnHeader } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'

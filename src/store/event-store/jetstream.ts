@@ -10,12 +10,8 @@
 //
 // One commit is stored by jetstream-commits.ts, and one subject read by jetstream-reads.ts.
 
-import {
-  encodedBytes,
-  decodeRecord,
-  encodeCommit,
-  versionsOf,
-} from '../../codec/envelope.js'
+import { versionsOf } from '../../codec/commit-headers.js'
+import { encodedBytes, decodeRecord, encodeCommit } from '../../codec/envelope.js'
 import {
   type ActorAddress,
   checkActorType,

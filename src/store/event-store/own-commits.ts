@@ -8,9 +8,9 @@
 //     was taken by another commit, is decoded like a notice of another node.
 // OWN-COMMITS-3. Nothing is kept while there is no listener.
 
-import { behaviorVersionToWrite, type CommitHeader } from '../../codec/envelope.js'
+import { headerOf } from '../../codec/commit-headers.js'
 import type { ActorAddress } from '../../model/address.js'
-import type { NewCommit } from '../../model/commit.js'
+import type { CommitHeader, NewCommit } from '../../model/commit.js'
 import type { Position } from '../../model/version.js'
 
 /** The content of a commit's notice. */
@@ -48,7 +48,6 @@ export class OwnCommits {
   stored(commit: NewCommit, position: Position, previousPosition: Position): void {
     if (this.#slots === undefined) return
     const header = headerOf(commit)
-    if (header === undefined) return
     const { namespace } = this
     const { type, id } = commit.actor
     const own = { namespace, actor: { type, id }, position, header, previousPosition }
@@ -60,28 +59,4 @@ export class OwnCommits {
     const own = this.#slots?.[position % slotCount]
     return own?.position === position ? own : undefined
   }
-}
-
-/** The header of a commit as decoded from its notice; `undefined` for one with more than events and a command. */
-export function headerOf(commit: NewCommit): CommitHeader | undefined {
-  const { command, commands, outbox, transactionId } = commit
-  if (commands !== undefined || outbox !== undefined || transactionId !== undefined)
-    return undefined
-  const { firstVersion, events, nodeId, at } = commit
-  const header: { -readonly [Key in keyof CommitHeader]: CommitHeader[Key] } = {
-    commitId: commit.id,
-    firstVersion,
-    lastVersion: firstVersion + events.length - 1,
-    eventTypes: events.map(event => event.type),
-    nodeId,
-    at,
-  }
-  const { correlationId, causationId, traceparent } = commit
-  const behaviorVersion = behaviorVersionToWrite(commit)
-  if (behaviorVersion !== undefined) header.behaviorVersion = behaviorVersion
-  if (command !== undefined) header.commandId = command.id
-  if (correlationId !== undefined) header.correlationId = correlationId
-  if (causationId !== undefined) header.causationId = causationId
-  if (traceparent !== undefined) header.traceparent = traceparent
-  return header
 }

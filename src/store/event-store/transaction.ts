@@ -56,15 +56,9 @@ export function checkTransaction(
       `appendAll was given ${show(parts)}: pass at least one part.`,
     )
   const checked = parts.map((part): CheckedPart => {
-    const { command, state, behaviorVersion } = part
-    const expected = checkAppend(part.actor, {
-      ...options,
-      ...(part.expected !== undefined && { expected: part.expected }),
-      ...(command !== undefined && { command }),
-      ...(state !== undefined && { state }),
-      ...(behaviorVersion !== undefined && { behaviorVersion }),
-    })
-    const { type, id: actorId } = part.actor
+    const { actor, events: _events, ...own } = part
+    const expected = checkAppend(actor, { ...options, ...own })
+    const { type, id: actorId } = actor
     return { ...part, actor: { type, id: actorId }, expected }
   })
   for (const { actor, version } of guards) {
@@ -99,16 +93,12 @@ export function partCommit(
   version: Version,
   { options, id }: CheckedTransaction,
 ): NewCommit {
-  const { command, state, behaviorVersion, outbox, inboxPosition } = part
-  const commit = nextCommit(nodeId, part.actor, version, part.events, {
+  const { actor, events, ...own } = part
+  return nextCommit(nodeId, actor, version, events, {
     ...options,
-    ...(command !== undefined && { command }),
-    ...(state !== undefined && { state }),
-    ...(behaviorVersion !== undefined && { behaviorVersion }),
-    ...(outbox !== undefined && { outbox }),
-    ...(inboxPosition !== undefined && { inboxPosition }),
+    ...own,
+    transactionId: id,
   })
-  return { ...commit, transactionId: id }
 }
 
 /**
@@ -123,7 +113,7 @@ export function guardCommits(
   return guards.map((guard, i) => {
     const data = { actor: formatAddress(guard.actor), version: guard.version }
     const events = [{ type: 'guarded', data }]
-    return { ...nextCommit(nodeId, actor, i, events, options), transactionId: id }
+    return nextCommit(nodeId, actor, i, events, { ...options, transactionId: id })
   })
 }
 

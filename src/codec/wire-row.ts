@@ -1,0 +1,42 @@
+// The row of the wire version, the first of every table of headers.
+
+import { show } from '../model/show.js'
+import { count } from './header-kinds.js'
+import type { HeaderReader, HeaderRow } from './header-row.js'
+import { wireVersionBatched } from './wire-version.js'
+
+const name = 'Cairn-Wire'
+
+/**
+ * The row of the wire version.
+ * @param versions those that this build reads
+ * @param of the version to write
+ */
+export function wireRow<Header>(
+  versions: readonly number[],
+  of: (from: Header) => number,
+): HeaderRow<Header> {
+  const known = versions.map(String)
+  return {
+    name,
+    field: undefined,
+    isRequired: true,
+    encode: from => String(of(from)),
+    decode: text =>
+      known.includes(text)
+        ? undefined
+        : `its wire version is ${show(text)}, and this build reads ${known.join(' and ')}: upgrade this node`,
+    decodeMissing: () => `it has no ${name} header, so Cairn did not write it`,
+  }
+}
+
+/** The wire version of a commit of several commands. */
+export function isBatched(header: HeaderReader): boolean {
+  return header(name) === String(wireVersionBatched)
+}
+
+/** Whether a record has a newer wire version than `version`. */
+export function isNewerThan(version: number, header: HeaderReader): boolean {
+  const wire = count.decode(header(name) ?? '')
+  return wire !== undefined && wire > version
+}
