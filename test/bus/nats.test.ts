@@ -224,6 +224,7 @@ await t.test(
         { correlationId: 'why', causationId: 'what', traceparent: '00-1-2-01', at: 1.5 },
       ],
       [actor, [7], { outbox: [{ kind: 'command', actor: odd, type: 'go', data: 1 }] }],
+      [actor, [10], { inboxPosition: 9, behaviorVersion: 3 }],
       [actor, [8, 9], { commands: [1, 1].map((events, i) => ({ id: `p${i}`, events })) }],
     ]
     for (const [to, amounts, options] of appends)
