@@ -4,6 +4,7 @@
 import type { NoticeBus } from '../bus/bus.js'
 import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
+import type { DamageReports } from '../model/damage.js'
 import type { Documents } from '../store/documents/documents.js'
 import type { ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
@@ -17,6 +18,11 @@ export interface OpenOptions {
   readonly namespace: string
   /** Written in every commit that is stored through this opening. */
   readonly nodeId: string
+  /**
+   * Whether what is missing is created. Default true; with false, an unknown namespace is refused, and what is missing beside
+   * the log is reported as damage.
+   */
+  readonly creates?: boolean
   /** Bounds of the version cache. Default: 100,000 entries, 32 MiB. */
   readonly cache?: VersionCacheLimits
 }
@@ -35,6 +41,10 @@ export interface OpenNamespace extends AsyncDisposable {
   /** The read models of projections that do not name a store of their own. */
   readonly readModels: ReadModels
   readonly timers: Timers
+  /** Damage beside the log that was noticed since it was opened. */
+  readonly damage: DamageReports
+  /** On JetStream: checks whether streams that were missing exist again. */
+  readonly checkMissing?: (signal: AbortSignal) => Promise<void>
   /** On JetStream: statistics of group commit. */
   readonly groupCommit?: () => GroupCommitStats
   /** On JetStream: what the connection to NATS is like. */

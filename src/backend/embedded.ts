@@ -6,7 +6,9 @@ import { FileMembership } from '../cluster/file-membership.js'
 import type { Member } from '../cluster/membership.js'
 import { SocketTransport } from '../cluster/socket.js'
 import { LmdbDocuments } from '../store/documents/lmdb.js'
+import { DamageReports } from '../model/damage.js'
 import { CairnError } from '../model/errors.js'
+import { WatchedDocuments } from '../store/documents/watched.js'
 import { LmdbQueue } from '../store/queue/lmdb.js'
 import { LmdbReadModels } from '../store/read-models/lmdb.js'
 import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/event-store/lmdb.js'
@@ -38,7 +40,9 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
   return {
     kind: 'embedded',
     async open(options) {
-      const { namespace } = options
+      const { namespace, creates = true } = options
+      if (!creates && !(await exists(dir, namespace)))
+        throw unknownNamespace(dir, namespace)
       const opened = new Map<string, Promise<LmdbStore>>()
       const storeOf = (name: string) => {
         const known =
@@ -56,16 +60,33 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
         topic: new LmdbQueue('topic', store.queues),
         dead: new LmdbQueue('dead', store.queues),
       }
-      const documents = new LmdbDocuments(store.documents)
+      const damage = new DamageReports()
+      const documents = new WatchedDocuments(
+        new LmdbDocuments(store.documents),
+        damage,
+        `the documents of ${namespace}`,
+      )
       const timers = new LmdbTimers(store.queues, partitions)
       const readModels = new LmdbReadModels(store.readModels)
-      const beside = { queues, documents, timers, readModels }
+      const beside = { queues, documents, timers, readModels, damage }
       const parts = { store, bus, transport, ...beside, partitions, join }
       return toOpenNamespace(parts, async () => {
         await Promise.all([...opened.values()].map(async other => (await other).close()))
       })
     },
   }
+}
+
+async function exists(dir: string, namespace: string): Promise<boolean> {
+  return (await namespacesIn(dir)).includes(namespace)
+}
+
+function unknownNamespace(dir: string, namespace: string): CairnError {
+  return new CairnError(
+    'foreign-directory',
+    `Namespace ${namespace} does not exist in ${dir}: correct the name or the directory.`,
+    { details: { dir, namespace } },
+  )
 }
 
 /** The stores that the bus follows. Other namespaces are opened when subscribed to. */

@@ -9,12 +9,13 @@ import { checkNamespace } from '../model/address.js'
 import { Connection } from '../nats/connection.js'
 import { checkGroupCommitMode, type GroupCommitMode } from '../nats/group-commit.js'
 import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
-import { ensureDocumentsBucket, ensureReadModelsBucket } from '../nats/buckets.js'
-import { ensureQueueStream, ensureTimersStream } from '../nats/queue-streams.js'
 import { JetStreamQueue } from '../store/queue/jetstream.js'
 import { JetStreamReadModels } from '../store/read-models/jetstream.js'
 import { JetStreamDocuments } from '../store/documents/jetstream.js'
-import { ensureLogStream } from '../nats/log-stream.js'
+import { WatchedDocuments } from '../store/documents/watched.js'
+import { documentsBucketOf } from '../nats/subjects.js'
+import { ensureLogStream, existingLogStream } from '../nats/log-stream.js'
+import { checkMissing, openSideStreams } from '../nats/side-streams.js'
 import { JetStreamStore } from '../store/event-store/jetstream.js'
 import { OwnCommits } from '../store/event-store/own-commits.js'
 import { JetStreamTimers } from '../store/timers/jetstream.js'
@@ -45,7 +46,7 @@ export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
 export function jetstream(options: JetStreamOptions = {}): Backend {
   return {
     kind: 'jetstream',
-    async open({ namespace, nodeId, cache }) {
+    async open({ namespace, nodeId, cache, creates = true }) {
       checkNamespace(namespace)
       const { groupCommit = 'auto' } = options
       checkGroupCommitMode(groupCommit)
@@ -55,21 +56,19 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         `cairn ${namespace} ${nodeId}`,
       )
       try {
-        const stream = await ensureLogStream(connection, namespace, options)
-        const { replicas, partitions } = stream
-        const queueOf = async (name: keyof Queues) => {
-          await ensureQueueStream(connection, namespace, name, { replicas })
-          return new JetStreamQueue(connection, namespace, name)
-        }
-        const [inbox, topic, dead] = await Promise.all([
-          queueOf('inbox'),
-          queueOf('topic'),
-          queueOf('dead'),
-          ensureDocumentsBucket(connection, namespace, { replicas }),
-          ensureReadModelsBucket(connection, namespace, { replicas }),
-          ensureTimersStream(connection, namespace, { replicas }),
-        ])
-        const documents = new JetStreamDocuments(connection, namespace)
+        const stream = creates
+          ? await ensureLogStream(connection, namespace, options)
+          : await existingLogStream(connection, namespace)
+        const { partitions } = stream
+        await openSideStreams(connection, stream, creates)
+        const queueOf = (name: keyof Queues) =>
+          new JetStreamQueue(connection, namespace, name)
+        const { damage } = connection
+        const documents = new WatchedDocuments(
+          new JetStreamDocuments(connection, namespace),
+          damage,
+          documentsBucketOf(namespace).stream,
+        )
         const own = new OwnCommits(namespace)
         const store = new JetStreamStore({
           namespace,
@@ -84,13 +83,18 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         const transport = new NatsTransport(connection, namespace)
         const join = (self?: Member) =>
           NatsMembership.join(connection, namespace, self, options.heartbeat)
-        const queues = { inbox, topic, dead }
+        const queues = {
+          inbox: queueOf('inbox'),
+          topic: queueOf('topic'),
+          dead: queueOf('dead'),
+        }
         const timers = new JetStreamTimers(connection, namespace, partitions)
         const readModels = new JetStreamReadModels(connection, namespace)
-        const beside = { queues, documents, timers, readModels }
+        const beside = { queues, documents, timers, readModels, damage }
         const stats = {
           groupCommit: () => store.groupStats(),
           connection: () => connection.stats(),
+          checkMissing: (signal: AbortSignal) => checkMissing(connection, signal),
         }
         const parts = { store, bus, transport, ...beside, ...stats, partitions, join }
         return toOpenNamespace(parts, () => connection.close())

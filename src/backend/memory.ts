@@ -4,7 +4,9 @@ import { LocalBus, type LocalStores } from '../bus/local.js'
 import { type MemoryNetwork, MemoryTransport } from '../cluster/memory.js'
 import { MemoryMembers, MemoryMembership } from '../cluster/memory-membership.js'
 import { checkNamespace } from '../model/address.js'
+import { DamageReports } from '../model/damage.js'
 import { MemoryDocuments } from '../store/documents/memory.js'
+import { WatchedDocuments } from '../store/documents/watched.js'
 import { defaultPartitions } from '../model/partition.js'
 import { MemoryQueue, MemoryQueueRecords } from '../store/queue/memory.js'
 import { MemoryReadModels } from '../store/read-models/memory.js'
@@ -58,6 +60,7 @@ export function memory(): Backend {
       memberTables.set(namespace, table)
       const data = dataByNamespace.get(namespace) ?? newNamespaceData()
       dataByNamespace.set(namespace, data)
+      const damage = new DamageReports()
       return toOpenNamespace({
         store,
         bus: new LocalBus(stores),
@@ -68,7 +71,12 @@ export function memory(): Backend {
           dead: new MemoryQueue('dead', data.dead),
         },
         timers: new MemoryTimers(data.timers, defaultPartitions),
-        documents: data.documents,
+        documents: new WatchedDocuments(
+          data.documents,
+          damage,
+          `the documents of ${namespace}`,
+        ),
+        damage,
         readModels: data.readModels,
         partitions: defaultPartitions,
         join: async self => new MemoryMembership(table, self),

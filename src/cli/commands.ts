@@ -20,6 +20,7 @@ const loaders: Readonly<Record<string, () => Promise<CliCommand>>> = {
   nodes: async () => (await import('./nodes.js')).nodes,
   versions: async () => (await import('./versions.js')).versions,
   verify: async () => (await import('./verify.js')).verify,
+  repair: async () => (await import('./repair.js')).repair,
   ensure: async () => (await import('./ensure.js')).ensure,
   bench: async () => (await import('./bench.js')).bench,
 }

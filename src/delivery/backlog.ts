@@ -6,20 +6,15 @@ import type { StoredCommit } from '../model/commit.js'
 import { defined } from '../model/defined.js'
 import { partitionOf } from '../model/partition.js'
 import type { Position } from '../model/version.js'
-import type { DocumentKey, Documents } from '../store/documents/documents.js'
+import type { Documents } from '../store/documents/documents.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { Queue } from '../store/queue/queue.js'
 import { commandDeadLetterName, commandsTopic } from './commands/command-dead-letters.js'
 import { courierGroup } from './commands/courier.js'
 import { inboxGroup } from './commands/inbox.js'
 import { type DeadLetter, readDeadLetters } from './dead-letters/dead-letters.js'
-import {
-  decodePartitionState,
-  type DeferredKey,
-  initialPartitionState,
-  isDamaged,
-  type PartitionState,
-} from './group/partition-state.js'
+import type { DeferredKey } from './group/partition-state.js'
+import { type GroupProgress, readProgress } from './group/progress.js'
 import { messagesOf } from './messages/message.js'
 import { publishingTypes, readerTopics } from './messages/topic-registry.js'
 import { orderingKeyOf } from './source/topic-source.js'
@@ -64,12 +59,6 @@ export interface BacklogOptions {
 
 /** Records that are read for one group, at most. */
 const readMax = 10_000
-
-/** The checkpoints of a group over all of its partitions. */
-interface GroupProgress {
-  readonly floors: readonly Position[]
-  readonly deferred: readonly DeferredKey[]
-}
 
 /** Yields the backlog of each group that has started to read. Throws the errors of reading. */
 export async function* backlogs(
@@ -138,33 +127,6 @@ async function countDeadLetters(
     if (topics.has(message.topic)) count[source]++
   }
   return count
-}
-
-async function readProgress(
-  { documents, partitions }: Ports,
-  path: DocumentKey,
-  signal: AbortSignal | undefined,
-): Promise<GroupProgress> {
-  const floors: Position[] = Array.from({ length: partitions }, () => 0)
-  const deferred: DeferredKey[] = []
-  for (const key of await documents.list(path, signal && { signal })) {
-    const found = await documents.get(key)
-    if (found === undefined) continue
-    const state = readState(found.value, key)
-    floors[Number(key.at(-1))] = state.floor
-    deferred.push(...state.deferred)
-  }
-  return { floors, deferred: deferred.toSorted((a, b) => a.position - b.position) }
-}
-
-/** A damaged document counts as none, as for the node that takes up its partition. */
-function readState(bytes: Uint8Array, key: DocumentKey): PartitionState {
-  try {
-    return decodePartitionState(bytes, key.join('.'))
-  } catch (error) {
-    if (!isDamaged(error)) throw error
-    return initialPartitionState
-  }
 }
 
 /** Whether a record is not handled yet, according to the checkpoints. */

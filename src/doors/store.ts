@@ -62,6 +62,13 @@ export type {
 } from '../store/queue/queue.js'
 export type { Timers } from '../store/timers/timers.js'
 export type { TimerGeneration } from '../model/timer.js'
+export type {
+  Damage,
+  DamageFinding,
+  DamageListener,
+  DamageProblem,
+  DamageReports,
+} from '../model/damage.js'
 export type { Document, DocumentKey, Documents } from '../store/documents/documents.js'
 
 // Read models

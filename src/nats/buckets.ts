@@ -1,39 +1,18 @@
 // The key-value buckets of a namespace: its documents and its read models.
 
-import type { Connection } from './connection.js'
 import {
   type DeclaredStream,
   differenceIn,
   differencesOf,
-  ensureDeclaredStream,
   namespaceStreamConfig,
-  type ReplicaOptions,
   type StreamConfig,
 } from './stream.js'
 import { documentsBucketOf, readModelsBucketOf } from './subjects.js'
-
-/** Makes sure that the bucket of documents exists as declared; throws as {@link ensureDeclaredStream}. */
-export function ensureDocumentsBucket(
-  connection: Connection,
-  namespace: string,
-  { replicas }: ReplicaOptions,
-): Promise<void> {
-  return ensureDeclaredStream(connection, declareDocuments(namespace, replicas))
-}
 
 export function declareDocuments(namespace: string, replicas: number): DeclaredStream {
   const bucket = documentsBucketOf(namespace)
   const wanted = bucketConfig(namespace, bucket, 'documents', replicas)
   return { what: 'bucket', wanted, differences: actual => differencesOf(actual, wanted) }
-}
-
-/** Makes sure that the bucket of read models exists as declared; throws as {@link ensureDeclaredStream}. */
-export function ensureReadModelsBucket(
-  connection: Connection,
-  namespace: string,
-  { replicas }: ReplicaOptions,
-): Promise<void> {
-  return ensureDeclaredStream(connection, declareReadModels(namespace, replicas))
 }
 
 export function declareReadModels(namespace: string, replicas: number): DeclaredStream {

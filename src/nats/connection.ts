@@ -5,12 +5,14 @@
 
 import { connect, Events, type Msg, type NatsConnection, type ServerInfo } from 'nats'
 
+import { DamageReports } from '../model/damage.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { pause, throwIfAborted, withTimeout } from '../model/wait.js'
 import { connectionOptions, connectTimeoutDefault } from './connection-options.js'
 import { type ConnectionStats, describeOutage, type Outage } from './connection-state.js'
 import { connectionError, permissionError } from './errors.js'
 import { withoutLogin } from './login.js'
+import { MissingStreams } from './missing-streams.js'
 import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
@@ -35,6 +37,9 @@ export class Connection {
   readonly nc: NatsConnection
   readonly requests: Requests
   readonly writeFailures: WriteFailures
+  /** Damage of the namespace beside its log. */
+  readonly damage = new DamageReports()
+  readonly missing = new MissingStreams(this.damage)
   readonly inboxPrefix: string
   readonly servers: readonly string[]
   readonly #listeners = new Set<(interruption: ConnectionChange) => void>()

@@ -13,7 +13,7 @@ import {
   readHeaderBlock,
 } from './headers.js'
 import { callApi } from './jetstream-api.js'
-import { findMissingStream, mayBeMissing, streamMissingError } from './missing-stream.js'
+import { findMissingStream, mayBeMissing, mustExist } from './missing-stream.js'
 import { retryUntilAnswered, type Unanswered } from './retry.js'
 
 /** A stored message. */
@@ -83,7 +83,10 @@ export async function leaderGet(
   if (!result.ok) {
     const code = result.error.err_code
     if (code === jsErrorCode.messageNotFound) return undefined
-    if (code === jsErrorCode.streamNotFound) throw streamMissingError(stream)
+    if (code === jsErrorCode.streamNotFound) {
+      await mustExist(connection, stream)
+      return undefined
+    }
     throw apiError(result.error, `reading from stream ${stream}`)
   }
   const { subject, seq, hdrs = '', data = '' } = result.value.message

@@ -3,8 +3,8 @@
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
-import { streamMissingError } from './missing-stream.js'
 import { callApi } from './jetstream-api.js'
+import { mustExist } from './missing-stream.js'
 
 interface Page {
   readonly total?: number
@@ -31,7 +31,7 @@ export async function* listSubjects(
       signal,
     })
     if (!page.ok && page.error.err_code === jsErrorCode.streamNotFound)
-      throw streamMissingError(stream)
+      return mustExist(connection, stream)
     if (!page.ok) throw apiError(page.error, `listing the subjects of stream ${stream}`)
     const subjects = Object.keys(page.value.state.subjects ?? {})
     yield* subjects

@@ -1,5 +1,6 @@
 // The log stream of a namespace.
 
+import { CairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import { defaultPartitions } from '../model/partition.js'
 import type { Connection } from './connection.js'
@@ -76,6 +77,21 @@ export async function readLogStream(
 ): Promise<LogStream | undefined> {
   const info = await readStream(connection, logStream(namespace), options)
   return info && fromInfo(namespace, info)
+}
+
+/** Reads the stream; throws `foreign-stream` if it does not exist. */
+export async function existingLogStream(
+  connection: Connection,
+  namespace: string,
+): Promise<LogStream> {
+  const found = await readLogStream(connection, namespace)
+  if (found !== undefined) return found
+  const stream = logStream(namespace)
+  throw new CairnError(
+    'foreign-stream',
+    `Namespace ${namespace} does not exist here: there is no stream ${stream}. Correct the name, or restore the stream from a backup.`,
+    { details: { stream } },
+  )
 }
 
 function fromInfo(namespace: string, { config, state }: StreamInfo): LogStream {

@@ -1,6 +1,6 @@
 // Tells a deleted stream from one that has no leader for a while: both leave requests unanswered.
 
-import { CairnError } from '../model/errors.js'
+import type { CairnError } from '../model/errors.js'
 import type { Connection } from './connection.js'
 import { jsErrorCode } from './errors.js'
 import { callApi } from './jetstream-api.js'
@@ -13,7 +13,7 @@ export function mayBeMissing(unanswered: number): boolean {
   return unanswered % checkEvery === 0
 }
 
-/** Returns the error to end with if the stream does not exist. */
+/** Returns the error to end with if the stream does not exist and is not made again (MISSING-STREAM-1). */
 export async function findMissingStream(
   connection: Connection,
   stream: string,
@@ -24,17 +24,14 @@ export async function findMissingStream(
       timeout,
     })
     const unknown = !info.ok && info.error.err_code === jsErrorCode.streamNotFound
-    return unknown ? streamMissingError(stream) : undefined
+    return unknown ? await connection.missing.found(stream) : undefined
   } catch {
     return undefined // Not known: the caller continues until its own deadline.
   }
 }
 
-export function streamMissingError(stream: string): CairnError {
-  return new CairnError(
-    'foreign-stream',
-    `Stream ${stream} no longer exists: it was deleted while this store was open. ` +
-      'Restore it from a backup, or restart the node to create a new one.',
-    { details: { stream } },
-  )
+/** Makes a stream again that the server has answered is missing, or throws (MISSING-STREAM-1). */
+export async function mustExist(connection: Connection, stream: string): Promise<void> {
+  const error = await connection.missing.found(stream)
+  if (error !== undefined) throw error
 }

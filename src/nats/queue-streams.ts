@@ -1,13 +1,11 @@
 // The streams of a namespace's queues: inbox, topics, dead letters, and timers with the due ones.
 
-import type { Connection } from './connection.js'
 import {
   type DeclaredStream,
   differenceIn,
   differencesOf,
-  ensureDeclaredStream,
+  namespaceMetadata,
   namespaceStreamConfig,
-  type ReplicaOptions,
 } from './stream.js'
 import {
   queuedSubjects,
@@ -16,19 +14,10 @@ import {
   queueSubjects,
   timerSubjects,
 } from './subjects.js'
+import { markedMetadata } from './timers-marker.js'
 
 /** Nanoseconds for which the server remembers a record's id. */
 const duplicateWindow = 120_000_000_000
-
-/** Makes sure that the stream of a queue exists as declared; throws as {@link ensureDeclaredStream}. */
-export function ensureQueueStream(
-  connection: Connection,
-  namespace: string,
-  family: QueueFamily,
-  { replicas }: ReplicaOptions,
-): Promise<void> {
-  return ensureDeclaredStream(connection, declareQueue(namespace, family, replicas))
-}
 
 export function declareQueue(
   namespace: string,
@@ -50,18 +39,6 @@ export function declareQueue(
   return { what: family, wanted, differences }
 }
 
-/**
- * Makes sure that the stream of timers exists as declared, with message schedules enabled; throws as
- * {@link ensureDeclaredStream}.
- */
-export function ensureTimersStream(
-  connection: Connection,
-  namespace: string,
-  { replicas }: ReplicaOptions,
-): Promise<void> {
-  return ensureDeclaredStream(connection, declareTimers(namespace, replicas))
-}
-
 export function declareTimers(namespace: string, replicas: number): DeclaredStream {
   const wanted = namespaceStreamConfig(namespace, {
     name: queueStream(namespace, 'due'),
@@ -72,6 +49,7 @@ export function declareTimers(namespace: string, replicas: number): DeclaredStre
     num_replicas: replicas,
     allow_msg_schedules: true,
     republish: republishQueued(namespace, 'due'),
+    metadata: { ...namespaceMetadata(namespace), ...markedMetadata },
   })
   const limits = (actual: typeof wanted) =>
     (['max_msgs', 'max_bytes', 'max_msgs_per_subject'] as const).flatMap(name =>

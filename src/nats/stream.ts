@@ -6,6 +6,7 @@ import { pause } from '../model/wait.js'
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
 import { callApi, type CallOptions } from './jetstream-api.js'
+import { firstPosition } from './missing-streams.js'
 
 /** A stream's settings, by the server's names. */
 export interface StreamConfig {
@@ -41,11 +42,6 @@ export interface DeclaredStream {
   differences(actual: StreamConfig): string[]
 }
 
-export interface ReplicaOptions {
-  /** Replicas of a stream that is created. */
-  readonly replicas: number
-}
-
 /** The settings that a namespace's streams share, overridden by `config`. By default nothing is ever removed. */
 export function namespaceStreamConfig(
   namespace: string,
@@ -61,13 +57,27 @@ export function namespaceStreamConfig(
     max_bytes: -1,
     max_msgs_per_subject: -1,
     allow_direct: true,
-    metadata: { cairn_wire: '1', cairn_namespace: namespace },
+    metadata: namespaceMetadata(namespace),
     ...config,
   }
 }
 
+export function namespaceMetadata(namespace: string): Record<string, string> {
+  return { cairn_wire: '1', cairn_namespace: namespace }
+}
+
 /** Milliseconds to wait for a stream that another node has just created. */
 const creationTimeout = 10_000
+
+export interface EnsureOptions {
+  /** The namespace exists: a stream that is missing had records before (MISSING-STREAM-2). Default false. */
+  readonly isAgain?: boolean
+}
+
+export interface EnsuredStream extends StreamInfo {
+  /** This call has created it. */
+  readonly isCreated: boolean
+}
 
 /**
  * Makes sure that a stream exists as declared. Throws as {@link ensureStream}, and `foreign-stream` naming every setting
@@ -76,9 +86,13 @@ const creationTimeout = 10_000
 export async function ensureDeclaredStream(
   connection: Connection,
   { what, wanted, differences }: DeclaredStream,
-): Promise<void> {
-  const { config } = await ensureStream(connection, wanted)
+  { isAgain = false }: EnsureOptions = {},
+): Promise<EnsuredStream> {
+  const again = { ...wanted, first_seq: firstPosition() }
+  const ensured = await ensureStream(connection, isAgain ? again : wanted)
+  const { config } = ensured
   checkDifferences(config, what, differences(config))
+  return ensured
 }
 
 /**
@@ -89,22 +103,22 @@ export async function ensureDeclaredStream(
 export async function ensureStream(
   connection: Connection,
   config: StreamConfig,
-): Promise<StreamInfo> {
+): Promise<EnsuredStream> {
   const found = await readStream(connection, config.name)
-  if (found !== undefined) return found
+  if (found !== undefined) return { ...found, isCreated: false }
   const created = await callApi<StreamInfo>(
     connection,
     `STREAM.CREATE.${config.name}`,
     config,
   )
-  if (created.ok) return created.value
+  if (created.ok) return { ...created.value, isCreated: true }
   // Another node created it first: use that stream. In a cluster the other servers learn of it with
   // a delay.
   if (created.error.err_code === jsErrorCode.streamNameInUse) {
     const deadline = Date.now() + creationTimeout
     while (Date.now() < deadline) {
       const created = await readStream(connection, config.name)
-      if (created !== undefined) return created
+      if (created !== undefined) return { ...created, isCreated: false }
       await pause(25)
     }
   }

@@ -6,6 +6,7 @@
 //   cairn.<ns>.topic.<topic>            a topic message published outside an actor (those of actors are in the log)
 //   cairn.<ns>.dead.<…>                 a dead letter
 //   cairn.<ns>.timer.<p>.<type>.<id>.<name>    a timer that is not due
+//   cairn.<ns>.timer.complete          the marker: all timers are in their stream
 //   cairn.<ns>.due.<p>.<type>.<id>      a timer that is due
 //   cairn.<ns>.queued.<family>.<…>      a record of inbox, topic, dead or due, republished without the body
 //
@@ -109,6 +110,11 @@ export function timerSubjects(namespace: string, actorKey?: readonly string[]): 
   return actorKey === undefined
     ? `cairn.${namespace}.timer.>`
     : `${timerSubject(namespace, actorKey)}.*`
+}
+
+/** The marker among the timers: no timer has so few tokens. */
+export function timersMarkerSubject(namespace: string): string {
+  return `cairn.${namespace}.timer.complete`
 }
 
 /** The key in a timer's subject; `undefined` for a subject that is not one. */

@@ -9,6 +9,7 @@
 import { decode, encode } from '../codec/msgpack.js'
 import type { Documents } from '../store/documents/documents.js'
 import { CairnError } from '../model/errors.js'
+import { isCount } from '../model/version.js'
 
 export type BuildState = 'building' | 'live' | 'retired'
 
@@ -42,9 +43,16 @@ export function served({ builds }: Builds, version: number): Build | undefined {
   return live.find(build => build.version === version) ?? live[0]
 }
 
-export async function readBuilds(documents: Documents, name: string): Promise<Builds> {
+/** @param onDamaged called if the list is damaged: it counts as none */
+export async function readBuilds(
+  documents: Documents,
+  name: string,
+  onDamaged: () => void = () => {},
+): Promise<Builds> {
   const found = await documents.get(keyOf(name))
-  return found === undefined ? noBuilds : (decode(found.value) as Builds)
+  if (found === undefined) return noBuilds
+  if (parseBuilds(found.value) === undefined) onDamaged()
+  return decodeBuilds(found.value)
 }
 
 /** The names of all projections that have builds. */
@@ -68,7 +76,7 @@ export async function changeBuilds(
   const key = keyOf(name)
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const found = await documents.get(key)
-    const before = found === undefined ? noBuilds : (decode(found.value) as Builds)
+    const before = found === undefined ? noBuilds : decodeBuilds(found.value)
     const after = change(before)
     if (after === before) return before
     const put = await documents.put(key, encode(after), found?.revision ?? 0)
@@ -139,6 +147,28 @@ export function withoutWrong(builds: Builds, { number, version }: Build): Builds
 export function without(builds: Builds, number: number): Builds {
   const left = builds.builds.filter(build => build.number !== number)
   return left.length === builds.builds.length ? builds : { ...builds, builds: left }
+}
+
+/** A damaged list counts as none; the number of its next build is one that none has had (BUILDS-3). */
+function decodeBuilds(bytes: Uint8Array): Builds {
+  return parseBuilds(bytes) ?? { next: Date.now(), builds: [] }
+}
+
+/** `undefined` for a list that is damaged. */
+function parseBuilds(bytes: Uint8Array): Builds | undefined {
+  try {
+    const stored = decode(bytes) as Partial<Builds> | null
+    const isList = isCount(stored?.next) && Array.isArray(stored.builds)
+    return isList ? (stored as Builds) : undefined
+  } catch {
+    return undefined // It is no MessagePack.
+  }
+}
+
+/** Throws if the document is damaged. */
+export function checkBuildsDocument(bytes: Uint8Array): void {
+  if (parseBuilds(bytes) === undefined)
+    throw new CairnError('storage-failed', 'It has not the form of a list of builds.')
 }
 
 const root = 'projection'

@@ -184,20 +184,29 @@ export class ProjectionRunner {
 
   /** Starts, promotes and ends the builds of this version (RUNNER-1). */
   async #manageBuilds(): Promise<void> {
-    const { projection, documents, store, log } = this.#options
+    const { projection, documents, readModels, store, log } = this.#options
     const { name, version } = projection
-    let builds = await readBuilds(documents, name)
+    let builds = await readBuilds(documents, name, () =>
+      log(
+        'error',
+        `The list of builds of projection ${name} is damaged: it is built anew`,
+        {},
+      ),
+    )
     const change = async (to: (builds: Builds) => Builds) => {
       builds = await changeBuilds(documents, name, to)
     }
     const ours = () => builds.builds.filter(build => build.version === version)
-    if (!ours().some(({ state }) => state !== 'retired'))
+    if (!ours().some(({ state }) => state !== 'retired')) {
+      // Rows under this number are of a list that was lost (BUILDS-3).
+      await readModels.open(modelOf(name, { number: builds.next })).drop()
       await change(now => {
         const exists = now.builds.some(
           build => build.version === version && build.state !== 'retired',
         )
         return exists ? now : withNewBuild(now, version)
       })
+    }
     const position = await store.lastPosition({ signal: this.#stopping.signal })
     const at = performance.now()
     for (const running of this.#running.values()) {

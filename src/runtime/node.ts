@@ -38,6 +38,7 @@ import type { DeadLetterQueue } from '../delivery/dead-letters/dead-letter-queue
 import type { GroupStats } from '../delivery/group/group.js'
 import type { Published, PublishOptions } from '../delivery/messages/publish-message.js'
 import type { ActorAddress } from '../model/address.js'
+import type { Damage } from '../model/damage.js'
 import type { AskOutcome, SendOptions, SendReceipt } from '../model/command-sender.js'
 import type { Timer } from '../model/timer.js'
 import type { Topic } from '../model/topic.js'
@@ -53,6 +54,8 @@ import type { VersionCacheStats } from '../store/version-cache.js'
 export interface ConsumersStats {
   /** Consumers whose sources were not those that they had read, since the start: they were restored. */
   readonly setBack: number
+  /** Consumers whose documents were damaged, since the start. */
+  readonly damaged: number
 }
 
 /** What the groups of this node do: one consumer group for each kind of work. */
@@ -83,6 +86,8 @@ export interface NodeStats extends GroupsStats {
   readonly transactions: TransactionStats
   /** By the projection's name, for the projections that this node builds. */
   readonly projections: Readonly<Record<string, ProjectionStats>>
+  /** Damage beside the log that this node has noticed since it started; at most the last 100 places. */
+  readonly damage: readonly Damage[]
   /** Consumers that this node has used. */
   readonly consumers: ConsumersStats
   /** On JetStream: commits that were sent to the server as one batch. */

@@ -23,6 +23,7 @@ import { inboxCapability } from './capabilities/inbox.js'
 import { membershipCapabilities } from './capabilities/membership.js'
 import { minimumVersionsCapability } from './capabilities/minimum-versions.js'
 import { noticesCapability } from './capabilities/notices.js'
+import { placesCapability } from './capabilities/places.js'
 import { projectionsCapability } from './capabilities/projections.js'
 import { reactorsCapability } from './capabilities/reactors.js'
 import { routingCapability } from './capabilities/routing.js'
@@ -160,6 +161,7 @@ function assemble(context: NodeContext): Assembled {
   const projections = projectionsCapability(context, { membership })
   const consumers = consumersCapability(context)
   const minimum = minimumVersionsCapability(context)
+  const topics = topicsCapability(context)
 
   // Stopped from the last stage to the first:
   const stages: readonly Stage[] = [
@@ -168,9 +170,10 @@ function assemble(context: NodeContext): Assembled {
       minimum,
       noticesCapability(context, known),
       directing,
-      topicsCapability(context),
+      topics,
       member.joining,
       minimum,
+      placesCapability(context, { membership, registerAgain: topics.registerAgain }),
     ],
     // 2. Finish what this process itself has sent; what is late is answered now.
     [member.answering, transactions, routing, actors],

@@ -29,6 +29,10 @@ export function faultyDocuments(documents: Documents, line: Line): Documents {
       line.check()
       return line.up('document is put', documents.put(key, value, revision))
     },
+    async remove(key, revision) {
+      line.check()
+      return line.up('document is removed', documents.remove(key, revision))
+    },
   }
 }
 
@@ -70,6 +74,15 @@ export function faultyTimers(timers: Timers, line: Line): Timers {
       return line.up('timer is read', timers.get(actor, name, options))
     },
     list: options => line.each('timer is listed', timers.list(options)),
+    place: timers.place,
+    async completeness(options) {
+      line.check()
+      return line.up('timers are checked', timers.completeness(options))
+    },
+    async setComplete(options) {
+      line.check()
+      return line.up('timers are marked', timers.setComplete(options))
+    },
     due: faultyQueue(timers.due, line),
     run: (clock, signal) => timers.run(clock, AbortSignal.any([signal, line.down])),
     close: () => timers.close(),

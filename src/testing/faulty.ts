@@ -33,6 +33,7 @@ export function faulty(backend: Backend, faults: Faults): Backend {
         documents: faultyDocuments(open.documents, line),
         readModels: faultyReadModels(open.readModels, line),
         timers: faultyTimers(open.timers, line),
+        damage: open.damage,
         partitions: open.partitions,
         join: async (self?: Parameters<typeof open.join>[0]) =>
           new FaultyMembership(await open.join(self), faults.topology, line),

@@ -82,6 +82,20 @@ export async function testDocuments(
       },
     )
 
+    await t.test('DOCUMENTS-5 a document that was removed does not exist', async t => {
+      const key = ['consumer', 'gone']
+      t.equal(await one.remove(key, 0), false, 'there is none')
+      const first = (await one.put(key, bytes('1'), 0)) as number
+      t.equal(await other.remove(key, first + 1), false, 'it is at another revision')
+      t.equal(await other.remove(key, first), true)
+      t.equal(await one.get(key), undefined)
+      t.equal(await one.put(key, bytes('2'), first), 'conflict')
+      const second = (await one.put(key, bytes('2'), 0)) as number
+      t.type(second, 'number')
+      t.equal((await other.get(key))?.revision, second)
+      t.equal(await other.put(key, bytes('3'), 0), 'conflict')
+    })
+
     await t.test('nothing crosses a namespace', async t => {
       const elsewhere = await open(`d-${newId().slice(0, 8)}`)
       t.equal(await elsewhere.get(['inbox', '1']), undefined)

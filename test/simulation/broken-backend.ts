@@ -39,10 +39,11 @@ export function backendOf(parts: {
   return {
     kind: 'memory',
     async open({ namespace, nodeId }) {
-      const { queues, documents, timers, readModels, partitions } = await side.open({
-        namespace,
-        nodeId,
-      })
+      const { queues, documents, timers, readModels, partitions, damage } =
+        await side.open({
+          namespace,
+          nodeId,
+        })
       const store = make({ namespace, nodeId, log })
       const bus = new LocalBus({ open: async () => store, watch: async () => () => {} })
       return toOpenNamespace({
@@ -53,6 +54,7 @@ export function backendOf(parts: {
         documents,
         readModels,
         timers,
+        damage,
         partitions,
         join: async self => new MemoryMembership(table, self),
       })

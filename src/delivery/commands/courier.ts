@@ -14,7 +14,7 @@ import { formatAddress } from '../../model/address.js'
 import { correlationOf, validTraceparent } from '../../model/causes.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
 import type { StoredCommit } from '../../model/commit.js'
-import { messageOf } from '../../model/errors.js'
+import { isCairnError, messageOf } from '../../model/errors.js'
 import { type OutboxEntry, outboxEntryId } from '../../model/outbox.js'
 import { generationOf } from '../../model/timer.js'
 import type { Timers } from '../../store/timers/timers.js'
@@ -138,7 +138,7 @@ async function changeTimer(
     }
     return done
   } catch (error) {
-    if (!signal.aborted)
+    if (!signal.aborted && !isCairnError(error, 'foreign-stream'))
       log('warn', `A timer of a commit is retried: ${messageOf(error)}`, {
         actor: formatAddress(actor),
         timer: name,
@@ -201,7 +201,7 @@ function deliverOutboxCommand(
 }
 
 /** An outbox entry is caused by its commit, and is the cause of its own effects. */
-function causesOf(commit: StoredCommit, index: number) {
+export function causesOf(commit: StoredCommit, index: number) {
   const { actor, firstVersion, correlationId, command, id } = commit
   return {
     correlationId: correlationOf(correlationId, command?.id, id),

@@ -1,15 +1,21 @@
 // The document of a consumer: reads it and changes it by compare-and-set.
+//
+// Owns the last state that this process has read or written.
+// CONSUMER-DOCUMENT-1. A damaged document counts as none, and is replaced by the next write. One of a newer build is left.
+// CONSUMER-DOCUMENT-2. Without a document, the consumer goes on from the last state that this process knows: what is settled
+//     in it is settled. A process that knows none starts from the first message.
 
 import { CairnError, isCairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import { pause } from '../../model/wait.js'
-import type { Documents } from '../../store/documents/documents.js'
+import type { Document, Documents } from '../../store/documents/documents.js'
 import { ChangeBatcher, type StateChange } from './change-batcher.js'
 import {
   type ConsumerState,
   decodeConsumerState,
   encodeConsumerState,
   initialConsumerState,
+  isDamagedState,
 } from './consumer-state.js'
 import { type ConsumerDefinition, isConsumerName } from './define-consumer.js'
 
@@ -28,22 +34,36 @@ export function hasSameTopics(
   return one.topics.join() === other.topics.join()
 }
 
+interface ReadState {
+  readonly state: ConsumerState
+  readonly revision: number
+  /** The state is that of the document. */
+  readonly isStored: boolean
+}
+
 export class ConsumerDocument {
   readonly #documents: Documents
   readonly #declared: ConsumerDefinition | string
   readonly #closing: AbortSignal
+  readonly #onDamaged: (error: unknown) => void
+  #last: ConsumerState | undefined
   readonly #changes = new ChangeBatcher(change => this.#write(change))
   #isDeclared = false
 
-  /** @param declared the definition, or the name of a consumer that was declared before */
+  /**
+   * @param declared the definition, or the name of a consumer that was declared before
+   * @param onDamaged called each time that the document is found damaged
+   */
   constructor(
     documents: Documents,
     declared: ConsumerDefinition | string,
     closing: AbortSignal,
+    onDamaged: (error: unknown) => void,
   ) {
     this.#documents = documents
     this.#declared = declared
     this.#closing = closing
+    this.#onDamaged = onDamaged
   }
 
   get name(): string {
@@ -57,9 +77,9 @@ export class ConsumerDocument {
 
   /** The state, stored if it was not before: other processes find the consumer by its name then. */
   async declare(): Promise<ConsumerState> {
-    const { state, revision } = await this.#readRevision()
+    const { state, isStored } = await this.#readRevision()
     if (this.#isDeclared || typeof this.#declared === 'string') return state
-    if (revision === 0) await this.change(current => current)
+    if (!isStored) await this.change(current => current)
     this.#isDeclared = true
     return state
   }
@@ -69,20 +89,41 @@ export class ConsumerDocument {
     return this.#changes.add(change)
   }
 
-  async #readRevision(): Promise<{ state: ConsumerState; revision: number }> {
+  async #readRevision(): Promise<ReadState> {
     const { name } = this
     const declared = this.#declared
     const found = isConsumerName(name)
       ? await this.#documents.get(consumerKey(name))
       : undefined
-    if (found === undefined && typeof declared === 'string') throw unknownConsumer(name)
     const revision = found?.revision ?? 0
-    const stored = found && decodeConsumerState(found.value, name)
-    if (typeof declared === 'string') return { state: stored!, revision }
-    if (stored === undefined) return { state: initialConsumerState(declared), revision }
+    const read = found && this.#decode(found)
+    if (read?.kind === 'state') this.#last = read.state
+    const isStored = read?.kind === 'state'
+    const stored = this.#last // CONSUMER-DOCUMENT-2.
+    if (typeof declared === 'string') {
+      if (stored !== undefined) return { state: stored, revision, isStored }
+      throw read?.kind === 'damaged' ? read.error : unknownConsumer(name)
+    }
+    if (stored === undefined)
+      return { state: initialConsumerState(declared), revision, isStored }
     if (!hasSameTopics(stored.definition, declared))
       throw differentTopics(declared, stored.definition)
-    return { state: { ...stored, definition: declared }, revision }
+    return { state: { ...stored, definition: declared }, revision, isStored }
+  }
+
+  /** CONSUMER-DOCUMENT-1. */
+  #decode({
+    value,
+  }: Document):
+    | { readonly kind: 'state'; readonly state: ConsumerState }
+    | { readonly kind: 'damaged'; readonly error: unknown } {
+    try {
+      return { kind: 'state', state: decodeConsumerState(value, this.name) }
+    } catch (error) {
+      if (!isDamagedState(error)) throw error
+      this.#onDamaged(error)
+      return { kind: 'damaged', error }
+    }
   }
 
   async #write(change: StateChange): Promise<void> {
@@ -95,7 +136,10 @@ export class ConsumerDocument {
       try {
         const bytes = encodeConsumerState(next)
         const put = await this.#documents.put(consumerKey(name), bytes, revision)
-        if (put !== 'conflict') return
+        if (put !== 'conflict') {
+          this.#last = next
+          return
+        }
       } catch (error) {
         if (!isCairnError(error, 'outcome-unknown')) throw error
         isUnclear = true

@@ -6,9 +6,9 @@
 //     invalid after the message is settled or given out again.
 
 import { decode, encode } from '../../codec/msgpack.js'
-import { CairnError } from '../../model/errors.js'
+import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
-import type { Position } from '../../model/version.js'
+import { isCount, type Position } from '../../model/version.js'
 import { decodeMarks, encodeMarks, type Marks, marksUpTo } from '../source/marks.js'
 import type { ConsumerDefinition } from './define-consumer.js'
 
@@ -87,9 +87,16 @@ export function encodeConsumerState(state: ConsumerState): Uint8Array {
 
 /** Throws `storage-failed` for a document that is damaged or was written by a newer build. */
 export function decodeConsumerState(bytes: Uint8Array, name: string): ConsumerState {
-  const stored = decode(bytes) as Partial<StoredState> | null
-  if (stored?.version === stateVersion) {
-    const { version, definition, places, held, marks, ...unknown } = stored as StoredState
+  let stored: Partial<StoredState> | null
+  try {
+    stored = decode(bytes) as typeof stored
+  } catch (error) {
+    throw unreadable(name, messageOf(error))
+  }
+  const found: unknown = stored?.version
+  if (found === stateVersion) {
+    if (!isComplete(stored)) throw unreadable(name, 'it is incomplete')
+    const { version, definition, places, held, marks, ...unknown } = stored
     return {
       version,
       definition,
@@ -99,10 +106,34 @@ export function decodeConsumerState(bytes: Uint8Array, name: string): ConsumerSt
       ...(Object.keys(unknown).length > 0 && { unknown }),
     }
   }
-  throw new CairnError(
+  const isNewer = isCount(found) && found > stateVersion
+  throw unreadable(name, `its version is ${String(found)}`, isNewer)
+}
+
+function isComplete(stored: Partial<StoredState> | null): stored is StoredState {
+  const { definition, places, held } = stored ?? {}
+  return (
+    Array.isArray(definition?.topics) &&
+    isCount(places?.log) &&
+    isCount(places.topics) &&
+    Array.isArray(held) &&
+    held.every(one => isCount(one?.position) && typeof one.nonce === 'string')
+  )
+}
+
+/** Whether reading a state failed because it is damaged, and not because a newer build has written it. */
+export function isDamagedState(error: unknown): boolean {
+  return isCairnError(error, 'storage-failed') && error.details.isDamaged === true
+}
+
+function unreadable(name: string, why: string, isNewer = false): CairnError {
+  const remedy = isNewer
+    ? 'Upgrade this node.'
+    : 'Pass its definition, which starts it again from the first message, or remove the document with "cairn repair".'
+  return new CairnError(
     'storage-failed',
-    `The state of consumer ${name} has version ${String(stored?.version)}, which this build cannot read: ` +
-      'upgrade it.',
+    `The document of consumer ${name} cannot be read: ${why}. ${remedy}`,
+    { details: { consumer: name, isDamaged: !isNewer } },
   )
 }
 

@@ -72,6 +72,8 @@ export interface ConsumerPorts extends LeasePorts {
   readonly sourcesOf: (definition: ConsumerDefinition) => MessageSources
   /** Called when a consumer goes back, as a source is not the one that it has read (CONSUMER-5). */
   readonly onSetBack: () => void
+  /** Called each time that the document of a consumer is found damaged (CONSUMER-DOCUMENT-1). */
+  readonly onDamaged: (name: string, error: unknown) => void
 }
 
 const batchMax = 1_000
@@ -88,7 +90,9 @@ export function createConsumer(
   ports: ConsumerPorts,
 ): Consumer {
   const { documents, clock, closing, log, sourcesOf } = ports
-  const document = new ConsumerDocument(documents, declared, closing)
+  const document = new ConsumerDocument(documents, declared, closing, error =>
+    ports.onDamaged(document.name, error),
+  )
   const reader = new MessageReader(sourcesOf, log)
   const leases = new Leases(document, reader, ports)
   const { name } = document

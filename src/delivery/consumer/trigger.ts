@@ -10,6 +10,7 @@ import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
 import { pause } from '../../model/wait.js'
 import { backoffDefault } from '../backoff.js'
+import { FailureLog } from '../failure-log.js'
 import { afterFailure, type RetryPolicy } from '../retry-policy.js'
 import type { ConsumedMessage } from './consumed-message.js'
 import type { Consumer } from './consumer.js'
@@ -69,6 +70,7 @@ export function createTrigger(
       'invalid-option',
       `concurrency of a trigger is ${String(concurrency)}: use a whole number from 1 to 1,000.`,
     )
+  const consuming = new FailureLog(log)
   let handled = 0
   let failures = 0
   let run: Run | undefined
@@ -130,19 +132,16 @@ export function createTrigger(
           continue
         }
         const { signal } = stopping
-        for (const message of await consumer.consume({ batch, maxWait, signal })) {
+        const messages = await consumer.consume({ batch, maxWait, signal })
+        consuming.succeeded()
+        for (const message of messages) {
           const task = handle(message, self).finally(() => handling.delete(task))
           handling.add(task)
         }
       } catch (error) {
         if (stopping.signal.aborted || isCairnError(error, 'node-closed')) break
-        log(
-          'warn',
-          `The trigger on consumer ${consumer.name} could not consume; it retries`,
-          {
-            err: error,
-          },
-        )
+        const text = `The trigger on consumer ${consumer.name} could not consume; it retries`
+        consuming.failed(text, error)
         await pause(retryDelay, stopping.signal)
       }
     }

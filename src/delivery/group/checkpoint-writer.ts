@@ -16,6 +16,7 @@ import type { WriteLog } from '../../model/log.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
 import type { Document, DocumentKey, Documents } from '../../store/documents/documents.js'
+import { FailureLog } from '../failure-log.js'
 import type { Marks } from '../source/marks.js'
 import type { PartitionLifetime } from './partition-lifetime.js'
 import {
@@ -80,6 +81,7 @@ export class CheckpointWriter {
   readonly #options: CheckpointWriterOptions
   readonly #lifetime: PartitionLifetime
   readonly #partition: CheckpointedPartition
+  readonly #failures: FailureLog
   #revision: number
   #position: Position
   #floor: Position
@@ -97,6 +99,7 @@ export class CheckpointWriter {
     this.#options = options
     this.#lifetime = lifetime
     this.#partition = partition
+    this.#failures = new FailureLog(options.log)
     this.#revision = options.claim.revision
     this.#position = options.floor
     this.#floor = options.floor
@@ -166,6 +169,7 @@ export class CheckpointWriter {
       this.#isDirty = false
       try {
         await this.#put(false)
+        this.#failures.succeeded()
         // CHECKPOINT-WRITER-3: a document with many keys is not written for each of them.
         const rest = this.#isDirty
           ? Math.floor(this.#partition.deferredCount() / 32) * saveDelay
@@ -174,10 +178,9 @@ export class CheckpointWriter {
       } catch (error) {
         this.#isDirty = true
         if (isCairnError(error, 'store-closed') || !this.#lifetime.isReading) break
-        this.#options.log(
-          'warn',
+        this.#failures.failed(
           `The checkpoint of ${this.name} could not be written; the write is retried`,
-          { err: error },
+          error,
         )
         await pause(saveRetryDelay, this.#lifetime.interrupting)
       }

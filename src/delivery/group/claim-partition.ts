@@ -3,8 +3,10 @@
 // CLAIM-1. A node claims a partition when placement assigns it, and when its last owner has released it, has left, or
 //     has not released it for `handoverTimeout`.
 // CLAIM-2. The partition goes on where its checkpoint is certainly right about the source (resume.ts).
-// CLAIM-3. A damaged document counts as none: its partition starts again from the first record, and the document is
-//     replaced by the claim. One of a newer build is left as it is; the claim waits.
+// CLAIM-3. A damaged document counts as none, and is replaced by the claim. One of a newer build is left as it is; the
+//     claim waits.
+// CLAIM-4. Where there is no document, a node that has owned the partition goes on where it had left it: what is handled
+//     up to there stays handled, and the records after it are read again. Any other node starts from the first record.
 
 import { messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
@@ -44,6 +46,8 @@ export interface ClaimOptions {
   readonly self: PartitionOwner
   readonly source: ResumableSource
   readonly log: WriteLog
+  /** How this node had left the partition, if it has owned it (CLAIM-4). */
+  readonly remembered?: PartitionState | undefined
   /** Fires when the group stops. */
   readonly signal: AbortSignal
 }
@@ -60,7 +64,7 @@ export interface ClaimedPartition {
   readonly marks: Marks
   /** The floor is lower than in the document, because the source is another one (CLAIM-2). */
   readonly isSetBack: boolean
-  /** The document was damaged (CLAIM-3). */
+  /** The document was damaged, or removed since this node has owned the partition (CLAIM-3, CLAIM-4). */
   readonly isDamaged: boolean
 }
 
@@ -79,7 +83,7 @@ export async function claimPartition(
   const deadline = performance.now() + handoverTimeout
   while (!signal.aborted && assignment.isOurs(partition)) {
     const found = await documents.get(document)
-    const read = readState(found, document, log)
+    const read = readState(found, options)
     const { state } = read
     const { owner, crashes: before = 0, ...kept } = state
     const { floor, marks = [] } = kept
@@ -151,22 +155,26 @@ export async function claimPartition(
   return undefined
 }
 
-/** CLAIM-3. */
+/** CLAIM-3, CLAIM-4. */
 function readState(
   found: Document | undefined,
-  document: DocumentKey,
-  log: WriteLog,
+  { document, log, remembered }: Pick<ClaimOptions, 'document' | 'log' | 'remembered'>,
 ): { readonly state: PartitionState; readonly isDamaged: boolean } {
-  if (found === undefined) return { state: initialPartitionState, isDamaged: false }
+  const state = remembered ?? initialPartitionState // CLAIM-4.
+  if (found === undefined) return { state, isDamaged: remembered !== undefined }
   const name = document.join('.')
   try {
     return { state: decodePartitionState(found.value, name), isDamaged: false }
   } catch (error) {
     if (!isDamaged(error)) throw error
     const bytes = Buffer.from(found.value).toString('base64').slice(0, bytesShown)
-    const text = `Checkpoint ${name} is damaged; its partition starts again from the first record`
-    log('error', text, { reason: messageOf(error), bytes })
-    return { state: initialPartitionState, isDamaged: true }
+    const next =
+      remembered === undefined
+        ? 'starts again from the first record'
+        : 'goes on where this node has left it'
+    const text = `Checkpoint ${name} is damaged; its partition ${next}`
+    log('error', text, { reason: messageOf(error), bytes, floor: state.floor })
+    return { state, isDamaged: true }
   }
 }
 

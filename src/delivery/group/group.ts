@@ -20,6 +20,7 @@ import type { WriteLog } from '../../model/log.js'
 import { pause } from '../../model/wait.js'
 import type { DocumentKey, Documents } from '../../store/documents/documents.js'
 import { type Backoff, backoffDefault } from '../backoff.js'
+import { FailureLog } from '../failure-log.js'
 import type { RecordSource } from '../source/record-source.js'
 import {
   claimPartition,
@@ -30,7 +31,7 @@ import type { PartitionCounters } from './deferred-keys.js'
 import type { RecordHandler } from './handling.js'
 import { OpenRecordLimit } from './open-record-limit.js'
 import { PartitionProcessor } from './partition-processor.js'
-import type { PartitionOwner } from './partition-state.js'
+import type { PartitionOwner, PartitionState } from './partition-state.js'
 import { SerialExecutor } from './serial-executor.js'
 
 export interface GroupOptions<T> {
@@ -65,7 +66,10 @@ export interface GroupStats {
   readonly failures: number
   /** Partitions whose source was not the one that their checkpoint is from, since the start: it was restored. */
   readonly setBack: number
-  /** Checkpoints that were damaged, since the start: their partitions have started again. */
+  /**
+   * Checkpoints that were damaged or removed, since the start: their partitions go on where this node had left them, or
+   * have started again from the first record.
+   */
   readonly damaged: number
 }
 
@@ -87,10 +91,13 @@ const changeDelay = 50
 export class Group<T> {
   readonly #options: GroupOptions<T>
   readonly #partitions = new Map<number, PartitionProcessor<T>>()
+  /** How this node has left partitions (CLAIM-4). */
+  readonly #left = new Map<number, PartitionState>()
   /** Claims and releases in progress, by partition. */
   readonly #changing = new Map<number, Promise<void>>()
   readonly #counters: PartitionCounters = { handled: 0, failures: 0 }
   readonly #limit: OpenRecordLimit
+  readonly #failures: FailureLog
   readonly #serialExecutor: SerialExecutor
   readonly #stopping = new AbortController()
   /** Fires when the read loop has to restart with other partitions. */
@@ -106,6 +113,7 @@ export class Group<T> {
   constructor(options: GroupOptions<T>) {
     const { openMax = 1_000, serialExecutor = new SerialExecutor() } = options
     this.#options = options
+    this.#failures = new FailureLog(options.log)
     this.#serialExecutor = serialExecutor
     this.#limit = new OpenRecordLimit(openMax, () => this.#countOpen())
     // Every partition may listen to it; each listener is removed.
@@ -159,7 +167,7 @@ export class Group<T> {
 
   /** Never rejects. */
   async #run(): Promise<void> {
-    const { assignment, log, name } = this.#options
+    const { assignment, name } = this.#options
     const stopListening = assignment.onChange(() => this.#round.abort())
     while (!this.#stopping.signal.aborted) {
       clearTimeout(this.#changeTimer)
@@ -175,7 +183,10 @@ export class Group<T> {
       } catch (error) {
         if (this.#stopping.signal.aborted || isCairnError(error, 'store-closed')) break
         if (this.#round.signal.aborted) continue
-        log('warn', `Group ${name} could not read its source; it retries`, { err: error })
+        this.#failures.failed(
+          `Group ${name} could not read its source; it retries`,
+          error,
+        )
         await pause(retryDelay, this.#stopping.signal)
       }
     }
@@ -211,19 +222,16 @@ export class Group<T> {
 
   async #changeFailed(partition: number, error: unknown): Promise<void> {
     if (this.#stopping.signal.aborted) return
-    const { name, log } = this.#options
-    log(
-      'warn',
-      `Partition ${partition} of group ${name} could not be claimed; the claim is retried`,
-      {
-        err: error,
-      },
-    )
+    const { name } = this.#options
+    const text = `Partition ${partition} of group ${name} could not be claimed; the claim is retried`
+    this.#failures.failed(text, error)
     await pause(retryDelay, this.#stopping.signal)
   }
 
   async #release(partition: number): Promise<void> {
-    await this.#partitions.get(partition)?.release(handoverTimeout)
+    const processor = this.#partitions.get(partition)
+    await processor?.release(handoverTimeout)
+    if (processor !== undefined) this.#left.set(partition, processor.left())
     this.#partitions.delete(partition)
     this.#limit.notify()
   }
@@ -249,7 +257,9 @@ export class Group<T> {
       source,
       log,
     }
-    const claimed = await claimPartition({ ...about, signal })
+    const remembered = this.#left.get(partition)
+    const claimed = await claimPartition({ ...about, remembered, signal })
+    this.#failures.succeeded()
     if (claimed === undefined || this.#isEnded) return
     if (claimed.isSetBack) this.#setBack++
     if (claimed.isDamaged) this.#damaged++
@@ -280,6 +290,7 @@ export class Group<T> {
       `Partition ${partition} of group ${name} is owned by another node now`,
       {},
     )
+    this.#left.set(partition, lost.left())
     if (this.#partitions.get(partition) === lost) this.#partitions.delete(partition)
     this.#limit.notify()
     this.#round.abort()
@@ -292,6 +303,7 @@ export class Group<T> {
     if (partitions.length === 0) return waitFor(round)
     const after = Math.min(...partitions.map(([, processor]) => processor.position))
     for await (const record of source.follow(after, round)) {
+      this.#failures.succeeded()
       while (!this.#limit.hasRoom && !round.aborted) await this.#limit.change(round)
       if (round.aborted) return
       const { position, id } = record

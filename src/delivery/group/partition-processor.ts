@@ -24,6 +24,7 @@ import { DeferredKeys, type DeferredKeysOptions } from './deferred-keys.js'
 import { type HandlingResult, isAborted, type RecordHandler } from './handling.js'
 import { PartitionLifetime } from './partition-lifetime.js'
 import { deferredKeysMax, progressOf } from './partition-progress.js'
+import type { PartitionState } from './partition-state.js'
 
 export interface PartitionProcessorOptions<T>
   extends CheckpointWriterOptions, DeferredKeysOptions<T> {
@@ -157,6 +158,12 @@ export class PartitionProcessor<T> {
     if (this.#lifetime.isEnded) return
     this.#lifetime.abandon()
     this.#cancelTimers()
+  }
+
+  /** How the partition is left, once it is released or abandoned (CLAIM-4). */
+  left(): PartitionState {
+    const { floor, deferred, marks } = this.#progress(this.#position)
+    return { epoch: this.#options.claim.epoch, floor, deferred, marks }
   }
 
   /** PARTITION-1. Never rejects. */

@@ -145,8 +145,8 @@ export function isDamaged(error: unknown): boolean {
 function unreadable(name: string, why: string, isNewer = false): CairnError {
   return new CairnError(
     'storage-failed',
-    `The group checkpoint in document ${name} cannot be read: ${why}. Upgrade this node, or remove the ` +
-      'document to make the group start again from the first record.',
+    `The group checkpoint in document ${name} cannot be read: ${why}. Upgrade this node, or stop the nodes of the group ` +
+      'and remove the document, to make its partition start again from the first record.',
     { details: { document: name, isDamaged: !isNewer } },
   )
 }

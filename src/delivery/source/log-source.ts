@@ -5,7 +5,7 @@
 // LOG-SOURCE-1. A position is skipped without a read only because of its own notice, and only directly after the
 //     position before it. A gap, and whatever may have been missed, is read.
 // LOG-SOURCE-2. When the reader wants certain actor types only, they are looked up after the end of the read is known:
-//     every type that has stored a commit up to this end is among them.
+//     every type that has stored a commit up to this end is among them. Types whose notices concern the reader are added.
 // LOG-SOURCE-3. A commit of a newer wire version is not skipped: this build does not know what it holds.
 
 import { setMaxListeners } from 'node:events'
@@ -40,8 +40,8 @@ export interface LogSourceOptions<T> {
   readonly matches: (header: CommitHeader, actor: ActorAddress) => boolean
   /** What the commit holds for the reader, if anything. */
   readonly select: (commit: StoredCommit) => T | undefined
-  /** The actor types to read (LOG-SOURCE-2). Default: all. */
-  readonly types?: () => Promise<readonly string[]>
+  /** The actor types to read (LOG-SOURCE-2); `undefined` for all. Default: all. */
+  readonly types?: () => Promise<readonly string[] | undefined>
   readonly log: WriteLog
 }
 
@@ -116,6 +116,14 @@ function readMalformed<T>(
   return undefined
 }
 
+/** `undefined` stands for all types. */
+function withTypes(
+  types: readonly string[] | undefined,
+  others: ReadonlySet<string>,
+): readonly string[] | undefined {
+  return types && [...new Set([...types, ...others])]
+}
+
 async function* follow<T>(
   { store, bus, matches, types }: LogSourceOptions<T>,
   after: Position,
@@ -144,9 +152,14 @@ async function* follow<T>(
     const notice = notices.find(one => one.position === end)
     return notice?.header.commitId ?? commitIdAt(store, end, signal)
   }
+  /** LOG-SOURCE-2. */
+  const seenTypes = new Set<string>()
   // LOG-SOURCE-1.
-  const canSkip = (notice: CommitStored) =>
-    notice.position === position + 1 && !matches(notice.header, notice.actor)
+  const canSkip = (notice: CommitStored) => {
+    const isMatch = matches(notice.header, notice.actor)
+    if (isMatch) seenTypes.add(notice.actor.type)
+    return notice.position === position + 1 && !isMatch
+  }
   const subscription = await bus.subscribeToCommits(store.namespace, onNotice, {
     signal,
     onInterrupted: onMissed,
@@ -159,7 +172,7 @@ async function* follow<T>(
         notices = notices.filter(notice => notice.position > position)
         const end = await store.lastPosition({ signal })
         // Most polls find nothing new: they cost only this one request.
-        const only = end > position ? await types?.() : []
+        const only = end > position ? withTypes(await types?.(), seenTypes) : []
         if (only?.length !== 0)
           for await (const record of store.readAll({
             after: position,

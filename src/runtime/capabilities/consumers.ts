@@ -8,6 +8,7 @@ import {
   type ConsumerPorts,
 } from '../../delivery/consumer/consumer.js'
 import type { ConsumerDefinition } from '../../delivery/consumer/define-consumer.js'
+import { consumerKey } from '../../delivery/consumer/consumer-document.js'
 import { deadLetterName } from '../../delivery/consumer/leases.js'
 import type { MessageSources } from '../../delivery/consumer/message-reader.js'
 import {
@@ -18,6 +19,7 @@ import {
 } from '../../delivery/consumer/trigger.js'
 import { messageLogSource } from '../../delivery/source/message-log-source.js'
 import { topicSource } from '../../delivery/source/topic-source.js'
+import { messageOf } from '../../model/errors.js'
 import type { Queue } from '../../store/queue/queue.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
@@ -38,6 +40,7 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
   const closing = new AbortController()
   const log = partLog(context.log, 'consumers')
   let setBack = 0
+  const damaged = new Set<string>()
   const ports: ConsumerPorts = {
     documents: open.documents,
     queues: open.queues,
@@ -46,6 +49,15 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
     log,
     closing: closing.signal,
     onSetBack: () => setBack++,
+    onDamaged(name, error) {
+      damaged.add(name)
+      open.damage.report({
+        place: `document ${consumerKey(name).join('.')}`,
+        problem: 'unreadable',
+        state: 'healed',
+        text: `${messageOf(error)} With its definition, it goes on where this process knows that it is.`,
+      })
+    },
   }
   const triggers = new Set<Trigger>()
   const consumers = new WeakMap<ConsumerDefinition, Consumer>()
@@ -62,7 +74,7 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
       triggers.add(trigger)
       return trigger
     },
-    stats: () => ({ consumers: { setBack } }),
+    stats: () => ({ consumers: { setBack, damaged: damaged.size } }),
     /** Stops the triggers, then ends the waits for messages. */
     async stop({ timeout }) {
       await Promise.all([...triggers].map(trigger => trigger.stop(timeout / 2)))

@@ -1,8 +1,8 @@
 // The registry of topics: which actor types publish on which topics, and what reactors read. Written
 // before the node serves.
 
-import type { AnyActorDefinition } from '../../actor/definition.js'
 import {
+  areRegistered,
   registerPublisher,
   registerReader,
 } from '../../delivery/messages/topic-registry.js'
@@ -12,12 +12,31 @@ import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 import type { Logger } from '../../model/log.js'
 
-export function topicsCapability({ settings, open, log }: NodeContext): Capability {
+export interface TopicsCapability extends Capability {
+  /** Registers the actor types of this node again where their registration is lost (TOPIC-REGISTRY-1). */
+  registerAgain(): Promise<void>
+}
+
+export function topicsCapability({ settings, open, log }: NodeContext): TopicsCapability {
+  const published: Record<string, readonly string[]> = {}
+  for (const { type, publishes = [] } of settings.actors)
+    for (const { name } of publishes)
+      published[name] = [...new Set([...(published[name] ?? []), type])]
+  const register = async () => {
+    const isNew = async () => (await open.store.lastPosition()) === 0
+    for (const [topic, types] of Object.entries(published))
+      for (const type of types)
+        await registerPublisher(open.documents, topic, type, isNew)
+  }
   return {
     async start() {
       for (const reactor of settings.reactors)
         await registerReactor(open.documents, reactor, log)
-      for (const actor of settings.actors) await registerActor(open.documents, actor)
+      await register()
+    },
+    async registerAgain() {
+      if (Object.keys(published).length === 0) return
+      if (!(await areRegistered(open.documents, published))) await register()
     },
   }
 }
@@ -42,12 +61,4 @@ async function registerReactor(
       `Reactor ${name} reads ${added.join(', ')} from its checkpoint on: earlier messages are not handled. ` +
         'A reactor of another name begins with the first message.',
     )
-}
-
-async function registerActor(
-  documents: Documents,
-  { type, publishes = [] }: AnyActorDefinition,
-): Promise<void> {
-  for (const name of new Set(publishes.map(topic => topic.name)))
-    await registerPublisher(documents, name, type)
 }

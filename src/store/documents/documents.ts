@@ -8,6 +8,7 @@
 //     with the same revision, one wins.
 // DOCUMENTS-3. A read that begins after a put was acknowledged sees that put or a later one.
 // DOCUMENTS-4. A list holds every document whose first put was acknowledged before the call.
+// DOCUMENTS-5. A document that was removed does not exist, whoever removed it; it can be put again with revision 0.
 
 /** A document's name: 1 to 8 names of `[A-Za-z0-9_-]`, coarse to fine. */
 export type DocumentKey = readonly string[]
@@ -37,4 +38,10 @@ export interface Documents {
    * is not known.
    */
   put(key: DocumentKey, value: Uint8Array, revision: number): Promise<number | 'conflict'>
+
+  /**
+   * Removes the document if it is at `revision`, and resolves with whether it was. For repairs: groups and consumers never
+   * remove theirs. Throws as `put`.
+   */
+  remove(key: DocumentKey, revision: number): Promise<boolean>
 }

@@ -4,7 +4,8 @@
 // that message. So a put is the same compare-and-append as that of a commit.
 
 import type { Connection } from '../../nats/connection.js'
-import { leaderGet } from '../../nats/direct-get.js'
+import { leaderGet, type StoredMessage } from '../../nats/direct-get.js'
+import { isRemoval, removal } from '../../nats/kv.js'
 import { listSubjects } from '../../nats/list-subjects.js'
 import { expectingHeaders, publishExpecting } from '../../nats/publish.js'
 import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
@@ -24,9 +25,10 @@ export class JetStreamDocuments implements Documents {
   }
 
   async get(key: DocumentKey): Promise<Document | undefined> {
-    const query = { last_by_subj: this.#subjectOf(key) }
-    const last = await leaderGet(this.#connection, this.#bucket.stream, query)
-    return last && { value: last.body, revision: last.position }
+    const last = await this.#last(key)
+    return last === undefined || isRemoval(last.headers)
+      ? undefined
+      : { value: last.body, revision: last.position }
   }
 
   async list(
@@ -51,15 +53,33 @@ export class JetStreamDocuments implements Documents {
     value: Uint8Array,
     revision: number,
   ): Promise<number | 'conflict'> {
+    const put = await this.#publish(key, value, revision, [])
+    if (put !== 'conflict' || revision !== 0) return put
+    // DOCUMENTS-5: what tells of the removal is the last message of the subject.
+    const last = await this.#last(key)
+    if (last === undefined || !isRemoval(last.headers)) return 'conflict'
+    return this.#publish(key, value, last.position, [])
+  }
+
+  async remove(key: DocumentKey, revision: number): Promise<boolean> {
+    return (await this.#publish(key, noBytes, revision, removal)) !== 'conflict'
+  }
+
+  async #publish(
+    key: DocumentKey,
+    value: Uint8Array,
+    revision: number,
+    fields: readonly (readonly [string, string])[],
+  ): Promise<number | 'conflict'> {
     const { stream } = this.#bucket
     const subject = this.#subjectOf(key)
-    const headers = expectingHeaders(stream, revision, [])
+    const headers = expectingHeaders(stream, revision, fields)
     const name = key.join('.')
     // No other writer stores these very bytes.
     const find = async () => {
-      const stored = await this.get(key)
-      return stored !== undefined && Buffer.compare(stored.value, value) === 0
-        ? ({ kind: 'stored', position: stored.revision, duplicate: false } as const)
+      const stored = await this.#last(key)
+      return stored !== undefined && Buffer.compare(stored.body, value) === 0
+        ? ({ kind: 'stored', position: stored.position, duplicate: false } as const)
         : undefined
     }
     const { outcome, afterAmbiguity } = await publishWithRetries(
@@ -88,7 +108,14 @@ export class JetStreamDocuments implements Documents {
     return (await find())?.position ?? 'conflict'
   }
 
+  #last(key: DocumentKey): Promise<StoredMessage | undefined> {
+    const query = { last_by_subj: this.#subjectOf(key) }
+    return leaderGet(this.#connection, this.#bucket.stream, query)
+  }
+
   #subjectOf(key: DocumentKey): string {
     return `${this.#bucket.prefix}.${key.join('.')}`
   }
 }
+
+const noBytes = new Uint8Array()

@@ -27,4 +27,8 @@ export class LmdbDocuments implements Documents {
     const stored = await this.#table.put(key.join('.'), value, revision)
     return stored ?? 'conflict'
   }
+
+  remove(key: DocumentKey, revision: number): Promise<boolean> {
+    return this.#table.remove(key.join('.'), revision)
+  }
 }

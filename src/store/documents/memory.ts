@@ -27,4 +27,10 @@ export class MemoryDocuments implements Documents {
     this.#byName.set(name, { value: value.slice(), revision: ++this.#revision })
     return this.#revision
   }
+
+  async remove(key: DocumentKey, revision: number): Promise<boolean> {
+    const name = key.join('.')
+    if (this.#byName.get(name)?.revision !== revision) return false
+    return this.#byName.delete(name)
+  }
 }

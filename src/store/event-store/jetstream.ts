@@ -31,7 +31,7 @@ import { type Deferred, deferred, pause, throwIfAborted } from '../../model/wait
 import type { BatchMessage } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
 import type { StoredMessage } from '../../nats/direct-get.js'
-import { streamMissingError } from '../../nats/missing-stream.js'
+import { mustExist } from '../../nats/missing-stream.js'
 import {
   GroupCommit,
   type GroupCommitMode,
@@ -437,8 +437,9 @@ export class JetStreamStore extends StoreBase {
     this.assertOpen()
     const { signal } = options
     const stream = await readLogStream(this.#connection, this.namespace, { signal })
-    if (stream === undefined) throw streamMissingError(this.#stream.name)
-    return stream.lastPosition
+    if (stream !== undefined) return stream.lastPosition
+    await mustExist(this.#connection, this.#stream.name)
+    return 0
   }
 
   knownPosition(): Position {

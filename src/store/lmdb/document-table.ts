@@ -44,6 +44,15 @@ export class DocumentTable {
     })
   }
 
+  /** Removes the document if it is at `revision`; returns whether it was. */
+  remove(name: string, revision: number): Promise<boolean> {
+    return this.#access.write(() => {
+      if (this.#get(name)?.revision !== revision) return false
+      this.#documents.removeSync(Buffer.from(name))
+      return true
+    })
+  }
+
   #get(name: string): StoredDocument | undefined {
     const stored = this.#documents.get(Buffer.from(name))
     if (stored === undefined) return undefined

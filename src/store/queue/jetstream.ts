@@ -17,6 +17,7 @@ import { leaderGet, type StoredMessage } from '../../nats/direct-get.js'
 import { directPages } from '../../nats/direct-scan.js'
 import { apiError } from '../../nats/errors.js'
 import { callApi } from '../../nats/jetstream-api.js'
+import { mustExist } from '../../nats/missing-stream.js'
 import { publishOnce, publishOnceHeaders } from '../../nats/publish.js'
 import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
 import { readStream } from '../../nats/stream.js'
@@ -175,7 +176,9 @@ export class JetStreamQueue implements Queue {
 
   async lastPosition(options: { readonly signal?: AbortSignal } = {}): Promise<Position> {
     const info = await readStream(this.#connection, this.#stream, options)
-    return info?.state.last_seq ?? 0
+    if (info !== undefined) return info.state.last_seq
+    await mustExist(this.#connection, this.#stream)
+    return this.lastPosition(options)
   }
 
   async remove(positions: readonly Position[]): Promise<void> {

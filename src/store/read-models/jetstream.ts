@@ -17,8 +17,8 @@ import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
 import { directScan } from '../../nats/direct-scan.js'
 import { apiError, writeFailedError, writeFailure } from '../../nats/errors.js'
-import type { HeaderValues } from '../../nats/headers.js'
 import { callApi } from '../../nats/jetstream-api.js'
+import { isRemoval, removal } from '../../nats/kv.js'
 import { notSendable, tooLargeError } from '../../nats/payload-limit.js'
 import { decodeToken, encodeToken, readModelsBucketOf } from '../../nats/subjects.js'
 import {
@@ -35,8 +35,6 @@ const attemptTimeout = 2_000
 const totalTimeout = 10_000
 /** Rows read at a time. */
 const readsMax = 64
-/** The header with which clients of key-value buckets mark a removed key. */
-const removal = [['KV-Operation', 'DEL']] as const
 
 export class JetStreamReadModels implements ReadModels {
   readonly #connection: Connection
@@ -200,10 +198,6 @@ class JetStreamReadModel implements ReadModel {
       `The outcome of writing ${this.#root} is unknown: ${why}. Read its checkpoint to find out.`,
     )
   }
-}
-
-function isRemoval(headers: HeaderValues): boolean {
-  return headers.has('KV-Operation')
 }
 
 const noBytes = new Uint8Array()

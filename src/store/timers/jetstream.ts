@@ -6,6 +6,7 @@
 //     stored. A timer that fired in between fires twice, and its command takes effect once by its id.
 // TIMERS-JS-3. The server keeps the time: timers that became due while it was down fire when it is
 //     back, in the order in which they were set.
+// TIMERS-JS-4. A stream that was emptied, or deleted and made again, has no marker (timers-marker.ts).
 
 import { encodeHeaderLines } from '../../nats/headers.js'
 import type { ActorAddress } from '../../model/address.js'
@@ -18,6 +19,7 @@ import { apiError } from '../../nats/errors.js'
 import { callApi } from '../../nats/jetstream-api.js'
 import { expectedHeader, publishExpecting } from '../../nats/publish.js'
 import { attemptTimeout, publishWithRetries } from '../../nats/publish-with-retries.js'
+import { putTimersMarker, timersMarker } from '../../nats/timers-marker.js'
 import {
   parseTimerSubject,
   queueStream,
@@ -120,6 +122,22 @@ export class JetStreamTimers implements Timers {
       const timer = this.#timerIn(message)
       if (timer !== undefined) yield timer
     }
+  }
+
+  get place(): string {
+    return this.#stream
+  }
+
+  /** TIMERS-JS-4. */
+  async completeness({ signal }: { readonly signal?: AbortSignal } = {}) {
+    const marker = await timersMarker(this.#connection, this.#namespace, signal)
+    if (marker === 'present') return 'complete'
+    return marker === 'absent' ? 'incomplete' : 'unknown'
+  }
+
+  /** TIMERS-JS-4. */
+  setComplete(): Promise<void> {
+    return putTimersMarker(this.#connection, this.#namespace)
   }
 
   /** TIMERS-JS-3. */

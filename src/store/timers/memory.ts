@@ -66,6 +66,7 @@ export class MemoryTimerTable {
 
 export class MemoryTimers implements Timers {
   readonly due: Queue
+  readonly place = 'the timers'
   readonly #table: MemoryTimerTable
   readonly #partitions: number
 
@@ -114,6 +115,13 @@ export class MemoryTimers implements Timers {
         yield this.#read(waiting)
     }
   }
+
+  /** TIMERS-6: they are lost with the log. */
+  async completeness() {
+    return 'complete' as const
+  }
+
+  async setComplete(): Promise<void> {}
 
   run(clock: Clock, signal: AbortSignal): Promise<void> {
     const table = this.#table

@@ -8,6 +8,7 @@
 // TIMERS-3. Cancelling removes only what was set earlier. Cancelling a missing timer is a no-op.
 // TIMERS-4. Timers that are due at the same time fire in the order in which they were set.
 // TIMERS-5. Listing is a stream: at most one batch is in memory.
+// TIMERS-6. A store whose timers can be lost without its log tells so, until it is said to have all of them again.
 
 import { decodeTimer, encodeTimer } from '../../codec/stored-timer.js'
 import { type ActorAddress, checkAddress } from '../../model/address.js'
@@ -55,6 +56,20 @@ export interface Timers {
 
   /** The waiting timers, in no particular order. */
   list(options?: ListTimersOptions): AsyncIterable<Timer>
+
+  /** Where the timers are, for operators. */
+  readonly place: string
+
+  /**
+   * Whether all timers that were set are stored, or due (TIMERS-6); `unknown` in a store of an older build, which does not
+   * tell.
+   */
+  completeness(options?: {
+    readonly signal?: AbortSignal
+  }): Promise<'complete' | 'incomplete' | 'unknown'>
+
+  /** All pending timers are stored again (TIMERS-6). */
+  setComplete(options?: { readonly signal?: AbortSignal }): Promise<void>
 
   /** Timers that became due, by actor, until their firing is handled (TIMERS-2). */
   readonly due: Queue

@@ -344,6 +344,25 @@ await t.test(
   },
 )
 
+await t.test('CLAIM-4 a removed document is written again by its owner', async t => {
+  const { source, documents, claims, handled, join, all } = scene(t, 1)
+  source.add('k0', 'k1', 'k0')
+  claims.set(all('a'))
+  const group = join('a', {})
+  await until(async () => (await stateOf(documents, ['group', '0']))?.floor === 3)
+  const { revision } = (await documents.get(['group', '0']))!
+  t.ok(await documents.remove(['group', '0'], revision))
+  source.add('k1')
+  await until(() => group.stats().damaged === 1)
+  source.add('k0')
+  await until(() => handled.some(({ value }) => value === 'k0@5'))
+  await until(async () => (await stateOf(documents, ['group', '0']))?.floor === 5)
+  const first = handled.filter(({ value }) => value === 'k0@1')
+  t.equal(first.length, 1, 'what was handled is not handled again')
+  const repeats = handled.filter(({ value }) => value === 'k1@4')
+  t.ok(repeats.length >= 1 && repeats.slice(1).every(({ repeat }) => repeat))
+})
+
 await t.test(
   'RESUME-1 keys that failed in what is the same are kept, others not',
   async t => {

@@ -117,6 +117,10 @@ export class ObservedDocuments implements Documents {
     await this.after()
     return result
   }
+
+  remove(key: DocumentKey, revision: number): Promise<boolean> {
+    return this.memory.remove(key, revision)
+  }
 }
 
 export async function stateOf(
