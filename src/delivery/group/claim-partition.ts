@@ -7,6 +7,8 @@
 //     claim waits.
 // CLAIM-4. Where there is no document, a node that has owned the partition goes on where it had left it: what is handled
 //     up to there stays handled, and the records after it are read again. Any other node starts from the first record.
+// CLAIM-5. The epoch grows with each claim. Without a document that tells the one before, it is the time in ms, which is more
+//     than any partition has had claims.
 
 import { messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
@@ -93,7 +95,7 @@ export async function claimPartition(
       await pause(handoverPollDelay, signal)
       continue
     }
-    const epoch = state.epoch + 1
+    const epoch = Math.max(state.epoch + 1, read.isKnown ? 0 : Date.now()) // CLAIM-5.
     // DEFERRED-KEYS-3: an owner that released the partition, or this node itself, has not crashed.
     const crashes = hasOtherOwner ? before + 1 : 0
     const end = await source.lastPosition(signal)
@@ -155,16 +157,25 @@ export async function claimPartition(
   return undefined
 }
 
+interface ReadState {
+  readonly state: PartitionState
+  /** The state is that of the document. */
+  readonly isKnown: boolean
+  readonly isDamaged: boolean
+}
+
 /** CLAIM-3, CLAIM-4. */
 function readState(
   found: Document | undefined,
   { document, log, remembered }: Pick<ClaimOptions, 'document' | 'log' | 'remembered'>,
-): { readonly state: PartitionState; readonly isDamaged: boolean } {
+): ReadState {
   const state = remembered ?? initialPartitionState // CLAIM-4.
-  if (found === undefined) return { state, isDamaged: remembered !== undefined }
+  if (found === undefined)
+    return { state, isKnown: false, isDamaged: remembered !== undefined }
   const name = document.join('.')
   try {
-    return { state: decodePartitionState(found.value, name), isDamaged: false }
+    const known = decodePartitionState(found.value, name)
+    return { state: known, isKnown: true, isDamaged: false }
   } catch (error) {
     if (!isDamaged(error)) throw error
     const bytes = Buffer.from(found.value).toString('base64').slice(0, bytesShown)
@@ -174,7 +185,7 @@ function readState(
         : 'goes on where this node has left it'
     const text = `Checkpoint ${name} is damaged; its partition ${next}`
     log('error', text, { reason: messageOf(error), bytes, floor: state.floor })
-    return { state, isDamaged: true }
+    return { state, isKnown: false, isDamaged: true }
   }
 }
 

@@ -11,6 +11,8 @@ export interface DeliveryAttempt {
   readonly attempt: number
   /** Time of the first attempt, ms since 1970. */
   readonly firstAt: number
+  /** Of the partition's ownership: it grows with each owner, and is the same for all attempts of one (CLAIM-5). */
+  readonly epoch: number
   /** The node of the attempt before this one ended during it (DEFERRED-KEYS-3). */
   readonly isAfterCrash: boolean
   /** Another owner may have handled the record before, completely or in part. */

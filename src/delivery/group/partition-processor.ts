@@ -218,13 +218,14 @@ export class PartitionProcessor<T> {
     firstAt: number,
     isAfterCrash = false,
   ): Promise<HandlingResult> {
-    const { handle, maybeHandledUpTo } = this.#options
+    const { handle, maybeHandledUpTo, claim } = this.#options
     const { position, value } = record
     try {
       return await handle(value as T, {
         position,
         attempt,
         firstAt,
+        epoch: claim.epoch,
         isAfterCrash,
         mayBeRepeat: attempt > 1 || position <= maybeHandledUpTo,
         signal: this.#lifetime.interrupting,

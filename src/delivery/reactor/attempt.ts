@@ -161,6 +161,7 @@ class AttemptContext implements ReactorContext {
   declare readonly signal: AbortSignal
   readonly attempt: number
   readonly mayBeRepeat: boolean
+  readonly fencingToken: ReactorContext['fencingToken']
   readonly redrives: number
   readonly isLastAttempt: boolean
   readonly spawn: ReactorContext['spawn']
@@ -179,6 +180,7 @@ class AttemptContext implements ReactorContext {
   ) {
     this.attempt = base.attempt
     this.mayBeRepeat = base.mayBeRepeat
+    this.fencingToken = base.fencingToken
     this.redrives = base.redrives
     this.isLastAttempt = base.isLastAttempt
     this.spawn = base.spawn

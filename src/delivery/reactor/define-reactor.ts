@@ -10,6 +10,7 @@ import {
   type MessageData,
   type Topic,
 } from '../../model/topic.js'
+import type { Position } from '../../model/version.js'
 import type { Message } from '../messages/message.js'
 import {
   type RetryOptions,
@@ -19,6 +20,17 @@ import {
 } from '../retry-policy.js'
 import type { SettlementActions } from './settlement.js'
 import type { Published, PublishOptions } from '../messages/publish-message.js'
+
+/**
+ * Orders the writes of handlers in an outside system, for one actor or key: an attempt with a lower epoch is one of an earlier owner,
+ * and one with the same epoch and a lower position an earlier message.
+ */
+export interface FencingToken {
+  /** It grows each time that a node takes over the partition, by compare-and-set. */
+  readonly epoch: number
+  /** The message's position. */
+  readonly position: Position
+}
 
 /** The context of a handler call. */
 export interface ReactorContext extends SettlementActions {
@@ -33,6 +45,8 @@ export interface ReactorContext extends SettlementActions {
    * id to external systems as an idempotency key, or query them first.
    */
   readonly mayBeRepeat: boolean
+  /** For outside systems that refuse a write with a lower token than that of their last one. */
+  readonly fencingToken: FencingToken
   /**
    * Fires when the attempt's timeout passes, when another node takes over the message, or when this node's
    * time to finish is used up.

@@ -62,7 +62,7 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
   return (
     message: Message,
     reactor: Reactor,
-    { attempt, mayBeRepeat: mayBeRedelivered }: DeliveryAttempt,
+    { attempt, epoch, position, mayBeRepeat: mayBeRedelivered }: DeliveryAttempt,
     redrives: number,
   ): BaseContext => {
     const mayBeRepeat = mayBeRedelivered || redrives > 0
@@ -73,6 +73,7 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
     return {
       attempt,
       mayBeRepeat,
+      fencingToken: { epoch, position },
       redrives,
       isLastAttempt: attempt >= reactor.retry.attempts,
       spawn: (definition, actorId) =>
