@@ -17,6 +17,7 @@ import { partitionOf } from '../model/partition.js'
 import { exitCode } from '../program/exit-codes.js'
 import { backendOf, isSet, namespaceOf, type ParsedFlags } from '../program/flags.js'
 import { checkBuildsDocument } from '../projection/builds.js'
+import { checkMinimumDocument, minimumVersionsKey } from '../runtime/minimum-versions.js'
 import { type CliCommand, newCliId, positionals } from './command.js'
 import { complain, printRow } from './output.js'
 
@@ -108,7 +109,10 @@ async function repairDocuments(
   report: Report,
   signal: AbortSignal,
 ): Promise<void> {
-  const others = { projection: checkBuildsDocument }
+  const others = {
+    projection: checkBuildsDocument,
+    [minimumVersionsKey]: checkMinimumDocument,
+  }
   for await (const damaged of damagedDocuments(documents, others, signal)) {
     const { key, revision, reason, isNewer } = damaged
     const place = `document ${key.join('.')}`
@@ -117,7 +121,12 @@ async function repairDocuments(
       continue
     }
     if (!dryRun) await documents.remove(key, revision)
-    await report({ place, problem: 'is damaged', reason, action: 'remove it' })
+    const [kind] = key
+    const action =
+      kind === minimumVersionsKey
+        ? 'remove it; set the minimum versions again with "cairn versions require"'
+        : 'remove it'
+    await report({ place, problem: 'is damaged', reason, action })
   }
 }
 

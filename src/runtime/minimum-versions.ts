@@ -22,7 +22,10 @@ export interface Versions {
   readonly actors: Readonly<Record<string, number>>
 }
 
-const key = ['minimum-versions']
+/** The name of the document. */
+export const minimumVersionsKey = 'minimum-versions'
+
+const key = [minimumVersionsKey]
 const attemptsMax = 10
 
 /** Of a namespace without the document: every version. Throws `storage-failed` if it cannot be read. */
@@ -159,6 +162,11 @@ function decodeMinimum(bytes: Uint8Array | undefined): Versions {
     `The document ${key.join('.')} is damaged: the minimum versions of the namespace are not known. Restore or delete it.`,
     { cause },
   )
+}
+
+/** Throws `storage-failed` if the document cannot be read. */
+export function checkMinimumDocument(bytes: Uint8Array): void {
+  decodeMinimum(bytes)
 }
 
 function isVersions(value: unknown): value is Record<string, number> {

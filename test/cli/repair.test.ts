@@ -65,6 +65,7 @@ for (const home of homes)
       'readers.r',
       'projection.p',
       'publishers',
+      'minimum-versions',
     ]
     for (const name of damaged) {
       const key = name.split('.')

@@ -30,6 +30,7 @@ const checks: Readonly<Record<string, DocumentCheck>> = {
     decodeConsumerState(value, name.slice(name.indexOf('.') + 1)),
   topics: value => checkTopicDocument(value, 'types'),
   readers: value => checkTopicDocument(value, 'topics'),
+  [publishersKey[0]!]: value => checkTopicDocument(value, 'publishers'),
 }
 
 /** @param others checks of documents that other layers own, by the first name of their keys */
@@ -39,14 +40,10 @@ export async function* damagedDocuments(
   signal: AbortSignal,
 ): AsyncGenerator<DamagedDocument> {
   for (const [prefix, check] of Object.entries({ ...checks, ...others }))
-    for (const key of await documents.list([prefix], { signal })) {
+    for (const key of [[prefix], ...(await documents.list([prefix], { signal }))]) {
       const damaged = await damageOf(documents, key, check)
       if (damaged !== undefined) yield damaged
     }
-  const publishers = await damageOf(documents, publishersKey, value =>
-    checkTopicDocument(value, 'publishers'),
-  )
-  if (publishers !== undefined) yield publishers
 }
 
 async function damageOf(
