@@ -13,6 +13,7 @@
 // BUILDER-5. Memory is bounded: events read but not written, and cached rows.
 // BUILDER-6. Nothing is folded on rows of another log: the checkpoint has the mark of a commit that was read, and the log
 //     must hold this commit (MARKS-1). Otherwise the projection is built anew.
+// BUILDER-7. Rows that were removed with their checkpoint are built again from the first event, also while none is stored.
 
 import { checkData } from '../codec/data.js'
 import type { StoredCommit } from '../model/commit.js'
@@ -91,6 +92,8 @@ export class Builder {
   #isOfAnotherLog = false
   /** The last commit that was read and whose id is known. */
   #mark: Mark | undefined
+  /** The rows were removed (BUILDER-7). */
+  #isRemoved = false
   #attempts = 0
   #stuck: StuckAt | undefined
 
@@ -110,6 +113,16 @@ export class Builder {
 
   get stuck(): StuckAt | undefined {
     return this.#stuck
+  }
+
+  /** Looks whether the rows are still there; if not, the build starts again (BUILDER-7). */
+  async checkRows(): Promise<void> {
+    const { revision } = this.#checkpoint
+    if (revision === 0) return
+    const stored = await this.#options.model.checkpoint()
+    if (stored.revision > 0 || this.#checkpoint.revision !== revision) return
+    this.#isRemoved = true
+    this.#wakeSignal.wakeAll()
   }
 
   /** Builds until the signal fires. Never rejects. */
@@ -132,12 +145,20 @@ export class Builder {
 
   /** Builds from the stored checkpoint until the signal fires or an error occurs. */
   async #build(signal: AbortSignal): Promise<void> {
-    const { model, source, onProgress } = this.#options
+    const { model, source, projection, log, onProgress } = this.#options
+    const hadRows = this.#checkpoint.revision > 0
     // BUILDER-2
     this.#rows.clear()
     this.#items = []
     this.#wakeSignal = new WakeSignal()
     this.#checkpoint = await model.checkpoint()
+    this.#isRemoved = false
+    if (hadRows && this.#checkpoint.revision === 0)
+      log(
+        'warn',
+        `The rows of projection ${projection.name} were removed: they are built again`,
+        {},
+      )
     const end = await source.lastPosition(signal)
     const { mark } = this.#checkpoint
     const marks = mark === undefined ? [] : [mark]
@@ -161,6 +182,7 @@ export class Builder {
     try {
       while (!signal.aborted) {
         await this.#waitForWork(signal, () => ended !== undefined)
+        if (this.#isRemoved) return
         await this.#write()
         if (ended === undefined || this.#items.length > 0) continue
         if ('error' in ended) throw ended.error
@@ -202,7 +224,8 @@ export class Builder {
   /** Resolves when there are events to fold, or when the checkpoint has moved for a while. */
   async #waitForWork(signal: AbortSignal, hasEnded: () => boolean): Promise<void> {
     let until: number | undefined
-    while (this.#items.length === 0 && !hasEnded() && !signal.aborted) {
+    const mayWait = () => !hasEnded() && !signal.aborted && !this.#isRemoved
+    while (this.#items.length === 0 && mayWait()) {
       const isAtEnd = this.#read === this.position
       until = isAtEnd ? undefined : (until ?? performance.now() + idleWriteAfter)
       const left = until === undefined ? waitMax : until - performance.now()

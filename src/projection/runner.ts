@@ -80,6 +80,8 @@ interface Running {
 const checkEvery = 500
 /** RUNNER-2, in milliseconds. */
 const freshFor = 1_000
+/** Milliseconds between two looks whether the rows are still there (BUILDER-7). */
+const checkRowsEvery = 5_000
 /** Milliseconds before another check after an error. */
 const errorPause = 500
 /** Milliseconds without a node that builds a version after which its builds are dropped. */
@@ -103,6 +105,7 @@ export class ProjectionRunner {
   #end = { position: 0, at: -Infinity }
   /** Versions that no member builds, and since when. */
   readonly #abandoned = new Map<number, number>()
+  #rowsCheckedAt = -Infinity
   #run: Promise<void> | undefined
   #setBack = 0
 
@@ -209,6 +212,10 @@ export class ProjectionRunner {
     }
     const position = await store.lastPosition({ signal: this.#stopping.signal })
     const at = performance.now()
+    if (at - this.#rowsCheckedAt > checkRowsEvery) {
+      this.#rowsCheckedAt = at
+      for (const { builder } of this.#running.values()) await builder.checkRows()
+    }
     for (const running of this.#running.values()) {
       const { builder, build } = running
       if (builder.isOfAnotherLog) {

@@ -9,6 +9,7 @@ import { newId } from '../../src/model/id.js'
 import {
   defineActor,
   defineConsumer,
+  defineProjection,
   defineReactor,
   defineTopic,
   event,
@@ -256,6 +257,30 @@ await t.test('the publishers of a topic that no node hosts', async t => {
   await until(() => node.stats().damage.length > 0, patience)
   t.equal(about('publishers of topics is damaged').length, 1)
 })
+
+for (const how of ['purge', 'delete'] as const)
+  await t.test(`the read models: ${how}`, async t => {
+    const { start, namespace } = scene(t)
+    const texts = defineProjection({
+      name: 'texts',
+      from: pen,
+      initial: [] as string[],
+      when: { wrote: (row, { data }) => [...row, data as string] },
+    })
+    const node = await start({ actors: [pen], projections: [texts] })
+    const write = async (...all: readonly string[]) => {
+      for (const text of all) await node.spawn(pen, 'p').ask('write', text)
+    }
+    const row = () => node.projection(texts).get('p')
+    await write('a', 'b')
+    await until(async () => (await row())?.length === 2, patience)
+    const views = `KV_CAIRN_${namespace}_VIEWS`
+    await (how === 'purge' ? streams.purge(views) : streams.delete(views))
+    await until(async () => (await row())?.length === 2, patience)
+    await write('c')
+    await until(async () => (await row())?.includes('c'), patience)
+    t.strictSame(await row(), ['a', 'b', 'c'])
+  })
 
 await t.test('a stream that cannot be found again is told once and waits', async t => {
   const { about, start, namespace } = scene(t)
