@@ -62,6 +62,7 @@ export class JetStreamDocuments implements Documents {
   }
 
   async remove(key: DocumentKey, revision: number): Promise<boolean> {
+    if (revision === 0) return false
     return (await this.#publish(key, noBytes, revision, removal)) !== 'conflict'
   }
 
