@@ -62,7 +62,8 @@ process.exitCode = exitCode === 0 && failed === 0 && passed > 0 && isCovered ? 0
 async function run(tapArgs) {
   const tap = spawn(process.execPath, ['node_modules/.bin/tap', ...tapArgs], {
     stdio: 'inherit',
-    env: { ...process.env, CAIRN_NATS_SERVER: path },
+    // Tests make nodes warn on purpose.
+    env: { ...process.env, CAIRN_NATS_SERVER: path, CAIRN_LOG_LEVEL: 'silent' },
   })
   const [code] = await once(tap, 'exit')
   return code

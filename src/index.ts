@@ -3,6 +3,11 @@
 
 // Nodes
 export type { Node } from './runtime/node.js'
+export type {
+  NodeEventListener,
+  NodeEventName,
+  NodeEvents,
+} from './runtime/node-events.js'
 export type { NodeOptions } from './runtime/options.js'
 export { startNode } from './runtime/start-node.js'
 export type { Logger } from './model/log.js'

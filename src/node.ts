@@ -8,7 +8,7 @@
 import { fileURLToPath } from 'node:url'
 import { relative } from 'node:path'
 
-import { programLog } from './runtime/log.js'
+import { logLevels, programLog } from './runtime/log.js'
 import { formatAddress } from './model/address.js'
 import { defined } from './model/defined.js'
 import { deferred } from './model/wait.js'
@@ -42,13 +42,11 @@ ${commonFlagsHelp}
 Logs JSON lines to stdout; it serves from the line "node ready" on. Exit codes: 0 stopped
 by a signal, 1 failed, 2 usage, 3 unreachable.`
 
-const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
-
 function logLevelOf(flags: ParsedFlags): string {
   const level = textFlag(flags, 'log-level') ?? 'info'
-  if (levels.includes(level)) return level
+  if ((logLevels as readonly string[]).includes(level)) return level
   throw new UsageError(
-    `--log-level is ${JSON.stringify(level)}: use ${levels.join(', ')}.`,
+    `--log-level is ${JSON.stringify(level)}: use ${logLevels.join(', ')}.`,
   )
 }
 
@@ -94,7 +92,7 @@ async function main(args: readonly string[]): Promise<void> {
   const reason = await stopped
   log.info(reason === 'escalation' ? { reason } : { signal: reason }, 'node stopping')
   await node.close()
-  log.info('node stopped')
+  log.info({}, 'node stopped')
   if (reason === 'escalation') process.exitCode = exitCode.failed
 }
 

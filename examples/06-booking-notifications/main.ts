@@ -92,6 +92,8 @@ const node = await startNode({
   store: embedded({ dir }),
   actors: [booking],
   reactors: [notifications],
+  // The failures below are on purpose; by default they would be logged to stderr.
+  log: false,
 })
 const until = async (condition: () => boolean | Promise<boolean>) => {
   while (!(await condition())) await new Promise(next => setTimeout(next, 10))

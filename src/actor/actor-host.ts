@@ -44,6 +44,8 @@ export interface ActorHostOptions {
   readonly redirectTold?: CommandSender['tell']
   /** Called for each new stored state of an actor on this node. */
   readonly onStoredState?: ActorPorts['onStoredState']
+  /** Called when an actor is parked. It must not throw. */
+  readonly onParked?: (failure: Escalation) => void
   /** Called when an actor fails whose policy is `'escalate'`. */
   readonly onEscalation?: (escalation: Escalation) => void
 }

@@ -20,6 +20,8 @@ export interface ActorPorts {
   readonly directives?: Pick<Directives, 'of' | 'pending'> | undefined
   /** The behavior versions of the nodes; absent, or undefined, where commands are not routed. */
   readonly versions?: (() => NodeVersions | undefined) | undefined
+  /** Called when the actor is parked. */
+  parked(actor: ActorAddress, error: CairnError): void
   /** Called for a failure that the type's policy escalates to the node. */
   escalate(actor: ActorAddress, error: CairnError): void
   /** Runs `work` while it holds one of the host's wake slots. `doing` describes it in errors. */

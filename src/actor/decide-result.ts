@@ -3,6 +3,7 @@
 import type { Decision } from '../model/behavior.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
+import { isIgnoredPromise } from '../model/thenable.js'
 import { type Effect, isEffect, toOutboxEntry } from './effects.js'
 import type { EmittedEvent } from './event.js'
 import type { DecideResult } from './handler-types.js'
@@ -25,7 +26,7 @@ export function toDecision<State>(
   const single: unknown = result
   if (isEffect(single)) return toAccepted([single], noReply, now)
   if ('type' in result) return { ok: true, events: [result], reply: noReply }
-  if (isPromise(result))
+  if (isIgnoredPromise(result))
     throw new CairnError(
       'invalid-definition',
       'decide returned a promise: it must be synchronous and pure. Do asynchronous work before sending ' +
@@ -67,11 +68,4 @@ const noReply = () => undefined
 
 function isList(value: unknown): value is readonly (EmittedEvent | Effect)[] {
   return Array.isArray(value)
-}
-
-function isPromise(value: object): boolean {
-  if (!('then' in value) || typeof value.then !== 'function') return false
-  // Its outcome no longer matters, and must not become an unhandled rejection.
-  void Promise.resolve(value).catch(() => {})
-  return true
 }

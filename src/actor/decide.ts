@@ -15,11 +15,12 @@ import { checkNewEvent } from '../model/event.js'
 import type { AcceptedOutcome, RejectedOutcome } from '../model/command-sender.js'
 import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
+import { isIgnoredPromise } from '../model/thenable.js'
 import type { TimerFiring } from '../model/timer.js'
 import { commandIdsOf, withCauses } from './causes.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
-import { isThenable, type FoldedState } from './fold.js'
+import type { FoldedState } from './fold.js'
 
 /**
  * The behavior's decision. Throws `decide-failed` for an error of `decide`; errors of this package
@@ -38,20 +39,17 @@ export function decide(
     firing === undefined ? common : { ...common, firing },
     command,
   )
-  const decision = wrapErrors(actor, command, 'decide', () =>
-    behavior.decide(state, command, context),
-  )
-  if (isThenable(decision)) {
-    // Its outcome is ignored, and must not surface as an unhandled rejection.
-    decision.then(undefined, () => {})
-    throw new CairnError(
-      'invalid-definition',
-      `decide of ${nameOf(actor, command)} returned a promise: it must be synchronous and pure. ` +
-        'Wait before you send the command, and pass the result as data.',
-    )
-  }
-  if (decision.ok) for (const event of decision.events) checkNewEvent(event)
-  return decision
+  return wrapErrors(actor, command, 'decide', () => {
+    const decision = behavior.decide(state, command, context)
+    if (isIgnoredPromise(decision))
+      throw new CairnError(
+        'invalid-definition',
+        `decide of ${nameOf(actor, command)} returned a promise: it must be synchronous and pure. ` +
+          'Wait before you send the command, and pass the result as data.',
+      )
+    if (decision.ok) for (const event of decision.events) checkNewEvent(event)
+    return decision
+  })
 }
 
 /**

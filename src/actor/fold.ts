@@ -5,6 +5,7 @@ import type { Behavior } from '../model/behavior.js'
 import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
+import { isIgnoredPromise } from '../model/thenable.js'
 import type { Position, Version } from '../model/version.js'
 import type { Head } from '../store/event-store/event-store.js'
 import {
@@ -47,6 +48,8 @@ export function initialFoldedState<State>({
 }: FoldContext<State>): FoldedState<State> {
   try {
     const state = behavior.initialState(actor.id)
+    if (isIgnoredPromise(state))
+      throw behaviorFault('it returned a promise; it must be synchronous')
     return { state, version: 0, position: 0, inlineStateVersion: 0 }
   } catch (cause) {
     throw initialStateFailed(actor, cause)
@@ -78,8 +81,10 @@ export function foldEvent<State>(
 ): State {
   if (skips?.covers(event.version, event.version)) return state
   let next: State
+  let isPromise: boolean
   try {
     next = behavior.evolve(state, event)
+    isPromise = isIgnoredPromise(next)
   } catch (cause) {
     throw evolveFailed(event, cause)
   }
@@ -88,14 +93,11 @@ export function foldEvent<State>(
       event,
       behaviorFault('it returned undefined instead of the next state'),
     )
-  if (isThenable(next)) {
-    // Its outcome is ignored, and must not surface as an unhandled rejection.
-    next.then(undefined, () => {})
+  if (isPromise)
     throw evolveFailed(
       event,
       behaviorFault('it returned a promise; it must be synchronous'),
     )
-  }
   return next
 }
 
@@ -200,16 +202,6 @@ export async function foldForward<State>(
   if (gap !== undefined) throw gap
   // The wanted version may be among missing versions that are skipped.
   return skipVersions(context, folded, to, folded.position) ?? folded
-}
-
-/** True for a promise, or anything that behaves like one. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  )
 }
 
 function behaviorFault(problem: string): CairnError {

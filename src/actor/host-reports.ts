@@ -4,6 +4,7 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { messageOf } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
+import { isThenable } from '../model/thenable.js'
 import type { Version } from '../model/version.js'
 import type { ActorHostOptions, Escalation, FailedCommandInfo } from './actor-host.js'
 import type { DirectiveState } from './directives.js'
@@ -37,19 +38,23 @@ export class HostReports {
         `A command sent by tell failed: ${messageOf(error)}`,
         details,
       )
-    try {
-      onDeadCommand(error, info)
-    } catch (thrown) {
-      this.#log('error', `onDeadCommand threw: ${messageOf(thrown)}`, details)
-    }
+    this.#call('onDeadCommand', details, () => onDeadCommand(error, info))
   }
 
   escalated(escalation: Escalation): void {
+    const details = { actor: formatAddress(escalation.actor) }
+    this.#call('onEscalation', details, () => this.#hooks.onEscalation?.(escalation))
+  }
+
+  /** Calls a hook of the application, which may throw or return a promise that is rejected. */
+  #call(name: string, details: object, hook: () => unknown): void {
+    const failed = (thrown: unknown) =>
+      this.#log('error', `${name} failed: ${messageOf(thrown)}`, details)
     try {
-      this.#hooks.onEscalation?.(escalation)
+      const result = hook()
+      if (isThenable(result)) result.then(undefined, failed)
     } catch (thrown) {
-      const actor = formatAddress(escalation.actor)
-      this.#log('error', `onEscalation threw: ${messageOf(thrown)}`, { actor })
+      failed(thrown)
     }
   }
 

@@ -89,6 +89,7 @@ class Host implements ActorHost {
       withWakeSlot: (work, signal, doing) => wakes.run(work, signal, doing),
       directives,
       versions: options.versions,
+      parked: (actor, error) => options.onParked?.({ actor, error }),
       escalate: (actor, error) => this.#reports.escalated({ actor, error }),
       onUnstorableState: (type, error) => unstorable.report(type, error),
       ...(options.onStoredState !== undefined && {

@@ -358,6 +358,7 @@ export class Life {
     if (delay === undefined) {
       this.#lifecycle = { phase: 'parked', error }
       log('error', message, details)
+      ports.parked(address, error)
     } else {
       const due = clock.now() + delay
       const interrupt = new AbortController()

@@ -6,7 +6,7 @@ import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
 import type { DamageReports } from '../model/damage.js'
 import type { Documents } from '../store/documents/documents.js'
-import type { ConnectionStats } from '../nats/connection-state.js'
+import type { ConnectionChange, ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
 import type { Queue, QueueName } from '../store/queue/queue.js'
 import type { ReadModels } from '../store/read-models/read-models.js'
@@ -49,6 +49,8 @@ export interface OpenNamespace extends AsyncDisposable {
   readonly groupCommit?: () => GroupCommitStats
   /** On JetStream: what the connection to NATS is like. */
   readonly connection?: () => ConnectionStats
+  /** On JetStream: calls `listener` when the connection is lost or made again, until the namespace is closed. */
+  readonly onConnectionChange?: (listener: (change: ConnectionChange) => void) => void
   /** Number of partitions of the namespace, fixed at its creation. */
   readonly partitions: number
   /** Joins the namespace's membership as `self`, or observes it without one. */

@@ -7,6 +7,7 @@ import { NatsMembership } from '../cluster/nats-membership.js'
 import type { HeartbeatOptions } from '../cluster/roster.js'
 import { checkNamespace } from '../model/address.js'
 import { Connection } from '../nats/connection.js'
+import type { ConnectionChange } from '../nats/connection-state.js'
 import { checkGroupCommitMode, type GroupCommitMode } from '../nats/group-commit.js'
 import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
 import { JetStreamQueue } from '../store/queue/jetstream.js'
@@ -95,6 +96,9 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
           groupCommit: () => store.groupStats(),
           connection: () => connection.stats(),
           checkMissing: (signal: AbortSignal) => checkMissing(connection, signal),
+          onConnectionChange: (listener: (change: ConnectionChange) => void) => {
+            connection.onInterruption(listener)
+          },
         }
         const parts = { store, bus, transport, ...beside, ...stats, partitions, join }
         return toOpenNamespace(parts, () => connection.close())

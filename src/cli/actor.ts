@@ -72,6 +72,7 @@ export const actor: CliCommand = {
       store: await backendOf(flags),
       actors: await loadActors(flags),
       serve: false,
+      log: false,
     })
     const outcome = await give(directive, node.supervise(address), version, {
       by: textFlag(flags, 'by') ?? userName(),

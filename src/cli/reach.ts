@@ -26,7 +26,13 @@ export async function reach<T>(flags: ParsedFlags, ways: Ways<T>): Promise<T> {
   const store = await backendOf(flags)
   if (actors.length > 0) {
     const { startNode } = await import('../runtime/start-node.js')
-    await using node = await startNode({ namespace, store, actors, serve: false })
+    await using node = await startNode({
+      namespace,
+      store,
+      actors,
+      serve: false,
+      log: false,
+    })
     return await ways.here(node)
   }
   await using open = await store.open({ namespace, nodeId: newCliId() })

@@ -1,8 +1,8 @@
 // A dead letter ⇄ its record: headers (src/codec/header-table.ts), and a body, MessagePack: the dead letter. The key of
 // the record names the reactor.
 
-import { messageOf } from '../model/errors.js'
 import type { DeadLetterError, StoredDeadLetter } from '../model/stored-dead-letter.js'
+import { describeThrown } from '../model/thrown.js'
 import { isCount } from '../model/version.js'
 import { peekField } from './header-row.js'
 import { deadLetterHeaders } from './header-table.js'
@@ -19,39 +19,9 @@ interface DeadLetterSubject {
   readonly correlationId?: string
 }
 
-const stackCharactersMax = 8_192
-const messageCharactersMax = 2_048
-const nameCharactersMax = 256
-
 /** An error as a dead letter stores it, whatever was thrown. A message or stack that is too long is cut. */
 export function toDeadLetterError(error: unknown): DeadLetterError {
-  const { name, stack } = error instanceof Error ? textsOf(error) : noTexts
-  const message = textOf(() => messageOf(error), messageCharactersMax) ?? ''
-  return { name: name || 'Error', message, ...(stack && { stack }) }
-}
-
-const noTexts: {
-  readonly name?: string | undefined
-  readonly stack?: string | undefined
-} = {}
-
-function textsOf(error: Error): typeof noTexts {
-  return {
-    name: textOf(() => error.name, nameCharactersMax),
-    stack: textOf(() => error.stack, stackCharactersMax),
-  }
-}
-
-/** A property of a thrown value: it need not be text, and reading it can throw. */
-function textOf(read: () => unknown, charactersMax: number): string | undefined {
-  try {
-    const value = read()
-    return typeof value === 'string'
-      ? value.slice(0, charactersMax).toWellFormed()
-      : undefined
-  } catch {
-    return undefined
-  }
+  return describeThrown(error)
 }
 
 export function encodeDeadLetter<Message extends DeadLetterSubject>(

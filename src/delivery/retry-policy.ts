@@ -2,13 +2,18 @@
 
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
+import { isIgnoredPromise } from '../model/thenable.js'
+import { propertyOf } from '../model/thrown.js'
 import { type Backoff, delayAfter } from './backoff.js'
 
 /** The retry options of a reactor's definition. */
 export interface RetryOptions extends Partial<Backoff> {
   /** Attempts before a message becomes a dead letter; `Infinity` for no limit. Default 5. */
   readonly attempts?: number
-  /** Whether an error is retried, unless it is a TerminalError or a RetryableError. Default: all are. */
+  /**
+   * Whether an error is retried, unless it is a TerminalError or a RetryableError. An error for which it throws is
+   * retried. Default: all are.
+   */
   readonly when?: (error: unknown) => boolean
 }
 
@@ -55,17 +60,45 @@ export function retryPolicy(
   )
 }
 
-/** Milliseconds until the next attempt, or the reason why there is none. */
+/**
+ * Milliseconds until the next attempt, or the reason why there is none. Never throws.
+ *
+ * @param onFault called with the error of a policy's `when` that throws or returns a promise
+ */
 export function afterFailure(
   { attempts, backoff, when }: RetryPolicy,
   attempt: number,
   error: unknown,
+  onFault: (fault: unknown) => void = () => {},
 ): number | 'terminal' | 'max-attempts-exhausted' {
   const brand = brandOf(error)
-  if (brand === 'terminal' || (brand === undefined && !when(error))) return 'terminal'
+  if (brand === 'terminal') return 'terminal'
+  if (brand === undefined && !isRetried(when, error, onFault)) return 'terminal'
   if (attempt >= attempts) return 'max-attempts-exhausted'
-  const after = brand === 'retryable' ? (error as RetryableError).after : undefined
-  return after ?? delayAfter(attempt, backoff)
+  const after = brand === 'retryable' ? propertyOf(error, 'after') : undefined
+  return isDelay(after) ? after : delayAfter(attempt, backoff)
+}
+
+/** Whether a value is a time to wait: a number from 0. */
+export function isDelay(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}
+
+/** What `when` says. Where it throws or returns a promise it says nothing: the error is retried. */
+function isRetried(
+  when: RetryPolicy['when'],
+  error: unknown,
+  onFault: (fault: unknown) => void,
+): boolean {
+  try {
+    const answer: unknown = when(error)
+    if (isIgnoredPromise(answer))
+      throw invalid('when returned a promise: it must return true or false.')
+    return Boolean(answer)
+  } catch (fault) {
+    onFault(fault)
+    return true
+  }
 }
 
 // A brand works across several copies of this package in one program; `instanceof` does not.
@@ -94,10 +127,7 @@ export class RetryableError extends Error {
 }
 
 function brandOf(error: unknown): 'terminal' | 'retryable' | undefined {
-  const found =
-    typeof error === 'object' && error !== null && brand in error
-      ? error[brand]
-      : undefined
+  const found = propertyOf(error, brand)
   return found === 'terminal' || found === 'retryable' ? found : undefined
 }
 

@@ -6,6 +6,7 @@ import type { EventObject } from 'xstate'
 
 import type { ChildEnd } from '../model/child.js'
 import { messageOf } from '../model/errors.js'
+import { describeThrown, propertyOf } from '../model/thrown.js'
 import type { MachineChild, MachineState } from './types.js'
 
 const kinds = ['done.actor', 'error.actor', 'snapshot'] as const
@@ -118,15 +119,12 @@ export function endOf(event: EventObject, child: string, key: string): ChildEnd 
 /** An error as plain data: its name, message, and code where it has one. */
 export function plainError(error: unknown): unknown {
   const isSimple = typeof error !== 'object' && typeof error !== 'function'
-  if (isSimple || error === null) return typeof error === 'symbol' ? String(error) : error
-  const name = error instanceof Error ? error.name : 'Error'
-  const { code, message } = error as {
-    readonly code?: unknown
-    readonly message?: unknown
-  }
+  if (typeof error === 'string' || typeof error === 'symbol') return messageOf(error)
+  if (isSimple || error === null) return error
+  const { name, message } = describeThrown(error)
+  const code = propertyOf(error, 'code')
   const isCode = typeof code === 'string' || typeof code === 'number'
-  const text = typeof message === 'string' ? message : messageOf(error)
-  return { name, message: text, ...(isCode && { code }) }
+  return { name, message, ...(isCode && { code }) }
 }
 
 /** The part of a child's snapshot that its machine sees. */

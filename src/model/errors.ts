@@ -4,6 +4,8 @@
 // says what happened, to what, and what to do about it. The `code` is stable, and `retryable` says
 // whether the same call may succeed later.
 
+import { isError, propertyOf, thrownMessage } from './thrown.js'
+
 /** Every code, and whether the same call may succeed later without any change. */
 const retryableByCode = {
   aborted: false,
@@ -75,11 +77,19 @@ export class CairnError extends Error {
   }
 }
 
-/** True for an error of this package, from any loaded copy of it; with `code`, only for that code. */
+/**
+ * True for an error of this package, from any loaded copy of it; with `code`, only for that code. False for a
+ * thrown value that only resembles one: it lacks a message or details, or cannot be read.
+ */
 export function isCairnError(error: unknown, code?: ErrorCode): error is CairnError {
-  if (!(error instanceof Error) || error.name !== 'CairnError' || !('code' in error))
-    return false
-  return code === undefined ? isErrorCode(error.code) : error.code === code
+  if (!isError(error) || propertyOf(error, 'name') !== 'CairnError') return false
+  const found = propertyOf(error, 'code')
+  if (code === undefined ? !isErrorCode(found) : found !== code) return false
+  const details = propertyOf(error, 'details')
+  const isWhole =
+    typeof propertyOf(error, 'message') === 'string' &&
+    typeof propertyOf(error, 'retryable') === 'boolean'
+  return isWhole && typeof details === 'object' && details !== null
 }
 
 /** True if the table has `code`; used for errors that arrive from another process. */
@@ -87,7 +97,5 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(retryableByCode, code)
 }
 
-/** The message of a thrown value. */
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
-}
+/** The message of a thrown value, whatever it is. */
+export const messageOf: (thrown: unknown) => string = thrownMessage

@@ -1,23 +1,25 @@
-// Logging as the parts of Cairn see it. The pino instances live in src/runtime/log.ts.
+// Logging as the parts of Cairn see it. The loggers live in src/runtime/log.ts.
 
-/** Writes one line at a level: the message alone, or after the fields that belong to it. */
-export interface LogMethod {
-  (details: object, message: string): void
-  (message: string): void
-}
+/** Writes one line: its fields, and its message. */
+export type LogMethod = (details: object, message: string) => void
 
-/** The methods of a pino logger that Cairn uses. Any pino logger is one. */
+/** A logger of an application: pino's, `console`, or any object with these methods. */
 export interface Logger {
-  readonly trace: LogMethod
   readonly debug: LogMethod
   readonly info: LogMethod
   readonly warn: LogMethod
   readonly error: LogMethod
-  readonly fatal: LogMethod
-  /** Returns a logger that adds `bindings` to each of its lines. */
-  child(bindings: Readonly<Record<string, unknown>>): Logger
-  /** Whether lines of that level are written. */
-  isLevelEnabled(level: string): boolean
+  /** Default: `error` is called. */
+  readonly fatal?: LogMethod
+  /** Returns a logger that adds `bindings` to each of its lines. Default: each line gets them. */
+  child?(bindings: Readonly<Record<string, unknown>>): Logger
+  /** Whether lines of that level are written. Default: all are passed on. */
+  isLevelEnabled?(level: string): boolean
+}
+
+/** The log of a node. No call of it throws. */
+export interface NodeLog extends Required<Logger> {
+  child(bindings: Readonly<Record<string, unknown>>): NodeLog
 }
 
 /** Writes one line: its level, its message and its fields. */
@@ -28,7 +30,7 @@ export type WriteLog = (
 ) => void
 
 /** Returns a function that writes to `log`. */
-export function writeTo(log: Logger): WriteLog {
+export function writeTo(log: NodeLog): WriteLog {
   return (level, message, details) => log[level](details, message)
 }
 

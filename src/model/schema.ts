@@ -1,8 +1,9 @@
 // Schemas of any library that implements Standard Schema (standardschema.dev, version 1): zod,
 // valibot, arktype and others. Cairn knows only the interface and depends on none of them.
 
-import { CairnError } from './errors.js'
+import { CairnError, messageOf } from './errors.js'
 import { show } from './show.js'
+import { isIgnoredPromise } from './thenable.js'
 
 /** A schema: it checks a value of type `Input` and returns an `Output`. */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -43,15 +44,12 @@ export function conform<Output>(
   value: unknown,
   what: string,
 ): Output {
-  const result = schema['~standard'].validate(value)
-  if (result instanceof Promise) {
-    // Its outcome no longer matters, and must not become an unhandled rejection.
-    result.catch(() => {})
+  const result = validated(schema, value, what)
+  if (isIgnoredPromise(result))
     throw new CairnError(
       'invalid-definition',
       `The schema of ${what} returned a promise: use one without asynchronous checks.`,
     )
-  }
   if (result.issues === undefined) return result.value
   const issues = result.issues.map(({ message, path = [] }) => ({
     path: path.map(keyOf).join('.'),
@@ -65,6 +63,22 @@ export function conform<Output>(
     `${show(value)} is not a valid ${what}: ${problems.join('; ')}.`,
     { details: { issues } },
   )
+}
+
+function validated<Output>(
+  schema: StandardSchema<unknown, Output>,
+  value: unknown,
+  what: string,
+): SchemaResult<Output> | Promise<SchemaResult<Output>> {
+  try {
+    return schema['~standard'].validate(value)
+  } catch (cause) {
+    throw new CairnError(
+      'invalid-definition',
+      `The schema of ${what} threw: ${messageOf(cause)}. Correct it so that it returns issues instead.`,
+      { cause },
+    )
+  }
 }
 
 function keyOf(segment: PropertyKey | { readonly key: PropertyKey }): string {

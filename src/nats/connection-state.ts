@@ -2,6 +2,9 @@
 
 import type { WriteFailure } from './write-failures.js'
 
+/** A change of a connection: notices or replies may have been missed. */
+export type ConnectionChange = 'disconnected' | 'reconnected'
+
 /** A time in which the server could not be reached, ms since 1970. */
 export interface Outage {
   readonly from: number

@@ -9,7 +9,12 @@ import { DamageReports } from '../model/damage.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { pause, throwIfAborted, withTimeout } from '../model/wait.js'
 import { connectionOptions, connectTimeoutDefault } from './connection-options.js'
-import { type ConnectionStats, describeOutage, type Outage } from './connection-state.js'
+import {
+  type ConnectionChange,
+  type ConnectionStats,
+  describeOutage,
+  type Outage,
+} from './connection-state.js'
 import { connectionError, permissionError } from './errors.js'
 import { withoutLogin } from './login.js'
 import { MissingStreams } from './missing-streams.js'
@@ -17,9 +22,6 @@ import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
 import { WriteFailures } from './write-failures.js'
-
-/** Why notices or replies may have been missed. */
-export type ConnectionChange = 'disconnected' | 'reconnected'
 
 export interface NatsSubscription {
   unsubscribe(): void

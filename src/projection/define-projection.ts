@@ -5,6 +5,7 @@ import type { RecordedEventOf } from '../actor/definition-types.js'
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
+import { isIgnoredPromise } from '../model/thenable.js'
 import { isCount } from '../model/version.js'
 import type { ReadModels } from '../store/read-models/read-models.js'
 
@@ -132,16 +133,28 @@ export function defineProjection<
     keysOf(event) {
       const keys = key(event)
       if (keys === undefined) return []
+      if (isIgnoredPromise(keys)) throw returnedPromise('key')
       return typeof keys === 'string' ? [keys] : [...new Set(keys)]
     },
-    initial: rowKey =>
-      typeof initial === 'function'
-        ? (initial as (key: string) => Row)(rowKey)
-        : structuredClone(initial),
+    initial(rowKey) {
+      if (typeof initial !== 'function') return structuredClone(initial)
+      const row = (initial as (key: string) => Row)(rowKey)
+      if (isIgnoredPromise(row)) throw returnedPromise('initial')
+      return row
+    },
     fold(row, event, rowKey) {
       const fold = folds.get(event.type) as (...args: unknown[]) => unknown
-      return fold(row, event, rowKey)
+      const next = fold(row, event, rowKey)
+      if (isIgnoredPromise(next)) throw returnedPromise(`when.${event.type}`)
+      return next
     },
+  }
+
+  function returnedPromise(what: string): CairnError {
+    return invalid(
+      `${what} of projection ${name} returned a promise: it must be synchronous. Look data up in a reactor, and ` +
+        'store what it finds as an event.',
+    )
   }
 }
 

@@ -5,9 +5,12 @@ import { FailedCommands } from '../actor/failed-commands.js'
 import { supervisor } from '../actor/supervisor.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import { NoticeFanout } from '../bus/notice-fanout.js'
+import type { DeadLetterSink } from '../delivery/dead-letters/dead-letters.js'
 import type { CommandSender, DurableCommandSender } from '../model/command-sender.js'
-import type { Logger } from '../model/log.js'
+import type { NodeLog } from '../model/log.js'
+import { partLog } from './log.js'
 import { type OutageNamer, outageNamer } from './name-outage.js'
+import { NodeEventListeners } from './node-events.js'
 import { isMember, type NodeSettings } from './options.js'
 
 export interface NodeContext {
@@ -15,12 +18,16 @@ export interface NodeContext {
   readonly definitions: DefinitionRegistry
   readonly open: OpenNamespace
   /** With the node's id and namespace in every line. */
-  readonly log: Logger
+  readonly log: NodeLog
   /** Passes the node's one subscription to all of its readers. */
   readonly notices: NoticeFanout
   readonly failed: FailedCommands
   readonly outages: OutageNamer
   readonly isMember: boolean
+  /** Tells the application what happens. */
+  readonly events: NodeEventListeners
+  /** Stores dead letters, and tells of them. */
+  readonly deadLetters: DeadLetterSink
   /** When the node started, ms since 1970. */
   readonly incarnation: number
   isClosing(): boolean
@@ -36,8 +43,24 @@ export function registryOf({ actors }: NodeSettings): DefinitionRegistry {
 export function contextOf(
   parts: Pick<NodeContext, 'settings' | 'definitions' | 'open' | 'log' | 'isClosing'>,
 ): NodeContext {
+  const events = new NodeEventListeners(partLog(parts.log, 'events'))
   return {
     ...parts,
+    events,
+    deadLetters: {
+      dead: parts.open.queues.dead,
+      onDeadLetter(reactor, { message, reason, attempts, error }) {
+        const { id: messageId, topic } = message
+        events.emit('dead-letter', {
+          reactor,
+          messageId,
+          topic,
+          reason,
+          attempts,
+          error,
+        })
+      },
+    },
     notices: new NoticeFanout(),
     failed: new FailedCommands(),
     outages: outageNamer(parts.open),

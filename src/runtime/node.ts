@@ -44,6 +44,7 @@ import type { Timer } from '../model/timer.js'
 import type { Topic } from '../model/topic.js'
 import type { ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
+import type { NodeEventListener, NodeEventName } from './node-events.js'
 import type { Projection } from '../projection/define-projection.js'
 import type { ProjectionReader } from '../projection/reader.js'
 import type { ProjectionStats } from '../projection/runner.js'
@@ -227,6 +228,19 @@ export interface Node extends AsyncDisposable {
 
   /** The members of the namespace's cluster, as this node sees them now. */
   members(): readonly Member[]
+
+  /**
+   * Calls `listener` when something happens that needs attention: a dead letter was stored, an actor was parked, the
+   * connection was lost or made again, a checkpoint is damaged. Returns a function that removes the listener.
+   *
+   * ```ts
+   * node.on('dead-letter', ({ reactor, messageId, error }) => alert(reactor, messageId, error.message))
+   * ```
+   */
+  on<Name extends NodeEventName>(
+    name: Name,
+    listener: NodeEventListener<Name>,
+  ): () => void
 
   stats(): NodeStats
 

@@ -13,8 +13,8 @@ import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import type { Projection } from '../projection/define-projection.js'
 import type { VersionCacheLimits } from '../store/version-cache.js'
-import type { Logger } from '../model/log.js'
-import { silentLog } from './log.js'
+import type { Logger, NodeLog } from '../model/log.js'
+import { nodeLog } from './log.js'
 
 /** Whether a node's timers fire: see `timers` in {@link NodeOptions}. */
 export type TimersOption = 'active' | 'passive'
@@ -32,8 +32,11 @@ export interface NodeOptions {
   readonly projections?: readonly Projection[]
   /** The node's id: `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`. Default: a new one. */
   readonly id?: string
-  /** A pino logger, or an object with its methods. Default: nothing is logged. */
-  readonly log?: Logger
+  /**
+   * A pino logger, `console`, or an object with the methods debug, info, warn and error; `false` for none. Default:
+   * warnings and errors are JSON lines on stderr; the environment variable CAIRN_LOG_LEVEL sets another level.
+   */
+  readonly log?: Logger | false
   /** Default: the system clock. */
   readonly clock?: Clock
   /** Bounds of the version cache. Default: 100,000 entries, 32 MiB. */
@@ -74,7 +77,6 @@ export interface NodeOptions {
 
 type Defaulted =
   | 'id'
-  | 'log'
   | 'clock'
   | 'actors'
   | 'reactors'
@@ -85,14 +87,15 @@ type Defaulted =
   | 'metadata'
 
 /** The options of a node, checked and with their defaults. */
-export type NodeSettings = NodeOptions & Required<Pick<NodeOptions, Defaulted>>
+export type NodeSettings = Omit<NodeOptions, 'log'> &
+  Required<Pick<NodeOptions, Defaulted>> & { readonly log: NodeLog }
 
 /** Throws `invalid-option` or `invalid-definition`. */
 export function checkNodeOptions(options: NodeOptions): NodeSettings {
   const settings: NodeSettings = {
     ...options,
     id: options.id ?? newNodeId(),
-    log: options.log ?? silentLog(),
+    log: nodeLog(options.log),
     clock: options.clock ?? systemClock,
     actors: options.actors ?? [],
     reactors: options.reactors ?? [],

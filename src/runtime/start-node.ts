@@ -106,6 +106,7 @@ function assemble(context: NodeContext): Assembled {
   const { id } = settings
   const { namespace, store, bus } = open
   const escalation = escalationOf(context)
+  reportConnection(context)
   const checkKnown = (definition: ActorDefinition) => checkDefinition(context, definition)
 
   // Some capabilities need each other: what a capability needs of a later one is a function.
@@ -222,6 +223,7 @@ function assemble(context: NodeContext): Assembled {
       bus.subscribeToEventStored(namespace, handler, options),
     timers: options => open.timers.list(options),
     members: () => membership().members(),
+    on: (name, listener) => context.events.on(name, listener),
     stats: () => statsOf(stages),
   }
   return { stages, node, escalated: escalation.promise }
@@ -238,6 +240,17 @@ function escalationOf({ log }: NodeContext) {
     resolve()
   }
   return { promise, close }
+}
+
+/** Tells and logs when the connection is lost or made again. */
+function reportConnection({ open, events, log }: NodeContext): void {
+  open.onConnectionChange?.(change => {
+    const server = open.connection?.().server ?? ''
+    if (change === 'disconnected')
+      log.warn({ server }, 'the connection to NATS is lost; it is being made again')
+    else log.info({ server }, 'the connection to NATS is made again')
+    events.emit(change, { server })
+  })
 }
 
 /** A type that this node hosts has one definition; of other types it knows none. */

@@ -169,6 +169,7 @@ class Cluster implements TestCluster {
       id,
       store: this.#backend,
       actors: this.#actors,
+      log: false,
       clock: this.clock,
       cache,
       residentsMax: cache.entries,

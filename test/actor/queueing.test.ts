@@ -228,7 +228,7 @@ void t.test(
     })
     await broken.host.tell(alice, 'explode', undefined)
     await until(() => broken.lines.length > 0)
-    t.match(broken.lines, [{ message: 'onDeadCommand threw: broken hook' }])
+    t.match(broken.lines, [{ message: 'onDeadCommand failed: broken hook' }])
   },
 )
 

@@ -247,7 +247,7 @@ void t.test(
     t.match(escalations, [{ actor: alice, error: { code: 'actor-parked' } }])
     t.match(
       lines.map(({ message }) => message),
-      [/abacus is jammed/, 'onEscalation threw: nobody is in'],
+      [/abacus is jammed/, 'onEscalation failed: nobody is in'],
     )
   },
 )

@@ -47,7 +47,10 @@ await t.test('every example prints the output of its README, twice in a row', as
   await using server = await startNats()
   for (const folder of folders)
     for (const time of ['first', 'second']) {
-      const example = run([`examples/dist/${folder}/main.js`], { NATS_URL: server.url })
+      const example = run([`examples/dist/${folder}/main.js`], {
+        NATS_URL: server.url,
+        CAIRN_LOG_LEVEL: 'warn',
+      })
       const code = await example.ended
       t.equal(code, 0, example.stderr())
       t.equal(example.stdout(), await promised(folder), `${folder}, the ${time} time`)

@@ -31,7 +31,12 @@ await t.test('isCairnError accepts errors of any copy of the package', async t =
   t.ok(isCairnError(error))
   t.ok(isCairnError(error, 'no-node'))
   t.notOk(isCairnError(error, 'aborted'))
-  const copy = Object.assign(new Error('x'), { name: 'CairnError', code: 'no-node' })
+  const copy = Object.assign(new Error('x'), {
+    name: 'CairnError',
+    code: 'no-node',
+    retryable: true,
+    details: {},
+  })
   t.ok(isCairnError(copy))
   t.ok(isCairnError(copy, 'no-node'))
 })
@@ -41,6 +46,7 @@ await t.test('isCairnError rejects everything else', async t => {
     new Error('x'),
     Object.assign(new Error('x'), { code: 'no-node' }),
     Object.assign(new Error('x'), { name: 'CairnError' }),
+    Object.assign(new Error('x'), { name: 'CairnError', code: 'no-node' }),
     Object.assign(new Error('x'), { name: 'CairnError', code: 'made-up' }),
     Object.assign(new Error('x'), { name: 'CairnError', code: 'toString' }),
     { name: 'CairnError', code: 'no-node' },

@@ -6,8 +6,11 @@ import type { Clock } from '../../model/clock.js'
 import type { Causes } from '../../model/commit.js'
 import type { KeptHeaders } from '../../model/kept-headers.js'
 import type { Position } from '../../model/version.js'
-import type { Queue } from '../../store/queue/queue.js'
-import { type DeadLetterReason, storeDeadLetter } from '../dead-letters/dead-letters.js'
+import {
+  type DeadLetterReason,
+  type DeadLetterSink,
+  storeDeadLetter,
+} from '../dead-letters/dead-letters.js'
 import type { DeliveryAttempt } from '../group/handling.js'
 
 /** A command as its dead letter keeps it. */
@@ -45,7 +48,7 @@ export const commandsTopic = 'cairn-commands'
 /** Stores the dead letters of one group: `courier`, `inbox` or `timers`. */
 export function commandDeadLetterStorer(
   group: string,
-  queues: { readonly dead: Queue },
+  queues: DeadLetterSink,
   clock: Clock,
 ): StoreCommandDeadLetter {
   return async (command, { error, reason, attempt }) => {

@@ -11,7 +11,7 @@
 import type { Clock } from '../../model/clock.js'
 import type { WriteLog } from '../../model/log.js'
 import type { Queue } from '../../store/queue/queue.js'
-import { storeDeadLetter } from '../dead-letters/dead-letters.js'
+import { type DeadLetterSink, storeDeadLetter } from '../dead-letters/dead-letters.js'
 import type { MessageBatch } from '../messages/message-batch.js'
 import { type ConsumedMessage, toConsumedMessage } from './consumed-message.js'
 import type { ConsumerDocument } from './consumer-document.js'
@@ -28,7 +28,7 @@ import {
 import { batchKeyOf, type FoundMessages, type MessageReader } from './message-reader.js'
 
 export interface LeasePorts {
-  readonly queues: { readonly dead: Queue; readonly topic: Queue }
+  readonly queues: DeadLetterSink & { readonly topic: Queue }
   readonly clock: Clock
   readonly log: WriteLog
   /** Fires when the node closes. */

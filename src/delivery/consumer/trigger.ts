@@ -8,6 +8,7 @@
 
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
+import { describedError } from '../../model/thrown.js'
 import { pause } from '../../model/wait.js'
 import { backoffDefault } from '../backoff.js'
 import { FailureLog } from '../failure-log.js'
@@ -103,9 +104,10 @@ export function createTrigger(
           attempt,
         })
         const next = afterFailure(policy, attempt, error)
+        const described = describedError(error)
         return typeof next === 'number'
-          ? await consumer.nak(token, next, error)
-          : await consumer.term(token, error)
+          ? await consumer.nak(token, next, described)
+          : await consumer.term(token, described)
       }
       handled++
       await consumer.ack(token)

@@ -60,9 +60,15 @@ export interface DeadLetterListOptions extends DeadLetterFilter {
 const kind = 'reactor'
 export const unreadableReason = 'unreadable'
 
+/** Where dead letters are stored, and who is told of them. */
+export interface DeadLetterSink {
+  readonly dead: Queue
+  onDeadLetter?(reactor: string, letter: StoredDeadLetter<Message>): void
+}
+
 /** Stores a message that was given up (DEAD-LETTERS-1). */
 export async function storeDeadLetter(
-  { dead }: { readonly dead: Queue },
+  { dead, onDeadLetter }: DeadLetterSink,
   reactor: string,
   letter: Omit<StoredDeadLetter<Message>, 'error' | 'lastAt' | 'markedAt'> & {
     readonly error: unknown
@@ -84,6 +90,7 @@ export async function storeDeadLetter(
     const cut = encodeDeadLetter({ ...stored, message, isCut: true })
     await dead.put({ key, id, ...cut }, { signal })
   }
+  onDeadLetter?.(reactor, stored)
 }
 
 /** Yields dead letters, oldest first. One that cannot be read is among them, with the reason `unreadable`. */

@@ -50,6 +50,8 @@ export interface GroupOptions<T> {
   readonly openMax?: number
   /** Open records of one key, at most. Default 256. */
   readonly keyQueueMax?: number
+  /** Called when the checkpoint of a partition is damaged. */
+  readonly onDamaged?: (partition: number) => void
   /** Shared by the groups of a node. Default: one of its own. */
   readonly serialExecutor?: SerialExecutor
 }
@@ -241,6 +243,7 @@ export class Group<T> {
     const {
       clock,
       log,
+      onDamaged,
       path = [name],
       backoff = backoffDefault,
       keyQueueMax,
@@ -262,7 +265,10 @@ export class Group<T> {
     this.#failures.succeeded()
     if (claimed === undefined || this.#isEnded) return
     if (claimed.isSetBack) this.#setBack++
-    if (claimed.isDamaged) this.#damaged++
+    if (claimed.isDamaged) {
+      this.#damaged++
+      onDamaged?.(partition)
+    }
     const processor = new PartitionProcessor<T>({
       ...claimed,
       document,

@@ -118,7 +118,7 @@ export function logAttempt(
       attempt: attempt.attempt,
       maxAttempts: attempts === Infinity ? null : attempts,
       backoffMs: isScheduled ? outcome.after : null,
-      nextAttemptAt: isScheduled ? new Date(outcome.at).toISOString() : null,
+      nextAttemptAt: isScheduled ? timeText(outcome.at) : null,
     },
     durationMs: duration,
     ...('error' in outcome && { error: nameAndMessage(outcome.error) }),
@@ -133,6 +133,14 @@ export function logAttempt(
   const last = `message ${message.id}: ${outcome.status}${why}`
   log(level, last, { event: 'reactor.final', ...record })
 }
+
+/** ISO 8601; null for a time that no date can have, after a delay without a useful limit. */
+function timeText(at: number): string | null {
+  return at <= dateMax ? new Date(at).toISOString() : null
+}
+
+/** The last millisecond that a Date can have. */
+const dateMax = 8.64e15
 
 function nameAndMessage(error: unknown): { name: string; message: string } {
   const { name, message } = toDeadLetterError(error)

@@ -88,7 +88,13 @@ export async function attemptMessage(
       return { kind: 'retry', error, isAborted: true } // ATTEMPT-2
     }
     if (isCrashed) return giveUp('crashed', error)
-    const next = afterFailure(reactor.retry, attempt.attempt, error)
+    const next = afterFailure(reactor.retry, attempt.attempt, error, fault =>
+      ports.attemptLog(
+        'warn',
+        `retry.when of reactor ${reactor.name} failed, so the message is retried: ${messageOf(fault)}`,
+        { reactor: reactor.name, messageId: message.id, err: fault },
+      ),
+    )
     return typeof next === 'number' ? retry(next, error) : giveUp(next, error)
   }
   const { settlement } = end

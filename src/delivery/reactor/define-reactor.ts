@@ -178,10 +178,35 @@ function wrap(
   handle: Reactor['handle'],
 ): Reactor['handle'] {
   return middleware.reduceRight<Reactor['handle']>(
-    (inner, outer) => (message, context) =>
-      outer(message, context, async () => inner(message, context)),
+    (inner, outer) => (message, context) => runMiddleware(outer, inner, message, context),
     handle,
   )
+}
+
+/**
+ * Runs a middleware, and waits for each `next` that it has not awaited: a handler that fails must neither end the
+ * process nor count as done.
+ */
+async function runMiddleware(
+  outer: ReactorMiddleware,
+  inner: Reactor['handle'],
+  message: Message,
+  context: ReactorContext,
+): Promise<void> {
+  const unawaited = new Set<Promise<void>>()
+  let returned: Promise<void> | void = undefined
+  const next = (): Promise<void> => {
+    const call = (async () => inner(message, context))()
+    unawaited.add(call)
+    call.then(undefined, () => {
+      // A middleware that returns a promise has seen this failure, and may have dealt with it.
+      if (returned !== undefined) unawaited.delete(call)
+    })
+    return call
+  }
+  returned = outer(message, context, next)
+  await returned
+  await Promise.all(unawaited)
 }
 
 function invalid(message: string): CairnError {

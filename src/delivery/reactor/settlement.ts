@@ -1,7 +1,8 @@
 // Explicit settlement of a message by its handler.
 
-import { CairnError } from '../../model/errors.js'
+import { CairnError, messageOf } from '../../model/errors.js'
 import { show } from '../../model/show.js'
+import { isDelay } from '../retry-policy.js'
 
 export type Settlement =
   | { readonly kind: 'ack' }
@@ -21,7 +22,7 @@ export interface SettlementActions {
   drop(reason: string): void
 }
 
-/** Keeps the first settlement of a message. */
+/** Keeps the first settlement of a message. A reason may be any value, such as an error: its text is kept. */
 export class FirstSettlement implements SettlementActions {
   #settlement: Settlement | undefined
 
@@ -34,7 +35,7 @@ export class FirstSettlement implements SettlementActions {
   }
 
   readonly retry = (after?: number): void => {
-    if (after !== undefined && !(after >= 0))
+    if (after !== undefined && !isDelay(after))
       throw new CairnError(
         'invalid-option',
         `retry(${show(after)}): pass milliseconds from 0, or no argument.`,
@@ -43,10 +44,10 @@ export class FirstSettlement implements SettlementActions {
   }
 
   readonly park = (reason: string): void => {
-    this.#settlement ??= { kind: 'park', reason }
+    this.#settlement ??= { kind: 'park', reason: messageOf(reason) }
   }
 
   readonly drop = (reason: string): void => {
-    this.#settlement ??= { kind: 'drop', reason }
+    this.#settlement ??= { kind: 'drop', reason: messageOf(reason) }
   }
 }

@@ -18,7 +18,7 @@ export interface ActorsCapability extends Capability {
 }
 
 export function actorsCapability(
-  { settings, definitions, open, failed, log }: NodeContext,
+  { settings, definitions, open, failed, log, events }: NodeContext,
   parts: {
     readonly directives: Directives
     readonly children: () => Children
@@ -38,6 +38,7 @@ export function actorsCapability(
     versions: parts.versions,
     redirectTold: parts.redirectTold,
     failed,
+    onParked: failure => events.emit('parked', failure),
     onEscalation: parts.onEscalation,
     onStoredState: (actor, definition, reading) =>
       parts.children().onState(actor, definition, reading),

@@ -36,14 +36,14 @@ export interface ConsumersCapability extends Capability {
 }
 
 export function consumersCapability(context: NodeContext): ConsumersCapability {
-  const { open, settings, notices } = context
+  const { open, settings, notices, deadLetters } = context
   const closing = new AbortController()
   const log = partLog(context.log, 'consumers')
   let setBack = 0
   const damaged = new Set<string>()
   const ports: ConsumerPorts = {
     documents: open.documents,
-    queues: open.queues,
+    queues: { ...deadLetters, topic: open.queues.topic },
     clock: settings.clock,
     sourcesOf: definition => sourcesOf(open, notices, definition, log),
     log,

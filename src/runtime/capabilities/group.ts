@@ -34,11 +34,12 @@ export interface GroupBasics {
   readonly clock: Pick<Clock, 'now'>
   readonly serialExecutor: SerialExecutor
   readonly log: WriteLog
+  readonly onDamaged: (partition: number) => void
 }
 
 export function groupBasics(
   name: string,
-  { settings, open, incarnation, log }: NodeContext,
+  { settings, open, incarnation, log, events }: NodeContext,
   { membership, sender, serialExecutor }: GroupParts,
 ): GroupBasics {
   const { id, clock } = settings
@@ -52,13 +53,14 @@ export function groupBasics(
     clock: { now: () => clock.now() },
     serialExecutor,
     log: partLog(log, name),
+    onDamaged: partition => events.emit('checkpoint-damaged', { group: name, partition }),
   }
 }
 
 /** Stores the commands that a group gives up as dead letters. */
 export function deadLettersOf(
   name: string,
-  { settings, open }: NodeContext,
+  { settings, deadLetters }: NodeContext,
 ): StoreCommandDeadLetter {
-  return commandDeadLetterStorer(name, open.queues, settings.clock)
+  return commandDeadLetterStorer(name, deadLetters, settings.clock)
 }

@@ -12,11 +12,11 @@ import type { Reactor } from '../../delivery/reactor/define-reactor.js'
 import { reactorGroup, startReactor } from '../../delivery/reactor/reactor.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
-import type { Logger } from '../../model/log.js'
+import type { NodeLog } from '../../model/log.js'
 import { groupBasics, type GroupParts } from './group.js'
 
 export function reactorsCapability(context: NodeContext, parts: GroupParts): Capability {
-  const { settings, open, notices, log, isMember } = context
+  const { settings, open, notices, log, isMember, deadLetters } = context
   const { reactors, clock } = settings
   let running: ReturnType<typeof startReactor>[] = []
   const start = (reactor: Reactor) => {
@@ -36,7 +36,7 @@ export function reactorsCapability(context: NodeContext, parts: GroupParts): Cap
       ) {
         const { attempt: attempts, firstAt, signal } = attempt
         const letter = { message, source, redrives, error, reason, attempts, firstAt }
-        await storeDeadLetter(open.queues, reactor.name, letter, clock, signal)
+        await storeDeadLetter(deadLetters, reactor.name, letter, clock, signal)
       },
       attemptLog: attemptLogOf(log.child({ part: group })),
     })
@@ -91,10 +91,10 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
   }
 }
 
-function attemptLogOf(log: Logger): AttemptLog {
+function attemptLogOf(log: NodeLog): AttemptLog {
   return Object.assign(
     (...[level, message, details]: Parameters<AttemptLog>) =>
       log[level](details, message),
-    { isWritten: (level: Parameters<AttemptLog>[0]) => log.isLevelEnabled(level) },
+    { isLevelEnabled: (level: Parameters<AttemptLog>[0]) => log.isLevelEnabled(level) },
   )
 }

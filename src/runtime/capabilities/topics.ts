@@ -10,7 +10,7 @@ import type { Reactor } from '../../delivery/reactor/define-reactor.js'
 import type { Documents } from '../../store/documents/documents.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
-import type { Logger } from '../../model/log.js'
+import type { NodeLog } from '../../model/log.js'
 
 export interface TopicsCapability extends Capability {
   /** Registers the actor types of this node again where their registration is lost (TOPIC-REGISTRY-1). */
@@ -45,7 +45,7 @@ export function topicsCapability({ settings, open, log }: NodeContext): TopicsCa
 async function registerReactor(
   documents: Documents,
   { name, topics }: Reactor,
-  log: Logger,
+  log: NodeLog,
 ): Promise<void> {
   const names = topics.map(topic => topic.name)
   const { added, removed } = await registerReader(documents, name, names)

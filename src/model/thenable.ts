@@ -1,0 +1,21 @@
+// Promises where a value is expected: functions of the user that must be synchronous may return one.
+
+/**
+ * True for a promise, or anything that behaves like one. What becomes of it is ignored then: its rejection must not end
+ * the process.
+ */
+export function isIgnoredPromise(value: unknown): value is PromiseLike<unknown> {
+  if (!isThenable(value)) return false
+  value.then(undefined, () => {})
+  return true
+}
+
+/** True for a promise, or anything that behaves like one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  )
+}
