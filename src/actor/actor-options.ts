@@ -1,10 +1,23 @@
 // Options of actor types, with their defaults.
 
+import type { OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
 import { commandBatchMax } from './command-batch.js'
 import { resolveCommandWindow } from './command-window.js'
 import type { ActorOptions } from './definition.js'
 import { policyOf, type SupervisionOptions } from './supervision-policy.js'
+
+/** The options of actor types, for checks of definitions. */
+export const actorOptionNames: OptionNames<ActorOptions> = {
+  mailboxLimit: true,
+  stateBytesMax: true,
+  stateEvery: true,
+  commitCommandsMax: true,
+  idleAfter: true,
+  commandWindow: true,
+  supervision: true,
+}
 
 /** Returns the options with their defaults. Throws `invalid-definition`. */
 export function actorOptions(spec: ActorOptions): ActorOptions {
@@ -20,7 +33,7 @@ export function actorOptions(spec: ActorOptions): ActorOptions {
     if (!Number.isSafeInteger(value) || value < (name === 'stateBytesMax' ? 0 : 1))
       throw new CairnError(
         'invalid-definition',
-        `${name} is ${value}: use a positive whole number.`,
+        `${name} is ${show(value)}: use a positive whole number.`,
       )
   return {
     mailboxLimit,

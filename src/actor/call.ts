@@ -17,6 +17,7 @@ import type { Deadlines, Expiring } from '../model/deadlines.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { abortedError } from '../model/wait.js'
+import { offAbort, onAbort } from '../model/on-abort.js'
 
 export const callTimeoutDefault = 10_000
 const timeoutMax = 2 ** 31 - 1
@@ -116,7 +117,7 @@ export class Call<T> implements Expiring {
     this.#callerSignal = signal
     if (signal === undefined) return
     this.#abort = () => this.giveUp(abortedError(signal, subject.describe()))
-    signal.addEventListener('abort', this.#abort, { once: true })
+    onAbort(signal, this.#abort)
   }
 
   get hasEnded(): boolean {
@@ -222,8 +223,7 @@ export class Call<T> implements Expiring {
     if (this.#phase === 'ended') return false
     this.#phase = 'ended'
     this.#ports.deadlines.remove(this)
-    if (this.#abort !== undefined)
-      this.#callerSignal?.removeEventListener('abort', this.#abort)
+    if (this.#abort !== undefined) offAbort(this.#callerSignal, this.#abort)
     this.#ports.onCallEnded?.()
     this.#onEndedCallback?.()
     return true

@@ -13,6 +13,7 @@
 // WINDOW-5. It knows the actor's version at some positions, so it can give a version that all commits after a
 //     position are above. That version is never above the true one.
 
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
@@ -25,11 +26,13 @@ export interface CommandWindowOptions {
 }
 
 const commandsMax = 10_000
+const optionNames: OptionNames<CommandWindowOptions> = { commands: true, ms: true }
 
 /** The window with its defaults; throws `invalid-definition`. */
 export function resolveCommandWindow(
   options: CommandWindowOptions = {},
 ): Required<CommandWindowOptions> {
+  checkOptions('commandWindow', options, optionNames, 'invalid-definition')
   const { commands = 1024, ms = 10 * 60_000 } = options
   const isValid = (value: unknown, max: number) =>
     Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= max

@@ -3,10 +3,12 @@
 
 import { checkActorType, isReservedType } from '../model/address.js'
 import type { Behavior } from '../model/behavior.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
+import { didYouMean } from '../model/nearest.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
-import { actorOptions } from './actor-options.js'
+import { actorOptionNames, actorOptions } from './actor-options.js'
 import { toDecision } from './decide-result.js'
 import type { ActorDefinition, ActorOptions } from './definition.js'
 import { checkOutbox, checkTopics, unknownCommand } from './effects.js'
@@ -62,9 +64,24 @@ export function defineActor<
 >(
   spec: ActorSpec<State, Evolve, Decide>,
 ): ActorDefinition<State, CommandsIn<Decide>, EventIn<Evolve>> {
+  if (typeof spec !== 'object' || spec === null)
+    throw new CairnError(
+      'invalid-definition',
+      `defineActor got ${show(spec)}: pass { type, initialState, decide, evolve }.`,
+    )
   checkActorType(spec.type)
   checkNotReserved(spec.type)
   return defineAnyActor(spec)
+}
+
+const specNames: OptionNames<ActorSpec<unknown, unknown, unknown>> = {
+  type: true,
+  version: true,
+  publishes: true,
+  initialState: true,
+  decide: true,
+  evolve: true,
+  ...actorOptionNames,
 }
 
 /** Throws `invalid-definition` for a type that is reserved for Cairn. */
@@ -95,7 +112,13 @@ export function defineAnyActor<
   spec: ActorSpec<State, Evolve, Decide>,
 ): ActorDefinition<State, CommandsIn<Decide>, EventIn<Evolve>> {
   const { type, version = 1, initialState, decide, evolve, publishes = [] } = spec
+  checkOptions(`Actor type ${type}`, spec, specNames, 'invalid-definition')
   checkBehaviorVersion(type, version)
+  if (initialState === undefined)
+    throw new CairnError(
+      'invalid-definition',
+      `Actor type ${type} has no initialState: pass the state before the first event, or a function that makes it.`,
+    )
   checkHandlers(type, 'decide', decide)
   checkHandlers(type, 'evolve', evolve)
   checkTopics(`publishes of actor type ${type}`, publishes)
@@ -116,7 +139,10 @@ export function defineAnyActor<
         handler(state, command.data as never, context),
         context.now,
       )
-      if (decision.ok) checkOutbox(type, decision.outbox, publishes, commandTypes)
+      if (decision.ok) {
+        checkEvents(type, command.type, decision.events, evolvers)
+        checkOutbox(type, decision.outbox, publishes, commandTypes)
+      }
       return decision
     },
     evolve(state, stored) {
@@ -131,6 +157,26 @@ export function defineAnyActor<
     },
   }
   return { type, behavior, options: actorOptions(spec), publishes }
+}
+
+/** An event without an `evolve` would park the actor: its command fails instead. */
+function checkEvents(
+  type: string,
+  command: string,
+  events: readonly { readonly type: string }[],
+  evolvers: ReadonlyMap<string, unknown>,
+): void {
+  const unknown = events.find(
+    one => typeof one?.type === 'string' && !evolvers.has(one.type),
+  )
+  if (unknown === undefined) return
+  const known = [...evolvers.keys()]
+  throw new CairnError(
+    'invalid-definition',
+    `decide.${command} of actor type ${type} returned event ${show(unknown.type)}, which evolve does not ` +
+      `fold.${didYouMean(unknown.type, known)} It folds ${known.join(', ')}.`,
+    { details: { type, command, event: unknown.type, known } },
+  )
 }
 
 function checkHandlers(type: string, name: string, handlers: unknown): void {

@@ -19,11 +19,12 @@ export type CommandsOf<Definition extends AnyActorDefinition> =
 export type CommandNameOf<Definition extends AnyActorDefinition> =
   keyof CommandsOf<Definition> & string
 
-type CommandTypesOf<
-  Definition extends AnyActorDefinition,
-  Name extends CommandNameOf<Definition>,
-> =
-  CommandsOf<Definition>[Name] extends CommandShape<
+/** The same, inferred once more: in an error the compiler lists the names instead of this type. */
+export type ListedCommandName<Definition extends AnyActorDefinition> =
+  CommandsOf<Definition> extends infer Commands ? keyof Commands & string : never
+
+type CommandTypesOf<Definition extends AnyActorDefinition, Name extends string> =
+  CommandsOf<Definition>[Name & keyof CommandsOf<Definition>] extends CommandShape<
     infer Data,
     infer Reply,
     infer Rejected
@@ -34,7 +35,7 @@ type CommandTypesOf<
 /** The type of a command's outcome. It has no rejected case if the command's rejection type is `never`. */
 export type OutcomeOf<
   Definition extends AnyActorDefinition,
-  Name extends CommandNameOf<Definition>,
+  Name extends string,
 > = AskOutcome<
   CommandTypesOf<Definition, Name>['reply'],
   CommandTypesOf<Definition, Name>['rejection']
@@ -43,7 +44,7 @@ export type OutcomeOf<
 /** The arguments after a command's name: its data, which is optional if the command has none. */
 export type CommandArguments<
   Definition extends AnyActorDefinition,
-  Name extends CommandNameOf<Definition>,
+  Name extends string,
   Options,
 > = undefined extends CommandTypesOf<Definition, Name>['data']
   ? [data?: CommandTypesOf<Definition, Name>['data'], options?: Options]

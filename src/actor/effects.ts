@@ -2,8 +2,10 @@
 // its events.
 
 import { type ActorAddress, checkAddress } from '../model/address.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import type { OutboxEntry, OutboxTimer } from '../model/outbox.js'
+import { didYouMean } from '../model/nearest.js'
 import { show } from '../model/show.js'
 import { checkTimer, checkTimerName } from '../model/timer.js'
 import { type AnyTopic, checkTopic, type Topic } from '../model/topic.js'
@@ -35,6 +37,14 @@ export interface TimerOptions {
   readonly late?: 'fire' | 'skip'
   /** With `late: 'skip'`: milliseconds after which a firing is late. Default 10,000. */
   readonly lateAfter?: number
+}
+
+const timerOptionNames: OptionNames<TimerOptions> = {
+  at: true,
+  after: true,
+  every: true,
+  late: true,
+  lateAfter: true,
 }
 
 /**
@@ -93,6 +103,7 @@ export function schedule(
   command: string,
   data?: unknown,
 ): Effect {
+  checkOptions(`Timer ${show(name)}`, when, timerOptionNames)
   const { at, after, every, late = 'fire', lateAfter = lateAfterDefault } = when
   if (at !== undefined && after !== undefined)
     throw invalidTimer(name, 'has both at and after: use one of the two')
@@ -198,7 +209,7 @@ export function unknownCommand(
 ): CairnError {
   return new CairnError(
     'unknown-command',
-    `Actor type ${type} knows no command ${show(command)}; it knows ${known.join(', ')}.`,
+    `Actor type ${type} knows no command ${show(command)}.${didYouMean(String(command), known)} It knows ${known.join(', ')}.`,
     { details: { type, command, known } },
   )
 }

@@ -77,17 +77,29 @@ export type EventIn<Evolve> = {
   [Type in keyof Evolve & string]: EmittedEvent<Type, DataOf<Evolve[Type], unknown>>
 }[keyof Evolve & string]
 
-/** Rejects, at compile time, a `decide` that emits an event that `evolve` does not fold. */
+/**
+ * Rejects, at compile time, a `decide` with data of type `any`, which would leave its callers unchecked, and one that
+ * emits an event that `evolve` does not fold.
+ */
 export type OnlyKnownEvents<Decide, Event> = {
   [Name in keyof Decide]: Decide[Name] extends AnyFunction
-    ? [EventsIn<ReturnType<Decide[Name]>>] extends [Event]
-      ? unknown
-      : readonly [
-          'this command emits an event that evolve does not fold:',
-          Exclude<EventsIn<ReturnType<Decide[Name]>>, Event>,
-        ]
+    ? IsAny<DataOf<Decide[Name], undefined>> extends true
+      ? 'the data of this command is any: declare its type'
+      : [EventsIn<ReturnType<Decide[Name]>>] extends [Event]
+        ? unknown
+        : Unfolded<EventsIn<ReturnType<Decide[Name]>>, Event>
     : never
 }
+
+type IsAny<Type> = 0 extends 1 & Type ? true : false
+
+/** What the compiler shows for events that `evolve` does not fold: their names, or that their data differ. */
+type Unfolded<Emitted, Event> =
+  Exclude<Emitted, Event> extends infer Wrong extends { readonly type: string }
+    ? Wrong['type'] extends (Event & { readonly type: string })['type']
+      ? `evolve folds other data for the event: ${Wrong['type']}`
+      : `evolve does not fold the event: ${Wrong['type']}`
+    : 'this command emits something that is not an event of evolve'
 
 /** The commands of a `decide`, by name. */
 export type CommandsIn<Decide> = {

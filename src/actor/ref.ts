@@ -4,13 +4,15 @@
 // actor; histories are read from the store by the node that the reference was made on.
 
 import { type ActorAddress, checkActorId, formatAddress } from '../model/address.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { checkFreshness, sufficientVersion } from '../model/freshness.js'
-import type {
-  DurableCommandSender,
-  CommandSender,
-  SendOptions,
-  SendReceipt,
+import {
+  checkSendOptions,
+  type DurableCommandSender,
+  type CommandSender,
+  type SendOptions,
+  type SendReceipt,
 } from '../model/command-sender.js'
 import { bounded } from '../model/wait.js'
 import type { EventStore, ReadOptions } from '../store/event-store/event-store.js'
@@ -26,7 +28,7 @@ import { recover } from './recovery.js'
 import type { Skips } from './skips.js'
 import type {
   CommandArguments,
-  CommandNameOf,
+  ListedCommandName,
   OutcomeOf,
   RecordedEventOf,
   StateOf,
@@ -62,7 +64,7 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
    * Sends a command and waits for its outcome: `{ ok: true, version, position, reply,
    * duplicate }`, or `{ ok: false, version, rejection }` if it was rejected. For the errors see {@link CommandSender.ask}.
    */
-  ask<Name extends CommandNameOf<Definition>>(
+  ask<Name extends ListedCommandName<Definition>>(
     command: Name,
     ...args: CommandArguments<Definition, Name, SendOptions>
   ): Promise<OutcomeOf<Definition, Name>>
@@ -71,7 +73,7 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
    * Sends a command and waits only until the actor's mailbox has accepted it. A later failure is
    * reported by the node that accepted it; a rejection is not reported.
    */
-  tell<Name extends CommandNameOf<Definition>>(
+  tell<Name extends ListedCommandName<Definition>>(
     command: Name,
     ...args: CommandArguments<Definition, Name, SendOptions>
   ): Promise<void>
@@ -80,7 +82,7 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
    * Stores a command for the actor and does not wait for its outcome. It is handled when a node hosts
    * the actor, even if all nodes were down meanwhile. For the errors see {@link DurableCommandSender.send}.
    */
-  send<Name extends CommandNameOf<Definition>>(
+  send<Name extends ListedCommandName<Definition>>(
     command: Name,
     ...args: CommandArguments<Definition, Name, SendOptions>
   ): Promise<SendReceipt>
@@ -126,16 +128,23 @@ export function actorRef<Definition extends AnyActorDefinition>(
   const skipsNow = async (signal?: AbortSignal) => skips?.(address, signal)
   const untyped: ActorRef = {
     address,
-    ask: (command: string, data?: unknown, options?: SendOptions) =>
-      sender.ask(address, command, data, options),
-    tell: (command: string, data?: unknown, options?: SendOptions) =>
-      sender.tell(address, command, data, options),
+    async ask(command: string, data?: unknown, options?: SendOptions) {
+      checkSendOptions('ask', options)
+      return sender.ask(address, command, data, options)
+    },
+    async tell(command: string, data?: unknown, options?: SendOptions) {
+      checkSendOptions('tell', options)
+      return sender.tell(address, command, data, options)
+    },
     async send(command: string, data?: unknown, options?: SendOptions) {
+      checkSendOptions('send', options)
       // An unknown command is an error for the caller here; later, no caller waits for it.
       checkKnownCommand(definition, command)
       return durableSender.send(address, command, data, options)
     },
-    async state({ freshness = 'latest', ...options } = {}) {
+    async state(given: StateOptions = {}) {
+      checkOptions('state', given, stateOptionNames)
+      const { freshness = 'latest', ...options } = given
       const enough = sufficientVersion(checkFreshness(freshness))
       const readFolding = (bounds: CallOptions) =>
         readStore(store, folding, skipsNow, bounds)
@@ -159,12 +168,22 @@ export function actorRef<Definition extends AnyActorDefinition>(
       )
     },
     events: options => store.read(address, options),
-    watch: (options = {}) => watchActor(store, folding, options, skipsNow),
+    watch: (options = {}) => {
+      checkOptions('watch', options, watchOptionNames)
+      return watchActor(store, folding, options, skipsNow)
+    },
   }
   // The implementation is the same for all definitions; only its types differ.
   const methods = definition.refMethods?.(untyped.state)
   return { ...untyped, ...methods } as RefOf<Definition>
 }
+
+const stateOptionNames: OptionNames<StateOptions> = {
+  freshness: true,
+  timeout: true,
+  signal: true,
+}
+const watchOptionNames: OptionNames<WatchOptions> = { from: true, signal: true }
 
 /** For references that were made without a node: no actor is in memory, and no notices arrive. */
 const noResidents: ResidentReader = {

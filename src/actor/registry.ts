@@ -3,6 +3,7 @@
 import { isReservedType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
+import { checkDefinition } from './check-definition.js'
 import type { AnyActorDefinition } from './definition.js'
 import { checkNotReserved } from './define-actor.js'
 
@@ -26,6 +27,7 @@ export class DefinitionRegistry {
 
   /** Throws `invalid-definition` for a type that is reserved or known already. */
   add(definition: AnyActorDefinition): void {
+    checkDefinition('actors', definition)
     const { type } = definition
     checkNotReserved(type)
     if (this.#byType.has(type))

@@ -18,6 +18,7 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
 import { Deadlines } from '../model/deadlines.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import { Semaphore } from '../model/semaphore.js'
@@ -50,6 +51,16 @@ import {
   type FirstReading,
 } from './transaction-attempt.js'
 import type { NodeVersions } from './version-guard.js'
+
+const optionNames: OptionNames<TransactOptions> = {
+  id: true,
+  attempts: true,
+  signal: true,
+  timeout: true,
+  correlationId: true,
+  causationId: true,
+  traceparent: true,
+}
 
 export interface TransactorOptions {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'appendAll'>
@@ -134,6 +145,12 @@ export class Transactor {
   }
 
   async #start(work: Work, options: TransactOptions): Promise<Outcome> {
+    checkOptions('transact', options, optionNames)
+    if (typeof work !== 'function')
+      throw new CairnError(
+        'invalid-option',
+        `transact got ${show(work)}: pass a function that takes tx.`,
+      )
     const { id = newId(), attempts = attemptsDefault } = options
     checkId(id)
     if (checkCount('attempts', attempts) === 0)

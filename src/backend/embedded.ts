@@ -6,6 +6,7 @@ import { FileMembership } from '../cluster/file-membership.js'
 import type { Member } from '../cluster/membership.js'
 import { SocketTransport } from '../cluster/socket.js'
 import { LmdbDocuments } from '../store/documents/lmdb.js'
+import { checkOptions } from '../model/check-options.js'
 import { DamageReports } from '../model/damage.js'
 import { CairnError } from '../model/errors.js'
 import { WatchedDocuments } from '../store/documents/watched.js'
@@ -31,7 +32,9 @@ const scanInterval = 100
  * Opening throws `foreign-directory`, `storage-failed`, `invalid-option` or
  * `invalid-namespace`.
  */
-export function embedded({ dir }: EmbeddedOptions): Backend {
+export function embedded(options: EmbeddedOptions): Backend {
+  checkOptions('embedded', options, { dir: true })
+  const { dir } = options
   if (typeof dir !== 'string' || dir === '')
     throw new CairnError(
       'invalid-option',
@@ -39,14 +42,14 @@ export function embedded({ dir }: EmbeddedOptions): Backend {
     )
   return {
     kind: 'embedded',
-    async open(options) {
-      const { namespace, creates = true } = options
+    async open(opening) {
+      const { namespace, creates = true } = opening
       if (!creates && !(await exists(dir, namespace)))
         throw unknownNamespace(dir, namespace)
       const opened = new Map<string, Promise<LmdbStore>>()
       const storeOf = (name: string) => {
         const known =
-          opened.get(name) ?? openLmdbStore({ ...options, dir, namespace: name })
+          opened.get(name) ?? openLmdbStore({ ...opening, dir, namespace: name })
         opened.set(name, known)
         return known
       }

@@ -6,6 +6,7 @@ import { NatsTransport } from '../cluster/nats.js'
 import { NatsMembership } from '../cluster/nats-membership.js'
 import type { HeartbeatOptions } from '../cluster/roster.js'
 import { checkNamespace } from '../model/address.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { Connection } from '../nats/connection.js'
 import type { ConnectionChange } from '../nats/connection-state.js'
 import { checkGroupCommitMode, type GroupCommitMode } from '../nats/group-commit.js'
@@ -33,6 +34,21 @@ export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
   readonly groupCommit?: GroupCommitMode
 }
 
+const optionNames: OptionNames<JetStreamOptions> = {
+  servers: true,
+  creds: true,
+  user: true,
+  password: true,
+  token: true,
+  tls: true,
+  connectTimeout: true,
+  ignoreClusterUpdates: true,
+  replicas: true,
+  partitions: true,
+  heartbeat: true,
+  groupCommit: true,
+}
+
 /**
  * Stores namespaces on NATS JetStream.
  *
@@ -45,6 +61,7 @@ export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
  * `foreign-stream` or `invalid-namespace`.
  */
 export function jetstream(options: JetStreamOptions = {}): Backend {
+  checkOptions('jetstream', options, optionNames)
   return {
     kind: 'jetstream',
     async open({ namespace, nodeId, cache, creates = true }) {

@@ -7,6 +7,7 @@ import type {
   SubscriptionStats,
 } from './bus.js'
 import { type CommitStored, type EventStored, toEventStored } from './notice.js'
+import { offAbort, onAbort } from '../model/on-abort.js'
 
 /** Calls one handler for one commit, each call within the guard (BUS-4). */
 export type Delivery = (
@@ -38,7 +39,7 @@ export class CountedSubscription implements Subscription {
     this.#delivery = delivery
     this.#options = options
     this.#end = end
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    onAbort(options.signal, this.#onAbort)
   }
 
   get isEnded(): boolean {
@@ -71,7 +72,7 @@ export class CountedSubscription implements Subscription {
   }
 
   unsubscribe(): Promise<void> {
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    offAbort(this.#options.signal, this.#onAbort)
     this.#ended ??= Promise.resolve(this.#end())
     return this.#ended
   }

@@ -1,5 +1,6 @@
 // Retry policies: the number of attempts at a message, the delays between them, and the errors that are retried.
 
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { isIgnoredPromise } from '../model/thenable.js'
@@ -28,6 +29,16 @@ export interface RetryPolicy {
 
 const defaultBackoff: Backoff = { first: 1_000, factor: 2, max: 30_000 }
 
+const retryOptionNames: OptionNames<RetryOptions> = {
+  attempts: true,
+  when: true,
+  kind: true,
+  first: true,
+  factor: true,
+  max: true,
+  jitter: true,
+}
+
 const presets: Readonly<Record<RetryPreset, RetryOptions>> = {
   'deterministic-exponential-v1': { attempts: 3, first: 1_000, factor: 2, max: Infinity },
 }
@@ -42,6 +53,7 @@ export function retryPolicy(
     throw invalid(
       `retry of ${owner} is ${show(options)}: use ${Object.keys(presets).join(', ')}, or an object.`,
     )
+  checkOptions(`retry of ${owner}`, given, retryOptionNames, 'invalid-definition')
   const { attempts = 5, when = () => true, ...rest } = given
   const backoff = { ...defaultBackoff, ...rest }
   const { kind = 'exponential', first, factor, max, jitter = 0 } = backoff

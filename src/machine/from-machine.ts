@@ -2,11 +2,12 @@
 
 import type { AnyStateMachine } from 'xstate'
 
-import { actorOptions } from '../actor/actor-options.js'
+import { actorOptionNames, actorOptions } from '../actor/actor-options.js'
 import { checkBehaviorVersion, checkNotReserved } from '../actor/define-actor.js'
 import type { StateReader, StateOptions } from '../actor/definition.js'
 import { checkTopics } from '../actor/effects.js'
 import { checkActorType } from '../model/address.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
@@ -20,6 +21,18 @@ import type {
   MachineState,
   OptionsOf,
 } from './types.js'
+
+const optionNames: OptionNames<MachineOptions<AnyStateMachine, unknown>> = {
+  type: true,
+  version: true,
+  migrate: true,
+  late: true,
+  lateAfter: true,
+  emits: true,
+  reply: true,
+  input: true,
+  ...actorOptionNames,
+}
 
 /**
  * Makes an XState machine an actor type. Its events are the commands, their fields the data:
@@ -50,6 +63,7 @@ export function fromMachine<
 ): MachineDefinition<Machine, Reply> {
   checkMachine(machine)
   const given: MachineOptions<AnyStateMachine, unknown> = { ...(options as object) }
+  checkOptions(`fromMachine(${machine.id})`, given, optionNames, 'invalid-definition')
   const { type = machine.id, version = 1, emits = {} } = given
   checkActorType(type)
   checkNotReserved(type)

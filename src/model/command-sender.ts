@@ -2,6 +2,7 @@
 // a router that sends commands to other nodes.
 
 import type { ActorAddress } from './address.js'
+import { checkOptions, type OptionNames } from './check-options.js'
 import type { Rejection } from './behavior.js'
 import type { Causes } from './commit.js'
 import type { Redelivery } from './redelivery.js'
@@ -20,6 +21,20 @@ export interface SendOptions extends Causes {
   readonly signal?: AbortSignal
   /** Deadline for the command in milliseconds, 1 to 2^31 - 1. Default 10,000. */
   readonly timeout?: number
+}
+
+const sendOptionNames: OptionNames<SendOptions> = {
+  commandId: true,
+  signal: true,
+  timeout: true,
+  correlationId: true,
+  causationId: true,
+  traceparent: true,
+}
+
+/** Throws `invalid-option` for an option that does not exist. */
+export function checkSendOptions(method: string, options: SendOptions | undefined): void {
+  if (options !== undefined) checkOptions(method, options, sendOptionNames)
 }
 
 /** Options of Cairn's own senders: the inbox, the courier, timers and reactors. */

@@ -1,6 +1,7 @@
 // A semaphore: runs a bounded number of tasks at a time, in order of arrival.
 
 import { abortedError, deferred, throwIfAborted } from './wait.js'
+import { offAbort, onAbort } from './on-abort.js'
 
 export class Semaphore {
   readonly #limit: number
@@ -27,14 +28,14 @@ export class Semaphore {
     throwIfAborted(signal, doing)
     const { promise, resolve, reject } = deferred<void>()
     const enter = () => {
-      signal.removeEventListener('abort', giveUp)
+      offAbort(signal, giveUp)
       resolve()
     }
     const giveUp = () => {
       if (this.#waiting.delete(enter)) reject(abortedError(signal, doing))
     }
     this.#waiting.add(enter)
-    signal.addEventListener('abort', giveUp, { once: true })
+    onAbort(signal, giveUp)
     return promise
   }
 

@@ -1,5 +1,6 @@
 // Topics: names of streams of messages, with the schema of their data.
 
+import { checkOptions } from './check-options.js'
 import { CairnError } from './errors.js'
 import { conform, isSchema, type StandardSchema } from './schema.js'
 import { show } from './show.js'
@@ -25,6 +26,7 @@ export type MessageData<Of> = Of extends Topic<never, infer Output> ? Output : n
 
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,6}$/
 const nameCharactersMax = 128
+const topicOptionNames = { schema: true, version: true } as const
 /** Topics with this prefix are reserved for Cairn. */
 export const reservedTopicPrefix = 'cairn-'
 
@@ -62,6 +64,7 @@ export function defineTopic(
   name: string,
   options: { readonly schema?: StandardSchema; readonly version?: number } = {},
 ): Topic<unknown, unknown> {
+  checkOptions(`Topic ${show(name)}`, options, topicOptionNames, 'invalid-definition')
   const { schema, version = 1 } = options
   const isName =
     typeof name === 'string' && namePattern.test(name) && name.length <= nameCharactersMax

@@ -1,6 +1,7 @@
 // Waiting. Every wait ends: by its event, its signal or its deadline.
 
 import { CairnError } from './errors.js'
+import { offAbort, onAbort } from './on-abort.js'
 
 export interface Deferred<T> {
   readonly promise: Promise<T>
@@ -36,11 +37,11 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return resolve()
     const finish = () => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', finish)
+      offAbort(signal, finish)
       resolve()
     }
     const timer = setTimeout(finish, ms)
-    signal?.addEventListener('abort', finish, { once: true })
+    onAbort(signal, finish)
   })
 }
 
@@ -58,13 +59,13 @@ export async function withTimeout<T>(
   }
   const gate = deferred<never>()
   const timer = setTimeout(() => gate.reject(onTimeout()), ms)
-  const onAbort = () => gate.reject(abortedError(signal!, doing))
-  signal?.addEventListener('abort', onAbort, { once: true })
+  const giveUp = () => gate.reject(abortedError(signal!, doing))
+  onAbort(signal, giveUp)
   try {
     return await Promise.race([promise, gate.promise])
   } finally {
     clearTimeout(timer)
-    signal?.removeEventListener('abort', onAbort)
+    offAbort(signal, giveUp)
   }
 }
 
@@ -102,11 +103,11 @@ export async function raceSignal<T>(
     return undefined
   }
   const gate = deferred<undefined>()
-  const onAbort = () => gate.resolve(undefined)
-  signal.addEventListener('abort', onAbort, { once: true })
+  const giveUp = () => gate.resolve(undefined)
+  onAbort(signal, giveUp)
   try {
     return await Promise.race([promise, gate.promise])
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    offAbort(signal, giveUp)
   }
 }

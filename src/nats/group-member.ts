@@ -1,6 +1,7 @@
 // A commit that waits for its outcome in a group commit.
 
 import type { ExpectingPublish, PublishOutcome } from './publish.js'
+import { offAbort, onAbort } from '../model/on-abort.js'
 
 export class GroupMember {
   readonly request: ExpectingPublish
@@ -23,7 +24,7 @@ export class GroupMember {
     this.#settle = settle
     this.#reject = reject
     this.#onSettled = onSettled
-    request.signal?.addEventListener('abort', this.#abort, { once: true })
+    onAbort(request.signal, this.#abort)
   }
 
   get isSettled(): boolean {
@@ -56,7 +57,7 @@ export class GroupMember {
 
   #release(): void {
     this.#settle = undefined
-    this.request.signal?.removeEventListener('abort', this.#abort)
+    offAbort(this.request.signal, this.#abort)
     this.#onSettled(this)
   }
 

@@ -19,6 +19,7 @@ import type { StoredMessage } from './direct-get.js'
 import { readHeaderBlock } from './headers.js'
 import { callApi } from './jetstream-api.js'
 import { PageBuffer } from './page-buffer.js'
+import { offAbort, onAbort } from '../model/on-abort.js'
 
 /** PULL-PAGES-2. */
 const batchMessages = 512
@@ -95,7 +96,7 @@ export async function* pullPages(
     },
   })
   const stopListening = connection.onInterruption(end)
-  signal?.addEventListener('abort', end)
+  onAbort(signal, end)
   try {
     for (;;) {
       pages.release()
@@ -105,7 +106,7 @@ export async function* pullPages(
       yield page
     }
   } finally {
-    signal?.removeEventListener('abort', end)
+    offAbort(signal, end)
     stopListening()
     subscription.unsubscribe()
     deleteConsumer(connection, stream, name)

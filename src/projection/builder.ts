@@ -37,6 +37,7 @@ import { trustedUpTo } from '../delivery/source/marks.js'
 import type { RecordSource, UnreadableRecord } from '../delivery/source/record-source.js'
 import { WakeSignal } from '../store/wake-signal.js'
 import type { Projection } from './define-projection.js'
+import { offAbort, onAbort } from '../model/on-abort.js'
 
 export interface BuilderOptions {
   readonly projection: Projection
@@ -201,8 +202,12 @@ export class Builder {
     for await (const record of this.#options.source.follow(position, signal)) {
       while (this.#items.length >= itemsMax && !signal.aborted)
         await new Promise<void>(resolve => {
-          this.#resumeReading = resolve
-          signal.addEventListener('abort', () => resolve(), { once: true })
+          const resume = () => {
+            offAbort(signal, resume)
+            resolve()
+          }
+          this.#resumeReading = resume
+          onAbort(signal, resume)
         })
       if (signal.aborted) return
       const { value } = record

@@ -2,6 +2,8 @@
 
 import type { AnyActorDefinition } from '../actor/definition.js'
 import type { RecordedEventOf } from '../actor/definition-types.js'
+import { checkDefinition } from '../actor/check-definition.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { show } from '../model/show.js'
@@ -68,6 +70,15 @@ export function isProjection(value: unknown): value is Projection {
 }
 
 const namePattern = /^[A-Za-z0-9_-]{1,63}$/
+const specNames: OptionNames<ProjectionSpec<AnyActorDefinition, unknown>> = {
+  name: true,
+  version: true,
+  from: true,
+  key: true,
+  initial: true,
+  when: true,
+  target: true,
+}
 
 /**
  * Defines a projection: a read model with one row per key, folded from the events of actors.
@@ -92,6 +103,7 @@ export function defineProjection<
   const From extends AnyActorDefinition | readonly AnyActorDefinition[],
   Row,
 >(spec: ProjectionSpec<From, Row>): Projection<Row> {
+  checkOptions('defineProjection', spec, specNames, 'invalid-definition')
   const { name, version = 1, initial, target } = spec
   if (typeof name !== 'string' || !namePattern.test(name))
     throw invalid(
@@ -104,11 +116,16 @@ export function defineProjection<
   const from: readonly AnyActorDefinition[] = Array.isArray(spec.from)
     ? spec.from
     : [spec.from as AnyActorDefinition]
+  for (const definition of from) checkDefinition(`from of projection ${name}`, definition)
   const types = from.map(({ type }) => type)
   if (types.length === 0)
     throw invalid(`Projection ${name} folds no events: pass an actor definition as from.`)
   if (new Set(types).size < types.length)
     throw invalid(`Projection ${name} names an actor type twice: name each once.`)
+  if (typeof spec.when !== 'object' || spec.when === null)
+    throw invalid(
+      `when of projection ${name} is ${show(spec.when)}: pass { <event type>: (row, event) => … }.`,
+    )
   const folds = new Map(Object.entries(spec.when as Record<string, unknown>))
   for (const [type, fold] of folds)
     if (typeof fold !== 'function')

@@ -33,18 +33,19 @@ export interface NodeEvents {
   readonly 'checkpoint-damaged': { readonly group: string; readonly partition: number }
 }
 
-export type NodeEventName = keyof NodeEvents
-export type NodeEventListener<Name extends NodeEventName> = (
-  event: NodeEvents[Name],
-) => void
-
-const names: readonly NodeEventName[] = [
+const names = [
   'dead-letter',
   'parked',
   'disconnected',
   'reconnected',
   'checkpoint-damaged',
-]
+] as const satisfies readonly (keyof NodeEvents)[]
+
+/** The name of an event: a list of names, so that the compiler shows them in an error. */
+export type NodeEventName = (typeof names)[number]
+export type NodeEventListener<Name extends NodeEventName> = (
+  event: NodeEvents[Name],
+) => void
 
 export class NodeEventListeners {
   readonly #listeners = new Map<NodeEventName, Set<(event: never) => void>>()

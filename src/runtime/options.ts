@@ -1,17 +1,20 @@
 // The options of a node, their defaults and their checks.
 
 import type { AnyActorDefinition } from '../actor/definition.js'
+import { checkDefinition } from '../actor/check-definition.js'
 import { checkTopics } from '../actor/effects.js'
 import type { Escalation } from '../actor/actor-host.js'
 import type { Backend } from '../backend/backend.js'
-import type { Reactor } from '../delivery/reactor/define-reactor.js'
+import { isReactor, type Reactor } from '../delivery/reactor/define-reactor.js'
 import { type Clock, systemClock } from '../model/clock.js'
+import { checkNamespace } from '../model/address.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import { checkNodeId } from '../model/node-id.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
-import type { Projection } from '../projection/define-projection.js'
+import { isProjection, type Projection } from '../projection/define-projection.js'
 import type { VersionCacheLimits } from '../store/version-cache.js'
 import type { Logger, NodeLog } from '../model/log.js'
 import { nodeLog } from './log.js'
@@ -90,8 +93,33 @@ type Defaulted =
 export type NodeSettings = Omit<NodeOptions, 'log'> &
   Required<Pick<NodeOptions, Defaulted>> & { readonly log: NodeLog }
 
-/** Throws `invalid-option` or `invalid-definition`. */
+const optionNames: OptionNames<NodeOptions> = {
+  namespace: true,
+  store: true,
+  actors: true,
+  reactors: true,
+  projections: true,
+  id: true,
+  log: true,
+  clock: true,
+  cache: true,
+  residentsMax: true,
+  residentBytesMax: true,
+  wakesMax: true,
+  serve: true,
+  timers: true,
+  weight: true,
+  metadata: true,
+  onEscalation: true,
+}
+
+/** Throws `invalid-option`, `invalid-namespace` or `invalid-definition`. */
 export function checkNodeOptions(options: NodeOptions): NodeSettings {
+  checkOptions('startNode', options, optionNames)
+  checkNamespace(options.namespace)
+  checkStore(options.store)
+  for (const name of ['actors', 'reactors', 'projections'] as const)
+    checkList(name, options[name])
   const settings: NodeSettings = {
     ...options,
     id: options.id ?? newNodeId(),
@@ -112,6 +140,11 @@ export function checkNodeOptions(options: NodeOptions): NodeSettings {
       'invalid-option',
       `timers is ${show(timers)}: use 'active' or 'passive'.`,
     )
+  for (const one of actors) checkDefinition('actors of startNode', one)
+  for (const one of reactors)
+    if (!isReactor(one)) throw notDefined('reactors', one, 'defineReactor')
+  for (const one of projections)
+    if (!isProjection(one)) throw notDefined('projections', one, 'defineProjection')
   checkReactors(reactors)
   checkTopics('What this node publishes and reads', topicsOf(actors, reactors))
   checkProjections(projections)
@@ -125,6 +158,24 @@ export function isMember(settings: NodeSettings): boolean {
   return serve && actors.length + reactors.length + projections.length > 0
 }
 
+function checkStore(store: unknown): void {
+  if (typeof (store as Backend | undefined)?.open === 'function') return
+  const given =
+    typeof store === 'function' ? 'a function that is not called' : show(store)
+  throw new CairnError(
+    'invalid-option',
+    `store of startNode is ${given}: pass memory(), embedded({ dir }) or jetstream({ servers }).`,
+  )
+}
+
+function checkList(name: string, list: unknown): void {
+  if (list === undefined || Array.isArray(list)) return
+  throw new CairnError(
+    'invalid-option',
+    `${name} of startNode is ${show(list)}: pass a list, ${name}: […].`,
+  )
+}
+
 /** Two reactors of one name would share the messages instead of getting all of them. */
 function checkReactors(reactors: readonly Reactor[]): void {
   const name = firstDuplicate(reactors)
@@ -135,6 +186,13 @@ function checkReactors(reactors: readonly Reactor[]): void {
         'the two. Give one of them another name, or handle both in one.',
       { details: { name } },
     )
+}
+
+function notDefined(list: string, value: unknown, maker: string): CairnError {
+  return new CairnError(
+    'invalid-definition',
+    `${list} of startNode has ${show(value)}: pass what ${maker} returns.`,
+  )
 }
 
 function topicsOf(

@@ -3,11 +3,13 @@
 
 import type { ActorDefinition } from '../actor/definition.js'
 import type { Escalation } from '../actor/actor-host.js'
+import { checkDefinition as checkIsDefinition } from '../actor/check-definition.js'
 import { actorRef } from '../actor/ref.js'
 import { SerialExecutor } from '../delivery/group/serial-executor.js'
 import { deadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import { formatAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
+import { checkSendOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { deferred } from '../model/wait.js'
@@ -206,9 +208,14 @@ function assemble(context: NodeContext): Assembled {
         ...refPorts,
       })
     },
-    ask: (actor, command, data, options) =>
-      routing.sender().ask(actor, command, data, options),
-    send: durable.send,
+    async ask(actor, command, data, options) {
+      checkSendOptions('ask', options)
+      return routing.sender().ask(actor, command, data, options)
+    },
+    async send(actor, command, data, options) {
+      checkSendOptions('send', options)
+      return durable.send(actor, command, data, options)
+    },
     publish: durable.publish,
     transact: (work, options) =>
       context.outages.run(() => transactions.transact(work, options)),
@@ -258,6 +265,7 @@ function checkDefinition(
   { definitions }: NodeContext,
   definition: ActorDefinition,
 ): void {
+  checkIsDefinition('spawn', definition)
   const { type } = definition
   if (definitions.types.includes(type) && definitions.get(type) !== definition)
     throw new CairnError(

@@ -1,6 +1,7 @@
 // A wake signal: lets readers sleep until a log has grown beyond the position they have read.
 
 import type { Position } from '../model/version.js'
+import { offAbort, onAbort } from '../model/on-abort.js'
 
 /**
  * Owns the highest position raised, and the waiting readers. Raising wakes every reader that waits
@@ -34,12 +35,12 @@ export class WakeSignal {
       const finish = () => {
         clearTimeout(timer)
         this.#waiters.delete(wake)
-        signal.removeEventListener('abort', finish)
+        offAbort(signal, finish)
         resolve()
       }
       const timer = setTimeout(finish, timeout)
       this.#waiters.add(wake)
-      signal.addEventListener('abort', finish, { once: true })
+      onAbort(signal, finish)
     })
   }
 }

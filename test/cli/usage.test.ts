@@ -358,7 +358,7 @@ const mistakes: readonly Mistake[] = [
   [
     'a command that the actor does not know',
     1,
-    /account knows no command "give"; it knows deposit, withdraw, balance/,
+    /account knows no command "give"\. It knows deposit, withdraw, balance/,
     ['ask', 'account/alice', 'give', '--demo', ...here],
   ],
   [

@@ -380,6 +380,6 @@ await t.test('what makes no sense is refused', async t => {
   refused({ version: 0 }, /version of projection x is 0/)
   refused({ from: [] }, /folds no events/)
   refused({ from: [account, account] }, /names an actor type twice/)
-  refused({ when: { deposited: 1 } }, /when.deposited of projection x is a number/)
+  refused({ when: { deposited: 1 } }, /when.deposited of projection x is 1:/)
   refused({ initial: null }, /initial of projection x is null/)
 })

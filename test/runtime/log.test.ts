@@ -132,7 +132,7 @@ await t.test('an object that is no logger is refused, by what it lacks', async t
       /without the method warn: pass a pino logger/,
     ],
     [null, /log of startNode is null/],
-    [true, /log of startNode is a boolean/],
+    [true, /log of startNode is true/],
     [() => {}, /log of startNode is a function/],
   ]
   for (const [log, message] of wrong)

@@ -4,6 +4,7 @@
 // CONSUMER-5. A process consumes only after it has made sure that the sources are those that the consumer has read. In a
 //     source that was restored to an earlier point and written on, the consumer goes back to where it is the same.
 
+import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import { CairnError } from '../../model/errors.js'
 import type { Position } from '../../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../../model/wait.js'
@@ -76,6 +77,11 @@ export interface ConsumerPorts extends LeasePorts {
   readonly onDamaged: (name: string, error: unknown) => void
 }
 
+const consumeOptionNames: OptionNames<ConsumeOptions> = {
+  batch: true,
+  maxWait: true,
+  signal: true,
+}
 const batchMax = 1_000
 const maxWaitDefault = 5_000
 const outstandingMax = 1_000
@@ -118,7 +124,9 @@ export function createConsumer(
   return {
     name,
 
-    async consume({ batch = 1, maxWait = maxWaitDefault, signal } = {}) {
+    async consume(options: ConsumeOptions = {}) {
+      checkOptions(`consume of ${name}`, options, consumeOptionNames)
+      const { batch = 1, maxWait = maxWaitDefault, signal } = options
       const limit = Math.min(batchMax, Math.max(1, Math.trunc(batch) || 1))
       if (!(maxWait >= 0))
         throw invalid(`maxWait is ${String(maxWait)}: use milliseconds from 0.`)

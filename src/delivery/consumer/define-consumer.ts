@@ -1,5 +1,6 @@
 // defineConsumer(): the definition of a consumer, from which integration code pulls messages.
 
+import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import { type AnyTopic, checkTopic } from '../../model/topic.js'
@@ -28,6 +29,12 @@ export interface ConsumerDefinition {
 }
 
 const namePattern = /^[A-Za-z0-9_-]{1,63}$/
+const specNames: OptionNames<ConsumerSpec<AnyTopic>> = {
+  name: true,
+  on: true,
+  ackWait: true,
+  attempts: true,
+}
 
 export function isConsumerName(name: unknown): name is string {
   return typeof name === 'string' && namePattern.test(name)
@@ -50,6 +57,7 @@ export function isConsumerName(name: unknown): name is string {
 export function defineConsumer<const Topics extends AnyTopic>(
   spec: ConsumerSpec<Topics>,
 ): ConsumerDefinition {
+  checkOptions('defineConsumer', spec, specNames, 'invalid-definition')
   const { name, on, ackWait = 30_000, attempts = 5 } = spec
   if (!isConsumerName(name))
     throw invalid(

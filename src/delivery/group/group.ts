@@ -33,6 +33,7 @@ import { OpenRecordLimit } from './open-record-limit.js'
 import { PartitionProcessor } from './partition-processor.js'
 import type { PartitionOwner, PartitionState } from './partition-state.js'
 import { SerialExecutor } from './serial-executor.js'
+import { onAbort } from '../../model/on-abort.js'
 
 export interface GroupOptions<T> {
   readonly name: string
@@ -330,6 +331,6 @@ export class Group<T> {
 function waitFor(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     if (signal.aborted) return resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    onAbort(signal, () => resolve())
   })
 }

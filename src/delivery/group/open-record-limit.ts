@@ -2,6 +2,8 @@
 //
 // Owns the slots that catching up with deferred keys takes, and the callers that wait for a free slot.
 
+import { offAbort, onAbort } from '../../model/on-abort.js'
+
 export class OpenRecordLimit {
   readonly #max: number
   /** Open records of all partitions. */
@@ -43,12 +45,12 @@ export class OpenRecordLimit {
   change(signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       const wake = () => {
-        signal.removeEventListener('abort', wake)
+        offAbort(signal, wake)
         this.#waiters.delete(wake)
         resolve()
       }
       this.#waiters.add(wake)
-      signal.addEventListener('abort', wake, { once: true })
+      onAbort(signal, wake)
     })
   }
 }

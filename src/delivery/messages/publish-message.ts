@@ -2,6 +2,7 @@
 
 import { encodeStoredMessage } from '../../codec/stored-message.js'
 import { sanitizeCauses } from '../../model/causes.js'
+import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import type { Causes } from '../../model/commit.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
@@ -19,6 +20,16 @@ export interface PublishOptions extends Causes {
   readonly signal?: AbortSignal
   /** Milliseconds, retries included. Default 10,000. */
   readonly timeout?: number
+}
+
+const publishOptionNames: OptionNames<PublishOptions> = {
+  id: true,
+  key: true,
+  signal: true,
+  timeout: true,
+  correlationId: true,
+  causationId: true,
+  traceparent: true,
 }
 
 /** The acknowledgement of a stored message. */
@@ -41,6 +52,7 @@ export async function publishMessage<Input>(
   options: PublishOptions = {},
 ): Promise<Published> {
   checkTopic('A message', topic)
+  checkOptions('publish', options, publishOptionNames)
   const {
     id = newId(),
     signal,

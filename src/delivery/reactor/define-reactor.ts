@@ -2,6 +2,7 @@
 
 import type { RefOf } from '../../actor/ref.js'
 import type { AnyActorDefinition } from '../../actor/definition.js'
+import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import {
@@ -125,6 +126,16 @@ export function isReactor(value: unknown): value is Reactor {
 }
 
 const namePattern = /^[A-Za-z0-9_-]{1,63}$/
+const specNames: OptionNames<ReactorSpec<AnyTopic>> = {
+  name: true,
+  on: true,
+  handle: true,
+  retry: true,
+  timeout: true,
+  ordered: true,
+  use: true,
+  openMax: true,
+}
 
 /**
  * Defines a reactor.
@@ -145,6 +156,7 @@ const namePattern = /^[A-Za-z0-9_-]{1,63}$/
 export function defineReactor<const Topics extends AnyTopic>(
   spec: ReactorSpec<Topics>,
 ): Reactor {
+  checkOptions('defineReactor', spec, specNames, 'invalid-definition')
   const { name, on, handle, openMax = 1_000, timeout = 30_000, ordered = true } = spec
   if (typeof name !== 'string' || !namePattern.test(name))
     throw invalid(

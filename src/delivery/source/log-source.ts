@@ -31,6 +31,7 @@ import {
   type SourceRecord,
   type UnreadableRecord,
 } from './record-source.js'
+import { offAbort, onAbort } from '../../model/on-abort.js'
 
 export interface LogSourceOptions<T> {
   readonly store: Pick<EventStore, 'readAll' | 'commits' | 'lastPosition' | 'namespace'>
@@ -164,7 +165,7 @@ async function* follow<T>(
     signal,
     onInterrupted: onMissed,
   })
-  signal.addEventListener('abort', wake)
+  onAbort(signal, wake)
   try {
     while (!signal.aborted) {
       if (mustRead) {
@@ -212,7 +213,7 @@ async function* follow<T>(
       yield emptyRecord(position, last.header.commitId)
     }
   } finally {
-    signal.removeEventListener('abort', wake)
+    offAbort(signal, wake)
     await subscription.unsubscribe()
   }
 }

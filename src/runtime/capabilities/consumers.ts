@@ -21,6 +21,9 @@ import { messageLogSource } from '../../delivery/source/message-log-source.js'
 import { topicSource } from '../../delivery/source/topic-source.js'
 import { messageOf } from '../../model/errors.js'
 import type { Queue } from '../../store/queue/queue.js'
+import { checkOptions } from '../../model/check-options.js'
+import { CairnError } from '../../model/errors.js'
+import { show } from '../../model/show.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 import type { WriteLog } from '../../model/log.js'
@@ -70,6 +73,12 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
   return {
     consumer,
     trigger(declared, handler, options = {}) {
+      checkOptions('trigger', options, { concurrency: true })
+      if (typeof handler !== 'function')
+        throw new CairnError(
+          'invalid-option',
+          `The handler of a trigger is ${show(handler)}: pass a function.`,
+        )
       const trigger = createTrigger(consumer(declared), handler, { ...options, log })
       triggers.add(trigger)
       return trigger

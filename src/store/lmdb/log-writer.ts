@@ -29,6 +29,7 @@ import { writeFailed } from './errors.js'
 import type { VersionPosition } from './layout.js'
 import type { LogTables } from './log-tables.js'
 import type { Transactions } from './transactions.js'
+import { offAbort, onAbort } from '../../model/on-abort.js'
 
 /** One append that waits to be stored. */
 export interface AppendRequest {
@@ -126,19 +127,19 @@ export class LogWriter {
     return new Promise((resolve, reject) => {
       const settle = () => {
         clearTimeout(timer)
-        signal?.removeEventListener('abort', onAbort)
+        offAbort(signal, abort)
         this.#remove(queued)
       }
       const giveUp = (notStored: () => CairnError) => {
         reject(queued.running ? outcomeUnknown(name) : notStored()) // LMDB-WRITER-4
         settle()
       }
-      const onAbort = () => {
+      const abort = () => {
         giveUp(() => abortedError(signal!, `appending to ${name}`))
       }
       const onTimeout = () => giveUp(() => this.#timedOut(name, timeout))
       const timer = setTimeout(onTimeout, timeout)
-      signal?.addEventListener('abort', onAbort, { once: true })
+      onAbort(signal, abort)
       const queued: QueuedTransaction = {
         appends,
         guards,

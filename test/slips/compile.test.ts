@@ -1,0 +1,162 @@
+// Slips in TypeScript: the compiler refuses each in a line that can be read.
+
+import { join } from 'node:path'
+import t from 'tap'
+import ts from 'typescript'
+
+const root = process.cwd()
+const prelude = `
+import { createMachine } from 'xstate'
+import { defineActor, defineConsumer, defineProjection, defineReactor, defineTopic, embedded, event, fromMachine,
+  jetstream, memory, publish, reject, schedule, startNode } from '${join(root, 'dist/index.js')}'
+const topic = defineTopic('orders')
+const account = defineActor({
+  type: 'account',
+  initialState: { balance: 0 },
+  decide: {
+    deposit: (_state, { amount }: { amount: number }) => event('deposited', { amount }),
+    withdraw: (state, { amount }: { amount: number }) =>
+      state.balance < amount ? reject('overdraft') : event('withdrawn', { amount }),
+    close: () => event('closed'),
+  },
+  evolve: {
+    deposited: (state, { amount }: { amount: number }) => ({ balance: state.balance + amount }),
+    withdrawn: (state, { amount }: { amount: number }) => ({ balance: state.balance - amount }),
+    closed: state => state,
+  },
+})
+const node = await startNode({ namespace: 'x', store: memory(), actors: [account] })
+const alice = node.spawn(account, 'alice')
+`
+
+/** The slip, and what the compiler says. */
+const slips: readonly [slip: string, message: RegExp][] = [
+  [
+    `await alice.ask('deposite', { amount: 1 })`,
+    /'"deposite"' is not assignable to parameter of type '"deposit" \| "withdraw" \| "close"'/,
+  ],
+  [
+    `await alice.tell('depositt', { amount: 1 })`,
+    /parameter of type '"deposit" \| "withdraw" \| "close"'/,
+  ],
+  [
+    `await alice.send('Deposit', { amount: 1 })`,
+    /parameter of type '"deposit" \| "withdraw" \| "close"'/,
+  ],
+  [`await alice.ask('deposit')`, /Expected 2-3 arguments, but got 1/],
+  [
+    `await alice.ask('deposit', { amonut: 1 })`,
+    /'amonut' does not exist.*Did you mean to write 'amount'/,
+  ],
+  [
+    `await alice.ask('deposit', { amount: 1 }, { comandId: 'k' })`,
+    /'comandId' does not exist in type 'SendOptions'. Did you mean to write 'commandId'/,
+  ],
+  [
+    `await startNode({ namespace: 'x', store: memory(), actor: [account] })`,
+    /'actor' does not exist in type 'NodeOptions'. Did you mean to write 'actors'/,
+  ],
+  [`await startNode({ namespace: 'x' })`, /Property 'store' is missing/],
+  [
+    `await startNode({ namespace: 'x', store: memory })`,
+    /Type '\(\) => Backend' is not assignable to type 'Backend'/,
+  ],
+  [
+    `await startNode({ namespace: 'x', store: memory(), actors: [createMachine({ id: 'm' })] })`,
+    /missing the following properties from type 'ActorDefinition<any, any, any>': type, behavior/,
+  ],
+  [
+    `defineReactor({ name: 'r', on: 'orders', handle() {} })`,
+    /Type 'string' is not assignable to type 'AnyTopic/,
+  ],
+  [
+    `defineReactor({ name: 'r', on: topic, handler() {} })`,
+    /'handler' does not exist.*Did you mean to write 'handle'/,
+  ],
+  [`defineConsumer({ name: 'c', topics: [topic] })`, /'topics' does not exist/],
+  [
+    `defineActor({ type: 'b', initialState: 0, mailBoxLimit: 5, decide: {}, evolve: {} })`,
+    /'mailBoxLimit' does not exist.*Did you mean to write 'mailboxLimit'/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => event('f') }, evolve: { e: (n: number) => n } })`,
+    /"evolve does not fold the event: f"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => event('e', 'text') }, evolve: { e: (n, d: number) => n + d } })`,
+    /"evolve folds other data for the event: e"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: (_n, d: any) => event('e', d) }, evolve: { e: (n: number) => n } })`,
+    /"the data of this command is any: declare its type"/,
+  ],
+  [`publish('orders', 1)`, /'string' is not assignable to parameter of type 'Topic/],
+  [
+    `await node.publish('orders', 1)`,
+    /'string' is not assignable to parameter of type 'Topic/,
+  ],
+  [
+    `await node.publish(topic, 1, { ID: 'm' })`,
+    /'ID' does not exist in type 'PublishOptions'/,
+  ],
+  [
+    `defineProjection({ name: 'p', from: account, initial: 0, when: { deposit: (n: number) => n } })`,
+    /'deposit' does not exist.*Did you mean to write 'deposited'/,
+  ],
+  [
+    `schedule('t', { afer: 5 }, 'go')`,
+    /'afer' does not exist in type 'TimerOptions'. Did you mean to write 'after'/,
+  ],
+  [
+    `embedded({ directory: 'x' })`,
+    /'directory' does not exist in type 'EmbeddedOptions'/,
+  ],
+  [`jetstream({ server: 'x' })`, /Did you mean to write 'servers'/],
+  [
+    `node.on('deadletter', () => {})`,
+    /'"deadletter"' is not assignable to parameter of type '"dead-letter" \| "parked"/,
+  ],
+  [
+    `fromMachine(createMachine({ id: 'm' }), { emit: {} })`,
+    /'emit' does not exist.*Did you mean to write 'emits'/,
+  ],
+]
+
+await t.test('each slip is an error of the compiler, in one readable line', async t => {
+  const files = new Map(
+    slips.map(([slip], i) => [
+      join(root, `test/slips/slip-${i}.ts`),
+      `${prelude}${slip}\n`,
+    ]),
+  )
+  const { options } = ts.parseJsonConfigFileContent(
+    {
+      ...(ts.readConfigFile('tsconfig.json', ts.sys.readFile).config as object),
+      include: [],
+    },
+    ts.sys,
+    root,
+  )
+  const base = ts.createCompilerHost(options)
+  const host: ts.CompilerHost = {
+    ...base,
+    fileExists: name => files.has(name) || base.fileExists(name),
+    getSourceFile(name, version, ...rest) {
+      const text = files.get(name)
+      return text === undefined
+        ? base.getSourceFile(name, version, ...rest)
+        : ts.createSourceFile(name, text, version)
+    },
+  }
+  const program = ts.createProgram([...files.keys()], { ...options, noEmit: true }, host)
+  for (const [i, [slip, message]] of slips.entries()) {
+    const file = program.getSourceFile([...files.keys()][i]!)
+    const found = program.getSemanticDiagnostics(file)
+    const text = found
+      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
+      .join('\n')
+    t.match(text, message, slip)
+    // The first line is what editors show.
+    t.ok(text.split('\n')[0]!.length < 400, `${slip}: ${text}`)
+  }
+})
