@@ -28,7 +28,8 @@ import { startNode } from './runtime/start-node.js'
 
 const help = `Usage: node dist/node.js --ns NS [flags]
 
-Runs a node: it hosts actors of the given types and handles their commands.
+Runs a node: it hosts actors of the given types and handles their commands. Without --actors and --demo it
+hosts none; it still delivers durable commands and fires due timers for the other nodes.
 
   --id ID            the node's id (default: a new one)
   --actors FILE      run the definitions that this module exports: actors, reactors and
@@ -37,6 +38,7 @@ Runs a node: it hosts actors of the given types and handles their commands.
   --replicas N       1, 3 or 5 copies of the namespace's stream in a NATS cluster (default: 1);
                      for a stream that does not exist yet, else "nats stream edit" changes it
   --timers MODE      active (default), or passive: it sets timers, and other nodes fire them
+  --no-create        refuse a namespace that does not exist, instead of creating it
   --log-level LEVEL  trace, debug, info (default), warn, error or silent
 ${commonFlagsHelp}
 Logs JSON lines to stdout; it serves from the line "node ready" on. Exit codes: 0 stopped
@@ -62,6 +64,7 @@ async function main(args: readonly string[]): Promise<void> {
     'log-level': { type: 'string' },
     replicas: { type: 'string' },
     timers: { type: 'string' },
+    'no-create': { type: 'boolean' },
     ...actorFlags,
   })
   if (isSet(flags, 'help')) {
@@ -81,6 +84,9 @@ async function main(args: readonly string[]): Promise<void> {
     store: await backendOf(flags),
     ...(await loadDefinitions(flags)),
     timers: timersOf(flags),
+    create: !isSet(flags, 'no-create'),
+    // Also without actors of its own, it is a member that does its share for the others.
+    serve: true,
     log,
     onEscalation({ actor, error }) {
       log.fatal({ actor: formatAddress(actor), err: error }, 'an actor has failed')

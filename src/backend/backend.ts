@@ -1,6 +1,9 @@
 // A backend stores namespaces. It opens the ports of a namespace together: the store, its
 // notices, queues, timers, documents and read models, and the transport to the other nodes.
 
+import { CairnError } from '../model/errors.js'
+import { didYouMean } from '../model/nearest.js'
+import { show } from '../model/show.js'
 import type { NoticeBus } from '../bus/bus.js'
 import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
@@ -18,13 +21,13 @@ export interface OpenOptions {
   readonly namespace: string
   /** Written in every commit that is stored through this opening. */
   readonly nodeId: string
-  /**
-   * Whether what is missing is created. Default true; with false, an unknown namespace is refused, and what is missing beside
-   * the log is reported as damage.
-   */
-  readonly creates?: boolean
   /** Bounds of the version cache. Default: 100,000 entries, 32 MiB. */
   readonly cache?: VersionCacheLimits
+  /**
+   * Whether what does not exist is created. Default true. With false, opening an unknown namespace throws
+   * `unknown-namespace`, and what is missing beside the log is reported as damage.
+   */
+  readonly create?: boolean
 }
 
 /** The queues of a namespace, by name. */
@@ -33,6 +36,8 @@ export type Queues = Readonly<Record<Exclude<QueueName, 'due'>, Queue>>
 /** An open namespace. Closing it closes all of its parts. */
 export interface OpenNamespace extends AsyncDisposable {
   readonly namespace: string
+  /** Whether this opening has created the namespace. */
+  readonly isNew?: boolean
   readonly store: EventStore
   readonly bus: NoticeBus
   readonly transport: Transport
@@ -62,6 +67,27 @@ export interface OpenNamespace extends AsyncDisposable {
 export interface Backend {
   readonly kind: 'memory' | 'embedded' | 'jetstream'
   open(options: OpenOptions): Promise<OpenNamespace>
+  /** The namespaces that exist. Throws like opening one. */
+  namespaces?(): Promise<readonly string[]>
+  /** Removes a namespace with all that is stored in it. No node of it may run. */
+  remove?(namespace: string): Promise<void>
+}
+
+/** The error for a namespace that does not exist and is not to be created. */
+export function unknownNamespace(
+  namespace: string,
+  where: string,
+  known: readonly string[],
+): CairnError {
+  const others = known.slice(0, 5).join(', ')
+  const there =
+    known.length === 0 ? '' : ` There is ${others}${known.length > 5 ? ', …' : ''}.`
+  return new CairnError(
+    'unknown-namespace',
+    `There is no namespace ${show(namespace)} ${where}.${didYouMean(namespace, known)}${there} A node creates it when ` +
+      `it starts; so does "cairn namespaces create ${namespace}".`,
+    { details: { namespace, known } },
+  )
 }
 
 /** Combines the parts of an open namespace. `close` closes them in order, once. */

@@ -6,15 +6,21 @@ import { FileMembership } from '../cluster/file-membership.js'
 import type { Member } from '../cluster/membership.js'
 import { SocketTransport } from '../cluster/socket.js'
 import { LmdbDocuments } from '../store/documents/lmdb.js'
+import { checkNamespace } from '../model/address.js'
 import { checkOptions } from '../model/check-options.js'
 import { DamageReports } from '../model/damage.js'
 import { CairnError } from '../model/errors.js'
 import { WatchedDocuments } from '../store/documents/watched.js'
 import { LmdbQueue } from '../store/queue/lmdb.js'
 import { LmdbReadModels } from '../store/read-models/lmdb.js'
-import { type LmdbStore, namespacesIn, openLmdbStore } from '../store/event-store/lmdb.js'
+import {
+  type LmdbStore,
+  namespacesIn,
+  openLmdbStore,
+  removeFiles,
+} from '../store/event-store/lmdb.js'
 import { LmdbTimers } from '../store/timers/lmdb.js'
-import { type Backend, toOpenNamespace } from './backend.js'
+import { type Backend, toOpenNamespace, unknownNamespace } from './backend.js'
 
 export interface EmbeddedOptions {
   /** Directory of the data; created if missing. Each namespace is a file in it. */
@@ -42,10 +48,17 @@ export function embedded(options: EmbeddedOptions): Backend {
     )
   return {
     kind: 'embedded',
+    namespaces: () => namespacesIn(dir),
+    async remove(namespace) {
+      checkNamespace(namespace)
+      await removeFiles(dir, namespace)
+    },
     async open(opening) {
-      const { namespace, creates = true } = opening
-      if (!creates && !(await exists(dir, namespace)))
-        throw unknownNamespace(dir, namespace)
+      const { namespace, create = true } = opening
+      checkNamespace(namespace)
+      const known = await namespacesIn(dir)
+      const isNew = !known.includes(namespace)
+      if (isNew && !create) throw unknownNamespace(namespace, `in ${dir}`, known)
       const opened = new Map<string, Promise<LmdbStore>>()
       const storeOf = (name: string) => {
         const known =
@@ -72,24 +85,12 @@ export function embedded(options: EmbeddedOptions): Backend {
       const timers = new LmdbTimers(store.queues, partitions)
       const readModels = new LmdbReadModels(store.readModels)
       const beside = { queues, documents, timers, readModels, damage }
-      const parts = { store, bus, transport, ...beside, partitions, join }
+      const parts = { isNew, store, bus, transport, ...beside, partitions, join }
       return toOpenNamespace(parts, async () => {
         await Promise.all([...opened.values()].map(async other => (await other).close()))
       })
     },
   }
-}
-
-async function exists(dir: string, namespace: string): Promise<boolean> {
-  return (await namespacesIn(dir)).includes(namespace)
-}
-
-function unknownNamespace(dir: string, namespace: string): CairnError {
-  return new CairnError(
-    'foreign-directory',
-    `Namespace ${namespace} does not exist in ${dir}: correct the name or the directory.`,
-    { details: { dir, namespace } },
-  )
 }
 
 /** The stores that the bus follows. Other namespaces are opened when subscribed to. */

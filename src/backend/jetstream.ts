@@ -16,12 +16,18 @@ import { JetStreamReadModels } from '../store/read-models/jetstream.js'
 import { JetStreamDocuments } from '../store/documents/jetstream.js'
 import { WatchedDocuments } from '../store/documents/watched.js'
 import { documentsBucketOf } from '../nats/subjects.js'
-import { ensureLogStream, existingLogStream } from '../nats/log-stream.js'
+import { ensureLogStream, readLogStream } from '../nats/log-stream.js'
+import { listNamespaces, removeStreams } from '../nats/namespaces.js'
 import { checkMissing, openSideStreams } from '../nats/side-streams.js'
 import { JetStreamStore } from '../store/event-store/jetstream.js'
 import { OwnCommits } from '../store/event-store/own-commits.js'
 import { JetStreamTimers } from '../store/timers/jetstream.js'
-import { type Backend, toOpenNamespace, type Queues } from './backend.js'
+import {
+  type Backend,
+  toOpenNamespace,
+  type Queues,
+  unknownNamespace,
+} from './backend.js'
 
 export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
   /** Intervals and timeouts of the nodes' heartbeats. */
@@ -64,7 +70,12 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
   checkOptions('jetstream', options, optionNames)
   return {
     kind: 'jetstream',
-    async open({ namespace, nodeId, cache, creates = true }) {
+    namespaces: () => withConnection(options, listNamespaces),
+    remove(namespace) {
+      checkNamespace(namespace)
+      return withConnection(options, connection => removeStreams(connection, namespace))
+    },
+    async open({ namespace, nodeId, cache, create = true }) {
       checkNamespace(namespace)
       const { groupCommit = 'auto' } = options
       checkGroupCommitMode(groupCommit)
@@ -74,11 +85,18 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
         `cairn ${namespace} ${nodeId}`,
       )
       try {
-        const stream = creates
+        const stream = create
           ? await ensureLogStream(connection, namespace, options)
-          : await existingLogStream(connection, namespace)
+          : await readLogStream(connection, namespace)
+        if (stream === undefined)
+          throw unknownNamespace(
+            namespace,
+            `on NATS at ${connection.servers.join(', ')}`,
+            // The user may not be allowed to list streams.
+            await listNamespaces(connection, 1_000).catch(() => []),
+          )
         const { partitions } = stream
-        await openSideStreams(connection, stream, creates)
+        await openSideStreams(connection, stream, create)
         const queueOf = (name: keyof Queues) =>
           new JetStreamQueue(connection, namespace, name)
         const { damage } = connection
@@ -117,12 +135,35 @@ export function jetstream(options: JetStreamOptions = {}): Backend {
             connection.onInterruption(listener)
           },
         }
-        const parts = { store, bus, transport, ...beside, ...stats, partitions, join }
+        const { isNew } = stream
+        const parts = {
+          isNew,
+          store,
+          bus,
+          transport,
+          ...beside,
+          ...stats,
+          partitions,
+          join,
+        }
         return toOpenNamespace(parts, () => connection.close())
       } catch (error) {
         await connection.close()
         throw error
       }
     },
+  }
+}
+
+async function withConnection<T>(
+  options: JetStreamOptions,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const name = 'namespaces'
+  const connection = await Connection.open(options, name, `cairn ${name}`)
+  try {
+    return await work(connection)
+  } finally {
+    await connection.close()
   }
 }

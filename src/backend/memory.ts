@@ -12,7 +12,7 @@ import { MemoryQueue, MemoryQueueRecords } from '../store/queue/memory.js'
 import { MemoryReadModels } from '../store/read-models/memory.js'
 import { MemoryLog, MemoryStore } from '../store/event-store/memory.js'
 import { MemoryTimers, MemoryTimerTable } from '../store/timers/memory.js'
-import { type Backend, toOpenNamespace } from './backend.js'
+import { type Backend, toOpenNamespace, unknownNamespace } from './backend.js'
 
 /**
  * Stores namespaces in memory. Nodes that share one `memory()` share its data, like nodes
@@ -36,8 +36,16 @@ export function memory(): Backend {
 
   return {
     kind: 'memory',
-    async open({ namespace, nodeId, cache }) {
+    namespaces: async () => [...logs.keys()],
+    async remove(namespace) {
+      for (const kept of [logs, networks, memberTables, dataByNamespace])
+        kept.delete(namespace)
+    },
+    async open({ namespace, nodeId, cache, create = true }) {
       checkNamespace(namespace)
+      const isNew = !logs.has(namespace)
+      if (isNew && !create)
+        throw unknownNamespace(namespace, 'in memory', [...logs.keys()])
       const storeOf = (name: string) =>
         new MemoryStore({
           namespace: name,
@@ -62,6 +70,7 @@ export function memory(): Backend {
       dataByNamespace.set(namespace, data)
       const damage = new DamageReports()
       return toOpenNamespace({
+        isNew,
         store,
         bus: new LocalBus(stores),
         transport: new MemoryTransport(network),

@@ -73,6 +73,7 @@ export const actor: CliCommand = {
       actors: await loadActors(flags),
       serve: false,
       log: false,
+      create: false,
     })
     const outcome = await give(directive, node.supervise(address), version, {
       by: textFlag(flags, 'by') ?? userName(),

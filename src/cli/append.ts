@@ -19,21 +19,25 @@ export const append: CliCommand = {
     const actor = parseAddress(name)
     const event = checkNewEvent({ type: given.EVENT, data: parseJson(given.JSON) })
     const expected = expectedOf(flags)
-    return withNamespace(flags, async ({ store }) => {
-      const result = await store.append(actor, [event], { expected })
-      if (!result.ok) {
-        const { actual } = result
-        await print(toJson({ expected, actual }))
-        complain(
-          `${name} is at version ${actual}, and ${expected} was expected; nothing was stored.`,
-        )
-        return exitCode.conflict
-      }
-      const { version, position } = result
-      const line = `${name} is at version ${version} (position ${position})`
-      await printRow(flags, { version, position }, line)
-      return exitCode.ok
-    })
+    return withNamespace(
+      flags,
+      async ({ store }) => {
+        const result = await store.append(actor, [event], { expected })
+        if (!result.ok) {
+          const { actual } = result
+          await print(toJson({ expected, actual }))
+          complain(
+            `${name} is at version ${actual}, and ${expected} was expected; nothing was stored.`,
+          )
+          return exitCode.conflict
+        }
+        const { version, position } = result
+        const line = `${name} is at version ${version} (position ${position})`
+        await printRow(flags, { version, position }, line)
+        return exitCode.ok
+      },
+      { create: true },
+    )
   },
 }
 

@@ -25,17 +25,21 @@ ${reachHelp}`,
     const { name, actor, command, data } = commandArguments(flags)
     const commandId = textFlag(flags, 'command-id') ?? newId()
     const bounds = boundsOf(flags, signal)
-    const outcome = await reach<AskOutcome>(flags, {
-      here: node => node.ask(actor, command, data, { commandId, ...bounds }),
-      there: async ({ transport }) => {
-        const request = { kind: 'ask', actor, command, data, commandId } as const
-        try {
-          return (await transport.request(request, bounds)) as AskOutcome
-        } catch (error) {
-          throw withId(error, commandId)
-        }
+    const outcome = await reach<AskOutcome>(
+      flags,
+      {
+        here: node => node.ask(actor, command, data, { commandId, ...bounds }),
+        there: async ({ transport }) => {
+          const request = { kind: 'ask', actor, command, data, commandId } as const
+          try {
+            return (await transport.request(request, bounds)) as AskOutcome
+          } catch (error) {
+            throw withId(error, commandId)
+          }
+        },
       },
-    })
+      { create: true },
+    )
     return printOutcome(name, command, outcome, flags)
   },
 }

@@ -32,15 +32,16 @@ export function newCliId(): string {
   return `cli-${newId().slice(0, 8)}`
 }
 
-/** Opens the namespace that the flags name, and closes it when the work has ended. */
+/** Opens the namespace that the flags name, and closes it when the work has ended. Reading creates nothing. */
 export async function withNamespace(
   flags: ParsedFlags,
   work: (open: OpenNamespace, nodeId: string) => Promise<number>,
+  { create = false } = {},
 ): Promise<number> {
   const namespace = namespaceOf(flags)
   const nodeId = newCliId()
   const backend = await backendOf(flags)
-  await using open = await backend.open({ namespace, nodeId })
+  await using open = await backend.open({ namespace, nodeId, create })
   return await work(open, nodeId)
 }
 

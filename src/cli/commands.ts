@@ -19,6 +19,7 @@ const loaders: Readonly<Record<string, () => Promise<CliCommand>>> = {
   projections: async () => (await import('./projections.js')).projections,
   nodes: async () => (await import('./nodes.js')).nodes,
   versions: async () => (await import('./versions.js')).versions,
+  namespaces: async () => (await import('./namespaces.js')).namespaces,
   verify: async () => (await import('./verify.js')).verify,
   repair: async () => (await import('./repair.js')).repair,
   ensure: async () => (await import('./ensure.js')).ensure,

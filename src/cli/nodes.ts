@@ -20,7 +20,7 @@ export const nodes: CliCommand = {
         await printRow(
           flags,
           { id, types, behaviors, weight, version, since, metadata },
-          `${id}  ${version}  since ${since}  ${hosted.join(',')}`,
+          `${id}  ${version}  since ${since}  ${hosted.join(',') || 'no actors'}`,
         )
       }
       return exitCode.ok

@@ -20,7 +20,12 @@ export interface Ways<T> {
   there(open: OpenNamespace): Promise<T>
 }
 
-export async function reach<T>(flags: ParsedFlags, ways: Ways<T>): Promise<T> {
+/** @param create whether a run in this process creates a namespace that does not exist */
+export async function reach<T>(
+  flags: ParsedFlags,
+  ways: Ways<T>,
+  { create = false } = {},
+): Promise<T> {
   const actors = await loadActors(flags)
   const namespace = namespaceOf(flags)
   const store = await backendOf(flags)
@@ -32,9 +37,10 @@ export async function reach<T>(flags: ParsedFlags, ways: Ways<T>): Promise<T> {
       actors,
       serve: false,
       log: false,
+      create,
     })
     return await ways.here(node)
   }
-  await using open = await store.open({ namespace, nodeId: newCliId() })
+  await using open = await store.open({ namespace, nodeId: newCliId(), create: false })
   return await ways.there(open)
 }

@@ -79,10 +79,10 @@ function summaryOf(repaired: number, left: number, dryRun: boolean): string {
 
 async function openNamespace(
   flags: ParsedFlags,
-  creates: boolean,
+  create: boolean,
 ): Promise<OpenNamespace> {
   const backend = await backendOf(flags)
-  return backend.open({ namespace: namespaceOf(flags), nodeId: newCliId(), creates })
+  return backend.open({ namespace: namespaceOf(flags), nodeId: newCliId(), create })
 }
 
 /** The streams beside the log that do not exist. Nothing is created. */

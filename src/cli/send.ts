@@ -18,24 +18,28 @@ export const send: CliCommand = {
     const { name, actor, command, data } = commandArguments(flags)
     const given = textFlag(flags, 'command-id')
     const options = { signal, ...(given !== undefined && { commandId: given }) }
-    return withNamespace(flags, async ({ queues, partitions, store }, nodeId) => {
-      const from = { nodeId, clock: systemClock, store }
-      const { inbox } = queues
-      const { commandId, position, duplicate } = await storeCommand(
-        inbox,
-        partitions,
-        from,
-        actor,
-        command,
-        data,
-        options,
-      )
-      await printRow(
-        flags,
-        { commandId, position, duplicate },
-        `${command} for ${name} ${duplicate ? 'was stored before' : 'is stored'} as ${commandId} (inbox position ${position})`,
-      )
-      return exitCode.ok
-    })
+    return withNamespace(
+      flags,
+      async ({ queues, partitions, store }, nodeId) => {
+        const from = { nodeId, clock: systemClock, store }
+        const { inbox } = queues
+        const { commandId, position, duplicate } = await storeCommand(
+          inbox,
+          partitions,
+          from,
+          actor,
+          command,
+          data,
+          options,
+        )
+        await printRow(
+          flags,
+          { commandId, position, duplicate },
+          `${command} for ${name} ${duplicate ? 'was stored before' : 'is stored'} as ${commandId} (inbox position ${position})`,
+        )
+        return exitCode.ok
+      },
+      { create: true },
+    )
   },
 }

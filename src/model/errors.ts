@@ -13,6 +13,7 @@ const retryableByCode = {
   'actor-parked': false,
   'actor-paused': true,
   'actor-restarting': true,
+  'command-id-reused': false,
   'commit-too-large': false,
   contention: true,
   'deadline-exceeded': true,
@@ -47,6 +48,7 @@ const retryableByCode = {
   'unknown-command': false,
   'unknown-consumer': false,
   'unknown-dead-letter': false,
+  'unknown-namespace': false,
   'unknown-version': false,
   'version-behind': true,
 } as const satisfies Record<string, boolean>

@@ -27,6 +27,8 @@ export interface LogStream {
   /** Changes when the stream is created again: positions of another generation are meaningless. */
   readonly generation: string
   readonly lastPosition: number
+  /** Whether this call has created it. */
+  readonly isNew: boolean
 }
 
 /** Cairn needs few consumers; without this setting the server's default of 1,000 applies. */
@@ -65,8 +67,9 @@ export async function ensureLogStream(
   namespace: string,
   options: LogStreamOptions = {},
 ): Promise<LogStream> {
-  const info = await ensureStream(connection, declaration(namespace, options))
-  return fromInfo(namespace, info)
+  const wanted = declaration(namespace, options)
+  const info = await ensureStream(connection, wanted)
+  return fromInfo(namespace, info, wanted.metadata?.cairn_generation)
 }
 
 /** Reads the stream from the server; `undefined` if it does not exist. */
@@ -79,22 +82,12 @@ export async function readLogStream(
   return info && fromInfo(namespace, info)
 }
 
-/** Reads the stream; throws `foreign-stream` if it does not exist. */
-export async function existingLogStream(
-  connection: Connection,
+/** @param declared the generation that a new stream was to have */
+function fromInfo(
   namespace: string,
-): Promise<LogStream> {
-  const found = await readLogStream(connection, namespace)
-  if (found !== undefined) return found
-  const stream = logStream(namespace)
-  throw new CairnError(
-    'foreign-stream',
-    `Namespace ${namespace} does not exist here: there is no stream ${stream}. Correct the name, or restore the stream from a backup.`,
-    { details: { stream } },
-  )
-}
-
-function fromInfo(namespace: string, { config, state }: StreamInfo): LogStream {
+  { config, state }: StreamInfo,
+  declared?: string,
+): LogStream {
   const differences = compare(config, declaration(namespace, {}))
   const partitions = Number(config.metadata?.cairn_partitions)
   const generation = config.metadata?.cairn_generation
@@ -111,6 +104,7 @@ function fromInfo(namespace: string, { config, state }: StreamInfo): LogStream {
     replicas: config.num_replicas ?? 1,
     generation: generation!,
     lastPosition: state.last_seq,
+    isNew: generation === declared,
   }
 }
 

@@ -39,17 +39,17 @@ export function sideStreams(namespace: string, replicas: number): readonly SideS
  * Makes sure that all of them exist as declared, and reports those that are missing although the log is not empty. Throws as
  * {@link ensureDeclaredStream}.
  *
- * @param creates whether those that are missing are created; else they are only reported
+ * @param create whether those that are missing are created; else they are only reported
  */
 export async function openSideStreams(
   connection: Connection,
   { namespace, replicas, lastPosition }: LogStream,
-  creates: boolean,
+  create: boolean,
 ): Promise<void> {
   const isAgain = lastPosition > 0
   const open = async (stream: SideStream) => {
     const { name } = stream.wanted
-    if (!creates) {
+    if (!create) {
       const found = await readStream(connection, name)
       if (found === undefined) await connection.missing.found(name)
       return

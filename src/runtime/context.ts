@@ -11,7 +11,7 @@ import type { NodeLog } from '../model/log.js'
 import { partLog } from './log.js'
 import { type OutageNamer, outageNamer } from './name-outage.js'
 import { NodeEventListeners } from './node-events.js'
-import { isMember, type NodeSettings } from './options.js'
+import type { NodeSettings } from './options.js'
 
 export interface NodeContext {
   readonly settings: NodeSettings
@@ -64,7 +64,7 @@ export function contextOf(
     notices: new NoticeFanout(),
     failed: new FailedCommands(),
     outages: outageNamer(parts.open),
-    isMember: isMember(parts.settings),
+    isMember: parts.settings.serve,
     incarnation: Date.now(),
   }
 }

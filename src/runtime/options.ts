@@ -27,6 +27,8 @@ export interface NodeOptions {
   readonly namespace: string
   /** Where the namespace lives: `memory()`, `embedded({ dir })` or `jetstream({ servers })`. */
   readonly store: Backend
+  /** Whether a namespace that does not exist is created; otherwise `unknown-namespace` is thrown. Default true. */
+  readonly create?: boolean
   /** The actor types this node hosts. Default: none. */
   readonly actors?: readonly AnyActorDefinition[]
   /** The reactors that this node runs. Default: none. */
@@ -59,7 +61,8 @@ export interface NodeOptions {
   /**
    * Whether this node is a member: it owns a share of the namespace's actors, and routes commands
    * for other actors to their owners. With `false` it handles its own commands itself, and no
-   * other node sends it any. Default true.
+   * other node sends it any. A member without actors, reactors and projections still delivers
+   * commands and fires timers for the others. Default: true for a node that has any of these.
    */
   readonly serve?: boolean
   /**
@@ -96,6 +99,7 @@ export type NodeSettings = Omit<NodeOptions, 'log'> &
 const optionNames: OptionNames<NodeOptions> = {
   namespace: true,
   store: true,
+  create: true,
   actors: true,
   reactors: true,
   projections: true,
@@ -128,7 +132,7 @@ export function checkNodeOptions(options: NodeOptions): NodeSettings {
     actors: options.actors ?? [],
     reactors: options.reactors ?? [],
     projections: options.projections ?? [],
-    serve: options.serve ?? true,
+    serve: options.serve ?? hasWork(options),
     timers: options.timers ?? 'active',
     weight: options.weight ?? 1,
     metadata: options.metadata ?? {},
@@ -148,14 +152,12 @@ export function checkNodeOptions(options: NodeOptions): NodeSettings {
   checkReactors(reactors)
   checkTopics('What this node publishes and reads', topicsOf(actors, reactors))
   checkProjections(projections)
-  if (isMember(settings)) checkWeight(settings.weight)
+  if (settings.serve) checkWeight(settings.weight)
   return settings
 }
 
-/** Whether the node is a member: it is to serve, and has something to serve. */
-export function isMember(settings: NodeSettings): boolean {
-  const { serve, actors, reactors, projections } = settings
-  return serve && actors.length + reactors.length + projections.length > 0
+function hasWork({ actors = [], reactors = [], projections = [] }: NodeOptions): boolean {
+  return actors.length + reactors.length + projections.length > 0
 }
 
 function checkStore(store: unknown): void {

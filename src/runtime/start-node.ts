@@ -60,11 +60,11 @@ const closeTimeoutDefault = 10_000
 export async function startNode(options: NodeOptions): Promise<Node> {
   const settings = checkNodeOptions(options)
   const definitions = registryOf(settings)
-  const { namespace, id: nodeId, cache } = settings
+  const { namespace, id: nodeId, cache, create } = settings
   const open = await settings.store.open({
     namespace,
     nodeId,
-    ...defined({ cache }),
+    ...defined({ cache, create }),
   })
   let closed: Promise<void> | undefined
   const context = contextOf({
@@ -74,6 +74,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     log: settings.log.child({ node: nodeId, namespace }),
     isClosing: () => closed !== undefined,
   })
+  if (open.isNew === true)
+    context.log.info({ store: settings.store.kind }, 'namespace created')
   try {
     const { stages, node, escalated } = assemble(context)
     await startAll(stages, closeTimeoutDefault)

@@ -35,6 +35,8 @@ for (const { name, store, flags } of homes)
   await t.test(`cairn timers on ${name}`, async t => {
     const timers = (...args: string[]) =>
       cairn('timers', '--ns', 'listed', ...flags, ...args)
+    t.match(await timers(), { code: 1, stderr: /no namespace "listed"/ })
+    await cairn('namespaces', 'create', 'listed', ...flags)
     t.match(await timers(), { code: 0, stdout: '', stderr: '' })
 
     const node = await startNode({ namespace: 'listed', store, actors: [meter] })

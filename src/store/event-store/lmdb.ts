@@ -42,7 +42,7 @@ import {
   type Environment,
   releaseEnvironment,
 } from '../lmdb/environment.js'
-import { namespacesIn } from '../lmdb/file.js'
+import { namespacesIn, removeFiles } from '../lmdb/file.js'
 import { encodeLogRecord, type VersionPosition, type StoredHead } from '../lmdb/layout.js'
 import type { DocumentTable } from '../lmdb/document-table.js'
 import type { QueueTable } from '../lmdb/queue-table.js'
@@ -66,7 +66,7 @@ import {
   partCommit,
 } from './transaction.js'
 
-export { namespacesIn }
+export { namespacesIn, removeFiles }
 
 export interface LmdbStoreOptions extends StoreOptions {
   /** Directory of the data, created if missing. Each namespace is a file in it. */

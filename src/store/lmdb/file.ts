@@ -3,7 +3,7 @@
 // LMDB maps a file into memory and trusts its content. So the first bytes of the file are checked
 // here, and a file of another kind is never written to.
 
-import { mkdir, open, readdir, realpath, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 
 import { CairnError, messageOf } from '../../model/errors.js'
@@ -64,6 +64,16 @@ async function makeDirectory(path: string): Promise<void> {
 /** The path of a namespace's file. */
 export function filePath(realDir: string, namespace: string): string {
   return join(realDir, `${namespace}.lmdb`)
+}
+
+/** Removes the files of a namespace: its data, its lock, and what its nodes have announced. */
+export async function removeFiles(dir: string, namespace: string): Promise<void> {
+  const path = filePath(resolve(dir), namespace)
+  const beside = ['members', 'nodes'].map(part =>
+    join(resolve(dir), `${namespace}.${part}`),
+  )
+  for (const file of [path, `${path}-lock`, ...beside])
+    await rm(file, { recursive: true, force: true })
 }
 
 /** The namespaces with a file in the directory; none when the directory does not exist. */
