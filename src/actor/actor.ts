@@ -6,6 +6,7 @@
 // ACTOR-2. A read that names a sufficient version accepts any state in memory from that version on. Every other read
 //     returns the newest state (LIFE-3).
 
+import { digestOf } from './command-digest.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
 import type { AskOutcome } from '../model/command-sender.js'
@@ -104,7 +105,8 @@ export class Actor {
     isNew: boolean,
     redelivery?: Redelivery,
   ): void {
-    const pending: PendingCommand = { command, isNew, redelivery, search: undefined }
+    const digest = digestOf(command, isNew, redelivery)
+    const pending = { command, isNew, redelivery, digest, search: undefined }
     this.#post(call, this.#processCommand, pending)
   }
 

@@ -28,6 +28,7 @@ const headerUnitsMax = 16 * 1024
 /** One command of a batch, with its decision and outcome. */
 export interface BatchMember {
   readonly command: Command
+  readonly digest: string | undefined
   readonly decision: Decision
   /** The version after the command. */
   readonly version: Version
@@ -102,11 +103,13 @@ export class CommandBatch {
   /** The commands that store events, as the commit records them (COMMAND-BATCH-1). */
   get commands(): BatchedCommand[] {
     const commands: BatchedCommand[] = []
-    for (const { command, decision, outcome } of this.members) {
+    for (const { command, digest, decision, outcome } of this.members) {
       if (!decision.ok || decision.events.length === 0) continue
       const { length: events } = decision.events
       const reply = outcome.ok ? outcome.reply : undefined
-      commands.push(withCauses({ id: command.id, reply, events }, command))
+      const common = { id: command.id, reply, events }
+      const stored = digest === undefined ? common : { ...common, digest }
+      commands.push(withCauses(stored, command))
     }
     return commands
   }

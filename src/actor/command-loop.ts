@@ -49,6 +49,8 @@ import type { Writable } from '../model/writable.js'
 
 /** A command in its turn, and what its attempts have shown. */
 interface Turn extends Evaluated {
+  /** Stored with the command (DUPLICATES-9). */
+  readonly digest: string | undefined
   search: DuplicateSearch
   /** Whether commands that wait may be stored with it. */
   mayBatch: boolean
@@ -111,7 +113,7 @@ export class CommandLoop {
 
   /** Decides a command, stores what it decides, and returns its outcome. */
   async handle({ call, pending }: QueuedCommand): Promise<AskOutcome> {
-    const { command, isNew, redelivery } = pending
+    const { command, isNew, redelivery, digest } = pending
     const { directives } = this.life
     // Here and below, await only what is pending (COMMAND-LOOP-4).
     if (directives.pending !== undefined) await directives.known(call)
@@ -121,7 +123,9 @@ export class CommandLoop {
       command,
       redelivery,
       search:
-        pending.search ?? this.duplicates.startSearch(command.id, isNew, redelivery),
+        pending.search ??
+        this.duplicates.startSearch(command.id, isNew, redelivery, digest),
+      digest,
       mayBatch: this.#separateCommands === 0,
       versionAtLeast: 0,
       conflicts: 0,
@@ -320,7 +324,7 @@ export class CommandLoop {
    * command must be stored alone.
    */
   #prepare(
-    { command, mayBatch }: Turn,
+    { command, digest, mayBatch }: Turn,
     running: Running,
     decision: AcceptedDecision,
     at: number,
@@ -334,7 +338,7 @@ export class CommandLoop {
     const outcome = acceptedOutcome(address, command, decision, after)
     if (!mayBatch || this.mailbox.waiting === 0)
       return { decision, outcome, batch: undefined, state, version, at }
-    const first = { command, decision, version, outcome }
+    const first = { command, digest, decision, version, outcome }
     const batch = fillBatch(this, first, running, state, at)
     if (batch !== undefined)
       return { decision, outcome, batch, state: batch.state, version: batch.version, at }
@@ -343,7 +347,7 @@ export class CommandLoop {
   }
 
   #append(
-    { call, command }: Turn,
+    { call, command, digest }: Turn,
     { batch, decision, outcome }: Tentative,
     options: Writable<AppendOptions>,
   ): Promise<BatchResult> {
@@ -361,7 +365,9 @@ export class CommandLoop {
         shared => (this.#sharedAppend = shared),
       )
     }
-    options.command = { id: command.id, reply: outcome.reply }
+    const { id } = command
+    const { reply } = outcome
+    options.command = digest === undefined ? { id, reply } : { id, reply, digest }
     if (decision.outbox !== undefined) options.outbox = decision.outbox
     withCauses(options, command)
     return appendSingle(this.subject, call, decision.events, options)

@@ -19,6 +19,8 @@
 // DUPLICATES-8. A search continues to its end after its caller has stopped waiting, and its result is
 //     kept for the next search. Otherwise a command would never be answered where reading takes
 //     longer than callers wait. Stopping the actor aborts the search.
+// DUPLICATES-9. A commit keeps the digest of a command whose id a caller chose. The same id with another digest is no
+//     duplicate but a slip of the caller, and fails. A commit without a digest answers every command of its id.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { commitSlicesOf, type LogRecord, type MalformedRecord } from '../model/commit.js'
@@ -30,6 +32,7 @@ import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/event-store/event-store.js'
 import { commandIdsOf } from './causes.js'
+import { checkSameCommand } from './command-digest.js'
 import {
   resolveCommandWindow,
   CommandWindow,
@@ -42,6 +45,8 @@ import type { FoldedState } from './fold.js'
 /** The search for an earlier handling of one command; without any bound, the command is certainly new (DUPLICATES-3). */
 export interface DuplicateSearch {
   readonly commandId: string
+  /** DUPLICATES-9. */
+  readonly digest?: string | undefined
   /** Search the command window. */
   readonly inWindow?: boolean
   /** Search all commits after this version and this position, whatever their age or number. */
@@ -105,16 +110,18 @@ export class DuplicateDetector {
     commandId: string,
     isNew: boolean,
     redelivery?: Redelivery,
+    digest?: string,
   ): DuplicateSearch {
     if (isNew) return { commandId }
     if (this.#window === undefined) {
       this.#window = new CommandWindow(this.#windowSize, 0)
       this.#isWindowBlank = true
     }
-    if (redelivery === undefined) return { commandId, inWindow: true }
+    if (redelivery === undefined) return { commandId, inWindow: true, digest }
     const { sentAfter, isCallersId = false, inbox } = redelivery
     return {
       commandId,
+      digest,
       inWindow: isCallersId,
       since: { version: 0, position: sentAfter },
       inboxPosition: inbox?.isFirst === true ? inbox.position : undefined,
@@ -123,14 +130,14 @@ export class DuplicateDetector {
 
   /** The search after a conflict of an append that expected `version` (DUPLICATES-3). */
   continueSearch(
-    { commandId }: DuplicateSearch,
+    { commandId, digest }: DuplicateSearch,
     version: Version,
     actual: Version,
   ): DuplicateSearch {
     // The log was replaced: nothing that was read before counts.
-    if (actual < version) return this.startSearch(commandId, false)
+    if (actual < version) return this.startSearch(commandId, false, undefined, digest)
     this.#window ??= new CommandWindow(this.#windowSize, version)
-    return { commandId, since: { version, position: 0 } }
+    return { commandId, digest, since: { version, position: 0 } }
   }
 
   /** The position in the inbox that the commit of a command carries (DUPLICATES-6). */
@@ -186,13 +193,13 @@ export class DuplicateDetector {
     if (this.isKnownNew(search, on)) return 'none'
     const { commandId } = search
     if (this.#lateMatch?.commandId === commandId)
-      return this.#outcomeOf(this.#lateMatch.record, commandId)
+      return this.#outcomeOf(this.#lateMatch.record, search)
     const { found, upTo } = await this.#ports.withWakeSlot(
       () => this.#readBackwards(search, sinceOf(search, on), now),
       signal,
       `looking for command ${show(commandId)} in ${formatAddress(this.#actor)}`,
     )
-    if (found !== undefined) return this.#outcomeOfMatch(found, commandId, signal)
+    if (found !== undefined) return this.#outcomeOfMatch(found, search, signal)
     return upTo >= on.version ? 'none' : 'lagging'
   }
 
@@ -309,11 +316,12 @@ export class DuplicateDetector {
   /** DUPLICATES-8. */
   #outcomeOfMatch(
     record: LogRecord,
-    commandId: string,
+    search: DuplicateSearch,
     signal: AbortSignal,
   ): AcceptedOutcome {
+    const { commandId } = search
     this.#lateMatch = signal.aborted ? { commandId, record } : undefined
-    return this.#outcomeOf(record, commandId)
+    return this.#outcomeOf(record, search)
   }
 
   /** The log was replaced. */
@@ -323,12 +331,15 @@ export class DuplicateDetector {
     this.#inboxPosition = 0
   }
 
-  #outcomeOf(record: LogRecord, commandId: string): AcceptedOutcome {
+  #outcomeOf(record: LogRecord, search: DuplicateSearch): AcceptedOutcome {
+    const { commandId } = search
     if (record.kind === 'malformed') throw this.#outcomeUnreadable(record, commandId)
     const { position, outbox } = record
     const match = commitSlicesOf(record).find(({ command }) => command?.id === commandId)
     const slice = match ?? record
     const { firstVersion, lastVersion: version, command } = slice
+    // DUPLICATES-9
+    checkSameCommand(this.#actor, commandId, command?.digest, search.digest, position)
     const reply = command?.reply
     const outcome: AcceptedOutcome = {
       ok: true,

@@ -1,6 +1,6 @@
 // Decides commands that wait, so that they are stored with one that is about to be stored.
 
-import type { Command, Decision } from '../model/behavior.js'
+import type { Decision } from '../model/behavior.js'
 import type { ActorSubject } from './actor-ports.js'
 import { type BatchMember, CommandBatch } from './command-batch.js'
 import { acceptedOutcome, rejectedOutcome } from './decide.js'
@@ -8,7 +8,7 @@ import type { DuplicateDetector } from './duplicate-detector.js'
 import { evaluateNew, mayHaveChangedState } from './evaluation.js'
 import type { Life, Running } from './life.js'
 import type { Mailbox } from './mailbox.js'
-import type { QueuedCall } from './queued-call.js'
+import type { PendingCommand, QueuedCall } from './queued-call.js'
 
 /** What filling a batch uses of the actor. */
 export interface BatchSource {
@@ -41,11 +41,11 @@ export function fillBatch(
     if (next?.pending === undefined || next.pending.redelivery?.firing !== undefined)
       break
     const { pending, call } = next
-    const { command, isNew, redelivery } = pending
+    const { command, isNew, redelivery, digest } = pending
     // A call that has ended has left the mailbox. Nothing begins after its deadline.
     call.checkDeadline()
     if (call.hasEnded) continue
-    pending.search ??= duplicates.startSearch(command.id, isNew, redelivery)
+    pending.search ??= duplicates.startSearch(command.id, isNew, redelivery, digest)
     const isKnownNew = duplicates.isKnownNew(pending.search, running.folded)
     if (batch.has(command.id) || !isKnownNew) break
     const { state, version } = batch
@@ -55,7 +55,7 @@ export function fillBatch(
     if (evaluation.kind !== 'decided' || !batch.hasRoomFor(command, evaluation.decision))
       break
     try {
-      addToBatch(source, batch, running, command, evaluation.decision, now)
+      addToBatch(source, batch, running, pending, evaluation.decision, now)
     } catch {
       // Processed separately, the command fails with its own error.
       return undefined
@@ -70,7 +70,7 @@ function addToBatch(
   { subject, life }: BatchSource,
   batch: CommandBatch,
   running: Running,
-  command: Command,
+  { command, digest }: PendingCommand,
   decision: Decision,
   now: number,
 ): void {
@@ -80,7 +80,7 @@ function addToBatch(
   let { state, version } = batch
   if (!decision.ok) {
     const outcome = rejectedOutcome(address, command, decision, { version })
-    return batch.add({ command, decision, version, outcome }, state)
+    return batch.add({ command, digest, decision, version, outcome }, state)
   }
   if (decision.events.length > 0) {
     const events = { list: decision.events, at: now, nodeId: ports.nodeId }
@@ -90,5 +90,5 @@ function addToBatch(
   }
   const after = { state, version, position: folded.position }
   const outcome = acceptedOutcome(address, command, decision, after)
-  batch.add({ command, decision, version, outcome }, state)
+  batch.add({ command, digest, decision, version, outcome }, state)
 }

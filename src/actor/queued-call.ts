@@ -22,6 +22,8 @@ export interface PendingCommand {
   /** Its id was created for this call, so it cannot be a duplicate. */
   readonly isNew: boolean
   readonly redelivery: Redelivery | undefined
+  /** Present if a caller chose its id. */
+  readonly digest: string | undefined
   /** The versions in which to search for a duplicate, once they are known. */
   search: DuplicateSearch | undefined
 }

@@ -10,6 +10,7 @@ import { text } from './header-kinds.js'
 /** A command in the body: what its headers do not hold. */
 export interface BatchedBody {
   reply?: unknown
+  digest?: string
   causation?: string
   traceparent?: string
 }
@@ -39,10 +40,12 @@ function perEvent(
 
 export function toBatchedBody({
   reply,
+  digest,
   causationId,
   traceparent,
 }: BatchedCommand): BatchedBody {
   const body: BatchedBody = {}
+  if (digest !== undefined) body.digest = digest
   if (reply !== undefined) {
     checkData(reply, 'reply')
     body.reply = reply
@@ -90,12 +93,13 @@ export function toBatchedCommands(
   bodies: readonly BatchedBody[],
 ): readonly BatchedCommand[] {
   return runsOf(commandIds).map(({ start, count }, i) => {
-    const { reply, causation, traceparent } = bodies[i]!
+    const { reply, digest, causation, traceparent } = bodies[i]!
     const correlationId = correlationIds?.[start]
     return {
       id: commandIds[start]!,
       events: count,
       ...(reply !== undefined && { reply }),
+      ...(digest !== undefined && { digest }),
       ...(correlationId && { correlationId }),
       ...(causation !== undefined && { causationId: causation }),
       ...(traceparent !== undefined && { traceparent }),

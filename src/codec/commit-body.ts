@@ -1,7 +1,8 @@
 // A commit ⇄ its body: the events, and what only the actor itself needs.
 //
-// MessagePack: { events: [{ type, data, meta? }], reply?, state?: { behavior, skipped?, value }, says?,
-// commands?: [{ reply?, causation?, traceparent? }] };
+// MessagePack: { events: [{ type, data, meta? }], reply?, digest?, state?: { behavior, skipped?, value },
+// says?, commands?: [{ reply?, digest?, causation?, traceparent? }] };
+// `digest` is the command's name and a hash of its data, where a caller chose its id;
 // `says` is the outbox: { topic, version, data } is a message, { to: [type, id], command, data } a command; timers: see
 // `OutboxBody`. A reader ignores keys that it does not know.
 
@@ -26,6 +27,7 @@ import { encodeOutbox, findOutboxProblem, type OutboxBody } from './outbox.js'
 export interface CommitBody {
   events: { type: string; data?: unknown; meta?: Metadata }[]
   reply?: unknown
+  digest?: string
   state?: InlineState
   says?: OutboxBody[]
   commands?: BatchedBody[]
@@ -48,6 +50,7 @@ export function toBody(commit: NewCommit): CommitBody {
     checkData(command.reply, 'reply')
     body.reply = command.reply
   }
+  if (command?.digest !== undefined) body.digest = command.digest
   if (state !== undefined) {
     checkData(state.value, 'state')
     body.state = state

@@ -4,6 +4,7 @@ import type { ActorAddress } from '../model/address.js'
 import {
   type Causes,
   type CommitHeader,
+  type CommittedCommand,
   copyExtras,
   type LogRecord,
   type MalformedRecord,
@@ -122,7 +123,7 @@ function toStoredCommit(
   const { commitId, firstVersion, lastVersion, nodeId, at, commandId } = header
   const commands =
     header.commandIds && toBatchedCommands(header, header.commandIds, body.commands!)
-  let command = 0
+  let current = 0
   let left = commands?.[0]!.events ?? 0
   // Filled property by property: spreads cost more than the rest of a read.
   const events = body.events.map((event, i): RecordedEvent => {
@@ -142,9 +143,9 @@ function toStoredCommit(
     let cause: Causes = header
     let id = commandId
     if (commands !== undefined) {
-      if (left-- === 0) left = commands[++command]!.events - 1
-      cause = commands[command]!
-      id = commands[command]!.id
+      if (left-- === 0) left = commands[++current]!.events - 1
+      cause = commands[current]!
+      id = commands[current]!.id
     }
     const { correlationId, causationId } = cause
     if (id !== undefined) recorded.commandId = id
@@ -164,9 +165,12 @@ function toStoredCommit(
     nodeId,
   }
   copyExtras(header, commit)
-  if (commandId !== undefined)
-    commit.command =
-      body.reply === undefined ? { id: commandId } : { id: commandId, reply: body.reply }
+  if (commandId !== undefined) {
+    const command: Writable<CommittedCommand> = { id: commandId }
+    if (body.digest !== undefined) command.digest = body.digest
+    if (body.reply !== undefined) command.reply = body.reply
+    commit.command = command
+  }
   if (commands !== undefined) commit.commands = commands
   if (body.state !== undefined) commit.state = body.state
   if (body.says !== undefined) commit.outbox = decodeOutbox(body.says)

@@ -12,8 +12,8 @@ import type { Position, Version } from './version.js'
 export interface SendOptions extends Causes {
   /**
    * The command's id. A command that is sent again with the same id, to any node, takes effect once
-   * and gets the first answer again, even if its type or data differ, within the actor type's
-   * `commandWindow`. A command that stored nothing (a rejection, a query) is decided again. Default:
+   * and gets the first answer again, within the actor type's `commandWindow`; with another name or
+   * other data it fails with `command-id-reused`. A command that stored nothing (a rejection, a query) is decided again. Default:
    * a new id; errors have it in `details.commandId`.
    */
   readonly commandId?: string

@@ -24,6 +24,8 @@ export interface InlineState {
 /** The command of a commit, with its reply. */
 export interface CommittedCommand {
   readonly id: string
+  /** The command's name and a hash of its data, if a caller chose the id; absent in commits of older builds. */
+  readonly digest?: string
   readonly reply?: unknown
 }
 

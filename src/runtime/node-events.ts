@@ -3,7 +3,7 @@
 // Owns the listeners.
 // NODE-EVENTS-1. A listener that throws or returns a rejected promise is logged and affects nothing else.
 
-import type { DeadLetterError } from '../codec/dead-letter.js'
+import type { DeadLetterError } from '../model/stored-dead-letter.js'
 import type { DeadLetterReason } from '../delivery/dead-letters/dead-letters.js'
 import type { ActorAddress } from '../model/address.js'
 import { CairnError, messageOf } from '../model/errors.js'

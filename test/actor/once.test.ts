@@ -137,14 +137,21 @@ async function provesOnce(t: Test, make: () => Promise<TestLog>): Promise<void> 
     t.same(await ask(), { ...first, duplicate: true })
   })
 
-  void test('under a known id, other data or another command gets the first answer', async t => {
+  void test('under a known id, other data and another command are refused', async t => {
     const { host, log } = await node()
     const first = await host.ask(alice, 'deposit', { amount: 5 }, once('c1'))
     const again = { ...first, duplicate: true }
-    t.strictSame(await host.ask(alice, 'deposit', { amount: 9 }, once('c1')), again)
-    t.strictSame(await host.ask(alice, 'withdraw', { amount: 500 }, once('c1')), again)
-    t.strictSame(await host.ask(alice, 'explode', undefined, once('c1')), again)
-    t.strictSame(await host.ask(alice, 'unheard of', undefined, once('c1')), again)
+    t.strictSame(await host.ask(alice, 'deposit', { amount: 5 }, once('c1')), again)
+    const others: [string, unknown][] = [
+      ['deposit', { amount: 9 }],
+      ['withdraw', { amount: 500 }],
+      ['explode', undefined],
+      ['unheard of', undefined],
+    ]
+    for (const [command, data] of others)
+      await t.rejects(host.ask(alice, command, data, once('c1')), {
+        code: 'command-id-reused',
+      })
     t.equal(log.records.length, 1)
   })
 

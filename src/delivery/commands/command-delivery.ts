@@ -47,6 +47,7 @@ const unknownCommandAttemptsMax = 20
 const permanentErrors: ReadonlySet<ErrorCode> = new Set([
   'commit-too-large',
   'decide-failed',
+  'command-id-reused',
   'invalid-actor-id',
   'invalid-actor-type',
   'invalid-command',

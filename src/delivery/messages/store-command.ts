@@ -1,13 +1,16 @@
 // Stores durable commands in the inbox: new ones, and those that are sent again from a dead letter.
 
+import { checkSameCommand, digestOf } from '../../actor/command-digest.js'
 import { withCommandId } from '../../actor/command-error.js'
-import { encodeStoredCommand } from '../../codec/stored-command.js'
+import { decodeStoredCommand, encodeStoredCommand } from '../../codec/stored-command.js'
 import { type ActorAddress, checkAddress } from '../../model/address.js'
 import { definedCauses, sanitizeCauses } from '../../model/causes.js'
 import type { RedeliveryOptions, SendReceipt } from '../../model/command-sender.js'
+import { defined } from '../../model/defined.js'
 import { newId } from '../../model/id.js'
 import { partitionOf } from '../../model/partition.js'
 import type { CommandRepeat, StoredCommand } from '../../model/stored-command.js'
+import type { Position } from '../../model/version.js'
 import type { Queue, QueueKey } from '../../store/queue/queue.js'
 import type { Origin } from './origin.js'
 
@@ -39,9 +42,31 @@ export async function storeCommand(
   const bounds = { signal, timeout }
   try {
     const put = await inbox.put({ key, id: commandId, headers, body }, bounds)
+    if (put.duplicate && repeat === 'callers-id')
+      await checkSame(inbox, actor, command, put.position, signal)
     return { commandId, ...put }
   } catch (error) {
     throw withCommandId(error, commandId)
+  }
+}
+
+/** Throws `command-id-reused` if the inbox holds another command under this id. */
+async function checkSame(
+  inbox: Queue,
+  actor: ActorAddress,
+  { id, type, data }: StoredCommand,
+  position: Position,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const range = { after: position - 1, upTo: position, ...defined({ signal }) }
+  for await (const { headers, body } of inbox.read(range)) {
+    const stored = decodeStoredCommand(headers, body)
+    // One that cannot be read is reported by its reader.
+    if (typeof stored === 'string' || stored.id !== id) return
+    const [first, now] = [stored, { type, data }].map(one =>
+      digestOf(one, false, undefined),
+    )
+    checkSameCommand(actor, id, first, now, position)
   }
 }
 
