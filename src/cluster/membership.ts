@@ -5,8 +5,8 @@
 //
 // MEMBERSHIP-1. `members()` is this node's current view; listeners are called on every change of it.
 // MEMBERSHIP-2. A node that leaves is removed at once from the view of each node that receives its message.
-// MEMBERSHIP-3. A dead process is removed once a request does not reach it, or once it has sent no heartbeat
-//     and does not answer a probe. A busy process is not dead: see `nats-membership.ts`.
+// MEMBERSHIP-3. A process that is dead, or that requests of others do not reach, is removed in bounded time, although its
+//     connection may exist and its heartbeats may arrive. A busy process is not dead: see `nats-membership.ts`.
 // MEMBERSHIP-4. When joining has resolved, the view holds every node that had joined before, unless all of them are too
 //     busy to answer within a second.
 
@@ -36,7 +36,7 @@ export function isParticipant({ types, groups = [] }: Member): boolean {
 export interface MembershipChange {
   readonly joined: readonly Member[]
   readonly left: readonly Member[]
-  /** Those of `left` that did not announce it and no longer answer. */
+  /** Those that no longer answer and did not announce it, of `left` or of earlier changes. */
   readonly dead: readonly Member[]
 }
 
@@ -45,8 +45,10 @@ export interface Membership {
   members(): readonly Member[]
   /** Calls `listener` after each change. The returned function removes it. */
   onChange(listener: (change: MembershipChange) => void): () => void
-  /** Removes a node that a request did not reach, until it announces itself again. */
+  /** Removes a node that a request did not reach, until it is heard from again, and reached. */
   suspect(id: string): void
+  /** Ids of members whose requests and answers do not pass to and from this node. Absent if that is not known. */
+  unreachable?(): readonly string[]
   /**
    * Looks for nodes that host a type and are missing in the view, and adds them. Resolves with false if there are none,
    * within about a second. Absent if the view is never behind.

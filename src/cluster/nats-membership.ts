@@ -1,50 +1,66 @@
-// Membership on NATS: members send heartbeats, and the server knows which subscriptions exist.
+// Membership on NATS: members send heartbeats, and probe each other.
 //
-//   cairn.<ns>.members        { kind: 'hello' | 'here' | 'bye', member }, MessagePack
-//   cairn.<ns>.alive.<id>     probe of a member whose heartbeats are missing
+//   cairn.<ns>.members        { kind: 'hello' | 'here' | 'bye', member, unreachable }, MessagePack
+//   cairn.<ns>.node.<id>      where the transport serves; a probe is a request like any other
+//   cairn.<ns>.alive.<id>     a probe from a node of an earlier version
 //   cairn.<ns>.who            request of a node that joins: any member answers with its view
 //   cairn.<ns>.who.<type>     the same, of a node that misses a host of the type; its hosts answer
 //
-// A heartbeat needs the event loop, and a handler may block it for long. So a member without heartbeats is
-// not removed at once but probed. The server keeps the member's
-// subscription as long as its connection exists, and answers "no responders" if the process is
-// dead. A process that is alive and busy does not answer, and remains a member until
-// `deadAfter`.
+// A heartbeat shows that a process runs, not that requests reach it and that its answers arrive: a link may fail in one
+// direction, or for some nodes. So each member probes the others where their requests arrive. The server keeps a
+// member's subscription as long as its connection exists, and answers "no responders" if the process is dead.
+//
+// NATS-MEMBERSHIP-1. A process that is alive and busy sends no heartbeats and answers no probes, and remains a member until
+//     `deadAfter`. One whose heartbeats arrive is not busy: if it answers no probe for `silentAfter`, its link is bad. It is
+//     no longer in the view of the one that probes (VIEW-1), which reports it to the others with its heartbeats (VIEW-2).
+// NATS-MEMBERSHIP-2. A node receives its own heartbeats. If it does not, its own link is bad: it judges nobody, and
+//     reports itself to the others, which may still receive its heartbeats.
+// NATS-MEMBERSHIP-3. A node that was given up is a member again once it has answered a probe (LINKS-2), or restarted.
 //
 // A node that joins does not wait for heartbeats: the first answer holds all members. The server answers "no responders"
 // when there is no member, so joining alone costs one round trip.
 
 import type { Msg } from 'nats'
 
-import { decode, encode } from '../codec/msgpack.js'
+import { encode } from '../codec/msgpack.js'
+import { defined } from '../model/defined.js'
 import type { Connection, NatsSubscription } from '../nats/connection.js'
 import type { Reply } from '../nats/requests.js'
+import { Links } from './links.js'
+import { MemberView } from './member-view.js'
 import {
   type Member,
   type Membership,
   type MembershipChange,
   isParticipant,
 } from './membership.js'
-import { readMember } from './read-member.js'
-import type { HeartbeatOptions } from './roster.js'
-import { Roster } from './roster.js'
-
-interface MembershipMessage {
-  readonly kind: 'hello' | 'here' | 'bye'
-  /** Absent for an observer. */
-  readonly member: Member | undefined
-  /** The view of the member, in an answer. */
-  readonly members?: readonly Member[]
-}
+import {
+  type MembershipMessage,
+  observer,
+  readMembershipMessage,
+} from './membership-message.js'
+import { subjectOfNode } from './nats.js'
+import { probeBody } from './request-codec.js'
+import { deadAfterDefault, type HeartbeatOptions, Roster } from './roster.js'
 
 export class NatsMembership implements Membership {
   readonly #connection: Connection
   readonly #namespace: string
   readonly #self: Member | undefined
+  /** All that send heartbeats. */
   readonly #roster: Roster
+  readonly #links: Links
+  /** What members report: others with their last heartbeats, this node with its next one. */
+  readonly #reports = new Map<string, readonly string[]>()
+  readonly #view: MemberView
   readonly #every: number
+  /** Milliseconds without an answer until a link is bad. */
+  readonly #linkLimit: number
   readonly #subscriptions: NatsSubscription[] = []
-  readonly #probing = new Set<string>()
+  #nextProbe = 0
+  #unreachable: readonly string[] = []
+  /** When this node last received a heartbeat of its own. */
+  #heardItselfAt = 0
   /** Requests for the hosts of a type that are not answered yet. */
   readonly #looking = new Map<string, Promise<boolean>>()
   /** Ids of nodes that are no longer members: the latest ones. */
@@ -60,15 +76,23 @@ export class NatsMembership implements Membership {
     self: Member | undefined,
     { every = 1_000, ...limits }: HeartbeatOptions,
   ) {
+    const { deadAfter = deadAfterDefault, silentAfter = 0 } = limits
     this.#connection = connection
     this.#namespace = namespace
     this.#self = self
     this.#isParticipating = self !== undefined
     this.#every = every
     this.#roster = new Roster(limits)
-    this.#roster.onChange(({ joined, left }) => {
-      for (const { id } of left) this.#addFormer(id)
+    this.#linkLimit = Math.min(deadAfter, Math.max(silentAfter, deadAfter / 2))
+    this.#links = new Links({ limit: this.#linkLimit, deadAfter, gap: 2.5 * every })
+    this.#view = new MemberView(self?.id)
+    this.#roster.onChange(({ joined, left, dead }) => {
+      for (const { id } of left) {
+        this.#addFormer(id)
+        this.#reports.delete(id)
+      }
       for (const { id } of joined) this.#formerMembers.delete(id)
+      this.#look(dead)
     })
   }
 
@@ -88,15 +112,22 @@ export class NatsMembership implements Membership {
   }
 
   members(): readonly Member[] {
-    return this.#roster.members()
+    return this.#view.members()
   }
 
   onChange(listener: (change: MembershipChange) => void): () => void {
-    return this.#roster.onChange(listener)
+    return this.#view.onChange(listener)
   }
 
   suspect(id: string): void {
-    if (id !== this.#self?.id) this.#roster.dead(id)
+    const member = this.#find(id)
+    if (member === undefined || id === this.#self?.id) return
+    this.#links.refused(member, performance.now())
+    this.#roster.dead(id)
+  }
+
+  unreachable(): readonly string[] {
+    return this.#unreachable
   }
 
   lookFor(type: string): Promise<boolean> {
@@ -110,9 +141,10 @@ export class NatsMembership implements Membership {
   }
 
   async isReachable(id: string): Promise<boolean> {
-    if (this.#knows(id)) return true
+    const member = this.#find(id)
+    if (member !== undefined) return !this.#links.isDown(member)
     if (this.#formerMembers.has(id)) return false
-    return (await this.#probeRequest(id)).kind !== 'no-responders'
+    return (await this.#probeRequest(id, this.#every)).kind !== 'no-responders'
   }
 
   async leave(): Promise<void> {
@@ -146,6 +178,7 @@ export class NatsMembership implements Membership {
       if (interruption !== 'disconnected') this.#resume()
     })
     this.#tickedAt = performance.now()
+    this.#heardItselfAt = this.#tickedAt
     this.#timer = setInterval(() => this.#tick(), this.#every)
     this.#timer.unref()
     this.#publish('hello')
@@ -160,17 +193,22 @@ export class NatsMembership implements Membership {
   /** Asks the members on a subject for their view, and adds that of the first one that answers. */
   async #askForView(subject: string): Promise<Reply['kind']> {
     const { requests } = this.#connection
+    const sentAt = performance.now()
     const reply = await requests.request(subject, noBody, viewTimeout)
     if (reply.kind !== 'message') return reply.kind
     const { member, members = [] } = readMembershipMessage(reply.message.data) ?? {}
     const now = performance.now()
-    if (member !== undefined) this.#roster.alive(member, now)
+    if (member !== undefined) {
+      this.#roster.alive(member, now)
+      // Nobody else can take its work: it need not be proven for long.
+      this.#answered(member, sentAt, now, true)
+    }
     // Another member may not know yet that a node has left, or is dead: its own word is needed.
     for (const other of members)
       if (
         isParticipant(other) &&
         !this.#formerMembers.has(other.id) &&
-        !this.#knows(other.id)
+        this.#find(other.id) === undefined
       )
         this.#roster.alive(other, now)
     return reply.kind
@@ -186,7 +224,10 @@ export class NatsMembership implements Membership {
 
   /** After a time in which this node received nothing, and others may not have received its heartbeats. */
   #resume(): void {
-    this.#roster.restartTimeouts(performance.now())
+    const now = performance.now()
+    this.#heardItselfAt = now
+    this.#links.restart()
+    this.#roster.restartTimeouts(now)
     this.#publish('hello')
   }
 
@@ -197,51 +238,133 @@ export class NatsMembership implements Membership {
     if (!this.#connection.connected) return
     // This process stood still: heartbeats of others wait to be read, and others may have given it up.
     if (sinceLast > 2 * this.#every) return this.#resume()
+    const isDeaf = this.#isDeaf(now)
+    if (!isDeaf) {
+      this.#links.sweep(now)
+      for (const id of this.#roster.overdue(now)) this.#giveUp(id, now)
+    }
+    this.#look()
     if (this.#self !== undefined && this.#isParticipating) {
       this.#roster.alive(this.#self, now)
-      this.#publish('here')
+      this.#publish('here', isDeaf)
     }
-    for (const id of this.#roster.sweep(now))
-      if (!this.#probing.has(id)) void this.#probe(id)
+    if (!isDeaf) this.#probeSome(now)
   }
 
-  async #probe(id: string): Promise<void> {
-    this.#probing.add(id)
-    const reply = await this.#probeRequest(id)
-    this.#probing.delete(id)
-    if (reply.kind === 'no-responders') this.suspect(id)
-    else if (reply.kind === 'message') this.#roster.probeAnswered(id, performance.now())
+  /** NATS-MEMBERSHIP-2. */
+  #isDeaf(now: number): boolean {
+    // Before a link is judged: what this node sends with a heartbeat it may lose with it.
+    const limit = this.#linkLimit - this.#every / 2
+    return this.#isParticipating && now - this.#heardItselfAt >= limit
   }
 
-  #probeRequest(id: string) {
-    const subject = `cairn.${this.#namespace}.alive.${id}`
-    return this.#connection.requests.request(subject, noBody, this.#every)
+  #giveUp(id: string, now: number): void {
+    const member = this.#find(id)
+    if (member !== undefined) this.#links.lost(member, now)
+    this.#roster.dead(id)
+  }
+
+  /** Brings what this node reports, and its view, up to date with the roster and the links. */
+  #look(dead: readonly Member[] = []): void {
+    const members = this.#roster.members()
+    const isDown = (member: Member) => this.#links.isDown(member)
+    this.#unreachable = members.filter(isDown).map(({ id }) => id)
+    const { id } = this.#self ?? observer
+    if (this.#unreachable.length > 0) this.#reports.set(id, this.#unreachable)
+    else this.#reports.delete(id)
+    this.#view.update({ members, reports: this.#reports, isDown, dead })
+  }
+
+  #probeSome(now: number): void {
+    const others = this.#roster.members().filter(({ id }) => id !== this.#self?.id)
+    const count = Math.min(probesMax, others.length)
+    for (let i = 0; i < count; i++)
+      void this.#probe(others[(this.#nextProbe + i) % others.length]!, now)
+    this.#nextProbe = others.length > count ? this.#nextProbe + count : 0
+  }
+
+  async #probe(member: Member, sentAt: number): Promise<void> {
+    this.#links.asked(member, sentAt)
+    const { kind } = await this.#probeRequest(member.id, this.#linkLimit)
+    const now = performance.now()
+    if (kind === 'no-responders') this.#noResponders(member)
+    else if (kind === 'message') this.#answered(member, sentAt, now)
+    else if (kind !== 'timeout') this.#links.notSent(member, sentAt)
+  }
+
+  /** A member that was restarted meanwhile is another one. */
+  #noResponders({ id, incarnation }: Member): void {
+    if (this.#find(id)?.incarnation === incarnation) this.suspect(id)
+  }
+
+  #answered(member: Member, sentAt: number, now: number, isNeeded = false): void {
+    this.#roster.probeAnswered(member.id, now)
+    const wasDown = this.#links.isDown(member)
+    this.#links.answered(member, sentAt, now, isNeeded)
+    if (wasDown && !this.#links.isDown(member)) this.#look()
+  }
+
+  #probeRequest(id: string, timeout: number) {
+    const subject = subjectOfNode(this.#namespace, id)
+    return this.#connection.requests.request(subject, probeBody, timeout)
   }
 
   #receive(bytes: Uint8Array): void {
     const message = readMembershipMessage(bytes)
     if (message === undefined) return
-    const { kind, member } = message
+    const { kind, member, unreachable = [] } = message
+    const now = performance.now()
     if (member !== undefined) {
       if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
-        return
+        return this.#heardItself(now)
       if (kind === 'bye') {
         this.#addFormer(member.id)
         return this.#roster.left(member)
       }
-      if (isParticipant(member)) this.#roster.alive(member, performance.now())
+      if (isParticipant(member)) this.#heard(member, unreachable, kind, now)
     }
     if (kind === 'hello' && this.#isParticipating) this.#publish('here')
   }
 
-  #publish(kind: MembershipMessage['kind']): void {
-    if (!this.#connection.connected) return
-    const member = this.#self ?? observer
-    this.#connection.nc.publish(this.#subject, encode({ kind, member }))
+  /** A heartbeat of another member. */
+  #heard(
+    member: Member,
+    unreachable: readonly string[],
+    kind: MembershipMessage['kind'],
+    now: number,
+  ): void {
+    const { id } = member
+    const before = this.#reports.get(id) ?? []
+    if (unreachable.length > 0) this.#reports.set(id, unreachable)
+    else this.#reports.delete(id)
+    const isKnown = this.#find(id)?.incarnation === member.incarnation
+    this.#links.heard(member, now)
+    this.#roster.alive(member, now)
+    // It has just come back, perhaps: the next tick would be late.
+    if (this.#links.isDown(member) && (kind === 'hello' || !isKnown))
+      void this.#probe(member, now)
+    if (before.join() !== unreachable.join()) this.#look()
   }
 
-  #knows(id: string): boolean {
-    return this.#roster.members().some(member => member.id === id)
+  /** NATS-MEMBERSHIP-2: after a time in which it was deaf, what it knows is old. */
+  #heardItself(now: number): void {
+    const wasDeaf = this.#isDeaf(now)
+    this.#heardItselfAt = now
+    if (wasDeaf) this.#resume()
+  }
+
+  #publish(kind: MembershipMessage['kind'], isDeaf = false): void {
+    if (!this.#connection.connected) return
+    const member = this.#self ?? observer
+    const unreachable = isDeaf ? [member.id] : this.#reports.get(member.id)
+    this.#connection.nc.publish(
+      this.#subject,
+      encode({ kind, member, ...defined({ unreachable }) }),
+    )
+  }
+
+  #find(id: string): Member | undefined {
+    return this.#roster.members().find(member => member.id === id)
   }
 
   #addFormer(id: string): void {
@@ -263,30 +386,7 @@ export class NatsMembership implements Membership {
 
 const noBody = new Uint8Array()
 const formerMembersMax = 1_000
+/** Members that are probed at each tick; with more, they take turns. */
+const probesMax = 32
 /** Milliseconds for a member to answer with its view: a busy one must not keep others from starting. */
 const viewTimeout = 1_000
-
-const observer: Member = {
-  id: '',
-  types: [],
-  weight: 0,
-  version: '',
-  incarnation: 0,
-  metadata: {},
-}
-
-/** Reads a message of any version; `undefined` for anything else, which is ignored. */
-function readMembershipMessage(bytes: Uint8Array): MembershipMessage | undefined {
-  try {
-    const { kind, member, members } = decode(bytes) as Partial<MembershipMessage>
-    if (kind !== 'hello' && kind !== 'here' && kind !== 'bye') return undefined
-    const view = Array.isArray(members) ? members.map(readMember) : []
-    return {
-      kind,
-      member: readMember(member),
-      members: view.filter(other => other !== undefined),
-    }
-  } catch {
-    return undefined
-  }
-}

@@ -31,6 +31,11 @@ import type {
 
 const queue = 'nodes'
 
+/** Where a node receives what is sent to it alone. */
+export function subjectOfNode(namespace: string, id: string): string {
+  return `cairn.${namespace}.node.${id}`
+}
+
 export class NatsTransport implements Transport {
   readonly #connection: Connection
   readonly #namespace: string
@@ -56,7 +61,7 @@ export class NatsTransport implements Transport {
         ),
       )
     const results = await Promise.allSettled([
-      this.#connection.subscribe(this.#subjectOfNode(nodeId), receive),
+      this.#connection.subscribe(subjectOfNode(this.#namespace, nodeId), receive),
       ...types.map(type =>
         this.#connection.subscribe(this.#subjectOf(type), receive, { queue }),
       ),
@@ -86,7 +91,7 @@ export class NatsTransport implements Transport {
     const body = encodeRequest(request, timeout, maxPayload, this.#sizeLimit)
     const { actor } = request
     const subject =
-      to === undefined ? this.#subjectOf(actor.type) : this.#subjectOfNode(to)
+      to === undefined ? this.#subjectOf(actor.type) : subjectOfNode(this.#namespace, to)
     const { requests, connected } = this.#connection
     if (!connected) await this.#connection.whenConnected(timeout, signal)
     throwIfAborted(signal, doing)
@@ -147,10 +152,6 @@ export class NatsTransport implements Transport {
 
   get #sizeLimit(): string {
     return `the server's max_payload is ${this.#connection.maxPayload}`
-  }
-
-  #subjectOfNode(id: string): string {
-    return `cairn.${this.#namespace}.node.${id}`
   }
 
   #subjectOf(type: string): string {

@@ -32,6 +32,10 @@ type Answer =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: Failure }
 
+/** A request that only asks whether requests arrive. A node of an earlier version answers that it does not know it. */
+export const probeBody = encode({ request: { kind: 'probe' }, timeout: 0 })
+const probeAnswer = encode({ ok: true, value: null })
+
 /** A request that may be sent. */
 export interface PreparedRequest {
   /** Milliseconds. */
@@ -80,6 +84,7 @@ export async function answerRequest(
   handle: RequestHandler,
   waited = 0,
 ): Promise<Uint8Array> {
+  if (isProbe(bytes)) return probeAnswer
   try {
     const { request, timeout: left } = decodeRequest(bytes)
     const timeout = left - waited
@@ -167,6 +172,12 @@ function decodeAnswer(bytes: Uint8Array): Answer {
   throw new CairnError(
     'remote-failure',
     'The answer does not come from a node: another program answers on its subject or socket.',
+  )
+}
+
+function isProbe(bytes: Uint8Array): boolean {
+  return (
+    bytes.length === probeBody.length && probeBody.every((byte, i) => bytes[i] === byte)
   )
 }
 

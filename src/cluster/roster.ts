@@ -2,17 +2,25 @@
 // parameter, in milliseconds of a clock that nobody sets.
 //
 // ROSTER-1. A later incarnation replaces an earlier one; heartbeats of an earlier one are ignored.
-// ROSTER-2. A member without heartbeat for `silentAfter` is to be probed; after `deadAfter` it is removed.
+// ROSTER-2. A member without heartbeat and without an answer for `deadAfter` is overdue.
 // ROSTER-3. Listeners are called once per change, after the roster has changed.
 
 import type { Member, MembershipChange } from './membership.js'
 
 export interface RosterLimits {
-  /** Milliseconds without heartbeat until a member is probed. Default 3,000. */
-  readonly silentAfter?: number
-  /** Milliseconds without heartbeat until a member is removed whose connection still exists. Default 15,000. */
+  /**
+   * Milliseconds without a sign of life after which the others take a member's work over, although its connection
+   * exists. Default 5,000.
+   */
   readonly deadAfter?: number
+  /**
+   * The same for a member whose heartbeats arrive, and which answers no request: it is not busy, its link is bad. Default
+   * and minimum: half of `deadAfter`.
+   */
+  readonly silentAfter?: number
 }
+
+export const deadAfterDefault = 5_000
 
 export interface HeartbeatOptions extends RosterLimits {
   /** Milliseconds between heartbeats. Default 1,000. */
@@ -25,14 +33,12 @@ interface Entry {
 }
 
 export class Roster {
-  readonly #silentAfter: number
   readonly #deadAfter: number
   readonly #entries = new Map<string, Entry>()
   readonly #listeners = new Set<(change: MembershipChange) => void>()
   #members: readonly Member[] = []
 
-  constructor({ silentAfter = 3_000, deadAfter = 15_000 }: RosterLimits = {}) {
-    this.#silentAfter = silentAfter
+  constructor({ deadAfter = deadAfterDefault }: Pick<RosterLimits, 'deadAfter'> = {}) {
     this.#deadAfter = deadAfter
   }
 
@@ -79,14 +85,11 @@ export class Roster {
     if (entry !== undefined) this.#remove(entry, true)
   }
 
-  /** Removes dead members, and returns the ids to probe (ROSTER-2). */
-  sweep(now: number): string[] {
-    const silent: string[] = []
-    for (const [id, { lastSeenAt: heardAt }] of this.#entries) {
-      if (now - heardAt >= this.#deadAfter) this.dead(id)
-      else if (now - heardAt >= this.#silentAfter) silent.push(id)
-    }
-    return silent
+  /** The ids of members that are overdue (ROSTER-2). */
+  overdue(now: number): string[] {
+    return [...this.#entries.values()]
+      .filter(({ lastSeenAt }) => now - lastSeenAt >= this.#deadAfter)
+      .map(({ member }) => member.id)
   }
 
   /** Restarts the timeouts of all members, after a time in which no heartbeat could be received. */

@@ -19,6 +19,9 @@
 //     command waits between redirects.
 // ROUTER-7. That the view has no host of a type does not mean that there is none: `no-node` is said only after the
 //     membership has looked for one.
+// ROUTER-8. A node that does not reach the owner asks another one, and names whom it does not reach. If the owner in that
+//     one's view is among these, it sends the command on. So nodes may be at odds about a bad link, and none takes
+//     another one's word that a node is dead.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
@@ -29,14 +32,19 @@ import type {
   CommandSender,
   RedeliveryOptions,
 } from '../model/command-sender.js'
-import type { Rejection } from '../model/behavior.js'
-import { show } from '../model/show.js'
 import { abortedError, pause, withTimeout } from '../model/wait.js'
 import { BehaviorVersions } from './behavior-versions.js'
 import type { Membership } from './membership.js'
 import { PendingAnswers } from './pending-answers.js'
 import type { Candidate } from './placement.js'
 import { isExpired } from './request-codec.js'
+import {
+  describe,
+  hasLeft,
+  isRejection,
+  redirectOf,
+  type RoutedCommand,
+} from './routed-command.js'
 import {
   closedError,
   deadlineExceeded,
@@ -53,17 +61,6 @@ export interface RouterOptions {
   readonly local: CommandSender
   /** Whether this node hosts the type. */
   readonly hosts: (type: string) => boolean
-}
-
-/** A command to send to the owner of its actor. */
-interface RoutedCommand<Outcome> {
-  readonly actor: ActorAddress
-  readonly commandType: string
-  readonly data: unknown
-  readonly options: RedeliveryOptions
-  /** Handles it on this node. */
-  runLocally(bounds: RedeliveryOptions): Promise<Outcome>
-  readonly isTold: boolean
 }
 
 export interface RouterStats {
@@ -107,11 +104,13 @@ export class Router implements CommandSender {
   #redirects = 0
   #resent = 0
   readonly #pending = new PendingAnswers()
+  readonly #sender: CommandSender
   /** Which behavior versions actors need, and which nodes have them. */
   readonly versions: BehaviorVersions
 
   constructor(options: RouterOptions) {
     this.#options = options
+    this.#sender = this.#senderAfter(0)
     const { nodeId, membership } = options
     this.versions = new BehaviorVersions(nodeId, membership)
     membership.onChange(({ dead }) => {
@@ -147,36 +146,23 @@ export class Router implements CommandSender {
     actor: ActorAddress,
     commandType: string,
     data: unknown,
-    options: RedeliveryOptions = {},
+    options?: RedeliveryOptions,
   ): Promise<AskOutcome> {
-    const runLocally = (bounds: RedeliveryOptions) =>
-      this.#options.local.ask(actor, commandType, data, bounds)
-    return this.#route({
-      actor,
-      commandType,
-      data,
-      options,
-      runLocally,
-      isTold: false,
-    })
+    return this.#sender.ask(actor, commandType, data, options)
   }
 
   tell(
     actor: ActorAddress,
     commandType: string,
     data: unknown,
-    options: RedeliveryOptions = {},
+    options?: RedeliveryOptions,
   ): Promise<void> {
-    const runLocally = (bounds: RedeliveryOptions) =>
-      this.#options.local.tell(actor, commandType, data, bounds)
-    return this.#route({
-      actor,
-      commandType,
-      data,
-      options,
-      runLocally,
-      isTold: true,
-    })
+    return this.#sender.tell(actor, commandType, data, options)
+  }
+
+  /** Sends commands on for nodes that do not reach the owner (ROUTER-8); they were redirected `hops` times. */
+  relay(hops: number): CommandSender {
+    return this.#senderAfter(hops + 1)
   }
 
   /**
@@ -185,6 +171,40 @@ export class Router implements CommandSender {
    */
   close(timeout: number): Promise<void> {
     return this.#pending.close(timeout)
+  }
+
+  #senderAfter(hops: number): CommandSender {
+    const { local } = this.#options
+    return {
+      ask: (actor, commandType, data, options: RedeliveryOptions = {}) => {
+        const runLocally = (bounds: RedeliveryOptions) =>
+          local.ask(actor, commandType, data, bounds)
+        const isTold = false
+        return this.#route({
+          actor,
+          commandType,
+          data,
+          options,
+          runLocally,
+          isTold,
+          hops,
+        })
+      },
+      tell: (actor, commandType, data, options: RedeliveryOptions = {}) => {
+        const runLocally = (bounds: RedeliveryOptions) =>
+          local.tell(actor, commandType, data, bounds)
+        const isTold = true
+        return this.#route({
+          actor,
+          commandType,
+          data,
+          options,
+          runLocally,
+          isTold,
+          hops,
+        })
+      },
+    }
   }
 
   #route<Outcome>(command: RoutedCommand<Outcome>): Promise<Outcome> {
@@ -258,11 +278,14 @@ export class Router implements CommandSender {
     }
     const find = () => this.#findOwner(actor, { timeLeft, late, signal, doing })
     let owner = first ?? (await find())
-    const unreachable = new Set<string>()
-    for (let hops = 0; ;) {
+    /** Nodes that this command did not reach. */
+    const unreached = new Set<string>()
+    for (let { hops } = command; ;) {
       const left = timeLeft()
       const isLocal = owner === this.#options.nodeId
       const behaviorVersion = this.versions.neededBy(actor)
+      const cut = this.#options.membership.unreachable?.() ?? []
+      const gone = unreached.size === 0 ? cut : [...unreached, ...cut]
       const request: AskRequest = {
         kind: 'ask',
         actor,
@@ -272,7 +295,7 @@ export class Router implements CommandSender {
         hops,
         ...(isTold && { isTold }),
         ...(behaviorVersion > 1 && { behaviorVersion }),
-        ...(unreachable.size > 0 && { gone: [...unreachable] }),
+        ...(gone.length > 0 && { gone }),
         ...(redelivery !== undefined && { redelivery }),
         ...definedCauses(options),
       }
@@ -283,9 +306,11 @@ export class Router implements CommandSender {
       } catch (error) {
         if (isLocal && redirectOf(error) === undefined) throw error
         if (uncertain.some(code => isCairnError(error, code))) answers.isOneLost = true // ROUTER-4
-        if (isCairnError(error, 'no-node') || hasLeft(error)) unreachable.add(owner)
+        if (isCairnError(error, 'no-node') || hasLeft(error)) unreached.add(owner)
         try {
-          owner = await this.#next(actor, owner, error, find)
+          const next = await this.#next(actor, owner, error, find)
+          // An earlier version of a node names one that is not reached; after `hopsMax` it handles the command itself.
+          if (!cut.includes(next)) owner = next
         } catch (reason) {
           if (!answers.isOneLost || !isCairnError(reason, 'no-node')) throw reason
           // Only a new owner can tell whether the command took effect.
@@ -320,21 +345,20 @@ export class Router implements CommandSender {
   }
 
   /**
-   * Checks a request that reached this node: throws `not-owner` if another node owns the actor.
-   * Nodes that the sender could not reach are suspected by this node, too, until they announce themselves. Otherwise the
-   * two nodes would redirect the command to each other until this node detects the death.
+   * Checks a request that reached this node: throws `not-owner` if another node owns the actor. Returns whether this node
+   * is to send it on to the owner, which the sender does not reach (ROUTER-8).
    */
   checkOwner(
     actor: ActorAddress,
     hops: number,
     unreachable: readonly string[] = [],
     behaviorVersion?: number,
-  ): void {
-    const { nodeId, membership } = this.#options
+  ): boolean {
+    const { nodeId } = this.#options
     if (behaviorVersion !== undefined) this.versions.learn(actor, behaviorVersion)
-    for (const id of unreachable) if (id !== nodeId) membership.suspect(id)
     const owner = this.ownerOf(actor)
-    if (owner === undefined || owner.id === nodeId || hops >= hopsMax) return
+    if (owner === undefined || owner.id === nodeId || hops >= hopsMax) return false
+    if (unreachable.includes(owner.id)) return true
     throw new CairnError(
       'not-owner',
       `${formatAddress(actor)} belongs to node ${owner.id}, not to ${nodeId}: ask that node.`,
@@ -394,23 +418,4 @@ export class Router implements CommandSender {
 /** ROUTER-6. Waits after more redirects than nodes that agree would make. */
 async function waitToAgree(hops: number, signal: AbortSignal | undefined): Promise<void> {
   if (hops > hopsMax) await pause(retryDelay, signal)
-}
-
-/** ROUTER-6. The node that a command is redirected to by this node's own actor. */
-function redirectOf(error: unknown): string | undefined {
-  if (!isCairnError(error, 'not-owner')) return undefined
-  const { owner } = error.details
-  return typeof owner === 'string' ? owner : undefined
-}
-
-function hasLeft(error: unknown): boolean {
-  return isCairnError(error, 'answer-lost') && error.details.left !== undefined
-}
-
-function isRejection(outcome: unknown): outcome is { readonly rejection: Rejection } {
-  return typeof outcome === 'object' && outcome !== null && 'rejection' in outcome
-}
-
-function describe({ commandType, actor }: RoutedCommand<unknown>): string {
-  return `command ${show(commandType)} to ${formatAddress(actor)}`
 }

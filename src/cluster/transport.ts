@@ -19,7 +19,7 @@ export interface AskRequest extends Causes {
   readonly commandId?: string
   /** How often it has been redirected; absent if the sender does not route. */
   readonly hops?: number
-  /** Nodes that the sender could not reach. */
+  /** Nodes that the sender does not reach. */
   readonly gone?: readonly string[]
   /** What the sender knows about earlier deliveries of it. */
   readonly redelivery?: Redelivery

@@ -49,9 +49,12 @@ async function handleRequest(
     ...definedCauses(request),
   }
   if (request.hops === undefined) return sender().ask(actor, command, data, options)
-  router()?.checkOwner(actor, request.hops, request.gone, request.behaviorVersion)
-  if (request.isTold === true) return host.tell(actor, command, data, options)
-  return host.ask(actor, command, data, options)
+  const { hops, gone, behaviorVersion } = request
+  const routing = router()
+  const isForAnother = routing?.checkOwner(actor, hops, gone, behaviorVersion) === true
+  const target = isForAnother ? routing.relay(hops) : host
+  if (request.isTold === true) return target.tell(actor, command, data, options)
+  return target.ask(actor, command, data, options)
 }
 
 /** Reads the state now, or as of a version. */

@@ -36,6 +36,14 @@ export class FaultyMembership implements Membership {
     this.#base.suspect(id)
   }
 
+  unreachable(): readonly string[] {
+    const { nodeId } = this.#line
+    return this.#base
+      .members()
+      .map(({ id }) => id)
+      .filter(id => id !== nodeId && !this.#topology.reaches(nodeId, id))
+  }
+
   async lookFor(type: string): Promise<boolean> {
     return (
       (await this.#base.lookFor?.(type)) === true &&

@@ -9,6 +9,7 @@ import { FileMembership } from '../../src/cluster/file-membership.js'
 import { KeptAnnouncement } from '../../src/cluster/kept-announcement.js'
 import type { Member, Membership } from '../../src/cluster/membership.js'
 import { MemoryMembers, MemoryMembership } from '../../src/cluster/memory-membership.js'
+import { NatsTransport } from '../../src/cluster/nats.js'
 import { NatsMembership } from '../../src/cluster/nats-membership.js'
 import { newId } from '../../src/model/id.js'
 import { Connection } from '../../src/nats/connection.js'
@@ -18,10 +19,17 @@ import { startProxy } from '../support/proxy.js'
 import { until } from '../support/wait.js'
 
 await using server = await startNats()
-const pace = { every: 50, silentAfter: 200, deadAfter: 1_500 }
+const pace = { every: 50, deadAfter: 1_500 }
 
+/** Like a node, a member serves before it joins. */
 async function joinNats(namespace: string, self?: Member, url = server.url) {
   const connection = await Connection.open({ servers: url }, namespace, 'test')
+  if (self !== undefined)
+    await new NatsTransport(connection, namespace).serve(
+      self.id,
+      self.types,
+      async () => {},
+    )
   const membership = await NatsMembership.join(connection, namespace, self, pace)
   return { connection, membership }
 }

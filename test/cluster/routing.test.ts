@@ -196,59 +196,71 @@ await t.test(
   },
 )
 
-await t.test(
-  'ROUTER-2: a node that the sender could not reach is suspected by the next receiver',
-  async t => {
-    class View extends MemoryMembership {
-      readonly #members: MemoryMembers
+await t.test('ROUTER-8: a node sends a command on, and believes nobody', async t => {
+  class View extends MemoryMembership {
+    readonly #members: MemoryMembers
 
-      constructor(members: MemoryMembers) {
-        super(members, undefined)
-        this.#members = members
-        for (const id of ['dead', 'living'])
-          members.roster.alive({ ...member, id }, Date.now())
-      }
-
-      override suspect(id: string = 'nobody'): void {
-        this.#members.roster.dead(id)
-      }
+    constructor(members: MemoryMembers) {
+      super(members, undefined)
+      this.#members = members
+      for (const id of ['owner', 'other']) members.roster.alive({ ...member, id }, 0)
     }
-    const [ours, theirs] = [new View(new MemoryMembers()), new View(new MemoryMembers())]
+
+    override suspect(id: string = 'nobody'): void {
+      this.#members.roster.dead(id)
+    }
+  }
+  const outcome = { ok: true, version: 1, position: 1, reply: 1, duplicate: false }
+  /** The owner cannot be reached by the sender; `isDead`: by nobody. */
+  const start = (isDead: boolean) => {
     const asked: string[] = []
-    const outcome = {
-      ok: true,
-      version: 1,
-      position: 1,
-      reply: undefined,
-      duplicate: false,
-    }
-    const transport: Transport = {
+    const none = { ask: () => t.fail('not here'), tell: () => t.fail('not here') }
+    const transportOf = (from: string): Transport => ({
       serve: async () => ({ stop: async () => {} }),
       async request(request, { to } = {}) {
-        asked.push(to!)
-        if (to === 'dead') throw new CairnError('no-node', 'Nobody is there.')
-        const { actor, hops = 0, gone } = request as AskRequest
-        living.checkOwner(actor, hops, gone)
-        return outcome
+        const { actor, command, data, hops = 0, gone } = request as AskRequest
+        asked.push(`${from} ${to}`)
+        if (to === 'owner') {
+          if (from === 'other' && !isDead) return outcome
+          throw new CairnError('no-node', 'Nobody is there.')
+        }
+        if (!other.checkOwner(actor, hops, gone)) return outcome
+        return other.relay(hops).ask(actor, command, data)
       },
       close: async () => {},
-    }
-    const local = {
-      ask: () => t.fail('not here'),
-      tell: () => t.fail('not here'),
-    } as never
-    const parts = { transport, local, hosts: () => false }
-    const sender = new Router({ ...parts, nodeId: 'here', membership: ours })
-    const living = new Router({ ...parts, nodeId: 'living', membership: theirs })
+    })
+    const local = { ...none, ask: async () => outcome } as never
+    const parts = { hosts: () => false }
+    const sender = new Router({
+      ...parts,
+      nodeId: 'here',
+      membership: new View(new MemoryMembers()),
+      transport: transportOf('here'),
+      local: none as never,
+    })
+    const other = new Router({
+      ...parts,
+      nodeId: 'other',
+      membership: new View(new MemoryMembers()),
+      transport: transportOf('other'),
+      local,
+    })
     const ids = Array.from({ length: 50 }, (_, i) => `c${i}`)
     const id = ids.find(
-      one => sender.ownerOf({ type: 'counter', id: one })?.id === 'dead',
+      one => sender.ownerOf({ type: 'counter', id: one })?.id === 'owner',
     )
-    t.strictSame(await sender.ask({ type: 'counter', id: id! }, 'add', 1), outcome)
-    t.strictSame(asked, ['dead', 'living'], 'without going to and fro')
-    t.strictSame(sender.stats(), { local: 0, remote: 1, redirects: 0, resent: 1 })
-  },
-)
+    return { asked, sender, other, actor: { type: 'counter', id: id! } }
+  }
+  const cut = start(false)
+  t.strictSame(await cut.sender.ask(cut.actor, 'add', 1), outcome)
+  t.strictSame(cut.asked, ['here owner', 'here other', 'other owner'])
+  t.equal(cut.other.ownerOf(cut.actor)?.id, 'owner', 'the other one still reaches it')
+  t.strictSame(cut.sender.stats(), { local: 0, remote: 1, redirects: 0, resent: 1 })
+  const dead = start(true)
+  t.strictSame(await dead.sender.ask(dead.actor, 'add', 1), outcome)
+  t.strictSame(dead.asked, cut.asked, 'it has tried by itself')
+  t.equal(dead.other.ownerOf(dead.actor)?.id, 'other')
+})
 
 /** What a request to another node ends with: an answer, or an error that is thrown. */
 type Step = CairnError | { readonly ok: boolean } | 'no end'
