@@ -14,7 +14,7 @@
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { ChildSpec, ChildEnd, ChildContext, RunningChild } from '../model/child.js'
-import { CairnError, isCairnError, messageOf } from '../model/errors.js'
+import { CairnError, type ErrorCode, isCairnError, messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { CommandSender } from '../model/command-sender.js'
 import type { WriteLog } from '../model/log.js'
@@ -65,6 +65,12 @@ const queuedMax = 1_000
 const endSuffix = ':end'
 const readsMax = 32
 const retryMax = 10_000
+/** Errors of a command whose data cannot be stored, whatever becomes of its actor. */
+const unsendable: ReadonlySet<ErrorCode> = new Set([
+  'commit-too-large',
+  'invalid-command',
+  'invalid-data',
+])
 
 export class Children {
   readonly #options: ChildrenOptions
@@ -282,7 +288,8 @@ export class Children {
       } catch (error) {
         if (signal.aborted) return
         const isFinal = isCairnError(error) && !error.retryable
-        if (isFinal && command.instead !== undefined) {
+        const isUnsendable = isCairnError(error) && unsendable.has(error.code)
+        if (isUnsendable && command.instead !== undefined) {
           command = command.instead(error)
           continue
         }

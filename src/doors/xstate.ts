@@ -20,7 +20,7 @@ export type {
   MachineState,
   MachineTimer,
   MachineTimers,
-  OptionsOf,
+  EndedChild,
   PayloadOf,
 } from '../machine/types.js'
 

@@ -4,45 +4,41 @@
 //     actions follow from it by the machine's pure step.
 // MACHINE-2. Guards see a committed state, or a tentative one within a transaction.
 // MACHINE-3. An actor's first event is `xstate.init`, which keeps the input. It is stored together with the first
-//     event that the machine accepts, or alone when it is sent as a command.
+//     event that the machine accepts, or alone when it is sent as a command. Before it, the state is the one that the
+//     machine starts in without it; a machine that does not start without input has XState's state of a failed start.
 // MACHINE-4. A stored event that the machine does not accept when it is folded again is an error and is never skipped:
 //     the machine has changed, and its states would differ from those of before. Each event records the version of the
 //     definition that stored it, and `migrate` can map events of earlier versions.
 // MACHINE-5. The end of a child is accepted whether a transition takes it or not, because the child has ended. It is
 //     rejected when the state does not have that child with that key, so it takes effect once.
 // MACHINE-6. A due timer is accepted in the same way (MACHINE-TIMERS-2). It is rejected when the state does not wait for it.
-// MACHINE-7. What a child machine sends to the actor's machine, and its end, are events of the history in the commit of
-//     the event that caused them. Each is decided on the state after that event, and stored if a transition takes it or
-//     a child has ended by it (MACHINE-5).
+// MACHINE-7. What the actor's machine sends to itself, what a child machine sends to it, and the end of a child machine
+//     are events of the history, in the commit of the event that caused them. Each is decided on the state after the
+//     events before it, and stored if a transition takes it or a child has ended by it (MACHINE-5). They come before any
+//     other command, as in XState.
 
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
-import { event } from '../actor/event.js'
 import { unknownCommand } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Behavior, Command, DecideContext, Decision } from '../model/behavior.js'
 import type { ChildSpec } from '../model/child.js'
-import { CairnError } from '../model/errors.js'
-import {
-  eventId,
-  type Metadata,
-  type NewEvent,
-  type RecordedEvent,
-} from '../model/event.js'
+import { CairnError, isCairnError, messageOf } from '../model/errors.js'
+import { eventId, type NewEvent, type RecordedEvent } from '../model/event.js'
 import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { acceptedTypes, matchesDescriptor, isOwnEvent } from './accepts.js'
-import { childEvent } from './child-events.js'
-import type { PendingAction, StepInput, Incoming, SelfSentEvent } from './step-types.js'
+import { childEvent, plainError } from './child-events.js'
+import type { Incoming } from './step-types.js'
 import { MachineNode } from './machine-node.js'
 import { payloadOf } from './payload.js'
 import { runsLive, runActions } from './run-actions.js'
 import { childrenToRun } from './run-child.js'
 import { outboxOf } from './outbox.js'
+import { definitionOf, type HistoryStep, init, Steps } from './steps.js'
 import {
   allTimers,
-  pathSeparator,
   eventOf,
   findTimer,
   outboxOfTimer,
@@ -51,26 +47,11 @@ import {
   type TimerOutcome,
   timerOutbox,
 } from './timers.js'
-import { advance, checkEventCount, incomingOf } from './fold.js'
+import { EndlessTransitions } from './transition-limit.js'
+import { incomingOf } from './fold.js'
 import type { MachineOptions, MachineReply, MachineState } from './types.js'
 
-const init = 'xstate.init'
-/** Metadata key of the definition's version; absent in events that version 1 stores. */
-const definitionMark = 'definition'
 const lateAfterDefault = 10_000
-
-/** One decided step: the state before it, the event, and its results. */
-interface DecidedStep {
-  readonly id: string
-  /** When it was decided, ms since 1970; undefined for an actor without events. */
-  readonly at: number | undefined
-  readonly from: MachineState | undefined
-  readonly event: NewEvent
-  readonly to: MachineState
-  readonly actions: readonly PendingAction[]
-  readonly selfSent: readonly SelfSentEvent[]
-  readonly firedTimer?: string | undefined
-}
 
 export class MachineBehavior implements Behavior<MachineState> {
   readonly version: number
@@ -79,10 +60,11 @@ export class MachineBehavior implements Behavior<MachineState> {
   readonly children?: (actor: ActorAddress, state: MachineState) => ChildSpec[]
   readonly #type: string
   readonly #node: MachineNode
+  readonly #steps: Steps
   readonly #options: MachineOptions<AnyStateMachine, unknown>
   readonly #emits: ReadonlyMap<string, AnyTopic>
   /** The steps decided last: `evolve` returns their states without computing them again. */
-  #lastSteps: readonly DecidedStep[] = []
+  #lastSteps: readonly HistoryStep[] = []
 
   constructor(
     machine: AnyStateMachine,
@@ -94,6 +76,7 @@ export class MachineBehavior implements Behavior<MachineState> {
     this.version = version
     this.#type = type
     this.#node = new MachineNode(machine)
+    this.#steps = new Steps(this.#node, version)
     this.#options = options
     this.#emits = new Map(
       Object.entries((options.emits ?? {}) as Record<string, AnyTopic>),
@@ -104,7 +87,13 @@ export class MachineBehavior implements Behavior<MachineState> {
   }
 
   initialState(id: string): MachineState {
-    return this.#firstStep({ type: this.#type, id }, this.#inputOf(id), undefined).to
+    this.#node.limit.reset()
+    try {
+      const steps = this.#begin({ type: this.#type, id }, this.#inputOf(id), undefined)
+      return steps.at(-1)!.to
+    } catch (error) {
+      return failedStart(error)
+    }
   }
 
   decide(
@@ -114,6 +103,7 @@ export class MachineBehavior implements Behavior<MachineState> {
   ): Decision<MachineState> {
     const { actor, version, now, firing } = context
     const { type, data } = command
+    this.#node.limit.reset()
     if (firing !== undefined) return this.#decideTimer(state, firing.name, context)
     const report = childEvent(type, data, state)
     if (report === undefined && !this.knows(type))
@@ -122,17 +112,24 @@ export class MachineBehavior implements Behavior<MachineState> {
     if (type === init)
       return hasBegun
         ? this.#reject(state, init)
-        : this.#accept(actor, now, [this.#firstStep(actor, data, now)])
-    const first = hasBegun ? [] : [this.#firstStep(actor, this.#inputOf(actor.id), now)]
-    const at = first[0]?.to ?? state
+        : this.#accept(actor, now, this.#begin(actor, data, now))
+    let begun: readonly HistoryStep[] = []
+    if (!hasBegun)
+      try {
+        begun = this.#begin(actor, this.#inputOf(actor.id), now)
+      } catch (error) {
+        return this.#rejectWithoutInput(error)
+      }
+    const at = begun.at(-1)?.to ?? state
     const incoming =
       report?.isFromChildMachine === true
         ? undefined
         : incomingOf(this.#node, at, type, data)
     if (incoming === undefined) return this.#reject(at, type)
-    const id = eventId(actor, version + first.length + 1)
-    const next = this.#nextStep(actor, id, at, this.#newEvent(type, data), incoming, now)
-    return this.#accept(actor, now, [...first, next])
+    const id = eventId(actor, version + begun.length + 1)
+    const stored = this.#steps.newEvent(type, data)
+    const next = this.#steps.next(actor, id, at, stored, incoming, now)
+    return this.#accept(actor, now, [...begun, ...this.#steps.withSelfSent(actor, next)])
   }
 
   evolve(state: MachineState, stored: RecordedEvent): MachineState {
@@ -146,22 +143,23 @@ export class MachineBehavior implements Behavior<MachineState> {
         (step.from === undefined || step.from === state),
     )
     if (known !== undefined) return known.to
+    this.#node.limit.reset()
     const now = this.#migrated(stored)
     if (now === undefined) return state
-    if (now.type === init) return this.#firstStep(actor, inputIn(now.data), at).to
+    if (now.type === init) return this.#steps.first(actor, inputIn(now.data), at).to
     if (now.type === timerEvent)
-      return this.#timerStep(actor, id, state, now, now.data as TimerOutcome, at).to
+      return this.#steps.timer(actor, id, state, now, now.data as TimerOutcome, at).to
     const fired = stored.metadata[timerMetadata]
     const incoming =
       fired === undefined
         ? incomingOf(this.#node, state, now.type, now.data)
         : this.#incomingOfTimer(state, fired, now)
     if (incoming !== undefined)
-      return this.#nextStep(actor, id, state, now, incoming, at).to
+      return this.#steps.next(actor, id, state, now, incoming, at).to
     throw new CairnError(
       'invalid-definition',
       `machine ${this.#type} does not accept it in state ${JSON.stringify(state.value)}, and accepted it when ` +
-        `version ${versionOf(stored)} stored it: the machine has changed. Map such events to version ` +
+        `version ${definitionOf(stored)} stored it: the machine has changed. Map such events to version ` +
         `${this.version} with migrate, or accept them again`,
     )
   }
@@ -195,17 +193,12 @@ export class MachineBehavior implements Behavior<MachineState> {
   /** A stored event as migrated to this version (MACHINE-4); `undefined` when it maps to no event. */
   #migrated(stored: RecordedEvent): NewEvent | undefined {
     const { migrate } = this.#options
-    const from = versionOf(stored)
+    const from = definitionOf(stored)
     if (migrate === undefined || from >= this.version) return stored
     const migrated = migrate({ ...(stored.data as object), type: stored.type }, from)
     if (migrated === undefined) return stored
     if (migrated === null) return undefined
     return { type: migrated.type, data: payloadOf(migrated) }
-  }
-
-  #newEvent(type: string, data: unknown, marks?: Metadata): NewEvent {
-    if (this.version === 1) return event(type, data, marks)
-    return event(type, data, { ...marks, [definitionMark]: `${this.version}` })
   }
 
   /** Decides on a due timer (MACHINE-6). */
@@ -221,9 +214,9 @@ export class MachineBehavior implements Behavior<MachineState> {
     const id = eventId(actor, version + 1)
     const settle = (does: TimerOutcome['does'], outbox: readonly OutboxEntry[] = []) => {
       const outcome: TimerOutcome = { name, does }
-      const stored = this.#newEvent(timerEvent, outcome)
-      const step = this.#timerStep(actor, id, state, stored, outcome, now)
-      return this.#accept(actor, now, [step], outbox)
+      const stored = this.#steps.newEvent(timerEvent, outcome)
+      const step = this.#steps.timer(actor, id, state, stored, outcome, now)
+      return this.#accept(actor, now, this.#steps.withSelfSent(actor, step), outbox)
     }
     const { late = 'fire', lateAfter = lateAfterDefault } = this.#options
     const does = typeof late === 'function' ? late(name) : late
@@ -231,12 +224,13 @@ export class MachineBehavior implements Behavior<MachineState> {
     if (timer.to !== undefined) return settle('send', outboxOfTimer(timer, now))
     if (timer.child !== undefined || timer.parent === true) return settle('send')
     const due = eventOf(found.name, timer)
-    const stored = this.#newEvent(due.type, payloadOf(due), { [timerMetadata]: name })
+    const stored = this.#steps.newEvent(due.type, payloadOf(due), {
+      [timerMetadata]: name,
+    })
     const incoming = this.#incomingOfTimer(state, name, stored)
     if (incoming === undefined) return settle('pass')
-    return this.#accept(actor, now, [
-      this.#nextStep(actor, id, state, stored, incoming, now),
-    ])
+    const step = this.#steps.next(actor, id, state, stored, incoming, now)
+    return this.#accept(actor, now, this.#steps.withSelfSent(actor, step))
   }
 
   /** The event of a due timer, if the machine that set the timer accepts it. */
@@ -261,10 +255,9 @@ export class MachineBehavior implements Behavior<MachineState> {
   #accept(
     actor: ActorAddress,
     now: number,
-    first: readonly DecidedStep[],
+    steps: readonly HistoryStep[],
     more: readonly OutboxEntry[] = [],
   ): Decision<MachineState> {
-    const steps = this.#withSelfSentEvents(actor, now, first)
     const actions = steps.flatMap(step => step.actions)
     const fired = steps.find(step => step.firedTimer !== undefined)?.firedTimer
     const outbox = [
@@ -284,28 +277,6 @@ export class MachineBehavior implements Behavior<MachineState> {
     }
   }
 
-  /** Appends the steps of events that child machines sent to the actor's machine (MACHINE-7). */
-  #withSelfSentEvents(
-    actor: ActorAddress,
-    now: number,
-    first: readonly DecidedStep[],
-  ): DecidedStep[] {
-    const steps = [...first]
-    const pending = steps.flatMap(step => step.selfSent)
-    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-      const { id: lastId, to } = steps.at(-1)!
-      const incoming = incomingOf(this.#node, to, next.type, next.data)
-      if (incoming === undefined) continue
-      checkEventCount(steps.length, { actor })
-      const id = eventId(actor, versionIn(lastId) + 1)
-      const stored = this.#newEvent(next.type, next.data)
-      const step = this.#nextStep(actor, id, to, stored, incoming, now)
-      steps.push(step)
-      pending.push(...step.selfSent)
-    }
-    return steps
-  }
-
   #reject(state: MachineState, type: string): Decision<MachineState> {
     const { value, status } = state
     const types = acceptedTypes(this.snapshotOf(state))
@@ -320,51 +291,22 @@ export class MachineBehavior implements Behavior<MachineState> {
     return { ok: false, rejection: { code: 'rejected', message, details } }
   }
 
-  /** MACHINE-3 */
-  #firstStep(actor: ActorAddress, input: unknown, at: number | undefined): DecidedStep {
-    const id = eventId(actor, 1)
-    const data = input === undefined ? undefined : { input }
-    const stored = this.#newEvent(init, data)
-    return this.#step(actor, id, undefined, stored, { kind: 'begin', input }, at)
+  /** An event for a machine that does not start without input (MACHINE-3); rethrows any other error. */
+  #rejectWithoutInput(error: unknown): Decision<MachineState> {
+    const { input } = this.#options as { readonly input?: unknown }
+    const isOther = isCairnError(error) || error instanceof EndlessTransitions
+    if (input !== undefined || isOther) throw error
+    const message =
+      `Machine ${this.#type} has not started, and does not start without input (${messageOf(error)}): ` +
+      "ask('xstate.init', input) first, or give fromMachine the option input."
+    const { value, status } = failedStart(error)
+    const details = { state: value, status, accepts: [init] }
+    return { ok: false, rejection: { code: 'rejected', message, details } }
   }
 
-  #nextStep(
-    actor: ActorAddress,
-    id: string,
-    from: MachineState,
-    stored: NewEvent,
-    incoming: Incoming,
-    at: number,
-  ): DecidedStep {
-    return this.#step(actor, id, from, stored, { kind: 'event', ...incoming }, at)
-  }
-
-  /** The step of a timer that ends without an event of the machine's own (MACHINE-TIMERS-2). */
-  #timerStep(
-    actor: ActorAddress,
-    id: string,
-    from: MachineState,
-    stored: NewEvent,
-    { name: full, does }: TimerOutcome,
-    at: number,
-  ): DecidedStep {
-    const { path, name } = findTimer(from, full) ?? { path: [], name: full }
-    return this.#step(actor, id, from, stored, { kind: 'due', path, name, does }, at)
-  }
-
-  #step(
-    actor: ActorAddress,
-    id: string,
-    from: MachineState | undefined,
-    stored: NewEvent,
-    stepInput: StepInput,
-    at: number | undefined,
-  ): DecidedStep {
-    const folded = { actor, eventId: id, at }
-    const result = advance(this.#node, from, stepInput, folded)
-    const { state: to, actions, selfSent } = result
-    const firedTimer = fullTimerName(stepInput)
-    return { id, at, from, event: stored, to, actions, selfSent, firedTimer }
+  /** The steps up to the first rest (MACHINE-3, MACHINE-7). */
+  #begin(actor: ActorAddress, input: unknown, at: number | undefined): HistoryStep[] {
+    return this.#steps.withSelfSent(actor, this.#steps.first(actor, input, at))
   }
 
   #inputOf(id: string): unknown {
@@ -373,19 +315,9 @@ export class MachineBehavior implements Behavior<MachineState> {
   }
 }
 
-/** The full name of the timer that an event comes from. */
-function fullTimerName(stepInput: StepInput): string | undefined {
-  if (stepInput.kind === 'begin') return undefined
-  const name = stepInput.kind === 'due' ? stepInput.name : stepInput.fired
-  return name && [...stepInput.path, name].join(pathSeparator)
-}
-
-function versionIn(id: string): number {
-  return Number(id.slice(id.lastIndexOf('/') + 1))
-}
-
-function versionOf({ metadata }: RecordedEvent): number {
-  return Number(metadata[definitionMark] ?? 1)
+/** XState's state of a machine whose start failed. */
+function failedStart(error: unknown): MachineState {
+  return { status: 'error', value: {}, context: {}, tags: [], error: plainError(error) }
 }
 
 function inputIn(data: unknown): unknown {

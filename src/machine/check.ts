@@ -5,7 +5,7 @@ import type { AnyActorLogic, AnyStateMachine } from 'xstate'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { checkLogic, isMachine, logicOf } from './child-logic.js'
-import { checkDelays } from './timers.js'
+import { checkDelays } from './check-delays.js'
 
 interface Invoked {
   readonly id: string

@@ -94,7 +94,7 @@ export function persisted(state: MachineState) {
   return {
     status,
     value,
-    context: copyForRevival(context as unknown),
+    context: copyForRevival(context as unknown, state.children ?? {}),
     output,
     error,
     children,

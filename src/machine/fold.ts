@@ -111,7 +111,12 @@ class Fold implements EventFold {
       ...(known !== undefined && { before: known }),
       ended,
     })
-    const effects = new StepEffects(this, location, children, snapshot, known?.snapshot)
+    const end = stepInput.kind === 'event' ? endOf(stepInput) : undefined
+    const effects = new StepEffects(this, location, children, {
+      snapshot,
+      before: known,
+      end,
+    })
     const timers =
       at === undefined
         ? undefined
@@ -128,9 +133,7 @@ class Fold implements EventFold {
           })
     effects.startSpawned(actions)
     for (const action of actions) effects.apply(action)
-    const stepped = effects.result(
-      node.serialize(toState(node.machine, snapshot, timers)),
-    )
+    const stepped = effects.result(toState(node.machine, snapshot, timers))
     node.remember(stepped.state, snapshot)
     return stepped
   }
@@ -186,6 +189,18 @@ class Fold implements EventFold {
   }
 }
 
+/** How the child has ended whose event it is. */
+function endOf({ event, ended }: Incoming) {
+  if (ended === undefined) return undefined
+  const { output, error } = event as {
+    readonly output?: unknown
+    readonly error?: unknown
+  }
+  const isDone = event.type.startsWith('xstate.done.')
+  if (isDone) return { id: ended, status: 'done' as const, output }
+  return { id: ended, status: 'error' as const, error }
+}
+
 /** Throws `invalid-definition` when one event has caused too many others (MACHINE-FOLD-4). */
 export function checkEventCount(
   count: number,
@@ -197,8 +212,9 @@ export function checkEventCount(
 function tooManyEvents(machine: string, id: string): CairnError {
   return new CairnError(
     'invalid-definition',
-    `Machine ${machine}, ${id}: one event has caused more than ${derivedEventsMax} others: the machine and its children ` +
-      'send each other events in a loop. Break the loop.',
+    `Machine ${machine}, ${id}: one event has caused more than ${derivedEventsMax} others: the machine sends itself ` +
+      'events, or it and its children send each other events in a loop. Break the loop, or send what may wait as a ' +
+      'command of its own: sendTo(actorAt(definition, id), event).',
     { details: { machine, id } },
   )
 }

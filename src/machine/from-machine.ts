@@ -19,7 +19,6 @@ import type {
   MachineOptions,
   MachineReply,
   MachineState,
-  OptionsOf,
 } from './types.js'
 
 const optionNames: OptionNames<MachineOptions<AnyStateMachine, unknown>> = {
@@ -59,12 +58,13 @@ export function fromMachine<
   Reply = MachineReply<Machine>,
 >(
   machine: Machine,
-  ...[options]: OptionsOf<Machine, Reply>
+  options: MachineOptions<Machine, Reply> = {},
 ): MachineDefinition<Machine, Reply> {
   checkMachine(machine)
   const given: MachineOptions<AnyStateMachine, unknown> = { ...(options as object) }
   checkOptions(`fromMachine(${machine.id})`, given, optionNames, 'invalid-definition')
   const { type = machine.id, version = 1, emits = {} } = given
+  checkNamed(machine, given)
   checkActorType(type)
   checkNotReserved(type)
   checkBehaviorVersion(type, version)
@@ -101,6 +101,20 @@ export function fromMachine<
   }
   // One implementation serves all machines; only the types differ.
   return definition as unknown as MachineDefinition<Machine, Reply>
+}
+
+/** Throws `invalid-actor-type` for a machine without an id, whose actors have no type. */
+function checkNamed(
+  { config }: AnyStateMachine,
+  { type }: Pick<MachineOptions<AnyStateMachine>, 'type'>,
+): void {
+  const { id } = config as { readonly id?: unknown }
+  if (type !== undefined || (id !== undefined && id !== '')) return
+  throw new CairnError(
+    'invalid-actor-type',
+    'The machine has no id, and a machine is an actor type by its id: set it in createMachine({ id }), or give ' +
+      'fromMachine the option type.',
+  )
 }
 
 /** Throws `invalid-definition`. */

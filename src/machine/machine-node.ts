@@ -4,10 +4,13 @@
 
 import type { AnyActorRef, AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
+import { CairnError, messageOf } from '../model/errors.js'
 import { isMachine, logicOf } from './child-logic.js'
-import { reviveRefs, replaceRefs } from './refs.js'
+import { endedRef } from './ended-children.js'
+import { type RefName, reviveRefs, replaceRefs } from './refs.js'
 import { toSnapshot } from './snapshot.js'
 import { Stepper } from './step.js'
+import { TransitionLimit } from './transition-limit.js'
 import type { MachineState } from './types.js'
 
 /** A machine of the tree with its state. */
@@ -19,6 +22,8 @@ export interface LocatedState {
 export class MachineNode {
   readonly machine: AnyStateMachine
   readonly stepper: Stepper
+  /** One for the whole tree. */
+  readonly limit: TransitionLimit
   /** The parent as the machine sees it; undefined for the actor's own machine. */
   readonly parent: AnyActorRef | undefined
   /** Whether its context may hold references to actors. */
@@ -29,13 +34,19 @@ export class MachineNode {
   /** Snapshots of states that are in memory. */
   readonly #snapshots = new WeakMap<MachineState, AnyMachineSnapshot>()
 
-  constructor(machine: AnyStateMachine, parent?: AnyActorRef) {
+  constructor(
+    machine: AnyStateMachine,
+    limit = new TransitionLimit(),
+    parent?: AnyActorRef,
+  ) {
     this.machine = machine
+    this.limit = limit
     this.parent = parent
+    limit.include(machine)
     const { actors } = machine.implementations as { readonly actors: object }
     this.#mayHoldRefs = parent !== undefined || Object.keys(actors).length > 0
     this.#isLinear = isLinear(machine.root)
-    this.stepper = new Stepper(machine, parent)
+    this.stepper = new Stepper(machine, limit, parent)
   }
 
   /** The machine's own actor, as the machine sees it. */
@@ -49,16 +60,14 @@ export class MachineNode {
     if (logic === undefined || !isMachine(logic)) return undefined
     const known = this.#children.get(logic)
     if (known !== undefined) return known
-    const node = new MachineNode(logic, this.self)
+    const node = new MachineNode(logic, this.limit, this.self)
     this.#children.set(logic, node)
     return node
   }
 
-  /** The state as data: references to actors in its context become names. */
-  serialize(state: MachineState): MachineState {
-    if (!this.#mayHoldRefs) return state
-    const context = replaceRefs(state.context as unknown, this)
-    return context === state.context ? state : { ...state, context }
+  /** A context as data: references to actors become names. */
+  serialize<Context>(context: Context, nameOf: (ref: AnyActorRef) => RefName): Context {
+    return this.#mayHoldRefs ? replaceRefs(context, nameOf) : context
   }
 
   /** The machine at the end of a path of children's ids; `undefined` when there is none. */
@@ -82,14 +91,40 @@ export class MachineNode {
     if (isSame) this.#snapshots.set(state, snapshot)
   }
 
-  /** XState's snapshot of a state. */
+  /** XState's snapshot of a state. Throws `invalid-definition` when the machine no longer has the state. */
   snapshotOf(state: MachineState): AnyMachineSnapshot {
     const known = this.#snapshots.get(state)
     if (known !== undefined) return known
-    const snapshot = toSnapshot(this.machine, state, this.stepper.scope)
-    if (this.#mayHoldRefs) reviveRefs(snapshot.context, this)
+    const snapshot = this.#restore(state)
+    if (this.#mayHoldRefs) this.#reviveRefs(snapshot, state)
     this.#snapshots.set(state, snapshot)
     return snapshot
+  }
+
+  #restore(state: MachineState): AnyMachineSnapshot {
+    try {
+      return toSnapshot(this.machine, state, this.stepper.scope)
+    } catch (cause) {
+      throw new CairnError(
+        'invalid-definition',
+        `Machine ${this.machine.id} cannot continue from the stored state ${JSON.stringify(state.value)} ` +
+          `(${messageOf(cause)}): the machine has changed without a new version. Raise its version, so that its ` +
+          'history is folded again; or restore the state in the machine.',
+        { cause, details: { machine: this.machine.id, state: state.value } },
+      )
+    }
+  }
+
+  #reviveRefs({ context }: AnyMachineSnapshot, { ended }: MachineState): void {
+    const refs = new Map<string, AnyActorRef>()
+    reviveRefs(context, name => {
+      if (name.cairn$actor !== 'ended')
+        return name.cairn$actor === 'self' ? this.self : this.parent
+      const { key } = name
+      const ref = refs.get(key) ?? endedRef(this, key, ended?.[key])
+      refs.set(key, ref)
+      return ref
+    })
   }
 }
 

@@ -29,14 +29,14 @@ export function outboxOf(
   emits: ReadonlyMap<string, AnyTopic>,
   now: number,
 ): OutboxEntry[] {
-  return actions.flatMap(({ action, node }) => {
+  return actions.flatMap(({ action }) => {
     const { type, params } = action
     if (type === 'xstate.emit')
       return [
         message(actor, (params as { readonly event: EventObject }).event, emits, now),
       ]
     if (type === 'xstate.sendTo' && !isDelayed(action))
-      return [command(actor, node.self, params as SendParams, now)]
+      return [command(actor, params as SendParams, now)]
     return []
   })
 }
@@ -60,12 +60,10 @@ function message(
 
 function command(
   actor: ActorAddress,
-  self: unknown,
-  params: SendParams,
+  { to, event }: SendParams,
   now: number,
 ): OutboxEntry {
-  const { to, event } = params
-  const target = to === self ? actor : addressOf(to)
+  const target = addressOf(to)
   if (target === undefined) throw noSuchTarget(actor, event)
   return toOutboxEntry(send(target, event.type, payloadOf(event)), now)
 }

@@ -4,45 +4,67 @@ import type { AnyActorRef } from 'xstate'
 
 /** XState's marker for a child, with its id. */
 const childMark = 'xstate$$type'
-/** Cairn's marker for the machine itself and its parent. */
+/** Cairn's marker for the machine itself, its parent, and children that have ended. */
 const relativeMark = 'cairn$actor'
 
-type RelativeName = 'self' | 'parent'
+/** A reference as data. */
+export type RefName =
+  | { readonly [childMark]: 1; readonly id: string }
+  | { readonly [relativeMark]: 'self' | 'parent' }
+  | { readonly [relativeMark]: 'ended'; readonly key: string }
 
-export interface Relatives {
-  readonly self: AnyActorRef
-  readonly parent: AnyActorRef | undefined
+type RelativeName = Exclude<RefName, { readonly [childMark]: 1 }>
+
+export function childName(id: string): RefName {
+  return { [childMark]: 1, id }
+}
+
+export function relativeName(relative: 'self' | 'parent'): RefName {
+  return { [relativeMark]: relative }
+}
+
+export function endedName(key: string): RefName {
+  return { [relativeMark]: 'ended', key }
 }
 
 /** The context with names in place of actors; the same object when it holds no actors. */
 export function replaceRefs<Context>(
   context: Context,
-  { self, parent }: Relatives,
+  nameOf: (ref: AnyActorRef) => RefName,
 ): Context {
   return mapped(context, value => {
     if (!('sessionId' in value && 'send' in value && 'ref' in value)) return undefined
-    const ref = value as unknown as AnyActorRef
-    const relative = ref === self ? 'self' : ref === parent ? 'parent' : undefined
-    if (relative !== undefined) return { [relativeMark]: relative }
-    return { [childMark]: 1, id: ref.id }
+    return nameOf(value as unknown as AnyActorRef)
   })
 }
 
-/** Copies what XState changes in place when it revives a context. */
-export function copyForRevival<Context>(context: Context): Context {
-  return mapped(context, value =>
-    childMark in value || relativeMark in value ? { ...value } : undefined,
-  )
+/**
+ * Copies what is changed in place when a context is revived. XState revives the names of children; the name of a child
+ * that is no longer there becomes that of one that has ended.
+ */
+export function copyForRevival<Context>(
+  context: Context,
+  children: Readonly<Record<string, unknown>>,
+): Context {
+  return mapped(context, value => {
+    if (relativeMark in value) return { ...value }
+    if (!(childMark in value)) return undefined
+    const { id } = value as { readonly id: string }
+    return Object.hasOwn(children, id) ? { ...value } : endedName(id)
+  })
 }
 
 /** Revives the references that XState does not, in place, in a context copied for that. */
-export function reviveRefs(context: unknown, relatives: Relatives): void {
+export function reviveRefs(
+  context: unknown,
+  actorOf: (name: RelativeName) => AnyActorRef | undefined,
+): void {
   if (!isPlain(context)) return
   for (const [key, value] of Object.entries(context)) {
     if (!isPlain(value)) continue
-    const relative = value[relativeMark] as RelativeName | undefined
-    if (relative === undefined) reviveRefs(value, relatives)
-    else (context as Record<string, unknown>)[key] = relatives[relative]
+    if (relativeMark in value)
+      (context as Record<string, unknown>)[key] = actorOf(value as RelativeName)
+    else reviveRefs(value, actorOf)
   }
 }
 

@@ -18,6 +18,9 @@ import {
   fromTransition,
 } from 'xstate'
 
+import { checkDelayOf } from './timers.js'
+import type { TransitionLimit } from './transition-limit.js'
+
 export type StepScope = AnyActorScope
 
 export interface Step {
@@ -29,16 +32,20 @@ export interface Step {
 export class Stepper {
   readonly scope: StepScope
   readonly #machine: AnyStateMachine
+  readonly #limit: TransitionLimit
   #actions: ExecutableActionObject[] = []
 
   /** @param parent the parent as the machine sees it, for a child machine */
-  constructor(machine: AnyStateMachine, parent?: AnyActorRef) {
+  constructor(machine: AnyStateMachine, limit: TransitionLimit, parent?: AnyActorRef) {
     this.#machine = machine
+    this.#limit = limit
     // XState needs an actor as a name; it is never started.
     const self = createActor(
       fromTransition((state: null) => state, null),
       parent && { parent },
     )
+    // A child's system is its parent's.
+    if (parent === undefined) limit.watch(self.system)
     this.scope = {
       self,
       id: self.id,
@@ -49,7 +56,10 @@ export class Stepper {
       defer: () => {},
       emit: () => {},
       stopChild: () => {},
-      actionExecutor: action => void this.#actions.push(action),
+      actionExecutor: action => {
+        checkDelayOf(machine.id, action)
+        this.#actions.push(action)
+      },
     }
   }
 
@@ -58,7 +68,7 @@ export class Stepper {
     const step = this.#collect(id, () =>
       this.#machine.getInitialSnapshot(this.scope, input),
     )
-    if (step.snapshot.status === 'error') throw step.snapshot.error
+    if (step.snapshot.status === 'error') throw this.#limit.explain(step.snapshot.error)
     return step
   }
 
@@ -69,11 +79,15 @@ export class Stepper {
 
   #collect(id: string, step: () => AnyMachineSnapshot): Step {
     this.#actions = []
+    this.#limit.nextStep()
     this.scope.id = this.scope.sessionId = id
     Object.assign(this.scope.self, { id, sessionId: id })
     try {
       const snapshot = step()
+      this.#limit.check()
       return { snapshot, actions: this.#actions }
+    } catch (error) {
+      throw this.#limit.explain(error)
     } finally {
       this.#actions = []
     }

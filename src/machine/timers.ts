@@ -74,29 +74,6 @@ export function findTimer(
   return found && { ...found, path: [id, ...found.path] }
 }
 
-interface Node {
-  readonly id: string
-  readonly config: { readonly after?: Readonly<Record<string, unknown>> }
-  readonly states: Readonly<Record<string, Node>>
-}
-
-/** Throws `invalid-definition` for a named delay that `setup({ delays })` does not define. */
-export function checkDelays(machine: AnyStateMachine, type: string): void {
-  const { delays } = machine.implementations as { readonly delays: object }
-  const look = ({ id, config, states }: Node): void => {
-    for (const delay of Object.keys(config.after ?? {}))
-      if (Number.isNaN(Number(delay)) && !Object.hasOwn(delays, delay))
-        throw new CairnError(
-          'invalid-definition',
-          `Machine ${type}, state ${id}: it has a transition after ${show(delay)}, and that delay is not ` +
-            'defined. Add it to setup({ delays }).',
-          { details: { type, state: id, delay } },
-        )
-    Object.values(states).forEach(look)
-  }
-  look(machine.root)
-}
-
 interface DelayedParams {
   readonly event: EventObject
   readonly id?: string | undefined
@@ -105,11 +82,37 @@ interface DelayedParams {
   readonly to?: unknown
 }
 
+/** Throws `invalid-timer` when an action delays an event by anything but a finite number. */
+export function checkDelayOf(
+  machine: string,
+  { type, params }: ExecutableActionObject,
+): void {
+  if (type !== 'xstate.raise' && type !== 'xstate.sendTo') return
+  const { delay, id, event } = params as DelayedParams
+  const isAfter = id !== undefined && id === event.type && id.startsWith('xstate.after.')
+  // XState takes any value but a number for no delay.
+  if (Number.isFinite(delay) || (delay === undefined && !isAfter)) return
+  throw new CairnError(
+    'invalid-timer',
+    `Machine ${machine}: the delay of ${show(id ?? event.type)} is ${delayText(delay)}: a delay is a finite number ` +
+      'of milliseconds.',
+    { details: { machine, event: event.type } },
+  )
+}
+
+/** A delay that is no finite number, for an error. */
+export function delayText(delay: unknown): string {
+  return typeof delay === 'number' ? String(delay) : show(delay)
+}
+
 /** Whether an action delays an event. */
 export function isDelayed({ type, params }: ExecutableActionObject): boolean {
   if (type !== 'xstate.raise' && type !== 'xstate.sendTo') return false
   return typeof (params as DelayedParams).delay === 'number'
 }
+
+/** A machine of this actor as a target of `sendTo`; one that has ended takes no events. */
+export type MachineTarget = { readonly child: string } | 'parent' | 'self' | 'ended'
 
 /** The step whose timers are computed. */
 export interface TimerStep {
@@ -120,9 +123,7 @@ export interface TimerStep {
   /** The path to the child machine whose step it is; empty for the actor's machine. */
   readonly path: readonly string[]
   /** The machine of this actor that a target of `sendTo` is. */
-  readonly targetOf: (
-    to: unknown,
-  ) => { readonly child: string } | 'parent' | 'self' | undefined
+  readonly targetOf: (to: unknown) => MachineTarget | undefined
   readonly before: MachineTimers | undefined
   readonly actions: readonly ExecutableActionObject[]
   /** The name of the timer that the event comes from. */
@@ -140,8 +141,10 @@ export function timersAfter(step: TimerStep): MachineTimers | undefined {
       timers.delete((action.params as { readonly sendId: string }).sendId)
     else if (isDelayed(action)) {
       const params = action.params as DelayedParams
+      const target = step.targetOf(params.to)
+      if (target === 'ended') continue // As in XState, what is sent to it is dropped.
       const name = params.id ?? freeName(timers, step.eventId, index)
-      timers.set(name, timerOf(step, name, params))
+      timers.set(name, timerOf(step, name, params, target))
     }
   return toTimers(timers)
 }
@@ -200,12 +203,12 @@ function freeName(
 }
 
 function timerOf(
-  { actor, at, path, targetOf }: TimerStep,
+  { actor, at, path }: TimerStep,
   name: string,
   { event, delay, to }: DelayedParams,
+  relative: Exclude<MachineTarget, 'ended'> | undefined,
 ): MachineTimer {
   const ms = Math.max(0, Math.ceil(delay as number))
-  const relative = targetOf(to)
   const target = relative === undefined ? addressOf(to) : undefined
   if (relative === undefined && target === undefined) throw noSuchTarget(actor, event)
   const timer: MachineTimer = {

@@ -46,6 +46,8 @@ export interface MachineState<Machine extends AnyStateMachine = AnyStateMachine>
   readonly error?: unknown
   /** Invoked and spawned actors that have not ended, by id. */
   readonly children?: Readonly<Record<string, MachineChild>>
+  /** Children that have ended or were stopped, and that the context still refers to, by their keys. */
+  readonly ended?: Readonly<Record<string, EndedChild>>
   /** Delayed events and transitions, by timer name: `xstate.after.<delay>.<state>`, or the given id. */
   readonly timers?: MachineTimers
   /** What history states remember: state ids, by the id of the history state. */
@@ -83,6 +85,17 @@ export interface MachineChild {
   /** Whether the machine gets its snapshots (`onSnapshot`). */
   readonly heard?: boolean
   /** The state of a child machine. It is part of the parent's state. */
+  readonly state?: MachineState
+}
+
+/** A child that has ended or was stopped: the machine can still read its last snapshot, and what is sent to it is dropped. */
+export interface EndedChild {
+  readonly id: string
+  readonly src: string
+  readonly status: 'done' | 'error' | 'stopped'
+  readonly output?: unknown
+  readonly error?: unknown
+  /** The last state of a child machine. */
   readonly state?: MachineState
 }
 
@@ -137,7 +150,11 @@ export type MachineMigration = (
   from: number,
 ) => EventObject | null | undefined
 
-interface CommonOptions<Machine extends AnyStateMachine, Reply> extends ActorOptions {
+/** Options of {@link fromMachine}. */
+export interface MachineOptions<
+  Machine extends AnyStateMachine,
+  Reply = MachineReply<Machine>,
+> extends ActorOptions {
   /** `[A-Za-z][A-Za-z0-9_-]{0,62}`. Default: the machine's id. */
   readonly type?: string
   /** Raise it when the machine changes. Default 1. */
@@ -151,28 +168,16 @@ interface CommonOptions<Machine extends AnyStateMachine, Reply> extends ActorOpt
   readonly late?: LateDelay | ((timer: string) => LateDelay)
   /** Milliseconds after its due time from which a delay counts as late. Default 10,000. */
   readonly lateAfter?: number
+  /**
+   * The input that every actor of the type starts with; a function gets the actor's id. Default: none. An actor gets
+   * an input of its own by the command `xstate.init`.
+   */
+  readonly input?: InputFrom<Machine> | ((id: string) => InputFrom<Machine>)
   /** The topic for each type of emitted event. Default: none. */
   readonly emits?: EmitsOf<Machine>
   /** The reply to an accepted event. Default: `{ status, value, output }`. */
   readonly reply?: (state: MachineState<Machine>) => Reply
 }
-
-/** Options of {@link fromMachine}. */
-export type MachineOptions<
-  Machine extends AnyStateMachine,
-  Reply = MachineReply<Machine>,
-> = CommonOptions<Machine, Reply> & MachineInput<InputFrom<Machine>>
-
-/** The input that a machine starts with; a function gets the actor's id. */
-type MachineInput<Input> = undefined extends Input
-  ? { readonly input?: Input | ((id: string) => Input) }
-  : { readonly input: Input | ((id: string) => Input) }
-
-/** The options argument, which is required when the machine requires input. */
-export type OptionsOf<Machine extends AnyStateMachine, Reply> =
-  undefined extends InputFrom<Machine>
-    ? [options?: MachineOptions<Machine, Reply>]
-    : [options: MachineOptions<Machine, Reply>]
 
 /** Methods of references to machines. Each reads the state as `state()` does. */
 export interface MachineRefMethods<Machine extends AnyStateMachine> {

@@ -27,6 +27,6 @@ export interface ChildContext {
 export interface ChildEnd {
   readonly command: string
   readonly data: unknown
-  /** Returns the end to send instead, if this one cannot be sent. */
+  /** Returns the end to send instead, if the data of this one cannot be stored. */
   readonly instead?: (error: unknown) => ChildEnd
 }

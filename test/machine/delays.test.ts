@@ -421,6 +421,45 @@ await t.test(
   },
 )
 
+await t.test('a delay that is no number is named', async t => {
+  const make = (delays: object) =>
+    fromMachine(
+      setup({ delays: delays as never }).createMachine({
+        id: 'kettle',
+        initial: 'off',
+        states: {
+          off: { on: { go: 'hot' } },
+          hot: { after: { cooling: 'off' } },
+        },
+      } as never),
+    )
+  for (const wrong of ['5 min', null, Number.NaN, Infinity])
+    t.throws(() => make({ cooling: wrong }), {
+      code: 'invalid-definition',
+      message: /Machine kettle: its delay "cooling" is .*finite number/,
+    })
+  const bad = ['3s', undefined, Number.NaN, {}, Infinity]
+  for (const wrong of bad) {
+    const kettle = make({ cooling: () => wrong })
+    const store = memory()
+    await using node = await startNode({ namespace: 'k', store, actors: [kettle] })
+    await t.rejects(node.ask({ type: 'kettle', id: 'a' }, 'go'), {
+      code: 'invalid-timer',
+      message: /Machine kettle: the delay of "xstate\.after\.cooling\.kettle\.hot" is/,
+    })
+    t.equal((await node.state({ type: 'kettle', id: 'a' })).version, 0)
+  }
+  const lost = createMachine({
+    id: 'lost',
+    entry: raise({ type: 'tick' }, { delay: 'sometime' as never }),
+  })
+  t.throws(() => fromMachine(lost), {
+    code: 'invalid-definition',
+    message:
+      /state lost: it has an event after "sometime", and that delay is not defined/,
+  })
+})
+
 await t.test('what can never be due is refused', async t => {
   const nameless = setup({ types: { events: {} as { type: 'go' } } }).createMachine({
     id: 'x',

@@ -177,7 +177,10 @@ await t.test('what cannot be durable is refused where it is defined', t => {
   refused(createMachine({ id: 'x' }), /pass topics made by defineTopic/, {
     emits: { a: 1 },
   })
-  t.throws(() => fromMachine(createMachine({})), { code: 'invalid-actor-type' })
+  t.throws(() => fromMachine(createMachine({})), {
+    code: 'invalid-actor-type',
+    message: /has no id.*createMachine\(\{ id \}\)/,
+  })
   t.equal(fromMachine(createMachine({}), { type: 'named' }).type, 'named')
   t.end()
 })
@@ -303,13 +306,47 @@ await t.test('types come from setup()', t => {
     actorAt(account, 'a') satisfies {
       send(event: { type: 'charge'; amount: number }): void
     }
-    // @ts-expect-error -- this machine needs an input
-    fromMachine(loop.machine)
+    fromMachine(loop.machine) // its actors get their input by xstate.init
+    // @ts-expect-error -- not such an input
+    void node.spawn(loop, 'l').ask('xstate.init', { from: 7 })
     // @ts-expect-error -- not such an input
     fromMachine(loop.machine, { input: 7 })
   }
   t.type(typed, 'function')
   t.end()
+})
+
+await t.test('a machine that needs input is started by it', async t => {
+  const parcel = fromMachine(
+    setup({
+      types: {
+        context: {} as { to: string; stops: number },
+        input: {} as { address: { city: string } },
+        events: {} as { type: 'stop' },
+      },
+    }).createMachine({
+      id: 'parcel',
+      context: ({ input }) => ({ to: input.address.city, stops: 0 }),
+      on: { stop: { actions: assign({ stops: ({ context }) => context.stops + 1 }) } },
+    }),
+  )
+  const store = memory()
+  await using node = await startNode({ namespace: 'post', store, actors: [parcel] })
+  const one = node.spawn(parcel, '1')
+  t.match((await one.state()).state, { status: 'error', value: {} })
+  t.match(await one.ask('stop'), {
+    ok: false,
+    rejection: {
+      code: 'rejected',
+      message: /does not start without input.*xstate\.init/,
+      details: { accepts: ['xstate.init'] },
+    },
+  })
+  t.equal((await one.state()).version, 0)
+  await t.rejects(one.ask('xstate.init', {} as never), { code: 'decide-failed' })
+  t.match(await one.ask('xstate.init', { address: { city: 'Graz' } }), { ok: true })
+  t.match(await one.ask('stop'), { ok: true, version: 2 })
+  t.match((await one.state()).state.context, { to: 'Graz', stops: 1 })
 })
 
 await t.test("the demo's trip goes from its reservation to its end", async t => {

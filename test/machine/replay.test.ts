@@ -7,68 +7,14 @@ import t from 'tap'
 import { createActor, type AnyMachineSnapshot, type AnyStateMachine } from 'xstate'
 
 import { decode, encode } from '../../src/codec/msgpack.js'
-import { decide } from '../../src/actor/decide.js'
 import { initialFoldedState, foldEvent } from '../../src/actor/fold.js'
-import { foldTentatively } from '../../src/actor/tentative.js'
-import type { AnyActorDefinition } from '../../src/actor/definition.js'
 import type { Behavior } from '../../src/model/behavior.js'
-import { eventId, type NewEvent, type RecordedEvent } from '../../src/model/event.js'
+import type { RecordedEvent } from '../../src/model/event.js'
 import { toState } from '../../src/machine/snapshot.js'
 import type { MachineState } from '../../src/machine/types.js'
 import { randomFrom } from '../actor/support.js'
-import { done, fixtures, type Incoming, ride } from './machines.js'
-
-const actor = (type: string) => ({ type, id: 'one' })
-
-function recorded(type: string, event: NewEvent, version: number): RecordedEvent {
-  return {
-    kind: 'event',
-    id: eventId(actor(type), version),
-    actor: actor(type),
-    type: event.type,
-    // As it comes back from the store.
-    data: decode(encode(event.data)),
-    metadata: event.metadata ?? {},
-    version,
-    position: version,
-    commitId: `c-${version}`,
-    at: 1,
-    nodeId: 'n',
-  }
-}
-
-/** XState's own time stands still: which delays are over is drawn. */
-const still = { setTimeout: () => 0, clearTimeout() {} }
-
-/** One more event for a state, as the host does it. */
-function carryOut(
-  definition: AnyActorDefinition,
-  state: unknown,
-  version: number,
-  event: Incoming,
-) {
-  const { type, timer, ...data } = event
-  const to = actor(definition.type)
-  const command = {
-    id: `${version}`,
-    type,
-    data: Object.keys(data).length > 0 ? data : undefined,
-  }
-  const at = { state, version, position: version, inlineStateVersion: 0 }
-  const firing = { name: timer as string, generation: 1 }
-  const decision = decide(
-    definition,
-    to,
-    at,
-    command,
-    1,
-    timer === undefined ? undefined : firing,
-  )
-  if (!decision.ok) return undefined
-  const events = { list: decision.events, at: 1, nodeId: 'n' }
-  const folding = { actor: to, behavior: definition.behavior as Behavior }
-  return { events: decision.events, state: foldTentatively(folding, at, command, events) }
-}
+import { done, fixtures, ride } from './machines.js'
+import { actor, carryOut, recorded, still } from './replaying.js'
 
 /**
  * Keys and moments are Cairn's own, and XState keeps children that have ended until a state is

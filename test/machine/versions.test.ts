@@ -78,6 +78,26 @@ await t.test('what an old event is now, the definition says', async t => {
   ])
 })
 
+await t.test('a stored state that is gone without a new version is named', async t => {
+  const store = memory()
+  const lamp = (states: object) =>
+    fromMachine(createMachine({ id: 'lamp', initial: 'off', states } as never))
+  const at = { type: 'lamp', id: 'hall' }
+  {
+    const states = { off: { on: { dim: 'dimmed' } }, dimmed: { on: { cut: 'off' } } }
+    await using first = await startNode({ namespace: 'm', store, actors: [lamp(states)] })
+    await first.ask(at, 'dim')
+  }
+  const changed = lamp({ off: { on: { dim: 'bright' } }, bright: { on: { cut: 'off' } } })
+  await using second = await startNode({ namespace: 'm', store, actors: [changed] })
+  await t.rejects(second.ask(at, 'cut'), {
+    code: 'invalid-definition',
+    message:
+      /Machine lamp cannot continue from the stored state "dimmed".*changed without a new version/,
+  })
+  t.match(await second.ask({ ...at, id: 'attic' }, 'dim'), { ok: true })
+})
+
 await t.test('nothing is older than version 1', t => {
   t.throws(() => gate(1, ['a', 'b'], () => undefined), {
     code: 'invalid-definition',
