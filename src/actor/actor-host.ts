@@ -100,6 +100,8 @@ export interface ActorHostStats {
   readonly retries: number
   /** Commands that were handled before, and got their first answer again. */
   readonly duplicates: number
+  /** Reads that found a history broken, by versions that do not continue: the actor is parked. */
+  readonly discontinuities: number
 }
 
 /** What this node knows of actors without a read of the store. */
@@ -131,6 +133,11 @@ export interface ActorHost extends CommandSender, ResidentReader {
   ): Promise<StateReading>
   /** Reports a commit that any node stored: a resident at an older version reads it before its next answer. */
   onCommit(notice: CommitNotice): void
+  /**
+   * Reports that a stored commit does not continue the actor's version that this node knew: its history may be broken.
+   * The next read of the actor is one of its whole history. A resident, or an actor that this node owns, is read at once.
+   */
+  onDiscontinuity(actor: ActorAddress, known: Version, isOwned: boolean): void
   /**
    * Removes the residents that other nodes own from memory, each as soon as it is idle.
    * @param isOurs gets the behavior version that the actor needs, as far as it is known

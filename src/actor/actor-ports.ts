@@ -6,6 +6,7 @@ import type { CairnError } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { AnyActorDefinition, StateReading } from './definition.js'
+import type { Suspects } from './continuity.js'
 import type { Directives } from './directives.js'
 import type { NodeVersions } from './version-guard.js'
 
@@ -16,6 +17,8 @@ export interface ActorPorts {
   readonly log: WriteLog
   readonly logicalClock: LogicalClock
   readonly counters: ActorCounters
+  /** The actors whose history may be broken (CONTINUITY-1). */
+  readonly suspects: Suspects
   /** The operators' directives; absent without supervision. */
   readonly directives?: Pick<Directives, 'of' | 'pending'> | undefined
   /** The behavior versions of the nodes; absent, or undefined, where commands are not routed. */
@@ -48,6 +51,7 @@ export interface ActorCounters {
   retries: number
   wakes: number
   duplicates: number
+  discontinuities: number
 }
 
 /** An actor, and what the parts of its processing share. */

@@ -12,6 +12,8 @@ import {
   evolveFailed,
   initialStateFailed,
   recordUnreadable,
+  type VersionRange,
+  versionsBroken,
   versionsMissing,
 } from './parked.js'
 import type { Skips } from './skips.js'
@@ -158,7 +160,8 @@ export function skipVersions<State>(
 
 /**
  * Folds records, oldest first, onto a folded state, with one commit in memory at a time. Missing or
- * unreadable versions park the actor, unless a later commit has an inline state.
+ * unreadable versions park the actor, unless a later commit has an inline state. Versions that repeat earlier ones park
+ * it in any case (CONTINUITY-2).
  */
 export async function foldForward<State>(
   context: FoldContext<State>,
@@ -173,7 +176,9 @@ export async function foldForward<State>(
     if (record.kind === 'malformed') {
       context.onMalformed?.(record)
       const { versions } = record
-      if (versions === undefined || versions.last <= folded.version) continue
+      if (versions === undefined) continue
+      checkContinues(actor, folded, versions, record.position)
+      if (versions.last <= folded.version) continue
       if (versions.first > to) break
       const last = Math.min(versions.last, to)
       const skipped = skipVersions(context, folded, last, record.position)
@@ -182,6 +187,8 @@ export async function foldForward<State>(
       if (gap === undefined && folded.version >= to) break
       continue
     }
+    const versions = { first: record.firstVersion, last: record.lastVersion }
+    checkContinues(actor, folded, versions, record.position)
     if (record.lastVersion <= folded.version) continue
     if (record.firstVersion > to) break
     const inlineState = foldedInlineState(context, record)
@@ -202,6 +209,17 @@ export async function foldForward<State>(
   if (gap !== undefined) throw gap
   // The wanted version may be among missing versions that are skipped.
   return skipVersions(context, folded, to, folded.position) ?? folded
+}
+
+/** Throws `actor-parked` when a record after the folded ones repeats versions of theirs (CONTINUITY-2). */
+function checkContinues(
+  actor: ActorAddress,
+  { version, position }: FoldedState,
+  versions: VersionRange,
+  at: Position,
+): void {
+  if (versions.first <= version && at > position)
+    throw versionsBroken(actor, version + 1, versions, at)
 }
 
 function behaviorFault(problem: string): CairnError {

@@ -30,6 +30,7 @@ import type { Call, CallOptions } from './call.js'
 import { CommandSubject } from './call-subjects.js'
 import type { StateOptions, StateReading } from './definition.js'
 import type { DirectiveState } from './directives.js'
+import { Suspects } from './continuity.js'
 import { HostReports } from './host-reports.js'
 import { toCommand } from './incoming-command.js'
 import { actorPaused } from './parked.js'
@@ -85,7 +86,8 @@ class Host implements ActorHost {
       clock,
       log,
       logicalClock: { now: 0, unverifiedBefore: 0 },
-      counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0 },
+      counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0, discontinuities: 0 },
+      suspects: new Suspects(),
       withWakeSlot: (work, signal, doing) => wakes.run(work, signal, doing),
       directives,
       versions: options.versions,
@@ -181,6 +183,15 @@ class Host implements ActorHost {
     this.#versionWaiters.onVersion(name, version)
   }
 
+  onDiscontinuity(actor: ActorAddress, known: Version, isOwned: boolean): void {
+    const name = formatAddress(actor)
+    this.#actorPorts.suspects.add(name, known)
+    const isHere = isOwned || this.#residents.find(name) !== undefined
+    if (!isHere || this.#admission.isClosed) return
+    // The read logs what it finds; one that fails for another reason is made again with the next command.
+    this.state(actor).catch(() => {})
+  }
+
   dismiss(isOurs: (actor: ActorAddress, neededVersion: number) => boolean): void {
     this.#residents.dismissAll(
       ({ address, neededVersion }) => !isOurs(address, neededVersion),
@@ -204,7 +215,8 @@ class Host implements ActorHost {
       if (phase === 'parked') parked++
       if (phase === 'restarting') restarting++
     }
-    const { conflicts, retries, wakes, duplicates } = this.#actorPorts.counters
+    const { conflicts, retries, wakes, duplicates, discontinuities } =
+      this.#actorPorts.counters
     return {
       residents: this.#residents.size,
       busy: this.#residents.busy,
@@ -221,6 +233,7 @@ class Host implements ActorHost {
       conflicts,
       retries,
       duplicates,
+      discontinuities,
     }
   }
 

@@ -26,8 +26,8 @@ import type { DirectiveState } from './directives.js'
 import type { FoldContext, FoldedState } from './fold.js'
 import type { InlineStatePlan } from './inline-state.js'
 import { OwnDirectives } from './own-directives.js'
-import { actorRestarting, actorStillParked } from './parked.js'
-import { recover, refresh } from './recovery.js'
+import { actorRestarting, actorStillParked, isVersionsBroken } from './parked.js'
+import { recover, recoverSuspected, refresh } from './recovery.js'
 import type { Skips } from './skips.js'
 import { estimateStateBytes, stateBytesOfEncoded } from './state-size.js'
 import { delayAfter, type SupervisionPolicy, policyOf } from './supervision-policy.js'
@@ -136,8 +136,9 @@ export class Life {
     if (running === undefined || running.skips !== this.directives.current?.skips)
       return undefined
     const isBehind = this.#reportedVersion > running.folded.version
-    const { unverifiedBefore } = this.#subject.ports.logicalClock
-    return isBehind || running.confirmedAt < unverifiedBefore ? undefined : running
+    const { logicalClock, suspects } = this.#subject.ports
+    const isOld = isBehind || running.confirmedAt < logicalClock.unverifiedBefore
+    return isOld || suspects.has(this.#subject.name) ? undefined : running
   }
 
   /** The error of a call that cannot wait for a restart; undefined while the actor is not restarting. */
@@ -294,15 +295,24 @@ export class Life {
   /** Reads the history: all that waking needs, or the commits that `known` lacks. */
   async #readHistoryOnce(call: OpenCall, known: Running | undefined): Promise<Running> {
     const { address, name, definition, ports } = this.#subject
-    const { store, logicalClock, counters } = ports
+    const { store, logicalClock, counters, suspects } = ports
     const { signal } = call
     const reported = this.#reportedVersion
     const startedAt = logicalClock.now
     const skips = this.directives.current?.skips
     const context = this.#foldContextFor(skips)
+    const suspectedAfter = suspects.knownVersionOf(name)
     let folded: FoldedState
     try {
-      if (known?.skips === skips && known !== undefined)
+      if (suspectedAfter !== undefined) {
+        this.#lifecycle = recovering
+        folded = await ports.withWakeSlot(
+          () => recoverSuspected(store, context, suspectedAfter, signal),
+          signal,
+          `reading the whole history of ${name}`,
+        )
+        suspects.clear(name)
+      } else if (known?.skips === skips && known !== undefined)
         folded = await refresh(store, context, known.folded, signal)
       else {
         if (this.#lifecycle.phase === 'asleep') counters.wakes++
@@ -316,7 +326,14 @@ export class Life {
     } catch (failure) {
       this.#lifecycle = asleep
       const error = this.guard.explain(failure)
-      if (isCairnError(error, 'actor-parked')) this.#applyFailurePolicy(error)
+      if (isCairnError(error, 'actor-parked')) {
+        if (isVersionsBroken(error)) {
+          counters.discontinuities++
+          // Whatever wakes it next must not trust its last record (CONTINUITY-1).
+          suspects.add(name, suspectedAfter ?? known?.folded.version ?? 0)
+        }
+        this.#applyFailurePolicy(error)
+      }
       // The signal fires when the call is given up: throw that reason instead of "aborted".
       call.check()
       throw error

@@ -9,6 +9,12 @@ import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { ActorPause } from './supervisor.js'
 
+/** The versions of a record. */
+export interface VersionRange {
+  readonly first: Version
+  readonly last: Version
+}
+
 /** The error of a command to a parked actor. */
 export function actorParked(
   actor: ActorAddress,
@@ -103,6 +109,32 @@ export function recordUnreadable(
       `cairn actor skip ${formatAddress(actor)}`,
     { version: first, through: last, position },
   )
+}
+
+/** A record whose versions do not continue those before it. No store stores one: another program has written it. */
+export function versionsBroken(
+  actor: ActorAddress,
+  expected: Version,
+  { first, last }: VersionRange,
+  position: Position,
+): CairnError {
+  const name = formatAddress(actor)
+  const found = first === last ? `version ${first}` : `versions ${first} to ${last}`
+  return actorParked(
+    actor,
+    `the record at position ${position} has ${found}, and version ${expected} was expected there: another program has ` +
+      'written to the log without an expected version. Remove that record, and every later one of this actor that was ' +
+      `written after it; then: cairn actor retry ${name}`,
+    // Not under the names of versions that can be skipped: these are also those of other events.
+    { problem: discontinuity, first, last, expected, position },
+  )
+}
+
+const discontinuity = 'discontinuity'
+
+/** Whether an actor is parked for {@link versionsBroken}. */
+export function isVersionsBroken({ details }: CairnError): boolean {
+  return details['problem'] === discontinuity
 }
 
 export function versionsMissing(

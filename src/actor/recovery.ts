@@ -7,11 +7,14 @@
 // RECOVERY-3. A record without versions is not part of the history: it is reported and ignored. Missing
 //     or unreadable versions park the actor, unless a later commit has an inline state or an operator
 //     has skipped them.
-// RECOVERY-4. Nothing is written, and nothing is left in the store.
+// RECOVERY-4. A history that may be broken is read whole, once (CONTINUITY-1): when it is suspected, and when its head is
+//     not behind the known version.
+// RECOVERY-5. Nothing is written, and nothing is left in the store.
 
 import type { StoredCommit } from '../model/commit.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore, Head } from '../store/event-store/event-store.js'
+import { continuous } from './continuity.js'
 import {
   initialFoldedState,
   foldedInlineState,
@@ -22,7 +25,7 @@ import {
   type FoldedState,
   unknownVersion,
 } from './fold.js'
-import { recordUnreadable, versionsMissing } from './parked.js'
+import { recordUnreadable, versionsBroken, versionsMissing } from './parked.js'
 
 /** The part of a store that recovery uses. */
 export type History = Pick<EventStore, 'head' | 'commits'>
@@ -51,16 +54,48 @@ export async function refresh<State>(
   signal?: AbortSignal,
 ): Promise<FoldedState<State>> {
   const head = await readHead(store, context, signal)
-  if (head.version === folded.version)
-    if (head.position === folded.position || head.last?.kind === 'malformed')
-      return folded
-  // Not a continuation of the known history: the log was restored, or the actor was erased.
-  if (head.version <= folded.version) return fromHead(store, context, head, signal)
+  if (head.version === folded.version) {
+    const isForeign = head.last?.kind === 'malformed' && head.last.versions === undefined
+    if (head.position === folded.position || isForeign) return folded
+  }
+  // Not a continuation of the known history: the log was restored, the actor was erased, or its history is broken.
+  if (head.version <= folded.version)
+    return foldContinuously(store, context, folded.version, signal)
   const inlineState = foldedInlineState(context, head.last)
   if (inlineState !== undefined) return inlineState
   const { actor } = context
   const from = { from: folded.version + 1, hint: folded.position, ...withSignal(signal) }
   return foldForward(context, folded, store.commits(actor, from))
+}
+
+/**
+ * The newest state of an actor whose history may be broken after version `known`. Throws `actor-parked` with the position
+ * if it is (RECOVERY-4).
+ */
+export async function recoverSuspected<State>(
+  store: History,
+  context: FoldContext<State>,
+  known: Version,
+  signal?: AbortSignal,
+): Promise<FoldedState<State>> {
+  await readHead(store, context, signal)
+  return foldContinuously(store, context, known, signal)
+}
+
+async function foldContinuously<State>(
+  store: History,
+  context: FoldContext<State>,
+  known: Version,
+  signal: AbortSignal | undefined,
+): Promise<FoldedState<State>> {
+  const { actor, skips } = context
+  const records = continuous(
+    actor,
+    store.commits(actor, withSignal(signal)),
+    known,
+    skips,
+  )
+  return foldForward(context, initialFoldedState(context), records)
 }
 
 /** The state of an actor at a version. Throws `unknown-version` or `actor-parked`. */
@@ -139,8 +174,8 @@ async function foldFromNearestState<State>(
       break
     }
     held.push(record)
-    if (record.firstVersion === 1) break
   }
+  // Nothing comes before version 1: the read has looked.
   const oldest = held.at(-1)
   if (base === undefined && oldest !== undefined) checkContiguous(context, 0, oldest)
   let folded = base ?? initialFoldedState(context)
@@ -157,9 +192,13 @@ async function foldFromNearestState<State>(
 function checkContiguous(
   { actor, skips }: Pick<FoldContext, 'actor' | 'skips'>,
   version: Version,
-  { firstVersion, position }: StoredCommit,
+  { firstVersion, lastVersion, position }: StoredCommit,
 ): void {
   if (firstVersion === version + 1) return
+  if (firstVersion <= version) {
+    const versions = { first: firstVersion, last: lastVersion }
+    throw versionsBroken(actor, version + 1, versions, position)
+  }
   if (skips?.covers(version + 1, firstVersion - 1) === true) return
   throw versionsMissing(actor, version + 1, firstVersion, position)
 }

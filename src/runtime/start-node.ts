@@ -173,7 +173,7 @@ function assemble(context: NodeContext): Assembled {
     // 3. What all others need.
     [
       minimum,
-      noticesCapability(context, known),
+      noticesCapability(context, { ...known, owns: routing.owns }),
       directing,
       topics,
       member.joining,

@@ -89,8 +89,13 @@ export class VersionCache {
 
   /** The trusted version, without counting a hit or renewing the entry. */
   peek(actor: ActorAddress): Version | undefined {
+    return this.peekHead(actor)?.version
+  }
+
+  /** The same, with the position of its commit. */
+  peekHead(actor: ActorAddress): CachedHead | undefined {
     const entry = this.#entries.peek(formatAddress(actor))
-    return entry?.epoch === this.#epoch ? entry.version : undefined
+    return entry?.epoch === this.#epoch ? entry : undefined
   }
 
   /** The entry, trusted or not: take it before a read and pass it to `refresh` after it. */

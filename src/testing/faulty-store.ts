@@ -17,7 +17,7 @@ import type {
   ReadAllOptions,
   ReadOptions,
 } from '../store/event-store/event-store.js'
-import type { Predecessor } from '../store/version-cache.js'
+import type { CachedHead, Predecessor } from '../store/version-cache.js'
 import type { Faults } from './faults.js'
 import { type Line, turn } from './line.js'
 
@@ -157,6 +157,10 @@ export class FaultyStore implements EventStore {
 
   cachedVersion(actor: ActorAddress): Version | undefined {
     return this.base.cachedVersion(actor)
+  }
+
+  cachedHead(actor: ActorAddress): CachedHead | undefined {
+    return this.base.cachedHead(actor)
   }
 
   markCacheUnverified(): void {

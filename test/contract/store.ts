@@ -12,6 +12,7 @@ import { testData } from './store/data.js'
 import { testFollowing } from './store/following.js'
 import { testHead } from './store/head.js'
 import { testInput } from './store/input.js'
+import { testDiscontinuity } from './store/discontinuity.js'
 import { testMalformed } from './store/malformed.js'
 import { testNames } from './store/names.js'
 import { testRaces } from './store/races.js'
@@ -33,6 +34,7 @@ const parts = [
   testNames,
   testData,
   testMalformed,
+  testDiscontinuity,
   testVersionCache,
   testRaces,
   testTransactions,

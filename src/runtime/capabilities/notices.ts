@@ -4,6 +4,7 @@
 import type { Children } from '../../actor/children.js'
 import type { Directives } from '../../actor/directives.js'
 import type { ActorHost } from '../../actor/actor-host.js'
+import type { ActorAddress } from '../../model/address.js'
 import { supervisorType } from '../../actor/supervisor.js'
 import type { Subscription } from '../../bus/bus.js'
 import type { CommitStored } from '../../bus/notice.js'
@@ -18,10 +19,11 @@ export function noticesCapability(
     readonly host: ActorHost
     readonly children: Children
     readonly directives: Directives
+    readonly owns: (actor: ActorAddress) => boolean
   },
 ): Capability {
   const { namespace, store, bus } = open
-  const { host, children, directives } = parts
+  const { host, children, directives, owns } = parts
   const log = rootLog.child({ part: 'notices' })
   let subscription: Subscription
   const onNotice = (notice: CommitStored) => {
@@ -31,7 +33,12 @@ export function noticesCapability(
       previousPosition === undefined
         ? undefined
         : { version: firstVersion - 1, position: previousPosition }
+    const known = store.cachedHead(actor)
     store.updateVersionCache(actor, lastVersion, position, predecessor)
+    // An own commit may be known before its notice.
+    const isNew = known !== undefined && position > known.position
+    if (isNew && firstVersion !== known.version + 1)
+      host.onDiscontinuity(actor, known.version, owns(actor))
     host.onCommit({ actor, version: lastVersion, position })
     children.onCommit(actor, header.nodeId)
     if (actor.type === supervisorType) directives.onCommit(actor.id, lastVersion)

@@ -22,7 +22,7 @@ import type {
 import type { NewEvent, RecordedEvent } from '../../model/event.js'
 import type { OutboxEntry } from '../../model/outbox.js'
 import type { ExpectedVersion, Position, Version } from '../../model/version.js'
-import type { Predecessor, VersionCacheStats } from '../version-cache.js'
+import type { CachedHead, Predecessor, VersionCacheStats } from '../version-cache.js'
 
 export interface AppendOptions extends Omit<CommitExtras, 'transactionId'> {
   /** Default `'any'`. */
@@ -242,6 +242,9 @@ export interface EventStore extends AsyncDisposable {
 
   /** The cached version, while it is trusted; makes no read. */
   cachedVersion(actor: ActorAddress): Version | undefined
+
+  /** The same, with the position of its commit. */
+  cachedHead(actor: ActorAddress): CachedHead | undefined
 
   /** Stops trusting every cached version until it is read or raised again. */
   markCacheUnverified(): void

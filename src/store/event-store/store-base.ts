@@ -25,6 +25,7 @@ import type {
   ReadOptions,
 } from './event-store.js'
 import {
+  type CachedHead,
   type Predecessor,
   VersionCache,
   type VersionCacheLimits,
@@ -135,6 +136,10 @@ export abstract class StoreBase implements EventStore {
 
   cachedVersion(actor: ActorAddress): Version | undefined {
     return this.cache.peek(actor)
+  }
+
+  cachedHead(actor: ActorAddress): CachedHead | undefined {
+    return this.cache.peekHead(actor)
   }
 
   markCacheUnverified(): void {
