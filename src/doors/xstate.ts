@@ -7,6 +7,7 @@ export { fromMachine } from '../machine/from-machine.js'
 export { actorAt, type DurableTarget, type SentTo } from '../machine/actor-at.js'
 export type {
   EmitsOf,
+  EndedChild,
   LateDelay,
   MachineChild,
   MachineCommands,
@@ -20,7 +21,6 @@ export type {
   MachineState,
   MachineTimer,
   MachineTimers,
-  EndedChild,
   PayloadOf,
 } from '../machine/types.js'
 

@@ -2,7 +2,16 @@
 // whoever owns the actor, and act once.
 
 import t from 'tap'
-import { type AnyStateMachine, assign, cancel, emit, raise, sendTo, setup } from 'xstate'
+import {
+  type AnyStateMachine,
+  assign,
+  cancel,
+  createMachine,
+  emit,
+  raise,
+  sendTo,
+  setup,
+} from 'xstate'
 
 import { memory } from '../../src/backend/memory.js'
 import { actorAt } from '../../src/machine/actor-at.js'
