@@ -1,7 +1,7 @@
 // Copies of plain data, so that a caller and an actor never share an object: a change by one must not
 // affect the other. A command from another node is a copy anyway, and one from this node behaves alike.
 
-import { checkData } from '../codec/data.js'
+import { checkData, copyBytes, isBytes } from '../codec/data.js'
 
 /** A deep copy; throws `invalid-data` for a value that cannot be encoded. */
 export function detach<T>(value: T, what: string | (() => string)): T {
@@ -29,8 +29,11 @@ function deepCopy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(deepCopy)
   if (value instanceof Date) return new Date(value)
-  if (value instanceof Uint8Array) return new Uint8Array(value)
-  const result: Record<string, unknown> = {}
-  for (const key in value) result[key] = deepCopy((value as Record<string, unknown>)[key])
-  return result
+  if (isBytes(value)) return copyBytes(value)
+  const copy: Record<string, unknown> = { ...value }
+  for (const key in copy) {
+    const item = copy[key]
+    if (typeof item === 'object' && item !== null) copy[key] = deepCopy(item)
+  }
+  return copy
 }

@@ -42,6 +42,8 @@ export function toBody(commit: NewCommit): CommitBody {
   for (const event of events) {
     const { type, data, metadata } = checkNewEvent(event)
     checkData(data, () => `data of event ${show(type)}`)
+    if (metadata !== undefined)
+      checkData(metadata, () => `metadata of event ${show(type)}`)
     body.events.push(
       metadata === undefined ? { type, data } : { type, data, meta: metadata },
     )

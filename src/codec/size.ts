@@ -14,7 +14,7 @@ export function remainingBytes(value: unknown, limit: number): number {
   if (typeof value === 'string') return limit - stringBytes(value)
   if (typeof value !== 'object' || value === null) return limit - scalarBytes
   if (value instanceof Date) return limit - dateBytes
-  if (value instanceof Uint8Array) return limit - prefixBytes - value.length
+  if (value instanceof Uint8Array) return limit - bytesPrefixBytes - value.length
   let left = limit - prefixBytes
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length && left >= 0; i++)
@@ -38,6 +38,8 @@ function stringBytes(text: string): number {
 
 /** The length prefix of a string, a list or a map, at most. */
 const prefixBytes = 5
+/** The prefix of bytes, at most. */
+const bytesPrefixBytes = 7
 /** A number, a 64-bit integer, a boolean, null or undefined. */
 const scalarBytes = 9
 const dateBytes = 15

@@ -12,7 +12,7 @@ export type Metadata = Readonly<Record<string, string>>
 export interface NewEvent<Type extends string = string, Data = unknown> {
   /** What happened, in the past tense: `deposited`. 1 to 256 bytes, no control characters. */
   readonly type: Type
-  /** Plain data: JSON values, and also `undefined`, `Date`, `Uint8Array` and 64-bit `bigint`. */
+  /** Plain data: JSON values, and also `undefined`, `Date`, `Uint8Array`, `Buffer` and 64-bit `bigint`. */
   readonly data?: Data
   readonly metadata?: Metadata
 }

@@ -1,7 +1,10 @@
 // Contract: data is read as it was stored, or is refused.
 
+import * as fc from 'fast-check'
+
 import { CairnError } from '../../../src/model/errors.js'
 import type { AppendOptions } from '../../../src/store/event-store/event-store.js'
+import { findDifference, refusedValues, seed, storable } from '../../support/values.js'
 import {
   account,
   asCommit,
@@ -28,19 +31,6 @@ const values: [string, unknown][] = [
   ['an array with undefined in it', [undefined, 1]],
   ['nesting', { a: [{ b: { c: [[{ d: null }]] } }] }],
   ['keys that look like others', { '': 1, '1': 2, constructor: 3, a: { toString: 4 } }],
-]
-
-const refused: [string, unknown, string][] = [
-  ['a function', { a: { f: () => 1 } }, 'a.f'],
-  ['a symbol', { list: [1, Symbol('x')] }, 'list[1]'],
-  ['a Map', { m: new Map() }, 'm'],
-  ['a Set', [[new Set()]], '[0][0]'],
-  ['a class instance', { url: new URL('nats://127.0.0.1') }, 'url'],
-  ['an invalid Date', { when: new Date(NaN) }, 'when'],
-  ['half a surrogate pair', { a: { text: 'x\udc00' } }, 'a.text'],
-  ['half a surrogate pair in a key', { a: { 'x\udc00': 1 } }, 'a'],
-  ['a bigint of 65 bits', { big: 2n ** 64n }, 'big'],
-  ['a key __proto__', JSON.parse('{"a":{"__proto__":1}}'), 'a'],
 ]
 
 export function testData(test: Suite): void {
@@ -209,19 +199,53 @@ export function testData(test: Suite): void {
     t.equal((await store.head(account)).version, 4, 'none of these was stored')
   })
 
+  test('any value is read as it was stored, in data, reply and state', async (t, place) => {
+    const store = await place.open()
+    const values = fc.sample(storable, { seed, numRuns: 300 })
+    for (let i = 0; i < values.length; i += 50) {
+      const some = values.slice(i, i + 50)
+      const { version } = await store.head(account)
+      await mustAppend(
+        store,
+        account,
+        some.map(data => ({ type: 'kept', data })),
+        {
+          expected: version,
+          command: { id: `c${i}`, reply: some },
+          state: { behavior: 1, value: { some } },
+        },
+      )
+      const commit = asCommit((await store.head(account)).last)
+      const stored = commit.events.map(({ data }) => data)
+      t.equal(findDifference(some, stored), undefined, `data, seed ${seed}`)
+      t.equal(findDifference(some, commit.command?.reply), undefined, 'reply')
+      t.equal(findDifference({ some }, commit.state?.value), undefined, 'state')
+    }
+  })
+
+  test('objects of any number of keys and long texts are read as they were', async (t, place) => {
+    const store = await place.open()
+    const wide = (keys: number) =>
+      Object.fromEntries(Array.from({ length: keys }, (_, i) => [`k${i}`, i % 7]))
+    for (const data of [wide(15), wide(16), wide(66_000), 'ä€𝄞'.repeat(40_000)]) {
+      const { version } = await mustAppend(store, account, [{ type: 'wide', data }])
+      const [event] = await collect(store.read(account, { from: version }))
+      t.equal(findDifference(data, event?.kind === 'event' && event.data), undefined)
+    }
+  })
+
   test('a value that would not be read as it was is refused, with its path', async (t, place) => {
     const store = await place.open()
     await mustAppend(store, account, deposits(1))
-    const cycle: Record<string, unknown> = { a: 1 }
-    cycle['self'] = cycle
-    const all: typeof refused = [...refused, ['a cycle', { cycle }, 'cycle.self']]
-    for (const [what, data, path] of all) {
+    for (const [what, data, path, why] of refusedValues) {
       const events = [...deposits(1), { type: 'bad', data }, ...deposits(2)]
       const found = await store.append(account, events).catch((error: unknown) => error)
       const refusal = found instanceof CairnError ? found : undefined
       t.equal(refusal?.code, 'invalid-data', what)
-      t.ok(refusal?.message.includes(`: ${path}`), `${what}: ${refusal?.message}`)
-      t.match(refusal?.message, 'data of event "bad"', 'the event is named')
+      const text = refusal?.message ?? String(found)
+      t.ok(text.includes(`: ${path === '' ? 'the value itself' : path}`), text)
+      t.ok(text.includes(why), text)
+      t.match(text, 'data of event "bad"', 'the event is named')
       const command = { id: 'c', reply: data }
       const append = () => store.append(account, deposits(1), { command })
       await refuses(t, 'invalid-data', append, `${what} as a reply`)
