@@ -54,6 +54,7 @@ export type {
   Rejection,
 } from './model/behavior.js'
 export type { Clock } from './model/clock.js'
+export type { DeepReadonly } from './model/read-only.js'
 export { fromMachine } from './machine/from-machine.js'
 export { actorAt } from './machine/actor-at.js'
 

@@ -8,6 +8,7 @@ import type { EventStore } from '../store/event-store/event-store.js'
 import type { AnyActorDefinition, StateReading } from './definition.js'
 import type { Suspects } from './continuity.js'
 import type { Directives } from './directives.js'
+import type { RefoldChecks } from './refold-checks.js'
 import type { NodeVersions } from './version-guard.js'
 
 export interface ActorPorts {
@@ -29,6 +30,7 @@ export interface ActorPorts {
   escalate(actor: ActorAddress, error: CairnError): void
   /** Runs `work` while it holds one of the host's wake slots. `doing` describes it in errors. */
   withWakeSlot<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
+  readonly refoldChecks: RefoldChecks
   /** Called with the reason when states of an actor type cannot be stored. */
   onUnstorableState(type: string, error: unknown): void
   /** Called with each state of an actor, once it is known to be stored. */

@@ -11,6 +11,7 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
 import type { AskOutcome } from '../model/command-sender.js'
 import type { CairnError } from '../model/errors.js'
+import { handOut } from '../model/read-only.js'
 import type { Redelivery } from '../model/redelivery.js'
 import type { Version } from '../model/version.js'
 import type { ActorPorts, ActorSubject } from './actor-ports.js'
@@ -126,7 +127,7 @@ export class Actor {
         running = await life.ensureNewest(call)
       }
       const { state, version } = running.folded
-      return { state: detachPlain(state), version }
+      return { state: detachPlain(handOut(state)), version }
     })
   }
 

@@ -233,7 +233,7 @@ export class CommandLoop {
   ): Promise<Running | undefined> {
     const { life } = this
     const mayBeChanged = mayHaveChangedState(evaluation)
-    // LIFE-2: a decide that threw may have changed the state in place.
+    // LIFE-2.
     if (mayBeChanged) life.distrust()
     const newest = await life.ensureNewest(call, true)
     const isSame = mayBeChanged

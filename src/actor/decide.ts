@@ -2,6 +2,7 @@
 //
 // An error here fails one command. The actor is not affected.
 
+import { checkData } from '../codec/data.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type {
   AcceptedDecision,
@@ -15,6 +16,12 @@ import { checkNewEvent } from '../model/event.js'
 import type { AcceptedOutcome, RejectedOutcome } from '../model/command-sender.js'
 import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
+import { freeze, handOut } from '../model/read-only.js'
+import {
+  findRefusedChange,
+  type RefusedChange,
+  type Watch,
+} from '../model/refused-change.js'
 import { isIgnoredPromise } from '../model/thenable.js'
 import type { TimerFiring } from '../model/timer.js'
 import { commandIdsOf, withCauses } from './causes.js'
@@ -39,17 +46,44 @@ export function decide(
     firing === undefined ? common : { ...common, firing },
     command,
   )
-  return wrapErrors(actor, command, 'decide', () => {
-    const decision = behavior.decide(state, command, context)
-    if (isIgnoredPromise(decision))
-      throw new CairnError(
-        'invalid-definition',
-        `decide of ${nameOf(actor, command)} returned a promise: it must be synchronous and pure. ` +
-          'Wait before you send the command, and pass the result as data.',
-      )
-    if (decision.ok) for (const event of decision.events) checkNewEvent(event)
-    return decision
-  })
+  freeze(command.data)
+  const data = handOut(command.data)
+  const given = data === command.data ? command : { ...command, data }
+  return wrapErrors(
+    actor,
+    command,
+    'decide',
+    () => {
+      const decision = behavior.decide(handOut(state), given, context)
+      if (isIgnoredPromise(decision))
+        throw new CairnError(
+          'invalid-definition',
+          `decide of ${nameOf(actor, command)} returned a promise: it must be synchronous and pure. ` +
+            'Wait before you send the command, and pass the result as data.',
+        )
+      return decision.ok ? ownEvents(decision) : decision
+    },
+    watch => {
+      const watchedData = watch('data', command.data)
+      behavior.decide(watch('state', state), { ...command, data: watchedData }, context)
+    },
+  )
+}
+
+/**
+ * Checks and freezes the data of decided events: `evolve` must get what a later fold gets, and what is stored must not
+ * change any more. Throws `invalid-event` or `invalid-data`.
+ */
+function ownEvents(decision: AcceptedDecision): AcceptedDecision {
+  let isOwn = true
+  for (const event of decision.events) {
+    const { type, data } = checkNewEvent(event)
+    checkData(data, () => `data of event ${show(type)}`)
+    if (handOut(freeze(data)) !== data) isOwn = false
+  }
+  if (isOwn) return decision
+  const events = decision.events.map(event => ({ ...event, data: handOut(event.data) }))
+  return { ...decision, events }
 }
 
 /**
@@ -78,7 +112,13 @@ export function acceptedOutcome(
   decision: AcceptedDecision,
   { state, version, position }: Pick<FoldedState, 'state' | 'version' | 'position'>,
 ): AcceptedOutcome {
-  const reply = wrapErrors(actor, command, 'the reply', () => decision.reply(state))
+  const reply = wrapErrors(
+    actor,
+    command,
+    'the reply',
+    () => decision.reply(handOut(state)),
+    watch => decision.reply(watch('state', state)),
+  )
   const copy = detach(reply, () => `reply of ${nameOf(actor, command)}`)
   const { events, outbox } = decision
   const outcome: AcceptedOutcome = {
@@ -101,11 +141,14 @@ function wrapErrors<T>(
   command: Command,
   what: string,
   work: () => T,
+  again: (watch: Watch) => unknown,
 ): T {
   try {
     return work()
   } catch (cause) {
     if (isCairnError(cause)) throw cause
+    const change = findRefusedChange(cause, again)
+    if (change !== undefined) throw changedBy(actor, command, what, change, cause)
     throw new CairnError(
       'decide-failed',
       `${what} of ${nameOf(actor, command)} threw: ${messageOf(cause)}. Nothing was stored, and the ` +
@@ -120,6 +163,32 @@ function wrapErrors<T>(
       },
     )
   }
+}
+
+/** The error of a behavior that tries to change what it was given. */
+function changedBy(
+  actor: ActorAddress,
+  command: Command,
+  what: string,
+  { name, path }: RefusedChange,
+  cause: unknown,
+): CairnError {
+  const to = formatAddress(actor)
+  const changed =
+    name === 'state' ? `the state of ${to}` : `the data of command ${show(command.type)}`
+  const where = path === '' ? '' : `, at ${show(path)}`
+  const remedy =
+    name === 'state'
+      ? 'Return an event instead, and let evolve return a new state: { ...state, … }.'
+      : 'Copy it first.'
+  return new CairnError(
+    'invalid-definition',
+    `${what} of ${nameOf(actor, command)} changed ${changed}${where}, which it must only read. Nothing was stored. ${remedy}`,
+    {
+      cause,
+      details: { actor: to, command: command.type, commandId: command.id, path },
+    },
+  )
 }
 
 function nameOf(actor: ActorAddress, command: Command): string {

@@ -6,6 +6,7 @@ import type { Behavior } from '../model/behavior.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { didYouMean } from '../model/nearest.js'
+import type { DeepReadonly } from '../model/read-only.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { actorOptionNames, actorOptions } from './actor-options.js'
@@ -136,7 +137,7 @@ export function defineAnyActor<
       const handler = deciders.get(command.type)
       if (handler === undefined) throw unknownCommand(type, command.type, commandTypes)
       const decision = toDecision(
-        handler(state, command.data as never, context),
+        handler(state as DeepReadonly<State>, command.data as never, context),
         context.now,
       )
       if (decision.ok) {
@@ -153,7 +154,7 @@ export function defineAnyActor<
           `Actor type ${type} has no evolve for event ${show(stored.type)}; ` +
             `it folds ${[...evolvers.keys()].join(', ')}.`,
         )
-      return handler(state, stored.data as never, stored)
+      return handler(state as DeepReadonly<State>, stored.data as never, stored) as State
     },
   }
   return { type, behavior, options: actorOptions(spec), publishes }

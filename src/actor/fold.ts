@@ -1,10 +1,16 @@
 // Folding: events → state. Waking, catching up, time travel and deciding all use it.
+//
+// FOLD-1. Every state is frozen before anybody else gets it, and so is the data of every event. Only `evolve` makes a new
+//     state, so a state is always the fold of its events (READ-ONLY-1 to READ-ONLY-4).
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Behavior } from '../model/behavior.js'
 import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
+import { freeze, handOut } from '../model/read-only.js'
+import { findRefusedChange, type RefusedChange } from '../model/refused-change.js'
+import { show } from '../model/show.js'
 import { isIgnoredPromise } from '../model/thenable.js'
 import type { Position, Version } from '../model/version.js'
 import type { Head } from '../store/event-store/event-store.js'
@@ -19,7 +25,7 @@ import {
 import type { Skips } from './skips.js'
 import { historyBehind, versionWrittenBy } from './version-guard.js'
 
-/** A state, with its version and position in the actor's history. Immutable. */
+/** A state, with its version and position in the actor's history. The state is frozen: see `handOut`. */
 export interface FoldedState<State = unknown> {
   readonly state: State
   readonly version: Version
@@ -52,7 +58,7 @@ export function initialFoldedState<State>({
     const state = behavior.initialState(actor.id)
     if (isIgnoredPromise(state))
       throw behaviorFault('it returned a promise; it must be synchronous')
-    return { state, version: 0, position: 0, inlineStateVersion: 0 }
+    return { state: freeze(state), version: 0, position: 0, inlineStateVersion: 0 }
   } catch (cause) {
     throw initialStateFailed(actor, cause)
   }
@@ -67,7 +73,7 @@ export function foldedInlineState<State>(
   const { lastVersion: version, position } = record
   if (record.state.skipped !== skips?.upTo(version)) return
   return {
-    state: record.state.value as State,
+    state: freeze(record.state.value as State),
     version,
     position,
     inlineStateVersion: version,
@@ -82,13 +88,20 @@ export function foldEvent<State>(
   event: RecordedEvent,
 ): State {
   if (skips?.covers(event.version, event.version)) return state
+  freeze(event.data)
   let next: State
   let isPromise: boolean
   try {
-    next = behavior.evolve(state, event)
+    next = behavior.evolve(handOut(state), withData(event, handOut(event.data)))
     isPromise = isIgnoredPromise(next)
   } catch (cause) {
-    throw evolveFailed(event, cause)
+    const change = findRefusedChange(cause, watch =>
+      behavior.evolve(
+        watch('the state', state),
+        withData(event, watch('the data of the event', event.data)),
+      ),
+    )
+    throw evolveFailed(event, change === undefined ? cause : changedByEvolve(change))
   }
   if (next === undefined && state !== undefined)
     throw evolveFailed(
@@ -100,7 +113,17 @@ export function foldEvent<State>(
       event,
       behaviorFault('it returned a promise; it must be synchronous'),
     )
-  return next
+  return freeze(next, state)
+}
+
+/** The event with other data; the same one if it has these. */
+function withData(event: RecordedEvent, data: unknown): RecordedEvent {
+  if (data === event.data) return event
+  // Not spread: some fields of an event that is not stored yet throw.
+  return Object.defineProperties({} as RecordedEvent, {
+    ...Object.getOwnPropertyDescriptors(event),
+    data: { value: data, enumerable: true },
+  })
 }
 
 /**
@@ -220,6 +243,13 @@ function checkContinues(
 ): void {
   if (versions.first <= version && at > position)
     throw versionsBroken(actor, version + 1, versions, at)
+}
+
+function changedByEvolve({ name, path }: RefusedChange): CairnError {
+  return behaviorFault(
+    `it changed ${name} that it was given${path === '' ? '' : `, at ${show(path)}`}; it must leave it as it is, and ` +
+      'return a new state: { ...state, … }',
+  )
 }
 
 function behaviorFault(problem: string): CairnError {

@@ -2,6 +2,7 @@
 
 import type { DecideContext, Rejection } from '../model/behavior.js'
 import type { RecordedEvent } from '../model/event.js'
+import type { DeepReadonly } from '../model/read-only.js'
 import type { CommandShape } from './definition.js'
 import type { Effect } from './effects.js'
 import type { EmittedEvent } from './event.js'
@@ -22,17 +23,21 @@ type PlainReply = object | string | number | bigint | boolean | null | undefined
 export interface EventsAndReply<State = never> {
   readonly events?: EmittedEvent | readonly (EmittedEvent | Effect)[]
   /** The reply, or a function that computes it from the state after the events. */
-  readonly reply?: PlainReply | ((state: State) => unknown)
+  readonly reply?: PlainReply | ((state: DeepReadonly<State>) => unknown)
 }
 
 // `data` is `never` here, so each handler declares the type of its own data: a handler that uses
 // its data without declaring a type does not compile, and one that ignores its data needs no type.
 export type AnyDecide<State> = (
-  state: State,
+  state: DeepReadonly<State>,
   data: never,
   context: DecideContext,
 ) => DecideResult<State>
-export type AnyEvolve<State> = (state: State, data: never, event: RecordedEvent) => State
+export type AnyEvolve<State> = (
+  state: DeepReadonly<State>,
+  data: never,
+  event: RecordedEvent,
+) => DeepReadonly<State>
 // oxlint-disable-next-line typescript/no-explicit-any -- only used to match any handler
 type AnyFunction = (...args: any[]) => unknown
 

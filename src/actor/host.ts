@@ -38,6 +38,7 @@ import { posting, ResidentCalls } from './resident-calls.js'
 import { Residents } from './residents.js'
 import { StateReads } from './state-reads.js'
 import { supervisorId } from './supervisor.js'
+import { RefoldChecks } from './refold-checks.js'
 import { UnstorableTypes } from './unstorable-types.js'
 import { isRedirect } from './version-guard.js'
 import { type VersionWait, VersionWaiters } from './version-waiters.js'
@@ -93,6 +94,7 @@ class Host implements ActorHost {
       versions: options.versions,
       parked: (actor, error) => options.onParked?.({ actor, error }),
       escalate: (actor, error) => this.#reports.escalated({ actor, error }),
+      refoldChecks: new RefoldChecks(log),
       onUnstorableState: (type, error) => unstorable.report(type, error),
       ...(options.onStoredState !== undefined && {
         onStoredState: options.onStoredState,

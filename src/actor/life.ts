@@ -3,8 +3,9 @@
 // Owns the state in memory, and reads the history when it is missing or may be old.
 // LIFE-1. The state in memory is the state at its version, folded from stored commits only. A tentative fold is
 //     adopted when its append is acknowledged, and not before.
-// LIFE-2. After an append without an acknowledgement, for any reason, the state in memory is not trusted, because
-//     `evolve` may have changed it in place. The next step reads the history again.
+// LIFE-2. After an append without an acknowledgement, for any reason, the state in memory is not trusted: the commit may
+//     be stored, and code that threw may have changed what cannot be frozen (READ-ONLY-4). The next step reads the history
+//     again.
 // LIFE-3. A state that is asked for as the newest is confirmed by a read or an own append that began after the call
 //     arrived.
 // LIFE-4. Reports from outside (notices, "unverified") only make the next call read the history. They never change the
@@ -317,11 +318,12 @@ export class Life {
       else {
         if (this.#lifecycle.phase === 'asleep') counters.wakes++
         this.#lifecycle = recovering
-        folded = await ports.withWakeSlot(
-          () => recover(store, context, signal),
-          signal,
-          `waking ${name}`,
-        )
+        const wake = async () => {
+          const woken = await recover(store, context, signal)
+          await ports.refoldChecks.onWake(store, context, woken, signal)
+          return woken
+        }
+        folded = await ports.withWakeSlot(wake, signal, `waking ${name}`)
       }
     } catch (failure) {
       this.#lifecycle = asleep

@@ -2,6 +2,7 @@
 
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
 import { checkFreshness, sufficientVersion } from '../model/freshness.js'
+import { handOut } from '../model/read-only.js'
 import { checkCount, type Version } from '../model/version.js'
 import { bounded } from '../model/wait.js'
 import type { ActorHostOptions, ResidentReader } from './actor-host.js'
@@ -9,6 +10,7 @@ import type { Admission } from './admission.js'
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import { ReadSubject } from './call-subjects.js'
 import type { StateOptions, StateReading } from './definition.js'
+import { detachPlain } from './detach.js'
 import type { Directives } from './directives.js'
 import { readAfter, readTimedOut } from './read-after.js'
 import { recoverAt } from './recovery.js'
@@ -86,7 +88,7 @@ export class StateReads implements ResidentReader {
     }
     const timedOut = () => readTimedOut(doing, timeout)
     const at = await bounded(read, timeout, timedOut, signal, doing)
-    return { state: at.state, version: at.version }
+    return { state: detachPlain(handOut(at.state)), version: at.version }
   }
 
   async #read(

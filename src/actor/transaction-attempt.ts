@@ -20,6 +20,7 @@ import type { NewEvent } from '../model/event.js'
 import type { AcceptedOutcome } from '../model/command-sender.js'
 import type { WriteLog } from '../model/log.js'
 import type { OutboxEntry } from '../model/outbox.js'
+import { handOut } from '../model/read-only.js'
 import { show } from '../model/show.js'
 import type { AppendPart, EventStore, Guard } from '../store/event-store/event-store.js'
 import { runAfterCommit } from './after-commit.js'
@@ -132,7 +133,7 @@ export class TransactionAttempt {
           const participant = await this.#participant(definition, id)
           if (guard) participant.isGuarded = true
           const { state, version } = participant.current
-          return { state: detachPlain(state), version }
+          return { state: detachPlain(handOut(state)), version }
         }),
       ask: (definition: AnyActorDefinition, id: string, type: string, data?: unknown) =>
         this.#track(`ask ${definition.type}/${id} to ${type}`, async () =>

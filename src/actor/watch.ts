@@ -8,6 +8,7 @@
 import type { MalformedRecord, StoredCommit } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
 import { checkCount, type Version } from '../model/version.js'
+import { handOut } from '../model/read-only.js'
 import { pause } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import { foldEvent, type FoldContext, skipVersions, type FoldedState } from './fold.js'
@@ -26,7 +27,7 @@ export interface WatchOptions {
   readonly signal?: AbortSignal
 }
 
-/** An event and the state after it. Do not change the state: the next one is folded from it. */
+/** An event and the state after it, which cannot be changed: the next one is folded from it. */
 export interface WatchedEvent<State = unknown, Event = RecordedEvent> {
   readonly state: State
   readonly version: Version
@@ -133,7 +134,7 @@ export async function* watchActor<State>(
       state = foldEvent(folding, state, event)
       version = event.version
       position = commit.position
-      yield { state, version, event }
+      yield { state: handOut(state), version, event }
     }
     return { state, version, position, inlineStateVersion: start.inlineStateVersion }
   }

@@ -19,7 +19,8 @@ export function toEvent(type: string, data: unknown): EventObject {
     !(data instanceof Date) &&
     !(data instanceof Uint8Array) &&
     !('type' in data)
-  if (isPayload) return { ...data, type }
+  // Frozen: a guard that changed the event would change what the machine folds, and not what is stored.
+  if (isPayload) return Object.freeze({ ...data, type })
   throw new CairnError(
     'invalid-command',
     `${show(data)} cannot be the data of event ${show(type)} of a machine: pass an object with the ` +

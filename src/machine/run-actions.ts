@@ -3,8 +3,10 @@
 import type { ActionArgs, AnyActorRef, EventObject } from 'xstate'
 
 import type { AfterCommitContext } from '../model/behavior.js'
-import { CairnError } from '../model/errors.js'
+import { CairnError, messageOf } from '../model/errors.js'
 import { eventId } from '../model/event.js'
+import { freeze, handOut } from '../model/read-only.js'
+import { isRefusedChange } from '../model/refused-change.js'
 import type { PendingAction } from './step-types.js'
 
 /** The actions of one stored event. */
@@ -29,15 +31,28 @@ export function runActions(
     for (const { action, id } of actions.filter(runsLive)) {
       const { type, info, params, exec } = action
       const self = selfOf(id, eventId(actor, firstVersion + index))
-      const failing = (error: unknown) => failed(`action ${type}`, error)
+      const failing = (error: unknown) =>
+        failed(`action ${type}`, isRefusedChange(error) ? changedByAction(error) : error)
       try {
         if (type === 'xstate.log') log(params)
-        else catchRejection(exec?.({ ...info, self } as AnyArgs, params), failing)
+        else {
+          const context = handOut(freeze(info.context))
+          catchRejection(exec?.({ ...info, context, self } as AnyArgs, params), failing)
+        }
       } catch (error) {
         failing(error)
       }
     }
   }
+}
+
+function changedByAction(cause: unknown): CairnError {
+  return new CairnError(
+    'invalid-definition',
+    `it changed the machine's context or its event (${messageOf(cause)}), which it must only read: change the context ` +
+      'with assign(…).',
+    { cause },
+  )
 }
 
 type AnyArgs = ActionArgs<Record<string, unknown>, EventObject, EventObject>

@@ -5,6 +5,7 @@
 
 import { type AnyActorLogic, createActor, createMachine, type EventObject } from 'xstate'
 
+import { detachPlain } from '../actor/detach.js'
 import type { ChildContext, ChildSpec, RunningChild } from '../model/child.js'
 import { endOf, snapshotOf, childEventType } from './child-events.js'
 import { checkLogic, logicOf } from './child-logic.js'
@@ -57,6 +58,8 @@ function runChild(
   { input, key, heard = false }: MachineChild,
   ports: ChildContext,
 ): RunningChild {
+  // The state keeps the input. The child's logic may change its own.
+  const ownInput = detachPlain(input)
   const ends = [`xstate.done.actor.${id}`, `xstate.error.actor.${id}`]
   const report = ({ event }: { event: EventObject }) => {
     const { type } = event
@@ -70,7 +73,7 @@ function runChild(
       invoke: {
         id,
         src: logic,
-        input: () => input,
+        input: () => ownInput,
         ...(heard && { onSnapshot: { actions: report } }),
       },
       on: { '*': { actions: report } },

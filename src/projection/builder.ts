@@ -10,6 +10,7 @@
 //     event is tried again with a growing delay and is never skipped.
 // BUILDER-4. A fold has no effects: it takes a row and an event and returns a row. Reading the log again
 //     therefore sends nothing again.
+//     Rows are frozen: a fold that changes the row that it gets fails, and the row in memory is the stored one.
 // BUILDER-5. Memory is bounded: events read but not written, and cached rows.
 // BUILDER-6. Nothing is folded on rows of another log: the checkpoint has the mark of a commit that was read, and the log
 //     must hold this commit (MARKS-1). Otherwise the projection is built anew.
@@ -21,6 +22,8 @@ import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import type { WriteLog } from '../model/log.js'
 import type { Mark } from '../model/mark.js'
+import { freeze, handOut } from '../model/read-only.js'
+import { findRefusedChange } from '../model/refused-change.js'
 import { show } from '../model/show.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
@@ -313,15 +316,16 @@ export class Builder {
     const missing = [...new Set(keys)].filter(key => !this.#rows.has(key))
     if (missing.length === 0) return
     const rows = await this.#options.model.get(missing)
-    for (const [i, key] of missing.entries()) this.#rows.set(key, rows[i] ?? null)
+    for (const [i, key] of missing.entries()) this.#rows.set(key, freeze(rows[i] ?? null))
   }
 
   #fold(event: RecordedEvent, keys: readonly string[], rows: Map<string, unknown>): void {
     const { projection } = this.#options
+    freeze(event.data)
     const changed = keys.map(key => {
       const known = rows.has(key) ? rows.get(key) : this.#rows.get(key)
-      const row = known ?? projection.initial(key)
-      const next = projection.fold(row, event, key)
+      const row = known ?? freeze(projection.initial(key))
+      const next = foldRow(projection, row, event, key)
       if (next === undefined)
         throw new CairnError(
           'invalid-definition',
@@ -329,7 +333,7 @@ export class Builder {
             'return the next row, or null to remove it.',
         )
       checkData(next, `row ${show(key)} of projection ${projection.name}`)
-      return [key, next] as const
+      return [key, freeze(next, row)] as const
     })
     for (const [key, next] of changed) rows.set(key, next)
   }
@@ -350,6 +354,32 @@ export class Builder {
       error: messageOf(error),
     }
     return error
+  }
+}
+
+/** The next row. Throws what the fold throws, and `invalid-definition` for a fold that changes what it was given. */
+function foldRow(
+  projection: Projection,
+  row: unknown,
+  event: RecordedEvent,
+  key: string,
+): unknown {
+  const fold = (given: unknown, data: unknown) =>
+    projection.fold(given, data === event.data ? event : { ...event, data }, key)
+  try {
+    return fold(handOut(row), handOut(event.data))
+  } catch (cause) {
+    const change = findRefusedChange(cause, watch =>
+      fold(watch(`row ${show(key)}`, row), watch('the data of the event', event.data)),
+    )
+    if (change === undefined) throw cause
+    const { name, path } = change
+    throw new CairnError(
+      'invalid-definition',
+      `when.${event.type} of projection ${projection.name} changed ${name}${path === '' ? '' : `, at ${show(path)}`}, ` +
+        'which it must only read: return a new row, { ...row, … }.',
+      { cause, details: { projection: projection.name, key, path } },
+    )
   }
 }
 

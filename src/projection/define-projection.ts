@@ -6,6 +6,7 @@ import { checkDefinition } from '../actor/check-definition.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
+import type { DeepReadonly } from '../model/read-only.js'
 import { show } from '../model/show.js'
 import { isIgnoredPromise } from '../model/thenable.js'
 import { isCount } from '../model/version.js'
@@ -21,10 +22,10 @@ export type ProjectedEvent<From> = From extends readonly (infer Definition)[]
 /** By event type: takes the row and the event, and returns the next row, or `null` to remove it. */
 export type ProjectionFolds<Row, Event extends RecordedEvent> = {
   readonly [Type in Event['type']]?: (
-    row: Row,
+    row: DeepReadonly<Row>,
     event: Extract<Event, { readonly type: Type }>,
     key: string,
-  ) => Row | null
+  ) => DeepReadonly<Row> | null
 }
 
 export interface ProjectionSpec<From, Row> {

@@ -3,7 +3,6 @@
 // Pure: no store, node or runner. The command goes through the very steps that a node takes
 // (decide, fold, reply, the check of what may be stored), so what holds here holds there.
 
-import { checkData } from '../codec/data.js'
 import { acceptedOutcome, decide, rejectedOutcome } from '../actor/decide.js'
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { detach } from '../actor/detach.js'
@@ -92,9 +91,6 @@ function carryOut(
     const { version, rejection } = rejectedOutcome(actor, command, decision, at)
     return { ok: false, version, state: at.state, rejection }
   }
-  // A decided event is shown to evolve, and stored, as it is: what cannot be fails here too.
-  for (const event of decision.events)
-    checkData(event.data, `data of event "${event.type}"`)
   const state = foldTentatively(folding, at, command, {
     list: decision.events,
     at: now,

@@ -420,35 +420,6 @@ void t.test(
 )
 
 void t.test(
-  'a failed append leaves no trace, even if evolve changes the state in place',
-  async t => {
-    const careless = defineActor({
-      type: 'careless',
-      initialState: { sum: 0 },
-      decide: {
-        add: (_state, by: number) => ({ events: event('added', by), reply: s => s.sum }),
-      },
-      evolve: {
-        added(state, by: number) {
-          state.sum += by
-          return state
-        },
-      },
-    })
-    const { host, store } = node({ actors: [careless] })
-    const c: ActorAddress = { type: 'careless', id: 'c' }
-    await host.ask(c, 'add', 1)
-    const unreachable = new CairnError('store-unreachable', 'No store for a moment.')
-    store.before = operation => {
-      if (operation === 'append') throw unreachable
-    }
-    await t.rejects(host.ask(c, 'add', 10), unreachable)
-    store.before = () => {}
-    t.match(await host.ask(c, 'add', 100), { version: 2, reply: 101 })
-  },
-)
-
-void t.test(
   'after an append with an unknown outcome the next command reads the history',
   async t => {
     const { host, store } = node()

@@ -252,45 +252,47 @@ void t.test(
   },
 )
 
-void t.test('changes that decide made before it threw are discarded', async t => {
-  const log = new MemoryLog()
-  const reckless = defineActor({
-    type: 'account',
-    initialState: { balance: 0 },
-    decide: {
-      deposit: (_state, { amount }: { amount: number }) => event('deposited', { amount }),
-      spill(state) {
-        state.balance = -1
-        if (state.balance < 0) throw new Error('oops')
-      },
-      misquote: state => ({
-        reply() {
-          state.balance = -1
+void t.test(
+  'after decide has thrown, the next command is decided on the newest state',
+  async t => {
+    const log = new MemoryLog()
+    const reckless = defineActor({
+      type: 'account',
+      initialState: { balance: 0 },
+      decide: {
+        deposit: (_state, { amount }: { amount: number }) =>
+          event('deposited', { amount }),
+        spill() {
           throw new Error('oops')
         },
-      }),
-      balance: state => ({ reply: state.balance }),
-    },
-    evolve: {
-      deposited: (state, { amount }: { amount: number }) => ({
-        balance: state.balance + amount,
-      }),
-    },
-  })
-  const { host, store } = node({ on: log, actors: [reckless] })
-  await host.ask(alice, 'deposit', { amount: 5 })
-  for (const command of ['spill', 'misquote']) {
-    // Twice, with another writer's commit between: the second is decided on the new state.
-    for (const version of [1, 2]) {
-      await t.rejects(host.ask(alice, command, undefined), { code: 'decide-failed' })
-      const balance = await host.ask(alice, 'balance', undefined)
-      t.match(balance, { reply: 5 }, `${command} ${version}`)
+        misquote: () => ({
+          reply() {
+            throw new Error('oops')
+          },
+        }),
+        balance: state => ({ reply: state.balance }),
+      },
+      evolve: {
+        deposited: (state, { amount }: { amount: number }) => ({
+          balance: state.balance + amount,
+        }),
+      },
+    })
+    const { host, store } = node({ on: log, actors: [reckless] })
+    await host.ask(alice, 'deposit', { amount: 5 })
+    for (const command of ['spill', 'misquote']) {
+      // Twice, with another writer's commit between: the second is decided on the new state.
+      for (const version of [1, 2]) {
+        await t.rejects(host.ask(alice, command, undefined), { code: 'decide-failed' })
+        const balance = await host.ask(alice, 'balance', undefined)
+        t.match(balance, { reply: 5 }, `${command} ${version}`)
+      }
     }
-  }
-  store.forget()
-  await t.rejects(host.ask(alice, 'nothing', undefined), { code: 'unknown-command' })
-  t.equal(store.calls.commits, 0)
-  await write(log, alice, deposits(1, 2))
-  await t.rejects(host.ask(alice, 'spill', undefined), { code: 'decide-failed' })
-  t.match(await host.ask(alice, 'balance', undefined), { reply: 7, version: 2 })
-})
+    store.forget()
+    await t.rejects(host.ask(alice, 'nothing', undefined), { code: 'unknown-command' })
+    t.equal(store.calls.commits, 0)
+    await write(log, alice, deposits(1, 2))
+    await t.rejects(host.ask(alice, 'spill', undefined), { code: 'decide-failed' })
+    t.match(await host.ask(alice, 'balance', undefined), { reply: 7, version: 2 })
+  },
+)

@@ -6,6 +6,7 @@ import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
+import { memory } from '../../src/backend/memory.js'
 import { newId } from '../../src/model/id.js'
 import { isCairnError } from '../../src/model/errors.js'
 import { defineProjection } from '../../src/projection/define-projection.js'
@@ -313,6 +314,45 @@ await onEachBackend(
     t.equal(stats()!.stuck, undefined)
   },
 )
+
+await t.test('a fold cannot change the row and the event that it gets', async t => {
+  const slips: Record<string, (events: string[], data: { amount: number }) => unknown> = {
+    'row "a", at "events[1]"': events => events.push('x'),
+    'the data of the event, at "amount"': (_events, data) => data.amount++,
+  }
+  for (const [place, slip] of Object.entries(slips)) {
+    let isBroken = true
+    const slipping = defineProjection({
+      name: 'slipping',
+      from: account,
+      initial: { sum: 0, events: ['first'] },
+      when: {
+        deposited: ({ sum, events }, { data }) => {
+          if (isBroken) slip(events as string[], data)
+          return { sum: sum + data.amount, events }
+        },
+      },
+    })
+    await using node = await startNode({
+      namespace: 'slips',
+      store: memory(),
+      actors: [account],
+      projections: [slipping],
+    })
+    const stored = await node.spawn(account, 'a').ask('deposit', 3)
+    const stats = () => node.stats().projections['slipping']!.builds[0]
+    await until(() => stats()?.stuck !== undefined, patience)
+    t.match(
+      stats()!.stuck!.error,
+      `when.deposited of projection slipping changed ${place}`,
+    )
+    isBroken = false
+    await node.projection(slipping).waitFor(stored, patience)
+    t.strictSame(await rowsOf(node.projection(slipping).entries()), {
+      a: { sum: 3, events: ['first'] },
+    })
+  }
+})
 
 await onEachBackend(
   t,

@@ -1,0 +1,233 @@
+// Values that nobody can change: the states, events and rows that Cairn keeps in memory and hands to user code.
+//
+// READ-ONLY-1. Arrays and plain objects are frozen in place. The methods of a Map or a Set that change it throw.
+// READ-ONLY-2. A Date and bytes cannot be frozen. Each user of a value gets copies of its own of these, and of the
+//     containers around them; the rest is shared (`handOut`).
+// READ-ONLY-3. Freezing costs what is new: parts that the state before had at the same place are not visited again. An
+//     object that is frozen is visited all the same: whoever froze it may not have frozen what it holds.
+// READ-ONLY-4. Instances of other classes are left as they are: freezing one may break it. No state with one is stored.
+
+import { types } from 'node:util'
+
+/** `T` as user code gets it: nothing in it can be changed. */
+export type DeepReadonly<T> = 0 extends 1 & T
+  ? T // any
+  : unknown extends T
+    ? T
+    : T extends Atomic
+      ? T
+      : T extends ReadonlyMap<infer Key, infer Value>
+        ? ReadonlyMap<Key, DeepReadonly<Value>>
+        : T extends ReadonlySet<infer Member>
+          ? ReadonlySet<DeepReadonly<Member>>
+          : { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+
+/** What is not entered. A Date and bytes belong to whoever gets them. */
+type Atomic =
+  | string
+  | number
+  | bigint
+  | boolean
+  | symbol
+  | null
+  | undefined
+  | Date
+  | ArrayBufferView
+  | ArrayBuffer
+  | ((...args: never) => unknown)
+
+/** Deeper parts are not frozen. */
+const depthMax = 1_000
+/** Objects after which a walk remembers where it has been: the value may be a cycle, or share its parts. */
+const unrecordedMax = 10_000
+
+/** Frozen containers that hold something that cannot be frozen (READ-ONLY-2). */
+const loose = new WeakSet()
+let isAnythingLoose = false
+
+interface Walk {
+  visits: number
+  readonly visited: Set<object>
+}
+
+/**
+ * Freezes a value, deeply and in place, and returns it.
+ * @param like a value that is frozen already; parts that both have at the same place are not visited (READ-ONLY-3)
+ */
+export function freeze<T>(value: T, like?: unknown): T {
+  if (typeof value === 'object' && value !== null && (value as unknown) !== like)
+    freezeObject(value, like, 0, { visits: 0, visited: new Set() })
+  return value
+}
+
+/** A frozen value for user code: itself, or a copy in part (READ-ONLY-2). */
+export function handOut<T>(value: T): T {
+  if (!isAnythingLoose || typeof value !== 'object' || value === null) return value
+  return isLoose(value) ? (copyLoose(value, new Map()) as T) : value
+}
+
+/** Whether a value that was frozen holds parts of which each user gets a copy. */
+function isLoose(value: unknown): boolean {
+  if (!isAnythingLoose || typeof value !== 'object' || value === null) return false
+  return loose.has(value) || isUnfreezable(value)
+}
+
+function isUnfreezable(value: object): boolean {
+  return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) || isPlainDate(value)
+}
+
+function isPlainDate(value: object): boolean {
+  return types.isDate(value) && Object.getPrototypeOf(value) === Date.prototype
+}
+
+/** Returns whether the object is loose. */
+function freezeObject(value: object, like: unknown, depth: number, walk: Walk): boolean {
+  if (value === like || depth > depthMax) return isLoose(value)
+  if (++walk.visits > unrecordedMax) {
+    if (walk.visited.has(value)) return isLoose(value)
+    walk.visited.add(value)
+  }
+  let holdsLoose: boolean
+  if (Array.isArray(value)) holdsLoose = freezeItems(value, like, depth, walk)
+  else {
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype === Object.prototype || prototype === null)
+      holdsLoose = freezeProperties(value, like, depth, walk)
+    else if (prototype === Map.prototype && types.isMap(value))
+      holdsLoose = freezeMap(value, like, depth, walk)
+    else if (prototype === Set.prototype && types.isSet(value))
+      holdsLoose = freezeSet(value, depth, walk)
+    else return isUnfreezable(value) && markLoose()
+  }
+  Object.freeze(value)
+  if (holdsLoose) loose.add(value)
+  return holdsLoose
+}
+
+function markLoose(): true {
+  isAnythingLoose = true
+  return true
+}
+
+/** Skips the items that both lists have at the start and at the end. */
+function freezeItems(
+  items: readonly unknown[],
+  like: unknown,
+  depth: number,
+  walk: Walk,
+): boolean {
+  const before: readonly unknown[] = Array.isArray(like) ? like : []
+  const shift = before.length - items.length
+  const common = Math.min(before.length, items.length)
+  let start = 0
+  while (start < common && items[start] === before[start]) start++
+  let end = items.length
+  while (end > start && end + shift > start && items[end - 1] === before[end - 1 + shift])
+    end--
+  let holdsLoose = end - start < items.length && isLoose(like) && items.some(isLoose)
+  for (let i = start; i < end; i++) {
+    const item = items[i]
+    if (typeof item !== 'object' || item === null) continue
+    if (freezeObject(item, before[i], depth + 1, walk)) holdsLoose = true
+  }
+  return holdsLoose
+}
+
+function freezeProperties(
+  value: object,
+  like: unknown,
+  depth: number,
+  walk: Walk,
+): boolean {
+  const before = (typeof like === 'object' && like !== null ? like : {}) as Properties
+  let holdsLoose = false
+  for (const key in value) {
+    const item = (value as Properties)[key]
+    if (typeof item !== 'object' || item === null) continue
+    if (freezeObject(item, before[key], depth + 1, walk)) holdsLoose = true
+  }
+  return holdsLoose
+}
+
+type Properties = Readonly<Record<string, unknown>>
+
+function freezeMap(
+  map: ReadonlyMap<unknown, unknown>,
+  like: unknown,
+  depth: number,
+  walk: Walk,
+): boolean {
+  const before = types.isMap(like) ? like : new Map<unknown, unknown>()
+  let holdsLoose = false
+  for (const [key, item] of map) {
+    for (const part of [key, item])
+      if (typeof part === 'object' && part !== null)
+        if (freezeObject(part, part === item ? before.get(key) : part, depth + 1, walk))
+          holdsLoose = true
+  }
+  guard(map)
+  return holdsLoose
+}
+
+function freezeSet(set: ReadonlySet<unknown>, depth: number, walk: Walk): boolean {
+  let holdsLoose = false
+  for (const item of set)
+    if (typeof item === 'object' && item !== null)
+      if (freezeObject(item, undefined, depth + 1, walk)) holdsLoose = true
+  guard(set)
+  return holdsLoose
+}
+
+/** Replaces the methods that change a Map or a Set. */
+function guard(collection: object): void {
+  if (!Object.isFrozen(collection)) Object.defineProperties(collection, guards)
+}
+
+const guards = Object.fromEntries(
+  ['set', 'add', 'delete', 'clear'].map(name => [
+    name,
+    {
+      value: (): never => {
+        throw new TypeError(`${readOnlyCollection}: ${name}() would change it`)
+      },
+    },
+  ]),
+)
+
+const readOnlyCollection = 'Cannot change a read only collection'
+
+/** READ-ONLY-2. Frozen like the original. */
+function copyLoose(value: object, copies: Map<object, object>): object {
+  const known = copies.get(value)
+  if (known !== undefined) return known
+  if (isUnfreezable(value)) return copyUnfreezable(value)
+  const copyPart = <T>(part: T): T =>
+    isLoose(part) ? (copyLoose(part as object, copies) as T) : part
+  let copy: object
+  if (types.isMap(value)) {
+    const map = new Map<unknown, unknown>()
+    copies.set(value, (copy = map))
+    for (const [key, item] of value) map.set(copyPart(key), copyPart(item))
+    guard(map)
+  } else if (types.isSet(value)) {
+    const set = new Set<unknown>()
+    copies.set(value, (copy = set))
+    for (const item of value) set.add(copyPart(item))
+    guard(set)
+  } else if (Array.isArray(value)) {
+    const items = [...(value as unknown[])]
+    copies.set(value, (copy = items))
+    for (const [i, item] of items.entries()) items[i] = copyPart(item)
+  } else {
+    const properties: Record<string, unknown> = { ...value }
+    copies.set(value, (copy = properties))
+    for (const key in properties) properties[key] = copyPart(properties[key])
+  }
+  loose.add(copy)
+  return Object.freeze(copy)
+}
+
+function copyUnfreezable(value: object): object {
+  if (types.isDate(value)) return new Date(value)
+  return Buffer.isBuffer(value) ? Buffer.from(value) : structuredClone(value)
+}
