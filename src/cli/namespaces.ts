@@ -113,7 +113,7 @@ function inUse(
 ): CairnError {
   const ids = members.map(({ id }) => id)
   return new CairnError(
-    'invalid-option',
+    'namespace-in-use',
     `Namespace ${namespace} is in use by ${ids.join(', ')}: stop these nodes first. Nothing was removed.`,
     { details: { namespace, nodes: ids } },
   )

@@ -32,6 +32,7 @@ const retryableByCode = {
   'invalid-timer': false,
   'invalid-token': false,
   'mailbox-full': true,
+  'namespace-in-use': false,
   'no-jetstream': false,
   'no-node': true,
   'not-owner': true,

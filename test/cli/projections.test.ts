@@ -34,6 +34,7 @@ for (const { name, store, flags } of homes)
     const namespace = 'shown'
     const projections = (...args: string[]) =>
       cairn('projections', '--ns', namespace, ...flags, ...args)
+    await cairn('namespaces', 'create', namespace, ...flags)
     const none = await projections()
     t.strictSame([none.code, none.stdout], [0, ''])
     t.match(none.stderr, /No node has built a projection in this namespace yet/)

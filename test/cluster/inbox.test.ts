@@ -114,14 +114,9 @@ for (const [name, make] of Object.entries(backends))
             await sender.send({ type: 'list', id }, 'add', `${i}`, {
               commandId: `${id}-${i}`,
             })
-        const again = await sender.send(
-          { type: 'list', id: 'actor 1' },
-          'add',
-          'twice?',
-          {
-            commandId: 'actor 1-3',
-          },
-        )
+        const again = await sender.send({ type: 'list', id: 'actor 1' }, 'add', '3', {
+          commandId: 'actor 1-3',
+        })
         t.equal(again.duplicate, true, 'an id that waits is not stored twice')
         await sender.close()
 

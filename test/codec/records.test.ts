@@ -200,8 +200,11 @@ void t.test(
     const thrown: [unknown, object][] = [
       [Object.assign(new Error('a'), { name: 7, stack: 8 }), { name: 'Error' }],
       [Object.assign(new Error('b'), { name: undefined }), { name: 'Error' }],
-      [Object.assign(new Error('c'), { message: { no: 'text' } }), { message: '' }],
-      [Object.create(null), { name: 'Error', message: '' }],
+      [
+        Object.assign(new Error('c'), { message: { no: 'text' } }),
+        { message: "{ no: 'text' }" },
+      ],
+      [Object.create(null), { name: 'Error', message: '[Object: null prototype] {}' }],
       [Symbol('s'), { message: 'Symbol(s)' }],
       [
         Object.defineProperty(new Error('d'), 'name', {
