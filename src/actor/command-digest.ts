@@ -24,7 +24,10 @@ export function digestOf(
 ): string | undefined {
   const isCallersId = redelivery === undefined || redelivery.isCallersId === true
   if (isNew || !isCallersId) return undefined
-  const hash = createHash('sha256').update(canonical(data)).digest('base64url')
+  // A command without data may come with an empty object from another program.
+  const hash = createHash('sha256')
+    .update(canonical(data ?? {}))
+    .digest('base64url')
   return `${type}#${hash.slice(0, hashCharacters)}`
 }
 

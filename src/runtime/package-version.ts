@@ -2,8 +2,15 @@
 
 import { readFileSync } from 'node:fs'
 
-const manifest = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string }
+/** `bundled` where the code of the package was put into another file, which has no package beside it. */
+export const packageVersion: string = readVersion()
 
-export const packageVersion: string = manifest.version
+function readVersion(): string {
+  try {
+    const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+    const { name, version } = JSON.parse(file) as { name?: string; version: string }
+    return name === 'cairn-es' ? version : 'bundled'
+  } catch {
+    return 'bundled'
+  }
+}

@@ -47,6 +47,7 @@ for (const { name, store, flags } of homes)
         cairn('messages', '--ns', namespace, ...flags, ...args)
       const jsonOf = async (...args: string[]) =>
         jsonLines(await messages('--json', ...args))
+      await cairn('namespaces', 'create', namespace, ...flags)
       const nothing = await messages()
       t.strictSame([nothing.code, nothing.stdout], [0, ''])
       t.match(nothing.stderr, /No node has run a reactor in this namespace yet/)
