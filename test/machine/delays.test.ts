@@ -440,7 +440,7 @@ await t.test('a delay that is no number is named', async t => {
           off: { on: { go: 'hot' } },
           hot: { after: { cooling: 'off' } },
         },
-      } as never),
+      } as never) as unknown as AnyStateMachine,
     )
   for (const wrong of ['5 min', null, Number.NaN, Infinity])
     t.throws(() => make({ cooling: wrong }), {

@@ -120,7 +120,7 @@ await t.test('a reference outlives its child, on every node', async t => {
   t.strictSame(state.context.seen, live.getSnapshot().context.seen)
   t.match(Object.values(state.ended!), [{ id: 'b', status: 'stopped' }, { id: 'c' }])
   t.equal(state.timers, undefined, 'a delayed event to it is dropped')
-  const again = await one.state({ version })
+  const again = await node.state({ type: definition.type, id: 'one' }, { version })
   t.strictSame(again.state, state, 'it is the same when it is replayed')
   await one.ask('forget')
   t.equal((await one.state()).state.ended, undefined, 'kept while it is referred to')

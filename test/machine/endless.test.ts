@@ -186,7 +186,7 @@ await t.test(
         states: states({
           invoke: { id: 'w', src: 'work', onDone: 'one', onError: 'idle' },
         }),
-      } as never),
+      } as never) as unknown as AnyStateMachine,
     )
     const store = memory()
     await using node = await startNode({

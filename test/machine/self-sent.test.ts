@@ -26,7 +26,7 @@ const desk = setup({
       actions: [
         sendTo(
           ({ self }) => self,
-          ({ event }) => ({ type: 'check', name: event.name }),
+          ({ event }) => ({ type: 'check', name: event.name }) as never,
         ),
         sendTo(({ self }) => self, { type: 'ignored' }),
         assign({
@@ -41,7 +41,7 @@ const desk = setup({
         }),
         sendTo(
           ({ self }) => self,
-          ({ event }) => ({ type: 'ship', name: event.name }),
+          ({ event }) => ({ type: 'ship', name: event.name }) as never,
         ),
       ],
     },
