@@ -209,7 +209,7 @@ export function unknownCommand(
 ): CairnError {
   return new CairnError(
     'unknown-command',
-    `Actor type ${type} knows no command ${show(command)}.${didYouMean(String(command), known)} It knows ${known.join(', ')}.`,
+    `Actor type ${type} knows no command ${show(command)}.${didYouMean(command, known)} It knows ${known.join(', ')}.`,
     { details: { type, command, known } },
   )
 }

@@ -65,5 +65,5 @@ export function checkDelays(machine: AnyStateMachine, type: string): void {
     for (const action of [...entry, ...exit, ...taken]) check(where, action)
     Object.values(states).forEach(look)
   }
-  look(machine.root as unknown as Node)
+  look(machine.root as Node)
 }

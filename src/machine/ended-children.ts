@@ -3,11 +3,15 @@
 // As in XState, such a reference keeps the child's id and its last snapshot, and what is sent to it is dropped. XState's
 // actors in a snapshot serve as references here, too: they are made when the snapshot is, and never started.
 
-import { type AnyActorRef, createActor, fromTransition } from 'xstate'
+import {
+  type AnyActorRef,
+  type AnyStateMachine,
+  createActor,
+  fromTransition,
+} from 'xstate'
 
 import { logicOf } from './child-logic.js'
 import { persisted } from './child-state.js'
-import type { MachineNode } from './machine-node.js'
 import type { EndedChild, MachineChild, MachineState } from './types.js'
 
 interface Known {
@@ -28,7 +32,7 @@ export function endedBehind(ref: unknown): Known | undefined {
 
 /** Makes a reference to an ended child. */
 export function endedRef(
-  { machine, self }: Pick<MachineNode, 'machine' | 'self'>,
+  { machine, self }: { readonly machine: AnyStateMachine; readonly self: AnyActorRef },
   key: string,
   // States of earlier builds name the child by its id, and keep nothing else of it.
   child: EndedChild = { id: key, src: '', status: 'stopped' },

@@ -147,7 +147,7 @@ export class StepEffects {
   }
 
   apply(action: ExecutableActionObject): void {
-    const { node, id, path } = this.#location
+    const { node, id } = this.#location
     const { type, params } = action
     if (type === 'xstate.stopChild') {
       const slot = this.#stopping.get(params)

@@ -10,7 +10,7 @@
 // MACHINE-TIMERS-4. A child machine's timers are in its own state under their own names. The actor has one list of timers,
 //     in which they are named by the path to the child: `helper#xstate.after.slow.helper.busy`.
 
-import type { AnyStateMachine, EventObject, ExecutableActionObject } from 'xstate'
+import type { EventObject, ExecutableActionObject } from 'xstate'
 
 import { send, toOutboxEntry } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'

@@ -13,9 +13,9 @@ export function nearest(given: string, known: Iterable<string>): string | undefi
   return best
 }
 
-/** ` Did you mean X?`, or nothing. */
-export function didYouMean(given: string, known: Iterable<string>): string {
-  const name = nearest(given, known)
+/** ` Did you mean X?`, or nothing. What is given in JavaScript need not be text. */
+export function didYouMean(given: unknown, known: Iterable<string>): string {
+  const name = typeof given === 'string' ? nearest(given, known) : undefined
   return name === undefined ? '' : ` Did you mean ${name}?`
 }
 

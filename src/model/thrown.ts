@@ -194,7 +194,7 @@ function ignoreRejection(thrown: unknown): void {
   if (!isObject(thrown)) return
   try {
     if (thrown instanceof Promise)
-      Promise.prototype.then.call(thrown, undefined, () => {})
+      void Promise.prototype.then.call(thrown, undefined, () => {})
   } catch {
     // Not a promise that can be asked.
   }

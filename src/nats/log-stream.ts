@@ -1,6 +1,5 @@
 // The log stream of a namespace.
 
-import { CairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import { defaultPartitions } from '../model/partition.js'
 import type { Connection } from './connection.js'

@@ -433,7 +433,7 @@ await t.test(
 await t.test('a delay that is no number is named', async t => {
   const make = (delays: object) =>
     fromMachine(
-      setup({ delays: delays as never }).createMachine({
+      setup({ delays }).createMachine({
         id: 'kettle',
         initial: 'off',
         states: {

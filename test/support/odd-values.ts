@@ -59,9 +59,10 @@ const makers: Record<string, () => unknown> = {
   'half a character': () => 'a\uD800b',
   symbol: () => Symbol('a symbol'),
   function: () => () => {},
-  class: () => class Odd {},
+  class: () => Map,
   promise: () => new Promise(() => {}),
   'rejected promise': () => Promise.reject(new Error('nobody awaits this')),
+  // oxlint-disable-next-line unicorn/no-thenable -- a thenable is what is tested
   thenable: () => ({ then: trap }),
   'plain object': () => ({ status: 503 }),
   'null prototype': () => Object.assign(Object.create(null) as object, { status: 503 }),
