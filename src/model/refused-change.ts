@@ -18,7 +18,7 @@ export interface RefusedChange {
   readonly path: string
 }
 
-// The texts of V8, and that of a guarded Map or Set (read-only.ts).
+// The texts of Node's engine, and that of a guarded Map or Set (read-only.ts).
 const refusal =
   /read.only (property|collection)|object is not extensible|Cannot (delete|redefine|define) property/
 

@@ -65,6 +65,8 @@ await t.test('what guards, assignments and actions try to change stays', async t
   let id = 0
   for (const where of ['guard', 'assign', 'action'] as const)
     for (const [path, change] of slips) {
+      // A step runs guards and assignments on one copy of the Date: it is that of the next state.
+      if (path === '' && where !== 'action') continue
       slip = { in: 'nobody', do: () => {} }
       const add = { item: 1, tags: ['a'] }
       const nodeOf = () => startNode({ namespace: 'm', store, actors: [list], log })
