@@ -96,7 +96,7 @@ addExtension({
     const code = extension[0]!
     if (isDecoding && code === bufferCode) return Buffer.from(buffer, 0, bytes.length)
     const TypedArray = typedArrays[code]
-    if (TypedArray !== undefined) return new TypedArray(buffer as ArrayBuffer)
+    if (TypedArray !== undefined) return new TypedArray(buffer)
     if (code === 16) return buffer
     if (code === 17) return new DataView(buffer)
     throw new Error(`Could not find typed array for code ${code}`)

@@ -22,7 +22,12 @@ export type {
   ReadOptions,
   VersionConflict,
 } from '../store/event-store/event-store.js'
-export type { VersionCacheLimits, Predecessor } from '../store/version-cache.js'
+export type {
+  CachedHead,
+  VersionCacheLimits,
+  Predecessor,
+} from '../store/version-cache.js'
+export type { ConnectionChange } from '../nats/connection-state.js'
 
 // What the log holds
 export {
