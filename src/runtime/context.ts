@@ -64,7 +64,7 @@ export function contextOf(
     notices: new NoticeFanout(),
     failed: new FailedCommands(),
     outages: outageNamer(parts.open),
-    isMember: parts.settings.serve,
+    isMember: parts.settings.isMember,
     incarnation: Date.now(),
   }
 }

@@ -61,8 +61,9 @@ export interface NodeOptions {
   /**
    * Whether this node is a member: it owns a share of the namespace's actors, and routes commands
    * for other actors to their owners. With `false` it handles its own commands itself, and no
-   * other node sends it any. A member without actors, reactors and projections still delivers
-   * commands and fires timers for the others. Default: true for a node that has any of these.
+   * other node sends it any. Default true; a node without actors, reactors and projections is
+   * then only a client, which routes its commands. Such a node that is given `true` is a member
+   * that delivers stored commands and fires timers for the others.
    */
   readonly serve?: boolean
   /**
@@ -94,7 +95,11 @@ type Defaulted =
 
 /** The options of a node, checked and with their defaults. */
 export type NodeSettings = Omit<NodeOptions, 'log'> &
-  Required<Pick<NodeOptions, Defaulted>> & { readonly log: NodeLog }
+  Required<Pick<NodeOptions, Defaulted>> & {
+    readonly log: NodeLog
+    /** Whether other nodes send it work: it is to serve, and has something to serve, or was told to. */
+    readonly isMember: boolean
+  }
 
 const optionNames: OptionNames<NodeOptions> = {
   namespace: true,
@@ -132,7 +137,8 @@ export function checkNodeOptions(options: NodeOptions): NodeSettings {
     actors: options.actors ?? [],
     reactors: options.reactors ?? [],
     projections: options.projections ?? [],
-    serve: options.serve ?? hasWork(options),
+    serve: options.serve ?? true,
+    isMember: options.serve ?? hasWork(options),
     timers: options.timers ?? 'active',
     weight: options.weight ?? 1,
     metadata: options.metadata ?? {},
@@ -152,7 +158,7 @@ export function checkNodeOptions(options: NodeOptions): NodeSettings {
   checkReactors(reactors)
   checkTopics('What this node publishes and reads', topicsOf(actors, reactors))
   checkProjections(projections)
-  if (settings.serve) checkWeight(settings.weight)
+  if (settings.isMember) checkWeight(settings.weight)
   return settings
 }
 
