@@ -48,7 +48,7 @@ for (const home of homes)
     const namespace = 'damaged'
     const repair = (...args: string[]) =>
       cairn('repair', '--ns', namespace, ...home.flags, ...args)
-    isRefused(t, await repair(), { code: 1, says: /Namespace damaged does not exist/ })
+    isRefused(t, await repair(), { code: 1, says: /There is no namespace "damaged"/ })
 
     await filled(namespace, home)
     const healthy = await repair()
