@@ -16,7 +16,8 @@ const placed = defineTopic('orders.placed')
 const erp = defineConsumer({ name: 'erp', on: placed, ackWait: 60_000, attempts: 3 })
 
 const namespace = process.env.EXAMPLE_NS ?? `orders-${Date.now().toString(36)}`
-await using node = await startNode({ namespace, store: jetstream() })
+// The failure below is on purpose; by default it would be logged to stderr.
+await using node = await startNode({ namespace, store: jetstream(), log: false })
 
 const { TOKENS } = process.env
 if (TOKENS === undefined) await pullAndPush()

@@ -4,8 +4,8 @@
 
 import { types } from 'node:util'
 
-import { messageOf } from './errors.js'
 import { pathOf } from './path.js'
+import { isError, propertyOf, thrownMessage } from './thrown.js'
 
 /** Wraps a value, so that the first change of it is noticed. */
 export type Watch = <T>(name: string, value: T) => T
@@ -25,8 +25,8 @@ const refusal =
 /** Whether an error is the refusal of a change, also as another library reports it. */
 export function isRefusedChange(thrown: unknown): boolean {
   for (let error = thrown, depth = 0; error !== undefined && depth < 5; depth++) {
-    if (refusal.test(messageOf(error))) return true
-    error = error instanceof Error ? error.cause : undefined
+    if (refusal.test(thrownMessage(error))) return true
+    error = isError(error) ? propertyOf(error, 'cause') : undefined
   }
   return false
 }
