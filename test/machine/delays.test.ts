@@ -23,6 +23,7 @@ import { defineTopic } from '../../src/model/topic.js'
 import type { Node } from '../../src/runtime/node.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
+import { node as hostOf } from '../actor/support.js'
 import { onEachBackend } from '../support/backends.js'
 import { until } from '../support/wait.js'
 import { account } from './machines.js'
@@ -370,18 +371,16 @@ await t.test('what a late delay does is said by the definition', async t => {
 })
 
 await t.test('only a timer of the actor sends what it sends', async t => {
-  const order = orderOf(hour)
-  await using node = await startNode({ namespace: 'm', store: memory(), actors: [order] })
-  await node.spawn(order, 'a').ask('place')
+  const { host } = hostOf({ actors: [orderOf(hour)] })
+  const a = { type: 'order', id: 'a' }
+  await host.ask(a, 'place', undefined)
   for (const type of [unpaid, 'xstate.timer'])
-    await t.rejects(node.ask({ type: 'order', id: 'a' }, type), {
-      code: 'unknown-command',
-    })
+    await t.rejects(host.ask(a, type, undefined), { code: 'unknown-command' })
   const options: RedeliveryOptions = {
     redelivery: { sentAfter: 0, firing: { name: 'other', generation: 1 } },
   }
   t.match(
-    await node.ask({ type: 'order', id: 'a' }, unpaid, undefined, options),
+    await host.ask(a, unpaid, undefined, options),
     { ok: false, rejection: { code: 'rejected' } },
     'and only one that the state waits for',
   )
