@@ -28,12 +28,7 @@ export async function prepareDirectory(dir: string): Promise<string> {
     return await realpath(path)
   } catch (cause) {
     const code = codeOf(cause)
-    if (code === 'EEXIST' || code === 'ENOTDIR')
-      throw new CairnError(
-        'foreign-directory',
-        `${path} cannot be a data directory: it, or a path above it, is a file. Name another directory.`,
-        { cause, details: { path } },
-      )
+    if (code === 'EEXIST' || code === 'ENOTDIR') throw notADirectory(path, cause)
     throw new CairnError(
       'storage-failed',
       `The data directory ${path} cannot be created: ${messageOf(cause)}. ` +
@@ -41,6 +36,14 @@ export async function prepareDirectory(dir: string): Promise<string> {
       { cause, details: { path } },
     )
   }
+}
+
+function notADirectory(path: string, cause: unknown): CairnError {
+  return new CairnError(
+    'foreign-directory',
+    `${path} cannot be a data directory: it, or a path above it, is a file. Name another directory.`,
+    { cause, details: { path } },
+  )
 }
 
 /**
@@ -78,11 +81,14 @@ export async function removeFiles(dir: string, namespace: string): Promise<void>
 
 /** The namespaces with a file in the directory; none when the directory does not exist. */
 export async function namespacesIn(dir: string): Promise<string[]> {
+  const path = resolve(dir)
   try {
-    const names = await readdir(resolve(dir))
+    const names = await readdir(path)
     return names.filter(name => name.endsWith('.lmdb')).map(name => name.slice(0, -5))
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
+    const code = codeOf(error)
+    if (code === 'ENOENT') return []
+    if (code === 'ENOTDIR') throw notADirectory(path, error)
     throw new CairnError(
       'storage-failed',
       `The data directory ${dir} cannot be read: ${messageOf(error)}. Check its permissions.`,
