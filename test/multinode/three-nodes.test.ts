@@ -90,6 +90,9 @@ await t.test('the state is told as it is, and as it was', async t => {
 
 await t.test('another namespace has nothing of it', async t => {
   const other = ['--ns', 'tenant-b', ...at]
+  const unknown = await cairn('read', 'account/alice', ...other)
+  t.match(unknown.stderr, /no namespace "tenant-b"/)
+  t.equal((await cairn('namespaces', 'create', 'tenant-b', ...at)).code, 0)
   const read = await cairn('read', 'account/alice', ...other, '--json')
   t.equal(read.code, 0, read.stderr)
   t.equal(read.stdout, '')
