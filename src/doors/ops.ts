@@ -74,3 +74,6 @@ export type {
   ConsumerEntry,
   StreamSpec,
 } from '../program/config/config.js'
+
+// What a node tells
+export type { NodeEventListener, NodeEventName } from '../runtime/node-events.js'

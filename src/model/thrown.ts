@@ -191,11 +191,10 @@ function isShortText(value: unknown, charactersMax: number): boolean {
 
 /** A promise that was thrown is an outcome that nobody awaits: its rejection must not end the process. */
 function ignoreRejection(thrown: unknown): void {
-  if (!isObject(thrown)) return
+  if (!types.isPromise(thrown)) return
   try {
-    if (thrown instanceof Promise)
-      void Promise.prototype.then.call(thrown, undefined, () => {})
+    void Promise.prototype.then.call(thrown, undefined, () => {})
   } catch {
-    // Not a promise that can be asked.
+    // Its class has another idea of `then`.
   }
 }
