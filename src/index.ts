@@ -3,7 +3,6 @@
 
 // Nodes
 export type { Node } from './runtime/node.js'
-export type { NodeEvents } from './runtime/node-events.js'
 export type { NodeOptions } from './runtime/options.js'
 export { startNode } from './runtime/start-node.js'
 export type { Logger } from './model/log.js'

@@ -76,4 +76,8 @@ export type {
 } from '../program/config/config.js'
 
 // What a node tells
-export type { NodeEventListener, NodeEventName } from '../runtime/node-events.js'
+export type {
+  NodeEventListener,
+  NodeEventName,
+  NodeEvents,
+} from '../runtime/node-events.js'
