@@ -36,6 +36,8 @@ async function serve(namespace: string): Promise<void> {
     store: jetstream(),
     actors: [trip],
     reactors: [receipts],
+    // The deaths are on purpose; by default they would be logged to stderr.
+    log: false,
   })
   process.once('disconnect', () => void node.close())
 }
@@ -59,7 +61,7 @@ async function direct(namespace: string): Promise<void> {
   }
   let current = keepOne()
 
-  const node = await startNode({ namespace, store: jetstream() })
+  const node = await startNode({ namespace, store: jetstream(), log: false })
   const t1 = node.spawn(trip, 't1')
   const t2 = node.spawn(trip, 't2')
   const t3 = node.spawn(trip, 't3')
