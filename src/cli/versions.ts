@@ -61,32 +61,27 @@ meet it.
     /** A line for the wire version, and one for each type that has a minimum or runs. */
     async function show(minimum: Versions, members: readonly Member[]): Promise<void> {
       const running = members.map(versionsOfMember)
-      await row(
-        'wire version',
-        minimum.wire,
-        running.map(one => one.wire),
-        'wire',
-      )
+      const { wire } = minimum
+      const read = running.map(one => one.wire)
+      await row('wire version', { wire }, wire, read)
       const types = new Set([minimum, ...running].flatMap(one => Object.keys(one.actors)))
-      for (const type of [...types].toSorted())
-        await row(
-          type,
-          minimum.actors[type] ?? 1,
-          running.flatMap(one => one.actors[type] ?? []),
-          'actors',
-        )
+      for (const type of [...types].toSorted()) {
+        const least = minimum.actors[type] ?? 1
+        const run = running.flatMap(one => one.actors[type] ?? [])
+        await row(type, { type, minimum: least }, least, run)
+      }
     }
 
     async function row(
       name: string,
+      view: object,
       minimum: number,
       all: readonly number[],
-      kind: 'wire' | 'actors',
     ): Promise<void> {
       const runs = [...new Set(all)].toSorted((a, b) => a - b)
       await printRow(
         flags,
-        kind === 'wire' ? { wire: minimum, runs } : { type: name, minimum, runs },
+        { ...view, runs },
         `${name}  minimum ${minimum}${runs.length > 0 ? `  runs ${runs.join(', ')}` : ''}`,
       )
     }

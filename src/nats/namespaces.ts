@@ -3,12 +3,8 @@
 import type { Connection } from './connection.js'
 import { apiError, jsErrorCode } from './errors.js'
 import { callApi } from './jetstream-api.js'
-import {
-  documentsBucketOf,
-  logStream,
-  queueStream,
-  readModelsBucketOf,
-} from './subjects.js'
+import { sideStreams } from './side-streams.js'
+import { logStream } from './subjects.js'
 
 interface NamesPage {
   readonly total?: number
@@ -43,16 +39,8 @@ export async function removeStreams(
   connection: Connection,
   namespace: string,
 ): Promise<void> {
-  const streams = [
-    queueStream(namespace, 'inbox'),
-    queueStream(namespace, 'topic'),
-    queueStream(namespace, 'dead'),
-    queueStream(namespace, 'due'),
-    documentsBucketOf(namespace).stream,
-    readModelsBucketOf(namespace).stream,
-    logStream(namespace),
-  ]
-  for (const stream of streams) {
+  const beside = sideStreams(namespace, 1).map(({ wanted }) => wanted.name)
+  for (const stream of [...beside, logStream(namespace)]) {
     const deleted = await callApi(connection, `STREAM.DELETE.${stream}`, undefined)
     if (!deleted.ok && deleted.error.err_code !== jsErrorCode.streamNotFound)
       throw apiError(deleted.error, `deleting stream ${stream}`)

@@ -34,24 +34,36 @@ export async function readMinimum(documents: Documents): Promise<Versions> {
 }
 
 /** Throws `version-behind` for the first version that a node needs and does not have (MINIMUM-1). */
-export function checkMinimum(
-  namespace: string,
-  minimum: Versions,
-  { wire, actors }: Versions,
-): void {
-  if (wire < minimum.wire)
-    throw behind(
-      `Namespace ${namespace} needs wire version ${minimum.wire}, and this build reads up to ${wire}`,
-      { needs: minimum.wire, runs: wire },
-    )
-  for (const [type, runs] of Object.entries(actors)) {
-    const needs = minimum.actors[type] ?? 1
-    if (runs < needs)
-      throw behind(
-        `Namespace ${namespace} needs version ${needs} of actor type ${type}, and this node has ${runs}`,
-        { actorType: type, needs, runs },
-      )
+export function checkMinimum(namespace: string, minimum: Versions, own: Versions): void {
+  const [lack] = lacksOf(own, minimum)
+  if (lack === undefined) return
+  const { actorType, needs, runs } = lack
+  const what =
+    actorType === undefined
+      ? `wire version ${needs}, and this build reads up to ${runs}`
+      : `version ${needs} of actor type ${actorType}, and this node has ${runs}`
+  throw new CairnError(
+    'version-behind',
+    `Namespace ${namespace} needs ${what}. Start a newer one; or, if no newer one has written anything yet, lower ` +
+      'the minimum with "cairn versions require".',
+    { details: { ...lack } },
+  )
+}
+
+/** A version that is earlier than the minimum: of an actor type, or the wire version. */
+interface Lack {
+  readonly actorType?: string
+  readonly needs: number
+  readonly runs: number
+}
+
+function lacksOf({ wire, actors }: Versions, minimum: Versions): Lack[] {
+  const lacks: Lack[] = wire < minimum.wire ? [{ needs: minimum.wire, runs: wire }] : []
+  for (const [actorType, runs] of Object.entries(actors)) {
+    const needs = minimum.actors[actorType] ?? 1
+    if (runs < needs) lacks.push({ actorType, needs, runs })
   }
+  return lacks
 }
 
 /** What a member announces. */
@@ -62,16 +74,14 @@ export function versionsOfMember({ types, behaviors, wire }: Member): Versions {
 
 /** The members that do not meet a minimum, each with what it lacks. */
 export function membersBehind(members: readonly Member[], minimum: Versions): string[] {
-  const lacks: string[] = []
-  for (const member of members) {
-    const { wire, actors } = versionsOfMember(member)
-    const id = show(member.id)
-    if (wire < minimum.wire) lacks.push(`node ${id} reads wire version ${wire}`)
-    for (const [type, runs] of Object.entries(actors))
-      if (runs < (minimum.actors[type] ?? 1))
-        lacks.push(`node ${id} has version ${runs} of ${type}`)
-  }
-  return lacks
+  return members.flatMap(member => {
+    const node = `node ${show(member.id)}`
+    return lacksOf(versionsOfMember(member), minimum).map(({ actorType, runs }) =>
+      actorType === undefined
+        ? `${node} reads wire version ${runs}`
+        : `${node} has version ${runs} of ${actorType}`,
+    )
+  })
 }
 
 /**
@@ -137,15 +147,6 @@ function refuseIfBehind(members: readonly Member[], minimum: Versions): void {
       `Nothing was changed: ${lacks.join(', ')}. Replace these nodes first.`,
       { details: { lacks } },
     )
-}
-
-function behind(what: string, details: Record<string, unknown>): CairnError {
-  return new CairnError(
-    'version-behind',
-    `${what}. Start a newer one; or, if no newer one has written anything yet, lower the minimum with ` +
-      '"cairn versions require".',
-    { details },
-  )
 }
 
 function decodeMinimum(bytes: Uint8Array | undefined): Versions {
