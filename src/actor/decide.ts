@@ -18,6 +18,7 @@ import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import { freeze, handOut } from '../model/read-only.js'
 import {
+  describeChange,
   findRefusedChange,
   type RefusedChange,
   type Watch,
@@ -170,20 +171,20 @@ function changedBy(
   actor: ActorAddress,
   command: Command,
   what: string,
-  { name, path }: RefusedChange,
+  change: RefusedChange,
   cause: unknown,
 ): CairnError {
   const to = formatAddress(actor)
+  const { name, path } = change
   const changed =
     name === 'state' ? `the state of ${to}` : `the data of command ${show(command.type)}`
-  const where = path === '' ? '' : `, at ${show(path)}`
   const remedy =
     name === 'state'
       ? 'Return an event instead, and let evolve return a new state: { ...state, … }.'
       : 'Copy it first.'
   return new CairnError(
     'invalid-definition',
-    `${what} of ${nameOf(actor, command)} changed ${changed}${where}, which it must only read. Nothing was stored. ${remedy}`,
+    `${what} of ${nameOf(actor, command)} changed ${describeChange(change, changed)}, which it must only read. Nothing was stored. ${remedy}`,
     {
       cause,
       details: { actor: to, command: command.type, commandId: command.id, path },

@@ -9,8 +9,11 @@ import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.j
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
 import { freeze, handOut } from '../model/read-only.js'
-import { findRefusedChange, type RefusedChange } from '../model/refused-change.js'
-import { show } from '../model/show.js'
+import {
+  describeChange,
+  findRefusedChange,
+  type RefusedChange,
+} from '../model/refused-change.js'
 import { isIgnoredPromise } from '../model/thenable.js'
 import type { Position, Version } from '../model/version.js'
 import type { Head } from '../store/event-store/event-store.js'
@@ -245,9 +248,9 @@ function checkContinues(
     throw versionsBroken(actor, version + 1, versions, at)
 }
 
-function changedByEvolve({ name, path }: RefusedChange): CairnError {
+function changedByEvolve(change: RefusedChange): CairnError {
   return behaviorFault(
-    `it changed ${name} that it was given${path === '' ? '' : `, at ${show(path)}`}; it must leave it as it is, and ` +
+    `it changed ${describeChange(change, `${change.name} that it was given`)}; it must leave it as it is, and ` +
       'return a new state: { ...state, … }',
   )
 }

@@ -4,7 +4,7 @@
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { messageOf } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
-import { isThenable } from '../model/thenable.js'
+import { callHook } from '../model/thenable.js'
 import type { Version } from '../model/version.js'
 import type { ActorHostOptions, Escalation, FailedCommandInfo } from './actor-host.js'
 import type { DirectiveState } from './directives.js'
@@ -48,14 +48,9 @@ export class HostReports {
 
   /** Calls a hook of the application, which may throw or return a promise that is rejected. */
   #call(name: string, details: object, hook: () => unknown): void {
-    const failed = (thrown: unknown) =>
-      this.#log('error', `${name} failed: ${messageOf(thrown)}`, details)
-    try {
-      const result = hook()
-      if (isThenable(result)) result.then(undefined, failed)
-    } catch (thrown) {
-      failed(thrown)
-    }
+    callHook(hook, thrown =>
+      this.#log('error', `${name} failed: ${messageOf(thrown)}`, details),
+    )
   }
 
   directivesChanged(name: string, before: DirectiveState, after: DirectiveState): void {

@@ -1,4 +1,4 @@
-// Logs a failure that is retried when it begins, and not each time that it is retried. A missing stream is told by the store.
+// Logs a failure that is retried when it begins, and not each time that it is retried. The store reports a missing stream.
 
 import { isCairnError, messageOf } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'

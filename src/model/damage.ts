@@ -1,7 +1,7 @@
 // Damage beside the log: a stream, a bucket or a document that was deleted, emptied or overwritten.
 //
-// Owns what one process has noticed since it opened the namespace, and tells each damage once.
-// DAMAGE-1. What is noticed of one place soon after the last time is the same damage: it is counted, and not told again.
+// Owns what one process has noticed since it opened the namespace, and reports each damage once.
+// DAMAGE-1. What is noticed of one place soon after the last time is the same damage: it is counted, and not reported again.
 // DAMAGE-2. Memory is bounded: the oldest entries are forgotten.
 
 export type DamageProblem = 'missing' | 'emptied' | 'unreadable'
@@ -33,12 +33,13 @@ const sameWithin = 60_000
 const sameWithinHealed = 5_000
 
 export class DamageReports {
-  /** By place, in the order in which they were told. */
+  /** By place, in the order in which they were reported. */
   readonly #entries = new Map<string, Damage>()
-  readonly #untold: Damage[] = []
+  /** Reported before there was a listener. */
+  readonly #waiting: Damage[] = []
   #listener: DamageListener | undefined
 
-  /** Reports a damage; it is told unless it was noticed a moment ago (DAMAGE-1). */
+  /** Reports a damage to the listener, unless it was noticed a moment ago (DAMAGE-1). */
   report(finding: DamageFinding): void {
     const { place, state } = finding
     const now = Date.now()
@@ -54,7 +55,7 @@ export class DamageReports {
     this.#entries.set(place, damage)
     const [oldest] = this.#entries.keys()
     if (this.#entries.size > entriesMax) this.#entries.delete(oldest!)
-    if (this.#listener === undefined) this.#untold.push(damage)
+    if (this.#listener === undefined) this.#waiting.push(damage)
     else this.#listener(damage)
   }
 
@@ -68,9 +69,9 @@ export class DamageReports {
     return [...this.#entries.values()]
   }
 
-  /** Tells the damage so far, and from then on each new one. There is one listener. */
+  /** Reports the damage so far, and from then on each new one. There is one listener. */
   listen(listener: DamageListener): void {
     this.#listener = listener
-    for (const damage of this.#untold.splice(0)) listener(damage)
+    for (const damage of this.#waiting.splice(0)) listener(damage)
   }
 }

@@ -4,7 +4,7 @@
 // says what happened, to what, and what to do about it. The `code` is stable, and `retryable` says
 // whether the same call may succeed later.
 
-import { isError, propertyOf, thrownMessage } from './thrown.js'
+import { isError, propertyOf } from './thrown.js'
 
 /** Every code, and whether the same call may succeed later without any change. */
 const retryableByCode = {
@@ -100,5 +100,4 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(retryableByCode, code)
 }
 
-/** The message of a thrown value, whatever it is. */
-export const messageOf: (thrown: unknown) => string = thrownMessage
+export { messageOf } from './thrown.js'

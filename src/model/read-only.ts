@@ -42,8 +42,8 @@ const depthMax = 1_000
 const unrecordedMax = 10_000
 
 /** Frozen containers that hold something that cannot be frozen (READ-ONLY-2). */
-const loose = new WeakSet()
-let isAnythingLoose = false
+const mutableHolders = new WeakSet()
+let isAnythingMutable = false
 
 interface Walk {
   visits: number
@@ -62,14 +62,14 @@ export function freeze<T>(value: T, like?: unknown): T {
 
 /** A frozen value for user code: itself, or a copy in part (READ-ONLY-2). */
 export function handOut<T>(value: T): T {
-  if (!isAnythingLoose || typeof value !== 'object' || value === null) return value
-  return isLoose(value) ? (copyLoose(value, new Map()) as T) : value
+  if (!isAnythingMutable || typeof value !== 'object' || value === null) return value
+  return isMutable(value) ? (copyMutable(value, new Map()) as T) : value
 }
 
 /** Whether a value that was frozen holds parts of which each user gets a copy. */
-function isLoose(value: unknown): boolean {
-  if (!isAnythingLoose || typeof value !== 'object' || value === null) return false
-  return loose.has(value) || isUnfreezable(value)
+function isMutable(value: unknown): boolean {
+  if (!isAnythingMutable || typeof value !== 'object' || value === null) return false
+  return mutableHolders.has(value) || isUnfreezable(value)
 }
 
 function isUnfreezable(value: object): boolean {
@@ -80,32 +80,32 @@ function isPlainDate(value: object): boolean {
   return types.isDate(value) && Object.getPrototypeOf(value) === Date.prototype
 }
 
-/** Returns whether the object is loose. */
+/** Returns whether the object is mutableHolders. */
 function freezeObject(value: object, like: unknown, depth: number, walk: Walk): boolean {
-  if (value === like || depth > depthMax) return isLoose(value)
+  if (value === like || depth > depthMax) return isMutable(value)
   if (++walk.visits > unrecordedMax) {
-    if (walk.visited.has(value)) return isLoose(value)
+    if (walk.visited.has(value)) return isMutable(value)
     walk.visited.add(value)
   }
-  let holdsLoose: boolean
-  if (Array.isArray(value)) holdsLoose = freezeItems(value, like, depth, walk)
+  let holdsMutable: boolean
+  if (Array.isArray(value)) holdsMutable = freezeItems(value, like, depth, walk)
   else {
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Object.prototype || prototype === null)
-      holdsLoose = freezeProperties(value, like, depth, walk)
+      holdsMutable = freezeProperties(value, like, depth, walk)
     else if (prototype === Map.prototype && types.isMap(value))
-      holdsLoose = freezeMap(value, like, depth, walk)
+      holdsMutable = freezeMap(value, like, depth, walk)
     else if (prototype === Set.prototype && types.isSet(value))
-      holdsLoose = freezeSet(value, depth, walk)
-    else return isUnfreezable(value) && markLoose()
+      holdsMutable = freezeSet(value, depth, walk)
+    else return isUnfreezable(value) && noteMutable()
   }
   Object.freeze(value)
-  if (holdsLoose) loose.add(value)
-  return holdsLoose
+  if (holdsMutable) mutableHolders.add(value)
+  return holdsMutable
 }
 
-function markLoose(): true {
-  isAnythingLoose = true
+function noteMutable(): true {
+  isAnythingMutable = true
   return true
 }
 
@@ -124,13 +124,14 @@ function freezeItems(
   let end = items.length
   while (end > start && end + shift > start && items[end - 1] === before[end - 1 + shift])
     end--
-  let holdsLoose = end - start < items.length && isLoose(like) && items.some(isLoose)
+  let holdsMutable =
+    end - start < items.length && isMutable(like) && items.some(isMutable)
   for (let i = start; i < end; i++) {
     const item = items[i]
     if (typeof item !== 'object' || item === null) continue
-    if (freezeObject(item, before[i], depth + 1, walk)) holdsLoose = true
+    if (freezeObject(item, before[i], depth + 1, walk)) holdsMutable = true
   }
-  return holdsLoose
+  return holdsMutable
 }
 
 function freezeProperties(
@@ -140,13 +141,13 @@ function freezeProperties(
   walk: Walk,
 ): boolean {
   const before = (typeof like === 'object' && like !== null ? like : {}) as Properties
-  let holdsLoose = false
+  let holdsMutable = false
   for (const key in value) {
     const item = (value as Properties)[key]
     if (typeof item !== 'object' || item === null) continue
-    if (freezeObject(item, before[key], depth + 1, walk)) holdsLoose = true
+    if (freezeObject(item, before[key], depth + 1, walk)) holdsMutable = true
   }
-  return holdsLoose
+  return holdsMutable
 }
 
 type Properties = Readonly<Record<string, unknown>>
@@ -158,24 +159,24 @@ function freezeMap(
   walk: Walk,
 ): boolean {
   const before = types.isMap(like) ? like : new Map<unknown, unknown>()
-  let holdsLoose = false
+  let holdsMutable = false
   for (const [key, item] of map) {
     for (const part of [key, item])
       if (typeof part === 'object' && part !== null)
         if (freezeObject(part, part === item ? before.get(key) : part, depth + 1, walk))
-          holdsLoose = true
+          holdsMutable = true
   }
   guard(map)
-  return holdsLoose
+  return holdsMutable
 }
 
 function freezeSet(set: ReadonlySet<unknown>, depth: number, walk: Walk): boolean {
-  let holdsLoose = false
+  let holdsMutable = false
   for (const item of set)
     if (typeof item === 'object' && item !== null)
-      if (freezeObject(item, undefined, depth + 1, walk)) holdsLoose = true
+      if (freezeObject(item, undefined, depth + 1, walk)) holdsMutable = true
   guard(set)
-  return holdsLoose
+  return holdsMutable
 }
 
 /** Replaces the methods that change a Map or a Set. */
@@ -183,8 +184,11 @@ function guard(collection: object): void {
   if (!Object.isFrozen(collection)) Object.defineProperties(collection, guards)
 }
 
+/** The methods that change a Map or a Set. */
+export const changingMethods = ['set', 'add', 'delete', 'clear'] as const
+
 const guards = Object.fromEntries(
-  ['set', 'add', 'delete', 'clear'].map(name => [
+  changingMethods.map(name => [
     name,
     {
       value: (): never => {
@@ -197,12 +201,12 @@ const guards = Object.fromEntries(
 const readOnlyCollection = 'Cannot change a read only collection'
 
 /** READ-ONLY-2. Frozen like the original. */
-function copyLoose(value: object, copies: Map<object, object>): object {
+function copyMutable(value: object, copies: Map<object, object>): object {
   const known = copies.get(value)
   if (known !== undefined) return known
   if (isUnfreezable(value)) return copyUnfreezable(value)
   const copyPart = <T>(part: T): T =>
-    isLoose(part) ? (copyLoose(part as object, copies) as T) : part
+    isMutable(part) ? (copyMutable(part as object, copies) as T) : part
   let copy: object
   if (types.isMap(value)) {
     const map = new Map<unknown, unknown>()
@@ -223,7 +227,7 @@ function copyLoose(value: object, copies: Map<object, object>): object {
     copies.set(value, (copy = properties))
     for (const key in properties) properties[key] = copyPart(properties[key])
   }
-  loose.add(copy)
+  mutableHolders.add(copy)
   return Object.freeze(copy)
 }
 

@@ -5,7 +5,9 @@
 import { types } from 'node:util'
 
 import { pathOf } from './path.js'
-import { isError, propertyOf, thrownMessage } from './thrown.js'
+import { changingMethods } from './read-only.js'
+import { show } from './show.js'
+import { isError, messageOf, propertyOf } from './thrown.js'
 
 /** Wraps a value, so that the first change of it is noticed. */
 export type Watch = <T>(name: string, value: T) => T
@@ -18,6 +20,11 @@ export interface RefusedChange {
   readonly path: string
 }
 
+/** What was changed, and where in it: `the state, at "items[0]"`. */
+export function describeChange({ path }: RefusedChange, changed: string): string {
+  return path === '' ? changed : `${changed}, at ${show(path)}`
+}
+
 // The texts of Node's engine, and that of a guarded Map or Set (read-only.ts).
 const refusal =
   /read.only (property|collection)|object is not extensible|Cannot (delete|redefine|define) property/
@@ -25,7 +32,7 @@ const refusal =
 /** Whether an error is the refusal of a change, also as another library reports it. */
 export function isRefusedChange(thrown: unknown): boolean {
   for (let error = thrown, depth = 0; error !== undefined && depth < 5; depth++) {
-    if (refusal.test(thrownMessage(error))) return true
+    if (refusal.test(messageOf(error))) return true
     error = isError(error) ? propertyOf(error, 'cause') : undefined
   }
   return false
@@ -94,7 +101,7 @@ function watchedCollection(value: Collection, steps: Steps, refuse: Refuse): obj
   const copy = types.isMap(value)
     ? new Map([...value].map(([key, item]) => [part(key), part(item)]))
     : new Set([...value].map(part))
-  for (const name of ['set', 'add', 'delete', 'clear'])
+  for (const name of changingMethods)
     Object.defineProperty(copy, name, { value: () => refuse(steps) })
   return copy
 }

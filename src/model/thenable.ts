@@ -10,6 +10,16 @@ export function isIgnoredPromise(value: unknown): value is PromiseLike<unknown> 
   return true
 }
 
+/** Calls a function of the user whose result is not needed. What it throws, or rejects with, goes to `failed`. */
+export function callHook(hook: () => unknown, failed: (error: unknown) => void): void {
+  try {
+    const result = hook()
+    if (isThenable(result)) result.then(undefined, failed)
+  } catch (error) {
+    failed(error)
+  }
+}
+
 /** True for a promise, or anything that behaves like one. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

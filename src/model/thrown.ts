@@ -33,8 +33,8 @@ export function describeThrown(thrown: unknown): ThrownText {
   }
 }
 
-/** The message of a thrown value. */
-export function thrownMessage(thrown: unknown): string {
+/** The message of a thrown value, whatever it is. */
+export function messageOf(thrown: unknown): string {
   if (typeof thrown === 'string') return cut(thrown, messageCharactersMax)
   ignoreRejection(thrown)
   return messageIn(thrown)

@@ -6,7 +6,7 @@
 //     are not: they may be restored from a backup, which needs their names to be free.
 // MISSING-STREAM-2. A stream that is made again begins at a position that none before it has reached (`firstPosition`):
 //     a reader misses nothing of it, wherever it stands, and no revision is used twice.
-// MISSING-STREAM-3. Each is told once, and is checked again until it exists.
+// MISSING-STREAM-3. Each is reported once, and is checked again until it exists.
 
 import type { DamageReports } from '../model/damage.js'
 import { CairnError, messageOf } from '../model/errors.js'

@@ -23,7 +23,7 @@ import type { RecordedEvent } from '../model/event.js'
 import type { WriteLog } from '../model/log.js'
 import type { Mark } from '../model/mark.js'
 import { freeze, handOut } from '../model/read-only.js'
-import { findRefusedChange } from '../model/refused-change.js'
+import { describeChange, findRefusedChange } from '../model/refused-change.js'
 import { show } from '../model/show.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
@@ -373,12 +373,11 @@ function foldRow(
       fold(watch(`row ${show(key)}`, row), watch('the data of the event', event.data)),
     )
     if (change === undefined) throw cause
-    const { name, path } = change
     throw new CairnError(
       'invalid-definition',
-      `when.${event.type} of projection ${projection.name} changed ${name}${path === '' ? '' : `, at ${show(path)}`}, ` +
+      `when.${event.type} of projection ${projection.name} changed ${describeChange(change, change.name)}, ` +
         'which it must only read: return a new row, { ...row, … }.',
-      { cause, details: { projection: projection.name, key, path } },
+      { cause, details: { projection: projection.name, key, path: change.path } },
     )
   }
 }

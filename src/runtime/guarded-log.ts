@@ -5,7 +5,7 @@
 
 import type { Logger, NodeLog } from '../model/log.js'
 import { isThenable } from '../model/thenable.js'
-import { describedError, loggableError, thrownMessage } from '../model/thrown.js'
+import { describedError, loggableError, messageOf } from '../model/thrown.js'
 
 type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 type Fields = Readonly<Record<string, unknown>>
@@ -101,7 +101,7 @@ class FailureReport {
     if (this.#isReported) return
     this.#isReported = true
     process.emitWarning(
-      `The logger passed to startNode({ log }) fails, and lines are lost: ${thrownMessage(error)}`,
+      `The logger passed to startNode({ log }) fails, and lines are lost: ${messageOf(error)}`,
       'CairnLogWarning',
     )
   }

@@ -9,7 +9,7 @@ import type { ActorAddress } from '../model/address.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import { show } from '../model/show.js'
-import { isThenable } from '../model/thenable.js'
+import { callHook } from '../model/thenable.js'
 
 /** By the name of the event, what a listener is given. */
 export interface NodeEvents {
@@ -78,15 +78,11 @@ export class NodeEventListeners {
 
   /** Calls the listeners. Never throws (NODE-EVENTS-1). */
   emit<Name extends NodeEventName>(name: Name, event: NodeEvents[Name]): void {
-    for (const listener of this.#listeners.get(name) ?? []) {
-      const failed = (error: unknown) =>
-        this.#log('error', `A listener of ${name} failed: ${messageOf(error)}`, {})
-      try {
-        const result: unknown = (listener as NodeEventListener<Name>)(event)
-        if (isThenable(result)) result.then(undefined, failed)
-      } catch (error) {
-        failed(error)
-      }
-    }
+    for (const listener of this.#listeners.get(name) ?? [])
+      callHook(
+        () => (listener as NodeEventListener<Name>)(event),
+        error =>
+          this.#log('error', `A listener of ${name} failed: ${messageOf(error)}`, {}),
+      )
   }
 }
