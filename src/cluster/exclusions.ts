@@ -35,9 +35,9 @@ export function excludedBy(reports: Reports, members: readonly Host[]): Set<stri
       groups.every(group => others.some(other => other.groups?.includes(group) === true))
     )
   }
-  const deaf = members.filter(({ id }) => reportsOf(id).includes(id))
-  if (deaf.length <= max)
-    for (const member of deaf) if (isSpare(member)) exclude(member.id)
+  const cutOff = members.filter(({ id }) => reportsOf(id).includes(id))
+  if (cutOff.length <= max)
+    for (const member of cutOff) if (isSpare(member)) exclude(member.id)
   while (excluded.size < max) {
     const worst = worstOf(rest, reportsOf, isSpare)
     if (worst === undefined) break

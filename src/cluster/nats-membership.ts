@@ -238,21 +238,21 @@ export class NatsMembership implements Membership {
     if (!this.#connection.connected) return
     // This process stood still: heartbeats of others wait to be read, and others may have given it up.
     if (sinceLast > 2 * this.#every) return this.#resume()
-    const isDeaf = this.#isDeaf(now)
-    if (!isDeaf) {
+    const isCutOff = this.#isCutOff(now)
+    if (!isCutOff) {
       this.#links.sweep(now)
       for (const id of this.#roster.overdue(now)) this.#giveUp(id, now)
     }
     this.#look()
     if (this.#self !== undefined && this.#isParticipating) {
       this.#roster.alive(this.#self, now)
-      this.#publish('here', isDeaf)
+      this.#publish('here', isCutOff)
     }
-    if (!isDeaf) this.#probeSome(now)
+    if (!isCutOff) this.#probeSome(now)
   }
 
   /** NATS-MEMBERSHIP-2. */
-  #isDeaf(now: number): boolean {
+  #isCutOff(now: number): boolean {
     // Before a link is judged: what this node sends with a heartbeat it may lose with it.
     const limit = this.#linkLimit - this.#every / 2
     return this.#isParticipating && now - this.#heardItselfAt >= limit
@@ -346,17 +346,17 @@ export class NatsMembership implements Membership {
     if (before.join() !== unreachable.join()) this.#look()
   }
 
-  /** NATS-MEMBERSHIP-2: after a time in which it was deaf, what it knows is old. */
+  /** NATS-MEMBERSHIP-2: after a time in which it was cut off, what it knows is old. */
   #heardItself(now: number): void {
-    const wasDeaf = this.#isDeaf(now)
+    const wasCutOff = this.#isCutOff(now)
     this.#heardItselfAt = now
-    if (wasDeaf) this.#resume()
+    if (wasCutOff) this.#resume()
   }
 
-  #publish(kind: MembershipMessage['kind'], isDeaf = false): void {
+  #publish(kind: MembershipMessage['kind'], isCutOff = false): void {
     if (!this.#connection.connected) return
     const member = this.#self ?? observer
-    const unreachable = isDeaf ? [member.id] : this.#reports.get(member.id)
+    const unreachable = isCutOff ? [member.id] : this.#reports.get(member.id)
     this.#connection.nc.publish(
       this.#subject,
       encode({ kind, member, ...defined({ unreachable }) }),

@@ -138,7 +138,7 @@ export const mutants = [
   {
     name: 'member-is-silent',
     file: 'src/cluster/nats-membership.ts',
-    from: "this.#publish('here', isDeaf);",
+    from: "this.#publish('here', isCutOff);",
     to: ';',
     check: inTest(
       'test/cluster/membership.test.ts',
