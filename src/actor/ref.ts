@@ -9,6 +9,7 @@ import type { MalformedRecord } from '../model/commit.js'
 import { checkFreshness, sufficientVersion } from '../model/freshness.js'
 import {
   checkSendOptions,
+  refuseSendOptions,
   type DurableCommandSender,
   type CommandSender,
   type SendOptions,
@@ -128,14 +129,10 @@ export function actorRef<Definition extends AnyActorDefinition>(
   const skipsNow = async (signal?: AbortSignal) => skips?.(address, signal)
   const untyped: ActorRef = {
     address,
-    async ask(command: string, data?: unknown, options?: SendOptions) {
-      checkSendOptions('ask', options)
-      return sender.ask(address, command, data, options)
-    },
-    async tell(command: string, data?: unknown, options?: SendOptions) {
-      checkSendOptions('tell', options)
-      return sender.tell(address, command, data, options)
-    },
+    ask: (command: string, data?: unknown, options?: SendOptions) =>
+      refuseSendOptions('ask', options) ?? sender.ask(address, command, data, options),
+    tell: (command: string, data?: unknown, options?: SendOptions) =>
+      refuseSendOptions('tell', options) ?? sender.tell(address, command, data, options),
     async send(command: string, data?: unknown, options?: SendOptions) {
       checkSendOptions('send', options)
       // An unknown command is an error for the caller here; later, no caller waits for it.

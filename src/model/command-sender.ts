@@ -37,6 +37,19 @@ export function checkSendOptions(method: string, options: SendOptions | undefine
   if (options !== undefined) checkOptions(method, options, sendOptionNames)
 }
 
+/** The same, as the rejection of a call; `undefined` for options that exist. It spares a call a promise of its own. */
+export function refuseSendOptions(
+  method: string,
+  options: SendOptions | undefined,
+): Promise<never> | undefined {
+  try {
+    checkSendOptions(method, options)
+    return undefined
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 /** Options of Cairn's own senders: the inbox, the courier, timers and reactors. */
 export interface RedeliveryOptions extends SendOptions {
   /** Absent for a command that is sent for the first time, or again by its caller. */

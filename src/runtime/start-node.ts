@@ -3,13 +3,13 @@
 
 import type { ActorDefinition } from '../actor/definition.js'
 import type { Escalation } from '../actor/actor-host.js'
-import { checkDefinition as checkIsDefinition } from '../actor/check-definition.js'
+import { checkDefinition } from '../actor/check-definition.js'
 import { actorRef } from '../actor/ref.js'
 import { SerialExecutor } from '../delivery/group/serial-executor.js'
 import { deadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import { formatAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
-import { checkSendOptions } from '../model/command-sender.js'
+import { refuseSendOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { deferred } from '../model/wait.js'
@@ -111,7 +111,7 @@ function assemble(context: NodeContext): Assembled {
   const { namespace, store, bus } = open
   const escalation = escalationOf(context)
   reportConnection(context)
-  const checkKnown = (definition: ActorDefinition) => checkDefinition(context, definition)
+  const checkKnown = (definition: ActorDefinition) => checkHosted(context, definition)
 
   // Some capabilities need each other: what a capability needs of a later one is a function.
   const member = membershipCapabilities(context, {
@@ -210,14 +210,11 @@ function assemble(context: NodeContext): Assembled {
         ...refPorts,
       })
     },
-    async ask(actor, command, data, options) {
-      checkSendOptions('ask', options)
-      return routing.sender().ask(actor, command, data, options)
-    },
-    async send(actor, command, data, options) {
-      checkSendOptions('send', options)
-      return durable.send(actor, command, data, options)
-    },
+    ask: (actor, command, data, options) =>
+      refuseSendOptions('ask', options) ??
+      routing.sender().ask(actor, command, data, options),
+    send: (actor, command, data, options) =>
+      refuseSendOptions('send', options) ?? durable.send(actor, command, data, options),
     publish: durable.publish,
     transact: (work, options) =>
       context.outages.run(() => transactions.transact(work, options)),
@@ -263,11 +260,8 @@ function reportConnection({ open, events, log }: NodeContext): void {
 }
 
 /** A type that this node hosts has one definition; of other types it knows none. */
-function checkDefinition(
-  { definitions }: NodeContext,
-  definition: ActorDefinition,
-): void {
-  checkIsDefinition('spawn', definition)
+function checkHosted({ definitions }: NodeContext, definition: ActorDefinition): void {
+  checkDefinition('spawn', definition)
   const { type } = definition
   if (definitions.types.includes(type) && definitions.get(type) !== definition)
     throw new CairnError(
