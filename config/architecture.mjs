@@ -79,7 +79,7 @@ export const layers = [
   {
     path: 'delivery',
     holds:
-      'groups and partitions, reactors, consumers, retries, dead letters, inbox, courier, due timers',
+      'groups and partitions, reactors, consumers, retries, dead letters, inbox, courier, due timers; rebuilding what is lost beside the log',
     imports: ['model', 'codec', 'store', 'bus', 'actor'],
   },
   {
