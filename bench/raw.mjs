@@ -2,8 +2,7 @@
 // between. Commits are published with the bytes and headers that Cairn would write, over one
 // shared reply inbox, as the fastest way to use the client library.
 import { connect, nuid } from 'nats'
-import { encodeCommit } from '../dist/codec/envelope.js'
-import { logStream, logSubject } from '../dist/nats/subjects.js'
+import { encodeCommit, logStream, logSubject } from '../dist/doors/bench.js'
 
 /**
  * @typedef {import('nats').Msg} Msg

@@ -2,25 +2,48 @@
 // compiled, it starts immediately; a TypeScript loader would cost each process
 // seconds. Types are not checked here; `npm run types` checks them.
 
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cp, rm, symlink } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { cp, readdir, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { build } from 'esbuild'
+
+import { buildOnce } from './up-to-date.mjs'
 
 const folder = 'build'
+const sources = ['src', 'test', 'examples', 'scripts', 'bench', 'config']
 
-export async function buildTests() {
-  await rm(folder, { recursive: true, force: true })
-  const compiler = spawn(
-    process.execPath,
-    ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'],
-    { stdio: 'inherit' },
-  )
-  const [code] = await once(compiler, 'exit')
-  if (code !== 0) throw new Error('The tests did not compile: see the output above.')
-  // The sources read their version from it, and tests import dist as `cairn-es`.
-  await cp('package.json', `${folder}/package.json`)
-  await symlink(resolve('dist'), `${folder}/dist`, 'junction')
+export function buildTests() {
+  return buildOnce(folder, [...sources, 'package.json', 'tsconfig.json'], async () => {
+    const files = (await Promise.all(sources.map(filesIn))).flat()
+    await build({
+      entryPoints: files.filter(file => file.endsWith('.ts')),
+      outdir: folder,
+      outbase: '.',
+      platform: 'node',
+      format: 'esm',
+      target: 'node20.19',
+      sourcemap: true,
+      sourcesContent: false,
+      logLevel: 'warning',
+    })
+    for (const file of files)
+      if (file.endsWith('.mjs')) await cp(file, join(folder, file))
+    // The sources read their version from it, and tests import dist as `cairn-es`.
+    await cp('package.json', `${folder}/package.json`)
+    await symlink(resolve('dist'), `${folder}/dist`, 'junction')
+  })
+}
+
+/**
+ * The files of a folder, without what was built.
+ * @param {string} path
+ * @returns {Promise<string[]>}
+ */
+async function filesIn(path) {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  return entries
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+    .filter(file => !/(^|\/)(dist|node_modules)\//.test(file))
 }
 
 /**

@@ -10,6 +10,7 @@ import { once } from 'node:events'
 /** @type {readonly (readonly string[])[]} the arguments of `npm run` */
 const parts = [
   ['verify'],
+  ['test:coverage'],
   ['test:crashes'],
   ['test:reactors'],
   ['test:replicas'],

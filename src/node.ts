@@ -76,12 +76,12 @@ async function main(args: readonly string[]): Promise<void> {
       `${JSON.stringify(flags.positionals[0])} is not a flag: see --help.`,
     )
   const namespace = namespaceOf(flags)
-  const log = programLog(logLevelOf(flags))
+  const log = await programLog(logLevelOf(flags))
   const id = textFlag(flags, 'id')
   const { stop, reason: stopped } = untilStopped()
   const node = await startNode({
     namespace,
-    store: await backendOf(flags),
+    store: backendOf(flags),
     ...(await loadDefinitions(flags)),
     timers: timersOf(flags),
     create: !isSet(flags, 'no-create'),

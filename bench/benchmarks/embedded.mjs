@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { embedded } from 'cairn-es'
 import { open } from 'lmdb'
-import { encodeCommit } from '../../dist/codec/envelope.js'
-import { newId } from '../../dist/model/id.js'
 import {
-  headKey,
-  indexKey,
+  encodeCommit,
   encodeHead,
   encodeLogRecord,
+  headKey,
+  indexKey,
+  newId,
   positionKey,
-} from '../../dist/store/lmdb/layout.js'
+} from '../../dist/doors/bench.js'
 import { verify } from '../benchmark.mjs'
 import { checkVersions } from '../check-log.mjs'
 import { counterCommit, counters } from '../counters.mjs'

@@ -1,33 +1,11 @@
 // Namespaces on NATS JetStream: any number of nodes on any number of machines.
 
-import { NatsBus } from '../bus/nats.js'
-import type { Member } from '../cluster/membership.js'
-import { NatsTransport } from '../cluster/nats.js'
-import { NatsMembership } from '../cluster/nats-membership.js'
 import type { HeartbeatOptions } from '../cluster/roster.js'
 import { checkNamespace } from '../model/address.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
-import { Connection } from '../nats/connection.js'
-import type { ConnectionChange } from '../nats/connection-state.js'
-import { checkGroupCommitMode, type GroupCommitMode } from '../nats/group-commit.js'
+import type { GroupCommitMode } from '../nats/group-commit.js'
 import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
-import { JetStreamQueue } from '../store/queue/jetstream.js'
-import { JetStreamReadModels } from '../store/read-models/jetstream.js'
-import { JetStreamDocuments } from '../store/documents/jetstream.js'
-import { WatchedDocuments } from '../store/documents/watched.js'
-import { documentsBucketOf } from '../nats/subjects.js'
-import { ensureLogStream, readLogStream } from '../nats/log-stream.js'
-import { listNamespaces, removeStreams } from '../nats/namespaces.js'
-import { checkMissing, openSideStreams } from '../nats/side-streams.js'
-import { JetStreamStore } from '../store/event-store/jetstream.js'
-import { OwnCommits } from '../store/event-store/own-commits.js'
-import { JetStreamTimers } from '../store/timers/jetstream.js'
-import {
-  type Backend,
-  toOpenNamespace,
-  type Queues,
-  unknownNamespace,
-} from './backend.js'
+import type { Backend } from './backend.js'
 
 export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
   /** Intervals and timeouts of the nodes' heartbeats. */
@@ -68,102 +46,18 @@ const optionNames: OptionNames<JetStreamOptions> = {
  */
 export function jetstream(options: JetStreamOptions = {}): Backend {
   checkOptions('jetstream', options, optionNames)
+  // Loaded when needed: a process starts sooner without the libraries of stores that it does not use.
+  const load = () => import('./jetstream-namespace.js')
   return {
     kind: 'jetstream',
-    namespaces: () => withConnection(options, listNamespaces),
-    remove(namespace) {
+    namespaces: async () => (await load()).namespacesAt(options),
+    async remove(namespace) {
       checkNamespace(namespace)
-      return withConnection(options, connection => removeStreams(connection, namespace))
+      await (await load()).removeNamespace(options, namespace)
     },
-    async open({ namespace, nodeId, cache, create = true }) {
-      checkNamespace(namespace)
-      const { groupCommit = 'auto' } = options
-      checkGroupCommitMode(groupCommit)
-      const connection = await Connection.open(
-        options,
-        namespace,
-        `cairn ${namespace} ${nodeId}`,
-      )
-      try {
-        const stream = create
-          ? await ensureLogStream(connection, namespace, options)
-          : await readLogStream(connection, namespace)
-        if (stream === undefined)
-          throw unknownNamespace(
-            namespace,
-            `on NATS at ${connection.servers.join(', ')}`,
-            // The user may not be allowed to list streams.
-            await listNamespaces(connection, 1_000).catch(() => []),
-          )
-        const { partitions } = stream
-        await openSideStreams(connection, stream, create)
-        const queueOf = (name: keyof Queues) =>
-          new JetStreamQueue(connection, namespace, name)
-        const { damage } = connection
-        const documents = new WatchedDocuments(
-          new JetStreamDocuments(connection, namespace),
-          damage,
-          documentsBucketOf(namespace).stream,
-        )
-        const own = new OwnCommits(namespace)
-        const store = new JetStreamStore({
-          namespace,
-          nodeId,
-          connection,
-          stream,
-          groupCommit,
-          own,
-          ...(cache !== undefined && { cache }),
-        })
-        const bus = new NatsBus(connection, own)
-        const transport = new NatsTransport(connection, namespace)
-        const join = (self?: Member) =>
-          NatsMembership.join(connection, namespace, self, options.heartbeat)
-        const queues = {
-          inbox: queueOf('inbox'),
-          topic: queueOf('topic'),
-          dead: queueOf('dead'),
-        }
-        const timers = new JetStreamTimers(connection, namespace, partitions)
-        const readModels = new JetStreamReadModels(connection, namespace)
-        const beside = { queues, documents, timers, readModels, damage }
-        const stats = {
-          groupCommit: () => store.groupStats(),
-          connection: () => connection.stats(),
-          checkMissing: (signal: AbortSignal) => checkMissing(connection, signal),
-          onConnectionChange: (listener: (change: ConnectionChange) => void) => {
-            connection.onInterruption(listener)
-          },
-        }
-        const { isNew } = stream
-        const parts = {
-          isNew,
-          store,
-          bus,
-          transport,
-          ...beside,
-          ...stats,
-          partitions,
-          join,
-        }
-        return toOpenNamespace(parts, () => connection.close())
-      } catch (error) {
-        await connection.close()
-        throw error
-      }
+    async open(opening) {
+      checkNamespace(opening.namespace)
+      return await (await load()).openJetStream(options, opening)
     },
-  }
-}
-
-async function withConnection<T>(
-  options: JetStreamOptions,
-  work: (connection: Connection) => Promise<T>,
-): Promise<T> {
-  const name = 'namespaces'
-  const connection = await Connection.open(options, name, `cairn ${name}`)
-  try {
-    return await work(connection)
-  } finally {
-    await connection.close()
   }
 }

@@ -69,7 +69,7 @@ export const actor: CliCommand = {
     const { startNode } = await import('../runtime/start-node.js')
     await using node = await startNode({
       namespace: namespaceOf(flags),
-      store: await backendOf(flags),
+      store: backendOf(flags),
       actors: await loadActors(flags),
       serve: false,
       log: false,

@@ -40,7 +40,7 @@ export async function withNamespace(
 ): Promise<number> {
   const namespace = namespaceOf(flags)
   const nodeId = newCliId()
-  const backend = await backendOf(flags)
+  const backend = backendOf(flags)
   await using open = await backend.open({ namespace, nodeId, create })
   return await work(open, nodeId)
 }

@@ -26,7 +26,7 @@ export const namespaces: CliCommand = {
     const given = positionals(flags, ['list|create|remove'], ['NS'])
     const verb = verbOf(given['list|create|remove'], verbs)
     refuseFlags(flags, ['ns'], 'the namespace is an argument. Leave it out.')
-    const backend = await backendOf(flags)
+    const backend = backendOf(flags)
     if (verb === 'list') return list(flags, backend)
     const namespace = given.NS
     if (namespace === undefined) throw new UsageError(`NS is missing: ${verb} which one?`)

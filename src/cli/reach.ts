@@ -28,7 +28,7 @@ export async function reach<T>(
 ): Promise<T> {
   const actors = await loadActors(flags)
   const namespace = namespaceOf(flags)
-  const store = await backendOf(flags)
+  const store = backendOf(flags)
   if (actors.length > 0) {
     const { startNode } = await import('../runtime/start-node.js')
     await using node = await startNode({

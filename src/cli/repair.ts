@@ -81,7 +81,7 @@ async function openNamespace(
   flags: ParsedFlags,
   create: boolean,
 ): Promise<OpenNamespace> {
-  const backend = await backendOf(flags)
+  const backend = backendOf(flags)
   return backend.open({ namespace: namespaceOf(flags), nodeId: newCliId(), create })
 }
 

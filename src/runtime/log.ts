@@ -1,8 +1,6 @@
 // The loggers that Cairn creates, and the only home of pino. A node gives each of its parts a child
 // logger. No line at level info or above holds a payload or a secret.
 
-import { pino } from 'pino'
-
 import { CairnError } from '../model/errors.js'
 import { type Logger, type NodeLog, type WriteLog, writeTo } from '../model/log.js'
 import { show } from '../model/show.js'
@@ -11,21 +9,31 @@ import { guardedLog } from './guarded-log.js'
 /** The levels of the loggers that Cairn creates. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
+const ignore = () => {}
+
+const silent: Logger = {
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: ignore,
+  isLevelEnabled: () => false,
+}
+
 /** The environment variable with the level of the default logger. */
 export const logLevelVariable = 'CAIRN_LOG_LEVEL'
 
 /** JSON lines on stdout, for programs. */
-export function programLog(level: string): NodeLog {
-  return guardedLog(jsonLines(level, 1))
+export async function programLog(level: string): Promise<NodeLog> {
+  return guardedLog(await jsonLines(level, 1))
 }
 
 /**
  * The log of a node. Without a logger, warnings and errors are JSON lines on stderr; `false` stands for none.
  * Throws `invalid-option` for an object that is no logger.
  */
-export function nodeLog(logger: Logger | false | undefined): NodeLog {
-  if (logger === false) return guardedLog(pino({ level: 'silent' }))
-  if (logger === undefined) return guardedLog(jsonLines(defaultLevel(), 2))
+export async function nodeLog(logger: Logger | false | undefined): Promise<NodeLog> {
+  if (logger === false) return guardedLog(silent)
+  if (logger === undefined) return guardedLog(await jsonLines(defaultLevel(), 2))
   const missing = (['debug', 'info', 'warn', 'error'] as const).filter(
     level => typeof methodOf(logger, level) !== 'function',
   )
@@ -59,9 +67,13 @@ function defaultLevel(): string {
   )
 }
 
-function jsonLines(level: string, dest: 1 | 2): Logger {
-  return pino(
+async function jsonLines(level: string, dest: 1 | 2): Promise<Logger> {
+  if (level === 'silent') return silent
+  // Loaded when needed: most tests and commands log nothing.
+  const { pino } = await import('pino')
+  const logger: Logger = pino(
     { level, base: { pid: process.pid } },
     pino.destination({ dest, sync: true }),
   )
+  return logger
 }

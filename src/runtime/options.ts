@@ -123,7 +123,7 @@ const optionNames: OptionNames<NodeOptions> = {
 }
 
 /** Throws `invalid-option`, `invalid-namespace` or `invalid-definition`. */
-export function checkNodeOptions(options: NodeOptions): NodeSettings {
+export async function checkNodeOptions(options: NodeOptions): Promise<NodeSettings> {
   checkOptions('startNode', options, optionNames)
   checkNamespace(options.namespace)
   checkStore(options.store)
@@ -132,7 +132,7 @@ export function checkNodeOptions(options: NodeOptions): NodeSettings {
   const settings: NodeSettings = {
     ...options,
     id: options.id ?? newNodeId(),
-    log: nodeLog(options.log),
+    log: await nodeLog(options.log),
     clock: options.clock ?? systemClock,
     actors: options.actors ?? [],
     reactors: options.reactors ?? [],

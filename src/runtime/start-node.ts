@@ -58,7 +58,7 @@ const closeTimeoutDefault = 10_000
  * namespace needs a later version of an actor type.
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
-  const settings = checkNodeOptions(options)
+  const settings = await checkNodeOptions(options)
   const definitions = registryOf(settings)
   const { namespace, id: nodeId, cache, create } = settings
   const open = await settings.store.open({
