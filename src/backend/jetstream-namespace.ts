@@ -25,7 +25,7 @@ import {
   toOpenNamespace,
   unknownNamespace,
 } from './backend.js'
-import type { JetStreamOptions } from './jetstream.js'
+import type { JetStreamOptions } from './jetstream-options.js'
 
 /** Opens a namespace. Throws as `jetstream` says. */
 export async function openJetStream(

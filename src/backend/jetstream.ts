@@ -1,22 +1,11 @@
 // Namespaces on NATS JetStream: any number of nodes on any number of machines.
 
-import type { HeartbeatOptions } from '../cluster/roster.js'
 import { checkNamespace } from '../model/address.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
-import type { GroupCommitMode } from '../nats/group-commit.js'
-import type { LogStreamOptions, NatsOptions } from '../nats/options.js'
 import type { Backend } from './backend.js'
+import type { JetStreamOptions } from './jetstream-options.js'
 
-export interface JetStreamOptions extends NatsOptions, LogStreamOptions {
-  /** Intervals and timeouts of the nodes' heartbeats. */
-  readonly heartbeat?: HeartbeatOptions
-  /**
-   * Whether commits of different actors that are published at the same time share one atomic
-   * batch, so that the server waits for its disk once for all of them. `auto`, the default: on for a
-   * stream with one replica whose server waits for its disk, which is measured once a node is busy.
-   */
-  readonly groupCommit?: GroupCommitMode
-}
+export type { JetStreamOptions }
 
 const optionNames: OptionNames<JetStreamOptions> = {
   servers: true,

@@ -4,11 +4,17 @@
 import type { Member, Membership } from './membership.js'
 import { ownerOf } from './placement.js'
 
+/**
+ * `reached`: requests reach it, so it releases what is not its own. `apart`: its process runs, and requests do not reach
+ * it. `ended`: its process has ended, or does not run any more for all that is known.
+ */
+export type OwnerFate = 'reached' | 'apart' | 'ended'
+
 /** The placement of a group's partitions, as one node computes it. */
 export interface GroupPlacement {
   isOurs(partition: number): boolean
-  /** Whether the recorded owner of a partition runs. A node that joins may not know it yet, and asks it directly. */
-  isAlive(owner: { readonly id: string; readonly incarnation: number }): Promise<boolean>
+  /** What has become of the recorded owner of a partition. A node that joins may not know it yet, and asks it directly. */
+  fateOf(owner: { readonly id: string; readonly incarnation: number }): Promise<OwnerFate>
   onChange(listener: () => void): () => void
 }
 
@@ -33,10 +39,15 @@ export function groupPlacement(
     isOurs: partition =>
       ownerOf({ type: partitionOwnerType, id: `${group}/${partition}` }, candidatesNow())
         ?.id === nodeId,
-    async isAlive({ id, incarnation }) {
+    async fateOf(owner) {
+      const { id, incarnation } = owner
       const known = membership.members().find(member => member.id === id)
-      if (known !== undefined) return known.incarnation === incarnation
-      return (await membership.isReachable?.(id)) === true
+      const isReached =
+        known === undefined
+          ? (await membership.isReachable?.(id)) === true
+          : known.incarnation === incarnation
+      if (isReached) return 'reached'
+      return membership.isRunning?.(owner) === true ? 'apart' : 'ended'
     },
     onChange: listener => membership.onChange(listener),
   }

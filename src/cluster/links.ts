@@ -5,7 +5,8 @@
 //
 // LINKS-1. A link is down when a probe and all later ones have been unanswered for `limit` ms in which heartbeats arrived
 //     steadily: the member is not busy. Without heartbeats it is down after `deadAfter`; at once when the server says
-//     that nobody received a probe.
+//     that nobody received a probe. What one of the two nodes is late for all messages is added to both times, up to
+//     `deadAfter` (OWN-LINK-1).
 // LINKS-2. It is up again once a probe that was sent since is answered within `limit`. A link that goes down again soon must
 //     be answered for a time that doubles each time, up to `holdMax`, so a link that flaps moves actors rarely.
 // LINKS-3. Probes that were sent before `restart` count no more: this node received nothing for a while.
@@ -20,6 +21,8 @@ interface Link {
   /** The time of the last heartbeat, and since when they arrive without a gap. */
   heardAt: number
   steadySince: number
+  /** How late the member is for all messages, ms. */
+  lag: number
   isDown: boolean
   /** When the state changed. */
   since: number
@@ -59,8 +62,9 @@ export class Links {
   }
 
   /** A heartbeat arrived. */
-  heard(member: Peer, now: number): void {
+  heard(member: Peer, now: number, lag = 0): void {
     const link = this.#linkTo(member, now)
+    link.lag = lag
     if (now - link.heardAt > this.#limits.gap) link.steadySince = now
     link.heardAt = now
   }
@@ -77,13 +81,14 @@ export class Links {
     { id, incarnation }: Peer,
     sentAt: number,
     now: number,
-    isNeeded = false,
+    { isNeeded = false, ownLag = 0 } = {},
   ): void {
     const link = this.#links.get(id)
     if (link?.incarnation !== incarnation) return
+    const limit = this.#limits.limit + this.#slackOf(link, ownLag)
     // A later answer proves the link, too: what was sent before it may have been lost with an earlier state of the link.
     link.unanswered = link.unanswered.filter(time => time > sentAt)
-    if (!link.isDown || sentAt < link.since || now - sentAt >= this.#limits.limit) return
+    if (!link.isDown || sentAt < link.since || now - sentAt >= limit) return
     link.answeredSince ??= sentAt
     if (!isNeeded && now - link.answeredSince < this.#holdOf(link)) return
     Object.assign(link, { isDown: false, since: now, answeredSince: undefined })
@@ -104,10 +109,13 @@ export class Links {
   }
 
   /** LINKS-1. */
-  sweep(now: number): void {
-    const { limit, deadAfter, gap } = this.#limits
+  sweep(now: number, ownLag = 0): void {
+    const { gap } = this.#limits
     for (const link of this.#links.values()) {
       const [oldest] = link.unanswered
+      const slack = this.#slackOf(link, ownLag)
+      const limit = this.#limits.limit + slack
+      const deadAfter = this.#limits.deadAfter + slack
       if (oldest === undefined || now - oldest < limit) continue
       const isSteady = now - link.heardAt <= gap
       const silentSince = isSteady ? Math.max(oldest, link.steadySince) : Infinity
@@ -129,6 +137,10 @@ export class Links {
     for (const link of this.#links.values()) link.unanswered = []
   }
 
+  #slackOf({ lag }: Link, ownLag: number): number {
+    return Math.min(lag + ownLag, this.#limits.deadAfter)
+  }
+
   #lose(link: Link, now: number): void {
     if (now - link.since >= stableAfter) link.losses = 0
     link.losses++
@@ -147,6 +159,7 @@ export class Links {
       unanswered: [],
       heardAt: now,
       steadySince: now,
+      lag: 0,
       isDown: false,
       since: now,
       answeredSince: undefined,

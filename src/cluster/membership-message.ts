@@ -13,6 +13,10 @@ export interface MembershipMessage {
   readonly members?: readonly Member[]
   /** Ids of the members that do not answer it; its own if it does not hear itself. */
   readonly unreachable?: readonly string[]
+  /** How long messages wait before it reads them (OWN-LINK-1), ms. Default 0. */
+  readonly lag?: number
+  /** When it was sent, by the clock of the sender, which gets it back. */
+  readonly sentAt?: number
 }
 
 /** Stands for a node that is not a member. */
@@ -29,7 +33,7 @@ export const observer: Member = {
 export function readMembershipMessage(bytes: Uint8Array): MembershipMessage | undefined {
   try {
     const message = decode(bytes) as Partial<MembershipMessage>
-    const { kind, member, members, unreachable } = message
+    const { kind, member, members, unreachable, lag = 0, sentAt = 0 } = message
     if (kind !== 'hello' && kind !== 'here' && kind !== 'bye') return undefined
     const view = Array.isArray(members) ? members.map(readMember) : []
     return {
@@ -37,8 +41,14 @@ export function readMembershipMessage(bytes: Uint8Array): MembershipMessage | un
       member: readMember(member),
       members: view.filter(other => other !== undefined),
       unreachable: Array.isArray(unreachable) ? unreachable.filter(isNodeId) : [],
+      lag: isTime(lag) ? lag : 0,
+      sentAt: isTime(sentAt) ? sentAt : 0,
     }
   } catch {
     return undefined
   }
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }

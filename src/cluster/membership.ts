@@ -59,6 +59,11 @@ export interface Membership {
    * members are known once `join` resolves.
    */
   isReachable?(id: string): Promise<boolean>
+  /**
+   * Whether the process of a node sends heartbeats, although requests may not reach it. Absent if `members` holds all
+   * processes that run.
+   */
+  isRunning?(node: Pick<Member, 'id' | 'incarnation'>): boolean
   /** Announces that this node accepts no more work. It still sees the other members. */
   leave(): Promise<void>
   close(): Promise<void>

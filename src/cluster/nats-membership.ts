@@ -13,8 +13,8 @@
 // NATS-MEMBERSHIP-1. A process that is alive and busy sends no heartbeats and answers no probes, and remains a member until
 //     `deadAfter`. One whose heartbeats arrive is not busy: if it answers no probe for `silentAfter`, its link is bad. It is
 //     no longer in the view of the one that probes (VIEW-1), which reports it to the others with its heartbeats (VIEW-2).
-// NATS-MEMBERSHIP-2. A node receives its own heartbeats. If it does not, its own link is bad: it judges nobody, and
-//     reports itself to the others, which may still receive its heartbeats.
+// NATS-MEMBERSHIP-2. A node receives its own heartbeats. If it does not, it judges nobody (OWN-LINK-2). If it receives
+//     nothing at all, it reports itself to the others, which may still receive its heartbeats (OWN-LINK-3).
 // NATS-MEMBERSHIP-3. A node that was given up is a member again once it has answered a probe (LINKS-2), or restarted.
 //
 // A node that joins does not wait for heartbeats: the first answer holds all members. The server answers "no responders"
@@ -28,6 +28,7 @@ import type { Connection, NatsSubscription } from '../nats/connection.js'
 import type { Reply } from '../nats/requests.js'
 import { Links } from './links.js'
 import { MemberView } from './member-view.js'
+import { OwnLink } from './own-link.js'
 import {
   type Member,
   type Membership,
@@ -56,11 +57,11 @@ export class NatsMembership implements Membership {
   readonly #every: number
   /** Milliseconds without an answer until a link is bad. */
   readonly #linkLimit: number
+  readonly #deadAfter: number
   readonly #subscriptions: NatsSubscription[] = []
   #nextProbe = 0
   #unreachable: readonly string[] = []
-  /** When this node last received a heartbeat of its own. */
-  #heardItselfAt = 0
+  readonly #ownLink: OwnLink
   /** Requests for the hosts of a type that are not answered yet. */
   readonly #looking = new Map<string, Promise<boolean>>()
   /** Ids of nodes that are no longer members: the latest ones. */
@@ -85,6 +86,12 @@ export class NatsMembership implements Membership {
     this.#roster = new Roster(limits)
     this.#linkLimit = Math.min(deadAfter, Math.max(silentAfter, deadAfter / 2))
     this.#links = new Links({ limit: this.#linkLimit, deadAfter, gap: 2.5 * every })
+    // Before a link is judged: what this node sends with a heartbeat it may lose with it.
+    this.#ownLink = new OwnLink(
+      { limit: this.#linkLimit - every / 2, every },
+      performance.now(),
+    )
+    this.#deadAfter = deadAfter
     this.#view = new MemberView(self?.id)
     this.#roster.onChange(({ joined, left, dead }) => {
       for (const { id } of left) {
@@ -147,6 +154,10 @@ export class NatsMembership implements Membership {
     return (await this.#probeRequest(id, this.#every)).kind !== 'no-responders'
   }
 
+  isRunning({ id, incarnation }: Pick<Member, 'id' | 'incarnation'>): boolean {
+    return this.#find(id)?.incarnation === incarnation
+  }
+
   async leave(): Promise<void> {
     if (!this.#isParticipating || this.#self === undefined) return
     this.#isParticipating = false
@@ -178,7 +189,7 @@ export class NatsMembership implements Membership {
       if (interruption !== 'disconnected') this.#resume()
     })
     this.#tickedAt = performance.now()
-    this.#heardItselfAt = this.#tickedAt
+    this.#ownLink.restart(this.#tickedAt)
     this.#timer = setInterval(() => this.#tick(), this.#every)
     this.#timer.unref()
     this.#publish('hello')
@@ -201,7 +212,7 @@ export class NatsMembership implements Membership {
     if (member !== undefined) {
       this.#roster.alive(member, now)
       // Nobody else can take its work: it need not be proven for long.
-      this.#answered(member, sentAt, now, true)
+      this.#answered(member, sentAt, now, { isNeeded: true })
     }
     // Another member may not know yet that a node has left, or is dead: its own word is needed.
     for (const other of members)
@@ -225,7 +236,7 @@ export class NatsMembership implements Membership {
   /** After a time in which this node received nothing, and others may not have received its heartbeats. */
   #resume(): void {
     const now = performance.now()
-    this.#heardItselfAt = now
+    this.#ownLink.restart(now)
     this.#links.restart()
     this.#roster.restartTimeouts(now)
     this.#publish('hello')
@@ -238,24 +249,25 @@ export class NatsMembership implements Membership {
     if (!this.#connection.connected) return
     // This process stood still: heartbeats of others wait to be read, and others may have given it up.
     if (sinceLast > 2 * this.#every) return this.#resume()
-    const isCutOff = this.#isCutOff(now)
-    if (!isCutOff) {
-      this.#links.sweep(now)
-      for (const id of this.#roster.overdue(now)) this.#giveUp(id, now)
+    this.#ownLink.tick(this.#connection.nc.stats().inBytes, now)
+    const mayJudge = !this.#isSilent(now)
+    if (mayJudge) {
+      const lag = this.#ownLink.lag(now)
+      this.#links.sweep(now, lag)
+      const slack = Math.min(lag, this.#deadAfter)
+      for (const id of this.#roster.overdue(now - slack)) this.#giveUp(id, now)
     }
     this.#look()
     if (this.#self !== undefined && this.#isParticipating) {
       this.#roster.alive(this.#self, now)
-      this.#publish('here', isCutOff)
+      this.#publish('here')
     }
-    if (!isCutOff) this.#probeSome(now)
+    if (mayJudge) this.#probeSome(now)
   }
 
-  /** NATS-MEMBERSHIP-2. */
-  #isCutOff(now: number): boolean {
-    // Before a link is judged: what this node sends with a heartbeat it may lose with it.
-    const limit = this.#linkLimit - this.#every / 2
-    return this.#isParticipating && now - this.#heardItselfAt >= limit
+  /** OWN-LINK-2. An observer sends no heartbeats. */
+  #isSilent(now: number): boolean {
+    return this.#isParticipating && this.#ownLink.isSilent(now)
   }
 
   #giveUp(id: string, now: number): void {
@@ -285,7 +297,10 @@ export class NatsMembership implements Membership {
 
   async #probe(member: Member, sentAt: number): Promise<void> {
     this.#links.asked(member, sentAt)
-    const { kind } = await this.#probeRequest(member.id, this.#linkLimit)
+    const { kind } = await this.#probeRequest(
+      member.id,
+      this.#linkLimit + this.#deadAfter,
+    )
     const now = performance.now()
     if (kind === 'no-responders') this.#noResponders(member)
     else if (kind === 'message') this.#answered(member, sentAt, now)
@@ -297,10 +312,16 @@ export class NatsMembership implements Membership {
     if (this.#find(id)?.incarnation === incarnation) this.suspect(id)
   }
 
-  #answered(member: Member, sentAt: number, now: number, isNeeded = false): void {
+  #answered(
+    member: Member,
+    sentAt: number,
+    now: number,
+    { isNeeded = false } = {},
+  ): void {
     this.#roster.probeAnswered(member.id, now)
     const wasDown = this.#links.isDown(member)
-    this.#links.answered(member, sentAt, now, isNeeded)
+    const ownLag = this.#ownLink.lag(now)
+    this.#links.answered(member, sentAt, now, { isNeeded, ownLag })
     if (wasDown && !this.#links.isDown(member)) this.#look()
   }
 
@@ -312,33 +333,28 @@ export class NatsMembership implements Membership {
   #receive(bytes: Uint8Array): void {
     const message = readMembershipMessage(bytes)
     if (message === undefined) return
-    const { kind, member, unreachable = [] } = message
+    const { kind, member, unreachable = [], lag = 0, sentAt = 0 } = message
     const now = performance.now()
     if (member !== undefined) {
       if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
-        return this.#heardItself(now)
+        return this.#heardItself(sentAt, now)
       if (kind === 'bye') {
         this.#addFormer(member.id)
         return this.#roster.left(member)
       }
-      if (isParticipant(member)) this.#heard(member, unreachable, kind, now)
+      if (isParticipant(member)) this.#heard(member, { unreachable, kind, lag }, now)
     }
     if (kind === 'hello' && this.#isParticipating) this.#publish('here')
   }
 
   /** A heartbeat of another member. */
-  #heard(
-    member: Member,
-    unreachable: readonly string[],
-    kind: MembershipMessage['kind'],
-    now: number,
-  ): void {
+  #heard(member: Member, { unreachable, kind, lag }: Heartbeat, now: number): void {
     const { id } = member
     const before = this.#reports.get(id) ?? []
     if (unreachable.length > 0) this.#reports.set(id, unreachable)
     else this.#reports.delete(id)
     const isKnown = this.#find(id)?.incarnation === member.incarnation
-    this.#links.heard(member, now)
+    this.#links.heard(member, now, lag)
     this.#roster.alive(member, now)
     // It has just come back, perhaps: the next tick would be late.
     if (this.#links.isDown(member) && (kind === 'hello' || !isKnown))
@@ -346,20 +362,23 @@ export class NatsMembership implements Membership {
     if (before.join() !== unreachable.join()) this.#look()
   }
 
-  /** NATS-MEMBERSHIP-2: after a time in which it was cut off, what it knows is old. */
-  #heardItself(now: number): void {
-    const wasCutOff = this.#isCutOff(now)
-    this.#heardItselfAt = now
-    if (wasCutOff) this.#resume()
+  /** After a time in which it heard nothing of itself, what it knows is old. */
+  #heardItself(sentAt: number, now: number): void {
+    const wasSilent = this.#isSilent(now)
+    this.#ownLink.heard(sentAt, now)
+    if (wasSilent) this.#resume()
   }
 
-  #publish(kind: MembershipMessage['kind'], isCutOff = false): void {
+  #publish(kind: MembershipMessage['kind']): void {
     if (!this.#connection.connected) return
+    const sentAt = performance.now()
     const member = this.#self ?? observer
+    const isCutOff = this.#isParticipating && this.#ownLink.isCutOff(sentAt)
     const unreachable = isCutOff ? [member.id] : this.#reports.get(member.id)
+    const lag = Math.round(this.#ownLink.lag(sentAt))
     this.#connection.nc.publish(
       this.#subject,
-      encode({ kind, member, ...defined({ unreachable }) }),
+      encode({ kind, member, sentAt, lag, ...defined({ unreachable }) }),
     )
   }
 
@@ -383,6 +402,8 @@ export class NatsMembership implements Membership {
     return `cairn.${this.#namespace}.members`
   }
 }
+
+type Heartbeat = Required<Pick<MembershipMessage, 'kind' | 'unreachable' | 'lag'>>
 
 const noBody = new Uint8Array()
 const formerMembersMax = 1_000

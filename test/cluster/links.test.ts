@@ -69,6 +69,36 @@ await t.test(
   },
 )
 
+await t.test('LINKS-1: a node that is late for all messages is busy', async t => {
+  for (const [ownLag, lag] of [
+    [0, 150],
+    [150, 0],
+    [70, 80],
+  ] as const) {
+    const links = make()
+    for (let now = 0; now < 1_000; now += 10) {
+      links.sweep(now, ownLag)
+      links.heard(a, now, lag)
+      links.asked(a, now)
+      if (now >= 200) links.answered(a, now - 200, now, { ownLag })
+    }
+    t.notOk(links.isDown(a), `${ownLag} ms late, and ${lag} ms late`)
+    for (let now = 1_000; now < 1_500; now += 10) {
+      links.sweep(now, ownLag)
+      links.heard(a, now, lag)
+      links.asked(a, now)
+    }
+    t.ok(links.isDown(a), 'the time has an end')
+  }
+  const late = make()
+  for (let now = 0; now < 700; now += 10) {
+    late.sweep(now, 10_000)
+    late.heard(a, now, 10_000)
+    late.asked(a, now)
+  }
+  t.ok(late.isDown(a), 'at most `deadAfter` is added')
+})
+
 await t.test('LINKS-1: nobody received it', async t => {
   const links = make()
   run(links, a, [0, 100])

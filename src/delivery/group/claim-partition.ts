@@ -29,12 +29,14 @@ import {
 } from './partition-state.js'
 import { resumeAfter, type ResumableSource } from './resume.js'
 
+type OwnerFate = 'reached' | 'apart' | 'ended'
+
 /** The assignment of partitions to nodes, as this node sees it. */
 export interface PartitionAssignment {
   /** Whether placement assigns the partition to this node. */
   isOurs(partition: number): boolean
-  /** Whether a node that owns a partition is still a member. */
-  isAlive(owner: PartitionOwner): boolean | Promise<boolean>
+  /** Whether a node that owns a partition is a member, runs but is not reached, or has ended. */
+  fateOf(owner: PartitionOwner): OwnerFate | Promise<OwnerFate>
   /** Calls back when one of the two may have changed; the returned function stops that. */
   onChange(listener: () => void): () => void
 }
@@ -90,18 +92,20 @@ export async function claimPartition(
     const { owner, crashes: before = 0, ...kept } = state
     const { floor, marks = [] } = kept
     const hasOtherOwner = owner !== undefined && !isSameOwner(owner, self)
-    const isOwned = hasOtherOwner && (await assignment.isAlive(owner))
-    if (isOwned && performance.now() < deadline) {
+    const fate = hasOtherOwner ? await assignment.fateOf(owner) : undefined
+    if (fate === 'reached' && performance.now() < deadline) {
       await pause(handoverPollDelay, signal)
       continue
     }
     const epoch = Math.max(state.epoch + 1, read.isKnown ? 0 : Date.now()) // CLAIM-5.
-    // DEFERRED-KEYS-3: an owner that released the partition, or this node itself, has not crashed.
-    const crashes = hasOtherOwner ? before + 1 : 0
+    // DEFERRED-KEYS-3: an owner that released the partition, or this node itself, has not crashed; neither has one that
+    // runs and is not reached.
+    const hasCrashed = fate === 'ended'
+    const crashes = hasOtherOwner ? before + Number(hasCrashed) : 0
     const end = await source.lastPosition(signal)
     const startLimit = Math.max(state.startLimit ?? 0, end, floor) + startLimitStride
     const deferred = state.deferred.map(({ crashes: before = 0, ...one }) =>
-      crashes === 0 ? one : { ...one, crashes: before + 1 },
+      hasOtherOwner ? { ...one, crashes: before + Number(hasCrashed) } : one,
     )
     const bytes = encodePartitionState({
       ...kept,

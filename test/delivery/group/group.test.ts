@@ -24,12 +24,18 @@ t.teardown(() => clearInterval(alive))
 class Claims {
   readonly owners = new Map<number, string>()
   readonly alive = new Set<string>()
+  readonly apart = new Set<string>()
   readonly listeners = new Set<() => void>()
 
   of(id: string): PartitionAssignment {
     return {
       isOurs: partition => this.owners.get(partition) === id,
-      isAlive: owner => this.alive.has(owner.id),
+      fateOf: owner =>
+        this.alive.has(owner.id)
+          ? 'reached'
+          : this.apart.has(owner.id)
+            ? 'apart'
+            : 'ended',
       onChange: listener => {
         this.listeners.add(listener)
         return () => this.listeners.delete(listener)
@@ -618,6 +624,38 @@ await t.test(
     )
     t.ok(begun.every(([value, attempt]) => value === 'k2@2' || attempt === 1))
     t.equal(new Set(handled.map(({ value }) => value)).size, 4)
+  },
+)
+
+await t.test(
+  'DEFERRED-KEYS-3 an owner that runs and is not reached has not crashed',
+  async t => {
+    const { source, documents, claims, join } = scene(t, 1)
+    const stateNow = () => stateOf(documents, ['group', '0'])
+    let open = 0
+    let together = 0
+    for (let life = 1; life <= 4; life++) {
+      const id = `n${life}`
+      claims.apart.add(id)
+      claims.set({ 0: id })
+      join(id, {
+        async handle() {
+          open++
+          together = Math.max(together, open)
+          if (life < 4) return new Promise<never>(() => {})
+          await until(() => together === 2)
+          return done
+        },
+      })
+      await until(async () => (await stateNow())?.owner?.id === id)
+      if (life === 1) source.add('k1', 'k2')
+      claims.alive.delete(id)
+      open = 0
+      together = 0
+    }
+    await until(async () => (await stateNow())?.floor === 2)
+    t.equal((await stateNow())?.crashes, undefined)
+    t.pass('its records are handled side by side')
   },
 )
 
