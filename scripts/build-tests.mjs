@@ -4,8 +4,8 @@
 
 import { cp, readdir, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { build } from 'esbuild'
 
+import { compileFiles } from './bundle.mjs'
 import { buildOnce } from './up-to-date.mjs'
 
 const folder = 'build'
@@ -14,17 +14,8 @@ const sources = ['src', 'test', 'examples', 'scripts', 'bench', 'config']
 export function buildTests() {
   return buildOnce(folder, [...sources, 'package.json', 'tsconfig.json'], async () => {
     const files = (await Promise.all(sources.map(filesIn))).flat()
-    await build({
-      entryPoints: files.filter(file => file.endsWith('.ts')),
-      outdir: folder,
-      outbase: '.',
-      platform: 'node',
-      format: 'esm',
-      target: 'node20.19',
-      sourcemap: true,
-      sourcesContent: false,
-      logLevel: 'warning',
-    })
+    const compiled = files.filter(file => file.endsWith('.ts'))
+    await compileFiles(compiled, { from: '.', to: folder })
     for (const file of files)
       if (file.endsWith('.mjs')) await cp(file, join(folder, file))
     // The sources read their version from it, and tests import dist as `cairn-es`.

@@ -5,12 +5,9 @@ import { readFile } from 'node:fs/promises'
 import t from 'tap'
 
 import { mutants } from '../trust/mutants/mutants.mjs'
-import { compiledOf } from '../trust/mutants/tree.mjs'
 
 for (const { name, file, from } of mutants)
   await t.test(`the code that mutant ${name} changes is there once`, async t => {
-    for (const path of compiledOf(file)) {
-      const text = await readFile(path, 'utf8')
-      t.equal(text.split(from).length - 1, 1, path)
-    }
+    const text = await readFile(file, 'utf8')
+    t.equal(text.split(from).length - 1, 1, file)
   })

@@ -3,10 +3,12 @@
 import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
+import { compileFiles, doors, joinDoors } from '../../../scripts/bundle.mjs'
+
 /** @typedef {import('./mutants.mjs').Mutant} Mutant */
 
 /** What mutants change. Everything else is linked. */
-const copied = ['build', 'dist', 'docs']
+const copied = ['build', 'dist', 'docs', 'src']
 const leftOut = ['.git', '.tap']
 
 /**
@@ -35,28 +37,22 @@ export async function plantTree(folder) {
  * @param {Mutant} mutant
  */
 export async function mutate(folder, { file, from, to }) {
-  for (const path of compiledOf(file)) {
-    const text = await readFile(join(folder, path), 'utf8')
-    const count = text.split(from).length - 1
-    if (count !== 1)
-      throw new Error(
-        `the code that this mutant changes is gone: ${path} has it ${count} times, not once`,
-      )
-    await writeFile(
-      join(folder, path),
-      text.replace(from, () => to),
+  const path = join(folder, file)
+  const text = await readFile(path, 'utf8')
+  const count = text.split(from).length - 1
+  if (count !== 1)
+    throw new Error(
+      `the code that this mutant changes is gone: ${file} has it ${count} times, not once`,
     )
-  }
-}
-
-/**
- * Nodes of other processes run `dist`, and tests import `build/src`.
- *
- * @param {string} file
- */
-export function compiledOf(file) {
-  const [, source] = /^src\/(.*)\.ts$/.exec(file) ?? []
-  return source === undefined
-    ? [file]
-    : [join('dist', `${source}.js`), join('build', 'src', `${source}.js`)]
+  await writeFile(
+    path,
+    text.replace(from, () => to),
+  )
+  const [, module] = /^src\/(.*)\.ts$/.exec(file) ?? []
+  if (module === undefined) return
+  // Nodes of other processes run `dist`, and tests import `build/src`.
+  await compileFiles([file], { from: '.', to: 'build', root: folder })
+  if (!doors.includes(module))
+    await compileFiles([file], { from: 'src', to: 'dist', root: folder })
+  await joinDoors(folder)
 }
