@@ -119,6 +119,11 @@ export function foldEvent<State>(
   return freeze(next, state)
 }
 
+/** A folded event for user code: its data cannot be changed, or is a copy. */
+export function handOutEvent(event: RecordedEvent): RecordedEvent {
+  return withData(event, handOut(event.data))
+}
+
 /** The event with other data; the same one if it has these. */
 function withData(event: RecordedEvent, data: unknown): RecordedEvent {
   if (data === event.data) return event

@@ -35,15 +35,15 @@ import type {
   StateOf,
 } from './definition-types.js'
 import { watchActor, type WatchedEvent, type WatchOptions } from './watch.js'
+import { Watches } from './watches.js'
 
 /** What references need of the node that they were made on. */
 export interface RefPorts {
   readonly sender: CommandSender
   readonly durableSender: DurableCommandSender
-  readonly store: Pick<
-    EventStore,
-    'head' | 'commits' | 'read' | 'follow' | 'lastPosition'
-  >
+  readonly store: Pick<EventStore, 'head' | 'commits' | 'read' | 'lastPosition'>
+  /** The watches of the node. Default: without one, no notices arrive, and a watch looks for new commits at times. */
+  readonly watches?: Watches
   /** Reads actors in the node's memory. Default: no actor is in memory. */
   readonly local?: ResidentReader
   /** Runs each reading of the state: explains its errors. */
@@ -102,7 +102,8 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
 
   /**
    * Yields each new event once, in order, with the state after it, until the signal fires or the store
-   * closes. Starts after the version that the actor has when the loop starts, or after `from`.
+   * closes. Starts after the version that the actor has when the loop starts, or after `from`. All
+   * loops on this node that watch the actor share its reads.
    */
   watch(
     options?: WatchOptions,
@@ -121,7 +122,8 @@ export function actorRef<Definition extends AnyActorDefinition>(
   id: string,
   ports: RefPorts,
 ): RefOf<Definition> {
-  const { sender, durableSender, store, local = noResidents, onMalformed, skips } = ports
+  const { sender, durableSender, store, watches = new Watches(store) } = ports
+  const { local = noResidents, onMalformed, skips } = ports
   const { around = work => work() } = ports
   const { type, behavior } = definition
   const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
@@ -167,7 +169,7 @@ export function actorRef<Definition extends AnyActorDefinition>(
     events: options => store.read(address, options),
     watch: (options = {}) => {
       checkOptions('watch', options, watchOptionNames)
-      return watchActor(store, folding, options, skipsNow)
+      return watchActor(watches, folding, options, skipsNow)
     },
   }
   // The implementation is the same for all definitions; only its types differ.
@@ -180,7 +182,11 @@ const stateOptionNames: OptionNames<StateOptions> = {
   timeout: true,
   signal: true,
 }
-const watchOptionNames: OptionNames<WatchOptions> = { from: true, signal: true }
+const watchOptionNames: OptionNames<WatchOptions> = {
+  from: true,
+  latest: true,
+  signal: true,
+}
 
 /** For references that were made without a node: no actor is in memory, and no notices arrive. */
 const noResidents: ResidentReader = {

@@ -1,28 +1,36 @@
 // Watching: every new event of one actor, with the state after it.
 //
-// WATCH-1. Every version after the start is yielded once, in order: an event that the log yields twice is
-//          dropped, and missing versions are read before a later one is yielded. A skipped version is
-//          yielded with the unchanged state, unless it is unreadable.
-// WATCH-2. Between two events, only the state is kept.
+// WATCH-1. Every version after the start is yielded once, in order: an event that comes twice is dropped, and missing
+//     versions are read before a later one is yielded. A skipped version is yielded with the unchanged state, unless it
+//     is unreadable.
+// WATCH-2. Between two events, a watcher keeps only the state. What it has not taken is held for it within the bounds of
+//     WATCHED-ACTOR-2; beyond them it reads the log from the event that it took last. So a slow loop misses nothing, and
+//     nothing grows.
+// WATCH-3. With `latest`, the versions are left out that were stored while the loop was busy, except the last one.
 
-import type { MalformedRecord, StoredCommit } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
 import { checkCount, type Version } from '../model/version.js'
 import { handOut } from '../model/read-only.js'
-import { pause } from '../model/wait.js'
-import type { EventStore } from '../store/event-store/event-store.js'
-import { foldEvent, type FoldContext, skipVersions, type FoldedState } from './fold.js'
-import { recordUnreadable, versionsMissing } from './parked.js'
-import { recover, recoverAt } from './recovery.js'
-import type { Skips } from './skips.js'
+import { type FoldContext, type FoldedState, handOutEvent, skipVersions } from './fold.js'
+import { versionsMissing } from './parked.js'
+import { recoverAt } from './recovery.js'
+import { isCairnError } from '../model/errors.js'
+import { foldSteps, skipRecord, type Step } from './watch-steps.js'
+import type { SkipsNow, WatchedActor } from './watched-actor.js'
+import type { Watches } from './watches.js'
 
-/** The most reads that may not yet show a version that the log has shown. */
-const lagReads = 10
+/** For reads that only their end stops. */
+const noSignal = new AbortController().signal
 
 /** How an actor is watched. */
 export interface WatchOptions {
   /** Starts after this version. Default: the actor's version when the loop starts. */
   readonly from?: Version
+  /**
+   * Leaves out the events that were stored while the loop was busy, except the last one: for a screen that shows the
+   * state. Default false: every event.
+   */
+  readonly latest?: boolean
   /** Ends the loop. */
   readonly signal?: AbortSignal
 }
@@ -36,106 +44,88 @@ export interface WatchedEvent<State = unknown, Event = RecordedEvent> {
 
 /**
  * Throws `actor-parked` if the history cannot be folded, `unknown-version` if `from` is later than the
- * last version, and the store's errors. Ends without an error when the signal fires.
+ * last version, and the store's errors. Ends without an error when the signal fires or the node closes.
  */
 export async function* watchActor<State>(
-  store: Pick<EventStore, 'head' | 'commits' | 'follow' | 'lastPosition'>,
-  base: FoldContext<State>,
-  { from, signal }: WatchOptions,
-  skipsNow: (signal?: AbortSignal) => Promise<Skips | undefined> = async () => undefined,
+  watches: Watches,
+  context: FoldContext<State>,
+  { from, latest = false, signal }: WatchOptions,
+  skipsNow: SkipsNow,
 ): AsyncGenerator<WatchedEvent<State>, void> {
   if (from !== undefined) checkCount('from', from)
-  const { actor } = base
-  let folding = base
-  const cancel = signal === undefined ? {} : { signal }
+  if (signal?.aborted) return
+  const watched = watches.of(context, skipsNow)
+  const place = { version: from ?? 0 }
+  watched.join(place)
+  let hasBegun = false
   try {
-    folding = { ...base, skips: await skipsNow(signal) }
-    // Read before the actor, so that every commit after the actor's state is at a later position.
-    const after = await store.lastPosition(cancel)
-    let at =
-      from === undefined
-        ? await recover(store, folding, signal)
-        : await recoverAt(store, folding, from, signal)
-    // Events that were stored between `from` and now.
-    if (from !== undefined) at = yield* replay(at)
-    for await (const record of store.follow({ types: [actor.type], after, ...cancel })) {
-      if (record.actor?.id !== actor.id) continue
-      const skips = await skipsNow(signal)
-      if (skips !== folding.skips) {
-        // States that were yielded do not change; later ones are folded with the new skips.
-        folding = { ...folding, skips }
-        at = await recoverAt(store, folding, at.version, signal)
+    // With `from`, what comes while this watcher reads the log is held for it.
+    const beginning = watched.begin(from === undefined ? place : { version: 0 }, signal)
+    beginning.catch(() => {}) // It is awaited after the reading, which may fail for the same reason.
+    let at: FoldedState<State> | undefined
+    if (from !== undefined) at = yield* replay(await folding(), await stateAt(from))
+    const begun = await beginning
+    at ??= begun
+    hasBegun = true
+    while (signal?.aborted !== true) {
+      const step = watched.after(place.version, latest)
+      if (step === 'behind') {
+        at ??= await stateAt(place.version)
+        at = yield* replay(await folding(), at)
+      } else if (step === undefined) {
+        watched.check()
+        await watched.changed(signal)
+      } else {
+        at = step.folded
+        yield taken(step)
       }
-      if (record.kind === 'malformed') {
-        at = skipRecord(at, record)
-        continue
-      }
-      at = skipGap(at, record)
-      // A replica that lags may have answered the reads above: read the versions between.
-      for (let attempt = 0; record.firstVersion > at.version + 1; attempt++) {
-        if (attempt === lagReads)
-          throw versionsMissing(
-            actor,
-            at.version + 1,
-            record.firstVersion,
-            record.position,
-          )
-        await pause(attempt * 20, signal)
-        at = yield* replay(at)
-      }
-      at = yield* foldCommit(at, record)
     }
   } catch (error) {
-    if (signal?.aborted !== true) throw error
+    const isClosed = hasBegun && isCairnError(error, 'store-closed')
+    if (signal?.aborted !== true && !isClosed) throw error
+  } finally {
+    watched.leave(place)
   }
 
-  async function* replay(start: FoldedState<State>) {
+  function taken({ event, folded }: Step<State>): WatchedEvent<State> {
+    place.version = folded.version
+    const { state, version } = folded
+    return { state: handOut(state), version, event: handOutEvent(event) }
+  }
+
+  async function folding(): Promise<FoldContext<State>> {
+    return { ...context, skips: await skipsNow(signal ?? noSignal) }
+  }
+
+  async function stateAt(version: Version): Promise<FoldedState<State>> {
+    return recoverAt(watches.store, await folding(), version, signal)
+  }
+
+  /** Yields what the log has after `start`; with `latest`, only the last of it. */
+  async function* replay(folding: FoldContext<State>, start: FoldedState<State>) {
     let at = start
-    const range = { from: at.version + 1, hint: at.position, ...cancel }
-    for await (const record of store.commits(actor, range)) {
-      if (record.kind === 'malformed') {
-        at = skipRecord(at, record)
-        continue
+    let last: Step<State> | undefined
+    const range = {
+      from: at.version + 1,
+      hint: at.position + 1,
+      signal: signal ?? noSignal,
+    }
+    for await (const record of watches.store.commits(context.actor, range)) {
+      if (record.kind === 'malformed') at = skipRecord(folding, at, record)
+      else {
+        const { firstVersion, position } = record
+        at = skipVersions(folding, at, firstVersion - 1, at.position) ?? at
+        if (firstVersion > at.version + 1)
+          throw versionsMissing(context.actor, at.version + 1, firstVersion, position)
+        for (const step of foldSteps(folding, at, record)) {
+          at = step.folded
+          last = step
+          if (!latest) yield taken(step)
+        }
       }
-      at = skipGap(at, record)
-      const { firstVersion, position } = record
-      if (firstVersion > at.version + 1)
-        throw versionsMissing(actor, at.version + 1, firstVersion, position)
-      at = yield* foldCommit(at, record)
+      place.version = at.version
     }
+    if (latest && last !== undefined) yield taken(last)
     return at
-  }
-
-  /** The state after an unreadable record: the record is foreign, or skipped, or an error is thrown. */
-  function skipRecord(
-    at: FoldedState<State>,
-    record: MalformedRecord,
-  ): FoldedState<State> {
-    folding.onMalformed?.(record)
-    const { versions, position } = record
-    if (versions === undefined || versions.last <= at.version) return at
-    const skipped = skipVersions(folding, at, versions.last, position)
-    if (skipped === undefined) throw recordUnreadable(actor, record)
-    return skipped
-  }
-
-  /** The state before a commit, if the versions that are missing before it are skipped. */
-  function skipGap(at: FoldedState<State>, commit: StoredCommit): FoldedState<State> {
-    return skipVersions(folding, at, commit.firstVersion - 1, at.position) ?? at
-  }
-
-  function* foldCommit(
-    start: FoldedState<State>,
-    commit: StoredCommit,
-  ): Generator<WatchedEvent<State>, FoldedState<State>> {
-    let { state, version, position } = start
-    for (const event of commit.events) {
-      if (event.version <= version) continue
-      state = foldEvent(folding, state, event)
-      version = event.version
-      position = commit.position
-      yield { state: handOut(state), version, event }
-    }
-    return { state, version, position, inlineStateVersion: start.inlineStateVersion }
   }
 }

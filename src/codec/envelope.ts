@@ -54,6 +54,11 @@ export function encodeCommit(commit: NewCommit): EncodedRecord {
   return { headers, body: encode(body) }
 }
 
+/** A commit that this process has stored, as a read of its record would return it. */
+export function storedCommit(commit: NewCommit, position: Position): StoredCommit {
+  return toStoredCommit(position, commit.actor, headerOf(commit), toBody(commit))
+}
+
 /** Approximate size of a record as it is stored, in bytes. */
 export function encodedBytes({ headers, body }: EncodedRecord): number {
   let bytes = body.length

@@ -15,6 +15,7 @@ import type {
   TransactOutcome,
 } from '../actor/transaction.js'
 import type { TransactionStats } from '../actor/transactor.js'
+import type { WatchesStats } from '../actor/watches.js'
 import type {
   NoticeBus,
   SubscribeOptions,
@@ -75,6 +76,8 @@ export interface NodeStats extends GroupsStats {
   readonly actors: ActorHostStats
   readonly cache: VersionCacheStats
   readonly notices: SubscriptionStats
+  /** Loops over {@link ActorRef.watch} on this node. */
+  readonly watches: WatchesStats
   readonly router: RouterStats
   /**
    * Commands that ended in an error since the start, by its code: commands sent through this

@@ -5,6 +5,7 @@ import type { ActorDefinition } from '../actor/definition.js'
 import type { Escalation } from '../actor/actor-host.js'
 import { checkDefinition } from '../actor/check-definition.js'
 import { actorRef } from '../actor/ref.js'
+import { Watches } from '../actor/watches.js'
 import { SerialExecutor } from '../delivery/group/serial-executor.js'
 import { deadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import { formatAddress } from '../model/address.js'
@@ -134,8 +135,10 @@ function assemble(context: NodeContext): Assembled {
   const { children } = beside
   const directing = directivesCapability(context)
   const { directives } = directing
+  const watches = new Watches(store, () => open.connection?.().state === 'closed')
   const actors = actorsCapability(context, {
     directives,
+    watches,
     versions: routing.versions,
     redirectTold: (...told) => routing.uncountedSender().tell(...told),
     children: () => children,
@@ -144,7 +147,7 @@ function assemble(context: NodeContext): Assembled {
   const { host } = actors
   const read = stateReader(host, open.transport)
   const handleRequest = requestHandler({ host, ...routing, read })
-  const known = { host, children, directives }
+  const known = { host, children, directives, watches }
   const transactions = transactionsCapability(context, {
     ...known,
     versions: routing.versions,
@@ -153,6 +156,7 @@ function assemble(context: NodeContext): Assembled {
   const durable = durableSender(context)
   const refPorts: GroupParts['refPorts'] = {
     store,
+    watches,
     local: host,
     around: context.outages.run,
     skips: async (actor, signal) => (await directives.now(actor, signal)).skips,

@@ -14,13 +14,16 @@ import {
   noKeeper,
   pushCommit,
   pushForeign,
+  watchesOn,
   write,
 } from './support.js'
 
 function open(log = new MemoryLog()) {
   const { host, store, lines } = node({ on: log })
-  const ref = actorRef(account, 'alice', { sender: host, durableSender: noKeeper, store })
-  return { host, store, lines, log, ref }
+  const watches = watchesOn(store)
+  const ports = { sender: host, durableSender: noKeeper, store, watches }
+  const ref = actorRef(account, 'alice', ports)
+  return { host, store, lines, log, ref, watches }
 }
 
 /** Collects the events of a reference's watch, until it is stopped. */
@@ -145,15 +148,11 @@ void t.test('watching yields versions in order although a read lags', async t =>
   const commits = store.commits.bind(store)
   const head = store.head.bind(store)
   const old = { version: 0, position: 0 }
-  let lagging = 1
   let looked = 0
-  store.head = async (actor, options) => {
-    looked++
-    return lagging > 0 ? old : head(actor, options)
-  }
+  store.head = async (actor, options) => (++looked <= 3 ? old : head(actor, options))
+  let read = 0
   store.commits = async function* (actor, options) {
-    if (lagging-- > 0) return
-    yield* commits(actor, options)
+    if (++read > 1) yield* commits(actor, options)
   }
   const watcher = watching(ref)
   await until(() => looked === 1)

@@ -24,6 +24,7 @@ import {
   pushCommit,
   randomFrom,
   write,
+  watchesOn,
 } from './support.js'
 
 type State = { balance: number }
@@ -63,6 +64,7 @@ async function supervised(log: MemoryLog, nodeId = 'a') {
     durableSender: noKeeper,
     sender: host,
     store,
+    watches: watchesOn(store),
     skips: async (actor, signal) => (await directives.now(actor, signal)).skips,
   })
   return { host, store, supervision, lines, ref }

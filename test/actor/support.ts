@@ -1,5 +1,7 @@
 // The example domain of the actor tests, and stores whose calls are counted and can be delayed.
 
+import t from 'tap'
+
 import { encodeCommit } from '../../src/codec/envelope.js'
 import type { ActorHost, ActorHostOptions } from '../../src/actor/actor-host.js'
 import { createActorHost } from '../../src/actor/host.js'
@@ -7,6 +9,7 @@ import type { AnyActorDefinition } from '../../src/actor/definition.js'
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
 import { reject } from '../../src/actor/reject.js'
+import { Watches } from '../../src/actor/watches.js'
 import { DefinitionRegistry } from '../../src/actor/registry.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import type { NewCommit } from '../../src/model/commit.js'
@@ -170,6 +173,23 @@ export function node(options: TestNodeOptions<TestLog> = {}): TestNode<TestLog> 
     ...rest,
   })
   return { store, log, host, lines }
+}
+
+/** The watches of a node that hears of each commit. */
+export function watchesOn(store: EventStore): Watches {
+  const watches = new Watches(store)
+  const hear = async () => {
+    for await (const record of store.follow({ after: store.knownPosition() })) {
+      const { actor, position } = record
+      const version =
+        record.kind === 'commit' ? record.lastVersion : record.versions?.last
+      if (actor !== undefined && version !== undefined)
+        watches.onCommit(actor, version, position)
+    }
+  }
+  void hear()
+  t.teardown(() => store.close())
+  return watches
 }
 
 /** Stores commits as another program would, one per list of events. */

@@ -1,6 +1,7 @@
 // Actors: the host that runs those which this node owns.
 
 import type { Children } from '../../actor/children.js'
+import type { Watches } from '../../actor/watches.js'
 import type { Directives } from '../../actor/directives.js'
 import type { ActorHost, Escalation } from '../../actor/actor-host.js'
 import { createActorHost } from '../../actor/host.js'
@@ -21,6 +22,7 @@ export function actorsCapability(
   { settings, definitions, open, failed, log, events }: NodeContext,
   parts: {
     readonly directives: Directives
+    readonly watches: Watches
     readonly children: () => Children
     readonly versions: () => BehaviorVersions | undefined
     readonly redirectTold: CommandSender['tell']
@@ -28,8 +30,13 @@ export function actorsCapability(
   },
 ): ActorsCapability {
   const { residentsMax, residentBytesMax, wakesMax } = settings
+  const { store } = open
   const host = createActorHost({
-    store: open.store,
+    store: {
+      head: (...args) => store.head(...args),
+      commits: (...args) => store.commits(...args),
+      append: parts.watches.tap(store, settings.id),
+    },
     definitions,
     nodeId: settings.id,
     clock: settings.clock,

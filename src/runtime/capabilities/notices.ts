@@ -2,6 +2,7 @@
 // children, directives and groups.
 
 import type { Children } from '../../actor/children.js'
+import type { Watches } from '../../actor/watches.js'
 import type { Directives } from '../../actor/directives.js'
 import type { ActorHost } from '../../actor/actor-host.js'
 import type { ActorAddress } from '../../model/address.js'
@@ -19,11 +20,12 @@ export function noticesCapability(
     readonly host: ActorHost
     readonly children: Children
     readonly directives: Directives
+    readonly watches: Watches
     readonly owns: (actor: ActorAddress) => boolean
   },
 ): Capability {
   const { namespace, store, bus } = open
-  const { host, children, directives, owns } = parts
+  const { host, children, directives, watches, owns } = parts
   const log = rootLog.child({ part: 'notices' })
   let subscription: Subscription
   const onNotice = (notice: CommitStored) => {
@@ -40,6 +42,7 @@ export function noticesCapability(
     if (isNew && firstVersion !== known.version + 1)
       host.onDiscontinuity(actor, known.version, owns(actor))
     host.onCommit({ actor, version: lastVersion, position })
+    watches.onCommit(actor, lastVersion, position)
     children.onCommit(actor, header.nodeId)
     if (actor.type === supervisorType) directives.onCommit(actor.id, lastVersion)
     notices.deliver(notice)
@@ -52,13 +55,16 @@ export function noticesCapability(
           store.markCacheUnverified()
           host.markUnverified()
           directives.markUnverified()
+          watches.doubt()
           notices.interrupted(reason)
         },
         onHandlerError: error => log.error({ err: error }, 'a notice was not handled'),
       })
     },
+    stop: () => watches.close(),
     stats: () => ({
       notices: subscription.stats(),
+      watches: watches.stats(),
       cache: store.cacheStats(),
       ...defined({
         groupCommit: open.groupCommit?.(),

@@ -1,0 +1,41 @@
+// The steps of a watch: each event with the actor after it.
+
+import type { MalformedRecord, StoredCommit } from '../model/commit.js'
+import type { RecordedEvent } from '../model/event.js'
+import { foldEvent, type FoldContext, type FoldedState, skipVersions } from './fold.js'
+import { recordUnreadable } from './parked.js'
+
+export interface Step<State = unknown> {
+  readonly event: RecordedEvent
+  readonly folded: FoldedState<State>
+}
+
+/** The events of a commit that come after `start`; throws `actor-parked` at the first one that cannot be folded. */
+export function* foldSteps<State>(
+  context: FoldContext<State>,
+  start: FoldedState<State>,
+  { events, position }: StoredCommit,
+): Generator<Step<State>> {
+  let folded = start
+  for (const event of events) {
+    if (event.version <= folded.version) continue
+    const state = foldEvent(context, folded.state, event)
+    const { inlineStateVersion } = start
+    folded = { state, version: event.version, position, inlineStateVersion }
+    yield { event, folded }
+  }
+}
+
+/** The state after an unreadable record: the record is foreign, or skipped, or `actor-parked` is thrown. */
+export function skipRecord<State>(
+  context: FoldContext<State>,
+  at: FoldedState<State>,
+  record: MalformedRecord,
+): FoldedState<State> {
+  context.onMalformed?.(record)
+  const { versions, position } = record
+  if (versions === undefined || versions.last <= at.version) return at
+  const skipped = skipVersions(context, at, versions.last, position)
+  if (skipped === undefined) throw recordUnreadable(context.actor, record)
+  return skipped
+}
