@@ -131,6 +131,13 @@ export interface ActorHost extends CommandSender, ResidentReader {
     version: Version,
     options?: CallOptions,
   ): Promise<StateReading>
+  /**
+   * Reads actors into memory, so that their next commands need no read, and resolves with how many it has read. An actor
+   * that cannot be read is left out: its next command tells why.
+   */
+  warm(actors: readonly ActorAddress[], options?: CallOptions): Promise<number>
+  /** Actors in memory, the most recently used first, at most `max`. */
+  recentActors(max: number): readonly ActorAddress[]
   /** Reports a commit that any node stored: a resident at an older version reads it before its next answer. */
   onCommit(notice: CommitNotice): void
   /**

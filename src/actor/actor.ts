@@ -131,6 +131,17 @@ export class Actor {
     })
   }
 
+  /** Reads what the next command needs: the state, and the commits in which it may have been handled before. */
+  enqueueWarming(call: Call<void>): void {
+    const life = this.#life
+    if (life.restartError !== undefined) return call.fail(life.restartError)
+    this.#post(call, async () => {
+      await life.directives.known(call)
+      const { folded } = life.current ?? (await life.ensureRunning(call))
+      await this.#duplicates.warm(folded, this.#subject.ports.clock.now(), call)
+    })
+  }
+
   /** Handles a notice: some node has stored a commit of this actor. */
   onCommit(version: Version): void {
     this.#life.onCommit(version)

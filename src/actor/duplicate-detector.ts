@@ -26,6 +26,7 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import { commitSlicesOf, type LogRecord, type MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { AcceptedOutcome } from '../model/command-sender.js'
+import { newId } from '../model/id.js'
 import { outboxEntryIds } from '../model/outbox.js'
 import type { Redelivery } from '../model/redelivery.js'
 import { show } from '../model/show.js'
@@ -201,6 +202,15 @@ export class DuplicateDetector {
     )
     if (found !== undefined) return this.#outcomeOfMatch(found, search, signal)
     return upTo >= on.version ? 'none' : 'lagging'
+  }
+
+  /** Reads the window, so that the next search need not. */
+  async warm(
+    on: DecidedOn,
+    now: number,
+    bounds: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    await this.find(this.startSearch(newId(), false), on, now, bounds)
   }
 
   /** Whether the window has every commit up to `version` in which the command is searched for. */

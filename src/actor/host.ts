@@ -27,7 +27,7 @@ import type {
 } from './actor-host.js'
 import { Admission, nodeClosed } from './admission.js'
 import type { Call, CallOptions } from './call.js'
-import { CommandSubject } from './call-subjects.js'
+import { CommandSubject, ReadSubject } from './call-subjects.js'
 import type { StateOptions, StateReading } from './definition.js'
 import type { DirectiveState } from './directives.js'
 import { Suspects } from './continuity.js'
@@ -177,6 +177,27 @@ class Host implements ActorHost {
 
   awaitVersion(actor: ActorAddress, version: Version): VersionWait {
     return this.#reads.awaitVersion(actor, version)
+  }
+
+  async warm(
+    actors: readonly ActorAddress[],
+    options: CallOptions = {},
+  ): Promise<number> {
+    const { definitions } = this.#options
+    const hosted = actors.filter(({ type }) => definitions.types.includes(type))
+    const results = await Promise.allSettled(
+      hosted.map(async actor => {
+        const subject = new ReadSubject(actor)
+        const { call, resident } = this.#calls.open<void>(actor, subject, options)
+        posting(call, () => resident.enqueueWarming(call))
+        await call.promise
+      }),
+    )
+    return results.filter(({ status }) => status === 'fulfilled').length
+  }
+
+  recentActors(max: number): readonly ActorAddress[] {
+    return this.#residents.recent(max).map(({ address }) => address)
   }
 
   onCommit({ actor, version }: CommitNotice): void {

@@ -119,6 +119,15 @@ export class Residents {
       if (matches(actor)) this.#toDismiss.add(name)
   }
 
+  /** The most recently used first. */
+  recent(max: number): readonly Actor[] {
+    const all = [...this.#idle.values(), ...this.#busy.values()]
+    return all
+      .slice(-max)
+      .map(({ actor }) => actor)
+      .toReversed()
+  }
+
   *all(): Generator<Actor> {
     for (const { actor } of this.#busy.values()) yield actor
     for (const { actor } of this.#idle.values()) yield actor

@@ -81,6 +81,13 @@ export class BehaviorVersions {
     return ownerOf(actor, capable(members, actor.type, needed)) ?? ownerOf(actor, members)
   }
 
+  /** The member that owns the actor when this node has left. */
+  nextOwner(actor: ActorAddress): Member | undefined {
+    const others = this.#look().filter(({ id }) => id !== this.#nodeId)
+    const needed = this.neededBy(actor)
+    return ownerOf(actor, capable(others, actor.type, needed)) ?? ownerOf(actor, others)
+  }
+
   /** The other member that owns the actor; `undefined` if this node does, or nobody. */
   otherOwner(actor: ActorAddress): string | undefined {
     const id = this.ownerOf(actor)?.id

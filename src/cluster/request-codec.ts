@@ -2,7 +2,7 @@
 
 import { decode, encode } from '../codec/msgpack.js'
 import { checkData } from '../codec/data.js'
-import { checkAddress, formatAddress } from '../model/address.js'
+import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
 import { CairnError, isCairnError, isErrorCode, messageOf } from '../model/errors.js'
 import { isFreshness } from '../model/freshness.js'
 import { isRedelivery } from '../model/redelivery.js'
@@ -14,6 +14,7 @@ import {
   type RequestHandler,
   type RequestOptions,
   requestTimeoutDefault,
+  warmActorsMax,
 } from './transport.js'
 
 interface RequestEnvelope {
@@ -193,10 +194,10 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
   }
   const { request, timeout } = envelope ?? {}
   const kind: unknown = request?.kind
-  if (typeof kind === 'string' && kind !== 'ask' && kind !== 'state')
+  if (typeof kind === 'string' && !kinds.includes(kind))
     throw new CairnError(
       'invalid-command',
-      `The request has kind ${show(kind)}, and this node supports "ask" and "state": the sender may ` +
+      `The request has kind ${show(kind)}, and this node supports ${kinds.join(', ')}: the sender may ` +
         'run a newer version. Nothing was done; upgrade this node, or ask another.',
       { details: { kind } },
     )
@@ -207,7 +208,8 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
       (request.redelivery === undefined || isRedelivery(request.redelivery))) ||
     (request?.kind === 'state' &&
       isVersion(request.version) &&
-      (request.freshness === undefined || isFreshness(request.freshness)))
+      (request.freshness === undefined || isFreshness(request.freshness))) ||
+    (request?.kind === 'warm' && isActorList(request.actors))
   if (!known || typeof request.actor !== 'object' || typeof timeout !== 'number')
     throw new CairnError(
       'invalid-command',
@@ -228,6 +230,17 @@ function expiredError(waited: number): CairnError {
 /** Whether a node answered that a request was not begun, as it may have waited too long in that node. */
 export function isExpired(error: unknown): boolean {
   return isCairnError(error, 'deadline-exceeded') && error.details.waited !== undefined
+}
+
+const kinds: readonly string[] = ['ask', 'state', 'warm'] satisfies NodeRequest['kind'][]
+
+function isActorList(actors: unknown): boolean {
+  if (!Array.isArray(actors) || actors.length > warmActorsMax) return false
+  for (const actor of actors as readonly unknown[]) {
+    if (typeof actor !== 'object' || actor === null) return false
+    checkAddress(actor as ActorAddress)
+  }
+  return true
 }
 
 function isVersion(version: unknown): boolean {

@@ -38,7 +38,18 @@ export interface StateRequest {
   readonly freshness?: Freshness
 }
 
-export type NodeRequest = AskRequest | StateRequest
+/** Asks a node to read actors into its memory: the sender leaves, and the node owns them then (handover.ts). */
+export interface WarmRequest {
+  readonly kind: 'warm'
+  /** The first of them. */
+  readonly actor: ActorAddress
+  /** At most `warmActorsMax`. */
+  readonly actors: readonly ActorAddress[]
+}
+
+export const warmActorsMax = 1_000
+
+export type NodeRequest = AskRequest | StateRequest | WarmRequest
 
 export interface RequestOptions {
   readonly signal?: AbortSignal

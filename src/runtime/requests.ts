@@ -37,6 +37,7 @@ async function handleRequest(
   timeout: number,
 ): Promise<unknown> {
   const actor = checkAddress(request.actor)
+  if (request.kind === 'warm') return host.warm(request.actors, { timeout })
   if (request.kind === 'state') {
     const { version, freshness } = request
     return read(actor, version, { timeout, freshness })

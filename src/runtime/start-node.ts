@@ -118,6 +118,7 @@ function assemble(context: NodeContext): Assembled {
   const member = membershipCapabilities(context, {
     groups: () => groupsOf(stages),
     handle: (request, bounds) => handleRequest(request, bounds),
+    handOver: timeout => routing.handOver(timeout),
   })
   const { membership } = member
   const routing = routingCapability(context, {

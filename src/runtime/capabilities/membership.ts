@@ -11,6 +11,9 @@ import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 import { packageVersion } from '../package-version.js'
 
+/** Milliseconds for the next owners to read what this node has in memory. */
+const handoverTimeout = 2_000
+
 export interface MembershipCapabilities {
   /** Throws before the node has joined. */
   membership(): Membership
@@ -24,7 +27,12 @@ export interface MembershipCapabilities {
 
 export function membershipCapabilities(
   context: NodeContext,
-  parts: { readonly groups: () => readonly string[]; readonly handle: RequestHandler },
+  parts: {
+    readonly groups: () => readonly string[]
+    readonly handle: RequestHandler
+    /** Lets the next owners read the actors in this node's memory. */
+    readonly handOver: (timeout: number) => Promise<void>
+  },
 ): MembershipCapabilities {
   const { open, definitions, isMember, settings } = context
   let membership: Membership | undefined
@@ -54,6 +62,7 @@ export function membershipCapabilities(
     answering: { stop: () => answered },
     leaving: {
       async stop({ timeout }) {
+        await parts.handOver(Math.min(handoverTimeout, timeout / 4))
         await membership?.leave()
         answered = Promise.resolve(serving?.stop())
         const inTime = new AbortController()

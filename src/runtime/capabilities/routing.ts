@@ -2,6 +2,7 @@
 
 import type { ActorHost } from '../../actor/actor-host.js'
 import type { BehaviorVersions } from '../../cluster/behavior-versions.js'
+import { handOver, handoverActorsMax } from '../../cluster/handover.js'
 import type { Membership } from '../../cluster/membership.js'
 import { Router, type RouterStats } from '../../cluster/router.js'
 import { type ActorAddress, isReservedType } from '../../model/address.js'
@@ -20,6 +21,8 @@ export interface RoutingCapability extends Capability {
   keeps(actor: ActorAddress, neededVersion: number): boolean
   /** The behavior versions of the nodes; absent without a router. */
   versions(): BehaviorVersions | undefined
+  /** Lets the next owners read the actors in this node's memory, as it leaves. */
+  handOver(timeout: number): Promise<void>
   /** To the owner, or to this node without a router; failures are counted. */
   sender(): CommandSender
   /** The same, but failures are not counted: its user retries. */
@@ -29,7 +32,7 @@ export interface RoutingCapability extends Capability {
 const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
 
 export function routingCapability(
-  { settings, definitions, open, failed, outages, isMember }: NodeContext,
+  { settings, definitions, open, failed, outages, isMember, log: rootLog }: NodeContext,
   parts: {
     readonly host: () => ActorHost
     readonly membership: () => Membership
@@ -37,6 +40,7 @@ export function routingCapability(
     readonly onOwnerChange: (actor: ActorAddress) => void
   },
 ): RoutingCapability {
+  const log = rootLog.child({ part: 'cluster' })
   const counted = (sender: CommandSender) => outages.sender(failed.countFailures(sender))
   let router: Router | undefined
   let countedRouter: CommandSender | undefined
@@ -50,6 +54,18 @@ export function routingCapability(
       return router?.isOurs(actor) ?? true
     },
     versions: () => router?.versions,
+    async handOver(timeout) {
+      if (router === undefined || !isMember) return
+      const { versions } = router
+      const actors = parts.host().recentActors(handoverActorsMax)
+      const read = await handOver({
+        transport: open.transport,
+        actors,
+        nextOwner: actor => versions.nextOwner(actor),
+        timeout,
+      })
+      log.info({ actors: actors.length, read }, 'actors handed over')
+    },
     sender: () => countedRouter ?? (countedHost ??= counted(parts.host())),
     uncountedSender() {
       const sender = router ?? parts.host()
