@@ -16,7 +16,7 @@ import { versionsMissing } from './parked.js'
 import { recoverAt } from './recovery.js'
 import { isCairnError } from '../model/errors.js'
 import { foldSteps, skipRecord, type Step } from './watch-steps.js'
-import type { SkipsNow, WatchedActor } from './watched-actor.js'
+import type { SkipsNow } from './watched-actor.js'
 import type { Watches } from './watches.js'
 
 /** For reads that only their end stops. */

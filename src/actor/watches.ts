@@ -135,8 +135,8 @@ export class Watches {
     this.#isClosed = true
     this.#stopChecking()
     const closed = new CairnError('store-closed', 'The node was closed.')
-    for (const all of [...this.#actors.values()])
-      for (const watched of [...all.values()]) watched.fail(closed)
+    for (const all of this.#actors.values())
+      for (const watched of all.values()) watched.fail(closed)
   }
 
   *#find(actor: ActorAddress): Iterable<WatchedActor> {

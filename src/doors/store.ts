@@ -99,6 +99,7 @@ export type {
   RequestOptions,
   Serving,
   StateRequest,
+  WarmRequest,
   Transport,
 } from '../cluster/transport.js'
 
