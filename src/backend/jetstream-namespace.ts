@@ -11,7 +11,7 @@ import { JetStreamQueue } from '../store/queue/jetstream.js'
 import { JetStreamReadModels } from '../store/read-models/jetstream.js'
 import { JetStreamDocuments } from '../store/documents/jetstream.js'
 import { WatchedDocuments } from '../store/documents/watched.js'
-import { documentsBucketOf } from '../nats/subjects.js'
+import { documentsBucketOf, noNamespace } from '../nats/subjects.js'
 import { ensureLogStream, readLogStream } from '../nats/log-stream.js'
 import { listNamespaces, removeStreams } from '../nats/namespaces.js'
 import { checkMissing, openSideStreams } from '../nats/side-streams.js'
@@ -110,7 +110,7 @@ export async function openJetStream(
 
 /** The namespaces on the server. */
 export function namespacesAt(options: JetStreamOptions): Promise<readonly string[]> {
-  return withConnection(options, listNamespaces)
+  return withConnection(options, noNamespace, listNamespaces)
 }
 
 /** Removes the streams of a namespace. */
@@ -118,15 +118,17 @@ export function removeNamespace(
   options: JetStreamOptions,
   namespace: string,
 ): Promise<void> {
-  return withConnection(options, connection => removeStreams(connection, namespace))
+  return withConnection(options, namespace, connection =>
+    removeStreams(connection, namespace),
+  )
 }
 
 async function withConnection<T>(
   options: JetStreamOptions,
+  namespace: string,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
-  const name = 'namespaces'
-  const connection = await Connection.open(options, name, `cairn ${name}`)
+  const connection = await Connection.open(options, namespace, 'cairn namespaces')
   try {
     return await work(connection)
   } finally {

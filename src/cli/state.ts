@@ -61,7 +61,9 @@ function wantedState(flags: ParsedFlags): WantedState {
   throw new UsageError(`--fresh is ${JSON.stringify(fresh)}: use local or latest.`)
 }
 
-/** Asks a node; without one, reads the inline state of the last commit if there is one. */
+/**
+ * Asks a node. Without one, or as a user who may only read, reads the inline state of the last commit if there is one.
+ */
 async function askForState(
   { transport, store }: OpenNamespace,
   actor: ActorAddress,
@@ -74,7 +76,8 @@ async function askForState(
       bounds,
     )) as StateReading
   } catch (error) {
-    if (!isCairnError(error, 'no-node')) throw error
+    if (!isCairnError(error, 'no-node') && !isCairnError(error, 'unauthorized'))
+      throw error
     const { signal } = bounds
     const { last, version } = await store.head(actor, { signal })
     const { freshness } = wanted

@@ -26,6 +26,7 @@ import { encode } from '../codec/msgpack.js'
 import { defined } from '../model/defined.js'
 import type { Connection, NatsSubscription } from '../nats/connection.js'
 import type { Reply } from '../nats/requests.js'
+import { nodeSubjects } from '../nats/subjects.js'
 import { Links } from './links.js'
 import { MemberView } from './member-view.js'
 import { OwnLink } from './own-link.js'
@@ -40,7 +41,6 @@ import {
   observer,
   readMembershipMessage,
 } from './membership-message.js'
-import { subjectOfNode } from './nats.js'
 import { probeBody } from './request-codec.js'
 import { deadAfterDefault, type HeartbeatOptions, Roster } from './roster.js'
 
@@ -140,7 +140,7 @@ export class NatsMembership implements Membership {
   lookFor(type: string): Promise<boolean> {
     const known = this.#looking.get(type)
     if (known !== undefined) return known
-    const looking = this.#askForView(`${this.#whoSubject}.${type}`)
+    const looking = this.#askForView(this.#subjects.whoServes(type))
       .then(reply => reply === 'message' || reply === 'timeout')
       .finally(() => this.#looking.delete(type))
     this.#looking.set(type, looking)
@@ -178,11 +178,9 @@ export class NatsMembership implements Membership {
       subject: string,
       receive: Parameters<Connection['subscribe']>[1],
     ) => this.#subscriptions.push(await this.#connection.subscribe(subject, receive))
-    await subscribe(this.#subject, message => this.#receive(message.data))
+    await subscribe(this.#subjects.members, message => this.#receive(message.data))
     if (self !== undefined) {
-      await subscribe(`cairn.${this.#namespace}.alive.${self.id}`, message =>
-        message.respond(),
-      )
+      await subscribe(this.#subjects.alive(self.id), message => message.respond())
       this.#roster.alive(self, performance.now())
     }
     this.#stopListening = this.#connection.onInterruption(interruption => {
@@ -193,12 +191,12 @@ export class NatsMembership implements Membership {
     this.#timer = setInterval(() => this.#tick(), this.#every)
     this.#timer.unref()
     this.#publish('hello')
-    await this.#askForView(this.#whoSubject)
+    await this.#askForView(this.#subjects.who)
     // Not before: this node would have answered itself, with an empty view.
     if (self === undefined || !this.#isParticipating) return
     const answer = (message: Msg) => this.#answer(message)
-    await subscribe(this.#whoSubject, answer)
-    for (const type of self.types) await subscribe(`${this.#whoSubject}.${type}`, answer)
+    await subscribe(this.#subjects.who, answer)
+    for (const type of self.types) await subscribe(this.#subjects.whoServes(type), answer)
   }
 
   /** Asks the members on a subject for their view, and adds that of the first one that answers. */
@@ -326,7 +324,7 @@ export class NatsMembership implements Membership {
   }
 
   #probeRequest(id: string, timeout: number) {
-    const subject = subjectOfNode(this.#namespace, id)
+    const subject = this.#subjects.node(id)
     return this.#connection.requests.request(subject, probeBody, timeout)
   }
 
@@ -377,7 +375,7 @@ export class NatsMembership implements Membership {
     const unreachable = isCutOff ? [member.id] : this.#reports.get(member.id)
     const lag = Math.round(this.#ownLink.lag(sentAt))
     this.#connection.nc.publish(
-      this.#subject,
+      this.#subjects.members,
       encode({ kind, member, sentAt, lag, ...defined({ unreachable }) }),
     )
   }
@@ -394,12 +392,8 @@ export class NatsMembership implements Membership {
     }
   }
 
-  get #whoSubject(): string {
-    return `cairn.${this.#namespace}.who`
-  }
-
-  get #subject(): string {
-    return `cairn.${this.#namespace}.members`
+  get #subjects() {
+    return nodeSubjects(this.#namespace)
   }
 }
 

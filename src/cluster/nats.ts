@@ -9,6 +9,7 @@ import { CairnError } from '../model/errors.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import { permissionError } from '../nats/errors.js'
+import { nodeSubjects } from '../nats/subjects.js'
 import {
   answerRequest,
   encodeFailure,
@@ -33,7 +34,7 @@ const queue = 'nodes'
 
 /** Where a node receives what is sent to it alone. */
 export function subjectOfNode(namespace: string, id: string): string {
-  return `cairn.${namespace}.node.${id}`
+  return nodeSubjects(namespace).node(id)
 }
 
 export class NatsTransport implements Transport {
@@ -155,6 +156,6 @@ export class NatsTransport implements Transport {
   }
 
   #subjectOf(type: string): string {
-    return `cairn.${this.#namespace}.ask.${type}`
+    return nodeSubjects(this.#namespace).ask(type)
   }
 }

@@ -21,6 +21,7 @@ import { MissingStreams } from './missing-streams.js'
 import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
+import { inboxPrefixOf } from './subjects.js'
 import { WriteFailures } from './write-failures.js'
 
 export interface NatsSubscription {
@@ -29,7 +30,6 @@ export interface NatsSubscription {
   drain(): Promise<void>
 }
 
-const inboxRoot = '_INBOX_'
 const unknownServer = { server_id: 'unknown', max_payload: 1024 * 1024 }
 const subscribeTimeout = 10_000
 /** Milliseconds to wait for the server to drain. */
@@ -85,7 +85,7 @@ export class Connection {
     name: string,
   ): Promise<Connection> {
     const servers = serversOf(options)
-    const inboxPrefix = inboxRoot + namespace
+    const inboxPrefix = inboxPrefixOf(namespace)
     let nc: NatsConnection
     try {
       nc = await connect(await connectionOptions(options, servers, inboxPrefix, name))
@@ -102,7 +102,10 @@ export class Connection {
     }
     const connection = new Connection(nc, inboxPrefix, servers)
     try {
-      await connection.#checkInbox(options.connectTimeout ?? connectTimeoutDefault)
+      await connection.#checkInbox(
+        namespace,
+        options.connectTimeout ?? connectTimeoutDefault,
+      )
     } catch (error) {
       await connection.close()
       throw error
@@ -111,14 +114,14 @@ export class Connection {
   }
 
   /** Checks that the server allows the inbox: without replies every request would time out. */
-  async #checkInbox(timeout: number): Promise<void> {
+  async #checkInbox(namespace: string, timeout: number): Promise<void> {
     const { inbox } = this.requests
     await this.#confirmSubscription(inbox, undefined, timeout)
     if (this.requests.inboxError === undefined) return
     throw new CairnError(
       'unauthorized',
       `The NATS server does not allow this user to subscribe to ${inbox}, the reply inbox of namespace ` +
-        `${this.inboxPrefix.slice(inboxRoot.length)}: ${messageOf(this.requests.inboxError)}. ` +
+        `${namespace}: ${messageOf(this.requests.inboxError)}. ` +
         'Use credentials of this namespace, or correct their permissions.',
       { cause: this.requests.inboxError },
     )

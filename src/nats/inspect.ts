@@ -4,8 +4,7 @@ import { isCairnError } from '../model/errors.js'
 import type { Connection } from './connection.js'
 import { readLogStream } from './log-stream.js'
 import type { LogStreamOptions } from './options.js'
-import { declareDocuments, declareReadModels } from './buckets.js'
-import { declareQueue, declareTimers } from './queue-streams.js'
+import { sideStreams } from './side-streams.js'
 import { differenceIn, readStream } from './stream.js'
 import { logStream } from './subjects.js'
 
@@ -31,14 +30,8 @@ export async function inspectStreams(
   const replicaDrift = (actual: number | undefined) =>
     replicas === undefined ? [] : differenceIn('num_replicas', actual ?? 1, replicas)
   const count = replicas ?? 1
-  const besideLog = [
-    ...(['inbox', 'topic', 'dead'] as const).map(family =>
-      declareQueue(namespace, family, count),
-    ),
-    declareTimers(namespace, count),
-    declareDocuments(namespace, count),
-    declareReadModels(namespace, count),
-  ].map(async ({ wanted, differences }) => {
+  const beside = sideStreams(namespace, count)
+  const besideLog = beside.map(async ({ wanted, differences }) => {
     const info = await readStream(connection, wanted.name)
     if (info === undefined) return missing(wanted.name)
     const { config } = info

@@ -31,15 +31,16 @@ export interface LogStream {
 }
 
 /** Cairn needs few consumers; without this setting the server's default of 1,000 applies. */
-const maxConsumers = 4096
+export const logConsumersMax = 4096
 
-function declaration(namespace: string, options: LogStreamOptions): StreamConfig {
+/** The log as a node creates it. */
+export function declareLog(namespace: string, options: LogStreamOptions): StreamConfig {
   const { replicas = 1, partitions = defaultPartitions } = options
   return namespaceStreamConfig(namespace, {
     name: logStream(namespace),
     description: `Cairn: the log of namespace ${namespace}`,
     subjects: [logSubjects(namespace)],
-    max_consumers: maxConsumers,
+    max_consumers: logConsumersMax,
     num_replicas: replicas,
     allow_atomic: true,
     republish: {
@@ -66,7 +67,7 @@ export async function ensureLogStream(
   namespace: string,
   options: LogStreamOptions = {},
 ): Promise<LogStream> {
-  const wanted = declaration(namespace, options)
+  const wanted = declareLog(namespace, options)
   const info = await ensureStream(connection, wanted)
   return fromInfo(namespace, info, wanted.metadata?.cairn_generation)
 }
@@ -87,7 +88,7 @@ function fromInfo(
   { config, state }: StreamInfo,
   declared?: string,
 ): LogStream {
-  const differences = compare(config, declaration(namespace, {}))
+  const differences = compare(config, declareLog(namespace, {}))
   const partitions = Number(config.metadata?.cairn_partitions)
   const generation = config.metadata?.cairn_generation
   if (!Number.isSafeInteger(partitions) || partitions < 1)

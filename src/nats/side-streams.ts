@@ -18,20 +18,23 @@ export interface SideStream extends DeclaredStream {
   readonly isRebuilt: boolean
   /** Nothing is ever removed from it. */
   readonly keepsAll?: boolean
+  /** How nodes remove what it holds: message by message, or all of a subject. Absent: they overwrite it. */
+  readonly removal?: 'message' | 'purge'
 }
 
 export function sideStreams(namespace: string, replicas: number): readonly SideStream[] {
   const queue = (family: 'inbox' | 'topic' | 'dead') => ({
     ...declareQueue(namespace, family, replicas),
     isRebuilt: false,
+    removal: 'message' as const,
   })
   return [
     queue('inbox'),
     queue('topic'),
     queue('dead'),
-    { ...declareTimers(namespace, replicas), isRebuilt: true },
+    { ...declareTimers(namespace, replicas), isRebuilt: true, removal: 'message' },
     { ...declareDocuments(namespace, replicas), isRebuilt: true, keepsAll: true },
-    { ...declareReadModels(namespace, replicas), isRebuilt: true },
+    { ...declareReadModels(namespace, replicas), isRebuilt: true, removal: 'purge' },
   ]
 }
 

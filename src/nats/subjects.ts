@@ -9,6 +9,11 @@
 //   cairn.<ns>.timer.complete          the marker: all timers are in their stream
 //   cairn.<ns>.due.<p>.<type>.<id>      a timer that is due
 //   cairn.<ns>.queued.<family>.<…>      a record of inbox, topic, dead or due, republished without the body
+//   cairn.<ns>.ask.<type>               requests to any node that serves a type
+//   cairn.<ns>.node.<node>              requests to one node
+//   cairn.<ns>.members                  heartbeats
+//   cairn.<ns>.who, .who.<type>         requests for the list of members
+//   cairn.<ns>.alive.<node>             probes from nodes of earlier versions
 //
 // <p> is the actor's partition, <id> its id as one token, encoded so that different ids give different tokens.
 
@@ -123,6 +128,27 @@ export function parseTimerSubject(
   namespace: string,
 ): string[] | undefined {
   return parseKey(subject, `cairn.${namespace}.timer.`)
+}
+
+/** Where the nodes of a namespace meet; a subject for each node or type ends with its name. */
+export function nodeSubjects(namespace: string) {
+  const root = `cairn.${namespace}`
+  return {
+    ask: (type: string) => `${root}.ask.${type}`,
+    node: (id: string) => `${root}.node.${id}`,
+    alive: (id: string) => `${root}.alive.${id}`,
+    members: `${root}.members`,
+    who: `${root}.who`,
+    whoServes: (type: string) => `${root}.who.${type}`,
+  }
+}
+
+/** Stands in for the namespace of a connection that is to none; no namespace has capital letters. */
+export const noNamespace = 'NONE'
+
+/** The replies to a connection's requests begin with this. */
+export function inboxPrefixOf(namespace: string): string {
+  return `_INBOX_${namespace}`
 }
 
 /** The key-value bucket of a namespace's documents: its stream, and the prefix of its subjects. */
