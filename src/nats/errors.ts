@@ -42,6 +42,15 @@ const passing = new Set<number>([
 
 /** Codes of exhausted resources: the operator must act. */
 const exhaustedResources = new Map<number, string>([
+  [
+    10002,
+    'the account may store no more: raise its max_file, or remove what is not needed',
+  ],
+  [
+    10026,
+    'the stream asks for more consumers than the account may have: raise its max_consumers',
+  ],
+  [10027, 'the account may have no more streams: raise its max_streams'],
   [10023, 'the server or account is out of resources: raise its JetStream limits'],
   [10047, 'the server is out of storage: make room on its disk, or raise max_file'],
   [10028, 'the account is out of memory storage: raise its limits'],

@@ -1,131 +1,84 @@
-// The permissions in docs/operations.md, on a real server: they allow a namespace's node all of its
-// work, and nothing in another namespace.
+// What docs/operations.md says about permissions: its excerpts are what `cairn acl` prints, and a server takes it as it
+// is, with the passwords from its environment.
 
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
 import t from 'tap'
 
-import { defineActor } from '../../src/actor/define-actor.js'
-import { event } from '../../src/actor/event.js'
-import { cancel, schedule } from '../../src/actor/effects.js'
-import { jetstream } from '../../src/backend/jetstream.js'
-import { isCairnError } from '../../src/model/errors.js'
-import { startNode } from '../../src/runtime/start-node.js'
+import { commandNames } from '../../src/cli/commands.js'
+import { cairn, run } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
-import { until } from '../support/wait.js'
 import { blocksOf } from './markdown.js'
 
-const counter = defineActor({
-  type: 'counter',
-  initialState: 0,
-  decide: {
-    add: (_state, by: number) => event('added', by),
-    addLater: (_state, by: number) => [
-      event('added', 0),
-      cancel('another'),
-      schedule('add', { after: 10 }, 'add', by),
-    ],
-    forget: () => [event('added', 0), cancel('far')],
-    remember: () => [event('added', 0), schedule('far', { after: 3_600_000 }, 'add', 1)],
-  },
-  evolve: { added: (state, by: number) => state + by },
-})
+const page = 'docs/operations.md'
+const excerpts = blocksOf(page).filter(({ info }) => info.startsWith('text acl '))
 
-const block = blocksOf('docs/operations.md').find(
-  ({ info }) => info === 'text permissions',
-)
-const config = block!.text
-  .replace('$OPERATOR_PASSWORD', 'operator-password')
-  .replace('$TENANT_A_PASSWORD', 'tenant-a-password')
+t.ok(commandNames.includes('acl'))
+t.not(excerpts.length, 0)
 
-const nats = await startNats({ config })
-t.teardown(() => nats[Symbol.asyncDispose]())
-const as = (user: string) =>
-  jetstream({ servers: nats.url, user, password: `${user}-password` })
-
-/** The code of the error that the work ends with, or `none`. */
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work
-    return 'none'
-  } catch (error) {
-    return isCairnError(error) ? error.code : String(error)
-  }
-}
-
-await t.test('a tenant cannot create its stream, and an operator can', async t => {
-  const open = as('tenant-a').open({ namespace: 'tenant-a', nodeId: 'early' })
-  t.equal(await codeOf(open), 'unauthorized')
-  for (const namespace of ['tenant-a', 'tenant-b']) {
-    await using made = await as('operator').open({ namespace, nodeId: 'operator' })
-    t.equal(await made.store.lastPosition(), 0)
-  }
-})
-
-await t.test('the permissions of its namespace allow a node all of its work', async t => {
-  const start = (id: string, actors = [counter]) =>
-    startNode({ namespace: 'tenant-a', id, store: as('tenant-a'), actors })
-  await using one = await start('one')
-  await using two = await start('two')
-  await using onlooker = await start('onlooker', [])
-  await until(() => onlooker.members().length === 2)
-
-  let received = 0
-  await onlooker.subscribeToEventStored(() => void received++)
-  for (const id of ['a', 'b.c', 'd', 'e'])
-    for (const node of [one, two, onlooker])
-      t.equal((await node.spawn(counter, id).ask('add', 1)).ok, true)
-  await until(() => received === 12)
-
-  const { store } = onlooker
-  t.strictSame(await one.spawn(counter, 'b.c').state(), { state: 3, version: 3 })
-  const read: string[] = []
-  for await (const stored of store.read(
-    { type: 'counter', id: 'b.c' },
-    { backwards: true },
-  ))
-    if (stored.kind === 'event') read.push(stored.id)
-  t.strictSame(read, ['counter/b.c/3', 'counter/b.c/2', 'counter/b.c/1'])
-  const actors = new Set<string>()
-  for await (const { id } of store.actors()) actors.add(id)
-  t.strictSame(actors, new Set(['a', 'b.c', 'd', 'e']))
-  const stop = new AbortController()
-  for await (const { position } of store.follow({ signal: stop.signal }))
-    if (position === 12) stop.abort()
-  // Also a transaction over several actors, with one that is only read.
-  const transacted = await one.transact(async tx => {
-    await tx.ask(counter, 'd', 'add', 1)
-    await tx.load(counter, 'a')
-    await tx.ask(counter, 'e', 'add', 1)
+for (const { info, text, line } of excerpts)
+  await t.test(`${page}:${line} is what cairn ${info.slice(5)} prints`, async t => {
+    const { stdout, code } = await cairn(...info.slice(5).split(' '))
+    t.equal(code, 0)
+    // Parts of the output, in order, with dots for what is left out.
+    let rest = stdout
+    for (const part of text.split(/^ *…\n/m)) {
+      const at = rest.indexOf(part.trimEnd())
+      t.ok(at >= 0, `it has: ${part}`)
+      rest = rest.slice(at + part.length)
+    }
   })
-  t.equal(transacted.ok, true)
-  // And timers: set, listed, cancelled and fired.
-  const later = two.spawn(counter, 'later')
-  const waiting = async () => {
-    const names: string[] = []
-    for await (const { name } of onlooker.timers()) names.push(name)
-    return names.join()
-  }
-  await later.ask('remember')
-  await until(async () => (await waiting()) === 'far', { timeout: 30_000 })
-  await later.ask('forget')
-  await until(async () => (await waiting()) === '', { timeout: 30_000 })
-  await later.ask('addLater', 7)
-  await until(async () => (await later.state()).state === 7, { timeout: 30_000 })
+
+await t.test('a server includes it, with the passwords of its environment', async t => {
+  const roles = ['', '_OPERATOR', '_READER']
+  for (const [i, role] of roles.entries())
+    process.env[`SHOP${role}_PASSWORD`] = i === 0 ? '"123"' : 'secret'
+  const { stdout } = await cairn(
+    'acl',
+    '--ns',
+    'shop',
+    '--accounts',
+    '--max-bytes',
+    '1GB',
+  )
+  const file = join(t.testdir(), 'acl.conf')
+  await writeFile(file, stdout)
+  // The server reads it relative to its own configuration, in a folder of the temporary one.
+  const path = relative(join(tmpdir(), 'server'), file)
+  await using server = await startNats({ config: `include ${path}` })
+  const as = (login: string) => ['--nats', `nats://${login}@127.0.0.1:${server.port}`]
+  const created = await cairn(
+    'namespaces',
+    'create',
+    'shop',
+    ...as('shop.operator:secret'),
+  )
+  t.match(created, { code: 0 })
+  const append = ['append', 'note/n', 'noted', '1', '--ns', 'shop']
+  t.match(await cairn(...append, ...as('shop:123')), { code: 0 })
+  t.match(await cairn(...append, ...as('shop:124')), { code: 1, stderr: /unauthorized/ })
+  t.match(await cairn(...append, ...as('shop.reader:secret')), { code: 1 })
 })
 
-await t.test(
-  'the permissions of its namespace forbid everything in another namespace',
-  async t => {
-    await using open = await as('tenant-a').open({
-      namespace: 'tenant-a',
-      nodeId: 'curious',
-    })
-    const { bus } = open
-    t.equal(await codeOf(bus.subscribeAcrossNamespaces(() => {})), 'unauthorized')
-    t.equal(
-      await codeOf(bus.subscribeToEventStored('tenant-b', () => {})),
-      'unauthorized',
-    )
-    const other = as('tenant-a').open({ namespace: 'tenant-b', nodeId: 'curious' })
-    t.not(await codeOf(other), 'none')
-  },
-)
+await t.test('what cairn acl refuses', async t => {
+  const refused: [string[], RegExp][] = [
+    [[], /No namespace is given/],
+    [['--ns', 'a_b'], /"a_b" is not a namespace/],
+    [
+      ['--ns', 'a', '--role', 'admin'],
+      /"admin" is not known here: use node, operator, reader/,
+    ],
+    [['--ns', 'a', '--max-bytes', '1GB'], /only accounts have limits/],
+    [['--ns', 'a', '--accounts', '--max-bytes', 'much'], /--max-bytes is "much"/],
+    [['--ns', 'a', '--accounts', '--max-streams', '6'], /a namespace needs 7/],
+    [['--ns', 'a', '--accounts', '--max-consumers', '4095'], /a namespace needs 4096/],
+    [['--ns', 'a,a-operator'], /would both have the password \$A_OPERATOR_PASSWORD/],
+    [['--ns', 'a', '--nats', 'nats://x'], /--nats has no meaning here/],
+  ]
+  for (const [args, says] of refused) {
+    const ended = run(['dist/cli/main.js', 'acl', ...args], { CAIRN_NS: undefined })
+    t.equal(await ended.ended, 2, args.join(' '))
+    t.match(ended.stderr(), says)
+  }
+})

@@ -193,12 +193,12 @@ export const mutants = [
   },
   {
     name: 'one-permission-more',
-    file: 'docs/operations.md',
-    from: 'subscribe: { allow: ["cairn.tenant-a.>", "_INBOX_tenant-a.>"] }',
-    to: 'subscribe: { allow: ["cairn.tenant-a.>", "_INBOX_tenant-a.>", "cairn.tenant-b.stored.>"] }',
+    file: 'src/nats/permissions.ts',
+    from: 'subjects: [inbox, ...announced, peers.members],',
+    to: "subjects: [inbox, ...announced, peers.members, 'cairn.*.stored.>'],",
     check: inTest(
-      'test/docs/permissions.test.ts',
-      'the permissions of its namespace forbid everything in another namespace',
+      'test/jetstream/permissions.test.ts',
+      "every access to another's data is refused, and none hangs",
     ),
   },
 ]
