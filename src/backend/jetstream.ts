@@ -10,8 +10,10 @@ export type { JetStreamOptions }
 const optionNames: OptionNames<JetStreamOptions> = {
   servers: true,
   creds: true,
+  nkey: true,
   user: true,
   password: true,
+  passwordFile: true,
   token: true,
   tls: true,
   connectTimeout: true,

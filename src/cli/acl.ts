@@ -9,6 +9,7 @@ import {
   countFlag,
   isSet,
   namespaceOf,
+  natsFlags,
   type ParsedFlags,
   textFlag,
 } from '../program/flags.js'
@@ -45,7 +46,7 @@ Passwords are variables of the server's environment, such as $TENANT_A_PASSWORD.
 `,
   async run(flags) {
     positionals(flags, [])
-    refuseFlags(flags, ['nats', 'creds', 'embedded'], 'no server is asked. Leave it out.')
+    refuseFlags(flags, [...natsFlags, 'embedded'], 'no server is asked. Leave it out.')
     const namespaces = namespaceOf(flags)
       .split(',')
       .map(name => checkNamespace(name.trim()))

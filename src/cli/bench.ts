@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 import { exitCode } from '../program/exit-codes.js'
-import { isSet } from '../program/flags.js'
+import { isSet, natsFlags } from '../program/flags.js'
 import { type CliCommand, positionals, refuseFlags, wantsJson } from './command.js'
 
 /** Runs in a process of its own, so that the command line is not part of what it measures. */
@@ -40,7 +40,7 @@ export const bench: CliCommand = {
     positionals(flags, [])
     refuseFlags(
       flags,
-      ['ns', 'creds', 'embedded'],
+      ['ns', ...natsFlags.filter(name => name !== 'nats'), 'embedded'],
       'the bench has its own namespaces. Leave it out; a login is part of --nats.',
     )
     const results = flags.values['results'] ?? 'cairn-bench'

@@ -1,7 +1,7 @@
 // cairn ensure: creates what a config file declares, and reports what differs from it.
 
 import { exitCode } from '../program/exit-codes.js'
-import { isSet } from '../program/flags.js'
+import { isSet, natsFlags } from '../program/flags.js'
 import { type CliCommand, positionals, refuseFlags } from './command.js'
 import { printRow } from './output.js'
 
@@ -16,7 +16,7 @@ export const ensure: CliCommand = {
     const { FILE } = positionals(flags, [], ['FILE'])
     refuseFlags(
       flags,
-      ['ns', 'nats', 'creds', 'embedded'],
+      ['ns', ...natsFlags, 'embedded'],
       'the file has the namespaces and the brokers. Leave it out.',
     )
     const dryRun = isSet(flags, 'dry-run')

@@ -1,64 +1,72 @@
 // The options of the client library's connection, from Cairn's.
 
-import { readFile } from 'node:fs/promises'
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 
-import { type ConnectionOptions, credsAuthenticator } from 'nats'
+import type { ConnectionOptions, TlsOptions as NatsTlsOptions } from 'nats'
 
 import { defined } from '../model/defined.js'
-import { CairnError, messageOf } from '../model/errors.js'
+import { authenticatorOf } from './credentials.js'
+import type { Servers } from './login.js'
 import type { NatsOptions } from './options.js'
 
 export const connectTimeoutDefault = 5_000
+/** Milliseconds between attempts to connect again, at least. */
+const reconnectDelay = 200
+/** The same while the server refuses the login: only another file or another server's mind can change that. */
+const refusedDelay = 2_000
 
-/** Throws `invalid-option` for a credentials file that cannot be read. */
-export async function connectionOptions(
+/**
+ * Throws `invalid-option` for credentials that cannot be used.
+ *
+ * @param isRefused whether the server refuses the login at the moment
+ */
+export function connectionOptions(
   options: NatsOptions,
-  servers: string[],
+  { servers, ...login }: Servers,
   inboxPrefix: string,
   name: string,
-): Promise<ConnectionOptions> {
-  const {
-    creds,
-    user,
-    password,
-    token,
-    tls,
-    connectTimeout = connectTimeoutDefault,
-    ignoreClusterUpdates,
-  } = options
+  isRefused: () => boolean,
+): ConnectionOptions {
+  const { connectTimeout = connectTimeoutDefault, ignoreClusterUpdates } = options
+  const authenticator = authenticatorOf(options, login)
+  const tls = tlsOf(options, servers)
   return {
-    servers,
+    servers: servers.map(server => server.replace(/^\w+:\/\//, '')),
     name,
     inboxPrefix,
     timeout: connectTimeout,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 200,
-    reconnectJitter: 100,
+    // A user that is refused may be accepted later, with other credentials from the same file.
+    ignoreAuthErrorAbort: true,
+    reconnectDelayHandler: () =>
+      isRefused() ? refusedDelay : reconnectDelay + Math.random() * 100,
     // Two unanswered pings end a connection that died silently.
     pingInterval: 10_000,
     maxPingOut: 2,
     noAsyncTraces: true,
-    ...(creds !== undefined && {
-      authenticator: credsAuthenticator(await readCreds(creds)),
-    }),
-    ...(user !== undefined && { user }),
-    ...(password !== undefined && { pass: password }),
-    ...(token !== undefined && { token }),
-    ...(tls !== undefined && {
-      tls: defined({ caFile: tls.ca, certFile: tls.cert, keyFile: tls.key }),
-    }),
+    ...defined({ authenticator, tls }),
     ...(ignoreClusterUpdates === true && { ignoreClusterUpdates }),
   }
 }
 
-async function readCreds(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    throw new CairnError(
-      'invalid-option',
-      `The credentials file ${path} cannot be read: ${messageOf(error)}.`,
-      { cause: error },
-    )
-  }
+/** With these the client library uses TLS, or fails; without them it follows the server. */
+function tlsOf(
+  { tls }: NatsOptions,
+  servers: readonly string[],
+): NatsTlsOptions | undefined {
+  if (tls === undefined && !servers.some(server => server.startsWith('tls://')))
+    return undefined
+  const { ca: caFile, cert: certFile, key: keyFile, handshakeFirst } = tls ?? {}
+  const hosts = servers.map(server => new URL(server.replace(/^\w+/, 'http')).hostname)
+  const addresses = hosts.map(name => name.replace(/^\[|\]$/g, ''))
+  return {
+    ...defined({ caFile, certFile, keyFile, handshakeFirst }),
+    // The library passes no name for a server that is given by its address, and "localhost" would be checked.
+    checkServerIdentity: (name: string, certificate: PeerCertificate) => {
+      if (name !== 'localhost' || addresses.includes(name))
+        return checkServerIdentity(name, certificate)
+      const errors = addresses.map(address => checkServerIdentity(address, certificate))
+      return errors.includes(undefined) ? undefined : errors[0]
+    },
+  } as NatsTlsOptions
 }

@@ -12,14 +12,19 @@ export interface Outage {
 }
 
 export interface ConnectionStats {
-  /** `closed`: the node has closed it, or the server refused the login when it connected again. */
-  readonly state: 'connected' | 'reconnecting' | 'closed'
+  /**
+   * `unauthorized`: the server refuses the login when it connects again, because it has expired, was revoked or changed.
+   * It keeps trying, with what the credentials file holds then.
+   */
+  readonly state: 'connected' | 'reconnecting' | 'unauthorized' | 'closed'
   /** Since when it is in this state, ms since 1970. */
   readonly since: number
   /** The connected server, or those that are tried; without credentials. */
   readonly server: string
   /** How often it was lost and made again. */
   readonly reconnects: number
+  /** While unauthorized: what the server said. */
+  readonly refusal?: string
   /** The last time in which it was lost, if it is made again. */
   readonly lastOutage?: Outage
   /** While connected: since when the server has answered no request. */
@@ -33,9 +38,11 @@ export interface ConnectionStats {
  * known.
  */
 export function describeOutage(
-  { state, since, server, silentSince, lastOutage }: ConnectionStats,
+  { state, since, server, silentSince, lastOutage, refusal }: ConnectionStats,
   start: number,
 ): string | undefined {
+  if (state === 'unauthorized')
+    return `NATS at ${server} has refused the login since ${timeOf(since)} (${refusal}); new credentials are used once they are in their file`
   if (state === 'reconnecting')
     return `NATS at ${server} has not been reachable since ${timeOf(since)}`
   if (state === 'closed') return `the connection to NATS at ${server} is closed`

@@ -15,8 +15,7 @@ import {
   describeOutage,
   type Outage,
 } from './connection-state.js'
-import { connectionError, permissionError } from './errors.js'
-import { withoutLogin } from './login.js'
+import { connectionError, permissionError, refusalOf } from './errors.js'
 import { MissingStreams } from './missing-streams.js'
 import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
@@ -53,6 +52,8 @@ export class Connection {
   #since = Date.now()
   #reconnects = 0
   #lastOutage: Outage | undefined
+  /** What the server said when it refused the login of a lost connection. */
+  #refusal: string | undefined
 
   private constructor(
     nc: NatsConnection,
@@ -61,7 +62,7 @@ export class Connection {
   ) {
     this.nc = nc
     this.inboxPrefix = inboxPrefix
-    this.servers = servers.map(withoutLogin)
+    this.servers = servers
     this.#server = nc.info ?? unknownServer
     this.requests = new Requests(nc, inboxPrefix)
     this.writeFailures = new WriteFailures({
@@ -84,15 +85,17 @@ export class Connection {
     namespace: string,
     name: string,
   ): Promise<Connection> {
-    const servers = serversOf(options)
+    const given = serversOf(options)
+    const { servers } = given
     const inboxPrefix = inboxPrefixOf(namespace)
+    let made: Connection | undefined
+    const isRefused = () => made?.isRefused === true
+    const natsOptions = connectionOptions(options, given, inboxPrefix, name, isRefused)
     let nc: NatsConnection
     try {
-      nc = await connect(await connectionOptions(options, servers, inboxPrefix, name))
+      nc = await connect(natsOptions)
     } catch (error) {
-      throw error instanceof CairnError
-        ? error
-        : connectionError(error, servers.map(withoutLogin), options.creds)
+      throw connectionError(error, servers, options)
     }
     try {
       checkServerVersion(nc.info?.version ?? 'unknown', nc.getServer())
@@ -101,6 +104,7 @@ export class Connection {
       throw error
     }
     const connection = new Connection(nc, inboxPrefix, servers)
+    made = connection
     try {
       await connection.#checkInbox(
         namespace,
@@ -135,6 +139,16 @@ export class Connection {
     return this.#closed
   }
 
+  /** The server refuses the login since the connection was lost. */
+  get isRefused(): boolean {
+    return this.#refusal !== undefined && !this.#closed
+  }
+
+  /** Nothing can be sent, and waiting is no use. */
+  get isUnusable(): boolean {
+    return this.#closed || this.isRefused
+  }
+
   /** Whether JetStream is enabled on the connected server; it may be on others of its cluster. */
   get hasJetStream(): boolean {
     return this.nc.info?.jetstream === true
@@ -149,14 +163,21 @@ export class Connection {
   stats(): ConnectionStats {
     const silentSince = this.connected ? this.requests.silentSince : undefined
     return {
-      state: this.#closed ? 'closed' : this.#connected ? 'connected' : 'reconnecting',
+      state: this.#state,
       since: this.#since,
       server: this.connected ? `nats://${this.nc.getServer()}` : this.servers.join(', '),
       reconnects: this.#reconnects,
+      ...(this.#refusal !== undefined && { refusal: this.#refusal }),
       ...(this.#lastOutage !== undefined && { lastOutage: this.#lastOutage }),
       ...(silentSince !== undefined && { silentSince }),
       writeFailures: this.writeFailures.list(),
     }
+  }
+
+  get #state(): ConnectionStats['state'] {
+    if (this.#closed) return 'closed'
+    if (this.isRefused) return 'unauthorized'
+    return this.#connected ? 'connected' : 'reconnecting'
   }
 
   /** Why requests since `start` have no answer, as the beginning of a sentence. */
@@ -196,7 +217,12 @@ export class Connection {
   /** Resolves once connected, after `ms`, or when the signal fires. Check `connected` afterwards. */
   async whenConnected(ms: number, signal?: AbortSignal): Promise<void> {
     const deadline = Date.now() + ms
-    while (!this.connected && !this.#closed && !signal?.aborted && Date.now() < deadline)
+    while (
+      !this.connected &&
+      !this.isUnusable &&
+      !signal?.aborted &&
+      Date.now() < deadline
+    )
       await pause(Math.min(20, ms), signal)
   }
 
@@ -288,10 +314,19 @@ export class Connection {
         status.permissionContext?.operation === 'publish'
       )
         this.requests.forbidden(status.permissionContext.subject)
+      else if (status.type === Events.Error) this.#mayBeRefused(String(status.data))
     }
-    // The library gives up reconnecting only when the server refuses the user, or on close().
+    // The library gives up reconnecting only on close().
     this.#markClosed()
     this.requests.disconnected()
+  }
+
+  /** An error of the server while it is not connected: it refuses the login with which it is connecting again. */
+  #mayBeRefused(code: string): void {
+    const reason = refusalOf(code)
+    if (reason === undefined || this.#connected || this.#closed) return
+    if (this.#refusal === undefined) this.#since = Date.now()
+    this.#refusal = reason
   }
 
   #markClosed(): void {
@@ -308,6 +343,7 @@ export class Connection {
     }
     if (this.#connected !== (interruption === 'reconnected')) this.#since = now
     this.#connected = interruption === 'reconnected'
+    this.#refusal = undefined
     if (this.#connected) this.#server = this.nc.info ?? unknownServer
     this.requests.disconnected()
     this.writeFailures.clear()

@@ -4,6 +4,7 @@
 import { NatsError } from 'nats'
 
 import { CairnError, type ErrorCode, messageOf } from '../model/errors.js'
+import { tlsFailure } from './tls-failures.js'
 
 /** JetStream error codes that Cairn distinguishes. */
 export const jsErrorCode = {
@@ -145,14 +146,23 @@ export function noJetStreamError(where: string, reason: string): CairnError {
 export function connectionError(
   error: unknown,
   servers: readonly string[],
-  creds?: string,
+  { creds, tls }: { readonly creds?: string; readonly tls?: object } = {},
 ): CairnError {
   const where = servers.join(', ')
-  const code = error instanceof NatsError ? error.code : (error as { code?: string }).code
+  const failure = tlsFailure(error, tls !== undefined)
+  if (failure !== undefined) {
+    const { kind, why, remedy } = failure
+    return new CairnError(
+      failure.code ?? 'store-unreachable',
+      `Cannot connect to NATS at ${where} with TLS: ${why}. ${remedy} (${messageOf(error)}).`,
+      { cause: error, details: { servers, tls: kind } },
+    )
+  }
+  const code = codeOf(error)
   const kind = connectionErrorKind(code)
   const remedy: Partial<Record<ErrorCode, string>> = {
     unauthorized:
-      'the server refused the credentials. Check the user, password, token or --creds file, and the account they belong to',
+      'the server refused the credentials. Check the user, password, token or --creds file, whether they have expired, and the account they belong to',
     'invalid-option':
       creds === undefined
         ? 'the options are invalid'
@@ -169,6 +179,24 @@ export function connectionError(
       details: { servers },
     },
   )
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof NatsError ? error.code : (error as { code?: string }).code
+}
+
+/** What the server said of a login, by the client library's code; `undefined` for another error. */
+export function refusalOf(code: string): string | undefined {
+  switch (code) {
+    case 'AUTHORIZATION_VIOLATION':
+      return 'it knows no such user, or the user was revoked'
+    case 'AUTHENTICATION_EXPIRED':
+      return 'the credentials have expired'
+    case 'ACCOUNT_EXPIRED':
+      return 'the account has expired'
+    default:
+      return undefined
+  }
 }
 
 function connectionErrorKind(code: string | undefined): ErrorCode {

@@ -1,21 +1,41 @@
 // Options of the connection to NATS. Public signatures use these types and none of the client library's.
 
 import { CairnError } from '../model/errors.js'
+import { readServers, type Servers } from './login.js'
 
 export interface NatsOptions {
-  /** One URL or several: `nats://host:port`. Default: `NATS_URL`, else `nats://127.0.0.1:4222`. */
+  /**
+   * One URL or several: `nats://host:port`, or `tls://host:port` for TLS and nothing else. A login may stand in them
+   * (`nats://user:password@host`, `nats://token@host`); other credentials here take its place. Default: `NATS_URL`, else
+   * `nats://127.0.0.1:4222`.
+   */
   readonly servers?: string | readonly string[]
-  /** Path of a credentials file (`.creds`). */
+  /** Path of a credentials file (`.creds`), which is read again for each connection. */
   readonly creds?: string
+  /** Path of a file with the seed of an nkey, which is read again for each connection. */
+  readonly nkey?: string
   readonly user?: string
   readonly password?: string
+  /** Path of a file with the password, which is read again for each connection. */
+  readonly passwordFile?: string
   readonly token?: string
   /** TLS with the system's certificate authorities, or with the given files. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  readonly tls?: TlsOptions
   /** Milliseconds to establish the connection at start. Default 5,000. */
   readonly connectTimeout?: number
   /** Use only the given servers, and ignore others that the cluster announces. Default false. */
   readonly ignoreClusterUpdates?: boolean
+}
+
+export interface TlsOptions {
+  /** Path of a file with the certificates of the authorities. */
+  readonly ca?: string
+  /** Path of a file with the client's certificate. */
+  readonly cert?: string
+  /** Path of a file with the key of the client's certificate. */
+  readonly key?: string
+  /** For servers with `handshake_first`: TLS begins before the server says anything. */
+  readonly handshakeFirst?: boolean
 }
 
 export interface LogStreamOptions {
@@ -27,15 +47,14 @@ export interface LogStreamOptions {
 
 export const defaultServer = 'nats://127.0.0.1:4222'
 
-/** The servers from the options, else from the environment, else the default. Throws `invalid-option` for none. */
-export function serversOf(options: NatsOptions): string[] {
+/** The servers from the options, else from the environment, else the default. Throws `invalid-option`. */
+export function serversOf(options: NatsOptions): Servers {
   const given = options.servers ?? process.env.NATS_URL ?? defaultServer
-  const list = typeof given === 'string' ? given.split(',') : [...given]
-  const servers = list.map(server => server.trim()).filter(server => server !== '')
-  if (servers.length === 0)
+  const read = readServers(given)
+  if (read.servers.length === 0)
     throw new CairnError(
       'invalid-option',
       'The list of NATS servers is empty: pass servers, or set NATS_URL.',
     )
-  return servers
+  return read
 }

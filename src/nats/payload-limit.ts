@@ -90,7 +90,7 @@ export async function passBehind(
   const message = { stream, subject, expected: noPosition, headers, body: noBody, signal }
   for (;;) {
     const left = deadline - Date.now()
-    if (left <= 0 || signal?.aborted || connection.closed) return undefined
+    if (left <= 0 || signal?.aborted || connection.isUnusable) return undefined
     const { serverId } = connection
     const timeout = Math.min(attemptTimeout, left)
     const outcome = await publishExpecting(connection, { ...message, timeout })

@@ -77,7 +77,7 @@ export async function publishWithRetries<Outcome extends { readonly kind: string
   if (!connection.connected) await connection.whenConnected(timeout, signal)
   for (;;) {
     const ms = left()
-    if (ms <= 0 || signal?.aborted || connection.closed)
+    if (ms <= 0 || signal?.aborted || connection.isUnusable)
       throw ambiguity === undefined
         ? notWritten(connection, options, start)
         : outcomeUnknown(options, ambiguity + connection.explainSilence(start, stream))

@@ -46,8 +46,12 @@ export async function retryUntilAnswered<T extends object>(
     const result = await attempt(attemptTimeout)
     if (result === undefined || !isUnanswered(result)) return result
     if (result.kind === 'forbidden') throw permissionError(result.subject)
-    if (connection.closed)
-      throw unreachableError(connection, api, 'the connection is closed')
+    if (connection.isUnusable)
+      throw unreachableError(
+        connection,
+        api,
+        connection.closed ? 'the connection is closed' : 'the login is refused',
+      )
     if (result.kind === 'no-responders') {
       const error = await onNoResponders(Date.now() - start, attemptTimeout)
       if (error !== undefined) throw error

@@ -1,6 +1,7 @@
 // The exit codes of the programs. Scripts may rely on these numbers.
 
 import { isCairnError, messageOf } from '../model/errors.js'
+import { withoutLogins } from '../nats/login.js'
 import { plain } from './plain.js'
 
 export const exitCode = {
@@ -46,6 +47,7 @@ export function exitCodeOf(error: unknown): number {
 
 /** One line for stderr. */
 export function explain(error: unknown): string {
-  const message = plain(messageOf(error).replaceAll(/\s*\n\s*/g, ' '))
+  // An argument in the wrong place may be a URL with a login.
+  const message = plain(withoutLogins(messageOf(error).replaceAll(/\s*\n\s*/g, ' ')))
   return isCairnError(error) ? `${message} [${error.code}]` : message
 }

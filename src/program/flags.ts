@@ -7,7 +7,8 @@ import { embedded } from '../backend/embedded.js'
 import { jetstream } from '../backend/jetstream.js'
 import { defined } from '../model/defined.js'
 import { messageOf } from '../model/errors.js'
-import { parseLogin } from '../nats/login.js'
+import { readServers } from '../nats/login.js'
+import { defaultServer, type NatsOptions } from '../nats/options.js'
 import { UsageError } from './exit-codes.js'
 
 export const embeddedDirDefault = '.cairn'
@@ -20,14 +21,29 @@ export const commonFlags = {
   ns: { type: 'string' },
   nats: { type: 'string' },
   creds: { type: 'string' },
+  nkey: { type: 'string' },
+  user: { type: 'string' },
+  'password-file': { type: 'string' },
+  'tls-ca': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'tls-first': { type: 'boolean' },
   embedded: { type: 'string' },
   help: { type: 'boolean' },
 } as const satisfies FlagSpec
 
 export const commonFlagsHelp = `  --ns NS            namespace (or CAIRN_NS)
   --nats URL[,URL]   NATS servers (default: NATS_URL, else nats://127.0.0.1:4222); a login
-                     goes in front: nats://user:password@host, nats://token@host
-  --creds FILE       NATS credentials
+                     goes in front: nats://user:password@host, nats://token@host;
+                     tls://host is TLS or nothing
+  --creds FILE       NATS credentials (or NATS_CREDS)
+  --nkey FILE        the seed of an nkey (or NATS_NKEY)
+  --user NAME        a user (or NATS_USER), with NATS_PASSWORD or
+  --password-file FILE  the password
+  --tls-ca FILE      certificates of authorities (or NATS_CA)
+  --tls-cert FILE    the client's certificate (or NATS_CERT)
+  --tls-key FILE     its key (or NATS_KEY)
+  --tls-first        TLS begins before the server says anything
   --embedded [DIR]   no server: keep everything in a directory (default: ${embeddedDirDefault})
 `
 
@@ -134,22 +150,79 @@ export function namespaceOf(flags: ParsedFlags): string {
 
 export function backendOf(flags: ParsedFlags): Backend {
   const dir = textFlag(flags, 'embedded')
-  const creds = textFlag(flags, 'creds')
   const replicas = replicasOf(flags)
   if (dir === undefined) {
-    return jetstream({
-      ...parseLogin(textFlag(flags, 'nats') ?? process.env.NATS_URL),
-      ...defined({ creds, replicas }),
-    })
+    return jetstream({ ...natsOptionsOf(flags), ...defined({ replicas }) })
   }
-  const conflicting = ['nats', 'creds', 'replicas'].filter(
-    name => textFlag(flags, name) !== undefined,
+  const conflicting = [...natsFlags, 'replicas'].filter(
+    name => flags.values[name] !== undefined,
   )
   if (conflicting.length > 0)
     throw new UsageError(
       `--embedded needs no server: leave out --${conflicting.join(' and --')}, or --embedded.`,
     )
   return embedded({ dir })
+}
+
+/** The common flags of NATS. */
+export const natsFlags = [
+  'nats',
+  'creds',
+  'nkey',
+  'user',
+  'password-file',
+  'tls-ca',
+  'tls-cert',
+  'tls-key',
+  'tls-first',
+] as const
+
+/**
+ * The servers, the credentials and TLS. Credentials are those of flags, else those of the URL, else those of the
+ * environment, whose variables are the ones of the `nats` command line.
+ */
+export function natsOptionsOf(
+  flags: ParsedFlags,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): NatsOptions {
+  const text = (name: string, variable: string) => textFlag(flags, name) ?? env[variable]
+  const { servers, ...login } = readServers(
+    textFlag(flags, 'nats') ?? env['NATS_URL'] ?? defaultServer,
+  )
+  const files = defined({
+    ca: text('tls-ca', 'NATS_CA'),
+    cert: text('tls-cert', 'NATS_CERT'),
+    key: text('tls-key', 'NATS_KEY'),
+  })
+  const handshakeFirst = isSet(flags, 'tls-first') || undefined
+  const tls = { ...files, ...defined({ handshakeFirst }) }
+  return {
+    servers,
+    ...credentialsOf(flags, login, env),
+    ...(Object.keys(tls).length > 0 && { tls }),
+  }
+}
+
+function credentialsOf(
+  flags: ParsedFlags,
+  login: object,
+  env: Readonly<Record<string, string | undefined>>,
+): Partial<NatsOptions> {
+  const given = defined({
+    creds: textFlag(flags, 'creds'),
+    nkey: textFlag(flags, 'nkey'),
+    user: textFlag(flags, 'user'),
+    passwordFile: textFlag(flags, 'password-file'),
+  })
+  const { user = env['NATS_USER'] } = given
+  const password = given.passwordFile === undefined ? env['NATS_PASSWORD'] : undefined
+  if (given.user !== undefined) return { ...given, ...defined({ password }) }
+  if (given.passwordFile !== undefined) return { ...given, ...defined({ user }) }
+  if (Object.keys(given).length > 0) return given
+  if (Object.keys(login).length > 0) return login
+  if (env['NATS_CREDS'] !== undefined) return { creds: env['NATS_CREDS'] }
+  if (env['NATS_NKEY'] !== undefined) return { nkey: env['NATS_NKEY'] }
+  return user === undefined ? {} : defined({ user, password })
 }
 
 function replicasOf(flags: ParsedFlags): 1 | 3 | 5 | undefined {
@@ -161,9 +234,12 @@ function replicasOf(flags: ParsedFlags): 1 | 3 | 5 | undefined {
 
 /** The flags for another command line with the same backend, without passwords. */
 export function backendFlags(flags: ParsedFlags): string {
-  const parts = ['embedded', 'nats', 'creds'].flatMap(name => {
-    const value = textFlag(flags, name)?.replaceAll(/(:\/\/)[^@,/]*@/g, '$1')
-    return value === undefined ? [] : [`--${name}`, quote(value)]
+  const parts = ['embedded', ...natsFlags].flatMap(name => {
+    if (flags.values[name] === true) return [`--${name}`]
+    const value = textFlag(flags, name)
+    if (value === undefined) return []
+    const shown = name === 'nats' ? readServers(value).servers.join(',') : value
+    return [`--${name}`, quote(shown)]
   })
   return parts.join(' ')
 }

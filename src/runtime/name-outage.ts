@@ -1,6 +1,7 @@
 // Names the server in errors of calls that had no answer while it was away.
 //
-// Most of these errors come from code that knows deadlines and no server. Their codes stay as they are.
+// Most of these errors come from code that knows deadlines and no server. Their codes stay as they are, but for calls that
+// could not reach the server because it refuses the login: those end with `unauthorized`.
 
 import type { OpenNamespace } from '../backend/backend.js'
 import type { CommandSender } from '../model/command-sender.js'
@@ -33,11 +34,16 @@ export function outageNamer({
     const stats = connection()
     const outage = describeOutage(stats, start)
     const { code, message, cause, details, stack } = error
-    if (outage === undefined || message.includes(outage)) return error
+    if (outage === undefined) return error
+    if (message.includes(outage) && stats.state !== 'unauthorized') return error
     const { server, state, since } = stats
+    const isRefused = stats.state === 'unauthorized'
+    // Nothing was stored; otherwise the code tells what is not known.
+    const isRefusal = isRefused && (code === 'store-unreachable' || code === 'no-node')
+    const remedy = isRefused ? 'check the credentials' : 'check that the server runs'
     const withOutage = new CairnError(
-      code,
-      `${message} Meanwhile ${outage}: check that the server runs.`,
+      isRefusal ? 'unauthorized' : code,
+      message.includes(outage) ? message : `${message} Meanwhile ${outage}: ${remedy}.`,
       {
         cause,
         details: { ...details, connection: { server, state, since } },

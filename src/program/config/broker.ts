@@ -4,7 +4,7 @@
 import { defined } from '../../model/defined.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
-import { parseLogin } from '../../nats/login.js'
+import { readServers } from '../../nats/login.js'
 import type { JetStreamOptions } from '../../backend/jetstream.js'
 import type { Config } from './config.js'
 
@@ -26,14 +26,20 @@ export function brokerOf(
   if (broker === undefined)
     throw invalid(`${file} has no broker ${show(known)}: it has ${names.join(', ')}.`)
   const variable = variableOf(known)
-  const { servers: declared, creds } = broker
+  const { servers: declared, tls, ...credentials } = broker
   const given = env[variable] || [declared ?? []].flat().join(',') || env['NATS_URL']
   if (given === undefined || given === '')
     throw invalid(
       `Broker ${known} of ${file} has no servers: set ${variable} or NATS_URL, or ` +
         `brokers.${known}.servers.`,
     )
-  return { ...parseLogin(given), ...defined({ creds }) }
+  const { servers, ...login } = readServers(given)
+  const hasOwn = Object.keys(credentials).length > 0
+  return {
+    servers: servers.join(','),
+    ...(hasOwn ? credentials : login),
+    ...defined({ tls }),
+  }
 }
 
 function variableOf(name: string): string {

@@ -9,6 +9,7 @@ import { checkNamespace } from '../../model/address.js'
 import { defined } from '../../model/defined.js'
 import { CairnError, messageOf } from '../../model/errors.js'
 import { defineTopic } from '../../model/topic.js'
+import type { TlsOptions } from '../../nats/options.js'
 import { Fields, invalidField } from './fields.js'
 
 /** The contents of a `cairn.config` file. */
@@ -27,6 +28,13 @@ export interface BrokerSpec {
   readonly servers?: string | readonly string[]
   /** Path of a credentials file. */
   readonly creds?: string
+  /** Path of a file with the seed of an nkey. */
+  readonly nkey?: string
+  readonly user?: string
+  /** Path of a file with the user's password. */
+  readonly passwordFile?: string
+  /** Paths of files, and whether TLS begins before the server says anything. */
+  readonly tls?: TlsOptions
 }
 
 export interface StreamSpec {
@@ -100,11 +108,34 @@ function readBroker(
       name,
       'begin its name with a letter; the rest may be letters, digits, "-" and "_"',
     )
-  const fields = new Fields(file, path, value, ['provider', 'servers', 'creds'])
+  const fields = new Fields(
+    file,
+    path,
+    value,
+    ['provider', 'servers', 'creds', 'nkey', 'user', 'passwordFile', 'tls'],
+    ['servers', 'creds', 'nkey', 'user', 'passwordFile', 'tls'],
+  )
   fields.oneOf('provider', ['nats'])
   const servers = fields.textOrTexts('servers')
-  const creds = fields.text('creds')
-  return defined({ servers, creds })
+  const [creds, nkey, user, passwordFile] = (
+    ['creds', 'nkey', 'user', 'passwordFile'] as const
+  ).map(field => fields.text(field))
+  const tls = fields.has('tls') ? readTls(file, path, fields.record('tls')) : undefined
+  return defined({ servers, creds, nkey, user, passwordFile, tls })
+}
+
+function readTls(file: string, path: string, value: unknown): TlsOptions {
+  const fields = new Fields(file, `${path}.tls`, value, [
+    'ca',
+    'cert',
+    'key',
+    'handshakeFirst',
+  ])
+  const [ca, cert, key] = (['ca', 'cert', 'key'] as const).map(field =>
+    fields.text(field),
+  )
+  const handshakeFirst = fields.oneOf('handshakeFirst', [true, false])
+  return defined({ ca, cert, key, handshakeFirst })
 }
 
 function readStream({ file, path }: At, value: unknown, brokers: Config['brokers']) {

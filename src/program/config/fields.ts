@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
+import { withoutLogins } from '../../nats/login.js'
 
 export function invalidField(
   file: string,
@@ -12,6 +13,15 @@ export function invalidField(
   remedy: string,
 ): CairnError {
   const what = value === undefined ? 'is missing' : `is ${shown(value)}`
+  return fieldError(file, path, what, remedy)
+}
+
+function fieldError(
+  file: string,
+  path: string,
+  what: string,
+  remedy: string,
+): CairnError {
   return new CairnError('invalid-option', `${file}: ${path} ${what}: ${remedy}.`, {
     details: { file, field: path },
   })
@@ -21,11 +31,23 @@ export class Fields {
   readonly file: string
   readonly #path: string
   readonly #values: Readonly<Record<string, unknown>>
+  readonly #secret: readonly string[]
 
-  /** Throws `invalid-option` for a value that is not an object, or has an unknown field. */
-  constructor(file: string, path: string, value: unknown, known: readonly string[]) {
+  /**
+   * Throws `invalid-option` for a value that is not an object, or has an unknown field.
+   *
+   * @param secret fields that may hold a password, and are in no error
+   */
+  constructor(
+    file: string,
+    path: string,
+    value: unknown,
+    known: readonly string[],
+    secret: readonly string[] = [],
+  ) {
     this.file = file
     this.#path = path
+    this.#secret = secret
     // An empty entry is null in YAML.
     this.#values = objectOf(file, path, value ?? {})
     const unknown = Object.keys(this.#values).find(name => !known.includes(name))
@@ -42,7 +64,15 @@ export class Fields {
   }
 
   #refuse(name: string, remedy: string): CairnError {
-    return invalidField(this.file, this.#at(name), this.#values[name], remedy)
+    const value = this.#values[name]
+    const isHidden = value !== undefined && this.#secret.includes(name)
+    return isHidden
+      ? fieldError(this.file, this.#at(name), 'is of the wrong kind', remedy)
+      : invalidField(this.file, this.#at(name), value, remedy)
+  }
+
+  has(name: string): boolean {
+    return this.#values[name] !== undefined
   }
 
   record(name: string): Readonly<Record<string, unknown>> {
@@ -115,6 +145,8 @@ function objectOf(
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string') return show(value)
-  return inspect(value, { depth: 1, maxArrayLength: 5, breakLength: Infinity })
+  if (typeof value === 'string') return withoutLogins(show(value))
+  return withoutLogins(
+    inspect(value, { depth: 1, maxArrayLength: 5, breakLength: Infinity }),
+  )
 }

@@ -35,11 +35,10 @@ async function valueOf(path: string): Promise<unknown> {
   try {
     switch (extname(path)) {
       case '.json':
-        return JSON.parse(await readFile(path, 'utf8')) as unknown
+        return parseJson(await readFile(path, 'utf8'))
       case '.yaml':
       case '.yml': {
-        const { parse } = await import('yaml')
-        return parse(await readFile(path, 'utf8')) as unknown
+        return await parseYaml(await readFile(path, 'utf8'))
       }
       case '.ts':
       case '.mts': {
@@ -57,6 +56,28 @@ async function valueOf(path: string): Promise<unknown> {
   throw invalid(
     `${path} is not a config file: use one that ends in .${endings.join(', .')}.`,
   )
+}
+
+// The parsers' own errors quote the text, which may hold a password.
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    const [where = 'it ends too early'] =
+      /at position \d+(?: \(.*?\))?/.exec(messageOf(error)) ?? []
+    throw new Error(`it is not JSON (${where})`)
+  }
+}
+
+async function parseYaml(text: string): Promise<unknown> {
+  const { LineCounter, parseDocument } = await import('yaml')
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { lineCounter, prettyErrors: false })
+  const [problem] = document.errors
+  if (problem === undefined) return document.toJS() as unknown
+  const { line, col } = lineCounter.linePos(problem.pos[0])
+  throw new Error(`it is not YAML (${problem.code} at line ${line}, column ${col})`)
 }
 
 function exported(path: string, module: unknown): unknown {

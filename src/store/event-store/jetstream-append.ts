@@ -77,7 +77,7 @@ export async function appendUntilKnown<Stored extends { readonly kind: 'stored' 
       await connection.whenConnected(deadline - Date.now(), signal)
     if (missingStream !== undefined) throw missingStream
     const left = deadline - Date.now()
-    if (left <= 0 || signal?.aborted || connection.closed)
+    if (left <= 0 || signal?.aborted || connection.isUnusable)
       throw ambiguity === undefined
         ? notStored(connection, actors, why, start, signal)
         : appending.outcomeUnknown(ambiguity + connection.explainSilence(start, stream))

@@ -119,7 +119,7 @@ class JetStreamReadModel implements ReadModel {
     for (;;) {
       await this.#connection.whenConnected(deadline - Date.now())
       const left = deadline - Date.now()
-      if (left <= 0 || this.#connection.closed) throw this.#outcomeUnknown(why)
+      if (left <= 0 || this.#connection.isUnusable) throw this.#outcomeUnknown(why)
       const outcome = await publishBatch(
         this.#connection,
         this.#stream,
