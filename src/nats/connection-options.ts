@@ -31,7 +31,7 @@ export function connectionOptions(
   const authenticator = authenticatorOf(options, login)
   const tls = tlsOf(options, servers)
   return {
-    servers: servers.map(server => server.replace(/^\w+:\/\//, '')),
+    servers: servers.map(withoutScheme),
     name,
     inboxPrefix,
     timeout: connectTimeout,
@@ -49,6 +49,10 @@ export function connectionOptions(
   }
 }
 
+function withoutScheme(server: string): string {
+  return server.replace(/^\w+:\/\//, '')
+}
+
 /** With these the client library uses TLS, or fails; without them it follows the server. */
 function tlsOf(
   { tls }: NatsOptions,
@@ -57,7 +61,7 @@ function tlsOf(
   if (tls === undefined && !servers.some(server => server.startsWith('tls://')))
     return undefined
   const { ca: caFile, cert: certFile, key: keyFile, handshakeFirst } = tls ?? {}
-  const hosts = servers.map(server => new URL(server.replace(/^\w+/, 'http')).hostname)
+  const hosts = servers.map(server => new URL(`http://${withoutScheme(server)}`).hostname)
   const addresses = hosts.map(name => name.replace(/^\[|\]$/g, ''))
   return {
     ...defined({ caFile, certFile, keyFile, handshakeFirst }),

@@ -343,7 +343,8 @@ export class Connection {
     }
     if (this.#connected !== (interruption === 'reconnected')) this.#since = now
     this.#connected = interruption === 'reconnected'
-    this.#refusal = undefined
+    // The library tells of a refused attempt to connect as of another disconnection.
+    if (this.#connected) this.#refusal = undefined
     if (this.#connected) this.#server = this.nc.info ?? unknownServer
     this.requests.disconnected()
     this.writeFailures.clear()

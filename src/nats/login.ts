@@ -7,7 +7,7 @@ import { CairnError } from '../model/errors.js'
 
 /** Servers without credentials (LOGIN-2), and the credentials. */
 export interface Servers {
-  /** Each as `nats://host:port` or `tls://host:port`. */
+  /** Each as `nats://host:port`, `tls://host:port` or `host:port`. */
   readonly servers: readonly string[]
   readonly user?: string
   readonly password?: string
@@ -26,13 +26,11 @@ export function readServers(given: string | readonly string[]): Servers {
   const servers: string[] = []
   let login: string | undefined
   for (const [i, url] of urls.entries()) {
-    const [, scheme = 'nats', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(
-      url,
-    )!
+    const [, scheme, rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(url)!
     const at = rest.lastIndexOf('@')
     const ofThis = at < 0 ? undefined : rest.slice(0, at)
     const which = urls.length === 1 ? '' : `, number ${i + 1} of ${urls.length},`
-    if (scheme !== 'nats' && scheme !== 'tls')
+    if (scheme !== undefined && scheme !== 'nats' && scheme !== 'tls')
       throw invalid(
         `The URL of a NATS server${which} begins with ${scheme}://: use nats:// or tls://.`,
       )
@@ -55,7 +53,9 @@ export function readServers(given: string | readonly string[]): Servers {
         'The URLs of the NATS servers have different logins: use the same one for all of them.',
       )
     login ??= ofThis
-    servers.push(...named.map(name => `${scheme}://${name}`))
+    servers.push(
+      ...named.map(name => (scheme === undefined ? name : `${scheme}://${name}`)),
+    )
   }
   return { servers, ...(login !== undefined && readLogin(login)) }
 }

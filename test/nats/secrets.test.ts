@@ -218,8 +218,8 @@ await t.test('no config file is quoted', async t => {
 })
 
 await t.test('the forms of a URL', t => {
-  t.strictSame(readServers('a'), { servers: ['nats://a'] })
-  t.strictSame(readServers('a:1, b:2'), { servers: ['nats://a:1', 'nats://b:2'] })
+  t.strictSame(readServers('a'), { servers: ['a'] })
+  t.strictSame(readServers('a:1, b:2'), { servers: ['a:1', 'b:2'] })
   t.strictSame(readServers('nats://u:p%40@a:1,b:2'), {
     servers: ['nats://a:1', 'nats://b:2'],
     user: 'u',

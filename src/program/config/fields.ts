@@ -65,7 +65,9 @@ export class Fields {
 
   #refuse(name: string, remedy: string): CairnError {
     const value = this.#values[name]
-    const isHidden = value !== undefined && this.#secret.includes(name)
+    const mayTell =
+      (typeof value === 'string' && value !== '') || typeof value === 'object'
+    const isHidden = mayTell && this.#secret.includes(name)
     return isHidden
       ? fieldError(this.file, this.#at(name), 'is of the wrong kind', remedy)
       : invalidField(this.file, this.#at(name), value, remedy)

@@ -52,7 +52,7 @@ export interface NatsServer extends AsyncDisposable {
   /** Starts it again, stopping it first if it is up; resolves when it greets clients. */
   restart(): Promise<void>
   /** Changes its configuration and reloads it (SIGHUP): clients stay connected. */
-  reload(changes: Pick<NatsOptions, 'maxPayload'>): Promise<void>
+  reload(changes: Pick<NatsOptions, 'maxPayload' | 'users' | 'config'>): Promise<void>
   /** SIGSTOP: connections stay open and nothing answers. */
   pause(): void
   /** SIGCONT. */
