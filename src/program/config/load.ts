@@ -61,13 +61,14 @@ async function valueOf(path: string): Promise<unknown> {
 // The parsers' own errors quote the text, which may hold a password.
 
 function parseJson(text: string): unknown {
+  let where: string
   try {
     return JSON.parse(text) as unknown
   } catch (error) {
-    const [where = 'it ends too early'] =
-      /at position \d+(?: \(.*?\))?/.exec(messageOf(error)) ?? []
-    throw new Error(`it is not JSON (${where})`)
+    where =
+      /at position \d+(?: \(.*?\))?/.exec(messageOf(error))?.[0] ?? 'it ends too early'
   }
+  throw new Error(`it is not JSON (${where})`)
 }
 
 async function parseYaml(text: string): Promise<unknown> {
