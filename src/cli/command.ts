@@ -4,6 +4,7 @@ import type { OpenNamespace } from '../backend/backend.js'
 import { type ActorAddress, parseAddress } from '../model/address.js'
 import { messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
+import { show } from '../model/show.js'
 import { UsageError } from '../program/exit-codes.js'
 import {
   backendOf,
@@ -119,7 +120,7 @@ export function parseJson(text: string | undefined): unknown {
     return JSON.parse(text) as unknown
   } catch (error) {
     throw new UsageError(
-      `${JSON.stringify(text)} is not JSON (${messageOf(error)}). Write it in quotes: '{"amount":10}'.`,
+      `${show(text)} is not JSON (${messageOf(error)}). Write it in quotes: '{"amount":10}'.`,
     )
   }
 }

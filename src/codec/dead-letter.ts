@@ -42,9 +42,10 @@ export function decodeDeadLetter<Message extends DeadLetterSubject>(
   return decodeRecord(deadLetterHeaders, headers, body, ({ id }, content) => {
     const read = content as StoredDeadLetter<Message>
     const isWhole =
-      typeof read.message.id === 'string' &&
+      typeof read?.message?.id === 'string' &&
       read.message.id === id &&
       typeof read.error === 'object' &&
+      read.error !== null &&
       isCount(read.attempts) &&
       isCount(read.redrives)
     if (!isWhole) return 'it is incomplete'

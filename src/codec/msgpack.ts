@@ -2,6 +2,7 @@
 
 import { addExtension, Packr } from 'msgpackr'
 import { CairnError, messageOf } from '../model/errors.js'
+import { checkMsgpackBounds } from './msgpack-bounds.js'
 
 // Plain MessagePack maps instead of msgpackr's record structures: a library of any language can read a
 // commit, and each body is self-contained. Byte values are copied out of the input: a caller that changes
@@ -38,8 +39,9 @@ function pack(value: unknown): Uint8Array {
   }
 }
 
-/** Decodes `bytes`. Throws unless they are exactly one MessagePack value. */
+/** Decodes `bytes`. Throws unless they are exactly one MessagePack value, within the bounds of what Cairn writes. */
 export function decode(bytes: Uint8Array): unknown {
+  checkMsgpackBounds(bytes)
   isDecoding = true
   try {
     // Not as a Buffer: msgpackr reads byte values as what the input is.
@@ -96,7 +98,11 @@ addExtension({
     const code = extension[0]!
     if (isDecoding && code === bufferCode) return Buffer.from(buffer, 0, bytes.length)
     const TypedArray = typedArrays[code]
-    if (TypedArray !== undefined) return new TypedArray(buffer)
+    if (TypedArray !== undefined) {
+      if (buffer.byteLength % TypedArray.BYTES_PER_ELEMENT !== 0)
+        throw new Error(`it has ${buffer.byteLength} bytes for a ${TypedArray.name}`)
+      return new TypedArray(buffer)
+    }
     if (code === 16) return buffer
     if (code === 17) return new DataView(buffer)
     throw new Error(`Could not find typed array for code ${code}`)

@@ -95,8 +95,11 @@ export function findOutboxProblem(
   if (body === undefined && header === undefined) return undefined
   if (!Array.isArray(body) || body.length !== header?.length)
     return 'the outbox in its body does not match its Cairn-Says header'
-  for (const [i, entry] of (body as (Partial<OutboxBody> | null)[]).entries()) {
-    const problem = entry === null ? 'it is empty' : findEntryProblem(entry, header[i]!)
+  for (const [i, entry] of (body as unknown[]).entries()) {
+    const isObject = typeof entry === 'object' && entry !== null
+    const problem = isObject
+      ? findEntryProblem(entry as Partial<OutboxBody>, header[i]!)
+      : 'not an object'
     if (problem !== undefined)
       return `entry ${i + 1} of the outbox in its body is invalid: ${problem}`
   }

@@ -51,5 +51,5 @@ export function decodeRecord<Header extends object, T>(
 
 /** The data in the body of a record that holds nothing else. */
 export function dataOf(body: unknown): unknown {
-  return (body as { readonly data?: unknown }).data
+  return (body as { readonly data?: unknown } | null | undefined)?.data
 }

@@ -31,9 +31,9 @@ export function decodeRedriven<Message extends { readonly id: string }>(
 ): RedrivenMessage<Message> | string {
   return decodeRecord(redrivenHeaders, headers, body, (_header, content) => {
     const redriven = content as RedrivenMessage<Message>
-    const { message, source, redrives } = redriven
+    const { message, source, redrives } = redriven ?? {}
     const isWhole =
-      typeof message.id === 'string' &&
+      typeof message?.id === 'string' &&
       (source === 'log' || source === 'topics') &&
       isCount(redrives)
     return isWhole ? redriven : 'it is incomplete'

@@ -16,6 +16,7 @@ const retryableByCode = {
   'command-id-reused': false,
   'commit-too-large': false,
   contention: true,
+  'damaged-file': false,
   'deadline-exceeded': true,
   'decide-failed': false,
   'foreign-directory': false,

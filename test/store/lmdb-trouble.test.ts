@@ -241,7 +241,7 @@ await t.test(
     await log.remove(positionKey(3))
     await refuses(
       t,
-      'storage-failed',
+      'damaged-file',
       () => collect(store.read(account)),
       'a lost record',
     )

@@ -7,6 +7,7 @@
 
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
+import { show } from '../../model/show.js'
 import { newId } from '../../model/id.js'
 import { isCount, type Position } from '../../model/version.js'
 import { decodeMarks, encodeMarks, type Marks, marksUpTo } from '../source/marks.js'
@@ -107,7 +108,7 @@ export function decodeConsumerState(bytes: Uint8Array, name: string): ConsumerSt
     }
   }
   const isNewer = isCount(found) && found > stateVersion
-  throw unreadable(name, `its version is ${String(found)}`, isNewer)
+  throw unreadable(name, `its version is ${show(found)}`, isNewer)
 }
 
 function isComplete(stored: Partial<StoredState> | null): stored is StoredState {

@@ -2,6 +2,7 @@
 
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
+import { show } from '../../model/show.js'
 import { isCount, type Position } from '../../model/version.js'
 import { decodeMarks, encodeMarks, type Marks } from '../source/marks.js'
 
@@ -98,7 +99,7 @@ export function decodePartitionState(bytes: Uint8Array, name: string): Partition
   const version: unknown = stored?.version
   const isNewer = isCount(version) && version > stateVersion
   if (version !== stateVersion)
-    throw unreadable(name, `its version is ${String(version)}`, isNewer)
+    throw unreadable(name, `its version is ${show(version)}`, isNewer)
   const { version: _, owner, epoch, floor, reach, deaths, failing, ...rest } = stored!
   const { marks, ...unknown } = rest
   if (!isCount(epoch) || !isCount(floor) || !Array.isArray(failing))

@@ -6,6 +6,9 @@ import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import { withoutLogins } from '../../nats/login.js'
 
+/** Names that an error lists, at most. */
+const listedMax = 20
+
 export function invalidField(
   file: string,
   path: string,
@@ -120,8 +123,10 @@ export class Fields {
     const [only, ...others] = declared
     if (value === undefined && only !== undefined && others.length === 0) return only
     if (value !== undefined && declared.includes(value)) return value
+    const known = declared.slice(0, listedMax).join(' or ')
+    const more = declared.length > listedMax ? ' or …' : ''
     const list =
-      declared.length === 0 ? `declare one in ${section}` : `use ${declared.join(' or ')}`
+      declared.length === 0 ? `declare one in ${section}` : `use ${known}${more}`
     throw this.#refuse(
       name,
       declared.length > 1 && value === undefined

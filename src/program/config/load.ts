@@ -1,10 +1,16 @@
 // Reads a config file. The readers of YAML and TypeScript, `yaml` and `jiti`, are loaded when needed.
 
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 import { CairnError, messageOf } from '../../model/errors.js'
+import {
+  checkConfigValue,
+  parseJsonConfig,
+  parseYamlConfig,
+  readConfigText,
+} from './bounded.js'
 import { type Config, readConfig } from './config.js'
 
 const endings = ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml']
@@ -35,11 +41,10 @@ async function valueOf(path: string): Promise<unknown> {
   try {
     switch (extname(path)) {
       case '.json':
-        return parseJson(await readFile(path, 'utf8'))
+        return parseJsonConfig(await readConfigText(path))
       case '.yaml':
-      case '.yml': {
-        return await parseYaml(await readFile(path, 'utf8'))
-      }
+      case '.yml':
+        return await parseYamlConfig(await readConfigText(path))
       case '.ts':
       case '.mts': {
         const { createJiti } = await import('jiti')
@@ -58,32 +63,9 @@ async function valueOf(path: string): Promise<unknown> {
   )
 }
 
-// The parsers' own errors quote the text, which may hold a password.
-
-function parseJson(text: string): unknown {
-  let where: string
-  try {
-    return JSON.parse(text) as unknown
-  } catch (error) {
-    where =
-      /at position \d+(?: \(.*?\))?/.exec(messageOf(error))?.[0] ?? 'it ends too early'
-  }
-  throw new Error(`it is not JSON (${where})`)
-}
-
-async function parseYaml(text: string): Promise<unknown> {
-  const { LineCounter, parseDocument } = await import('yaml')
-  const lineCounter = new LineCounter()
-  const document = parseDocument(text, { lineCounter, prettyErrors: false })
-  const [problem] = document.errors
-  if (problem === undefined) return document.toJS() as unknown
-  const { line, col } = lineCounter.linePos(problem.pos[0])
-  throw new Error(`it is not YAML (${problem.code} at line ${line}, column ${col})`)
-}
-
 function exported(path: string, module: unknown): unknown {
   const { default: main, config = main } = module as Record<string, unknown>
-  if (config !== undefined) return config
+  if (config !== undefined) return checkConfigValue(config)
   throw new Error(`${path} exports neither a default nor "config"`)
 }
 

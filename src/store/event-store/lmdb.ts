@@ -8,6 +8,8 @@
 // STORE-LMDB-2. The expected version is checked inside the write transaction. The cache takes no
 //     part in the decision; it only makes it cheaper.
 // STORE-LMDB-3. Readers hold no snapshot between chunks, however slow their consumer.
+// STORE-LMDB-4. A record that does not match its checksum, or is another actor's than the index says, is returned as
+//     unreadable with the versions that the index says, so that its actor is parked, and no other.
 
 import {
   decodeRecord,
@@ -202,9 +204,8 @@ export class LmdbStore extends StoreBase {
     const log = this.#refreshedLog()
     const { version = 0, position = 0 } = log.head(actor) ?? {}
     this.cache.refresh(actor, { version, position }, cached)
-    return position === 0
-      ? { version, position }
-      : { version, position, last: this.#decode(log.record(position)) }
+    if (position === 0) return { version, position }
+    return { version, position, last: this.#recordOf(log, actor, { version, position }) }
   }
 
   async *commits(
@@ -219,12 +220,12 @@ export class LmdbStore extends StoreBase {
     if (!backwards && to < from) return
     const head = this.#refreshedLog().head(actor)
     if (head === undefined) return
-    const positions = backwards
-      ? this.#positionsBackwards(head, from)
-      : this.#positionsForwards(head, from)
-    for (const position of positions) {
+    const entries = backwards
+      ? this.#entriesBackwards(head, from)
+      : this.#entriesForwards(head, from)
+    for (const entry of entries) {
       throwIfAborted(signal, doing)
-      const record = this.#decode(this.#refreshedLog().record(position))
+      const record = this.#recordOf(this.#refreshedLog(), actor, entry)
       yield record
       const last = record.kind === 'commit' ? record.lastVersion : record.versions?.last
       if (!backwards && last !== undefined && last >= to) return
@@ -306,8 +307,8 @@ export class LmdbStore extends StoreBase {
     return this.#environment.log.refresh()
   }
 
-  /** Positions from the commit that holds version `from` up to the head, chunk by chunk (STORE-LMDB-3). */
-  *#positionsForwards(head: StoredHead, from: Version): Generator<Position> {
+  /** Entries from the commit that holds version `from` up to the head, chunk by chunk (STORE-LMDB-3). */
+  *#entriesForwards(head: StoredHead, from: Version): Generator<VersionPosition> {
     // Foreign records before an actor's first commit have version 0.
     let after: VersionPosition | undefined = {
       version: from <= 1 ? 0 : from,
@@ -315,26 +316,56 @@ export class LmdbStore extends StoreBase {
     }
     while (after !== undefined) {
       const chunk: VersionPosition[] = this.#refreshedLog().indexFrom(head, after)
-      for (const { position } of chunk) yield position
+      yield* chunk
       after = chunk.at(-1)
     }
   }
 
-  /** Positions from the head back to the commit that holds version `from`, chunk by chunk. */
-  *#positionsBackwards(head: StoredHead, from: Version): Generator<Position> {
+  /** Entries from the head back to the commit that holds version `from`, chunk by chunk. */
+  *#entriesBackwards(head: StoredHead, from: Version): Generator<VersionPosition> {
     let upTo: VersionPosition | undefined = head
     while (upTo !== undefined) {
       const chunk: VersionPosition[] = this.#refreshedLog().indexBack(head, upTo)
-      for (const { version, position } of chunk) {
-        if (from > 1 && version < from) return
-        yield position
+      for (const entry of chunk) {
+        if (from > 1 && entry.version < from) return
+        yield entry
       }
       const last = chunk.at(-1)
       upTo = last && { version: last.version, position: last.position - 1 }
     }
   }
 
-  #decode({ position, actor, headers, body }: LogEntry): LogRecord {
+  /** The record of an entry of an actor's index (STORE-LMDB-4). */
+  #recordOf(
+    log: LogTables,
+    actor: ActorAddress,
+    { version, position }: VersionPosition,
+  ): LogRecord {
+    const entry = log.record(position)
+    const record = this.#decode(entry)
+    const found = entry.actor
+    const isOther =
+      found !== undefined && (found.type !== actor.type || found.id !== actor.id)
+    if (entry.isDamaged !== true && !isOther) return record
+    const head = log.head(actor)
+    const before =
+      head && log.indexBack(head, { version, position: position - 1 })[0]?.version
+    const { body, headers } = entry
+    return {
+      kind: 'malformed',
+      position,
+      source: `${this.#environment.path}#${position}`,
+      actor,
+      versions: { first: Math.min((before ?? 0) + 1, version), last: version },
+      reason: entry.isDamaged
+        ? checksumReason
+        : 'the index of its actor says that it is another record: the file is damaged',
+      raw: body,
+      headers,
+    }
+  }
+
+  #decode({ position, actor, headers, body, isDamaged }: LogEntry): LogRecord {
     const raw: RawRecord = {
       position,
       source: `${this.#environment.path}#${position}`,
@@ -343,9 +374,14 @@ export class LmdbStore extends StoreBase {
       header: name => headers[name],
       headers: () => ({ ...headers }),
     }
-    return decodeRecord(raw)
+    const record = decodeRecord(raw)
+    return isDamaged === true && record.kind === 'malformed'
+      ? { ...record, reason: checksumReason }
+      : record
   }
 }
+
+const checksumReason = 'it does not match its checksum: the file is damaged'
 
 /**
  * Encodes a commit now, so that bad data is refused before it is queued. The record is encoded

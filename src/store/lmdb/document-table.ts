@@ -1,7 +1,8 @@
 // The documents of an embedded namespace: one table, name → revision and value.
 
 import { encodeNumbers, readNumber } from './layout.js'
-import type { Table, TableAccess } from './table-access.js'
+import type { Table } from './table.js'
+import type { TableAccess } from './table-access.js'
 
 export interface StoredDocument {
   readonly value: Uint8Array
@@ -54,8 +55,13 @@ export class DocumentTable {
   }
 
   #get(name: string): StoredDocument | undefined {
-    const stored = this.#documents.get(Buffer.from(name))
-    if (stored === undefined) return undefined
-    return { revision: readNumber(stored, 0), value: Buffer.from(stored.subarray(8)) }
+    const found = this.#documents.check(Buffer.from(name))
+    if (found === undefined) return undefined
+    const { value: stored, isDamaged } = found
+    const revision = stored.length < 8 ? 1 : readNumber(stored, 0)
+    return { revision, value: isDamaged ? undecodable : Buffer.from(stored.subarray(8)) }
   }
 }
+
+/** A text without its length: a damaged document is reported as every document that cannot be decoded. */
+const undecodable = Buffer.from([0xd9])

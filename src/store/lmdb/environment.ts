@@ -8,43 +8,50 @@
 // LMDB-ENV-1. A file is open once in this process, from the first acquire to the last release. An
 //     acquire during the close waits for it to end, then opens the file again.
 // LMDB-ENV-2. Nothing is written to a file before it is known to be Cairn's or empty.
-// LMDB-ENV-3. The meta record is written once, by the process that creates the file.
+// LMDB-ENV-3. The meta record is written once, by the process that creates the file. The file gets its name when it is
+//     whole and flushed, so an empty or short one is a damaged one.
 // LMDB-ENV-4. A file is opened again when its locks were unusable: the last process to close a file
 //     destroys them, and one that opens it in that moment does not make new ones. They stay so
 //     until no process has the file open.
+// LMDB-ENV-5. A file is opened only if it is as it was left, if a living process has it open, or if all of its pages have
+//     been checked.
 
+import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-import { openAsClass, type RootDatabase } from 'lmdb'
+import { type Database, openAsClass, type RootDatabase } from 'lmdb'
 
-import { wireVersion } from '../../codec/wire-version.js'
 import { CairnError, messageOf } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
-import { defaultPartitions } from '../../model/partition.js'
 import { pause, withTimeout } from '../../model/wait.js'
+import { checkFile, type DamagedEntry, refuseDamaged } from './check-file.js'
 import { DocumentTable } from './document-table.js'
 import { foreignFile } from './errors.js'
-import { filePath, flushDirectory, inspectFile, prepareDirectory } from './file.js'
-import { layoutVersion, metaKey } from './layout.js'
+import {
+  filePath,
+  flushDirectory,
+  inspectFile,
+  keepPrivate,
+  prepareDirectory,
+  publishFile,
+} from './file.js'
+import { isChecked, markCreated, markOpen } from './file-state.js'
+import { metaKey } from './layout.js'
 import { LogTables } from './log-tables.js'
 import { LogWriter } from './log-writer.js'
+import {
+  checkNamespaceOf,
+  decodeMeta,
+  encodeMeta,
+  type EnvironmentMeta,
+  newMeta,
+} from './meta.js'
 import { PositionWatcher } from './position-watcher.js'
 import { QueueTable } from './queue-table.js'
 import { ReadModelTable } from './read-model-table.js'
-import { type Table, TableAccess } from './table-access.js'
+import { Table } from './table.js'
+import { TableAccess } from './table-access.js'
 import { Transactions } from './transactions.js'
-
-/** The meta record of a file. */
-export interface EnvironmentMeta {
-  readonly format: 'cairn'
-  readonly layout: number
-  readonly wire: number
-  readonly namespace: string
-  /** Unique per creation: positions of two generations cannot be compared. */
-  readonly generation: string
-  readonly createdAt: string
-  readonly partitions: number
-}
 
 export interface Environment {
   readonly path: string
@@ -59,6 +66,10 @@ export interface Environment {
   readonly readModels: ReadModelTable
   readonly writer: LogWriter
   readonly watcher: PositionWatcher
+  /** What the check at the opening found damaged, and left to its readers. */
+  readonly damaged: readonly DamagedEntry[]
+  /** Notes that this process does not have the file open any more. */
+  readonly closed: () => Promise<void>
 }
 
 /** An open file and how many users it has. */
@@ -141,18 +152,57 @@ async function closeEnvironment(environment: Environment): Promise<void> {
       ),
   )
   transactions.close()
+  await environment.closed()
+}
+
+/** LMDB-ENV-5. Returns the damage that is left to the readers. */
+async function checkUnlessChecked(
+  path: string,
+  namespace: string,
+): Promise<readonly DamagedEntry[]> {
+  if (await isChecked(path)) return []
+  const report = await checkFile(path, namespace)
+  if (report === undefined) return []
+  refuseDamaged(path, report)
+  return report.damaged
+}
+
+/** LMDB-ENV-3. */
+async function createFile(path: string, namespace: string): Promise<void> {
+  const draft = `${path}.${newId()}.new`
+  try {
+    const root = await openRoot(draft)
+    const transactions = new Transactions(root, draft)
+    try {
+      openTables(root, transactions, draft, namespace)
+    } finally {
+      await root.close()
+      transactions.close()
+    }
+    await keepPrivate(draft)
+    await publishFile(draft, path)
+    await flushDirectory(dirname(path))
+  } finally {
+    for (const file of [draft, `${draft}-lock`]) await rm(file, { force: true })
+  }
 }
 
 async function openEnvironment(path: string, namespace: string): Promise<Environment> {
   const found = await inspectFile(path) // LMDB-ENV-2
   let root: RootDatabase<Buffer, Buffer> | undefined
   let transactions: Transactions | undefined
+  let closed: (() => Promise<void>) | undefined
   try {
+    if (found === 'absent') await createFile(path, namespace)
+    const damaged = found === 'absent' ? [] : await checkUnlessChecked(path, namespace)
+    await keepPrivate(path)
+    closed = await markOpen(path)
     root = await openRoot(path)
+    await keepPrivate(`${path}-lock`)
     transactions = new Transactions(root, path)
     const { meta, tables } = openTables(root, transactions, path, namespace)
-    if (found === 'absent') await flushDirectory(dirname(path))
-    const log = new LogTables({ root, ...tables })
+    await markCreated(path)
+    const log = new LogTables({ path, root, ...tables })
     const access = new TableAccess(root, transactions, path)
     const queues = new QueueTable(access, tables.queues)
     const documents = new DocumentTable(access, tables.documents)
@@ -176,10 +226,13 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
       readModels,
       writer,
       watcher,
+      damaged,
+      closed,
     }
   } catch (cause) {
     await root?.close()
     transactions?.close()
+    await closed?.()
     if (cause instanceof CairnError) throw cause
     throw new CairnError(
       'storage-failed',
@@ -254,54 +307,33 @@ function openTables(
     // Earlier versions created the tables one by one, meta first: one that died in between left only some.
     if (found.length > 0 && !found.includes('meta'))
       throw foreignFile(path, 'it is an LMDB environment without a meta table')
-    const open = (name: TableName): Table => root.openDB(name, binary)
-    const meta = adoptOrCreate(open('meta'), path, namespace)
-    const tables = Object.fromEntries(tableNames.map(name => [name, open(name)]))
+    const openTable = (name: TableName) => root.openDB<Buffer, Buffer>(name, binary)
+    const meta = adoptOrCreate(openTable('meta'), path, namespace)
+    const tables = Object.fromEntries(
+      tableNames.map(name => [
+        name,
+        new Table(openTable(name), name, path, meta.layout),
+      ]),
+    )
     return { meta, tables: tables as Record<TableName, Table> }
   })
 }
 
-/** Within a write transaction. */
-function adoptOrCreate(table: Table, path: string, namespace: string): EnvironmentMeta {
+/** Within a write transaction. The meta table is read without a checksum: it has its own. */
+function adoptOrCreate(
+  table: Database<Buffer, Buffer>,
+  path: string,
+  namespace: string,
+): EnvironmentMeta {
   const found = table.get(metaKey)
-  if (found !== undefined) return parseMeta(found, path, namespace)
+  if (found !== undefined) {
+    const meta = decodeMeta(found, path)
+    checkNamespaceOf(meta, path, namespace)
+    return meta
+  }
   if (table.getKeysCount({ limit: 1 }) > 0)
     throw foreignFile(path, 'its meta table has no meta record')
   const meta = newMeta(namespace)
-  table.putSync(metaKey, Buffer.from(JSON.stringify(meta)))
+  table.putSync(metaKey, encodeMeta(meta))
   return meta
-}
-
-function newMeta(namespace: string): EnvironmentMeta {
-  return {
-    format: 'cairn',
-    layout: layoutVersion,
-    wire: wireVersion,
-    namespace,
-    generation: newId(),
-    createdAt: new Date().toISOString(),
-    partitions: defaultPartitions,
-  }
-}
-
-function parseMeta(stored: Buffer, path: string, namespace: string): EnvironmentMeta {
-  let meta: Partial<EnvironmentMeta> | null
-  try {
-    meta = JSON.parse(stored.toString()) as Partial<EnvironmentMeta> | null
-  } catch {
-    throw foreignFile(path, 'its meta record cannot be read')
-  }
-  if (meta?.format !== 'cairn')
-    throw foreignFile(path, 'its meta record does not name Cairn')
-  if (meta.namespace !== namespace)
-    throw foreignFile(path, `it holds namespace ${meta.namespace}, not ${namespace}`)
-  if (meta.layout !== layoutVersion || meta.wire !== wireVersion)
-    throw new CairnError(
-      'foreign-directory',
-      `${path} was written by another version of Cairn, with layout ${meta.layout} and wire version ` +
-        `${meta.wire}; this build reads ${layoutVersion} and ${wireVersion}. Nothing was written to it. ` +
-        'Use the version that wrote it, or name another directory.',
-      { details: { path, layout: meta.layout, wire: meta.wire } },
-    )
-  return meta as EnvironmentMeta
 }

@@ -23,3 +23,32 @@ export function writeFailed(path: string, cause: unknown): CairnError {
     { cause, details: { path } },
   )
 }
+
+/** `damaged-file`: the file is Cairn's, and is not as it was written. */
+export function damagedFile(
+  path: string,
+  why: string,
+  details: Readonly<Record<string, unknown>> = {},
+): CairnError {
+  return new CairnError(
+    'damaged-file',
+    `${path} is damaged: ${why}. Nothing was written to it. Keep a copy of it, and restore it from a backup. ` +
+      'Without one, "cairn repair --dry-run" says what can be repaired.',
+    { details: { path, ...details } },
+  )
+}
+
+/** `damaged-file`: one entry of a table does not have the checksum that was stored with it. */
+export function damagedEntry(path: string, table: string, key: Buffer): CairnError {
+  return damagedFile(path, `${nameOfEntry(table, key)} does not match its checksum`, {
+    table,
+    key: key.toString('hex'),
+  })
+}
+
+/** An entry, for people: by position where the key is one, else by the first bytes of its key. */
+export function nameOfEntry(table: string, key: Buffer): string {
+  if (table === 'log' && key.length === 8) return `record ${key.readBigUInt64BE(0)} of the log`
+  const text = key.subarray(0, 64).toString('latin1').replaceAll(/[^\x20-\x7e]/g, '·')
+  return `entry "${text}" of table ${table}`
+}

@@ -1,32 +1,38 @@
 // The file and directory of an embedded log, checked before LMDB opens the file.
 //
-// LMDB maps a file into memory and trusts its content. So the first bytes of the file are checked
-// here, and a file of another kind is never written to.
+// LMDB maps a file into memory and trusts its content. So its beginning is checked here whenever it is opened
+// (check-file.ts), and a file of another kind is never written to.
+//
+// What Cairn creates is for its user alone, whatever the umask: the log is as confidential as its events.
 
-import { mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 
 import { CairnError, messageOf } from '../../model/errors.js'
-import { pause } from '../../model/wait.js'
+import { checkStart } from './check-file.js'
 import { foreignFile } from './errors.js'
-
-/** Offset of LMDB's magic number and format version: after the header of the first page. */
-const magicOffset = 24
-const magicOffsetOfFormat1 = 16
-const magic = 0xbeefc0de
-const formatVersion = 2
-const smallestPage = 512
-/** How long a file may stay too short, in ms: as long as another process may take to create it. */
-const creationTimeout = 1_000
-const creationPause = 10
+import { isKnown, stateFolder } from './file-state.js'
 
 /** Creates the directory if it is missing and returns its real path. */
 export async function prepareDirectory(dir: string): Promise<string> {
   const path = resolve(dir)
   try {
     await makeDirectory(path)
+    await refuseOpenDirectory(path)
     return await realpath(path)
   } catch (cause) {
+    if (cause instanceof CairnError) throw cause
     const code = codeOf(cause)
     if (code === 'EEXIST' || code === 'ENOTDIR') throw notADirectory(path, cause)
     throw new CairnError(
@@ -36,6 +42,21 @@ export async function prepareDirectory(dir: string): Promise<string> {
       { cause, details: { path } },
     )
   }
+}
+
+/** Throws `foreign-directory` for a directory in which every user of the machine can replace files. */
+async function refuseOpenDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const { mode } = await stat(path)
+  // With the sticky bit, as in the system's temporary folder, only the owner of a file can.
+  if ((mode & 0o002) === 0 || (mode & 0o1000) !== 0) return
+  throw new CairnError(
+    'foreign-directory',
+    `${path} cannot be a data directory: every user of this machine can replace the files in it (its mode is ` +
+      `${(mode & 0o7777).toString(8)}). Run "chmod o-w ${path}", or name a directory in it, which is then created for ` +
+      'this user alone.',
+    { details: { path, mode: mode & 0o7777 } },
+  )
 }
 
 function notADirectory(path: string, cause: unknown): CairnError {
@@ -56,7 +77,7 @@ async function makeDirectory(path: string): Promise<void> {
   const parent = dirname(path)
   if (parent !== path) await makeDirectory(parent)
   try {
-    await mkdir(path)
+    await mkdir(path, { mode: 0o700 })
   } catch (error) {
     // Another process may have created it meanwhile.
     if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
@@ -72,10 +93,10 @@ export function filePath(realDir: string, namespace: string): string {
 /** Removes the files of a namespace: its data, its lock, and what its nodes have announced. */
 export async function removeFiles(dir: string, namespace: string): Promise<void> {
   const path = filePath(resolve(dir), namespace)
-  const beside = ['members', 'nodes'].map(part =>
+  const beside = ['state', 'members', 'nodes'].map(part =>
     join(resolve(dir), `${namespace}.${part}`),
   )
-  for (const file of [path, `${path}-lock`, ...beside])
+  for (const file of [...beside, path, `${path}-lock`])
     await rm(file, { recursive: true, force: true })
 }
 
@@ -98,24 +119,43 @@ export async function namespacesIn(dir: string): Promise<string[]> {
 }
 
 /**
- * Whether the file exists or has to be created. An empty file counts as absent: another process
- * may be creating it. Throws `foreign-directory` when it is not an LMDB environment of the format
- * in use, `storage-failed` when it cannot be read.
+ * Whether the file exists or has to be created. Throws `damaged-file` when it was Cairn's and is not whole,
+ * `foreign-directory` when it is not an LMDB environment of the format in use, `storage-failed` when it cannot be read.
  */
 export async function inspectFile(path: string): Promise<'absent' | 'environment'> {
-  const deadline = Date.now() + creationTimeout
-  for (;;) {
-    const start = await readFileStart(path)
-    if (start === undefined || start.bytes.length === 0) return 'absent'
-    // A file that another process is creating grows page by page.
-    if (isTooShort(start) && Date.now() < deadline) {
-      await pause(creationPause)
-      continue
-    }
-    const problem = findProblem(start)
-    if (problem !== undefined) throw foreignFile(path, problem)
+  try {
+    // Looked at first: opening a pipe waits for its other end.
+    const found = await lstat(path)
+    if (found.isSymbolicLink())
+      throw foreignFile(
+        path,
+        'it is a link, and beside it there would be a second lock of the file that it leads to. Name the directory of that file',
+      )
+    if (!found.isFile())
+      throw foreignFile(path, found.isDirectory() ? 'it is a directory' : 'it is not a file')
+    await checkStart(path)
     return 'environment'
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') {
+      if (await isKnown(path)) throw missingFile(path)
+      return 'absent'
+    }
+    if (cause instanceof CairnError) throw cause
+    throw new CairnError(
+      'storage-failed',
+      `${path} cannot be read: ${messageOf(cause)}. Check its permissions and the health of its disk.`,
+      { cause, details: { path } },
+    )
   }
+}
+
+function missingFile(path: string): CairnError {
+  return new CairnError(
+    'damaged-file',
+    `${path} is missing, and was there before. Nothing was created in its place. Restore it from a backup, or, if it was ` +
+      `removed on purpose, remove ${stateFolder(path)} too.`,
+    { details: { path } },
+  )
 }
 
 /** Flushes a directory, so that its entries survive a power failure. */
@@ -130,61 +170,37 @@ export async function flushDirectory(path: string): Promise<void> {
   }
 }
 
-interface FileStart {
-  /** The first 64 bytes, or all of a shorter file. */
-  readonly bytes: Buffer
-  /** As found after `bytes` was read, so a file that grows meanwhile is not taken for a short one. */
-  readonly size: number
-}
-
-/** Undefined when there is no such file. */
-async function readFileStart(path: string): Promise<FileStart | undefined> {
+/**
+ * Gives a new file its name, unless another process was first; returns whether it did. Nobody sees a file under its name
+ * before it is whole.
+ */
+export async function publishFile(draft: string, path: string): Promise<boolean> {
   try {
-    // Looked at first: opening a pipe waits for its other end.
-    if (!(await stat(path)).isFile()) throw foreignFile(path, 'it is not a file')
-    const file = await open(path, 'r')
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0)
-      return { bytes: buffer.subarray(0, bytesRead), size: (await file.stat()).size }
-    } finally {
-      await file.close()
-    }
-  } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined
-    if (cause instanceof CairnError) throw cause
-    throw new CairnError(
-      'storage-failed',
-      `${path} cannot be read: ${messageOf(cause)}. Check its permissions.`,
-      { cause, details: { path } },
-    )
+    await link(draft, path)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    if (!noLinks.includes(String(codeOf(error)))) throw error
   }
-}
-
-function isTooShort({ bytes, size }: FileStart): boolean {
-  return bytes.length < 64 || size < 2 * smallestPage
-}
-
-function findProblem(start: FileStart): string | undefined {
-  if (isTooShort(start)) return 'it is too short to be an LMDB environment'
-  const { bytes } = start
-  if (readUInt32(bytes, magicOffset) === magic) {
-    const version = readUInt32(bytes, magicOffset + 4) & 0xffff
-    return version === formatVersion
-      ? undefined
-      : `it is an LMDB environment of format ${version}, and this build reads ${formatVersion}`
+  // A file system without links: of those that create it, one gets the name.
+  try {
+    await (await open(path, 'wx', 0o600)).close()
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
   }
-  return readUInt32(bytes, magicOffsetOfFormat1) === magic
-    ? 'it is an LMDB environment of format 1, made by another program'
-    : 'it is not an LMDB environment'
+  await rename(draft, path)
+  return true
 }
 
-/** LMDB stores numbers in the byte order of the machine. */
-function readUInt32(bytes: Buffer, offset: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  return view.getUint32(offset, isLittleEndian)
-}
+const noLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
 
-const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+/** Takes the rights of others from a file of this user. Of another user's file nothing is changed. */
+export async function keepPrivate(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const { uid, mode } = await stat(path)
+  if (uid === process.getuid?.() && (mode & 0o077) !== 0) await chmod(path, mode & 0o700)
+}
 
 function codeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error

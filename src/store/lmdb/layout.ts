@@ -19,6 +19,8 @@
 // record, under the record's last version. A read from version V begins at the first entry of V or more: the
 // record that contains V, even if V is not its last version.
 //
+// In layout 2, each value is followed by a checksum (table.ts), and the meta record has one in it.
+//
 // A record is [length of head (4 bytes), head, body]. The head is MessagePack [type, id, headers];
 // headers and body are those of the commit envelope, as in every other store.
 
@@ -26,8 +28,11 @@ import { decode, encode } from '../../codec/msgpack.js'
 import type { ActorAddress } from '../../model/address.js'
 import type { Position, Version } from '../../model/version.js'
 
-/** Version of this layout. */
-export const layoutVersion = 1
+/** Version of the layout of new files. Layout 1 is the same without checksums, and stays so. */
+export const layoutVersion = 2
+export const layoutsKnown: readonly number[] = [1, 2]
+/** The first layout whose values end with a checksum (table.ts). */
+export const layoutWithChecksums = 2
 
 export const metaKey = Buffer.from('meta')
 
@@ -46,6 +51,8 @@ export interface VersionPosition {
 
 /** A decoded record. `actor` is absent when its head cannot be read. */
 export interface StoredRecord {
+  /** It does not match its checksum: what it holds may be anything. */
+  readonly isDamaged?: boolean
   readonly actor?: ActorAddress
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
@@ -118,7 +125,8 @@ export function encodeLogRecord(
 }
 
 /** A damaged record decodes to a body only, without actor and headers. */
-export function decodeLogRecord(record: Buffer): StoredRecord {
+export function decodeLogRecord(record: Buffer, isDamaged = false): StoredRecord {
+  if (isDamaged) return { headers: {}, body: record, isDamaged }
   const damaged: StoredRecord = { headers: {}, body: record }
   if (record.length < 4) return damaged
   const end = 4 + record.readUInt32BE(0)

@@ -7,8 +7,8 @@
 import type { RootDatabase } from 'lmdb'
 
 import type { ActorAddress } from '../../model/address.js'
-import { CairnError } from '../../model/errors.js'
 import type { Position, Version } from '../../model/version.js'
+import { damagedFile } from './errors.js'
 import {
   decodeHead,
   decodeLogRecord,
@@ -25,9 +25,10 @@ import {
   type StoredRecord,
   type VersionPosition,
 } from './layout.js'
-import type { Table } from './table-access.js'
+import type { Table } from './table.js'
 
 export interface LogTableSet {
+  readonly path: string
   readonly root: RootDatabase<Buffer, Buffer>
   readonly log: Table
   readonly heads: Table
@@ -44,12 +45,14 @@ const chunkEntries = 256
 const chunkBytes = 1024 * 1024
 
 export class LogTables {
+  readonly #path: string
   readonly #root: RootDatabase<Buffer, Buffer>
   readonly #log: Table
   readonly #heads: Table
   readonly #index: Table
 
-  constructor({ root, log, heads, index }: LogTableSet) {
+  constructor({ path, root, log, heads, index }: LogTableSet) {
+    this.#path = path
     this.#root = root
     this.#log = log
     this.#heads = heads
@@ -74,13 +77,13 @@ export class LogTables {
   }
 
   record(position: Position): LogEntry {
-    const value = this.#log.get(positionKey(position))
-    if (value !== undefined) return { position, ...decodeLogRecord(value) }
-    throw new CairnError(
-      'storage-failed',
-      `Record ${position} is missing from the log although its actor's index refers to it: ` +
-        'the file is damaged. Restore it from a backup.',
-      { details: { position } },
+    const found = this.#log.check(positionKey(position))
+    if (found !== undefined)
+      return { position, ...decodeLogRecord(found.value, found.isDamaged) }
+    throw damagedFile(
+      this.#path,
+      `record ${position} is missing from the log although its actor's index refers to it`,
+      { position },
     )
   }
 
@@ -89,8 +92,12 @@ export class LogTables {
     const entries: LogEntry[] = []
     let bytes = 0
     const start = positionKey(after + 1)
-    for (const { key, value } of this.#log.getRange({ start, limit: chunkEntries })) {
-      entries.push({ position: parsePositionKey(key), ...decodeLogRecord(value) })
+    const range = { start, limit: chunkEntries }
+    for (const { key, value, isDamaged } of this.#log.checkRange(range)) {
+      entries.push({
+        position: parsePositionKey(key),
+        ...decodeLogRecord(value, isDamaged),
+      })
       bytes += value.length
       if (bytes >= chunkBytes) break
     }

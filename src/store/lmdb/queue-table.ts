@@ -13,7 +13,8 @@ import { decode, encode } from '../../codec/msgpack.js'
 import type { Position } from '../../model/version.js'
 import { encodeNumbers, readNumber } from './layout.js'
 import { PositionWatcher } from './position-watcher.js'
-import type { Table, TableAccess } from './table-access.js'
+import type { Table } from './table.js'
+import type { TableAccess } from './table-access.js'
 
 /** A decoded record of a queue. */
 export interface StoredQueueRecord {

@@ -7,7 +7,8 @@
 
 import type { StoredCheckpoint } from '../read-models/read-models.js'
 import { encodeNumbers, readNumber } from './layout.js'
-import type { Table, TableAccess } from './table-access.js'
+import type { Table } from './table.js'
+import type { TableAccess } from './table-access.js'
 
 /** Rows read or removed at a time, so that no LMDB snapshot is held for long. */
 const chunkRows = 256

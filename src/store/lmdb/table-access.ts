@@ -5,13 +5,11 @@
 //     writers.
 // LMDB-TABLES-3. Nothing is read or written after close: LMDB must not be touched then.
 
-import type { Database, RootDatabase } from 'lmdb'
+import type { RootDatabase } from 'lmdb'
 
 import { CairnError } from '../../model/errors.js'
 import { writeFailed } from './errors.js'
 import type { Transactions } from './transactions.js'
-
-export type Table = Database<Buffer, Buffer>
 
 export class TableAccess {
   readonly #root: RootDatabase<Buffer, Buffer>

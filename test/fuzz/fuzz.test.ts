@@ -1,0 +1,28 @@
+// A short run of the fuzzer: nothing that comes from outside ends the process, hangs it, or is refused without a reason.
+
+import { readFile } from 'node:fs/promises'
+
+import t from 'tap'
+
+import { formatReport, fuzz } from './run.js'
+import { targetsIn } from './targets.js'
+
+await t.test(
+  'mutated input of every reader is read, or refused with a reason',
+  async t => {
+    const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
+    const corpus = JSON.parse(await readFile('test/fuzz/corpus.json', 'utf8')) as Record<
+      string,
+      string[]
+    >
+    const report = await fuzz(targetsIn(t.testdir()), { seed, cpu: 12_000, corpus })
+    t.comment(formatReport(report))
+    t.ok(report.cases > 1_000, `${report.cases} cases`)
+    const { crashes, hangs, unclear } = report
+    t.strictSame(
+      { crashes, hangs, unclear },
+      { crashes: [], hangs: [], unclear: [] },
+      `SEED=${seed}`,
+    )
+  },
+)
