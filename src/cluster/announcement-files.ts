@@ -1,17 +1,32 @@
 // Announcements: small JSON files, one per node, with which processes of one machine find each other.
 
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { dirname } from 'node:path'
+
+/** A node's announcement is smaller: some names. */
+const bytesMax = 1024 * 1024
 
 /** Writes a temporary file and renames it, so that a reader never sees half an announcement. */
 export async function writeAnnouncement(
   path: string,
   announcement: object,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  const folder = dirname(path)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  // It may be one of an earlier build. Another user's folder stays as it is.
+  await chmod(folder, 0o700).catch(() => {})
   const draft = `${path}.${randomUUID()}`
-  await writeFile(draft, JSON.stringify(announcement))
+  await writeFile(draft, JSON.stringify(announcement), { mode: 0o600 })
   await rename(draft, path)
 }
 
@@ -30,6 +45,9 @@ export async function readAnnouncement<Announcement>(
   isValid: (announcement: Partial<Announcement>) => boolean,
 ): Promise<Announcement | undefined> {
   try {
+    const found = await stat(path)
+    // Reading a pipe would wait for its other end.
+    if (!found.isFile() || found.size > bytesMax) return undefined
     const read = JSON.parse(await readFile(path, 'utf8')) as Partial<Announcement> | null
     return read !== null && isValid(read) ? (read as Announcement) : undefined
   } catch {

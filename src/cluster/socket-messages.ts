@@ -89,10 +89,22 @@ export function writeMessage(connection: Socket, bytes: Uint8Array): void {
   connection.write(Buffer.concat([length, bytes]))
 }
 
-/** Calls `receive` with each message. Destroys the connection over a message that is too large. */
+/** Sends a last message, and disconnects once it is sent. Nothing more is read. */
+export function endWith(connection: Socket, bytes: Uint8Array): void {
+  connection.removeAllListeners('data')
+  connection.pause()
+  writeMessage(connection, bytes)
+  connection.destroySoon()
+}
+
+/**
+ * Calls `receive` with each message, and `arrived` with how many bytes of the next one there are. Destroys the connection
+ * over a message that is too large.
+ */
 export function readMessages(
   connection: Socket,
   receive: (bytes: Uint8Array) => void,
+  arrived?: (bytes: number) => void,
 ): void {
   // Chunks are joined once they contain a whole message. Joining each on arrival would copy a
   // large message many times.
@@ -115,5 +127,6 @@ export function readMessages(
       chunks = [rest]
       have = rest.length
     }
+    arrived?.(have)
   })
 }

@@ -6,9 +6,11 @@
 // (a named pipe on Windows): the length of socket paths is limited, that of data directories is not.
 // A caller that finds the announcement of a node that no longer listens removes it; a node that lives writes its own
 // again (KEPT-1).
+// Socket and announcement are for the user of the node alone: another user of the machine can neither find the node nor
+// connect to it.
 
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -35,12 +37,14 @@ import {
 import { ActiveRequests, Servings } from './serving.js'
 import {
   connectToNode,
+  endWith,
   type GreetedConnection,
   messageBytesMax,
   readMessages,
   sendGreeting,
   writeMessage,
 } from './socket-messages.js'
+import { type SocketBounds, SocketGuard } from './socket-guard.js'
 import { StallWatch } from './stall-watch.js'
 import type {
   NodeRequest,
@@ -63,11 +67,13 @@ export class SocketTransport implements Transport {
   /** The folder of the announcements. */
   readonly #folder: string
   readonly #namespace: string
+  readonly #bounds: SocketBounds
   readonly #servings = new Servings()
 
-  constructor(dir: string, namespace: string) {
+  constructor(dir: string, namespace: string, bounds: SocketBounds = {}) {
     this.#folder = join(dir, `${namespace}.nodes`)
     this.#namespace = namespace
+    this.#bounds = bounds
   }
 
   async serve(
@@ -79,21 +85,35 @@ export class SocketTransport implements Transport {
     const connections = new Set<Socket>()
     const active = new ActiveRequests()
     const stalls = new StallWatch(readSockets)
+    const guard = new SocketGuard(this.#bounds, (connection, error) => {
+      if (error === undefined) connection.destroySoon()
+      else endWith(connection, encodeFailure(error))
+    })
     const server = createServer(connection => {
       connections.add(connection)
+      guard.add(connection)
       sendGreeting(connection)
-      connection.once('close', () => connections.delete(connection))
+      connection.once('close', () => {
+        connections.delete(connection)
+        guard.remove(connection)
+      })
       // A caller may disconnect at any time.
       connection.on('error', () => connection.destroy())
-      readMessages(connection, bytes =>
-        active.add(
-          answerRequest(bytes, handle, stalls.waited()).then(answer =>
+      readMessages(
+        connection,
+        bytes => {
+          const work = answerRequest(bytes, handle, stalls.waited()).then(answer =>
             writeMessage(connection, withinLimit(answer)),
-          ),
-        ),
+          )
+          active.add(work)
+          guard.handle(connection, work)
+        },
+        bytes => guard.arrived(connection, bytes),
       )
     })
     await listen(server, socket)
+    // Its folder is for this user alone, too.
+    if (process.platform !== 'win32') await chmod(socket, 0o600)
     const path = join(this.#folder, `${nodeId}.json`)
     const announcement = await KeptAnnouncement.write(path, { socket, types })
     return this.#servings.add(async () => {
@@ -106,6 +126,7 @@ export class SocketTransport implements Transport {
       waited.abort()
       while (active.size > 0) await active.settled()
       stalls.close()
+      guard.close()
       for (const connection of connections) connection.end()
       if (process.platform !== 'win32')
         await rm(dirname(socket), { recursive: true, force: true })
