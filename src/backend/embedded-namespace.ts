@@ -49,6 +49,15 @@ export async function openEmbedded(
     dead: new LmdbQueue('dead', store.queues),
   }
   const damage = new DamageReports()
+  for (const position of store.damagedRecords)
+    damage.report({
+      place: `record ${position} of ${namespace}.lmdb`,
+      problem: 'unreadable',
+      state: 'open',
+      text:
+        `Record ${position} of ${namespace}.lmdb does not match its checksum. Its actor is parked, unless a later ` +
+        'commit carries its state. Restore the file from a backup, or skip the versions of the record.',
+    })
   const documents = new WatchedDocuments(
     new LmdbDocuments(store.documents),
     damage,

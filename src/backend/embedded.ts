@@ -16,7 +16,7 @@ export interface EmbeddedOptions {
  * it survives a crash of the process and of the machine. Several processes may open
  * the same directory at once.
  *
- * Opening throws `foreign-directory`, `storage-failed`, `invalid-option` or
+ * Opening throws `foreign-directory`, `damaged-file`, `storage-failed`, `invalid-option` or
  * `invalid-namespace`.
  */
 export function embedded(options: EmbeddedOptions): Backend {

@@ -7,7 +7,15 @@
 // error is wrong; so is an error that is not Cairn's, or names no file. A copy whose reading takes for ever, or ends the
 // process, is the last one that it names on stderr.
 
-import { cpSync, mkdirSync, openSync, closeSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 const [dir, count, seedText] = process.argv.slice(2)
@@ -94,7 +102,8 @@ async function use(at) {
     try {
       const { state } = await node.spawn(counter, id).state({ timeout: 5_000 })
       if (state !== balances.get(id)) report.wrong.push(`${id} is ${state}`)
-      if (random(10) === 0) await node.spawn(counter, id).ask('add', 0, { timeout: 5_000 })
+      if (random(10) === 0)
+        await node.spawn(counter, id).ask('add', 0, { timeout: 5_000 })
     } catch (error) {
       parked++
       judge(error, ['actor-parked', 'damaged-file'])
@@ -112,4 +121,6 @@ function judge(error, expected) {
     report.wrong.push(`${code}: ${error?.message}`)
 }
 
-process.stdout.write(`${JSON.stringify({ ...report, codes: Object.fromEntries(codes) })}\n`)
+process.stdout.write(
+  `${JSON.stringify({ ...report, codes: Object.fromEntries(codes) })}\n`,
+)

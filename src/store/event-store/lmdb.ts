@@ -45,7 +45,12 @@ import {
   releaseEnvironment,
 } from '../lmdb/environment.js'
 import { namespacesIn, removeFiles } from '../lmdb/file.js'
-import { encodeLogRecord, type VersionPosition, type StoredHead } from '../lmdb/layout.js'
+import {
+  encodeLogRecord,
+  parsePositionKey,
+  type StoredHead,
+  type VersionPosition,
+} from '../lmdb/layout.js'
 import type { DocumentTable } from '../lmdb/document-table.js'
 import type { QueueTable } from '../lmdb/queue-table.js'
 import type { LogEntry, LogTables } from '../lmdb/log-tables.js'
@@ -82,7 +87,7 @@ export const lmdbCommitBytesMax = 64 * 1024 * 1024
  * Opens a namespace's embedded log, and creates it if it does not exist.
  *
  * Throws `foreign-directory`, without writing anything, when the file is not a Cairn log or is of
- * another layout; `storage-failed` when it cannot be read or created.
+ * another layout; `damaged-file` when it is not whole; `storage-failed` when it cannot be read or created.
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
   checkNamespace(options.namespace)
@@ -118,6 +123,13 @@ export class LmdbStore extends StoreBase {
   /** The table of queues, which holds the timers too. */
   get queues(): QueueTable {
     return this.#environment.queues
+  }
+
+  /** Positions of the records that were found damaged when the file was opened. */
+  get damagedRecords(): readonly Position[] {
+    return this.#environment.damaged
+      .filter(({ table }) => table === 'log')
+      .map(({ key }) => parsePositionKey(key))
   }
 
   /** The table of documents. */

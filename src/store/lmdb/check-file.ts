@@ -146,4 +146,3 @@ export function refuseDamaged(path: string, { damaged }: FileReport): void {
     { table: first.table, key: first.key.toString('hex') },
   )
 }
-

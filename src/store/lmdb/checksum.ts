@@ -21,8 +21,7 @@ function crcOf(bytes: Uint8Array, end: number, before: number): number {
   if (end > shortBytes)
     return crc32(end === bytes.length ? bytes : bytes.subarray(0, end), before)
   let value = ~before
-  for (let i = 0; i < end; i++)
-    value = table[(value ^ bytes[i]!) & 0xff]! ^ (value >>> 8)
+  for (let i = 0; i < end; i++) value = table[(value ^ bytes[i]!) & 0xff]! ^ (value >>> 8)
   return ~value >>> 0
 }
 

@@ -310,10 +310,7 @@ function openTables(
     const openTable = (name: TableName) => root.openDB<Buffer, Buffer>(name, binary)
     const meta = adoptOrCreate(openTable('meta'), path, namespace)
     const tables = Object.fromEntries(
-      tableNames.map(name => [
-        name,
-        new Table(openTable(name), name, path, meta.layout),
-      ]),
+      tableNames.map(name => [name, new Table(openTable(name), name, path, meta.layout)]),
     )
     return { meta, tables: tables as Record<TableName, Table> }
   })

@@ -48,7 +48,11 @@ export function damagedEntry(path: string, table: string, key: Buffer): CairnErr
 
 /** An entry, for people: by position where the key is one, else by the first bytes of its key. */
 export function nameOfEntry(table: string, key: Buffer): string {
-  if (table === 'log' && key.length === 8) return `record ${key.readBigUInt64BE(0)} of the log`
-  const text = key.subarray(0, 64).toString('latin1').replaceAll(/[^\x20-\x7e]/g, '·')
+  if (table === 'log' && key.length === 8)
+    return `record ${key.readBigUInt64BE(0)} of the log`
+  const text = key
+    .subarray(0, 64)
+    .toString('latin1')
+    .replaceAll(/[^\x20-\x7e]/g, '·')
   return `entry "${text}" of table ${table}`
 }

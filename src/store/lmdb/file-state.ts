@@ -11,7 +11,16 @@
 // FILE-STATE-2. What cannot be read or written here costs a check at the next opening, and nothing else.
 
 import { randomUUID } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
@@ -46,7 +55,8 @@ export async function isKnown(path: string): Promise<boolean> {
 export async function isChecked(path: string): Promise<boolean> {
   const now = await identityOf(path)
   if (now === undefined) return false
-  const left = (await readJson(join(stateFolder(path), 'closed.json'))) as Identity | undefined
+  const left = (await readJson(join(stateFolder(path), 'closed.json'))) as
+    Identity | undefined
   const isAsLeft =
     left !== undefined &&
     (Object.keys(now) as (keyof Identity)[]).every(field => left[field] === now[field])
@@ -131,7 +141,10 @@ function startOf(pid: number): string {
   if (process.platform !== 'linux') return ''
   try {
     // The name of the program, in parentheses, may hold spaces.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .split(') ')
+      .at(-1)!
+      .split(' ')
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
     return `${boot} ${fields[19]}`
   } catch {

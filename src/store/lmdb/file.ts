@@ -132,7 +132,10 @@ export async function inspectFile(path: string): Promise<'absent' | 'environment
         'it is a link, and beside it there would be a second lock of the file that it leads to. Name the directory of that file',
       )
     if (!found.isFile())
-      throw foreignFile(path, found.isDirectory() ? 'it is a directory' : 'it is not a file')
+      throw foreignFile(
+        path,
+        found.isDirectory() ? 'it is a directory' : 'it is not a file',
+      )
     await checkStart(path)
     return 'environment'
   } catch (cause) {

@@ -140,8 +140,7 @@ export class PageFile {
   metas(): readonly [Meta, Meta] | FileFault {
     const start = new PageView(Buffer.alloc(pageHeaderBytes + 144))
     if (!this.read(start.bytes, 0)) {
-      const isPart =
-        this.size >= magicOffset + 4 && start.u32(magicOffset) === magic
+      const isPart = this.size >= magicOffset + 4 && start.u32(magicOffset) === magic
       return isPart
         ? damaged(`it ends after ${this.size} bytes, within its first page`)
         : foreign('it is too short to be an LMDB environment')
@@ -210,7 +209,10 @@ function readMeta(view: PageView, page: 0 | 1): Meta | string {
   const which = page === 0 ? 'its first meta page' : 'its second meta page'
   if (view.u64(0) !== page || (view.u16(18) & pageFlags.meta) === 0)
     return `${which} is not one`
-  if (view.u32(magicOffset) !== magic || (view.u32(magicOffset + 4) & 0xffff) !== formatVersion)
+  if (
+    view.u32(magicOffset) !== magic ||
+    (view.u32(magicOffset + 4) & 0xffff) !== formatVersion
+  )
     return `${which} is not one`
   const meta: Meta = {
     page,

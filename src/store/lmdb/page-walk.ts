@@ -92,7 +92,8 @@ export class PageWalk {
     tables.sort(([a], [b]) => Number(b === 'meta') - Number(a === 'meta'))
     for (const [table, tree] of tables)
       for (const { key, value, flags } of this.#walk(table, tree, Buffer.compare)) {
-        if (flags !== 0) throw new PageFault(`table ${table} has an entry of another kind`)
+        if (flags !== 0)
+          throw new PageFault(`table ${table} has an entry of another kind`)
         yield { table, key, value }
       }
     for (const { value, flags, key } of this.#walk('free pages', free, compareNumbers)) {
@@ -118,8 +119,7 @@ export class PageWalk {
       if (tree.depth < 1 || tree.depth > depthMax)
         throw new PageFault(`the tree of ${name} has a depth of ${tree.depth}`)
       yield* this.#page(walk, tree.root, 1, undefined)
-    } else if (tree.depth !== 0)
-      throw new PageFault(`the tree of ${name} has no root`)
+    } else if (tree.depth !== 0) throw new PageFault(`the tree of ${name} has no root`)
     for (const field of ['branchPages', 'leafPages', 'overflowPages', 'entries'] as const)
       if (counts[field] !== tree[field])
         throw new PageFault(
@@ -156,7 +156,9 @@ export class PageWalk {
       if (i > 0 && low !== undefined && walk.compare(node.key, low) <= 0)
         throw this.#fault(number, name, 'has keys out of order')
       const child =
-        view.u16(node.at) + view.u16(node.at + 2) * 2 ** 16 + view.u16(node.at + 4) * 2 ** 32
+        view.u16(node.at) +
+        view.u16(node.at + 2) * 2 ** 16 +
+        view.u16(node.at + 4) * 2 ** 32
       const next = i + 1 < count ? this.#node(view, i + 1, number, name).key : end
       const first = i === 0 ? undefined : Buffer.from(node.key)
       yield* this.#page(walk, child, level + 1, next && Buffer.from(next))

@@ -56,7 +56,9 @@ export class Table {
   }
 
   /** Throws `damaged-file` (TABLE-2). */
-  *getRange(range: KeyRange): Generator<{ readonly key: Buffer; readonly value: Buffer }> {
+  *getRange(
+    range: KeyRange,
+  ): Generator<{ readonly key: Buffer; readonly value: Buffer }> {
     for (const { key, value } of this.#database.getRange(range))
       yield { key, value: this.#whole(key, value) }
   }
