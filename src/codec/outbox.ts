@@ -97,9 +97,7 @@ export function findOutboxProblem(
     return 'the outbox in its body does not match its Cairn-Says header'
   for (const [i, entry] of (body as unknown[]).entries()) {
     const isObject = typeof entry === 'object' && entry !== null
-    const problem = isObject
-      ? findEntryProblem(entry as Partial<OutboxBody>, header[i]!)
-      : 'not an object'
+    const problem = isObject ? findEntryProblem(entry, header[i]!) : 'not an object'
     if (problem !== undefined)
       return `entry ${i + 1} of the outbox in its body is invalid: ${problem}`
   }

@@ -178,7 +178,7 @@ await t.test(
   async t => {
     const program = fileURLToPath(new URL('lmdb-flips.mjs', import.meta.url))
     const seed = process.env['SEED'] ?? String(Date.now() % 100_000)
-    const copies = process.env['FLIPS'] ?? '40'
+    const copies = process.env['FLIPS'] ?? '30'
     const [command, args] = bare(process.execPath, program, t.testdir(), copies, seed)
     const run = await promisify(execFile)(command, args, { maxBuffer: 2 ** 26 })
     const report = JSON.parse(run.stdout) as Record<string, unknown>

@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 
-const [dir, count, seedText] = process.argv.slice(2)
+const [dir = '', count, seedText] = process.argv.slice(2)
 /** @param {string} path */
 const compiled = path => import(new URL(`../../dist/${path}`, import.meta.url).href)
 const { defineActor, embedded, event, startNode } = await compiled('index.js')
@@ -46,7 +46,7 @@ const options = { namespace: 't', actors: [counter], log: false }
 
 const base = join(dir, 'base')
 rmSync(base, { recursive: true, force: true })
-const ids = Array.from({ length: 40 }, (_, i) => `a${i}`)
+const ids = Array.from({ length: 16 }, (_, i) => `a${i}`)
 /** @type {Map<string, number>} */
 const balances = new Map()
 {
@@ -62,7 +62,9 @@ const balances = new Map()
 
 const file = join(base, 't.lmdb')
 const size = statSync(file).size
-const report = { copies: 0, refused: 0, whole: 0, parked: 0, wrong: [] }
+/** @type {string[]} */
+const wrong = []
+const report = { copies: 0, refused: 0, whole: 0, parked: 0, wrong }
 /** @type {Map<string, number>} */
 const codes = new Map()
 for (let i = 0; i < Number(count); i++) {

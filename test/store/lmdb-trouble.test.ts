@@ -239,12 +239,7 @@ await t.test(
     }
     t.equal((await mustAppend(store, account, deposits(7))).version, 7)
     await log.remove(positionKey(3))
-    await refuses(
-      t,
-      'damaged-file',
-      () => collect(store.read(account)),
-      'a lost record',
-    )
+    await refuses(t, 'damaged-file', () => collect(store.read(account)), 'a lost record')
     await releaseEnvironment(environment)
   },
 )

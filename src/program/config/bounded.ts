@@ -7,6 +7,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { runInNewContext } from 'node:vm'
 
+import type * as Yaml from 'yaml'
+
 import { messageOf } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 
@@ -54,7 +56,7 @@ export async function parseYamlConfig(text: string): Promise<unknown> {
 }
 
 function readYaml(
-  { isMap, isScalar, LineCounter, parseDocument, visit }: typeof import('yaml'),
+  { isMap, isScalar, LineCounter, parseDocument, visit }: typeof Yaml,
   text: string,
 ): unknown {
   const lineCounter = new LineCounter()

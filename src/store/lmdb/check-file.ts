@@ -5,7 +5,7 @@
 //     changed under this reader, and is not judged: that process has checked it.
 // CHECK-FILE-2. The event loop is free at least every 20 ms.
 
-import { CairnError } from '../../model/errors.js'
+import type { CairnError } from '../../model/errors.js'
 import { pause } from '../../model/wait.js'
 import { withoutChecksum } from './checksum.js'
 import { damagedFile, foreignFile, nameOfEntry } from './errors.js'

@@ -1,4 +1,4 @@
-// The checksum of an entry: CRC-32 of its key and value, the last four bytes of what is stored.
+// The checksum of an entry: CRC32 of its key and value, the last four bytes of what is stored.
 //
 // The key is part of it: an entry that was moved to another key by a damaged page does not pass.
 
@@ -16,7 +16,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value
 })
 
-/** CRC-32 of `bytes`, continued from `before`. */
+/** CRC32 of `bytes`, continued from `before`. */
 function crcOf(bytes: Uint8Array, end: number, before: number): number {
   if (end > shortBytes)
     return crc32(end === bytes.length ? bytes : bytes.subarray(0, end), before)
@@ -42,7 +42,7 @@ export function withoutChecksum(key: Uint8Array, stored: Buffer): Buffer | undef
   return sum === stored.readUInt32BE(end) ? stored.subarray(0, end) : undefined
 }
 
-/** CRC-32 of a text in UTF-8. */
+/** CRC32 of a text in UTF-8. */
 export function checksumOfText(text: string): number {
   return crc32(text)
 }
