@@ -32,8 +32,7 @@ export function damagedFile(
 ): CairnError {
   return new CairnError(
     'damaged-file',
-    `${path} is damaged: ${why}. Nothing was written to it. Keep a copy of it, and restore it from a backup. ` +
-      'Without one, "cairn repair --dry-run" says what can be repaired.',
+    `${path} is damaged: ${why}. Nothing was written to it. Keep a copy of it, and restore it from a backup.`,
     { details: { path, ...details } },
   )
 }
