@@ -12,6 +12,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { inBackground } from '../model/background.js'
 import {
   isRunning,
   listAnnouncements,
@@ -56,7 +57,9 @@ export class FileMembership implements Membership {
       membership.#announcement = await KeptAnnouncement.write(path, { member: self })
     }
     await membership.#scan() // MEMBERSHIP-4.
-    membership.#timer = setInterval(() => void membership.#scanOnce(), scanIntervalMs)
+    const scan = () =>
+      inBackground(`reading ${membership.#folder}`, () => membership.#scanOnce())
+    membership.#timer = setInterval(scan, scanIntervalMs)
     membership.#timer.unref()
     return membership
   }
@@ -72,7 +75,8 @@ export class FileMembership implements Membership {
   suspect(id: string): void {
     if (id === this.#self?.id) return
     this.#roster.dead(id)
-    void rm(this.#pathOf(id), { force: true })
+    const path = this.#pathOf(id)
+    inBackground(`removing ${path}`, () => rm(path, { force: true }))
   }
 
   async lookFor(type: string): Promise<boolean> {

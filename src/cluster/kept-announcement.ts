@@ -8,6 +8,7 @@
 // KEPT-2. It does not replace the announcement of another process that lives: of two with one id, the later one stays.
 // KEPT-3. Once `stop` has resolved, the file is gone, and is not written again.
 
+import { inBackground } from '../model/background.js'
 import {
   isRunning,
   readAnnouncement,
@@ -28,9 +29,13 @@ export class KeptAnnouncement {
   private constructor(path: string, announcement: object) {
     this.#path = path
     this.#announcement = announcement
-    this.#timer = setInterval(() => {
-      this.#look ??= this.#writeIfGone().finally(() => (this.#look = undefined))
-    }, lookEvery)
+    const look = () =>
+      inBackground(
+        `looking for ${path}`,
+        () =>
+          (this.#look ??= this.#writeIfGone().finally(() => (this.#look = undefined))),
+      )
+    this.#timer = setInterval(look, lookEvery)
     this.#timer.unref()
   }
 

@@ -23,6 +23,7 @@
 import type { Msg } from 'nats'
 
 import { encode } from '../codec/msgpack.js'
+import { inBackground } from '../model/background.js'
 import { defined } from '../model/defined.js'
 import type { Connection, NatsSubscription } from '../nats/connection.js'
 import type { Reply } from '../nats/requests.js'
@@ -203,7 +204,7 @@ export class NatsMembership implements Membership {
   async #askForView(subject: string): Promise<Reply['kind']> {
     const { requests } = this.#connection
     const sentAt = performance.now()
-    const reply = await requests.request(subject, noBody, viewTimeout)
+    const reply = await requests.request(subject, noBody, viewTimeout, reserved)
     if (reply.kind !== 'message') return reply.kind
     const { member, members = [] } = readMembershipMessage(reply.message.data) ?? {}
     const now = performance.now()
@@ -289,16 +290,18 @@ export class NatsMembership implements Membership {
     const others = this.#roster.members().filter(({ id }) => id !== this.#self?.id)
     const count = Math.min(probesMax, others.length)
     for (let i = 0; i < count; i++)
-      void this.#probe(others[(this.#nextProbe + i) % others.length]!, now)
+      this.#probeSoon(others[(this.#nextProbe + i) % others.length]!, now)
     this.#nextProbe = others.length > count ? this.#nextProbe + count : 0
+  }
+
+  #probeSoon(member: Member, now: number): void {
+    inBackground(`probing node ${member.id}`, () => this.#probe(member, now))
   }
 
   async #probe(member: Member, sentAt: number): Promise<void> {
     this.#links.asked(member, sentAt)
-    const { kind } = await this.#probeRequest(
-      member.id,
-      this.#linkLimit + this.#deadAfter,
-    )
+    const limit = this.#linkLimit + this.#deadAfter
+    const { kind } = await this.#probeRequest(member.id, limit).catch(notSent)
     const now = performance.now()
     if (kind === 'no-responders') this.#noResponders(member)
     else if (kind === 'message') this.#answered(member, sentAt, now)
@@ -325,7 +328,7 @@ export class NatsMembership implements Membership {
 
   #probeRequest(id: string, timeout: number) {
     const subject = this.#subjects.node(id)
-    return this.#connection.requests.request(subject, probeBody, timeout)
+    return this.#connection.requests.request(subject, probeBody, timeout, reserved)
   }
 
   #receive(bytes: Uint8Array): void {
@@ -356,7 +359,7 @@ export class NatsMembership implements Membership {
     this.#roster.alive(member, now)
     // It has just come back, perhaps: the next tick would be late.
     if (this.#links.isDown(member) && (kind === 'hello' || !isKnown))
-      void this.#probe(member, now)
+      this.#probeSoon(member, now)
     if (before.join() !== unreachable.join()) this.#look()
   }
 
@@ -400,6 +403,10 @@ export class NatsMembership implements Membership {
 type Heartbeat = Required<Pick<MembershipMessage, 'kind' | 'unreachable' | 'lag'>>
 
 const noBody = new Uint8Array()
+/** No load of users may make a member seem silent. */
+const reserved = { isReserved: true }
+/** The queue is full: it says nothing about the member. */
+const notSent = () => ({ kind: 'not-sent' }) as const
 const formerMembersMax = 1_000
 /** Members that are probed at each tick; with more, they take turns. */
 const probesMax = 32

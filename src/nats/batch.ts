@@ -54,10 +54,10 @@ export async function publishBatch(
   stream: string,
   messages: readonly BatchPart[],
   timeout: number,
-  signal?: AbortSignal,
+  options: Omit<SendBounds, 'timeout'> = {},
 ): Promise<BatchOutcome> {
   const encoded = encodeBatch(stream, messages)
-  const outcome = await send(connection, stream, encoded, { timeout, signal })
+  const outcome = await send(connection, stream, encoded, { ...options, timeout })
   if (outcome.kind === 'forbidden') throw permissionError(outcome.subject)
   return outcome
 }
@@ -78,7 +78,7 @@ export function publishEncodedBatch(
     const lines = encodeHeaderLines(batchLines(batchId, i, isLast))
     return { subject, headers: joinHeaders(lines, headers), body }
   })
-  return send(connection, stream, encoded, { timeout, signal: undefined })
+  return send(connection, stream, encoded, { timeout })
 }
 
 type PublishPorts = Pick<Connection, 'requests' | 'maxPayload' | 'writeFailures'>
@@ -89,12 +89,18 @@ export interface Forbidden {
   readonly subject: string
 }
 
+interface SendBounds {
+  readonly timeout: number
+  readonly signal?: AbortSignal | undefined
+  readonly isReserved?: boolean | undefined
+}
+
 /** BATCH-1. */
 async function send(
   { requests, maxPayload, writeFailures }: PublishPorts,
   stream: string,
   messages: readonly OutgoingMessage[],
-  { timeout, signal }: { timeout: number; signal: AbortSignal | undefined },
+  { timeout, signal, isReserved }: SendBounds,
 ): Promise<BatchOutcome | Forbidden> {
   // None of the messages is sent: the server would keep those before the large one for a while.
   const large = messages.find(message => bytesOf(message) > maxPayload)
@@ -104,7 +110,7 @@ async function send(
     return { kind: 'write-failed', stream, reason, wasSent: false }
   const { subject, headers, body } = messages.at(-1)!
   const preceding = messages.slice(0, -1)
-  const options = { headers, preceding, signal, stream }
+  const options = { headers, preceding, signal, stream, isReserved }
   const reply = await requests.request(subject, body, timeout, options)
   if (reply.kind === 'message')
     return readBatchAck(reply.message.string(), stream, messages.length)

@@ -5,6 +5,7 @@
 
 import { connect, Events, type Msg, type NatsConnection, type ServerInfo } from 'nats'
 
+import { inBackground } from '../model/background.js'
 import { DamageReports } from '../model/damage.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { pause, throwIfAborted, withTimeout } from '../model/wait.js'
@@ -71,7 +72,9 @@ export class Connection {
       isStandalone: () => this.isStandalone,
     })
     this.requests.onSlowWrite = stream => this.writeFailures.suspect(stream)
-    void this.#followStatus()
+    inBackground(`following the connection to ${this.servers.join(', ')}`, () =>
+      this.#followStatus(),
+    )
   }
 
   /**

@@ -18,6 +18,7 @@ export interface CallOptions {
 /** Milliseconds after which the call fails if the connected server has no JetStream and no other answers. */
 const noJetStreamAfter = 1_000
 const noBody = new Uint8Array()
+const reserved = { isReserved: true }
 
 /**
  * Calls `$JS.API.<api>`. Retries while the server is unreachable or a stream has no leader, so only
@@ -33,7 +34,12 @@ export async function callApi<T>(
   const subject = `$JS.API.${api}`
   const payload = body === undefined ? noBody : Buffer.from(JSON.stringify(body))
   const attempt = async (attemptTimeout: number): Promise<ApiResult<T> | Unanswered> => {
-    const reply = await connection.requests.request(subject, payload, attemptTimeout)
+    const reply = await connection.requests.request(
+      subject,
+      payload,
+      attemptTimeout,
+      reserved,
+    )
     if (reply.kind !== 'message') return reply
     const answer = reply.message.json<T & { error?: ApiError }>()
     if (answer.error === undefined) return { ok: true, value: answer }

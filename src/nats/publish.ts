@@ -26,6 +26,8 @@ export interface ExpectingPublish {
   readonly timeout: number
   /** Ends the wait; then it is unclear whether the message is stored. */
   readonly signal?: AbortSignal | undefined
+  /** Cairn's own write, which no user's request delays (REQUESTS-7). */
+  readonly isReserved?: boolean | undefined
 }
 
 export type PublishOutcome =

@@ -34,6 +34,7 @@ const idleTimeout = 2_000
 const expiresAfter = 30_000
 const nsPerMs = 1_000_000
 const noBody = new Uint8Array()
+const reserved = { isReserved: true }
 
 export interface PullOptions {
   readonly signal?: AbortSignal | undefined
@@ -152,7 +153,7 @@ async function createConsumer(
 /** PULL-PAGES-3. Ignores failures: the server deletes an unused consumer itself. */
 function deleteConsumer(connection: Connection, stream: string, name: string): void {
   const api = `$JS.API.CONSUMER.DELETE.${stream}.${name}`
-  connection.requests.request(api, noBody, createTimeout).catch(() => {})
+  connection.requests.request(api, noBody, createTimeout, reserved).catch(() => {})
 }
 
 /** Parses the reply subject of a delivery: `….<consumer>.<deliveries>.<position>.<delivered>.<time>.<left>…`. */

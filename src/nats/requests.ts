@@ -8,19 +8,23 @@
 // REQUESTS-1. A slot is settled exactly once: by its reply, its deadline, its caller's signal, or the
 //     loss of the connection.
 // REQUESTS-2. A reply without a slot (late, or forged) is dropped.
-// REQUESTS-3. At most `inFlightMax` slots are open; further requests are queued, in order. A slot
-//     that becomes free goes to the first queued request, before any later one.
+// REQUESTS-3. In each lane at most `inFlightMax` slots are open; further requests are queued, in order. A slot
+//     that becomes free goes to the first queued request of its lane, before any later one. At most `queuedMax` are queued.
 // REQUESTS-4. On a disconnect every open slot is settled as `disconnected`: what the server did with
 //     it is unknown, and the caller must find out. The same on the reconnect: the library drops
 //     what is published in between.
 // REQUESTS-5. The time in the queue counts towards the timeout. A request that is not sent in time ends as `not-sent`.
 // REQUESTS-6. A caller's signal has one listener, however many requests it ends. The sweep that finds
 //     none of them open removes it.
+// REQUESTS-7. What Cairn itself needs to go on (probes, checkpoints, timers, calls of the JetStream API) has a lane of its
+//     own, and so have requests with many replies: a reader has one at a time. Whatever commands and appends fill, these
+//     are neither refused nor delayed.
 
 import type { Msg, NatsConnection, Subscription } from 'nats'
 import { ErrorCode, NatsError, nuid } from 'nats'
 
 import { CairnError } from '../model/errors.js'
+import { type Link, LinkedQueue } from '../model/linked-queue.js'
 import { rawHeaders, readHeaderBlock } from './headers.js'
 
 /** How a request ended. */
@@ -57,9 +61,21 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined
   /** The stream that it writes to. */
   readonly stream?: string
+  /** Cairn's own request, which no user's request delays (REQUESTS-7). */
+  readonly isReserved?: boolean | undefined
+}
+
+/** The slots of one kind of requests, and those that wait for one (REQUESTS-3). */
+interface Lane {
+  readonly inFlightMax: number
+  readonly queuedMax: number
+  readonly queue: LinkedQueue<QueuedRequest>
+  /** Slots in the table, and slots handed to a queued request that is not sent yet. */
+  inUse: number
 }
 
 interface Slot {
+  readonly lane: Lane
   readonly token: number
   readonly subject: string
   readonly stream: string | undefined
@@ -75,6 +91,8 @@ interface Slot {
 interface QueuedRequest {
   readonly deadline: number
   readonly signal: AbortSignal | undefined
+  /** Removes it from its queue. */
+  withdraw(): void
   start(left: number): void
 }
 
@@ -92,6 +110,7 @@ const slowAfter = 500
 const tooLargeCode: string = ErrorCode.MaxPayloadExceeded
 const inFlightMax = 4096
 const queuedMax = 65_536
+const reservedInFlightMax = 1024
 const noOptions: RequestOptions = {}
 
 export class Requests {
@@ -100,9 +119,11 @@ export class Requests {
   readonly #subscription: Subscription
   readonly #slots = new Map<number, Slot>()
   readonly #signals = new Map<AbortSignal, SignalWatch>()
-  #queue: QueuedRequest[] = []
-  /** Slots in the table, and slots handed to a queued request that is not sent yet. */
-  #slotsInUse = 0
+  readonly #users = newLane(inFlightMax)
+  /** REQUESTS-7. */
+  readonly #reserved = newLane(reservedInFlightMax)
+  readonly #readers = newLane(reservedInFlightMax)
+  readonly #lanes = [this.#users, this.#reserved, this.#readers]
   #nextToken = 0
   #closed = false
   #inboxRefusal: Error | undefined
@@ -201,7 +222,8 @@ export class Requests {
   close(): void {
     this.#closed = true
     this.#subscription.unsubscribe()
-    for (const queued of this.#queue.splice(0)) queued.start(0)
+    for (const { queue } of this.#lanes)
+      for (let queued = queue.shift(); queued; queued = queue.shift()) queued.start(0)
     this.#settleAll({ kind: 'disconnected' })
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
@@ -217,29 +239,39 @@ export class Requests {
     onReply: Slot['onReply'],
   ): Promise<Reply> {
     if (this.#closed || options.signal?.aborted) return Promise.resolve(notSent)
-    if (this.#slotsInUse >= inFlightMax && this.#queue.length >= queuedMax)
-      return Promise.reject(queueFull(queuedMax))
+    const lane = this.#laneOf(options, onReply)
+    const hasSlot = lane.inUse < lane.inFlightMax
+    if (!hasSlot && lane.queue.size >= lane.queuedMax)
+      return Promise.reject(queueFull(lane.queuedMax))
     return new Promise(resolve => {
-      if (this.#slotsInUse < inFlightMax) {
-        this.#slotsInUse++
-        return this.#send(subject, body, timeout, options, resolve, onReply)
+      if (hasSlot) {
+        lane.inUse++
+        return this.#send(lane, subject, body, timeout, options, resolve, onReply)
       }
       const { signal } = options
       const queued: QueuedRequest = {
         deadline: Date.now() + timeout,
         signal,
+        withdraw: () => lane.queue.remove(link),
         start: left => {
           if (signal !== undefined) this.#signals.get(signal)?.open.delete(queued)
           if (left === 0) resolve(notSent)
-          else this.#send(subject, body, left, options, resolve, onReply)
+          else this.#send(lane, subject, body, left, options, resolve, onReply)
         },
       }
-      this.#queue.push(queued)
+      const link: Link<QueuedRequest> = lane.queue.add(queued)
       if (signal !== undefined) this.#watch(signal, queued)
     })
   }
 
+  /** REQUESTS-7. */
+  #laneOf({ isReserved }: RequestOptions, onReply: Slot['onReply']): Lane {
+    if (onReply !== undefined) return this.#readers
+    return isReserved === true ? this.#reserved : this.#users
+  }
+
   #send(
+    lane: Lane,
     subject: string,
     body: Uint8Array,
     timeout: number,
@@ -250,6 +282,7 @@ export class Requests {
     const token = this.#nextToken++
     const deadline = Date.now() + timeout
     const slot: Slot = {
+      lane,
       token,
       subject,
       stream,
@@ -306,8 +339,9 @@ export class Requests {
     if (!this.#slots.delete(slot.token)) return // REQUESTS-1
     if (slot.signal !== undefined) this.#signals.get(slot.signal)?.open.delete(slot)
     slot.settle(reply)
-    const first = this.#queue.length === 0 ? undefined : this.#queue.shift()
-    if (first === undefined) this.#slotsInUse--
+    const { lane } = slot
+    const first = lane.queue.shift()
+    if (first === undefined) lane.inUse--
     else first.start(Math.max(1, first.deadline - Date.now()))
   }
 
@@ -357,7 +391,7 @@ export class Requests {
   }
 
   #abandon(queued: QueuedRequest): void {
-    this.#queue = this.#queue.filter(other => other !== queued)
+    queued.withdraw()
     queued.start(0)
   }
 
@@ -372,19 +406,21 @@ export class Requests {
       if (deadline <= now) this.#giveUp(slot, 'timeout', now)
     }
     // REQUESTS-5: the first queued request may have received a slot just above.
-    if (this.#queue.some(({ deadline }) => deadline <= now)) {
-      const expired = this.#queue.filter(({ deadline }) => deadline <= now)
-      this.#queue = this.#queue.filter(({ deadline }) => deadline > now)
-      for (const queued of expired) queued.start(0)
-    }
+    for (const { queue } of this.#lanes)
+      for (const { item } of queue.links())
+        if (item.deadline <= now) this.#abandon(item)
     this.#unwatch()
-    if (this.#slots.size > 0 || this.#queue.length > 0) return
+    if (this.#slots.size > 0 || this.#lanes.some(({ queue }) => queue.size > 0)) return
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
   }
 }
 
 const notSent: Reply = { kind: 'not-sent' }
+
+function newLane(inFlight: number): Lane {
+  return { inFlightMax: inFlight, queuedMax, queue: new LinkedQueue(), inUse: 0 }
+}
 
 export function queueFull(limit: number): CairnError {
   return new CairnError(

@@ -46,6 +46,7 @@ export async function putTimersMarker(
         headers,
         body: noBody,
         timeout: Math.min(attemptTimeout, left()),
+        isReserved: true,
       }),
   )
 }

@@ -14,6 +14,7 @@
 // WRITE-FAILURE-4. A server of a cluster is not asked: it would propose the deletion to the others. Nor is one whose
 //     user may not ask. Then only silence is known: the server answers about the stream, and not the publish.
 
+import { inBackground } from '../model/background.js'
 import { messageOf } from '../model/errors.js'
 import { pause } from '../model/wait.js'
 import { type ApiError, jsErrorCode, writeFailure } from './errors.js'
@@ -43,6 +44,8 @@ const answersWithin = 100
 /** No message has this position. */
 const noPosition = Number.MAX_SAFE_INTEGER
 const noBody = new Uint8Array()
+/** The question is about a server that is slow for all others. */
+const reserved = { isReserved: true }
 /** What a stream that can be written says to the deletion of a message that does not exist. */
 const harmless: ReadonlySet<string | undefined> = new Set([
   'stream store EOF',
@@ -90,7 +93,8 @@ export class WriteFailures {
 
   /** WRITE-FAILURE-1: a publish to the stream is not answered. */
   suspect(stream: string): void {
-    if (this.#ports.isConnected()) void this.#ask(stream)
+    if (this.#ports.isConnected())
+      inBackground(`asking about writes to ${stream}`, () => this.#ask(stream))
   }
 
   /** WRITE-FAILURE-2: the server's words if nothing may be sent to the stream. */
@@ -144,7 +148,7 @@ export class WriteFailures {
   ): Promise<'healthy' | 'unanswered' | 'unasked' | { readonly reason: string }> {
     const body = Buffer.from(JSON.stringify({ seq: noPosition, no_erase: true }))
     const subject = `$JS.API.STREAM.MSG.DELETE.${stream}`
-    const reply = await this.#ports.requests.request(subject, body, askTimeout)
+    const reply = await this.#ports.requests.request(subject, body, askTimeout, reserved)
     if (reply.kind === 'forbidden') {
       this.#forbidden.add(stream)
       return 'unasked'
@@ -160,7 +164,7 @@ export class WriteFailures {
   /** Whether the server answers about the stream, and still not the write. */
   async #answersAbout(stream: string): Promise<boolean> {
     const subject = `$JS.API.STREAM.INFO.${stream}`
-    const reply = await this.#ports.requests.request(subject, noBody, askTimeout)
+    const reply = await this.#ports.requests.request(subject, noBody, askTimeout, reserved)
     if (reply.kind !== 'message' || errorIn(reply.message.string()) !== undefined)
       return false
     // After a pause, a server answers everything at about the same time.

@@ -83,12 +83,12 @@ export async function storeDeadLetter(
   // Some backends remember the id of a record for longer than the record itself: each redrive needs a new one.
   const id = `${letter.message.id}~${letter.redrives}`
   try {
-    await dead.put({ key, id, ...encodeDeadLetter(stored) }, { signal })
+    await dead.put({ key, id, ...encodeDeadLetter(stored) }, { signal, isReserved: true })
   } catch (failure) {
     if (!isCairnError(failure, 'commit-too-large')) throw failure
     const message = { ...stored.message, data: undefined }
     const cut = encodeDeadLetter({ ...stored, message, isCut: true })
-    await dead.put({ key, id, ...cut }, { signal })
+    await dead.put({ key, id, ...cut }, { signal, isReserved: true })
   }
   onDeadLetter?.(reactor, stored)
 }

@@ -43,13 +43,17 @@ export interface Published {
   readonly duplicate: boolean
 }
 
-/** Stores a message on a topic. */
+/**
+ * Stores a message on a topic.
+ * @param isReserved published by a handler: a refusal would cost it an attempt
+ */
 export async function publishMessage<Input>(
   queue: Queue,
   from: Origin,
   topic: Topic<Input>,
   data: Input,
   options: PublishOptions = {},
+  isReserved = false,
 ): Promise<Published> {
   checkTopic('A message', topic)
   checkOptions('publish', options, publishOptionNames)
@@ -72,7 +76,7 @@ export async function publishMessage<Input>(
   }
   const record = { key: name.split('.'), id, ...encodeStoredMessage(message) }
   try {
-    const put = await queue.put(record, { signal, timeout })
+    const put = await queue.put(record, { signal, timeout, isReserved })
     return { id, ...put, at: from.clock.now() }
   } catch (error) {
     throw withMessageId(error, id)

@@ -39,7 +39,7 @@ export async function storeCommand(
   const { headers, body } = encodeStoredCommand(command)
   const key = inboxKeyOf(actor, partitions)
   const { signal, timeout } = options
-  const bounds = { signal, timeout }
+  const bounds = { signal, timeout, isReserved: redelivery !== undefined }
   try {
     const put = await inbox.put({ key, id: commandId, headers, body }, bounds)
     if (put.duplicate && repeat === 'callers-id')

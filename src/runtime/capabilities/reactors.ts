@@ -85,7 +85,7 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
       publish(topic, data, options) {
         const from = { nodeId: id, clock, store: open.store }
         const causes = { ...caused().next(), ...options }
-        return publishMessage(open.queues.topic, from, topic, data, causes)
+        return publishMessage(open.queues.topic, from, topic, data, causes, true)
       },
     }
   }

@@ -101,6 +101,7 @@ export class JetStreamDocuments implements Documents {
           headers,
           body: value,
           timeout: Math.min(attemptTimeout, left()),
+          isReserved: true,
         }),
     )
     if (outcome.kind === 'stored') return outcome.position

@@ -92,7 +92,7 @@ export class BatchWriter {
       isOpen = true
       const left = Math.max(1, deadline - Date.now())
       const timeout = Math.min(attemptTimeout, left)
-      return publishBatch(this.#connection, stream, messages, timeout, signal)
+      return publishBatch(this.#connection, stream, messages, timeout, { signal })
     }
     try {
       return await this.#openBatches.run(publish, ended, doing)

@@ -64,7 +64,7 @@ export class JetStreamQueue implements Queue {
   }
 
   async put(record: NewRecord, options: PutOptions = {}): Promise<PutResult> {
-    const { signal, timeout = putTimeoutDefault } = options
+    const { signal, timeout = putTimeoutDefault, isReserved } = options
     checkRecord(record)
     const { key, id, body } = record
     const stream = this.#stream
@@ -91,6 +91,7 @@ export class JetStreamQueue implements Queue {
           headers,
           body,
           timeout: Math.min(attemptTimeout, left()),
+          isReserved,
         }),
     )
     this.#lastPut = Math.max(this.#lastPut, outcome.position)

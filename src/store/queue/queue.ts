@@ -48,6 +48,8 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined
   /** Milliseconds, retries included. Default 10,000. */
   readonly timeout?: number | undefined
+  /** Cairn's own record, such as one that a commit caused: what users send does not delay it. */
+  readonly isReserved?: boolean | undefined
 }
 
 export interface QueueReadOptions {

@@ -125,6 +125,7 @@ class JetStreamReadModel implements ReadModel {
         this.#stream,
         messages,
         Math.min(attemptTimeout, left),
+        { isReserved: true },
       )
       switch (outcome.kind) {
         case 'stored':

@@ -182,6 +182,7 @@ export class JetStreamTimers implements Timers {
         headers: lines,
         body,
         timeout: Math.min(attemptTimeout, Math.max(1, left())),
+        isReserved: true,
       })
       if (outcome.kind !== 'wrong-sequence') return outcome
       expected = undefined
