@@ -13,6 +13,7 @@ import { embeddedAppend } from './benchmarks/embedded.mjs'
 import { hydrates } from './benchmarks/hydrate.mjs'
 import { machineFold } from './benchmarks/machine-fold.mjs'
 import { notice } from './benchmarks/notice.mjs'
+import { overloads } from './benchmarks/overload.mjs'
 import { pauseDrain, pauseKill } from './benchmarks/pause.mjs'
 import { reactor } from './benchmarks/reactor.mjs'
 import { askRemote, askRemote64 } from './benchmarks/remote-ask.mjs'
@@ -48,4 +49,5 @@ export const benchmarks = [
   timerDrift,
   pauseDrain,
   pauseKill,
+  ...overloads,
 ]

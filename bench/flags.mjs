@@ -1,8 +1,9 @@
 // The command line of the bench. Pure.
 import { parseArgs } from 'node:util'
 
-export const usage = `Usage: npm run bench -- [flags]
+export const usage = `Usage: npm run bench -- [names] [flags]
 
+  NAMES           the same as --only
   --only NAMES    only these benchmarks, separated by commas; "append" stands for all
                   whose names begin with "append-"
   --quick         shorter runs, of the main benchmarks only
@@ -42,7 +43,7 @@ export class UsageError extends Error {
  * @throws {UsageError}
  */
 export const parseFlags = args => {
-  const { values } = parse(args)
+  const { values, positionals } = parse(args)
   const { only = '', replicas, nats } = values
   if (nats !== undefined && values['sync-always'])
     throw new UsageError(
@@ -51,7 +52,7 @@ export const parseFlags = args => {
   if (replicas !== '1' && replicas !== '3')
     throw new UsageError(`--replicas is ${JSON.stringify(replicas)}: use 1 or 3.`)
   return {
-    only: only.split(',').filter(name => name !== ''),
+    only: [...positionals, ...only.split(',')].filter(name => name !== ''),
     quick: values.quick,
     json: values.json,
     syncAlways: values['sync-always'],
@@ -70,6 +71,7 @@ const parse = args => {
   try {
     return parseArgs({
       args: [...args],
+      allowPositionals: true,
       options: {
         only: { type: 'string' },
         quick: flag,

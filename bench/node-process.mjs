@@ -32,7 +32,7 @@ process.on('exit', () => {
  * @param {readonly string[]} args
  */
 export const startProgram = args => {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   running.add(child)
   let stderr = ''
   child.stderr.on('data', (/** @type {Buffer} */ chunk) => {

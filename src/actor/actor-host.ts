@@ -2,7 +2,7 @@
 
 import type { ActorAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
-import type { CommandSender } from '../model/command-sender.js'
+import type { CommandSender, RefusingSender } from '../model/command-sender.js'
 import type { CairnError } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { Position, Version } from '../model/version.js'
@@ -87,6 +87,8 @@ export interface ActorHostStats {
   readonly dismissals: number
   /** Commands and state reads that are open now. */
   readonly open: number
+  /** Commands and state reads that were refused since the start as too many were open. */
+  readonly refused: number
   /** Since the start: commands sent by `ask`. */
   readonly asks: number
   /** Commands sent by `tell`. */
@@ -119,7 +121,7 @@ export interface ResidentReader {
   awaitVersion(actor: ActorAddress, version: Version): VersionWait
 }
 
-export interface ActorHost extends CommandSender, ResidentReader {
+export interface ActorHost extends RefusingSender, ResidentReader {
   /**
    * Reads the state, and wakes the actor on this node. Plain data is copied; other data must not be
    * changed. Throws `deadline-exceeded` if a requested version is not reached in time.

@@ -92,6 +92,11 @@ export class Actor {
     return actorBytes + this.#duplicates.bytes + this.#life.stateBytes
   }
 
+  /** How many calls are waiting or running. */
+  get openCalls(): number {
+    return this.#mailbox.waiting + (this.#mailbox.isIdle ? 0 : 1)
+  }
+
   get isIdle(): boolean {
     return this.#mailbox.isIdle
   }
@@ -99,13 +104,17 @@ export class Actor {
   /**
    * Adds a command to the mailbox; throws `mailbox-full`. The call gets the answer.
    * @param isNew the id was created for this call, so the command cannot be a duplicate
+   * @param waitingMax how many may wait, if that is less than its type allows
    */
   enqueueCommand(
     call: Call<AskOutcome>,
     command: Command,
     isNew: boolean,
     redelivery?: Redelivery,
+    waitingMax = Infinity,
   ): void {
+    // Before the digest is computed.
+    this.#mailbox.check(waitingMax)
     const digest = digestOf(command, isNew, redelivery)
     const pending = { command, isNew, redelivery, digest, search: undefined }
     this.#post(call, this.#processCommand, pending)
@@ -173,7 +182,9 @@ export class Actor {
   }
 
   #process(queued: QueuedCall): Promise<unknown> {
-    queued.call.check()
+    const { call } = queued
+    call.checkDeadline()
+    call.check()
     return queued.work(queued)
   }
 

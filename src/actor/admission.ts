@@ -1,24 +1,73 @@
 // Admission: which calls the host accepts.
 //
-// Owns the number of open calls, and whether the host accepts calls at all (HOST-1, HOST-3).
+// Owns the open calls of each actor type, and whether the host accepts calls at all (HOST-1, HOST-3).
+// ADMISSION-1. A call is refused before anything is done for it: before its data are copied, and without a timer.
+// ADMISSION-2. Of what may be open, one actor type takes at most `typeShare`, if several are asked, and one actor at most
+//     `actorShare`. The others are answered while one of them is flooded.
+// ADMISSION-3. Cairn's own deliveries (of the inbox, the courier, timers and reactors) are counted, and not refused: their
+//     number is bounded where they are read.
 
+import type { ActorAddress } from '../model/address.js'
 import { Deadlines } from '../model/deadlines.js'
-import { CairnError } from '../model/errors.js'
-import { Call, type CallOptions, CallPorts, type CallSubject } from './call.js'
+import { CairnError, refusal } from '../model/errors.js'
+import { LoadLimit } from '../model/load-limit.js'
+import {
+  Call,
+  type CallEnd,
+  type CallOptions,
+  CallPorts,
+  callTimeoutDefault,
+  type CallSubject,
+  type EndedCall,
+} from './call.js'
+
+/** Calls that may be open whatever is measured. */
+const openLeast = 1_000
+/** ADMISSION-2. */
+const typeShare = 0.75
+const actorShare = 0.25
+
+/** What admission needs to know of a call. */
+export interface Arrival {
+  readonly actor: ActorAddress
+  readonly timeout?: number | undefined
+  /** ADMISSION-3. */
+  readonly isReserved?: boolean
+}
+
+/** What admission needs to know of the actors. */
+export interface ActorLoad {
+  /** Actors with open calls. */
+  busy(): number
+  /** The open calls of an actor. */
+  openOf(actor: ActorAddress): number
+}
 
 export class Admission {
-  readonly #openMax: number
-  readonly #ports = new CallPorts(new Deadlines(), () => void this.#open--)
-  #open = 0
+  readonly #limit: LoadLimit
+  readonly #load: ActorLoad
+  /** The open calls of each type that was asked. */
+  readonly #types = new Map<string, { open: number }>()
+  readonly #ports = new CallPorts(new Deadlines(), (call, end) => this.#ended(call, end))
+  /** Below this nothing is refused. */
+  readonly #tried: number
+  #refused = 0
   #isClosed = false
 
-  constructor(openMax: number) {
-    this.#openMax = openMax
+  constructor(openMax: number, load: ActorLoad) {
+    this.#load = load
+    this.#limit = new LoadLimit(openMax, openLeast)
+    this.#tried = Math.min(openMax, openLeast) * typeShare
   }
 
   /** The number of open calls. */
   get open(): number {
-    return this.#open
+    return this.#limit.open
+  }
+
+  /** Calls refused since the start. */
+  get refused(): number {
+    return this.#refused
   }
 
   get isClosed(): boolean {
@@ -35,10 +84,46 @@ export class Admission {
     if (this.#isClosed) throw nodeClosed()
   }
 
-  /** Throws `node-closed` or `queue-full` if no call is accepted now. */
-  check(): void {
+  /** Whether {@link refusal} may refuse a call: else it need not be asked. */
+  get mayRefuse(): boolean {
+    return this.#limit.open >= this.#tried
+  }
+
+  /** Throws `node-closed` or `queue-full` if no call is accepted now (ADMISSION-1). */
+  check(arrival: Arrival): void {
     this.checkNotClosed()
-    if (this.#open >= this.#openMax) throw queueFull(this.#openMax)
+    if (!this.mayRefuse || arrival.isReserved === true) return
+    const refused = this.refusal(arrival)
+    if (refused !== undefined) throw refused
+  }
+
+  /** The error with which a call is refused by load now; `undefined` if it is not. */
+  refusal({ actor, timeout = callTimeoutDefault }: Arrival): CairnError | undefined {
+    const limit = this.#limit.limitFor(timeout)
+    if (this.#limit.open >= limit) {
+      if (this.#hasRoomFor(actor, limit)) return undefined
+      this.#refused++
+      return queueFull(limit)
+    }
+    // ADMISSION-2.
+    if (this.#types.size < 2) return undefined
+    const share = Math.ceil(limit * typeShare)
+    if ((this.#types.get(actor.type)?.open ?? 0) < share) return undefined
+    this.#refused++
+    return typeFull(actor.type, share)
+  }
+
+  /** ADMISSION-2. Whether others have filled more than their part of what may be open, and this actor less. */
+  #hasRoomFor(actor: ActorAddress, limit: number): boolean {
+    if (this.#limit.open >= this.#limit.max) return false
+    const part = limit / (this.#load.busy() + 1)
+    return part >= 1 && this.#load.openOf(actor) + 1 <= part
+  }
+
+  /** The most calls that may wait for one actor now (ADMISSION-2). */
+  mailboxMax(timeout = callTimeoutDefault): number {
+    if (!this.#limit.isOverloaded) return Infinity
+    return Math.ceil(this.#limit.limitFor(timeout) * actorShare)
   }
 
   /**
@@ -47,8 +132,22 @@ export class Admission {
    */
   admit<T>(subject: CallSubject, arrivedAt: number, options: CallOptions): Call<T> {
     const call = new Call<T>(subject, arrivedAt, options, this.#ports)
-    this.#open++
+    this.#limit.enter()
+    this.#typeOf(subject).open++
     return call
+  }
+
+  #typeOf({ kind }: CallSubject): { open: number } {
+    let type = this.#types.get(kind)
+    if (type === undefined) this.#types.set(kind, (type = { open: 0 }))
+    return type
+  }
+
+  #ended(call: EndedCall, end: CallEnd): void {
+    this.#typeOf(call.subject).open--
+    if (end === 'answered') this.#limit.finished(call.startedAt)
+    else if (end === 'given-up') this.#limit.givenUp()
+    else this.#limit.withdrawn()
   }
 }
 
@@ -59,10 +158,21 @@ export function nodeClosed(): CairnError {
   )
 }
 
-function queueFull(limit: number): CairnError {
-  return new CairnError(
+function queueFull(most: number): CairnError {
+  const limit = Math.floor(most)
+  return refusal(
     'queue-full',
-    `This node has ${limit} open commands, its limit: send again later, or send at a lower rate.`,
-    { details: { limit } },
+    `This node has ${limit} open commands, as many as it finishes in time: nothing was done for this one. ` +
+      'Send again later, or send at a lower rate, or add nodes.',
+    { limit },
+  )
+}
+
+function typeFull(type: string, limit: number): CairnError {
+  return refusal(
+    'queue-full',
+    `This node has ${limit} open commands to actors of type ${type}, and leaves the rest to other types: ` +
+      'nothing was done for this one. Send again later, or send at a lower rate.',
+    { limit, type },
   )
 }

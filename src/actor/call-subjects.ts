@@ -16,6 +16,10 @@ export class CommandSubject implements CallSubject {
     this.#command = command
   }
 
+  get kind(): string {
+    return this.#actor.type
+  }
+
   describe(): string {
     return `command ${show(this.#command.type)} to ${formatAddress(this.#actor)}`
   }
@@ -30,6 +34,10 @@ export class ReadSubject implements CallSubject {
 
   constructor(actor: ActorAddress) {
     this.#actor = actor
+  }
+
+  get kind(): string {
+    return this.#actor.type
   }
 
   describe(): string {

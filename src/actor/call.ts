@@ -47,16 +47,23 @@ export interface CallSubject {
   describe(): string
   /** The error as the caller gets it. */
   explainError(error: unknown): unknown
+  /** What it counts for: the actor's type. */
+  readonly kind: string
 }
+
+/** `given-up`: nobody waits for it any more. `withdrawn`: it was never accepted. */
+export type CallEnd = 'answered' | 'given-up' | 'withdrawn'
+
+export type EndedCall = Pick<Call<unknown>, 'subject' | 'startedAt'>
 
 /** The objects that all calls of one owner share. */
 export class CallPorts {
   readonly deadlines: Deadlines
   /** Called for each call that has ended. */
-  readonly onCallEnded: (() => void) | undefined
+  readonly onCallEnded: ((call: EndedCall, end: CallEnd) => void) | undefined
   readonly #spareControllers: AbortController[] = []
 
-  constructor(deadlines: Deadlines, ended?: () => void) {
+  constructor(deadlines: Deadlines, ended?: (call: EndedCall, end: CallEnd) => void) {
     this.deadlines = deadlines
     this.onCallEnded = ended
   }
@@ -80,7 +87,7 @@ export class Call<T> implements Expiring {
   readonly arrivedAt: number
   readonly deadline: number
   readonly promise: Promise<T>
-  readonly #subject: CallSubject
+  readonly subject: CallSubject
   readonly #timeout: number
   readonly #ports: CallPorts
   readonly #callerSignal: AbortSignal | undefined
@@ -105,7 +112,7 @@ export class Call<T> implements Expiring {
     checkTimeout(timeout)
     if (signal?.aborted) throw abortedError(signal, subject.describe())
     this.arrivedAt = arrived
-    this.#subject = subject
+    this.subject = subject
     this.#timeout = timeout
     this.#ports = ports
     this.deadline = performance.now() + timeout
@@ -118,6 +125,11 @@ export class Call<T> implements Expiring {
     if (signal === undefined) return
     this.#abort = () => this.giveUp(abortedError(signal, subject.describe()))
     onAbort(signal, this.#abort)
+  }
+
+  /** By `performance.now()`. */
+  get startedAt(): number {
+    return this.deadline - this.#timeout
   }
 
   get hasEnded(): boolean {
@@ -170,7 +182,7 @@ export class Call<T> implements Expiring {
   }
 
   resolve(value: T): void {
-    if (!this.#end()) return
+    if (!this.#end('answered')) return
     if (this.#controller !== undefined && this.#giveUpReason === undefined) {
       this.#ports.releaseController(this.#controller)
       this.#controller = undefined
@@ -179,21 +191,21 @@ export class Call<T> implements Expiring {
   }
 
   fail(error: unknown): void {
-    if (this.#end()) this.#reject(this.#subject.explainError(error))
+    this.#fail(error, 'answered')
   }
 
   /** Ends a call that was never accepted. Its promise stays pending. */
   withdraw(): void {
-    this.#end()
+    this.#end('withdrawn')
   }
 
   /** Ends the call with this reason, or lets the store decide the outcome (CALL-2, CALL-3, CALL-5). */
   giveUp(reason: CairnError): void {
     if (this.#phase === 'ended' || this.#giveUpReason !== undefined) return
     this.#giveUpReason = reason
-    if (this.#phase !== 'storing') this.fail(reason)
+    if (this.#phase !== 'storing') this.#fail(reason, 'given-up')
     else if (this.#sharedAppend?.leave(reason) === true)
-      this.fail(this.#outcomeUnknownError(reason))
+      this.#fail(this.#outcomeUnknownError(reason), 'given-up')
     this.#controller?.abort(reason)
   }
 
@@ -205,7 +217,7 @@ export class Call<T> implements Expiring {
   #deadlineExceeded(): CairnError {
     return new CairnError(
       'deadline-exceeded',
-      `The ${this.#subject.describe()} was not finished within ${this.#timeout} ms; nothing was stored.`,
+      `The ${this.subject.describe()} was not finished within ${this.#timeout} ms; nothing was stored.`,
       { details: { timeout: this.#timeout } },
     )
   }
@@ -213,18 +225,22 @@ export class Call<T> implements Expiring {
   #outcomeUnknownError(reason: CairnError): CairnError {
     return new CairnError(
       'outcome-unknown',
-      `The ${this.#subject.describe()} was given up (${reason.code}) while it was being stored in a batch: ` +
+      `The ${this.subject.describe()} was given up (${reason.code}) while it was being stored in a batch: ` +
         'it may or may not be stored. Read the actor, and send the command again only if its events are missing.',
       { cause: reason },
     )
   }
 
-  #end(): boolean {
+  #fail(error: unknown, end: CallEnd): void {
+    if (this.#end(end)) this.#reject(this.subject.explainError(error))
+  }
+
+  #end(end: CallEnd): boolean {
     if (this.#phase === 'ended') return false
     this.#phase = 'ended'
     this.#ports.deadlines.remove(this)
     if (this.#abort !== undefined) offAbort(this.#callerSignal, this.#abort)
-    this.#ports.onCallEnded?.()
+    this.#ports.onCallEnded?.(this, end)
     this.#onEndedCallback?.()
     return true
   }

@@ -15,7 +15,7 @@ import type { AcceptedDecision, Command } from '../model/behavior.js'
 import type { AcceptedOutcome, AskOutcome } from '../model/command-sender.js'
 import type { CairnError } from '../model/errors.js'
 import type { Position, Version } from '../model/version.js'
-import type { AppendOptions } from '../store/event-store/event-store.js'
+import type { OwnAppendOptions } from '../store/event-store/append.js'
 import type { ActorSubject } from './actor-ports.js'
 import { runAfterCommit } from './after-commit.js'
 import {
@@ -278,7 +278,11 @@ export class CommandLoop {
     const plan = this.#planInlineState(running, state, version)
     const startedAt = this.subject.ports.logicalClock.now
     // Filled property by property: object spreads cost more than the rest of a step.
-    const options: Writable<AppendOptions> = { expected: folded.version, at }
+    const options: Writable<OwnAppendOptions> = {
+      expected: folded.version,
+      at,
+      isAdmitted: true,
+    }
     if (plan.state !== undefined) options.state = plan.state
     const { duplicates, mailbox } = this
     const own = duplicates.inboxPositionAfter(turn.redelivery, folded.inboxPosition)
@@ -349,7 +353,7 @@ export class CommandLoop {
   #append(
     { call, command, digest }: Turn,
     { batch, decision, outcome }: Tentative,
-    options: Writable<AppendOptions>,
+    options: Writable<OwnAppendOptions>,
   ): Promise<BatchResult> {
     if (batch !== undefined && batch.storedCommands > 1) {
       const { claimed } = this.mailbox

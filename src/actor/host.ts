@@ -75,8 +75,11 @@ class Host implements ActorHost {
     const wakes = new Semaphore(wakesMax) // HOST-2
     const unstorable = new UnstorableTypes(log)
     this.#options = options
-    this.#admission = new Admission(commandsMax)
     this.#residents = new Residents(residentsMax, residentBytesMax)
+    this.#admission = new Admission(commandsMax, {
+      busy: () => this.#residents.busy,
+      openOf: actor => this.#residents.find(formatAddress(actor))?.openCalls ?? 0,
+    })
     this.#reports = new HostReports(options, log)
     this.#versionWaiters = new VersionWaiters(commandsMax)
     this.#passivation = setInterval(() => this.passivate(), passivateEvery)
@@ -129,6 +132,7 @@ class Host implements ActorHost {
     options: RedeliveryOptions = {},
   ): Promise<AskOutcome> {
     try {
+      this.#checkAdmission(actor, options)
       const command = toCommand(actor, commandType, data, options)
       const { promise } = this.#send(actor, command, options)
       this.#asks++
@@ -138,12 +142,25 @@ class Host implements ActorHost {
     }
   }
 
+  get mayRefuse(): boolean {
+    return this.#admission.mayRefuse
+  }
+
+  refusal(
+    actor: ActorAddress,
+    { timeout, redelivery }: RedeliveryOptions = {},
+  ): CairnError | undefined {
+    const isAsked = this.#admission.mayRefuse && redelivery === undefined
+    return isAsked ? this.#admission.refusal({ actor, timeout }) : undefined
+  }
+
   async tell(
     actor: ActorAddress,
     commandType: string,
     data: unknown,
     options: RedeliveryOptions = {},
   ): Promise<void> {
+    this.#checkAdmission(actor, options)
     const command = toCommand(actor, commandType, data, options)
     this.#checkNotPaused(actor)
     const call = this.#send(actor, command, options)
@@ -249,6 +266,7 @@ class Host implements ActorHost {
       evictions: this.#residents.evictions,
       dismissals: this.#residents.dismissals,
       open: this.#admission.open,
+      refused: this.#admission.refused,
       asks: this.#asks,
       tells: this.#tells,
       deadCommands: this.#reports.deadCommands,
@@ -280,16 +298,32 @@ class Host implements ActorHost {
     this.#residents.clear()
   }
 
+  /** ADMISSION-1. */
+  #checkAdmission(
+    actor: ActorAddress,
+    { timeout, redelivery }: RedeliveryOptions = {},
+  ): void {
+    this.#admission.check({ actor, timeout, isReserved: redelivery !== undefined })
+  }
+
   #send(
     actor: ActorAddress,
     command: Command,
     options: RedeliveryOptions,
   ): Call<AskOutcome> {
     const subject = new CommandSubject(actor, command)
-    const { call, resident } = this.#calls.open<AskOutcome>(actor, subject, options)
+    const { timeout, redelivery } = options
+    const isReserved = redelivery !== undefined
+    const { call, resident } = this.#calls.open<AskOutcome>(
+      actor,
+      subject,
+      options,
+      isReserved,
+    )
     // An id that was created for this call cannot have been used before.
     const isNew = options.commandId === undefined
-    posting(call, () => resident.enqueueCommand(call, command, isNew, options.redelivery))
+    const max = isReserved ? Infinity : this.#admission.mailboxMax(timeout)
+    posting(call, () => resident.enqueueCommand(call, command, isNew, redelivery, max))
     return call
   }
 

@@ -12,7 +12,7 @@
 //     created when an item has to wait, and dropped when the mailbox is idle.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import { CairnError } from '../model/errors.js'
+import { type CairnError, refusal } from '../model/errors.js'
 
 /** The result of processing an item. */
 export type ProcessingResult =
@@ -93,9 +93,15 @@ export class Mailbox<Item extends object> {
     return this.#running === undefined
   }
 
+  /** Throws `mailbox-full` if no item is accepted now (MAILBOX-2). @param max another limit */
+  check(max = this.#limit): void {
+    const limit = Math.min(max, this.#limit)
+    if (this.waiting >= limit) throw mailboxFull(this.#actor, limit)
+  }
+
   /** Adds an item, or throws `mailbox-full` (MAILBOX-2). */
   post(item: Item): void {
-    if (this.waiting >= this.#limit) throw mailboxFull(this.#actor, this.#limit)
+    this.check()
     if (this.isIdle) return void this.#run(item)
     if (this.#waiting === emptySet) this.#waiting = new Set()
     this.#waiting.add(item)
@@ -144,10 +150,10 @@ const emptySet: Set<never> = new Set()
 const emptyArray: never[] = []
 
 function mailboxFull(actor: ActorAddress, limit: number): CairnError {
-  return new CairnError(
+  return refusal(
     'mailbox-full',
     `The mailbox of ${formatAddress(actor)} is full: ${limit} commands wait. Send again later, send ` +
       'slower, or raise mailboxLimit of its actor type.',
-    { details: { actor: formatAddress(actor), limit } },
+    { actor: formatAddress(actor), limit },
   )
 }

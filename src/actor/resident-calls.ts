@@ -34,8 +34,10 @@ export class ResidentCalls {
     actor: ActorAddress,
     subject: CallSubject,
     options: CallOptions,
+    isReserved = false,
   ): { readonly call: Call<T>; readonly resident: Actor } {
-    this.#admission.check()
+    const { timeout } = options
+    this.#admission.check({ actor, timeout, isReserved })
     const definition = this.#definitions.get(actor.type)
     const call = this.#admission.admit<T>(
       subject,

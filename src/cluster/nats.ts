@@ -98,7 +98,11 @@ export class NatsTransport implements Transport {
     throwIfAborted(signal, doing)
     const left = Math.floor(start + timeout - performance.now())
     if (left <= 0) throw this.#notSent(request, doing, timeout)
-    const reply = await requests.request(subject, body, left, { signal })
+    const reply = await requests.request(subject, body, left, {
+      signal,
+      // A delivery of Cairn's own.
+      isReserved: request.kind === 'ask' && request.redelivery !== undefined,
+    })
     throwIfAborted(signal, doing)
     switch (reply.kind) {
       case 'message':

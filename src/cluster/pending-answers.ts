@@ -19,6 +19,11 @@ export class PendingAnswers {
   #allAnswered: Deferred<void> | undefined
   #isClosed = false
 
+  /** How many are unanswered. */
+  get commands(): number {
+    return this.#commands
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }
@@ -67,14 +72,18 @@ export class PendingAnswers {
       if (open === 0 && !present.has(id)) this.#nodes.delete(id)
   }
 
-  /** Waits for the answers for at most `timeout` ms, then ends the waits that are still open. */
-  async close(timeout: number): Promise<void> {
+  /**
+   * Waits for the answers for at most `timeout` ms, then ends the waits that are still open.
+   * @param onTimeout called before it ends them
+   */
+  async close(timeout: number, onTimeout?: () => void): Promise<void> {
     if (this.#commands > 0) {
       this.#allAnswered ??= deferred<void>()
       const inTime = new AbortController()
       const answered = this.#allAnswered.promise.then(() => inTime.abort())
       await Promise.race([answered, pause(timeout, inTime.signal)])
       this.#isClosed = true
+      onTimeout?.()
       for (const { ended } of this.#nodes.values()) ended.abort()
       await answered
     }

@@ -22,15 +22,18 @@
 // ROUTER-8. A node that does not reach the owner asks another one, and names whom it does not reach. If the owner in that
 //     one's view is among these, it sends the command on. So nodes may be at odds about a bad link, and none takes
 //     another one's word that a node is dead.
+// ROUTER-9. A command that its owner could not handle in time is refused with `queue-full` before anything is done for it
+//     (GATE-3), and at most `openMax` commands to other nodes are open. Resends have a budget.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
-import { CairnError, isCairnError } from '../model/errors.js'
+import { CairnError, isCairnError, refusal } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type {
   AskOutcome,
   CommandSender,
   RedeliveryOptions,
+  RefusingSender,
 } from '../model/command-sender.js'
 import { abortedError, pause, withTimeout } from '../model/wait.js'
 import { BehaviorVersions } from './behavior-versions.js'
@@ -38,6 +41,7 @@ import type { Membership } from './membership.js'
 import { PendingAnswers } from './pending-answers.js'
 import type { Candidate } from './placement.js'
 import { isExpired } from './request-codec.js'
+import { RetryBudget } from './retry-budget.js'
 import {
   describe,
   hasLeft,
@@ -49,8 +53,10 @@ import {
   closedError,
   deadlineExceeded,
   noNodeError,
+  notSentInTurn,
   unknownAfter,
 } from './routing-errors.js'
+import { type SendGate, SendGates } from './send-gate.js'
 import { type AskRequest, requestTimeoutDefault, type Transport } from './transport.js'
 
 export interface RouterOptions {
@@ -58,7 +64,7 @@ export interface RouterOptions {
   readonly membership: Membership
   readonly transport: Transport
   /** Handles the commands of actors that this node owns. */
-  readonly local: CommandSender
+  readonly local: RefusingSender
   /** Whether this node hosts the type. */
   readonly hosts: (type: string) => boolean
 }
@@ -69,6 +75,8 @@ export interface RouterStats {
   readonly redirects: number
   /** Commands sent again because the answer was lost or the node could not be reached. */
   readonly resent: number
+  /** Commands that were refused, as their owner would not have handled them in time. */
+  readonly refused: number
 }
 
 /** How long a command may wait, and what to say when it has waited too long. */
@@ -92,18 +100,23 @@ const resendable = ['node-closed', 'answer-lost'] as const
 const uncertain = ['aborted', 'answer-lost', 'outcome-unknown'] as const
 /** Redirects after which the receiver handles the command itself. */
 const hopsMax = 3
-/** Milliseconds before a command is sent to the same owner again. */
+/** Milliseconds between two looks for an owner. */
 const retryDelay = 25
+/** Commands to other nodes that may be open. */
+const openMax = 100_000
 /** Milliseconds before a command with a lost answer is sent again while no node hosts its type. */
 const ownerDelay = 100
 
-export class Router implements CommandSender {
+export class Router implements RefusingSender {
   readonly #options: RouterOptions
   #local = 0
   #remote = 0
   #redirects = 0
   #resent = 0
+  #refused = 0
   readonly #pending = new PendingAnswers()
+  readonly #gates: SendGates
+  readonly #budget = new RetryBudget()
   readonly #sender: CommandSender
   /** Which behavior versions actors need, and which nodes have them. */
   readonly versions: BehaviorVersions
@@ -111,14 +124,14 @@ export class Router implements CommandSender {
   constructor(options: RouterOptions) {
     this.#options = options
     this.#sender = this.#senderAfter(0)
+    this.#gates = new SendGates(options.transport.windowMax)
     const { nodeId, membership } = options
     this.versions = new BehaviorVersions(nodeId, membership)
     membership.onChange(({ dead }) => {
       const present = new Set(membership.members().map(({ id }) => id))
-      this.#pending.update(
-        dead.map(({ id }) => id),
-        present,
-      )
+      const ids = dead.map(({ id }) => id)
+      this.#pending.update(ids, present)
+      this.#gates.update(ids, present)
     })
   }
 
@@ -128,6 +141,7 @@ export class Router implements CommandSender {
       remote: this.#remote,
       redirects: this.#redirects,
       resent: this.#resent,
+      refused: this.#refused,
     }
   }
 
@@ -160,6 +174,20 @@ export class Router implements CommandSender {
     return this.#sender.tell(actor, commandType, data, options)
   }
 
+  get mayRefuse(): boolean {
+    const isFull = this.#gates.isAnyFull || this.#pending.commands >= openMax
+    return isFull || this.#options.local.mayRefuse
+  }
+
+  /** ROUTER-9. */
+  refusal(actor: ActorAddress, options: RedeliveryOptions = {}): CairnError | undefined {
+    const { local, nodeId } = this.#options
+    const owner = this.#knownOwner(actor)
+    return owner === nodeId
+      ? local.refusal(actor, options)
+      : this.#refusalBy(owner, actor, options)
+  }
+
   /** Sends commands on for nodes that do not reach the owner (ROUTER-8); they were redirected `hops` times. */
   relay(hops: number): CommandSender {
     return this.#senderAfter(hops + 1)
@@ -170,7 +198,7 @@ export class Router implements CommandSender {
    * ends with `answer-lost`, which names its id.
    */
   close(timeout: number): Promise<void> {
-    return this.#pending.close(timeout)
+    return this.#pending.close(timeout, () => this.#gates.close())
   }
 
   #senderAfter(hops: number): CommandSender {
@@ -217,11 +245,29 @@ export class Router implements CommandSender {
           .runLocally(command.options)
           .catch((error: unknown) => this.#redirected(command, startedAt, error))
       }
+      const refused = this.#refusalBy(owner, command.actor, command.options)
+      if (refused !== undefined) throw refused
       this.#remote++
+      this.#budget.sent()
       return this.#pending.track(() => this.#sendUntilAnswered(command, owner))
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  #refusalBy(
+    owner: string | undefined,
+    actor: ActorAddress,
+    { redelivery, timeout = requestTimeoutDefault }: RedeliveryOptions,
+  ): CairnError | undefined {
+    if (redelivery !== undefined) return undefined
+    const refused =
+      this.#pending.commands >= openMax
+        ? tooManyOpen()
+        : owner && this.#gates.to(owner).refusal(actor, timeout)
+    if (!refused) return undefined
+    this.#refused++
+    return refused
   }
 
   /** This node's actor left the command to another node (ROUTER-6). */
@@ -268,7 +314,11 @@ export class Router implements CommandSender {
     const { timeout = requestTimeoutDefault, signal, redelivery } = options
     const deadline = performance.now() + timeout
     const doing = describe(command)
-    const late = () => deadlineExceeded(doing, timeout, commandId)
+    let waitsFor: string | undefined
+    const late = () =>
+      waitsFor === undefined
+        ? deadlineExceeded(doing, timeout, commandId)
+        : notSentInTurn(doing, timeout, commandId, waitsFor)
     const timeLeft = () => {
       if (signal?.aborted) throw abortedError(signal, doing)
       if (this.#pending.isClosed) throw closedError(doing, commandId)
@@ -277,12 +327,23 @@ export class Router implements CommandSender {
       return left
     }
     const find = () => this.#findOwner(actor, { timeLeft, late, signal, doing })
+    let resends = 0
     let owner = first ?? (await find())
     /** Nodes that this command did not reach. */
     const unreached = new Set<string>()
     for (let { hops } = command; ;) {
-      const left = timeLeft()
       const isLocal = owner === this.#options.nodeId
+      const gate = this.#gates.to(owner)
+      waitsFor = isLocal ? undefined : owner
+      const left = isLocal
+        ? timeLeft()
+        : await gate.take(actor, timeLeft, signal, redelivery !== undefined)
+      waitsFor = undefined
+      if (left === undefined) {
+        // The node is gone.
+        owner = this.#knownOwner(actor) ?? owner
+        continue
+      }
       const behaviorVersion = this.versions.neededBy(actor)
       const cut = this.#options.membership.unreachable?.() ?? []
       const gone = unreached.size === 0 ? cut : [...unreached, ...cut]
@@ -302,15 +363,16 @@ export class Router implements CommandSender {
       try {
         if (isLocal)
           return await command.runLocally({ ...options, commandId, timeout: left })
-        return (await this.#sendTo(request, owner, left, signal)) as Outcome
+        return (await this.#sendTo(request, owner, left, signal, gate)) as Outcome
       } catch (error) {
         if (isLocal && redirectOf(error) === undefined) throw error
         if (uncertain.some(code => isCairnError(error, code))) answers.isOneLost = true // ROUTER-4
         if (isCairnError(error, 'no-node') || hasLeft(error)) unreached.add(owner)
         try {
-          const next = await this.#next(actor, owner, error, find)
+          const next = await this.#next(actor, owner, error, find, resends)
           // An earlier version of a node names one that is not reached; after `hopsMax` it handles the command itself.
           if (!cut.includes(next)) owner = next
+          if (!isCairnError(error, 'not-owner')) resends++
         } catch (reason) {
           if (!answers.isOneLost || !isCairnError(reason, 'no-node')) throw reason
           // Only a new owner can tell whether the command took effect.
@@ -321,8 +383,27 @@ export class Router implements CommandSender {
     }
   }
 
-  /** One attempt. Ends as `answer-lost` if the node leaves before it has answered (ROUTER-3). */
-  #sendTo(
+  /** One attempt, with a place in the window to the node, which it gives back (GATE-1). */
+  async #sendTo(
+    request: AskRequest,
+    owner: string,
+    timeout: number,
+    signal: AbortSignal | undefined,
+    gate: SendGate,
+  ): Promise<unknown> {
+    let isRefused = false
+    try {
+      return await this.#request(request, owner, timeout, signal)
+    } catch (error) {
+      isRefused = isCairnError(error, 'queue-full')
+      throw error
+    } finally {
+      gate.leave(isRefused)
+    }
+  }
+
+  /** Ends as `answer-lost` if the node leaves before it has answered (ROUTER-3). */
+  #request(
     request: AskRequest,
     owner: string,
     timeout: number,
@@ -396,6 +477,7 @@ export class Router implements CommandSender {
     tried: string,
     error: unknown,
     find: () => Promise<string>,
+    resends: number,
   ): Promise<string> {
     const { membership } = this.#options
     if (isCairnError(error, 'not-owner')) {
@@ -410,9 +492,18 @@ export class Router implements CommandSender {
       throw error
     this.#resent++
     const owner = await find()
-    if (owner === tried) await pause(retryDelay)
+    if (owner === tried) await pause(this.#budget.delayBefore(resends))
     return owner
   }
+}
+
+function tooManyOpen(): CairnError {
+  return refusal(
+    'queue-full',
+    `This node waits for the answers of ${openMax} commands, its limit: this one was not sent. ` +
+      'Send again later, or send at a lower rate.',
+    { limit: openMax },
+  )
 }
 
 /** ROUTER-6. Waits after more redirects than nodes that agree would make. */

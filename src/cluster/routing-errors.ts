@@ -2,7 +2,7 @@
 
 import type { ActorAddress } from '../model/address.js'
 import type { Rejection } from '../model/behavior.js'
-import { CairnError, isCairnError } from '../model/errors.js'
+import { CairnError, isCairnError, refusal } from '../model/errors.js'
 import { show } from '../model/show.js'
 
 /** Errors that say that the outcome is unknown. */
@@ -36,6 +36,21 @@ export function deadlineExceeded(
     `The ${doing} was not handled within ${timeout} ms: the nodes that were asked did not own the actor, or ` +
       `left. Nothing was stored. Send it again with commandId ${show(commandId)}, and allow more time.`,
     { details: { timeout, commandId } },
+  )
+}
+
+/** The deadline has passed while the command waited for its turn to be sent (GATE-4). */
+export function notSentInTurn(
+  doing: string,
+  timeout: number,
+  commandId: string,
+  node: string,
+): CairnError {
+  return refusal(
+    'deadline-exceeded',
+    `The ${doing} was not sent to node ${node} within ${timeout} ms: others waited before it. Nothing was stored. ` +
+      'Send it again later, or send at a lower rate, or allow more time.',
+    { timeout, commandId },
   )
 }
 

@@ -64,6 +64,8 @@ const greetedTimeout = 1_000
 const sizeLimit = `the limit is ${messageBytesMax}`
 
 export class SocketTransport implements Transport {
+  /** Each request has a socket of its own, and a process has few. */
+  readonly windowMax = 128
   /** The folder of the announcements. */
   readonly #folder: string
   readonly #namespace: string

@@ -71,6 +71,9 @@ export interface Serving {
 }
 
 export interface Transport {
+  /** The most requests to one node that may be in flight. Default 2,048. */
+  readonly windowMax?: number
+
   /** Serves requests for actors of these types. Resolves once requests can arrive. */
   serve(
     nodeId: string,

@@ -5,6 +5,7 @@ import type { ActorAddress } from './address.js'
 import { checkOptions, type OptionNames } from './check-options.js'
 import type { Rejection } from './behavior.js'
 import type { Causes } from './commit.js'
+import type { CairnError } from './errors.js'
 import type { Redelivery } from './redelivery.js'
 import type { Position, Version } from './version.js'
 
@@ -48,6 +49,26 @@ export function refuseSendOptions(
   } catch (error) {
     return Promise.reject(error)
   }
+}
+
+/** A sender that refuses by load. */
+export interface RefusingSender extends CommandSender {
+  /** Whether it may refuse a command now; false at most times. */
+  readonly mayRefuse: boolean
+  /**
+   * The error with which it would refuse a command now, if it would: it costs less to ask for it than to send a command
+   * that is refused.
+   */
+  refusal(actor: ActorAddress, options?: RedeliveryOptions): CairnError | undefined
+}
+
+const settled = Promise.resolve()
+
+/** A rejection. Unlike `Promise.reject`, it costs no look for a handler, which every caller adds right after. */
+export function rejected(error: unknown): Promise<never> {
+  return settled.then(() => {
+    throw error
+  })
 }
 
 /** Options of Cairn's own senders: the inbox, the courier, timers and reactors. */

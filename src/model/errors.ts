@@ -82,6 +82,24 @@ export class CairnError extends Error {
 }
 
 /**
+ * An error for work that was refused by load. It has no stack: under load many are made, and each stack would cost more
+ * than all else that is done for them; where it was refused says nothing.
+ */
+export function refusal(
+  code: ErrorCode,
+  message: string,
+  details: Readonly<Record<string, unknown>>,
+): CairnError {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return new CairnError(code, message, { details })
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+/**
  * True for an error of this package, from any loaded copy of it; with `code`, only for that code. False for a
  * thrown value that only resembles one: it lacks a message or details, or cannot be read.
  */

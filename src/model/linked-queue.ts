@@ -62,7 +62,7 @@ export class LinkedQueue<Item> {
 
   /** The links, first to last; the current one may be removed meanwhile. */
   *links(): Generator<Link<Item>> {
-    for (let link = this.#first; link !== undefined; ) {
+    for (let link = this.#first; link !== undefined;) {
       const { next } = link
       yield link
       link = next

@@ -8,7 +8,7 @@
 // REQUESTS-1. A slot is settled exactly once: by its reply, its deadline, its caller's signal, or the
 //     loss of the connection.
 // REQUESTS-2. A reply without a slot (late, or forged) is dropped.
-// REQUESTS-3. In each lane at most `inFlightMax` slots are open; further requests are queued, in order. A slot
+// REQUESTS-3. In each lane at most `window` slots are open, which is `inFlightMax` or less (REQUESTS-8); further requests are queued, in order. A slot
 //     that becomes free goes to the first queued request of its lane, before any later one. At most `queuedMax` are queued.
 // REQUESTS-4. On a disconnect every open slot is settled as `disconnected`: what the server did with
 //     it is unknown, and the caller must find out. The same on the reconnect: the library drops
@@ -19,6 +19,8 @@
 // REQUESTS-7. What Cairn itself needs to go on (probes, checkpoints, timers, calls of the JetStream API) has a lane of its
 //     own, and so have requests with many replies: a reader has one at a time. Whatever commands and appends fill, these
 //     are neither refused nor delayed.
+// REQUESTS-8. Writes that time out are sent again by their callers: in a lane where answers take longer than attempts, none
+//     would ever be answered in time. So its window is halved when writes time out, and grows again with their answers.
 
 import type { Msg, NatsConnection, Subscription } from 'nats'
 import { ErrorCode, NatsError, nuid } from 'nats'
@@ -72,6 +74,10 @@ interface Lane {
   readonly queue: LinkedQueue<QueuedRequest>
   /** Slots in the table, and slots handed to a queued request that is not sent yet. */
   inUse: number
+  /** REQUESTS-8. */
+  window: number
+  cutAt: number
+  answers: number
 }
 
 interface Slot {
@@ -111,6 +117,11 @@ const tooLargeCode: string = ErrorCode.MaxPayloadExceeded
 const inFlightMax = 4096
 const queuedMax = 65_536
 const reservedInFlightMax = 1024
+/** REQUESTS-8. */
+const windowMin = 128
+const answersPerStep = 4
+/** Milliseconds between two cuts of a window. */
+const cutInterval = 500
 const noOptions: RequestOptions = {}
 
 export class Requests {
@@ -240,7 +251,7 @@ export class Requests {
   ): Promise<Reply> {
     if (this.#closed || options.signal?.aborted) return Promise.resolve(notSent)
     const lane = this.#laneOf(options, onReply)
-    const hasSlot = lane.inUse < lane.inFlightMax
+    const hasSlot = lane.inUse < lane.window
     if (!hasSlot && lane.queue.size >= lane.queuedMax)
       return Promise.reject(queueFull(lane.queuedMax))
     return new Promise(resolve => {
@@ -340,9 +351,14 @@ export class Requests {
     if (slot.signal !== undefined) this.#signals.get(slot.signal)?.open.delete(slot)
     slot.settle(reply)
     const { lane } = slot
-    const first = lane.queue.shift()
-    if (first === undefined) lane.inUse--
-    else first.start(Math.max(1, first.deadline - Date.now()))
+    if (slot.stream !== undefined && reply.kind === 'message') widen(lane)
+    lane.inUse--
+    while (lane.inUse < lane.window) {
+      const first = lane.queue.shift()
+      if (first === undefined) return
+      lane.inUse++
+      first.start(Math.max(1, first.deadline - Date.now()))
+    }
   }
 
   /** Since when JetStream owes an answer and nothing is received. (Other requests are answered by nodes.) */
@@ -361,6 +377,7 @@ export class Requests {
   /** Ends a request that had no reply. */
   #giveUp(slot: Slot, kind: 'timeout' | 'aborted', now: number): void {
     this.#silentSince ??= this.#unheardSince(slot, now)
+    if (slot.stream !== undefined && kind === 'timeout') narrow(slot.lane, now)
     this.#settle(slot, { kind })
   }
 
@@ -407,8 +424,7 @@ export class Requests {
     }
     // REQUESTS-5: the first queued request may have received a slot just above.
     for (const { queue } of this.#lanes)
-      for (const { item } of queue.links())
-        if (item.deadline <= now) this.#abandon(item)
+      for (const { item } of queue.links()) if (item.deadline <= now) this.#abandon(item)
     this.#unwatch()
     if (this.#slots.size > 0 || this.#lanes.some(({ queue }) => queue.size > 0)) return
     clearInterval(this.#sweeper)
@@ -418,8 +434,29 @@ export class Requests {
 
 const notSent: Reply = { kind: 'not-sent' }
 
-function newLane(inFlight: number): Lane {
-  return { inFlightMax: inFlight, queuedMax, queue: new LinkedQueue(), inUse: 0 }
+function newLane(max: number): Lane {
+  return {
+    inFlightMax: max,
+    queuedMax,
+    queue: new LinkedQueue(),
+    inUse: 0,
+    window: max,
+    cutAt: 0,
+    answers: 0,
+  }
+}
+
+/** REQUESTS-8. A write was answered. */
+function widen(lane: Lane): void {
+  if (lane.window < lane.inFlightMax && ++lane.answers % answersPerStep === 0)
+    lane.window++
+}
+
+/** REQUESTS-8. A write timed out. */
+function narrow(lane: Lane, now: number): void {
+  if (now - lane.cutAt < cutInterval) return
+  lane.cutAt = now
+  lane.window = Math.max(windowMin, lane.window >> 1)
 }
 
 export function queueFull(limit: number): CairnError {

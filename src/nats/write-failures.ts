@@ -164,7 +164,12 @@ export class WriteFailures {
   /** Whether the server answers about the stream, and still not the write. */
   async #answersAbout(stream: string): Promise<boolean> {
     const subject = `$JS.API.STREAM.INFO.${stream}`
-    const reply = await this.#ports.requests.request(subject, noBody, askTimeout, reserved)
+    const reply = await this.#ports.requests.request(
+      subject,
+      noBody,
+      askTimeout,
+      reserved,
+    )
     if (reply.kind !== 'message' || errorIn(reply.message.string()) !== undefined)
       return false
     // After a pause, a server answers everything at about the same time.

@@ -2,7 +2,9 @@
 //
 // CHANGE-BATCHER-1. Each change sees the result of those before it; an error of a change rejects this change only.
 // CHANGE-BATCHER-2. After a conflict all changes of a write are applied again, to the state of the time.
+// CHANGE-BATCHER-3. At most `waitingMax` changes wait. One more is refused with `queue-full`.
 
+import { type CairnError, refusal } from '../../model/errors.js'
 import type { ConsumerState } from './consumer-state.js'
 
 /**
@@ -24,6 +26,7 @@ interface Job {
 
 /** Changes in one write, at most. */
 const batchMax = 256
+const waitingMax = 10_000
 
 export class ChangeBatcher {
   readonly #write: (change: StateChange) => Promise<void>
@@ -37,6 +40,7 @@ export class ChangeBatcher {
 
   /** Resolves when the change is stored. */
   add(change: StateChange): Promise<void> {
+    if (this.#jobs.length >= waitingMax) return Promise.reject(tooManyChanges())
     return new Promise((resolve, reject) => {
       this.#jobs.push({ change, resolve, reject, failure: undefined })
       void this.#writeAll()
@@ -82,4 +86,13 @@ async function applyAll(
     }
   }
   return isChanged ? state : undefined
+}
+
+function tooManyChanges(): CairnError {
+  return refusal(
+    'queue-full',
+    `${waitingMax} changes of this consumer wait to be stored on this node: nothing was changed. Try again later, ` +
+      'and settle fewer messages at a time.',
+    { limit: waitingMax },
+  )
 }

@@ -6,7 +6,12 @@ import { handOver, handoverActorsMax } from '../../cluster/handover.js'
 import type { Membership } from '../../cluster/membership.js'
 import { Router, type RouterStats } from '../../cluster/router.js'
 import { type ActorAddress, isReservedType } from '../../model/address.js'
-import type { CommandSender } from '../../model/command-sender.js'
+import {
+  type CommandSender,
+  type RedeliveryOptions,
+  type RefusingSender,
+  rejected,
+} from '../../model/command-sender.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 
@@ -29,7 +34,13 @@ export interface RoutingCapability extends Capability {
   uncountedSender(): CommandSender
 }
 
-const noRouting: RouterStats = { local: 0, remote: 0, redirects: 0, resent: 0 }
+const noRouting: RouterStats = {
+  local: 0,
+  remote: 0,
+  redirects: 0,
+  resent: 0,
+  refused: 0,
+}
 
 export function routingCapability(
   { settings, definitions, open, failed, outages, isMember, log: rootLog }: NodeContext,
@@ -41,7 +52,23 @@ export function routingCapability(
   },
 ): RoutingCapability {
   const log = rootLog.child({ part: 'cluster' })
-  const counted = (sender: CommandSender) => outages.sender(failed.countFailures(sender))
+  // What is refused by load is refused here: each further step costs as much as the refusal.
+  const counted = (to: RefusingSender): CommandSender => {
+    const sender = outages.sender(failed.countFailures(to))
+    const refused = (actor: ActorAddress, options?: RedeliveryOptions) => {
+      const isAsked = to.mayRefuse && options?.redelivery === undefined
+      const error = isAsked ? to.refusal(actor, options) : undefined
+      if (error === undefined) return undefined
+      failed.count(error)
+      return rejected(error)
+    }
+    return {
+      ask: (actor, command, data, options) =>
+        refused(actor, options) ?? sender.ask(actor, command, data, options),
+      tell: (actor, command, data, options) =>
+        refused(actor, options) ?? sender.tell(actor, command, data, options),
+    }
+  }
   let router: Router | undefined
   let countedRouter: CommandSender | undefined
   let countedHost: CommandSender | undefined

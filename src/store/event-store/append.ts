@@ -17,6 +17,12 @@ import { abortedError } from '../../model/wait.js'
 import type { Writable } from '../../model/writable.js'
 import type { Appended, AppendOptions, VersionConflict } from './event-store.js'
 
+/** Options of Cairn's own appends. */
+export interface OwnAppendOptions extends AppendOptions {
+  /** The commit of a command, which was admitted as such: it is not refused by load. */
+  readonly isAdmitted?: boolean
+}
+
 export const appendTimeoutDefault = 10_000
 /** The longest delay of a Node timer; a longer one would fire at once. */
 const timeoutMax = 2 ** 31 - 1

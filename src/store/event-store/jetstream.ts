@@ -19,8 +19,9 @@ import {
   formatAddress,
 } from '../../model/address.js'
 import type { LogRecord, NewCommit } from '../../model/commit.js'
-import { CairnError, isCairnError } from '../../model/errors.js'
+import { CairnError, isCairnError, refusal } from '../../model/errors.js'
 import type { NewEvent } from '../../model/event.js'
+import { LoadLimit } from '../../model/load-limit.js'
 import { partitionOf } from '../../model/partition.js'
 import {
   type ExpectedVersion,
@@ -51,6 +52,7 @@ import {
 import {
   appended,
   appendTimeoutDefault,
+  type OwnAppendOptions,
   checkAppend,
   conflict,
   nextCommit,
@@ -99,6 +101,9 @@ export interface JetStreamStoreOptions extends StoreOptions {
 
 /** The head of an actor without events. */
 const noEvents: CachedHead = { version: 0, position: 0 }
+/** Appends that may be open. */
+const appendsMax = 16_384
+const appendsLeast = 1_024
 /** Milliseconds between reads of a follower when no notice arrives. */
 const followPollInterval = 1_000
 /** Milliseconds before reading again a record that a lagging replica lacks. */
@@ -114,6 +119,8 @@ export class JetStreamStore extends StoreBase {
   readonly #own: OwnCommits | undefined
   readonly #known: KnownPosition
   #stream: LogStream
+  /** The appends of users; those of commands are limited as commands. */
+  readonly #load = new LoadLimit(appendsMax, appendsLeast)
   #appendsInFlight = 0
   #idle: Deferred<void> | undefined
 
@@ -144,10 +151,22 @@ export class JetStreamStore extends StoreBase {
     })
   }
 
-  async append(
+  append(
     actor: ActorAddress,
     events: readonly NewEvent[],
     options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    const { isAdmitted, timeout = appendTimeoutDefault }: OwnAppendOptions = options
+    const append = () => this.#appendChecked(actor, events, options)
+    return isAdmitted === true
+      ? append()
+      : this.#load.run(timeout, tooManyAppends, append)
+  }
+
+  async #appendChecked(
+    actor: ActorAddress,
+    events: readonly NewEvent[],
+    options: AppendOptions,
   ): Promise<AppendResult> {
     this.assertOpen()
     const expected = checkAppend(actor, options)
@@ -613,5 +632,14 @@ function contention(name: string, attempts: number): CairnError {
     `Could not append to ${name}: other writers were faster ${attempts} times in a row. ` +
       'Nothing was stored; the append may be repeated.',
     { details: { attempts } },
+  )
+}
+
+function tooManyAppends(limit: number): CairnError {
+  return refusal(
+    'queue-full',
+    `${limit} appends are open, as many as are stored in time: nothing was stored of this one. ` +
+      'Append again later, or at a lower rate.',
+    { limit },
   )
 }
