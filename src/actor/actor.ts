@@ -183,7 +183,8 @@ export class Actor {
 
   #process(queued: QueuedCall): Promise<unknown> {
     const { call } = queued
-    call.checkDeadline()
+    // Where others wait, it may have waited, too.
+    if (this.#mailbox.waiting > 0) call.checkDeadline()
     call.check()
     return queued.work(queued)
   }

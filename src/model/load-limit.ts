@@ -12,8 +12,8 @@
 // LOAD-LIMIT-1. At most `max` pieces of work are open, whatever is measured.
 // LOAD-LIMIT-2. While even the quickest work of the last interval took `target` ms, work is refused that would wait for
 //     longer than `delayFor` its own timeout at the rate of these intervals. What is admitted therefore ends in time.
-// LOAD-LIMIT-3. `least` pieces of work may be open in any case, and with fewer open nothing is judged: what is measured on
-//     little work says nothing about much.
+// LOAD-LIMIT-3. `least` pieces of work may be open in any case. With less than half of that open nothing is measured: it
+//     would say nothing about much work, and reading the clock costs more than all the rest.
 // LOAD-LIMIT-4. What was given up or refused is no measure of the work.
 
 import { type CairnError, type ErrorCode, isCairnError } from './errors.js'
@@ -38,6 +38,7 @@ const weight = 0.3
 export class LoadLimit {
   readonly max: number
   readonly #least: number
+  readonly #measuredFrom: number
   #open = 0
   #intervalStart = 0
   /** Milliseconds that the quickest work of the interval took. */
@@ -50,6 +51,7 @@ export class LoadLimit {
   constructor(max: number, least: number) {
     this.max = max
     this.#least = Math.min(least, max)
+    this.#measuredFrom = Math.ceil(this.#least / 2)
   }
 
   get open(): number {
@@ -69,12 +71,12 @@ export class LoadLimit {
   }
 
   enter(): void {
-    if (this.#open++ === 0) this.#startInterval(performance.now())
+    if (++this.#open === this.#measuredFrom) this.#startInterval(performance.now())
   }
 
   /** Work has ended with a result. @param startedAt by `performance.now()` */
   finished(startedAt: number): void {
-    this.#open--
+    if (!this.#leave()) return
     this.#finished++
     const now = performance.now()
     if (now - startedAt < this.#quickest) this.#quickest = now - startedAt
@@ -83,7 +85,7 @@ export class LoadLimit {
 
   /** Work has ended since nobody waits for it any more (LOAD-LIMIT-4). */
   givenUp(): void {
-    this.#open--
+    if (!this.#leave()) return
     this.#givenUp++
     const now = performance.now()
     if (now - this.#intervalStart >= interval) this.#judge(now)
@@ -91,7 +93,14 @@ export class LoadLimit {
 
   /** Work was not begun (LOAD-LIMIT-4). */
   withdrawn(): void {
-    this.#open--
+    this.#leave()
+  }
+
+  /** Returns whether work is measured (LOAD-LIMIT-3). */
+  #leave(): boolean {
+    if (this.#open-- > this.#measuredFrom) return true
+    this.#rate = undefined
+    return false
   }
 
   /**
