@@ -255,7 +255,13 @@ await t.test('ROUTER-8: a node sends a command on, and believes nobody', async t
   t.strictSame(await cut.sender.ask(cut.actor, 'add', 1), outcome)
   t.strictSame(cut.asked, ['here owner', 'here other', 'other owner'])
   t.equal(cut.other.ownerOf(cut.actor)?.id, 'owner', 'the other one still reaches it')
-  t.strictSame(cut.sender.stats(), { local: 0, remote: 1, redirects: 0, resent: 1, refused: 0 })
+  t.strictSame(cut.sender.stats(), {
+    local: 0,
+    remote: 1,
+    redirects: 0,
+    resent: 1,
+    refused: 0,
+  })
   const dead = start(true)
   t.strictSame(await dead.sender.ask(dead.actor, 'add', 1), outcome)
   t.strictSame(dead.asked, cut.asked, 'it has tried by itself')
