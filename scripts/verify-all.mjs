@@ -16,6 +16,7 @@ const parts = [
   ['test:replicas'],
   ['test:timers'],
   ['test:simulation'],
+  ['test:statecharts'],
   ['test:trust'],
   ['test:mutants'],
   ...['nats', 'r3', 'lmdb'].map(place => [

@@ -131,8 +131,8 @@ class Fold implements EventFold {
             hasEnded: snapshot.status !== 'active',
             targetOf: to => effects.targetOf(to),
           })
-    effects.startSpawned(actions)
-    for (const action of actions) effects.apply(action)
+    if (!isBegun) effects.startAll()
+    effects.applyAll(step)
     const stepped = effects.result(toState(node.machine, snapshot, timers))
     node.remember(stepped.state, snapshot)
     return stepped
@@ -156,15 +156,19 @@ class Fold implements EventFold {
     return effects.result(timers === undefined ? rest : { ...rest, timers })
   }
 
-  /** Steps a child, then processes the events that its own children send to it. */
+  /**
+   * Steps a child, then processes the events that its own children send to it.
+   * @param waiting events that were sent to it before it started: they come first
+   */
   run(
     location: MachineLocation,
     before: MachineState | undefined,
     stepInput: StepInput,
+    waiting: readonly SelfSentEvent[],
   ): ChildRun {
     const actions: PendingAction[] = []
     const signals: ChildSignal[] = []
-    const pending: SelfSentEvent[] = []
+    const pending: SelfSentEvent[] = [...waiting]
     const stepWith = (at: MachineState | undefined, what: StepInput): MachineState => {
       const stepped = this.step(location, at, what)
       actions.push(...stepped.actions)

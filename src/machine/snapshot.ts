@@ -48,7 +48,7 @@ export function toSnapshot(
 }
 
 /** Sorts parallel states in the order in which the machine declares them. */
-function inDeclaredOrder({ states }: StateNode, value: StateValue): StateValue {
+export function inDeclaredOrder({ states }: StateNode, value: StateValue): StateValue {
   if (typeof value === 'string') return value
   const ordered: Record<string, StateValue> = {}
   for (const [key, node] of Object.entries(states)) {

@@ -1,7 +1,9 @@
 // The effects of one step on the machines around it: which children start, which get events, and what they send back
 // (MACHINE-FOLD-1 to MACHINE-FOLD-3).
 //
-// A child that stops in the step still gets what was sent to it before, as in XState.
+// STEP-EFFECTS-1. A child that stops in the step still gets what was sent to it before, as in XState.
+// STEP-EFFECTS-2. A machine's first step starts all of its children before its first effect. In every later step, a child
+//     starts at its place among the effects; what is sent to it before waits until it has started.
 
 import type {
   AnyActorRef,
@@ -25,6 +27,8 @@ import type {
   MachineStepResult,
 } from './step-types.js'
 import { payloadOf } from './payload.js'
+import { toState } from './snapshot.js'
+import type { Step } from './step.js'
 import { childName, endedName, type RefName, relativeName } from './refs.js'
 import { isDelayed, type MachineTarget } from './timers.js'
 import { EndlessTransitions } from './transition-limit.js'
@@ -37,6 +41,7 @@ export interface EventFold {
     location: MachineLocation,
     before: MachineState | undefined,
     stepInput: StepInput,
+    waiting: readonly SelfSentEvent[],
   ): ChildRun
   count(location: MachineLocation): void
 }
@@ -60,6 +65,8 @@ interface Slot {
   readonly id: string
   child: MachineChild
   hasStopped: boolean
+  /** What was sent to it before it has started. */
+  waiting: SelfSentEvent[]
 }
 
 export class StepEffects {
@@ -90,12 +97,12 @@ export class StepEffects {
     const { snapshot, before, end } = stepped
     this.#refs = (snapshot?.children ?? {}) as Refs
     for (const [id, child] of Object.entries(children))
-      this.#children.set(id, { id, child, hasStopped: false })
+      this.#children.set(id, { id, child, hasStopped: false, waiting: [] })
     for (const [id, child] of Object.entries(before?.state.children ?? {})) {
       const isHere = children[id]?.key === child.key
       if (isHere || id === end?.id) continue
       const ref = (before!.snapshot.children as Refs)[id]
-      this.#stopping.set(ref, { id, child, hasStopped: false })
+      this.#stopping.set(ref, { id, child, hasStopped: false, waiting: [] })
     }
   }
 
@@ -138,15 +145,31 @@ export class StepEffects {
     return this.#isOwn(to) ? 'ended' : undefined
   }
 
-  /** Starts what `assign` has spawned: XState makes no action for it, and it starts first. */
-  startSpawned(actions: readonly ExecutableActionObject[]): void {
-    const spawned = actions.filter(({ type }) => type === 'xstate.spawnChild')
-    const withAction = new Set(spawned.map(({ params }) => (params as Params).actorRef))
-    for (const [id, ref] of Object.entries(this.#refs))
-      if (ref !== undefined && !withAction.has(ref)) this.#start(id, inputOf(ref))
+  /** Starts all children, in the order in which the machine has them (STEP-EFFECTS-2). */
+  startAll(): void {
+    for (const [id, ref] of Object.entries(this.#refs)) {
+      // XState starts one that was done or has failed at once at its place among the effects.
+      const { status } = (ref as AnyActorRef).getSnapshot() as { readonly status: string }
+      if (status === 'active') this.#start(id, inputOf(ref))
+    }
   }
 
-  apply(action: ExecutableActionObject): void {
+  applyAll({ actions, spawned }: Pick<Step, 'actions' | 'spawned'>): void {
+    let next = 0
+    const startSpawned = (after: number) => {
+      for (; spawned[next] !== undefined && spawned[next]!.after <= after; next++) {
+        const { ref } = spawned[next]!
+        if (this.#refs[ref.id] === ref) this.#start(ref.id, inputOf(ref))
+      }
+    }
+    for (const [index, action] of actions.entries()) {
+      startSpawned(index)
+      this.#apply(action)
+    }
+    startSpawned(actions.length)
+  }
+
+  #apply(action: ExecutableActionObject): void {
     const { node, id } = this.#location
     const { type, params } = action
     if (type === 'xstate.stopChild') {
@@ -185,13 +208,21 @@ export class StepEffects {
     const { child } = slot
     const below = this.#location.node.child(child.src)
     // As in XState, an event to a stopped child is dropped.
-    if (below === undefined || child.state === undefined || slot.hasStopped) return
+    if (below === undefined || slot.hasStopped) return
+    if (child.state === undefined) {
+      slot.waiting.push({ type: event.type, data: payloadOf(event) })
+      return
+    }
     if (acceptsOrFails(below.snapshotOf(child.state), event))
       this.#deliver(slot, { kind: 'event', event, path: [] })
     else this.#signalParent(slot, { seen: child.state })
   }
 
-  #deliver(slot: Slot, stepInput: StepInput): void {
+  #deliver(
+    slot: Slot,
+    stepInput: StepInput,
+    waiting: readonly SelfSentEvent[] = [],
+  ): void {
     const { node, path } = this.#location
     const { id, child } = slot
     const below = node.child(child.src)
@@ -199,7 +230,12 @@ export class StepEffects {
     if (child.state !== undefined && child.state.status !== 'active') return
     const location = { node: below, id, path: [...path, id] }
     this.#fold.count(location)
-    const { state, actions, signals } = this.#runChild(location, child.state, stepInput)
+    const { state, actions, signals } = this.#runChild(
+      location,
+      child.state,
+      stepInput,
+      waiting,
+    )
     const { key } = child
     const { status, output, error } = state
     slot.child = { ...child, state }
@@ -230,9 +266,10 @@ export class StepEffects {
     location: MachineLocation,
     before: MachineState | undefined,
     stepInput: StepInput,
+    waiting: readonly SelfSentEvent[],
   ): ChildRun {
     try {
-      const run = this.#fold.run(location, before, stepInput)
+      const run = this.#fold.run(location, before, stepInput, waiting)
       const { state } = run
       if (state.status !== 'error') return run
       return { ...run, state: { ...state, error: plainError(state.error) } }
@@ -246,8 +283,10 @@ export class StepEffects {
 
   #start(id: string, input: unknown): void {
     const slot = this.#children.get(id)
-    if (slot !== undefined && slot.child.state === undefined)
-      this.#deliver(slot, { kind: 'begin', input })
+    if (slot === undefined || slot.child.state !== undefined) return
+    const { waiting } = slot
+    slot.waiting = []
+    this.#deliver(slot, { kind: 'begin', input }, waiting)
   }
 
   #slotOf(ref: unknown): Slot | undefined {
@@ -297,11 +336,25 @@ export class StepEffects {
       return { key: child.key, child: endedChild(id, child, how) }
     }
     if (!this.#isOwn(ref)) return undefined
-    // It was spawned and stopped in this step.
+    return this.#neverStarted(ref)
+  }
+
+  /** A child that was spawned and stopped in the step, with the state in which it would have started. */
+  #neverStarted(ref: AnyActorRef): { key: string; child: EndedChild } {
     const { origin } = this.#fold
-    const key = `${origin.eventId}#${[...this.#location.path, id].join('/')}`
+    const { node, path } = this.#location
+    const { id } = ref
+    const key = `${origin.eventId}#${[...path, id].join('/')}~${this.#ended.size}`
     const src = srcOf(ref)
-    return { key: `${key}~${this.#ended.size}`, child: { id, src, status: 'stopped' } }
+    const stopped = { id, src, status: 'stopped' as const }
+    const below = node.child(src)
+    const snapshot = ref.getSnapshot() as AnyMachineSnapshot
+    if (below === undefined || snapshot.status === 'error') return { key, child: stopped }
+    const state = toState(below.machine, snapshot)
+    const context = below.serialize(state.context as unknown, ({ id: of }) =>
+      childName(of),
+    )
+    return { key, child: { ...stopped, state: { ...state, context } } }
   }
 }
 

@@ -6,6 +6,8 @@
 //     clock or number that differs between processes.
 // STEP-3. One scope serves all steps of a machine. XState makes a scope for each call of `transition()`, which costs more
 //     than the step. The scope only gathers actions, and they are taken out after each step.
+// STEP-4. `spawn` within `assign` makes no action. What it has spawned is kept with its place among the actions, because
+//     XState starts it there.
 
 import {
   type AnyActorRef,
@@ -27,6 +29,15 @@ export interface Step {
   readonly snapshot: AnyMachineSnapshot
   /** In the order in which they run. */
   readonly actions: readonly ExecutableActionObject[]
+  /** What `assign` has spawned (STEP-4). */
+  readonly spawned: readonly Spawned[]
+}
+
+/** An actor that `assign` has spawned. */
+export interface Spawned {
+  readonly ref: AnyActorRef
+  /** How many actions come before its start. */
+  readonly after: number
 }
 
 export class Stepper {
@@ -34,6 +45,9 @@ export class Stepper {
   readonly #machine: AnyStateMachine
   readonly #limit: TransitionLimit
   #actions: ExecutableActionObject[] = []
+  #spawned: Spawned[] = []
+  /** The child that XState has made last. */
+  #made: AnyActorRef | undefined
 
   /** @param parent the parent as the machine sees it, for a child machine */
   constructor(machine: AnyStateMachine, limit: TransitionLimit, parent?: AnyActorRef) {
@@ -46,14 +60,23 @@ export class Stepper {
     )
     // A child's system is its parent's.
     if (parent === undefined) limit.watch(self.system)
+    self.system.inspect(({ type, actorRef }) => {
+      // An actor makes its own children, too, while it is made.
+      const { _parent: madeBy } = actorRef as AnyActorRef
+      if (type === '@xstate.actor' && madeBy === self)
+        this.#made = actorRef as AnyActorRef
+    })
     this.scope = {
       self,
       id: self.id,
       sessionId: self.sessionId,
       system: self.system,
       logger: () => {},
-      // XState would start here what `assign` has spawned.
-      defer: () => {},
+      // XState would start here what `assign` has spawned (STEP-4).
+      defer: () => {
+        if (this.#made !== undefined)
+          this.#spawned.push({ ref: this.#made, after: this.#actions.length })
+      },
       emit: () => {},
       stopChild: () => {},
       actionExecutor: action => {
@@ -79,17 +102,20 @@ export class Stepper {
 
   #collect(id: string, step: () => AnyMachineSnapshot): Step {
     this.#actions = []
+    this.#spawned = []
     this.#limit.nextStep()
     this.scope.id = this.scope.sessionId = id
     Object.assign(this.scope.self, { id, sessionId: id })
     try {
       const snapshot = step()
       this.#limit.check()
-      return { snapshot, actions: this.#actions }
+      return { snapshot, actions: this.#actions, spawned: this.#spawned }
     } catch (error) {
       throw this.#limit.explain(error)
     } finally {
       this.#actions = []
+      this.#spawned = []
+      this.#made = undefined
     }
   }
 }
