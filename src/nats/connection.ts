@@ -317,7 +317,8 @@ export class Connection {
         status.permissionContext?.operation === 'publish'
       )
         this.requests.forbidden(status.permissionContext.subject)
-      else if (status.type === Events.Error) this.#mayBeRefused(String(status.data))
+      else if (status.type === Events.Error && typeof status.data === 'string')
+        this.#mayBeRefused(status.data)
     }
     // The library gives up reconnecting only on close().
     this.#markClosed()

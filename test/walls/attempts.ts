@@ -358,13 +358,11 @@ export const attempts: readonly Attempt[] = [
   {
     name: 'forge by a direct get: a consumer that delivers the log to itself',
     async run(by, world) {
-      const heard = await by.listen(
-        spyInbox,
-        () =>
-          forging('', `$JS.API.CONSUMER.CREATE.${log}.spy`, json(consumer(spyInbox))).run(
-            by,
-            world,
-          ) as Promise<void>,
+      const heard = await by.listen(spyInbox, () =>
+        forging('', `$JS.API.CONSUMER.CREATE.${log}.spy`, json(consumer(spyInbox))).run(
+          by,
+          world,
+        ),
       )
       return heard.some(({ data }) => tells(Buffer.from(data).toString()))
         ? 'the log'
