@@ -53,7 +53,15 @@ class Mover {
   }
 
   async stop(t: Test): Promise<void> {
-    await until(() => this.#isUp, { describe: `${this.id} is at work`, timeout: 60_000 })
+    const gone = this.#process.ended.then(code => {
+      if (!this.#isUp)
+        throw new Error(`${this.id} ended with ${code}: ${this.#process.stderr()}`)
+    })
+    const isUp = until(() => this.#isUp, {
+      describe: `${this.id} is at work`,
+      timeout: 60_000,
+    })
+    await Promise.race([isUp, gone.then(() => isUp)])
     this.#process.child.kill('SIGTERM')
     t.equal(await this.#process.ended, 0, this.#process.stderr())
     await this.#lines

@@ -6,19 +6,31 @@
 // accounts and amount follow from n, so a process that begins FROM where another one of this ID
 // may have been asks the same again.
 
+import { setTimeout } from 'node:timers/promises'
+
 import { embedded, isCairnError, jetstream, startNode } from 'cairn-es'
 
 import { account } from '../../../dist/program/demo/account.js'
 
 const [place = '', namespace = '', id = '', from] = process.argv.slice(2)
 const isServer = place.startsWith('nats:')
-const node = await startNode({
-  namespace,
-  id: `${id}-${process.pid}`,
-  store: isServer ? jetstream({ servers: place }) : embedded({ dir: place }),
-  actors: [account],
-  serve: false,
-})
+const start = async () => {
+  for (;;)
+    try {
+      return await startNode({
+        namespace,
+        id: `${id}-${process.pid}`,
+        store: isServer ? jetstream({ servers: place }) : embedded({ dir: place }),
+        actors: [account],
+        serve: false,
+      })
+    } catch (error) {
+      // The server may have been killed just now.
+      if (!isCairnError(error) || !error.retryable) throw error
+      await setTimeout(100)
+    }
+}
+const node = await start()
 
 let going = true
 process.once('SIGTERM', () => (going = false))
