@@ -18,6 +18,7 @@ export type { TriggerStats } from '../delivery/consumer/trigger.js'
 export type { BuildStats, ProjectionStats } from '../projection/runner.js'
 export type { GroupCommitMode, GroupCommitStats } from '../nats/group-commit.js'
 export type { ConnectionStats, Outage } from '../nats/connection-state.js'
+export type { TlsOptions } from '../nats/options.js'
 export type { WriteFailure } from '../nats/write-failures.js'
 export type { VersionCacheStats } from '../store/version-cache.js'
 

@@ -76,7 +76,7 @@ export interface NodeStats extends GroupsStats {
   readonly actors: ActorHostStats
   readonly cache: VersionCacheStats
   readonly notices: SubscriptionStats
-  /** Loops over {@link ActorRef.watch} on this node. */
+  /** Loops over `watch` of references on this node. */
   readonly watches: WatchesStats
   readonly router: RouterStats
   /**
