@@ -10,10 +10,10 @@
 //     Congestion Avoidance", 1989). The node itself judges its load (LOAD-LIMIT-2); a slow answer alone may be a slow actor.
 // GATE-2. Actors take turns at the window (fair queueing: Nagle, RFC 970; Demers, Keshav and Shenker, 1989), so that one
 //     which is flooded delays no other. The commands of one actor are sent in order.
-// GATE-3. At most `queuedMax` commands wait. Once the queue has not been empty for an interval, no more are accepted than
+// GATE-3. At most `queuedMax` commands wait. Once the queue has not been empty for `patience`, no more are accepted than
 //     leave in time at its rate (as LOAD-LIMIT-2), and one actor takes at most `actorShare` of that. Another one is refused
 //     with `queue-full`, before anything is done for it. An actor that has less than its part of a queue that is too long
-//     is accepted: the others have filled it.
+//     is accepted: the others have filled it. A burst, and a node that pauses for a moment, are no reason to refuse.
 // GATE-4. A command that nobody waits for any more leaves the queue, and is never sent.
 // GATE-5. Cairn's own deliveries are not refused and do not wait: their number is bounded where they are read.
 
@@ -50,6 +50,10 @@ const actorShare = 0.5
 const answersPerStep = 8
 /** Milliseconds of one measurement, between two sweeps, and between two cuts of the window. */
 const interval = 100
+/** Milliseconds (GATE-3). */
+const patience = 1_000
+/** The weight of the last interval in the rate. */
+const weight = 0.3
 
 export class SendGate {
   readonly #nodeId: string
@@ -62,9 +66,13 @@ export class SendGate {
   readonly #actors = new Map<string, ActorTurns>()
   /** Actors with waiting commands, in the order of their turns (GATE-2). */
   readonly #line = new LinkedQueue<ActorTurns>()
+  /** The present interval, and the commands that have left in it. */
   #intervalStart = 0
   #left = 0
   #wasEmpty = true
+  /** Since when the queue has not been empty, and the commands that have left since. */
+  #standingSince = 0
+  #leftSince = 0
   /** Commands per millisecond that leave a queue that is standing; undefined while none is (GATE-3). */
   #rate: number | undefined
   #sweeper: NodeJS.Timeout | undefined
@@ -142,7 +150,9 @@ export class SendGate {
       this.#queued++
       onAbort(signal, withdraw)
       if (this.#sweeper !== undefined) return
-      this.#startInterval(performance.now())
+      const now = performance.now()
+      this.#startStanding(now)
+      this.#startInterval(now)
       this.#sweeper = setInterval(this.#sweep, interval)
     })
   }
@@ -228,9 +238,18 @@ export class SendGate {
   /** GATE-3. */
   #judge(now: number): void {
     const rate = this.#left / Math.max(1, now - this.#intervalStart)
-    if (this.#wasEmpty) this.#rate = undefined
-    else this.#rate = this.#rate === undefined ? rate : (this.#rate + rate) / 2
+    this.#leftSince += this.#left
+    const standing = now - this.#standingSince
+    if (this.#wasEmpty) this.#startStanding(now)
+    else if (this.#rate !== undefined) this.#rate += weight * (rate - this.#rate)
+    else if (standing >= patience) this.#rate = this.#leftSince / standing
     this.#startInterval(now)
+  }
+
+  #startStanding(now: number): void {
+    this.#rate = undefined
+    this.#standingSince = now
+    this.#leftSince = 0
   }
 
   #startInterval(now: number): void {

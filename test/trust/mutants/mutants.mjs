@@ -177,7 +177,7 @@ export const mutants = [
   {
     name: 'dead-letter-is-lost',
     file: 'src/delivery/dead-letters/dead-letters.ts',
-    from: 'await dead.put({ key, id, ...encodeDeadLetter(stored) }, { signal })',
+    from: `await dead.put({ key, id, ...encodeDeadLetter(stored) }, { signal, isReserved: true })`,
     to: 'encodeDeadLetter(stored)',
     check: inTrust('nats', 'dead-letters'),
   },
