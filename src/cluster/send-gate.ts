@@ -242,7 +242,9 @@ export class SendGate {
     const standing = now - this.#standingSince
     if (this.#wasEmpty) this.#startStanding(now)
     else if (this.#rate !== undefined) this.#rate += weight * (rate - this.#rate)
-    else if (standing >= patience) this.#rate = this.#leftSince / standing
+    // Without an answer, nothing is known of the rate.
+    else if (standing >= patience && this.#leftSince > 0)
+      this.#rate = this.#leftSince / standing
     this.#startInterval(now)
   }
 

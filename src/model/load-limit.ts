@@ -31,7 +31,7 @@ const interval = 100
 const target = 200
 /** Milliseconds that a standing queue may cost, and as a part of the timeout where that is more. */
 const delayMax = 500
-const delayPart = 0.1
+const delayPart = 0.25
 /** The weight of the last interval in the rate. */
 const weight = 0.3
 

@@ -1,5 +1,7 @@
 // GATE-1 to GATE-5.
 
+import { setTimeout } from 'node:timers/promises'
+
 import t from 'tap'
 
 import { SendGate, SendGates } from '../../src/cluster/send-gate.js'
@@ -63,6 +65,9 @@ void t.test('GATE-3 a queue that stands still accepts little', async t => {
   for (let i = 0; i < 1_000; i++) void take(`a${i}`)
   const isRefused = () => gate.refusal(actor('new'), 10_000) !== undefined
   t.equal(isRefused(), false, 'a burst')
+  await setTimeout(1_500)
+  t.equal(isRefused(), false, 'a node that has answered nothing yet')
+  gate.leave()
   await until(isRefused)
   gate.close()
   gate.leave()
