@@ -60,10 +60,21 @@ export function readServers(given: string | readonly string[]): Servers {
   return { servers, ...(login !== undefined && readLogin(login)) }
 }
 
-/** Commas separate URLs; within a URL they separate hosts, or belong to a login that is refused. */
+/**
+ * Commas separate URLs; within a URL they separate hosts, or belong to a login that is refused. A host without a scheme has
+ * that of the URL before it: after `tls://`, none may be without TLS.
+ */
 function split(text: string): string[] {
   const urls = text.split(/,(?=\s*(?:[a-z][a-z0-9+.-]*:\/\/|[^@,/]*(?:,|$)))/i)
-  return urls.map(url => url.trim()).filter(url => url !== '')
+  let scheme = ''
+  return urls
+    .map(url => url.trim())
+    .filter(url => url !== '')
+    .map(url => {
+      const [own] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(url) ?? []
+      scheme = own ?? scheme
+      return own === undefined ? `${scheme}${url}` : url
+    })
 }
 
 function readLogin(login: string): Omit<Servers, 'servers'> {
