@@ -151,9 +151,9 @@ function remedyFor(kind: NodeRequest['kind']): string {
 export function readAnswer(bytes: Uint8Array): unknown {
   const answered = decodeAnswer(bytes)
   if (answered.ok) return answered.value
-  const { code, message, details } = answered.error
-  if (isErrorCode(code))
-    throw new CairnError(code, message, details === undefined ? {} : { details })
+  const { code, message, details: given } = answered.error
+  const details = typeof given === 'object' && given !== null ? given : {}
+  if (isErrorCode(code)) throw new CairnError(code, message, { details })
   // From a newer node, or not from Cairn: `details.code` keeps the original code.
   throw new CairnError('remote-failure', message, { details: { ...details, code } })
 }

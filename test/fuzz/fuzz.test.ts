@@ -1,4 +1,4 @@
-// A short run of the fuzzer: nothing that comes from outside ends the process, hangs it, or is refused without a reason.
+// A short run of the fuzzer, always the same one (`npm run fuzz` draws others): nothing that comes from outside ends the process, hangs it, or is refused without a reason.
 
 import { readFile } from 'node:fs/promises'
 
@@ -10,7 +10,7 @@ import { targetsIn } from './targets.js'
 await t.test(
   'mutated input of every reader is read, or refused with a reason',
   async t => {
-    const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
+    const seed = Number(process.env['SEED'] ?? 1)
     const corpus = JSON.parse(await readFile('test/fuzz/corpus.json', 'utf8')) as Record<
       string,
       string[]
