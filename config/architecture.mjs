@@ -11,6 +11,7 @@
 
 const engine = [
   'model',
+  'local',
   'codec',
   'nats',
   'store',
@@ -35,6 +36,11 @@ export const layers = [
     imports: [],
   },
   {
+    path: 'local',
+    holds: 'files and processes of one machine, as several layers use them',
+    imports: [],
+  },
+  {
     path: 'codec',
     holds:
       'MessagePack; the table of headers; commits, commands, messages, timers and dead letters as headers and bytes',
@@ -50,7 +56,7 @@ export const layers = [
     path: 'store',
     holds:
       'all that is kept: event store, queue, timers, documents, read models, each a port with `memory.ts`, `lmdb.ts` and `jetstream.ts`; the version cache',
-    imports: ['model', 'codec'],
+    imports: ['model', 'local', 'codec'],
     adapters: ['nats'],
   },
   {
@@ -73,7 +79,7 @@ export const layers = [
   {
     path: 'cluster',
     holds: 'membership, placement, routing, transport between nodes',
-    imports: ['model', 'codec'],
+    imports: ['model', 'local', 'codec'],
     adapters: ['nats'],
   },
   {

@@ -8,6 +8,7 @@
 import { fileURLToPath } from 'node:url'
 import { relative } from 'node:path'
 
+import { endProcess } from './local/end-process.js'
 import { logLevels, programLog } from './runtime/log.js'
 import { formatAddress } from './model/address.js'
 import { defined } from './model/defined.js'
@@ -124,7 +125,7 @@ function untilStopped(): Stopping {
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
-      if (isStopping) process.exit(exitCode.failed)
+      if (isStopping) return endProcess(exitCode.failed)
       stop(signal)
     })
   return { reason: promise, stop }

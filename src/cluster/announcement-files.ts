@@ -1,34 +1,8 @@
 // Announcements: small JSON files, one per node, with which processes of one machine find each other.
 
-import { randomUUID } from 'node:crypto'
-import {
-  chmod,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readdir, readFile, rm } from 'node:fs/promises'
 
-/** A node's announcement is smaller: some names. */
-const bytesMax = 1024 * 1024
-
-/** Writes a temporary file and renames it, so that a reader never sees half an announcement. */
-export async function writeAnnouncement(
-  path: string,
-  announcement: object,
-): Promise<void> {
-  const folder = dirname(path)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  // It may be one of an earlier build. Another user's folder stays as it is.
-  await chmod(folder, 0o700).catch(() => {})
-  const draft = `${path}.${randomUUID()}`
-  await writeFile(draft, JSON.stringify(announcement), { mode: 0o600 })
-  await rename(draft, path)
-}
+import { readJsonObject } from '../local/private-json.js'
 
 /** The names of the announcement files in a folder. */
 export async function listAnnouncements(folder: string): Promise<string[]> {
@@ -44,35 +18,18 @@ export async function readAnnouncement<Announcement>(
   path: string,
   isValid: (announcement: Partial<Announcement>) => boolean,
 ): Promise<Announcement | undefined> {
-  try {
-    const found = await stat(path)
-    // Reading a pipe would wait for its other end.
-    if (!found.isFile() || found.size > bytesMax) return undefined
-    const read = JSON.parse(await readFile(path, 'utf8')) as Partial<Announcement> | null
-    return read !== null && isValid(read) ? (read as Announcement) : undefined
-  } catch {
-    return undefined
-  }
+  const read = (await readJsonObject(path)) as Partial<Announcement> | undefined
+  return read !== undefined && isValid(read) ? (read as Announcement) : undefined
 }
 
 /** Removes an announcement, unless it has been replaced since it was read. */
 export async function removeAnnouncement(path: string, read: object): Promise<void> {
   try {
-    // Both were parsed from what `writeAnnouncement` wrote, so equal ones have equal texts.
+    // Both were parsed from what `writePrivateJson` wrote, so equal ones have equal texts.
     const text = JSON.stringify(JSON.parse(await readFile(path, 'utf8')))
     if (text !== JSON.stringify(read)) return
   } catch {
     return // It is gone, or not an announcement.
   }
   await rm(path, { force: true })
-}
-
-/** Whether a process of this machine has the id. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

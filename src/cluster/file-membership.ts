@@ -12,9 +12,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { isRunning } from '../local/processes.js'
 import { inBackground } from '../model/background.js'
 import {
-  isRunning,
   listAnnouncements,
   readAnnouncement,
   removeAnnouncement,

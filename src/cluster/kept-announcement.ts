@@ -8,13 +8,10 @@
 // KEPT-2. It does not replace the announcement of another process that lives: of two with one id, the later one stays.
 // KEPT-3. Once `stop` has resolved, the file is gone, and is not written again.
 
+import { writePrivateJson } from '../local/private-json.js'
+import { isRunning } from '../local/processes.js'
 import { inBackground } from '../model/background.js'
-import {
-  isRunning,
-  readAnnouncement,
-  removeAnnouncement,
-  writeAnnouncement,
-} from './announcement-files.js'
+import { readAnnouncement, removeAnnouncement } from './announcement-files.js'
 
 /** Milliseconds between looks at the file. */
 const lookEvery = 200
@@ -42,7 +39,7 @@ export class KeptAnnouncement {
   /** Writes the file, with the id of this process. */
   static async write(path: string, announcement: object): Promise<KeptAnnouncement> {
     const withId = { ...announcement, pid: process.pid }
-    await writeAnnouncement(path, withId)
+    await writePrivateJson(path, withId)
     return new KeptAnnouncement(path, withId)
   }
 
@@ -62,6 +59,6 @@ export class KeptAnnouncement {
     )
     if (found !== undefined && isRunning(found.pid)) return
     // A disk that is full for a moment: the next look tries again.
-    await writeAnnouncement(this.#path, this.#announcement).catch(() => {})
+    await writePrivateJson(this.#path, this.#announcement).catch(() => {})
   }
 }

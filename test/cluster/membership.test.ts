@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { writeAnnouncement } from '../../src/cluster/announcement-files.js'
+import { writePrivateJson } from '../../src/local/private-json.js'
 import { FileMembership } from '../../src/cluster/file-membership.js'
 import { KeptAnnouncement } from '../../src/cluster/kept-announcement.js'
 import type { Member, Membership } from '../../src/cluster/membership.js'
@@ -280,18 +280,18 @@ await t.test('an announcement does not replace that of another process', async t
     [taken, removed].map(path => KeptAnnouncement.write(path, { mine: true })),
   )
   const other = { mine: false, pid: process.ppid }
-  await writeAnnouncement(taken, other)
+  await writePrivateJson(taken, other)
   for (const _ of [1, 2]) {
     await rm(removed)
     await until(() => readFile(removed), { describe: 'KEPT-1 it is written again' })
   }
   t.strictSame(JSON.parse(await readFile(taken, 'utf8')), other, 'KEPT-2')
-  await writeAnnouncement(taken, { mine: false, pid: 2 ** 30 })
+  await writePrivateJson(taken, { mine: false, pid: 2 ** 30 })
   await until(
     async () => (JSON.parse(await readFile(taken, 'utf8')) as { mine: boolean }).mine,
     { describe: 'that of a dead process is replaced' },
   )
-  await writeAnnouncement(taken, other)
+  await writePrivateJson(taken, other)
   for (const one of kept) await one.stop()
   t.strictSame(JSON.parse(await readFile(taken, 'utf8')), other, 'nor does its end')
   await t.rejects(readFile(removed), { code: 'ENOENT' }, 'KEPT-3')

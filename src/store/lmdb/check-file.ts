@@ -35,9 +35,8 @@ const workMax = 20
 const attemptsMax = 5
 
 /**
- * Checks a file; `undefined` if a process has it open, if it has no entries yet, or if its pages cannot be checked on this
- * machine. Throws
- * `damaged-file` if its pages or its tables are damaged, `foreign-directory` if it is not Cairn's.
+ * Checks a file. Returns `undefined` if a process has it open, if it has no entries yet, or if its pages cannot be checked on
+ * this machine. Throws `damaged-file` if its pages or its tables are damaged, `foreign-directory` if it is not Cairn's.
  */
 export async function checkFile(
   path: string,

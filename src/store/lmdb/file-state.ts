@@ -11,18 +11,12 @@
 // FILE-STATE-2. What cannot be read or written here costs a check at the next opening, and nothing else.
 
 import { randomUUID } from 'node:crypto'
-import {
-  chmod,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+
+import { readJsonObject, writePrivateJson } from '../../local/private-json.js'
+import { isRunning } from '../../local/processes.js'
 
 /** Tells a file that was changed or replaced from the one that it was. */
 interface Identity {
@@ -48,14 +42,14 @@ export function stateFolder(path: string): string {
 
 /** Whether a file is known to have existed here. */
 export async function isKnown(path: string): Promise<boolean> {
-  return (await readJson(join(stateFolder(path), 'closed.json'))) !== undefined
+  return (await readJsonObject(join(stateFolder(path), 'closed.json'))) !== undefined
 }
 
 /** Whether the file is as it was left by the last process that closed it, or a living process has it open. */
 export async function isChecked(path: string): Promise<boolean> {
   const now = await identityOf(path)
   if (now === undefined) return false
-  const left = (await readJson(join(stateFolder(path), 'closed.json'))) as
+  const left = (await readJsonObject(join(stateFolder(path), 'closed.json'))) as
     Identity | undefined
   const isAsLeft =
     left !== undefined &&
@@ -72,17 +66,15 @@ export async function markOpen(path: string): Promise<() => Promise<void>> {
   const { device, inode } = identity
   const content = { pid: process.pid, started: startOf(process.pid), device, inode }
   await tolerate(async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    await chmod(folder, 0o700)
     await removeDead(path, identity)
-    await write(mark, content)
+    await writePrivateJson(mark, content)
   })
   return async () => {
     await tolerate(() => rm(mark, { force: true }))
     await tolerate(async () => {
       const now = await identityOf(path)
       if (now === undefined || (await marksOf(path, now)).some(isAlive)) return
-      await write(join(folder, 'closed.json'), now)
+      await writePrivateJson(join(folder, 'closed.json'), now)
     })
   }
 }
@@ -93,17 +85,15 @@ export async function markCreated(path: string): Promise<void> {
     const folder = stateFolder(path)
     const identity = await identityOf(path)
     if (identity === undefined || (await isKnown(path))) return
-    await mkdir(folder, { recursive: true, mode: 0o700 })
     // It is not as it was left: it is in use now.
-    await write(join(folder, 'closed.json'), { ...identity, changed: '0' })
+    await writePrivateJson(join(folder, 'closed.json'), { ...identity, changed: '0' })
   })
 }
 
 async function removeDead(path: string, identity: Identity): Promise<void> {
   const folder = stateFolder(path)
-  for (const name of await readdir(folder)) {
-    if (!name.endsWith('.open')) continue
-    const mark = (await readJson(join(folder, name))) as OpenMark | undefined
+  for (const name of await marksIn(folder)) {
+    const mark = (await readJsonObject(join(folder, name))) as OpenMark | undefined
     if (mark !== undefined && isOf(mark, identity) && isAlive(mark)) continue
     await rm(join(folder, name), { force: true })
   }
@@ -111,14 +101,20 @@ async function removeDead(path: string, identity: Identity): Promise<void> {
 
 async function marksOf(path: string, identity: Identity): Promise<OpenMark[]> {
   const folder = stateFolder(path)
-  const names = await readdir(folder).catch(() => [])
-  const marks = names
-    .filter(name => name.endsWith('.open'))
-    .map(name => readJson(join(folder, name)) as Promise<OpenMark | undefined>)
-  const read = await Promise.all(marks)
+  const names = await marksIn(folder)
+  const read = await Promise.all(
+    names.map(
+      name => readJsonObject(join(folder, name)) as Promise<OpenMark | undefined>,
+    ),
+  )
   return read.filter(
     (mark): mark is OpenMark => mark !== undefined && isOf(mark, identity),
   )
+}
+
+async function marksIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names.filter(name => name.endsWith('.open'))
 }
 
 /** FILE-STATE-1. */
@@ -128,12 +124,7 @@ function isOf(mark: OpenMark, { device, inode }: Identity): boolean {
 
 function isAlive({ pid, started }: OpenMark): boolean {
   if (!Number.isSafeInteger(pid) || pid < 1) return false
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
-  }
-  return startOf(pid) === started
+  return isRunning(pid) && startOf(pid) === started
 }
 
 /** When a process started, where the system tells. */
@@ -165,22 +156,6 @@ async function identityOf(path: string): Promise<Identity | undefined> {
   } catch {
     return undefined
   }
-}
-
-async function readJson(path: string): Promise<object | undefined> {
-  try {
-    const read = JSON.parse(await readFile(path, 'utf8')) as unknown
-    return typeof read === 'object' && read !== null ? read : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** A reader never sees half of it. */
-async function write(path: string, content: object): Promise<void> {
-  const draft = `${path}.${randomUUID()}`
-  await writeFile(draft, JSON.stringify(content), { mode: 0o600 })
-  await rename(draft, path)
 }
 
 /** FILE-STATE-2. */

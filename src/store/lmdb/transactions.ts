@@ -16,6 +16,7 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 
 import type { RootDatabase } from 'lmdb'
 
+import { holdingExit } from '../../local/end-process.js'
 import { CairnError } from '../../model/errors.js'
 
 /** Where the lock file holds the number of the last commit: after a magic and a format number. */
@@ -40,7 +41,9 @@ export class Transactions {
   async run<T>(work: () => T): Promise<T> {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       // A child transaction, so that an error within leaves nothing half-written.
-      const done = await this.#root.childTransaction(() => this.#runIfCurrent(work))
+      const done = await holdingExit(() =>
+        this.#root.childTransaction(() => this.#runIfCurrent(work)),
+      )
       if (done !== undefined) return done.result
     }
     throw this.#setBack()
