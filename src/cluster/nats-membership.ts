@@ -26,7 +26,7 @@ import { encode } from '../codec/msgpack.js'
 import { inBackground } from '../model/background.js'
 import { defined } from '../model/defined.js'
 import type { Connection, NatsSubscription } from '../nats/connection.js'
-import type { Reply } from '../nats/requests.js'
+import { type Reply, reserved } from '../nats/requests.js'
 import { nodeSubjects } from '../nats/subjects.js'
 import { Links } from './links.js'
 import { MemberView } from './member-view.js'
@@ -47,7 +47,7 @@ import { deadAfterDefault, type HeartbeatOptions, Roster } from './roster.js'
 
 export class NatsMembership implements Membership {
   readonly #connection: Connection
-  readonly #namespace: string
+  readonly #subjects: ReturnType<typeof nodeSubjects>
   readonly #self: Member | undefined
   /** All that send heartbeats. */
   readonly #roster: Roster
@@ -80,7 +80,7 @@ export class NatsMembership implements Membership {
   ) {
     const { deadAfter = deadAfterDefault, silentAfter = 0 } = limits
     this.#connection = connection
-    this.#namespace = namespace
+    this.#subjects = nodeSubjects(namespace)
     this.#self = self
     this.#isParticipating = self !== undefined
     this.#every = every
@@ -334,7 +334,7 @@ export class NatsMembership implements Membership {
   #receive(bytes: Uint8Array): void {
     const message = readMembershipMessage(bytes)
     if (message === undefined) return
-    const { kind, member, unreachable = [], lag = 0, sentAt = 0 } = message
+    const { kind, member, unreachable, lag, sentAt } = message
     const now = performance.now()
     if (member !== undefined) {
       if (member.id === this.#self?.id && member.incarnation === this.#self.incarnation)
@@ -394,17 +394,11 @@ export class NatsMembership implements Membership {
       this.#formerMembers.delete(oldest)
     }
   }
-
-  get #subjects() {
-    return nodeSubjects(this.#namespace)
-  }
 }
 
 type Heartbeat = Required<Pick<MembershipMessage, 'kind' | 'unreachable' | 'lag'>>
 
 const noBody = new Uint8Array()
-/** No load of users may make a member seem silent. */
-const reserved = { isReserved: true }
 /** The queue is full: it says nothing about the member. */
 const notSent = () => ({ kind: 'not-sent' }) as const
 const formerMembersMax = 1_000

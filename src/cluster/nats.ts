@@ -32,19 +32,16 @@ import type {
 
 const queue = 'nodes'
 
-/** Where a node receives what is sent to it alone. */
-export function subjectOfNode(namespace: string, id: string): string {
-  return nodeSubjects(namespace).node(id)
-}
-
 export class NatsTransport implements Transport {
   readonly #connection: Connection
   readonly #namespace: string
+  readonly #subjects: ReturnType<typeof nodeSubjects>
   readonly #servings = new Servings()
 
   constructor(connection: Connection, namespace: string) {
     this.#connection = connection
     this.#namespace = namespace
+    this.#subjects = nodeSubjects(namespace)
   }
 
   async serve(
@@ -62,9 +59,9 @@ export class NatsTransport implements Transport {
         ),
       )
     const results = await Promise.allSettled([
-      this.#connection.subscribe(subjectOfNode(this.#namespace, nodeId), receive),
+      this.#connection.subscribe(this.#subjects.node(nodeId), receive),
       ...types.map(type =>
-        this.#connection.subscribe(this.#subjectOf(type), receive, { queue }),
+        this.#connection.subscribe(this.#subjects.ask(type), receive, { queue }),
       ),
     ])
     const subscriptions = results.flatMap(one =>
@@ -92,7 +89,7 @@ export class NatsTransport implements Transport {
     const body = encodeRequest(request, timeout, maxPayload, this.#sizeLimit)
     const { actor } = request
     const subject =
-      to === undefined ? this.#subjectOf(actor.type) : subjectOfNode(this.#namespace, to)
+      to === undefined ? this.#subjects.ask(actor.type) : this.#subjects.node(to)
     const { requests, connected } = this.#connection
     if (!connected) await this.#connection.whenConnected(timeout, signal)
     throwIfAborted(signal, doing)
@@ -157,9 +154,5 @@ export class NatsTransport implements Transport {
 
   get #sizeLimit(): string {
     return `the server's max_payload is ${this.#connection.maxPayload}`
-  }
-
-  #subjectOf(type: string): string {
-    return nodeSubjects(this.#namespace).ask(type)
   }
 }

@@ -5,9 +5,8 @@
 //
 // Owns the requests in flight to one node, and the queue of the commands that wait to be sent.
 //
-// GATE-1. At most `window` requests are in flight. The window grows by additive increase while it is used up, and is halved
-//     when the node refuses a command by load (AIMD: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
-//     Congestion Avoidance", 1989). The node itself judges its load (LOAD-LIMIT-2); a slow answer alone may be a slow actor.
+// GATE-1. The requests in flight have a window (AIMD-WINDOW-1). It grows while it is used up, and is cut when the node refuses
+//     a command by load. The node itself judges its load (LOAD-LIMIT-2); a slow answer alone may be a slow actor.
 // GATE-2. Actors take turns at the window (fair queueing: Nagle, RFC 970; Demers, Keshav and Shenker, 1989), so that one
 //     which is flooded delays no other. The commands of one actor are sent in order.
 // GATE-3. At most `queuedMax` commands wait. Once the queue has not been empty for `patience`, no more are accepted than
@@ -18,6 +17,7 @@
 // GATE-5. Cairn's own deliveries are not refused and do not wait: their number is bounded where they are read.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
+import { AimdWindow } from '../model/aimd-window.js'
 import { type CairnError, refusal } from '../model/errors.js'
 import { type Link, LinkedQueue } from '../model/linked-queue.js'
 import { delayFor } from '../model/load-limit.js'
@@ -38,17 +38,15 @@ interface ActorTurns {
   isInLine: boolean
 }
 
-const windowStart = 512
-const windowMin = 64
+/** GATE-1. */
+const windowLimits = { start: 512, min: 64, answersPerStep: 8, cutInterval: 100 }
 export const windowMaxDefault = 2_048
 const queuedMax = 16_384
 /** Commands that may wait however low the rate is: it must be able to rise. */
 const queuedLeast = 64
 /** GATE-3. */
 const actorShare = 0.5
-/** Answers for which the window grows by one. */
-const answersPerStep = 8
-/** Milliseconds of one measurement, between two sweeps, and between two cuts of the window. */
+/** Milliseconds of one measurement, and between two sweeps. */
 const interval = 100
 /** Milliseconds (GATE-3). */
 const patience = 1_000
@@ -57,11 +55,8 @@ const weight = 0.3
 
 export class SendGate {
   readonly #nodeId: string
-  readonly #windowMax: number
-  #window: number
+  readonly #window: AimdWindow
   #inFlight = 0
-  #answers = 0
-  #cutAt = -Infinity
   #queued = 0
   readonly #actors = new Map<string, ActorTurns>()
   /** Actors with waiting commands, in the order of their turns (GATE-2). */
@@ -70,7 +65,7 @@ export class SendGate {
   #intervalStart = 0
   #left = 0
   #wasEmpty = true
-  /** Since when the queue has not been empty, and the commands that have left since. */
+  /** Since when the queue has not been empty and commands leave it, and how many have left since. */
   #standingSince = 0
   #leftSince = 0
   /** Commands per millisecond that leave a queue that is standing; undefined while none is (GATE-3). */
@@ -79,8 +74,7 @@ export class SendGate {
 
   constructor(nodeId: string, windowMax = windowMaxDefault) {
     this.#nodeId = nodeId
-    this.#windowMax = windowMax
-    this.#window = Math.min(windowStart, windowMax)
+    this.#window = new AimdWindow({ ...windowLimits, max: windowMax })
   }
 
   get isIdle(): boolean {
@@ -88,7 +82,7 @@ export class SendGate {
   }
 
   get isFull(): boolean {
-    return this.#inFlight >= this.#window
+    return this.#inFlight >= this.#window.size
   }
 
   /** The error with which a command with this timeout is refused, if it would not be sent in time (GATE-3). */
@@ -114,7 +108,7 @@ export class SendGate {
     isReserved: boolean,
   ): Promise<number | undefined> {
     const left = timeLeft()
-    if (isReserved || this.#inFlight < this.#window) {
+    if (isReserved || !this.isFull) {
       this.#inFlight++
       return left
     }
@@ -159,15 +153,10 @@ export class SendGate {
 
   /** Gives a place back. @param isRefused the node refused the command by load (GATE-1) */
   leave(isRefused = false): void {
-    const isUsedUp = this.#inFlight-- === this.#window
-    if (isRefused) this.#cut()
-    else if (
-      isUsedUp &&
-      ++this.#answers % answersPerStep === 0 &&
-      this.#window < this.#windowMax
-    )
-      this.#window++
-    while (this.#inFlight < this.#window && this.#sendNext());
+    const isUsedUp = this.#inFlight-- === this.#window.size
+    if (isRefused) this.#window.cut(performance.now())
+    else if (isUsedUp) this.#window.answered()
+    while (!this.isFull && this.#sendNext());
   }
 
   /** The node is gone: whoever waits looks for another one. */
@@ -180,13 +169,6 @@ export class SendGate {
     if (this.#rate === undefined) return queuedMax
     const limit = this.#rate * delayFor(timeout) - this.#inFlight
     return Math.min(queuedMax, Math.max(queuedLeast, limit))
-  }
-
-  #cut(): void {
-    const now = performance.now()
-    if (now - this.#cutAt < interval) return
-    this.#cutAt = now
-    this.#window = Math.max(Math.min(windowMin, this.#windowMax), this.#window >> 1)
   }
 
   #sendNext(): boolean {
@@ -238,13 +220,14 @@ export class SendGate {
   /** GATE-3. */
   #judge(now: number): void {
     const rate = this.#left / Math.max(1, now - this.#intervalStart)
-    this.#leftSince += this.#left
     const standing = now - this.#standingSince
+    // Before the first answer, nothing is known of the rate; the time until then is no part of it.
+    const isUnknown = this.#rate === undefined && this.#leftSince === 0
+    this.#leftSince += this.#left
     if (this.#wasEmpty) this.#startStanding(now)
+    else if (isUnknown) this.#standingSince = now
     else if (this.#rate !== undefined) this.#rate += weight * (rate - this.#rate)
-    // Without an answer, nothing is known of the rate.
-    else if (standing >= patience && this.#leftSince > 0)
-      this.#rate = this.#leftSince / standing
+    else if (standing >= patience) this.#rate = this.#leftSince / standing
     this.#startInterval(now)
   }
 

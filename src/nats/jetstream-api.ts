@@ -3,6 +3,7 @@
 
 import type { Connection } from './connection.js'
 import { type ApiError, isPassing, noJetStreamError } from './errors.js'
+import { reserved } from './requests.js'
 import { retryUntilAnswered, type Unanswered } from './retry.js'
 
 export type ApiResult<T> =
@@ -18,7 +19,6 @@ export interface CallOptions {
 /** Milliseconds after which the call fails if the connected server has no JetStream and no other answers. */
 const noJetStreamAfter = 1_000
 const noBody = new Uint8Array()
-const reserved = { isReserved: true }
 
 /**
  * Calls `$JS.API.<api>`. Retries while the server is unreachable or a stream has no leader, so only

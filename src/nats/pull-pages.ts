@@ -19,6 +19,7 @@ import type { StoredMessage } from './direct-get.js'
 import { readHeaderBlock } from './headers.js'
 import { callApi } from './jetstream-api.js'
 import { PageBuffer } from './page-buffer.js'
+import { reserved } from './requests.js'
 import { offAbort, onAbort } from '../model/on-abort.js'
 
 /** PULL-PAGES-2. */
@@ -34,7 +35,6 @@ const idleTimeout = 2_000
 const expiresAfter = 30_000
 const nsPerMs = 1_000_000
 const noBody = new Uint8Array()
-const reserved = { isReserved: true }
 
 export interface PullOptions {
   readonly signal?: AbortSignal | undefined

@@ -8,8 +8,8 @@
 // REQUESTS-1. A slot is settled exactly once: by its reply, its deadline, its caller's signal, or the
 //     loss of the connection.
 // REQUESTS-2. A reply without a slot (late, or forged) is dropped.
-// REQUESTS-3. In each lane at most `window` slots are open, which is `inFlightMax` or less (REQUESTS-8); further requests are queued, in order. A slot
-//     that becomes free goes to the first queued request of its lane, before any later one. At most `queuedMax` are queued.
+// REQUESTS-3. In each lane, the window limits the slots that are open (REQUESTS-8). Further requests are queued, in order: a
+//     slot that becomes free goes to the first queued request of its lane. At most `queuedMax` are queued in a lane.
 // REQUESTS-4. On a disconnect every open slot is settled as `disconnected`: what the server did with
 //     it is unknown, and the caller must find out. The same on the reconnect: the library drops
 //     what is published in between.
@@ -20,11 +20,13 @@
 //     own, and so have requests with many replies: a reader has one at a time. Whatever commands and appends fill, these
 //     are neither refused nor delayed.
 // REQUESTS-8. Writes that time out are sent again by their callers: in a lane where answers take longer than attempts, none
-//     would ever be answered in time. So its window is halved when writes time out, and grows again with their answers.
+//     would ever be answered in time. So the window is cut when writes time out, and grows with their answers
+//     (AIMD-WINDOW-1).
 
 import type { Msg, NatsConnection, Subscription } from 'nats'
 import { ErrorCode, NatsError, nuid } from 'nats'
 
+import { AimdWindow } from '../model/aimd-window.js'
 import { CairnError } from '../model/errors.js'
 import { type Link, LinkedQueue } from '../model/linked-queue.js'
 import { rawHeaders, readHeaderBlock } from './headers.js'
@@ -69,15 +71,11 @@ export interface RequestOptions {
 
 /** The slots of one kind of requests, and those that wait for one (REQUESTS-3). */
 interface Lane {
-  readonly inFlightMax: number
-  readonly queuedMax: number
   readonly queue: LinkedQueue<QueuedRequest>
+  /** REQUESTS-8. */
+  readonly window: AimdWindow
   /** Slots in the table, and slots handed to a queued request that is not sent yet. */
   inUse: number
-  /** REQUESTS-8. */
-  window: number
-  cutAt: number
-  answers: number
 }
 
 interface Slot {
@@ -118,11 +116,11 @@ const inFlightMax = 4096
 const queuedMax = 65_536
 const reservedInFlightMax = 1024
 /** REQUESTS-8. */
-const windowMin = 128
-const answersPerStep = 4
-/** Milliseconds between two cuts of a window. */
-const cutInterval = 500
+const windowLimits = { min: 128, answersPerStep: 4, cutInterval: 500 }
 const noOptions: RequestOptions = {}
+
+/** Options of Cairn's own requests (REQUESTS-7). */
+export const reserved = { isReserved: true } as const
 
 export class Requests {
   readonly #nc: NatsConnection
@@ -251,9 +249,9 @@ export class Requests {
   ): Promise<Reply> {
     if (this.#closed || options.signal?.aborted) return Promise.resolve(notSent)
     const lane = this.#laneOf(options, onReply)
-    const hasSlot = lane.inUse < lane.window
-    if (!hasSlot && lane.queue.size >= lane.queuedMax)
-      return Promise.reject(queueFull(lane.queuedMax))
+    const hasSlot = lane.inUse < lane.window.size
+    if (!hasSlot && lane.queue.size >= queuedMax)
+      return Promise.reject(queueFull(queuedMax))
     return new Promise(resolve => {
       if (hasSlot) {
         lane.inUse++
@@ -351,9 +349,9 @@ export class Requests {
     if (slot.signal !== undefined) this.#signals.get(slot.signal)?.open.delete(slot)
     slot.settle(reply)
     const { lane } = slot
-    if (slot.stream !== undefined && reply.kind === 'message') widen(lane)
+    if (slot.stream !== undefined && reply.kind === 'message') lane.window.answered()
     lane.inUse--
-    while (lane.inUse < lane.window) {
+    while (lane.inUse < lane.window.size) {
       const first = lane.queue.shift()
       if (first === undefined) return
       lane.inUse++
@@ -377,7 +375,7 @@ export class Requests {
   /** Ends a request that had no reply. */
   #giveUp(slot: Slot, kind: 'timeout' | 'aborted', now: number): void {
     this.#silentSince ??= this.#unheardSince(slot, now)
-    if (slot.stream !== undefined && kind === 'timeout') narrow(slot.lane, now)
+    if (slot.stream !== undefined && kind === 'timeout') slot.lane.window.cut(now)
     this.#settle(slot, { kind })
   }
 
@@ -436,27 +434,10 @@ const notSent: Reply = { kind: 'not-sent' }
 
 function newLane(max: number): Lane {
   return {
-    inFlightMax: max,
-    queuedMax,
     queue: new LinkedQueue(),
+    window: new AimdWindow({ ...windowLimits, max }),
     inUse: 0,
-    window: max,
-    cutAt: 0,
-    answers: 0,
   }
-}
-
-/** REQUESTS-8. A write was answered. */
-function widen(lane: Lane): void {
-  if (lane.window < lane.inFlightMax && ++lane.answers % answersPerStep === 0)
-    lane.window++
-}
-
-/** REQUESTS-8. A write timed out. */
-function narrow(lane: Lane, now: number): void {
-  if (now - lane.cutAt < cutInterval) return
-  lane.cutAt = now
-  lane.window = Math.max(windowMin, lane.window >> 1)
 }
 
 export function queueFull(limit: number): CairnError {

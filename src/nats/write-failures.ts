@@ -18,7 +18,7 @@ import { inBackground } from '../model/background.js'
 import { messageOf } from '../model/errors.js'
 import { pause } from '../model/wait.js'
 import { type ApiError, jsErrorCode, writeFailure } from './errors.js'
-import type { Requests } from './requests.js'
+import { type Requests, reserved } from './requests.js'
 
 /** What is known about the writes of a stream. */
 export interface WriteFailure {
@@ -44,8 +44,6 @@ const answersWithin = 100
 /** No message has this position. */
 const noPosition = Number.MAX_SAFE_INTEGER
 const noBody = new Uint8Array()
-/** The question is about a server that is slow for all others. */
-const reserved = { isReserved: true }
 /** What a stream that can be written says to the deletion of a message that does not exist. */
 const harmless: ReadonlySet<string | undefined> = new Set([
   'stream store EOF',

@@ -4,7 +4,7 @@
 import t from 'tap'
 
 import { defineActor, event, jetstream, type Node, startNode } from '../../src/index.js'
-import { subjectOfNode } from '../../src/cluster/nats.js'
+import { nodeSubjects } from '../../src/nats/subjects.js'
 import { NatsMembership } from '../../src/cluster/nats-membership.js'
 import { ownerOf } from '../../src/cluster/placement.js'
 import { newId } from '../../src/model/id.js'
@@ -97,7 +97,7 @@ async function joinMembers(ids: readonly string[]) {
     ids.map(async id => {
       const connection = await Connection.open({ servers: server.url }, namespace, id)
       for (const from of ids)
-        await connection.subscribe(subjectOfNode(namespace, id), message => {
+        await connection.subscribe(nodeSubjects(namespace).node(id), message => {
           // Each request is answered once, by the listener for its sender.
           if (message.reply?.startsWith(inboxOf.get(from)!) === true)
             if (!losing.has(`${from}${id}`)) message.respond()
