@@ -632,26 +632,22 @@ await t.test(
   async t => {
     const { source, documents, claims, join } = scene(t, 1)
     const stateNow = () => stateOf(documents, ['group', '0'])
-    let open = 0
-    let together = 0
     for (let life = 1; life <= 4; life++) {
       const id = `n${life}`
+      let begun = 0
       claims.apart.add(id)
       claims.set({ 0: id })
       join(id, {
         async handle() {
-          open++
-          together = Math.max(together, open)
+          begun++
           if (life < 4) return new Promise<never>(() => {})
-          await until(() => together === 2)
+          await until(() => begun === 2)
           return done
         },
       })
       await until(async () => (await stateNow())?.owner?.id === id)
       if (life === 1) source.add('k1', 'k2')
       claims.alive.delete(id)
-      open = 0
-      together = 0
     }
     await until(async () => (await stateNow())?.floor === 2)
     t.equal((await stateNow())?.crashes, undefined)
