@@ -306,6 +306,7 @@ class Host implements ActorHost {
     this.#admission.check({ actor, timeout, isReserved: redelivery !== undefined })
   }
 
+  /** After {@link Host.#checkAdmission}. */
   #send(
     actor: ActorAddress,
     command: Command,
@@ -313,16 +314,10 @@ class Host implements ActorHost {
   ): Call<AskOutcome> {
     const subject = new CommandSubject(actor, command)
     const { timeout, redelivery } = options
-    const isReserved = redelivery !== undefined
-    const { call, resident } = this.#calls.open<AskOutcome>(
-      actor,
-      subject,
-      options,
-      isReserved,
-    )
+    const { call, resident } = this.#calls.open<AskOutcome>(actor, subject, options, true)
     // An id that was created for this call cannot have been used before.
     const isNew = options.commandId === undefined
-    const max = isReserved ? Infinity : this.#admission.mailboxMax(timeout)
+    const max = redelivery === undefined ? this.#admission.mailboxMax(timeout) : Infinity
     posting(call, () => resident.enqueueCommand(call, command, isNew, redelivery, max))
     return call
   }

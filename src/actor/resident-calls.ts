@@ -29,15 +29,17 @@ export class ResidentCalls {
     this.#onIdle = onIdle
   }
 
-  /** Accepts a call. Throws before it is accepted; after that, the call is answered in any case. */
+  /**
+   * Accepts a call. Throws before it is accepted; after that, the call is answered in any case.
+   * @param isChecked the admission of the call was checked before
+   */
   open<T>(
     actor: ActorAddress,
     subject: CallSubject,
     options: CallOptions,
-    isReserved = false,
+    isChecked = false,
   ): { readonly call: Call<T>; readonly resident: Actor } {
-    const { timeout } = options
-    this.#admission.check({ actor, timeout, isReserved })
+    if (!isChecked) this.#admission.check({ actor, timeout: options.timeout })
     const definition = this.#definitions.get(actor.type)
     const call = this.#admission.admit<T>(
       subject,

@@ -1,14 +1,9 @@
 // Which node owns which partition of a consumer group: computed from the members that participate in the group, by
 // the same placement as for actors. Nothing is stored here; a node claims a partition in the group's documents.
 
+import type { OwnerFate } from '../model/partition.js'
 import type { Member, Membership } from './membership.js'
 import { ownerOf } from './placement.js'
-
-/**
- * `reached`: requests reach it, so it releases what is not its own. `apart`: its process runs, and requests do not reach
- * it. `ended`: its process has ended, or does not run any more for all that is known.
- */
-export type OwnerFate = 'reached' | 'apart' | 'ended'
 
 /** The placement of a group's partitions, as one node computes it. */
 export interface GroupPlacement {

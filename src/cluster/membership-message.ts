@@ -30,10 +30,12 @@ export const observer: Member = {
 }
 
 /** Reads a message of any version; `undefined` for anything else, which is ignored. */
-export function readMembershipMessage(bytes: Uint8Array): MembershipMessage | undefined {
+export function readMembershipMessage(
+  bytes: Uint8Array,
+): Required<MembershipMessage> | undefined {
   try {
     const message = decode(bytes) as Partial<MembershipMessage>
-    const { kind, member, members, unreachable, lag = 0, sentAt = 0 } = message
+    const { kind, member, members, unreachable, lag, sentAt } = message
     if (kind !== 'hello' && kind !== 'here' && kind !== 'bye') return undefined
     const view = Array.isArray(members) ? members.map(readMember) : []
     return {

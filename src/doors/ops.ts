@@ -77,7 +77,7 @@ export type {
   StreamSpec,
 } from '../program/config/config.js'
 
-// What a node tells
+// Events of a node
 export type {
   NodeEventListener,
   NodeEventName,

@@ -20,10 +20,6 @@ export class LinkedQueue<Item> {
     return this.#size
   }
 
-  get first(): Item | undefined {
-    return this.#first?.item
-  }
-
   /** Adds an item at the end; the link removes it. */
   add(item: Item): Link<Item> {
     const link: Link<Item> = {

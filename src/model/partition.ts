@@ -6,6 +6,13 @@ import { type ActorAddress, formatAddress } from './address.js'
 export const defaultPartitions = 16
 
 /**
+ * What has become of a node that owns a partition, as another one sees it. `reached`: requests reach it, so it releases what
+ * is not its own. `apart`: its process runs, and requests do not reach it. `ended`: its process has ended, for all that
+ * is known.
+ */
+export type OwnerFate = 'reached' | 'apart' | 'ended'
+
+/**
  * The partition of an actor: FNV-1a (32 bits, offset 2166136261, prime 16777619) over the UTF-8
  * bytes of `type/id`, modulo the number of partitions. Any language can compute it.
  */

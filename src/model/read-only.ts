@@ -80,7 +80,7 @@ function isPlainDate(value: object): boolean {
   return types.isDate(value) && Object.getPrototypeOf(value) === Date.prototype
 }
 
-/** Returns whether the object is mutableHolders. */
+/** Returns whether the object holds something that can be changed. */
 function freezeObject(value: object, like: unknown, depth: number, walk: Walk): boolean {
   if (value === like || depth > depthMax) return isMutable(value)
   if (++walk.visits > unrecordedMax) {

@@ -10,7 +10,7 @@ export function isIgnoredPromise(value: unknown): value is PromiseLike<unknown> 
   return true
 }
 
-/** Calls a function of the user whose result is not needed. What it throws, or rejects with, goes to `failed`. */
+/** Calls a function whose result is not needed. What it throws, or rejects with, goes to `failed`. */
 export function callHook(hook: () => unknown, failed: (error: unknown) => void): void {
   try {
     const result = hook()

@@ -17,8 +17,7 @@ type FlagSpec = Readonly<
   Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: boolean }>
 >
 
-export const commonFlags = {
-  ns: { type: 'string' },
+const natsFlagSpec = {
   nats: { type: 'string' },
   creds: { type: 'string' },
   nkey: { type: 'string' },
@@ -28,6 +27,14 @@ export const commonFlags = {
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
   'tls-first': { type: 'boolean' },
+} as const satisfies FlagSpec
+
+/** The names of the common flags of NATS. */
+export const natsFlags: readonly string[] = Object.keys(natsFlagSpec)
+
+export const commonFlags = {
+  ns: { type: 'string' },
+  ...natsFlagSpec,
   embedded: { type: 'string' },
   help: { type: 'boolean' },
 } as const satisfies FlagSpec
@@ -38,8 +45,8 @@ export const commonFlagsHelp = `  --ns NS            namespace (or CAIRN_NS)
                      tls://host is TLS or nothing
   --creds FILE       NATS credentials (or NATS_CREDS)
   --nkey FILE        the seed of an nkey (or NATS_NKEY)
-  --user NAME        a user (or NATS_USER), with NATS_PASSWORD or
-  --password-file FILE  the password
+  --user NAME        a user (or NATS_USER); the password is in NATS_PASSWORD, or in
+                     --password-file FILE
   --tls-ca FILE      certificates of authorities (or NATS_CA)
   --tls-cert FILE    the client's certificate (or NATS_CERT)
   --tls-key FILE     its key (or NATS_KEY)
@@ -163,19 +170,6 @@ export function backendOf(flags: ParsedFlags): Backend {
     )
   return embedded({ dir })
 }
-
-/** The common flags of NATS. */
-export const natsFlags = [
-  'nats',
-  'creds',
-  'nkey',
-  'user',
-  'password-file',
-  'tls-ca',
-  'tls-cert',
-  'tls-key',
-  'tls-first',
-] as const
 
 /**
  * The servers, the credentials and TLS. Credentials are those of flags, else those of the URL, else those of the

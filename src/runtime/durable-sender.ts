@@ -34,11 +34,11 @@ export function durableSender({ settings, open, isClosing }: NodeContext): Durab
     async send(actor, type, data, options = {}) {
       if (isClosing()) throw nodeClosing()
       const { timeout = putTimeoutDefault, redelivery }: RedeliveryOptions = options
-      const store = () =>
+      const put = () =>
         storeCommand(queues.inbox, partitions, from, actor, type, data, options)
       // What a handler sends is bounded by the records that are handled at a time.
-      if (redelivery !== undefined) return store()
-      return commands.run(timeout, limit => tooMany('commands', limit), store)
+      if (redelivery !== undefined) return put()
+      return commands.run(timeout, limit => tooMany('commands', limit), put)
     },
     async publish(topic, data, options = {}) {
       if (isClosing()) throw nodeClosing()

@@ -35,15 +35,16 @@ export function outageNamer({
     const outage = describeOutage(stats, start)
     const { code, message, cause, details, stack } = error
     if (outage === undefined) return error
-    if (message.includes(outage) && stats.state !== 'unauthorized') return error
     const { server, state, since } = stats
-    const isRefused = stats.state === 'unauthorized'
+    const isRefused = state === 'unauthorized'
+    const isNamed = message.includes(outage)
+    if (isNamed && !isRefused) return error
     // Nothing was stored; otherwise the code tells what is not known.
     const isRefusal = isRefused && (code === 'store-unreachable' || code === 'no-node')
     const remedy = isRefused ? 'check the credentials' : 'check that the server runs'
     const withOutage = new CairnError(
       isRefusal ? 'unauthorized' : code,
-      message.includes(outage) ? message : `${message} Meanwhile ${outage}: ${remedy}.`,
+      isNamed ? message : `${message} Meanwhile ${outage}: ${remedy}.`,
       {
         cause,
         details: { ...details, connection: { server, state, since } },

@@ -12,6 +12,7 @@
 
 import { messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
+import type { OwnerFate } from '../../model/partition.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
 import type { Document, DocumentKey, Documents } from '../../store/documents/documents.js'
@@ -29,13 +30,11 @@ import {
 } from './partition-state.js'
 import { resumeAfter, type ResumableSource } from './resume.js'
 
-type OwnerFate = 'reached' | 'apart' | 'ended'
-
 /** The assignment of partitions to nodes, as this node sees it. */
 export interface PartitionAssignment {
   /** Whether placement assigns the partition to this node. */
   isOurs(partition: number): boolean
-  /** Whether a node that owns a partition is a member, runs but is not reached, or has ended. */
+  /** What has become of a node that owns a partition. */
   fateOf(owner: PartitionOwner): OwnerFate | Promise<OwnerFate>
   /** Calls back when one of the two may have changed; the returned function stops that. */
   onChange(listener: () => void): () => void

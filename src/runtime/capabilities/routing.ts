@@ -56,8 +56,7 @@ export function routingCapability(
   const counted = (to: RefusingSender): CommandSender => {
     const sender = outages.sender(failed.countFailures(to))
     const refused = (actor: ActorAddress, options?: RedeliveryOptions) => {
-      const isAsked = to.mayRefuse && options?.redelivery === undefined
-      const error = isAsked ? to.refusal(actor, options) : undefined
+      const error = to.mayRefuse ? to.refusal(actor, options) : undefined
       if (error === undefined) return undefined
       failed.count(error)
       return rejected(error)
