@@ -39,6 +39,7 @@ if (isWholeSuite) await run(['build'])
 const folder = await mkdtemp(join(tmpdir(), 'cairn-test-'))
 const results = join(folder, 'results.tap')
 const exitCode = await run([
+  `--node-arg=--import=${new URL('no-async-hooks.mjs', import.meta.url).href}`,
   '--reporter=terse',
   `--output-file=${results}`,
   ...coverage,
