@@ -16,12 +16,13 @@ import {
   describeOutage,
   type Outage,
 } from './connection-state.js'
-import { connectionError, permissionError, refusalOf } from './errors.js'
+import { connectionError, isTimeout, permissionError, refusalOf } from './errors.js'
 import { MissingStreams } from './missing-streams.js'
 import { type NatsOptions, serversOf } from './options.js'
 import { Requests } from './requests.js'
 import { checkServerVersion } from './server-version.js'
 import { inboxPrefixOf } from './subjects.js'
+import { tlsRefusal } from './tls-refusal.js'
 import { WriteFailures } from './write-failures.js'
 
 export interface NatsSubscription {
@@ -98,7 +99,10 @@ export class Connection {
     try {
       nc = await connect(natsOptions)
     } catch (error) {
-      throw connectionError(error, servers, options)
+      const refusal = isTimeout(error)
+        ? await tlsRefusal(servers, options.tls)
+        : undefined
+      throw connectionError(refusal ?? error, servers, options)
     }
     try {
       checkServerVersion(nc.info?.version ?? 'unknown', nc.getServer())

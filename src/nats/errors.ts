@@ -151,10 +151,10 @@ export function connectionError(
   const where = servers.join(', ')
   const failure = tlsFailure(error, tls !== undefined)
   if (failure !== undefined) {
-    const { kind, why, remedy } = failure
+    const { kind, why, remedy, told } = failure
     return new CairnError(
       failure.code ?? 'store-unreachable',
-      `Cannot connect to NATS at ${where} with TLS: ${why}. ${remedy} (${messageOf(error)}).`,
+      `Cannot connect to NATS at ${where} with TLS: ${why}. ${remedy} (${told}).`,
       { cause: error, details: { servers, tls: kind } },
     )
   }
@@ -179,6 +179,11 @@ export function connectionError(
       details: { servers },
     },
   )
+}
+
+/** Whether the client library has waited in vain. */
+export function isTimeout(error: unknown): boolean {
+  return codeOf(error) === 'TIMEOUT'
 }
 
 function codeOf(error: unknown): string | undefined {

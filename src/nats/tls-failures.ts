@@ -21,6 +21,9 @@ export interface TlsFailure {
   readonly remedy: string
 }
 
+/** A failure, and the words of the library that noticed it. */
+export type ToldTlsFailure = TlsFailure & { readonly told: string }
+
 const unknownAuthority: TlsFailure = {
   kind: 'unknown-authority',
   why: "the server's certificate is from an unknown authority",
@@ -68,7 +71,7 @@ const failures: Readonly<Record<string, TlsFailure>> = {
     why: 'the server does not begin with TLS',
     remedy: 'Remove the handshake-first option, or set handshake_first in its tls block',
   },
-  SERVER_OPTION_NA: {
+  SERVER_OPT_NA: {
     kind: 'plaintext-server',
     why: 'the server offers no TLS, and nothing was sent to it',
     remedy: 'Configure its tls block, or use nats:// to connect without TLS',
@@ -86,13 +89,24 @@ const failures: Readonly<Record<string, TlsFailure>> = {
  *
  * @param isWanted whether TLS options are given, so that their files may be the cause
  */
-export function tlsFailure(error: unknown, isWanted: boolean): TlsFailure | undefined {
+export function tlsFailure(
+  error: unknown,
+  isWanted: boolean,
+): ToldTlsFailure | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 4; depth++) {
-    const { code = '' } = cause as { code?: string }
-    const failure = Object.hasOwn(failures, code) ? failures[code] : undefined
-    if (failure !== undefined) return failure
-    if (isWanted && /^ERR_(?:OSSL|CRYPTO)|^ERR_SSL_.*(?:KEY|PEM)/.test(code))
-      return failures['TLS']
+    // OpenSSL has a reason in words; its message holds the place in its sources.
+    const {
+      code = '',
+      reason,
+      message,
+    } = cause as Error & {
+      code?: string
+      reason?: string
+    }
+    const isOfFiles = isWanted && /^ERR_(?:OSSL|CRYPTO)|^ERR_SSL_.*(?:KEY|PEM)/.test(code)
+    const name = isOfFiles ? 'TLS' : code
+    const failure = Object.hasOwn(failures, name) ? failures[name] : undefined
+    if (failure !== undefined) return { ...failure, told: reason ?? message }
     cause = cause instanceof NatsError ? cause.chainedError : cause.cause
   }
   return undefined
