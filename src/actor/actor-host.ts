@@ -81,6 +81,8 @@ export interface ActorHostStats {
   readonly parked: number
   /** Actors in memory that wait to be read again after a failure. */
   readonly restarting: number
+  /** Commands that wait now for the restart of their actor. */
+  readonly restartWaits: number
   /** Actors that left memory because of a limit. */
   readonly evictions: number
   /** Actors that left memory because they were idle for long, or because another node owns them. */

@@ -54,6 +54,8 @@ export interface ActorCounters {
   wakes: number
   duplicates: number
   discontinuities: number
+  /** Commands that wait now for the restart of their actor. */
+  restartWaits: number
 }
 
 /** An actor, and what the parts of its processing share. */

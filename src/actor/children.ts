@@ -78,6 +78,8 @@ export class Children {
   readonly #types: ReadonlyMap<string, number>
   readonly #byActor = new Map<string, ActorChildren>()
   #startupScan = new AbortController()
+  /** Reads of actors whose children are not known yet. */
+  #reads = 0
   #isClosed = false
 
   constructor(options: ChildrenOptions) {
@@ -93,6 +95,19 @@ export class Children {
     let running = 0
     for (const { byKey } of this.#byActor.values()) running += byKey.size
     return { running }
+  }
+
+  /** The children that end by themselves and have not, and those whose commands are on their way. */
+  unsettled(): string[] {
+    const children = [...this.#byActor.values()].flatMap(({ byKey }) => [
+      ...byKey.values(),
+    ])
+    return [
+      ...(this.#reads > 0 ? [`${this.#reads} actors are read for their children`] : []),
+      ...children
+        .filter(({ child, queued }) => child?.endsByItself === true || queued > 0)
+        .map(({ key }) => `child ${key} has not ended`),
+    ]
   }
 
   /** An actor has a new stored state (CHILDREN-1). */
@@ -186,8 +201,14 @@ export class Children {
     await Promise.all(reads)
   }
 
-  /** Reads an actor, with retries; gives up on an error that is not retryable. */
   async #readUntilDone(actor: ActorAddress, signal: AbortSignal): Promise<void> {
+    this.#reads++
+    await this.#tryToRead(actor, signal)
+    this.#reads--
+  }
+
+  /** Reads an actor, with retries; gives up on an error that is not retryable. */
+  async #tryToRead(actor: ActorAddress, signal: AbortSignal): Promise<void> {
     for (let delay = 100; !signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
         await this.#options.read(actor, signal)

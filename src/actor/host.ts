@@ -90,7 +90,14 @@ class Host implements ActorHost {
       clock,
       log,
       logicalClock: { now: 0, unverifiedBefore: 0 },
-      counters: { conflicts: 0, retries: 0, wakes: 0, duplicates: 0, discontinuities: 0 },
+      counters: {
+        conflicts: 0,
+        retries: 0,
+        wakes: 0,
+        duplicates: 0,
+        discontinuities: 0,
+        restartWaits: 0,
+      },
       suspects: new Suspects(),
       withWakeSlot: (work, signal, doing) => wakes.run(work, signal, doing),
       directives,
@@ -255,7 +262,7 @@ class Host implements ActorHost {
       if (phase === 'parked') parked++
       if (phase === 'restarting') restarting++
     }
-    const { conflicts, retries, wakes, duplicates, discontinuities } =
+    const { conflicts, retries, wakes, duplicates, discontinuities, restartWaits } =
       this.#actorPorts.counters
     return {
       residents: this.#residents.size,
@@ -263,6 +270,7 @@ class Host implements ActorHost {
       residentBytes: this.#residents.bytes,
       parked,
       restarting,
+      restartWaits,
       evictions: this.#residents.evictions,
       dismissals: this.#residents.dismissals,
       open: this.#admission.open,

@@ -280,12 +280,14 @@ export class Life {
   ): Promise<void> {
     const { delay, due, interrupt, error } = restarting
     if (!isCommand) throw actorRestarting(this.#subject.address, delay, error)
-    const { clock } = this.#subject.ports
+    const { clock, counters } = this.#subject.ports
     // A clock that was set back must not prolong the wait.
     const left = Math.min(delay, due - clock.now())
     if (left > 0) {
       const signal = AbortSignal.any([call.signal, interrupt.signal])
+      counters.restartWaits++
       await (clock.wait?.(left, signal) ?? pause(left, signal))
+      counters.restartWaits--
       call.check()
     }
     await this.directives.known(call)

@@ -2,6 +2,7 @@
 // members, timers, projections' builds, and config files.
 
 // Statistics
+export type { NodeActivity, SettledOptions } from '../runtime/activity.js'
 export type { ConsumersStats, GroupsStats, NodeStats } from '../runtime/node.js'
 export type { ActorHostStats } from '../actor/actor-host.js'
 export type { ChildrenStats } from '../actor/children.js'

@@ -52,3 +52,21 @@ export function checkLogic(
     },
   )
 }
+
+/**
+ * Whether logic runs until its promise is settled (`fromPromise`). Such logic has no mark: it is told by what it makes of
+ * the event that its promise is fulfilled with, which is a pure function.
+ */
+export function isPromiseLogic(logic: AnyActorLogic): boolean {
+  try {
+    const active = logic.getInitialSnapshot(noScope, undefined)
+    const fulfilled = { type: 'xstate.promise.resolve', data: undefined }
+    const { status } = logic.transition(active, fulfilled, noScope) as { status: string }
+    return status === 'done'
+  } catch {
+    return false
+  }
+}
+
+/** Logic of a promise uses no scope for this. */
+const noScope = {} as never

@@ -8,7 +8,7 @@ import { type AnyActorLogic, createActor, createMachine, type EventObject } from
 import { detachPlain } from '../actor/detach.js'
 import type { ChildContext, ChildSpec, RunningChild } from '../model/child.js'
 import { endOf, snapshotOf, childEventType } from './child-events.js'
-import { checkLogic, logicOf } from './child-logic.js'
+import { checkLogic, isPromiseLogic, logicOf } from './child-logic.js'
 import type { MachineNode } from './machine-node.js'
 import { payloadOf } from './payload.js'
 import type { MachineChild, MachineState } from './types.js'
@@ -83,5 +83,5 @@ function runChild(
   // The key survives a restart: the logic reads it as self.sessionId.
   Object.assign(host.getSnapshot().children[id] ?? {}, { sessionId: key })
   host.start()
-  return { stop: () => void host.stop() }
+  return { endsByItself: isPromiseLogic(logic), stop: () => void host.stop() }
 }

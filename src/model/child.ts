@@ -9,6 +9,8 @@ export interface ChildSpec {
 }
 
 export interface RunningChild {
+  /** Whether it ends by itself: it does one thing, and reports how it went. Default false. */
+  readonly endsByItself?: boolean
   /** Called when the state no longer asks for it. Never throws. */
   stop(): void
 }

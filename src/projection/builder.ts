@@ -119,6 +119,17 @@ export class Builder {
     return this.#stuck
   }
 
+  /** Why the rows do not include the log up to a position yet, in words; `undefined` if they do. */
+  unsettled(end: Position): string | undefined {
+    if (this.#stuck !== undefined) {
+      const { event = 'a record', position, error } = this.#stuck
+      return `is stopped at ${event}, position ${position}: ${error}`
+    }
+    if (this.isOfAnotherLog) return 'is built from another log'
+    const isBuilt = this.#read >= end && this.#items.length === 0 && !this.#isRemoved
+    return isBuilt ? undefined : `has not folded the log up to ${end}`
+  }
+
   /** Looks whether the rows are still there; if not, the build starts again (BUILDER-7). */
   async checkRows(): Promise<void> {
     const { revision } = this.#checkpoint

@@ -146,6 +146,18 @@ export class ProjectionRunner {
     this.#nextCheck.abort()
   }
 
+  /** What this node has still to fold of the log, in words; `undefined` for nothing. */
+  unsettled(end: Position): string | undefined {
+    const { name } = this.projection
+    const isOurs = this.#options.assignment.isOurs(0)
+    if (isOurs !== this.#running.size > 0) return `projection ${name} changes its node`
+    for (const { builder } of this.#running.values()) {
+      const found = builder.unsettled(end)
+      if (found !== undefined) return `projection ${name} ${found}`
+    }
+    return undefined
+  }
+
   stats(): ProjectionStats {
     const builds = [...this.#running.values()].map(({ build, builder }) => ({
       number: build.number,

@@ -9,6 +9,10 @@ export interface Capability {
   start?(): Promise<void> | void
   stop?(bounds: StopBounds): Promise<void> | void
   stats?(): Partial<NodeStats>
+  /** What it has still to do of what is stored, in words: see `activity` of a node. */
+  unsettled?(signal: AbortSignal): Promise<readonly (string | undefined)[]>
+  /** When the next of what waits by the node's clock is due, ms since 1970; `Infinity` for nothing. */
+  nextDueAt?(): Promise<number>
 }
 
 export interface StopBounds {

@@ -45,6 +45,7 @@ import type { Timer } from '../model/timer.js'
 import type { Topic } from '../model/topic.js'
 import type { ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
+import type { NodeActivity, SettledOptions } from './activity.js'
 import type { NodeEventListener, NodeEventName } from './node-events.js'
 import type { Projection } from '../projection/define-projection.js'
 import type { ProjectionReader } from '../projection/reader.js'
@@ -246,6 +247,21 @@ export interface Node extends AsyncDisposable {
   ): () => void
 
   stats(): NodeStats
+
+  /**
+   * What this node has still to do of what is stored, in words, and when the next of what waits for its clock is due. It
+   * looks once, with some reads of the store; it is for tests and tools.
+   */
+  activity(options?: { readonly signal?: AbortSignal }): Promise<NodeActivity>
+
+  /**
+   * Resolves when all that is stored has acted, as far as it is for this node to do: reactors and triggers have handled
+   * their messages, actors the commands that were sent, stored or due, machines the ends of their promises; projections
+   * have folded the log. What is not due yet is not waited for. For tests: in production, something is always stored. For
+   * several nodes of one process, use `settled([a, b])` of `cairn-es/testing`. Throws `deadline-exceeded`, which says what
+   * has not acted, or `aborted`.
+   */
+  settled(options?: SettledOptions): Promise<void>
 
   /**
    * Drains and leaves: accepts nothing more, finishes and answers what was accepted (for at most

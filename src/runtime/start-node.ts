@@ -14,6 +14,7 @@ import { refuseSendOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { deferred } from '../model/wait.js'
+import { activityOf, settled } from './activity.js'
 import { groupsOf, type Stage, startAll, statsOf, stopAll } from './capability.js'
 import { actorsCapability, rebalancingCapability } from './capabilities/actors.js'
 import { childrenCapability } from './capabilities/children.js'
@@ -236,6 +237,9 @@ function assemble(context: NodeContext): Assembled {
     members: () => membership().members(),
     on: (name, listener) => context.events.on(name, listener),
     stats: () => statsOf(stages),
+    activity: ({ signal } = {}) =>
+      context.outages.run(() => activityOf(context, stages, signal)),
+    settled: options => settled(node, options),
   }
   return { stages, node, escalated: escalation.promise }
 }

@@ -5,6 +5,8 @@ import type { Backend, OpenNamespace } from '../backend/backend.js'
 import { memory } from '../backend/memory.js'
 import { CairnError } from '../model/errors.js'
 import type { LogRecord } from '../model/commit.js'
+import { type NodeActivity, settle, type SettledOptions } from '../runtime/activity.js'
+import type { NodeOptions } from '../runtime/options.js'
 import { startNode } from '../runtime/start-node.js'
 import { type CheckSummary, checkCluster } from './check.js'
 import { type ClusterNode, clusterNode } from './cluster-node.js'
@@ -12,13 +14,14 @@ import { type FaultCounts, Faults } from './faults.js'
 import { faulty } from './faulty.js'
 import { Journal } from './journal.js'
 import { turn } from './line.js'
-import { ManualClock } from './manual-clock.js'
+import { checkTime, ManualClock } from './manual-clock.js'
 import type { Step } from './scheduler.js'
 import { Simulation } from './simulation.js'
 
-export interface TestClusterOptions {
-  /** The actor types that every node hosts. */
-  readonly actors: readonly AnyActorDefinition[]
+/** What every node of a cluster is started with, as by `startNode`; the cluster sets the rest. */
+export type TestNodeOptions = Omit<NodeOptions, 'id' | 'namespace' | 'store' | 'clock'>
+
+export interface TestClusterOptions extends TestNodeOptions {
   /** Nodes at the start. Default 3. */
   readonly nodes?: number
   /** Repeats the interleaving and the draws of a run of the same seed. Default: a new one. */
@@ -30,6 +33,8 @@ export interface TestClusterOptions {
    * another backend they are not, and a seed repeats the draws of the faults only.
    */
   readonly store?: Backend
+  /** All nodes' clock. Default: a new one, which begins at 0. */
+  readonly clock?: ManualClock
   /** Called at each step of the simulation: what arrives, and which timer fires. A seed repeats all of them. */
   readonly onStep?: (step: Step) => void
 }
@@ -38,8 +43,20 @@ export interface TestClusterOptions {
 export interface TestCluster extends AsyncDisposable {
   /** What a run is repeated by. */
   readonly seed: number
-  /** All nodes' clock; it begins at 0 and moves only when told to. */
+  /** All nodes' clock; it moves only when told to. */
   readonly clock: ManualClock
+  /**
+   * Moves the clock on by some milliseconds, and resolves when all that is due by then has acted, and all that follows from
+   * it. The clock stands at each moment at which something is due, one after another: a timer that sets the next one is
+   * followed. On a server, timers go by the server's clock, and this does not move them. Throws as `settled` does.
+   */
+  advance(ms: number, options?: SettledOptions): Promise<void>
+  /**
+   * Resolves when all that is stored has acted on the running nodes: reactors and triggers have handled their messages,
+   * actors the commands that were sent, stored or due, machines the ends of their promises; projections have folded the
+   * log. What waits for the clock is not waited for. Throws `deadline-exceeded`, which says what has not acted, or `aborted`.
+   */
+  settled(options?: SettledOptions): Promise<void>
   /**
    * Runs work within the simulation. Timers, `Math.random` and the clocks of JavaScript are simulated for the work,
    * too, and time passes at once when there is nothing else to do: so it must not wait for anything
@@ -50,8 +67,8 @@ export interface TestCluster extends AsyncDisposable {
   readonly running: readonly number[]
   /** A running node. Throws `node-closed` for one that is not. */
   node(index: number): ClusterNode
-  /** Starts one more node. */
-  start(): Promise<ClusterNode>
+  /** Starts one more node, with the cluster's options, or others for this node. */
+  start(options?: Partial<TestNodeOptions>): Promise<ClusterNode>
   /**
    * The node stops at once, without draining: nothing that it has in flight is acknowledged any
    * more. What is on its way to the store may still be stored.
@@ -94,13 +111,14 @@ export interface TestCluster extends AsyncDisposable {
  * ```
  */
 export async function testCluster(options: TestClusterOptions): Promise<TestCluster> {
-  const { actors, nodes = 3, namespace = 'test', store = memory(), onStep } = options
-  const faults = new Faults(options.seed === undefined ? {} : { seed: options.seed })
+  const { nodes = 3, namespace = 'test', seed, store = memory(), ...rest } = options
+  const { clock = new ManualClock(), onStep, ...nodeOptions } = rest
+  const faults = new Faults(seed === undefined ? {} : { seed })
   const observer = await store.open({ namespace, nodeId: 'observer', cache })
   // Other backends wait for files and sockets, which nothing repeats.
   if (store.kind === 'memory')
     faults.simulation = new Simulation({ seed: faults.seed, onStep })
-  const cluster = new Cluster(actors, faulty(store, faults), faults, observer)
+  const cluster = new Cluster(nodeOptions, clock, faulty(store, faults), faults, observer)
   try {
     for (let i = 0; i < nodes; i++) await cluster.start()
   } catch (error) {
@@ -111,8 +129,10 @@ export async function testCluster(options: TestClusterOptions): Promise<TestClus
 }
 
 class Cluster implements TestCluster {
-  readonly clock = new ManualClock()
-  readonly #actors: readonly AnyActorDefinition[]
+  readonly clock: ManualClock
+  readonly #options: TestNodeOptions
+  /** The definitions that the nodes were started with, by type: the first one of each. */
+  readonly #definitions = new Map<string, AnyActorDefinition>()
   readonly #backend: Backend
   readonly #faults: Faults
   readonly #simulation: Simulation | undefined
@@ -123,12 +143,14 @@ class Cluster implements TestCluster {
   #started = 0
 
   constructor(
-    actors: readonly AnyActorDefinition[],
+    options: TestNodeOptions,
+    clock: ManualClock,
     backend: Backend,
     faults: Faults,
     observer: OpenNamespace,
   ) {
-    this.#actors = actors
+    this.#options = options
+    this.clock = clock
     this.#backend = backend
     this.#faults = faults
     this.#simulation = faults.simulation
@@ -157,27 +179,58 @@ class Cluster implements TestCluster {
     return this.#simulation === undefined ? work() : this.#simulation.run(work)
   }
 
-  start(): Promise<ClusterNode> {
-    return this.#within(() => this.#start())
+  start(options: Partial<TestNodeOptions> = {}): Promise<ClusterNode> {
+    return this.#within(() => this.#start(options))
   }
 
-  async #start(): Promise<ClusterNode> {
+  async #start(own: Partial<TestNodeOptions>): Promise<ClusterNode> {
+    const options = { log: false, cache, residentsMax: cache.entries } as const
     const index = this.#started++
     const id = nodeIdOf(index)
+    const all = { ...options, ...this.#options, ...own }
     const node = await startNode({
+      ...all,
       namespace: this.#observer.namespace,
       id,
       store: this.#backend,
-      actors: this.#actors,
-      log: false,
       clock: this.clock,
-      cache,
-      residentsMax: cache.entries,
     })
+    for (const definition of all.actors ?? [])
+      if (!this.#definitions.has(definition.type))
+        this.#definitions.set(definition.type, definition)
     const line = this.#faults.line(id)
     const wrapped = clusterNode(node, index, line, this.#journal, this.#simulation)
     this.#running.set(index, wrapped)
     return wrapped
+  }
+
+  async advance(ms: number, options: SettledOptions = {}): Promise<void> {
+    const end = this.clock.now() + ms
+    checkTime('ms', ms)
+    await this.#within(async () => {
+      for (;;) {
+        const next = this.#nextDue(await this.#settle(options))
+        if (next > end || this.clock.now() >= end) break
+        this.clock.set(Math.max(next, this.clock.now()))
+      }
+      if (this.clock.now() >= end) return
+      this.clock.set(end)
+      await this.#settle(options)
+    })
+  }
+
+  async settled(options: SettledOptions = {}): Promise<void> {
+    await this.#within(() => this.#settle(options))
+  }
+
+  async #settle(options: SettledOptions): Promise<readonly NodeActivity[]> {
+    return settle([...this.#running.values()], options)
+  }
+
+  /** The next moment at which something is due, if all is settled now. */
+  #nextDue(activities: readonly NodeActivity[]): number {
+    const moments = activities.map(({ nextDueAt = Infinity }) => nextDueAt)
+    return Math.min(this.clock.nextWait ?? Infinity, ...moments)
   }
 
   crash(index: number): void {
@@ -290,7 +343,7 @@ class Cluster implements TestCluster {
         }
     return checkCluster({
       seed: this.seed,
-      actors: this.#actors,
+      actors: [...this.#definitions.values()],
       records,
       journal: this.#journal,
       nodes: [...this.#running.values()],

@@ -74,6 +74,10 @@ export function faultyTimers(timers: Timers, line: Line): Timers {
       return line.up('timer is read', timers.get(actor, name, options))
     },
     list: options => line.each('timer is listed', timers.list(options)),
+    async nextDueAt() {
+      line.check()
+      return line.up('timers are checked', timers.nextDueAt())
+    },
     place: timers.place,
     async completeness(options) {
       line.check()

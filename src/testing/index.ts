@@ -8,8 +8,15 @@ export { type CommandOutcome, type Then } from './then.js'
 // Time
 export { ManualClock } from './manual-clock.js'
 
+export { type Active, settled } from '../runtime/activity.js'
+
 // Clusters
-export { type TestCluster, testCluster, type TestClusterOptions } from './cluster.js'
+export {
+  type TestCluster,
+  testCluster,
+  type TestClusterOptions,
+  type TestNodeOptions,
+} from './cluster.js'
 export type { Step } from './scheduler.js'
 export type { ClusterNode } from './cluster-node.js'
 export type { CheckSummary } from './check.js'

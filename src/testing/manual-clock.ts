@@ -5,7 +5,8 @@ import { CairnError } from '../model/errors.js'
 
 export class ManualClock implements Clock {
   #now: number
-  readonly #waiting = new Set<() => void>()
+  /** By what ends each wait; the moment that it waits for. */
+  readonly #waiting = new Map<() => void, number>()
 
   /** @param now milliseconds since 1970. Default 0. */
   constructor(now = 0) {
@@ -17,13 +18,21 @@ export class ManualClock implements Clock {
     return this.#now
   }
 
+  /** The first moment that something waits for; `undefined` while nothing does. */
+  get nextWait(): number | undefined {
+    const next = Math.min(...this.#waiting.values())
+    return next === Infinity ? undefined : next
+  }
+
   /** Moves it to a moment, also back: clocks of machines do that too. */
   set(now: number): void {
     this.#now = checkTime('now', now)
     this.#tell()
   }
 
-  /** Moves it on by some milliseconds. */
+  /**
+   * Moves it on by some milliseconds. What waited for it goes on; `advance` of a cluster also waits until it has acted.
+   */
   advance(ms: number): void {
     this.#now = checkTime('now', this.#now + checkTime('ms', ms))
     this.#tell()
@@ -39,18 +48,18 @@ export class ManualClock implements Clock {
         signal.removeEventListener('abort', look)
         resolve()
       }
-      this.#waiting.add(look)
+      this.#waiting.set(look, due)
       signal.addEventListener('abort', look)
       look()
     })
   }
 
   #tell(): void {
-    for (const look of this.#waiting) look()
+    for (const look of this.#waiting.keys()) look()
   }
 }
 
-function checkTime(name: string, ms: number): number {
+export function checkTime(name: string, ms: number): number {
   if (Number.isSafeInteger(ms) && ms >= 0) return ms
   throw new CairnError(
     'invalid-option',

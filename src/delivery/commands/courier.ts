@@ -54,6 +54,8 @@ export interface CourierStats extends GroupStats {
 }
 
 export interface RunningCourier {
+  /** As {@link Group.unsettled}. */
+  unsettled(signal: AbortSignal): Promise<string | undefined>
   stats(): CourierStats
   /** Finishes the commits in progress, for at most `timeout` ms, and leaves the rest to other nodes. */
   stop(timeout: number): Promise<void>
@@ -87,6 +89,7 @@ export function startCourier(options: CourierOptions): RunningCourier {
   })
   group.start()
   return {
+    unsettled: signal => group.unsettled(signal),
     stats: () => ({ ...group.stats(), rejected: counters.rejected }),
     stop: timeout => group.stop(timeout),
   }

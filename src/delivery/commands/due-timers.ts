@@ -43,6 +43,8 @@ export interface DueTimersOptions extends Omit<
   'name' | 'path' | 'source' | 'handle'
 > {
   readonly timers: Timers
+  /** The clock that timers become due by. */
+  readonly dueClock: Clock
   readonly partitions: number
   readonly sender: Pick<CommandSender, 'ask'>
   readonly storeDeadLetter: StoreCommandDeadLetter
@@ -59,6 +61,8 @@ export interface DueTimersStats extends GroupStats {
 }
 
 export interface RunningDueTimers {
+  /** As {@link Group.unsettled}, and the timers that are due and not fired. */
+  unsettled(signal: AbortSignal): Promise<string | undefined>
   stats(): DueTimersStats
   /** Finishes the timers in progress, for at most `timeout` ms, and leaves the rest to other nodes. */
   stop(timeout: number): Promise<void>
@@ -79,7 +83,8 @@ const searchMax = 256
 const retryDelay = 500
 
 export function startDueTimers(options: DueTimersOptions): RunningDueTimers {
-  const { timers, partitions, sender, storeDeadLetter, log, clock, ...rest } = options
+  const { timers, dueClock, partitions, sender, storeDeadLetter, log, clock, ...rest } =
+    options
   const counters = { rejected: 0, skipped: 0, superseded: 0 }
   const ports = { timers, sender, storeDeadLetter, clock, log, counters }
   const group = new Group({
@@ -92,8 +97,13 @@ export function startDueTimers(options: DueTimersOptions): RunningDueTimers {
   })
   group.start()
   const stopping = new AbortController()
-  const running = runTimers(timers, clock, log, stopping.signal)
+  const running = runTimers(timers, dueClock, log, stopping.signal)
   return {
+    async unsettled(signal) {
+      const next = await timers.nextDueAt()
+      if (next !== undefined && next <= dueClock.now()) return 'a timer is due'
+      return group.unsettled(signal)
+    },
     stats: () => ({ ...group.stats(), ...counters }),
     async stop(timeout) {
       stopping.abort()

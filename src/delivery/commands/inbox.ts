@@ -46,6 +46,8 @@ export interface InboxStats extends GroupStats {
 }
 
 export interface RunningInbox {
+  /** As {@link Group.unsettled}. */
+  unsettled(signal: AbortSignal): Promise<string | undefined>
   stats(): InboxStats
   /** Finishes the commands in progress, for at most `timeout` ms, and leaves the rest to other nodes. */
   stop(timeout: number): Promise<void>
@@ -67,6 +69,7 @@ export function startInbox(options: InboxOptions): RunningInbox {
   })
   group.start()
   return {
+    unsettled: signal => group.unsettled(signal),
     stats: () => ({ ...group.stats(), rejected: counters.rejected }),
     stop: timeout => group.stop(timeout),
   }

@@ -68,6 +68,14 @@ export interface Consumer {
   status(): Promise<ConsumerStatus>
 }
 
+/** A consumer as its node sees it. */
+export interface NodeConsumer extends Consumer {
+  /** Whether a message could be given out now, or by a clock that nobody moves by hand. */
+  hasMessages(signal: AbortSignal): Promise<boolean>
+  /** When the next message that waits is given out again, ms since 1970. */
+  nextDueAt(): Promise<number | undefined>
+}
+
 export interface ConsumerPorts extends LeasePorts {
   readonly documents: Documents
   readonly sourcesOf: (definition: ConsumerDefinition) => MessageSources
@@ -94,7 +102,7 @@ const idleStride = 1_000
 export function createConsumer(
   declared: ConsumerDefinition | string,
   ports: ConsumerPorts,
-): Consumer {
+): NodeConsumer {
   const { documents, clock, closing, log, sourcesOf } = ports
   const document = new ConsumerDocument(documents, declared, closing, error =>
     ports.onDamaged(document.name, error),
@@ -121,8 +129,27 @@ export function createConsumer(
     log('warn', text, { positions: state.positions, resumesAfter: trusted })
   }
 
+  const waitingUntil = ({ nonce, until }: OutstandingMessage) =>
+    nonce === '' ? until : Infinity
+
   return {
     name,
+
+    async hasMessages(signal) {
+      const state = await document.read()
+      const now = clock.now()
+      const isDue = ({ nonce, until }: OutstandingMessage) =>
+        until <= now || (nonce === '' && clock.wait === undefined)
+      if (state.outstanding.some(isDue)) return true
+      const room = outstandingMax - state.outstanding.length
+      return room > 0 && (await reader.findNew(state, 1, signal)).outstanding.length > 0
+    },
+
+    async nextDueAt() {
+      const { outstanding } = await document.read()
+      const next = Math.min(...outstanding.map(waitingUntil))
+      return next === Infinity ? undefined : next
+    },
 
     async consume(options: ConsumeOptions = {}) {
       checkOptions(`consume of ${name}`, options, consumeOptionNames)
@@ -160,9 +187,15 @@ export function createConsumer(
         const nextExpiry = Math.min(
           ...state.outstanding.map(({ until }) => Math.max(1, until - now)),
         )
-        const ms = Math.min(left, pollDelay, nextExpiry)
-        if (room > 0) await reader.waitForNew(state, positions, ms, either)
-        else await pause(ms, either)
+        // A clock that is moved by hand wakes it; the system's clock is that of the timers.
+        const waking = new AbortController()
+        const woken = AbortSignal.any([either, waking.signal])
+        if (nextExpiry < Infinity)
+          void clock.wait?.(nextExpiry, woken).then(() => waking.abort())
+        const ms = Math.min(left, pollDelay, clock.wait === undefined ? nextExpiry : left)
+        if (room > 0) await reader.waitForNew(state, positions, ms, woken)
+        else await pause(ms, woken)
+        waking.abort()
         if (signal?.aborted === true) throw abortedError(signal, what)
         if (closing.aborted) throw nodeClosed(name)
       }

@@ -14,7 +14,7 @@ import { backoffDefault } from '../backoff.js'
 import { FailureLog } from '../failure-log.js'
 import { afterFailure, type RetryPolicy } from '../retry-policy.js'
 import type { ConsumedMessage } from './consumed-message.js'
-import type { Consumer } from './consumer.js'
+import type { NodeConsumer } from './consumer.js'
 
 /** Handles a message. The signal fires when the time to finish is used up. */
 export type TriggerHandler = (
@@ -46,6 +46,14 @@ export interface Trigger {
   stats(): TriggerStats
 }
 
+/** A trigger as its node sees it. */
+export interface NodeTrigger extends Trigger {
+  /** What it has still to handle, in words; `undefined` for nothing, and while it does not run. */
+  unsettled(signal: AbortSignal): Promise<string | undefined>
+  /** When the next message that waits is given out again, ms since 1970. */
+  nextDueAt(): Promise<number | undefined>
+}
+
 const maxWait = 2_000
 const stopTimeoutDefault = 10_000
 /** Milliseconds for a function that was aborted to end. */
@@ -59,12 +67,12 @@ const policy: RetryPolicy = {
 }
 
 export function createTrigger(
-  consumer: Consumer,
+  consumer: NodeConsumer,
   handler: TriggerHandler,
   options: TriggerOptions & {
     readonly log: WriteLog
   },
-): Trigger {
+): NodeTrigger {
   const { concurrency = 1, log } = options
   if (!Number.isSafeInteger(concurrency) || concurrency < 1 || concurrency > 1_000)
     throw new CairnError(
@@ -151,6 +159,14 @@ export function createTrigger(
   }
 
   return {
+    async unsettled(signal) {
+      if (run === undefined) return undefined
+      const hasMessages = run.handling.size > 0 || (await consumer.hasMessages(signal))
+      return hasMessages ? `the trigger on ${consumer.name} has messages` : undefined
+    },
+
+    nextDueAt: async () => (run === undefined ? undefined : consumer.nextDueAt()),
+
     async start() {
       if (run !== undefined)
         throw new CairnError(

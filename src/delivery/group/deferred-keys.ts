@@ -105,6 +105,14 @@ export class DeferredKeys<T> {
     return count
   }
 
+  /** A key whose next attempt no clock has to be moved for; `undefined` for none. */
+  ready(): DeferredKey | undefined {
+    const { clock } = this.#options
+    for (const entry of this.#entries.values())
+      if (clock.wait === undefined || entry.nextAt <= clock.now()) return entry
+    return undefined
+  }
+
   has(key: string): boolean {
     return this.#entries.has(key)
   }

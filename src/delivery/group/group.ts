@@ -146,6 +146,43 @@ export class Group<T> {
     }
   }
 
+  /**
+   * What this node has still to handle of what the source holds, in words; `undefined` for nothing. A record whose next
+   * attempt waits for a clock that is moved by hand is not counted.
+   */
+  async unsettled(signal: AbortSignal): Promise<string | undefined> {
+    const { assignment, source, name } = this.#options
+    for (let partition = 0; partition < source.partitions; partition++) {
+      const isOwned = this.#partitions.has(partition)
+      if (isOwned !== assignment.isOurs(partition) || this.#changing.has(partition))
+        return `${name} takes over or gives up partition ${partition}`
+    }
+    const unread = await this.#findUnread(signal)
+    if (unread !== undefined) return `${name} has not read ${unread}`
+    for (const { unsettled } of this.#partitions.values())
+      if (unsettled !== undefined) return `${name} ${unsettled}`
+    return undefined
+  }
+
+  async #findUnread(signal: AbortSignal): Promise<string | undefined> {
+    const { source } = this.#options
+    const processors = [...this.#partitions.values()]
+    if (processors.length === 0) return undefined
+    const read = Math.min(...processors.map(({ position }) => position))
+    const last = await source.lastPosition(signal)
+    if (read >= last) return undefined
+    if (source.left === undefined) {
+      const end = (await source.lastAfter?.(read, signal)) ?? last
+      return read < end ? `records after ${read}` : undefined
+    }
+    for await (const { position, partition, value } of source.left(last, signal)) {
+      const processor = this.#partitions.get(partition)
+      if (value !== undefined && processor !== undefined && processor.position < position)
+        return `the record at ${position}`
+    }
+    return undefined
+  }
+
   /** GROUP-4. A quarter of the time is kept for the last checkpoints. */
   async #stop(timeout: number): Promise<void> {
     this.#stopping.abort()

@@ -85,6 +85,15 @@ export class PartitionProcessor<T> {
     return this.#deferred.failingCount
   }
 
+  /** What it has still to handle, in words; `undefined` if all that is left waits for the clock. */
+  get unsettled(): string | undefined {
+    if (this.#open.size > 0) return `handles ${this.#open.size} records`
+    const ready = this.#deferred.ready()
+    if (ready === undefined) return undefined
+    const { key, error } = ready
+    return `has records of ${key} left${error === '' ? '' : `, and retries: ${error}`}`
+  }
+
   /** Every record up to here is handled, or its key is deferred. */
   get floor(): Position {
     for (const position of this.#open) return position - 1

@@ -25,6 +25,8 @@ export interface ReactorOptions
 
 export interface RunningReactor {
   readonly name: string
+  /** As {@link Group.unsettled}. */
+  unsettled(signal: AbortSignal): Promise<string | undefined>
   stats(): GroupStats
   stop(timeout: number): Promise<void>
 }
@@ -77,6 +79,13 @@ export function startReactor(reactor: Reactor, options: ReactorOptions): Running
   ]
   return {
     name,
+    async unsettled(signal) {
+      for (const group of groups) {
+        const found = await group.unsettled(signal)
+        if (found !== undefined) return found
+      }
+      return undefined
+    },
     stats: () => groups.map(group => group.stats()).reduce(sumOfStats),
     async stop(timeout) {
       await Promise.all(groups.map(group => group.stop(timeout)))

@@ -36,6 +36,8 @@ export interface RecordSource<T> {
     signal: AbortSignal,
   ): AsyncIterable<SourceRecord<T>>
   lastPosition(signal: AbortSignal): Promise<Position>
+  /** The last record after `after` that is there; `after` if there is none. Default: as `lastPosition`, or `left`. */
+  lastAfter?(after: Position, signal: AbortSignal): Promise<Position>
   /**
    * The id of the record at a position, as {@link SourceRecord.id}; `undefined` if there is none. Absent in a source
    * with `left`.

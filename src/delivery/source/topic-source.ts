@@ -87,6 +87,11 @@ export function topicSource(
       }
     },
     lastPosition: signal => queue.lastPosition({ signal }),
+    async lastAfter(after, signal) {
+      let last = after
+      for await (const { position } of queue.read({ after, signal })) last = position
+      return last
+    },
     async idAt(position, signal) {
       const at = { after: position - 1, upTo: position, signal }
       for await (const { headers } of queue.read(at)) return headers[messageIdHeader]

@@ -31,6 +31,7 @@ export function actorsCapability(
 ): ActorsCapability {
   const { residentsMax, residentBytesMax, wakesMax } = settings
   const { store } = open
+  const hasOwnTime = settings.clock.wait !== undefined
   const host = createActorHost({
     store: {
       head: (...args) => store.head(...args),
@@ -54,6 +55,11 @@ export function actorsCapability(
   return {
     host,
     stop: ({ left }) => host.close({ timeout: left() }),
+    async unsettled() {
+      const { open: count, busy, restartWaits } = host.stats()
+      const isAtRest = count === 0 || (hasOwnTime && busy === restartWaits)
+      return [isAtRest ? undefined : `${count} commands or reads are open`]
+    },
     stats: () => ({ actors: host.stats(), dead: failed.stats() }),
   }
 }

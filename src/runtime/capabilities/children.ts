@@ -42,6 +42,7 @@ export function childrenCapability(
       children.onMembershipChange()
     },
     stop: () => children.close(),
+    unsettled: async () => children.unsettled(),
     stats: () => ({ children: children.stats() }),
   }
 }

@@ -6,12 +6,14 @@ import {
   type Consumer,
   createConsumer,
   type ConsumerPorts,
+  type NodeConsumer,
 } from '../../delivery/consumer/consumer.js'
 import type { ConsumerDefinition } from '../../delivery/consumer/define-consumer.js'
 import { consumerKey } from '../../delivery/consumer/consumer-document.js'
 import { deadLetterName } from '../../delivery/consumer/leases.js'
 import type { MessageSources } from '../../delivery/consumer/message-reader.js'
 import {
+  type NodeTrigger,
   type Trigger,
   type TriggerHandler,
   createTrigger,
@@ -61,8 +63,8 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
       })
     },
   }
-  const triggers = new Set<Trigger>()
-  const consumers = new WeakMap<ConsumerDefinition, Consumer>()
+  const triggers = new Set<NodeTrigger>()
+  const consumers = new WeakMap<ConsumerDefinition, NodeConsumer>()
   const consumer = (declared: ConsumerDefinition | string) => {
     if (typeof declared === 'string') return createConsumer(declared, ports)
     const known = consumers.get(declared) ?? createConsumer(declared, ports)
@@ -82,6 +84,13 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
       triggers.add(trigger)
       return trigger
     },
+    unsettled: signal => Promise.all([...triggers].map(one => one.unsettled(signal))),
+    nextDueAt: async () =>
+      Math.min(
+        ...(await Promise.all(
+          [...triggers].map(async one => (await one.nextDueAt()) ?? Infinity),
+        )),
+      ),
     stats: () => ({ consumers: { setBack, damaged: damaged.size } }),
     /** Stops the triggers, then ends the waits for messages. */
     async stop({ timeout }) {

@@ -25,6 +25,7 @@ export function courierCapability(context: NodeContext, parts: GroupParts): Capa
       })
     },
     stop: ({ timeout }) => courier?.stop(timeout / 2),
+    unsettled: async signal => [await courier?.unsettled(signal)],
     stats: () => ({ courier: courier?.stats() ?? emptyCourierStats }),
   }
 }

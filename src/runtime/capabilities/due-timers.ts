@@ -20,10 +20,14 @@ export function dueTimersCapability(context: NodeContext, parts: GroupParts): Ca
       firing = startDueTimers({
         ...groupBasics(dueTimersGroup, context, parts),
         timers: context.open.timers,
+        dueClock: context.settings.clock,
         storeDeadLetter: deadLettersOf(dueTimersGroup, context),
       })
     },
     stop: ({ timeout }) => firing?.stop(timeout / 2),
+    unsettled: async signal => [await firing?.unsettled(signal)],
+    nextDueAt: async () =>
+      firing === undefined ? Infinity : ((await context.open.timers.nextDueAt()) ?? Infinity),
     stats: () => ({ timers: firing?.stats() ?? emptyDueTimersStats }),
   }
 }

@@ -23,6 +23,7 @@ export function inboxCapability(context: NodeContext, parts: GroupParts): Capabi
       })
     },
     stop: ({ timeout }) => inbox?.stop(timeout / 2),
+    unsettled: async signal => [await inbox?.unsettled(signal)],
     stats: () => ({ inbox: inbox?.stats() ?? emptyInboxStats }),
   }
 }

@@ -66,6 +66,11 @@ export function projectionsCapability(
     async stop({ timeout }) {
       await Promise.all(runners.map(runner => runner.stop(timeout / 2)))
     },
+    async unsettled(signal) {
+      if (runners.length === 0) return []
+      const end = await store.lastPosition({ signal })
+      return runners.map(runner => runner.unsettled(end))
+    },
     stats: () => ({
       projections: Object.fromEntries(
         runners.map(runner => [runner.projection.name, runner.stats()] as const),

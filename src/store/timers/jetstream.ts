@@ -124,6 +124,11 @@ export class JetStreamTimers implements Timers {
     }
   }
 
+  /** TIMERS-JS-3. */
+  async nextDueAt(): Promise<undefined> {
+    return undefined
+  }
+
   get place(): string {
     return this.#stream
   }

@@ -71,6 +71,10 @@ export class LmdbTimers implements Timers {
     }
   }
 
+  async nextDueAt(): Promise<number | undefined> {
+    return this.#table.nextDueAt()
+  }
+
   /** TIMERS-6: they are in the file of the log. */
   async completeness() {
     return 'complete' as const

@@ -116,6 +116,10 @@ export class MemoryTimers implements Timers {
     }
   }
 
+  async nextDueAt(): Promise<number | undefined> {
+    return this.#table.first()?.timer.at
+  }
+
   /** TIMERS-6: they are lost with the log. */
   async completeness() {
     return 'complete' as const

@@ -16,7 +16,7 @@ export interface TimerSource {
   waitForSet(setCount: Position, signal: AbortSignal): Promise<void>
 }
 
-/** Milliseconds of one sleep, at most: the machine's clock may be set meanwhile. */
+/** Milliseconds of one sleep by the machine's clock, at most: it may be set meanwhile. */
 const sleepMax = 30_000
 
 /** Runs until the signal fires. Several processes may run the same timers. */
@@ -28,14 +28,12 @@ export async function runTimers(
   while (!signal.aborted) {
     const setCount = source.setCount()
     if ((await source.fire(clock.now())) > 0) continue
-    const next = source.nextDueAt()
-    const left = next === undefined ? sleepMax : next - clock.now()
+    const left = (source.nextDueAt() ?? Infinity) - clock.now()
     if (left <= 0) continue
     const awake = new AbortController()
     const wake = AbortSignal.any([signal, awake.signal])
-    const ms = Math.min(sleepMax, left)
     await Promise.race([
-      clock.wait?.(ms, wake) ?? pause(ms, wake),
+      clock.wait?.(left, wake) ?? pause(Math.min(sleepMax, left), wake),
       source.waitForSet(setCount, wake),
     ])
     awake.abort()

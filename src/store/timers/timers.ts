@@ -57,6 +57,9 @@ export interface Timers {
   /** The waiting timers, in no particular order. */
   list(options?: ListTimersOptions): AsyncIterable<Timer>
 
+  /** When the next waiting timer is due; `undefined` for none, and where the server keeps the time. */
+  nextDueAt(): Promise<number | undefined>
+
   /** Where the timers are, for operators. */
   readonly place: string
 
