@@ -95,9 +95,6 @@ const node = await startNode({
   // The failures below are on purpose; by default they would be logged to stderr.
   log: false,
 })
-const until = async (condition: () => boolean | Promise<boolean>) => {
-  while (!(await condition())) await new Promise(next => setTimeout(next, 10))
-}
 const dead = async () => {
   const letters = []
   for await (const letter of node.deadLetters.list()) letters.push(letter)
@@ -109,9 +106,9 @@ await node.spawn(booking, 'b-1').ask('create', { customer: 'ada' })
 await node.spawn(booking, 'b-1').ask('complete')
 const again = await node.spawn(booking, 'b-1').ask('complete')
 if (!again.ok) console.log(`b-1 again: ${again.rejection.message}`)
-await until(() => pushes.sent.length === 2)
+await node.settled()
 await node.spawn(booking, 'b-2').ask('create', { customer: 'bo' })
-await until(async () => (await dead()).length === 1)
+await node.settled()
 
 for (const line of attempts) console.log(line)
 for (const { message, reason, error } of await dead())
@@ -119,7 +116,7 @@ for (const { message, reason, error } of await dead())
 
 addresses.set('bo', 'bo@example.org')
 console.log(`redriven: ${await node.deadLetters.retryAll({ reason: 'terminal' })}`)
-await until(() => pushes.sent.length === 3)
+await node.settled()
 for (const line of [...mails.sent, ...pushes.sent]) console.log(line)
 
 await node.close()

@@ -71,7 +71,7 @@ async function pullAndPush(): Promise<void> {
   })
   await trigger.start()
   for (const n of [11, 12, 13]) await node.publish(placed, { number: n })
-  await until(async () => (await dead()).length === 1)
+  await node.settled()
   await trigger.stop()
   console.log(`handled while it ran: ${done.join(', ')}`)
   for (const { reactor, attempts, error } of await dead())
@@ -79,7 +79,7 @@ async function pullAndPush(): Promise<void> {
 
   await node.publish(placed, { number: 14 })
   await trigger.start()
-  await until(() => done.length === 3)
+  await node.settled()
   console.log(`handled after another start: ${done[2]!}`)
 }
 
@@ -87,8 +87,4 @@ async function dead() {
   const letters = []
   for await (const letter of node.deadLetters.list()) letters.push(letter)
   return letters
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise(next => setTimeout(next, 10))
 }
