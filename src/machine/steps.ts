@@ -17,7 +17,7 @@ import type { MachineState } from './types.js'
 /** The type of the first event of a history. */
 export const init = 'xstate.init'
 /** Metadata key of the definition's version; absent in events that version 1 stores. */
-const definitionMark = 'definition'
+export const definitionMark = 'definition'
 
 /** One step: the state before it, the event, and its results. */
 export interface HistoryStep {

@@ -3,8 +3,6 @@
 import { CairnError } from '../model/errors.js'
 import { checkOptions } from '../model/check-options.js'
 import { pause, throwIfAborted } from '../model/wait.js'
-import type { Stage } from './capability.js'
-import type { NodeContext } from './context.js'
 
 /** What a node has still to do, when it was looked at. */
 export interface NodeActivity {
@@ -38,42 +36,6 @@ const looksAtOnce = 50
 const waitMax = 20
 /** Looks without a change after which only the restart of an actor can be what is waited for. */
 const stillLooks = 60
-
-/** Looks at a node once. */
-export async function activityOf(
-  { open, settings }: NodeContext,
-  stages: readonly Stage[],
-  signal: AbortSignal = new AbortController().signal,
-): Promise<NodeActivity> {
-  const capabilities = stages.flat()
-  const { inbox, topic, dead } = open.queues
-  const readEnds = () =>
-    Promise.all(
-      [open.store, topic, inbox, open.timers.due, dead].map(log =>
-        log.lastPosition({ signal }),
-      ),
-    )
-  const ends = await readEnds()
-  const unsettled: string[] = []
-  let nextDueAt = Infinity
-  let restartWaits = 0
-  for (const capability of capabilities) {
-    for (const found of (await capability.unsettled?.(signal)) ?? [])
-      if (found !== undefined) unsettled.push(`${settings.id}: ${found}`)
-    nextDueAt = Math.min(nextDueAt, (await capability.nextDueAt?.()) ?? Infinity)
-    restartWaits += capability.stats?.().actors?.restartWaits ?? 0
-  }
-  // What was stored meanwhile may be for a part that was looked at before.
-  const after = await readEnds()
-  if (unsettled.length === 0 && ends.join() !== after.join())
-    unsettled.push(`${settings.id}: more was stored meanwhile`)
-  return {
-    unsettled,
-    ends: after,
-    nextDueAt: nextDueAt === Infinity ? undefined : nextDueAt,
-    awaitsRestart: settings.clock.wait !== undefined && restartWaits > 0,
-  }
-}
 
 /**
  * Resolves when all that is stored has acted, as far as it is for these nodes to do. Throws `deadline-exceeded`, which

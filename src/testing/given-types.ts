@@ -19,3 +19,11 @@ export type RejectionOf<
   Definition extends AnyActorDefinition,
   Name extends CommandNameOf<Definition>,
 > = CommandsOf<Definition>[Name]['rejection']
+
+/** The input that a machine starts with; nothing for other definitions. */
+export type InputOf<Definition extends AnyActorDefinition> =
+  CommandsOf<Definition> extends {
+    readonly 'xstate.init': { readonly data: infer Input }
+  }
+    ? Input
+    : never

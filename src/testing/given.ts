@@ -16,17 +16,24 @@ import { foldTentatively } from '../actor/tentative.js'
 import type { CommandNameOf, CommandsOf, StateOf } from '../actor/definition-types.js'
 import { checkAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
+import { checkOptions } from '../model/check-options.js'
+import { CairnError } from '../model/errors.js'
 import { checkNewEvent, eventId, type NewEvent } from '../model/event.js'
-import type { EmittedEventOf, RejectionOf, ReplyOf } from './given-types.js'
-import { type CommandOutcome, Then } from './then.js'
+import type { TimerFiring } from '../model/timer.js'
+import type { EmittedEventOf, InputOf, RejectionOf, ReplyOf } from './given-types.js'
+import { historyOf, isMachineDefinition, withoutMarks } from './given-machine.js'
+import { show } from './show.js'
+import { type CommandOutcome, type Specified, Then } from './then.js'
 
-export interface GivenOptions {
+export interface GivenOptions<Input = unknown> {
   /** The actor's id. Default `example`. */
   readonly id?: string
   /** The moment of the command, and of what was given: ms since 1970. Default 0. */
   readonly now?: number
   /** The command's id. Default `command-1`. */
   readonly commandId?: string
+  /** For a machine: the input that it was started with, by an `xstate.init` before all that is given. */
+  readonly input?: Input
 }
 
 /** An actor with a history, ready for one command. */
@@ -43,6 +50,12 @@ export interface Given<Definition extends AnyActorDefinition> {
     ReplyOf<Definition, Name>,
     RejectionOf<Definition, Name>
   >
+
+  /**
+   * Lets a timer of a machine fall due, by its name in the state's `timers`: `xstate.after.900000.order.unpaid`, or the id of a
+   * delayed event. The decision is made at its due time, or at `now` if that is later. Throws `invalid-option` for a timer that it does not wait for.
+   */
+  whenDue(timer: string): Then<EmittedEventOf<Definition>, StateOf<Definition>>
 }
 
 /**
@@ -59,15 +72,39 @@ export interface Given<Definition extends AnyActorDefinition> {
 export function given<Definition extends AnyActorDefinition>(
   definition: Definition,
   events: readonly EmittedEventOf<Definition>[] = [],
-  options: GivenOptions = {},
+  options: GivenOptions<InputOf<Definition>> = {},
 ): Given<Definition> {
+  checkOptions('given', options, { id: true, now: true, commandId: true, input: true })
+  const { id = 'example' } = options
+  const history = historyOf(definition, events, options.input)
+  const name = `${definition.type}/${id} at version ${history.length}`
+  const specified = (when: string, now: number): Specified => ({
+    when: `${name}, when ${when}`,
+    now,
+    hasOwnTimers: definition.behavior.timers !== undefined,
+    plain: isMachineDefinition(definition) ? withoutMarks : event => event,
+    isInState: isMachineDefinition(definition) ? definition.matches : undefined,
+  })
   return {
     when(type: string, data?: unknown) {
-      const { id = 'example' } = options
-      const name = `${definition.type}/${id} at version ${events.length}`
-      return new Then(name, { type, data }, () =>
-        carryOut(definition, events, { type, data }, options),
+      const { now = 0 } = options
+      const text = data === undefined ? type : `${type} ${show(data)}`
+      return new Then(specified(text, now), () =>
+        carryOut(definition, history, { type, data }, { ...options, now }),
       )
+    },
+    whenDue(timer: string) {
+      const now = Math.max(options.now ?? 0, dueAt(definition, history, timer, options))
+      return new Then(specified(`${timer} is due`, now), () => {
+        const firing = { name: timer, generation: 0 }
+        return carryOut(
+          definition,
+          history,
+          { type: timer, data: undefined },
+          { ...options, now },
+          firing,
+        )
+      })
     },
   }
 }
@@ -77,16 +114,17 @@ function carryOut(
   given: readonly NewEvent[],
   { type, data }: Pick<Command, 'type' | 'data'>,
   { id = 'example', now = 0, commandId = 'command-1' }: GivenOptions,
+  firing?: TimerFiring,
 ): CommandOutcome {
-  const actor = checkAddress({ type: definition.type, id })
-  const folding: FoldContext = { actor, behavior: definition.behavior }
+  const folding = foldingOf(definition, id)
+  const { actor } = folding
   const command = {
     id: commandId,
     type,
     data: detach(data, `data of command "${type}"`),
   }
   const at = stateAfter(folding, given, now)
-  const decision = decide(definition, actor, at, command, now)
+  const decision = decide(definition, actor, at, command, now, firing)
   if (!decision.ok) {
     const { version, rejection } = rejectedOutcome(actor, command, decision, at)
     return { ok: false, version, state: at.state, rejection }
@@ -98,7 +136,38 @@ function carryOut(
   })
   const version = at.version + decision.events.length
   const { reply } = acceptedOutcome(actor, command, decision, { ...at, state, version })
-  return { ok: true, version, events: decision.events, reply, state }
+  const { events, outbox = [] } = decision
+  return { ok: true, version, events, outbox, reply, state }
+}
+
+function foldingOf(definition: AnyActorDefinition, id: string): FoldContext {
+  const actor = checkAddress({ type: definition.type, id })
+  return { actor, behavior: definition.behavior }
+}
+
+/** When a timer of the state is due; 0 where that cannot be told, which the decision then says. */
+function dueAt(
+  definition: AnyActorDefinition,
+  history: readonly NewEvent[],
+  timer: string,
+  { id = 'example', now = 0 }: GivenOptions,
+): number {
+  const { behavior, type } = definition
+  if (behavior.timers === undefined)
+    throw new CairnError(
+      'invalid-option',
+      `whenDue is for machines, and ${type} is none: its timers send commands. Use when(…) with the timer's command.`,
+    )
+  const { state } = stateAfter(foldingOf(definition, id), history, now)
+  const timers = behavior.timers(state, [])
+  const due = timers.get(timer)
+  if (due !== undefined) return due
+  const known = [...timers.keys()].join(', ') || 'nothing'
+  throw new CairnError(
+    'invalid-option',
+    `${type}/${id} does not wait for ${show(timer)}; it waits for ${known}.`,
+    { details: { timer, known: [...timers.keys()] } },
+  )
 }
 
 /** Each event given is a commit of its own. */

@@ -27,7 +27,9 @@ export function dueTimersCapability(context: NodeContext, parts: GroupParts): Ca
     stop: ({ timeout }) => firing?.stop(timeout / 2),
     unsettled: async signal => [await firing?.unsettled(signal)],
     nextDueAt: async () =>
-      firing === undefined ? Infinity : ((await context.open.timers.nextDueAt()) ?? Infinity),
+      firing === undefined
+        ? Infinity
+        : ((await context.open.timers.nextDueAt()) ?? Infinity),
     stats: () => ({ timers: firing?.stats() ?? emptyDueTimersStats }),
   }
 }

@@ -49,8 +49,7 @@ export function reactorsCapability(context: NodeContext, parts: GroupParts): Cap
     async stop({ timeout }) {
       await Promise.all(running.map(reactor => reactor.stop(timeout / 2)))
     },
-    unsettled: signal =>
-      Promise.all(running.map(reactor => reactor.unsettled(signal))),
+    unsettled: signal => Promise.all(running.map(reactor => reactor.unsettled(signal))),
     stats: () => ({
       reactors: Object.fromEntries(running.map(({ name, stats }) => [name, stats()])),
     }),
