@@ -123,11 +123,10 @@ export {
 // Projections
 export {
   defineProjection,
-  type ProjectedEvent,
   type Projection,
-  type ProjectionFolds,
   type ProjectionSpec,
 } from './projection/define-projection.js'
+export { statesOf } from './projection/states-of.js'
 export type {
   AtPosition,
   ProjectionReader,

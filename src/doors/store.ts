@@ -76,6 +76,22 @@ export type {
 } from '../model/damage.js'
 export type { Document, DocumentKey, Documents } from '../store/documents/documents.js'
 
+// Projections
+export type {
+  ProjectedEvent,
+  ProjectionFolds,
+  ProjectionSource,
+  ProjectionSpecOf,
+  RowsOfEvents,
+  RowsOfStates,
+  StatesProjectionSpec,
+} from '../projection/define-projection.js'
+export type {
+  ProjectedState,
+  ProjectedStateOf,
+  StatesOf,
+} from '../projection/states-of.js'
+
 // Read models
 export type {
   Checkpoint,

@@ -8,7 +8,7 @@
 // BUILDER-2. Rows and checkpoint in memory are dropped whenever a write fails.
 // BUILDER-3. An event that cannot be folded stops the build at that event; everything before it is written. The
 //     event is tried again with a growing delay and is never skipped.
-// BUILDER-4. A fold has no effects: it takes a row and an event and returns a row. Reading the log again
+// BUILDER-4. A fold has no effects: it takes a row and an event, or a state, and returns a row. Reading the log again
 //     therefore sends nothing again.
 //     Rows are frozen: a fold that changes the row that it gets fails, and the row in memory is the stored one.
 // BUILDER-5. Memory is bounded: events read but not written, and cached rows.
@@ -16,15 +16,11 @@
 //     must hold this commit (MARKS-1). Otherwise the projection is built anew.
 // BUILDER-7. Rows that were removed with their checkpoint are built again from the first event, also while none is stored.
 
-import { checkData } from '../codec/data.js'
 import type { StoredCommit } from '../model/commit.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
-import type { RecordedEvent } from '../model/event.js'
 import type { WriteLog } from '../model/log.js'
 import type { Mark } from '../model/mark.js'
-import { freeze, handOut } from '../model/read-only.js'
-import { describeChange, findRefusedChange } from '../model/refused-change.js'
-import { show } from '../model/show.js'
+import { freeze } from '../model/read-only.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import {
@@ -40,12 +36,14 @@ import { trustedUpTo } from '../delivery/source/marks.js'
 import type { RecordSource, UnreadableRecord } from '../delivery/source/record-source.js'
 import { WakeSignal } from '../store/wake-signal.js'
 import type { Projection } from './define-projection.js'
+import type { Folding, Item } from './folding.js'
 import { offAbort, onAbort } from '../model/on-abort.js'
 
 export interface BuilderOptions {
   readonly projection: Projection
   readonly model: ReadModel
   readonly source: RecordSource<StoredCommit | UnreadableRecord>
+  readonly folding: Folding
   readonly log: WriteLog
   /** Called after each write. */
   readonly onProgress: (position: Position) => void
@@ -58,15 +56,6 @@ export interface StuckAt {
   readonly position: Position
   readonly attempts: number
   readonly error: string
-}
-
-/** An event that was read, or the error of a record that could not be read. */
-interface Item {
-  readonly position: Position
-  /** Index of the event in its commit. */
-  readonly index: number
-  readonly event?: RecordedEvent
-  readonly error?: CairnError
 }
 
 interface Failure {
@@ -198,7 +187,7 @@ export class Builder {
       while (!signal.aborted) {
         await this.#waitForWork(signal, () => ended !== undefined)
         if (this.#isRemoved) return
-        await this.#write()
+        await this.#write(signal)
         if (ended === undefined || this.#items.length > 0) continue
         if ('error' in ended) throw ended.error
         // A source ends by itself when the store is closed or about to close.
@@ -212,7 +201,7 @@ export class Builder {
 
   /** Reads events until the signal fires, at most `itemsMax` ahead of the writes (BUILDER-5). */
   async #readLog({ position, ahead }: Checkpoint, signal: AbortSignal): Promise<void> {
-    const { types, events } = this.#options.projection
+    const { projection, folding } = this.#options
     for await (const record of this.#options.source.follow(position, signal)) {
       while (this.#items.length >= itemsMax && !signal.aborted)
         await new Promise<void>(resolve => {
@@ -227,11 +216,9 @@ export class Builder {
       const { value } = record
       if (value?.kind === 'unreadable')
         this.#items.push({ position: value.position, index: 0, error: tooNew(value) })
-      else if (value !== undefined && types.includes(value.actor.type)) {
+      else if (value !== undefined && projection.types.includes(value.actor.type)) {
         const skip = record.position === position + 1 ? ahead : 0
-        for (const [index, event] of value.events.entries())
-          if (index >= skip && events.includes(event.type))
-            this.#items.push({ position: record.position, index, event })
+        this.#items.push(...folding.itemsOf(value, skip))
       }
       this.#read = record.position
       if (record.id !== undefined)
@@ -254,8 +241,9 @@ export class Builder {
   }
 
   /** Folds as many events as fit in one write, and writes their rows with the checkpoint (BUILDER-1). */
-  async #write(): Promise<void> {
-    const { model, onProgress } = this.#options
+  async #write(signal: AbortSignal): Promise<void> {
+    const { model, folding, onProgress } = this.#options
+    const rowOf = (key: string) => (rows.has(key) ? rows.get(key) : this.#rows.get(key))
     const read = this.#read
     const { items, keys, failure: badKey } = this.#nextItems()
     await this.#load(keys.flat())
@@ -264,7 +252,8 @@ export class Builder {
     let failure = badKey
     for (const [i, item] of items.entries()) {
       try {
-        this.#fold(item.event!, keys[i]!, rows)
+        const changed = await folding.change(item, keys[i]!, rowOf, signal)
+        for (const [key, next] of changed) rows.set(key, next)
       } catch (error) {
         failure = { item, error }
         break
@@ -299,7 +288,7 @@ export class Builder {
 
   /** The next events that fit in one write, with their keys. */
   #nextItems(): { items: Item[]; keys: (readonly string[])[]; failure?: Failure } {
-    const { projection } = this.#options
+    const { projection, folding } = this.#options
     const items: Item[] = []
     const keys: (readonly string[])[] = []
     const distinct = new Set<string>()
@@ -308,7 +297,7 @@ export class Builder {
         return { items, keys, failure: { item, error: item.error } }
       let own: readonly string[]
       try {
-        own = projection.keysOf(item.event!)
+        own = folding.keysOf(item)
         for (const key of own) checkRowKey(key, projection.name)
         if (own.length > rowsMax) throw tooManyRows(projection.name, own.length)
       } catch (error) {
@@ -330,25 +319,6 @@ export class Builder {
     for (const [i, key] of missing.entries()) this.#rows.set(key, freeze(rows[i] ?? null))
   }
 
-  #fold(event: RecordedEvent, keys: readonly string[], rows: Map<string, unknown>): void {
-    const { projection } = this.#options
-    freeze(event.data)
-    const changed = keys.map(key => {
-      const known = rows.has(key) ? rows.get(key) : this.#rows.get(key)
-      const row = known ?? freeze(projection.initial(key))
-      const next = foldRow(projection, row, event, key)
-      if (next === undefined)
-        throw new CairnError(
-          'invalid-definition',
-          `when.${event.type} of projection ${projection.name} returned nothing for ${show(key)}: ` +
-            'return the next row, or null to remove it.',
-        )
-      checkData(next, `row ${show(key)} of projection ${projection.name}`)
-      return [key, freeze(next, row)] as const
-    })
-    for (const [key, next] of changed) rows.set(key, next)
-  }
-
   /** BUILDER-5 */
   #cache(rows: ReadonlyMap<string, unknown>): void {
     for (const [key, row] of rows) this.#rows.set(key, row)
@@ -365,31 +335,6 @@ export class Builder {
       error: messageOf(error),
     }
     return error
-  }
-}
-
-/** The next row. Throws what the fold throws, and `invalid-definition` for a fold that changes what it was given. */
-function foldRow(
-  projection: Projection,
-  row: unknown,
-  event: RecordedEvent,
-  key: string,
-): unknown {
-  const fold = (given: unknown, data: unknown) =>
-    projection.fold(given, data === event.data ? event : { ...event, data }, key)
-  try {
-    return fold(handOut(row), handOut(event.data))
-  } catch (cause) {
-    const change = findRefusedChange(cause, watch =>
-      fold(watch(`row ${show(key)}`, row), watch('the data of the event', event.data)),
-    )
-    if (change === undefined) throw cause
-    throw new CairnError(
-      'invalid-definition',
-      `when.${event.type} of projection ${projection.name} changed ${describeChange(change, change.name)}, ` +
-        'which it must only read: return a new row, { ...row, … }.',
-      { cause, details: { projection: projection.name, key, path: change.path } },
-    )
   }
 }
 

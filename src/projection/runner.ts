@@ -34,10 +34,18 @@ import {
   withoutWrong,
 } from './builds.js'
 import type { Projection } from './define-projection.js'
+import { foldingOfEvents } from './fold-events.js'
+import { foldingOfStates, type StatePorts } from './fold-states.js'
+import type { Folding } from './folding.js'
 
 export interface RunnerOptions {
   readonly projection: Projection
-  readonly store: Pick<EventStore, 'readAll' | 'commits' | 'lastPosition' | 'namespace'>
+  readonly store: Pick<
+    EventStore,
+    'readAll' | 'commits' | 'head' | 'lastPosition' | 'namespace'
+  >
+  /** The versions of an actor that operators have skipped. */
+  readonly skipsOf: StatePorts['skipsOf']
   readonly bus: Pick<NoticeBus, 'subscribeToCommits'>
   readonly documents: Documents
   readonly readModels: ReadModels
@@ -117,7 +125,10 @@ export class ProjectionRunner {
       store,
       bus,
       partitions,
-      matches: ({ eventTypes }) => eventTypes.some(type => events.includes(type)),
+      matches: ({ eventTypes }, { type: actorType }) =>
+        events === undefined
+          ? types.includes(actorType)
+          : eventTypes.some(type => events.includes(type)),
       select: commit => commit,
       types: async () => types,
       log,
@@ -305,6 +316,7 @@ export class ProjectionRunner {
       projection,
       model: readModels.open(modelOf(projection.name, build)),
       source: this.#source,
+      folding: foldingOf(this.#options),
       log,
       onProgress: position => {
         this.progress.raise(position)
@@ -327,4 +339,12 @@ export class ProjectionRunner {
   async #endAll(): Promise<void> {
     await Promise.all([...this.#running.values()].map(running => this.#endBuild(running)))
   }
+}
+
+/** A build has its own: what it keeps in memory is of what this build has read. */
+function foldingOf({ projection, ...ports }: RunnerOptions): Folding {
+  const { rows } = projection
+  return rows.kind === 'events'
+    ? foldingOfEvents({ ...projection, events: projection.events ?? [] }, rows)
+    : foldingOfStates(projection, rows, ports)
 }

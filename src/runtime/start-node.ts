@@ -8,7 +8,7 @@ import { actorRef } from '../actor/ref.js'
 import { Watches } from '../actor/watches.js'
 import { SerialExecutor } from '../delivery/group/serial-executor.js'
 import { deadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
-import { formatAddress } from '../model/address.js'
+import { type ActorAddress, formatAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
 import { refuseSendOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
@@ -157,12 +157,14 @@ function assemble(context: NodeContext): Assembled {
     checkKnown,
   })
   const durable = durableSender(context)
+  const skipsOf = async (actor: ActorAddress, signal?: AbortSignal) =>
+    (await directives.now(actor, signal)).skips
   const refPorts: GroupParts['refPorts'] = {
     store,
     watches,
     local: host,
     around: context.outages.run,
-    skips: async (actor, signal) => (await directives.now(actor, signal)).skips,
+    skips: skipsOf,
   }
   const parts: GroupParts = {
     membership,
@@ -170,7 +172,7 @@ function assemble(context: NodeContext): Assembled {
     refPorts,
     serialExecutor: new SerialExecutor(),
   }
-  const projections = projectionsCapability(context, { membership })
+  const projections = projectionsCapability(context, { membership, skipsOf })
   const consumers = consumersCapability(context)
   const minimum = minimumVersionsCapability(context)
   const topics = topicsCapability(context)

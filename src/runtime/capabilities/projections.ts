@@ -3,6 +3,7 @@
 import { groupPlacement } from '../../cluster/group-placement.js'
 import type { Membership } from '../../cluster/membership.js'
 import type { Projection } from '../../projection/define-projection.js'
+import type { StatePorts } from '../../projection/fold-states.js'
 import { type ProjectionReader, readerOf } from '../../projection/reader.js'
 import { projectionGroup, ProjectionRunner } from '../../projection/runner.js'
 import type { ReadModels } from '../../store/read-models/read-models.js'
@@ -17,7 +18,10 @@ export interface ProjectionsCapability extends Capability {
 
 export function projectionsCapability(
   { settings, open, notices, log, isMember }: NodeContext,
-  parts: { readonly membership: () => Membership },
+  parts: {
+    readonly membership: () => Membership
+    readonly skipsOf: StatePorts['skipsOf']
+  },
 ): ProjectionsCapability {
   const { store, documents, partitions } = open
   const readModelsOf = ({ target }: Projection): ReadModels => target ?? open.readModels
@@ -28,6 +32,7 @@ export function projectionsCapability(
     return new ProjectionRunner({
       projection,
       store,
+      skipsOf: parts.skipsOf,
       bus: notices,
       documents,
       readModels: readModelsOf(projection),

@@ -1,0 +1,106 @@
+// The types of projections of states and of machines' events: the compiler checks this file. Little of it runs.
+
+import t from 'tap'
+import { fromPromise, setup } from 'xstate'
+
+import {
+  defineActor,
+  defineProjection,
+  event,
+  fromMachine,
+  type Projection,
+  statesOf,
+} from '../../src/index.js'
+
+type Probe<A> = <T>(probe: T) => T extends A ? 1 : 2
+type Equal<A, B> = Probe<A> extends Probe<B> ? true : false
+/** Fails to compile unless its type argument is `true`. */
+function same<Check extends true>(check?: Check): Check | undefined {
+  return check
+}
+
+const account = defineActor({
+  type: 'account',
+  initialState: { balance: 0, owner: undefined as string | undefined },
+  decide: { deposit: (_state, amount: number) => event('deposited', amount) },
+  evolve: {
+    deposited: (state, amount: number) => ({ ...state, balance: state.balance + amount }),
+  },
+})
+
+const order = fromMachine(
+  setup({
+    types: { context: {} as { cents: number }, events: {} as { type: 'pay' } },
+    actors: { charge: fromPromise<{ receipt: string }>(async () => ({ receipt: 'r' })) },
+  }).createMachine({
+    id: 'order',
+    context: { cents: 1 },
+    initial: 'open',
+    states: {
+      open: { on: { pay: 'paid' } },
+      paid: { invoke: { id: 'pay', src: 'charge' } },
+    },
+  }),
+)
+
+void t.test('rows are inferred', async t => {
+  const balances = defineProjection({
+    name: 'balances',
+    from: statesOf(account),
+    row: ({ state, actor, version, at }) =>
+      state.owner === undefined
+        ? null
+        : { balance: state.balance, id: actor.id, version, at },
+  })
+  same<
+    Equal<
+      typeof balances,
+      Projection<{ balance: number; id: string; version: number; at: number }>
+    >
+  >()
+  const orders = defineProjection({
+    name: 'orders',
+    from: statesOf(order),
+    key: ({ type, id }) => `${type}:${id}`,
+    row: ({ state }) => ({ status: state.value, cents: state.context.cents }),
+  })
+  same<Equal<typeof orders, Projection<{ status: 'open' | 'paid'; cents: number }>>>()
+  const both = defineProjection({
+    name: 'both',
+    from: statesOf(account, order),
+    row: ({ state }) =>
+      'balance' in state ? { n: state.balance } : { n: state.context.cents },
+  })
+  same<Equal<typeof both, Projection<{ n: number }>>>()
+  t.equal(both.types.length, 2)
+})
+
+// What does not fit does not compile.
+void (() => {
+  defineProjection({
+    name: 'x',
+    from: statesOf(account),
+    // @ts-expect-error the state has no such field
+    row: ({ state }) => ({ sum: state.sum }),
+  })
+  defineProjection({
+    name: 'x',
+    from: statesOf(account),
+    row: ({ state }) => {
+      // @ts-expect-error a state cannot be changed
+      state.balance = 1
+      return { n: 1 }
+    },
+  })
+  // @ts-expect-error a row is made of each state
+  defineProjection({ name: 'x', from: statesOf(account) })
+  defineProjection({
+    name: 'x',
+    from: statesOf(account),
+    // @ts-expect-error states are not folded
+    initial: { n: 0 },
+    row: () => ({ n: 0 }),
+  })
+  // @ts-expect-error only definitions have states
+  statesOf('account')
+})
