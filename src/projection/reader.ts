@@ -5,7 +5,10 @@
 // READER-2. Once `waitFor` has resolved for a position, every later read of this reader includes that position,
 //     also after another build has become live.
 
+import { isDeepStrictEqual } from 'node:util'
+
 import type { Documents } from '../store/documents/documents.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { checkCount, type Position } from '../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../model/wait.js'
@@ -19,12 +22,34 @@ import {
   withNewBuild,
 } from './builds.js'
 import type { Projection } from './define-projection.js'
+import {
+  prepareQuery,
+  type RowsPage,
+  type RowsQuery,
+  rowsQueryNames,
+} from './rows-query.js'
 import type { ProjectionRunner } from './runner.js'
 
-export interface ProjectionReadOptions {
-  readonly signal?: AbortSignal
+/** How long a reader waits. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined
   /** Milliseconds to wait. Default 10,000. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
+}
+
+export interface ProjectionReadOptions extends WaitOptions {
+  /**
+   * Waits until the rows include the log up to here: a position, or the outcome of a command. What was stored there is then
+   * visible. Default: the rows as they are.
+   */
+  readonly after?: Position | AtPosition | undefined
+}
+
+/** What a watcher of a row gets. */
+export interface WatchedRow<Row> {
+  readonly key: string
+  /** `undefined` when there is no row of this key. */
+  readonly row: Row | undefined
 }
 
 /** The part of an accepted command's outcome that tells its position. */
@@ -55,7 +80,8 @@ export interface ProjectionStatus {
 /** Reads the rows of one projection. */
 export interface ProjectionReader<Row> {
   /**
-   * The row of a key; `undefined` when there is none. Waits while the projection is built for the first time. Throws `deadline-exceeded`, `aborted` or `store-unreachable`.
+   * The row of a key; `undefined` when there is none. Waits while the projection is built for the first time, and for what
+   * `after` names. Throws `deadline-exceeded`, `aborted`, `store-unreachable` or `invalid-option`.
    */
   get(key: string, options?: ProjectionReadOptions): Promise<Row | undefined>
 
@@ -68,13 +94,22 @@ export interface ProjectionReader<Row> {
   ): AsyncIterable<readonly [key: string, row: Row]>
 
   /**
+   * A page of rows: those that `where` accepts, from `from` to `to` in the order of `orderBy`. The next page begins at the
+   * `cursor` of this one. It reads all rows once for a page. Throws as `get` does.
+   */
+  list(query?: RowsQuery<Row> & ProjectionReadOptions): Promise<RowsPage<Row>>
+
+  /**
+   * Yields the row of a key as it is now, and again each time that it has changed, until the signal fires; of several changes
+   * in a row it may yield the last one only. Throws as `get` does, as long as there is nothing to read.
+   */
+  watch(key: string, options?: ProjectionReadOptions): AsyncIterable<WatchedRow<Row>>
+
+  /**
    * Resolves once this reader's rows include the log up to a position, for example the position of an accepted
    * command. Throws `deadline-exceeded` or `aborted`.
    */
-  waitFor(
-    stored: Position | AtPosition,
-    options?: ProjectionReadOptions,
-  ): Promise<Position>
+  waitFor(stored: Position | AtPosition, options?: WaitOptions): Promise<Position>
 
   /**
    * Requests a new build from the first event. The present rows are read until the new build has caught up.
@@ -98,6 +133,14 @@ const timeoutDefault = 10_000
 /** Milliseconds between checks: the first one, and the longest. */
 const checkFirst = 5
 const checkMax = 100
+/** Milliseconds between two looks of a watcher at a row that does not change, at most. */
+const watchMax = 250
+
+const readOptionNames: OptionNames<ProjectionReadOptions> = {
+  signal: true,
+  timeout: true,
+  after: true,
+}
 
 export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
   const { projection, documents, readModels, runner } = options
@@ -111,7 +154,7 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
 
   /** Calls `look` until it returns a value; wakes early when a build on this node makes progress. */
   async function poll<T>(
-    { signal, timeout = timeoutDefault }: ProjectionReadOptions,
+    { signal, timeout = timeoutDefault }: WaitOptions,
     what: string,
     look: (left: number) => Promise<T | undefined>,
   ): Promise<T> {
@@ -132,8 +175,29 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
     }
   }
 
-  /** The build to read, which includes `floor`. */
-  async function current(within: ProjectionReadOptions): Promise<Build> {
+  /** Resolves once the rows include the log up to a position. */
+  async function waitFor(
+    stored: Position | AtPosition,
+    within: WaitOptions,
+  ): Promise<Position> {
+    const given = typeof stored === 'number' ? stored : stored?.position
+    const wanted = checkCount('position', given)
+    const what = `waiting for position ${wanted} in projection ${name}`
+    const position = await poll(within, what, async () => {
+      const build = await servedNow()
+      if (build === undefined) return undefined
+      const { position } = await modelFor(build).checkpoint()
+      if (position < wanted) return undefined
+      if (position >= floor) known = build
+      return position
+    })
+    floor = Math.max(floor, wanted)
+    return position
+  }
+
+  /** The build to read, which includes `floor` and what is to be waited for. */
+  async function current({ after, ...within }: ProjectionReadOptions): Promise<Build> {
+    if (after !== undefined) await waitFor(after, within)
     const build = await servedNow()
     if (build !== undefined && build.number === known?.number) return build
     known = await poll(within, `reading projection ${name}`, async () => {
@@ -144,19 +208,26 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
     return known
   }
 
+  async function get(key: string, within: ProjectionReadOptions): Promise<unknown> {
+    const { after: _, ...later } = within
+    for (let next: ProjectionReadOptions = within; ; next = later) {
+      const build = await current(next)
+      const { signal } = within
+      const [row] = await modelFor(build).get([key], signal && { signal })
+      if (row !== undefined) return row
+      // READER-1
+      if ((await servedNow())?.number === build.number) return undefined
+    }
+  }
+
   return {
     async get(key, within = {}) {
-      for (;;) {
-        const build = await current(within)
-        const { signal } = within
-        const [row] = await modelFor(build).get([key], signal && { signal })
-        if (row !== undefined) return row as Row
-        // READER-1
-        if ((await servedNow())?.number === build.number) return undefined
-      }
+      checkOptions(`get of projection ${name}`, within, readOptionNames)
+      return (await get(key, within)) as Row | undefined
     },
 
     async *entries(within = {}) {
+      checkOptions(`entries of projection ${name}`, within, readOptionNames)
       const { signal } = within
       const build = await current(within)
       for await (const [key, row] of modelFor(build).entries(signal && { signal }))
@@ -170,22 +241,50 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
         )
     },
 
-    async waitFor(stored, within = {}) {
-      const wanted = checkCount(
-        'position',
-        typeof stored === 'number' ? stored : stored.position,
-      )
-      const what = `waiting for position ${wanted} in projection ${name}`
-      const position = await poll(within, what, async () => {
-        const build = await servedNow()
-        if (build === undefined) return undefined
-        const { position } = await modelFor(build).checkpoint()
-        if (position < wanted) return undefined
-        if (position >= floor) known = build
-        return position
-      })
-      floor = Math.max(floor, wanted)
-      return position
+    async list(query = {}) {
+      const { after, timeout, signal, ...wanted } = query
+      checkOptions(`list of projection ${name}`, wanted, rowsQueryNames)
+      const prepared = prepareQuery(name, wanted as RowsQuery<unknown>)
+      const later = { timeout, signal }
+      for (let next: ProjectionReadOptions = { ...later, after }; ; next = later) {
+        const build = await current(next)
+        const rows = modelFor(build).entries(signal && { signal })
+        const page = (await prepared.page(rows)) as RowsPage<Row>
+        // READER-1
+        if ((await servedNow())?.number === build.number) return page
+      }
+    },
+
+    async *watch(key, within = {}) {
+      checkOptions(`watch of projection ${name}`, within, readOptionNames)
+      const { after: _, ...later } = within
+      const bounds = within.signal ?? new AbortController().signal
+      let options: ProjectionReadOptions = within
+      let last: readonly [unknown] | undefined
+      let wait = checkFirst
+      while (!bounds.aborted) {
+        const progress = runner?.progress.position ?? 0
+        let row: unknown
+        try {
+          row = await get(key, options)
+        } catch (error) {
+          if (bounds.aborted) return
+          throw error
+        }
+        options = later
+        if (last === undefined || !isDeepStrictEqual(last[0], row)) {
+          last = [row]
+          wait = checkFirst
+          yield { key, row: row as Row | undefined }
+        }
+        if (runner === undefined) await pause(wait, bounds)
+        else await runner.progress.wait(progress, wait, bounds)
+        wait = Math.min(watchMax, wait * 2)
+      }
+    },
+
+    waitFor(stored, within = {}) {
+      return waitFor(stored, within)
     },
 
     async rebuild() {
