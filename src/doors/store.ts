@@ -92,6 +92,14 @@ export type {
   StatesOf,
 } from '../projection/states-of.js'
 
+export type {
+  RowBound,
+  RowFilter,
+  RowsPage,
+  RowsQuery,
+} from '../projection/rows-query.js'
+export type { WaitOptions, WatchedRow } from '../projection/reader.js'
+
 // Read models
 export type {
   Checkpoint,

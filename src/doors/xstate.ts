@@ -20,6 +20,7 @@ export type {
   MachineReply,
   MachineState,
   MachineTimer,
+  MachineTimerOutcome,
   MachineTimers,
   PayloadOf,
 } from '../machine/types.js'

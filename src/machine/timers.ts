@@ -20,7 +20,12 @@ import { show } from '../model/show.js'
 import { checkTimer } from '../model/timer.js'
 import { addressOf } from './actor-at.js'
 import { payloadOf } from './payload.js'
-import type { MachineState, MachineTimer, MachineTimers } from './types.js'
+import type {
+  MachineState,
+  MachineTimer,
+  MachineTimerOutcome,
+  MachineTimers,
+} from './types.js'
 
 /** The event that records what became of a timer (MACHINE-TIMERS-2). */
 export const timerEvent = 'xstate.timer'
@@ -28,14 +33,10 @@ export const timerEvent = 'xstate.timer'
 export const timerMetadata = 'timer'
 
 /** What became of a due timer that did not lead to an event of the machine's own. */
-export interface TimerOutcome {
-  readonly name: string
-  /** `pass`: no transition accepted it. `send`: it was sent to another actor. `skip`, `restart`: it was late. */
-  readonly does: 'pass' | 'send' | 'skip' | 'restart'
-}
+export type TimerOutcome = MachineTimerOutcome
 
 /** The end of a timer without an event of the machine's own. */
-export interface TimerEnd extends TimerOutcome {
+export interface TimerEnd extends MachineTimerOutcome {
   /** The path to the child machine that set it; empty for the actor's machine. */
   readonly path: readonly string[]
 }

@@ -1,6 +1,7 @@
 // The public types of machines, inferred from what setup() declares.
 
 import type {
+  AnyActorLogic,
   AnyStateMachine,
   ContextFrom,
   EmittedFrom,
@@ -9,6 +10,7 @@ import type {
   InputFrom,
   OutputFrom,
   SnapshotFrom,
+  StateMachine,
   StateValueFrom,
   TagsFrom,
 } from 'xstate'
@@ -129,10 +131,68 @@ type MachineEvent<Event> = Event extends EventObject
   ? EmittedEvent<Event['type'], PayloadOf<Event>>
   : never
 
-/** The stored events: those that the machine accepted, and `xstate.init`. */
+/** The actors that `setup({ actors })` declares. */
+type DeclaredActor<Machine extends AnyStateMachine> =
+  Machine extends StateMachine<
+    infer _Context,
+    infer _Event,
+    infer _Children,
+    infer Actor,
+    infer _Action,
+    infer _Guard,
+    infer _Delay,
+    infer _Value,
+    infer _Tag,
+    infer _Input,
+    infer _Output,
+    infer _Emitted,
+    infer _Meta,
+    infer _Config,
+    infer _Transition
+  >
+    ? Actor
+    : never
+
+/** The end of a child, by its id where `types.children` declares it, otherwise by any id. */
+type DoneEvent<Actor> = Actor extends {
+  readonly logic: infer Logic extends AnyActorLogic
+  readonly id?: infer Id
+}
+  ? EmittedEvent<
+      `xstate.done.actor.${IdOf<Id>}`,
+      { readonly key: string; readonly output: OutputFrom<Logic> }
+    >
+  : never
+
+type IdOf<Id> = [Id & string] extends [never] ? string : Id & string
+
+/** What became of a due delay that led to no event of the machine's own. */
+export interface MachineTimerOutcome {
+  readonly name: string
+  /** `pass`: no transition took it. `send`: it was sent to another actor. `skip`, `restart`: it was late. */
+  readonly does: 'pass' | 'send' | 'skip' | 'restart'
+}
+
+/**
+ * The stored events: those that the machine accepted, `xstate.init`, and those of XState itself: `xstate.after.…` of a delay,
+ * `xstate.done.actor.…`, `xstate.error.actor.…` and `xstate.snapshot.…` of a child with its `key`, `xstate.child` for what a
+ * child machine was sent, and `xstate.timer` for a delay that led to none of them.
+ */
 export type MachineEvents<Machine extends AnyStateMachine> =
   | MachineEvent<EventFrom<Machine>>
   | EmittedEvent<'xstate.init', { readonly input: InputFrom<Machine> } | undefined>
+  | DoneEvent<DeclaredActor<Machine>>
+  | EmittedEvent<
+      `xstate.error.actor.${string}`,
+      { readonly key: string; readonly error: unknown }
+    >
+  | EmittedEvent<
+      `xstate.snapshot.${string}`,
+      { readonly key: string; readonly snapshot: unknown }
+    >
+  | EmittedEvent<`xstate.after.${string}`, undefined>
+  | EmittedEvent<'xstate.timer', MachineTimerOutcome>
+  | EmittedEvent<'xstate.child', { readonly key: string; readonly event: EventObject }>
 
 /** The topic for each type of emitted event. */
 export type EmitsOf<Machine extends AnyStateMachine> = {

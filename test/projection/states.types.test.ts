@@ -75,8 +75,73 @@ void t.test('rows are inferred', async t => {
   t.equal(both.types.length, 2)
 })
 
+const declared = fromMachine(
+  setup({
+    types: {
+      children: {} as { payment: 'charge'; log: 'write' },
+      events: {} as { type: 'go' },
+    },
+    actors: {
+      charge: fromPromise<{ receipt: string }>(async () => ({ receipt: 'r' })),
+      write: fromPromise<number>(async () => 1),
+    },
+  }).createMachine({
+    id: 'declared',
+    invoke: [
+      { id: 'payment', src: 'charge' },
+      { id: 'log', src: 'write' },
+    ],
+  }),
+)
+
+void t.test('events of machines have their types', async t => {
+  const payments = defineProjection({
+    name: 'payments',
+    from: order,
+    initial: { receipts: [] as string[], errors: 0 },
+    when: {
+      pay: row => row,
+      'xstate.done.actor.pay': (row, { data }) => ({
+        ...row,
+        receipts: [...row.receipts, data.output.receipt],
+      }),
+      'xstate.error.actor.pay': (row, { data: { key, error } }) =>
+        error === key ? row : { ...row, errors: row.errors + 1 },
+      'xstate.after.1000.order.open': row => row,
+      'xstate.timer': (row, { data }) => (data.does === 'skip' ? row : null),
+    },
+  })
+  t.equal(payments.events?.length, 5)
+  defineProjection({
+    name: 'declared',
+    from: declared,
+    initial: { receipt: '', lines: 0 },
+    when: {
+      'xstate.done.actor.payment': (row, { data }) => ({
+        ...row,
+        receipt: data.output.receipt,
+      }),
+      'xstate.done.actor.log': (row, { data }) => ({
+        ...row,
+        lines: data.output + row.lines,
+      }),
+    },
+  })
+})
+
 // What does not fit does not compile.
 void (() => {
+  defineProjection({
+    name: 'x',
+    from: order,
+    initial: { n: 0 },
+    when: {
+      // @ts-expect-error the output has no such field
+      'xstate.done.actor.pay': (_row, { data }) => ({ n: data.output.cents }),
+      // @ts-expect-error there is no such event
+      payed: row => row,
+    },
+  })
   defineProjection({
     name: 'x',
     from: statesOf(account),
