@@ -105,10 +105,16 @@ export const layers = [
     imports: engine,
   },
   {
+    path: 'http',
+    holds:
+      'the door over HTTP: health, metrics, the API from one table of routes, its OpenAPI document, principals',
+    imports: [...engine, 'runtime'],
+  },
+  {
     path: 'program',
     holds:
       'what programs share: flags, exit codes, config files, `--actors FILE`, the demo',
-    imports: [...engine, 'runtime'],
+    imports: [...engine, 'runtime', 'http'],
   },
   {
     path: 'cli',
@@ -118,7 +124,7 @@ export const layers = [
   {
     path: 'doors',
     holds: "the lists of public names of the package's subpaths",
-    imports: [...engine, 'runtime', 'program'],
+    imports: [...engine, 'runtime', 'http', 'program'],
   },
   {
     path: 'testing',
@@ -138,4 +144,6 @@ export const libraries = {
   xstate: ['machine/', 'program/demo/trip\\.ts$'],
   yaml: ['program/config/'],
   jiti: ['program/config/'],
+  hono: ['http/'],
+  '@hono/node-server': ['http/serve\\.ts$'],
 }

@@ -12,6 +12,7 @@ export const doors = [
   'index',
   'doors/store',
   'doors/ops',
+  'doors/http',
   'doors/xstate',
   'testing/index',
   'node',

@@ -25,6 +25,7 @@ import {
   parseFlags,
   textFlag,
 } from './program/flags.js'
+import { httpFlags, httpHelp, startHttp } from './program/http.js'
 import { startNode } from './runtime/start-node.js'
 
 const help = `Usage: node dist/node.js --ns NS [flags]
@@ -40,7 +41,7 @@ hosts none; it still delivers durable commands and fires due timers for the othe
                      for a stream that does not exist yet, else "nats stream edit" changes it
   --timers MODE      active (default), or passive: it sets timers, and other nodes fire them
   --no-create        refuse a namespace that does not exist, instead of creating it
-  --log-level LEVEL  trace, debug, info (default), warn, error or silent
+${httpHelp}  --log-level LEVEL  trace, debug, info (default), warn, error or silent
 ${commonFlagsHelp}
 Logs JSON lines to stdout; it serves from the line "node ready" on. Exit codes: 0 stopped
 by a signal, 1 failed, 2 usage, 3 unreachable.`
@@ -66,6 +67,7 @@ async function main(args: readonly string[]): Promise<void> {
     replicas: { type: 'string' },
     timers: { type: 'string' },
     'no-create': { type: 'boolean' },
+    ...httpFlags,
     ...actorFlags,
   })
   if (isSet(flags, 'help')) {
@@ -80,10 +82,13 @@ async function main(args: readonly string[]): Promise<void> {
   const log = await programLog(logLevelOf(flags))
   const id = textFlag(flags, 'id')
   const { stop, reason: stopped } = untilStopped()
-  const node = await startNode({
+  const store = backendOf(flags)
+  const definitions = await loadDefinitions(flags)
+  const http = await startHttp(flags, log)
+  const starting = startNode({
     namespace,
-    store: backendOf(flags),
-    ...(await loadDefinitions(flags)),
+    store,
+    ...definitions,
     timers: timersOf(flags),
     create: !isSet(flags, 'no-create'),
     // Also without actors of its own, it is a member that does its share for the others.
@@ -95,10 +100,15 @@ async function main(args: readonly string[]): Promise<void> {
     },
     ...defined({ id }),
   })
+  starting.catch(() => http?.close())
+  const node = await starting
+  http?.onStarted(node)
   if (isSet(flags, 'demo')) process.stderr.write(demoHelp(namespace, flags))
   const reason = await stopped
   log.info(reason === 'escalation' ? { reason } : { signal: reason }, 'node stopping')
+  http?.drain()
   await node.close()
+  await http?.close()
   log.info({}, 'node stopped')
   if (reason === 'escalation') process.exitCode = exitCode.failed
 }

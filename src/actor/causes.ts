@@ -21,11 +21,12 @@ export function commandIdsOf(
 /** Adds the defined ids to `target` itself and returns it. */
 export function withCauses<Target extends object>(
   target: Target,
-  { correlationId, causationId, traceparent }: Causes,
+  { correlationId, causationId, traceparent, principal }: Causes,
 ): Target & Causes {
   const result: Target & Writable<Causes> = target
   if (correlationId !== undefined) result.correlationId = correlationId
   if (causationId !== undefined) result.causationId = causationId
   if (traceparent !== undefined) result.traceparent = traceparent
+  if (principal !== undefined) result.principal = principal
   return result
 }

@@ -60,6 +60,7 @@ const optionNames: OptionNames<TransactOptions> = {
   correlationId: true,
   causationId: true,
   traceparent: true,
+  principal: true,
 }
 
 export interface TransactorOptions {

@@ -20,7 +20,8 @@ import {
   verbOf,
   wantsJson,
 } from './command.js'
-import { print, toJson } from './output.js'
+import { print } from './output.js'
+import { toJson } from '../codec/json.js'
 
 const quotaFlags = ['max-bytes', 'max-streams', 'max-consumers'] as const
 

@@ -21,7 +21,8 @@ import {
   textFlag,
 } from '../program/flags.js'
 import { boundsOf, type CliCommand, positionals, verbOf, wantsJson } from './command.js'
-import { complain, print, printRow, toJson } from './output.js'
+import { complain, print, printRow } from './output.js'
+import { toJson } from '../codec/json.js'
 
 /** Each directive with what is printed once it is stored. */
 const directives = {

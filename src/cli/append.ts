@@ -6,7 +6,8 @@ import type { ExpectedVersion } from '../model/version.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { type ParsedFlags, textFlag } from '../program/flags.js'
 import { type CliCommand, parseJson, positionals, withNamespace } from './command.js'
-import { complain, print, printRow, toJson } from './output.js'
+import { complain, print, printRow } from './output.js'
+import { toJson } from '../codec/json.js'
 
 export const append: CliCommand = {
   usage: 'append TYPE/ID EVENT [JSON] [--expect N|none|exists|any]',

@@ -6,7 +6,8 @@ import type { AskOutcome } from '../model/command-sender.js'
 import { exitCode } from '../program/exit-codes.js'
 import { type ParsedFlags, textFlag } from '../program/flags.js'
 import { boundsOf, type CliCommand, commandArguments, wantsJson } from './command.js'
-import { complain, print, printRow, toJson } from './output.js'
+import { complain, print, printRow } from './output.js'
+import { toJson } from '../codec/json.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
 
 export const ask: CliCommand = {

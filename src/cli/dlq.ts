@@ -10,8 +10,10 @@ import {
 } from '../delivery/dead-letters/dead-letter-queue.js'
 import type { DeadLetterFilter } from '../delivery/dead-letters/dead-letters.js'
 import { type CliCommand, verbOf, withNamespace } from './command.js'
-import { deadLetterLine, deadLetterView } from './dead-letter-view.js'
-import { complain, print, printRow, toJson } from './output.js'
+import { deadLetterView } from '../runtime/views/dead-letter.js'
+import { deadLetterLine } from './dead-letter-line.js'
+import { complain, print, printRow } from './output.js'
+import { toJson } from '../codec/json.js'
 import { defined } from '../model/defined.js'
 
 const verbs = [

@@ -3,9 +3,9 @@
 import { exitCode } from '../program/exit-codes.js'
 import { isSet, textFlag } from '../program/flags.js'
 import { type Backlog, backlogs } from '../delivery/backlog.js'
-import { healthOf } from '../delivery/health.js'
+import { backlogView } from '../runtime/views/backlog.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { complain, isoTime, printRow } from './output.js'
+import { complain, printRow } from './output.js'
 import { defined } from '../model/defined.js'
 
 export const messages: CliCommand = {
@@ -24,7 +24,7 @@ export const messages: CliCommand = {
       let isEmpty = true
       for await (const backlog of backlogs(open, options)) {
         isEmpty = false
-        const view = viewOf(backlog)
+        const view = backlogView(backlog)
         await printRow(flags, view, ...linesOf(backlog, view))
       }
       if (isEmpty) complain('No node has run a reactor in this namespace yet.')
@@ -33,28 +33,9 @@ export const messages: CliCommand = {
   },
 }
 
-function viewOf(backlog: Backlog) {
-  const { failing, isCounted, ...rest } = backlog
-  const now = Date.now()
-  return {
-    ...rest,
-    counted: isCounted,
-    health: healthOf(backlog),
-    due: failing.filter(({ nextAt }) => nextAt <= now).length,
-    failing: failing.map(({ key, position, attempts, firstAt, nextAt, error }) => ({
-      key,
-      position,
-      attempts,
-      firstAt: isoTime(firstAt),
-      nextAt: isoTime(nextAt),
-      error,
-    })),
-  }
-}
-
 function linesOf(
   { group, topics, source, floor, end, waiting, isCounted, dead }: Backlog,
-  { failing, health }: ReturnType<typeof viewOf>,
+  { failing, health }: ReturnType<typeof backlogView>,
 ): string[] {
   const on = topics.length > 0 ? `  on ${topics.join(',')}` : ''
   return [

@@ -3,7 +3,8 @@
 import { exitCode } from '../program/exit-codes.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { readMembers } from './members.js'
-import { isoTime, printRow } from './output.js'
+import { printRow } from './output.js'
+import { isoTime } from '../runtime/views/iso-time.js'
 
 export const nodes: CliCommand = {
   usage: 'nodes',

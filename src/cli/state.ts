@@ -8,7 +8,8 @@ import type { Freshness } from '../model/freshness.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { countFlag, type ParsedFlags, textFlag } from '../program/flags.js'
 import { boundsOf, type CliCommand, positionals } from './command.js'
-import { printRow, toJson } from './output.js'
+import { printRow } from './output.js'
+import { toJson } from '../codec/json.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
 
 export const state: CliCommand = {

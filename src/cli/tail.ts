@@ -4,7 +4,8 @@ import { checkActorType } from '../model/address.js'
 import { exitCode } from '../program/exit-codes.js'
 import { countFlag, textFlags } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { complain, itemsOf, printItem } from './output.js'
+import { complain, printItem } from './output.js'
+import { itemsOf } from '../runtime/views/event.js'
 
 export const tail: CliCommand = {
   usage: 'tail [--type T]… [--after POSITION] [--limit N]',

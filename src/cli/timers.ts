@@ -1,11 +1,12 @@
 // cairn timers: the pending timers.
 
-import { formatAddress, parseAddress } from '../model/address.js'
+import { parseAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
-import type { Timer } from '../model/timer.js'
+import { toJson } from '../codec/json.js'
 import { exitCode } from '../program/exit-codes.js'
+import { timerView } from '../runtime/views/timer.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { isoTime, printRow, toJson } from './output.js'
+import { printRow } from './output.js'
 
 export const timers: CliCommand = {
   usage: 'timers [TYPE/ID]',
@@ -17,7 +18,7 @@ export const timers: CliCommand = {
     return withNamespace(flags, async open => {
       const options = { signal, ...defined({ actor }) }
       for await (const timer of open.timers.list(options)) {
-        const view = viewOf(timer)
+        const view = timerView(timer)
         await printRow(flags, view, lineOf(view))
       }
       return exitCode.ok
@@ -25,20 +26,7 @@ export const timers: CliCommand = {
   },
 }
 
-function viewOf(timer: Timer) {
-  const { actor, name, at, every, skipAfter, type, data, occurrence } = timer
-  return {
-    actor: formatAddress(actor),
-    name,
-    due: isoTime(at),
-    ...(every !== undefined && { every, occurrence }),
-    ...defined({ skipAfter }),
-    command: type,
-    data: data ?? null,
-  }
-}
-
-function lineOf(timer: ReturnType<typeof viewOf>): string {
+function lineOf(timer: ReturnType<typeof timerView>): string {
   const { actor, name, due, every, command, data } = timer
   const repeats = every === undefined ? '' : `  every ${every} ms`
   return `${due}  ${actor}  ${name}  ${command}  ${toJson(data)}${repeats}`

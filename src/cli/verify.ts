@@ -13,7 +13,8 @@ import { type TimerFault, verifyTimers } from '../delivery/commands/verify-timer
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { Version } from '../model/version.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { complain, isoTime, printRow } from './output.js'
+import { complain, printRow } from './output.js'
+import { isoTime } from '../runtime/views/iso-time.js'
 
 export const verify: CliCommand = {
   usage: 'verify [TYPE/ID] --actors FILE [--type T]',

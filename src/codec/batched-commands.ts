@@ -13,6 +13,7 @@ export interface BatchedBody {
   digest?: string
   causation?: string
   traceparent?: string
+  principal?: string
 }
 
 /** The command id of each event. */
@@ -43,6 +44,7 @@ export function toBatchedBody({
   digest,
   causationId,
   traceparent,
+  principal,
 }: BatchedCommand): BatchedBody {
   const body: BatchedBody = {}
   if (digest !== undefined) body.digest = digest
@@ -52,6 +54,7 @@ export function toBatchedBody({
   }
   if (causationId !== undefined) body.causation = causationId
   if (traceparent !== undefined) body.traceparent = traceparent
+  if (principal !== undefined) body.principal = principal
   return body
 }
 
@@ -71,7 +74,8 @@ export function checkBatchedCommands(
   }
   let count = 0
   for (const [i, { id, events: own, correlationId, ...rest }] of commands.entries()) {
-    for (const value of [id, correlationId, rest.causationId, rest.traceparent])
+    const { causationId, traceparent, principal } = rest
+    for (const value of [id, correlationId, causationId, traceparent, principal])
       if (value !== undefined) causeText.encode(value)
     if (id === '' || id === commands[i - 1]?.id)
       refuse(`command id ${show(id)} is empty, or equal to the one before it`)
@@ -82,7 +86,9 @@ export function checkBatchedCommands(
   if (count !== events.length)
     refuse(`they have ${count} events, and the commit has ${events.length}`)
   const others = [command, outbox, causes.correlationId, causes.causationId]
-  if ([...others, causes.traceparent].some(other => other !== undefined))
+  if (
+    [...others, causes.traceparent, causes.principal].some(other => other !== undefined)
+  )
     refuse('the commit must not have a command, causes or an outbox of its own')
 }
 
@@ -93,7 +99,7 @@ export function toBatchedCommands(
   bodies: readonly BatchedBody[],
 ): readonly BatchedCommand[] {
   return runsOf(commandIds).map(({ start, count }, i) => {
-    const { reply, digest, causation, traceparent } = bodies[i]!
+    const { reply, digest, causation, traceparent, principal } = bodies[i]!
     const correlationId = correlationIds?.[start]
     return {
       id: commandIds[start]!,
@@ -103,6 +109,7 @@ export function toBatchedCommands(
       ...(correlationId && { correlationId }),
       ...(causation !== undefined && { causationId: causation }),
       ...(traceparent !== undefined && { traceparent }),
+      ...(principal !== undefined && { principal }),
     }
   })
 }

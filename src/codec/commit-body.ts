@@ -1,7 +1,7 @@
 // A commit ⇄ its body: the events, and what only the actor itself needs.
 //
 // MessagePack: { events: [{ type, data, meta? }], reply?, digest?, state?: { behavior, skipped?, value },
-// says?, commands?: [{ reply?, digest?, causation?, traceparent? }] };
+// says?, commands?: [{ reply?, digest?, causation?, traceparent?, principal? }] };
 // `digest` is the command's name and a hash of its data, where a caller chose its id;
 // `says` is the outbox: { topic, version, data } is a message, { to: [type, id], command, data } a command; timers: see
 // `OutboxBody`. A reader ignores keys that it does not know.

@@ -152,10 +152,11 @@ function toStoredCommit(
       cause = commands[current]!
       id = commands[current]!.id
     }
-    const { correlationId, causationId } = cause
+    const { correlationId, causationId, principal } = cause
     if (id !== undefined) recorded.commandId = id
     if (correlationId !== undefined) recorded.correlationId = correlationId
     if (causationId !== undefined) recorded.causationId = causationId
+    if (principal !== undefined) recorded.principal = principal
     return recorded
   })
   const commit: Writable<StoredCommit> = {

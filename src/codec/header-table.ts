@@ -36,6 +36,7 @@ const causesRows: HeaderTable<Causes> = [
   causes.optional('Cairn-Correlation', 'correlationId', text('correlation id')),
   causes.optional('Cairn-Causation', 'causationId', text('causation id')),
   causes.optional('traceparent', 'traceparent', text('traceparent')),
+  causes.optional('Cairn-Principal', 'principal', text('principal')),
 ]
 
 const commit = rowsOf<CommitHeader>()

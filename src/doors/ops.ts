@@ -3,7 +3,13 @@
 
 // Statistics
 export type { NodeActivity, SettledOptions } from '../runtime/activity.js'
-export type { ConsumersStats, GroupsStats, NodeStats } from '../runtime/node.js'
+export type {
+  ConsumersStats,
+  GroupsStats,
+  NodeDefinitions,
+  NodeStats,
+} from '../runtime/node.js'
+export type { HealthCheck, HealthOptions, NodeHealth } from '../runtime/health.js'
 export type { ActorHostStats } from '../actor/actor-host.js'
 export type { ChildrenStats } from '../actor/children.js'
 export type { TransactionStats } from '../actor/transactor.js'
@@ -50,6 +56,10 @@ export type { FencingToken } from '../delivery/reactor/define-reactor.js'
 export type { AttemptRecord, DeadLetterMark } from '../delivery/reactor/attempt-log.js'
 export type { SettlementActions } from '../delivery/reactor/settlement.js'
 export type { RetryPolicy } from '../delivery/retry-policy.js'
+
+// Backlogs
+export type { Backlog, BacklogOptions, BacklogSource } from '../delivery/backlog.js'
+export type { DeferredKey } from '../delivery/group/partition-state.js'
 
 // Members
 export type { Member } from '../cluster/membership.js'

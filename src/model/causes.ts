@@ -10,6 +10,7 @@ import { show } from './show.js'
 
 /** The longest correlation id, causation id or traceparent, in bytes: as long as the longest command id. */
 const causeBytesMax = 1_024
+const principalBytesMax = 256
 
 // eslint-disable-next-line no-control-regex -- control characters are exactly what is rejected
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
@@ -19,7 +20,7 @@ const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
  * 1 to 1,024 bytes of well-formed text without control characters is replaced by one derived from
  * it, always the same: a header set by a stranger must not make a command fail, and must not reach
  * a log or a header. Throws `invalid-option` for a correlation id that is not a string, and for a
- * traceparent or causation id that is not valid.
+ * traceparent, a causation id or a principal that is not valid.
  */
 export function sanitizeCauses(causes: Causes): Causes {
   const { correlationId } = causes
@@ -36,10 +37,27 @@ export function sanitizeCauses(causes: Causes): Causes {
  * well-formed text without control characters. A causation id may contain control characters,
  * because it may contain an actor's id.
  */
-export function checkCauses({ correlationId, causationId, traceparent }: Causes): void {
+export function checkCauses({
+  correlationId,
+  causationId,
+  traceparent,
+  principal,
+}: Causes): void {
   check('correlationId', correlationId, isValid)
   check('traceparent', traceparent, isValid)
   check('causationId', causationId, isText)
+  if (principal !== undefined) checkPrincipal(principal)
+}
+
+/** Throws `invalid-option` for a text that names nobody. */
+export function checkPrincipal(principal: unknown): void {
+  if (isPrincipal(principal)) return
+  throw new CairnError(
+    'invalid-option',
+    `principal is ${show(principal)}: use 1 to ${principalBytesMax} bytes of well-formed text without control ` +
+      'characters, or leave it out.',
+    { details: { name: 'principal' } },
+  )
 }
 
 /**
@@ -55,9 +73,18 @@ export function correlationOf(
   return `corr-${hash.slice(0, 24)}`
 }
 
-/** Returns the traceparent if it is valid: a foreign writer may have stored an invalid one, which is not passed on. */
-export function validTraceparent({ traceparent }: Causes): Pick<Causes, 'traceparent'> {
-  return isValid(traceparent) ? { traceparent } : {}
+/**
+ * Returns what is passed on unchanged to all that a commit or message causes: the traceparent and the principal, if they
+ * are valid. A foreign writer may have stored an invalid one, which is not passed on.
+ */
+export function carriedCauses({
+  traceparent,
+  principal,
+}: Causes): Pick<Causes, 'traceparent' | 'principal'> {
+  return {
+    ...(isValid(traceparent) && { traceparent }),
+    ...(isPrincipal(principal) && { principal }),
+  }
 }
 
 /** Returns the causes without the undefined ones. */
@@ -65,8 +92,9 @@ export function definedCauses({
   correlationId,
   causationId,
   traceparent,
+  principal,
 }: { readonly [Name in keyof Causes]?: string | undefined }): Causes {
-  return defined({ correlationId, causationId, traceparent })
+  return defined({ correlationId, causationId, traceparent, principal })
 }
 
 function check(
@@ -85,6 +113,10 @@ function check(
 
 function isValid(value: unknown): value is string {
   return isText(value) && !controlCharacter.test(value)
+}
+
+function isPrincipal(value: unknown): value is string {
+  return isValid(value) && Buffer.byteLength(value) <= principalBytesMax
 }
 
 function isText(value: unknown): value is string {

@@ -31,6 +31,7 @@ const sendOptionNames: OptionNames<SendOptions> = {
   correlationId: true,
   causationId: true,
   traceparent: true,
+  principal: true,
 }
 
 /** Throws `invalid-option` for an option that does not exist. */

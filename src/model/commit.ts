@@ -47,6 +47,11 @@ export interface Causes {
   readonly causationId?: string
   /** W3C trace context, passed on unchanged; the same characters as in a correlation id are valid. */
   readonly traceparent?: string
+  /**
+   * Who asked, as the door that the request came through knows it: 1 to 256 bytes of well-formed text without control
+   * characters. It is passed on to all that the request causes; Cairn itself never reads it.
+   */
+  readonly principal?: string
 }
 
 /**
@@ -72,7 +77,7 @@ export function copyExtras(
   except?: 'behaviorVersion',
 ): void {
   const { behaviorVersion, transactionId, inboxPosition } = from
-  const { correlationId, causationId, traceparent } = from
+  const { correlationId, causationId, traceparent, principal } = from
   // Named one by one: a loop over names costs several times as much, in every append and read.
   if (behaviorVersion !== undefined && except !== 'behaviorVersion')
     to.behaviorVersion = behaviorVersion
@@ -81,6 +86,7 @@ export function copyExtras(
   if (correlationId !== undefined) to.correlationId = correlationId
   if (causationId !== undefined) to.causationId = causationId
   if (traceparent !== undefined) to.traceparent = traceparent
+  if (principal !== undefined) to.principal = principal
 }
 
 /** What a commit has before and after it is stored. */

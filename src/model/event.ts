@@ -36,6 +36,8 @@ export interface RecordedEvent<Type extends string = string, Data = unknown> {
   readonly commandId?: string
   readonly correlationId?: string
   readonly causationId?: string
+  /** Who asked for it, if the command said so. */
+  readonly principal?: string
 }
 
 export const eventTypeBytesMax = 256

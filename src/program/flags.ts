@@ -14,7 +14,15 @@ import { UsageError } from './exit-codes.js'
 export const embeddedDirDefault = '.cairn'
 
 type FlagSpec = Readonly<
-  Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: boolean }>
+  Record<
+    string,
+    {
+      readonly type: 'string' | 'boolean'
+      readonly multiple?: boolean
+      /** The value of a flag that is given without one. Default: it needs one. */
+      readonly alone?: string
+    }
+  >
 >
 
 const natsFlagSpec = {
@@ -35,7 +43,7 @@ export const natsFlags: readonly string[] = Object.keys(natsFlagSpec)
 export const commonFlags = {
   ns: { type: 'string' },
   ...natsFlagSpec,
-  embedded: { type: 'string' },
+  embedded: { type: 'string', alone: embeddedDirDefault },
   help: { type: 'boolean' },
 } as const satisfies FlagSpec
 
@@ -80,8 +88,8 @@ export function parseFlags(args: readonly string[], spec: FlagSpec): ParsedFlags
 }
 
 /**
- * The arguments in a form that parseArgs reads. It has no optional values, so `--embedded` alone is
- * given the default; and it reads the value in `--expect -1` as a flag, so a negative number is
+ * The arguments in a form that parseArgs reads. It has no optional values, so `--embedded` alone and the like
+ * are given their defaults; and it reads the value in `--expect -1` as a flag, so a negative number is
  * joined to the flag before it.
  */
 function normalizeArgs(args: readonly string[], spec: FlagSpec): string[] {
@@ -93,8 +101,9 @@ function normalizeArgs(args: readonly string[], spec: FlagSpec): string[] {
     const arg = list[i]!
     const next = list[i + 1]
     const takesText = arg.startsWith('--') && spec[arg.slice(2)]?.type === 'string'
-    if (arg === '--embedded' && (next === undefined || next.startsWith('-')))
-      result.push(`--embedded=${embeddedDirDefault}`)
+    const alone = arg.startsWith('--') ? spec[arg.slice(2)]?.alone : undefined
+    if (alone !== undefined && (next === undefined || next.startsWith('-')))
+      result.push(`${arg}=${alone}`)
     else if (takesText && next !== undefined && /^-\d/.test(next)) {
       result.push(`${arg}=${next}`)
       i++

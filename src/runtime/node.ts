@@ -28,6 +28,7 @@ import type { RouterStats } from '../cluster/router.js'
 import type { CourierStats } from '../delivery/commands/courier.js'
 import type { DueTimersStats } from '../delivery/commands/due-timers.js'
 import type { InboxStats } from '../delivery/commands/inbox.js'
+import type { Backlog, BacklogOptions } from '../delivery/backlog.js'
 import type { Consumer } from '../delivery/consumer/consumer.js'
 import type { ConsumerDefinition } from '../delivery/consumer/define-consumer.js'
 import type {
@@ -37,6 +38,7 @@ import type {
 } from '../delivery/consumer/trigger.js'
 import type { DeadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import type { GroupStats } from '../delivery/group/group.js'
+import type { Reactor } from '../delivery/reactor/define-reactor.js'
 import type { Published, PublishOptions } from '../delivery/messages/publish-message.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Damage } from '../model/damage.js'
@@ -46,9 +48,10 @@ import type { Topic } from '../model/topic.js'
 import type { ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
 import type { NodeActivity, SettledOptions } from './activity.js'
+import type { HealthOptions, NodeHealth } from './health.js'
 import type { NodeEventListener, NodeEventName } from './node-events.js'
 import type { Projection } from '../projection/define-projection.js'
-import type { ProjectionReader } from '../projection/reader.js'
+import type { ProjectionReader, ProjectionStatus } from '../projection/reader.js'
 import type { ProjectionStats } from '../projection/runner.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { ListTimersOptions } from '../store/timers/timers.js'
@@ -99,6 +102,13 @@ export interface NodeStats extends GroupsStats {
   readonly groupCommit?: GroupCommitStats
   /** On JetStream: what the connection to NATS is like now. */
   readonly connection?: ConnectionStats
+}
+
+/** What a node was started with. */
+export interface NodeDefinitions {
+  readonly actors: readonly AnyActorDefinition[]
+  readonly reactors: readonly Reactor[]
+  readonly projections: readonly Projection[]
 }
 
 /** One process's part of a namespace. */
@@ -232,6 +242,23 @@ export interface Node extends AsyncDisposable {
 
   /** The members of the namespace's cluster, as this node sees them now. */
   members(): readonly Member[]
+
+  /** What was passed to `startNode`. */
+  readonly definitions: NodeDefinitions
+
+  /** The backlog of each reactor of the namespace, as the store has it; with `all`, of commands, too. */
+  backlogs(options?: BacklogOptions): AsyncIterable<Backlog>
+
+  /** The builds of each projection of the namespace, and how far they are. */
+  projectionStatuses(options?: {
+    readonly signal?: AbortSignal
+  }): AsyncIterable<ProjectionStatus>
+
+  /**
+   * Whether this node is ready for requests: its store answers, it has caught up with the log, and it is not closing.
+   * Never throws.
+   */
+  health(options?: HealthOptions): Promise<NodeHealth>
 
   /**
    * Calls `listener` when something happens that needs attention: a dead letter was stored, an actor was parked, the

@@ -7,6 +7,7 @@ import { checkDefinition } from '../actor/check-definition.js'
 import { actorRef } from '../actor/ref.js'
 import { Watches } from '../actor/watches.js'
 import { SerialExecutor } from '../delivery/group/serial-executor.js'
+import { backlogs } from '../delivery/backlog.js'
 import { deadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
@@ -34,10 +35,12 @@ import { reactorsCapability } from './capabilities/reactors.js'
 import { routingCapability } from './capabilities/routing.js'
 import { topicsCapability } from './capabilities/topics.js'
 import { transactionsCapability } from './capabilities/transactions.js'
+import { CaughtUp } from './caught-up.js'
 import { contextOf, type NodeContext, registryOf } from './context.js'
 import { durableSender } from './durable-sender.js'
+import { healthReader } from './health.js'
 import type { Node } from './node.js'
-import { checkNodeOptions, type NodeOptions } from './options.js'
+import { checkNodeOptions, type NodeOptions, type NodeSettings } from './options.js'
 import { requestHandler, stateReader } from './requests.js'
 
 const closeTimeoutDefault = 10_000
@@ -176,13 +179,14 @@ function assemble(context: NodeContext): Assembled {
   const consumers = consumersCapability(context)
   const minimum = minimumVersionsCapability(context)
   const topics = topicsCapability(context)
+  const caughtUp = new CaughtUp()
 
   // Stopped from the last stage to the first:
   const stages: readonly Stage[] = [
     // 3. What all others need.
     [
       minimum,
-      noticesCapability(context, { ...known, owns: routing.owns }),
+      noticesCapability(context, { ...known, caughtUp, owns: routing.owns }),
       directing,
       topics,
       member.joining,
@@ -238,6 +242,10 @@ function assemble(context: NodeContext): Assembled {
       bus.subscribeToEventStored(namespace, handler, options),
     timers: options => open.timers.list(options),
     members: () => membership().members(),
+    definitions: definitionsOf(settings),
+    backlogs: options => backlogs(open, options),
+    projectionStatuses: projections.statuses,
+    health: healthReader(context, { membership, caughtUp }),
     on: (name, listener) => context.events.on(name, listener),
     stats: () => statsOf(stages),
     activity: ({ signal } = {}) =>
@@ -245,6 +253,10 @@ function assemble(context: NodeContext): Assembled {
     settled: options => settled(node, options),
   }
   return { stages, node, escalated: escalation.promise }
+}
+
+function definitionsOf({ actors, reactors, projections }: NodeSettings) {
+  return Object.freeze({ actors, reactors, projections })
 }
 
 /** What happens by default when an actor fails whose policy is `'escalate'`: the node closes. */

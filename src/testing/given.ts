@@ -3,7 +3,6 @@
 // Pure: no store, node or runner. The command goes through the very steps that a node takes
 // (decide, fold, reply, the check of what may be stored), so what holds here holds there.
 
-import { acceptedOutcome, decide, rejectedOutcome } from '../actor/decide.js'
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { detach } from '../actor/detach.js'
 import {
@@ -12,12 +11,13 @@ import {
   type FoldContext,
   type FoldedState,
 } from '../actor/fold.js'
-import { foldTentatively } from '../actor/tentative.js'
+import { whatIf } from '../actor/what-if.js'
 import type { CommandNameOf, CommandsOf, StateOf } from '../actor/definition-types.js'
 import { checkAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
 import { checkOptions } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
+import { defined } from '../model/defined.js'
 import { checkNewEvent, eventId, type NewEvent } from '../model/event.js'
 import type { TimerFiring } from '../model/timer.js'
 import type { EmittedEventOf, InputOf, RejectionOf, ReplyOf } from './given-types.js'
@@ -124,20 +124,8 @@ function carryOut(
     data: detach(data, `data of command "${type}"`),
   }
   const at = stateAfter(folding, given, now)
-  const decision = decide(definition, actor, at, command, now, firing)
-  if (!decision.ok) {
-    const { version, rejection } = rejectedOutcome(actor, command, decision, at)
-    return { ok: false, version, state: at.state, rejection }
-  }
-  const state = foldTentatively(folding, at, command, {
-    list: decision.events,
-    at: now,
-    nodeId: 'given',
-  })
-  const version = at.version + decision.events.length
-  const { reply } = acceptedOutcome(actor, command, decision, { ...at, state, version })
-  const { events, outbox = [] } = decision
-  return { ok: true, version, events, outbox, reply, state }
+  const context = { now, nodeId: 'given', ...defined({ firing }) }
+  return whatIf(definition, actor, at, command, context)
 }
 
 function foldingOf(definition: AnyActorDefinition, id: string): FoldContext {

@@ -39,7 +39,12 @@ import { nextOccurrence, type Timer, type TimerHeader } from '../../src/model/ti
 /** Every field, so that a new one without a value here does not compile. */
 type Whole<Header> = Required<Omit<Header, 'otherHeaders'>>
 
-const causes = { correlationId: 'ü 1', causationId: 'a/b/5', traceparent: '00-ab-cd-01' }
+const causes = {
+  correlationId: 'ü 1',
+  causationId: 'a/b/5',
+  traceparent: '00-ab-cd-01',
+  principal: 'Zoë O.',
+}
 const extras: Whole<CommitExtras> = {
   behaviorVersion: 3,
   transactionId: 't 1',
@@ -241,7 +246,12 @@ await t.test('a value that no writer writes is refused, and named', async t => {
     'a*x',
     `${'a,'.repeat(100)}a`,
   ])
-  for (const name of ['Cairn-Correlation', 'Cairn-Causation', 'traceparent'])
+  for (const name of [
+    'Cairn-Correlation',
+    'Cairn-Causation',
+    'traceparent',
+    'Cairn-Principal',
+  ])
     refuses<CommitHeader>(commitHeaders, single, name, ['%zz', '%c3'])
 })
 

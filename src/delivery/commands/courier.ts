@@ -11,7 +11,7 @@
 
 import { isForCourier } from '../../codec/outbox.js'
 import { formatAddress } from '../../model/address.js'
-import { correlationOf, validTraceparent } from '../../model/causes.js'
+import { correlationOf, carriedCauses } from '../../model/causes.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
 import type { StoredCommit } from '../../model/commit.js'
 import { isCairnError, messageOf } from '../../model/errors.js'
@@ -209,7 +209,7 @@ export function causesOf(commit: StoredCommit, index: number) {
   return {
     correlationId: correlationOf(correlationId, command?.id, id),
     causationId: outboxEntryId(actor, firstVersion, index),
-    ...validTraceparent(commit),
+    ...carriedCauses(commit),
   }
 }
 

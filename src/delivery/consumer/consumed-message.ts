@@ -11,8 +11,8 @@ export interface ConsumedMessage {
   readonly payload: unknown
   /**
    * `Cairn-Message` (its id), `Cairn-Schema`, `Cairn-Attempt` (from 1), `Cairn-Node`, and where known
-   * `Cairn-Actor`, `Cairn-Correlation`, `Cairn-Causation` and `traceparent`. Characters outside ASCII are
-   * percent-encoded.
+   * `Cairn-Actor`, `Cairn-Correlation`, `Cairn-Causation`, `traceparent` and `Cairn-Principal`. Characters outside
+   * ASCII are percent-encoded.
    */
   readonly headers: Readonly<Record<string, string>>
   /**
@@ -42,7 +42,8 @@ export function toConsumedMessage(
 }
 
 function headersOf(message: Message, attempt: number): Record<string, string> {
-  const { id, version, nodeId, actor, correlationId, causationId, traceparent } = message
+  const { id, version, nodeId, actor, correlationId, causationId } = message
+  const { traceparent, principal } = message
   const headers: Record<string, string | undefined> = {
     'Cairn-Message': id,
     'Cairn-Schema': String(version),
@@ -52,6 +53,7 @@ function headersOf(message: Message, attempt: number): Record<string, string> {
     'Cairn-Correlation': correlationId,
     'Cairn-Causation': causationId,
     traceparent,
+    'Cairn-Principal': principal,
   }
   return Object.fromEntries(
     Object.entries(headers).flatMap(([header, value]) =>

@@ -1,8 +1,9 @@
 // Messages as their readers receive them, whether an actor or other code published them.
 
 import type { ActorAddress } from '../../model/address.js'
-import { correlationOf, validTraceparent } from '../../model/causes.js'
+import { correlationOf, carriedCauses } from '../../model/causes.js'
 import type { Causes, StoredCommit } from '../../model/commit.js'
+import { defined } from '../../model/defined.js'
 import type { RecordedEvent } from '../../model/event.js'
 import type { KeptHeaders } from '../../model/kept-headers.js'
 import { outboxEntryId } from '../../model/outbox.js'
@@ -61,7 +62,8 @@ function eventMessage(
     actor,
     correlationId: correlationOf(correlationId, commandId, commitId),
     causationId: commandId ?? commitId,
-    ...validTraceparent(commit),
+    // Those of the event's own command, in a commit of several.
+    ...carriedCauses({ ...commit, ...defined({ principal: event.principal }) }),
   }
 }
 
@@ -86,7 +88,7 @@ function outboxMessages(
             actor,
             correlationId: correlationOf(commit.correlationId, command?.id, commit.id),
             causationId: cause,
-            ...validTraceparent(commit),
+            ...carriedCauses(commit),
           },
         ]
       : [],

@@ -30,6 +30,7 @@ const publishOptionNames: OptionNames<PublishOptions> = {
   correlationId: true,
   causationId: true,
   traceparent: true,
+  principal: true,
 }
 
 /** The acknowledgement of a stored message. */

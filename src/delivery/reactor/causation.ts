@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 
-import { correlationOf, validTraceparent } from '../../model/causes.js'
+import { correlationOf, carriedCauses } from '../../model/causes.js'
 import type {
   CommandSender,
   DurableCommandSender,
@@ -40,7 +40,7 @@ export function causationOf(
   const causes: Causes = {
     correlationId: correlationOf(correlationId, id),
     causationId: id,
-    ...validTraceparent(message),
+    ...carriedCauses(message),
   }
   const redelivery = redeliveryOf(message, mayBeRepeat)
   const next = () => ({ ...causes, id: `${origin}>${reactor}#${count++}` })

@@ -11,6 +11,7 @@ import type { Subscription } from '../../bus/bus.js'
 import type { CommitStored } from '../../bus/notice.js'
 import { defined } from '../../model/defined.js'
 import type { Capability } from '../capability.js'
+import type { CaughtUp } from '../caught-up.js'
 import type { NodeContext } from '../context.js'
 
 /** The bus ends the subscription when it closes. */
@@ -21,11 +22,12 @@ export function noticesCapability(
     readonly children: Children
     readonly directives: Directives
     readonly watches: Watches
+    readonly caughtUp: CaughtUp
     readonly owns: (actor: ActorAddress) => boolean
   },
 ): Capability {
   const { namespace, store, bus } = open
-  const { host, children, directives, watches, owns } = parts
+  const { host, children, directives, watches, caughtUp, owns } = parts
   const log = rootLog.child({ part: 'notices' })
   let subscription: Subscription
   const onNotice = (notice: CommitStored) => {
@@ -45,6 +47,7 @@ export function noticesCapability(
     watches.onCommit(actor, lastVersion, position)
     children.onCommit(actor, header.nodeId)
     if (actor.type === supervisorType) directives.onCommit(actor.id, lastVersion)
+    caughtUp.onNotice(position)
     notices.deliver(notice)
   }
   return {
@@ -56,6 +59,7 @@ export function noticesCapability(
           host.markUnverified()
           directives.markUnverified()
           watches.doubt()
+          caughtUp.onInterrupted()
           notices.interrupted(reason)
         },
         onHandlerError: error => log.error({ err: error }, 'a notice was not handled'),

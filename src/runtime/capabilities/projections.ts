@@ -4,8 +4,13 @@ import { groupPlacement } from '../../cluster/group-placement.js'
 import type { Membership } from '../../cluster/membership.js'
 import type { Projection } from '../../projection/define-projection.js'
 import type { StatePorts } from '../../projection/fold-states.js'
-import { type ProjectionReader, readerOf } from '../../projection/reader.js'
+import {
+  type ProjectionReader,
+  type ProjectionStatus,
+  readerOf,
+} from '../../projection/reader.js'
 import { projectionGroup, ProjectionRunner } from '../../projection/runner.js'
+import { projectionStatuses } from '../../projection/statuses.js'
 import type { ReadModels } from '../../store/read-models/read-models.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
@@ -14,6 +19,8 @@ import { partLog } from '../log.js'
 export interface ProjectionsCapability extends Capability {
   /** Reads a projection, whether this node helps to build it or not. */
   reader<Row>(projection: Projection<Row>): ProjectionReader<Row>
+  /** The builds of all projections of the namespace. */
+  statuses(options?: { readonly signal?: AbortSignal }): AsyncIterable<ProjectionStatus>
 }
 
 export function projectionsCapability(
@@ -68,6 +75,18 @@ export function projectionsCapability(
       readers.set(projection, reader)
       return reader
     },
+    statuses: options =>
+      projectionStatuses(
+        {
+          store,
+          documents,
+          // Of a projection that this node does not know, the target is not known either.
+          readModelsOf: name =>
+            settings.projections.find(one => one.name === name)?.target ??
+            open.readModels,
+        },
+        options,
+      ),
     async stop({ timeout }) {
       await Promise.all(runners.map(runner => runner.stop(timeout / 2)))
     },

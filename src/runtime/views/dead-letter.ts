@@ -1,9 +1,9 @@
-// A dead letter as the command line prints it.
+// A dead letter as tools show it: with --json, and over HTTP.
 
-import { formatAddress } from '../model/address.js'
-import type { DeadLetter } from '../delivery/dead-letters/dead-letters.js'
-import { deadLetterMark } from '../delivery/reactor/attempt-log.js'
-import { isoTime } from './output.js'
+import { formatAddress } from '../../model/address.js'
+import type { DeadLetter } from '../../delivery/dead-letters/dead-letters.js'
+import { deadLetterMark } from '../../delivery/reactor/attempt-log.js'
+import { isoTime } from './iso-time.js'
 
 /** All of it, in this project's terms, and under `dlq` in those that other systems use. */
 export function deadLetterView(letter: DeadLetter) {
@@ -29,17 +29,4 @@ export function deadLetterView(letter: DeadLetter) {
       attempt: attempts,
     },
   }
-}
-
-export function deadLetterLine(letter: DeadLetter): string {
-  const { position, reactor, message, command, reason, attempts, error } = letter
-  const subject =
-    command === undefined
-      ? message.topic
-      : `${command.type} to ${formatAddress(command.actor)}`
-  const from = message.actor === undefined ? '' : `  ${formatAddress(message.actor)}`
-  return (
-    `${position}  ${isoTime(letter.markedAt)}  ${reactor}  ${subject}  ${message.id}${from}  ` +
-    `${reason} after ${attempts}  ${error.name}: ${error.message.split('\n')[0]}`
-  )
 }

@@ -1,0 +1,14 @@
+// Values as JSON, for people and tools: the output of the command line and of the HTTP door.
+
+/** One line of JSON. Bytes as base64, 64-bit integers as text, dates as ISO 8601. */
+export function toJson(value: unknown): string {
+  // A Buffer's own toJSON has run on `item`, so bytes are looked up in the object that holds them.
+  return JSON.stringify(
+    value,
+    function (this: Record<string, unknown>, key, item: unknown) {
+      const original = this[key]
+      if (original instanceof Uint8Array) return Buffer.from(original).toString('base64')
+      return typeof item === 'bigint' ? item.toString() : item
+    },
+  )
+}

@@ -1,0 +1,96 @@
+// What the HTTP door counts about its own requests.
+//
+// Owns the counts, by method, route and status: routes are those of the table, never paths, so their number is bounded.
+
+import type { Family, Labels, Sample } from './exposition.js'
+
+/** Upper bounds in seconds. */
+const bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
+
+interface Durations {
+  readonly labels: Labels
+  /** By bound, not cumulative. */
+  readonly counts: number[]
+  sum: number
+  count: number
+}
+
+export class RequestMetrics {
+  readonly #requests = new Map<string, { readonly labels: Labels; count: number }>()
+  readonly #durations = new Map<string, Durations>()
+  #streams = 0
+
+  /** A request was answered. */
+  onAnswered(method: string, route: string, status: number, seconds: number): void {
+    const key = `${method} ${route}`
+    const labels = { method, route }
+    const statusKey = `${key} ${status}`
+    const counter = this.#requests.get(statusKey) ?? {
+      labels: { ...labels, status: String(status) },
+      count: 0,
+    }
+    counter.count++
+    this.#requests.set(statusKey, counter)
+    const durations = this.#durations.get(key) ?? {
+      labels,
+      counts: bounds.map(() => 0),
+      sum: 0,
+      count: 0,
+    }
+    const i = bounds.findIndex(bound => seconds <= bound)
+    if (i >= 0) durations.counts[i]!++
+    durations.sum += seconds
+    durations.count++
+    this.#durations.set(key, durations)
+  }
+
+  /** A stream of events was opened; the returned function is called when it ends. */
+  onStream(): () => void {
+    this.#streams++
+    return () => void this.#streams--
+  }
+
+  families(): readonly Family[] {
+    return [
+      {
+        name: 'cairn_http_requests_total',
+        type: 'counter',
+        help: 'HTTP requests that were answered, by method, route and status.',
+        samples: [...this.#requests.values()].map(({ labels, count }) => ({
+          labels,
+          value: count,
+        })),
+      },
+      {
+        name: 'cairn_http_request_duration_seconds',
+        type: 'histogram',
+        help: 'Time until the answer to an HTTP request begins, by method and route.',
+        samples: [...this.#durations.values()].flatMap(histogramSamples),
+      },
+      {
+        name: 'cairn_http_streams',
+        type: 'gauge',
+        help: 'Streams of server-sent events that are open now.',
+        samples: [{ value: this.#streams }],
+      },
+    ]
+  }
+}
+
+function histogramSamples({ labels, counts, sum, count }: Durations): Sample[] {
+  let below = 0
+  const buckets = bounds.map((bound, i) => {
+    below += counts[i]!
+    return bucketSample(labels, String(bound), below)
+  })
+  return [
+    ...buckets,
+    bucketSample(labels, '+Inf', count),
+    { suffix: '_sum', labels, value: sum },
+    { suffix: '_count', labels, value: count },
+  ]
+}
+
+function bucketSample(labels: Labels, le: string, value: number): Sample {
+  return { suffix: '_bucket', labels: { ...labels, le }, value }
+}

@@ -1,0 +1,94 @@
+// The options of the HTTP door, their defaults and their checks.
+
+import { checkOptions, type OptionNames } from '../model/check-options.js'
+import { CairnError } from '../model/errors.js'
+import type { Logger } from '../model/log.js'
+import { show } from '../model/show.js'
+import { type Principal, type Role, roles } from './principal.js'
+
+/** Finds out who asks; `undefined` for nobody who is known. */
+export type Authenticate = (
+  request: Request,
+) => Principal | undefined | Promise<Principal | undefined>
+
+export interface HttpOptions {
+  /** A file of lines `TOKEN PRINCIPAL ROLE[,ROLE]`. A request has its token in `Authorization: Bearer TOKEN`. */
+  readonly tokens?: string
+  /** Finds out who asks, in place of tokens. */
+  readonly authenticate?: Authenticate
+  /** What a request without a login may do. Default: nothing. */
+  readonly anonymous?: readonly Role[]
+  /** Names by which requests may reach this server, beside `localhost` and addresses; `['*']` for any. Default: none. */
+  readonly hosts?: readonly string[]
+  /** Origins of other sites whose pages may send requests: `https://console.example`. Default: none. */
+  readonly origins?: readonly string[]
+  /** The most bytes of a request's body. Default 1 MiB. */
+  readonly bodyBytesMax?: number
+  /** Milliseconds that a request may take, streams excepted. Default 30,000. */
+  readonly timeout?: number
+  /** The most streams of server-sent events that are open at a time. Default 1,000. */
+  readonly streamsMax?: number
+  /** Where unexpected errors are written. Default: as for a node. */
+  readonly log?: Logger | false
+}
+
+const names: OptionNames<HttpOptions> = {
+  tokens: true,
+  authenticate: true,
+  anonymous: true,
+  hosts: true,
+  origins: true,
+  bodyBytesMax: true,
+  timeout: true,
+  streamsMax: true,
+  log: true,
+}
+
+export type HttpSettings = HttpOptions &
+  Required<
+    Pick<
+      HttpOptions,
+      'anonymous' | 'hosts' | 'origins' | 'bodyBytesMax' | 'timeout' | 'streamsMax'
+    >
+  >
+
+/** Throws `invalid-option`. */
+export function checkHttpOptions(options: HttpOptions): HttpSettings {
+  checkOptions('httpHandler', options, names)
+  const settings: HttpSettings = {
+    ...options,
+    anonymous: options.anonymous ?? [],
+    hosts: (options.hosts ?? []).map(host => host.toLowerCase()),
+    origins: (options.origins ?? []).map(originOf),
+    bodyBytesMax: options.bodyBytesMax ?? 1024 * 1024,
+    timeout: options.timeout ?? 30_000,
+    streamsMax: options.streamsMax ?? 1_000,
+  }
+  if (options.tokens !== undefined && options.authenticate !== undefined)
+    throw new CairnError(
+      'invalid-option',
+      'httpHandler has tokens and authenticate: pass one of the two.',
+    )
+  for (const role of settings.anonymous)
+    if (!roles.includes(role))
+      throw new CairnError(
+        'invalid-option',
+        `anonymous has ${show(role)}: use ${roles.join(', ')}.`,
+      )
+  for (const name of ['bodyBytesMax', 'timeout', 'streamsMax'] as const)
+    if (!Number.isSafeInteger(settings[name]) || settings[name] < 1)
+      throw new CairnError(
+        'invalid-option',
+        `${name} of httpHandler is ${show(settings[name])}: use a whole number from 1.`,
+      )
+  return settings
+}
+
+function originOf(given: string): string {
+  const { origin } = URL.canParse(given) ? new URL(given) : { origin: 'null' }
+  if (origin !== 'null' && (given === origin || given === `${origin}/`)) return origin
+  throw new CairnError(
+    'invalid-option',
+    `${show(given)} is not an origin: write it as https://console.example, without a path.`,
+  )
+}

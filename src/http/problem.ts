@@ -1,0 +1,156 @@
+// Errors as problem details (RFC 9457).
+
+import { toJson } from '../codec/json.js'
+import { type CairnError, type ErrorCode, isCairnError } from '../model/errors.js'
+
+export const problemType = 'application/problem+json'
+
+/** The status of each error code; 500 for the others. */
+const statusByCode: Readonly<Partial<Record<ErrorCode, number>>> = {
+  aborted: 503,
+  'answer-lost': 504,
+  'actor-parked': 409,
+  'actor-paused': 503,
+  'actor-restarting': 503,
+  'command-id-reused': 409,
+  'commit-too-large': 413,
+  contention: 503,
+  'deadline-exceeded': 504,
+  'invalid-actor-id': 400,
+  'invalid-actor-type': 400,
+  'invalid-command': 400,
+  'invalid-data': 400,
+  'invalid-message': 400,
+  'invalid-option': 400,
+  'invalid-token': 409,
+  'mailbox-full': 429,
+  'namespace-in-use': 409,
+  'no-node': 503,
+  'not-owner': 503,
+  'node-closed': 503,
+  'outcome-unknown': 504,
+  'queue-full': 429,
+  'store-closed': 503,
+  'store-unreachable': 503,
+  'unknown-actor-type': 404,
+  'unknown-command': 404,
+  'unknown-consumer': 404,
+  'unknown-dead-letter': 404,
+  'unknown-namespace': 404,
+  'unknown-version': 404,
+  'version-behind': 503,
+}
+
+/** Codes of problems that arise in the door itself. */
+export type DoorProblem =
+  | 'not-authenticated'
+  | 'forbidden'
+  | 'foreign-host'
+  | 'foreign-origin'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'invalid-request'
+  | 'unsupported-media-type'
+  | 'body-too-large'
+  | 'too-many-streams'
+  | 'draining'
+  | 'starting'
+  | 'rejected'
+  | 'internal'
+
+const doorStatus: Readonly<Record<DoorProblem, number>> = {
+  'not-authenticated': 401,
+  forbidden: 403,
+  'foreign-host': 403,
+  'foreign-origin': 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'invalid-request': 400,
+  'unsupported-media-type': 415,
+  'body-too-large': 413,
+  'too-many-streams': 429,
+  draining: 503,
+  starting: 503,
+  rejected: 409,
+  internal: 500,
+}
+
+/** An answer of the door itself that is not a success. */
+export class Problem extends Error {
+  readonly code: DoorProblem
+  readonly headers: Readonly<Record<string, string>>
+  /** More members of the problem details. */
+  readonly members: Readonly<Record<string, unknown>>
+
+  constructor(
+    code: DoorProblem,
+    detail: string,
+    more: {
+      readonly headers?: Readonly<Record<string, string>>
+      readonly members?: Readonly<Record<string, unknown>>
+    } = {},
+  ) {
+    super(detail)
+    this.code = code
+    this.headers = more.headers ?? {}
+    this.members = more.members ?? {}
+  }
+}
+
+/** The status and the body of an error. What is neither ours nor the door's is not shown: it may hold anything. */
+export function problemResponse(error: unknown): Response {
+  if (error instanceof Problem)
+    return response(doorStatus[error.code], error.code, error.message, {
+      retryable: doorStatus[error.code] === 503 || doorStatus[error.code] === 429,
+      headers: error.headers,
+      members: error.members,
+    })
+  if (isCairnError(error)) return cairnResponse(error)
+  return response(
+    500,
+    'internal',
+    'The request failed by a mistake of the server: its log has the cause.',
+    { retryable: false },
+  )
+}
+
+/** Whether an error is to be logged by the door: nobody else knows of it. */
+export function isUnexpected(error: unknown): boolean {
+  return !(error instanceof Problem) && !isCairnError(error)
+}
+
+function cairnResponse({ code, message, retryable, details }: CairnError): Response {
+  return response(statusByCode[code] ?? 500, code, message, {
+    retryable,
+    members: Object.keys(details).length > 0 ? { details } : {},
+  })
+}
+
+interface ProblemParts {
+  readonly retryable: boolean
+  readonly headers?: Readonly<Record<string, string>>
+  readonly members?: Readonly<Record<string, unknown>>
+}
+
+function response(
+  status: number,
+  code: string,
+  detail: string,
+  { retryable, headers = {}, members = {} }: ProblemParts,
+): Response {
+  const body = {
+    type: `urn:cairn:problem:${code}`,
+    title: code.replaceAll('-', ' '),
+    status,
+    detail,
+    code,
+    retryable,
+    ...members,
+  }
+  const retryAfter: Record<string, string> =
+    retryable && (status === 429 || status === 503) ? { 'retry-after': '1' } : {}
+  return new Response(toJson(body), {
+    status,
+    headers: { 'content-type': problemType, ...retryAfter, ...headers },
+  })
+}

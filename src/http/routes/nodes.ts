@@ -1,0 +1,72 @@
+// The nodes of the namespace, and what this one hosts and counts.
+
+import { isoTime } from '../../runtime/views/iso-time.js'
+import { type Route, route } from '../route.js'
+import { anyValue, listOf, objectOf, textSchema } from '../schema.js'
+import { schemaOf } from './schemas.js'
+
+const list = route({
+  method: 'get',
+  path: '/v1/nodes',
+  id: 'listNodes',
+  tag: 'nodes',
+  summary: "Lists the nodes that are members of the namespace's cluster.",
+  role: 'reader',
+  answer: {
+    description: 'The nodes, as this one sees them now.',
+    schema: objectOf({ nodes: listOf(schemaOf('Node')), self: textSchema }),
+  },
+  handle: (_, { node }) => ({
+    self: node.id,
+    nodes: node
+      .members()
+      .map(({ id, types, behaviors = {}, weight, version, incarnation, ...more }) => ({
+        id,
+        types,
+        behaviors: Object.fromEntries(types.map(type => [type, behaviors[type] ?? 1])),
+        weight,
+        version,
+        since: isoTime(incarnation),
+        groups: more.groups ?? [],
+        metadata: more.metadata,
+      })),
+  }),
+})
+
+const self = route({
+  method: 'get',
+  path: '/v1/node',
+  id: 'readNode',
+  tag: 'nodes',
+  summary: 'Describes this node: what it hosts, and its statistics.',
+  role: 'reader',
+  answer: {
+    description: 'Its definitions and its statistics since it started.',
+    schema: objectOf({
+      id: textSchema,
+      namespace: textSchema,
+      actors: listOf(objectOf({ type: textSchema, commands: listOf(textSchema) })),
+      reactors: listOf(textSchema),
+      projections: listOf(textSchema),
+      stats: anyValue,
+    }),
+  },
+  handle: (_, { node }) => {
+    const { actors, reactors, projections } = node.definitions
+    return {
+      id: node.id,
+      namespace: node.namespace,
+      actors: actors.map(({ type, behavior, publishes = [] }) => ({
+        type,
+        version: behavior.version,
+        commands: behavior.commandTypes,
+        publishes: publishes.map(({ name }) => name),
+      })),
+      reactors: reactors.map(({ name }) => name),
+      projections: projections.map(({ name }) => name),
+      stats: node.stats(),
+    }
+  },
+})
+
+export const nodeRoutes: readonly Route[] = [list, self]
