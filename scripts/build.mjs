@@ -1,8 +1,9 @@
-// Builds dist: tsc checks and compiles src and writes the declarations, esbuild joins the modules of each door.
+// Builds dist, and the packages: tsc checks and compiles src and writes the declarations, esbuild joins the modules of each door.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
+import { linkPackages } from './link-packages.mjs'
 import { joinDoors } from './bundle.mjs'
 import { buildOnce } from './up-to-date.mjs'
 
@@ -27,6 +28,18 @@ await buildOnce('dist', ['src', ...shared], async () => {
   await tsc('-p', 'tsconfig.build.json')
   await joinDoors()
 })
+await linkPackages()
+await buildOnce(
+  'packages/grpc/dist',
+  [
+    'packages/grpc/src',
+    'packages/grpc/package.json',
+    'packages/grpc/tsconfig.json',
+    'src',
+    ...shared,
+  ],
+  () => tsc('-p', 'packages/grpc'),
+)
 // Their types come from dist.
 await buildOnce(
   'examples/dist',

@@ -25,6 +25,7 @@ import {
   parseFlags,
   textFlag,
 } from './program/flags.js'
+import { grpcFlags, openGrpcDoor } from './program/grpc-door.js'
 import { httpFlags, httpHelp, startHttp } from './program/http.js'
 import { startNode } from './runtime/start-node.js'
 
@@ -40,6 +41,12 @@ hosts none; it still delivers durable commands and fires due timers for the othe
   --replicas N       1, 3 or 5 copies of the namespace's stream in a NATS cluster (default: 1);
                      for a stream that does not exist yet, else "nats stream edit" changes it
   --timers MODE      active (default), or passive: it sets timers, and other nodes fire them
+  --grpc HOST:PORT   also serve gRPC, gRPC-web and JSON there, for other languages (or unix:PATH);
+                     needs the package @cairn-es/grpc
+  --grpc-tokens FILE who may call it: a line "NAME TOKEN [read,write,operate,host]" for each;
+                     needed unless it is on 127.0.0.1
+  --grpc-cert FILE, --grpc-key FILE  its certificate and key; --grpc-client-ca FILE demands
+                     certificates of clients
   --no-create        refuse a namespace that does not exist, instead of creating it
 ${httpHelp}  --log-level LEVEL  trace, debug, info (default), warn, error or silent
 ${commonFlagsHelp}
@@ -68,6 +75,7 @@ async function main(args: readonly string[]): Promise<void> {
     timers: { type: 'string' },
     'no-create': { type: 'boolean' },
     ...httpFlags,
+    ...grpcFlags,
     ...actorFlags,
   })
   if (isSet(flags, 'help')) {
@@ -103,10 +111,17 @@ async function main(args: readonly string[]): Promise<void> {
   starting.catch(() => http?.close())
   const node = await starting
   http?.onStarted(node)
+  const door = await openGrpcDoor(flags, node, store, log).catch(
+    async (error: unknown) => {
+      await node.close()
+      throw error
+    },
+  )
   if (isSet(flags, 'demo')) process.stderr.write(demoHelp(namespace, flags))
   const reason = await stopped
   log.info(reason === 'escalation' ? { reason } : { signal: reason }, 'node stopping')
   http?.drain()
+  await door?.close()
   await node.close()
   await http?.close()
   log.info({}, 'node stopped')

@@ -336,11 +336,16 @@ export class CommandLoop {
     const { folded } = running
     const { address, ports } = this.subject
     const events = { list: decision.events, at, nodeId: ports.nodeId }
-    const state = this.life.foldTentatively(running, command, events)
+    const { after: known } = decision
+    const state =
+      known === undefined
+        ? this.life.foldTentatively(running, command, events)
+        : known.state
     const version = folded.version + decision.events.length
     const after = { state, version, position: folded.position }
     const outcome = acceptedOutcome(address, command, decision, after)
-    if (!mayBatch || this.mailbox.waiting === 0)
+    // Another process decides on a state that it was sent: none of what waits can be decided meanwhile.
+    if (!mayBatch || this.mailbox.waiting === 0 || known !== undefined)
       return { decision, outcome, batch: undefined, state, version, at }
     const first = { command, digest, decision, version, outcome }
     const batch = fillBatch(this, first, running, state, at)

@@ -6,10 +6,12 @@ import { checkData } from '../codec/data.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type {
   AcceptedDecision,
+  Behavior,
   Command,
   DecideContext,
   Decision,
   RejectedDecision,
+  RemoteBehavior,
 } from '../model/behavior.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { checkNewEvent } from '../model/event.js'
@@ -25,9 +27,11 @@ import {
 } from '../model/refused-change.js'
 import { isIgnoredPromise } from '../model/thenable.js'
 import type { TimerFiring } from '../model/timer.js'
+import type { Version } from '../model/version.js'
 import { commandIdsOf, withCauses } from './causes.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
+import { unknownCommand } from './effects.js'
 import type { FoldedState } from './fold.js'
 
 /**
@@ -42,14 +46,8 @@ export function decide(
   now: number,
   firing?: TimerFiring,
 ): Decision {
-  const common = { actor, version, commandId: command.id, now }
-  const context: DecideContext = withCauses(
-    firing === undefined ? common : { ...common, firing },
-    command,
-  )
-  freeze(command.data)
-  const data = handOut(command.data)
-  const given = data === command.data ? command : { ...command, data }
+  const context = contextOf(actor, version, command, now, firing)
+  const given = givenCommand(command)
   return wrapErrors(
     actor,
     command,
@@ -69,6 +67,58 @@ export function decide(
       behavior.decide(watch('state', state), { ...command, data: watchedData }, context)
     },
   )
+}
+
+/** The decision of a behavior that another process runs. Throws as {@link decide} does. */
+export async function decideRemotely(
+  behavior: Behavior,
+  remote: RemoteBehavior,
+  actor: ActorAddress,
+  { state, version }: FoldedState,
+  command: Command,
+  now: number,
+  signal: AbortSignal,
+  firing?: TimerFiring,
+): Promise<Decision> {
+  if (!knows(behavior, command.type))
+    throw unknownCommand(actor.type, command.type, behavior.commandTypes)
+  const context = contextOf(actor, version, command, now, firing)
+  try {
+    const decision = await remote.decide(
+      handOut(state),
+      givenCommand(command),
+      context,
+      signal,
+    )
+    if (!decision.ok) return decision
+    if (decision.after !== undefined) freeze(decision.after.state)
+    return ownEvents(decision)
+  } catch (cause) {
+    if (isCairnError(cause)) throw cause
+    throw decideFailed(actor, command, 'decide', cause)
+  }
+}
+
+function knows(behavior: Behavior, type: string): boolean {
+  return behavior.knows?.(type) ?? behavior.commandTypes.includes(type)
+}
+
+function contextOf(
+  actor: ActorAddress,
+  version: Version,
+  command: Command,
+  now: number,
+  firing: TimerFiring | undefined,
+): DecideContext {
+  const common = { actor, version, commandId: command.id, now }
+  return withCauses(firing === undefined ? common : { ...common, firing }, command)
+}
+
+/** The command with data that the behavior cannot change. */
+function givenCommand(command: Command): Command {
+  freeze(command.data)
+  const data = handOut(command.data)
+  return data === command.data ? command : { ...command, data }
 }
 
 /**
@@ -150,20 +200,29 @@ function wrapErrors<T>(
     if (isCairnError(cause)) throw cause
     const change = findRefusedChange(cause, again)
     if (change !== undefined) throw changedBy(actor, command, what, change, cause)
-    throw new CairnError(
-      'decide-failed',
-      `${what} of ${nameOf(actor, command)} threw: ${messageOf(cause)}. Nothing was stored, and the ` +
-        'actor continues. Correct its behavior, or refuse such commands with reject(…).',
-      {
-        cause,
-        details: {
-          actor: formatAddress(actor),
-          command: command.type,
-          commandId: command.id,
-        },
-      },
-    )
+    throw decideFailed(actor, command, what, cause)
   }
+}
+
+function decideFailed(
+  actor: ActorAddress,
+  command: Command,
+  what: string,
+  cause: unknown,
+): CairnError {
+  return new CairnError(
+    'decide-failed',
+    `${what} of ${nameOf(actor, command)} threw: ${messageOf(cause)}. Nothing was stored, and the ` +
+      'actor continues. Correct its behavior, or refuse such commands with reject(…).',
+    {
+      cause,
+      details: {
+        actor: formatAddress(actor),
+        command: command.type,
+        commandId: command.id,
+      },
+    },
+  )
 }
 
 /** The error of a behavior that tries to change what it was given. */

@@ -1,7 +1,12 @@
 // Evaluating a command on a state: whether it was handled before, whether its timer is still set, and what the behavior
 // decides.
 
-import type { AcceptedDecision, Command, Decision } from '../model/behavior.js'
+import type {
+  AcceptedDecision,
+  Command,
+  Decision,
+  RemoteBehavior,
+} from '../model/behavior.js'
 import type { AcceptedOutcome } from '../model/command-sender.js'
 import { isCairnError } from '../model/errors.js'
 import type { Redelivery } from '../model/redelivery.js'
@@ -9,7 +14,7 @@ import { show } from '../model/show.js'
 import type { TimerFiring } from '../model/timer.js'
 import type { ActorSubject } from './actor-ports.js'
 import type { OpenCall } from './call.js'
-import { decide } from './decide.js'
+import { decide, decideRemotely } from './decide.js'
 import type { DuplicateDetector, DuplicateSearch } from './duplicate-detector.js'
 import type { FoldedState } from './fold.js'
 import { isTimerSuperseded, supersededDecision } from './superseded-timer.js'
@@ -39,14 +44,58 @@ export function evaluate(
   folded: FoldedState,
   now: number,
 ): Evaluation | Promise<Evaluation> {
-  const { command, search, redelivery } = evaluated
+  const { call, command, search, redelivery } = evaluated
   // A timer's command needs a search of the log.
   return redelivery?.firing === undefined && duplicates.isKnownNew(search, folded)
-    ? evaluateNew(subject, command, folded, now)
+    ? evaluateHereOrRemotely(subject, call, command, folded, now)
     : searchAndEvaluate(subject, duplicates, evaluated, folded, now)
 }
 
-/** Decides a command that was not handled before. */
+function evaluateHereOrRemotely(
+  subject: ActorSubject,
+  call: OpenCall,
+  command: Command,
+  folded: FoldedState,
+  now: number,
+  firing?: TimerFiring,
+): Evaluation | Promise<Evaluation> {
+  const { remote } = subject.definition.behavior
+  return remote === undefined
+    ? evaluateNew(subject, command, folded, now, firing)
+    : evaluateRemotely(subject, remote, call, command, folded, now, firing)
+}
+
+async function evaluateRemotely(
+  { definition: { behavior }, address }: ActorSubject,
+  remote: RemoteBehavior,
+  call: OpenCall,
+  command: Command,
+  folded: FoldedState,
+  now: number,
+  firing: TimerFiring | undefined,
+): Promise<Evaluation> {
+  let evaluation: Evaluation
+  try {
+    const { signal } = call
+    const decision = await decideRemotely(
+      behavior,
+      remote,
+      address,
+      folded,
+      command,
+      now,
+      signal,
+      firing,
+    )
+    evaluation = { kind: 'decided', decision }
+  } catch (error) {
+    evaluation = { kind: 'failed', error }
+  }
+  call.check()
+  return evaluation
+}
+
+/** Decides a command that was not handled before, in this process. */
 export function evaluateNew(
   { definition, address }: ActorSubject,
   command: Command,
@@ -91,7 +140,8 @@ async function searchAndEvaluate(
   if (found !== 'none') return { kind: 'duplicate', outcome: found }
   if (isSuperseded)
     return { kind: 'decided', decision: supersededDecision(redelivery!.firing!) }
-  return evaluateNew(subject, command, folded, now, redelivery?.firing)
+  const { firing } = redelivery ?? {}
+  return evaluateHereOrRemotely(subject, call, command, folded, now, firing)
 }
 
 /** Whether the timer was replaced or cancelled (FIRING-1). */

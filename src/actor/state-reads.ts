@@ -1,6 +1,7 @@
 // State reads: the states of actors as callers of the host read them.
 
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
+import type { Behavior } from '../model/behavior.js'
 import { checkFreshness, sufficientVersion } from '../model/freshness.js'
 import { handOut } from '../model/read-only.js'
 import { checkCount, type Version } from '../model/version.js'
@@ -88,10 +89,11 @@ export class StateReads implements ResidentReader {
     }
     const timedOut = () => readTimedOut(doing, timeout)
     const at = await bounded(read, timeout, timedOut, signal, doing)
-    return { state: detachPlain(handOut(at.state)), version: at.version }
+    const { state, version: found } = await folded(behavior, actor, at)
+    return { state: detachPlain(handOut(state)), version: found }
   }
 
-  async #read(
+  #read(
     actor: ActorAddress,
     enough: Version | undefined,
     options: CallOptions,
@@ -102,6 +104,18 @@ export class StateReads implements ResidentReader {
       options,
     )
     posting(call, () => resident.enqueueRead(call, enough))
-    return call.promise
+    const { behavior } = this.#ports.definitions.get(actor.type)
+    if (behavior.remote === undefined) return call.promise
+    return call.promise.then(reading => folded(behavior, actor, reading))
   }
+}
+
+/** The state as readers get it, where another process folds. */
+async function folded(
+  { remote }: Behavior,
+  actor: ActorAddress,
+  { state, version }: StateReading,
+): Promise<StateReading> {
+  if (remote === undefined) return { state, version }
+  return { state: await remote.fold(actor, state, version), version }
 }

@@ -252,6 +252,7 @@ export class TransactionAttempt {
     number: number,
   ): Promise<Participant> {
     const { behavior } = definition
+    if (behavior.remote !== undefined) throw decidedElsewhere(address)
     const onMalformed = (record: MalformedRecord) => this.#ports.onMalformed(record)
     if (number === 1) this.#first = name
     const directives = await this.#ports.directives(address, this.#ports.call.signal)
@@ -351,6 +352,15 @@ export class TransactionAttempt {
   #isFirst(address: ActorAddress): boolean {
     return formatAddress(address) === this.#first
   }
+}
+
+function decidedElsewhere(actor: ActorAddress): CairnError {
+  return new CairnError(
+    'invalid-option',
+    `A transaction uses ${formatAddress(actor)}, which another process decides: send it a command instead, ` +
+      'or ask it before or after the transaction.',
+    { details: { actor: formatAddress(actor) } },
+  )
 }
 
 /** The work of a transaction cannot move to another node: its caller has to ask there. */

@@ -23,6 +23,7 @@ const loaders: Readonly<Record<string, () => Promise<CliCommand>>> = {
   verify: async () => (await import('./verify.js')).verify,
   repair: async () => (await import('./repair.js')).repair,
   ensure: async () => (await import('./ensure.js')).ensure,
+  plugin: async () => (await import('./plugin.js')).plugin,
   acl: async () => (await import('./acl.js')).acl,
   bench: async () => (await import('./bench.js')).bench,
 }

@@ -54,6 +54,9 @@ export type {
   OutboxTimerCancel,
 } from '../model/outbox.js'
 
+// Values as bytes, as the log has them
+export { decode as decodeValue, encode as encodeValue } from '../codec/msgpack.js'
+
 // Queues, timers and documents beside the log
 export type {
   NewRecord,

@@ -27,5 +27,5 @@ export type {
 
 // Behaviors
 export type { StateReader } from '../actor/definition.js'
-export type { AfterCommitContext } from '../model/behavior.js'
+export type { AfterCommitContext, RemoteBehavior } from '../model/behavior.js'
 export type { ChildContext, ChildEnd, ChildSpec, RunningChild } from '../model/child.js'

@@ -45,6 +45,8 @@ export interface AcceptedDecision<State = unknown> {
    * outcome. It does not run on a replay, nor if that node dies first.
    */
   readonly afterCommit?: (stored: AfterCommitContext) => void
+  /** The state after the events, from a behavior that has folded them already. Default: `evolve` folds them. */
+  readonly after?: { readonly state: State }
 }
 
 /** What an `afterCommit` function gets. */
@@ -73,6 +75,22 @@ export interface RejectedDecision {
 
 export type Decision<State = unknown> = AcceptedDecision<State> | RejectedDecision
 
+/**
+ * The part of a behavior that another process runs. The behavior's own `evolve` then only collects events; what it
+ * returns is a state that only these methods understand.
+ */
+export interface RemoteBehavior<State = unknown> {
+  /** Folds what is not folded yet, and decides. The signal fires when the command is given up. */
+  decide(
+    state: State,
+    command: Command,
+    context: DecideContext,
+    signal: AbortSignal,
+  ): Promise<Decision<State>>
+  /** The state as readers get it. */
+  fold(actor: ActorAddress, state: State, version: Version): Promise<State>
+}
+
 export interface Behavior<State = unknown> {
   /** Raise it when stored states are no longer valid: they are then refolded from the events. */
   readonly version: number
@@ -83,6 +101,8 @@ export interface Behavior<State = unknown> {
   initialState(id: string): State
   /** Throws `unknown-command` for a type that it does not know. */
   decide(state: State, command: Command, context: DecideContext): Decision<State>
+  /** Decides and folds in place of `decide`. Commands of such an actor are stored one by one. Default: none. */
+  readonly remote?: RemoteBehavior<State>
   /** The children that run on the actor's owner while the actor is in this state. Default: none. */
   children?(actor: ActorAddress, state: State): readonly ChildSpec[]
   /**

@@ -1,0 +1,69 @@
+// Commands to actors, over the door.
+
+import { create } from '@bufbuild/protobuf'
+import type { ServiceImpl } from '@connectrpc/connect'
+import type { AskOutcome, Node } from 'cairn-es'
+
+import { dataField, fromData } from '../codec/data.js'
+import { countOf, defined, fromActor, fromCauses } from '../codec/records.js'
+import * as pb from '../gen/cairn/v1/actors_pb.js'
+import { boundsOf } from './calls.js'
+
+export function actorsService(node: Node): ServiceImpl<typeof pb.ActorsService> {
+  return {
+    async ask(request, context) {
+      const { actor, command, data } = request
+      const options = { ...optionsOf(request), ...boundsOf(context) }
+      const outcome = await node.ask(fromActor(actor), command, fromData(data), options)
+      return { outcome: toOutcome(outcome) }
+    },
+
+    async send(request, context) {
+      const { actor, command, data } = request
+      const options = { ...optionsOf(request), ...boundsOf(context) }
+      const { commandId, position, duplicate } = await node.send(
+        fromActor(actor),
+        command,
+        fromData(data),
+        options,
+      )
+      return { commandId, position: BigInt(position), duplicate }
+    },
+
+    async state({ actor, version }, context) {
+      const reading = await node.state(fromActor(actor), {
+        ...boundsOf(context),
+        ...defined({ version: version === undefined ? undefined : countOf(version) }),
+      })
+      return { version: BigInt(reading.version), ...dataField('state', reading.state) }
+    },
+  }
+}
+
+function optionsOf({ commandId, causes }: pb.AskRequest | pb.SendRequest) {
+  return { ...defined({ commandId: commandId || undefined }), ...fromCauses(causes) }
+}
+
+function toOutcome(outcome: AskOutcome): pb.AskResponse['outcome'] {
+  const { version, commandId, correlationId } = outcome
+  const common = { version: BigInt(version), commandId, correlationId }
+  if (outcome.ok) {
+    const { position, reply, duplicate, outboxIds = [] } = outcome
+    const value = create(pb.AcceptedSchema, {
+      ...common,
+      position: BigInt(position),
+      duplicate,
+      outboxIds: [...outboxIds],
+      ...dataField('reply', reply),
+    })
+    return { case: 'accepted', value }
+  }
+  const { code, message, details } = outcome.rejection
+  const value = create(pb.RejectedSchema, {
+    ...common,
+    code,
+    message,
+    ...dataField('details', details),
+  })
+  return { case: 'rejected', value }
+}
