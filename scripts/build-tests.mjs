@@ -2,26 +2,43 @@
 // compiled, it starts immediately; a TypeScript loader would cost each process
 // seconds. Types are not checked here; `npm run types` checks them.
 
-import { cp, readdir, symlink } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { cp, mkdir, readdir, symlink } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 
 import { compileFiles } from './bundle.mjs'
 import { buildOnce } from './up-to-date.mjs'
 
 const folder = 'build'
-const sources = ['src', 'test', 'examples', 'scripts', 'bench', 'config']
+const sources = ['src', 'test', 'examples', 'packages', 'scripts', 'bench', 'config']
 
 export function buildTests() {
   return buildOnce(folder, [...sources, 'package.json', 'tsconfig.json'], async () => {
     const files = (await Promise.all(sources.map(filesIn))).flat()
-    const compiled = files.filter(file => file.endsWith('.ts'))
+    const compiled = files.filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts'))
     await compileFiles(compiled, { from: '.', to: folder })
-    for (const file of files)
-      if (file.endsWith('.mjs')) await cp(file, join(folder, file))
+    for (const file of files) if (/\.m?js$/.test(file)) await cp(file, join(folder, file))
     // The sources read their version from it, and tests import dist as `cairn-es`.
     await cp('package.json', `${folder}/package.json`)
     await symlink(resolve('dist'), `${folder}/dist`, 'junction')
+    await linkPackages()
   })
+}
+
+/** Tests, and the packages that they import, use one copy of the sources of `cairn-es`. */
+async function linkPackages() {
+  const grpc = `${folder}/packages/grpc`
+  await cp('packages/grpc/package.json', `${grpc}/package.json`)
+  await mkdir(`${folder}/sources`)
+  await cp('package.json', `${folder}/sources/package.json`)
+  for (const [at, to] of [
+    [`${folder}/sources/dist`, `${folder}/src`],
+    [`${grpc}/dist`, `${grpc}/src`],
+    [`${grpc}/node_modules/cairn-es`, `${folder}/sources`],
+    [`${folder}/node_modules/@cairn-es/grpc`, grpc],
+  ]) {
+    await mkdir(dirname(at), { recursive: true })
+    await symlink(resolve(to), at, 'junction')
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { cp } from 'node:fs/promises'
 
 import { linkPackages } from './link-packages.mjs'
 import { joinDoors } from './bundle.mjs'
@@ -38,7 +39,11 @@ await buildOnce(
     'src',
     ...shared,
   ],
-  () => tsc('-p', 'packages/grpc'),
+  async () => {
+    await tsc('-p', 'packages/grpc')
+    // tsc copies no declarations.
+    await cp('packages/grpc/src/gen', 'packages/grpc/dist/gen', { recursive: true })
+  },
 )
 // Their types come from dist.
 await buildOnce(

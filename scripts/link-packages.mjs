@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path'
 const links = [
   { at: 'packages/grpc/node_modules/cairn-es', to: '.' },
   { at: 'dist/node_modules/@cairn-es/grpc', to: 'packages/grpc' },
+  { at: 'examples/node_modules/@cairn-es/grpc', to: 'packages/grpc' },
 ]
 
 export async function linkPackages() {

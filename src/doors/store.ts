@@ -57,6 +57,18 @@ export type {
 // Values as bytes, as the log has them
 export { decode as decodeValue, encode as encodeValue } from '../codec/msgpack.js'
 
+// What an event store is made of
+export { checkActorType, checkAddress } from '../model/address.js'
+export { encodeCommit, encodedBytes } from '../codec/envelope.js'
+export { checkAppend, nextCommit } from '../store/event-store/append.js'
+export { checkCommitsOptions } from '../store/event-store/read.js'
+export { StoreBase, type StoreOptions } from '../store/event-store/store-base.js'
+export {
+  checkTransaction,
+  checkTransactionBytes,
+  partCommit,
+} from '../store/event-store/transaction.js'
+
 // Queues, timers and documents beside the log
 export type {
   NewRecord,

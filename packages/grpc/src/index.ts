@@ -8,3 +8,8 @@ export { type Grant, parseTokens, type Token } from './door/login.js'
 // Plugins
 export type { PluginChange } from './plugin/host.js'
 export { type PluginRunEvent, runPlugin, type RunPluginOptions } from './plugin/run.js'
+
+// Clients
+export { fromConnectError as problemOf } from './codec/problems.js'
+export { type DoorAddress, doorTransport } from './client/transport.js'
+export { RemoteStore, type RemoteStoreOptions } from './client/remote-store.js'

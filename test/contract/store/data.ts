@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check'
 
-import { CairnError } from '../../../src/model/errors.js'
+import { isCairnError } from '../../../src/model/errors.js'
 import type { AppendOptions } from '../../../src/store/event-store/event-store.js'
 import { findDifference, refusedValues, seed, storable } from '../../support/values.js'
 import {
@@ -240,7 +240,7 @@ export function testData(test: Suite): void {
     for (const [what, data, path, why] of refusedValues) {
       const events = [...deposits(1), { type: 'bad', data }, ...deposits(2)]
       const found = await store.append(account, events).catch((error: unknown) => error)
-      const refusal = found instanceof CairnError ? found : undefined
+      const refusal = isCairnError(found) ? found : undefined
       t.equal(refusal?.code, 'invalid-data', what)
       const text = refusal?.message ?? String(found)
       t.ok(text.includes(`: ${path === '' ? 'the value itself' : path}`), text)

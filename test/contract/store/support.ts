@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { encodeCommit } from '../../../src/codec/envelope.js'
 import type { ActorAddress } from '../../../src/model/address.js'
 import type { LogRecord, StoredCommit } from '../../../src/model/commit.js'
-import { CairnError, type ErrorCode, isCairnError } from '../../../src/model/errors.js'
+import { type ErrorCode, isCairnError } from '../../../src/model/errors.js'
 import type { NewEvent } from '../../../src/model/event.js'
 import type {
   Appended,
@@ -115,7 +115,7 @@ export async function refuses(
   try {
     await work()
   } catch (error) {
-    if (!(error instanceof CairnError)) throw error
+    if (!isCairnError(error)) throw error
     t.equal(error.code, code, `${message}: ${error.message}`)
     return
   }

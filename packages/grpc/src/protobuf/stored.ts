@@ -19,6 +19,8 @@ export function isStoredProtobuf(value: unknown): value is StoredProtobuf {
   return (
     typeof value['@type'] === 'string' &&
     value.bytes instanceof Uint8Array &&
+    // A Buffer is read as a Buffer.
+    Object.getPrototypeOf(value.bytes) === Uint8Array.prototype &&
     Object.keys(value).length === 2
   )
 }
