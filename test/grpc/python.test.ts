@@ -78,7 +78,6 @@ await t.test(
       message: /no such amount/,
     })
     await t.rejects(node.ask(pot('alice'), 'subtract'), { code: 'unknown-command' })
-    t.match(await node.state(pot('alice')), { state: { total: 5 }, version: 1 })
 
     const fires = defineTopic('fires')
     const ids: string[] = []

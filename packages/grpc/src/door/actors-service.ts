@@ -9,7 +9,11 @@ import { countOf, defined, fromActor, fromCauses } from '../codec/records.js'
 import * as pb from '../gen/cairn/v1/actors_pb.js'
 import { boundsOf } from './calls.js'
 
-export function actorsService(node: Node): ServiceImpl<typeof pb.ActorsService> {
+/** @param nodeOf the node of this process that a plugin decides a type's actors on, if there is one */
+export function actorsService(
+  node: Node,
+  nodeOf: (type: string) => Node | undefined,
+): ServiceImpl<typeof pb.ActorsService> {
   return {
     async ask(request, context) {
       const { actor, command, data } = request
@@ -31,7 +35,8 @@ export function actorsService(node: Node): ServiceImpl<typeof pb.ActorsService> 
     },
 
     async state({ actor, version }, context) {
-      const reading = await node.state(fromActor(actor), {
+      const address = fromActor(actor)
+      const reading = await (nodeOf(address.type) ?? node).state(address, {
         ...boundsOf(context),
         ...defined({ version: version === undefined ? undefined : countOf(version) }),
       })

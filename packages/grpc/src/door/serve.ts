@@ -97,7 +97,10 @@ export async function serveGrpc(
   const names = services.map(({ typeName }) => typeName)
   const routes = (router: ConnectRouter) => {
     router.service(StoreService, storeService(node))
-    router.service(ActorsService, actorsService(node))
+    router.service(
+      ActorsService,
+      actorsService(node, type => host?.nodeOf(type)),
+    )
     router.service(MessagesService, messagesService(node))
     router.service(OperationsService, operationsService(node))
     if (host !== undefined) router.service(PluginService, host.service())

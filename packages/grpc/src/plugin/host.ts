@@ -57,6 +57,13 @@ export class PluginHost {
     return { host: (requests, context) => this.#host(requests, context) }
   }
 
+  /** The node of a plugin that decides the actors of a type. */
+  nodeOf(type: string): Node | undefined {
+    for (const { types, node } of this.#registrations)
+      if (types.includes(type)) return node
+    return undefined
+  }
+
   /** PLUGIN-HOST-3. */
   async drain(): Promise<void> {
     this.#isDraining = true
@@ -127,20 +134,24 @@ export class PluginHost {
       await node.close()
       throw error
     }
-    return new Registration(name, node, workbench)
+    const types = actorTypes.map(({ type }) => type)
+    return new Registration(name, types, node, workbench)
   }
 }
 
 /** A plugin that is there. */
 class Registration {
   readonly name: string
+  /** Of actors. */
+  readonly types: readonly string[]
   readonly node: Node
   readonly workbench: Workbench
   isDrained = false
   #leaving: Promise<void> | undefined
 
-  constructor(name: string, node: Node, workbench: Workbench) {
+  constructor(name: string, types: readonly string[], node: Node, workbench: Workbench) {
     this.name = name
+    this.types = types
     this.node = node
     this.workbench = workbench
   }
