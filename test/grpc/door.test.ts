@@ -41,7 +41,7 @@ const account = defineActor({
         : event('withdrawn', { amount }),
     remind: () => [
       event('deposited', { amount: 0 }),
-      schedule('later', { after: 3_600_000, command: 'deposit', data: { amount: 1 } }),
+      schedule('later', { after: 3_600_000 }, 'deposit', { amount: 1 }),
     ],
   },
   evolve: {

@@ -13,3 +13,7 @@ export { type PluginRunEvent, runPlugin, type RunPluginOptions } from './plugin/
 export { fromConnectError as problemOf } from './codec/problems.js'
 export { type DoorAddress, doorTransport } from './client/transport.js'
 export { RemoteStore, type RemoteStoreOptions } from './client/remote-store.js'
+
+// Protobuf messages in topics, events and commands
+export { pack, protobufSchema, protobufTopic, unpack } from './protobuf/topic.js'
+export type { StoredProtobuf } from './protobuf/stored.js'

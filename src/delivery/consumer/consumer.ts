@@ -46,6 +46,8 @@ export interface ConsumerStatus {
 /** A consumer of a node. */
 export interface Consumer {
   readonly name: string
+  /** Stores the definition without giving out a message: any process then knows the consumer by its name. */
+  declare(): Promise<void>
   /**
    * Gives out messages: first those whose lease has expired, then new ones. Resolves with an empty list when none
    * arrives within `maxWait`. A message that is not settled in time is given out again. Throws `aborted`,
@@ -149,6 +151,11 @@ export function createConsumer(
       const { outstanding } = await document.read()
       const next = Math.min(...outstanding.map(waitingUntil))
       return next === Infinity ? undefined : next
+    },
+
+    async declare() {
+      if (closing.aborted) throw nodeClosed(name)
+      await document.declare()
     },
 
     async consume(options: ConsumeOptions = {}) {

@@ -33,7 +33,9 @@ export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesServi
         on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
         ...defined({ ackWait: ackWaitMs, attempts }),
       })
-      const status = await node.consumer(definition).status()
+      const consumer = node.consumer(definition)
+      await consumer.declare()
+      const status = await consumer.status()
       return {
         name: status.name,
         topics: [...status.topics],

@@ -117,7 +117,7 @@ export class Workbench {
   /** Messages to the plugin, until the workbench ends. */
   async *messages(): AsyncGenerator<HostResponse> {
     let hasToldDraining = false
-    while (this.#end === undefined) {
+    while (this.#end === undefined || (this.#isDraining && !hasToldDraining)) {
       const work = this.#take()
       const cancelled = this.#cancelled
       this.#cancelled = []
