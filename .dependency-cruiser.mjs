@@ -45,6 +45,13 @@ export default {
       from: {},
       to: { circular: true },
     },
+    {
+      name: 'packages-use-doors',
+      severity: 'error',
+      comment: 'Packages import cairn-es by its doors, as everybody does.',
+      from: { path: '^packages/' },
+      to: { path: '^src/' },
+    },
     ...directions,
     ...homes,
   ],

@@ -30,12 +30,14 @@ async function linkPackages() {
   await cp('packages/grpc/package.json', `${grpc}/package.json`)
   await mkdir(`${folder}/sources`)
   await cp('package.json', `${folder}/sources/package.json`)
-  for (const [at, to] of [
+  /** @type {readonly (readonly [string, string])[]} */
+  const links = [
     [`${folder}/sources/dist`, `${folder}/src`],
     [`${grpc}/dist`, `${grpc}/src`],
     [`${grpc}/node_modules/cairn-es`, `${folder}/sources`],
     [`${folder}/node_modules/@cairn-es/grpc`, grpc],
-  ]) {
+  ]
+  for (const [at, to] of links) {
     await mkdir(dirname(at), { recursive: true })
     await symlink(resolve(to), at, 'junction')
   }

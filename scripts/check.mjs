@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 /** Each lane takes about half of the time. */
 const lanes = [
   ['format:check', 'package', 'docs'],
-  ['types', 'lint'],
+  ['types', 'lint', 'proto'],
 ]
 
 /** @type {string[]} */

@@ -14,6 +14,7 @@ const parts = [
   ['test:crashes'],
   ['test:reactors'],
   ['test:replicas'],
+  ['test:grpc'],
   ['test:timers'],
   ['test:simulation'],
   ['test:statecharts'],

@@ -43,8 +43,8 @@ hosts none; it still delivers durable commands and fires due timers for the othe
   --timers MODE      active (default), or passive: it sets timers, and other nodes fire them
   --grpc HOST:PORT   also serve gRPC, gRPC-web and JSON there, for other languages (or unix:PATH);
                      needs the package @cairn-es/grpc
-  --grpc-tokens FILE who may call it: a line "NAME TOKEN [read,write,operate,host]" for each;
-                     needed unless it is on 127.0.0.1
+  --grpc-tokens FILE who may do what: lines TOKEN PRINCIPAL ROLE[,ROLE] with the roles reader,
+                     writer, operator; needed unless it is on 127.0.0.1
   --grpc-cert FILE, --grpc-key FILE  its certificate and key; --grpc-client-ca FILE demands
                      certificates of clients
   --no-create        refuse a namespace that does not exist, instead of creating it

@@ -1,7 +1,7 @@
 // Protobuf messages of TypeScript users: topics by the schema's option, stored self-describing, evolving by field rules.
 
 import { execFileSync } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 
 import { protobufTopic, pack, unpack } from '@cairn-es/grpc'
 import { file_cairn_v1_options } from '@cairn-es/grpc/contracts'
@@ -20,27 +20,24 @@ import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import { startNode } from '../../src/runtime/start-node.js'
 import { until } from '../support/wait.js'
 
+const dir = t.testdir()
+
 /** The messages of a contract, compiled by buf as a user does it. */
 async function messagesOf(
   folder: string,
   text: string,
 ): Promise<(name: string) => DescMessage> {
-  const dir = t.testdir({
-    [folder]: { 'buf.yaml': modules, acme: { 'trips.proto': text } },
-  })
-  const image = `${dir}/${folder}/image.binpb`
-  execFileSync('node_modules/.bin/buf', ['build', `${dir}/${folder}`, '-o', image])
+  const module = `${dir}/${folder}`
+  await cp('proto/cairn/v1/options.proto', `${module}/cairn/v1/options.proto`)
+  await writeFile(`${module}/trips.proto`, text)
+  await writeFile(`${module}/buf.yaml`, 'version: v2\n')
+  const image = `${module}/image.binpb`
+  execFileSync('node_modules/.bin/buf', ['build', module, '-o', image])
   const registry = createFileRegistry(
     fromBinary(FileDescriptorSetSchema, await readFile(image)),
   )
   return name => registry.getMessage(`acme.v1.${name}`)!
 }
-
-const modules = `version: v2
-modules:
-  - path: acme
-  - path: ${process.cwd()}/proto
-`
 
 const text = await readFile('test/grpc/proto/trips.proto', 'utf8')
 t.ok(file_cairn_v1_options)

@@ -4,10 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { doorTransport, type GrpcOptions, RemoteStore, serveGrpc } from '@cairn-es/grpc'
-
 import type { EventStore } from '../../src/store/event-store/event-store.js'
 import type { StoreFixture } from '../contract/store.js'
+import { doorTransport, type GrpcOptions, openRemoteStore, serveGrpc } from './grpc.js'
 
 /** Stands for the node that a door serves: the contract of a store needs no more of it. */
 function nodeOf(store: EventStore): GrpcOptions['node'] {
@@ -26,7 +25,7 @@ export async function behindDoor(inner: StoreFixture): Promise<StoreFixture> {
       })
       const listen = `unix:${join(folder, `${++doors}.sock`)}`
       const door = await serveGrpc({ node: nodeOf(store), listen })
-      const remote = await RemoteStore.open({
+      const remote = await openRemoteStore({
         namespace: store.namespace,
         nodeId: nodeId ?? `client-${doors}`,
         transport: doorTransport({ door: door.address }),

@@ -3,7 +3,7 @@
 // The door
 export { type GrpcDoor, type GrpcOptions, serveGrpc } from './door/serve.js'
 export type { TlsFiles } from './door/listen.js'
-export { type Grant, parseTokens, type Token } from './door/login.js'
+export { parseTokens, type Role, type Token } from './door/login.js'
 
 // Plugins
 export type { PluginChange } from './plugin/host.js'

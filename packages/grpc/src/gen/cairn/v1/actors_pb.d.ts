@@ -4,278 +4,275 @@
 // @generated from file cairn/v1/actors.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type { Actor, Causes, Data } from './data_pb.js'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { Actor, Causes, Data } from "./data_pb.js";
 
 /**
  * Describes the file cairn/v1/actors.proto.
  */
-export declare const file_cairn_v1_actors: GenFile
+export declare const file_cairn_v1_actors: GenFile;
 
 /**
  * @generated from message cairn.v1.AskRequest
  */
-export declare type AskRequest = Message<'cairn.v1.AskRequest'> & {
+export declare type AskRequest = Message<"cairn.v1.AskRequest"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: string command = 2;
    */
-  command: string
+  command: string;
 
   /**
    * @generated from field: cairn.v1.Data data = 3;
    */
-  data?: Data | undefined
+  data?: Data | undefined;
 
   /**
    * Sent again with the same id, a command takes effect once and gets the first answer again. Empty: a new one.
    *
    * @generated from field: string command_id = 4;
    */
-  commandId: string
+  commandId: string;
 
   /**
    * @generated from field: cairn.v1.Causes causes = 5;
    */
-  causes?: Causes | undefined
-}
+  causes?: Causes | undefined;
+};
 
 /**
  * Describes the message cairn.v1.AskRequest.
  * Use `create(AskRequestSchema)` to create a new message.
  */
-export declare const AskRequestSchema: GenMessage<AskRequest>
+export declare const AskRequestSchema: GenMessage<AskRequest>;
 
 /**
  * @generated from message cairn.v1.AskResponse
  */
-export declare type AskResponse = Message<'cairn.v1.AskResponse'> & {
+export declare type AskResponse = Message<"cairn.v1.AskResponse"> & {
   /**
    * @generated from oneof cairn.v1.AskResponse.outcome
    */
-  outcome:
-    | {
-        /**
-         * @generated from field: cairn.v1.Accepted accepted = 1;
-         */
-        value: Accepted
-        case: 'accepted'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Rejected rejected = 2;
-         */
-        value: Rejected
-        case: 'rejected'
-      }
-    | { case: undefined; value?: undefined }
-}
+  outcome: {
+    /**
+     * @generated from field: cairn.v1.Accepted accepted = 1;
+     */
+    value: Accepted;
+    case: "accepted";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Rejected rejected = 2;
+     */
+    value: Rejected;
+    case: "rejected";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.AskResponse.
  * Use `create(AskResponseSchema)` to create a new message.
  */
-export declare const AskResponseSchema: GenMessage<AskResponse>
+export declare const AskResponseSchema: GenMessage<AskResponse>;
 
 /**
  * @generated from message cairn.v1.Accepted
  */
-export declare type Accepted = Message<'cairn.v1.Accepted'> & {
+export declare type Accepted = Message<"cairn.v1.Accepted"> & {
   /**
    * @generated from field: uint64 version = 1;
    */
-  version: bigint
+  version: bigint;
 
   /**
    * @generated from field: uint64 position = 2;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: cairn.v1.Data reply = 3;
    */
-  reply?: Data | undefined
+  reply?: Data | undefined;
 
   /**
    * @generated from field: bool duplicate = 4;
    */
-  duplicate: boolean
+  duplicate: boolean;
 
   /**
    * @generated from field: string command_id = 5;
    */
-  commandId: string
+  commandId: string;
 
   /**
    * @generated from field: string correlation_id = 6;
    */
-  correlationId: string
+  correlationId: string;
 
   /**
    * @generated from field: repeated string outbox_ids = 7;
    */
-  outboxIds: string[]
-}
+  outboxIds: string[];
+};
 
 /**
  * Describes the message cairn.v1.Accepted.
  * Use `create(AcceptedSchema)` to create a new message.
  */
-export declare const AcceptedSchema: GenMessage<Accepted>
+export declare const AcceptedSchema: GenMessage<Accepted>;
 
 /**
  * The actor rejected the command; nothing was stored.
  *
  * @generated from message cairn.v1.Rejected
  */
-export declare type Rejected = Message<'cairn.v1.Rejected'> & {
+export declare type Rejected = Message<"cairn.v1.Rejected"> & {
   /**
    * @generated from field: uint64 version = 1;
    */
-  version: bigint
+  version: bigint;
 
   /**
    * @generated from field: string code = 2;
    */
-  code: string
+  code: string;
 
   /**
    * @generated from field: string message = 3;
    */
-  message: string
+  message: string;
 
   /**
    * @generated from field: cairn.v1.Data details = 4;
    */
-  details?: Data | undefined
+  details?: Data | undefined;
 
   /**
    * @generated from field: string command_id = 5;
    */
-  commandId: string
+  commandId: string;
 
   /**
    * @generated from field: string correlation_id = 6;
    */
-  correlationId: string
-}
+  correlationId: string;
+};
 
 /**
  * Describes the message cairn.v1.Rejected.
  * Use `create(RejectedSchema)` to create a new message.
  */
-export declare const RejectedSchema: GenMessage<Rejected>
+export declare const RejectedSchema: GenMessage<Rejected>;
 
 /**
  * @generated from message cairn.v1.SendRequest
  */
-export declare type SendRequest = Message<'cairn.v1.SendRequest'> & {
+export declare type SendRequest = Message<"cairn.v1.SendRequest"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: string command = 2;
    */
-  command: string
+  command: string;
 
   /**
    * @generated from field: cairn.v1.Data data = 3;
    */
-  data?: Data | undefined
+  data?: Data | undefined;
 
   /**
    * @generated from field: string command_id = 4;
    */
-  commandId: string
+  commandId: string;
 
   /**
    * @generated from field: cairn.v1.Causes causes = 5;
    */
-  causes?: Causes | undefined
-}
+  causes?: Causes | undefined;
+};
 
 /**
  * Describes the message cairn.v1.SendRequest.
  * Use `create(SendRequestSchema)` to create a new message.
  */
-export declare const SendRequestSchema: GenMessage<SendRequest>
+export declare const SendRequestSchema: GenMessage<SendRequest>;
 
 /**
  * @generated from message cairn.v1.SendResponse
  */
-export declare type SendResponse = Message<'cairn.v1.SendResponse'> & {
+export declare type SendResponse = Message<"cairn.v1.SendResponse"> & {
   /**
    * @generated from field: string command_id = 1;
    */
-  commandId: string
+  commandId: string;
 
   /**
    * @generated from field: uint64 position = 2;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: bool duplicate = 3;
    */
-  duplicate: boolean
-}
+  duplicate: boolean;
+};
 
 /**
  * Describes the message cairn.v1.SendResponse.
  * Use `create(SendResponseSchema)` to create a new message.
  */
-export declare const SendResponseSchema: GenMessage<SendResponse>
+export declare const SendResponseSchema: GenMessage<SendResponse>;
 
 /**
  * @generated from message cairn.v1.StateRequest
  */
-export declare type StateRequest = Message<'cairn.v1.StateRequest'> & {
+export declare type StateRequest = Message<"cairn.v1.StateRequest"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * The state as it was at this version. Absent: the latest.
    *
    * @generated from field: optional uint64 version = 2;
    */
-  version?: bigint | undefined
-}
+  version?: bigint | undefined;
+};
 
 /**
  * Describes the message cairn.v1.StateRequest.
  * Use `create(StateRequestSchema)` to create a new message.
  */
-export declare const StateRequestSchema: GenMessage<StateRequest>
+export declare const StateRequestSchema: GenMessage<StateRequest>;
 
 /**
  * @generated from message cairn.v1.StateResponse
  */
-export declare type StateResponse = Message<'cairn.v1.StateResponse'> & {
+export declare type StateResponse = Message<"cairn.v1.StateResponse"> & {
   /**
    * @generated from field: cairn.v1.Data state = 1;
    */
-  state?: Data | undefined
+  state?: Data | undefined;
 
   /**
    * @generated from field: uint64 version = 2;
    */
-  version: bigint
-}
+  version: bigint;
+};
 
 /**
  * Describes the message cairn.v1.StateResponse.
  * Use `create(StateResponseSchema)` to create a new message.
  */
-export declare const StateResponseSchema: GenMessage<StateResponse>
+export declare const StateResponseSchema: GenMessage<StateResponse>;
 
 /**
  * Asks actors, on whichever node owns them. A rejection is a result, not an error.
@@ -289,26 +286,27 @@ export declare const ActorsService: GenService<{
    * @generated from rpc cairn.v1.ActorsService.Ask
    */
   ask: {
-    methodKind: 'unary'
-    input: typeof AskRequestSchema
-    output: typeof AskResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof AskRequestSchema;
+    output: typeof AskResponseSchema;
+  },
   /**
    * Stores a command for an actor, which handles it once there is a node for it.
    *
    * @generated from rpc cairn.v1.ActorsService.Send
    */
   send: {
-    methodKind: 'unary'
-    input: typeof SendRequestSchema
-    output: typeof SendResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof SendRequestSchema;
+    output: typeof SendResponseSchema;
+  },
   /**
    * @generated from rpc cairn.v1.ActorsService.State
    */
   state: {
-    methodKind: 'unary'
-    input: typeof StateRequestSchema
-    output: typeof StateResponseSchema
-  }
-}>
+    methodKind: "unary";
+    input: typeof StateRequestSchema;
+    output: typeof StateResponseSchema;
+  },
+}>;
+

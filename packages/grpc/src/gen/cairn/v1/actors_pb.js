@@ -4,70 +4,76 @@
 // @generated from file cairn/v1/actors.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import { file_cairn_v1_data } from './data_pb.js'
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_cairn_v1_data } from "./data_pb.js";
 
 /**
  * Describes the file cairn/v1/actors.proto.
  */
-export const file_cairn_v1_actors =
-  /*@__PURE__*/
-  fileDesc(
-    'ChVjYWlybi92MS9hY3RvcnMucHJvdG8SCGNhaXJuLnYxIpEBCgpBc2tSZXF1ZXN0Eh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISDwoHY29tbWFuZBgCIAEoCRIcCgRkYXRhGAMgASgLMg4uY2Fpcm4udjEuRGF0YRISCgpjb21tYW5kX2lkGAQgASgJEiAKBmNhdXNlcxgFIAEoCzIQLmNhaXJuLnYxLkNhdXNlcyJoCgtBc2tSZXNwb25zZRImCghhY2NlcHRlZBgBIAEoCzISLmNhaXJuLnYxLkFjY2VwdGVkSAASJgoIcmVqZWN0ZWQYAiABKAsyEi5jYWlybi52MS5SZWplY3RlZEgAQgkKB291dGNvbWUinwEKCEFjY2VwdGVkEg8KB3ZlcnNpb24YASABKAQSEAoIcG9zaXRpb24YAiABKAQSHQoFcmVwbHkYAyABKAsyDi5jYWlybi52MS5EYXRhEhEKCWR1cGxpY2F0ZRgEIAEoCBISCgpjb21tYW5kX2lkGAUgASgJEhYKDmNvcnJlbGF0aW9uX2lkGAYgASgJEhIKCm91dGJveF9pZHMYByADKAkihwEKCFJlamVjdGVkEg8KB3ZlcnNpb24YASABKAQSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEh8KB2RldGFpbHMYBCABKAsyDi5jYWlybi52MS5EYXRhEhIKCmNvbW1hbmRfaWQYBSABKAkSFgoOY29ycmVsYXRpb25faWQYBiABKAkikgEKC1NlbmRSZXF1ZXN0Eh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISDwoHY29tbWFuZBgCIAEoCRIcCgRkYXRhGAMgASgLMg4uY2Fpcm4udjEuRGF0YRISCgpjb21tYW5kX2lkGAQgASgJEiAKBmNhdXNlcxgFIAEoCzIQLmNhaXJuLnYxLkNhdXNlcyJHCgxTZW5kUmVzcG9uc2USEgoKY29tbWFuZF9pZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoBBIRCglkdXBsaWNhdGUYAyABKAgiUAoMU3RhdGVSZXF1ZXN0Eh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISFAoHdmVyc2lvbhgCIAEoBEgAiAEBQgoKCF92ZXJzaW9uIj8KDVN0YXRlUmVzcG9uc2USHQoFc3RhdGUYASABKAsyDi5jYWlybi52MS5EYXRhEg8KB3ZlcnNpb24YAiABKAQytAEKDUFjdG9yc1NlcnZpY2USMgoDQXNrEhQuY2Fpcm4udjEuQXNrUmVxdWVzdBoVLmNhaXJuLnYxLkFza1Jlc3BvbnNlEjUKBFNlbmQSFS5jYWlybi52MS5TZW5kUmVxdWVzdBoWLmNhaXJuLnYxLlNlbmRSZXNwb25zZRI4CgVTdGF0ZRIWLmNhaXJuLnYxLlN0YXRlUmVxdWVzdBoXLmNhaXJuLnYxLlN0YXRlUmVzcG9uc2ViBnByb3RvMw',
-    [file_cairn_v1_data],
-  )
+export const file_cairn_v1_actors = /*@__PURE__*/
+  fileDesc("ChVjYWlybi92MS9hY3RvcnMucHJvdG8SCGNhaXJuLnYxIpEBCgpBc2tSZXF1ZXN0Eh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISDwoHY29tbWFuZBgCIAEoCRIcCgRkYXRhGAMgASgLMg4uY2Fpcm4udjEuRGF0YRISCgpjb21tYW5kX2lkGAQgASgJEiAKBmNhdXNlcxgFIAEoCzIQLmNhaXJuLnYxLkNhdXNlcyJoCgtBc2tSZXNwb25zZRImCghhY2NlcHRlZBgBIAEoCzISLmNhaXJuLnYxLkFjY2VwdGVkSAASJgoIcmVqZWN0ZWQYAiABKAsyEi5jYWlybi52MS5SZWplY3RlZEgAQgkKB291dGNvbWUinwEKCEFjY2VwdGVkEg8KB3ZlcnNpb24YASABKAQSEAoIcG9zaXRpb24YAiABKAQSHQoFcmVwbHkYAyABKAsyDi5jYWlybi52MS5EYXRhEhEKCWR1cGxpY2F0ZRgEIAEoCBISCgpjb21tYW5kX2lkGAUgASgJEhYKDmNvcnJlbGF0aW9uX2lkGAYgASgJEhIKCm91dGJveF9pZHMYByADKAkihwEKCFJlamVjdGVkEg8KB3ZlcnNpb24YASABKAQSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEh8KB2RldGFpbHMYBCABKAsyDi5jYWlybi52MS5EYXRhEhIKCmNvbW1hbmRfaWQYBSABKAkSFgoOY29ycmVsYXRpb25faWQYBiABKAkikgEKC1NlbmRSZXF1ZXN0Eh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISDwoHY29tbWFuZBgCIAEoCRIcCgRkYXRhGAMgASgLMg4uY2Fpcm4udjEuRGF0YRISCgpjb21tYW5kX2lkGAQgASgJEiAKBmNhdXNlcxgFIAEoCzIQLmNhaXJuLnYxLkNhdXNlcyJHCgxTZW5kUmVzcG9uc2USEgoKY29tbWFuZF9pZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoBBIRCglkdXBsaWNhdGUYAyABKAgiUAoMU3RhdGVSZXF1ZXN0Eh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISFAoHdmVyc2lvbhgCIAEoBEgAiAEBQgoKCF92ZXJzaW9uIj8KDVN0YXRlUmVzcG9uc2USHQoFc3RhdGUYASABKAsyDi5jYWlybi52MS5EYXRhEg8KB3ZlcnNpb24YAiABKAQytAEKDUFjdG9yc1NlcnZpY2USMgoDQXNrEhQuY2Fpcm4udjEuQXNrUmVxdWVzdBoVLmNhaXJuLnYxLkFza1Jlc3BvbnNlEjUKBFNlbmQSFS5jYWlybi52MS5TZW5kUmVxdWVzdBoWLmNhaXJuLnYxLlNlbmRSZXNwb25zZRI4CgVTdGF0ZRIWLmNhaXJuLnYxLlN0YXRlUmVxdWVzdBoXLmNhaXJuLnYxLlN0YXRlUmVzcG9uc2ViBnByb3RvMw", [file_cairn_v1_data]);
 
 /**
  * Describes the message cairn.v1.AskRequest.
  * Use `create(AskRequestSchema)` to create a new message.
  */
-export const AskRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_actors, 0)
+export const AskRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_actors, 0);
 
 /**
  * Describes the message cairn.v1.AskResponse.
  * Use `create(AskResponseSchema)` to create a new message.
  */
-export const AskResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_actors, 1)
+export const AskResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_actors, 1);
 
 /**
  * Describes the message cairn.v1.Accepted.
  * Use `create(AcceptedSchema)` to create a new message.
  */
-export const AcceptedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_actors, 2)
+export const AcceptedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_actors, 2);
 
 /**
  * Describes the message cairn.v1.Rejected.
  * Use `create(RejectedSchema)` to create a new message.
  */
-export const RejectedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_actors, 3)
+export const RejectedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_actors, 3);
 
 /**
  * Describes the message cairn.v1.SendRequest.
  * Use `create(SendRequestSchema)` to create a new message.
  */
-export const SendRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_actors, 4)
+export const SendRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_actors, 4);
 
 /**
  * Describes the message cairn.v1.SendResponse.
  * Use `create(SendResponseSchema)` to create a new message.
  */
-export const SendResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_actors, 5)
+export const SendResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_actors, 5);
 
 /**
  * Describes the message cairn.v1.StateRequest.
  * Use `create(StateRequestSchema)` to create a new message.
  */
-export const StateRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_actors, 6)
+export const StateRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_actors, 6);
 
 /**
  * Describes the message cairn.v1.StateResponse.
  * Use `create(StateResponseSchema)` to create a new message.
  */
-export const StateResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_actors, 7)
+export const StateResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_actors, 7);
 
 /**
  * Asks actors, on whichever node owns them. A rejection is a result, not an error.
  *
  * @generated from service cairn.v1.ActorsService
  */
-export const ActorsService = /*@__PURE__*/ serviceDesc(file_cairn_v1_actors, 0)
+export const ActorsService = /*@__PURE__*/
+  serviceDesc(file_cairn_v1_actors, 0);
+

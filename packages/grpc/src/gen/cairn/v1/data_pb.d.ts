@@ -4,636 +4,624 @@
 // @generated from file cairn/v1/data.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type { Any, Value } from '@bufbuild/protobuf/wkt'
+import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { Any, Value } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file cairn/v1/data.proto.
  */
-export declare const file_cairn_v1_data: GenFile
+export declare const file_cairn_v1_data: GenFile;
 
 /**
  * The address of an actor.
  *
  * @generated from message cairn.v1.Actor
  */
-export declare type Actor = Message<'cairn.v1.Actor'> & {
+export declare type Actor = Message<"cairn.v1.Actor"> & {
   /**
    * @generated from field: string type = 1;
    */
-  type: string
+  type: string;
 
   /**
    * @generated from field: string id = 2;
    */
-  id: string
-}
+  id: string;
+};
 
 /**
  * Describes the message cairn.v1.Actor.
  * Use `create(ActorSchema)` to create a new message.
  */
-export declare const ActorSchema: GenMessage<Actor>
+export declare const ActorSchema: GenMessage<Actor>;
 
 /**
  * A value: data of a command, an event or a message, a state or a reply. Absent is `undefined`.
  *
  * @generated from message cairn.v1.Data
  */
-export declare type Data = Message<'cairn.v1.Data'> & {
+export declare type Data = Message<"cairn.v1.Data"> & {
   /**
    * @generated from oneof cairn.v1.Data.kind
    */
-  kind:
-    | {
-        /**
-         * The usual form. A server answers with it if JSON has the value exactly.
-         *
-         * @generated from field: google.protobuf.Value json = 1;
-         */
-        value: Value
-        case: 'json'
-      }
-    | {
-        /**
-         * A MessagePack value as the log has it: for dates, bytes, 64-bit integers, -0 and the like.
-         *
-         * @generated from field: bytes msgpack = 2;
-         */
-        value: Uint8Array
-        case: 'msgpack'
-      }
-    | {
-        /**
-         * A message, stored self-describing by its type's name.
-         *
-         * @generated from field: google.protobuf.Any protobuf = 3;
-         */
-        value: Any
-        case: 'protobuf'
-      }
-    | { case: undefined; value?: undefined }
-}
+  kind: {
+    /**
+     * The usual form. A server answers with it if JSON has the value exactly.
+     *
+     * @generated from field: google.protobuf.Value json = 1;
+     */
+    value: Value;
+    case: "json";
+  } | {
+    /**
+     * A MessagePack value as the log has it: for dates, bytes, 64-bit integers, -0 and the like.
+     *
+     * @generated from field: bytes msgpack = 2;
+     */
+    value: Uint8Array;
+    case: "msgpack";
+  } | {
+    /**
+     * A message, stored self-describing by its type's name.
+     *
+     * @generated from field: google.protobuf.Any protobuf = 3;
+     */
+    value: Any;
+    case: "protobuf";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.Data.
  * Use `create(DataSchema)` to create a new message.
  */
-export declare const DataSchema: GenMessage<Data>
+export declare const DataSchema: GenMessage<Data>;
 
 /**
  * Ids that link a command, commit or message to what caused it. Empty is absent.
  *
  * @generated from message cairn.v1.Causes
  */
-export declare type Causes = Message<'cairn.v1.Causes'> & {
+export declare type Causes = Message<"cairn.v1.Causes"> & {
   /**
    * @generated from field: string correlation_id = 1;
    */
-  correlationId: string
+  correlationId: string;
 
   /**
    * @generated from field: string causation_id = 2;
    */
-  causationId: string
+  causationId: string;
 
   /**
    * @generated from field: string traceparent = 3;
    */
-  traceparent: string
-}
+  traceparent: string;
+};
 
 /**
  * Describes the message cairn.v1.Causes.
  * Use `create(CausesSchema)` to create a new message.
  */
-export declare const CausesSchema: GenMessage<Causes>
+export declare const CausesSchema: GenMessage<Causes>;
 
 /**
  * An event before it is stored.
  *
  * @generated from message cairn.v1.NewEvent
  */
-export declare type NewEvent = Message<'cairn.v1.NewEvent'> & {
+export declare type NewEvent = Message<"cairn.v1.NewEvent"> & {
   /**
    * @generated from field: string type = 1;
    */
-  type: string
+  type: string;
 
   /**
    * @generated from field: cairn.v1.Data data = 2;
    */
-  data?: Data | undefined
+  data?: Data | undefined;
 
   /**
    * @generated from field: map<string, string> metadata = 3;
    */
-  metadata: { [key: string]: string }
-}
+  metadata: { [key: string]: string };
+};
 
 /**
  * Describes the message cairn.v1.NewEvent.
  * Use `create(NewEventSchema)` to create a new message.
  */
-export declare const NewEventSchema: GenMessage<NewEvent>
+export declare const NewEventSchema: GenMessage<NewEvent>;
 
 /**
  * An event as it is stored.
  *
  * @generated from message cairn.v1.Event
  */
-export declare type Event = Message<'cairn.v1.Event'> & {
+export declare type Event = Message<"cairn.v1.Event"> & {
   /**
    * `<type>/<id>/<version>`.
    *
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: cairn.v1.Actor actor = 2;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: string type = 3;
    */
-  type: string
+  type: string;
 
   /**
    * @generated from field: cairn.v1.Data data = 4;
    */
-  data?: Data | undefined
+  data?: Data | undefined;
 
   /**
    * @generated from field: map<string, string> metadata = 5;
    */
-  metadata: { [key: string]: string }
+  metadata: { [key: string]: string };
 
   /**
    * @generated from field: uint64 version = 6;
    */
-  version: bigint
+  version: bigint;
 
   /**
    * @generated from field: uint64 position = 7;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: string commit_id = 8;
    */
-  commitId: string
+  commitId: string;
 
   /**
    * The writer's clock, ms since 1970.
    *
    * @generated from field: int64 at_ms = 9;
    */
-  atMs: bigint
+  atMs: bigint;
 
   /**
    * @generated from field: string node_id = 10;
    */
-  nodeId: string
+  nodeId: string;
 
   /**
    * @generated from field: optional string command_id = 11;
    */
-  commandId?: string | undefined
+  commandId?: string | undefined;
 
   /**
    * @generated from field: optional string correlation_id = 12;
    */
-  correlationId?: string | undefined
+  correlationId?: string | undefined;
 
   /**
    * @generated from field: optional string causation_id = 13;
    */
-  causationId?: string | undefined
-}
+  causationId?: string | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Event.
  * Use `create(EventSchema)` to create a new message.
  */
-export declare const EventSchema: GenMessage<Event>
+export declare const EventSchema: GenMessage<Event>;
 
 /**
  * The command of a commit, with its reply.
  *
  * @generated from message cairn.v1.CommittedCommand
  */
-export declare type CommittedCommand = Message<'cairn.v1.CommittedCommand'> & {
+export declare type CommittedCommand = Message<"cairn.v1.CommittedCommand"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: optional string digest = 2;
    */
-  digest?: string | undefined
+  digest?: string | undefined;
 
   /**
    * @generated from field: cairn.v1.Data reply = 3;
    */
-  reply?: Data | undefined
+  reply?: Data | undefined;
 
   /**
    * In a commit of several commands: the number of its events.
    *
    * @generated from field: uint32 events = 4;
    */
-  events: number
+  events: number;
 
   /**
    * @generated from field: cairn.v1.Causes causes = 5;
    */
-  causes?: Causes | undefined
-}
+  causes?: Causes | undefined;
+};
 
 /**
  * Describes the message cairn.v1.CommittedCommand.
  * Use `create(CommittedCommandSchema)` to create a new message.
  */
-export declare const CommittedCommandSchema: GenMessage<CommittedCommand>
+export declare const CommittedCommandSchema: GenMessage<CommittedCommand>;
 
 /**
  * An actor's state after a commit.
  *
  * @generated from message cairn.v1.InlineState
  */
-export declare type InlineState = Message<'cairn.v1.InlineState'> & {
+export declare type InlineState = Message<"cairn.v1.InlineState"> & {
   /**
    * @generated from field: uint32 behavior = 1;
    */
-  behavior: number
+  behavior: number;
 
   /**
    * @generated from field: optional string skipped = 2;
    */
-  skipped?: string | undefined
+  skipped?: string | undefined;
 
   /**
    * @generated from field: cairn.v1.Data value = 3;
    */
-  value?: Data | undefined
-}
+  value?: Data | undefined;
+};
 
 /**
  * Describes the message cairn.v1.InlineState.
  * Use `create(InlineStateSchema)` to create a new message.
  */
-export declare const InlineStateSchema: GenMessage<InlineState>
+export declare const InlineStateSchema: GenMessage<InlineState>;
 
 /**
  * What an actor says to the world: stored in the same commit as its events.
  *
  * @generated from message cairn.v1.OutboxEntry
  */
-export declare type OutboxEntry = Message<'cairn.v1.OutboxEntry'> & {
+export declare type OutboxEntry = Message<"cairn.v1.OutboxEntry"> & {
   /**
    * @generated from oneof cairn.v1.OutboxEntry.entry
    */
-  entry:
-    | {
-        /**
-         * @generated from field: cairn.v1.OutboxMessage message = 1;
-         */
-        value: OutboxMessage
-        case: 'message'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.OutboxCommand command = 2;
-         */
-        value: OutboxCommand
-        case: 'command'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.OutboxTimer timer = 3;
-         */
-        value: OutboxTimer
-        case: 'timer'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.OutboxTimerCancel cancel = 4;
-         */
-        value: OutboxTimerCancel
-        case: 'cancel'
-      }
-    | { case: undefined; value?: undefined }
-}
+  entry: {
+    /**
+     * @generated from field: cairn.v1.OutboxMessage message = 1;
+     */
+    value: OutboxMessage;
+    case: "message";
+  } | {
+    /**
+     * @generated from field: cairn.v1.OutboxCommand command = 2;
+     */
+    value: OutboxCommand;
+    case: "command";
+  } | {
+    /**
+     * @generated from field: cairn.v1.OutboxTimer timer = 3;
+     */
+    value: OutboxTimer;
+    case: "timer";
+  } | {
+    /**
+     * @generated from field: cairn.v1.OutboxTimerCancel cancel = 4;
+     */
+    value: OutboxTimerCancel;
+    case: "cancel";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.OutboxEntry.
  * Use `create(OutboxEntrySchema)` to create a new message.
  */
-export declare const OutboxEntrySchema: GenMessage<OutboxEntry>
+export declare const OutboxEntrySchema: GenMessage<OutboxEntry>;
 
 /**
  * A message on a topic.
  *
  * @generated from message cairn.v1.OutboxMessage
  */
-export declare type OutboxMessage = Message<'cairn.v1.OutboxMessage'> & {
+export declare type OutboxMessage = Message<"cairn.v1.OutboxMessage"> & {
   /**
    * @generated from field: string topic = 1;
    */
-  topic: string
+  topic: string;
 
   /**
    * The version of the topic's schema; 0 is 1.
    *
    * @generated from field: uint32 version = 2;
    */
-  version: number
+  version: number;
 
   /**
    * @generated from field: cairn.v1.Data data = 3;
    */
-  data?: Data | undefined
-}
+  data?: Data | undefined;
+};
 
 /**
  * Describes the message cairn.v1.OutboxMessage.
  * Use `create(OutboxMessageSchema)` to create a new message.
  */
-export declare const OutboxMessageSchema: GenMessage<OutboxMessage>
+export declare const OutboxMessageSchema: GenMessage<OutboxMessage>;
 
 /**
  * A command to an actor.
  *
  * @generated from message cairn.v1.OutboxCommand
  */
-export declare type OutboxCommand = Message<'cairn.v1.OutboxCommand'> & {
+export declare type OutboxCommand = Message<"cairn.v1.OutboxCommand"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: string type = 2;
    */
-  type: string
+  type: string;
 
   /**
    * @generated from field: cairn.v1.Data data = 3;
    */
-  data?: Data | undefined
-}
+  data?: Data | undefined;
+};
 
 /**
  * Describes the message cairn.v1.OutboxCommand.
  * Use `create(OutboxCommandSchema)` to create a new message.
  */
-export declare const OutboxCommandSchema: GenMessage<OutboxCommand>
+export declare const OutboxCommandSchema: GenMessage<OutboxCommand>;
 
 /**
  * Sets a timer of the actor: when it is due, the actor gets the command.
  *
  * @generated from message cairn.v1.OutboxTimer
  */
-export declare type OutboxTimer = Message<'cairn.v1.OutboxTimer'> & {
+export declare type OutboxTimer = Message<"cairn.v1.OutboxTimer"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
+  name: string;
 
   /**
    * When it is due, ms since 1970.
    *
    * @generated from field: int64 at_ms = 2;
    */
-  atMs: bigint
+  atMs: bigint;
 
   /**
    * @generated from field: optional int64 every_ms = 3;
    */
-  everyMs?: bigint | undefined
+  everyMs?: bigint | undefined;
 
   /**
    * @generated from field: optional int64 skip_after_ms = 4;
    */
-  skipAfterMs?: bigint | undefined
+  skipAfterMs?: bigint | undefined;
 
   /**
    * @generated from field: string type = 5;
    */
-  type: string
+  type: string;
 
   /**
    * @generated from field: cairn.v1.Data data = 6;
    */
-  data?: Data | undefined
-}
+  data?: Data | undefined;
+};
 
 /**
  * Describes the message cairn.v1.OutboxTimer.
  * Use `create(OutboxTimerSchema)` to create a new message.
  */
-export declare const OutboxTimerSchema: GenMessage<OutboxTimer>
+export declare const OutboxTimerSchema: GenMessage<OutboxTimer>;
 
 /**
  * Cancels a timer of the actor.
  *
  * @generated from message cairn.v1.OutboxTimerCancel
  */
-export declare type OutboxTimerCancel = Message<'cairn.v1.OutboxTimerCancel'> & {
+export declare type OutboxTimerCancel = Message<"cairn.v1.OutboxTimerCancel"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
-}
+  name: string;
+};
 
 /**
  * Describes the message cairn.v1.OutboxTimerCancel.
  * Use `create(OutboxTimerCancelSchema)` to create a new message.
  */
-export declare const OutboxTimerCancelSchema: GenMessage<OutboxTimerCancel>
+export declare const OutboxTimerCancelSchema: GenMessage<OutboxTimerCancel>;
 
 /**
  * A commit as it is stored.
  *
  * @generated from message cairn.v1.Commit
  */
-export declare type Commit = Message<'cairn.v1.Commit'> & {
+export declare type Commit = Message<"cairn.v1.Commit"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: cairn.v1.Actor actor = 2;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: uint64 position = 3;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: uint64 first_version = 4;
    */
-  firstVersion: bigint
+  firstVersion: bigint;
 
   /**
    * @generated from field: uint64 last_version = 5;
    */
-  lastVersion: bigint
+  lastVersion: bigint;
 
   /**
    * @generated from field: int64 at_ms = 6;
    */
-  atMs: bigint
+  atMs: bigint;
 
   /**
    * @generated from field: string node_id = 7;
    */
-  nodeId: string
+  nodeId: string;
 
   /**
    * @generated from field: repeated cairn.v1.Event events = 8;
    */
-  events: Event[]
+  events: Event[];
 
   /**
    * @generated from field: cairn.v1.CommittedCommand command = 9;
    */
-  command?: CommittedCommand | undefined
+  command?: CommittedCommand | undefined;
 
   /**
    * @generated from field: repeated cairn.v1.CommittedCommand commands = 10;
    */
-  commands: CommittedCommand[]
+  commands: CommittedCommand[];
 
   /**
    * @generated from field: cairn.v1.InlineState state = 11;
    */
-  state?: InlineState | undefined
+  state?: InlineState | undefined;
 
   /**
    * @generated from field: repeated cairn.v1.OutboxEntry outbox = 12;
    */
-  outbox: OutboxEntry[]
+  outbox: OutboxEntry[];
 
   /**
    * @generated from field: cairn.v1.Causes causes = 13;
    */
-  causes?: Causes | undefined
+  causes?: Causes | undefined;
 
   /**
    * @generated from field: optional uint32 behavior_version = 14;
    */
-  behaviorVersion?: number | undefined
+  behaviorVersion?: number | undefined;
 
   /**
    * @generated from field: optional string transaction_id = 15;
    */
-  transactionId?: string | undefined
+  transactionId?: string | undefined;
 
   /**
    * @generated from field: optional uint64 inbox_position = 16;
    */
-  inboxPosition?: bigint | undefined
-}
+  inboxPosition?: bigint | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Commit.
  * Use `create(CommitSchema)` to create a new message.
  */
-export declare const CommitSchema: GenMessage<Commit>
+export declare const CommitSchema: GenMessage<Commit>;
 
 /**
  * A record of the log that is not a readable commit.
  *
  * @generated from message cairn.v1.Malformed
  */
-export declare type Malformed = Message<'cairn.v1.Malformed'> & {
+export declare type Malformed = Message<"cairn.v1.Malformed"> & {
   /**
    * @generated from field: uint64 position = 1;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: string source = 2;
    */
-  source: string
+  source: string;
 
   /**
    * @generated from field: cairn.v1.Actor actor = 3;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: optional uint64 first_version = 4;
    */
-  firstVersion?: bigint | undefined
+  firstVersion?: bigint | undefined;
 
   /**
    * @generated from field: optional uint64 last_version = 5;
    */
-  lastVersion?: bigint | undefined
+  lastVersion?: bigint | undefined;
 
   /**
    * @generated from field: string reason = 6;
    */
-  reason: string
+  reason: string;
 
   /**
    * @generated from field: bytes raw = 7;
    */
-  raw: Uint8Array
+  raw: Uint8Array;
 
   /**
    * @generated from field: map<string, string> headers = 8;
    */
-  headers: { [key: string]: string }
-}
+  headers: { [key: string]: string };
+};
 
 /**
  * Describes the message cairn.v1.Malformed.
  * Use `create(MalformedSchema)` to create a new message.
  */
-export declare const MalformedSchema: GenMessage<Malformed>
+export declare const MalformedSchema: GenMessage<Malformed>;
 
 /**
  * A record of the log.
  *
  * @generated from message cairn.v1.Record
  */
-export declare type Record = Message<'cairn.v1.Record'> & {
+export declare type Record = Message<"cairn.v1.Record"> & {
   /**
    * @generated from oneof cairn.v1.Record.record
    */
-  record:
-    | {
-        /**
-         * @generated from field: cairn.v1.Commit commit = 1;
-         */
-        value: Commit
-        case: 'commit'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Malformed malformed = 2;
-         */
-        value: Malformed
-        case: 'malformed'
-      }
-    | { case: undefined; value?: undefined }
-}
+  record: {
+    /**
+     * @generated from field: cairn.v1.Commit commit = 1;
+     */
+    value: Commit;
+    case: "commit";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Malformed malformed = 2;
+     */
+    value: Malformed;
+    case: "malformed";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.Record.
  * Use `create(RecordSchema)` to create a new message.
  */
-export declare const RecordSchema: GenMessage<Record>
+export declare const RecordSchema: GenMessage<Record>;
 
 /**
  * What went wrong, by Cairn's codes. A detail of every error of these services, and a field where one call has several
@@ -641,34 +629,35 @@ export declare const RecordSchema: GenMessage<Record>
  *
  * @generated from message cairn.v1.Problem
  */
-export declare type Problem = Message<'cairn.v1.Problem'> & {
+export declare type Problem = Message<"cairn.v1.Problem"> & {
   /**
    * A code of docs/errors.md, such as `store-unreachable`.
    *
    * @generated from field: string code = 1;
    */
-  code: string
+  code: string;
 
   /**
    * @generated from field: string message = 2;
    */
-  message: string
+  message: string;
 
   /**
    * Whether the same call may succeed later without any change.
    *
    * @generated from field: bool retryable = 3;
    */
-  retryable: boolean
+  retryable: boolean;
 
   /**
    * @generated from field: cairn.v1.Data details = 4;
    */
-  details?: Data | undefined
-}
+  details?: Data | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Problem.
  * Use `create(ProblemSchema)` to create a new message.
  */
-export declare const ProblemSchema: GenMessage<Problem>
+export declare const ProblemSchema: GenMessage<Problem>;
+

@@ -4,114 +4,124 @@
 // @generated from file cairn/v1/data.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2'
-import {
-  file_google_protobuf_any,
-  file_google_protobuf_struct,
-} from '@bufbuild/protobuf/wkt'
+import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_protobuf_any, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file cairn/v1/data.proto.
  */
-export const file_cairn_v1_data =
-  /*@__PURE__*/
-  fileDesc(
-    'ChNjYWlybi92MS9kYXRhLnByb3RvEghjYWlybi52MSIhCgVBY3RvchIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJInMKBERhdGESJgoEanNvbhgBIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZUgAEhEKB21zZ3BhY2sYAiABKAxIABIoCghwcm90b2J1ZhgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIAEIGCgRraW5kIksKBkNhdXNlcxIWCg5jb3JyZWxhdGlvbl9pZBgBIAEoCRIUCgxjYXVzYXRpb25faWQYAiABKAkSEwoLdHJhY2VwYXJlbnQYAyABKAkimwEKCE5ld0V2ZW50EgwKBHR5cGUYASABKAkSHAoEZGF0YRgCIAEoCzIOLmNhaXJuLnYxLkRhdGESMgoIbWV0YWRhdGEYAyADKAsyIC5jYWlybi52MS5OZXdFdmVudC5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKbAwoFRXZlbnQSCgoCaWQYASABKAkSHgoFYWN0b3IYAiABKAsyDy5jYWlybi52MS5BY3RvchIMCgR0eXBlGAMgASgJEhwKBGRhdGEYBCABKAsyDi5jYWlybi52MS5EYXRhEi8KCG1ldGFkYXRhGAUgAygLMh0uY2Fpcm4udjEuRXZlbnQuTWV0YWRhdGFFbnRyeRIPCgd2ZXJzaW9uGAYgASgEEhAKCHBvc2l0aW9uGAcgASgEEhEKCWNvbW1pdF9pZBgIIAEoCRINCgVhdF9tcxgJIAEoAxIPCgdub2RlX2lkGAogASgJEhcKCmNvbW1hbmRfaWQYCyABKAlIAIgBARIbCg5jb3JyZWxhdGlvbl9pZBgMIAEoCUgBiAEBEhkKDGNhdXNhdGlvbl9pZBgNIAEoCUgCiAEBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUINCgtfY29tbWFuZF9pZEIRCg9fY29ycmVsYXRpb25faWRCDwoNX2NhdXNhdGlvbl9pZCKPAQoQQ29tbWl0dGVkQ29tbWFuZBIKCgJpZBgBIAEoCRITCgZkaWdlc3QYAiABKAlIAIgBARIdCgVyZXBseRgDIAEoCzIOLmNhaXJuLnYxLkRhdGESDgoGZXZlbnRzGAQgASgNEiAKBmNhdXNlcxgFIAEoCzIQLmNhaXJuLnYxLkNhdXNlc0IJCgdfZGlnZXN0ImAKC0lubGluZVN0YXRlEhAKCGJlaGF2aW9yGAEgASgNEhQKB3NraXBwZWQYAiABKAlIAIgBARIdCgV2YWx1ZRgDIAEoCzIOLmNhaXJuLnYxLkRhdGFCCgoIX3NraXBwZWQixQEKC091dGJveEVudHJ5EioKB21lc3NhZ2UYASABKAsyFy5jYWlybi52MS5PdXRib3hNZXNzYWdlSAASKgoHY29tbWFuZBgCIAEoCzIXLmNhaXJuLnYxLk91dGJveENvbW1hbmRIABImCgV0aW1lchgDIAEoCzIVLmNhaXJuLnYxLk91dGJveFRpbWVySAASLQoGY2FuY2VsGAQgASgLMhsuY2Fpcm4udjEuT3V0Ym94VGltZXJDYW5jZWxIAEIHCgVlbnRyeSJNCg1PdXRib3hNZXNzYWdlEg0KBXRvcGljGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SHAoEZGF0YRgDIAEoCzIOLmNhaXJuLnYxLkRhdGEiWwoNT3V0Ym94Q29tbWFuZBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEgwKBHR5cGUYAiABKAkSHAoEZGF0YRgDIAEoCzIOLmNhaXJuLnYxLkRhdGEiqAEKC091dGJveFRpbWVyEgwKBG5hbWUYASABKAkSDQoFYXRfbXMYAiABKAMSFQoIZXZlcnlfbXMYAyABKANIAIgBARIaCg1za2lwX2FmdGVyX21zGAQgASgDSAGIAQESDAoEdHlwZRgFIAEoCRIcCgRkYXRhGAYgASgLMg4uY2Fpcm4udjEuRGF0YUILCglfZXZlcnlfbXNCEAoOX3NraXBfYWZ0ZXJfbXMiIQoRT3V0Ym94VGltZXJDYW5jZWwSDAoEbmFtZRgBIAEoCSKSBAoGQ29tbWl0EgoKAmlkGAEgASgJEh4KBWFjdG9yGAIgASgLMg8uY2Fpcm4udjEuQWN0b3ISEAoIcG9zaXRpb24YAyABKAQSFQoNZmlyc3RfdmVyc2lvbhgEIAEoBBIUCgxsYXN0X3ZlcnNpb24YBSABKAQSDQoFYXRfbXMYBiABKAMSDwoHbm9kZV9pZBgHIAEoCRIfCgZldmVudHMYCCADKAsyDy5jYWlybi52MS5FdmVudBIrCgdjb21tYW5kGAkgASgLMhouY2Fpcm4udjEuQ29tbWl0dGVkQ29tbWFuZBIsCghjb21tYW5kcxgKIAMoCzIaLmNhaXJuLnYxLkNvbW1pdHRlZENvbW1hbmQSJAoFc3RhdGUYCyABKAsyFS5jYWlybi52MS5JbmxpbmVTdGF0ZRIlCgZvdXRib3gYDCADKAsyFS5jYWlybi52MS5PdXRib3hFbnRyeRIgCgZjYXVzZXMYDSABKAsyEC5jYWlybi52MS5DYXVzZXMSHQoQYmVoYXZpb3JfdmVyc2lvbhgOIAEoDUgAiAEBEhsKDnRyYW5zYWN0aW9uX2lkGA8gASgJSAGIAQESGwoOaW5ib3hfcG9zaXRpb24YECABKARIAogBAUITChFfYmVoYXZpb3JfdmVyc2lvbkIRCg9fdHJhbnNhY3Rpb25faWRCEQoPX2luYm94X3Bvc2l0aW9uIqcCCglNYWxmb3JtZWQSEAoIcG9zaXRpb24YASABKAQSDgoGc291cmNlGAIgASgJEh4KBWFjdG9yGAMgASgLMg8uY2Fpcm4udjEuQWN0b3ISGgoNZmlyc3RfdmVyc2lvbhgEIAEoBEgAiAEBEhkKDGxhc3RfdmVyc2lvbhgFIAEoBEgBiAEBEg4KBnJlYXNvbhgGIAEoCRILCgNyYXcYByABKAwSMQoHaGVhZGVycxgIIAMoCzIgLmNhaXJuLnYxLk1hbGZvcm1lZC5IZWFkZXJzRW50cnkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEAoOX2ZpcnN0X3ZlcnNpb25CDwoNX2xhc3RfdmVyc2lvbiJgCgZSZWNvcmQSIgoGY29tbWl0GAEgASgLMhAuY2Fpcm4udjEuQ29tbWl0SAASKAoJbWFsZm9ybWVkGAIgASgLMhMuY2Fpcm4udjEuTWFsZm9ybWVkSABCCAoGcmVjb3JkIlwKB1Byb2JsZW0SDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhEKCXJldHJ5YWJsZRgDIAEoCBIfCgdkZXRhaWxzGAQgASgLMg4uY2Fpcm4udjEuRGF0YWIGcHJvdG8z',
-    [file_google_protobuf_any, file_google_protobuf_struct],
-  )
+export const file_cairn_v1_data = /*@__PURE__*/
+  fileDesc("ChNjYWlybi92MS9kYXRhLnByb3RvEghjYWlybi52MSIhCgVBY3RvchIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJInMKBERhdGESJgoEanNvbhgBIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZUgAEhEKB21zZ3BhY2sYAiABKAxIABIoCghwcm90b2J1ZhgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIAEIGCgRraW5kIksKBkNhdXNlcxIWCg5jb3JyZWxhdGlvbl9pZBgBIAEoCRIUCgxjYXVzYXRpb25faWQYAiABKAkSEwoLdHJhY2VwYXJlbnQYAyABKAkimwEKCE5ld0V2ZW50EgwKBHR5cGUYASABKAkSHAoEZGF0YRgCIAEoCzIOLmNhaXJuLnYxLkRhdGESMgoIbWV0YWRhdGEYAyADKAsyIC5jYWlybi52MS5OZXdFdmVudC5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKbAwoFRXZlbnQSCgoCaWQYASABKAkSHgoFYWN0b3IYAiABKAsyDy5jYWlybi52MS5BY3RvchIMCgR0eXBlGAMgASgJEhwKBGRhdGEYBCABKAsyDi5jYWlybi52MS5EYXRhEi8KCG1ldGFkYXRhGAUgAygLMh0uY2Fpcm4udjEuRXZlbnQuTWV0YWRhdGFFbnRyeRIPCgd2ZXJzaW9uGAYgASgEEhAKCHBvc2l0aW9uGAcgASgEEhEKCWNvbW1pdF9pZBgIIAEoCRINCgVhdF9tcxgJIAEoAxIPCgdub2RlX2lkGAogASgJEhcKCmNvbW1hbmRfaWQYCyABKAlIAIgBARIbCg5jb3JyZWxhdGlvbl9pZBgMIAEoCUgBiAEBEhkKDGNhdXNhdGlvbl9pZBgNIAEoCUgCiAEBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUINCgtfY29tbWFuZF9pZEIRCg9fY29ycmVsYXRpb25faWRCDwoNX2NhdXNhdGlvbl9pZCKPAQoQQ29tbWl0dGVkQ29tbWFuZBIKCgJpZBgBIAEoCRITCgZkaWdlc3QYAiABKAlIAIgBARIdCgVyZXBseRgDIAEoCzIOLmNhaXJuLnYxLkRhdGESDgoGZXZlbnRzGAQgASgNEiAKBmNhdXNlcxgFIAEoCzIQLmNhaXJuLnYxLkNhdXNlc0IJCgdfZGlnZXN0ImAKC0lubGluZVN0YXRlEhAKCGJlaGF2aW9yGAEgASgNEhQKB3NraXBwZWQYAiABKAlIAIgBARIdCgV2YWx1ZRgDIAEoCzIOLmNhaXJuLnYxLkRhdGFCCgoIX3NraXBwZWQixQEKC091dGJveEVudHJ5EioKB21lc3NhZ2UYASABKAsyFy5jYWlybi52MS5PdXRib3hNZXNzYWdlSAASKgoHY29tbWFuZBgCIAEoCzIXLmNhaXJuLnYxLk91dGJveENvbW1hbmRIABImCgV0aW1lchgDIAEoCzIVLmNhaXJuLnYxLk91dGJveFRpbWVySAASLQoGY2FuY2VsGAQgASgLMhsuY2Fpcm4udjEuT3V0Ym94VGltZXJDYW5jZWxIAEIHCgVlbnRyeSJNCg1PdXRib3hNZXNzYWdlEg0KBXRvcGljGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SHAoEZGF0YRgDIAEoCzIOLmNhaXJuLnYxLkRhdGEiWwoNT3V0Ym94Q29tbWFuZBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEgwKBHR5cGUYAiABKAkSHAoEZGF0YRgDIAEoCzIOLmNhaXJuLnYxLkRhdGEiqAEKC091dGJveFRpbWVyEgwKBG5hbWUYASABKAkSDQoFYXRfbXMYAiABKAMSFQoIZXZlcnlfbXMYAyABKANIAIgBARIaCg1za2lwX2FmdGVyX21zGAQgASgDSAGIAQESDAoEdHlwZRgFIAEoCRIcCgRkYXRhGAYgASgLMg4uY2Fpcm4udjEuRGF0YUILCglfZXZlcnlfbXNCEAoOX3NraXBfYWZ0ZXJfbXMiIQoRT3V0Ym94VGltZXJDYW5jZWwSDAoEbmFtZRgBIAEoCSKSBAoGQ29tbWl0EgoKAmlkGAEgASgJEh4KBWFjdG9yGAIgASgLMg8uY2Fpcm4udjEuQWN0b3ISEAoIcG9zaXRpb24YAyABKAQSFQoNZmlyc3RfdmVyc2lvbhgEIAEoBBIUCgxsYXN0X3ZlcnNpb24YBSABKAQSDQoFYXRfbXMYBiABKAMSDwoHbm9kZV9pZBgHIAEoCRIfCgZldmVudHMYCCADKAsyDy5jYWlybi52MS5FdmVudBIrCgdjb21tYW5kGAkgASgLMhouY2Fpcm4udjEuQ29tbWl0dGVkQ29tbWFuZBIsCghjb21tYW5kcxgKIAMoCzIaLmNhaXJuLnYxLkNvbW1pdHRlZENvbW1hbmQSJAoFc3RhdGUYCyABKAsyFS5jYWlybi52MS5JbmxpbmVTdGF0ZRIlCgZvdXRib3gYDCADKAsyFS5jYWlybi52MS5PdXRib3hFbnRyeRIgCgZjYXVzZXMYDSABKAsyEC5jYWlybi52MS5DYXVzZXMSHQoQYmVoYXZpb3JfdmVyc2lvbhgOIAEoDUgAiAEBEhsKDnRyYW5zYWN0aW9uX2lkGA8gASgJSAGIAQESGwoOaW5ib3hfcG9zaXRpb24YECABKARIAogBAUITChFfYmVoYXZpb3JfdmVyc2lvbkIRCg9fdHJhbnNhY3Rpb25faWRCEQoPX2luYm94X3Bvc2l0aW9uIqcCCglNYWxmb3JtZWQSEAoIcG9zaXRpb24YASABKAQSDgoGc291cmNlGAIgASgJEh4KBWFjdG9yGAMgASgLMg8uY2Fpcm4udjEuQWN0b3ISGgoNZmlyc3RfdmVyc2lvbhgEIAEoBEgAiAEBEhkKDGxhc3RfdmVyc2lvbhgFIAEoBEgBiAEBEg4KBnJlYXNvbhgGIAEoCRILCgNyYXcYByABKAwSMQoHaGVhZGVycxgIIAMoCzIgLmNhaXJuLnYxLk1hbGZvcm1lZC5IZWFkZXJzRW50cnkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEAoOX2ZpcnN0X3ZlcnNpb25CDwoNX2xhc3RfdmVyc2lvbiJgCgZSZWNvcmQSIgoGY29tbWl0GAEgASgLMhAuY2Fpcm4udjEuQ29tbWl0SAASKAoJbWFsZm9ybWVkGAIgASgLMhMuY2Fpcm4udjEuTWFsZm9ybWVkSABCCAoGcmVjb3JkIlwKB1Byb2JsZW0SDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhEKCXJldHJ5YWJsZRgDIAEoCBIfCgdkZXRhaWxzGAQgASgLMg4uY2Fpcm4udjEuRGF0YWIGcHJvdG8z", [file_google_protobuf_any, file_google_protobuf_struct]);
 
 /**
  * Describes the message cairn.v1.Actor.
  * Use `create(ActorSchema)` to create a new message.
  */
-export const ActorSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 0)
+export const ActorSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 0);
 
 /**
  * Describes the message cairn.v1.Data.
  * Use `create(DataSchema)` to create a new message.
  */
-export const DataSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 1)
+export const DataSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 1);
 
 /**
  * Describes the message cairn.v1.Causes.
  * Use `create(CausesSchema)` to create a new message.
  */
-export const CausesSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 2)
+export const CausesSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 2);
 
 /**
  * Describes the message cairn.v1.NewEvent.
  * Use `create(NewEventSchema)` to create a new message.
  */
-export const NewEventSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 3)
+export const NewEventSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 3);
 
 /**
  * Describes the message cairn.v1.Event.
  * Use `create(EventSchema)` to create a new message.
  */
-export const EventSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 4)
+export const EventSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 4);
 
 /**
  * Describes the message cairn.v1.CommittedCommand.
  * Use `create(CommittedCommandSchema)` to create a new message.
  */
-export const CommittedCommandSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 5)
+export const CommittedCommandSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 5);
 
 /**
  * Describes the message cairn.v1.InlineState.
  * Use `create(InlineStateSchema)` to create a new message.
  */
-export const InlineStateSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 6)
+export const InlineStateSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 6);
 
 /**
  * Describes the message cairn.v1.OutboxEntry.
  * Use `create(OutboxEntrySchema)` to create a new message.
  */
-export const OutboxEntrySchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 7)
+export const OutboxEntrySchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 7);
 
 /**
  * Describes the message cairn.v1.OutboxMessage.
  * Use `create(OutboxMessageSchema)` to create a new message.
  */
-export const OutboxMessageSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 8)
+export const OutboxMessageSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 8);
 
 /**
  * Describes the message cairn.v1.OutboxCommand.
  * Use `create(OutboxCommandSchema)` to create a new message.
  */
-export const OutboxCommandSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 9)
+export const OutboxCommandSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 9);
 
 /**
  * Describes the message cairn.v1.OutboxTimer.
  * Use `create(OutboxTimerSchema)` to create a new message.
  */
-export const OutboxTimerSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 10)
+export const OutboxTimerSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 10);
 
 /**
  * Describes the message cairn.v1.OutboxTimerCancel.
  * Use `create(OutboxTimerCancelSchema)` to create a new message.
  */
-export const OutboxTimerCancelSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 11)
+export const OutboxTimerCancelSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 11);
 
 /**
  * Describes the message cairn.v1.Commit.
  * Use `create(CommitSchema)` to create a new message.
  */
-export const CommitSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 12)
+export const CommitSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 12);
 
 /**
  * Describes the message cairn.v1.Malformed.
  * Use `create(MalformedSchema)` to create a new message.
  */
-export const MalformedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 13)
+export const MalformedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 13);
 
 /**
  * Describes the message cairn.v1.Record.
  * Use `create(RecordSchema)` to create a new message.
  */
-export const RecordSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 14)
+export const RecordSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 14);
 
 /**
  * Describes the message cairn.v1.Problem.
  * Use `create(ProblemSchema)` to create a new message.
  */
-export const ProblemSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_data, 15)
+export const ProblemSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_data, 15);
+

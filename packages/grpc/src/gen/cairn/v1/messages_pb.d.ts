@@ -4,418 +4,413 @@
 // @generated from file cairn/v1/messages.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type { Causes, Data } from './data_pb.js'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { Causes, Data } from "./data_pb.js";
 
 /**
  * Describes the file cairn/v1/messages.proto.
  */
-export declare const file_cairn_v1_messages: GenFile
+export declare const file_cairn_v1_messages: GenFile;
 
 /**
  * @generated from message cairn.v1.PublishRequest
  */
-export declare type PublishRequest = Message<'cairn.v1.PublishRequest'> & {
+export declare type PublishRequest = Message<"cairn.v1.PublishRequest"> & {
   /**
    * @generated from field: string topic = 1;
    */
-  topic: string
+  topic: string;
 
   /**
    * Version of the data's schema; 0 is 1.
    *
    * @generated from field: uint32 version = 2;
    */
-  version: number
+  version: number;
 
   /**
    * @generated from field: cairn.v1.Data data = 3;
    */
-  data?: Data | undefined
+  data?: Data | undefined;
 
   /**
    * A message that is published again keeps its id, and is stored once. Empty: a new one.
    *
    * @generated from field: string id = 4;
    */
-  id: string
+  id: string;
 
   /**
    * Messages of one key are handled in order. Empty: none.
    *
    * @generated from field: string key = 5;
    */
-  key: string
+  key: string;
 
   /**
    * @generated from field: cairn.v1.Causes causes = 6;
    */
-  causes?: Causes | undefined
-}
+  causes?: Causes | undefined;
+};
 
 /**
  * Describes the message cairn.v1.PublishRequest.
  * Use `create(PublishRequestSchema)` to create a new message.
  */
-export declare const PublishRequestSchema: GenMessage<PublishRequest>
+export declare const PublishRequestSchema: GenMessage<PublishRequest>;
 
 /**
  * @generated from message cairn.v1.PublishResponse
  */
-export declare type PublishResponse = Message<'cairn.v1.PublishResponse'> & {
+export declare type PublishResponse = Message<"cairn.v1.PublishResponse"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: uint64 position = 2;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: int64 at_ms = 3;
    */
-  atMs: bigint
+  atMs: bigint;
 
   /**
    * @generated from field: bool duplicate = 4;
    */
-  duplicate: boolean
-}
+  duplicate: boolean;
+};
 
 /**
  * Describes the message cairn.v1.PublishResponse.
  * Use `create(PublishResponseSchema)` to create a new message.
  */
-export declare const PublishResponseSchema: GenMessage<PublishResponse>
+export declare const PublishResponseSchema: GenMessage<PublishResponse>;
 
 /**
  * @generated from message cairn.v1.DeclareConsumerRequest
  */
-export declare type DeclareConsumerRequest =
-  Message<'cairn.v1.DeclareConsumerRequest'> & {
-    /**
-     * @generated from field: string name = 1;
-     */
-    name: string
+export declare type DeclareConsumerRequest = Message<"cairn.v1.DeclareConsumerRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
 
-    /**
-     * @generated from field: repeated string topics = 2;
-     */
-    topics: string[]
+  /**
+   * @generated from field: repeated string topics = 2;
+   */
+  topics: string[];
 
-    /**
-     * Topics of the events of these actor types.
-     *
-     * @generated from field: repeated string events_of = 3;
-     */
-    eventsOf: string[]
+  /**
+   * Topics of the events of these actor types.
+   *
+   * @generated from field: repeated string events_of = 3;
+   */
+  eventsOf: string[];
 
-    /**
-     * @generated from field: optional uint32 ack_wait_ms = 4;
-     */
-    ackWaitMs?: number | undefined
+  /**
+   * @generated from field: optional uint32 ack_wait_ms = 4;
+   */
+  ackWaitMs?: number | undefined;
 
-    /**
-     * @generated from field: optional uint32 attempts = 5;
-     */
-    attempts?: number | undefined
-  }
+  /**
+   * @generated from field: optional uint32 attempts = 5;
+   */
+  attempts?: number | undefined;
+};
 
 /**
  * Describes the message cairn.v1.DeclareConsumerRequest.
  * Use `create(DeclareConsumerRequestSchema)` to create a new message.
  */
-export declare const DeclareConsumerRequestSchema: GenMessage<DeclareConsumerRequest>
+export declare const DeclareConsumerRequestSchema: GenMessage<DeclareConsumerRequest>;
 
 /**
  * @generated from message cairn.v1.DeclareConsumerResponse
  */
-export declare type DeclareConsumerResponse =
-  Message<'cairn.v1.DeclareConsumerResponse'> & {
-    /**
-     * @generated from field: string name = 1;
-     */
-    name: string
+export declare type DeclareConsumerResponse = Message<"cairn.v1.DeclareConsumerResponse"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
 
-    /**
-     * @generated from field: repeated string topics = 2;
-     */
-    topics: string[]
+  /**
+   * @generated from field: repeated string topics = 2;
+   */
+  topics: string[];
 
-    /**
-     * @generated from field: uint32 ack_wait_ms = 3;
-     */
-    ackWaitMs: number
+  /**
+   * @generated from field: uint32 ack_wait_ms = 3;
+   */
+  ackWaitMs: number;
 
-    /**
-     * @generated from field: uint32 attempts = 4;
-     */
-    attempts: number
+  /**
+   * @generated from field: uint32 attempts = 4;
+   */
+  attempts: number;
 
-    /**
-     * @generated from field: uint32 pending = 5;
-     */
-    pending: number
+  /**
+   * @generated from field: uint32 pending = 5;
+   */
+  pending: number;
 
-    /**
-     * @generated from field: uint32 waiting = 6;
-     */
-    waiting: number
-  }
+  /**
+   * @generated from field: uint32 waiting = 6;
+   */
+  waiting: number;
+};
 
 /**
  * Describes the message cairn.v1.DeclareConsumerResponse.
  * Use `create(DeclareConsumerResponseSchema)` to create a new message.
  */
-export declare const DeclareConsumerResponseSchema: GenMessage<DeclareConsumerResponse>
+export declare const DeclareConsumerResponseSchema: GenMessage<DeclareConsumerResponse>;
 
 /**
  * @generated from message cairn.v1.ConsumeRequest
  */
-export declare type ConsumeRequest = Message<'cairn.v1.ConsumeRequest'> & {
+export declare type ConsumeRequest = Message<"cairn.v1.ConsumeRequest"> & {
   /**
    * @generated from field: string consumer = 1;
    */
-  consumer: string
+  consumer: string;
 
   /**
    * 1 to 1,000. Absent: 1.
    *
    * @generated from field: uint32 batch = 2;
    */
-  batch: number
+  batch: number;
 
   /**
    * Milliseconds to wait for the first message. Absent: 5,000.
    *
    * @generated from field: optional uint32 max_wait_ms = 3;
    */
-  maxWaitMs?: number | undefined
-}
+  maxWaitMs?: number | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ConsumeRequest.
  * Use `create(ConsumeRequestSchema)` to create a new message.
  */
-export declare const ConsumeRequestSchema: GenMessage<ConsumeRequest>
+export declare const ConsumeRequestSchema: GenMessage<ConsumeRequest>;
 
 /**
  * @generated from message cairn.v1.ConsumeResponse
  */
-export declare type ConsumeResponse = Message<'cairn.v1.ConsumeResponse'> & {
+export declare type ConsumeResponse = Message<"cairn.v1.ConsumeResponse"> & {
   /**
    * @generated from field: repeated cairn.v1.ConsumedMessage messages = 1;
    */
-  messages: ConsumedMessage[]
-}
+  messages: ConsumedMessage[];
+};
 
 /**
  * Describes the message cairn.v1.ConsumeResponse.
  * Use `create(ConsumeResponseSchema)` to create a new message.
  */
-export declare const ConsumeResponseSchema: GenMessage<ConsumeResponse>
+export declare const ConsumeResponseSchema: GenMessage<ConsumeResponse>;
 
 /**
  * @generated from message cairn.v1.ConsumedMessage
  */
-export declare type ConsumedMessage = Message<'cairn.v1.ConsumedMessage'> & {
+export declare type ConsumedMessage = Message<"cairn.v1.ConsumedMessage"> & {
   /**
    * The topic.
    *
    * @generated from field: string subject = 1;
    */
-  subject: string
+  subject: string;
 
   /**
    * @generated from field: cairn.v1.Data payload = 2;
    */
-  payload?: Data | undefined
+  payload?: Data | undefined;
 
   /**
    * @generated from field: map<string, string> headers = 3;
    */
-  headers: { [key: string]: string }
+  headers: { [key: string]: string };
 
   /**
    * @generated from field: uint64 sequence = 4;
    */
-  sequence: bigint
+  sequence: bigint;
 
   /**
    * RFC 3339, UTC.
    *
    * @generated from field: string published_at = 5;
    */
-  publishedAt: string
+  publishedAt: string;
 
   /**
    * @generated from field: string ack_token = 6;
    */
-  ackToken: string
-}
+  ackToken: string;
+};
 
 /**
  * Describes the message cairn.v1.ConsumedMessage.
  * Use `create(ConsumedMessageSchema)` to create a new message.
  */
-export declare const ConsumedMessageSchema: GenMessage<ConsumedMessage>
+export declare const ConsumedMessageSchema: GenMessage<ConsumedMessage>;
 
 /**
  * @generated from message cairn.v1.SettleRequest
  */
-export declare type SettleRequest = Message<'cairn.v1.SettleRequest'> & {
+export declare type SettleRequest = Message<"cairn.v1.SettleRequest"> & {
   /**
    * @generated from field: string consumer = 1;
    */
-  consumer: string
+  consumer: string;
 
   /**
    * @generated from field: string ack_token = 2;
    */
-  ackToken: string
+  ackToken: string;
 
   /**
    * @generated from oneof cairn.v1.SettleRequest.settlement
    */
-  settlement:
-    | {
-        /**
-         * @generated from field: cairn.v1.SettleRequest.Ack ack = 3;
-         */
-        value: SettleRequest_Ack
-        case: 'ack'
-      }
-    | {
-        /**
-         * Given out again after the delay; a dead letter after the last attempt.
-         *
-         * @generated from field: cairn.v1.SettleRequest.Nak nak = 4;
-         */
-        value: SettleRequest_Nak
-        case: 'nak'
-      }
-    | {
-        /**
-         * A dead letter at once.
-         *
-         * @generated from field: cairn.v1.SettleRequest.Term term = 5;
-         */
-        value: SettleRequest_Term
-        case: 'term'
-      }
-    | {
-        /**
-         * Given out again at once; the attempt does not count.
-         *
-         * @generated from field: cairn.v1.SettleRequest.Release release = 6;
-         */
-        value: SettleRequest_Release
-        case: 'release'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.SettleRequest.Extend extend = 7;
-         */
-        value: SettleRequest_Extend
-        case: 'extend'
-      }
-    | { case: undefined; value?: undefined }
-}
+  settlement: {
+    /**
+     * @generated from field: cairn.v1.SettleRequest.Ack ack = 3;
+     */
+    value: SettleRequest_Ack;
+    case: "ack";
+  } | {
+    /**
+     * Given out again after the delay; a dead letter after the last attempt.
+     *
+     * @generated from field: cairn.v1.SettleRequest.Nak nak = 4;
+     */
+    value: SettleRequest_Nak;
+    case: "nak";
+  } | {
+    /**
+     * A dead letter at once.
+     *
+     * @generated from field: cairn.v1.SettleRequest.Term term = 5;
+     */
+    value: SettleRequest_Term;
+    case: "term";
+  } | {
+    /**
+     * Given out again at once; the attempt does not count.
+     *
+     * @generated from field: cairn.v1.SettleRequest.Release release = 6;
+     */
+    value: SettleRequest_Release;
+    case: "release";
+  } | {
+    /**
+     * @generated from field: cairn.v1.SettleRequest.Extend extend = 7;
+     */
+    value: SettleRequest_Extend;
+    case: "extend";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.SettleRequest.
  * Use `create(SettleRequestSchema)` to create a new message.
  */
-export declare const SettleRequestSchema: GenMessage<SettleRequest>
+export declare const SettleRequestSchema: GenMessage<SettleRequest>;
 
 /**
  * @generated from message cairn.v1.SettleRequest.Ack
  */
-export declare type SettleRequest_Ack = Message<'cairn.v1.SettleRequest.Ack'> & {}
+export declare type SettleRequest_Ack = Message<"cairn.v1.SettleRequest.Ack"> & {
+};
 
 /**
  * Describes the message cairn.v1.SettleRequest.Ack.
  * Use `create(SettleRequest_AckSchema)` to create a new message.
  */
-export declare const SettleRequest_AckSchema: GenMessage<SettleRequest_Ack>
+export declare const SettleRequest_AckSchema: GenMessage<SettleRequest_Ack>;
 
 /**
  * @generated from message cairn.v1.SettleRequest.Nak
  */
-export declare type SettleRequest_Nak = Message<'cairn.v1.SettleRequest.Nak'> & {
+export declare type SettleRequest_Nak = Message<"cairn.v1.SettleRequest.Nak"> & {
   /**
    * @generated from field: uint32 delay_ms = 1;
    */
-  delayMs: number
+  delayMs: number;
 
   /**
    * @generated from field: string error = 2;
    */
-  error: string
-}
+  error: string;
+};
 
 /**
  * Describes the message cairn.v1.SettleRequest.Nak.
  * Use `create(SettleRequest_NakSchema)` to create a new message.
  */
-export declare const SettleRequest_NakSchema: GenMessage<SettleRequest_Nak>
+export declare const SettleRequest_NakSchema: GenMessage<SettleRequest_Nak>;
 
 /**
  * @generated from message cairn.v1.SettleRequest.Term
  */
-export declare type SettleRequest_Term = Message<'cairn.v1.SettleRequest.Term'> & {
+export declare type SettleRequest_Term = Message<"cairn.v1.SettleRequest.Term"> & {
   /**
    * @generated from field: string reason = 1;
    */
-  reason: string
-}
+  reason: string;
+};
 
 /**
  * Describes the message cairn.v1.SettleRequest.Term.
  * Use `create(SettleRequest_TermSchema)` to create a new message.
  */
-export declare const SettleRequest_TermSchema: GenMessage<SettleRequest_Term>
+export declare const SettleRequest_TermSchema: GenMessage<SettleRequest_Term>;
 
 /**
  * @generated from message cairn.v1.SettleRequest.Release
  */
-export declare type SettleRequest_Release = Message<'cairn.v1.SettleRequest.Release'> & {}
+export declare type SettleRequest_Release = Message<"cairn.v1.SettleRequest.Release"> & {
+};
 
 /**
  * Describes the message cairn.v1.SettleRequest.Release.
  * Use `create(SettleRequest_ReleaseSchema)` to create a new message.
  */
-export declare const SettleRequest_ReleaseSchema: GenMessage<SettleRequest_Release>
+export declare const SettleRequest_ReleaseSchema: GenMessage<SettleRequest_Release>;
 
 /**
  * @generated from message cairn.v1.SettleRequest.Extend
  */
-export declare type SettleRequest_Extend = Message<'cairn.v1.SettleRequest.Extend'> & {
+export declare type SettleRequest_Extend = Message<"cairn.v1.SettleRequest.Extend"> & {
   /**
    * @generated from field: optional uint32 ms = 1;
    */
-  ms?: number | undefined
-}
+  ms?: number | undefined;
+};
 
 /**
  * Describes the message cairn.v1.SettleRequest.Extend.
  * Use `create(SettleRequest_ExtendSchema)` to create a new message.
  */
-export declare const SettleRequest_ExtendSchema: GenMessage<SettleRequest_Extend>
+export declare const SettleRequest_ExtendSchema: GenMessage<SettleRequest_Extend>;
 
 /**
  * @generated from message cairn.v1.SettleResponse
  */
-export declare type SettleResponse = Message<'cairn.v1.SettleResponse'> & {}
+export declare type SettleResponse = Message<"cairn.v1.SettleResponse"> & {
+};
 
 /**
  * Describes the message cairn.v1.SettleResponse.
  * Use `create(SettleResponseSchema)` to create a new message.
  */
-export declare const SettleResponseSchema: GenMessage<SettleResponse>
+export declare const SettleResponseSchema: GenMessage<SettleResponse>;
 
 /**
  * Publishes messages, and gives them out to consumers, which settle them by token.
@@ -427,36 +422,37 @@ export declare const MessagesService: GenService<{
    * @generated from rpc cairn.v1.MessagesService.Publish
    */
   publish: {
-    methodKind: 'unary'
-    input: typeof PublishRequestSchema
-    output: typeof PublishResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof PublishRequestSchema;
+    output: typeof PublishResponseSchema;
+  },
   /**
    * Declares a consumer, or finds it as declared.
    *
    * @generated from rpc cairn.v1.MessagesService.DeclareConsumer
    */
   declareConsumer: {
-    methodKind: 'unary'
-    input: typeof DeclareConsumerRequestSchema
-    output: typeof DeclareConsumerResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof DeclareConsumerRequestSchema;
+    output: typeof DeclareConsumerResponseSchema;
+  },
   /**
    * Gives out messages; none if none arrives in time.
    *
    * @generated from rpc cairn.v1.MessagesService.Consume
    */
   consume: {
-    methodKind: 'unary'
-    input: typeof ConsumeRequestSchema
-    output: typeof ConsumeResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof ConsumeRequestSchema;
+    output: typeof ConsumeResponseSchema;
+  },
   /**
    * @generated from rpc cairn.v1.MessagesService.Settle
    */
   settle: {
-    methodKind: 'unary'
-    input: typeof SettleRequestSchema
-    output: typeof SettleResponseSchema
-  }
-}>
+    methodKind: "unary";
+    input: typeof SettleRequestSchema;
+    output: typeof SettleResponseSchema;
+  },
+}>;
+

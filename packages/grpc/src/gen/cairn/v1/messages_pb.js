@@ -4,120 +4,118 @@
 // @generated from file cairn/v1/messages.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import { file_cairn_v1_data } from './data_pb.js'
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_cairn_v1_data } from "./data_pb.js";
 
 /**
  * Describes the file cairn/v1/messages.proto.
  */
-export const file_cairn_v1_messages =
-  /*@__PURE__*/
-  fileDesc(
-    'ChdjYWlybi92MS9tZXNzYWdlcy5wcm90bxIIY2Fpcm4udjEiiQEKDlB1Ymxpc2hSZXF1ZXN0Eg0KBXRvcGljGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SHAoEZGF0YRgDIAEoCzIOLmNhaXJuLnYxLkRhdGESCgoCaWQYBCABKAkSCwoDa2V5GAUgASgJEiAKBmNhdXNlcxgGIAEoCzIQLmNhaXJuLnYxLkNhdXNlcyJRCg9QdWJsaXNoUmVzcG9uc2USCgoCaWQYASABKAkSEAoIcG9zaXRpb24YAiABKAQSDQoFYXRfbXMYAyABKAMSEQoJZHVwbGljYXRlGAQgASgIIpcBChZEZWNsYXJlQ29uc3VtZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGdG9waWNzGAIgAygJEhEKCWV2ZW50c19vZhgDIAMoCRIYCgthY2tfd2FpdF9tcxgEIAEoDUgAiAEBEhUKCGF0dGVtcHRzGAUgASgNSAGIAQFCDgoMX2Fja193YWl0X21zQgsKCV9hdHRlbXB0cyKAAQoXRGVjbGFyZUNvbnN1bWVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIOCgZ0b3BpY3MYAiADKAkSEwoLYWNrX3dhaXRfbXMYAyABKA0SEAoIYXR0ZW1wdHMYBCABKA0SDwoHcGVuZGluZxgFIAEoDRIPCgd3YWl0aW5nGAYgASgNIlsKDkNvbnN1bWVSZXF1ZXN0EhAKCGNvbnN1bWVyGAEgASgJEg0KBWJhdGNoGAIgASgNEhgKC21heF93YWl0X21zGAMgASgNSACIAQFCDgoMX21heF93YWl0X21zIj4KD0NvbnN1bWVSZXNwb25zZRIrCghtZXNzYWdlcxgBIAMoCzIZLmNhaXJuLnYxLkNvbnN1bWVkTWVzc2FnZSLnAQoPQ29uc3VtZWRNZXNzYWdlEg8KB3N1YmplY3QYASABKAkSHwoHcGF5bG9hZBgCIAEoCzIOLmNhaXJuLnYxLkRhdGESNwoHaGVhZGVycxgDIAMoCzImLmNhaXJuLnYxLkNvbnN1bWVkTWVzc2FnZS5IZWFkZXJzRW50cnkSEAoIc2VxdWVuY2UYBCABKAQSFAoMcHVibGlzaGVkX2F0GAUgASgJEhEKCWFja190b2tlbhgGIAEoCRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKiAwoNU2V0dGxlUmVxdWVzdBIQCghjb25zdW1lchgBIAEoCRIRCglhY2tfdG9rZW4YAiABKAkSKgoDYWNrGAMgASgLMhsuY2Fpcm4udjEuU2V0dGxlUmVxdWVzdC5BY2tIABIqCgNuYWsYBCABKAsyGy5jYWlybi52MS5TZXR0bGVSZXF1ZXN0Lk5ha0gAEiwKBHRlcm0YBSABKAsyHC5jYWlybi52MS5TZXR0bGVSZXF1ZXN0LlRlcm1IABIyCgdyZWxlYXNlGAYgASgLMh8uY2Fpcm4udjEuU2V0dGxlUmVxdWVzdC5SZWxlYXNlSAASMAoGZXh0ZW5kGAcgASgLMh4uY2Fpcm4udjEuU2V0dGxlUmVxdWVzdC5FeHRlbmRIABoFCgNBY2saJgoDTmFrEhAKCGRlbGF5X21zGAEgASgNEg0KBWVycm9yGAIgASgJGhYKBFRlcm0SDgoGcmVhc29uGAEgASgJGgkKB1JlbGVhc2UaIAoGRXh0ZW5kEg8KAm1zGAEgASgNSACIAQFCBQoDX21zQgwKCnNldHRsZW1lbnQiEAoOU2V0dGxlUmVzcG9uc2UypgIKD01lc3NhZ2VzU2VydmljZRI+CgdQdWJsaXNoEhguY2Fpcm4udjEuUHVibGlzaFJlcXVlc3QaGS5jYWlybi52MS5QdWJsaXNoUmVzcG9uc2USVgoPRGVjbGFyZUNvbnN1bWVyEiAuY2Fpcm4udjEuRGVjbGFyZUNvbnN1bWVyUmVxdWVzdBohLmNhaXJuLnYxLkRlY2xhcmVDb25zdW1lclJlc3BvbnNlEj4KB0NvbnN1bWUSGC5jYWlybi52MS5Db25zdW1lUmVxdWVzdBoZLmNhaXJuLnYxLkNvbnN1bWVSZXNwb25zZRI7CgZTZXR0bGUSFy5jYWlybi52MS5TZXR0bGVSZXF1ZXN0GhguY2Fpcm4udjEuU2V0dGxlUmVzcG9uc2ViBnByb3RvMw',
-    [file_cairn_v1_data],
-  )
+export const file_cairn_v1_messages = /*@__PURE__*/
+  fileDesc("ChdjYWlybi92MS9tZXNzYWdlcy5wcm90bxIIY2Fpcm4udjEiiQEKDlB1Ymxpc2hSZXF1ZXN0Eg0KBXRvcGljGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SHAoEZGF0YRgDIAEoCzIOLmNhaXJuLnYxLkRhdGESCgoCaWQYBCABKAkSCwoDa2V5GAUgASgJEiAKBmNhdXNlcxgGIAEoCzIQLmNhaXJuLnYxLkNhdXNlcyJRCg9QdWJsaXNoUmVzcG9uc2USCgoCaWQYASABKAkSEAoIcG9zaXRpb24YAiABKAQSDQoFYXRfbXMYAyABKAMSEQoJZHVwbGljYXRlGAQgASgIIpcBChZEZWNsYXJlQ29uc3VtZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGdG9waWNzGAIgAygJEhEKCWV2ZW50c19vZhgDIAMoCRIYCgthY2tfd2FpdF9tcxgEIAEoDUgAiAEBEhUKCGF0dGVtcHRzGAUgASgNSAGIAQFCDgoMX2Fja193YWl0X21zQgsKCV9hdHRlbXB0cyKAAQoXRGVjbGFyZUNvbnN1bWVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIOCgZ0b3BpY3MYAiADKAkSEwoLYWNrX3dhaXRfbXMYAyABKA0SEAoIYXR0ZW1wdHMYBCABKA0SDwoHcGVuZGluZxgFIAEoDRIPCgd3YWl0aW5nGAYgASgNIlsKDkNvbnN1bWVSZXF1ZXN0EhAKCGNvbnN1bWVyGAEgASgJEg0KBWJhdGNoGAIgASgNEhgKC21heF93YWl0X21zGAMgASgNSACIAQFCDgoMX21heF93YWl0X21zIj4KD0NvbnN1bWVSZXNwb25zZRIrCghtZXNzYWdlcxgBIAMoCzIZLmNhaXJuLnYxLkNvbnN1bWVkTWVzc2FnZSLnAQoPQ29uc3VtZWRNZXNzYWdlEg8KB3N1YmplY3QYASABKAkSHwoHcGF5bG9hZBgCIAEoCzIOLmNhaXJuLnYxLkRhdGESNwoHaGVhZGVycxgDIAMoCzImLmNhaXJuLnYxLkNvbnN1bWVkTWVzc2FnZS5IZWFkZXJzRW50cnkSEAoIc2VxdWVuY2UYBCABKAQSFAoMcHVibGlzaGVkX2F0GAUgASgJEhEKCWFja190b2tlbhgGIAEoCRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKiAwoNU2V0dGxlUmVxdWVzdBIQCghjb25zdW1lchgBIAEoCRIRCglhY2tfdG9rZW4YAiABKAkSKgoDYWNrGAMgASgLMhsuY2Fpcm4udjEuU2V0dGxlUmVxdWVzdC5BY2tIABIqCgNuYWsYBCABKAsyGy5jYWlybi52MS5TZXR0bGVSZXF1ZXN0Lk5ha0gAEiwKBHRlcm0YBSABKAsyHC5jYWlybi52MS5TZXR0bGVSZXF1ZXN0LlRlcm1IABIyCgdyZWxlYXNlGAYgASgLMh8uY2Fpcm4udjEuU2V0dGxlUmVxdWVzdC5SZWxlYXNlSAASMAoGZXh0ZW5kGAcgASgLMh4uY2Fpcm4udjEuU2V0dGxlUmVxdWVzdC5FeHRlbmRIABoFCgNBY2saJgoDTmFrEhAKCGRlbGF5X21zGAEgASgNEg0KBWVycm9yGAIgASgJGhYKBFRlcm0SDgoGcmVhc29uGAEgASgJGgkKB1JlbGVhc2UaIAoGRXh0ZW5kEg8KAm1zGAEgASgNSACIAQFCBQoDX21zQgwKCnNldHRsZW1lbnQiEAoOU2V0dGxlUmVzcG9uc2UypgIKD01lc3NhZ2VzU2VydmljZRI+CgdQdWJsaXNoEhguY2Fpcm4udjEuUHVibGlzaFJlcXVlc3QaGS5jYWlybi52MS5QdWJsaXNoUmVzcG9uc2USVgoPRGVjbGFyZUNvbnN1bWVyEiAuY2Fpcm4udjEuRGVjbGFyZUNvbnN1bWVyUmVxdWVzdBohLmNhaXJuLnYxLkRlY2xhcmVDb25zdW1lclJlc3BvbnNlEj4KB0NvbnN1bWUSGC5jYWlybi52MS5Db25zdW1lUmVxdWVzdBoZLmNhaXJuLnYxLkNvbnN1bWVSZXNwb25zZRI7CgZTZXR0bGUSFy5jYWlybi52MS5TZXR0bGVSZXF1ZXN0GhguY2Fpcm4udjEuU2V0dGxlUmVzcG9uc2ViBnByb3RvMw", [file_cairn_v1_data]);
 
 /**
  * Describes the message cairn.v1.PublishRequest.
  * Use `create(PublishRequestSchema)` to create a new message.
  */
-export const PublishRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_messages, 0)
+export const PublishRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 0);
 
 /**
  * Describes the message cairn.v1.PublishResponse.
  * Use `create(PublishResponseSchema)` to create a new message.
  */
-export const PublishResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_messages, 1)
+export const PublishResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 1);
 
 /**
  * Describes the message cairn.v1.DeclareConsumerRequest.
  * Use `create(DeclareConsumerRequestSchema)` to create a new message.
  */
-export const DeclareConsumerRequestSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_messages, 2)
+export const DeclareConsumerRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 2);
 
 /**
  * Describes the message cairn.v1.DeclareConsumerResponse.
  * Use `create(DeclareConsumerResponseSchema)` to create a new message.
  */
-export const DeclareConsumerResponseSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_messages, 3)
+export const DeclareConsumerResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 3);
 
 /**
  * Describes the message cairn.v1.ConsumeRequest.
  * Use `create(ConsumeRequestSchema)` to create a new message.
  */
-export const ConsumeRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_messages, 4)
+export const ConsumeRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 4);
 
 /**
  * Describes the message cairn.v1.ConsumeResponse.
  * Use `create(ConsumeResponseSchema)` to create a new message.
  */
-export const ConsumeResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_messages, 5)
+export const ConsumeResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 5);
 
 /**
  * Describes the message cairn.v1.ConsumedMessage.
  * Use `create(ConsumedMessageSchema)` to create a new message.
  */
-export const ConsumedMessageSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_messages, 6)
+export const ConsumedMessageSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 6);
 
 /**
  * Describes the message cairn.v1.SettleRequest.
  * Use `create(SettleRequestSchema)` to create a new message.
  */
-export const SettleRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_messages, 7)
+export const SettleRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 7);
 
 /**
  * Describes the message cairn.v1.SettleRequest.Ack.
  * Use `create(SettleRequest_AckSchema)` to create a new message.
  */
-export const SettleRequest_AckSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_messages, 7, 0)
+export const SettleRequest_AckSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 7, 0);
 
 /**
  * Describes the message cairn.v1.SettleRequest.Nak.
  * Use `create(SettleRequest_NakSchema)` to create a new message.
  */
-export const SettleRequest_NakSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_messages, 7, 1)
+export const SettleRequest_NakSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 7, 1);
 
 /**
  * Describes the message cairn.v1.SettleRequest.Term.
  * Use `create(SettleRequest_TermSchema)` to create a new message.
  */
-export const SettleRequest_TermSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_messages, 7, 2)
+export const SettleRequest_TermSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 7, 2);
 
 /**
  * Describes the message cairn.v1.SettleRequest.Release.
  * Use `create(SettleRequest_ReleaseSchema)` to create a new message.
  */
-export const SettleRequest_ReleaseSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_messages, 7, 3)
+export const SettleRequest_ReleaseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 7, 3);
 
 /**
  * Describes the message cairn.v1.SettleRequest.Extend.
  * Use `create(SettleRequest_ExtendSchema)` to create a new message.
  */
-export const SettleRequest_ExtendSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_messages, 7, 4)
+export const SettleRequest_ExtendSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 7, 4);
 
 /**
  * Describes the message cairn.v1.SettleResponse.
  * Use `create(SettleResponseSchema)` to create a new message.
  */
-export const SettleResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_messages, 8)
+export const SettleResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_messages, 8);
 
 /**
  * Publishes messages, and gives them out to consumers, which settle them by token.
  *
  * @generated from service cairn.v1.MessagesService
  */
-export const MessagesService = /*@__PURE__*/ serviceDesc(file_cairn_v1_messages, 0)
+export const MessagesService = /*@__PURE__*/
+  serviceDesc(file_cairn_v1_messages, 0);
+

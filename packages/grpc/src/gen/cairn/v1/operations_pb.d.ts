@@ -4,354 +4,349 @@
 // @generated from file cairn/v1/operations.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message as Message$1 } from '@bufbuild/protobuf'
-import type { Actor, Causes, Data, OutboxCommand } from './data_pb.js'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message as Message$1 } from "@bufbuild/protobuf";
+import type { Actor, Causes, Data, OutboxCommand } from "./data_pb.js";
 
 /**
  * Describes the file cairn/v1/operations.proto.
  */
-export declare const file_cairn_v1_operations: GenFile
+export declare const file_cairn_v1_operations: GenFile;
 
 /**
  * @generated from message cairn.v1.ListTimersRequest
  */
-export declare type ListTimersRequest = Message$1<'cairn.v1.ListTimersRequest'> & {
+export declare type ListTimersRequest = Message$1<"cairn.v1.ListTimersRequest"> & {
   /**
    * Only timers of this actor. Absent: all.
    *
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
-}
+  actor?: Actor | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ListTimersRequest.
  * Use `create(ListTimersRequestSchema)` to create a new message.
  */
-export declare const ListTimersRequestSchema: GenMessage<ListTimersRequest>
+export declare const ListTimersRequestSchema: GenMessage<ListTimersRequest>;
 
 /**
  * @generated from message cairn.v1.ListTimersResponse
  */
-export declare type ListTimersResponse = Message$1<'cairn.v1.ListTimersResponse'> & {
+export declare type ListTimersResponse = Message$1<"cairn.v1.ListTimersResponse"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: string name = 2;
    */
-  name: string
+  name: string;
 
   /**
    * @generated from field: int64 at_ms = 3;
    */
-  atMs: bigint
+  atMs: bigint;
 
   /**
    * @generated from field: optional int64 every_ms = 4;
    */
-  everyMs?: bigint | undefined
+  everyMs?: bigint | undefined;
 
   /**
    * @generated from field: optional int64 skip_after_ms = 5;
    */
-  skipAfterMs?: bigint | undefined
+  skipAfterMs?: bigint | undefined;
 
   /**
    * @generated from field: string type = 6;
    */
-  type: string
+  type: string;
 
   /**
    * @generated from field: cairn.v1.Data data = 7;
    */
-  data?: Data | undefined
+  data?: Data | undefined;
 
   /**
    * @generated from field: uint64 occurrence = 8;
    */
-  occurrence: bigint
-}
+  occurrence: bigint;
+};
 
 /**
  * Describes the message cairn.v1.ListTimersResponse.
  * Use `create(ListTimersResponseSchema)` to create a new message.
  */
-export declare const ListTimersResponseSchema: GenMessage<ListTimersResponse>
+export declare const ListTimersResponseSchema: GenMessage<ListTimersResponse>;
 
 /**
  * @generated from message cairn.v1.ListDeadLettersRequest
  */
-export declare type ListDeadLettersRequest =
-  Message$1<'cairn.v1.ListDeadLettersRequest'> & {
-    /**
-     * @generated from field: uint64 after = 1;
-     */
-    after: bigint
+export declare type ListDeadLettersRequest = Message$1<"cairn.v1.ListDeadLettersRequest"> & {
+  /**
+   * @generated from field: uint64 after = 1;
+   */
+  after: bigint;
 
-    /**
-     * @generated from field: optional string reactor = 2;
-     */
-    reactor?: string | undefined
+  /**
+   * @generated from field: optional string reactor = 2;
+   */
+  reactor?: string | undefined;
 
-    /**
-     * @generated from field: optional string topic = 3;
-     */
-    topic?: string | undefined
+  /**
+   * @generated from field: optional string topic = 3;
+   */
+  topic?: string | undefined;
 
-    /**
-     * @generated from field: optional string reason = 4;
-     */
-    reason?: string | undefined
-  }
+  /**
+   * @generated from field: optional string reason = 4;
+   */
+  reason?: string | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ListDeadLettersRequest.
  * Use `create(ListDeadLettersRequestSchema)` to create a new message.
  */
-export declare const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest>
+export declare const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest>;
 
 /**
  * @generated from message cairn.v1.ListDeadLettersResponse
  */
-export declare type ListDeadLettersResponse =
-  Message$1<'cairn.v1.ListDeadLettersResponse'> & {
-    /**
-     * @generated from field: cairn.v1.DeadLetter dead_letter = 1;
-     */
-    deadLetter?: DeadLetter | undefined
-  }
+export declare type ListDeadLettersResponse = Message$1<"cairn.v1.ListDeadLettersResponse"> & {
+  /**
+   * @generated from field: cairn.v1.DeadLetter dead_letter = 1;
+   */
+  deadLetter?: DeadLetter | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ListDeadLettersResponse.
  * Use `create(ListDeadLettersResponseSchema)` to create a new message.
  */
-export declare const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse>
+export declare const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse>;
 
 /**
  * @generated from message cairn.v1.DeadLetter
  */
-export declare type DeadLetter = Message$1<'cairn.v1.DeadLetter'> & {
+export declare type DeadLetter = Message$1<"cairn.v1.DeadLetter"> & {
   /**
    * @generated from field: uint64 position = 1;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: string reactor = 2;
    */
-  reactor: string
+  reactor: string;
 
   /**
    * @generated from field: string reason = 3;
    */
-  reason: string
+  reason: string;
 
   /**
    * @generated from field: string error_name = 4;
    */
-  errorName: string
+  errorName: string;
 
   /**
    * @generated from field: string error_message = 5;
    */
-  errorMessage: string
+  errorMessage: string;
 
   /**
    * @generated from field: uint32 attempts = 6;
    */
-  attempts: number
+  attempts: number;
 
   /**
    * @generated from field: uint32 redrives = 7;
    */
-  redrives: number
+  redrives: number;
 
   /**
    * @generated from field: int64 first_at_ms = 8;
    */
-  firstAtMs: bigint
+  firstAtMs: bigint;
 
   /**
    * @generated from field: int64 last_at_ms = 9;
    */
-  lastAtMs: bigint
+  lastAtMs: bigint;
 
   /**
    * @generated from field: int64 marked_at_ms = 10;
    */
-  markedAtMs: bigint
+  markedAtMs: bigint;
 
   /**
    * @generated from field: cairn.v1.Message message = 11;
    */
-  message?: Message | undefined
+  message?: Message | undefined;
 
   /**
    * Set if a command was given up.
    *
    * @generated from field: cairn.v1.OutboxCommand command = 12;
    */
-  command?: OutboxCommand | undefined
-}
+  command?: OutboxCommand | undefined;
+};
 
 /**
  * Describes the message cairn.v1.DeadLetter.
  * Use `create(DeadLetterSchema)` to create a new message.
  */
-export declare const DeadLetterSchema: GenMessage<DeadLetter>
+export declare const DeadLetterSchema: GenMessage<DeadLetter>;
 
 /**
  * A message as a reactor gets it.
  *
  * @generated from message cairn.v1.Message
  */
-export declare type Message = Message$1<'cairn.v1.Message'> & {
+export declare type Message = Message$1<"cairn.v1.Message"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: string topic = 2;
    */
-  topic: string
+  topic: string;
 
   /**
    * @generated from field: uint32 version = 3;
    */
-  version: number
+  version: number;
 
   /**
    * @generated from field: cairn.v1.Data data = 4;
    */
-  data?: Data | undefined
+  data?: Data | undefined;
 
   /**
    * @generated from field: int64 at_ms = 5;
    */
-  atMs: bigint
+  atMs: bigint;
 
   /**
    * @generated from field: uint64 position = 6;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: string node_id = 7;
    */
-  nodeId: string
+  nodeId: string;
 
   /**
    * @generated from field: cairn.v1.Actor actor = 8;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: cairn.v1.Causes causes = 9;
    */
-  causes?: Causes | undefined
-}
+  causes?: Causes | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Message.
  * Use `create(MessageSchema)` to create a new message.
  */
-export declare const MessageSchema: GenMessage<Message>
+export declare const MessageSchema: GenMessage<Message>;
 
 /**
  * @generated from message cairn.v1.GetDeadLetterRequest
  */
-export declare type GetDeadLetterRequest = Message$1<'cairn.v1.GetDeadLetterRequest'> & {
+export declare type GetDeadLetterRequest = Message$1<"cairn.v1.GetDeadLetterRequest"> & {
   /**
    * @generated from field: uint64 position = 1;
    */
-  position: bigint
-}
+  position: bigint;
+};
 
 /**
  * Describes the message cairn.v1.GetDeadLetterRequest.
  * Use `create(GetDeadLetterRequestSchema)` to create a new message.
  */
-export declare const GetDeadLetterRequestSchema: GenMessage<GetDeadLetterRequest>
+export declare const GetDeadLetterRequestSchema: GenMessage<GetDeadLetterRequest>;
 
 /**
  * @generated from message cairn.v1.GetDeadLetterResponse
  */
-export declare type GetDeadLetterResponse =
-  Message$1<'cairn.v1.GetDeadLetterResponse'> & {
-    /**
-     * @generated from field: cairn.v1.DeadLetter dead_letter = 1;
-     */
-    deadLetter?: DeadLetter | undefined
-  }
+export declare type GetDeadLetterResponse = Message$1<"cairn.v1.GetDeadLetterResponse"> & {
+  /**
+   * @generated from field: cairn.v1.DeadLetter dead_letter = 1;
+   */
+  deadLetter?: DeadLetter | undefined;
+};
 
 /**
  * Describes the message cairn.v1.GetDeadLetterResponse.
  * Use `create(GetDeadLetterResponseSchema)` to create a new message.
  */
-export declare const GetDeadLetterResponseSchema: GenMessage<GetDeadLetterResponse>
+export declare const GetDeadLetterResponseSchema: GenMessage<GetDeadLetterResponse>;
 
 /**
  * @generated from message cairn.v1.RetryDeadLetterRequest
  */
-export declare type RetryDeadLetterRequest =
-  Message$1<'cairn.v1.RetryDeadLetterRequest'> & {
-    /**
-     * @generated from field: uint64 position = 1;
-     */
-    position: bigint
-  }
+export declare type RetryDeadLetterRequest = Message$1<"cairn.v1.RetryDeadLetterRequest"> & {
+  /**
+   * @generated from field: uint64 position = 1;
+   */
+  position: bigint;
+};
 
 /**
  * Describes the message cairn.v1.RetryDeadLetterRequest.
  * Use `create(RetryDeadLetterRequestSchema)` to create a new message.
  */
-export declare const RetryDeadLetterRequestSchema: GenMessage<RetryDeadLetterRequest>
+export declare const RetryDeadLetterRequestSchema: GenMessage<RetryDeadLetterRequest>;
 
 /**
  * @generated from message cairn.v1.RetryDeadLetterResponse
  */
-export declare type RetryDeadLetterResponse =
-  Message$1<'cairn.v1.RetryDeadLetterResponse'> & {}
+export declare type RetryDeadLetterResponse = Message$1<"cairn.v1.RetryDeadLetterResponse"> & {
+};
 
 /**
  * Describes the message cairn.v1.RetryDeadLetterResponse.
  * Use `create(RetryDeadLetterResponseSchema)` to create a new message.
  */
-export declare const RetryDeadLetterResponseSchema: GenMessage<RetryDeadLetterResponse>
+export declare const RetryDeadLetterResponseSchema: GenMessage<RetryDeadLetterResponse>;
 
 /**
  * @generated from message cairn.v1.DiscardDeadLetterRequest
  */
-export declare type DiscardDeadLetterRequest =
-  Message$1<'cairn.v1.DiscardDeadLetterRequest'> & {
-    /**
-     * @generated from field: uint64 position = 1;
-     */
-    position: bigint
-  }
+export declare type DiscardDeadLetterRequest = Message$1<"cairn.v1.DiscardDeadLetterRequest"> & {
+  /**
+   * @generated from field: uint64 position = 1;
+   */
+  position: bigint;
+};
 
 /**
  * Describes the message cairn.v1.DiscardDeadLetterRequest.
  * Use `create(DiscardDeadLetterRequestSchema)` to create a new message.
  */
-export declare const DiscardDeadLetterRequestSchema: GenMessage<DiscardDeadLetterRequest>
+export declare const DiscardDeadLetterRequestSchema: GenMessage<DiscardDeadLetterRequest>;
 
 /**
  * @generated from message cairn.v1.DiscardDeadLetterResponse
  */
-export declare type DiscardDeadLetterResponse =
-  Message$1<'cairn.v1.DiscardDeadLetterResponse'> & {}
+export declare type DiscardDeadLetterResponse = Message$1<"cairn.v1.DiscardDeadLetterResponse"> & {
+};
 
 /**
  * Describes the message cairn.v1.DiscardDeadLetterResponse.
  * Use `create(DiscardDeadLetterResponseSchema)` to create a new message.
  */
-export declare const DiscardDeadLetterResponseSchema: GenMessage<DiscardDeadLetterResponse>
+export declare const DiscardDeadLetterResponseSchema: GenMessage<DiscardDeadLetterResponse>;
 
 /**
  * Lists timers, and reads, retries and discards dead letters.
@@ -363,42 +358,43 @@ export declare const OperationsService: GenService<{
    * @generated from rpc cairn.v1.OperationsService.ListTimers
    */
   listTimers: {
-    methodKind: 'server_streaming'
-    input: typeof ListTimersRequestSchema
-    output: typeof ListTimersResponseSchema
-  }
+    methodKind: "server_streaming";
+    input: typeof ListTimersRequestSchema;
+    output: typeof ListTimersResponseSchema;
+  },
   /**
    * @generated from rpc cairn.v1.OperationsService.ListDeadLetters
    */
   listDeadLetters: {
-    methodKind: 'server_streaming'
-    input: typeof ListDeadLettersRequestSchema
-    output: typeof ListDeadLettersResponseSchema
-  }
+    methodKind: "server_streaming";
+    input: typeof ListDeadLettersRequestSchema;
+    output: typeof ListDeadLettersResponseSchema;
+  },
   /**
    * @generated from rpc cairn.v1.OperationsService.GetDeadLetter
    */
   getDeadLetter: {
-    methodKind: 'unary'
-    input: typeof GetDeadLetterRequestSchema
-    output: typeof GetDeadLetterResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof GetDeadLetterRequestSchema;
+    output: typeof GetDeadLetterResponseSchema;
+  },
   /**
    * Sends the message to its reactor again, and to no other.
    *
    * @generated from rpc cairn.v1.OperationsService.RetryDeadLetter
    */
   retryDeadLetter: {
-    methodKind: 'unary'
-    input: typeof RetryDeadLetterRequestSchema
-    output: typeof RetryDeadLetterResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof RetryDeadLetterRequestSchema;
+    output: typeof RetryDeadLetterResponseSchema;
+  },
   /**
    * @generated from rpc cairn.v1.OperationsService.DiscardDeadLetter
    */
   discardDeadLetter: {
-    methodKind: 'unary'
-    input: typeof DiscardDeadLetterRequestSchema
-    output: typeof DiscardDeadLetterResponseSchema
-  }
-}>
+    methodKind: "unary";
+    input: typeof DiscardDeadLetterRequestSchema;
+    output: typeof DiscardDeadLetterResponseSchema;
+  },
+}>;
+

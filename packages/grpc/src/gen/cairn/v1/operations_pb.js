@@ -4,114 +4,104 @@
 // @generated from file cairn/v1/operations.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import { file_cairn_v1_data } from './data_pb.js'
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_cairn_v1_data } from "./data_pb.js";
 
 /**
  * Describes the file cairn/v1/operations.proto.
  */
-export const file_cairn_v1_operations =
-  /*@__PURE__*/
-  fileDesc(
-    'ChljYWlybi92MS9vcGVyYXRpb25zLnByb3RvEghjYWlybi52MSIzChFMaXN0VGltZXJzUmVxdWVzdBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yIuMBChJMaXN0VGltZXJzUmVzcG9uc2USHgoFYWN0b3IYASABKAsyDy5jYWlybi52MS5BY3RvchIMCgRuYW1lGAIgASgJEg0KBWF0X21zGAMgASgDEhUKCGV2ZXJ5X21zGAQgASgDSACIAQESGgoNc2tpcF9hZnRlcl9tcxgFIAEoA0gBiAEBEgwKBHR5cGUYBiABKAkSHAoEZGF0YRgHIAEoCzIOLmNhaXJuLnYxLkRhdGESEgoKb2NjdXJyZW5jZRgIIAEoBEILCglfZXZlcnlfbXNCEAoOX3NraXBfYWZ0ZXJfbXMihwEKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSDQoFYWZ0ZXIYASABKAQSFAoHcmVhY3RvchgCIAEoCUgAiAEBEhIKBXRvcGljGAMgASgJSAGIAQESEwoGcmVhc29uGAQgASgJSAKIAQFCCgoIX3JlYWN0b3JCCAoGX3RvcGljQgkKB19yZWFzb24iRAoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USKQoLZGVhZF9sZXR0ZXIYASABKAsyFC5jYWlybi52MS5EZWFkTGV0dGVyIpsCCgpEZWFkTGV0dGVyEhAKCHBvc2l0aW9uGAEgASgEEg8KB3JlYWN0b3IYAiABKAkSDgoGcmVhc29uGAMgASgJEhIKCmVycm9yX25hbWUYBCABKAkSFQoNZXJyb3JfbWVzc2FnZRgFIAEoCRIQCghhdHRlbXB0cxgGIAEoDRIQCghyZWRyaXZlcxgHIAEoDRITCgtmaXJzdF9hdF9tcxgIIAEoAxISCgpsYXN0X2F0X21zGAkgASgDEhQKDG1hcmtlZF9hdF9tcxgKIAEoAxIiCgdtZXNzYWdlGAsgASgLMhEuY2Fpcm4udjEuTWVzc2FnZRIoCgdjb21tYW5kGAwgASgLMhcuY2Fpcm4udjEuT3V0Ym94Q29tbWFuZCLHAQoHTWVzc2FnZRIKCgJpZBgBIAEoCRINCgV0b3BpYxgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhwKBGRhdGEYBCABKAsyDi5jYWlybi52MS5EYXRhEg0KBWF0X21zGAUgASgDEhAKCHBvc2l0aW9uGAYgASgEEg8KB25vZGVfaWQYByABKAkSHgoFYWN0b3IYCCABKAsyDy5jYWlybi52MS5BY3RvchIgCgZjYXVzZXMYCSABKAsyEC5jYWlybi52MS5DYXVzZXMiKAoUR2V0RGVhZExldHRlclJlcXVlc3QSEAoIcG9zaXRpb24YASABKAQiQgoVR2V0RGVhZExldHRlclJlc3BvbnNlEikKC2RlYWRfbGV0dGVyGAEgASgLMhQuY2Fpcm4udjEuRGVhZExldHRlciIqChZSZXRyeURlYWRMZXR0ZXJSZXF1ZXN0EhAKCHBvc2l0aW9uGAEgASgEIhkKF1JldHJ5RGVhZExldHRlclJlc3BvbnNlIiwKGERpc2NhcmREZWFkTGV0dGVyUmVxdWVzdBIQCghwb3NpdGlvbhgBIAEoBCIbChlEaXNjYXJkRGVhZExldHRlclJlc3BvbnNlMsADChFPcGVyYXRpb25zU2VydmljZRJJCgpMaXN0VGltZXJzEhsuY2Fpcm4udjEuTGlzdFRpbWVyc1JlcXVlc3QaHC5jYWlybi52MS5MaXN0VGltZXJzUmVzcG9uc2UwARJYCg9MaXN0RGVhZExldHRlcnMSIC5jYWlybi52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiEuY2Fpcm4udjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UwARJQCg1HZXREZWFkTGV0dGVyEh4uY2Fpcm4udjEuR2V0RGVhZExldHRlclJlcXVlc3QaHy5jYWlybi52MS5HZXREZWFkTGV0dGVyUmVzcG9uc2USVgoPUmV0cnlEZWFkTGV0dGVyEiAuY2Fpcm4udjEuUmV0cnlEZWFkTGV0dGVyUmVxdWVzdBohLmNhaXJuLnYxLlJldHJ5RGVhZExldHRlclJlc3BvbnNlElwKEURpc2NhcmREZWFkTGV0dGVyEiIuY2Fpcm4udjEuRGlzY2FyZERlYWRMZXR0ZXJSZXF1ZXN0GiMuY2Fpcm4udjEuRGlzY2FyZERlYWRMZXR0ZXJSZXNwb25zZWIGcHJvdG8z',
-    [file_cairn_v1_data],
-  )
+export const file_cairn_v1_operations = /*@__PURE__*/
+  fileDesc("ChljYWlybi92MS9vcGVyYXRpb25zLnByb3RvEghjYWlybi52MSIzChFMaXN0VGltZXJzUmVxdWVzdBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yIuMBChJMaXN0VGltZXJzUmVzcG9uc2USHgoFYWN0b3IYASABKAsyDy5jYWlybi52MS5BY3RvchIMCgRuYW1lGAIgASgJEg0KBWF0X21zGAMgASgDEhUKCGV2ZXJ5X21zGAQgASgDSACIAQESGgoNc2tpcF9hZnRlcl9tcxgFIAEoA0gBiAEBEgwKBHR5cGUYBiABKAkSHAoEZGF0YRgHIAEoCzIOLmNhaXJuLnYxLkRhdGESEgoKb2NjdXJyZW5jZRgIIAEoBEILCglfZXZlcnlfbXNCEAoOX3NraXBfYWZ0ZXJfbXMihwEKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSDQoFYWZ0ZXIYASABKAQSFAoHcmVhY3RvchgCIAEoCUgAiAEBEhIKBXRvcGljGAMgASgJSAGIAQESEwoGcmVhc29uGAQgASgJSAKIAQFCCgoIX3JlYWN0b3JCCAoGX3RvcGljQgkKB19yZWFzb24iRAoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USKQoLZGVhZF9sZXR0ZXIYASABKAsyFC5jYWlybi52MS5EZWFkTGV0dGVyIpsCCgpEZWFkTGV0dGVyEhAKCHBvc2l0aW9uGAEgASgEEg8KB3JlYWN0b3IYAiABKAkSDgoGcmVhc29uGAMgASgJEhIKCmVycm9yX25hbWUYBCABKAkSFQoNZXJyb3JfbWVzc2FnZRgFIAEoCRIQCghhdHRlbXB0cxgGIAEoDRIQCghyZWRyaXZlcxgHIAEoDRITCgtmaXJzdF9hdF9tcxgIIAEoAxISCgpsYXN0X2F0X21zGAkgASgDEhQKDG1hcmtlZF9hdF9tcxgKIAEoAxIiCgdtZXNzYWdlGAsgASgLMhEuY2Fpcm4udjEuTWVzc2FnZRIoCgdjb21tYW5kGAwgASgLMhcuY2Fpcm4udjEuT3V0Ym94Q29tbWFuZCLHAQoHTWVzc2FnZRIKCgJpZBgBIAEoCRINCgV0b3BpYxgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhwKBGRhdGEYBCABKAsyDi5jYWlybi52MS5EYXRhEg0KBWF0X21zGAUgASgDEhAKCHBvc2l0aW9uGAYgASgEEg8KB25vZGVfaWQYByABKAkSHgoFYWN0b3IYCCABKAsyDy5jYWlybi52MS5BY3RvchIgCgZjYXVzZXMYCSABKAsyEC5jYWlybi52MS5DYXVzZXMiKAoUR2V0RGVhZExldHRlclJlcXVlc3QSEAoIcG9zaXRpb24YASABKAQiQgoVR2V0RGVhZExldHRlclJlc3BvbnNlEikKC2RlYWRfbGV0dGVyGAEgASgLMhQuY2Fpcm4udjEuRGVhZExldHRlciIqChZSZXRyeURlYWRMZXR0ZXJSZXF1ZXN0EhAKCHBvc2l0aW9uGAEgASgEIhkKF1JldHJ5RGVhZExldHRlclJlc3BvbnNlIiwKGERpc2NhcmREZWFkTGV0dGVyUmVxdWVzdBIQCghwb3NpdGlvbhgBIAEoBCIbChlEaXNjYXJkRGVhZExldHRlclJlc3BvbnNlMsADChFPcGVyYXRpb25zU2VydmljZRJJCgpMaXN0VGltZXJzEhsuY2Fpcm4udjEuTGlzdFRpbWVyc1JlcXVlc3QaHC5jYWlybi52MS5MaXN0VGltZXJzUmVzcG9uc2UwARJYCg9MaXN0RGVhZExldHRlcnMSIC5jYWlybi52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiEuY2Fpcm4udjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UwARJQCg1HZXREZWFkTGV0dGVyEh4uY2Fpcm4udjEuR2V0RGVhZExldHRlclJlcXVlc3QaHy5jYWlybi52MS5HZXREZWFkTGV0dGVyUmVzcG9uc2USVgoPUmV0cnlEZWFkTGV0dGVyEiAuY2Fpcm4udjEuUmV0cnlEZWFkTGV0dGVyUmVxdWVzdBohLmNhaXJuLnYxLlJldHJ5RGVhZExldHRlclJlc3BvbnNlElwKEURpc2NhcmREZWFkTGV0dGVyEiIuY2Fpcm4udjEuRGlzY2FyZERlYWRMZXR0ZXJSZXF1ZXN0GiMuY2Fpcm4udjEuRGlzY2FyZERlYWRMZXR0ZXJSZXNwb25zZWIGcHJvdG8z", [file_cairn_v1_data]);
 
 /**
  * Describes the message cairn.v1.ListTimersRequest.
  * Use `create(ListTimersRequestSchema)` to create a new message.
  */
-export const ListTimersRequestSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 0)
+export const ListTimersRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 0);
 
 /**
  * Describes the message cairn.v1.ListTimersResponse.
  * Use `create(ListTimersResponseSchema)` to create a new message.
  */
-export const ListTimersResponseSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 1)
+export const ListTimersResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 1);
 
 /**
  * Describes the message cairn.v1.ListDeadLettersRequest.
  * Use `create(ListDeadLettersRequestSchema)` to create a new message.
  */
-export const ListDeadLettersRequestSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 2)
+export const ListDeadLettersRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 2);
 
 /**
  * Describes the message cairn.v1.ListDeadLettersResponse.
  * Use `create(ListDeadLettersResponseSchema)` to create a new message.
  */
-export const ListDeadLettersResponseSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 3)
+export const ListDeadLettersResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 3);
 
 /**
  * Describes the message cairn.v1.DeadLetter.
  * Use `create(DeadLetterSchema)` to create a new message.
  */
-export const DeadLetterSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_operations, 4)
+export const DeadLetterSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 4);
 
 /**
  * Describes the message cairn.v1.Message.
  * Use `create(MessageSchema)` to create a new message.
  */
-export const MessageSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_operations, 5)
+export const MessageSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 5);
 
 /**
  * Describes the message cairn.v1.GetDeadLetterRequest.
  * Use `create(GetDeadLetterRequestSchema)` to create a new message.
  */
-export const GetDeadLetterRequestSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 6)
+export const GetDeadLetterRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 6);
 
 /**
  * Describes the message cairn.v1.GetDeadLetterResponse.
  * Use `create(GetDeadLetterResponseSchema)` to create a new message.
  */
-export const GetDeadLetterResponseSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 7)
+export const GetDeadLetterResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 7);
 
 /**
  * Describes the message cairn.v1.RetryDeadLetterRequest.
  * Use `create(RetryDeadLetterRequestSchema)` to create a new message.
  */
-export const RetryDeadLetterRequestSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 8)
+export const RetryDeadLetterRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 8);
 
 /**
  * Describes the message cairn.v1.RetryDeadLetterResponse.
  * Use `create(RetryDeadLetterResponseSchema)` to create a new message.
  */
-export const RetryDeadLetterResponseSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 9)
+export const RetryDeadLetterResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 9);
 
 /**
  * Describes the message cairn.v1.DiscardDeadLetterRequest.
  * Use `create(DiscardDeadLetterRequestSchema)` to create a new message.
  */
-export const DiscardDeadLetterRequestSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 10)
+export const DiscardDeadLetterRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 10);
 
 /**
  * Describes the message cairn.v1.DiscardDeadLetterResponse.
  * Use `create(DiscardDeadLetterResponseSchema)` to create a new message.
  */
-export const DiscardDeadLetterResponseSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_operations, 11)
+export const DiscardDeadLetterResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_operations, 11);
 
 /**
  * Lists timers, and reads, retries and discards dead letters.
  *
  * @generated from service cairn.v1.OperationsService
  */
-export const OperationsService = /*@__PURE__*/ serviceDesc(file_cairn_v1_operations, 0)
+export const OperationsService = /*@__PURE__*/
+  serviceDesc(file_cairn_v1_operations, 0);
+

@@ -4,43 +4,44 @@
 // @generated from file cairn/v1/options.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenExtension, GenFile, GenMessage } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type { MessageOptions } from '@bufbuild/protobuf/wkt'
+import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { MessageOptions } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file cairn/v1/options.proto.
  */
-export declare const file_cairn_v1_options: GenFile
+export declare const file_cairn_v1_options: GenFile;
 
 /**
  * The topic that messages of a type are published on.
  *
  * @generated from message cairn.v1.Topic
  */
-export declare type Topic = Message<'cairn.v1.Topic'> & {
+export declare type Topic = Message<"cairn.v1.Topic"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
+  name: string;
 
   /**
    * Version of the schema; 0 is 1.
    *
    * @generated from field: uint32 version = 2;
    */
-  version: number
-}
+  version: number;
+};
 
 /**
  * Describes the message cairn.v1.Topic.
  * Use `create(TopicSchema)` to create a new message.
  */
-export declare const TopicSchema: GenMessage<Topic>
+export declare const TopicSchema: GenMessage<Topic>;
 
 /**
  * `option (cairn.v1.topic) = { name: "trips.completed" };`
  *
  * @generated from extension: cairn.v1.Topic topic = 50451;
  */
-export declare const topic: GenExtension<MessageOptions, Topic>
+export declare const topic: GenExtension<MessageOptions, Topic>;
+

@@ -4,28 +4,27 @@
 // @generated from file cairn/v1/options.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import { extDesc, fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2'
-import { file_google_protobuf_descriptor } from '@bufbuild/protobuf/wkt'
+import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file cairn/v1/options.proto.
  */
-export const file_cairn_v1_options =
-  /*@__PURE__*/
-  fileDesc(
-    'ChZjYWlybi92MS9vcHRpb25zLnByb3RvEghjYWlybi52MSImCgVUb3BpYxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA06SAoFdG9waWMSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYk4oDIAEoCzIPLmNhaXJuLnYxLlRvcGljUgV0b3BpY2IGcHJvdG8z',
-    [file_google_protobuf_descriptor],
-  )
+export const file_cairn_v1_options = /*@__PURE__*/
+  fileDesc("ChZjYWlybi92MS9vcHRpb25zLnByb3RvEghjYWlybi52MSImCgVUb3BpYxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA06SAoFdG9waWMSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYk4oDIAEoCzIPLmNhaXJuLnYxLlRvcGljUgV0b3BpY2IGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Describes the message cairn.v1.Topic.
  * Use `create(TopicSchema)` to create a new message.
  */
-export const TopicSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_options, 0)
+export const TopicSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_options, 0);
 
 /**
  * `option (cairn.v1.topic) = { name: "trips.completed" };`
  *
  * @generated from extension: cairn.v1.Topic topic = 50451;
  */
-export const topic = /*@__PURE__*/ extDesc(file_cairn_v1_options, 0)
+export const topic = /*@__PURE__*/
+  extDesc(file_cairn_v1_options, 0);
+

@@ -4,882 +4,865 @@
 // @generated from file cairn/v1/plugin.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type { Actor, Causes, Data, Event, NewEvent, OutboxEntry } from './data_pb.js'
-import type { Message as Message$1 } from './operations_pb.js'
-import type { ConsumedMessage } from './messages_pb.js'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { Actor, Causes, Data, Event, NewEvent, OutboxEntry } from "./data_pb.js";
+import type { Message as Message$1 } from "./operations_pb.js";
+import type { ConsumedMessage } from "./messages_pb.js";
 
 /**
  * Describes the file cairn/v1/plugin.proto.
  */
-export declare const file_cairn_v1_plugin: GenFile
+export declare const file_cairn_v1_plugin: GenFile;
 
 /**
  * What a plugin says.
  *
  * @generated from message cairn.v1.HostRequest
  */
-export declare type HostRequest = Message<'cairn.v1.HostRequest'> & {
+export declare type HostRequest = Message<"cairn.v1.HostRequest"> & {
   /**
    * In the first message, and in no other.
    *
    * @generated from field: cairn.v1.Manifest manifest = 1;
    */
-  manifest?: Manifest | undefined
+  manifest?: Manifest | undefined;
 
   /**
    * Results of work, in any order.
    *
    * @generated from field: repeated cairn.v1.Result results = 2;
    */
-  results: Result[]
-}
+  results: Result[];
+};
 
 /**
  * Describes the message cairn.v1.HostRequest.
  * Use `create(HostRequestSchema)` to create a new message.
  */
-export declare const HostRequestSchema: GenMessage<HostRequest>
+export declare const HostRequestSchema: GenMessage<HostRequest>;
 
 /**
  * What a host says.
  *
  * @generated from message cairn.v1.HostResponse
  */
-export declare type HostResponse = Message<'cairn.v1.HostResponse'> & {
+export declare type HostResponse = Message<"cairn.v1.HostResponse"> & {
   /**
    * In the first message, and in no other.
    *
    * @generated from field: cairn.v1.Registered registered = 1;
    */
-  registered?: Registered | undefined
+  registered?: Registered | undefined;
 
   /**
    * @generated from field: repeated cairn.v1.Work work = 2;
    */
-  work: Work[]
+  work: Work[];
 
   /**
    * Ids of work whose results are not waited for any more.
    *
    * @generated from field: repeated uint64 cancelled = 3;
    */
-  cancelled: bigint[]
+  cancelled: bigint[];
 
   /**
    * No more work is sent. The plugin finishes what it has; then the host ends the call.
    *
    * @generated from field: bool draining = 4;
    */
-  draining: boolean
-}
+  draining: boolean;
+};
 
 /**
  * Describes the message cairn.v1.HostResponse.
  * Use `create(HostResponseSchema)` to create a new message.
  */
-export declare const HostResponseSchema: GenMessage<HostResponse>
+export declare const HostResponseSchema: GenMessage<HostResponse>;
 
 /**
  * What a plugin is, and what it handles.
  *
  * @generated from message cairn.v1.Manifest
  */
-export declare type Manifest = Message<'cairn.v1.Manifest'> & {
+export declare type Manifest = Message<"cairn.v1.Manifest"> & {
   /**
    * `[a-z0-9][a-z0-9-]{0,62}`.
    *
    * @generated from field: string name = 1;
    */
-  name: string
+  name: string;
 
   /**
    * A version of its own, such as `1.4.0`.
    *
    * @generated from field: string version = 2;
    */
-  version: string
+  version: string;
 
   /**
    * The contracts that it was made for: `cairn.v1`, and the topics that it knows, as `topic:<name>@<version>`.
    *
    * @generated from field: repeated string contracts = 3;
    */
-  contracts: string[]
+  contracts: string[];
 
   /**
    * @generated from field: repeated cairn.v1.ActorType actor_types = 4;
    */
-  actorTypes: ActorType[]
+  actorTypes: ActorType[];
 
   /**
    * @generated from field: repeated cairn.v1.Reactor reactors = 5;
    */
-  reactors: Reactor[]
+  reactors: Reactor[];
 
   /**
    * @generated from field: repeated cairn.v1.Trigger triggers = 6;
    */
-  triggers: Trigger[]
+  triggers: Trigger[];
 
   /**
    * The most work that it takes at a time, 1 to 10,000.
    *
    * @generated from field: uint32 work_max = 7;
    */
-  workMax: number
-}
+  workMax: number;
+};
 
 /**
  * Describes the message cairn.v1.Manifest.
  * Use `create(ManifestSchema)` to create a new message.
  */
-export declare const ManifestSchema: GenMessage<Manifest>
+export declare const ManifestSchema: GenMessage<Manifest>;
 
 /**
  * Actors whose commands the plugin decides, and whose events it folds.
  *
  * @generated from message cairn.v1.ActorType
  */
-export declare type ActorType = Message<'cairn.v1.ActorType'> & {
+export declare type ActorType = Message<"cairn.v1.ActorType"> & {
   /**
    * @generated from field: string type = 1;
    */
-  type: string
+  type: string;
 
   /**
    * Raised when the fold or the state changes. At least 1.
    *
    * @generated from field: uint32 version = 2;
    */
-  version: number
+  version: number;
 
   /**
    * The commands that it decides; others are refused without it.
    *
    * @generated from field: repeated string commands = 3;
    */
-  commands: string[]
+  commands: string[];
 
   /**
    * The events that it folds; others are refused when it decides them.
    *
    * @generated from field: repeated string events = 4;
    */
-  events: string[]
+  events: string[];
 
   /**
    * The topics that it publishes on, as `<name>` or `<name>@<version>`.
    *
    * @generated from field: repeated string publishes = 5;
    */
-  publishes: string[]
+  publishes: string[];
 
   /**
    * A commit has the state in it up to this size. Absent: 64 KiB.
    *
    * @generated from field: optional uint32 state_bytes_max = 6;
    */
-  stateBytesMax?: number | undefined
-}
+  stateBytesMax?: number | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ActorType.
  * Use `create(ActorTypeSchema)` to create a new message.
  */
-export declare const ActorTypeSchema: GenMessage<ActorType>
+export declare const ActorTypeSchema: GenMessage<ActorType>;
 
 /**
  * @generated from message cairn.v1.Reactor
  */
-export declare type Reactor = Message<'cairn.v1.Reactor'> & {
+export declare type Reactor = Message<"cairn.v1.Reactor"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
+  name: string;
 
   /**
    * @generated from field: repeated string topics = 2;
    */
-  topics: string[]
+  topics: string[];
 
   /**
    * Events of these actor types.
    *
    * @generated from field: repeated string events_of = 3;
    */
-  eventsOf: string[]
+  eventsOf: string[];
 
   /**
    * Absent: 5.
    *
    * @generated from field: optional uint32 attempts = 4;
    */
-  attempts?: number | undefined
+  attempts?: number | undefined;
 
   /**
    * Milliseconds for one attempt. Absent: 30,000.
    *
    * @generated from field: optional uint32 timeout_ms = 5;
    */
-  timeoutMs?: number | undefined
+  timeoutMs?: number | undefined;
 
   /**
    * Whether messages of one actor, or key, wait for each other. Absent: true.
    *
    * @generated from field: optional bool ordered = 6;
    */
-  ordered?: boolean | undefined
+  ordered?: boolean | undefined;
 
   /**
    * Messages that the plugin gets at a time for this reactor. Absent: `work_max`.
    *
    * @generated from field: optional uint32 concurrency = 7;
    */
-  concurrency?: number | undefined
-}
+  concurrency?: number | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Reactor.
  * Use `create(ReactorSchema)` to create a new message.
  */
-export declare const ReactorSchema: GenMessage<Reactor>
+export declare const ReactorSchema: GenMessage<Reactor>;
 
 /**
  * A function that gets the messages of a consumer.
  *
  * @generated from message cairn.v1.Trigger
  */
-export declare type Trigger = Message<'cairn.v1.Trigger'> & {
+export declare type Trigger = Message<"cairn.v1.Trigger"> & {
   /**
    * @generated from field: string consumer = 1;
    */
-  consumer: string
+  consumer: string;
 
   /**
    * @generated from field: repeated string topics = 2;
    */
-  topics: string[]
+  topics: string[];
 
   /**
    * @generated from field: repeated string events_of = 3;
    */
-  eventsOf: string[]
+  eventsOf: string[];
 
   /**
    * @generated from field: optional uint32 ack_wait_ms = 4;
    */
-  ackWaitMs?: number | undefined
+  ackWaitMs?: number | undefined;
 
   /**
    * @generated from field: optional uint32 attempts = 5;
    */
-  attempts?: number | undefined
+  attempts?: number | undefined;
 
   /**
    * Absent: 1.
    *
    * @generated from field: optional uint32 concurrency = 6;
    */
-  concurrency?: number | undefined
-}
+  concurrency?: number | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Trigger.
  * Use `create(TriggerSchema)` to create a new message.
  */
-export declare const TriggerSchema: GenMessage<Trigger>
+export declare const TriggerSchema: GenMessage<Trigger>;
 
 /**
  * @generated from message cairn.v1.Registered
  */
-export declare type Registered = Message<'cairn.v1.Registered'> & {
+export declare type Registered = Message<"cairn.v1.Registered"> & {
   /**
    * @generated from field: string namespace = 1;
    */
-  namespace: string
+  namespace: string;
 
   /**
    * @generated from field: string node_id = 2;
    */
-  nodeId: string
+  nodeId: string;
 
   /**
    * The contracts of the host.
    *
    * @generated from field: repeated string contracts = 3;
    */
-  contracts: string[]
-}
+  contracts: string[];
+};
 
 /**
  * Describes the message cairn.v1.Registered.
  * Use `create(RegisteredSchema)` to create a new message.
  */
-export declare const RegisteredSchema: GenMessage<Registered>
+export declare const RegisteredSchema: GenMessage<Registered>;
 
 /**
  * @generated from message cairn.v1.Work
  */
-export declare type Work = Message<'cairn.v1.Work'> & {
+export declare type Work = Message<"cairn.v1.Work"> & {
   /**
    * @generated from field: uint64 id = 1;
    */
-  id: bigint
+  id: bigint;
 
   /**
    * @generated from oneof cairn.v1.Work.work
    */
-  work:
-    | {
-        /**
-         * @generated from field: cairn.v1.Decide decide = 2;
-         */
-        value: Decide
-        case: 'decide'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.React react = 3;
-         */
-        value: React
-        case: 'react'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Fire fire = 4;
-         */
-        value: Fire
-        case: 'fire'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Fold fold = 5;
-         */
-        value: Fold
-        case: 'fold'
-      }
-    | { case: undefined; value?: undefined }
-}
+  work: {
+    /**
+     * @generated from field: cairn.v1.Decide decide = 2;
+     */
+    value: Decide;
+    case: "decide";
+  } | {
+    /**
+     * @generated from field: cairn.v1.React react = 3;
+     */
+    value: React;
+    case: "react";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Fire fire = 4;
+     */
+    value: Fire;
+    case: "fire";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Fold fold = 5;
+     */
+    value: Fold;
+    case: "fold";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.Work.
  * Use `create(WorkSchema)` to create a new message.
  */
-export declare const WorkSchema: GenMessage<Work>
+export declare const WorkSchema: GenMessage<Work>;
 
 /**
  * Where an actor is: a state, and the events after it that are not folded yet.
  *
  * @generated from message cairn.v1.Basis
  */
-export declare type Basis = Message<'cairn.v1.Basis'> & {
+export declare type Basis = Message<"cairn.v1.Basis"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * Absent: the state before the first event.
    *
    * @generated from field: cairn.v1.Data state = 2;
    */
-  state?: Data | undefined
+  state?: Data | undefined;
 
   /**
    * @generated from field: repeated cairn.v1.Event events = 3;
    */
-  events: Event[]
+  events: Event[];
 
   /**
    * The version after these events.
    *
    * @generated from field: uint64 version = 4;
    */
-  version: bigint
-}
+  version: bigint;
+};
 
 /**
  * Describes the message cairn.v1.Basis.
  * Use `create(BasisSchema)` to create a new message.
  */
-export declare const BasisSchema: GenMessage<Basis>
+export declare const BasisSchema: GenMessage<Basis>;
 
 /**
  * Fold the events of the basis, and decide the command on the state.
  *
  * @generated from message cairn.v1.Decide
  */
-export declare type Decide = Message<'cairn.v1.Decide'> & {
+export declare type Decide = Message<"cairn.v1.Decide"> & {
   /**
    * @generated from field: cairn.v1.Basis basis = 1;
    */
-  basis?: Basis | undefined
+  basis?: Basis | undefined;
 
   /**
    * @generated from field: string command = 2;
    */
-  command: string
+  command: string;
 
   /**
    * @generated from field: cairn.v1.Data data = 3;
    */
-  data?: Data | undefined
+  data?: Data | undefined;
 
   /**
    * @generated from field: string command_id = 4;
    */
-  commandId: string
+  commandId: string;
 
   /**
    * The time of the decision, ms since 1970.
    *
    * @generated from field: int64 now_ms = 5;
    */
-  nowMs: bigint
+  nowMs: bigint;
 
   /**
    * @generated from field: cairn.v1.Causes causes = 6;
    */
-  causes?: Causes | undefined
-}
+  causes?: Causes | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Decide.
  * Use `create(DecideSchema)` to create a new message.
  */
-export declare const DecideSchema: GenMessage<Decide>
+export declare const DecideSchema: GenMessage<Decide>;
 
 /**
  * Fold the events of the basis, and return the state.
  *
  * @generated from message cairn.v1.Fold
  */
-export declare type Fold = Message<'cairn.v1.Fold'> & {
+export declare type Fold = Message<"cairn.v1.Fold"> & {
   /**
    * @generated from field: cairn.v1.Basis basis = 1;
    */
-  basis?: Basis | undefined
-}
+  basis?: Basis | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Fold.
  * Use `create(FoldSchema)` to create a new message.
  */
-export declare const FoldSchema: GenMessage<Fold>
+export declare const FoldSchema: GenMessage<Fold>;
 
 /**
  * Handle a message of a reactor.
  *
  * @generated from message cairn.v1.React
  */
-export declare type React = Message<'cairn.v1.React'> & {
+export declare type React = Message<"cairn.v1.React"> & {
   /**
    * @generated from field: string reactor = 1;
    */
-  reactor: string
+  reactor: string;
 
   /**
    * @generated from field: cairn.v1.Message message = 2;
    */
-  message?: Message$1 | undefined
+  message?: Message$1 | undefined;
 
   /**
    * The event, if the topic is that of an actor type's events; then the message has no data.
    *
    * @generated from field: cairn.v1.Event event = 3;
    */
-  event?: Event | undefined
+  event?: Event | undefined;
 
   /**
    * From 1.
    *
    * @generated from field: uint32 attempt = 4;
    */
-  attempt: number
+  attempt: number;
 
   /**
    * @generated from field: bool is_last_attempt = 5;
    */
-  isLastAttempt: boolean
+  isLastAttempt: boolean;
 
   /**
    * An earlier attempt may have handled it: pass the message's id to other systems as an idempotency key.
    *
    * @generated from field: bool may_be_repeat = 6;
    */
-  mayBeRepeat: boolean
+  mayBeRepeat: boolean;
 
   /**
    * @generated from field: uint64 fencing_epoch = 7;
    */
-  fencingEpoch: bigint
+  fencingEpoch: bigint;
 
   /**
    * @generated from field: uint32 redrives = 8;
    */
-  redrives: number
-}
+  redrives: number;
+};
 
 /**
  * Describes the message cairn.v1.React.
  * Use `create(ReactSchema)` to create a new message.
  */
-export declare const ReactSchema: GenMessage<React>
+export declare const ReactSchema: GenMessage<React>;
 
 /**
  * Handle a message of a trigger.
  *
  * @generated from message cairn.v1.Fire
  */
-export declare type Fire = Message<'cairn.v1.Fire'> & {
+export declare type Fire = Message<"cairn.v1.Fire"> & {
   /**
    * @generated from field: string consumer = 1;
    */
-  consumer: string
+  consumer: string;
 
   /**
    * @generated from field: cairn.v1.ConsumedMessage message = 2;
    */
-  message?: ConsumedMessage | undefined
-}
+  message?: ConsumedMessage | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Fire.
  * Use `create(FireSchema)` to create a new message.
  */
-export declare const FireSchema: GenMessage<Fire>
+export declare const FireSchema: GenMessage<Fire>;
 
 /**
  * @generated from message cairn.v1.Result
  */
-export declare type Result = Message<'cairn.v1.Result'> & {
+export declare type Result = Message<"cairn.v1.Result"> & {
   /**
    * The id of the work.
    *
    * @generated from field: uint64 id = 1;
    */
-  id: bigint
+  id: bigint;
 
   /**
    * @generated from oneof cairn.v1.Result.result
    */
-  result:
-    | {
-        /**
-         * @generated from field: cairn.v1.Decided decided = 2;
-         */
-        value: Decided
-        case: 'decided'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Reacted reacted = 3;
-         */
-        value: Reacted
-        case: 'reacted'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Fired fired = 4;
-         */
-        value: Fired
-        case: 'fired'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Folded folded = 5;
-         */
-        value: Folded
-        case: 'folded'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Failed failed = 6;
-         */
-        value: Failed
-        case: 'failed'
-      }
-    | { case: undefined; value?: undefined }
-}
+  result: {
+    /**
+     * @generated from field: cairn.v1.Decided decided = 2;
+     */
+    value: Decided;
+    case: "decided";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Reacted reacted = 3;
+     */
+    value: Reacted;
+    case: "reacted";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Fired fired = 4;
+     */
+    value: Fired;
+    case: "fired";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Folded folded = 5;
+     */
+    value: Folded;
+    case: "folded";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Failed failed = 6;
+     */
+    value: Failed;
+    case: "failed";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.Result.
  * Use `create(ResultSchema)` to create a new message.
  */
-export declare const ResultSchema: GenMessage<Result>
+export declare const ResultSchema: GenMessage<Result>;
 
 /**
  * @generated from message cairn.v1.Decided
  */
-export declare type Decided = Message<'cairn.v1.Decided'> & {
+export declare type Decided = Message<"cairn.v1.Decided"> & {
   /**
    * @generated from oneof cairn.v1.Decided.decision
    */
-  decision:
-    | {
-        /**
-         * @generated from field: cairn.v1.Accept accept = 1;
-         */
-        value: Accept
-        case: 'accept'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Reject reject = 2;
-         */
-        value: Reject
-        case: 'reject'
-      }
-    | { case: undefined; value?: undefined }
-}
+  decision: {
+    /**
+     * @generated from field: cairn.v1.Accept accept = 1;
+     */
+    value: Accept;
+    case: "accept";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Reject reject = 2;
+     */
+    value: Reject;
+    case: "reject";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.Decided.
  * Use `create(DecidedSchema)` to create a new message.
  */
-export declare const DecidedSchema: GenMessage<Decided>
+export declare const DecidedSchema: GenMessage<Decided>;
 
 /**
  * @generated from message cairn.v1.Accept
  */
-export declare type Accept = Message<'cairn.v1.Accept'> & {
+export declare type Accept = Message<"cairn.v1.Accept"> & {
   /**
    * None: nothing is stored.
    *
    * @generated from field: repeated cairn.v1.NewEvent events = 1;
    */
-  events: NewEvent[]
+  events: NewEvent[];
 
   /**
    * Stored with the events.
    *
    * @generated from field: repeated cairn.v1.OutboxEntry outbox = 2;
    */
-  outbox: OutboxEntry[]
+  outbox: OutboxEntry[];
 
   /**
    * @generated from field: cairn.v1.Data reply = 3;
    */
-  reply?: Data | undefined
+  reply?: Data | undefined;
 
   /**
    * The state after the events.
    *
    * @generated from field: cairn.v1.Data state = 4;
    */
-  state?: Data | undefined
-}
+  state?: Data | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Accept.
  * Use `create(AcceptSchema)` to create a new message.
  */
-export declare const AcceptSchema: GenMessage<Accept>
+export declare const AcceptSchema: GenMessage<Accept>;
 
 /**
  * @generated from message cairn.v1.Reject
  */
-export declare type Reject = Message<'cairn.v1.Reject'> & {
+export declare type Reject = Message<"cairn.v1.Reject"> & {
   /**
    * @generated from field: string code = 1;
    */
-  code: string
+  code: string;
 
   /**
    * @generated from field: string message = 2;
    */
-  message: string
+  message: string;
 
   /**
    * @generated from field: cairn.v1.Data details = 3;
    */
-  details?: Data | undefined
-}
+  details?: Data | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Reject.
  * Use `create(RejectSchema)` to create a new message.
  */
-export declare const RejectSchema: GenMessage<Reject>
+export declare const RejectSchema: GenMessage<Reject>;
 
 /**
  * @generated from message cairn.v1.Folded
  */
-export declare type Folded = Message<'cairn.v1.Folded'> & {
+export declare type Folded = Message<"cairn.v1.Folded"> & {
   /**
    * @generated from field: cairn.v1.Data state = 1;
    */
-  state?: Data | undefined
-}
+  state?: Data | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Folded.
  * Use `create(FoldedSchema)` to create a new message.
  */
-export declare const FoldedSchema: GenMessage<Folded>
+export declare const FoldedSchema: GenMessage<Folded>;
 
 /**
  * @generated from message cairn.v1.Reacted
  */
-export declare type Reacted = Message<'cairn.v1.Reacted'> & {
+export declare type Reacted = Message<"cairn.v1.Reacted"> & {
   /**
    * Messages and commands, sent by the host before the message counts as handled: once, however often it is handled.
    *
    * @generated from field: repeated cairn.v1.OutboxEntry sends = 1;
    */
-  sends: OutboxEntry[]
+  sends: OutboxEntry[];
 
   /**
    * Absent: ack.
    *
    * @generated from oneof cairn.v1.Reacted.settlement
    */
-  settlement:
-    | {
-        /**
-         * @generated from field: cairn.v1.Reacted.Ack ack = 2;
-         */
-        value: Reacted_Ack
-        case: 'ack'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Reacted.Retry retry = 3;
-         */
-        value: Reacted_Retry
-        case: 'retry'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Reacted.Park park = 4;
-         */
-        value: Reacted_Park
-        case: 'park'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Reacted.Drop drop = 5;
-         */
-        value: Reacted_Drop
-        case: 'drop'
-      }
-    | { case: undefined; value?: undefined }
-}
+  settlement: {
+    /**
+     * @generated from field: cairn.v1.Reacted.Ack ack = 2;
+     */
+    value: Reacted_Ack;
+    case: "ack";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Reacted.Retry retry = 3;
+     */
+    value: Reacted_Retry;
+    case: "retry";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Reacted.Park park = 4;
+     */
+    value: Reacted_Park;
+    case: "park";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Reacted.Drop drop = 5;
+     */
+    value: Reacted_Drop;
+    case: "drop";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.Reacted.
  * Use `create(ReactedSchema)` to create a new message.
  */
-export declare const ReactedSchema: GenMessage<Reacted>
+export declare const ReactedSchema: GenMessage<Reacted>;
 
 /**
  * @generated from message cairn.v1.Reacted.Ack
  */
-export declare type Reacted_Ack = Message<'cairn.v1.Reacted.Ack'> & {}
+export declare type Reacted_Ack = Message<"cairn.v1.Reacted.Ack"> & {
+};
 
 /**
  * Describes the message cairn.v1.Reacted.Ack.
  * Use `create(Reacted_AckSchema)` to create a new message.
  */
-export declare const Reacted_AckSchema: GenMessage<Reacted_Ack>
+export declare const Reacted_AckSchema: GenMessage<Reacted_Ack>;
 
 /**
  * @generated from message cairn.v1.Reacted.Retry
  */
-export declare type Reacted_Retry = Message<'cairn.v1.Reacted.Retry'> & {
+export declare type Reacted_Retry = Message<"cairn.v1.Reacted.Retry"> & {
   /**
    * Absent: the retry policy decides.
    *
    * @generated from field: optional uint32 after_ms = 1;
    */
-  afterMs?: number | undefined
-}
+  afterMs?: number | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Reacted.Retry.
  * Use `create(Reacted_RetrySchema)` to create a new message.
  */
-export declare const Reacted_RetrySchema: GenMessage<Reacted_Retry>
+export declare const Reacted_RetrySchema: GenMessage<Reacted_Retry>;
 
 /**
  * @generated from message cairn.v1.Reacted.Park
  */
-export declare type Reacted_Park = Message<'cairn.v1.Reacted.Park'> & {
+export declare type Reacted_Park = Message<"cairn.v1.Reacted.Park"> & {
   /**
    * @generated from field: string reason = 1;
    */
-  reason: string
-}
+  reason: string;
+};
 
 /**
  * Describes the message cairn.v1.Reacted.Park.
  * Use `create(Reacted_ParkSchema)` to create a new message.
  */
-export declare const Reacted_ParkSchema: GenMessage<Reacted_Park>
+export declare const Reacted_ParkSchema: GenMessage<Reacted_Park>;
 
 /**
  * @generated from message cairn.v1.Reacted.Drop
  */
-export declare type Reacted_Drop = Message<'cairn.v1.Reacted.Drop'> & {
+export declare type Reacted_Drop = Message<"cairn.v1.Reacted.Drop"> & {
   /**
    * @generated from field: string reason = 1;
    */
-  reason: string
-}
+  reason: string;
+};
 
 /**
  * Describes the message cairn.v1.Reacted.Drop.
  * Use `create(Reacted_DropSchema)` to create a new message.
  */
-export declare const Reacted_DropSchema: GenMessage<Reacted_Drop>
+export declare const Reacted_DropSchema: GenMessage<Reacted_Drop>;
 
 /**
  * @generated from message cairn.v1.Fired
  */
-export declare type Fired = Message<'cairn.v1.Fired'> & {}
+export declare type Fired = Message<"cairn.v1.Fired"> & {
+};
 
 /**
  * Describes the message cairn.v1.Fired.
  * Use `create(FiredSchema)` to create a new message.
  */
-export declare const FiredSchema: GenMessage<Fired>
+export declare const FiredSchema: GenMessage<Fired>;
 
 /**
  * @generated from message cairn.v1.Failed
  */
-export declare type Failed = Message<'cairn.v1.Failed'> & {
+export declare type Failed = Message<"cairn.v1.Failed"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
+  name: string;
 
   /**
    * @generated from field: string message = 2;
    */
-  message: string
+  message: string;
 
   /**
    * The message is not retried.
    *
    * @generated from field: bool terminal = 3;
    */
-  terminal: boolean
+  terminal: boolean;
 
   /**
    * Retried after this time, whatever the policy says.
    *
    * @generated from field: optional uint32 retry_after_ms = 4;
    */
-  retryAfterMs?: number | undefined
-}
+  retryAfterMs?: number | undefined;
+};
 
 /**
  * Describes the message cairn.v1.Failed.
  * Use `create(FailedSchema)` to create a new message.
  */
-export declare const FailedSchema: GenMessage<Failed>
+export declare const FailedSchema: GenMessage<Failed>;
 
 /**
  * A plugin calls Host and sends its manifest. The host checks it, answers `registered`, and sends work from then on. The
@@ -892,8 +875,9 @@ export declare const PluginService: GenService<{
    * @generated from rpc cairn.v1.PluginService.Host
    */
   host: {
-    methodKind: 'bidi_streaming'
-    input: typeof HostRequestSchema
-    output: typeof HostResponseSchema
-  }
-}>
+    methodKind: "bidi_streaming";
+    input: typeof HostRequestSchema;
+    output: typeof HostResponseSchema;
+  },
+}>;
+

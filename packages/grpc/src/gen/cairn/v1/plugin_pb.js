@@ -4,170 +4,191 @@
 // @generated from file cairn/v1/plugin.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import { file_cairn_v1_data } from './data_pb.js'
-import { file_cairn_v1_messages } from './messages_pb.js'
-import { file_cairn_v1_operations } from './operations_pb.js'
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_cairn_v1_data } from "./data_pb.js";
+import { file_cairn_v1_messages } from "./messages_pb.js";
+import { file_cairn_v1_operations } from "./operations_pb.js";
 
 /**
  * Describes the file cairn/v1/plugin.proto.
  */
-export const file_cairn_v1_plugin =
-  /*@__PURE__*/
-  fileDesc(
-    'ChVjYWlybi92MS9wbHVnaW4ucHJvdG8SCGNhaXJuLnYxIlYKC0hvc3RSZXF1ZXN0EiQKCG1hbmlmZXN0GAEgASgLMhIuY2Fpcm4udjEuTWFuaWZlc3QSIQoHcmVzdWx0cxgCIAMoCzIQLmNhaXJuLnYxLlJlc3VsdCJ7CgxIb3N0UmVzcG9uc2USKAoKcmVnaXN0ZXJlZBgBIAEoCzIULmNhaXJuLnYxLlJlZ2lzdGVyZWQSHAoEd29yaxgCIAMoCzIOLmNhaXJuLnYxLldvcmsSEQoJY2FuY2VsbGVkGAMgAygEEhAKCGRyYWluaW5nGAQgASgIIsIBCghNYW5pZmVzdBIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEQoJY29udHJhY3RzGAMgAygJEigKC2FjdG9yX3R5cGVzGAQgAygLMhMuY2Fpcm4udjEuQWN0b3JUeXBlEiMKCHJlYWN0b3JzGAUgAygLMhEuY2Fpcm4udjEuUmVhY3RvchIjCgh0cmlnZ2VycxgGIAMoCzIRLmNhaXJuLnYxLlRyaWdnZXISEAoId29ya19tYXgYByABKA0ikQEKCUFjdG9yVHlwZRIMCgR0eXBlGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEAoIY29tbWFuZHMYAyADKAkSDgoGZXZlbnRzGAQgAygJEhEKCXB1Ymxpc2hlcxgFIAMoCRIcCg9zdGF0ZV9ieXRlc19tYXgYBiABKA1IAIgBAUISChBfc3RhdGVfYnl0ZXNfbWF4ItIBCgdSZWFjdG9yEgwKBG5hbWUYASABKAkSDgoGdG9waWNzGAIgAygJEhEKCWV2ZW50c19vZhgDIAMoCRIVCghhdHRlbXB0cxgEIAEoDUgAiAEBEhcKCnRpbWVvdXRfbXMYBSABKA1IAYgBARIUCgdvcmRlcmVkGAYgASgISAKIAQESGAoLY29uY3VycmVuY3kYByABKA1IA4gBAUILCglfYXR0ZW1wdHNCDQoLX3RpbWVvdXRfbXNCCgoIX29yZGVyZWRCDgoMX2NvbmN1cnJlbmN5IrYBCgdUcmlnZ2VyEhAKCGNvbnN1bWVyGAEgASgJEg4KBnRvcGljcxgCIAMoCRIRCglldmVudHNfb2YYAyADKAkSGAoLYWNrX3dhaXRfbXMYBCABKA1IAIgBARIVCghhdHRlbXB0cxgFIAEoDUgBiAEBEhgKC2NvbmN1cnJlbmN5GAYgASgNSAKIAQFCDgoMX2Fja193YWl0X21zQgsKCV9hdHRlbXB0c0IOCgxfY29uY3VycmVuY3kiQwoKUmVnaXN0ZXJlZBIRCgluYW1lc3BhY2UYASABKAkSDwoHbm9kZV9pZBgCIAEoCRIRCgljb250cmFjdHMYAyADKAkioAEKBFdvcmsSCgoCaWQYASABKAQSIgoGZGVjaWRlGAIgASgLMhAuY2Fpcm4udjEuRGVjaWRlSAASIAoFcmVhY3QYAyABKAsyDy5jYWlybi52MS5SZWFjdEgAEh4KBGZpcmUYBCABKAsyDi5jYWlybi52MS5GaXJlSAASHgoEZm9sZBgFIAEoCzIOLmNhaXJuLnYxLkZvbGRIAEIGCgR3b3JrIngKBUJhc2lzEh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISHQoFc3RhdGUYAiABKAsyDi5jYWlybi52MS5EYXRhEh8KBmV2ZW50cxgDIAMoCzIPLmNhaXJuLnYxLkV2ZW50Eg8KB3ZlcnNpb24YBCABKAQinQEKBkRlY2lkZRIeCgViYXNpcxgBIAEoCzIPLmNhaXJuLnYxLkJhc2lzEg8KB2NvbW1hbmQYAiABKAkSHAoEZGF0YRgDIAEoCzIOLmNhaXJuLnYxLkRhdGESEgoKY29tbWFuZF9pZBgEIAEoCRIOCgZub3dfbXMYBSABKAMSIAoGY2F1c2VzGAYgASgLMhAuY2Fpcm4udjEuQ2F1c2VzIiYKBEZvbGQSHgoFYmFzaXMYASABKAsyDy5jYWlybi52MS5CYXNpcyLGAQoFUmVhY3QSDwoHcmVhY3RvchgBIAEoCRIiCgdtZXNzYWdlGAIgASgLMhEuY2Fpcm4udjEuTWVzc2FnZRIeCgVldmVudBgDIAEoCzIPLmNhaXJuLnYxLkV2ZW50Eg8KB2F0dGVtcHQYBCABKA0SFwoPaXNfbGFzdF9hdHRlbXB0GAUgASgIEhUKDW1heV9iZV9yZXBlYXQYBiABKAgSFQoNZmVuY2luZ19lcG9jaBgHIAEoBBIQCghyZWRyaXZlcxgIIAEoDSJECgRGaXJlEhAKCGNvbnN1bWVyGAEgASgJEioKB21lc3NhZ2UYAiABKAsyGS5jYWlybi52MS5Db25zdW1lZE1lc3NhZ2Ui1AEKBlJlc3VsdBIKCgJpZBgBIAEoBBIkCgdkZWNpZGVkGAIgASgLMhEuY2Fpcm4udjEuRGVjaWRlZEgAEiQKB3JlYWN0ZWQYAyABKAsyES5jYWlybi52MS5SZWFjdGVkSAASIAoFZmlyZWQYBCABKAsyDy5jYWlybi52MS5GaXJlZEgAEiIKBmZvbGRlZBgFIAEoCzIQLmNhaXJuLnYxLkZvbGRlZEgAEiIKBmZhaWxlZBgGIAEoCzIQLmNhaXJuLnYxLkZhaWxlZEgAQggKBnJlc3VsdCJdCgdEZWNpZGVkEiIKBmFjY2VwdBgBIAEoCzIQLmNhaXJuLnYxLkFjY2VwdEgAEiIKBnJlamVjdBgCIAEoCzIQLmNhaXJuLnYxLlJlamVjdEgAQgoKCGRlY2lzaW9uIpEBCgZBY2NlcHQSIgoGZXZlbnRzGAEgAygLMhIuY2Fpcm4udjEuTmV3RXZlbnQSJQoGb3V0Ym94GAIgAygLMhUuY2Fpcm4udjEuT3V0Ym94RW50cnkSHQoFcmVwbHkYAyABKAsyDi5jYWlybi52MS5EYXRhEh0KBXN0YXRlGAQgASgLMg4uY2Fpcm4udjEuRGF0YSJICgZSZWplY3QSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEh8KB2RldGFpbHMYAyABKAsyDi5jYWlybi52MS5EYXRhIicKBkZvbGRlZBIdCgVzdGF0ZRgBIAEoCzIOLmNhaXJuLnYxLkRhdGEiwQIKB1JlYWN0ZWQSJAoFc2VuZHMYASADKAsyFS5jYWlybi52MS5PdXRib3hFbnRyeRIkCgNhY2sYAiABKAsyFS5jYWlybi52MS5SZWFjdGVkLkFja0gAEigKBXJldHJ5GAMgASgLMhcuY2Fpcm4udjEuUmVhY3RlZC5SZXRyeUgAEiYKBHBhcmsYBCABKAsyFi5jYWlybi52MS5SZWFjdGVkLlBhcmtIABImCgRkcm9wGAUgASgLMhYuY2Fpcm4udjEuUmVhY3RlZC5Ecm9wSAAaBQoDQWNrGisKBVJldHJ5EhUKCGFmdGVyX21zGAEgASgNSACIAQFCCwoJX2FmdGVyX21zGhYKBFBhcmsSDgoGcmVhc29uGAEgASgJGhYKBERyb3ASDgoGcmVhc29uGAEgASgJQgwKCnNldHRsZW1lbnQiBwoFRmlyZWQiaQoGRmFpbGVkEgwKBG5hbWUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIQCgh0ZXJtaW5hbBgDIAEoCBIbCg5yZXRyeV9hZnRlcl9tcxgEIAEoDUgAiAEBQhEKD19yZXRyeV9hZnRlcl9tczJKCg1QbHVnaW5TZXJ2aWNlEjkKBEhvc3QSFS5jYWlybi52MS5Ib3N0UmVxdWVzdBoWLmNhaXJuLnYxLkhvc3RSZXNwb25zZSgBMAFiBnByb3RvMw',
-    [file_cairn_v1_data, file_cairn_v1_messages, file_cairn_v1_operations],
-  )
+export const file_cairn_v1_plugin = /*@__PURE__*/
+  fileDesc("ChVjYWlybi92MS9wbHVnaW4ucHJvdG8SCGNhaXJuLnYxIlYKC0hvc3RSZXF1ZXN0EiQKCG1hbmlmZXN0GAEgASgLMhIuY2Fpcm4udjEuTWFuaWZlc3QSIQoHcmVzdWx0cxgCIAMoCzIQLmNhaXJuLnYxLlJlc3VsdCJ7CgxIb3N0UmVzcG9uc2USKAoKcmVnaXN0ZXJlZBgBIAEoCzIULmNhaXJuLnYxLlJlZ2lzdGVyZWQSHAoEd29yaxgCIAMoCzIOLmNhaXJuLnYxLldvcmsSEQoJY2FuY2VsbGVkGAMgAygEEhAKCGRyYWluaW5nGAQgASgIIsIBCghNYW5pZmVzdBIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEQoJY29udHJhY3RzGAMgAygJEigKC2FjdG9yX3R5cGVzGAQgAygLMhMuY2Fpcm4udjEuQWN0b3JUeXBlEiMKCHJlYWN0b3JzGAUgAygLMhEuY2Fpcm4udjEuUmVhY3RvchIjCgh0cmlnZ2VycxgGIAMoCzIRLmNhaXJuLnYxLlRyaWdnZXISEAoId29ya19tYXgYByABKA0ikQEKCUFjdG9yVHlwZRIMCgR0eXBlGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEAoIY29tbWFuZHMYAyADKAkSDgoGZXZlbnRzGAQgAygJEhEKCXB1Ymxpc2hlcxgFIAMoCRIcCg9zdGF0ZV9ieXRlc19tYXgYBiABKA1IAIgBAUISChBfc3RhdGVfYnl0ZXNfbWF4ItIBCgdSZWFjdG9yEgwKBG5hbWUYASABKAkSDgoGdG9waWNzGAIgAygJEhEKCWV2ZW50c19vZhgDIAMoCRIVCghhdHRlbXB0cxgEIAEoDUgAiAEBEhcKCnRpbWVvdXRfbXMYBSABKA1IAYgBARIUCgdvcmRlcmVkGAYgASgISAKIAQESGAoLY29uY3VycmVuY3kYByABKA1IA4gBAUILCglfYXR0ZW1wdHNCDQoLX3RpbWVvdXRfbXNCCgoIX29yZGVyZWRCDgoMX2NvbmN1cnJlbmN5IrYBCgdUcmlnZ2VyEhAKCGNvbnN1bWVyGAEgASgJEg4KBnRvcGljcxgCIAMoCRIRCglldmVudHNfb2YYAyADKAkSGAoLYWNrX3dhaXRfbXMYBCABKA1IAIgBARIVCghhdHRlbXB0cxgFIAEoDUgBiAEBEhgKC2NvbmN1cnJlbmN5GAYgASgNSAKIAQFCDgoMX2Fja193YWl0X21zQgsKCV9hdHRlbXB0c0IOCgxfY29uY3VycmVuY3kiQwoKUmVnaXN0ZXJlZBIRCgluYW1lc3BhY2UYASABKAkSDwoHbm9kZV9pZBgCIAEoCRIRCgljb250cmFjdHMYAyADKAkioAEKBFdvcmsSCgoCaWQYASABKAQSIgoGZGVjaWRlGAIgASgLMhAuY2Fpcm4udjEuRGVjaWRlSAASIAoFcmVhY3QYAyABKAsyDy5jYWlybi52MS5SZWFjdEgAEh4KBGZpcmUYBCABKAsyDi5jYWlybi52MS5GaXJlSAASHgoEZm9sZBgFIAEoCzIOLmNhaXJuLnYxLkZvbGRIAEIGCgR3b3JrIngKBUJhc2lzEh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISHQoFc3RhdGUYAiABKAsyDi5jYWlybi52MS5EYXRhEh8KBmV2ZW50cxgDIAMoCzIPLmNhaXJuLnYxLkV2ZW50Eg8KB3ZlcnNpb24YBCABKAQinQEKBkRlY2lkZRIeCgViYXNpcxgBIAEoCzIPLmNhaXJuLnYxLkJhc2lzEg8KB2NvbW1hbmQYAiABKAkSHAoEZGF0YRgDIAEoCzIOLmNhaXJuLnYxLkRhdGESEgoKY29tbWFuZF9pZBgEIAEoCRIOCgZub3dfbXMYBSABKAMSIAoGY2F1c2VzGAYgASgLMhAuY2Fpcm4udjEuQ2F1c2VzIiYKBEZvbGQSHgoFYmFzaXMYASABKAsyDy5jYWlybi52MS5CYXNpcyLGAQoFUmVhY3QSDwoHcmVhY3RvchgBIAEoCRIiCgdtZXNzYWdlGAIgASgLMhEuY2Fpcm4udjEuTWVzc2FnZRIeCgVldmVudBgDIAEoCzIPLmNhaXJuLnYxLkV2ZW50Eg8KB2F0dGVtcHQYBCABKA0SFwoPaXNfbGFzdF9hdHRlbXB0GAUgASgIEhUKDW1heV9iZV9yZXBlYXQYBiABKAgSFQoNZmVuY2luZ19lcG9jaBgHIAEoBBIQCghyZWRyaXZlcxgIIAEoDSJECgRGaXJlEhAKCGNvbnN1bWVyGAEgASgJEioKB21lc3NhZ2UYAiABKAsyGS5jYWlybi52MS5Db25zdW1lZE1lc3NhZ2Ui1AEKBlJlc3VsdBIKCgJpZBgBIAEoBBIkCgdkZWNpZGVkGAIgASgLMhEuY2Fpcm4udjEuRGVjaWRlZEgAEiQKB3JlYWN0ZWQYAyABKAsyES5jYWlybi52MS5SZWFjdGVkSAASIAoFZmlyZWQYBCABKAsyDy5jYWlybi52MS5GaXJlZEgAEiIKBmZvbGRlZBgFIAEoCzIQLmNhaXJuLnYxLkZvbGRlZEgAEiIKBmZhaWxlZBgGIAEoCzIQLmNhaXJuLnYxLkZhaWxlZEgAQggKBnJlc3VsdCJdCgdEZWNpZGVkEiIKBmFjY2VwdBgBIAEoCzIQLmNhaXJuLnYxLkFjY2VwdEgAEiIKBnJlamVjdBgCIAEoCzIQLmNhaXJuLnYxLlJlamVjdEgAQgoKCGRlY2lzaW9uIpEBCgZBY2NlcHQSIgoGZXZlbnRzGAEgAygLMhIuY2Fpcm4udjEuTmV3RXZlbnQSJQoGb3V0Ym94GAIgAygLMhUuY2Fpcm4udjEuT3V0Ym94RW50cnkSHQoFcmVwbHkYAyABKAsyDi5jYWlybi52MS5EYXRhEh0KBXN0YXRlGAQgASgLMg4uY2Fpcm4udjEuRGF0YSJICgZSZWplY3QSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEh8KB2RldGFpbHMYAyABKAsyDi5jYWlybi52MS5EYXRhIicKBkZvbGRlZBIdCgVzdGF0ZRgBIAEoCzIOLmNhaXJuLnYxLkRhdGEiwQIKB1JlYWN0ZWQSJAoFc2VuZHMYASADKAsyFS5jYWlybi52MS5PdXRib3hFbnRyeRIkCgNhY2sYAiABKAsyFS5jYWlybi52MS5SZWFjdGVkLkFja0gAEigKBXJldHJ5GAMgASgLMhcuY2Fpcm4udjEuUmVhY3RlZC5SZXRyeUgAEiYKBHBhcmsYBCABKAsyFi5jYWlybi52MS5SZWFjdGVkLlBhcmtIABImCgRkcm9wGAUgASgLMhYuY2Fpcm4udjEuUmVhY3RlZC5Ecm9wSAAaBQoDQWNrGisKBVJldHJ5EhUKCGFmdGVyX21zGAEgASgNSACIAQFCCwoJX2FmdGVyX21zGhYKBFBhcmsSDgoGcmVhc29uGAEgASgJGhYKBERyb3ASDgoGcmVhc29uGAEgASgJQgwKCnNldHRsZW1lbnQiBwoFRmlyZWQiaQoGRmFpbGVkEgwKBG5hbWUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIQCgh0ZXJtaW5hbBgDIAEoCBIbCg5yZXRyeV9hZnRlcl9tcxgEIAEoDUgAiAEBQhEKD19yZXRyeV9hZnRlcl9tczJKCg1QbHVnaW5TZXJ2aWNlEjkKBEhvc3QSFS5jYWlybi52MS5Ib3N0UmVxdWVzdBoWLmNhaXJuLnYxLkhvc3RSZXNwb25zZSgBMAFiBnByb3RvMw", [file_cairn_v1_data, file_cairn_v1_messages, file_cairn_v1_operations]);
 
 /**
  * Describes the message cairn.v1.HostRequest.
  * Use `create(HostRequestSchema)` to create a new message.
  */
-export const HostRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 0)
+export const HostRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 0);
 
 /**
  * Describes the message cairn.v1.HostResponse.
  * Use `create(HostResponseSchema)` to create a new message.
  */
-export const HostResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 1)
+export const HostResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 1);
 
 /**
  * Describes the message cairn.v1.Manifest.
  * Use `create(ManifestSchema)` to create a new message.
  */
-export const ManifestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 2)
+export const ManifestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 2);
 
 /**
  * Describes the message cairn.v1.ActorType.
  * Use `create(ActorTypeSchema)` to create a new message.
  */
-export const ActorTypeSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 3)
+export const ActorTypeSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 3);
 
 /**
  * Describes the message cairn.v1.Reactor.
  * Use `create(ReactorSchema)` to create a new message.
  */
-export const ReactorSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 4)
+export const ReactorSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 4);
 
 /**
  * Describes the message cairn.v1.Trigger.
  * Use `create(TriggerSchema)` to create a new message.
  */
-export const TriggerSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 5)
+export const TriggerSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 5);
 
 /**
  * Describes the message cairn.v1.Registered.
  * Use `create(RegisteredSchema)` to create a new message.
  */
-export const RegisteredSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 6)
+export const RegisteredSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 6);
 
 /**
  * Describes the message cairn.v1.Work.
  * Use `create(WorkSchema)` to create a new message.
  */
-export const WorkSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 7)
+export const WorkSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 7);
 
 /**
  * Describes the message cairn.v1.Basis.
  * Use `create(BasisSchema)` to create a new message.
  */
-export const BasisSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 8)
+export const BasisSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 8);
 
 /**
  * Describes the message cairn.v1.Decide.
  * Use `create(DecideSchema)` to create a new message.
  */
-export const DecideSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 9)
+export const DecideSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 9);
 
 /**
  * Describes the message cairn.v1.Fold.
  * Use `create(FoldSchema)` to create a new message.
  */
-export const FoldSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 10)
+export const FoldSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 10);
 
 /**
  * Describes the message cairn.v1.React.
  * Use `create(ReactSchema)` to create a new message.
  */
-export const ReactSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 11)
+export const ReactSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 11);
 
 /**
  * Describes the message cairn.v1.Fire.
  * Use `create(FireSchema)` to create a new message.
  */
-export const FireSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 12)
+export const FireSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 12);
 
 /**
  * Describes the message cairn.v1.Result.
  * Use `create(ResultSchema)` to create a new message.
  */
-export const ResultSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 13)
+export const ResultSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 13);
 
 /**
  * Describes the message cairn.v1.Decided.
  * Use `create(DecidedSchema)` to create a new message.
  */
-export const DecidedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 14)
+export const DecidedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 14);
 
 /**
  * Describes the message cairn.v1.Accept.
  * Use `create(AcceptSchema)` to create a new message.
  */
-export const AcceptSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 15)
+export const AcceptSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 15);
 
 /**
  * Describes the message cairn.v1.Reject.
  * Use `create(RejectSchema)` to create a new message.
  */
-export const RejectSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 16)
+export const RejectSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 16);
 
 /**
  * Describes the message cairn.v1.Folded.
  * Use `create(FoldedSchema)` to create a new message.
  */
-export const FoldedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 17)
+export const FoldedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 17);
 
 /**
  * Describes the message cairn.v1.Reacted.
  * Use `create(ReactedSchema)` to create a new message.
  */
-export const ReactedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 18)
+export const ReactedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 18);
 
 /**
  * Describes the message cairn.v1.Reacted.Ack.
  * Use `create(Reacted_AckSchema)` to create a new message.
  */
-export const Reacted_AckSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 18, 0)
+export const Reacted_AckSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 18, 0);
 
 /**
  * Describes the message cairn.v1.Reacted.Retry.
  * Use `create(Reacted_RetrySchema)` to create a new message.
  */
-export const Reacted_RetrySchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 18, 1)
+export const Reacted_RetrySchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 18, 1);
 
 /**
  * Describes the message cairn.v1.Reacted.Park.
  * Use `create(Reacted_ParkSchema)` to create a new message.
  */
-export const Reacted_ParkSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 18, 2)
+export const Reacted_ParkSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 18, 2);
 
 /**
  * Describes the message cairn.v1.Reacted.Drop.
  * Use `create(Reacted_DropSchema)` to create a new message.
  */
-export const Reacted_DropSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 18, 3)
+export const Reacted_DropSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 18, 3);
 
 /**
  * Describes the message cairn.v1.Fired.
  * Use `create(FiredSchema)` to create a new message.
  */
-export const FiredSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 19)
+export const FiredSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 19);
 
 /**
  * Describes the message cairn.v1.Failed.
  * Use `create(FailedSchema)` to create a new message.
  */
-export const FailedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 20)
+export const FailedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_plugin, 20);
 
 /**
  * A plugin calls Host and sends its manifest. The host checks it, answers `registered`, and sends work from then on. The
@@ -175,4 +196,6 @@ export const FailedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_plugin, 20)
  *
  * @generated from service cairn.v1.PluginService
  */
-export const PluginService = /*@__PURE__*/ serviceDesc(file_cairn_v1_plugin, 0)
+export const PluginService = /*@__PURE__*/
+  serviceDesc(file_cairn_v1_plugin, 0);
+

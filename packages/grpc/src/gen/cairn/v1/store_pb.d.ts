@@ -4,697 +4,676 @@
 // @generated from file cairn/v1/store.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type {
-  Actor,
-  Causes,
-  CommittedCommand,
-  Event,
-  InlineState,
-  Malformed,
-  NewEvent,
-  OutboxEntry,
-  Record,
-} from './data_pb.js'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { Actor, Causes, CommittedCommand, Event, InlineState, Malformed, NewEvent, OutboxEntry, Record } from "./data_pb.js";
 
 /**
  * Describes the file cairn/v1/store.proto.
  */
-export declare const file_cairn_v1_store: GenFile
+export declare const file_cairn_v1_store: GenFile;
 
 /**
  * The version that an append expects. Absent: any.
  *
  * @generated from message cairn.v1.Expected
  */
-export declare type Expected = Message<'cairn.v1.Expected'> & {
+export declare type Expected = Message<"cairn.v1.Expected"> & {
   /**
    * @generated from oneof cairn.v1.Expected.version
    */
-  version:
-    | {
-        /**
-         * @generated from field: uint64 exactly = 1;
-         */
-        value: bigint
-        case: 'exactly'
-      }
-    | {
-        /**
-         * The actor has no events.
-         *
-         * @generated from field: bool none = 2;
-         */
-        value: boolean
-        case: 'none'
-      }
-    | {
-        /**
-         * @generated from field: bool any = 3;
-         */
-        value: boolean
-        case: 'any'
-      }
-    | {
-        /**
-         * The actor has events.
-         *
-         * @generated from field: bool exists = 4;
-         */
-        value: boolean
-        case: 'exists'
-      }
-    | { case: undefined; value?: undefined }
-}
+  version: {
+    /**
+     * @generated from field: uint64 exactly = 1;
+     */
+    value: bigint;
+    case: "exactly";
+  } | {
+    /**
+     * The actor has no events.
+     *
+     * @generated from field: bool none = 2;
+     */
+    value: boolean;
+    case: "none";
+  } | {
+    /**
+     * @generated from field: bool any = 3;
+     */
+    value: boolean;
+    case: "any";
+  } | {
+    /**
+     * The actor has events.
+     *
+     * @generated from field: bool exists = 4;
+     */
+    value: boolean;
+    case: "exists";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.Expected.
  * Use `create(ExpectedSchema)` to create a new message.
  */
-export declare const ExpectedSchema: GenMessage<Expected>
+export declare const ExpectedSchema: GenMessage<Expected>;
 
 /**
  * @generated from message cairn.v1.AppendRequest
  */
-export declare type AppendRequest = Message<'cairn.v1.AppendRequest'> & {
+export declare type AppendRequest = Message<"cairn.v1.AppendRequest"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: repeated cairn.v1.NewEvent events = 2;
    */
-  events: NewEvent[]
+  events: NewEvent[];
 
   /**
    * @generated from field: cairn.v1.Expected expected = 3;
    */
-  expected?: Expected | undefined
+  expected?: Expected | undefined;
 
   /**
    * @generated from field: cairn.v1.Causes causes = 4;
    */
-  causes?: Causes | undefined
+  causes?: Causes | undefined;
 
   /**
    * What only implementers of stores need.
    *
    * @generated from field: cairn.v1.AppendExtras extras = 5;
    */
-  extras?: AppendExtras | undefined
-}
+  extras?: AppendExtras | undefined;
+};
 
 /**
  * Describes the message cairn.v1.AppendRequest.
  * Use `create(AppendRequestSchema)` to create a new message.
  */
-export declare const AppendRequestSchema: GenMessage<AppendRequest>
+export declare const AppendRequestSchema: GenMessage<AppendRequest>;
 
 /**
  * @generated from message cairn.v1.AppendExtras
  */
-export declare type AppendExtras = Message<'cairn.v1.AppendExtras'> & {
+export declare type AppendExtras = Message<"cairn.v1.AppendExtras"> & {
   /**
    * @generated from field: cairn.v1.CommittedCommand command = 1;
    */
-  command?: CommittedCommand | undefined
+  command?: CommittedCommand | undefined;
 
   /**
    * @generated from field: repeated cairn.v1.CommittedCommand commands = 2;
    */
-  commands: CommittedCommand[]
+  commands: CommittedCommand[];
 
   /**
    * @generated from field: cairn.v1.InlineState state = 3;
    */
-  state?: InlineState | undefined
+  state?: InlineState | undefined;
 
   /**
    * @generated from field: repeated cairn.v1.OutboxEntry outbox = 4;
    */
-  outbox: OutboxEntry[]
+  outbox: OutboxEntry[];
 
   /**
    * @generated from field: optional int64 at_ms = 5;
    */
-  atMs?: bigint | undefined
+  atMs?: bigint | undefined;
 
   /**
    * @generated from field: optional uint32 behavior_version = 6;
    */
-  behaviorVersion?: number | undefined
+  behaviorVersion?: number | undefined;
 
   /**
    * @generated from field: optional uint64 inbox_position = 7;
    */
-  inboxPosition?: bigint | undefined
-}
+  inboxPosition?: bigint | undefined;
+};
 
 /**
  * Describes the message cairn.v1.AppendExtras.
  * Use `create(AppendExtrasSchema)` to create a new message.
  */
-export declare const AppendExtrasSchema: GenMessage<AppendExtras>
+export declare const AppendExtrasSchema: GenMessage<AppendExtras>;
 
 /**
  * @generated from message cairn.v1.Appended
  */
-export declare type Appended = Message<'cairn.v1.Appended'> & {
+export declare type Appended = Message<"cairn.v1.Appended"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: uint64 first_version = 2;
    */
-  firstVersion: bigint
+  firstVersion: bigint;
 
   /**
    * @generated from field: uint64 version = 3;
    */
-  version: bigint
+  version: bigint;
 
   /**
    * @generated from field: uint64 position = 4;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: string commit_id = 5;
    */
-  commitId: string
-}
+  commitId: string;
+};
 
 /**
  * Describes the message cairn.v1.Appended.
  * Use `create(AppendedSchema)` to create a new message.
  */
-export declare const AppendedSchema: GenMessage<Appended>
+export declare const AppendedSchema: GenMessage<Appended>;
 
 /**
  * The actor was not at the expected version; nothing was stored.
  *
  * @generated from message cairn.v1.Conflict
  */
-export declare type Conflict = Message<'cairn.v1.Conflict'> & {
+export declare type Conflict = Message<"cairn.v1.Conflict"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: cairn.v1.Expected expected = 2;
    */
-  expected?: Expected | undefined
+  expected?: Expected | undefined;
 
   /**
    * @generated from field: uint64 actual = 3;
    */
-  actual: bigint
-}
+  actual: bigint;
+};
 
 /**
  * Describes the message cairn.v1.Conflict.
  * Use `create(ConflictSchema)` to create a new message.
  */
-export declare const ConflictSchema: GenMessage<Conflict>
+export declare const ConflictSchema: GenMessage<Conflict>;
 
 /**
  * @generated from message cairn.v1.AppendResponse
  */
-export declare type AppendResponse = Message<'cairn.v1.AppendResponse'> & {
+export declare type AppendResponse = Message<"cairn.v1.AppendResponse"> & {
   /**
    * @generated from oneof cairn.v1.AppendResponse.result
    */
-  result:
-    | {
-        /**
-         * @generated from field: cairn.v1.Appended appended = 1;
-         */
-        value: Appended
-        case: 'appended'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Conflict conflict = 2;
-         */
-        value: Conflict
-        case: 'conflict'
-      }
-    | { case: undefined; value?: undefined }
-}
+  result: {
+    /**
+     * @generated from field: cairn.v1.Appended appended = 1;
+     */
+    value: Appended;
+    case: "appended";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Conflict conflict = 2;
+     */
+    value: Conflict;
+    case: "conflict";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.AppendResponse.
  * Use `create(AppendResponseSchema)` to create a new message.
  */
-export declare const AppendResponseSchema: GenMessage<AppendResponse>
+export declare const AppendResponseSchema: GenMessage<AppendResponse>;
 
 /**
  * @generated from message cairn.v1.AppendAllRequest
  */
-export declare type AppendAllRequest = Message<'cairn.v1.AppendAllRequest'> & {
+export declare type AppendAllRequest = Message<"cairn.v1.AppendAllRequest"> & {
   /**
    * @generated from field: repeated cairn.v1.AppendAllRequest.Part parts = 1;
    */
-  parts: AppendAllRequest_Part[]
+  parts: AppendAllRequest_Part[];
 
   /**
    * @generated from field: repeated cairn.v1.AppendAllRequest.Guard guards = 2;
    */
-  guards: AppendAllRequest_Guard[]
+  guards: AppendAllRequest_Guard[];
 
   /**
    * @generated from field: cairn.v1.Causes causes = 3;
    */
-  causes?: Causes | undefined
+  causes?: Causes | undefined;
 
   /**
    * @generated from field: optional string transaction_id = 4;
    */
-  transactionId?: string | undefined
+  transactionId?: string | undefined;
 
   /**
    * @generated from field: optional int64 at_ms = 5;
    */
-  atMs?: bigint | undefined
-}
+  atMs?: bigint | undefined;
+};
 
 /**
  * Describes the message cairn.v1.AppendAllRequest.
  * Use `create(AppendAllRequestSchema)` to create a new message.
  */
-export declare const AppendAllRequestSchema: GenMessage<AppendAllRequest>
+export declare const AppendAllRequestSchema: GenMessage<AppendAllRequest>;
 
 /**
  * @generated from message cairn.v1.AppendAllRequest.Part
  */
-export declare type AppendAllRequest_Part = Message<'cairn.v1.AppendAllRequest.Part'> & {
+export declare type AppendAllRequest_Part = Message<"cairn.v1.AppendAllRequest.Part"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: repeated cairn.v1.NewEvent events = 2;
    */
-  events: NewEvent[]
+  events: NewEvent[];
 
   /**
    * @generated from field: cairn.v1.Expected expected = 3;
    */
-  expected?: Expected | undefined
+  expected?: Expected | undefined;
 
   /**
    * @generated from field: cairn.v1.AppendExtras extras = 4;
    */
-  extras?: AppendExtras | undefined
-}
+  extras?: AppendExtras | undefined;
+};
 
 /**
  * Describes the message cairn.v1.AppendAllRequest.Part.
  * Use `create(AppendAllRequest_PartSchema)` to create a new message.
  */
-export declare const AppendAllRequest_PartSchema: GenMessage<AppendAllRequest_Part>
+export declare const AppendAllRequest_PartSchema: GenMessage<AppendAllRequest_Part>;
 
 /**
  * @generated from message cairn.v1.AppendAllRequest.Guard
  */
-export declare type AppendAllRequest_Guard =
-  Message<'cairn.v1.AppendAllRequest.Guard'> & {
-    /**
-     * @generated from field: cairn.v1.Actor actor = 1;
-     */
-    actor?: Actor | undefined
+export declare type AppendAllRequest_Guard = Message<"cairn.v1.AppendAllRequest.Guard"> & {
+  /**
+   * @generated from field: cairn.v1.Actor actor = 1;
+   */
+  actor?: Actor | undefined;
 
-    /**
-     * @generated from field: uint64 version = 2;
-     */
-    version: bigint
-  }
+  /**
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+};
 
 /**
  * Describes the message cairn.v1.AppendAllRequest.Guard.
  * Use `create(AppendAllRequest_GuardSchema)` to create a new message.
  */
-export declare const AppendAllRequest_GuardSchema: GenMessage<AppendAllRequest_Guard>
+export declare const AppendAllRequest_GuardSchema: GenMessage<AppendAllRequest_Guard>;
 
 /**
  * @generated from message cairn.v1.AppendAllResponse
  */
-export declare type AppendAllResponse = Message<'cairn.v1.AppendAllResponse'> & {
+export declare type AppendAllResponse = Message<"cairn.v1.AppendAllResponse"> & {
   /**
    * Empty if there are conflicts.
    *
    * @generated from field: string transaction_id = 1;
    */
-  transactionId: string
+  transactionId: string;
 
   /**
    * @generated from field: repeated cairn.v1.Appended appended = 2;
    */
-  appended: Appended[]
+  appended: Appended[];
 
   /**
    * @generated from field: repeated cairn.v1.Conflict conflicts = 3;
    */
-  conflicts: Conflict[]
-}
+  conflicts: Conflict[];
+};
 
 /**
  * Describes the message cairn.v1.AppendAllResponse.
  * Use `create(AppendAllResponseSchema)` to create a new message.
  */
-export declare const AppendAllResponseSchema: GenMessage<AppendAllResponse>
+export declare const AppendAllResponseSchema: GenMessage<AppendAllResponse>;
 
 /**
  * @generated from message cairn.v1.HeadRequest
  */
-export declare type HeadRequest = Message<'cairn.v1.HeadRequest'> & {
+export declare type HeadRequest = Message<"cairn.v1.HeadRequest"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
-}
+  actor?: Actor | undefined;
+};
 
 /**
  * Describes the message cairn.v1.HeadRequest.
  * Use `create(HeadRequestSchema)` to create a new message.
  */
-export declare const HeadRequestSchema: GenMessage<HeadRequest>
+export declare const HeadRequestSchema: GenMessage<HeadRequest>;
 
 /**
  * @generated from message cairn.v1.HeadResponse
  */
-export declare type HeadResponse = Message<'cairn.v1.HeadResponse'> & {
+export declare type HeadResponse = Message<"cairn.v1.HeadResponse"> & {
   /**
    * @generated from field: uint64 version = 1;
    */
-  version: bigint
+  version: bigint;
 
   /**
    * @generated from field: uint64 position = 2;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: cairn.v1.Record last = 3;
    */
-  last?: Record | undefined
-}
+  last?: Record | undefined;
+};
 
 /**
  * Describes the message cairn.v1.HeadResponse.
  * Use `create(HeadResponseSchema)` to create a new message.
  */
-export declare const HeadResponseSchema: GenMessage<HeadResponse>
+export declare const HeadResponseSchema: GenMessage<HeadResponse>;
 
 /**
  * @generated from message cairn.v1.ReadRequest
  */
-export declare type ReadRequest = Message<'cairn.v1.ReadRequest'> & {
+export declare type ReadRequest = Message<"cairn.v1.ReadRequest"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: optional uint64 from = 2;
    */
-  from?: bigint | undefined
+  from?: bigint | undefined;
 
   /**
    * @generated from field: optional uint64 to = 3;
    */
-  to?: bigint | undefined
+  to?: bigint | undefined;
 
   /**
    * @generated from field: bool backwards = 4;
    */
-  backwards: boolean
+  backwards: boolean;
 
   /**
    * @generated from field: optional uint64 limit = 5;
    */
-  limit?: bigint | undefined
-}
+  limit?: bigint | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ReadRequest.
  * Use `create(ReadRequestSchema)` to create a new message.
  */
-export declare const ReadRequestSchema: GenMessage<ReadRequest>
+export declare const ReadRequestSchema: GenMessage<ReadRequest>;
 
 /**
  * @generated from message cairn.v1.ReadResponse
  */
-export declare type ReadResponse = Message<'cairn.v1.ReadResponse'> & {
+export declare type ReadResponse = Message<"cairn.v1.ReadResponse"> & {
   /**
    * @generated from oneof cairn.v1.ReadResponse.item
    */
-  item:
-    | {
-        /**
-         * @generated from field: cairn.v1.Event event = 1;
-         */
-        value: Event
-        case: 'event'
-      }
-    | {
-        /**
-         * @generated from field: cairn.v1.Malformed malformed = 2;
-         */
-        value: Malformed
-        case: 'malformed'
-      }
-    | { case: undefined; value?: undefined }
-}
+  item: {
+    /**
+     * @generated from field: cairn.v1.Event event = 1;
+     */
+    value: Event;
+    case: "event";
+  } | {
+    /**
+     * @generated from field: cairn.v1.Malformed malformed = 2;
+     */
+    value: Malformed;
+    case: "malformed";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.ReadResponse.
  * Use `create(ReadResponseSchema)` to create a new message.
  */
-export declare const ReadResponseSchema: GenMessage<ReadResponse>
+export declare const ReadResponseSchema: GenMessage<ReadResponse>;
 
 /**
  * @generated from message cairn.v1.CommitsRequest
  */
-export declare type CommitsRequest = Message<'cairn.v1.CommitsRequest'> & {
+export declare type CommitsRequest = Message<"cairn.v1.CommitsRequest"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: optional uint64 from = 2;
    */
-  from?: bigint | undefined
+  from?: bigint | undefined;
 
   /**
    * @generated from field: optional uint64 to = 3;
    */
-  to?: bigint | undefined
+  to?: bigint | undefined;
 
   /**
    * @generated from field: optional uint64 hint = 4;
    */
-  hint?: bigint | undefined
+  hint?: bigint | undefined;
 
   /**
    * @generated from field: bool backwards = 5;
    */
-  backwards: boolean
-}
+  backwards: boolean;
+};
 
 /**
  * Describes the message cairn.v1.CommitsRequest.
  * Use `create(CommitsRequestSchema)` to create a new message.
  */
-export declare const CommitsRequestSchema: GenMessage<CommitsRequest>
+export declare const CommitsRequestSchema: GenMessage<CommitsRequest>;
 
 /**
  * @generated from message cairn.v1.CommitsResponse
  */
-export declare type CommitsResponse = Message<'cairn.v1.CommitsResponse'> & {
+export declare type CommitsResponse = Message<"cairn.v1.CommitsResponse"> & {
   /**
    * @generated from field: cairn.v1.Record record = 1;
    */
-  record?: Record | undefined
-}
+  record?: Record | undefined;
+};
 
 /**
  * Describes the message cairn.v1.CommitsResponse.
  * Use `create(CommitsResponseSchema)` to create a new message.
  */
-export declare const CommitsResponseSchema: GenMessage<CommitsResponse>
+export declare const CommitsResponseSchema: GenMessage<CommitsResponse>;
 
 /**
  * @generated from message cairn.v1.ReadAllRequest
  */
-export declare type ReadAllRequest = Message<'cairn.v1.ReadAllRequest'> & {
+export declare type ReadAllRequest = Message<"cairn.v1.ReadAllRequest"> & {
   /**
    * @generated from field: uint64 after = 1;
    */
-  after: bigint
+  after: bigint;
 
   /**
    * @generated from field: repeated string types = 2;
    */
-  types: string[]
+  types: string[];
 
   /**
    * @generated from field: optional uint64 limit = 3;
    */
-  limit?: bigint | undefined
-}
+  limit?: bigint | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ReadAllRequest.
  * Use `create(ReadAllRequestSchema)` to create a new message.
  */
-export declare const ReadAllRequestSchema: GenMessage<ReadAllRequest>
+export declare const ReadAllRequestSchema: GenMessage<ReadAllRequest>;
 
 /**
  * @generated from message cairn.v1.ReadAllResponse
  */
-export declare type ReadAllResponse = Message<'cairn.v1.ReadAllResponse'> & {
+export declare type ReadAllResponse = Message<"cairn.v1.ReadAllResponse"> & {
   /**
    * @generated from field: cairn.v1.Record record = 1;
    */
-  record?: Record | undefined
-}
+  record?: Record | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ReadAllResponse.
  * Use `create(ReadAllResponseSchema)` to create a new message.
  */
-export declare const ReadAllResponseSchema: GenMessage<ReadAllResponse>
+export declare const ReadAllResponseSchema: GenMessage<ReadAllResponse>;
 
 /**
  * @generated from message cairn.v1.FollowRequest
  */
-export declare type FollowRequest = Message<'cairn.v1.FollowRequest'> & {
+export declare type FollowRequest = Message<"cairn.v1.FollowRequest"> & {
   /**
    * @generated from field: uint64 after = 1;
    */
-  after: bigint
+  after: bigint;
 
   /**
    * @generated from field: repeated string types = 2;
    */
-  types: string[]
-}
+  types: string[];
+};
 
 /**
  * Describes the message cairn.v1.FollowRequest.
  * Use `create(FollowRequestSchema)` to create a new message.
  */
-export declare const FollowRequestSchema: GenMessage<FollowRequest>
+export declare const FollowRequestSchema: GenMessage<FollowRequest>;
 
 /**
  * @generated from message cairn.v1.FollowResponse
  */
-export declare type FollowResponse = Message<'cairn.v1.FollowResponse'> & {
+export declare type FollowResponse = Message<"cairn.v1.FollowResponse"> & {
   /**
    * Absent in the first message, which says that the call was accepted.
    *
    * @generated from field: cairn.v1.Record record = 1;
    */
-  record?: Record | undefined
-}
+  record?: Record | undefined;
+};
 
 /**
  * Describes the message cairn.v1.FollowResponse.
  * Use `create(FollowResponseSchema)` to create a new message.
  */
-export declare const FollowResponseSchema: GenMessage<FollowResponse>
+export declare const FollowResponseSchema: GenMessage<FollowResponse>;
 
 /**
  * @generated from message cairn.v1.ListActorsRequest
  */
-export declare type ListActorsRequest = Message<'cairn.v1.ListActorsRequest'> & {
+export declare type ListActorsRequest = Message<"cairn.v1.ListActorsRequest"> & {
   /**
    * @generated from field: optional string type = 1;
    */
-  type?: string | undefined
-}
+  type?: string | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ListActorsRequest.
  * Use `create(ListActorsRequestSchema)` to create a new message.
  */
-export declare const ListActorsRequestSchema: GenMessage<ListActorsRequest>
+export declare const ListActorsRequestSchema: GenMessage<ListActorsRequest>;
 
 /**
  * @generated from message cairn.v1.ListActorsResponse
  */
-export declare type ListActorsResponse = Message<'cairn.v1.ListActorsResponse'> & {
+export declare type ListActorsResponse = Message<"cairn.v1.ListActorsResponse"> & {
   /**
    * @generated from field: cairn.v1.Actor actor = 1;
    */
-  actor?: Actor | undefined
-}
+  actor?: Actor | undefined;
+};
 
 /**
  * Describes the message cairn.v1.ListActorsResponse.
  * Use `create(ListActorsResponseSchema)` to create a new message.
  */
-export declare const ListActorsResponseSchema: GenMessage<ListActorsResponse>
+export declare const ListActorsResponseSchema: GenMessage<ListActorsResponse>;
 
 /**
  * @generated from message cairn.v1.LastPositionRequest
  */
-export declare type LastPositionRequest = Message<'cairn.v1.LastPositionRequest'> & {}
+export declare type LastPositionRequest = Message<"cairn.v1.LastPositionRequest"> & {
+};
 
 /**
  * Describes the message cairn.v1.LastPositionRequest.
  * Use `create(LastPositionRequestSchema)` to create a new message.
  */
-export declare const LastPositionRequestSchema: GenMessage<LastPositionRequest>
+export declare const LastPositionRequestSchema: GenMessage<LastPositionRequest>;
 
 /**
  * @generated from message cairn.v1.LastPositionResponse
  */
-export declare type LastPositionResponse = Message<'cairn.v1.LastPositionResponse'> & {
+export declare type LastPositionResponse = Message<"cairn.v1.LastPositionResponse"> & {
   /**
    * @generated from field: uint64 position = 1;
    */
-  position: bigint
-}
+  position: bigint;
+};
 
 /**
  * Describes the message cairn.v1.LastPositionResponse.
  * Use `create(LastPositionResponseSchema)` to create a new message.
  */
-export declare const LastPositionResponseSchema: GenMessage<LastPositionResponse>
+export declare const LastPositionResponseSchema: GenMessage<LastPositionResponse>;
 
 /**
  * @generated from message cairn.v1.WatchRequest
  */
-export declare type WatchRequest = Message<'cairn.v1.WatchRequest'> & {
+export declare type WatchRequest = Message<"cairn.v1.WatchRequest"> & {
   /**
    * Only actors of these types. Empty: all.
    *
    * @generated from field: repeated string types = 1;
    */
-  types: string[]
+  types: string[];
 
   /**
    * Only this actor.
    *
    * @generated from field: cairn.v1.Actor actor = 2;
    */
-  actor?: Actor | undefined
-}
+  actor?: Actor | undefined;
+};
 
 /**
  * Describes the message cairn.v1.WatchRequest.
  * Use `create(WatchRequestSchema)` to create a new message.
  */
-export declare const WatchRequestSchema: GenMessage<WatchRequest>
+export declare const WatchRequestSchema: GenMessage<WatchRequest>;
 
 /**
  * `event_stored`, or an interruption: notices may have been missed before what follows. The first message has neither:
@@ -702,101 +681,98 @@ export declare const WatchRequestSchema: GenMessage<WatchRequest>
  *
  * @generated from message cairn.v1.WatchResponse
  */
-export declare type WatchResponse = Message<'cairn.v1.WatchResponse'> & {
+export declare type WatchResponse = Message<"cairn.v1.WatchResponse"> & {
   /**
    * @generated from oneof cairn.v1.WatchResponse.notice
    */
-  notice:
-    | {
-        /**
-         * @generated from field: cairn.v1.EventStored event_stored = 1;
-         */
-        value: EventStored
-        case: 'eventStored'
-      }
-    | {
-        /**
-         * `gap`, `disconnected` or `reconnected`; `slow` when the caller reads more slowly than events are stored.
-         *
-         * @generated from field: string interrupted = 2;
-         */
-        value: string
-        case: 'interrupted'
-      }
-    | { case: undefined; value?: undefined }
-}
+  notice: {
+    /**
+     * @generated from field: cairn.v1.EventStored event_stored = 1;
+     */
+    value: EventStored;
+    case: "eventStored";
+  } | {
+    /**
+     * `gap`, `disconnected` or `reconnected`; `slow` when the caller reads more slowly than events are stored.
+     *
+     * @generated from field: string interrupted = 2;
+     */
+    value: string;
+    case: "interrupted";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message cairn.v1.WatchResponse.
  * Use `create(WatchResponseSchema)` to create a new message.
  */
-export declare const WatchResponseSchema: GenMessage<WatchResponse>
+export declare const WatchResponseSchema: GenMessage<WatchResponse>;
 
 /**
  * @generated from message cairn.v1.EventStored
  */
-export declare type EventStored = Message<'cairn.v1.EventStored'> & {
+export declare type EventStored = Message<"cairn.v1.EventStored"> & {
   /**
    * @generated from field: string namespace = 1;
    */
-  namespace: string
+  namespace: string;
 
   /**
    * @generated from field: cairn.v1.Actor actor = 2;
    */
-  actor?: Actor | undefined
+  actor?: Actor | undefined;
 
   /**
    * @generated from field: string event_id = 3;
    */
-  eventId: string
+  eventId: string;
 
   /**
    * @generated from field: string event_type = 4;
    */
-  eventType: string
+  eventType: string;
 
   /**
    * @generated from field: uint64 version = 5;
    */
-  version: bigint
+  version: bigint;
 
   /**
    * @generated from field: uint64 position = 6;
    */
-  position: bigint
+  position: bigint;
 
   /**
    * @generated from field: string commit_id = 7;
    */
-  commitId: string
+  commitId: string;
 
   /**
    * @generated from field: string node_id = 8;
    */
-  nodeId: string
+  nodeId: string;
 
   /**
    * @generated from field: int64 timestamp_ms = 9;
    */
-  timestampMs: bigint
+  timestampMs: bigint;
 
   /**
    * @generated from field: optional string command_id = 10;
    */
-  commandId?: string | undefined
+  commandId?: string | undefined;
 
   /**
    * @generated from field: optional string correlation_id = 11;
    */
-  correlationId?: string | undefined
-}
+  correlationId?: string | undefined;
+};
 
 /**
  * Describes the message cairn.v1.EventStored.
  * Use `create(EventStoredSchema)` to create a new message.
  */
-export declare const EventStoredSchema: GenMessage<EventStored>
+export declare const EventStoredSchema: GenMessage<EventStored>;
 
 /**
  * Appends and reads events. A conflict is a result, not an error.
@@ -808,92 +784,93 @@ export declare const StoreService: GenService<{
    * @generated from rpc cairn.v1.StoreService.Append
    */
   append: {
-    methodKind: 'unary'
-    input: typeof AppendRequestSchema
-    output: typeof AppendResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof AppendRequestSchema;
+    output: typeof AppendResponseSchema;
+  },
   /**
    * Several actors: all of it is stored, or nothing.
    *
    * @generated from rpc cairn.v1.StoreService.AppendAll
    */
   appendAll: {
-    methodKind: 'unary'
-    input: typeof AppendAllRequestSchema
-    output: typeof AppendAllResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof AppendAllRequestSchema;
+    output: typeof AppendAllResponseSchema;
+  },
   /**
    * @generated from rpc cairn.v1.StoreService.Head
    */
   head: {
-    methodKind: 'unary'
-    input: typeof HeadRequestSchema
-    output: typeof HeadResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof HeadRequestSchema;
+    output: typeof HeadResponseSchema;
+  },
   /**
    * An actor's events.
    *
    * @generated from rpc cairn.v1.StoreService.Read
    */
   read: {
-    methodKind: 'server_streaming'
-    input: typeof ReadRequestSchema
-    output: typeof ReadResponseSchema
-  }
+    methodKind: "server_streaming";
+    input: typeof ReadRequestSchema;
+    output: typeof ReadResponseSchema;
+  },
   /**
    * An actor's commits, whole.
    *
    * @generated from rpc cairn.v1.StoreService.Commits
    */
   commits: {
-    methodKind: 'server_streaming'
-    input: typeof CommitsRequestSchema
-    output: typeof CommitsResponseSchema
-  }
+    methodKind: "server_streaming";
+    input: typeof CommitsRequestSchema;
+    output: typeof CommitsResponseSchema;
+  },
   /**
    * The records of the log, up to the last one.
    *
    * @generated from rpc cairn.v1.StoreService.ReadAll
    */
   readAll: {
-    methodKind: 'server_streaming'
-    input: typeof ReadAllRequestSchema
-    output: typeof ReadAllResponseSchema
-  }
+    methodKind: "server_streaming";
+    input: typeof ReadAllRequestSchema;
+    output: typeof ReadAllResponseSchema;
+  },
   /**
    * The records of the log, then each new one as it is stored.
    *
    * @generated from rpc cairn.v1.StoreService.Follow
    */
   follow: {
-    methodKind: 'server_streaming'
-    input: typeof FollowRequestSchema
-    output: typeof FollowResponseSchema
-  }
+    methodKind: "server_streaming";
+    input: typeof FollowRequestSchema;
+    output: typeof FollowResponseSchema;
+  },
   /**
    * @generated from rpc cairn.v1.StoreService.ListActors
    */
   listActors: {
-    methodKind: 'server_streaming'
-    input: typeof ListActorsRequestSchema
-    output: typeof ListActorsResponseSchema
-  }
+    methodKind: "server_streaming";
+    input: typeof ListActorsRequestSchema;
+    output: typeof ListActorsResponseSchema;
+  },
   /**
    * @generated from rpc cairn.v1.StoreService.LastPosition
    */
   lastPosition: {
-    methodKind: 'unary'
-    input: typeof LastPositionRequestSchema
-    output: typeof LastPositionResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof LastPositionRequestSchema;
+    output: typeof LastPositionResponseSchema;
+  },
   /**
    * Notices of stored events, from now on. They may be missed: follow misses none.
    *
    * @generated from rpc cairn.v1.StoreService.Watch
    */
   watch: {
-    methodKind: 'server_streaming'
-    input: typeof WatchRequestSchema
-    output: typeof WatchResponseSchema
-  }
-}>
+    methodKind: "server_streaming";
+    input: typeof WatchRequestSchema;
+    output: typeof WatchResponseSchema;
+  },
+}>;
+

@@ -4,192 +4,209 @@
 // @generated from file cairn/v1/store.proto (package cairn.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import { file_cairn_v1_data } from './data_pb.js'
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_cairn_v1_data } from "./data_pb.js";
 
 /**
  * Describes the file cairn/v1/store.proto.
  */
-export const file_cairn_v1_store =
-  /*@__PURE__*/
-  fileDesc(
-    'ChRjYWlybi92MS9zdG9yZS5wcm90bxIIY2Fpcm4udjEiWQoIRXhwZWN0ZWQSEQoHZXhhY3RseRgBIAEoBEgAEg4KBG5vbmUYAiABKAhIABINCgNhbnkYAyABKAhIABIQCgZleGlzdHMYBCABKAhIAEIJCgd2ZXJzaW9uIsMBCg1BcHBlbmRSZXF1ZXN0Eh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISIgoGZXZlbnRzGAIgAygLMhIuY2Fpcm4udjEuTmV3RXZlbnQSJAoIZXhwZWN0ZWQYAyABKAsyEi5jYWlybi52MS5FeHBlY3RlZBIgCgZjYXVzZXMYBCABKAsyEC5jYWlybi52MS5DYXVzZXMSJgoGZXh0cmFzGAUgASgLMhYuY2Fpcm4udjEuQXBwZW5kRXh0cmFzIrgCCgxBcHBlbmRFeHRyYXMSKwoHY29tbWFuZBgBIAEoCzIaLmNhaXJuLnYxLkNvbW1pdHRlZENvbW1hbmQSLAoIY29tbWFuZHMYAiADKAsyGi5jYWlybi52MS5Db21taXR0ZWRDb21tYW5kEiQKBXN0YXRlGAMgASgLMhUuY2Fpcm4udjEuSW5saW5lU3RhdGUSJQoGb3V0Ym94GAQgAygLMhUuY2Fpcm4udjEuT3V0Ym94RW50cnkSEgoFYXRfbXMYBSABKANIAIgBARIdChBiZWhhdmlvcl92ZXJzaW9uGAYgASgNSAGIAQESGwoOaW5ib3hfcG9zaXRpb24YByABKARIAogBAUIICgZfYXRfbXNCEwoRX2JlaGF2aW9yX3ZlcnNpb25CEQoPX2luYm94X3Bvc2l0aW9uIncKCEFwcGVuZGVkEh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISFQoNZmlyc3RfdmVyc2lvbhgCIAEoBBIPCgd2ZXJzaW9uGAMgASgEEhAKCHBvc2l0aW9uGAQgASgEEhEKCWNvbW1pdF9pZBgFIAEoCSJgCghDb25mbGljdBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEiQKCGV4cGVjdGVkGAIgASgLMhIuY2Fpcm4udjEuRXhwZWN0ZWQSDgoGYWN0dWFsGAMgASgEImoKDkFwcGVuZFJlc3BvbnNlEiYKCGFwcGVuZGVkGAEgASgLMhIuY2Fpcm4udjEuQXBwZW5kZWRIABImCghjb25mbGljdBgCIAEoCzISLmNhaXJuLnYxLkNvbmZsaWN0SABCCAoGcmVzdWx0IrkDChBBcHBlbmRBbGxSZXF1ZXN0Ei4KBXBhcnRzGAEgAygLMh8uY2Fpcm4udjEuQXBwZW5kQWxsUmVxdWVzdC5QYXJ0EjAKBmd1YXJkcxgCIAMoCzIgLmNhaXJuLnYxLkFwcGVuZEFsbFJlcXVlc3QuR3VhcmQSIAoGY2F1c2VzGAMgASgLMhAuY2Fpcm4udjEuQ2F1c2VzEhsKDnRyYW5zYWN0aW9uX2lkGAQgASgJSACIAQESEgoFYXRfbXMYBSABKANIAYgBARqYAQoEUGFydBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEiIKBmV2ZW50cxgCIAMoCzISLmNhaXJuLnYxLk5ld0V2ZW50EiQKCGV4cGVjdGVkGAMgASgLMhIuY2Fpcm4udjEuRXhwZWN0ZWQSJgoGZXh0cmFzGAQgASgLMhYuY2Fpcm4udjEuQXBwZW5kRXh0cmFzGjgKBUd1YXJkEh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISDwoHdmVyc2lvbhgCIAEoBEIRCg9fdHJhbnNhY3Rpb25faWRCCAoGX2F0X21zIngKEUFwcGVuZEFsbFJlc3BvbnNlEhYKDnRyYW5zYWN0aW9uX2lkGAEgASgJEiQKCGFwcGVuZGVkGAIgAygLMhIuY2Fpcm4udjEuQXBwZW5kZWQSJQoJY29uZmxpY3RzGAMgAygLMhIuY2Fpcm4udjEuQ29uZmxpY3QiLQoLSGVhZFJlcXVlc3QSHgoFYWN0b3IYASABKAsyDy5jYWlybi52MS5BY3RvciJRCgxIZWFkUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIQCghwb3NpdGlvbhgCIAEoBBIeCgRsYXN0GAMgASgLMhAuY2Fpcm4udjEuUmVjb3JkIpIBCgtSZWFkUmVxdWVzdBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEhEKBGZyb20YAiABKARIAIgBARIPCgJ0bxgDIAEoBEgBiAEBEhEKCWJhY2t3YXJkcxgEIAEoCBISCgVsaW1pdBgFIAEoBEgCiAEBQgcKBV9mcm9tQgUKA190b0IICgZfbGltaXQiYgoMUmVhZFJlc3BvbnNlEiAKBWV2ZW50GAEgASgLMg8uY2Fpcm4udjEuRXZlbnRIABIoCgltYWxmb3JtZWQYAiABKAsyEy5jYWlybi52MS5NYWxmb3JtZWRIAEIGCgRpdGVtIpMBCg5Db21taXRzUmVxdWVzdBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEhEKBGZyb20YAiABKARIAIgBARIPCgJ0bxgDIAEoBEgBiAEBEhEKBGhpbnQYBCABKARIAogBARIRCgliYWNrd2FyZHMYBSABKAhCBwoFX2Zyb21CBQoDX3RvQgcKBV9oaW50IjMKD0NvbW1pdHNSZXNwb25zZRIgCgZyZWNvcmQYASABKAsyEC5jYWlybi52MS5SZWNvcmQiTAoOUmVhZEFsbFJlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDQoFdHlwZXMYAiADKAkSEgoFbGltaXQYAyABKARIAIgBAUIICgZfbGltaXQiMwoPUmVhZEFsbFJlc3BvbnNlEiAKBnJlY29yZBgBIAEoCzIQLmNhaXJuLnYxLlJlY29yZCItCg1Gb2xsb3dSZXF1ZXN0Eg0KBWFmdGVyGAEgASgEEg0KBXR5cGVzGAIgAygJIjIKDkZvbGxvd1Jlc3BvbnNlEiAKBnJlY29yZBgBIAEoCzIQLmNhaXJuLnYxLlJlY29yZCIvChFMaXN0QWN0b3JzUmVxdWVzdBIRCgR0eXBlGAEgASgJSACIAQFCBwoFX3R5cGUiNAoSTGlzdEFjdG9yc1Jlc3BvbnNlEh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3IiFQoTTGFzdFBvc2l0aW9uUmVxdWVzdCIoChRMYXN0UG9zaXRpb25SZXNwb25zZRIQCghwb3NpdGlvbhgBIAEoBCI9CgxXYXRjaFJlcXVlc3QSDQoFdHlwZXMYASADKAkSHgoFYWN0b3IYAiABKAsyDy5jYWlybi52MS5BY3RvciJfCg1XYXRjaFJlc3BvbnNlEi0KDGV2ZW50X3N0b3JlZBgBIAEoCzIVLmNhaXJuLnYxLkV2ZW50U3RvcmVkSAASFQoLaW50ZXJydXB0ZWQYAiABKAlIAEIICgZub3RpY2UimwIKC0V2ZW50U3RvcmVkEhEKCW5hbWVzcGFjZRgBIAEoCRIeCgVhY3RvchgCIAEoCzIPLmNhaXJuLnYxLkFjdG9yEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDwoHdmVyc2lvbhgFIAEoBBIQCghwb3NpdGlvbhgGIAEoBBIRCgljb21taXRfaWQYByABKAkSDwoHbm9kZV9pZBgIIAEoCRIUCgx0aW1lc3RhbXBfbXMYCSABKAMSFwoKY29tbWFuZF9pZBgKIAEoCUgAiAEBEhsKDmNvcnJlbGF0aW9uX2lkGAsgASgJSAGIAQFCDQoLX2NvbW1hbmRfaWRCEQoPX2NvcnJlbGF0aW9uX2lkMpoFCgxTdG9yZVNlcnZpY2USOwoGQXBwZW5kEhcuY2Fpcm4udjEuQXBwZW5kUmVxdWVzdBoYLmNhaXJuLnYxLkFwcGVuZFJlc3BvbnNlEkQKCUFwcGVuZEFsbBIaLmNhaXJuLnYxLkFwcGVuZEFsbFJlcXVlc3QaGy5jYWlybi52MS5BcHBlbmRBbGxSZXNwb25zZRI1CgRIZWFkEhUuY2Fpcm4udjEuSGVhZFJlcXVlc3QaFi5jYWlybi52MS5IZWFkUmVzcG9uc2USNwoEUmVhZBIVLmNhaXJuLnYxLlJlYWRSZXF1ZXN0GhYuY2Fpcm4udjEuUmVhZFJlc3BvbnNlMAESQAoHQ29tbWl0cxIYLmNhaXJuLnYxLkNvbW1pdHNSZXF1ZXN0GhkuY2Fpcm4udjEuQ29tbWl0c1Jlc3BvbnNlMAESQAoHUmVhZEFsbBIYLmNhaXJuLnYxLlJlYWRBbGxSZXF1ZXN0GhkuY2Fpcm4udjEuUmVhZEFsbFJlc3BvbnNlMAESPQoGRm9sbG93EhcuY2Fpcm4udjEuRm9sbG93UmVxdWVzdBoYLmNhaXJuLnYxLkZvbGxvd1Jlc3BvbnNlMAESSQoKTGlzdEFjdG9ycxIbLmNhaXJuLnYxLkxpc3RBY3RvcnNSZXF1ZXN0GhwuY2Fpcm4udjEuTGlzdEFjdG9yc1Jlc3BvbnNlMAESTQoMTGFzdFBvc2l0aW9uEh0uY2Fpcm4udjEuTGFzdFBvc2l0aW9uUmVxdWVzdBoeLmNhaXJuLnYxLkxhc3RQb3NpdGlvblJlc3BvbnNlEjoKBVdhdGNoEhYuY2Fpcm4udjEuV2F0Y2hSZXF1ZXN0GhcuY2Fpcm4udjEuV2F0Y2hSZXNwb25zZTABYgZwcm90bzM',
-    [file_cairn_v1_data],
-  )
+export const file_cairn_v1_store = /*@__PURE__*/
+  fileDesc("ChRjYWlybi92MS9zdG9yZS5wcm90bxIIY2Fpcm4udjEiWQoIRXhwZWN0ZWQSEQoHZXhhY3RseRgBIAEoBEgAEg4KBG5vbmUYAiABKAhIABINCgNhbnkYAyABKAhIABIQCgZleGlzdHMYBCABKAhIAEIJCgd2ZXJzaW9uIsMBCg1BcHBlbmRSZXF1ZXN0Eh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISIgoGZXZlbnRzGAIgAygLMhIuY2Fpcm4udjEuTmV3RXZlbnQSJAoIZXhwZWN0ZWQYAyABKAsyEi5jYWlybi52MS5FeHBlY3RlZBIgCgZjYXVzZXMYBCABKAsyEC5jYWlybi52MS5DYXVzZXMSJgoGZXh0cmFzGAUgASgLMhYuY2Fpcm4udjEuQXBwZW5kRXh0cmFzIrgCCgxBcHBlbmRFeHRyYXMSKwoHY29tbWFuZBgBIAEoCzIaLmNhaXJuLnYxLkNvbW1pdHRlZENvbW1hbmQSLAoIY29tbWFuZHMYAiADKAsyGi5jYWlybi52MS5Db21taXR0ZWRDb21tYW5kEiQKBXN0YXRlGAMgASgLMhUuY2Fpcm4udjEuSW5saW5lU3RhdGUSJQoGb3V0Ym94GAQgAygLMhUuY2Fpcm4udjEuT3V0Ym94RW50cnkSEgoFYXRfbXMYBSABKANIAIgBARIdChBiZWhhdmlvcl92ZXJzaW9uGAYgASgNSAGIAQESGwoOaW5ib3hfcG9zaXRpb24YByABKARIAogBAUIICgZfYXRfbXNCEwoRX2JlaGF2aW9yX3ZlcnNpb25CEQoPX2luYm94X3Bvc2l0aW9uIncKCEFwcGVuZGVkEh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISFQoNZmlyc3RfdmVyc2lvbhgCIAEoBBIPCgd2ZXJzaW9uGAMgASgEEhAKCHBvc2l0aW9uGAQgASgEEhEKCWNvbW1pdF9pZBgFIAEoCSJgCghDb25mbGljdBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEiQKCGV4cGVjdGVkGAIgASgLMhIuY2Fpcm4udjEuRXhwZWN0ZWQSDgoGYWN0dWFsGAMgASgEImoKDkFwcGVuZFJlc3BvbnNlEiYKCGFwcGVuZGVkGAEgASgLMhIuY2Fpcm4udjEuQXBwZW5kZWRIABImCghjb25mbGljdBgCIAEoCzISLmNhaXJuLnYxLkNvbmZsaWN0SABCCAoGcmVzdWx0IrkDChBBcHBlbmRBbGxSZXF1ZXN0Ei4KBXBhcnRzGAEgAygLMh8uY2Fpcm4udjEuQXBwZW5kQWxsUmVxdWVzdC5QYXJ0EjAKBmd1YXJkcxgCIAMoCzIgLmNhaXJuLnYxLkFwcGVuZEFsbFJlcXVlc3QuR3VhcmQSIAoGY2F1c2VzGAMgASgLMhAuY2Fpcm4udjEuQ2F1c2VzEhsKDnRyYW5zYWN0aW9uX2lkGAQgASgJSACIAQESEgoFYXRfbXMYBSABKANIAYgBARqYAQoEUGFydBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEiIKBmV2ZW50cxgCIAMoCzISLmNhaXJuLnYxLk5ld0V2ZW50EiQKCGV4cGVjdGVkGAMgASgLMhIuY2Fpcm4udjEuRXhwZWN0ZWQSJgoGZXh0cmFzGAQgASgLMhYuY2Fpcm4udjEuQXBwZW5kRXh0cmFzGjgKBUd1YXJkEh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3ISDwoHdmVyc2lvbhgCIAEoBEIRCg9fdHJhbnNhY3Rpb25faWRCCAoGX2F0X21zIngKEUFwcGVuZEFsbFJlc3BvbnNlEhYKDnRyYW5zYWN0aW9uX2lkGAEgASgJEiQKCGFwcGVuZGVkGAIgAygLMhIuY2Fpcm4udjEuQXBwZW5kZWQSJQoJY29uZmxpY3RzGAMgAygLMhIuY2Fpcm4udjEuQ29uZmxpY3QiLQoLSGVhZFJlcXVlc3QSHgoFYWN0b3IYASABKAsyDy5jYWlybi52MS5BY3RvciJRCgxIZWFkUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIQCghwb3NpdGlvbhgCIAEoBBIeCgRsYXN0GAMgASgLMhAuY2Fpcm4udjEuUmVjb3JkIpIBCgtSZWFkUmVxdWVzdBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEhEKBGZyb20YAiABKARIAIgBARIPCgJ0bxgDIAEoBEgBiAEBEhEKCWJhY2t3YXJkcxgEIAEoCBISCgVsaW1pdBgFIAEoBEgCiAEBQgcKBV9mcm9tQgUKA190b0IICgZfbGltaXQiYgoMUmVhZFJlc3BvbnNlEiAKBWV2ZW50GAEgASgLMg8uY2Fpcm4udjEuRXZlbnRIABIoCgltYWxmb3JtZWQYAiABKAsyEy5jYWlybi52MS5NYWxmb3JtZWRIAEIGCgRpdGVtIpMBCg5Db21taXRzUmVxdWVzdBIeCgVhY3RvchgBIAEoCzIPLmNhaXJuLnYxLkFjdG9yEhEKBGZyb20YAiABKARIAIgBARIPCgJ0bxgDIAEoBEgBiAEBEhEKBGhpbnQYBCABKARIAogBARIRCgliYWNrd2FyZHMYBSABKAhCBwoFX2Zyb21CBQoDX3RvQgcKBV9oaW50IjMKD0NvbW1pdHNSZXNwb25zZRIgCgZyZWNvcmQYASABKAsyEC5jYWlybi52MS5SZWNvcmQiTAoOUmVhZEFsbFJlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDQoFdHlwZXMYAiADKAkSEgoFbGltaXQYAyABKARIAIgBAUIICgZfbGltaXQiMwoPUmVhZEFsbFJlc3BvbnNlEiAKBnJlY29yZBgBIAEoCzIQLmNhaXJuLnYxLlJlY29yZCItCg1Gb2xsb3dSZXF1ZXN0Eg0KBWFmdGVyGAEgASgEEg0KBXR5cGVzGAIgAygJIjIKDkZvbGxvd1Jlc3BvbnNlEiAKBnJlY29yZBgBIAEoCzIQLmNhaXJuLnYxLlJlY29yZCIvChFMaXN0QWN0b3JzUmVxdWVzdBIRCgR0eXBlGAEgASgJSACIAQFCBwoFX3R5cGUiNAoSTGlzdEFjdG9yc1Jlc3BvbnNlEh4KBWFjdG9yGAEgASgLMg8uY2Fpcm4udjEuQWN0b3IiFQoTTGFzdFBvc2l0aW9uUmVxdWVzdCIoChRMYXN0UG9zaXRpb25SZXNwb25zZRIQCghwb3NpdGlvbhgBIAEoBCI9CgxXYXRjaFJlcXVlc3QSDQoFdHlwZXMYASADKAkSHgoFYWN0b3IYAiABKAsyDy5jYWlybi52MS5BY3RvciJfCg1XYXRjaFJlc3BvbnNlEi0KDGV2ZW50X3N0b3JlZBgBIAEoCzIVLmNhaXJuLnYxLkV2ZW50U3RvcmVkSAASFQoLaW50ZXJydXB0ZWQYAiABKAlIAEIICgZub3RpY2UimwIKC0V2ZW50U3RvcmVkEhEKCW5hbWVzcGFjZRgBIAEoCRIeCgVhY3RvchgCIAEoCzIPLmNhaXJuLnYxLkFjdG9yEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDwoHdmVyc2lvbhgFIAEoBBIQCghwb3NpdGlvbhgGIAEoBBIRCgljb21taXRfaWQYByABKAkSDwoHbm9kZV9pZBgIIAEoCRIUCgx0aW1lc3RhbXBfbXMYCSABKAMSFwoKY29tbWFuZF9pZBgKIAEoCUgAiAEBEhsKDmNvcnJlbGF0aW9uX2lkGAsgASgJSAGIAQFCDQoLX2NvbW1hbmRfaWRCEQoPX2NvcnJlbGF0aW9uX2lkMpoFCgxTdG9yZVNlcnZpY2USOwoGQXBwZW5kEhcuY2Fpcm4udjEuQXBwZW5kUmVxdWVzdBoYLmNhaXJuLnYxLkFwcGVuZFJlc3BvbnNlEkQKCUFwcGVuZEFsbBIaLmNhaXJuLnYxLkFwcGVuZEFsbFJlcXVlc3QaGy5jYWlybi52MS5BcHBlbmRBbGxSZXNwb25zZRI1CgRIZWFkEhUuY2Fpcm4udjEuSGVhZFJlcXVlc3QaFi5jYWlybi52MS5IZWFkUmVzcG9uc2USNwoEUmVhZBIVLmNhaXJuLnYxLlJlYWRSZXF1ZXN0GhYuY2Fpcm4udjEuUmVhZFJlc3BvbnNlMAESQAoHQ29tbWl0cxIYLmNhaXJuLnYxLkNvbW1pdHNSZXF1ZXN0GhkuY2Fpcm4udjEuQ29tbWl0c1Jlc3BvbnNlMAESQAoHUmVhZEFsbBIYLmNhaXJuLnYxLlJlYWRBbGxSZXF1ZXN0GhkuY2Fpcm4udjEuUmVhZEFsbFJlc3BvbnNlMAESPQoGRm9sbG93EhcuY2Fpcm4udjEuRm9sbG93UmVxdWVzdBoYLmNhaXJuLnYxLkZvbGxvd1Jlc3BvbnNlMAESSQoKTGlzdEFjdG9ycxIbLmNhaXJuLnYxLkxpc3RBY3RvcnNSZXF1ZXN0GhwuY2Fpcm4udjEuTGlzdEFjdG9yc1Jlc3BvbnNlMAESTQoMTGFzdFBvc2l0aW9uEh0uY2Fpcm4udjEuTGFzdFBvc2l0aW9uUmVxdWVzdBoeLmNhaXJuLnYxLkxhc3RQb3NpdGlvblJlc3BvbnNlEjoKBVdhdGNoEhYuY2Fpcm4udjEuV2F0Y2hSZXF1ZXN0GhcuY2Fpcm4udjEuV2F0Y2hSZXNwb25zZTABYgZwcm90bzM", [file_cairn_v1_data]);
 
 /**
  * Describes the message cairn.v1.Expected.
  * Use `create(ExpectedSchema)` to create a new message.
  */
-export const ExpectedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 0)
+export const ExpectedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 0);
 
 /**
  * Describes the message cairn.v1.AppendRequest.
  * Use `create(AppendRequestSchema)` to create a new message.
  */
-export const AppendRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 1)
+export const AppendRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 1);
 
 /**
  * Describes the message cairn.v1.AppendExtras.
  * Use `create(AppendExtrasSchema)` to create a new message.
  */
-export const AppendExtrasSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 2)
+export const AppendExtrasSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 2);
 
 /**
  * Describes the message cairn.v1.Appended.
  * Use `create(AppendedSchema)` to create a new message.
  */
-export const AppendedSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 3)
+export const AppendedSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 3);
 
 /**
  * Describes the message cairn.v1.Conflict.
  * Use `create(ConflictSchema)` to create a new message.
  */
-export const ConflictSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 4)
+export const ConflictSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 4);
 
 /**
  * Describes the message cairn.v1.AppendResponse.
  * Use `create(AppendResponseSchema)` to create a new message.
  */
-export const AppendResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 5)
+export const AppendResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 5);
 
 /**
  * Describes the message cairn.v1.AppendAllRequest.
  * Use `create(AppendAllRequestSchema)` to create a new message.
  */
-export const AppendAllRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 6)
+export const AppendAllRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 6);
 
 /**
  * Describes the message cairn.v1.AppendAllRequest.Part.
  * Use `create(AppendAllRequest_PartSchema)` to create a new message.
  */
-export const AppendAllRequest_PartSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_store, 6, 0)
+export const AppendAllRequest_PartSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 6, 0);
 
 /**
  * Describes the message cairn.v1.AppendAllRequest.Guard.
  * Use `create(AppendAllRequest_GuardSchema)` to create a new message.
  */
-export const AppendAllRequest_GuardSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_store, 6, 1)
+export const AppendAllRequest_GuardSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 6, 1);
 
 /**
  * Describes the message cairn.v1.AppendAllResponse.
  * Use `create(AppendAllResponseSchema)` to create a new message.
  */
-export const AppendAllResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 7)
+export const AppendAllResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 7);
 
 /**
  * Describes the message cairn.v1.HeadRequest.
  * Use `create(HeadRequestSchema)` to create a new message.
  */
-export const HeadRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 8)
+export const HeadRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 8);
 
 /**
  * Describes the message cairn.v1.HeadResponse.
  * Use `create(HeadResponseSchema)` to create a new message.
  */
-export const HeadResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 9)
+export const HeadResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 9);
 
 /**
  * Describes the message cairn.v1.ReadRequest.
  * Use `create(ReadRequestSchema)` to create a new message.
  */
-export const ReadRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 10)
+export const ReadRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 10);
 
 /**
  * Describes the message cairn.v1.ReadResponse.
  * Use `create(ReadResponseSchema)` to create a new message.
  */
-export const ReadResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 11)
+export const ReadResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 11);
 
 /**
  * Describes the message cairn.v1.CommitsRequest.
  * Use `create(CommitsRequestSchema)` to create a new message.
  */
-export const CommitsRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 12)
+export const CommitsRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 12);
 
 /**
  * Describes the message cairn.v1.CommitsResponse.
  * Use `create(CommitsResponseSchema)` to create a new message.
  */
-export const CommitsResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 13)
+export const CommitsResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 13);
 
 /**
  * Describes the message cairn.v1.ReadAllRequest.
  * Use `create(ReadAllRequestSchema)` to create a new message.
  */
-export const ReadAllRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 14)
+export const ReadAllRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 14);
 
 /**
  * Describes the message cairn.v1.ReadAllResponse.
  * Use `create(ReadAllResponseSchema)` to create a new message.
  */
-export const ReadAllResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 15)
+export const ReadAllResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 15);
 
 /**
  * Describes the message cairn.v1.FollowRequest.
  * Use `create(FollowRequestSchema)` to create a new message.
  */
-export const FollowRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 16)
+export const FollowRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 16);
 
 /**
  * Describes the message cairn.v1.FollowResponse.
  * Use `create(FollowResponseSchema)` to create a new message.
  */
-export const FollowResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 17)
+export const FollowResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 17);
 
 /**
  * Describes the message cairn.v1.ListActorsRequest.
  * Use `create(ListActorsRequestSchema)` to create a new message.
  */
-export const ListActorsRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 18)
+export const ListActorsRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 18);
 
 /**
  * Describes the message cairn.v1.ListActorsResponse.
  * Use `create(ListActorsResponseSchema)` to create a new message.
  */
-export const ListActorsResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 19)
+export const ListActorsResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 19);
 
 /**
  * Describes the message cairn.v1.LastPositionRequest.
  * Use `create(LastPositionRequestSchema)` to create a new message.
  */
-export const LastPositionRequestSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_store, 20)
+export const LastPositionRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 20);
 
 /**
  * Describes the message cairn.v1.LastPositionResponse.
  * Use `create(LastPositionResponseSchema)` to create a new message.
  */
-export const LastPositionResponseSchema =
-  /*@__PURE__*/
-  messageDesc(file_cairn_v1_store, 21)
+export const LastPositionResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 21);
 
 /**
  * Describes the message cairn.v1.WatchRequest.
  * Use `create(WatchRequestSchema)` to create a new message.
  */
-export const WatchRequestSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 22)
+export const WatchRequestSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 22);
 
 /**
  * Describes the message cairn.v1.WatchResponse.
  * Use `create(WatchResponseSchema)` to create a new message.
  */
-export const WatchResponseSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 23)
+export const WatchResponseSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 23);
 
 /**
  * Describes the message cairn.v1.EventStored.
  * Use `create(EventStoredSchema)` to create a new message.
  */
-export const EventStoredSchema = /*@__PURE__*/ messageDesc(file_cairn_v1_store, 24)
+export const EventStoredSchema = /*@__PURE__*/
+  messageDesc(file_cairn_v1_store, 24);
 
 /**
  * Appends and reads events. A conflict is a result, not an error.
  *
  * @generated from service cairn.v1.StoreService
  */
-export const StoreService = /*@__PURE__*/ serviceDesc(file_cairn_v1_store, 0)
+export const StoreService = /*@__PURE__*/
+  serviceDesc(file_cairn_v1_store, 0);
+

@@ -4,241 +4,225 @@
 // @generated from file grpc/reflection/v1/reflection.proto (package grpc.reflection.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file grpc/reflection/v1/reflection.proto.
  */
-export declare const file_grpc_reflection_v1_reflection: GenFile
+export declare const file_grpc_reflection_v1_reflection: GenFile;
 
 /**
  * @generated from message grpc.reflection.v1.ServerReflectionRequest
  */
-export declare type ServerReflectionRequest =
-  Message<'grpc.reflection.v1.ServerReflectionRequest'> & {
-    /**
-     * @generated from field: string host = 1;
-     */
-    host: string
+export declare type ServerReflectionRequest = Message<"grpc.reflection.v1.ServerReflectionRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
 
+  /**
+   * @generated from oneof grpc.reflection.v1.ServerReflectionRequest.message_request
+   */
+  messageRequest: {
     /**
-     * @generated from oneof grpc.reflection.v1.ServerReflectionRequest.message_request
+     * @generated from field: string file_by_filename = 3;
      */
-    messageRequest:
-      | {
-          /**
-           * @generated from field: string file_by_filename = 3;
-           */
-          value: string
-          case: 'fileByFilename'
-        }
-      | {
-          /**
-           * @generated from field: string file_containing_symbol = 4;
-           */
-          value: string
-          case: 'fileContainingSymbol'
-        }
-      | {
-          /**
-           * @generated from field: grpc.reflection.v1.ExtensionRequest file_containing_extension = 5;
-           */
-          value: ExtensionRequest
-          case: 'fileContainingExtension'
-        }
-      | {
-          /**
-           * @generated from field: string all_extension_numbers_of_type = 6;
-           */
-          value: string
-          case: 'allExtensionNumbersOfType'
-        }
-      | {
-          /**
-           * @generated from field: string list_services = 7;
-           */
-          value: string
-          case: 'listServices'
-        }
-      | { case: undefined; value?: undefined }
-  }
+    value: string;
+    case: "fileByFilename";
+  } | {
+    /**
+     * @generated from field: string file_containing_symbol = 4;
+     */
+    value: string;
+    case: "fileContainingSymbol";
+  } | {
+    /**
+     * @generated from field: grpc.reflection.v1.ExtensionRequest file_containing_extension = 5;
+     */
+    value: ExtensionRequest;
+    case: "fileContainingExtension";
+  } | {
+    /**
+     * @generated from field: string all_extension_numbers_of_type = 6;
+     */
+    value: string;
+    case: "allExtensionNumbersOfType";
+  } | {
+    /**
+     * @generated from field: string list_services = 7;
+     */
+    value: string;
+    case: "listServices";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message grpc.reflection.v1.ServerReflectionRequest.
  * Use `create(ServerReflectionRequestSchema)` to create a new message.
  */
-export declare const ServerReflectionRequestSchema: GenMessage<ServerReflectionRequest>
+export declare const ServerReflectionRequestSchema: GenMessage<ServerReflectionRequest>;
 
 /**
  * @generated from message grpc.reflection.v1.ExtensionRequest
  */
-export declare type ExtensionRequest = Message<'grpc.reflection.v1.ExtensionRequest'> & {
+export declare type ExtensionRequest = Message<"grpc.reflection.v1.ExtensionRequest"> & {
   /**
    * @generated from field: string containing_type = 1;
    */
-  containingType: string
+  containingType: string;
 
   /**
    * @generated from field: int32 extension_number = 2;
    */
-  extensionNumber: number
-}
+  extensionNumber: number;
+};
 
 /**
  * Describes the message grpc.reflection.v1.ExtensionRequest.
  * Use `create(ExtensionRequestSchema)` to create a new message.
  */
-export declare const ExtensionRequestSchema: GenMessage<ExtensionRequest>
+export declare const ExtensionRequestSchema: GenMessage<ExtensionRequest>;
 
 /**
  * @generated from message grpc.reflection.v1.ServerReflectionResponse
  */
-export declare type ServerReflectionResponse =
-  Message<'grpc.reflection.v1.ServerReflectionResponse'> & {
-    /**
-     * @generated from field: string valid_host = 1;
-     */
-    validHost: string
+export declare type ServerReflectionResponse = Message<"grpc.reflection.v1.ServerReflectionResponse"> & {
+  /**
+   * @generated from field: string valid_host = 1;
+   */
+  validHost: string;
 
-    /**
-     * @generated from field: grpc.reflection.v1.ServerReflectionRequest original_request = 2;
-     */
-    originalRequest?: ServerReflectionRequest | undefined
+  /**
+   * @generated from field: grpc.reflection.v1.ServerReflectionRequest original_request = 2;
+   */
+  originalRequest?: ServerReflectionRequest | undefined;
 
+  /**
+   * @generated from oneof grpc.reflection.v1.ServerReflectionResponse.message_response
+   */
+  messageResponse: {
     /**
-     * @generated from oneof grpc.reflection.v1.ServerReflectionResponse.message_response
+     * @generated from field: grpc.reflection.v1.FileDescriptorResponse file_descriptor_response = 4;
      */
-    messageResponse:
-      | {
-          /**
-           * @generated from field: grpc.reflection.v1.FileDescriptorResponse file_descriptor_response = 4;
-           */
-          value: FileDescriptorResponse
-          case: 'fileDescriptorResponse'
-        }
-      | {
-          /**
-           * @generated from field: grpc.reflection.v1.ExtensionNumberResponse all_extension_numbers_response = 5;
-           */
-          value: ExtensionNumberResponse
-          case: 'allExtensionNumbersResponse'
-        }
-      | {
-          /**
-           * @generated from field: grpc.reflection.v1.ListServiceResponse list_services_response = 6;
-           */
-          value: ListServiceResponse
-          case: 'listServicesResponse'
-        }
-      | {
-          /**
-           * @generated from field: grpc.reflection.v1.ErrorResponse error_response = 7;
-           */
-          value: ErrorResponse
-          case: 'errorResponse'
-        }
-      | { case: undefined; value?: undefined }
-  }
+    value: FileDescriptorResponse;
+    case: "fileDescriptorResponse";
+  } | {
+    /**
+     * @generated from field: grpc.reflection.v1.ExtensionNumberResponse all_extension_numbers_response = 5;
+     */
+    value: ExtensionNumberResponse;
+    case: "allExtensionNumbersResponse";
+  } | {
+    /**
+     * @generated from field: grpc.reflection.v1.ListServiceResponse list_services_response = 6;
+     */
+    value: ListServiceResponse;
+    case: "listServicesResponse";
+  } | {
+    /**
+     * @generated from field: grpc.reflection.v1.ErrorResponse error_response = 7;
+     */
+    value: ErrorResponse;
+    case: "errorResponse";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message grpc.reflection.v1.ServerReflectionResponse.
  * Use `create(ServerReflectionResponseSchema)` to create a new message.
  */
-export declare const ServerReflectionResponseSchema: GenMessage<ServerReflectionResponse>
+export declare const ServerReflectionResponseSchema: GenMessage<ServerReflectionResponse>;
 
 /**
  * @generated from message grpc.reflection.v1.FileDescriptorResponse
  */
-export declare type FileDescriptorResponse =
-  Message<'grpc.reflection.v1.FileDescriptorResponse'> & {
-    /**
-     * @generated from field: repeated bytes file_descriptor_proto = 1;
-     */
-    fileDescriptorProto: Uint8Array[]
-  }
+export declare type FileDescriptorResponse = Message<"grpc.reflection.v1.FileDescriptorResponse"> & {
+  /**
+   * @generated from field: repeated bytes file_descriptor_proto = 1;
+   */
+  fileDescriptorProto: Uint8Array[];
+};
 
 /**
  * Describes the message grpc.reflection.v1.FileDescriptorResponse.
  * Use `create(FileDescriptorResponseSchema)` to create a new message.
  */
-export declare const FileDescriptorResponseSchema: GenMessage<FileDescriptorResponse>
+export declare const FileDescriptorResponseSchema: GenMessage<FileDescriptorResponse>;
 
 /**
  * @generated from message grpc.reflection.v1.ExtensionNumberResponse
  */
-export declare type ExtensionNumberResponse =
-  Message<'grpc.reflection.v1.ExtensionNumberResponse'> & {
-    /**
-     * @generated from field: string base_type_name = 1;
-     */
-    baseTypeName: string
+export declare type ExtensionNumberResponse = Message<"grpc.reflection.v1.ExtensionNumberResponse"> & {
+  /**
+   * @generated from field: string base_type_name = 1;
+   */
+  baseTypeName: string;
 
-    /**
-     * @generated from field: repeated int32 extension_number = 2;
-     */
-    extensionNumber: number[]
-  }
+  /**
+   * @generated from field: repeated int32 extension_number = 2;
+   */
+  extensionNumber: number[];
+};
 
 /**
  * Describes the message grpc.reflection.v1.ExtensionNumberResponse.
  * Use `create(ExtensionNumberResponseSchema)` to create a new message.
  */
-export declare const ExtensionNumberResponseSchema: GenMessage<ExtensionNumberResponse>
+export declare const ExtensionNumberResponseSchema: GenMessage<ExtensionNumberResponse>;
 
 /**
  * @generated from message grpc.reflection.v1.ListServiceResponse
  */
-export declare type ListServiceResponse =
-  Message<'grpc.reflection.v1.ListServiceResponse'> & {
-    /**
-     * @generated from field: repeated grpc.reflection.v1.ServiceResponse service = 1;
-     */
-    service: ServiceResponse[]
-  }
+export declare type ListServiceResponse = Message<"grpc.reflection.v1.ListServiceResponse"> & {
+  /**
+   * @generated from field: repeated grpc.reflection.v1.ServiceResponse service = 1;
+   */
+  service: ServiceResponse[];
+};
 
 /**
  * Describes the message grpc.reflection.v1.ListServiceResponse.
  * Use `create(ListServiceResponseSchema)` to create a new message.
  */
-export declare const ListServiceResponseSchema: GenMessage<ListServiceResponse>
+export declare const ListServiceResponseSchema: GenMessage<ListServiceResponse>;
 
 /**
  * @generated from message grpc.reflection.v1.ServiceResponse
  */
-export declare type ServiceResponse = Message<'grpc.reflection.v1.ServiceResponse'> & {
+export declare type ServiceResponse = Message<"grpc.reflection.v1.ServiceResponse"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
-}
+  name: string;
+};
 
 /**
  * Describes the message grpc.reflection.v1.ServiceResponse.
  * Use `create(ServiceResponseSchema)` to create a new message.
  */
-export declare const ServiceResponseSchema: GenMessage<ServiceResponse>
+export declare const ServiceResponseSchema: GenMessage<ServiceResponse>;
 
 /**
  * @generated from message grpc.reflection.v1.ErrorResponse
  */
-export declare type ErrorResponse = Message<'grpc.reflection.v1.ErrorResponse'> & {
+export declare type ErrorResponse = Message<"grpc.reflection.v1.ErrorResponse"> & {
   /**
    * @generated from field: int32 error_code = 1;
    */
-  errorCode: number
+  errorCode: number;
 
   /**
    * @generated from field: string error_message = 2;
    */
-  errorMessage: string
-}
+  errorMessage: string;
+};
 
 /**
  * Describes the message grpc.reflection.v1.ErrorResponse.
  * Use `create(ErrorResponseSchema)` to create a new message.
  */
-export declare const ErrorResponseSchema: GenMessage<ErrorResponse>
+export declare const ErrorResponseSchema: GenMessage<ErrorResponse>;
 
 /**
  * Tells which services there are, and their contracts.
@@ -250,8 +234,9 @@ export declare const ServerReflection: GenService<{
    * @generated from rpc grpc.reflection.v1.ServerReflection.ServerReflectionInfo
    */
   serverReflectionInfo: {
-    methodKind: 'bidi_streaming'
-    input: typeof ServerReflectionRequestSchema
-    output: typeof ServerReflectionResponseSchema
-  }
-}>
+    methodKind: "bidi_streaming";
+    input: typeof ServerReflectionRequestSchema;
+    output: typeof ServerReflectionResponseSchema;
+  },
+}>;
+
