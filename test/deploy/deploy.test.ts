@@ -29,7 +29,7 @@ await t.test('the image is small, runs as nobody, and has a health check', async
     [],
   )
   const last = lines.slice(lines.findLastIndex(line => line.startsWith('FROM ')))
-  t.ok(last.some(line => /^USER 65532/.test(line)))
+  t.ok(last.some(line => line.startsWith('USER 65532')))
   t.ok(last.some(line => /^HEALTHCHECK [^]*\/healthz/.test(line)))
   t.notOk(
     last.some(line => /npm (install|run)/.test(line)),
@@ -63,9 +63,9 @@ await t.test('compose has three servers, and three nodes that drain', async t =>
   t.equal(ids.size, 3, 'each has its own id')
   for (const { volumes: mounts = [] } of Object.values(services))
     for (const mount of mounts) {
-      const [source] = mount.split(':')
-      if (source!.startsWith('.')) await access(join('deploy', source!))
-      else t.ok(source! in volumes, source)
+      const [source = ''] = mount.split(':')
+      if (source.startsWith('.')) await access(join('deploy', source))
+      else t.ok(source in volumes, source)
     }
 })
 

@@ -1,59 +1,12 @@
 // A4.8: a child process in another language exposes a manifest, contracts, handlers and triggers over a typed wire contract,
 // and its trigger really fires across that boundary.
 
-import { readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
+import t from 'tap'
 
-import t, { type Test } from 'tap'
-
-import { embedded } from '../../src/backend/embedded.js'
 import { defineTopic } from '../../src/model/topic.js'
-import { startNode } from '../../src/runtime/start-node.js'
-import { run } from '../multinode/harness.js'
-import { python, pythonEnvironment, pythonIsMissing } from '../support/python.js'
+import { pythonIsMissing } from '../support/python.js'
 import { until } from '../support/wait.js'
-
-const namespace = 'plugins'
-
-/** A node, and `cairn plugin run` beside it on the same directory, with a Python plugin. */
-async function scene(t: Test) {
-  const dir = t.testdir()
-  const record = `${dir}/record`
-  const env = { ...pythonEnvironment(`${dir}/code`), RECORD: record }
-  const node = await startNode({ namespace, store: embedded({ dir: `${dir}/data` }) })
-  t.teardown(() => node.close())
-  const start = () => {
-    const place = ['--ns', namespace, '--embedded', `${dir}/data`, '--json']
-    const args = ['dist/cli/main.js', 'plugin', 'run', ...place, '--']
-    const parent = run([...args, python, 'test/grpc/recording.py'], env)
-    t.teardown(() => parent.child.kill('SIGKILL'))
-    const events: Record<string, unknown>[] = []
-    createInterface({ input: parent.child.stdout! }).on('line', line =>
-      events.push(JSON.parse(line) as Record<string, unknown>),
-    )
-    const count = (kind: string) => events.filter(event => event['kind'] === kind).length
-    return {
-      ...parent,
-      events,
-      count,
-      pid: () => Number(events.findLast(event => event['kind'] === 'started')?.['pid']),
-      registered: (times: number) =>
-        until(() => count('registered') >= times, {
-          describe: `it registers for time ${times}: ${parent.stderr()}`,
-        }),
-    }
-  }
-  const lines = async (kind: string) => {
-    const text = await readFile(record, 'utf8').catch(() => '')
-    return text
-      .split('\n')
-      .slice(0, -1)
-      .map(line => line.split(' '))
-      .filter(([found]) => found === kind)
-      .map(([, id, hint]) => ({ id: id!, isRepeat: hint === 'repeat' }))
-  }
-  return { node, start, lines }
-}
+import { pythonScene } from './python-scene.js'
 
 const total = 40
 const pot = (id: string) => ({ type: 'pot', id })
@@ -62,7 +15,7 @@ await t.test(
   'A4.8 an actor, a reactor and a trigger in Python handle what they get, and kill -9 of child and parent loses nothing',
   { skip: pythonIsMissing },
   async t => {
-    const { node, start, lines } = await scene(t)
+    const { node, start, lines } = await pythonScene(t)
     let host = start()
     await host.registered(1)
 
@@ -146,7 +99,7 @@ await t.test(
   'what kills a Python plugin by itself becomes a dead letter, and nothing else does',
   { skip: pythonIsMissing },
   async t => {
-    const { node, start, lines } = await scene(t)
+    const { node, start, lines } = await pythonScene(t)
     const host = start()
     await host.registered(1)
     const notes = defineTopic('notes')

@@ -4,7 +4,7 @@ import os
 
 from cairn_plugin import Plugin, Reject, Terminal, command, value_of
 
-plugin = Plugin("recording", "1.0.0", work_max=8)
+plugin = Plugin("recording", "1.0.0", work_max=int(os.environ.get("WORK_MAX", "8")))
 file = open(os.environ["RECORD"], "a", buffering=1)
 
 
