@@ -42,6 +42,7 @@ export {
   type InlineState,
   type LogRecord,
   type MalformedRecord,
+  type NewCommit,
   type StoredCommit,
 } from '../model/commit.js'
 export type { NewEvent } from '../model/event.js'

@@ -253,7 +253,7 @@ function rowsOfEvents(
     throw invalid(
       `when of projection ${name} is ${show(spec.when)}: pass { <event type>: (row, event) => … }.`,
     )
-  const folds = new Map(Object.entries(spec.when as Record<string, unknown>))
+  const folds = new Map(Object.entries(spec.when))
   for (const [type, fold] of folds)
     if (typeof fold !== 'function')
       throw invalid(

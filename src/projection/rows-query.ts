@@ -130,14 +130,15 @@ export function prepareQuery(
   }
 }
 
-function filterOf(about: string, where: RowFilter<unknown> | undefined) {
+function filterOf(
+  about: string,
+  where: RowFilter<Record<string, unknown>> | undefined,
+): (row: unknown, key: string) => boolean {
   if (where === undefined) return () => true
-  if (typeof where === 'function') return where
+  if (typeof where === 'function') return where as (row: unknown, key: string) => boolean
   if (typeof where !== 'object' || where === null)
     throw invalid(about, `where is ${show(where)}`, 'an object of fields, or a function')
-  const wanted = Object.entries(where as Record<string, unknown>).filter(
-    ([, value]) => value !== undefined,
-  )
+  const wanted = Object.entries(where).filter(([, value]) => value !== undefined)
   return (row: unknown) =>
     wanted.every(([field, value]) =>
       isDeepStrictEqual(

@@ -66,7 +66,7 @@ await t.test(
     t.teardown(() => node.close())
     const fields = { tripId: 't1', amountCents: 5n } as MessageInitShape<DescMessage>
     await node.publish(topic, fields)
-    await t.rejects(node.publish(topic, { amountCents: 'much' } as never), {
+    await t.rejects(node.publish(topic, { amountCents: 'much' }), {
       code: 'invalid-message',
     })
     await until(() => got.length === 1)
@@ -94,7 +94,7 @@ await t.test(
     const later = pack(second('TripCompleted'), {
       tripId: 't2',
       currency: 'EUR',
-    } as MessageInitShape<DescMessage>)
+    })
     t.match(plain(tripCompleted, later), { tripId: 't2' }, 'an unknown field is no error')
     t.throws(() => unpack(first('Untold'), got[0]), { code: 'invalid-data' })
     t.throws(() => unpack(tripCompleted, { tripId: 't1' }), { code: 'invalid-data' })

@@ -104,7 +104,10 @@ await t.test('the program: a blocked event loop, and a drain', async t => {
   await using node = await startProcess(
     ...args,
     ...actors,
-    ...['--http', '127.0.0.1:0', '--metrics', '127.0.0.1:0'],
+    '--http',
+    '127.0.0.1:0',
+    '--metrics',
+    '127.0.0.1:0',
   )
   const urlIn = (msg: string) => String(node.lines.find(line => line.msg === msg)!.url)
   const [api, metrics] = [urlIn('http ready'), urlIn('metrics ready')]

@@ -191,7 +191,7 @@ void t.test('a query that makes no sense is refused', async t => {
     [{ cursor, orderBy: 'status' }, /cursor is of a query with another order/],
   ]
   for (const [query, message] of wrong)
-    t.throws(() => prepareQuery('x', query as RowsQuery<unknown>), {
+    t.throws(() => prepareQuery('x', query), {
       code: 'invalid-option',
       message,
     })

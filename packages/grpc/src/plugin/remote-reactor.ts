@@ -83,7 +83,7 @@ async function carryOut(
       return
     case 'command': {
       const { type, id } = entry.actor
-      await spawn(strangerOf(type), id).send(entry.type, entry.data as never)
+      await spawn(strangerOf(type), id).send(entry.type, entry.data)
       return
     }
     default:
