@@ -162,7 +162,9 @@ function requests(t: Test, row: Row) {
 }
 
 await t.test('a validator accepts the document', async t => {
-  const { valid, errors } = await new Validator().validate(JSON.stringify(document))
+  const { valid, errors } = await new Validator().validate(
+    JSON.parse(JSON.stringify(document)) as Record<string, unknown>,
+  )
   t.ok(valid, JSON.stringify(errors))
   t.ok(operations.length > 30)
   const ids = operations.map(({ operation }) => operation.operationId)
