@@ -66,6 +66,36 @@ const mistakes: readonly Mistake[] = [
     ['--replicas', '3', ...here],
   ],
   [
+    '--http with a word',
+    2,
+    /--http is "here": write HOST:PORT/,
+    ['--http', 'here', ...here],
+  ],
+  [
+    '--http with a port beyond the last',
+    2,
+    /--http is "65536": write HOST:PORT/,
+    ['--http', '65536', ...here],
+  ],
+  [
+    '--http-tokens without --http',
+    2,
+    /--http-tokens has no meaning without --http/,
+    ['--http-tokens', 'none', ...here],
+  ],
+  [
+    'a file of tokens that does not exist',
+    2,
+    /The file of tokens none cannot be read/,
+    ['--http', '0', '--http-tokens', 'none', ...here],
+  ],
+  [
+    'an origin with a path',
+    2,
+    /"https:\/\/a\/b" is not an origin/,
+    ['--http', '0', '--http-origin', 'https://a/b', ...here],
+  ],
+  [
     'an actors file that does not exist',
     2,
     /--actors none\.mjs: the file cannot be read/,
