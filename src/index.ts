@@ -39,15 +39,7 @@ export type { ActorAddress } from './model/address.js'
 export { formatAddress, parseAddress } from './model/address.js'
 
 // Behaviors
-export type {
-  AcceptedDecision,
-  Behavior,
-  Command,
-  DecideContext,
-  Decision,
-  RejectedDecision,
-  Rejection,
-} from './model/behavior.js'
+export type { Command, DecideContext, Rejection } from './model/behavior.js'
 export type { Clock } from './model/clock.js'
 export type { DeepReadonly } from './model/read-only.js'
 export { fromMachine } from './machine/from-machine.js'
@@ -79,7 +71,6 @@ export type {
 // Events
 export type { Metadata, RecordedEvent } from './model/event.js'
 export type { Position, Version } from './model/version.js'
-export { commitSlicesOf } from './model/commit.js'
 export type { EventStored } from './bus/notice.js'
 export type { SubscribeOptions, Subscription } from './bus/bus.js'
 
@@ -115,7 +106,6 @@ export {
 export type { Backoff } from './delivery/backoff.js'
 export {
   type RetryOptions,
-  type RetryPreset,
   RetryableError,
   TerminalError,
 } from './delivery/retry-policy.js'
@@ -140,15 +130,10 @@ export {
   defineConsumer,
 } from './delivery/consumer/define-consumer.js'
 export type { ConsumedMessage } from './delivery/consumer/consumed-message.js'
-export type { ConsumeOptions, Consumer } from './delivery/consumer/consumer.js'
-export type {
-  Trigger,
-  TriggerHandler,
-  TriggerOptions,
-} from './delivery/consumer/trigger.js'
+export type { Consumer } from './delivery/consumer/consumer.js'
+export type { Trigger } from './delivery/consumer/trigger.js'
 
 // Config files
-export type { ConfigSpec } from './program/config/config.js'
 export { brokerOf } from './program/config/broker.js'
 export { loadConfig } from './program/config/load.js'
 

@@ -3,7 +3,8 @@
 // Three nodes share the actors; the caller is a fourth process without actors, this one. Each
 // round takes one node away under steady traffic and starts another in its place. Which
 // requests were affected: see `affected.mjs`.
-import { commitSlicesOf, startNode } from 'cairn-es'
+import { startNode } from 'cairn-es'
+import { commitSlicesOf } from 'cairn-es/store'
 import { counter } from '../actors.mjs'
 import { findAffected, latencyOf } from '../affected.mjs'
 import { verify } from '../benchmark.mjs'

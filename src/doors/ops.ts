@@ -21,7 +21,11 @@ export type { DueTimersStats } from '../delivery/commands/due-timers.js'
 export type { InboxStats } from '../delivery/commands/inbox.js'
 export type { GroupStats } from '../delivery/group/group.js'
 export type { Damage, DamageProblem } from '../model/damage.js'
-export type { TriggerStats } from '../delivery/consumer/trigger.js'
+export type {
+  TriggerHandler,
+  TriggerOptions,
+  TriggerStats,
+} from '../delivery/consumer/trigger.js'
 export type { BuildStats, ProjectionStats } from '../projection/runner.js'
 export type { GroupCommitMode, GroupCommitStats } from '../nats/group-commit.js'
 export type { ConnectionStats, Outage } from '../nats/connection-state.js'
@@ -55,7 +59,7 @@ export type { RedriveOptions } from '../delivery/dead-letters/redrive.js'
 export type { FencingToken } from '../delivery/reactor/define-reactor.js'
 export type { AttemptRecord, DeadLetterMark } from '../delivery/reactor/attempt-log.js'
 export type { SettlementActions } from '../delivery/reactor/settlement.js'
-export type { RetryPolicy } from '../delivery/retry-policy.js'
+export type { RetryPolicy, RetryPreset } from '../delivery/retry-policy.js'
 
 // Backlogs
 export type { Backlog, BacklogOptions, BacklogSource } from '../delivery/backlog.js'
@@ -66,7 +70,7 @@ export type { Member } from '../cluster/membership.js'
 export type { Candidate } from '../cluster/placement.js'
 
 // Consumers and timers
-export type { ConsumerStatus } from '../delivery/consumer/consumer.js'
+export type { ConsumeOptions, ConsumerStatus } from '../delivery/consumer/consumer.js'
 export type { KeptHeaders } from '../model/kept-headers.js'
 export type { Timer, TimerFiring } from '../model/timer.js'
 export type { ListTimersOptions } from '../store/timers/timers.js'

@@ -27,5 +27,12 @@ export type {
 
 // Behaviors
 export type { StateReader } from '../actor/definition.js'
-export type { AfterCommitContext, RemoteBehavior } from '../model/behavior.js'
+export type {
+  AcceptedDecision,
+  AfterCommitContext,
+  Behavior,
+  Decision,
+  RejectedDecision,
+  RemoteBehavior,
+} from '../model/behavior.js'
 export type { ChildContext, ChildEnd, ChildSpec, RunningChild } from '../model/child.js'

@@ -87,7 +87,7 @@ await t.test(
   'A4.6 TypeScript, JavaScript, JSON and YAML files are read alike',
   async t => {
     const json = JSON.stringify(declared)
-    const types = `import type { ConfigSpec } from 'cairn-es'\n`
+    const types = `import type { ConfigSpec } from 'cairn-es/ops'\n`
     const yaml = `
 brokers:
   main: { servers: ['nats://a:1', 'nats://b:2'] }
