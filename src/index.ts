@@ -22,17 +22,21 @@ export type {
   StateOptions,
   StateReading,
 } from './actor/definition.js'
+export { type ActorContract, contract } from './actor/contract.js'
 export { type ActorSpec, defineActor } from './actor/define-actor.js'
 export type { DecideResult, EventsAndReply } from './actor/handler-types.js'
 export { type EmittedEvent, event } from './actor/event.js'
 export { reject, type RejectResult } from './actor/reject.js'
 export type { SupervisionOptions } from './actor/supervision-policy.js'
+export type { CommandRef } from './actor/command-ref.js'
 export type { ActorRef, RefOf } from './actor/ref.js'
-export type { WatchedEvent, WatchOptions } from './actor/watch.js'
+export type { WatchedEvent, WatchedState, WatchOptions } from './actor/watch.js'
 export type {
   CommandNameOf,
   OutcomeOf,
   RecordedEventOf,
+  RefusedCommand,
+  RepliedCommand,
   StateOf,
 } from './actor/definition-types.js'
 export type { ActorAddress } from './model/address.js'
@@ -48,6 +52,7 @@ export { actorAt } from './machine/actor-at.js'
 // Commands
 export type {
   AcceptedOutcome,
+  AskOptions,
   AskOutcome,
   CommandIds,
   RejectedOutcome,

@@ -37,7 +37,7 @@ export interface ActorPorts {
   onStoredState?(
     actor: ActorAddress,
     definition: AnyActorDefinition,
-    reading: StateReading,
+    reading: Pick<StateReading, 'state' | 'version'>,
   ): void
 }
 

@@ -136,7 +136,7 @@ export class Actor {
         running = await life.ensureNewest(call)
       }
       const { state, version } = running.folded
-      return { state: detachPlain(handOut(state)), version }
+      return { state: detachPlain(handOut(state)), version, exists: version > 0 }
     })
   }
 

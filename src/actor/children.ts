@@ -114,7 +114,7 @@ export class Children {
   onState(
     actor: ActorAddress,
     { behavior }: AnyActorDefinition,
-    { state, version }: StateReading,
+    { state, version }: Pick<StateReading, 'state' | 'version'>,
   ): void {
     if (behavior.children === undefined || this.#isClosed) return
     const name = formatAddress(actor)

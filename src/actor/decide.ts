@@ -28,7 +28,9 @@ import {
 import { isIgnoredPromise } from '../model/thenable.js'
 import type { TimerFiring } from '../model/timer.js'
 import type { Version } from '../model/version.js'
+import type { Writable } from '../model/writable.js'
 import { commandIdsOf, withCauses } from './causes.js'
+import { DecisionContext } from './decision-context.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
 import { unknownCommand } from './effects.js'
@@ -110,8 +112,12 @@ function contextOf(
   now: number,
   firing: TimerFiring | undefined,
 ): DecideContext {
-  const common = { actor, version, commandId: command.id, now }
-  return withCauses(firing === undefined ? common : { ...common, firing }, command)
+  const context: Writable<DecideContext> = withCauses(
+    new DecisionContext(actor, version, command.id, now),
+    command,
+  )
+  if (firing !== undefined) context.firing = firing
+  return context
 }
 
 /** The command with data that the behavior cannot change. */

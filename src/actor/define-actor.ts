@@ -10,6 +10,7 @@ import type { DeepReadonly } from '../model/read-only.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { actorOptionNames, actorOptions } from './actor-options.js'
+import { type AnyContract, isContract } from './contract.js'
 import { toDecision } from './decide-result.js'
 import type { ActorDefinition, ActorOptions } from './definition.js'
 import { checkOutbox, checkTopics, unknownCommand } from './effects.js'
@@ -17,14 +18,23 @@ import type {
   AnyDecide,
   AnyEvolve,
   CommandsIn,
+  DecidedAs,
+  HasNoContract,
   EventIn,
   OnlyKnownEvents,
 } from './handler-types.js'
 
 /** What {@link defineActor} takes. */
-export interface ActorSpec<State, Evolve, Decide> extends ActorOptions {
-  /** `[A-Za-z][A-Za-z0-9_-]{0,62}`, not beginning with `cairn-`. */
-  readonly type: string
+export interface ActorSpec<
+  State,
+  Evolve,
+  Decide,
+  Contract extends AnyContract = AnyContract,
+> extends ActorOptions {
+  /** `[A-Za-z][A-Za-z0-9_-]{0,62}`, not beginning with `cairn-`. Default: the one of the contract. */
+  readonly type?: string
+  /** The contract whose commands it must decide; it may have more. */
+  readonly implements?: Contract
   /** Raise it when `evolve` or the shape of the state changes. Default 1. */
   readonly version?: number
   /** Topics that its actors publish on; a message on another topic is an error. Default: none. */
@@ -32,7 +42,9 @@ export interface ActorSpec<State, Evolve, Decide> extends ActorOptions {
   /** The state before the first event, or a function that makes it from the actor's id. */
   readonly initialState: State | ((id: string) => State)
   /** One handler per command: `(state, data, context) => events, a reply, or a rejection`. Pure. */
-  readonly decide: Decide & OnlyKnownEvents<Decide, EventIn<Evolve>>
+  readonly decide: Decide &
+    OnlyKnownEvents<Decide, EventIn<Evolve>, Contract> &
+    DecidedAs<Contract, State>
   /** One handler per event: `(state, data, event) => the next state`. Pure, and never throws. */
   readonly evolve: Evolve
 }
@@ -62,21 +74,52 @@ export function defineActor<
   State,
   Evolve extends Record<string, AnyEvolve<State>>,
   Decide extends Record<string, AnyDecide<State>>,
+  // Without a default: with one, a state is no longer inferred from the handlers, too.
+  Contract extends AnyContract,
 >(
-  spec: ActorSpec<State, Evolve, Decide>,
+  spec: ActorSpec<State, Evolve, Decide, Contract> & NamedBy<Contract>,
 ): ActorDefinition<State, CommandsIn<Decide>, EventIn<Evolve>> {
   if (typeof spec !== 'object' || spec === null)
     throw new CairnError(
       'invalid-definition',
       `defineActor got ${show(spec)}: pass { type, initialState, decide, evolve }.`,
     )
-  checkActorType(spec.type)
-  checkNotReserved(spec.type)
-  return defineAnyActor(spec)
+  const type = typeOf(spec)
+  checkNotReserved(type)
+  // The contract is only a check of the compiler: from here on, the definition stands for itself.
+  return defineAnyActor<State, Evolve, Decide>({ ...spec, type } as never)
 }
+
+/** Throws `invalid-actor-type`, and `invalid-definition` for a contract that is none or is of another type. */
+function typeOf({
+  type,
+  implements: contract,
+}: Pick<
+  ActorSpec<unknown, unknown, unknown, AnyContract>,
+  'type' | 'implements'
+>): string {
+  if (contract === undefined) return checkActorType(type)
+  if (!isContract(contract))
+    throw new CairnError(
+      'invalid-definition',
+      `An actor type implements ${show(contract)}: pass what contract<{ … }>('type') returns.`,
+    )
+  if (type !== undefined && type !== contract.type)
+    throw new CairnError(
+      'invalid-definition',
+      `Actor type ${show(type)} implements the contract of ${contract.type}: leave out type, or give both the same.`,
+      { details: { type, contract: contract.type } },
+    )
+  return contract.type
+}
+
+/** A spec without a contract names its type. */
+type NamedBy<Contract extends AnyContract> =
+  HasNoContract<Contract> extends true ? { readonly type: string } : unknown
 
 const specNames: OptionNames<ActorSpec<unknown, unknown, unknown>> = {
   type: true,
+  implements: true,
   version: true,
   publishes: true,
   initialState: true,
@@ -110,7 +153,7 @@ export function defineAnyActor<
   Evolve extends Record<string, AnyEvolve<State>>,
   Decide extends Record<string, AnyDecide<State>>,
 >(
-  spec: ActorSpec<State, Evolve, Decide>,
+  spec: ActorSpec<State, Evolve, Decide> & NamedBy<AnyContract>,
 ): ActorDefinition<State, CommandsIn<Decide>, EventIn<Evolve>> {
   const { type, version = 1, initialState, decide, evolve, publishes = [] } = spec
   checkOptions(`Actor type ${type}`, spec, specNames, 'invalid-definition')

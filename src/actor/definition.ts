@@ -58,6 +58,8 @@ export interface StateOptions {
 export interface StateReading<State = unknown> {
   readonly state: State
   readonly version: Version
+  /** Whether the actor has an event. Without one, it is at version 0, and the state is the initial one. */
+  readonly exists: boolean
 }
 
 /** Reads the state of one actor. */

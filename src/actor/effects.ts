@@ -2,6 +2,14 @@
 // its events.
 
 import { type ActorAddress, checkAddress } from '../model/address.js'
+import {
+  type AnsweredCommand,
+  type Answers,
+  answersOf,
+  checkAnswers,
+  hearersOf,
+} from '../model/answers.js'
+import type { Rejection } from '../model/behavior.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import type { OutboxEntry, OutboxTimer } from '../model/outbox.js'
@@ -9,8 +17,15 @@ import { didYouMean } from '../model/nearest.js'
 import { show } from '../model/show.js'
 import { checkTimer, checkTimerName } from '../model/timer.js'
 import { type AnyTopic, checkTopic, type Topic } from '../model/topic.js'
+import type { AnyActorType } from './contract.js'
 import type { AnyActorDefinition } from './definition.js'
-import type { CommandArguments, CommandNameOf } from './definition-types.js'
+import type {
+  CommandArguments,
+  CommandTypesOf,
+  KnownName,
+  RefusedWith,
+  RepliedWith,
+} from './definition-types.js'
 
 const effect = Symbol.for('cairn.effect')
 
@@ -18,8 +33,10 @@ const effect = Symbol.for('cairn.effect')
  * What `decide` returns beside its events; made by {@link publish}, {@link send}, {@link schedule}
  * and {@link cancel}.
  */
-export interface Effect {
+export interface Effect<Own = unknown> {
   readonly [effect]: (now: number) => OutboxEntry
+  /** Exists only as a type: the data of the commands that the actor itself gets by it, by name. */
+  readonly $own?: Own
 }
 
 /** When a timer is due: `at` a time or `after` a delay; without either, one `every` from now. */
@@ -52,7 +69,7 @@ const timerOptionNames: OptionNames<TimerOptions> = {
  * every group that reads the topic: `return [event('ended', …), publish(tripEnded, { … })]`. The
  * actor's definition must list the topic in `publishes`. Throws `invalid-message` or `invalid-definition`.
  */
-export function publish<Input>(topic: Topic<Input>, data: Input): Effect {
+export function publish<Input>(topic: Topic<Input>, data: Input): Effect<object> {
   checkTopic('A message of an actor', topic)
   const { name, version } = topic
   const entry: OutboxEntry = {
@@ -66,43 +83,90 @@ export function publish<Input>(topic: Topic<Input>, data: Input): Effect {
 
 /**
  * Sends a command to another actor. It is stored with the events that `decide` returns with it, and
- * takes effect once, however often it is tried. If two definitions send to each other, name one of
- * them by its address: `send({ type, id }, 'deposit', { amount })`.
+ * takes effect once, however often it is tried. If two definitions send to each other, give one of
+ * them a {@link contract}.
+ *
+ * ```ts
+ * send(driver, id, 'assign', job, { refused: 'assignRefused', replied: 'assigned' })
+ * ```
+ *
+ * `refused` and `replied` name commands of the actor that sends it: one of them is sent back, once, with the
+ * rejection or the reply. A rejection that none of them hears is counted and logged; with `deadLetter: true` it
+ * becomes a dead letter. Throws `unknown-command`, `invalid-actor-id` or `invalid-option`.
  */
 export function send<
-  Definition extends AnyActorDefinition,
-  Name extends CommandNameOf<Definition>,
+  To extends AnyActorType,
+  Name extends string,
+  Refused extends string = never,
+  Replied extends string = never,
 >(
-  definition: Definition,
+  to: To,
   id: string,
-  command: Name,
-  ...data: CommandArguments<Definition, Name, never>
-): Effect
-export function send(actor: ActorAddress, command: string, data?: unknown): Effect
+  command: KnownName<To, Name>,
+  ...args: CommandArguments<To, Name, Answers<Refused, Replied>>
+): Effect<
+  {
+    [Command in Refused]: RefusedWith<
+      Name,
+      CommandTypesOf<To, Name>['data'],
+      CommandTypesOf<To, Name>['rejection']
+    >
+  } & {
+    [Command in Replied]: RepliedWith<
+      Name,
+      CommandTypesOf<To, Name>['data'],
+      CommandTypesOf<To, Name>['reply']
+    >
+  }
+>
 export function send(
-  to: AnyActorDefinition | ActorAddress,
+  actor: ActorAddress,
+  command: string,
+  data?: unknown,
+  answers?: Answers,
+): Effect
+export function send(
+  to: AnyActorType | ActorAddress,
   ...rest: readonly unknown[]
 ): Effect {
-  const isDefinition = 'behavior' in to
-  const [id, type, data] = isDefinition ? rest : [to.id, ...rest]
+  const [id, type, data, answers] = 'id' in to ? [to.id, ...rest] : rest
   const actor = checkAddress({ type: to.type, id: id as string })
-  if (isDefinition) checkKnownCommand(to, type as string)
-  const entry: OutboxEntry = { kind: 'command', actor, type: type as string, data }
+  if ('behavior' in to) checkKnownCommand(to, type as string)
+  const command = { kind: 'command', actor, type: type as string, data } as const
+  const entry: OutboxEntry =
+    answers === undefined
+      ? command
+      : { ...command, ...checkedAnswers(`send of ${show(type)}`, answers as Answers) }
   return { [effect]: () => entry }
+}
+
+function checkedAnswers(what: string, answers: Answers): Answers {
+  checkAnswers(what, answers)
+  return answersOf(answers)
 }
 
 /**
  * Sets a timer of this actor: `schedule('unpaid', { after: 900_000 }, 'expire')`. It is stored with the
  * events that `decide` returns with it. When it is due, the actor gets the command, once; setting the
  * same name again replaces it. The due time does not change when nodes restart or the actor moves to
- * another node. Throws `invalid-timer`.
+ * another node. The command must be one of the definition's own. Throws `invalid-timer` or `invalid-option`.
  */
-export function schedule(
+export function schedule<
+  Name extends string,
+  Data = undefined,
+  Refused extends string = never,
+  Replied extends string = never,
+>(
   name: string,
   when: TimerOptions,
-  command: string,
-  data?: unknown,
-): Effect {
+  command: Name,
+  data?: Data,
+  answers?: Answers<Refused, Replied>,
+): Effect<
+  { [Command in Name]: Data } & {
+    [Command in Refused]: AnsweredCommand & { rejection: Rejection }
+  } & { [Command in Replied]: AnsweredCommand & { reply: unknown } }
+> {
   checkOptions(`Timer ${show(name)}`, when, timerOptionNames)
   const { at, after, every, late = 'fire', lateAfter = lateAfterDefault } = when
   if (at !== undefined && after !== undefined)
@@ -111,6 +175,7 @@ export function schedule(
     throw invalidTimer(name, 'is never due: set at, after or every')
   if (late !== 'fire' && late !== 'skip')
     throw invalidTimer(name, `has late: ${show(late)}, which is 'fire' or 'skip'`)
+  const back = answers === undefined ? {} : checkedAnswers(`Timer ${show(name)}`, answers)
   const timer = (due: number): OutboxTimer => ({
     kind: 'timer',
     name,
@@ -119,6 +184,7 @@ export function schedule(
     ...(late === 'skip' && { skipAfter: lateAfter }),
     type: command,
     data,
+    ...back,
   })
   const time = at instanceof Date ? at.getTime() : at
   const dueAt = (now: number) => time ?? now + (after ?? every ?? 0)
@@ -127,7 +193,7 @@ export function schedule(
 }
 
 /** Cancels a timer of this actor; a no-op if there is none of that name, or it has fired. Throws `invalid-timer`. */
-export function cancel(name: string): Effect {
+export function cancel(name: string): Effect<object> {
   const entry: OutboxEntry = { kind: 'cancel', name: checkTimerName(name) }
   return { [effect]: () => entry }
 }
@@ -158,8 +224,8 @@ export function toOutboxEntry(item: Effect, now: number): OutboxEntry {
 
 /**
  * Throws `invalid-definition` for a message on a topic that is not in `publishes`: readers of a topic
- * find its messages by that declaration. Throws `unknown-command` for a timer whose command the actor
- * does not know.
+ * find its messages by that declaration. Throws `unknown-command` for a command that a timer or an answer would send to
+ * the actor, and that it does not know.
  */
 export function checkOutbox(
   type: string,
@@ -168,8 +234,8 @@ export function checkOutbox(
   commandTypes: readonly string[],
 ): void {
   for (const entry of outbox ?? []) {
-    if (entry.kind === 'timer' && !commandTypes.includes(entry.type))
-      throw unknownCommand(type, entry.type, commandTypes)
+    for (const own of ownCommandsOf(entry))
+      if (!commandTypes.includes(own)) throw unknownCommand(type, own, commandTypes)
     if (entry.kind !== 'message') continue
     const isDeclared = publishes.some(
       ({ name, version }) => name === entry.topic && version === entry.version,
@@ -182,6 +248,16 @@ export function checkOutbox(
         { details: { type, topic: entry.topic } },
       )
   }
+}
+
+/** The commands that the actor itself gets by an entry. */
+function ownCommandsOf(entry: OutboxEntry): readonly string[] {
+  return entry.kind === 'timer' ? [entry.type, ...hearersIn(entry)] : hearersIn(entry)
+}
+
+/** The commands of the actor that hear the answer to an entry. */
+export function hearersIn(entry: OutboxEntry): readonly string[] {
+  return entry.kind === 'command' || entry.kind === 'timer' ? hearersOf(entry) : []
 }
 
 /** Throws `invalid-definition` for a value that is not a topic, and for two different topics of one name and version. */

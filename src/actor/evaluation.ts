@@ -5,6 +5,7 @@ import type {
   AcceptedDecision,
   Command,
   Decision,
+  RejectedDecision,
   RemoteBehavior,
 } from '../model/behavior.js'
 import type { AcceptedOutcome } from '../model/command-sender.js'
@@ -74,6 +75,8 @@ async function evaluateRemotely(
   now: number,
   firing: TimerFiring | undefined,
 ): Promise<Evaluation> {
+  const conflict = versionConflict(command, folded)
+  if (conflict !== undefined) return { kind: 'decided', decision: conflict }
   let evaluation: Evaluation
   try {
     const { signal } = call
@@ -103,6 +106,8 @@ export function evaluateNew(
   now: number,
   firing?: TimerFiring,
 ): Evaluation {
+  const conflict = versionConflict(command, folded)
+  if (conflict !== undefined) return { kind: 'decided', decision: conflict }
   try {
     const decision = decide(definition, address, folded, command, now, firing)
     return { kind: 'decided', decision }
@@ -158,6 +163,19 @@ function isSupersededIn(
     signal,
     `looking for what became of timer ${show(firing.name)} of ${name}`,
   )
+}
+
+/** The rejection of a command that expects another version; `undefined` for any other command. */
+function versionConflict(
+  { expectedVersion: expected }: Command,
+  { version: actual }: FoldedState,
+): RejectedDecision | undefined {
+  if (expected === undefined || expected === actual) return undefined
+  const message = `The actor is at version ${actual}, and the command expects version ${expected}.`
+  return {
+    ok: false,
+    rejection: { code: 'version-conflict', message, details: { expected, actual } },
+  }
 }
 
 /** Whether the answer would rest on the state in memory alone. */

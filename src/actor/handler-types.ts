@@ -3,7 +3,9 @@
 import type { DecideContext, Rejection } from '../model/behavior.js'
 import type { RecordedEvent } from '../model/event.js'
 import type { DeepReadonly } from '../model/read-only.js'
+import type { AnyContract } from './contract.js'
 import type { CommandShape } from './definition.js'
+import type { CommandsOf } from './definition-types.js'
 import type { Effect } from './effects.js'
 import type { EmittedEvent } from './event.js'
 import type { RejectResult } from './reject.js'
@@ -38,8 +40,13 @@ export type AnyEvolve<State> = (
   data: never,
   event: RecordedEvent,
 ) => DeepReadonly<State>
-// oxlint-disable-next-line typescript/no-explicit-any -- only used to match any handler
-type AnyFunction = (...args: any[]) => unknown
+// Parameters of type `never` match any handler, also one whose data has no type.
+type AnyFunction = (...args: never[]) => unknown
+
+/** What a handler returns. The checks of `decide` use ReturnType, which says nothing of a handler that is not inferred yet. */
+type ResultOf<Handler> = Handler extends (...args: never[]) => infer Result
+  ? Result
+  : never
 
 /** The type of a handler's second parameter; `Absent` if it has none, or one without a type. */
 type DataOf<Handler, Absent> = Handler extends (...args: infer Args) => unknown
@@ -83,18 +90,79 @@ export type EventIn<Evolve> = {
 }[keyof Evolve & string]
 
 /**
- * Rejects, at compile time, a `decide` with data of type `any`, which would leave its callers unchecked, and one that
- * emits an event that `evolve` does not fold.
+ * Rejects, at compile time, a `decide` with data of type `any`, which would leave its callers unchecked, one that
+ * emits an event that `evolve` does not fold, and one with a timer or an answer for a command that `decide` does not have.
  */
-export type OnlyKnownEvents<Decide, Event> = {
+export type OnlyKnownEvents<Decide, Event, Contract extends AnyContract = AnyContract> = {
   [Name in keyof Decide]: Decide[Name] extends AnyFunction
     ? IsAny<DataOf<Decide[Name], undefined>> extends true
       ? 'the data of this command is any: declare its type'
       : [EventsIn<ReturnType<Decide[Name]>>] extends [Event]
-        ? unknown
+        ? WrongOwn<OwnIn<ReturnType<Decide[Name]>>, Decide> &
+            WrongAnswer<Decide[Name], ShapeIn<Contract, Name>>
         : Unfolded<EventsIn<ReturnType<Decide[Name]>>, Event>
     : never
 }
+
+/** The data of the commands that the actor gets by the effects in a result, by name: one type for each effect. */
+type OwnIn<Result> = Result extends RejectResult
+  ? never
+  : Result extends Effect<infer Own>
+    ? Own
+    : Result extends { readonly events: infer Events }
+      ? OwnIn<Events>
+      : Result extends readonly (infer Item)[]
+        ? OwnIn<Extract<Item, Effect>>
+        : never
+
+/** What the compiler shows for a command that the actor would get by an effect, and cannot take; `unknown` if there is none. */
+type WrongOwn<Own, Decide> = [ProblemOf<Own, Decide>] extends [never]
+  ? unknown
+  : ProblemOf<Own, Decide>
+
+type ProblemOf<Own, Decide> = Own extends unknown
+  ? {
+      [Name in keyof Own & string]: Name extends keyof Decide
+        ? Own[Name] extends DataOf<Decide[Name], unknown>
+          ? never
+          : `decide takes other data for the command: ${Name}`
+        : `decide has no command: ${Name}`
+    }[keyof Own & string]
+  : never
+
+/** Without a contract, a definition is inferred to have the one of any commands: it demands nothing. */
+export type HasNoContract<Contract extends AnyContract> = IsAny<CommandsOf<Contract>>
+
+/** What a contract demands of `decide`: a handler for each command, which takes its data. */
+export type DecidedAs<Contract extends AnyContract, State> =
+  HasNoContract<Contract> extends true
+    ? unknown
+    : {
+        [Name in keyof CommandsOf<Contract>]: (
+          state: DeepReadonly<State>,
+          data: CommandsOf<Contract>[Name]['data'],
+          context: DecideContext,
+        ) => DecideResult<State>
+      }
+
+/** A command of a contract; `unknown` if it has none of that name. */
+type ShapeIn<Contract extends AnyContract, Name> =
+  HasNoContract<Contract> extends true
+    ? unknown
+    : Name extends keyof CommandsOf<Contract>
+      ? CommandsOf<Contract>[Name]
+      : unknown
+
+/** What the compiler shows for a handler that answers otherwise than its contract says; `unknown` if there is none. */
+type WrongAnswer<Handler extends AnyFunction, Shape> = [Shape] extends [
+  CommandShape<unknown, infer Reply, infer Rejected>,
+]
+  ? [ReplyIn<ReturnType<Handler>>] extends [Reply]
+    ? [RejectionIn<ReturnType<Handler>>] extends [Rejected]
+      ? unknown
+      : 'this command has a rejection that its contract does not name'
+    : 'this command has another reply than its contract'
+  : unknown
 
 type IsAny<Type> = 0 extends 1 & Type ? true : false
 
@@ -111,8 +179,8 @@ export type CommandsIn<Decide> = {
   [Name in keyof Decide & string]: Decide[Name] extends AnyFunction
     ? CommandShape<
         DataOf<Decide[Name], undefined>,
-        ReplyIn<ReturnType<Decide[Name]>>,
-        RejectionIn<ReturnType<Decide[Name]>>
+        ReplyIn<ResultOf<Decide[Name]>>,
+        RejectionIn<ResultOf<Decide[Name]>>
       >
     : never
 }

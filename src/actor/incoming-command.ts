@@ -3,10 +3,11 @@
 import { type ActorAddress, checkAddress, formatAddress } from '../model/address.js'
 import { type Command, commandIdBytesMax } from '../model/behavior.js'
 import { sanitizeCauses } from '../model/causes.js'
-import type { SendOptions } from '../model/command-sender.js'
+import type { AskOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import { show } from '../model/show.js'
+import type { Writable } from '../model/writable.js'
 import { withCauses } from './causes.js'
 import { detach } from './detach.js'
 
@@ -18,17 +19,19 @@ export function toCommand(
   actor: ActorAddress,
   type: string,
   data: unknown,
-  options: SendOptions,
+  options: AskOptions,
 ): Command {
   checkAddress(actor)
-  const { commandId: id = newId() } = options
+  const { commandId: id = newId(), expectedVersion } = options
   checkText('command type', type, commandTypeBytesMax)
   checkText('command id', id, commandIdBytesMax)
   const copy = detach(
     data,
     () => `data of command ${show(type)} to ${formatAddress(actor)}`,
   )
-  return withCauses({ id, type, data: copy }, sanitizeCauses(options))
+  const command: Writable<Command> = { id, type, data: copy }
+  if (expectedVersion !== undefined) command.expectedVersion = expectedVersion
+  return withCauses(command, sanitizeCauses(options))
 }
 
 const commandTypeBytesMax = 256

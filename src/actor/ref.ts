@@ -3,23 +3,17 @@
 // A reference holds no resources. Commands go through the CommandSender port to the node that owns the
 // actor; histories are read from the store by the node that the reference was made on.
 
-import { type ActorAddress, checkActorId, formatAddress } from '../model/address.js'
+import { type ActorAddress, formatAddress } from '../model/address.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { checkFreshness, sufficientVersion } from '../model/freshness.js'
-import {
-  checkSendOptions,
-  refuseSendOptions,
-  type DurableCommandSender,
-  type CommandSender,
-  type SendOptions,
-  type SendReceipt,
-} from '../model/command-sender.js'
+import type { Version } from '../model/version.js'
 import { bounded } from '../model/wait.js'
 import type { EventStore, ReadOptions } from '../store/event-store/event-store.js'
 import type { StateReading, AnyActorDefinition, StateOptions } from './definition.js'
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
-import { checkKnownCommand } from './effects.js'
+import { type CommandRef, commandRef, type CommandRefPorts } from './command-ref.js'
+import type { AnyActorType } from './contract.js'
 import type { FoldContext } from './fold.js'
 import type { ResidentReader } from './actor-host.js'
 import { isRedirect } from './version-guard.js'
@@ -27,20 +21,18 @@ import { VersionWaiters } from './version-waiters.js'
 import { readAfter, readTimedOut } from './read-after.js'
 import { recover } from './recovery.js'
 import type { Skips } from './skips.js'
-import type {
-  CommandArguments,
-  ListedCommandName,
-  OutcomeOf,
-  RecordedEventOf,
-  StateOf,
-} from './definition-types.js'
-import { watchActor, type WatchedEvent, type WatchOptions } from './watch.js'
+import type { RecordedEventOf, StateOf } from './definition-types.js'
+import { untilState } from './until.js'
+import {
+  watchActor,
+  type WatchedEvent,
+  type WatchedState,
+  type WatchOptions,
+} from './watch.js'
 import { Watches } from './watches.js'
 
 /** What references need of the node that they were made on. */
-export interface RefPorts {
-  readonly sender: CommandSender
-  readonly durableSender: DurableCommandSender
+export interface RefPorts extends CommandRefPorts {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'read' | 'lastPosition'>
   /** The watches of the node. Default: without one, no notices arrive, and a watch looks for new commits at times. */
   readonly watches?: Watches
@@ -58,36 +50,9 @@ export interface RefPorts {
 }
 
 /** A reference to an actor. */
-export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefinition> {
-  readonly address: ActorAddress
-
-  /**
-   * Sends a command and waits for its outcome: `{ ok: true, version, position, reply,
-   * duplicate }`, or `{ ok: false, version, rejection }` if it was rejected. For the errors see {@link CommandSender.ask}.
-   */
-  ask<Name extends ListedCommandName<Definition>>(
-    command: Name,
-    ...args: CommandArguments<Definition, Name, SendOptions>
-  ): Promise<OutcomeOf<Definition, Name>>
-
-  /**
-   * Sends a command and waits only until the actor's mailbox has accepted it. A later failure is
-   * reported by the node that accepted it; a rejection is not reported.
-   */
-  tell<Name extends ListedCommandName<Definition>>(
-    command: Name,
-    ...args: CommandArguments<Definition, Name, SendOptions>
-  ): Promise<void>
-
-  /**
-   * Stores a command for the actor and does not wait for its outcome. It is handled when a node hosts
-   * the actor, even if all nodes were down meanwhile. For the errors see {@link DurableCommandSender.send}.
-   */
-  send<Name extends ListedCommandName<Definition>>(
-    command: Name,
-    ...args: CommandArguments<Definition, Name, SendOptions>
-  ): Promise<SendReceipt>
-
+export interface ActorRef<
+  Definition extends AnyActorDefinition = AnyActorDefinition,
+> extends CommandRef<Definition> {
   /**
    * Reads the state without waking the actor; this node folds it. It is the latest state, or as
    * recent as `freshness` requires. Throws `actor-parked` if the history cannot be folded, and
@@ -101,46 +66,78 @@ export interface ActorRef<Definition extends AnyActorDefinition = AnyActorDefini
   ): AsyncIterable<RecordedEventOf<Definition> | MalformedRecord>
 
   /**
-   * Yields each new event once, in order, with the state after it, until the signal fires or the store
-   * closes. Starts after the version that the actor has when the loop starts, or after `from`. All
-   * loops on this node that watch the actor share its reads.
+   * Yields the present state, and then each new event once, in order, with the state after it, until the signal fires or
+   * the store closes. With `from`, it yields only events, from the one after that version on. All loops on this node that
+   * watch the actor share its reads.
    */
   watch(
-    options?: WatchOptions,
+    options: WatchOptions & { readonly from: Version },
   ): AsyncIterable<WatchedEvent<StateOf<Definition>, RecordedEventOf<Definition>>>
+  watch(
+    options?: WatchOptions,
+  ): AsyncIterable<
+    | WatchedState<StateOf<Definition>>
+    | WatchedEvent<StateOf<Definition>, RecordedEventOf<Definition>>
+  >
+
+  /**
+   * Waits until the state is as wanted: `await ref.until(({ status }) => status === 'paid', { timeout: 60_000 })`. The
+   * present state counts, and none after it is left out. Throws `deadline-exceeded` after `timeout` milliseconds (default
+   * 10,000), `aborted`, `node-closed`, and what the function throws.
+   */
+  until<Wanted extends StateOf<Definition>>(
+    isWanted: (state: StateOf<Definition>) => state is Wanted,
+    options?: UntilOptions,
+  ): Promise<StateReading<Wanted>>
+  until(
+    isWanted: (state: StateOf<Definition>) => boolean,
+    options?: UntilOptions,
+  ): Promise<StateReading<StateOf<Definition>>>
 }
 
-/** A reference with the methods that its definition adds. */
-export type RefOf<Definition extends AnyActorDefinition> = ActorRef<Definition> &
-  (Definition extends { readonly refMethods: (...args: never[]) => infer Methods }
-    ? Methods
-    : unknown)
+/** How long a state is waited for. */
+export type UntilOptions = Pick<StateOptions, 'timeout' | 'signal'>
+
+/** A reference with the methods that its definition adds. To a contract's actor: one that only sends commands. */
+export type RefOf<Definition extends AnyActorType> = Definition extends AnyActorDefinition
+  ? ActorRef<Definition> &
+      (Definition extends { readonly refMethods: (...args: never[]) => infer Methods }
+        ? Methods
+        : unknown)
+  : CommandRef<Definition>
 
 /** Makes a reference to an actor. Throws `invalid-actor-id`. */
-export function actorRef<Definition extends AnyActorDefinition>(
+export function actorRef<Definition extends AnyActorType>(
   definition: Definition,
   id: string,
   ports: RefPorts,
 ): RefOf<Definition> {
-  const { sender, durableSender, store, watches = new Watches(store) } = ports
+  const commands = commandRef(definition, id, ports)
+  // The implementation is the same for all definitions; only its types differ.
+  if (!('behavior' in definition)) return commands as RefOf<Definition>
+  return {
+    ...commands,
+    ...readerOf(definition, commands.address, ports),
+  } as RefOf<Definition>
+}
+
+/** The part of a reference that reads the actor. */
+function readerOf(
+  definition: AnyActorDefinition,
+  address: ActorAddress,
+  ports: RefPorts,
+) {
+  const { store, watches = new Watches(store) } = ports
   const { local = noResidents, onMalformed, skips } = ports
   const { around = work => work() } = ports
-  const { type, behavior } = definition
-  const address: ActorAddress = Object.freeze({ type, id: checkActorId(id) })
+  const { behavior } = definition
   const folding: FoldContext = { actor: address, behavior, onMalformed }
   const skipsNow = async (signal?: AbortSignal) => skips?.(address, signal)
-  const untyped: ActorRef = {
-    address,
-    ask: (command: string, data?: unknown, options?: SendOptions) =>
-      refuseSendOptions('ask', options) ?? sender.ask(address, command, data, options),
-    tell: (command: string, data?: unknown, options?: SendOptions) =>
-      refuseSendOptions('tell', options) ?? sender.tell(address, command, data, options),
-    async send(command: string, data?: unknown, options?: SendOptions) {
-      checkSendOptions('send', options)
-      // An unknown command is an error for the caller here; later, no caller waits for it.
-      checkKnownCommand(definition, command)
-      return durableSender.send(address, command, data, options)
-    },
+  const watch = (options: WatchOptions = {}) => {
+    checkOptions('watch', options, watchOptionNames)
+    return watchActor(watches, folding, options, skipsNow)
+  }
+  const reader: Pick<ActorRef, 'state' | 'events' | 'watch' | 'until'> = {
     async state(given: StateOptions = {}) {
       checkOptions('state', given, stateOptionNames)
       const { freshness = 'latest', ...options } = given
@@ -167,14 +164,13 @@ export function actorRef<Definition extends AnyActorDefinition>(
       )
     },
     events: options => store.read(address, options),
-    watch: (options = {}) => {
-      checkOptions('watch', options, watchOptionNames)
-      return watchActor(watches, folding, options, skipsNow)
+    watch: watch as ActorRef['watch'],
+    async until(isWanted: (state: unknown) => boolean, options: UntilOptions = {}) {
+      checkOptions('until', options, untilOptionNames)
+      return around(() => untilState(watches, folding, isWanted, options, skipsNow))
     },
   }
-  // The implementation is the same for all definitions; only its types differ.
-  const methods = definition.refMethods?.(untyped.state)
-  return { ...untyped, ...methods } as RefOf<Definition>
+  return { ...reader, ...definition.refMethods?.(reader.state) }
 }
 
 const stateOptionNames: OptionNames<StateOptions> = {
@@ -182,6 +178,7 @@ const stateOptionNames: OptionNames<StateOptions> = {
   timeout: true,
   signal: true,
 }
+const untilOptionNames: OptionNames<UntilOptions> = { timeout: true, signal: true }
 const watchOptionNames: OptionNames<WatchOptions> = {
   from: true,
   latest: true,
@@ -210,5 +207,5 @@ async function readStore<State>(
     signal,
     doing,
   )
-  return { state, version }
+  return { state, version, exists: version > 0 }
 }

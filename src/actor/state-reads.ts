@@ -90,7 +90,7 @@ export class StateReads implements ResidentReader {
     const timedOut = () => readTimedOut(doing, timeout)
     const at = await bounded(read, timeout, timedOut, signal, doing)
     const { state, version: found } = await folded(behavior, actor, at)
-    return { state: detachPlain(handOut(state)), version: found }
+    return { state: detachPlain(handOut(state)), version: found, exists: found > 0 }
   }
 
   #read(

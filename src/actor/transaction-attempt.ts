@@ -133,7 +133,7 @@ export class TransactionAttempt {
           const participant = await this.#participant(definition, id)
           if (guard) participant.isGuarded = true
           const { state, version } = participant.current
-          return { state: detachPlain(handOut(state)), version }
+          return { state: detachPlain(handOut(state)), version, exists: version > 0 }
         }),
       ask: (definition: AnyActorDefinition, id: string, type: string, data?: unknown) =>
         this.#track(`ask ${definition.type}/${id} to ${type}`, async () =>

@@ -7,6 +7,7 @@ import type { StateReading, AnyActorDefinition } from './definition.js'
 import type {
   CommandArguments,
   CommandNameOf,
+  KnownName,
   OutcomeOf,
   StateOf,
 } from './definition-types.js'
@@ -82,12 +83,12 @@ export interface Transaction {
    * rejection is a result, and what was decided before is still stored: return {@link abort} to store
    * nothing.
    */
-  ask<Definition extends AnyActorDefinition, Name extends CommandNameOf<Definition>>(
+  ask<Definition extends AnyActorDefinition, Name extends string>(
     definition: Definition,
     id: string,
-    command: Name,
+    command: KnownName<Definition, Name>,
     ...args: CommandArguments<Definition, Name, undefined>
-  ): Promise<TransactionAskOutcome<Definition, Name>>
+  ): Promise<TransactionAskOutcome<Definition, Name & CommandNameOf<Definition>>>
 
   /** `return tx.abort(reason)`: nothing is stored, and the caller gets `{ ok: false, reason }`. */
   abort<const Reason>(reason: Reason): AbortResult<Reason>

@@ -1,5 +1,8 @@
 // Watching: every new event of one actor, with the state after it.
 //
+// Without a version to start from, a watch begins with the present state, so that no event is lost between reading the
+// state and watching.
+//
 // WATCH-1. Every version after the start is yielded once, in order: an event that comes twice is dropped, and missing
 //     versions are read before a later one is yielded. A skipped version is yielded with the unchanged state, unless it
 //     is unreadable.
@@ -24,7 +27,7 @@ const noSignal = new AbortController().signal
 
 /** How an actor is watched. */
 export interface WatchOptions {
-  /** Starts after this version. Default: the actor's version when the loop starts. */
+  /** Yields the events after this version. Default: the state when the loop starts, and the events after it. */
   readonly from?: Version
   /**
    * Leaves out the events that were stored while the loop was busy, except the last one: for a screen that shows the
@@ -35,10 +38,20 @@ export interface WatchOptions {
   readonly signal?: AbortSignal
 }
 
+/** The state with which a watch begins. */
+export interface WatchedState<State = unknown> {
+  readonly state: State
+  readonly version: Version
+  /** Whether the actor has an event. Without one, it is at version 0, and the state is the initial one. */
+  readonly exists: boolean
+  readonly event?: undefined
+}
+
 /** An event and the state after it, which cannot be changed: the next one is folded from it. */
 export interface WatchedEvent<State = unknown, Event = RecordedEvent> {
   readonly state: State
   readonly version: Version
+  readonly exists: true
   readonly event: Event
 }
 
@@ -51,7 +64,7 @@ export async function* watchActor<State>(
   context: FoldContext<State>,
   { from, latest = false, signal }: WatchOptions,
   skipsNow: SkipsNow,
-): AsyncGenerator<WatchedEvent<State>, void> {
+): AsyncGenerator<WatchedState<State> | WatchedEvent<State>, void> {
   if (from !== undefined) checkCount('from', from)
   if (signal?.aborted) return
   const watched = watches.of(context, skipsNow)
@@ -67,6 +80,10 @@ export async function* watchActor<State>(
     const begun = await beginning
     at ??= begun
     hasBegun = true
+    if (from === undefined && signal?.aborted !== true) {
+      at ??= await stateAt(place.version)
+      yield present(at)
+    }
     while (signal?.aborted !== true) {
       const step = watched.after(place.version, latest)
       if (step === 'behind') {
@@ -90,7 +107,11 @@ export async function* watchActor<State>(
   function taken({ event, folded }: Step<State>): WatchedEvent<State> {
     place.version = folded.version
     const { state, version } = folded
-    return { state: handOut(state), version, event: handOutEvent(event) }
+    return { state: handOut(state), version, exists: true, event: handOutEvent(event) }
+  }
+
+  function present({ state, version }: FoldedState<State>): WatchedState<State> {
+    return { state: handOut(state), version, exists: version > 0 }
   }
 
   async function folding(): Promise<FoldContext<State>> {

@@ -87,7 +87,7 @@ async function askForState(
         ? version >= freshness.after
         : wanted.version === undefined || wanted.version === version
     if (isWanted && last?.kind === 'commit' && last.state !== undefined)
-      return { version, state: last.state.value }
+      return { version, state: last.state.value, exists: true }
     throw error
   }
 }

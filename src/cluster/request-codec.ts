@@ -205,6 +205,7 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
     (request?.kind === 'ask' &&
       typeof request.command === 'string' &&
       (request.gone === undefined || Array.isArray(request.gone)) &&
+      isVersion(request.expectedVersion) &&
       (request.redelivery === undefined || isRedelivery(request.redelivery))) ||
     (request?.kind === 'state' &&
       isVersion(request.version) &&

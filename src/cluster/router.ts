@@ -311,7 +311,12 @@ export class Router implements RefusingSender {
     answers: Answers,
   ): Promise<Outcome> {
     const { actor, commandType, data, options, isTold } = command
-    const { timeout = requestTimeoutDefault, signal, redelivery } = options
+    const {
+      timeout = requestTimeoutDefault,
+      signal,
+      redelivery,
+      expectedVersion,
+    } = options
     const deadline = performance.now() + timeout
     const doing = describe(command)
     let waitsFor: string | undefined
@@ -358,6 +363,7 @@ export class Router implements RefusingSender {
         ...(behaviorVersion > 1 && { behaviorVersion }),
         ...(gone.length > 0 && { gone }),
         ...(redelivery !== undefined && { redelivery }),
+        ...(expectedVersion !== undefined && { expectedVersion }),
         ...definedCauses(options),
       }
       try {

@@ -10,6 +10,7 @@ import type { ActorAddress } from '../model/address.js'
 import type { Causes } from '../model/commit.js'
 import type { Freshness } from '../model/freshness.js'
 import type { Redelivery } from '../model/redelivery.js'
+import type { Version } from '../model/version.js'
 
 export interface AskRequest extends Causes {
   readonly kind: 'ask'
@@ -25,6 +26,8 @@ export interface AskRequest extends Causes {
   readonly redelivery?: Redelivery
   /** The behavior version that the actor needs, if the sender knows that it is later than 1. */
   readonly behaviorVersion?: number
+  /** The version that the actor must be at. */
+  readonly expectedVersion?: Version
   /** The sender waits only until the mailbox accepts it, not for the outcome. */
   readonly isTold?: boolean
 }

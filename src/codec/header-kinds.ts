@@ -1,10 +1,17 @@
 // The kinds of values in headers: text, numbers and lists.
 
+import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
 import { CairnError, type ErrorCode } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
 import type { HeaderKind } from './header-row.js'
-import { decodeHeader, decodeListUpTo, encodeList, tryEncodeHeader } from './headers.js'
+import {
+  decodeHeader,
+  decodeListUpTo,
+  encodeHeader,
+  encodeList,
+  tryEncodeHeader,
+} from './headers.js'
 
 /** Any well-formed text. Encoding throws `invalid-option` for another value. */
 export function text(what: string): HeaderKind<string> {
@@ -54,6 +61,17 @@ export function word<Word extends string>(
     encode: value => value,
     decode: value => words.find(known => known === value) ?? other,
   }
+}
+
+/** The address of an actor. */
+export const address: HeaderKind<ActorAddress> = {
+  encode: value => encodeHeader(formatAddress(value)),
+  decode: value => parseAddress(decodeHeader(value)),
+}
+
+/** A word that stands for true; a row without it is false. */
+export function flag(yes: string): HeaderKind<boolean> {
+  return { encode: () => yes, decode: value => value === yes }
 }
 
 const digits = /^\d{1,16}$/

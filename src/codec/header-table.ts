@@ -7,6 +7,7 @@
 // A header that must not be ignored by older builds needs a new wire version (src/codec/wire-version.ts). `Cairn-Wire` and
 // `Cairn-Versions` mean the same in every wire version.
 
+import type { Answers } from '../model/answers.js'
 import { commandIdBytesMax } from '../model/behavior.js'
 import type { Causes, CommitHeader } from '../model/commit.js'
 import { outboxEntriesMax } from '../model/outbox.js'
@@ -16,9 +17,11 @@ import type { StoredMessageHeader } from '../model/stored-message.js'
 import { type TimerHeader, timerNameBytesMax } from '../model/timer.js'
 import { inBatches, outsideBatches, perEventRow, versionsRow } from './commit-rows.js'
 import {
+  address,
   boundedText,
   count,
   countFrom,
+  flag,
   listUpTo,
   text,
   time,
@@ -37,6 +40,13 @@ const causesRows: HeaderTable<Causes> = [
   causes.optional('Cairn-Causation', 'causationId', text('causation id')),
   causes.optional('traceparent', 'traceparent', text('traceparent')),
   causes.optional('Cairn-Principal', 'principal', text('principal')),
+]
+
+const answers = rowsOf<Answers>()
+const answersRows: HeaderTable<Answers> = [
+  answers.optional('Cairn-Refused', 'refused', text('command for a rejection')),
+  answers.optional('Cairn-Replied', 'replied', text('command for a reply')),
+  answers.optional('Cairn-Unheard', 'deadLetter', flag('dead-letter'), { omit: false }),
 ]
 
 const commit = rowsOf<CommitHeader>()
@@ -83,6 +93,8 @@ export const commandHeaders: HeaderTable<StoredCommandHeader> = [
   command.optional('Cairn-Log', 'sentAfter', count, { missing: 0, omit: 0 }),
   command.optional('Cairn-Redrives', 'redrives', count, { omit: 0 }),
   command.optional('Cairn-Repeat', 'repeat', word(['callers-id'], 'resent')),
+  command.optional('Cairn-From', 'from', address),
+  ...answersRows,
   ...causesRows,
 ]
 
@@ -123,6 +135,7 @@ export const timerHeaders: HeaderTable<TimerHeader> = [
   timer.optional('Cairn-Skip-After', 'skipAfter', count),
   timer.required('Cairn-Type', 'type', text('command type')),
   timer.required('Cairn-Said-At', 'commitPosition', count),
+  ...answersRows,
   ...causesRows,
 ]
 

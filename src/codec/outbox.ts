@@ -1,6 +1,7 @@
 // A commit's outbox ⇄ its part of the record: a header that lists the targets, and the entries in the body.
 
 import { checkAddress, formatAddress } from '../model/address.js'
+import { type Answers, answersOf, checkAnswers } from '../model/answers.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { type OutboxEntry, outboxEntriesMax, type OutboxTimer } from '../model/outbox.js'
 import { show } from '../model/show.js'
@@ -15,19 +16,19 @@ export const cancelTarget = '@-'
 
 export type OutboxBody =
   | { readonly topic: string; readonly version: number; readonly data?: unknown }
-  | {
+  | (Answers & {
       readonly to: readonly [type: string, id: string]
       readonly command: string
       readonly data?: unknown
-    }
-  | {
+    })
+  | (Answers & {
       readonly timer: string
       readonly at: number
       readonly every?: number
       readonly skipAfter?: number
       readonly command: string
       readonly data?: unknown
-    }
+    })
   | { readonly cancel: string }
 
 /** Throws `invalid-data`, `invalid-actor-id`, or `commit-too-large` for too many entries. */
@@ -56,12 +57,13 @@ export function encodeOutbox(outbox: readonly OutboxEntry[]): OutboxBody[] {
         ...(skipAfter !== undefined && { skipAfter }),
         command,
         data,
+        ...answersOf(entry),
       }
     }
     const { type, id } = checkAddress(entry.actor)
     const { type: command, data } = entry
     checkData(data, `data of command ${show(command)} to ${formatAddress(entry.actor)}`)
-    return { to: [type, id], command, data }
+    return { to: [type, id], command, data, ...answersOf(entry) }
   })
 }
 
@@ -116,6 +118,7 @@ function findEntryProblem(
     return 'not a command'
   try {
     checkAddress({ type: to[0], id: to[1] })
+    checkAnswers('It', answersOf(entry as Answers))
     return undefined
   } catch (error) {
     return messageOf(error)
@@ -130,8 +133,8 @@ function findTimerProblem(
     if ('timer' in entry) {
       if (target !== timerTarget || typeof entry.command !== 'string')
         return 'not a timer'
-      const { timer, at, every, skipAfter, command, data } = entry as TimerBody
-      checkTimer(toTimer(timer, at, every, skipAfter, command, data))
+      checkTimer(toTimer(entry as TimerBody))
+      checkAnswers('It', answersOf(entry))
     } else {
       if (target !== cancelTarget) return 'not a cancellation'
       checkTimerName((entry as { cancel: string }).cancel)
@@ -144,14 +147,8 @@ function findTimerProblem(
 
 type TimerBody = Extract<OutboxBody, { timer: unknown }>
 
-function toTimer(
-  name: string,
-  at: number,
-  every: number | undefined,
-  skipAfter: number | undefined,
-  type: string,
-  data: unknown,
-): OutboxTimer {
+function toTimer(body: TimerBody): OutboxTimer {
+  const { timer: name, at, every, skipAfter, command: type, data } = body
   return {
     kind: 'timer',
     name,
@@ -160,6 +157,7 @@ function toTimer(
     ...(skipAfter !== undefined && { skipAfter }),
     type,
     data,
+    ...answersOf(body),
   }
 }
 
@@ -171,11 +169,10 @@ export function decodeOutbox(body: readonly OutboxBody[]): OutboxEntry[] {
       return { kind: 'message', topic, version, data }
     }
     if ('cancel' in entry) return { kind: 'cancel', name: entry.cancel }
-    if ('timer' in entry) {
-      const { timer, at, every, skipAfter, command, data } = entry
-      return toTimer(timer, at, every, skipAfter, command, data)
-    }
+    if ('timer' in entry) return toTimer(entry)
     const [type, id] = entry.to
-    return { kind: 'command', actor: { type, id }, type: entry.command, data: entry.data }
+    const { command, data } = entry
+    const answers = answersOf(entry)
+    return { kind: 'command', actor: { type, id }, type: command, data, ...answers }
   })
 }

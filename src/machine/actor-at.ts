@@ -2,9 +2,10 @@
 
 import type { ActorRef, EventObject, Snapshot } from 'xstate'
 
-import type { ActorDefinition, AnyActorDefinition } from '../actor/definition.js'
+import type { AnyActorType } from '../actor/contract.js'
 import type { CommandNameOf, CommandsOf } from '../actor/definition-types.js'
 import { type ActorAddress, checkAddress } from '../model/address.js'
+import { type Answers, answersOf, checkAnswers } from '../model/answers.js'
 import { CairnError } from '../model/errors.js'
 
 const address = Symbol.for('cairn.address')
@@ -20,7 +21,7 @@ type SentCommand<Name, Data> = [Data] extends [undefined]
       : never
 
 /** A definition's commands as events: the command's name as type, the fields of its data beside it. */
-export type SentTo<Definition extends AnyActorDefinition> = {
+export type SentTo<Definition extends AnyActorType> = {
   [Name in CommandNameOf<Definition>]: SentCommand<
     Name,
     CommandsOf<Definition>[Name] extends { readonly data: infer Data } ? Data : unknown
@@ -37,24 +38,31 @@ export type DurableTarget<Event extends EventObject = EventObject> = ActorRef<
 /**
  * A durable actor as the target of a machine's `sendTo`. The event becomes a command to that actor: its type is the
  * command's name, its other fields the data. The command is stored in the commit of the transition and takes effect
- * once. Where two definitions send to each other, pass an address for one of them.
+ * once. Where two definitions send to each other, pass a contract for one of them. `refused` and `replied` name events
+ * of the machine: one of them comes back, with the rejection or the reply beside its type.
  *
  * ```ts
  * sendTo(({ context }) => actorAt(account, context.rider), { type: 'deposit', amount: 10 })
  * ```
  *
- * Throws `invalid-actor-id`.
+ * Throws `invalid-actor-id` or `invalid-option`.
  */
-export function actorAt<Definition extends AnyActorDefinition>(
+export function actorAt<Definition extends AnyActorType>(
   definition: Definition,
   id: string,
+  answers?: Answers,
 ): DurableTarget<SentTo<Definition>>
 export function actorAt(actor: ActorAddress): DurableTarget
-export function actorAt(to: ActorDefinition | ActorAddress, id?: string): DurableTarget {
-  const actor = checkAddress({ type: to.type, id: 'behavior' in to ? id! : to.id })
+export function actorAt(
+  to: AnyActorType | ActorAddress,
+  id?: string,
+  answers: Answers = {},
+): DurableTarget {
+  const actor = checkAddress({ type: to.type, id: 'id' in to ? to.id : id! })
+  checkAnswers('actorAt', answers)
   const name = `${actor.type}/${actor.id}`
   const target = {
-    [address]: Object.freeze({ type: actor.type, id: actor.id }),
+    [address]: Object.freeze({ type: actor.type, id: actor.id, ...answersOf(answers) }),
     id: name,
     sessionId: name,
     send: refuse,
@@ -67,11 +75,11 @@ export function actorAt(to: ActorDefinition | ActorAddress, id?: string): Durabl
   return target as unknown as DurableTarget
 }
 
-/** The address of a durable target of `sendTo`; `undefined` for any other target. */
-export function addressOf(target: unknown): ActorAddress | undefined {
+/** The address in a durable target of `sendTo`, and who hears the answer; `undefined` for any other target. */
+export function addressOf(target: unknown): (ActorAddress & Answers) | undefined {
   if (typeof target !== 'object' || target === null || !(address in target))
     return undefined
-  return target[address] as ActorAddress
+  return target[address] as ActorAddress & Answers
 }
 
 function refuse(): never {

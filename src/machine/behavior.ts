@@ -19,7 +19,7 @@
 
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 
-import { unknownCommand } from '../actor/effects.js'
+import { hearersIn, unknownCommand } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Behavior, Command, DecideContext, Decision } from '../model/behavior.js'
 import type { ChildSpec } from '../model/child.js'
@@ -265,6 +265,8 @@ export class MachineBehavior implements Behavior<MachineState> {
       ...outboxOf(actor, actions, this.#emits, now),
       ...timerOutbox(allTimers(steps[0]?.from), allTimers(steps.at(-1)?.to), fired),
     ]
+    for (const hearer of outbox.flatMap(hearersIn))
+      if (!this.knows(hearer)) throw unknownCommand(this.#type, hearer, this.commandTypes)
     const toRun = steps.map((step, index) => ({ actions: step.actions, index }))
     const { reply = replyOf } = this.#options
     this.#lastSteps = steps

@@ -5,6 +5,7 @@ import type { EventObject } from 'xstate'
 
 import { publish, toOutboxEntry, send } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
+import { answersOf } from '../model/answers.js'
 import { CairnError } from '../model/errors.js'
 import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
@@ -65,5 +66,6 @@ function command(
 ): OutboxEntry {
   const target = addressOf(to)
   if (target === undefined) throw noSuchTarget(actor, event)
-  return toOutboxEntry(send(target, event.type, payloadOf(event)), now)
+  const answers = answersOf(target)
+  return toOutboxEntry(send(target, event.type, payloadOf(event), answers), now)
 }

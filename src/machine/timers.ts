@@ -14,6 +14,7 @@ import type { EventObject, ExecutableActionObject } from 'xstate'
 
 import { send, toOutboxEntry } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
+import { answersOf } from '../model/answers.js'
 import { CairnError } from '../model/errors.js'
 import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
@@ -185,7 +186,7 @@ export function timerOutbox(
 /** The command that a due timer sends to another actor. */
 export function outboxOfTimer({ to, event }: MachineTimer, now: number): OutboxEntry[] {
   if (to === undefined || event === undefined) return []
-  return [toOutboxEntry(send(to, event.type, payloadOf(event)), now)]
+  return [toOutboxEntry(send(to, event.type, payloadOf(event), answersOf(to)), now)]
 }
 
 /** The event of a timer. */

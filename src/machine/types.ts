@@ -24,6 +24,7 @@ import type {
 } from '../actor/definition.js'
 import type { EmittedEvent } from '../actor/event.js'
 import type { ActorAddress } from '../model/address.js'
+import type { Answers } from '../model/answers.js'
 import type { Rejection } from '../model/behavior.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 
@@ -67,7 +68,7 @@ export interface MachineTimer {
   /** The event. Absent: an event with the timer's name as its type. */
   readonly event?: EventObject
   /** The durable actor that gets it. Without `to`, `child` and `parent`, the machine itself gets it. */
-  readonly to?: ActorAddress
+  readonly to?: ActorAddress & Answers
   /** The child machine that gets it. */
   readonly child?: string
   /** Set on a child's timer whose event its parent gets. */

@@ -18,6 +18,8 @@ export interface Command<Type extends string = string, Data = unknown> extends C
   readonly id: string
   readonly type: Type
   readonly data: Data
+  /** The version that the actor must be at; absent for any. */
+  readonly expectedVersion?: Version
 }
 
 /** What `decide` gets beside the state and the command. */
@@ -28,6 +30,13 @@ export interface DecideContext extends Causes {
   readonly commandId: string
   /** The time of the decision, ms since 1970; the events get it as `at`. */
   readonly now: number
+  /**
+   * A UUID that no other command draws. It is derived from the command's id: a command that is decided again draws the
+   * same ones in the same order.
+   */
+  readonly uuid: () => string
+  /** A number from 0 up to 1, drawn in the same way. */
+  readonly random: () => number
   /** The actor's own timer that sends the command, if it has not been replaced or cancelled. Absent for other senders. */
   readonly firing?: TimerFiring
 }

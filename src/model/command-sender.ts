@@ -7,7 +7,7 @@ import type { Rejection } from './behavior.js'
 import type { Causes } from './commit.js'
 import type { CairnError } from './errors.js'
 import type { Redelivery } from './redelivery.js'
-import type { Position, Version } from './version.js'
+import { checkCount, type Position, type Version } from './version.js'
 
 /** Options of a command that is sent. */
 export interface SendOptions extends Causes {
@@ -24,6 +24,17 @@ export interface SendOptions extends Causes {
   readonly timeout?: number
 }
 
+/** Options of a command whose outcome is waited for. */
+export interface AskOptions<
+  Expected extends Version | undefined = Version | undefined,
+> extends SendOptions {
+  /**
+   * The version that the actor must be at; 0 for an actor that does not exist. At another one, nothing is decided and
+   * the command is rejected with the code `version-conflict`. A command that was handled before gets its first answer.
+   */
+  readonly expectedVersion?: Expected
+}
+
 const sendOptionNames: OptionNames<SendOptions> = {
   commandId: true,
   signal: true,
@@ -34,15 +45,26 @@ const sendOptionNames: OptionNames<SendOptions> = {
   principal: true,
 }
 
-/** Throws `invalid-option` for an option that does not exist. */
-export function checkSendOptions(method: string, options: SendOptions | undefined): void {
-  if (options !== undefined) checkOptions(method, options, sendOptionNames)
+const askOptionNames: OptionNames<AskOptions> = {
+  ...sendOptionNames,
+  expectedVersion: true,
 }
 
-/** The same, as the rejection of a call; `undefined` for options that exist. It spares a call a promise of its own. */
+/** Throws `invalid-option` for an option that does not exist, and for a version that is none. */
+export function checkSendOptions(
+  method: 'ask' | 'tell' | 'send',
+  options: AskOptions | undefined,
+): void {
+  if (options === undefined) return
+  checkOptions(method, options, method === 'ask' ? askOptionNames : sendOptionNames)
+  if (options.expectedVersion !== undefined)
+    checkCount('expectedVersion', options.expectedVersion)
+}
+
+/** The same as {@link checkSendOptions}, as the rejection of a call; `undefined` for options that exist. It spares a call a promise of its own. */
 export function refuseSendOptions(
-  method: string,
-  options: SendOptions | undefined,
+  method: 'ask' | 'tell' | 'send',
+  options: AskOptions | undefined,
 ): Promise<never> | undefined {
   try {
     checkSendOptions(method, options)
@@ -73,7 +95,7 @@ export function rejected(error: unknown): Promise<never> {
 }
 
 /** Options of Cairn's own senders: the inbox, the courier, timers and reactors. */
-export interface RedeliveryOptions extends SendOptions {
+export interface RedeliveryOptions extends AskOptions {
   /** Absent for a command that is sent for the first time, or again by its caller. */
   readonly redelivery?: Redelivery
 }
@@ -125,6 +147,17 @@ export interface RejectedOutcome<Reason = Rejection> extends CommandIds {
   readonly version: Version
   readonly rejection: Reason
 }
+
+/** The rejection of a command that expected another version of its actor. */
+export type VersionConflictRejection = Rejection<
+  'version-conflict',
+  { readonly expected: Version; readonly actual: Version }
+>
+
+/** The outcome that a command may have beside its own, if it expects a version. */
+export type ConflictOutcome<Expected> = [Expected] extends [undefined]
+  ? never
+  : RejectedOutcome<VersionConflictRejection>
 
 /** The outcome of a command; without {@link RejectedOutcome} if the command is never rejected. */
 export type AskOutcome<Reply = unknown, Reason = Rejection> =

@@ -2,6 +2,7 @@
 // are stored in the commit with its events, and delivered from there.
 
 import type { ActorAddress } from './address.js'
+import type { Answers } from './answers.js'
 import { eventId } from './event.js'
 import type { Version } from './version.js'
 
@@ -15,7 +16,7 @@ export interface OutboxMessage {
 }
 
 /** A command to another actor, or to the same one. */
-export interface OutboxCommand {
+export interface OutboxCommand extends Answers {
   readonly kind: 'command'
   readonly actor: ActorAddress
   readonly type: string
@@ -23,7 +24,7 @@ export interface OutboxCommand {
 }
 
 /** Sets a timer: when it is due, it sends a command to the actor itself. */
-export interface OutboxTimer {
+export interface OutboxTimer extends Answers {
   readonly kind: 'timer'
   /** An actor has one timer per name: setting it again replaces it. */
   readonly name: string

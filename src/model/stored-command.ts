@@ -1,16 +1,20 @@
 // Durable commands, as the inbox keeps them.
 
+import type { ActorAddress } from './address.js'
+import type { Answers } from './answers.js'
 import type { Causes } from './commit.js'
 import type { KeptHeaders } from './kept-headers.js'
 import type { Position } from './version.js'
 
 /** The part of a durable command that its headers hold. */
-export interface StoredCommandHeader extends Causes, KeptHeaders {
+export interface StoredCommandHeader extends Causes, KeptHeaders, Answers {
   readonly id: string
   readonly type: string
   readonly nodeId: string
   /** The sender's clock, ms since 1970. */
   readonly at: number
+  /** The actor that sent it, which hears its answer; absent for a caller. */
+  readonly from?: ActorAddress
   /** How often it was redriven after it was given up; absent for never. */
   readonly redrives?: number
   /** A position that the log had reached when it was sent for the first time; 0 if that is not known. */

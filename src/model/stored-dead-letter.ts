@@ -1,6 +1,7 @@
 // Dead letters, as their queue keeps them.
 
 import type { ActorAddress } from './address.js'
+import type { Answers } from './answers.js'
 import type { Position } from './version.js'
 
 /** The last error of a dead letter. */
@@ -31,7 +32,7 @@ export interface StoredDeadLetter<Message> {
   /** Whether the message comes from a commit, from code outside an actor, or from the inbox. */
   readonly source: 'log' | 'topics' | 'inbox'
   /** The actor and the command type, if it is a command that was given up. Its data is the message's. */
-  readonly command?: {
+  readonly command?: Answers & {
     readonly actor: ActorAddress
     readonly type: string
     /** A position that the log had reached when it was sent for the first time; absent if that is not known. */

@@ -1,6 +1,7 @@
 // Timers: their data, ids, occurrences and checks.
 
 import type { ActorAddress } from './address.js'
+import type { Answers } from './answers.js'
 import type { Causes } from './commit.js'
 import { CairnError } from './errors.js'
 import { eventId } from './event.js'
@@ -103,7 +104,7 @@ function invalid(message: string): CairnError {
 }
 
 /** A timer that is set. */
-export interface Timer extends Causes, KeptHeaders {
+export interface Timer extends Causes, KeptHeaders, Answers {
   readonly actor: ActorAddress
   readonly name: string
   readonly generation: TimerGeneration

@@ -48,11 +48,15 @@ export function checkTopic(where: string, topic: AnyTopic): void {
  * })
  * ```
  *
- * Without a schema any plain data is accepted. The schema checks data when it is published, not when
+ * `defineTopic<{ tripId: string }>('trips.started')` has a type and no schema: the compiler checks what is published,
+ * and at run time any plain data is accepted. The schema checks data when it is published, not when
  * it is read. A message keeps the version that it was published with, so versions of a schema exist
  * side by side. Throws `invalid-definition`.
  */
-export function defineTopic(name: string): Topic<unknown, unknown>
+export function defineTopic<Data = unknown>(
+  name: string,
+  options?: { readonly schema?: undefined; readonly version?: number },
+): Topic<Data, Data>
 export function defineTopic<Input, Output>(
   name: string,
   options: {
@@ -62,8 +66,11 @@ export function defineTopic<Input, Output>(
 ): Topic<Input, Output>
 export function defineTopic(
   name: string,
-  options: { readonly schema?: StandardSchema; readonly version?: number } = {},
-): Topic<unknown, unknown> {
+  options: {
+    readonly schema?: StandardSchema | undefined
+    readonly version?: number
+  } = {},
+): Topic {
   checkOptions(`Topic ${show(name)}`, options, topicOptionNames, 'invalid-definition')
   const { schema, version = 1 } = options
   const isName =

@@ -1,10 +1,7 @@
 // The public types of a running node.
 
-import type {
-  AnyActorDefinition,
-  StateOptions,
-  StateReading,
-} from '../actor/definition.js'
+import type { AnyActorType } from '../actor/contract.js'
+import type { StateOptions, StateReading } from '../actor/definition.js'
 import type { ChildrenStats } from '../actor/children.js'
 import type { ActorHostStats } from '../actor/actor-host.js'
 import type { RefOf } from '../actor/ref.js'
@@ -42,7 +39,12 @@ import type { Reactor } from '../delivery/reactor/define-reactor.js'
 import type { Published, PublishOptions } from '../delivery/messages/publish-message.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Damage } from '../model/damage.js'
-import type { AskOutcome, SendOptions, SendReceipt } from '../model/command-sender.js'
+import type {
+  AskOptions,
+  AskOutcome,
+  SendOptions,
+  SendReceipt,
+} from '../model/command-sender.js'
 import type { Timer } from '../model/timer.js'
 import type { Topic } from '../model/topic.js'
 import type { ConnectionStats } from '../nats/connection-state.js'
@@ -120,10 +122,10 @@ export interface Node extends AsyncDisposable {
 
   /**
    * A typed reference to an actor; nothing is read or created until it is used.
-   * The type may be one that only other nodes host. Throws `invalid-actor-id`, or
+   * The type may be one that only other nodes host. With a contract, the reference only sends commands. Throws `invalid-actor-id`, or
    * `unknown-actor-type` for another definition of a type that this node hosts.
    */
-  spawn<Definition extends AnyActorDefinition>(
+  spawn<Definition extends AnyActorType>(
     definition: Definition,
     id: string,
   ): RefOf<Definition>
@@ -133,7 +135,7 @@ export interface Node extends AsyncDisposable {
     actor: ActorAddress,
     command: string,
     data?: unknown,
-    options?: SendOptions,
+    options?: AskOptions,
   ): Promise<AskOutcome>
 
   /** Stores a command by names, for tools; code uses `spawn(…).send`. */

@@ -42,11 +42,12 @@ async function handleRequest(
     const { version, freshness } = request
     return read(actor, version, { timeout, freshness })
   }
-  const { command, data, commandId, redelivery } = request
+  const { command, data, commandId, redelivery, expectedVersion } = request
   const options: RedeliveryOptions = {
     timeout,
     ...(commandId !== undefined && { commandId }),
     ...(redelivery !== undefined && { redelivery }),
+    ...(expectedVersion !== undefined && { expectedVersion }),
     ...definedCauses(request),
   }
   if (request.hops === undefined) return sender().ask(actor, command, data, options)

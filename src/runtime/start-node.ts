@@ -1,7 +1,7 @@
 // startNode(), the one composition root: it makes the capabilities of a node, starts them in order
 // and stops them in reverse.
 
-import type { ActorDefinition } from '../actor/definition.js'
+import { type AnyActorType, isContract } from '../actor/contract.js'
 import type { Escalation } from '../actor/actor-host.js'
 import { checkDefinition } from '../actor/check-definition.js'
 import { actorRef } from '../actor/ref.js'
@@ -117,7 +117,7 @@ function assemble(context: NodeContext): Assembled {
   const { namespace, store, bus } = open
   const escalation = escalationOf(context)
   reportConnection(context)
-  const checkKnown = (definition: ActorDefinition) => checkHosted(context, definition)
+  const checkKnown = (definition: AnyActorType) => checkHosted(context, definition)
 
   // Some capabilities need each other: what a capability needs of a later one is a function.
   const member = membershipCapabilities(context, {
@@ -284,7 +284,8 @@ function reportConnection({ open, events, log }: NodeContext): void {
 }
 
 /** A type that this node hosts has one definition; of other types it knows none. */
-function checkHosted({ definitions }: NodeContext, definition: ActorDefinition): void {
+function checkHosted({ definitions }: NodeContext, definition: AnyActorType): void {
+  if (isContract(definition)) return
   checkDefinition('spawn', definition)
   const { type } = definition
   if (definitions.types.includes(type) && definitions.get(type) !== definition)

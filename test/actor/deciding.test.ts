@@ -46,7 +46,11 @@ void t.test('a command is decided, stored and answered', async t => {
     state: { behavior: 1, value: { balance: 5 } },
     events: [{ type: 'deposited', data: { amount: 5 }, commandId: 'c1' }],
   })
-  t.strictSame(await host.state(alice), { state: { balance: 5 }, version: 1 })
+  t.strictSame(await host.state(alice), {
+    state: { balance: 5 },
+    version: 1,
+    exists: true,
+  })
 })
 
 void t.test('several events of one decision are one commit', async t => {
@@ -68,7 +72,11 @@ void t.test('several events of one decision are one commit', async t => {
     'an id is given',
   )
   t.equal(log.records.length, 1)
-  t.strictSame(await host.stateAt(alice, 2), { state: { balance: 3 }, version: 2 })
+  t.strictSame(await host.stateAt(alice, 2), {
+    state: { balance: 3 },
+    version: 2,
+    exists: true,
+  })
 })
 
 void t.test('a refused command stores nothing and returns the reason', async t => {
@@ -229,7 +237,7 @@ void t.test(
       message: /returned a promise/,
     })
     t.equal(log.records.length, 0)
-    t.strictSame(await host.state(one), { state: 0, version: 0 })
+    t.strictSame(await host.state(one), { state: 0, version: 0, exists: false })
   },
 )
 
@@ -473,7 +481,7 @@ void t.test('commits carry the state by its size', async t => {
         versions.push(record.lastVersion)
     t.strictSame(
       await node({ on: log, actors: [text] }).host.state({ type: 'text', id: 'x' }),
-      { state: values.at(-1), version: values.length },
+      { state: values.at(-1), version: values.length, exists: true },
     )
     return versions
   }

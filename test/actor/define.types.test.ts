@@ -104,6 +104,7 @@ void t.test(
       initialState: { isOn: false, turns: 0 },
       decide: {
         turn: (state, _data, { now }) => event(state.isOn ? 'off' : 'on', { now }),
+        time: (_state, _data, { now }) => (now > 0 ? { reply: now } : reject('early')),
         dim: (_state, { by }: { by: number }) => event('dimmed', { by }),
         break: () => event('broken', { why: 'it fell' }),
       },
@@ -120,6 +121,10 @@ void t.test(
     type Lamp = NonNullable<(typeof lamp)['$types']>
     same<Equal<Lamp['state'], { isOn: boolean; turns: number }>>()
     same<Equal<Lamp['commands']['turn']['data'], undefined>>()
+    same<Equal<Lamp['commands']['turn']['reply'], undefined>>()
+    same<Equal<Lamp['commands']['turn']['rejection'], never>>()
+    same<Equal<Lamp['commands']['time']['reply'], number>>()
+    same<Equal<Lamp['commands']['time']['rejection']['code'], 'early'>>()
     same<Equal<Lamp['commands']['dim']['data'], { by: number }>>()
     same<Equal<Lamp['commands']['break']['data'], undefined>>()
 
@@ -134,6 +139,19 @@ void t.test(
     t.strictSame([lamp.type, vague.type], ['lamp', 'vague'])
   },
 )
+
+interface BoxState {
+  readonly count: number
+  readonly last: object | null
+}
+// The handlers may say more of the state than its first value does.
+const box = defineActor({
+  type: 'box',
+  initialState: { count: 0, last: null },
+  decide: { put: (_state: BoxState, data: object) => event('put', data) },
+  evolve: { put: ({ count }: BoxState, last: object) => ({ count: count + 1, last }) },
+})
+box.behavior.initialState('a') satisfies BoxState
 
 // An outcome has a rejection only if the command can be rejected.
 type Overdraft = Rejection<'overdraft', { at: number }>

@@ -38,14 +38,22 @@ void t.test('waking is one read when the last commit has the inline state', asyn
 
 void t.test('an actor without a history wakes by one read', async t => {
   const { host, store } = node()
-  t.strictSame(await host.state(alice), { state: { balance: 0 }, version: 0 })
+  t.strictSame(await host.state(alice), {
+    state: { balance: 0 },
+    version: 0,
+    exists: false,
+  })
   t.strictSame(store.calls, { head: 1, commits: 0, append: 0 })
 })
 
 void t.test('a history without inline states is folded', async t => {
   const { host, store, log } = node()
   await write(log, alice, [[deposit(1), deposit(2)], [deposit(3)], [deposit(4)]])
-  t.strictSame(await host.state(alice), { state: { balance: 10 }, version: 4 })
+  t.strictSame(await host.state(alice), {
+    state: { balance: 10 },
+    version: 4,
+    exists: true,
+  })
   t.strictSame(store.calls, { head: 1, commits: 1, append: 0 })
 })
 
@@ -54,7 +62,11 @@ void t.test('a history is folded from the nearest inline state', async t => {
   await write(log, alice, deposits(50))
   await node({ on: log }).host.ask(alice, 'deposit', { amount: 100 })
   await write(log, alice, deposits(3))
-  t.strictSame(await host.state(alice), { state: { balance: 153 }, version: 54 })
+  t.strictSame(await host.state(alice), {
+    state: { balance: 153 },
+    version: 54,
+    exists: true,
+  })
   t.equal(store.commitsRead, 4, 'three commits, and the one with the inline state')
 })
 
@@ -65,6 +77,7 @@ void t.test('a long history without inline states is folded forward', async t =>
     t.strictSame(await host.state(alice), {
       state: { balance: commits },
       version: commits,
+      exists: true,
     })
     t.equal(store.calls.commits, commits > heldCommitsMax ? 2 : 1, `${commits} commits`)
     t.ok(
@@ -116,8 +129,16 @@ void t.test(
     t.match(await host.ask(alice, 'deposit', { amount: 10 }), { version: 6, reply: 24 })
     pushForeign(log, alice)
     const cold = node({ on: log })
-    t.strictSame(await cold.host.state(alice), { state: { balance: 24 }, version: 6 })
-    t.strictSame(await host.stateAt(alice, 4), { state: { balance: 4 }, version: 4 })
+    t.strictSame(await cold.host.state(alice), {
+      state: { balance: 24 },
+      version: 6,
+      exists: true,
+    })
+    t.strictSame(await host.stateAt(alice, 4), {
+      state: { balance: 4 },
+      version: 4,
+      exists: true,
+    })
     t.match(lines[0], {
       level: 'warn',
       message: /record of account\/alice is not a readable commit/,
@@ -185,7 +206,11 @@ void t.test(
     await write(log, alice, deposits(1, 5))
     const { host } = node({ on: log })
     t.match(await host.ask(alice, 'balance', undefined), { version: 7, reply: 65 })
-    t.strictSame(await host.stateAt(alice, 6), { state: { balance: 60 }, version: 6 })
+    t.strictSame(await host.stateAt(alice, 6), {
+      state: { balance: 60 },
+      version: 6,
+      exists: true,
+    })
     await t.rejects(host.stateAt(alice, 4), { code: 'actor-parked' })
   },
 )

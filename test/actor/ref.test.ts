@@ -35,6 +35,7 @@ function watching(ref: ReturnType<typeof open>['ref'], options: WatchOptions = {
       ...options,
       signal: stop.signal,
     })) {
+      if (event === undefined) continue // the state that a watch begins with
       if (event.version !== version) throw new Error('an event of another version')
       seen.push([version, state.balance])
     }
@@ -56,7 +57,7 @@ void t.test('a reference asks, tells, and reads state and events', async t => {
   t.strictSame(ref.address, alice)
   await ref.tell('deposit', { amount: 5 })
   t.match(await ref.ask('deposit', { amount: 1 }), { version: 2, reply: 6 })
-  t.strictSame(await ref.state(), { state: { balance: 6 }, version: 2 })
+  t.strictSame(await ref.state(), { state: { balance: 6 }, version: 2, exists: true })
   const types: string[] = []
   for await (const event of ref.events({ backwards: true }))
     if (event.kind === 'event') types.push(`${event.version} ${event.type}`)
@@ -86,17 +87,114 @@ void t.test('events include records that cannot be read', async t => {
   await t.rejects(ref.state({ signal: AbortSignal.abort() }), { code: 'aborted' })
 })
 
-void t.test('watching yields each new event with the state after it', async t => {
+void t.test(
+  'watching begins with the present state, and yields each new event with the state after it',
+  async t => {
+    const { ref } = open()
+    const from = ref.watch({ from: 0 })[Symbol.asyncIterator]()
+    const watcher = ref.watch()[Symbol.asyncIterator]()
+    const { value: before } = await watcher.next()
+    t.strictSame(before, { state: { balance: 0 }, version: 0, exists: false })
+    await ref.ask('deposit', { amount: 1 })
+    t.match(await watcher.next(), {
+      value: { version: 1, exists: true, event: { type: 'deposited' } },
+    })
+    await watcher.return?.()
+
+    const later = ref.watch()[Symbol.asyncIterator]()
+    const { value: present } = await later.next()
+    t.strictSame(present, { state: { balance: 1 }, version: 1, exists: true })
+    await ref.ask('split', [10, 100])
+    t.match(await later.next(), { value: { version: 2, state: { balance: 11 } } })
+    t.match(await later.next(), { value: { version: 3, event: { type: 'deposited' } } })
+    await later.return?.()
+    t.match(await from.next(), { value: { version: 1, event: { type: 'deposited' } } })
+    await from.return?.()
+  },
+)
+
+void t.test('until waits for a state, and leaves none out', async t => {
+  const { ref } = open()
+  const reached = ref.until(({ balance }) => balance === 3, { timeout: 60_000 })
+  await ref.ask('split', [1, 2, 4])
+  t.strictSame(await reached, { state: { balance: 3 }, version: 2, exists: true })
+  const present = await ref.until(({ balance }) => balance === 7)
+  t.equal(present.version, 3, 'the present state counts')
+
+  await t.rejects(
+    ref.until(() => false, { timeout: 20 }),
+    {
+      code: 'deadline-exceeded',
+      message: /account\/alice was not as wanted within 20 ms; it is at version 3\./,
+      details: { actor: 'account/alice', version: 3, timeout: 20 },
+    },
+  )
+  const stop = new AbortController()
+  const given = ref.until(() => false, { signal: stop.signal })
+  stop.abort()
+  await t.rejects(given, { code: 'aborted' })
+  await t.rejects(
+    ref.until(() => {
+      throw new TypeError('no such field')
+    }),
+    { name: 'TypeError', message: 'no such field' },
+  )
+  await t.rejects(ref.until((async () => false) as never), {
+    code: 'invalid-option',
+    message: /returns a promise/,
+  })
+  await t.rejects(
+    ref.until(() => true, { timeout: 0 }),
+    { code: 'invalid-option' },
+  )
+  await t.rejects(
+    ref.until(() => true, { tmeout: 5 } as never),
+    {
+      code: 'invalid-option',
+      message: /until has no option "tmeout"/,
+    },
+  )
+})
+
+void t.test('a command may expect a version', async t => {
   const { ref, store } = open()
-  await ref.ask('deposit', { amount: 1 })
-  const { head } = store.calls
-  const watcher = ref.watch()[Symbol.asyncIterator]()
-  const first = watcher.next()
-  await until(() => store.calls.head > head)
-  await ref.ask('split', [10, 100])
-  t.match(await first, { value: { version: 2, state: { balance: 11 } } })
-  t.match(await watcher.next(), { value: { version: 3, event: { type: 'deposited' } } })
-  await watcher.return?.()
+  const first = await ref.ask('deposit', { amount: 1 }, { expectedVersion: 0 })
+  t.match(first, { ok: true, version: 1 })
+  const late = await ref.ask('deposit', { amount: 1 }, { expectedVersion: 0 })
+  t.match(late, {
+    ok: false,
+    version: 1,
+    rejection: {
+      code: 'version-conflict',
+      message: /is at version 1, and the command expects version 0/,
+      details: { expected: 0, actual: 1 },
+    },
+  })
+  const again = { expectedVersion: 1, commandId: 'once' }
+  t.match(await ref.ask('deposit', { amount: 5 }, again), { ok: true, version: 2 })
+  t.match(
+    await ref.ask('deposit', { amount: 5 }, again),
+    { ok: true, version: 2, duplicate: true },
+    'a command that is sent again gets its first answer',
+  )
+  t.equal((await ref.state()).state.balance, 6)
+
+  const { appended } = { appended: store.calls.append }
+  const rivals = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      ref.ask('deposit', { amount: 1 }, { expectedVersion: 2 }),
+    ),
+  )
+  t.equal(rivals.filter(({ ok }) => ok).length, 1, 'of those that wait, one is stored')
+  t.equal(store.calls.append, appended + 1)
+  for (const expectedVersion of [-1, 1.5, '2'] as number[])
+    await t.rejects(ref.ask('deposit', { amount: 1 }, { expectedVersion }), {
+      code: 'invalid-option',
+    })
+  await t.rejects(ref.tell('deposit', { amount: 1 }, { expectedVersion: 1 } as never), {
+    code: 'invalid-option',
+    message: /tell has no option "expectedVersion"/,
+  })
 })
 
 void t.test('watching from a version starts after it, also within a commit', async t => {

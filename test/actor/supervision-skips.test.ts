@@ -117,8 +117,12 @@ void t.test(
 
     const outcome = await supervision.skip({ by: 'ann', reason: 'it is sour' })
     t.match(outcome, { ok: true, version: 1, reply: { skipped: [[3, 3]] } })
-    t.strictSame(await host.state(alice), { state: { balance: 15 }, version: 5 })
-    t.strictSame(await ref.state(), { state: { balance: 15 }, version: 5 })
+    t.strictSame(await host.state(alice), {
+      state: { balance: 15 },
+      version: 5,
+      exists: true,
+    })
+    t.strictSame(await ref.state(), { state: { balance: 15 }, version: 5, exists: true })
     const balances: unknown[] = []
     for (let version = 0; version <= 5; version++)
       balances.push(((await host.stateAt(alice, version)).state as State).balance)
@@ -134,7 +138,11 @@ void t.test(
     t.match(last, { state: { behavior: 1, skipped: '3', value: { balance: 31 } } })
     const fresh = await supervised(log, 'b')
     fresh.store.forget()
-    t.strictSame(await fresh.host.state(alice), { state: { balance: 31 }, version: 6 })
+    t.strictSame(await fresh.host.state(alice), {
+      state: { balance: 31 },
+      version: 6,
+      exists: true,
+    })
     t.strictSame(fresh.store.calls, { head: 1, commits: 0, append: 0 })
 
     const seen: number[] = []
@@ -155,7 +163,11 @@ void t.test(
     for (const amount of [1, 2, 4]) await first.host.ask(alice, 'deposit', { amount })
     // The whole history can be folded, and the log has inline states without skips.
     await first.supervision.skip({ version: 2 })
-    t.strictSame(await first.host.state(alice), { state: { balance: 5 }, version: 3 })
+    t.strictSame(await first.host.state(alice), {
+      state: { balance: 5 },
+      version: 3,
+      exists: true,
+    })
     t.match(await first.host.ask(alice, 'deposit', { amount: 8 }), { reply: 13 })
 
     // A node that does not know of the skip stores a state without it.
@@ -166,7 +178,7 @@ void t.test(
       state: { behavior: 1, value: { balance: 31 } },
     })
     first.host.onCommit({ actor: alice, version: 5, position: 99 })
-    const expected = { state: { balance: 29 }, version: 5 }
+    const expected = { state: { balance: 29 }, version: 5, exists: true }
     t.strictSame(await first.host.state(alice), expected)
     t.strictSame(await (await supervised(log, 'b')).host.state(alice), expected)
     t.strictSame(await first.host.stateAt(alice, 5), expected)
@@ -201,7 +213,11 @@ void t.test('unreadable records and missing versions are skipped whole', async t
       ],
     },
   })
-  t.strictSame(await host.state(alice), { state: { balance: 7 }, version: 7 })
+  t.strictSame(await host.state(alice), {
+    state: { balance: 7 },
+    version: 7,
+    exists: true,
+  })
   t.match(await host.stateAt(alice, 5), { state: { balance: 3 }, version: 5 })
   t.match(await host.stateAt(alice, 2), { state: { balance: 1 }, version: 2 })
 
@@ -215,7 +231,11 @@ void t.test('unreadable records and missing versions are skipped whole', async t
   await supervision.skip()
   t.match(await host.ask(alice, 'deposit', { amount: 8 }), { version: 10, reply: 15 })
   const again = await supervised(log, 'c')
-  t.strictSame(await again.host.state(alice), { state: { balance: 15 }, version: 10 })
+  t.strictSame(await again.host.state(alice), {
+    state: { balance: 15 },
+    version: 10,
+    exists: true,
+  })
   const seen: [number, number][] = []
   const over = new AbortController()
   for await (const step of ref.watch({ from: 0, signal: over.signal })) {

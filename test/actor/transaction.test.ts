@@ -119,10 +119,10 @@ test('several commands on one actor see each other, and are one commit', async (
   })
   t.equal(ok, true)
   t.strictSame(value, [
-    { state: { balance: 0 }, version: 0 },
+    { state: { balance: 0 }, version: 0, exists: false },
     3,
     8,
-    { state: { balance: 8 }, version: 3 },
+    { state: { balance: 8 }, version: 3, exists: true },
   ])
   const records = await collect(node.store.readAll())
   t.match(records, [

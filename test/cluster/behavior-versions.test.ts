@@ -119,8 +119,16 @@ await t.test('a command that only the newer version knows moves its actor', asyn
     for (const other of [old, neu]) await other.ask(actor, 'add', { amount: 1 })
     t.match(await old.ask(actor, 'read'), { reply: 10 })
     t.strictSame(await writers(old, actor), ['old', 'new', 'new', 'new'])
-    t.strictSame(await neu.state(actor), { state: { total: 10 }, version: 4 })
-    t.strictSame(await old.state(actor), { state: { total: 10 }, version: 4 })
+    t.strictSame(await neu.state(actor), {
+      state: { total: 10 },
+      version: 4,
+      exists: true,
+    })
+    t.strictSame(await old.state(actor), {
+      state: { total: 10 },
+      version: 4,
+      exists: true,
+    })
   }
 })
 

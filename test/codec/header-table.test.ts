@@ -68,6 +68,7 @@ const several: Omit<Whole<CommitHeader>, 'commandId'> = {
   commandIds: ['a', 'a', 'b'],
   correlationIds: ['x', 'x', ''],
 }
+const answers = { refused: 'assignRefused', replied: 'zugesagt ✓', deadLetter: true }
 const command: Whole<StoredCommandHeader> = {
   id: 'c 1',
   type: 'deposit',
@@ -76,6 +77,8 @@ const command: Whole<StoredCommandHeader> = {
   redrives: 2,
   sentAfter: 12,
   repeat: 'callers-id',
+  from: { type: 'order', id: 'o 1/ä' },
+  ...answers,
   ...causes,
 }
 const message: Whole<StoredMessageHeader> = {
@@ -96,6 +99,7 @@ const timer: Whole<TimerHeader> = {
   skipAfter: 0,
   type: 'expire',
   commitPosition: 4_711,
+  ...answers,
   ...causes,
 }
 const letter: Whole<DeadLetterHeader> = {

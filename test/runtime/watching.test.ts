@@ -50,6 +50,7 @@ function watching(
     const { signal } = stop
     const loop = node.spawn(counter, 'x').watch({ ...options, signal })
     for await (const { version, state, event } of loop) {
+      if (event === undefined) continue // the state that a watch begins with
       seen.push(version)
       events.push(event)
       states.push(state)

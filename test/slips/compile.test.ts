@@ -7,8 +7,8 @@ import ts from 'typescript'
 const root = process.cwd()
 const prelude = `
 import { createMachine } from 'xstate'
-import { defineActor, defineConsumer, defineProjection, defineReactor, defineTopic, embedded, event, fromMachine,
-  jetstream, memory, publish, reject, schedule, startNode } from '${join(root, 'dist/index.js')}'
+import { type CommandShape, contract, defineActor, defineConsumer, defineProjection, defineReactor, defineTopic, embedded,
+  event, fromMachine, jetstream, memory, publish, reject, type Rejection, schedule, send, startNode } from '${join(root, 'dist/index.js')}'
 const topic = defineTopic('orders')
 const account = defineActor({
   type: 'account',
@@ -25,6 +25,8 @@ const account = defineActor({
     closed: state => state,
   },
 })
+const Driver = contract<{ assign: CommandShape<{ job: string }, number, Rejection<'busy'>>; gone: void }>('driver')
+const typed = defineTopic<{ clientId: string }>('carts')
 const node = await startNode({ namespace: 'x', store: memory(), actors: [account] })
 const alice = node.spawn(account, 'alice')
 `
@@ -50,7 +52,88 @@ const slips: readonly [slip: string, message: RegExp][] = [
   ],
   [
     `await alice.ask('deposit', { amount: 1 }, { comandId: 'k' })`,
-    /'comandId' does not exist in type 'SendOptions'. Did you mean to write 'commandId'/,
+    /'comandId' does not exist in type 'AskOptions<undefined>'. Did you mean to write 'commandId'/,
+  ],
+  [
+    `void (await alice.ask('deposit', { amount: 1 }, { expectedVersion: 7 })).reply`,
+    /Property 'reply' does not exist on type 'RejectedOutcome<VersionConflictRejection>'/,
+  ],
+  [
+    `await alice.tell('deposit', { amount: 1 }, { expectedVersion: 7 })`,
+    /'expectedVersion' does not exist in type 'SendOptions'/,
+  ],
+  [
+    `await alice.until(({ balanse }) => balanse > 1)`,
+    /Property 'balanse' does not exist on type '{ balance: number; }'/,
+  ],
+  [
+    `for await (const { event } of alice.watch()) console.log(event.type)`,
+    /'event' is possibly 'undefined'/,
+  ],
+  [
+    `send(account, 'alice', 'depositt', { amount: 1 })`,
+    /'"depositt"' is not assignable to parameter of type '"deposit" \| "withdraw" \| "close"'/,
+  ],
+  [
+    `send(Driver, 'd1', 'asign', { job: 'x' })`,
+    /'"asign"' is not assignable to parameter of type '"assign" \| "gone"'/,
+  ],
+  [
+    `send(Driver, 'd1', 'assign', { jbo: 'x' })`,
+    /'jbo' does not exist in type '{ job: string; }'/,
+  ],
+  [
+    `send(Driver, 'd1', 'assign', { job: 'x' }, { refsed: 'no' })`,
+    /'refsed' does not exist in type 'Answers<never, never>'. Did you mean to write 'refused'/,
+  ],
+  [
+    `await node.transact(tx => tx.ask(account, 'alice', 'depositt', { amount: 1 }))`,
+    /'"depositt"' is not assignable to parameter of type '"deposit" \| "withdraw" \| "close"'/,
+  ],
+  [
+    `await node.spawn(Driver, 'd1').ask('asign', { job: 'x' })`,
+    /'"asign"' is not assignable to parameter of type '"assign" \| "gone"'/,
+  ],
+  [`await node.spawn(Driver, 'd1').state()`, /Property 'state' does not exist/],
+  [
+    `defineActor({ implements: Driver, initialState: 0, decide: { assign: () => ({ reply: 1 }) }, evolve: {} })`,
+    /Property 'gone' is missing/,
+  ],
+  [
+    `defineActor({ implements: Driver, initialState: 0, decide: { assign: () => ({ reply: 'x' }), gone() {} }, evolve: {} })`,
+    /"this command has another reply than its contract"/,
+  ],
+  [
+    `defineActor({ implements: Driver, initialState: 0, decide: { assign: () => reject('bsy'), gone() {} }, evolve: {} })`,
+    /"this command has a rejection that its contract does not name"/,
+  ],
+  [
+    `defineActor({ implements: Driver, initialState: 0, decide: { assign: (_s, d: { jub: string }) => ({ reply: d.jub.length }), gone() {} }, evolve: {} })`,
+    /Property 'jub' is missing in type '{ job: string; }'/,
+  ],
+  [
+    `defineActor({ initialState: 0, decide: {}, evolve: {} })`,
+    /Property 'type' is missing/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => [event('e'), schedule('t', { after: 1 }, 'og')] }, evolve: { e: (n: number) => n } })`,
+    /"decide has no command: og"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: (_s, d: { n: number }) => [event('e', d), schedule('t', { after: 1 }, 'go', { n: '1' })] }, evolve: { e: (n: number) => n } })`,
+    /"decide takes other data for the command: go"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => ({ events: [event('e'), send(Driver, 'd', 'assign', { job: 'x' }, { refused: 'no' })] }) }, evolve: { e: (n: number) => n } })`,
+    /"decide has no command: no"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => [event('e'), send(Driver, 'd', 'assign', { job: 'x' }, { replied: 'yes' })], yes: (_s, { reply }: { reply: string }) => event('e', reply) }, evolve: { e: (n: number) => n } })`,
+    /"decide takes other data for the command: yes"/,
+  ],
+  [
+    `publish(typed, { clientid: 'c' })`,
+    /'clientid' does not exist in type '{ clientId: string; }'/,
   ],
   [
     `await startNode({ namespace: 'x', store: memory(), actor: [account] })`,

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import {
   type ActorAddress,
   type Backend,
-  commitSlicesOf,
   formatAddress,
   type Node,
   parseAddress,
   type RecordedEvent,
 } from 'cairn-es'
+import { commitSlicesOf } from 'cairn-es/store'
 import { createActor, SimulatedClock } from 'xstate'
 
 import { decodeStoredCommand } from '../../src/codec/stored-command.js'

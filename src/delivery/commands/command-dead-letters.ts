@@ -1,6 +1,7 @@
 // Dead letters of commands that the courier, the inbox or the due timers could not deliver.
 
 import type { ActorAddress } from '../../model/address.js'
+import { type Answers, answersOf } from '../../model/answers.js'
 import { definedCauses } from '../../model/causes.js'
 import type { Clock } from '../../model/clock.js'
 import type { Causes } from '../../model/commit.js'
@@ -14,7 +15,7 @@ import {
 import type { DeliveryAttempt } from '../group/handling.js'
 
 /** A command as its dead letter keeps it. */
-export interface UndeliverableCommand extends Causes, KeptHeaders {
+export interface UndeliverableCommand extends Causes, KeptHeaders, Answers {
   readonly id: string
   readonly actor: ActorAddress
   readonly type: string
@@ -66,7 +67,7 @@ export function commandDeadLetterStorer(
           ...(from && { actor: from }),
           ...(otherHeaders && { otherHeaders }),
         },
-        command: { actor, type, sentAfter },
+        command: { actor, type, sentAfter, ...answersOf(command) },
         source: group === 'inbox' ? 'inbox' : 'log',
         error,
         reason,

@@ -20,7 +20,7 @@ import type {
 export interface CommandDelivery {
   readonly attempt: DeliveryAttempt
   /** Delivers the command. An error that it throws means that the command is retried or given up. */
-  readonly deliver: () => Promise<void>
+  readonly deliver: () => Promise<unknown>
   /** The command as its dead letter keeps it. */
   readonly toUndeliverable: () => UndeliverableCommand
   /** Runs before the dead letter is stored. */

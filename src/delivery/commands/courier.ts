@@ -10,6 +10,7 @@
 //     changes nothing. Of several entries of one commit for one name, the last one counts.
 
 import { isForCourier } from '../../codec/outbox.js'
+import { answersOf } from '../../model/answers.js'
 import { formatAddress } from '../../model/address.js'
 import { correlationOf, carriedCauses } from '../../model/causes.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
@@ -33,7 +34,7 @@ import {
 import { logSource, type LogSourceOptions } from '../source/log-source.js'
 import type { UnreadableRecord } from '../source/record-source.js'
 import type { StoreCommandDeadLetter } from './command-dead-letters.js'
-import { deliverCommand } from './command-delivery.js'
+import { deliverAndAnswer, type RejectionCounters } from './answer.js'
 
 /** Name of the group of nodes that process the outboxes of commits. */
 export const courierGroup = 'courier'
@@ -51,6 +52,8 @@ export interface CourierOptions
 export interface CourierStats extends GroupStats {
   /** Commands that their actors have rejected since the start. */
   readonly rejected: number
+  /** Of these, the ones whose senders were not told: they have no `refused`, or it was rejected. */
+  readonly unheard: number
 }
 
 export interface RunningCourier {
@@ -61,15 +64,20 @@ export interface RunningCourier {
   stop(timeout: number): Promise<void>
 }
 
-export const emptyCourierStats: CourierStats = { ...emptyGroupStats, rejected: 0 }
+export const emptyCourierStats: CourierStats = {
+  ...emptyGroupStats,
+  rejected: 0,
+  unheard: 0,
+}
 
 /** Milliseconds for one attempt to deliver a command. */
 const attemptTimeout = 30_000
 
 export function startCourier(options: CourierOptions): RunningCourier {
   const { store, bus, partitions, sender, timers, storeDeadLetter, ...rest } = options
-  const counters = { rejected: 0 }
-  const ports: CourierPorts = { sender, timers, storeDeadLetter, log: rest.log, counters }
+  const counters = { rejected: 0, unheard: 0 }
+  const { log } = rest
+  const ports: CourierPorts = { store, sender, timers, storeDeadLetter, log, counters }
   const group = new Group<StoredCommit | UnreadableRecord>({
     ...rest,
     name: courierGroup,
@@ -90,16 +98,16 @@ export function startCourier(options: CourierOptions): RunningCourier {
   group.start()
   return {
     unsettled: signal => group.unsettled(signal),
-    stats: () => ({ ...group.stats(), rejected: counters.rejected }),
+    stats: () => ({ ...group.stats(), ...counters }),
     stop: timeout => group.stop(timeout),
   }
 }
 
 interface CourierPorts extends Pick<
   CourierOptions,
-  'sender' | 'timers' | 'storeDeadLetter' | 'log'
+  'store' | 'sender' | 'timers' | 'storeDeadLetter' | 'log'
 > {
-  readonly counters: { rejected: number }
+  readonly counters: RejectionCounters
 }
 
 /** COURIER-2. A retry starts with the first entry again: entries that were processed take effect once. */
@@ -155,10 +163,12 @@ async function changeTimer(
 function deliverOutboxCommand(
   commit: StoredCommit,
   index: number,
-  { actor, type, data }: Extract<OutboxEntry, { kind: 'command' }>,
+  entry: Extract<OutboxEntry, { kind: 'command' }>,
   attempt: DeliveryAttempt,
-  { sender, storeDeadLetter, log, counters }: CourierPorts,
+  ports: CourierPorts,
 ): Promise<HandlingResult> {
+  const { actor, type, data } = entry
+  const { sender, storeDeadLetter, log } = ports
   const { position, signal } = attempt
   const { at, nodeId } = commit
   const causes = causesOf(commit, index)
@@ -169,11 +179,13 @@ function deliverOutboxCommand(
     command: type,
     commandId,
   }
-  return deliverCommand({
+  const delivery = {
     attempt,
+    timeout: attemptTimeout,
     storeDeadLetter,
     log,
     about,
+    rejectedText: 'A command of a commit was rejected by its actor',
     retryText: 'A command of a commit is retried',
     giveUpText: 'A command of a commit was given up as a dead letter',
     toUndeliverable: () => ({
@@ -186,21 +198,16 @@ function deliverOutboxCommand(
       sentAfter: position,
       nodeId,
       from: commit.actor,
+      ...answersOf(entry),
     }),
-    async deliver() {
+    deliver() {
       const redelivery = { sentAfter: position }
       const bounds = { timeout: attemptTimeout, signal }
       const options: RedeliveryOptions = { commandId, redelivery, ...causes, ...bounds }
-      const outcome = await sender.ask(actor, type, data, options)
-      if (outcome.ok) return
-      counters.rejected++
-      const { rejection } = outcome
-      log('warn', 'A command of a commit was rejected by its actor', {
-        ...about,
-        rejection,
-      })
+      return sender.ask(actor, type, data, options)
     },
-  })
+  }
+  return deliverAndAnswer(delivery, ports)
 }
 
 /** An outbox entry is caused by its commit, and is the cause of its own effects. */

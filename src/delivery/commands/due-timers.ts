@@ -14,6 +14,7 @@
 
 import { timerSuperseded } from '../../actor/superseded-timer.js'
 import { formatAddress } from '../../model/address.js'
+import { answersOf } from '../../model/answers.js'
 import { definedCauses } from '../../model/causes.js'
 import type { Clock } from '../../model/clock.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
@@ -21,6 +22,7 @@ import { isCairnError } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
 import { firingId, lastDueAt, nextOccurrence, type Timer } from '../../model/timer.js'
 import { pause } from '../../model/wait.js'
+import type { EventStore } from '../../store/event-store/event-store.js'
 import { actorKeyOf, readTimer, type Timers } from '../../store/timers/timers.js'
 import {
   emptyGroupStats,
@@ -33,7 +35,7 @@ import { queueSource } from '../source/queue-source.js'
 import type { RecordSource } from '../source/record-source.js'
 import { attemptTimeoutOf } from './attempt-timeout.js'
 import type { StoreCommandDeadLetter } from './command-dead-letters.js'
-import { deliverCommand } from './command-delivery.js'
+import { type AnswerPorts, deliverAndAnswer, type RejectionCounters } from './answer.js'
 
 /** The name of the consumer group that delivers due timers. */
 export const dueTimersGroup = 'timers'
@@ -47,13 +49,16 @@ export interface DueTimersOptions extends Omit<
   readonly dueClock: Clock
   readonly partitions: number
   readonly sender: Pick<CommandSender, 'ask'>
+  readonly store: Pick<EventStore, 'commits'>
   readonly storeDeadLetter: StoreCommandDeadLetter
 }
 
-/** This node's part in delivering due timers. The three counts are since the start. */
+/** This node's part in delivering due timers. The counts are since the start. */
 export interface DueTimersStats extends GroupStats {
   /** Commands of timers that their actors have rejected. */
   readonly rejected: number
+  /** Of these, the ones that no other command of the actor was told of. */
+  readonly unheard: number
   /** Timers that were later than their `skipAfter`. */
   readonly skipped: number
   /** Due timers that had been replaced or cancelled. */
@@ -71,6 +76,7 @@ export interface RunningDueTimers {
 export const emptyDueTimersStats: DueTimersStats = {
   ...emptyGroupStats,
   rejected: 0,
+  unheard: 0,
   skipped: 0,
   superseded: 0,
 }
@@ -83,10 +89,19 @@ const searchMax = 256
 const retryDelay = 500
 
 export function startDueTimers(options: DueTimersOptions): RunningDueTimers {
-  const { timers, dueClock, partitions, sender, storeDeadLetter, log, clock, ...rest } =
-    options
-  const counters = { rejected: 0, skipped: 0, superseded: 0 }
-  const ports = { timers, sender, storeDeadLetter, clock, log, counters }
+  const {
+    timers,
+    dueClock,
+    partitions,
+    sender,
+    store,
+    storeDeadLetter,
+    log,
+    clock,
+    ...rest
+  } = options
+  const counters = { rejected: 0, unheard: 0, skipped: 0, superseded: 0 }
+  const ports = { timers, sender, store, storeDeadLetter, clock, log, counters }
   const group = new Group({
     ...rest,
     clock,
@@ -131,18 +146,19 @@ async function runTimers(
   }
 }
 
-interface DueTimersPorts extends Pick<
-  DueTimersOptions,
-  'timers' | 'sender' | 'storeDeadLetter' | 'clock' | 'log'
-> {
-  readonly counters: { rejected: number; skipped: number; superseded: number }
+interface DueTimersPorts
+  extends
+    AnswerPorts,
+    Pick<DueTimersOptions, 'timers' | 'storeDeadLetter' | 'clock' | 'log'> {
+  readonly counters: RejectionCounters & { skipped: number; superseded: number }
 }
 
 function deliverTimer(
   stored: Timer,
   attempt: DeliveryAttempt,
-  { timers, sender, storeDeadLetter, clock, log, counters }: DueTimersPorts,
+  ports: DueTimersPorts,
 ): Promise<HandlingResult> {
+  const { timers, sender, storeDeadLetter, clock, log, counters } = ports
   const { position, signal } = attempt
   const now = clock.now()
   const timer = lastDueAt(stored, now) // DUE-TIMERS-3
@@ -160,27 +176,31 @@ function deliverTimer(
     if (next !== undefined) await timers.set(next, bounds) // DUE-TIMERS-3
   }
   const remove = () => timers.due.remove([position])
-  return deliverCommand({
+  const delivery = {
     attempt,
+    timeout: bounds.timeout,
     storeDeadLetter,
     log,
     about,
+    rejectedText: 'The command of a timer was rejected by its actor',
     retryText: 'A due timer is retried',
     giveUpText: 'The command of a timer was given up as a dead letter',
     toUndeliverable() {
       const { type, data } = timer
       const causes = definedCauses(timer)
       const from = { at, sentAfter: commitPosition, nodeId: '', from: actor }
-      return { ...causes, id: commandId, actor, type, data, ...from }
+      const sent = { id: commandId, actor, type, data, ...from }
+      return { ...causes, ...sent, ...answersOf(timer) }
     },
     beforeGiveUp: setNext,
     afterGiveUp: remove,
+    afterAnswer: remove,
     async deliver() {
       await setNext()
       if (skipAfter !== undefined && now - at > skipAfter) {
         counters.skipped++
         log('info', 'A timer was late and is skipped', { ...about, late: now - at })
-        return remove()
+        return undefined
       }
       const options: RedeliveryOptions = {
         ...definedCauses(timer),
@@ -192,18 +212,15 @@ function deliverTimer(
       if (!outcome.ok && outcome.rejection.code === timerSuperseded) {
         counters.superseded++
         await timers.cancel(actor, name, generation + 1, bounds)
-      } else if (!outcome.ok) {
-        counters.rejected++
-        const { rejection } = outcome
-        log('warn', 'The command of a timer was rejected by its actor', {
-          ...about,
-          rejection,
-        })
-      } else if (next !== undefined && outcome.position - commitPosition > searchMax)
+        return undefined
+      }
+      const isFar = outcome.ok && outcome.position - commitPosition > searchMax
+      if (next !== undefined && isFar)
         await timers.advance({ ...next, commitPosition: outcome.position }, bounds)
-      await remove()
+      return outcome
     },
-  })
+  }
+  return deliverAndAnswer(delivery, ports)
 }
 
 function dueTimersSource(

@@ -13,6 +13,7 @@
 import { formatAddress } from '../../model/address.js'
 import { definedCauses } from '../../model/causes.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
+import type { EventStore } from '../../store/event-store/event-store.js'
 import type { Queue } from '../../store/queue/queue.js'
 import {
   emptyGroupStats,
@@ -24,7 +25,7 @@ import { done, type RecordHandler } from '../group/handling.js'
 import { type InboxCommand, inboxSource } from '../source/inbox-source.js'
 import { attemptTimeoutOf } from './attempt-timeout.js'
 import type { StoreCommandDeadLetter } from './command-dead-letters.js'
-import { deliverCommand } from './command-delivery.js'
+import { type AnswerPorts, deliverAndAnswer } from './answer.js'
 
 /** Name of the group of nodes that deliver stored commands. */
 export const inboxGroup = 'inbox'
@@ -36,6 +37,7 @@ export interface InboxOptions extends Omit<
   readonly queue: Queue
   readonly partitions: number
   readonly sender: Pick<CommandSender, 'ask'>
+  readonly store: Pick<EventStore, 'commits'>
   readonly storeDeadLetter: StoreCommandDeadLetter
 }
 
@@ -43,6 +45,8 @@ export interface InboxOptions extends Omit<
 export interface InboxStats extends GroupStats {
   /** Commands that their actors have rejected since the start. */
   readonly rejected: number
+  /** Of these, the ones that nobody was told of. */
+  readonly unheard: number
 }
 
 export interface RunningInbox {
@@ -53,57 +57,57 @@ export interface RunningInbox {
   stop(timeout: number): Promise<void>
 }
 
-export const emptyInboxStats: InboxStats = { ...emptyGroupStats, rejected: 0 }
+export const emptyInboxStats: InboxStats = { ...emptyGroupStats, rejected: 0, unheard: 0 }
 
 export function startInbox(options: InboxOptions): RunningInbox {
-  const { queue, partitions, sender, storeDeadLetter, log, ...rest } = options
-  const counters = { rejected: 0 }
+  const { queue, partitions, sender, store, storeDeadLetter, log, ...rest } = options
+  const counters = { rejected: 0, unheard: 0 }
   const group = new Group({
     ...rest,
     name: inboxGroup,
     source: inboxSource(queue, partitions, (message, details) =>
       log('warn', message, details),
     ),
-    handle: inboxHandler({ queue, sender, storeDeadLetter, log, counters }),
+    handle: inboxHandler({ queue, sender, store, storeDeadLetter, log, counters }),
     log,
   })
   group.start()
   return {
     unsettled: signal => group.unsettled(signal),
-    stats: () => ({ ...group.stats(), rejected: counters.rejected }),
+    stats: () => ({ ...group.stats(), ...counters }),
     stop: timeout => group.stop(timeout),
   }
 }
 
-interface InboxPorts extends Pick<
-  InboxOptions,
-  'queue' | 'sender' | 'storeDeadLetter' | 'log'
-> {
-  readonly counters: { rejected: number }
-}
+interface InboxPorts
+  extends AnswerPorts, Pick<InboxOptions, 'queue' | 'storeDeadLetter' | 'log'> {}
 
 /** Delivers a stored command, and removes it when its outcome is known (INBOX-1). */
 function inboxHandler(ports: InboxPorts): RecordHandler<InboxCommand> {
-  const { queue, sender, storeDeadLetter, log, counters } = ports
+  const { queue, sender, storeDeadLetter, log } = ports
   return async ({ actor, command }, attempt) => {
     const { id: commandId, type, data, sentAfter, repeat, redrives = 0 } = command
     const { position, signal } = attempt
     const name = formatAddress(actor)
     const isFirst = repeat === undefined && redrives === 0
     const about = { actor: name, command: type, commandId, position }
-    const result = await deliverCommand({
+    const timeout = attemptTimeoutOf(attempt.attempt)
+    const delivery = {
       attempt,
+      isRepeat: !isFirst,
+      timeout,
       storeDeadLetter,
       log,
       about,
+      rejectedText: 'A durable command was rejected by its actor',
       retryText: 'A durable command is retried',
       giveUpText: 'A durable command was given up as a dead letter',
       toUndeliverable: () => ({ ...command, actor }),
-      async deliver() {
+      deliver() {
         const options: RedeliveryOptions = {
           ...definedCauses(command),
           commandId,
-          timeout: attemptTimeoutOf(attempt.attempt),
+          timeout,
           signal,
           // INBOX-3
           redelivery: {
@@ -112,16 +116,10 @@ function inboxHandler(ports: InboxPorts): RecordHandler<InboxCommand> {
             ...(repeat === 'callers-id' && { isCallersId: true }),
           },
         }
-        const outcome = await sender.ask(actor, type, data, options)
-        if (outcome.ok) return
-        counters.rejected++
-        const { rejection } = outcome
-        log('warn', 'A durable command was rejected by its actor', {
-          ...about,
-          rejection,
-        })
+        return sender.ask(actor, type, data, options)
       },
-    })
+    }
+    const result = await deliverAndAnswer(delivery, ports)
     if (result.kind === 'retry') return result
     await queue.remove([position])
     return done

@@ -23,6 +23,7 @@ export type DeadLetterReason =
   | 'terminal'
   | 'parked'
   | 'crashed'
+  | 'rejected'
   | 'unreadable'
   | (string & {})
 

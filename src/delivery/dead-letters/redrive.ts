@@ -5,6 +5,7 @@
 // DEAD-LETTERS-3. A message that is given up again becomes a dead letter again, which counts the redrives.
 
 import { encodeRedriven } from '../../codec/redriven.js'
+import { answersOf } from '../../model/answers.js'
 import { definedCauses } from '../../model/causes.js'
 import { CairnError } from '../../model/errors.js'
 import type { Queue } from '../../store/queue/queue.js'
@@ -46,7 +47,7 @@ export async function redriveDeadLetter(
       { details: { position } },
     )
   if (command !== undefined) {
-    const { id, data, nodeId, at, otherHeaders } = message
+    const { id, data, nodeId, at, actor: from, otherHeaders } = message
     await requeueCommand(inbox, partitions, command.actor, options, {
       id,
       type: command.type,
@@ -55,6 +56,8 @@ export async function redriveDeadLetter(
       at,
       sentAfter: command.sentAfter ?? 0,
       redrives: redrives + 1,
+      ...answersOf(command),
+      ...(from && { from }),
       ...definedCauses(message),
       ...(otherHeaders && { otherHeaders }),
     })

@@ -1,7 +1,7 @@
 // defineReactor(): the definition of a reactor, and the context of its handler.
 
 import type { RefOf } from '../../actor/ref.js'
-import type { AnyActorDefinition } from '../../actor/definition.js'
+import type { AnyActorType } from '../../actor/contract.js'
 import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
@@ -59,7 +59,7 @@ export interface ReactorContext extends SettlementActions {
    * Returns a reference to an actor. Commands sent through it carry on the message's correlation, name the message
    * as their cause, and have ids derived from it in the order of the calls: a redelivery takes effect once.
    */
-  spawn<Definition extends AnyActorDefinition>(
+  spawn<Definition extends AnyActorType>(
     definition: Definition,
     id: string,
   ): RefOf<Definition>

@@ -21,6 +21,7 @@ export function dueTimersCapability(context: NodeContext, parts: GroupParts): Ca
         ...groupBasics(dueTimersGroup, context, parts),
         timers: context.open.timers,
         dueClock: context.settings.clock,
+        store: context.open.store,
         storeDeadLetter: deadLettersOf(dueTimersGroup, context),
       })
     },

@@ -19,6 +19,7 @@ export function inboxCapability(context: NodeContext, parts: GroupParts): Capabi
       inbox = startInbox({
         ...groupBasics(inboxGroup, context, parts),
         queue: context.open.queues.inbox,
+        store: context.open.store,
         storeDeadLetter: deadLettersOf(inboxGroup, context),
       })
     },

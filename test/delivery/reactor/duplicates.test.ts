@@ -31,7 +31,10 @@ for (const way of ['ask', 'send'] as const)
         on: paid,
         retry: { attempts: 1 },
         async handle({ data }, { spawn }) {
-          await spawn(ledger, 'all')[way]('add', data as number)
+          const ref = spawn(ledger, 'all')
+          await (way === 'ask'
+            ? ref.ask('add', data as number)
+            : ref.send('add', data as number))
           if (isBroken) throw new Error('the printer is out of paper')
         },
       })

@@ -1,11 +1,7 @@
 // Durable commands, published messages, and a consumer that pulls.
 
-import {
-  type ConsumedMessage,
-  type ConsumeOptions,
-  formatAddress,
-  type Node,
-} from 'cairn-es'
+import { type ConsumedMessage, formatAddress, type Node } from 'cairn-es'
+import type { ConsumeOptions } from 'cairn-es/ops'
 
 import { collector, idIn, notes, parcels, type Note } from '../actors.js'
 import { call, mayRepeat } from '../calls.js'
