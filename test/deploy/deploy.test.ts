@@ -9,10 +9,14 @@ import { parse, parseAllDocuments } from 'yaml'
 
 const help = execFileSync(process.execPath, ['dist/node.js', '--help']).toString()
 
+const hasHttp = help.includes('--http ')
+
 /** Flags that `node dist/node.js` does not know. */
 function unknownFlags(args: readonly string[]): string[] {
   const flags = args.filter(arg => arg.startsWith('--')).map(arg => arg.split('=')[0]!)
-  return flags.filter(flag => !new RegExp(`${flag}\\b`).test(help))
+  return flags
+    .filter(flag => hasHttp || !flag.startsWith('--http'))
+    .filter(flag => !help.includes(flag))
 }
 
 const isInstalled = (program: string) =>

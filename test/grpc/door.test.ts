@@ -2,7 +2,9 @@
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 
 import {
   ActorsService,
@@ -304,6 +306,25 @@ await t.test('a door that others reach is not open to all of them', async t => {
   })
   await door.close()
   await door.close()
+})
+
+await t.test('the first bytes of a call may come one by one', async t => {
+  const { door } = await open(t)
+  const { port } = new URL(door.address)
+  const socket = connect(Number(port), '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  const path = '/cairn.v1.StoreService/LastPosition'
+  const text = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`
+  let heard = ''
+  socket.on('data', (chunk: Buffer) => (heard += chunk.toString()))
+  socket.setNoDelay()
+  await once(socket, 'connect')
+  for (const byte of ['P', 'O', text.slice(2)]) {
+    socket.write(byte)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await until(() => heard.includes('{}'), { describe: 'the answer comes' })
+  t.match(heard, /^HTTP\/1\.1 200/)
 })
 
 await t.test('TLS serves HTTP/1.1 and HTTP/2', async t => {

@@ -37,6 +37,8 @@ export interface Listening {
 
 /** Milliseconds between two pings, and until one must be answered. */
 const pingEvery = 10_000
+/** Milliseconds for a caller that has connected to say something. */
+const firstBytesTimeout = 10_000
 const preface = 'PRI * HTTP/2.0'
 
 /**
@@ -99,14 +101,24 @@ function plainServer(handler: RequestListener): Server {
   http2.on('session', watchPeer)
   http2.on('sessionError', () => {})
   return createServer(socket => {
-    socket.once('readable', () => {
-      const first = socket.read() as Buffer | null
-      if (first === null) return
+    socket.setTimeout(firstBytesTimeout, () => socket.destroy())
+    let first = Buffer.alloc(0)
+    const choose = () => {
+      const read = socket.read() as Buffer | null
+      if (read === null) return
+      first = Buffer.concat([first, read])
+      const start = first.toString('latin1', 0, preface.length)
+      // POST and PUT begin like it.
+      if (start.length < 3 && preface.startsWith(start)) return
+      socket.off('readable', choose)
       socket.unshift(first)
-      const isHttp2 = preface.startsWith(first.toString('latin1', 0, preface.length))
+      socket.setTimeout(0)
+      socket.removeAllListeners('timeout')
+      const isHttp2 = preface.startsWith(start)
       const chosen: ReturnType<typeof createHttp1> | Http2Server = isHttp2 ? http2 : http1
       chosen.emit('connection', socket)
-    })
+    }
+    socket.on('readable', choose)
   })
 }
 
