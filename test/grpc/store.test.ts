@@ -1,9 +1,10 @@
+// On the other stores it runs in store.long.ts: what a door adds is the same on all of them.
+
 import t from 'tap'
 
 import { versionsOf } from '../../src/codec/commit-headers.js'
 import { MemoryLog, MemoryStore } from '../../src/store/event-store/memory.js'
 import { testEventStore } from '../contract/store.js'
-import { LmdbFixture } from '../support/lmdb-fixture.js'
 import { behindDoor } from '../support/remote-store.js'
 
 await testEventStore(t, 'memory behind a door', () => {
@@ -24,6 +25,3 @@ await testEventStore(t, 'memory behind a door', () => {
     },
   })
 })
-await testEventStore(t, 'the embedded store behind a door', async () =>
-  behindDoor(await LmdbFixture.make()),
-)
