@@ -11,14 +11,24 @@ const citation = new RegExp(String.raw`(?<![\w-])(${label})(?![\w-])`, 'g')
 /** Names of standards, which look like labels. */
 const standards = /^(?:UTF|ISO|SHA|ADR|RFC|CVE)-/
 
-const folders = ['src', 'test', 'docs', 'bench', 'examples', 'scripts', 'config']
-const skipped = /^(?:docs\/api|examples\/dist)\//
+const folders = [
+  'src',
+  'packages',
+  'test',
+  'docs',
+  'bench',
+  'examples',
+  'scripts',
+  'config',
+]
+const skipped = /^(?:docs\/api|examples\/dist|packages\/\w+\/dist)\//
 
 async function* sources(): AsyncGenerator<{ path: string; text: string }> {
   for (const folder of folders)
-    for (const entry of await readdir(folder, { recursive: true })) {
-      const path = join(folder, entry)
-      if (/\.(?:ts|mjs|md)$/.test(path) && !skipped.test(path))
+    // With their types, entries of linked packages are not entered.
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isFile() && /\.(?:ts|mjs|md)$/.test(path) && !skipped.test(path))
         yield { path, text: await readFile(path, 'utf8') }
     }
   yield { path: 'ARCHITECTURE.md', text: await readFile('ARCHITECTURE.md', 'utf8') }
