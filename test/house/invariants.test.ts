@@ -37,7 +37,7 @@ async function* sources(): AsyncGenerator<{ path: string; text: string }> {
 const defined = new Map<string, string[]>()
 const cited: { name: string; path: string }[] = []
 for await (const { path, text } of sources()) {
-  if (/^(?:src|scripts)\//.test(path))
+  if (/^(?:src|packages|scripts)\//.test(path))
     for (const [, name] of text.matchAll(definition))
       defined.set(name!, [...(defined.get(name!) ?? []), path])
   for (const [, name] of text.matchAll(citation))
