@@ -106,7 +106,10 @@ export class StateReads implements ResidentReader {
     posting(call, () => resident.enqueueRead(call, enough))
     const { behavior } = this.#ports.definitions.get(actor.type)
     if (behavior.remote === undefined) return call.promise
-    return call.promise.then(reading => folded(behavior, actor, reading))
+    return call.promise.then(async reading => ({
+      ...reading,
+      ...(await folded(behavior, actor, reading)),
+    }))
   }
 }
 
@@ -114,8 +117,8 @@ export class StateReads implements ResidentReader {
 async function folded(
   { remote }: Behavior,
   actor: ActorAddress,
-  { state, version }: StateReading,
-): Promise<StateReading> {
+  { state, version }: Omit<StateReading, 'exists'>,
+): Promise<Omit<StateReading, 'exists'>> {
   if (remote === undefined) return { state, version }
   return { state: await remote.fold(actor, state, version), version }
 }

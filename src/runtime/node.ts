@@ -1,7 +1,11 @@
 // The public types of a running node.
 
 import type { AnyActorType } from '../actor/contract.js'
-import type { StateOptions, StateReading } from '../actor/definition.js'
+import type {
+  AnyActorDefinition,
+  StateOptions,
+  StateReading,
+} from '../actor/definition.js'
 import type { ChildrenStats } from '../actor/children.js'
 import type { ActorHostStats } from '../actor/actor-host.js'
 import type { RefOf } from '../actor/ref.js'

@@ -4,16 +4,10 @@
 // the last known state (Unfolded); with the next command, or when the state is read, the plugin folds them. The state
 // after a command comes back with its decision, and is stored in its commit where it is small enough.
 
-import type {
-  ActorDefinition,
-  Behavior,
-  Command,
-  DecideContext,
-  Decision,
-} from 'cairn-es'
+import type { ActorDefinition, Command, DecideContext } from 'cairn-es'
 import { CairnError, formatAddress } from 'cairn-es'
 import { create } from '@bufbuild/protobuf'
-import type { RemoteBehavior } from 'cairn-es/xstate'
+import type { Behavior, Decision, RemoteBehavior } from 'cairn-es/xstate'
 import type { NewEvent } from 'cairn-es/store'
 
 import { dataField, fromData } from '../codec/data.js'
