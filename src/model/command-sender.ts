@@ -33,6 +33,18 @@ export interface AskOptions<
    * the command is rejected with the code `version-conflict`. A command that was handled before gets its first answer.
    */
   readonly expectedVersion?: Expected
+  /**
+   * Projections that must include the command before its outcome comes, within the same `timeout`: what is read of them then,
+   * on the same node, includes it. If they do not in time, the error says that the command was carried out.
+   */
+  readonly visibleIn?: readonly ReadModelName[]
+}
+
+/** A projection, as `defineProjection` returns it. */
+export interface ReadModelName {
+  readonly name: string
+  readonly version: number
+  readonly types: readonly string[]
 }
 
 const sendOptionNames: OptionNames<SendOptions> = {
@@ -48,6 +60,7 @@ const sendOptionNames: OptionNames<SendOptions> = {
 const askOptionNames: OptionNames<AskOptions> = {
   ...sendOptionNames,
   expectedVersion: true,
+  visibleIn: true,
 }
 
 /** Throws `invalid-option` for an option that does not exist, and for a version that is none. */

@@ -11,7 +11,7 @@ import { backlogs } from '../delivery/backlog.js'
 import { deadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
-import { refuseSendOptions } from '../model/command-sender.js'
+import { type CommandSender, refuseSendOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { deferred } from '../model/wait.js'
@@ -42,6 +42,7 @@ import { healthReader } from './health.js'
 import type { Node } from './node.js'
 import { checkNodeOptions, type NodeOptions, type NodeSettings } from './options.js'
 import { requestHandler, stateReader } from './requests.js'
+import { visibleSender } from './visible-sender.js'
 
 const closeTimeoutDefault = 10_000
 
@@ -162,6 +163,7 @@ function assemble(context: NodeContext): Assembled {
   const durable = durableSender(context)
   const skipsOf = async (actor: ActorAddress, signal?: AbortSignal) =>
     (await directives.now(actor, signal)).skips
+  const visibly = (sender: CommandSender) => visibleSender(sender, projections.reader)
   const refPorts: GroupParts['refPorts'] = {
     store,
     watches,
@@ -171,7 +173,7 @@ function assemble(context: NodeContext): Assembled {
   }
   const parts: GroupParts = {
     membership,
-    sender: () => ({ ...routing.uncountedSender(), send: durable.send }),
+    sender: () => ({ ...visibly(routing.uncountedSender()), send: durable.send }),
     refPorts,
     serialExecutor: new SerialExecutor(),
   }
@@ -218,14 +220,14 @@ function assemble(context: NodeContext): Assembled {
     spawn(definition, actorId) {
       checkKnown(definition)
       return actorRef(definition, actorId, {
-        sender: routing.sender(),
+        sender: visibly(routing.sender()),
         durableSender: durable,
         ...refPorts,
       })
     },
     ask: (actor, command, data, options) =>
       refuseSendOptions('ask', options) ??
-      routing.sender().ask(actor, command, data, options),
+      visibly(routing.sender()).ask(actor, command, data, options),
     send: (actor, command, data, options) =>
       refuseSendOptions('send', options) ?? durable.send(actor, command, data, options),
     publish: durable.publish,
