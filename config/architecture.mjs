@@ -143,7 +143,7 @@ export const libraries = {
   pino: ['runtime/log\\.ts$'],
   xstate: ['machine/', 'program/demo/trip\\.ts$'],
   yaml: ['program/config/'],
-  jiti: ['program/config/'],
+  jiti: ['program/typescript\\.ts$'],
   hono: ['http/'],
   '@hono/node-server': ['http/serve\\.ts$'],
 }

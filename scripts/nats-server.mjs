@@ -30,13 +30,13 @@ export {
  * release from GitHub, else Debian's package.
  *
  * @param {{ signal?: AbortSignal | undefined, log?: (line: string) => void,
- *   env?: NodeJS.ProcessEnv }} [options]
+ *   env?: NodeJS.ProcessEnv, download?: boolean }} [options] `download: false` only searches
  * @returns {Promise<FoundServer>}
  * @throws if `CAIRN_NATS_SERVER` does not run or is too old, or if no server was found;
  *   the message lists the attempts and the remedies
  */
 export const ensureNatsServer = async (options = {}) => {
-  const { signal, log = () => {}, env = process.env } = options
+  const { signal, log = () => {}, env = process.env, download = true } = options
   const required = env['CAIRN_NATS_SERVER']
   if (required) return useRequired(required, signal)
 
@@ -57,7 +57,7 @@ export const ensureNatsServer = async (options = {}) => {
   const cached = await firstUsable(await cachedServers(folder), report, signal)
   if (cached !== undefined) return { ...cached, origin: 'cache' }
 
-  for (const { origin, fetch } of sources) {
+  for (const { origin, fetch } of download ? sources : []) {
     try {
       const added = await addToCache(
         folder,
@@ -71,7 +71,7 @@ export const ensureNatsServer = async (options = {}) => {
     }
   }
   throw new Error(
-    `No nats-server ${MINIMUM_VERSION} or newer was found, and none could be downloaded:\n` +
+    `No nats-server ${MINIMUM_VERSION} or newer was found${download ? ', and none could be downloaded' : ''}:\n` +
       failures.map(failure => `  - ${failure}\n`).join('') +
       'Remedies: install a current nats-server on the PATH; set CAIRN_NATS_SERVER to the ' +
       'path of one; or run one in Docker with ' +

@@ -5,15 +5,13 @@
 // exits 0. During its start it stops once it has started. A second signal ends it at once with exit
 // code 1, whenever it comes; nothing acknowledged is lost then, either.
 
-import { fileURLToPath } from 'node:url'
-import { relative } from 'node:path'
-
 import { endProcess } from './local/end-process.js'
 import { logLevels, programLog } from './runtime/log.js'
 import { formatAddress } from './model/address.js'
 import { defined } from './model/defined.js'
+import { programs } from './model/programs.js'
 import { deferred } from './model/wait.js'
-import { actorFlags, loadDefinitions } from './program/actors-file.js'
+import { loadDefinitions } from './program/actors-file.js'
 import { exitCode, exitCodeOf, explain, UsageError } from './program/exit-codes.js'
 import {
   backendFlags,
@@ -24,34 +22,19 @@ import {
   namespaceOf,
   parseFlags,
   textFlag,
+  withConfig,
 } from './program/flags.js'
-import { grpcFlags, openGrpcDoor } from './program/grpc-door.js'
-import { httpFlags, httpHelp, startHttp } from './program/http.js'
+import { openGrpcDoor } from './program/grpc-door.js'
+import { startHttp } from './program/http.js'
+import { nodeAbout, nodeExits, nodeFlags, nodeFlagsHelp } from './program/node-flags.js'
 import { startNode } from './runtime/start-node.js'
 
-const help = `Usage: node dist/node.js --ns NS [flags]
+const help = `Usage: ${programs.node} --ns NS [flags]
 
-Runs a node: it hosts actors of the given types and handles their commands. Without --actors and --demo it
-hosts none; it still delivers durable commands and fires due timers for the other nodes.
+${nodeAbout}
+${nodeFlagsHelp}${commonFlagsHelp}  -h, --help         this help
 
-  --id ID            the node's id (default: a new one)
-  --actors FILE      run the definitions that this module exports: actors, reactors and
-                     projections; may be repeated
-  --demo             serve the demo's definitions: account and trip
-  --replicas N       1, 3 or 5 copies of the namespace's stream in a NATS cluster (default: 1);
-                     for a stream that does not exist yet, else "nats stream edit" changes it
-  --timers MODE      active (default), or passive: it sets timers, and other nodes fire them
-  --grpc HOST:PORT   also serve gRPC, gRPC-web and JSON there, for other languages (or unix:PATH);
-                     needs the package @cairn-es/grpc
-  --grpc-tokens FILE who may do what: lines TOKEN PRINCIPAL ROLE[,ROLE] with the roles reader,
-                     writer, operator; needed unless it is on 127.0.0.1
-  --grpc-cert FILE, --grpc-key FILE  its certificate and key; --grpc-client-ca FILE demands
-                     certificates of clients
-  --no-create        refuse a namespace that does not exist, instead of creating it
-${httpHelp}  --log-level LEVEL  trace, debug, info (default), warn, error or silent
-${commonFlagsHelp}
-Logs JSON lines to stdout; it serves from the line "node ready" on. Exit codes: 0 stopped
-by a signal, 1 failed, 2 usage, 3 unreachable.`
+${nodeExits}`
 
 function logLevelOf(flags: ParsedFlags): string {
   const level = textFlag(flags, 'log-level') ?? 'info'
@@ -68,16 +51,7 @@ function timersOf(flags: ParsedFlags): 'active' | 'passive' {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const flags = parseFlags(args, {
-    id: { type: 'string' },
-    'log-level': { type: 'string' },
-    replicas: { type: 'string' },
-    timers: { type: 'string' },
-    'no-create': { type: 'boolean' },
-    ...httpFlags,
-    ...grpcFlags,
-    ...actorFlags,
-  })
+  const flags = await withConfig(parseFlags(args, nodeFlags))
   if (isSet(flags, 'help')) {
     process.stdout.write(`${help}\n`)
     return
@@ -157,14 +131,10 @@ function untilStopped(): Stopping {
 }
 
 function demoHelp(namespace: string, flags: ParsedFlags): string {
-  const program = relative(
-    process.cwd(),
-    fileURLToPath(new URL('cli/main.js', import.meta.url)),
-  )
   const where = [`--ns ${namespace}`, backendFlags(flags)]
     .filter(part => part !== '')
     .join(' ')
-  const line = (command: string) => `  node ${program} ${command} ${where}\n`
+  const line = (command: string) => `  ${programs.cairn} ${command} ${where}\n`
   return `
 The node serves the demo's accounts and trips. Try in another terminal:
 
@@ -178,6 +148,6 @@ try {
   await main(process.argv.slice(2))
 } catch (error) {
   process.stderr.write(`cairn node: ${explain(error)}\n`)
-  if (error instanceof UsageError) process.stderr.write('Try: node dist/node.js --help\n')
+  if (error instanceof UsageError) process.stderr.write(`Try: ${programs.node} --help\n`)
   process.exitCode = exitCodeOf(error)
 }

@@ -21,6 +21,7 @@ import {
   textFlag,
 } from '../program/flags.js'
 import { boundsOf, type CliCommand, positionals, verbOf, wantsJson } from './command.js'
+import { confirm, confirmFlags } from './confirm.js'
 import { complain, print, printRow } from './output.js'
 import { toJson } from '../codec/json.js'
 
@@ -43,8 +44,10 @@ export const actor: CliCommand = {
     by: { type: 'string' },
     version: { type: 'string' },
     timeout: { type: 'string' },
+    ...confirmFlags,
     ...actorFlags,
   },
+  verbs: directiveNames,
   help: `  pause              it takes no commands, on any node, until it is resumed
   resume             ends a pause
   retry              a parked actor is read again now
@@ -53,11 +56,12 @@ export const actor: CliCommand = {
   --by NAME          the operator's name (default: your user name)
   --version V        skip: this version (default: the one that the actor is parked on)
   --timeout MS       deadline (default 10000)
+  --yes              skip: do not ask; a script is not asked
   --actors FILE      skip: find the version that it is parked on here, by this file's definitions,
                      instead of asking a node
   --demo             the same, by the demo's definitions
 `,
-  async run(flags, signal) {
+  async run(flags, signal, progress) {
     const given = positionals(flags, ['pause|resume|retry|skip', 'TYPE/ID'])
     const directive = verbOf(given['pause|resume|retry|skip'], directiveNames)
     const name = given['TYPE/ID']
@@ -67,6 +71,16 @@ export const actor: CliCommand = {
       throw new UsageError(`--version belongs to skip: leave it out of ${directive}.`)
     const reason = textFlag(flags, 'reason')
     const bounds = boundsOf(flags, signal)
+    if (directive === 'skip') {
+      const what =
+        version === undefined ? 'the event that it is parked on' : `version ${version}`
+      await confirm(
+        flags,
+        `This leaves ${what} out of the state of ${name}`,
+        progress,
+        signal,
+      )
+    }
     const { startNode } = await import('../runtime/start-node.js')
     await using node = await startNode({
       namespace: namespaceOf(flags),

@@ -4,6 +4,7 @@ import type { OpenNamespace } from '../backend/backend.js'
 import { type ActorAddress, parseAddress } from '../model/address.js'
 import { messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
+import { didYouMean } from '../model/nearest.js'
 import { show } from '../model/show.js'
 import { UsageError } from '../program/exit-codes.js'
 import {
@@ -13,6 +14,7 @@ import {
   isSet,
   namespaceOf,
 } from '../program/flags.js'
+import type { Progress } from './progress.js'
 
 export interface CliCommand {
   /** As in `cairn <usage>`; its first word is the command's name. */
@@ -24,8 +26,27 @@ export interface CliCommand {
   >
   /** Lines for `--help`, beside the common flags. */
   readonly help?: string
+  /** The words that its first argument may be, for completion. */
+  readonly verbs?: readonly string[]
+  /** It runs until it is interrupted, and shows by itself what it does. */
+  readonly isLive?: boolean
+  /** It is a program of its own, with its own output: there is no --json. */
+  readonly isProgram?: boolean
+  /** Its exit codes, where they have another meaning. */
+  readonly exits?: string
   /** Resolves with the exit code. */
-  run(flags: ParsedFlags, signal: AbortSignal): Promise<number>
+  run(
+    flags: ParsedFlags,
+    signal: AbortSignal,
+    progress: Progress,
+    commands: CommandTable,
+  ): Promise<number>
+}
+
+/** All commands, for the one that completes their names. */
+export interface CommandTable {
+  readonly names: readonly string[]
+  load(name: string): Promise<CliCommand | undefined>
 }
 
 /** The id that a run of the command line has in the commits that it stores. */
@@ -98,7 +119,7 @@ export function verbOf<Verb extends string>(given: string, verbs: readonly Verb[
   const verb = verbs.find(one => one === given)
   if (verb !== undefined) return verb
   throw new UsageError(
-    `${JSON.stringify(given)} is not known here: use ${verbs.join(', ')}.`,
+    `${JSON.stringify(given)} is not known here: use ${verbs.join(', ')}.${didYouMean(given, verbs)}`,
   )
 }
 

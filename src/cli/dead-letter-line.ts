@@ -1,18 +1,32 @@
-// A dead letter as a line of the command line.
+// A dead letter as the command line prints it.
 
-import { formatAddress } from '../model/address.js'
-import type { DeadLetter } from '../delivery/dead-letters/dead-letters.js'
-import { isoTime } from '../runtime/views/iso-time.js'
+import type { DeadLetterView } from '../runtime/views/dead-letter.js'
+import type { Column } from './table.js'
 
-export function deadLetterLine(letter: DeadLetter): string {
-  const { position, reactor, message, command, reason, attempts, error } = letter
-  const subject =
-    command === undefined
-      ? message.topic
-      : `${command.type} to ${formatAddress(command.actor)}`
-  const from = message.actor === undefined ? '' : `  ${formatAddress(message.actor)}`
+export const deadLetterColumns: readonly Column<DeadLetterView>[] = [
+  { title: 'position', text: row => row.position, isNumber: true },
+  { title: 'at', text: row => row.markedAt },
+  { title: 'reactor', text: row => row.reactor },
+  { title: 'subject', text: subjectOf },
+  { title: 'message', text: row => row.message.id },
+  { title: 'reason', text: row => row.reason },
+  { title: 'tries', text: row => row.attempts, isNumber: true },
+  { title: 'error', text: errorOf },
+]
+
+export function deadLetterLine(letter: DeadLetterView): string {
+  const { position, reactor, message, reason, attempts, markedAt } = letter
+  const from = message.actor === undefined ? '' : `  ${message.actor}`
   return (
-    `${position}  ${isoTime(letter.markedAt)}  ${reactor}  ${subject}  ${message.id}${from}  ` +
-    `${reason} after ${attempts}  ${error.name}: ${error.message.split('\n')[0]}`
+    `${position}  ${markedAt}  ${reactor}  ${subjectOf(letter)}  ${message.id}${from}  ` +
+    `${reason} after ${attempts}  ${errorOf(letter)}`
   )
+}
+
+function subjectOf({ command, message }: DeadLetterView): string {
+  return command === undefined ? message.topic : `${command.type} to ${command.actor}`
+}
+
+function errorOf({ error }: DeadLetterView): string {
+  return `${error.name}: ${error.message.split('\n')[0]}`
 }

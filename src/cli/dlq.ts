@@ -10,10 +10,12 @@ import {
 } from '../delivery/dead-letters/dead-letter-queue.js'
 import type { DeadLetterFilter } from '../delivery/dead-letters/dead-letters.js'
 import { type CliCommand, verbOf, withNamespace } from './command.js'
-import { deadLetterView } from '../runtime/views/dead-letter.js'
-import { deadLetterLine } from './dead-letter-line.js'
+import { confirm, confirmFlags } from './confirm.js'
+import { type DeadLetterView, deadLetterView } from '../runtime/views/dead-letter.js'
+import { deadLetterColumns, deadLetterLine } from './dead-letter-line.js'
 import { complain, print, printRow } from './output.js'
 import { toJson } from '../codec/json.js'
+import { Table } from './table.js'
 import { defined } from '../model/defined.js'
 
 const verbs = [
@@ -35,7 +37,9 @@ export const dlq: CliCommand = {
     where: { type: 'string', multiple: true },
     limit: { type: 'string' },
     'dry-run': { type: 'boolean' },
+    ...confirmFlags,
   },
+  verbs,
   help: `  list               one line each, oldest first
   show POSITION…     in full, with the message's data and the error's stack
   retry POSITION…    send to its reactor again; retry-all: all that --where selects
@@ -45,9 +49,10 @@ export const dlq: CliCommand = {
   --where F=V        only those whose reactor, topic, reason or error is V, or that are from
                      before=TIME or since=TIME (ISO 8601); with more than one, all must hold
   --limit N          no more than N
-  --dry-run          retry-all, discard-all: only count them
+  --dry-run          retry, retry-all, discard, discard-all: only count them
+  --yes              discard, discard-all: do not ask; a script is not asked
 `,
-  run(flags, signal) {
+  run(flags, signal, progress) {
     const [given = '', ...rest] = flags.positionals
     const verb = verbOf(given, verbs)
     const positions = positionsOf(verb, rest)
@@ -73,25 +78,35 @@ export const dlq: CliCommand = {
             await print(toJson(deadLetterView(await box.get(position, { signal }))))
           break
         case 'retry':
-          for (const position of positions) await box.retry(position, { signal })
-          await report(flags, 'sent again', positions.length)
+          for (const position of positions)
+            if (all.dryRun === true) await box.get(position, { signal })
+            else await box.retry(position, { signal })
+          await report(flags, 'sent again', positions.length, all.dryRun)
           break
         case 'discard':
-          for (const position of positions) {
-            // Throws for one that is not stored; `discard` does not.
-            await box.get(position, { signal })
-            await box.discard(position)
+          // Throws for one that is not stored; `discard` does not.
+          for (const position of positions) await box.get(position, { signal })
+          if (all.dryRun !== true) {
+            await confirmDiscard(positions.length)
+            for (const position of positions) await box.discard(position)
           }
-          await report(flags, 'discarded', positions.length)
+          await report(flags, 'discarded', positions.length, all.dryRun)
           break
         case 'retry-all':
           await report(flags, 'sent again', await box.retryAll(all), all.dryRun)
           break
         case 'discard-all':
+          if (all.dryRun !== true && process.stdin.isTTY && !isSet(flags, 'yes'))
+            await confirmDiscard(await box.discardAll({ ...all, dryRun: true }))
           await report(flags, 'discarded', await box.discardAll(all), all.dryRun)
           break
       }
       return exitCode.ok
+
+      function confirmDiscard(count: number): Promise<void> {
+        const letters = `${count} ${count === 1 ? 'dead letter' : 'dead letters'}`
+        return confirm(flags, `This discards ${letters}`, progress, signal)
+      }
     })
   },
 }
@@ -102,14 +117,19 @@ async function list(
   { limit = Infinity, ...options }: DeadLetterBulkOptions,
   isExport: boolean,
 ): Promise<void> {
+  const table = new Table<DeadLetterView>(flags, {
+    columns: deadLetterColumns,
+    line: deadLetterLine,
+  })
   let shown = 0
   for await (const letter of box.list(options)) {
     if (shown++ >= limit) break
     const view = deadLetterView(letter)
     if (isExport) await print(toJson(view))
-    else await printRow(flags, view, deadLetterLine(letter))
+    else await table.row(view)
   }
-  if (shown === 0 && !isExport) complain('There is no such dead letter.')
+  await table.end()
+  if (shown === 0) complain('There is no such dead letter.')
 }
 
 async function report(

@@ -1,17 +1,18 @@
 // The members of a namespace, as a command of the command line sees them.
 
 import type { OpenNamespace } from '../backend/backend.js'
-import type { Member } from '../cluster/membership.js'
+import type { Member, Membership } from '../cluster/membership.js'
 import { pause } from '../model/wait.js'
 
 /** The list of members is complete after this many milliseconds without a new one. */
 const quiet = 400
 
-/** Joins as an observer, and leaves. */
-export async function readMembers(
+/** Joins as an observer while `work` runs, which begins once the list of members is complete. */
+export async function joined<T>(
   open: OpenNamespace,
   signal: AbortSignal,
-): Promise<readonly Member[]> {
+  work: (membership: Membership) => T | Promise<T>,
+): Promise<T> {
   const membership = await open.join()
   try {
     let known = -1
@@ -19,8 +20,15 @@ export async function readMembers(
       known = membership.members().length
       await pause(quiet, signal)
     }
-    return membership.members()
+    return await work(membership)
   } finally {
     await membership.close()
   }
+}
+
+export function readMembers(
+  open: OpenNamespace,
+  signal: AbortSignal,
+): Promise<readonly Member[]> {
+  return joined(open, signal, membership => membership.members())
 }

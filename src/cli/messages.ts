@@ -2,10 +2,11 @@
 
 import { exitCode } from '../program/exit-codes.js'
 import { isSet, textFlag } from '../program/flags.js'
-import { type Backlog, backlogs } from '../delivery/backlog.js'
+import { backlogs } from '../delivery/backlog.js'
 import { backlogView } from '../runtime/views/backlog.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { complain, printRow } from './output.js'
+import { Table } from './table.js'
+import { styleOfHealth } from './terminal.js'
 import { defined } from '../model/defined.js'
 
 export const messages: CliCommand = {
@@ -15,35 +16,61 @@ export const messages: CliCommand = {
   help: `  --topic T          only the reactors that read this topic, and what waits on it
   --all              also the courier (commands in commits) and the inbox (commands sent)
 `,
-  run(flags, signal) {
+  run(flags, signal, progress) {
     positionals(flags, [])
     const topic = textFlag(flags, 'topic')
     const all = isSet(flags, 'all')
     const options = { signal, all, ...defined({ topic }) }
     return withNamespace(flags, async open => {
-      let isEmpty = true
+      const table = new Table<BacklogView>(flags, {
+        columns: [
+          { title: 'group', text: row => row.group },
+          { title: 'source', text: row => row.source },
+          { title: 'topics', text: row => row.topics.join(',') },
+          { title: 'at', text: row => row.floor, isNumber: true },
+          { title: 'end', text: row => row.end, isNumber: true },
+          {
+            title: 'waiting',
+            text: row => `${row.counted ? '' : '>= '}${row.waiting}`,
+            isNumber: true,
+          },
+          { title: 'failing', text: row => row.failing.length, isNumber: true },
+          { title: 'dead', text: row => row.dead, isNumber: true },
+          {
+            title: 'health',
+            text: row => row.health,
+            style: row => styleOfHealth(row.health),
+          },
+        ],
+        line: lineOf,
+        below: failingLines,
+        empty: 'No node has run a reactor in this namespace yet.',
+      })
       for await (const backlog of backlogs(open, options)) {
-        isEmpty = false
-        const view = backlogView(backlog)
-        await printRow(flags, view, ...linesOf(backlog, view))
+        progress.say(`${backlog.group} read`)
+        await table.row(backlogView(backlog))
       }
-      if (isEmpty) complain('No node has run a reactor in this namespace yet.')
+      await table.end()
       return exitCode.ok
     })
   },
 }
 
-function linesOf(
-  { group, topics, source, floor, end, waiting, isCounted, dead }: Backlog,
-  { failing, health }: ReturnType<typeof backlogView>,
-): string[] {
+type BacklogView = ReturnType<typeof backlogView>
+
+function lineOf(view: BacklogView): string {
+  const { group, topics, source, floor, end, waiting, counted, failing, dead, health } =
+    view
   const on = topics.length > 0 ? `  on ${topics.join(',')}` : ''
-  return [
+  return (
     `${group}  ${source}${on}  at ${floor} of ${end}  ` +
-      `${isCounted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing  ${dead} dead  ${health}`,
-    ...failing.map(
-      ({ key, position, attempts, nextAt, error }) =>
-        `  ${key}  position ${position}  attempt ${attempts} failed, next ${nextAt}  ${error}`,
-    ),
-  ]
+    `${counted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing  ${dead} dead  ${health}`
+  )
+}
+
+function failingLines({ failing }: BacklogView): string[] {
+  return failing.map(
+    ({ key, position, attempts, nextAt, error }) =>
+      `  ${key}  position ${position}  attempt ${attempts} failed, next ${nextAt}  ${error}`,
+  )
 }

@@ -1,7 +1,5 @@
 // cairn namespaces: lists, creates and removes namespaces.
 
-import { createInterface } from 'node:readline/promises'
-
 import type { Backend } from '../backend/backend.js'
 import { checkNamespace } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
@@ -9,20 +7,24 @@ import { exitCode, UsageError } from '../program/exit-codes.js'
 import { backendOf, isSet, type ParsedFlags } from '../program/flags.js'
 import { type CliCommand, newCliId, positionals, refuseFlags, verbOf } from './command.js'
 import { readMembers } from './members.js'
+import { confirmFlags, question } from './confirm.js'
 import { printRow } from './output.js'
+import type { Progress } from './progress.js'
+import { Table } from './table.js'
 
 const verbs = ['list', 'create', 'remove'] as const
 
 export const namespaces: CliCommand = {
   usage: 'namespaces list | create NS | remove NS [--yes] [--dry-run]',
   summary: 'list the namespaces, create one, or remove one with all that it holds',
-  flags: { yes: { type: 'boolean' }, 'dry-run': { type: 'boolean' } },
+  flags: { ...confirmFlags, 'dry-run': { type: 'boolean' } },
+  verbs,
   help: `  --yes              remove without asking for the name
   --dry-run          remove nothing, and say what would be removed
   A namespace is removed only if no node of it runs. Nodes create a missing namespace when they
   start, unless they are told not to (--no-create).
 `,
-  async run(flags, signal) {
+  async run(flags, signal, progress) {
     const given = positionals(flags, ['list|create|remove'], ['NS'])
     const verb = verbOf(given['list|create|remove'], verbs)
     refuseFlags(flags, ['ns'], 'the namespace is an argument. Leave it out.')
@@ -33,13 +35,18 @@ export const namespaces: CliCommand = {
     checkNamespace(namespace)
     return verb === 'create'
       ? create(flags, backend, namespace)
-      : remove(flags, backend, namespace, signal)
+      : remove(flags, backend, namespace, signal, progress)
   },
 }
 
 async function list(flags: ParsedFlags, backend: Backend): Promise<number> {
-  for (const namespace of await backend.namespaces!())
-    await printRow(flags, { namespace }, namespace)
+  const table = new Table<{ namespace: string }>(flags, {
+    columns: [{ title: 'namespace', text: row => row.namespace }],
+    line: row => row.namespace,
+    empty: 'There is no namespace yet.',
+  })
+  for (const namespace of await backend.namespaces!()) await table.row({ namespace })
+  await table.end()
   return exitCode.ok
 }
 
@@ -60,6 +67,7 @@ async function remove(
   backend: Backend,
   namespace: string,
   signal: AbortSignal,
+  progress: Progress,
 ): Promise<number> {
   let lastPosition: number
   {
@@ -74,7 +82,7 @@ async function remove(
   }
   const dryRun = isSet(flags, 'dry-run')
   if (!dryRun) {
-    if (!isSet(flags, 'yes')) await confirm(namespace, lastPosition, signal)
+    if (!isSet(flags, 'yes')) await confirmName(namespace, lastPosition, signal, progress)
     await backend.remove!(namespace)
   }
   const what = `${namespace} with ${lastPosition} commits`
@@ -87,24 +95,18 @@ async function remove(
 }
 
 /** Asks for the name; throws {@link UsageError} where nobody can be asked, or another name is given. */
-async function confirm(
+async function confirmName(
   namespace: string,
   commits: number,
   signal: AbortSignal,
+  progress: Progress,
 ): Promise<void> {
   if (!process.stdin.isTTY)
     throw new UsageError(`remove cannot be undone: pass --yes to remove ${namespace}.`)
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const question = `This removes ${namespace} with ${commits} commits for good. Type its name: `
-    const answer = await lines.question(question, { signal })
-    if (answer.trim() === namespace) return
-    throw new UsageError(
-      `${JSON.stringify(answer)} is not its name: nothing was removed.`,
-    )
-  } finally {
-    lines.close()
-  }
+  const text = `This removes ${namespace} with ${commits} commits for good. Type its name: `
+  const answer = await question(text, progress, signal)
+  if (answer.trim() === namespace) return
+  throw new UsageError(`${JSON.stringify(answer)} is not its name: nothing was removed.`)
 }
 
 function inUse(

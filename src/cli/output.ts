@@ -2,18 +2,19 @@
 // without; everything else to stderr.
 
 import { toJson } from '../codec/json.js'
-import type { MalformedRecord } from '../model/commit.js'
-import type { RecordedEvent } from '../model/event.js'
 import type { ParsedFlags } from '../program/flags.js'
 import { plain } from '../program/plain.js'
-import { eventView, malformedView } from '../runtime/views/event.js'
 import { wantsJson } from './command.js'
+import { clearLine, type Style, styled, terminalOf } from './terminal.js'
 
-/** Writes one line; resolves when the pipe has room again, or its reader has closed it. */
+/**
+ * Writes one line; resolves when the pipe has room again, or its reader has closed it. On a terminal it takes the place of
+ * progress that is shown there.
+ */
 export function print(line: string): Promise<void> {
   const { stdout } = process
   return new Promise(resolve => {
-    if (stdout.write(`${line}\n`)) return resolve()
+    if (stdout.write(`${stdout.isTTY ? clearLine : ''}${line}\n`)) return resolve()
     const proceed = () => {
       for (const event of ['drain', 'close', 'error']) stdout.off(event, proceed)
       resolve()
@@ -33,21 +34,8 @@ export async function printRow(
 }
 
 /** Writes to stderr. */
-export function complain(message: string): void {
-  process.stderr.write(`${plain(message)}\n`)
-}
-
-/** Prints an event, or a record that cannot be read. */
-export function printItem(
-  flags: ParsedFlags,
-  item: RecordedEvent | MalformedRecord,
-): Promise<void> {
-  if (item.kind === 'malformed') {
-    const line = `${item.position}  MALFORMED  ${item.source}: ${item.reason}`
-    return printRow(flags, malformedView(item), line)
-  }
-  const view = eventView(item)
-  const { position, at, actor, version, type, data } = view
-  const line = `${position}  ${at}  ${actor}  v${version}  ${type}  ${toJson(data)}`
-  return printRow(flags, view, line)
+export function complain(message: string, style?: Style): void {
+  const { stderr } = process
+  const text = styled(terminalOf(stderr), style, plain(message))
+  stderr.write(`${stderr.isTTY ? clearLine : ''}${text}\n`)
 }

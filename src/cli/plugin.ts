@@ -11,6 +11,8 @@ export const plugin: CliCommand = {
   usage: 'plugin run [--plugin NAME[@VERSION]] -- PROGRAM [ARGUMENT]…',
   summary: 'run a program that handles commands, messages and triggers, in any language',
   flags: { plugin: { type: 'string' } },
+  verbs: ['run'],
+  isLive: true,
   help: `  --plugin NAME[@VERSION]  refuse a program whose manifest has another name or version
 
 The program gets CAIRN_DOOR (unix:PATH), CAIRN_TOKEN and CAIRN_NS, and registers there. It is

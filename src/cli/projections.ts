@@ -9,10 +9,10 @@ import {
   readBuilds,
   withNewBuild,
 } from '../projection/builds.js'
-import { statusOf } from '../projection/reader.js'
+import { type BuildStatus, statusOf } from '../projection/reader.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { complain, printRow } from './output.js'
+import { Table } from './table.js'
 
 export const projections: CliCommand = {
   usage: 'projections [--rebuild NAME]',
@@ -28,6 +28,20 @@ export const projections: CliCommand = {
       const { documents, readModels, store } = open
       const names =
         rebuilt === undefined ? await projectionNames(documents, { signal }) : [rebuilt]
+      const table = new Table<BuildRow>(flags, {
+        columns: [
+          { title: 'projection', text: row => row.name },
+          { title: 'build', text: row => row.build, isNumber: true },
+          { title: 'version', text: row => row.version, isNumber: true },
+          { title: 'state', text: row => row.state },
+          { title: 'position', text: row => row.position, isNumber: true },
+          { title: 'end', text: row => row.end, isNumber: true },
+          { title: 'behind', text: row => row.lag, isNumber: true },
+        ],
+        line: ({ name, build, version, state, position, end, lag }) =>
+          `${name}  build ${build} of version ${version}  ${state}  at ${position} of ${end}  ${lag} behind`,
+        empty: 'No node has built a projection in this namespace yet.',
+      })
       for (const name of names) {
         const lastPosition = () => store.lastPosition({ signal })
         const { end, builds } = await statusOf({
@@ -37,19 +51,19 @@ export const projections: CliCommand = {
           lastPosition,
         })
         for (const { number, ...build } of builds) {
-          const { version, state, position, lag } = build
-          await printRow(
-            flags,
-            { name, build: number, ...build, end },
-            `${name}  build ${number} of version ${version}  ${state}  at ${position} of ${end}  ${lag} behind`,
-          )
+          await table.row({ name, build: number, ...build, end })
         }
       }
-      if (names.length === 0)
-        complain('No node has built a projection in this namespace yet.')
+      await table.end()
       return exitCode.ok
     })
   },
+}
+
+interface BuildRow extends Omit<BuildStatus, 'number'> {
+  readonly name: string
+  readonly build: number
+  readonly end: number
 }
 
 async function rebuild({ documents }: OpenNamespace, name: string): Promise<void> {

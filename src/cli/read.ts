@@ -1,11 +1,12 @@
 // cairn read: prints an actor's events.
 
-import { parseAddress } from '../model/address.js'
+import { formatAddress, parseAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
 import { exitCode } from '../program/exit-codes.js'
 import { countFlag, isSet } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { printItem } from './output.js'
+import { itemView } from '../runtime/views/event.js'
+import { itemTable } from './items.js'
 
 export const read: CliCommand = {
   usage: 'read TYPE/ID [--from V] [--to V] [--limit N] [--backwards]',
@@ -31,7 +32,12 @@ export const read: CliCommand = {
       ...defined({ from, to, limit }),
     }
     return withNamespace(flags, async ({ store }) => {
-      for await (const item of store.read(actor, options)) await printItem(flags, item)
+      const name = formatAddress(actor)
+      const table = itemTable(flags, {
+        empty: `${name} has no ${from === undefined && to === undefined ? '' : 'such '}events.`,
+      })
+      for await (const item of store.read(actor, options)) await table.row(itemView(item))
+      await table.end()
       return exitCode.ok
     })
   },

@@ -4,12 +4,14 @@ import { checkActorType } from '../model/address.js'
 import { exitCode } from '../program/exit-codes.js'
 import { countFlag, textFlags } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { complain, printItem } from './output.js'
-import { itemsOf } from '../runtime/views/event.js'
+import { itemsOf, itemView } from '../runtime/views/event.js'
+import { itemTable } from './items.js'
+import { complain } from './output.js'
 
 export const tail: CliCommand = {
   usage: 'tail [--type T]… [--after POSITION] [--limit N]',
   summary: 'print events as they are stored, until interrupted',
+  isLive: true,
   flags: {
     type: { type: 'string', multiple: true },
     after: { type: 'string' },
@@ -30,11 +32,12 @@ export const tail: CliCommand = {
         `Following namespace ${store.namespace} after position ${after}; Ctrl-C ends it.`,
       )
       let left = limit
+      const table = itemTable(flags, { isLive: true })
       const options = { after, signal, ...(types.length > 0 && { types }) }
       if (left > 0)
         for await (const record of store.follow(options))
           for (const item of itemsOf(record)) {
-            await printItem(flags, item)
+            await table.row(itemView(item))
             if (--left === 0) return exitCode.ok
           }
       return exitCode.ok

@@ -19,6 +19,7 @@ export const versions: CliCommand = {
   usage: 'versions [require TYPE=VERSION…] [--wire VERSION] [--dry-run]',
   summary: 'show which versions run, and require a minimum of the nodes',
   flags: { wire: { type: 'string' }, 'dry-run': { type: 'boolean' } },
+  verbs: ['require'],
   help: `  require TYPE=V…    refuse nodes with an earlier version of an actor type; TYPE=1 allows all again
   --wire VERSION     with require: refuse nodes that read only earlier wire versions
   --dry-run          with require: change nothing, and say which nodes are behind

@@ -6,6 +6,7 @@ import type { Msg } from 'nats'
 import { formatAddress } from '../model/address.js'
 import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { Connection } from '../nats/connection.js'
 import { permissionError } from '../nats/errors.js'
@@ -108,7 +109,7 @@ export class NatsTransport implements Transport {
         throw new CairnError(
           'no-node',
           `No node of namespace ${this.#namespace} serves actor type ${actor.type}: ` +
-            `start one with "node dist/node.js --ns ${this.#namespace} --actors FILE", or with --demo for the examples.`,
+            `start one with "${programs.node} --ns ${this.#namespace} --actors FILE", or with --demo for the examples.`,
         )
       case 'forbidden':
         throw permissionError(subject)

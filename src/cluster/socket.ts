@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 import { CairnError } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 import { abortedError, deferred, pause, withTimeout } from '../model/wait.js'
 import {
   listAnnouncements,
@@ -191,7 +192,7 @@ export class SocketTransport implements Transport {
     throw new CairnError(
       'no-node',
       `No running node of namespace ${this.#namespace} serves actor type ${type} in this directory: ` +
-        `start one with "node dist/node.js --ns ${this.#namespace} --embedded DIR --actors FILE" (or --demo for the ` +
+        `start one with "${programs.node} --ns ${this.#namespace} --embedded DIR --actors FILE" (or --demo for the ` +
         'examples), or pass --actors FILE or --demo here too.',
     )
   }

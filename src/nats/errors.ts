@@ -4,6 +4,7 @@
 import { NatsError } from 'nats'
 
 import { CairnError, type ErrorCode, messageOf } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 import { tlsFailure } from './tls-failures.js'
 
 /** JetStream error codes that Cairn distinguishes. */
@@ -168,7 +169,7 @@ export function connectionError(
         ? 'the options are invalid'
         : `the credentials file ${creds} is invalid. Make one with "nsc generate creds"`,
     'store-unreachable':
-      'no NATS server answers at that address. Start one (npm run nats, or nats-server -js), pass its URL ' +
+      `no NATS server answers at that address. Start one (${programs.nats}), pass its URL ` +
       '(--nats or NATS_URL), or run without a server: --embedded DIR',
   }
   return new CairnError(

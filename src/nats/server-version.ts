@@ -1,6 +1,7 @@
 // The server versions that Cairn supports.
 
 import { CairnError } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 
 /**
  * 2.12 introduces the features that Cairn relies on (atomic batches, schedules, per-message TTL; ADR-50,
@@ -16,7 +17,7 @@ export function checkServerVersion(version: string, server: string): void {
   throw new CairnError(
     'server-too-old',
     `The NATS server at ${server} is version ${version}, and Cairn needs ${minimumServerVersion} or newer ` +
-      '(2.14.4 or newer is recommended). Upgrade it, or start one with: npm run nats',
+      `(2.14.4 or newer is recommended). Upgrade it, or start one with: ${programs.nats}`,
     { details: { version, minimum: minimumServerVersion } },
   )
 }

@@ -3,7 +3,6 @@
 
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { CairnError, messageOf } from '../model/errors.js'
@@ -11,6 +10,7 @@ import { isProjection, type Projection } from '../projection/define-projection.j
 import { isReactor, type Reactor } from '../delivery/reactor/define-reactor.js'
 import { UsageError } from './exit-codes.js'
 import { type ParsedFlags, isSet, textFlags } from './flags.js'
+import { importModule } from './typescript.js'
 
 export const actorFlags = {
   actors: { type: 'string', multiple: true },
@@ -65,7 +65,7 @@ async function loadFile(file: string): Promise<Definition[]> {
   }
   let module: Record<string, unknown>
   try {
-    module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
+    module = await importModule(path)
   } catch (error) {
     throw problem(`the module cannot be loaded: ${messageOf(error)}.`, error)
   }

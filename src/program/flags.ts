@@ -1,19 +1,25 @@
 // The flags that all programs share, and the backend that they name.
 
+import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import type { Backend } from '../backend/backend.js'
 import { embedded } from '../backend/embedded.js'
 import { jetstream } from '../backend/jetstream.js'
+import type { JetStreamOptions } from '../backend/jetstream-options.js'
 import { defined } from '../model/defined.js'
-import { messageOf } from '../model/errors.js'
+import { isCairnError, messageOf } from '../model/errors.js'
+import { didYouMean } from '../model/nearest.js'
 import { readServers } from '../nats/login.js'
 import { defaultServer, type NatsOptions } from '../nats/options.js'
+import { brokerOf } from './config/broker.js'
+import type { Config } from './config/config.js'
+import { configFilesHere } from './config/find.js'
 import { UsageError } from './exit-codes.js'
 
 export const embeddedDirDefault = '.cairn'
 
-type FlagSpec = Readonly<
+export type FlagSpec = Readonly<
   Record<
     string,
     {
@@ -21,6 +27,7 @@ type FlagSpec = Readonly<
       readonly multiple?: boolean
       /** The value of a flag that is given without one. Default: it needs one. */
       readonly alone?: string
+      readonly short?: string
     }
   >
 >
@@ -44,7 +51,8 @@ export const commonFlags = {
   ns: { type: 'string' },
   ...natsFlagSpec,
   embedded: { type: 'string', alone: embeddedDirDefault },
-  help: { type: 'boolean' },
+  config: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
 } as const satisfies FlagSpec
 
 export const commonFlagsHelp = `  --ns NS            namespace (or CAIRN_NS)
@@ -59,7 +67,10 @@ export const commonFlagsHelp = `  --ns NS            namespace (or CAIRN_NS)
   --tls-cert FILE    the client's certificate (or NATS_CERT)
   --tls-key FILE     its key (or NATS_KEY)
   --tls-first        TLS begins before the server says anything
-  --embedded [DIR]   no server: keep everything in a directory (default: ${embeddedDirDefault})
+  --embedded [DIR]   no server: keep everything in a directory (default: ${embeddedDirDefault}; or
+                     CAIRN_EMBEDDED)
+  --config FILE      a config file (or CAIRN_CONFIG; default: the cairn.config file of the current
+                     directory) for the namespace and the servers
 `
 
 /** A parsed command line. */
@@ -69,6 +80,10 @@ export interface ParsedFlags {
     Record<string, string | boolean | (string | boolean)[] | undefined>
   >
   readonly positionals: readonly string[]
+  /** The config file, or the error of reading it, which is thrown where it is needed. */
+  readonly config?: Config | Error
+  /** The directory of the config file. */
+  readonly configDir?: string
 }
 
 /** Throws {@link UsageError} for a flag that is not in `spec`. */
@@ -120,7 +135,11 @@ function usageMessage(error: unknown, known: readonly string[]): string {
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
     return /^-\d/.test(flag)
       ? `${JSON.stringify(flag)} begins with a dash: write "--" before it, at the end of the command.`
-      : `${JSON.stringify(flag)} is not a flag here: use ${known.map(name => `--${name}`).join(', ')}.`
+      : `${JSON.stringify(flag)} is not a flag here: use ${known.map(name => `--${name}`).join(', ')}.` +
+          didYouMean(
+            flag,
+            known.map(name => `--${name}`),
+          )
   if (message.includes('does not take')) return `${flag} takes no value: leave it out.`
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
     return `${flag} needs a value: write ${flag} VALUE, or ${flag}=VALUE if it begins with a dash.`
@@ -155,8 +174,37 @@ export function countFlag(flags: ParsedFlags, name: string): number | undefined 
   )
 }
 
+/**
+ * Adds the config file: the one that is named, else that of the current directory. That one may be of no interest to the
+ * command, so what is wrong with it is only an error where it is needed.
+ */
+export async function withConfig(
+  flags: ParsedFlags,
+  env: Env = process.env,
+): Promise<ParsedFlags> {
+  const named = textFlag(flags, 'config') ?? (env['CAIRN_CONFIG'] || undefined)
+  if (named === undefined && (await configFilesHere()).length === 0) return flags
+  const { loadConfig } = await import('./config/load.js')
+  try {
+    const config = await loadConfig(named)
+    return { ...flags, config, configDir: dirname(named ?? '.') }
+  } catch (error) {
+    if (named !== undefined || !isCairnError(error)) throw error
+    return { ...flags, config: error }
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Throws the error of reading the config file. */
+function configOf({ config }: ParsedFlags): Config | undefined {
+  if (config instanceof Error) throw config
+  return config
+}
+
 export function namespaceOf(flags: ParsedFlags): string {
-  const namespace = textFlag(flags, 'ns') ?? process.env.CAIRN_NS
+  const namespace =
+    textFlag(flags, 'ns') ?? (process.env['CAIRN_NS'] || configured(flags))
   if (namespace === undefined)
     throw new UsageError(
       'No namespace is given: pass --ns NS, for example --ns tenant-a.',
@@ -164,20 +212,67 @@ export function namespaceOf(flags: ParsedFlags): string {
   return namespace
 }
 
-export function backendOf(flags: ParsedFlags): Backend {
+function configured(flags: ParsedFlags): string | undefined {
+  const { defaults, streams = {} } = configOf(flags) ?? {}
+  const names = Object.keys(streams)
+  return defaults?.namespace ?? (names.length === 1 ? names[0] : undefined)
+}
+
+export function backendOf(flags: ParsedFlags, env: Env = process.env): Backend {
   const dir = textFlag(flags, 'embedded')
   const replicas = replicasOf(flags)
-  if (dir === undefined) {
-    return jetstream({ ...natsOptionsOf(flags), ...defined({ replicas }) })
-  }
-  const conflicting = [...natsFlags, 'replicas'].filter(
-    name => flags.values[name] !== undefined,
-  )
-  if (conflicting.length > 0)
-    throw new UsageError(
-      `--embedded needs no server: leave out --${conflicting.join(' and --')}, or --embedded.`,
+  if (dir !== undefined) {
+    const conflicting = [...natsFlags, 'replicas'].filter(
+      name => flags.values[name] !== undefined,
     )
-  return embedded({ dir })
+    if (conflicting.length > 0)
+      throw new UsageError(
+        `--embedded needs no server: leave out --${conflicting.join(' and --')}, or --embedded.`,
+      )
+    return embedded({ dir })
+  }
+  const isServerNamed = natsFlags.some(name => flags.values[name] !== undefined)
+  const kept = isServerNamed ? undefined : embeddedDefault(flags, env)
+  if (kept !== undefined) return embedded({ dir: kept })
+  const { broker, stream } = brokerDefaults(flags, env)
+  return jetstream({
+    ...stream,
+    ...broker,
+    ...natsOptionsOf(flags, env, [broker.servers ?? []].flat().join(',') || undefined),
+    ...defined({ replicas }),
+  })
+}
+
+/** The directory of the environment, else of the config file, unless the environment names a server. */
+function embeddedDefault(flags: ParsedFlags, env: Env): string | undefined {
+  if (env['CAIRN_EMBEDDED']) return env['CAIRN_EMBEDDED']
+  if (env['NATS_URL']) return undefined
+  const dir = configOf(flags)?.defaults?.embedded
+  return dir === undefined ? undefined : resolve(flags.configDir ?? '.', dir)
+}
+
+/** The broker of the namespace in the config file, and how its streams are created, unless a URL is given. */
+function brokerDefaults(
+  flags: ParsedFlags,
+  env: Env,
+): { readonly broker: Partial<JetStreamOptions>; readonly stream: object } {
+  const nothing = { broker: {}, stream: {} }
+  if (textFlag(flags, 'nats') !== undefined || env['NATS_URL']) return nothing
+  const config = configOf(flags)
+  if (config === undefined) return nothing
+  const { streams } = config
+  const namespace = textFlag(flags, 'ns') ?? (env['CAIRN_NS'] || configured(flags))
+  const declared =
+    namespace !== undefined && Object.hasOwn(streams, namespace)
+      ? streams[namespace]!
+      : undefined
+  const { broker: name, ...stream } = declared ?? {}
+  if (name === undefined && Object.keys(config.brokers).length > 1)
+    throw new UsageError(
+      `${config.file} has several brokers, and no stream ${JSON.stringify(namespace ?? '')} that names one: pass --nats URL.`,
+    )
+  const broker = brokerOf(config, name, { ...env, NATS_URL: defaultServer })
+  return { broker, stream }
 }
 
 /**
@@ -186,11 +281,12 @@ export function backendOf(flags: ParsedFlags): Backend {
  */
 export function natsOptionsOf(
   flags: ParsedFlags,
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  env: Env = process.env,
+  serversDefault: string = defaultServer,
 ): NatsOptions {
   const text = (name: string, variable: string) => textFlag(flags, name) ?? env[variable]
   const { servers, ...login } = readServers(
-    textFlag(flags, 'nats') ?? env['NATS_URL'] ?? defaultServer,
+    textFlag(flags, 'nats') ?? (env['NATS_URL'] || serversDefault),
   )
   const files = defined({
     ca: text('tls-ca', 'NATS_CA'),
@@ -209,7 +305,7 @@ export function natsOptionsOf(
 function credentialsOf(
   flags: ParsedFlags,
   login: object,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
 ): Partial<NatsOptions> {
   const given = defined({
     creds: textFlag(flags, 'creds'),

@@ -1,9 +1,11 @@
 // The help: the overview, each command, and the node.
 
+import { readFile } from 'node:fs/promises'
 import t from 'tap'
 
 import { commandNames } from '../../src/cli/commands.js'
 import { cairn, run } from '../multinode/harness.js'
+import { jsonLines } from './support.js'
 
 const common = ['--ns NS', '--nats URL', '--creds FILE', '--embedded [DIR]', '--json']
 const codes =
@@ -19,9 +21,25 @@ await t.test(
       t.match(help.stdout, new RegExp(`^  ${name} +\\w`, 'm'))
     for (const flag of common) t.ok(help.stdout.includes(`  ${flag}`), flag)
     t.ok(help.stdout.includes(codes))
-    t.equal((await cairn('--help')).stdout, help.stdout)
+    for (const args of [['--help'], ['-h'], []]) {
+      const same = await cairn(...args)
+      t.strictSame([same.code, same.stdout], [0, help.stdout], args.join(' ') || 'bare')
+    }
   },
 )
+
+await t.test('cairn --version prints the version of the package', async t => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8')) as {
+    version: string
+  }
+  for (const flag of ['--version', '-v'])
+    t.strictSame((await cairn(flag)).lines, [`cairn ${version}`])
+  t.match(jsonLines(await cairn('--version', '--json')), [
+    { version, node: process.version },
+  ])
+})
+
+const programs = new Set(['node'])
 
 for (const name of commandNames)
   await t.test(`cairn ${name} --help shows how it is used`, async t => {
@@ -32,9 +50,12 @@ for (const name of commandNames)
     const [usage] = help.stdout.split('\n')
     for (const [flag] of usage!.matchAll(/--[a-z-]+/g))
       t.match(help.stdout, new RegExp(`^  ${flag} [A-Z].*  \\w|^  .*${flag}`, 'm'), flag)
-    for (const flag of common) t.ok(help.stdout.includes(`  ${flag}`), flag)
-    t.ok(help.stdout.includes(codes))
+    const isProgram = programs.has(name)
+    for (const flag of isProgram ? common.slice(0, -1) : common)
+      t.ok(help.stdout.includes(`  ${flag}`), flag)
+    t.match(help.stdout, isProgram ? /Exit codes: 0/ : codes)
     t.equal((await cairn('help', name)).stdout, help.stdout)
+    t.equal((await cairn(name, '-h')).stdout, help.stdout)
   })
 
 await t.test('the node shows its flags', async t => {

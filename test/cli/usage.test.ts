@@ -27,8 +27,9 @@ type Mistake = readonly [
 ]
 
 const mistakes: readonly Mistake[] = [
-  ['no command', 2, /No command is given: cairn knows ask, send,/, []],
   ['an unknown command', 2, /no command "wat"; it knows ask, send,/, ['wat', ...here]],
+  ['a misspelt command', 2, /no command "raed".* Did you mean read\?/, ['raed', ...here]],
+  ['a misspelt verb', 2, /use list, .* Did you mean list\?/, ['dlq', 'lst', ...here]],
   ['help for an unknown command', 2, /no command "wat"/, ['help', 'wat']],
   ['no namespace', 2, /pass --ns NS/, ['read', 'account/a', '--embedded', dir]],
   [
@@ -214,7 +215,7 @@ const mistakes: readonly Mistake[] = [
   [
     'an unknown flag',
     2,
-    /"--form" is not a flag here: use --ns, .*--from/,
+    /"--form" is not a flag here: use --ns, .* Did you mean --from\?/,
     ['read', 'account/alice', '--form', '1', ...here],
   ],
   [

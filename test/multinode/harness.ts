@@ -24,8 +24,13 @@ export interface NodeProcess extends AsyncDisposable {
 }
 
 /** Starts a process of this package and collects what it says. */
-export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+export function run(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cwd = process.cwd(),
+) {
   const child: ChildProcess = spawn(...bare(process.execPath, ...args), {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

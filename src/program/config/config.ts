@@ -20,6 +20,15 @@ export interface ConfigSpec {
   readonly streams?: Readonly<Record<string, StreamSpec>>
   /** By name. */
   readonly consumers?: Readonly<Record<string, ConsumerEntry>>
+  /** What the programs use where neither a flag nor the environment says otherwise. */
+  readonly defaults?: DefaultsSpec
+}
+
+export interface DefaultsSpec {
+  /** Default: the namespace of `streams`, if there is only one. */
+  readonly namespace?: string
+  /** The directory of an embedded store, instead of a broker; relative to the config file. */
+  readonly embedded?: string
 }
 
 export interface BrokerSpec {
@@ -64,18 +73,32 @@ export interface Config {
   readonly consumers: Readonly<
     Record<string, { readonly stream: string; readonly definition: ConsumerDefinition }>
   >
+  readonly defaults?: DefaultsSpec
 }
 
 /** Throws `invalid-option`, naming the field. */
 export function readConfig(spec: unknown, file: string): Config {
-  const root = new Fields(file, '', spec, ['brokers', 'streams', 'consumers'])
+  const root = new Fields(file, '', spec, ['brokers', 'streams', 'consumers', 'defaults'])
   const brokers = recordOf(root, 'brokers', readBroker)
   if (Object.keys(brokers).length === 0) brokers['default'] = {}
   const streams = recordOf(root, 'streams', (at, value) => readStream(at, value, brokers))
   const consumers = recordOf(root, 'consumers', (at, value, name) =>
     readConsumer(at, value, name, streams),
   )
-  return { file, brokers, streams, consumers }
+  const defaults = root.has('defaults') ? readDefaults(root) : undefined
+  return { file, brokers, streams, consumers, ...defined({ defaults }) }
+}
+
+function readDefaults(root: Fields): DefaultsSpec {
+  const { file } = root
+  const at = new Fields(file, 'defaults', root.record('defaults'), [
+    'namespace',
+    'embedded',
+  ])
+  const namespace = at.text('namespace')
+  if (namespace !== undefined)
+    atField(file, 'defaults.namespace', () => checkNamespace(namespace))
+  return defined({ namespace, embedded: at.text('embedded') })
 }
 
 interface At {

@@ -1,8 +1,6 @@
-// Reads a config file. The readers of YAML and TypeScript, `yaml` and `jiti`, are loaded when needed.
+// Reads a config file. The reader of YAML, `yaml`, is loaded when needed.
 
-import { readdir } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 
 import { CairnError, messageOf } from '../../model/errors.js'
 import {
@@ -11,9 +9,9 @@ import {
   parseYamlConfig,
   readConfigText,
 } from './bounded.js'
+import { importModule } from '../typescript.js'
 import { type Config, readConfig } from './config.js'
-
-const endings = ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml']
+import { configEndings, configFilesHere } from './find.js'
 
 /**
  * Reads and checks a config file; by default `cairn.config.(ts|mts|js|mjs|json|yaml|yml)` of the
@@ -25,14 +23,11 @@ export async function loadConfig(file?: string): Promise<Config> {
 }
 
 async function findConfig(): Promise<string> {
-  const here = await readdir('.')
-  const found = endings
-    .map(ending => `cairn.config.${ending}`)
-    .filter(name => here.includes(name))
+  const found = await configFilesHere()
   if (found.length === 1) return found[0]!
   throw invalid(
     found.length === 0
-      ? `There is no cairn.config.(${endings.join('|')}) here: create one, or name a file.`
+      ? `There is no cairn.config.(${configEndings.join('|')}) here: create one, or name a file.`
       : `There are several config files here, ${found.join(', ')}: name one, or remove the others.`,
   )
 }
@@ -46,20 +41,16 @@ async function valueOf(path: string): Promise<unknown> {
       case '.yml':
         return await parseYamlConfig(await readConfigText(path))
       case '.ts':
-      case '.mts': {
-        const { createJiti } = await import('jiti')
-        const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false })
-        return exported(path, await jiti.import(resolve(path)))
-      }
+      case '.mts':
       case '.js':
       case '.mjs':
-        return exported(path, await import(pathToFileURL(resolve(path)).href))
+        return exported(path, await importModule(resolve(path)))
     }
   } catch (error) {
     throw invalid(`${path} cannot be read: ${messageOf(error)}.`, error)
   }
   throw invalid(
-    `${path} is not a config file: use one that ends in .${endings.join(', .')}.`,
+    `${path} is not a config file: use one that ends in .${configEndings.join(', .')}.`,
   )
 }
 

@@ -7,11 +7,12 @@ import { isoTime } from './iso-time.js'
 
 /** All of it, in this project's terms, and under `dlq` in those that other systems use. */
 export function deadLetterView(letter: DeadLetter) {
-  const { message, command, error, reactor, reason, attempts } = letter
+  const { command, ...other } = letter
+  const { message, error, reactor, reason, attempts } = letter
   const { markedAt, firstAt, lastAt } = letter
   const { actor, ...rest } = message
   return {
-    ...letter,
+    ...other,
     ...(command && { command: { ...command, actor: formatAddress(command.actor) } }),
     message: {
       ...rest,
@@ -30,3 +31,5 @@ export function deadLetterView(letter: DeadLetter) {
     },
   }
 }
+
+export type DeadLetterView = ReturnType<typeof deadLetterView>

@@ -1,0 +1,43 @@
+// The help of the command line.
+
+import { exitCode } from '../program/exit-codes.js'
+import { commonFlagsHelp } from '../program/flags.js'
+import type { CliCommand } from './command.js'
+import { commandGroups, commandNames, loadCommand } from './commands.js'
+
+const exitHelp = `Exit codes: ${exitCode.ok} ok, ${exitCode.failed} refused or failed, ${exitCode.usage} usage, ${exitCode.unreachable} unreachable, ${exitCode.conflict} version conflict.`
+
+const jsonHelp = `  --json             one JSON object a line
+`
+
+export async function overview(): Promise<string> {
+  const width = Math.max(...commandNames.map(name => name.length))
+  const groups = commandGroups.map(async ([title, names]) => {
+    const lines = names.map(async name => {
+      const { summary } = (await loadCommand(name))!
+      return `  ${name.padEnd(width)}  ${summary}`
+    })
+    return `${title}:\n${(await Promise.all(lines)).join('\n')}`
+  })
+  return `Usage: cairn COMMAND --ns NS [flags]
+
+${(await Promise.all(groups)).join('\n\n')}
+
+Flags of every command:
+${commonFlagsHelp}${jsonHelp}  -h, --help         help for a command, as "cairn help COMMAND"
+  -v, --version      the version of Cairn
+
+Flags come first, then the environment, then a cairn.config file of the current directory. On a terminal there are tables
+and colours (NO_COLOR turns these off), in a pipe there is plain text.
+
+${exitHelp}`
+}
+
+export function helpOf(command: CliCommand): string {
+  return `Usage: cairn ${command.usage}
+
+${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.
+
+${command.help ?? ''}${commonFlagsHelp}${command.isProgram === true ? '' : jsonHelp}
+${command.exits ?? exitHelp}`
+}
