@@ -6,6 +6,8 @@ import { cp } from 'node:fs/promises'
 
 import { linkPackages } from './link-packages.mjs'
 import { joinDoors } from './bundle.mjs'
+import { buildConsole } from './console.mjs'
+import { linkPackages } from './link-packages.mjs'
 import { buildOnce } from './up-to-date.mjs'
 
 /** @param {readonly string[]} args */
@@ -43,6 +45,15 @@ await buildOnce(
     await tsc('-p', 'packages/grpc')
     // tsc copies no declarations.
     await cp('packages/grpc/src/gen', 'packages/grpc/dist/gen', { recursive: true })
+  },
+)
+await buildOnce(
+  'packages/console/dist',
+  ['packages/console', 'scripts/console.mjs', ...shared],
+  async () => {
+    await tsc('-p', 'packages/console')
+    await tsc('-p', 'packages/console/app')
+    await buildConsole()
   },
 )
 // Their types come from dist.

@@ -9,6 +9,7 @@ const links = [
   { at: 'packages/grpc/node_modules/cairn-es', to: '.' },
   { at: 'dist/node_modules/@cairn-es/grpc', to: 'packages/grpc' },
   { at: 'examples/node_modules/@cairn-es/grpc', to: 'packages/grpc' },
+  { at: 'dist/node_modules/@cairn-es/console', to: 'packages/console' },
 ]
 
 export async function linkPackages() {

@@ -71,6 +71,13 @@ export interface CommitNotice {
   readonly position: Position
 }
 
+/** An actor that fails every command, and why. */
+export interface ParkedActor {
+  readonly actor: ActorAddress
+  /** `actor-parked`, with the failure in its details. */
+  readonly error: CairnError
+}
+
 export interface ActorHostStats {
   /** Actors in memory. */
   readonly residents: number
@@ -142,6 +149,8 @@ export interface ActorHost extends RefusingSender, ResidentReader {
   warm(actors: readonly ActorAddress[], options?: CallOptions): Promise<number>
   /** Actors in memory, the most recently used first, at most `max`. */
   recentActors(max: number): readonly ActorAddress[]
+  /** Actors in memory that are parked, each with the reason. */
+  parked(): readonly ParkedActor[]
   /** Reports a commit that any node stored: a resident at an older version reads it before its next answer. */
   onCommit(notice: CommitNotice): void
   /**

@@ -77,6 +77,10 @@ export class Actor {
     return this.#life.phase
   }
 
+  get parkedBy(): CairnError | undefined {
+    return this.#life.parkedBy
+  }
+
   /** The behavior version that the history needs, as far as it is known. */
   get neededVersion(): number {
     return this.#life.guard.written

@@ -24,6 +24,7 @@ import type {
   ActorHostOptions,
   ActorHostStats,
   CommitNotice,
+  ParkedActor,
 } from './actor-host.js'
 import { Admission, nodeClosed } from './admission.js'
 import type { Call, CallOptions } from './call.js'
@@ -253,6 +254,13 @@ class Host implements ActorHost {
   markUnverified(): void {
     const { logicalClock } = this.#actorPorts
     logicalClock.unverifiedBefore = ++logicalClock.now
+  }
+
+  parked(): readonly ParkedActor[] {
+    const found: ParkedActor[] = []
+    for (const { address, parkedBy } of this.#residents.all())
+      if (parkedBy !== undefined) found.push({ actor: address, error: parkedBy })
+    return found
   }
 
   stats(): ActorHostStats {

@@ -118,6 +118,11 @@ export class Life {
     return this.#lifecycle.phase
   }
 
+  /** Why it is parked; undefined while it is not. */
+  get parkedBy(): CairnError | undefined {
+    return this.#lifecycle.phase === 'parked' ? this.#lifecycle.error : undefined
+  }
+
   /** Estimated memory of the state. */
   get stateBytes(): number {
     const lifecycle = this.#lifecycle

@@ -1,6 +1,6 @@
 // The door `cairn-es/http`: a node over HTTP, in any server that calls a function with a Request.
 
 export { httpHandler, type HttpHandler } from '../http/handler.js'
-export type { Authenticate, HttpOptions } from '../http/options.js'
+export type { Authenticate, HttpOptions, Pages } from '../http/options.js'
 export type { Principal, Role } from '../http/principal.js'
 export { type HttpServer, serveHttp, type ServeOptions } from '../http/serve.js'

@@ -6,6 +6,8 @@
 // HTTP-3. While it drains, it accepts no new request but those of health and metrics, and ends its streams; requests that
 //     have come before are answered.
 // HTTP-4. At most `streamsMax` streams are open at a time.
+// HTTP-5. Pages are given to anybody who calls this server by a name of its own, also where a link of another site leads
+//     there: they hold nothing of the namespace.
 
 import { Hono } from 'hono'
 
@@ -109,7 +111,11 @@ export async function httpHandler(
       throw otherMethod(req.method, path, ones)
     })
   }
-  app.notFound(({ req }) => problemResponse(notFound(req.path)))
+  app.notFound(
+    ({ req }) =>
+      (isForPages(req.raw) ? settings.pages?.(req.raw) : undefined) ??
+      problemResponse(notFound(req.path)),
+  )
   app.onError(error => {
     if (isUnexpected(error)) log.error({ err: error }, 'a request failed')
     return problemResponse(error)
@@ -240,6 +246,8 @@ export async function httpHandler(
     const { pathname } = new URL(request.url)
     if (pathname === '/healthz' || pathname === '/readyz') return undefined
     checkHost(request, settings)
+    // HTTP-5.
+    if (isForPages(request) && settings.pages !== undefined) return undefined
     return allowedOrigin(request, settings)
   }
 
@@ -264,6 +272,12 @@ export async function httpHandler(
       health.stop()
     },
   }
+}
+
+/** Whether a request is for what the API and the metrics leave free. */
+function isForPages({ method, url }: Request): boolean {
+  const { pathname } = new URL(url)
+  return method === 'GET' && !pathname.startsWith('/v1/') && pathname !== '/metrics'
 }
 
 /** In the order of the table: of the paths that match a request, the first counts. */

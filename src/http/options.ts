@@ -11,7 +11,12 @@ export type Authenticate = (
   request: Request,
 ) => Principal | undefined | Promise<Principal | undefined>
 
+/** Pages for people: files that hold nothing of the namespace, and get what they show from the API. */
+export type Pages = (request: Request) => Response | undefined
+
 export interface HttpOptions {
+  /** Answers what is no route of the API: the console of `@cairn-es/console`. Default: nothing does. */
+  readonly pages?: Pages
   /** A file of lines `TOKEN PRINCIPAL ROLE[,ROLE]`. A request has its token in `Authorization: Bearer TOKEN`. */
   readonly tokens?: string
   /** Finds out who asks, in place of tokens. */
@@ -33,6 +38,7 @@ export interface HttpOptions {
 }
 
 const names: OptionNames<HttpOptions> = {
+  pages: true,
   tokens: true,
   authenticate: true,
   anonymous: true,

@@ -5,10 +5,12 @@
 
 import { CairnError } from '../model/errors.js'
 import type { NodeLog } from '../model/log.js'
+import { defined } from '../model/defined.js'
 import { deferred } from '../model/wait.js'
 import type { HttpServer } from '../http/serve.js'
 import { roles } from '../http/principal.js'
 import type { Node } from '../runtime/node.js'
+import { loadConsole } from './console-package.js'
 import { UsageError } from './exit-codes.js'
 import { type ParsedFlags, textFlag, textFlags } from './flags.js'
 
@@ -23,7 +25,8 @@ export const httpFlags = {
   'http-origin': { type: 'string', multiple: true },
 } as const
 
-export const httpHelp = `  --http [HOST:PORT]  serve health, metrics and the API over HTTP (default: ${httpDefault})
+export const httpHelp = `  --http [HOST:PORT]  serve health, metrics, the API and the console over HTTP
+                     (default: ${httpDefault})
   --http-tokens FILE who may do what: lines TOKEN PRINCIPAL ROLE[,ROLE] with the roles ${roles.join(', ')};
                      without it, anybody may do anything on this machine, and nothing from others
   --http-host NAME   a name of this server beside localhost and addresses; may be repeated
@@ -64,13 +67,14 @@ export async function startHttp(
   const isOpen = api !== undefined && tokens === undefined && isLoopback(api.host)
   const { httpHandler } = await import('../http/handler.js')
   const { serveHttp } = await import('../http/serve.js')
+  const pages = api === undefined ? undefined : await loadConsole()
   const started = deferred<Node>()
   const handler = await httpHandler(started.promise, {
     log,
     anonymous: isOpen ? roles : [],
     hosts: textFlags(flags, 'http-host'),
     origins: textFlags(flags, 'http-origin'),
-    ...(tokens !== undefined && { tokens }),
+    ...defined({ tokens, pages }),
   }).catch(asUsage)
   const servers: HttpServer[] = []
   const close = async () => {
@@ -85,7 +89,7 @@ export async function startHttp(
           { url: servers[0]!.url },
           'without --http-tokens, the API refuses everybody on an address that other machines reach',
         )
-      log.info({ url: servers[0]!.url }, 'http ready')
+      log.info({ url: servers[0]!.url, console: pages !== undefined }, 'http ready')
     }
     if (metrics !== undefined) {
       const server = await serveHttp(handler.metrics, metrics)

@@ -6,6 +6,7 @@ import type {
   StateOptions,
   StateReading,
 } from '../actor/definition.js'
+import type { CairnError } from '../model/errors.js'
 import type { ChildrenStats } from '../actor/children.js'
 import type { ActorHostStats } from '../actor/actor-host.js'
 import type { RefOf } from '../actor/ref.js'
@@ -230,6 +231,9 @@ export interface Node extends AsyncDisposable {
    * the actor's type. Throws `invalid-actor-type` or `invalid-actor-id`.
    */
   supervise(actor: ActorAddress): Supervision
+
+  /** The actors in this node's memory that are parked: they fail every command, for the reason given. */
+  parked(): readonly { readonly actor: ActorAddress; readonly error: CairnError }[]
 
   /** The messages that reactors of this namespace have dead-lettered. */
   readonly deadLetters: DeadLetterQueue

@@ -239,6 +239,7 @@ function assemble(context: NodeContext): Assembled {
     state: (actor, { version, ...options } = {}) =>
       context.outages.run(() => read(actor, version, options)),
     supervise: actor => supervisionOf(context, host, directives, actor),
+    parked: () => host.parked(),
     deadLetters: deadLetterQueue(open),
     subscribeToEventStored: (handler, options) =>
       bus.subscribeToEventStored(namespace, handler, options),

@@ -1,9 +1,13 @@
 // The nodes of the namespace, and what this one hosts and counts.
 
+import { chartOf } from '../../machine/chart.js'
+import { checkActorType } from '../../model/address.js'
 import { isoTime } from '../../runtime/views/iso-time.js'
+import { text } from '../fields.js'
 import { type Route, route } from '../route.js'
 import { anyValue, listOf, objectOf, textSchema } from '../schema.js'
 import { schemaOf } from './schemas.js'
+import { definitionOf } from './shared.js'
 
 const list = route({
   method: 'get',
@@ -69,4 +73,37 @@ const self = route({
   },
 })
 
-export const nodeRoutes: readonly Route[] = [list, self]
+const me = route({
+  method: 'get',
+  path: '/v1/me',
+  id: 'readPrincipal',
+  tag: 'nodes',
+  summary: 'Tells who asks, and what they may do.',
+  role: 'reader',
+  answer: {
+    description: 'The principal of the request.',
+    schema: objectOf({ id: textSchema, roles: listOf(textSchema) }),
+  },
+  handle: (_, { principal: { id, roles } }) => ({ id, roles }),
+})
+
+const chart = route({
+  method: 'get',
+  path: '/v1/types/{type}/chart',
+  id: 'readChart',
+  tag: 'nodes',
+  summary: 'Describes the statechart of a type that is a machine.',
+  role: 'reader',
+  params: { type: text('The type of the actor.') },
+  answer: {
+    description: 'Its states and transitions; null for a type that is no machine.',
+    schema: objectOf({ chart: { type: ['object', 'null'] } }),
+  },
+  problems: { 404: 'This node does not host the type.' },
+  handle: ({ params }, { node }) => {
+    const definition = definitionOf(node, checkActorType(params.type))
+    return { chart: chartOf(definition) ?? null }
+  },
+})
+
+export const nodeRoutes: readonly Route[] = [list, self, me, chart]

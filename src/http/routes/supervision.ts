@@ -1,12 +1,20 @@
 // Directives of operators for an actor: pause, resume, retry, skip.
 
+import { formatAddress } from '../../model/address.js'
 import { defined } from '../../model/defined.js'
 import { count, optional, text } from '../fields.js'
 import { type Call, type Route, route } from '../route.js'
-import { anyValue, objectOf } from '../schema.js'
+import {
+  anyValue,
+  countSchema,
+  flagSchema,
+  listOf,
+  objectOf,
+  textSchema,
+} from '../schema.js'
 import { acceptedOf } from './commands.js'
 import { schemaOf } from './schemas.js'
-import { actorParams, addressOf } from './shared.js'
+import { actorParams, addressOf, limitField } from './shared.js'
 
 const read = route({
   method: 'get',
@@ -23,6 +31,34 @@ const read = route({
   handle: async ({ params }, { node, signal }) => ({
     directives: await node.supervise(addressOf(params)).state({ signal }),
   }),
+})
+
+const parked = route({
+  method: 'get',
+  path: '/v1/parked',
+  id: 'listParked',
+  tag: 'supervision',
+  summary: "Lists the actors in this node's memory that are parked, and why.",
+  role: 'reader',
+  query: limitField,
+  answer: {
+    description: 'Actors that fail every command.',
+    schema: objectOf({
+      parked: listOf(
+        objectOf({ actor: textSchema, reason: textSchema, 'version?': countSchema }),
+      ),
+      hasMore: flagSchema,
+    }),
+  },
+  handle({ query }, { node }) {
+    const all = node.parked()
+    const shown = all.slice(0, query.limit).map(({ actor, error: { details } }) => ({
+      actor: formatAddress(actor),
+      reason: details['reason'],
+      ...defined({ version: details['version'], eventType: details['eventType'] }),
+    }))
+    return { parked: shown, hasMore: all.length > shown.length }
+  },
 })
 
 const reason = {
@@ -90,6 +126,7 @@ function optionsOf(
 }
 
 export const supervisionRoutes: readonly Route[] = [
+  parked,
   read,
   directive('pause', 'Pauses an actor: it accepts no command, on any node.'),
   directive('resume', 'Ends the pause of an actor.'),

@@ -1,0 +1,38 @@
+// The states that a machine is in, from its state value.
+
+import type { ChartState } from '../types.ts'
+
+/** Ids of all active states, those that hold others included; the root is not one of them. */
+export function activeIds(chart: ChartState, value: unknown): ReadonlySet<string> {
+  const found = new Set<string>()
+  collect(chart, value, found)
+  return found
+}
+
+function collect(state: ChartState, value: unknown, found: Set<string>): void {
+  const inside =
+    typeof value === 'string'
+      ? [[value, undefined] as const]
+      : Object.entries((value ?? {}) as Record<string, unknown>)
+  for (const [key, deeper] of inside) {
+    const child = state.states.find(one => one.key === key)
+    if (child === undefined) continue
+    found.add(child.id)
+    collect(child, deeper, found)
+  }
+}
+
+/** Ids of the active states that hold no others. */
+export function leafIds(chart: ChartState, value: unknown): readonly string[] {
+  const all = activeIds(chart, value)
+  const holders = new Set<string>()
+  visit(chart, state => {
+    if (state.states.some(({ id }) => all.has(id))) holders.add(state.id)
+  })
+  return [...all].filter(id => !holders.has(id))
+}
+
+export function visit(state: ChartState, look: (state: ChartState) => void): void {
+  look(state)
+  for (const one of state.states) visit(one, look)
+}

@@ -1,0 +1,83 @@
+// Reactors: how far they are, what fails, and what they have given up.
+
+import { away, number } from '../format.ts'
+import { link } from '../router.ts'
+import type { Backlog } from '../types.ts'
+import { Badge, Card, Empty, Page, Table, type Tone, Trouble } from '../ui/basics.tsx'
+import { useApi } from '../use.ts'
+
+const tones: Readonly<Record<Backlog['health'], Tone>> = {
+  good: 'good',
+  watch: 'watch',
+  critical: 'bad',
+}
+
+export function ReactorsPage() {
+  const { value, error, isLoading } = useApi<{ backlogs: readonly Backlog[] }>(
+    '/v1/reactors?all=true',
+    2_000,
+  )
+  const backlogs = value?.backlogs ?? []
+  const failing = backlogs.flatMap(one => one.failing.map(key => ({ ...key, one })))
+  return (
+    <Page
+      title="Reactors"
+      about="What reads the log and topics: how far it is, and what it cannot handle."
+    >
+      <Trouble error={error} />
+      <Card flush>
+        {!isLoading && backlogs.length === 0 && (
+          <Empty>No reactor has read anything yet.</Empty>
+        )}
+        <Table
+          label="Backlogs"
+          head={['Reactor', 'Health', 'Reads', 'Waiting', 'Failing', 'Dead letters']}
+        >
+          {backlogs.map(one => (
+            <tr key={`${one.group} ${one.source}`}>
+              <th scope="row">{one.group}</th>
+              <td>
+                <Badge tone={tones[one.health]}>{one.health}</Badge>
+              </td>
+              <td class="faint">
+                {one.topics.length > 0 ? one.topics.join(', ') : one.source}
+              </td>
+              <td class="num">
+                {one.counted ? '' : '≥ '}
+                {number(one.waiting)}
+              </td>
+              <td class="num">{number(one.failing.length)}</td>
+              <td class="num">
+                {one.dead === 0 ? (
+                  0
+                ) : (
+                  <a href={link(['dead-letters'], { reactor: one.group })}>
+                    {number(one.dead)}
+                  </a>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
+      </Card>
+      {failing.length > 0 && (
+        <Card title="Tried again" flush>
+          <Table
+            label="What is tried again"
+            head={['Reactor', 'Key', 'Attempts', 'Next', 'Error']}
+          >
+            {failing.map(key => (
+              <tr key={`${key.one.group} ${key.key} ${key.position}`}>
+                <th scope="row">{key.one.group}</th>
+                <td>{key.key}</td>
+                <td class="num">{key.attempts}</td>
+                <td>{away(key.nextAt)}</td>
+                <td class="data">{key.error}</td>
+              </tr>
+            ))}
+          </Table>
+        </Card>
+      )}
+    </Page>
+  )
+}
