@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp } from 'node:fs/promises'
 
-import { linkPackages } from './link-packages.mjs'
 import { joinDoors } from './bundle.mjs'
 import { buildConsole } from './console.mjs'
 import { linkPackages } from './link-packages.mjs'

@@ -1,6 +1,6 @@
 // One actor: its state at any version, what led to it, who asked, and what came of it; and what can be done about it.
 
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 
 import { send, url } from '../api.ts'
 import { transitionStats } from '../chart/stats.ts'
@@ -44,10 +44,20 @@ export function ActorPage({
   const goTo = (to: number | undefined) => showPlace(actorLink(name, to))
   const statechart = chart.value?.chart ?? undefined
   const stats = useStats(statechart, history)
-  const parked = history.error?.code === 'actor-parked' ? history.error : undefined
+  // A watch of an actor that parks waits for the end of it; reading the state tells.
+  const latest = useApi(url(['actors', type, id, 'state'], { freshness: 'local' }), 3_000)
+  const parked = latest.error?.code === 'actor-parked' ? latest.error : undefined
+  const wasParked = useRef(false)
+  useEffect(() => {
+    // Mended: what could not be folded can be shown now.
+    if (wasParked.current && parked === undefined && latest.value !== undefined)
+      setRound(before => before + 1)
+    wasParked.current = parked !== undefined
+  }, [parked, latest.value])
   const paused = directives.value?.directives.paused ?? undefined
   const refresh = () => {
     directives.reload()
+    latest.reload()
     setRound(round + 1)
   }
   const state = now.value?.state as MachineState | undefined
@@ -81,7 +91,7 @@ export function ActorPage({
       }
     >
       {parked !== undefined && <Parked error={parked} onShow={goTo} />}
-      {history.error !== undefined && parked === undefined && (
+      {history.error !== undefined && history.error.code !== 'actor-parked' && (
         <Trouble error={history.error} />
       )}
       {history.isLoaded && history.latest === 0 ? (

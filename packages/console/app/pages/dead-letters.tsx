@@ -177,7 +177,7 @@ function Letter({ letter, onDone }: { readonly letter: DeadLetter; onDone(): voi
             <Empty>Its data is shown to operators only.</Empty>
           )}
           {error.stack !== undefined && (
-            <pre class="scroll" tabIndex={0} role="region" aria-label="Stack">
+            <pre class="scroll" tabIndex={0} role="group" aria-label="Stack">
               {error.stack}
             </pre>
           )}

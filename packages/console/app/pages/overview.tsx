@@ -38,7 +38,7 @@ export function OverviewPage() {
   )
   const points = usePoints(self)
   const backlogs = reactors.value?.backlogs ?? []
-  const dead = new Map(backlogs.map(({ group, dead: count }) => [group, count]))
+  const dead = deadOf(backlogs)
   const deadCount = [...dead.values()].reduce((sum, count) => sum + count, 0)
   const waiting = backlogs.reduce((sum, one) => sum + one.waiting, 0)
   const stuck = parked.value?.parked ?? []
@@ -66,7 +66,7 @@ export function OverviewPage() {
           label="Waiting messages"
           value={number(waiting)}
           note={`${backlogs.length} backlogs`}
-          tone={worstOf(backlogs)}
+          tone={waiting === 0 ? 'plain' : worstOf(backlogs)}
           href={link(['reactors'])}
         />
         <Figure
@@ -99,7 +99,10 @@ export function OverviewPage() {
       </div>
       <Card title="Nodes" flush>
         <Trouble error={nodes.error} />
-        <Table label="Nodes" head={['Node', 'Hosts', 'Reads', 'Weight', 'Version', 'Up']}>
+        <Table
+          label="Nodes"
+          head={['Node', 'Hosts', 'Reads', 'Weight', 'Version', 'Started']}
+        >
           {(nodes.value?.nodes ?? []).map(node => (
             <tr key={node.id}>
               <th scope="row">
@@ -132,6 +135,14 @@ export function OverviewPage() {
   )
 }
 
+/** A group has an entry for each source; its dead letters are counted with one of them. */
+function deadOf(backlogs: readonly Backlog[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { group, dead } of backlogs)
+    counts.set(group, Math.max(dead, counts.get(group) ?? 0))
+  return counts
+}
+
 function countTypes(nodes: readonly Member[] = []): number {
   return new Set(nodes.flatMap(({ types }) => types)).size
 }
@@ -156,11 +167,7 @@ function Attention({
   )
   const unmet = Object.entries(health.value?.checks ?? {}).filter(([, { ok }]) => !ok)
   const failing = backlogs.filter(one => one.failing.length > 0)
-  const dead = [
-    ...new Map(
-      backlogs.filter(one => one.dead > 0).map(one => [one.group, one.dead]),
-    ).entries(),
-  ]
+  const dead = [...deadOf(backlogs)].filter(([, count]) => count > 0)
   const isCalm =
     stuck.length + failing.length + dead.length + damage.length + unmet.length === 0
   return (

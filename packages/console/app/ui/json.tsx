@@ -9,7 +9,7 @@ export interface JsonProps {
 
 export function Json({ value, before, label }: JsonProps) {
   return (
-    <div class="json scroll" role="region" aria-label={label} tabIndex={0}>
+    <div class="json scroll" role="group" aria-label={label} tabIndex={0}>
       <Value value={value} before={before} depth={0} />
     </div>
   )

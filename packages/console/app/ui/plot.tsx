@@ -52,7 +52,16 @@ export function Plot({
             { ...axis, grid: { show: false }, space: 80 },
             { ...axis, size: 44, space: 32 },
           ],
-          scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.15)] } },
+          scales: {
+            // A minute at least, which ends now.
+            x: {
+              range: (_, min, max) => {
+                const end = max ?? Date.now() / 1_000
+                return [Math.min(min ?? end, end - 60), end]
+              },
+            },
+            y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.15)] },
+          },
           series: [
             {},
             ...series.map(one => ({

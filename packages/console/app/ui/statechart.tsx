@@ -34,7 +34,7 @@ export function Statechart({ chart, value, lastEvent, stats }: StatechartProps) 
   const { width, height, states, edges } = layout
   const names = states.filter(({ id }) => active.has(id)).map(({ label }) => label)
   return (
-    <div class="scroll chart" role="region" aria-label="Statechart" tabIndex={0}>
+    <div class="scroll chart" role="group" aria-label="Statechart" tabIndex={0}>
       <svg
         viewBox={`0 0 ${width} ${height}`}
         width={width}
