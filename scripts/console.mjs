@@ -41,5 +41,28 @@ export async function buildConsole() {
       .replace('app.js', `/${basename(script)}`)
       .replace('app.css', `/${basename(cssBundle)}`),
   )
+  await writeFile(
+    `${root}/dist/LICENSES.txt`,
+    await licensesOf(Object.keys(metafile.inputs)),
+  )
   await writeFile(`${web}/icon.svg`, await readFile(`${root}/app/icon.svg`))
+}
+
+/**
+ * The licenses of the packages that are part of the pages: they ask for it.
+ * @param {readonly string[]} files
+ */
+async function licensesOf(files) {
+  const names = new Set(
+    files.flatMap(file => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []),
+  )
+  const texts = await Promise.all(
+    [...names]
+      .sort()
+      .map(
+        async name =>
+          `${name}\n\n${await readFile(`node_modules/${name}/LICENSE`, 'utf8')}`,
+      ),
+  )
+  return texts.join('\n\n')
 }

@@ -181,7 +181,7 @@ await t.test('an operator sees, explains and mends', async t => {
   await page.getByText('Parked: it fails').waitFor({ state: 'detached', timeout: 60_000 })
   await page.getByRole('button', { name: 'Resume…' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click()
-  await page.getByText('accepts commands').waitFor()
+  await page.getByText('accepts commands', { exact: true }).waitFor()
   t.equal((await ask('account/alice', 'deposit', { amount: 5 })).status, 200)
   const { body } = await call('actors/account/alice/state')
   t.strictSame((body as { state: unknown }).state, { balance: 190, owner: null })
