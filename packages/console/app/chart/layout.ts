@@ -38,6 +38,8 @@ export interface Layout {
 }
 
 const letterWidth = 7.4
+/** Room for counts and times below the name of an event. */
+const statsWidth = 92
 const margin = 24
 
 export function layoutOf(chart: ChartState): Layout {
@@ -80,7 +82,11 @@ export function layoutOf(chart: ChartState): Layout {
         graph.setEdge(
           from,
           to,
-          { width: textWidth(label) * 0.9 + 8, height: 28, labelpos: 'c' },
+          {
+            width: Math.max(textWidth(label) * 0.9 + 8, statsWidth),
+            height: 30,
+            labelpos: 'c',
+          },
           key,
         )
         edges.push({ key, one, to: target })

@@ -30,7 +30,7 @@ export function EventDetails({ event }: { readonly event: EventView }) {
         <dt>Position</dt>
         <dd>{position}</dd>
         <dt>Command</dt>
-        <dd title={commandId}>{short(commandId)}</dd>
+        <dd>{commandId}</dd>
         {correlationId !== undefined && (
           <>
             <dt>Correlation</dt>
