@@ -35,8 +35,14 @@ async function startNode({ poison = false, port = 0 } = {}) {
     process.execPath,
     [
       ...args,
-      ...['--actors', 'test/support/actors/shop.mjs', '--http', `127.0.0.1:${port}`],
-      ...['--http-tokens', join(dir, 'tokens'), '--log-level', 'info'],
+      '--actors',
+      'test/support/actors/shop.mjs',
+      '--http',
+      `127.0.0.1:${port}`,
+      '--http-tokens',
+      join(dir, 'tokens'),
+      '--log-level',
+      'info',
     ],
     {
       env: { ...process.env, POISON: poison ? '1' : '0' },
@@ -142,8 +148,15 @@ await ask('order/o1', 'place', { item: 'tea' })
 await ask('order/o2', 'place', { item: 'cups' })
 // Another program has stored it; the code of this node cannot fold it.
 await promisify(execFile)(process.execPath, [
-  ...['dist/cli/main.js', 'append', 'account/alice', 'imported', '{"owner":null}'],
-  ...['--ns', 'shop', '--embedded', data],
+  'dist/cli/main.js',
+  'append',
+  'account/alice',
+  'imported',
+  '{"owner":null}',
+  '--ns',
+  'shop',
+  '--embedded',
+  data,
 ])
 await until(async () => {
   const { body } = await call('parked')
@@ -274,7 +287,9 @@ await t.test('it is dark, small, and read-only for readers', async t => {
   ] as const) {
     await phone.page.goto(`${node.url}/#/${place}`)
     await phone.page.getByText(text).first().waitFor()
-    const width = await phone.page.evaluate(() => document.documentElement.scrollWidth)
+    const width = await phone.page.evaluate<number>(
+      'document.documentElement.scrollWidth',
+    )
     t.ok(width <= 390, `${place} is ${width} px wide`)
     await check(t, phone.page, `${place.replaceAll('/', '-')}-390`)
   }

@@ -80,8 +80,8 @@ async function follow(
           readonly state: unknown
           readonly event: EventView | null
         }
-        update(({ error: _, ...before }) => ({
-          ...before,
+        update(before => ({
+          isLoaded: true,
           latest: Math.max(before.latest, version),
           states: new Map([...before.states, [version, state]]),
           events:
