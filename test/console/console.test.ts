@@ -92,7 +92,7 @@ async function call(path: string, body?: unknown) {
 const ask = (actor: string, command: string, body: unknown = null) =>
   call(`actors/${actor}/ask/${command}`, body)
 
-const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8')
+const axe = await readFile(new URL(import.meta.resolve('axe-core')), 'utf8')
 
 async function check(t: Test, page: Page, name: string) {
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })

@@ -22,16 +22,6 @@ function collect(state: ChartState, value: unknown, found: Set<string>): void {
   }
 }
 
-/** Ids of the active states that hold no others. */
-export function leafIds(chart: ChartState, value: unknown): readonly string[] {
-  const all = activeIds(chart, value)
-  const holders = new Set<string>()
-  visit(chart, state => {
-    if (state.states.some(({ id }) => all.has(id))) holders.add(state.id)
-  })
-  return [...all].filter(id => !holders.has(id))
-}
-
 export function visit(state: ChartState, look: (state: ChartState) => void): void {
   look(state)
   for (const one of state.states) visit(one, look)
