@@ -49,7 +49,7 @@ export async function consolePages(): Promise<
   (request: Request) => Response | undefined
 > {
   const names = await readdir(folder)
-  const files = new Map(
+  const files = new Map<string, File>(
     await Promise.all(names.map(async name => [`/${name}`, await open(name)] as const)),
   )
   return request => {
