@@ -1,3 +1,4 @@
+// @ts-nocheck An application in plain JavaScript, without types.
 // What the console is shown with: accounts, trips as a statechart, a reactor that fails at first, and a projection.
 //
 // `POISON=1` makes evolve fail on the event `imported`, and the reactor fail; a node without it is the mended one.

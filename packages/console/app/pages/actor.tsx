@@ -201,7 +201,7 @@ function Parked({
   return (
     <div class="note bad" role="alert">
       <strong>Parked: it fails every command and stores nothing</strong>
-      <span>{String(reason ?? error.message)}</span>
+      <span>{typeof reason === 'string' ? reason : error.message}</span>
       {typeof version === 'number' && (
         <span>
           <button type="button" onClick={() => onShow(version)}>
