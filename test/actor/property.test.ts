@@ -91,6 +91,7 @@ for (const seed of seeds)
           t.strictSame(await host.state(actor), {
             state: { balance: balances[last] },
             version: last,
+            exists: last > 0,
           })
         for (const one of asked)
           if (one.actor === actor) check(t, one, balances, byCommand)
