@@ -19,6 +19,7 @@ import type {
   OutcomeOf,
 } from './definition-types.js'
 import { checkKnownCommand } from './effects.js'
+import { checkCommandData } from './schemas.js'
 
 /** Sends commands to an actor: what a contract is enough for. */
 export interface CommandRef<Definition extends AnyActorType = AnyActorType> {
@@ -78,7 +79,10 @@ export function commandRef(
     async send(command: string, data?: unknown, options?: SendOptions) {
       checkSendOptions('send', options)
       // An unknown command is an error for the caller here; later, no caller waits for it.
-      if ('behavior' in to) checkKnownCommand(to, command)
+      if ('behavior' in to) {
+        checkKnownCommand(to, command)
+        checkCommandData(to.schemas, address, command, data)
+      }
       return durableSender.send(address, command, data, options)
     },
   }

@@ -14,7 +14,7 @@ import type {
   RemoteBehavior,
 } from '../model/behavior.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
-import { checkNewEvent } from '../model/event.js'
+import { checkNewEvent, type NewEvent } from '../model/event.js'
 import type { AcceptedOutcome, RejectedOutcome } from '../model/command-sender.js'
 import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
@@ -35,21 +35,35 @@ import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
 import { unknownCommand } from './effects.js'
 import type { FoldedState } from './fold.js'
+import {
+  type ActorSchemas,
+  checkCommandData,
+  conformCommand,
+  conformEvent,
+  conformReply,
+} from './schemas.js'
 
 /**
- * The behavior's decision. Throws `decide-failed` for an error of `decide`; errors of this package
- * (`unknown-command`, `invalid-definition`) pass unchanged.
+ * The behavior's decision. Throws `invalid-command` for data that the command's schema refuses, and `decide-failed` for
+ * an error of `decide`; errors of this package (`unknown-command`, `invalid-definition`) pass unchanged.
  */
 export function decide(
-  { behavior }: AnyActorDefinition,
+  { behavior, schemas }: AnyActorDefinition,
   actor: ActorAddress,
   { state, version }: FoldedState,
-  command: Command,
+  sent: Command,
   now: number,
   firing?: TimerFiring,
 ): Decision {
+  const command = conformCommand(schemas, actor, sent)
   const context = contextOf(actor, version, command, now, firing)
   const given = givenCommand(command)
+  const checked = (decision: AcceptedDecision) => {
+    for (const entry of decision.outbox ?? [])
+      if (entry.kind === 'timer') checkCommandData(schemas, actor, entry.type, entry.data)
+    const own = ownEvents(behavior, schemas, actor, decision)
+    return conformReply(schemas, actor, command, own)
+  }
   return wrapErrors(
     actor,
     command,
@@ -62,7 +76,7 @@ export function decide(
           `decide of ${nameOf(actor, command)} returned a promise: it must be synchronous and pure. ` +
             'Wait before you send the command, and pass the result as data.',
         )
-      return decision.ok ? ownEvents(decision) : decision
+      return decision.ok ? checked(decision) : decision
     },
     watch => {
       const watchedData = watch('data', command.data)
@@ -94,7 +108,7 @@ export async function decideRemotely(
     )
     if (!decision.ok) return decision
     if (decision.after !== undefined) freeze(decision.after.state)
-    return ownEvents(decision)
+    return ownEvents(behavior, undefined, actor, decision)
   } catch (cause) {
     if (isCairnError(cause)) throw cause
     throw decideFailed(actor, command, 'decide', cause)
@@ -129,18 +143,33 @@ function givenCommand(command: Command): Command {
 
 /**
  * Checks and freezes the data of decided events: `evolve` must get what a later fold gets, and what is stored must not
- * change any more. Throws `invalid-event` or `invalid-data`.
+ * change any more. What the schema of an event makes of its data is stored. Throws `invalid-event` or `invalid-data`.
  */
-function ownEvents(decision: AcceptedDecision): AcceptedDecision {
+function ownEvents(
+  behavior: Behavior,
+  schemas: ActorSchemas | undefined,
+  actor: ActorAddress,
+  decision: AcceptedDecision,
+): AcceptedDecision {
   let isOwn = true
-  for (const event of decision.events) {
-    const { type, data } = checkNewEvent(event)
+  const events = decision.events.map(decided => {
+    const event = withSchemaVersion(
+      behavior,
+      conformEvent(schemas, actor, checkNewEvent(decided)),
+    )
+    const { type, data } = event
     checkData(data, () => `data of event ${show(type)}`)
-    if (handOut(freeze(data)) !== data) isOwn = false
-  }
-  if (isOwn) return decision
-  const events = decision.events.map(event => ({ ...event, data: handOut(event.data) }))
-  return { ...decision, events }
+    const given = handOut(freeze(data))
+    if (event === decided && given === data) return event
+    isOwn = false
+    return { ...event, data: given }
+  })
+  return isOwn ? decision : { ...decision, events }
+}
+
+function withSchemaVersion(behavior: Behavior, event: NewEvent): NewEvent {
+  const version = behavior.schemaVersionOf?.(event.type) ?? 1
+  return version === 1 ? event : { ...event, schemaVersion: version }
 }
 
 /**

@@ -5,8 +5,10 @@ import { checkActorType, isReservedType } from '../model/address.js'
 import type { Behavior } from '../model/behavior.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
+import type { RecordedEvent } from '../model/event.js'
 import { didYouMean } from '../model/nearest.js'
 import type { DeepReadonly } from '../model/read-only.js'
+import type { StandardSchema } from '../model/schema.js'
 import { show } from '../model/show.js'
 import type { AnyTopic } from '../model/topic.js'
 import { actorOptionNames, actorOptions } from './actor-options.js'
@@ -19,10 +21,15 @@ import type {
   AnyEvolve,
   CommandsIn,
   DecidedAs,
-  HasNoContract,
+  DecideWith,
+  EmittedIn,
   EventIn,
+  EvolveWith,
+  HasNoContract,
   OnlyKnownEvents,
 } from './handler-types.js'
+import { type ActorSchemas, checkSchemas } from './schemas.js'
+import { Upcasters, type UpcastSteps } from './upcast.js'
 
 /** What {@link defineActor} takes. */
 export interface ActorSpec<
@@ -30,6 +37,7 @@ export interface ActorSpec<
   Evolve,
   Decide,
   Contract extends AnyContract = AnyContract,
+  Schemas = ActorSchemas,
 > extends ActorOptions {
   /** `[A-Za-z][A-Za-z0-9_-]{0,62}`, not beginning with `cairn-`. Default: the one of the contract. */
   readonly type?: string
@@ -39,14 +47,27 @@ export interface ActorSpec<
   readonly version?: number
   /** Topics that its actors publish on; a message on another topic is an error. Default: none. */
   readonly publishes?: readonly AnyTopic[]
+  /** Schemas of its commands, events, replies and state, of any library: their types are inferred. Default: none. */
+  readonly schemas?: Schemas & { readonly state?: StandardSchema<unknown, State> }
+  /**
+   * Steps for events that earlier versions have stored, by event type: `upcast.deposited[0]` takes an event of schema
+   * version 1 to 2. Raise `version` with each. Default: none, and every type is at version 1.
+   */
+  readonly upcast?: UpcastSteps
+  /**
+   * The state that an earlier version has stored, as one of this version; `undefined` folds it again from the events, which
+   * is the default.
+   */
+  readonly migrateState?: (state: never, from: number) => State | undefined
   /** The state before the first event, or a function that makes it from the actor's id. */
   readonly initialState: State | ((id: string) => State)
   /** One handler per command: `(state, data, context) => events, a reply, or a rejection`. Pure. */
   readonly decide: Decide &
-    OnlyKnownEvents<Decide, EventIn<Evolve>, Contract> &
-    DecidedAs<Contract, State>
+    OnlyKnownEvents<Decide, EmittedIn<Evolve, Schemas>, Contract, Schemas> &
+    DecidedAs<Contract, State, Schemas> &
+    DecideWith<State, Schemas, Contract>
   /** One handler per event: `(state, data, event) => the next state`. Pure, and never throws. */
-  readonly evolve: Evolve
+  readonly evolve: Evolve & EvolveWith<State, Schemas>
 }
 
 /**
@@ -76,9 +97,10 @@ export function defineActor<
   Decide extends Record<string, AnyDecide<State>>,
   // Without a default: with one, a state is no longer inferred from the handlers, too.
   Contract extends AnyContract,
+  Schemas extends ActorSchemas,
 >(
-  spec: ActorSpec<State, Evolve, Decide, Contract> & NamedBy<Contract>,
-): ActorDefinition<State, CommandsIn<Decide>, EventIn<Evolve>> {
+  spec: ActorSpec<State, Evolve, Decide, Contract, Schemas> & NamedBy<Contract>,
+): ActorDefinition<State, CommandsIn<Decide, Schemas>, EventIn<Evolve>> {
   if (typeof spec !== 'object' || spec === null)
     throw new CairnError(
       'invalid-definition',
@@ -87,7 +109,7 @@ export function defineActor<
   const type = typeOf(spec)
   checkNotReserved(type)
   // The contract is only a check of the compiler: from here on, the definition stands for itself.
-  return defineAnyActor<State, Evolve, Decide>({ ...spec, type } as never)
+  return defineAnyActor<State, Evolve, Decide, Schemas>({ ...spec, type } as never)
 }
 
 /** Throws `invalid-actor-type`, and `invalid-definition` for a contract that is none or is of another type. */
@@ -122,6 +144,9 @@ const specNames: OptionNames<ActorSpec<unknown, unknown, unknown>> = {
   implements: true,
   version: true,
   publishes: true,
+  schemas: true,
+  upcast: true,
+  migrateState: true,
   initialState: true,
   decide: true,
   evolve: true,
@@ -147,15 +172,46 @@ export function checkBehaviorVersion(type: string, version: number): void {
   )
 }
 
+/** Throws `invalid-definition` for an evolution without a new version: earlier nodes would not know of it. */
+function checkEvolution(
+  type: string,
+  version: number,
+  {
+    upcast,
+    migrateState,
+  }: { readonly upcast?: unknown; readonly migrateState?: unknown },
+): void {
+  if (migrateState !== undefined && typeof migrateState !== 'function')
+    throw new CairnError(
+      'invalid-definition',
+      `migrateState of actor type ${type} is ${show(migrateState)}: it must be a function.`,
+    )
+  if (version > 1 || (upcast === undefined && migrateState === undefined)) return
+  throw new CairnError(
+    'invalid-definition',
+    `Actor type ${type} has ${upcast === undefined ? 'migrateState' : 'upcast'} and version 1: there is no earlier ` +
+      'version. Raise the version.',
+  )
+}
+
 /** Like {@link defineActor}, but allows reserved types. */
 export function defineAnyActor<
   State,
   Evolve extends Record<string, AnyEvolve<State>>,
   Decide extends Record<string, AnyDecide<State>>,
+  Schemas extends ActorSchemas,
 >(
-  spec: ActorSpec<State, Evolve, Decide> & NamedBy<AnyContract>,
-): ActorDefinition<State, CommandsIn<Decide>, EventIn<Evolve>> {
-  const { type, version = 1, initialState, decide, evolve, publishes = [] } = spec
+  spec: ActorSpec<State, Evolve, Decide, AnyContract, Schemas> & NamedBy<AnyContract>,
+): ActorDefinition<State, CommandsIn<Decide, Schemas>, EventIn<Evolve>> {
+  const {
+    type,
+    version = 1,
+    initialState,
+    decide,
+    evolve,
+    publishes = [],
+    schemas,
+  } = spec
   checkOptions(`Actor type ${type}`, spec, specNames, 'invalid-definition')
   checkBehaviorVersion(type, version)
   if (initialState === undefined)
@@ -169,9 +225,21 @@ export function defineAnyActor<
   const deciders = new Map<string, AnyDecide<State>>(Object.entries(decide))
   const evolvers = new Map<string, AnyEvolve<State>>(Object.entries(evolve))
   const commandTypes = [...deciders.keys()]
+  if (schemas !== undefined)
+    checkSchemas(`actor type ${type}`, schemas, commandTypes, [...evolvers.keys()])
+  const { upcast, migrateState } = spec
+  const upcasters = upcast === undefined ? undefined : new Upcasters(type, upcast)
+  checkEvolution(type, version, { upcast, migrateState })
   const behavior: Behavior<State> = {
+    ...(upcasters !== undefined && {
+      upcastTypes: upcasters.types,
+      schemaVersionOf: (eventType: string) => upcasters.versionOf(eventType),
+      upcast: (stored: RecordedEvent) => upcasters.apply(stored),
+    }),
+    ...(migrateState !== undefined && { migrateState }),
     version,
     commandTypes,
+    eventTypes: [...evolvers.keys()],
     initialState: id =>
       typeof initialState === 'function'
         ? (initialState as (id: string) => State)(id)
@@ -200,7 +268,13 @@ export function defineAnyActor<
       return handler(state as DeepReadonly<State>, stored.data as never, stored) as State
     },
   }
-  return { type, behavior, options: actorOptions(spec), publishes }
+  return {
+    type,
+    behavior,
+    options: actorOptions(spec),
+    publishes,
+    ...(schemas !== undefined && { schemas }),
+  }
 }
 
 /** An event without an `evolve` would park the actor: its command fails instead. */

@@ -5,6 +5,7 @@ import type { Freshness } from '../model/freshness.js'
 import type { AnyTopic } from '../model/topic.js'
 import type { Version } from '../model/version.js'
 import type { EmittedEvent } from './event.js'
+import type { ActorSchemas } from './schemas.js'
 import type { SupervisionOptions } from './supervision-policy.js'
 
 /** Options of an actor type. */
@@ -78,6 +79,8 @@ export interface ActorDefinition<
   readonly options: ActorOptions
   /** Topics that its actors publish on. */
   readonly publishes?: readonly AnyTopic[]
+  /** The schemas of its commands, events, replies and state. */
+  readonly schemas?: ActorSchemas
   /** Adds methods to references of its actors; `read` reads the referenced actor's state. */
   readonly refMethods?: (read: StateReader<State>) => object
   /** Exists only as a type; there is no value. */

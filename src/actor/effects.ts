@@ -26,6 +26,7 @@ import type {
   RefusedWith,
   RepliedWith,
 } from './definition-types.js'
+import { checkCommandData } from './schemas.js'
 
 const effect = Symbol.for('cairn.effect')
 
@@ -131,7 +132,10 @@ export function send(
 ): Effect {
   const [id, type, data, answers] = 'id' in to ? [to.id, ...rest] : rest
   const actor = checkAddress({ type: to.type, id: id as string })
-  if ('behavior' in to) checkKnownCommand(to, type as string)
+  if ('behavior' in to) {
+    checkKnownCommand(to, type as string)
+    checkCommandData(to.schemas, actor, type as string, data)
+  }
   const command = { kind: 'command', actor, type: type as string, data } as const
   const entry: OutboxEntry =
     answers === undefined

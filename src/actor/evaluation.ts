@@ -18,6 +18,7 @@ import type { OpenCall } from './call.js'
 import { decide, decideRemotely } from './decide.js'
 import type { DuplicateDetector, DuplicateSearch } from './duplicate-detector.js'
 import type { FoldedState } from './fold.js'
+import { conformCommand } from './schemas.js'
 import { isTimerSuperseded, supersededDecision } from './superseded-timer.js'
 
 /** The result of the duplicate search and the decision. */
@@ -25,7 +26,12 @@ export type Evaluation =
   | { readonly kind: 'duplicate'; readonly outcome: AcceptedOutcome }
   /** The history that was read ends before the version that is known. */
   | { readonly kind: 'lagging' }
-  | { readonly kind: 'failed'; readonly error: unknown }
+  | {
+      readonly kind: 'failed'
+      readonly error: unknown
+      /** The command's data was refused by its schema, whatever the state is: the behavior did not run. */
+      readonly isRefused?: true
+    }
   | { readonly kind: 'decided'; readonly decision: Decision }
 
 /** A command, with what its evaluation needs to know. */
@@ -106,10 +112,16 @@ export function evaluateNew(
   now: number,
   firing?: TimerFiring,
 ): Evaluation {
+  let checked: Command
+  try {
+    checked = conformCommand(definition.schemas, address, command)
+  } catch (error) {
+    return { kind: 'failed', error, isRefused: true }
+  }
   const conflict = versionConflict(command, folded)
   if (conflict !== undefined) return { kind: 'decided', decision: conflict }
   try {
-    const decision = decide(definition, address, folded, command, now, firing)
+    const decision = decide(definition, address, folded, checked, now, firing)
     return { kind: 'decided', decision }
   } catch (error) {
     return { kind: 'failed', error }
@@ -180,7 +192,8 @@ function versionConflict(
 
 /** Whether the answer would rest on the state in memory alone. */
 export function storesNothing(evaluation: Evaluation): boolean {
-  if (evaluation.kind !== 'decided') return evaluation.kind === 'failed'
+  if (evaluation.kind === 'failed') return evaluation.isRefused !== true
+  if (evaluation.kind !== 'decided') return false
   return !storesSomething(evaluation.decision)
 }
 
@@ -191,6 +204,8 @@ export function storesSomething(decision: Decision): decision is AcceptedDecisio
 /** Whether a behavior ran on the state in memory and threw. */
 export function mayHaveChangedState(evaluation: Evaluation): boolean {
   return (
-    evaluation.kind === 'failed' && !isCairnError(evaluation.error, 'unknown-command')
+    evaluation.kind === 'failed' &&
+    evaluation.isRefused !== true &&
+    !isCairnError(evaluation.error, 'unknown-command')
   )
 }

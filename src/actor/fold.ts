@@ -20,12 +20,14 @@ import type { Head } from '../store/event-store/event-store.js'
 import {
   evolveFailed,
   initialStateFailed,
+  migrateFailed,
   recordUnreadable,
   type VersionRange,
   versionsBroken,
   versionsMissing,
 } from './parked.js'
 import type { Skips } from './skips.js'
+import { schemaUnknown } from './upcast.js'
 import { historyBehind, versionWrittenBy } from './version-guard.js'
 
 /** A state, with its version and position in the actor's history. The state is frozen: see `handOut`. */
@@ -72,11 +74,14 @@ export function foldedInlineState<State>(
   { behavior, skips }: FoldContext<State>,
   record: LogRecord | undefined,
 ): FoldedState<State> | undefined {
-  if (record?.kind !== 'commit' || record.state?.behavior !== behavior.version) return
+  if (record?.kind !== 'commit' || record.state === undefined) return
   const { lastVersion: version, position } = record
   if (record.state.skipped !== skips?.upTo(version)) return
+  const isOwn = record.state.behavior === behavior.version
+  const state = isOwn ? (record.state.value as State) : migrated(behavior, record)
+  if (!isOwn && state === undefined) return
   return {
-    state: freeze(record.state.value as State),
+    state: freeze(state as State),
     version,
     position,
     inlineStateVersion: version,
@@ -84,7 +89,21 @@ export function foldedInlineState<State>(
   }
 }
 
-/** The next state; throws `actor-parked` with the event when `evolve` fails. */
+/** The inline state of an earlier version as one of this version; `undefined` if it has to be folded again. */
+function migrated<State>(
+  behavior: Behavior<State>,
+  { actor, state, lastVersion, position }: StoredCommit,
+): State | undefined {
+  const { behavior: from, value } = state!
+  if (!(from < behavior.version)) return undefined
+  try {
+    return behavior.migrateState?.(handOut(freeze(value)), from)
+  } catch (cause) {
+    throw migrateFailed(actor, from, lastVersion, position, cause)
+  }
+}
+
+/** The next state; throws `actor-parked` with the event when `upcast` or `evolve` fails. */
 export function foldEvent<State>(
   { behavior, skips }: FoldContext<State>,
   state: State,
@@ -92,6 +111,37 @@ export function foldEvent<State>(
 ): State {
   if (skips?.covers(event.version, event.version)) return state
   freeze(event.data)
+  if (behavior.upcast === undefined && event.schemaVersion === undefined)
+    return foldPiece(behavior, state, event, event)
+  let next = state
+  for (const piece of upcastEvent(behavior, event))
+    next = foldPiece(behavior, next, piece, event)
+  return next
+}
+
+/** The pieces of a stored event as the behavior knows them; throws `actor-parked` with the event. */
+export function upcastEvent(
+  behavior: Pick<Behavior, 'upcast'>,
+  event: RecordedEvent,
+): readonly RecordedEvent[] {
+  try {
+    if (behavior.upcast !== undefined) return behavior.upcast(event)
+    const { type, schemaVersion = 1 } = event
+    if (schemaVersion > 1) throw schemaUnknown(type, schemaVersion, 1)
+    return [event]
+  } catch (cause) {
+    throw evolveFailed(event, cause)
+  }
+}
+
+/** Folds a stored event, or a piece of it. */
+function foldPiece<State>(
+  behavior: Behavior<State>,
+  state: State,
+  event: RecordedEvent,
+  stored: RecordedEvent,
+): State {
+  if (event !== stored) freeze(event.data)
   let next: State
   let isPromise: boolean
   try {
@@ -104,16 +154,16 @@ export function foldEvent<State>(
         withData(event, watch('the data of the event', event.data)),
       ),
     )
-    throw evolveFailed(event, change === undefined ? cause : changedByEvolve(change))
+    throw evolveFailed(stored, change === undefined ? cause : changedByEvolve(change))
   }
   if (next === undefined && state !== undefined)
     throw evolveFailed(
-      event,
+      stored,
       behaviorFault('it returned undefined instead of the next state'),
     )
   if (isPromise)
     throw evolveFailed(
-      event,
+      stored,
       behaviorFault('it returned a promise; it must be synchronous'),
     )
   return freeze(next, state)

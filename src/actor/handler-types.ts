@@ -9,6 +9,7 @@ import type { CommandsOf } from './definition-types.js'
 import type { Effect } from './effects.js'
 import type { EmittedEvent } from './event.js'
 import type { RejectResult } from './reject.js'
+import type { InputOf, OutputOf, SchemasIn } from './schemas.js'
 
 /** What a handler of `decide` may return. */
 export type DecideResult<State> =
@@ -40,6 +41,43 @@ export type AnyEvolve<State> = (
   data: never,
   event: RecordedEvent,
 ) => DeepReadonly<State>
+
+/**
+ * The handlers of commands with schemas: one gets what the schema of its data makes, or else what the contract says, and
+ * replies what the schema of its reply takes.
+ */
+export type DecideWith<State, Schemas, Contract extends AnyContract = AnyContract> = {
+  readonly [
+    Name in keyof SchemasIn<Schemas, 'commands'> | keyof SchemasIn<Schemas, 'replies'>
+  ]: (
+    state: DeepReadonly<State>,
+    data: Name extends keyof SchemasIn<Schemas, 'commands'>
+      ? OutputOf<SchemasIn<Schemas, 'commands'>[Name]>
+      : ShapeIn<Contract, Name> extends CommandShape<infer Data>
+        ? Data
+        : never,
+    context: DecideContext,
+  ) => Name extends keyof SchemasIn<Schemas, 'replies'>
+    ? ResultWithReply<State, InputOf<SchemasIn<Schemas, 'replies'>[Name]>>
+    : DecideResult<State>
+}
+
+/** What a handler returns whose reply has a schema. */
+type ResultWithReply<State, Reply> =
+  | RejectResult
+  | (Pick<EventsAndReply, 'events'> & {
+      readonly reply: Reply | ((state: DeepReadonly<State>) => Reply)
+    })
+
+/** The handlers of events with a schema: each gets what the schema makes. */
+export type EvolveWith<State, Schemas> = {
+  readonly [Type in keyof SchemasIn<Schemas, 'events'>]: (
+    state: DeepReadonly<State>,
+    data: OutputOf<SchemasIn<Schemas, 'events'>[Type]>,
+    event: RecordedEvent,
+  ) => DeepReadonly<State>
+}
+
 // Parameters of type `never` match any handler, also one whose data has no type.
 type AnyFunction = (...args: never[]) => unknown
 
@@ -89,17 +127,32 @@ export type EventIn<Evolve> = {
   [Type in keyof Evolve & string]: EmittedEvent<Type, DataOf<Evolve[Type], unknown>>
 }[keyof Evolve & string]
 
+/** The events that `decide` may emit: what the schema of an event takes, or else what `evolve` folds. */
+export type EmittedIn<Evolve, Schemas> = {
+  [Type in keyof Evolve & string]: EmittedEvent<
+    Type,
+    Type extends keyof SchemasIn<Schemas, 'events'>
+      ? InputOf<SchemasIn<Schemas, 'events'>[Type]>
+      : DataOf<Evolve[Type], unknown>
+  >
+}[keyof Evolve & string]
+
 /**
  * Rejects, at compile time, a `decide` with data of type `any`, which would leave its callers unchecked, one that
  * emits an event that `evolve` does not fold, and one with a timer or an answer for a command that `decide` does not have.
  */
-export type OnlyKnownEvents<Decide, Event, Contract extends AnyContract = AnyContract> = {
+export type OnlyKnownEvents<
+  Decide,
+  Event,
+  Contract extends AnyContract = AnyContract,
+  Schemas = object,
+> = {
   [Name in keyof Decide]: Decide[Name] extends AnyFunction
     ? IsAny<DataOf<Decide[Name], undefined>> extends true
       ? 'the data of this command is any: declare its type'
       : [EventsIn<ReturnType<Decide[Name]>>] extends [Event]
-        ? WrongOwn<OwnIn<ReturnType<Decide[Name]>>, Decide> &
-            WrongAnswer<Decide[Name], ShapeIn<Contract, Name>>
+        ? WrongOwn<OwnIn<ReturnType<Decide[Name]>>, Decide, Schemas> &
+            WrongAnswer<Decide[Name], ShapeIn<Contract, Name>, Schemas, Name>
         : Unfolded<EventsIn<ReturnType<Decide[Name]>>, Event>
     : never
 }
@@ -116,29 +169,47 @@ type OwnIn<Result> = Result extends RejectResult
         : never
 
 /** What the compiler shows for a command that the actor would get by an effect, and cannot take; `unknown` if there is none. */
-type WrongOwn<Own, Decide> = [ProblemOf<Own, Decide>] extends [never]
+type WrongOwn<Own, Decide, Schemas> = [ProblemOf<Own, Decide, Schemas>] extends [never]
   ? unknown
-  : ProblemOf<Own, Decide>
+  : ProblemOf<Own, Decide, Schemas>
 
-type ProblemOf<Own, Decide> = Own extends unknown
+type ProblemOf<Own, Decide, Schemas> = Own extends unknown
   ? {
       [Name in keyof Own & string]: Name extends keyof Decide
-        ? Own[Name] extends DataOf<Decide[Name], unknown>
+        ? Own[Name] extends TakenBy<Decide, Schemas, Name, unknown>
           ? never
           : `decide takes other data for the command: ${Name}`
         : `decide has no command: ${Name}`
     }[keyof Own & string]
   : never
 
+/** The data that a command is sent with: what its schema takes, or else what its handler gets. */
+type TakenBy<
+  Decide,
+  Schemas,
+  Name extends keyof Decide,
+  Absent,
+> = Name extends keyof SchemasIn<Schemas, 'commands'>
+  ? InputOf<SchemasIn<Schemas, 'commands'>[Name]>
+  : DataOf<Decide[Name], Absent>
+
 /** Without a contract, a definition is inferred to have the one of any commands: it demands nothing. */
 export type HasNoContract<Contract extends AnyContract> = IsAny<CommandsOf<Contract>>
 
-/** What a contract demands of `decide`: a handler for each command, which takes its data. */
-export type DecidedAs<Contract extends AnyContract, State> =
+/**
+ * What a contract demands of `decide`: a handler for each command, which takes its data. Those with schemas are demanded
+ * by {@link DecideWith}.
+ */
+export type DecidedAs<Contract extends AnyContract, State, Schemas = object> =
   HasNoContract<Contract> extends true
     ? unknown
     : {
-        [Name in keyof CommandsOf<Contract>]: (
+        [
+          Name in Exclude<
+            keyof CommandsOf<Contract>,
+            keyof SchemasIn<Schemas, 'commands'> | keyof SchemasIn<Schemas, 'replies'>
+          >
+        ]: (
           state: DeepReadonly<State>,
           data: CommandsOf<Contract>[Name]['data'],
           context: DecideContext,
@@ -154,14 +225,25 @@ type ShapeIn<Contract extends AnyContract, Name> =
       : unknown
 
 /** What the compiler shows for a handler that answers otherwise than its contract says; `unknown` if there is none. */
-type WrongAnswer<Handler extends AnyFunction, Shape> = [Shape] extends [
-  CommandShape<unknown, infer Reply, infer Rejected>,
+type WrongAnswer<Handler extends AnyFunction, Shape, Schemas, Name> = [Shape] extends [
+  CommandShape<infer Data, infer Reply, infer Rejected>,
 ]
-  ? [ReplyIn<ReturnType<Handler>>] extends [Reply]
-    ? [RejectionIn<ReturnType<Handler>>] extends [Rejected]
-      ? unknown
-      : 'this command has a rejection that its contract does not name'
-    : 'this command has another reply than its contract'
+  ? [Data] extends [SchemaInput<Schemas, Name>]
+    ? [
+        Name extends keyof SchemasIn<Schemas, 'replies'>
+          ? OutputOf<SchemasIn<Schemas, 'replies'>[Name]>
+          : ReplyIn<ReturnType<Handler>>,
+      ] extends [Reply]
+      ? [RejectionIn<ReturnType<Handler>>] extends [Rejected]
+        ? unknown
+        : 'this command has a rejection that its contract does not name'
+      : 'this command has another reply than its contract'
+    : 'the schema of this command takes other data than its contract'
+  : unknown
+
+/** What the schema of a command takes; `unknown` if there is none. */
+type SchemaInput<Schemas, Name> = Name extends keyof SchemasIn<Schemas, 'commands'>
+  ? InputOf<SchemasIn<Schemas, 'commands'>[Name]>
   : unknown
 
 type IsAny<Type> = 0 extends 1 & Type ? true : false
@@ -174,12 +256,14 @@ type Unfolded<Emitted, Event> =
       : `evolve does not fold the event: ${Wrong['type']}`
     : 'this command emits something that is not an event of evolve'
 
-/** The commands of a `decide`, by name. */
-export type CommandsIn<Decide> = {
+/** The commands of a `decide`, by name: a caller passes what the schema of a command takes. */
+export type CommandsIn<Decide, Schemas = object> = {
   [Name in keyof Decide & string]: Decide[Name] extends AnyFunction
     ? CommandShape<
-        DataOf<Decide[Name], undefined>,
-        ReplyIn<ResultOf<Decide[Name]>>,
+        TakenBy<Decide, Schemas, Name, undefined>,
+        Name extends keyof SchemasIn<Schemas, 'replies'>
+          ? OutputOf<SchemasIn<Schemas, 'replies'>[Name]>
+          : ReplyIn<ResultOf<Decide[Name]>>,
         RejectionIn<ResultOf<Decide[Name]>>
       >
     : never

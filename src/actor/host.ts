@@ -37,6 +37,7 @@ import { toCommand } from './incoming-command.js'
 import { actorPaused } from './parked.js'
 import { posting, ResidentCalls } from './resident-calls.js'
 import { Residents } from './residents.js'
+import { type ActorSchemas, checkCommandData, conformCommand } from './schemas.js'
 import { StateReads } from './state-reads.js'
 import { supervisorId } from './supervisor.js'
 import { RefoldChecks } from './refold-checks.js'
@@ -141,7 +142,10 @@ class Host implements ActorHost {
   ): Promise<AskOutcome> {
     try {
       this.#checkAdmission(actor, options)
-      const command = toCommand(actor, commandType, data, options)
+      const sent = toCommand(actor, commandType, data, options)
+      // One that is sent again may be answered as before, whatever its schema is by now: decided, it is checked.
+      const isNew = options.commandId === undefined
+      const command = isNew ? conformCommand(this.#schemasOf(actor), actor, sent) : sent
       const { promise } = this.#send(actor, command, options)
       this.#asks++
       return promise
@@ -170,6 +174,8 @@ class Host implements ActorHost {
   ): Promise<void> {
     this.#checkAdmission(actor, options)
     const command = toCommand(actor, commandType, data, options)
+    // Nobody waits for the outcome. The data stays as it was sent: another node may get the command.
+    checkCommandData(this.#schemasOf(actor), actor, commandType, command.data)
     this.#checkNotPaused(actor)
     const call = this.#send(actor, command, options)
     this.#tells++
@@ -320,6 +326,10 @@ class Host implements ActorHost {
     { timeout, redelivery }: RedeliveryOptions = {},
   ): void {
     this.#admission.check({ actor, timeout, isReserved: redelivery !== undefined })
+  }
+
+  #schemasOf({ type }: ActorAddress): ActorSchemas | undefined {
+    return this.#options.definitions.find(type)?.schemas
   }
 
   /** After {@link Host.#checkAdmission}. */

@@ -79,10 +79,41 @@ export function actorRestarting(
 export function evolveFailed(event: RecordedEvent, cause: unknown): CairnError {
   return actorParked(
     event.actor,
-    `evolve failed on event ${event.id} of type ${show(event.type)}: ${messageOf(cause)}. ` +
+    `evolve failed on event ${event.id} of type ${show(event.type)}${placeOf(event)}: ${messageOf(cause)}. ` +
       'Correct evolve, raise the behavior version and restart the node; or skip the event: ' +
       `cairn actor skip ${formatAddress(event.actor)}`,
-    { event: event.id, eventType: event.type, version: event.version },
+    {
+      event: event.id,
+      eventType: event.type,
+      version: event.version,
+      ...(positionOf(event) !== undefined && { position: positionOf(event) }),
+    },
+    cause,
+  )
+}
+
+/** Unknown for an event that is not stored yet. */
+function positionOf(event: RecordedEvent): Position | undefined {
+  return Object.getOwnPropertyDescriptor(event, 'position')?.value as Position | undefined
+}
+
+function placeOf(event: RecordedEvent): string {
+  const position = positionOf(event)
+  return position === undefined ? '' : ` at position ${position}`
+}
+
+export function migrateFailed(
+  actor: ActorAddress,
+  from: number,
+  version: Version,
+  position: Position,
+  cause: unknown,
+): CairnError {
+  return actorParked(
+    actor,
+    `migrateState failed on the state of behavior version ${from} at version ${version}, position ${position}: ` +
+      `${messageOf(cause)}. Correct it and restart the node; if it returns undefined, the state is folded again.`,
+    { version, position, from },
     cause,
   )
 }

@@ -7,6 +7,8 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { checkFreshness, sufficientVersion } from '../model/freshness.js'
+import type { Behavior } from '../model/behavior.js'
+import type { RecordedEvent } from '../model/event.js'
 import type { Version } from '../model/version.js'
 import { bounded } from '../model/wait.js'
 import type { EventStore, ReadOptions } from '../store/event-store/event-store.js'
@@ -14,7 +16,7 @@ import type { StateReading, AnyActorDefinition, StateOptions } from './definitio
 import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
 import { type CommandRef, commandRef, type CommandRefPorts } from './command-ref.js'
 import type { AnyActorType } from './contract.js'
-import type { FoldContext } from './fold.js'
+import { type FoldContext, upcastEvent } from './fold.js'
 import type { ResidentReader } from './actor-host.js'
 import { isRedirect } from './version-guard.js'
 import { VersionWaiters } from './version-waiters.js'
@@ -163,7 +165,10 @@ function readerOf(
             ),
       )
     },
-    events: options => store.read(address, options),
+    events: options =>
+      behavior.upcast === undefined
+        ? store.read(address, options)
+        : upcasted(behavior, store.read(address, options)),
     watch: watch as ActorRef['watch'],
     async until(isWanted: (state: unknown) => boolean, options: UntilOptions = {}) {
       checkOptions('until', options, untilOptionNames)
@@ -183,6 +188,16 @@ const watchOptionNames: OptionNames<WatchOptions> = {
   from: true,
   latest: true,
   signal: true,
+}
+
+/** Throws `actor-parked` for an event that cannot be upcast, as folding it does. */
+async function* upcasted(
+  behavior: Behavior,
+  stored: AsyncIterable<RecordedEvent | MalformedRecord>,
+): AsyncGenerator<RecordedEvent | MalformedRecord> {
+  for await (const one of stored)
+    if (one.kind === 'event') yield* upcastEvent(behavior, one)
+    else yield one
 }
 
 /** For references that were made without a node: no actor is in memory, and no notices arrive. */

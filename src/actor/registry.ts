@@ -39,6 +39,11 @@ export class DefinitionRegistry {
     this.#byType.set(type, definition)
   }
 
+  /** The definition of a type, if this node hosts it. */
+  find(type: string): AnyActorDefinition | undefined {
+    return this.#byType.get(type)
+  }
+
   /** Throws `unknown-actor-type` with the known types. */
   get(type: string): AnyActorDefinition {
     const definition = this.#byType.get(type)

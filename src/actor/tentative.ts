@@ -43,7 +43,7 @@ const noMetadata: Metadata = Object.freeze({})
 
 function toTentativeEvent(
   { actor }: Pick<FoldContext, 'actor'>,
-  { type, data, metadata = noMetadata }: NewEvent,
+  { type, data, metadata = noMetadata, schemaVersion }: NewEvent,
   version: Version,
   { id: commandId, correlationId, causationId, principal }: Command,
   { at, nodeId }: TentativeEvents,
@@ -61,6 +61,7 @@ function toTentativeEvent(
     nodeId,
     commandId,
   }
+  if (schemaVersion !== undefined) recorded.schemaVersion = schemaVersion
   if (correlationId !== undefined) recorded.correlationId = correlationId
   if (causationId !== undefined) recorded.causationId = causationId
   if (principal !== undefined) recorded.principal = principal

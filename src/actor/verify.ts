@@ -10,6 +10,7 @@ import type { ActorAddress } from '../model/address.js'
 import type { Behavior } from '../model/behavior.js'
 import type { LogRecord } from '../model/commit.js'
 import { type CairnError, isCairnError } from '../model/errors.js'
+import type { RecordedEvent } from '../model/event.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import {
@@ -84,6 +85,9 @@ function withoutInlineStates(behavior: Behavior): Behavior {
     commandTypes: behavior.commandTypes,
     initialState: id => behavior.initialState(id),
     decide: (state, command, context) => behavior.decide(state, command, context),
+    ...(behavior.upcast !== undefined && {
+      upcast: (event: RecordedEvent) => behavior.upcast!(event),
+    }),
     evolve: (state, event) => behavior.evolve(state, event),
   }
 }

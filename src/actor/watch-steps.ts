@@ -2,7 +2,13 @@
 
 import type { MalformedRecord, StoredCommit } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
-import { foldEvent, type FoldContext, type FoldedState, skipVersions } from './fold.js'
+import {
+  foldEvent,
+  type FoldContext,
+  type FoldedState,
+  skipVersions,
+  upcastEvent,
+} from './fold.js'
 import { recordUnreadable } from './parked.js'
 
 export interface Step<State = unknown> {
@@ -22,7 +28,10 @@ export function* foldSteps<State>(
     const state = foldEvent(context, folded.state, event)
     const { inlineStateVersion } = start
     folded = { state, version: event.version, position, inlineStateVersion }
-    yield { event, folded }
+    // One step for each version: a stored event that became several, or none, comes as it is stored.
+    const isSkipped = context.skips?.covers(event.version, event.version) === true
+    const pieces = isSkipped ? [event] : upcastEvent(context.behavior, event)
+    yield { event: pieces.length === 1 ? pieces[0]! : event, folded }
   }
 }
 

@@ -1,22 +1,38 @@
-// cairn actors: the actors that have events.
+// cairn actors: the actors that have events, and the actor types.
 
+import { describeType, type TypeDescription, withoutSchema } from '../actor/describe.js'
+import type { OpenNamespace } from '../backend/backend.js'
 import { checkActorType, formatAddress, isReservedType } from '../model/address.js'
 import { defined } from '../model/defined.js'
-import { exitCode } from '../program/exit-codes.js'
-import { textFlag } from '../program/flags.js'
+import { isCairnError } from '../model/errors.js'
+import { actorFlags, loadActors } from '../program/actors-file.js'
+import { exitCode, UsageError } from '../program/exit-codes.js'
+import { isSet, type ParsedFlags, textFlag } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
+import { readMembers } from './members.js'
+import { printRow } from './output.js'
 import { Table } from './table.js'
 
 export const actors: CliCommand = {
-  usage: 'actors [--type T]',
-  summary: 'list the actors that have events',
-  flags: { type: { type: 'string' } },
+  usage: 'actors [--type T] [--types]',
+  summary: 'list the actors that have events, or the actor types and what has no schema',
+  flags: { type: { type: 'string' }, types: { type: 'boolean' }, ...actorFlags },
   help: `  --type T           only this type (default: all but Cairn's own, which begin with cairn-)
+  --types            list the types that the nodes host, with the commands, events, topics and states
+                     that have no schema
+  --actors FILE      with --types: the types of this file instead; may be repeated
+  --demo             with --types: the demo's types
 `,
-  run(flags, signal, progress) {
+  async run(flags, signal, progress) {
     positionals(flags, [])
     const type = textFlag(flags, 'type')
     if (type !== undefined) checkActorType(type)
+    if (isSet(flags, 'types')) return listTypes(flags, type, signal)
+    const givenHere = await loadActors(flags)
+    if (givenHere.length > 0)
+      throw new UsageError(
+        '--actors and --demo need --types: the actors are in the store.',
+      )
     return withNamespace(flags, async ({ store }) => {
       const options = { signal, ...defined({ type }) }
       const table = new Table<{ actor: string; type: string; id: string }>(flags, {
@@ -42,4 +58,60 @@ export const actors: CliCommand = {
       return exitCode.ok
     })
   },
+}
+
+/** The types of `--actors`, or those that the nodes host. */
+async function listTypes(
+  flags: ParsedFlags,
+  type: string | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const here = await loadActors(flags)
+  if (here.length > 0) {
+    for (const definition of here)
+      if (type === undefined || definition.type === type)
+        await printType(flags, describeType(definition))
+    return exitCode.ok
+  }
+  return withNamespace(flags, async open => {
+    const members = await readMembers(open, signal)
+    const types = new Set(members.flatMap(member => member.types))
+    for (const hosted of [...types].toSorted())
+      if (type === undefined || hosted === type)
+        await printType(flags, await describeHosted(open, hosted, signal))
+    return exitCode.ok
+  })
+}
+
+/** Asks a node that hosts the type. Of an older one only the name is known. */
+async function describeHosted(
+  { transport }: OpenNamespace,
+  type: string,
+  signal: AbortSignal,
+): Promise<TypeDescription | { readonly type: string }> {
+  try {
+    const request = { kind: 'describe', actor: { type, id: 'any' } } as const
+    return (await transport.request(request, { signal })) as TypeDescription
+  } catch (error) {
+    if (isCairnError(error, 'invalid-command') && error.details.kind === 'describe')
+      return { type }
+    throw error
+  }
+}
+
+async function printType(
+  flags: ParsedFlags,
+  described: TypeDescription | { readonly type: string },
+): Promise<void> {
+  const { type } = described
+  if (!('version' in described))
+    return printRow(flags, { type }, `${type}  its nodes are too old to tell`)
+  const missing = withoutSchema(described)
+  const text =
+    missing.length === 0 ? 'all have schemas' : `no schema: ${missing.join(', ')}`
+  await printRow(
+    flags,
+    { ...described, withoutSchema: missing },
+    `${type}@${described.version}  ${text}`,
+  )
 }

@@ -1,6 +1,10 @@
 // cairn send: stores a command for an actor, whether a node runs or not.
 
+import type { CheckRequest, Transport } from '../cluster/transport.js'
 import { systemClock } from '../model/clock.js'
+import { isCairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
+import { throwIfAborted } from '../model/wait.js'
 import { exitCode } from '../program/exit-codes.js'
 import { textFlag } from '../program/flags.js'
 import { storeCommand } from '../delivery/messages/store-command.js'
@@ -13,6 +17,10 @@ export const send: CliCommand = {
   flags: { 'command-id': { type: 'string' } },
   help: `  --command-id ID    the command's id (default: a new one); sent again with the same id, a
                      command acts once
+
+A node that hosts the type checks the command first. While there is none, the command is stored as it is, and checked
+when it is handled.
+
 `,
   run(flags, signal) {
     const { name, actor, command, data } = commandArguments(flags)
@@ -20,7 +28,8 @@ export const send: CliCommand = {
     const options = { signal, ...(given !== undefined && { commandId: given }) }
     return withNamespace(
       flags,
-      async ({ queues, partitions, store }, nodeId) => {
+      async ({ queues, partitions, store, transport }, nodeId) => {
+        await check(transport, { kind: 'check', actor, command, data }, signal)
         const from = { nodeId, clock: systemClock, store }
         const { inbox } = queues
         const { commandId, position, duplicate } = await storeCommand(
@@ -42,4 +51,24 @@ export const send: CliCommand = {
       { create: true },
     )
   },
+}
+
+/** Milliseconds. */
+const checkTimeout = 2_000
+
+/** Throws what a node that hosts the type has against the command. Without an answer nothing is known against it. */
+async function check(
+  transport: Transport,
+  request: CheckRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await transport.request(request, { signal, timeout: checkTimeout })
+  } catch (error) {
+    const isOlder = isCairnError(error) && error.details.kind === request.kind
+    const isRefused =
+      isCairnError(error, 'unknown-command') || isCairnError(error, 'invalid-command')
+    if (isRefused && !isOlder) throw error
+    throwIfAborted(signal, `sending ${show(request.command)}`)
+  }
 }

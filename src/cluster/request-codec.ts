@@ -54,7 +54,7 @@ export function prepareRequest(
 ): PreparedRequest {
   const doing = `asking ${formatAddress(request.actor)}`
   throwIfAborted(signal, doing)
-  if (request.kind === 'ask')
+  if (request.kind === 'ask' || request.kind === 'check')
     checkData(request.data, `data of command "${request.command}"`)
   return { timeout, signal, to, doing }
 }
@@ -210,7 +210,9 @@ function decodeRequest(bytes: Uint8Array): RequestEnvelope {
     (request?.kind === 'state' &&
       isVersion(request.version) &&
       (request.freshness === undefined || isFreshness(request.freshness))) ||
-    (request?.kind === 'warm' && isActorList(request.actors))
+    (request?.kind === 'warm' && isActorList(request.actors)) ||
+    request?.kind === 'describe' ||
+    (request?.kind === 'check' && typeof request.command === 'string')
   if (!known || typeof request.actor !== 'object' || typeof timeout !== 'number')
     throw new CairnError(
       'invalid-command',
@@ -233,7 +235,13 @@ export function isExpired(error: unknown): boolean {
   return isCairnError(error, 'deadline-exceeded') && error.details.waited !== undefined
 }
 
-const kinds: readonly string[] = ['ask', 'state', 'warm'] satisfies NodeRequest['kind'][]
+const kinds: readonly string[] = [
+  'ask',
+  'state',
+  'warm',
+  'describe',
+  'check',
+] satisfies NodeRequest['kind'][]
 
 function isActorList(actors: unknown): boolean {
   if (!Array.isArray(actors) || actors.length > warmActorsMax) return false

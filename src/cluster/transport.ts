@@ -50,9 +50,24 @@ export interface WarmRequest {
   readonly actors: readonly ActorAddress[]
 }
 
+/** Asks a node what it knows of the actor's type: which commands and events there are, and which have a schema. */
+export interface DescribeRequest {
+  readonly kind: 'describe'
+  readonly actor: ActorAddress
+}
+
+/** Asks a node whether it would take a command: whether it knows the name, and its schema takes the data. */
+export interface CheckRequest {
+  readonly kind: 'check'
+  readonly actor: ActorAddress
+  readonly command: string
+  readonly data: unknown
+}
+
 export const warmActorsMax = 1_000
 
-export type NodeRequest = AskRequest | StateRequest | WarmRequest
+export type NodeRequest =
+  AskRequest | StateRequest | WarmRequest | DescribeRequest | CheckRequest
 
 export interface RequestOptions {
   readonly signal?: AbortSignal

@@ -1,7 +1,8 @@
 // A commit ⇄ its body: the events, and what only the actor itself needs.
 //
-// MessagePack: { events: [{ type, data, meta? }], reply?, digest?, state?: { behavior, skipped?, value },
+// MessagePack: { events: [{ type, data, meta?, v? }], reply?, digest?, state?: { behavior, skipped?, value },
 // says?, commands?: [{ reply?, digest?, causation?, traceparent?, principal? }] };
+// `v` is the schema version of the event's data, absent for 1;
 // `digest` is the command's name and a hash of its data, where a caller chose its id;
 // `says` is the outbox: { topic, version, data } is a message, { to: [type, id], command, data } a command; timers: see
 // `OutboxBody`. A reader ignores keys that it does not know.
@@ -25,7 +26,7 @@ import { checkData } from './data.js'
 import { encodeOutbox, findOutboxProblem, type OutboxBody } from './outbox.js'
 
 export interface CommitBody {
-  events: { type: string; data?: unknown; meta?: Metadata }[]
+  events: { type: string; data?: unknown; meta?: Metadata; v?: number }[]
   reply?: unknown
   digest?: string
   state?: InlineState
@@ -44,9 +45,11 @@ export function toBody(commit: NewCommit): CommitBody {
     checkData(data, () => `data of event ${show(type)}`)
     if (metadata !== undefined)
       checkData(metadata, () => `metadata of event ${show(type)}`)
-    body.events.push(
-      metadata === undefined ? { type, data } : { type, data, meta: metadata },
-    )
+    const stored: CommitBody['events'][number] = { type, data }
+    if (metadata !== undefined) stored.meta = metadata
+    const { schemaVersion = 1 } = event
+    if (schemaVersion > 1) stored.v = schemaVersion
+    body.events.push(stored)
   }
   if (command?.reply !== undefined) {
     checkData(command.reply, 'reply')
@@ -91,6 +94,8 @@ export function findBodyProblem(
       return `event ${i + 1} of its body has another type than its headers list`
     if (event.meta !== undefined && !isObject(event.meta))
       return `the metadata of event ${i + 1} of its body is not an object`
+    if (event.v !== undefined && !(Number.isSafeInteger(event.v) && event.v >= 1))
+      return `the schema version of event ${i + 1} of its body is not a whole number from 1`
   }
   if (body.state !== undefined && !isObject(body.state))
     return 'the state in its body is not an object'

@@ -145,6 +145,7 @@ function toStoredCommit(
       at,
       nodeId,
     }
+    if (event.v !== undefined && event.v > 1) recorded.schemaVersion = event.v
     let cause: Causes = header
     let id = commandId
     if (commands !== undefined) {

@@ -140,11 +140,15 @@ export type {
   Serving,
   StateRequest,
   WarmRequest,
+  CheckRequest,
+  DescribeRequest,
   Transport,
 } from '../cluster/transport.js'
 
 // Commands, schemas and errors
 export type { CommandArguments } from '../actor/definition-types.js'
+export type { ActorSchemas, SchemaMap } from '../actor/schemas.js'
+export type { UpcastStep, UpcastSteps } from '../actor/upcast.js'
 export type {
   CommandSender,
   DurableCommandSender,

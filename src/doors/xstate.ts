@@ -15,6 +15,7 @@ export type {
   MachineEvents,
   MachineMigration,
   MachineOptions,
+  MachineSchemas,
   MachineRefMethods,
   MachineRefusal,
   MachineReply,

@@ -56,8 +56,10 @@ const lateAfterDefault = 10_000
 export class MachineBehavior implements Behavior<MachineState> {
   readonly version: number
   readonly commandTypes: readonly string[]
+  readonly eventTypes: readonly string[]
   /** Absent for a machine that can have no children. */
   readonly children?: (actor: ActorAddress, state: MachineState) => ChildSpec[]
+  readonly migrateState?: (state: unknown, from: number) => MachineState | undefined
   readonly #type: string
   readonly #node: MachineNode
   readonly #steps: Steps
@@ -83,6 +85,9 @@ export class MachineBehavior implements Behavior<MachineState> {
     )
     const own = (machine.root.events as string[]).filter(isOwnEvent)
     this.commandTypes = [...own, init]
+    this.eventTypes = this.commandTypes
+    const { migrateState } = options
+    if (migrateState !== undefined) this.migrateState = migrateState
     if (runsChildren) this.children = (_actor, state) => childrenToRun(this.#node, state)
   }
 

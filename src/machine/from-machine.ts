@@ -6,6 +6,7 @@ import { actorOptionNames, actorOptions } from '../actor/actor-options.js'
 import { checkBehaviorVersion, checkNotReserved } from '../actor/define-actor.js'
 import type { StateReader, StateOptions } from '../actor/definition.js'
 import { checkTopics } from '../actor/effects.js'
+import { type ActorSchemas, checkSchemas } from '../actor/schemas.js'
 import { checkActorType } from '../model/address.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
@@ -25,8 +26,10 @@ const optionNames: OptionNames<MachineOptions<AnyStateMachine, unknown>> = {
   type: true,
   version: true,
   migrate: true,
+  migrateState: true,
   late: true,
   lateAfter: true,
+  schemas: true,
   emits: true,
   reply: true,
   input: true,
@@ -68,22 +71,25 @@ export function fromMachine<
   checkActorType(type)
   checkNotReserved(type)
   checkBehaviorVersion(type, version)
-  if (given.migrate !== undefined && version === 1)
-    throw new CairnError(
-      'invalid-definition',
-      `Machine ${type} has migrate and version 1: there is no earlier version to migrate from. Raise the version.`,
-    )
+  for (const name of ['migrate', 'migrateState'] as const)
+    if (given[name] !== undefined && version === 1)
+      throw new CairnError(
+        'invalid-definition',
+        `Machine ${type} has ${name} and version 1: there is no earlier version to migrate from. Raise the version.`,
+      )
   checkLate(type, given)
   const runsChildren = checkDurable(machine, type)
   const publishes = Object.values(emits as Record<string, AnyTopic>)
   checkTopics(`emits of machine ${type}`, publishes)
   const behavior = new MachineBehavior(machine, type, version, given, runsChildren)
+  const schemas = schemasOf(type, behavior, given as { readonly schemas?: ActorSchemas })
   const definition: MachineDefinition<AnyStateMachine, unknown> = {
     type,
     machine,
     behavior,
     options: actorOptions(given),
     publishes,
+    ...(schemas !== undefined && { schemas }),
     refMethods: read => ({
       matches: async (value, bounds) =>
         definition.matches(await stateBy(read, bounds), value),
@@ -101,6 +107,23 @@ export function fromMachine<
   }
   // One implementation serves all machines; only the types differ.
   return definition as unknown as MachineDefinition<Machine, Reply>
+}
+
+/** A machine's commands are its events. Throws `invalid-definition`. */
+function schemasOf(
+  type: string,
+  behavior: MachineBehavior,
+  { schemas }: { readonly schemas?: ActorSchemas },
+): ActorSchemas | undefined {
+  if (schemas === undefined) return undefined
+  const what = `machine ${type}`
+  const { events = {} } = schemas ?? {}
+  // A transition on `file.*` takes events of many names.
+  const matched = Object.keys(events).filter(name => behavior.knows(name))
+  const types = [...new Set([...behavior.commandTypes, ...matched])]
+  checkSchemas(what, schemas, types, types)
+  const { state } = schemas
+  return { commands: events, ...(state !== undefined && { state }) }
 }
 
 /** Throws `invalid-actor-type` for a machine without an id, whose actors have no type. */

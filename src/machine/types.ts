@@ -26,6 +26,7 @@ import type { EmittedEvent } from '../actor/event.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Answers } from '../model/answers.js'
 import type { Rejection } from '../model/behavior.js'
+import type { StandardSchema } from '../model/schema.js'
 import type { AnyTopic, Topic } from '../model/topic.js'
 
 /** An event without its type: the data of a command. `undefined` when the event has no other fields. */
@@ -211,6 +212,16 @@ export type MachineMigration = (
   from: number,
 ) => EventObject | null | undefined
 
+/** Schemas of a machine: they take and make the types that `setup` declares. */
+export interface MachineSchemas<Machine extends AnyStateMachine> {
+  readonly events?: {
+    readonly [Event in EventFrom<Machine> as Event['type']]?: StandardSchema<
+      PayloadOf<Event>
+    >
+  } & { readonly 'xstate.init'?: StandardSchema<InputFrom<Machine>> }
+  readonly state?: StandardSchema
+}
+
 /** Options of {@link fromMachine}. */
 export interface MachineOptions<
   Machine extends AnyStateMachine,
@@ -223,6 +234,14 @@ export interface MachineOptions<
   /** Maps stored events of earlier versions. Default: they are kept as they are. */
   readonly migrate?: MachineMigration
   /**
+   * The state that an earlier version has stored, as one of this version; `undefined` folds it again from the events, which
+   * is the default.
+   */
+  readonly migrateState?: (
+    state: unknown,
+    from: number,
+  ) => MachineState<Machine> | undefined
+  /**
    * What a late delay does: `fire` at once, `skip` it, or `restart` it with its whole delay. A function gets the
    * timer's name. Default `fire`.
    */
@@ -234,6 +253,11 @@ export interface MachineOptions<
    * an input of its own by the command `xstate.init`.
    */
   readonly input?: InputFrom<Machine> | ((id: string) => InputFrom<Machine>)
+  /**
+   * Schemas of events by type, of the data of `xstate.init`, and of the state: they check what comes as a command. What a
+   * schema makes is the event that is decided and stored. Default: none.
+   */
+  readonly schemas?: MachineSchemas<Machine>
   /** The topic for each type of emitted event. Default: none. */
   readonly emits?: EmitsOf<Machine>
   /** The reply to an accepted event. Default: `{ status, value, output }`. */

@@ -20,6 +20,8 @@ export interface Command<Type extends string = string, Data = unknown> extends C
   readonly data: Data
   /** The version that the actor must be at; absent for any. */
   readonly expectedVersion?: Version
+  /** The data is what the command's schema has made of it. Default: it is as it was sent. */
+  readonly isChecked?: true
 }
 
 /** What `decide` gets beside the state and the command. */
@@ -105,6 +107,8 @@ export interface Behavior<State = unknown> {
   readonly version: number
   /** The commands that `decide` knows, for errors and tools. */
   readonly commandTypes: readonly string[]
+  /** The events that `evolve` folds, for tools. Default: they are not known. */
+  readonly eventTypes?: readonly string[]
   /** Whether `decide` knows a command. Default: whether `commandTypes` has it. */
   knows?(commandType: string): boolean
   initialState(id: string): State
@@ -120,6 +124,17 @@ export interface Behavior<State = unknown> {
    * timers cannot be derived from the state.
    */
   timers?(state: State, set: readonly string[]): ReadonlyMap<string, number>
+  /** The schema version in which events of a type are stored. Default: 1. */
+  schemaVersionOf?(eventType: string): number
+  /** The event types that `upcast` may change. Default: none. */
+  readonly upcastTypes?: readonly string[]
+  /** A stored event as `evolve` knows it, or its pieces, or none. Throws as `evolve` does. Default: it is kept as it is. */
+  upcast?(event: RecordedEvent): readonly RecordedEvent[]
+  /**
+   * The state that an earlier version of the behavior has stored, as one of this version; `undefined`: it is folded
+   * again from the events. Default: `undefined`.
+   */
+  migrateState?(state: unknown, from: number): State | undefined
   /** Total: it throws only for an unknown event or by mistake, and the actor has then failed. */
   evolve(state: State, event: RecordedEvent): State
 }

@@ -15,6 +15,8 @@ export interface NewEvent<Type extends string = string, Data = unknown> {
   /** Plain data: JSON values, and also `undefined`, `Date`, `Uint8Array`, `Buffer` and 64-bit `bigint`. */
   readonly data?: Data
   readonly metadata?: Metadata
+  /** The version of the shape of its data. Default 1; what `decide` returns gets that of its definition. */
+  readonly schemaVersion?: number
 }
 
 /** An event as stored in the log. */
@@ -26,6 +28,10 @@ export interface RecordedEvent<Type extends string = string, Data = unknown> {
   readonly type: Type
   readonly data: Data
   readonly metadata: Metadata
+  /** The version of the shape of its data. Default 1. */
+  readonly schemaVersion?: number
+  /** Which piece of the stored event it is, if an upcast has split it: absent for the first, then `1`, `2`. */
+  readonly piece?: string
   readonly version: Version
   /** Position of the commit that holds the event; events of one commit share it. */
   readonly position: Position
@@ -69,7 +75,16 @@ export function checkNewEvent(event: NewEvent): NewEvent {
       { details: { type } },
     )
   if (metadata !== undefined) checkMetadata(type, metadata)
+  checkSchemaVersion(event)
   return event
+}
+
+function checkSchemaVersion({ type, schemaVersion = 1 }: NewEvent): void {
+  if (Number.isSafeInteger(schemaVersion) && schemaVersion >= 1) return
+  throw new CairnError(
+    'invalid-event',
+    `schemaVersion of event ${show(type)} is ${show(schemaVersion)}: use a whole number from 1.`,
+  )
 }
 
 function checkMetadata(type: string, metadata: Metadata): void {

@@ -1,8 +1,7 @@
 // Schemas of any library that implements Standard Schema (standardschema.dev, version 1): zod,
 // valibot, arktype and others. Cairn knows only the interface and depends on none of them.
 
-import { CairnError, messageOf } from './errors.js'
-import { show } from './show.js'
+import { CairnError, type ErrorCode, messageOf } from './errors.js'
 import { isIgnoredPromise } from './thenable.js'
 
 /** A schema: it checks a value of type `Input` and returns an `Output`. */
@@ -36,13 +35,16 @@ export function isSchema(value: unknown): value is StandardSchema {
 }
 
 /**
- * Returns the schema's output for a value. Throws `invalid-message` with each path that is wrong, and
+ * Returns the schema's output for a value. Throws `code` with each path that is wrong, and
  * `invalid-definition` for an asynchronous schema.
+ *
+ * @param what what the value is meant to be: `message on trips.completed`
  */
 export function conform<Output>(
   schema: StandardSchema<unknown, Output>,
   value: unknown,
   what: string,
+  code: ErrorCode,
 ): Output {
   const result = validated(schema, value, what)
   if (isIgnoredPromise(result))
@@ -58,11 +60,9 @@ export function conform<Output>(
   const problems = issues.map(({ path, message }) =>
     path === '' ? message : `${path}: ${message}`,
   )
-  throw new CairnError(
-    'invalid-message',
-    `${show(value)} is not a valid ${what}: ${problems.join('; ')}.`,
-    { details: { issues } },
-  )
+  throw new CairnError(code, `The ${what} is not valid: ${problems.join('; ')}.`, {
+    details: { issues },
+  })
 }
 
 function validated<Output>(

@@ -11,8 +11,12 @@ export interface Topic<Input = never, Output = unknown> {
   readonly name: string
   /** The version of the schema, stored in each message. Default 1. */
   readonly version: number
+  /** The schema of its messages; absent where any plain data is accepted. */
+  readonly schema?: StandardSchema
   /** Returns the schema's output for data to publish. Throws `invalid-message`. */
   check(data: Input): Output
+  /** What readers get of stored data: one value, several or none. Default: the data as it is stored. */
+  readonly upcast?: (data: unknown) => readonly unknown[]
   /** Exists only as a type; there is no value. */
   readonly $data?: Output
 }
@@ -99,6 +103,8 @@ export function defineTopic(
       `schema of topic ${name} is ${show(schema)}: pass a schema of a library that implements Standard Schema.`,
     )
   const check = (data: unknown) =>
-    schema === undefined ? data : conform(schema, data, `message on ${name}`)
-  return { name, version, check }
+    schema === undefined
+      ? data
+      : conform(schema, data, `message on ${name}`, 'invalid-message')
+  return { name, version, check, ...(schema !== undefined && { schema }) }
 }

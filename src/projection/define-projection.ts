@@ -3,6 +3,7 @@
 
 import type { AnyActorDefinition } from '../actor/definition.js'
 import type { RecordedEventOf } from '../actor/definition-types.js'
+import { upcastEvent } from '../actor/fold.js'
 import { checkDefinition } from '../actor/check-definition.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
@@ -199,7 +200,7 @@ export function defineProjection<const From extends ProjectionSource, Row>(
     return { ...common, rows: rowsOfStates(name, from, statesSpec) }
   }
   const eventsSpec = spec as ProjectionSpec<unknown, unknown>
-  const { events, rows } = rowsOfEvents(name, types, eventsSpec)
+  const { events, rows } = rowsOfEvents(name, types, from, eventsSpec)
   return { ...common, events, rows }
 }
 
@@ -246,6 +247,7 @@ function rowsOfStates(
 function rowsOfEvents(
   name: string,
   types: readonly string[],
+  from: readonly AnyActorDefinition[],
   spec: ProjectionSpec<unknown, unknown>,
 ): { readonly events: readonly string[]; readonly rows: RowsOfEvents } {
   const { initial } = spec
@@ -268,14 +270,29 @@ function rowsOfEvents(
   const key = (spec.key ?? byActor) as (
     event: RecordedEvent,
   ) => string | readonly string[] | undefined
+  const behaviors = new Map(from.map(({ type, behavior }) => [type, behavior]))
+  const upcastTypes = from.flatMap(({ behavior }) => behavior.upcastTypes ?? [])
+  /** What it folds of a stored event. */
+  const piecesOf = (event: RecordedEvent): readonly RecordedEvent[] => {
+    const behavior = behaviors.get(event.actor.type)
+    if (behavior?.upcast === undefined) return [event]
+    return upcastEvent(behavior, event).filter(piece => folds.has(piece.type))
+  }
+  const keysOfPiece = (piece: RecordedEvent): readonly string[] => {
+    const keys = key(piece)
+    if (keys === undefined) return []
+    if (isIgnoredPromise(keys)) throw returnedPromise(name, 'key')
+    return typeof keys === 'string' ? [keys] : [...new Set(keys)]
+  }
+  const foldPiece = (row: unknown, piece: RecordedEvent, rowKey: string): unknown => {
+    const fold = folds.get(piece.type) as (...args: unknown[]) => unknown
+    const next = fold(row, piece, rowKey)
+    if (isIgnoredPromise(next)) throw returnedPromise(name, `when.${piece.type}`)
+    return next
+  }
   const rows: RowsOfEvents = {
     kind: 'events',
-    keysOf(event) {
-      const keys = key(event)
-      if (keys === undefined) return []
-      if (isIgnoredPromise(keys)) throw returnedPromise(name, 'key')
-      return typeof keys === 'string' ? [keys] : [...new Set(keys)]
-    },
+    keysOf: event => [...new Set(piecesOf(event).flatMap(keysOfPiece))],
     initial(rowKey) {
       if (typeof initial !== 'function') return structuredClone(initial)
       const row = (initial as (key: string) => unknown)(rowKey)
@@ -283,13 +300,16 @@ function rowsOfEvents(
       return row
     },
     fold(row, event, rowKey) {
-      const fold = folds.get(event.type) as (...args: unknown[]) => unknown
-      const next = fold(row, event, rowKey)
-      if (isIgnoredPromise(next)) throw returnedPromise(name, `when.${event.type}`)
+      let next = row
+      for (const piece of piecesOf(event)) {
+        if (!keysOfPiece(piece).includes(rowKey)) continue
+        next = foldPiece(next ?? rows.initial(rowKey), piece, rowKey)
+        if (next === undefined) return undefined
+      }
       return next
     },
   }
-  return { events: [...folds.keys()], rows }
+  return { events: [...new Set([...folds.keys(), ...upcastTypes])], rows }
 }
 
 function returnedPromise(name: string, what: string): CairnError {

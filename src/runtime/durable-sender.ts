@@ -1,5 +1,6 @@
 // Stores what programs send and publish, until the node closes.
 
+import { checkCommandData } from '../actor/schemas.js'
 import { storeCommand } from '../delivery/messages/store-command.js'
 import {
   type Published,
@@ -25,7 +26,12 @@ export interface DurableSender extends DurableCommandSender {
 const openMax = 16_384
 const openLeast = 256
 
-export function durableSender({ settings, open, isClosing }: NodeContext): DurableSender {
+export function durableSender({
+  settings,
+  definitions,
+  open,
+  isClosing,
+}: NodeContext): DurableSender {
   const { queues, partitions, store } = open
   const from = { nodeId: settings.id, clock: settings.clock, store }
   const commands = new LoadLimit(openMax, openLeast)
@@ -33,6 +39,8 @@ export function durableSender({ settings, open, isClosing }: NodeContext): Durab
   return {
     async send(actor, type, data, options = {}) {
       if (isClosing()) throw nodeClosing()
+      // Later, no caller waits for its outcome.
+      checkCommandData(definitions.find(actor.type)?.schemas, actor, type, data)
       const { timeout = putTimeoutDefault, redelivery }: RedeliveryOptions = options
       const put = () =>
         storeCommand(queues.inbox, partitions, from, actor, type, data, options)

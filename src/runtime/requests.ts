@@ -3,6 +3,10 @@
 import { callTimeoutDefault } from '../actor/call.js'
 import type { StateOptions, StateReading } from '../actor/definition.js'
 import type { ActorHost } from '../actor/actor-host.js'
+import { describeType } from '../actor/describe.js'
+import { checkKnownCommand } from '../actor/effects.js'
+import type { DefinitionRegistry } from '../actor/registry.js'
+import { checkCommandData } from '../actor/schemas.js'
 import { isRedirect } from '../actor/version-guard.js'
 import type { Router } from '../cluster/router.js'
 import type {
@@ -20,6 +24,7 @@ import type { Version } from '../model/version.js'
 
 export interface RequestPorts {
   readonly host: ActorHost
+  readonly definitions: DefinitionRegistry
   /** Absent until the node has joined. */
   router(): Router | undefined
   /** Finds the owner, for requests of programs that do not route. */
@@ -32,7 +37,7 @@ export function requestHandler(ports: RequestPorts): RequestHandler {
 }
 
 async function handleRequest(
-  { host, router, sender, read }: RequestPorts,
+  { host, definitions, router, sender, read }: RequestPorts,
   request: NodeRequest,
   timeout: number,
 ): Promise<unknown> {
@@ -41,6 +46,13 @@ async function handleRequest(
   if (request.kind === 'state') {
     const { version, freshness } = request
     return read(actor, version, { timeout, freshness })
+  }
+  if (request.kind === 'describe') return describeType(definitions.get(actor.type))
+  if (request.kind === 'check') {
+    const definition = definitions.get(actor.type)
+    checkKnownCommand(definition, request.command)
+    checkCommandData(definition.schemas, actor, request.command, request.data)
+    return undefined
   }
   const { command, data, commandId, redelivery, expectedVersion } = request
   const options: RedeliveryOptions = {

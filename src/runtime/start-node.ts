@@ -153,7 +153,12 @@ function assemble(context: NodeContext): Assembled {
   })
   const { host } = actors
   const read = stateReader(host, open.transport)
-  const handleRequest = requestHandler({ host, ...routing, read })
+  const handleRequest = requestHandler({
+    host,
+    definitions: context.definitions,
+    ...routing,
+    read,
+  })
   const known = { host, children, directives, watches }
   const transactions = transactionsCapability(context, {
     ...known,

@@ -20,7 +20,13 @@ import { CairnError } from '../model/errors.js'
 import { defined } from '../model/defined.js'
 import { checkNewEvent, eventId, type NewEvent } from '../model/event.js'
 import type { TimerFiring } from '../model/timer.js'
-import type { EmittedEventOf, InputOf, RejectionOf, ReplyOf } from './given-types.js'
+import type {
+  EmittedEventOf,
+  GivenEvent,
+  InputOf,
+  RejectionOf,
+  ReplyOf,
+} from './given-types.js'
 import { historyOf, isMachineDefinition, withoutMarks } from './given-machine.js'
 import { show } from './show.js'
 import { type CommandOutcome, type Specified, Then } from './then.js'
@@ -67,11 +73,13 @@ export interface Given<Definition extends AnyActorDefinition> {
  *   .thenRejected('overdraft')
  * ```
  *
+ * An event with a `schemaVersion` is one as it was stored in that version: it goes through `upcast`.
+ *
  * A `then…` that does not hold throws an `AssertionError` that shows both sides.
  */
 export function given<Definition extends AnyActorDefinition>(
   definition: Definition,
-  events: readonly EmittedEventOf<Definition>[] = [],
+  events: readonly GivenEvent<Definition>[] = [],
   options: GivenOptions<InputOf<Definition>> = {},
 ): Given<Definition> {
   checkOptions('given', options, { id: true, now: true, commandId: true, input: true })
@@ -176,6 +184,8 @@ function stateAfter(
       type: event.type,
       data: detach(event.data, `data of event "${event.type}"`),
       metadata: event.metadata ?? {},
+      schemaVersion:
+        event.schemaVersion ?? folding.behavior.schemaVersionOf?.(event.type) ?? 1,
       version,
       position: version,
       commitId: `commit-${version}`,

@@ -2,7 +2,13 @@
 
 // Specifications
 export { given, type Given, type GivenOptions } from './given.js'
-export type { EmittedEventOf, InputOf, RejectionOf, ReplyOf } from './given-types.js'
+export type {
+  EmittedEventOf,
+  GivenEvent,
+  InputOf,
+  RejectionOf,
+  ReplyOf,
+} from './given-types.js'
 export type { StateMatch } from './matches-state.js'
 export { type CommandOutcome, type Then } from './then.js'
 

@@ -5,7 +5,7 @@ import t from 'tap'
 import { cairn, startNode } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
-import { homesOf, jsonLines } from './support.js'
+import { homesOf, isRefused, jsonLines } from './support.js'
 
 await using server = await startNats()
 const dir = t.testdir()
@@ -65,3 +65,38 @@ for (const { name, flags: backend } of homesOf(server, dir))
     t.equal(stored[1]!.commandId, 'mine')
     t.equal(await node.stop(), 0)
   })
+
+await t.test('a slip is refused with its field, and nothing is stored', async t => {
+  const here = ['--ns', 'slips', '--nats', server.url]
+  await using node = await startNode('--demo', ...here)
+  for (const way of ['send', 'ask']) {
+    const slip = (data: string, command = 'deposit') =>
+      cairn(way, 'account/alice', command, data, ...here)
+    isRefused(t, await slip('{"amuont":5}'), {
+      code: 2,
+      says: /alice is not valid: amount: /,
+    })
+    isRefused(t, await slip('{"amount":"5"}'), {
+      code: 2,
+      says: /alice is not valid: amount: /,
+    })
+    const misnamed = await slip('{"amount":5}', 'depositt')
+    t.match(misnamed.stderr, /Did you mean deposit.*\[unknown-command\]/)
+  }
+  const inbox = await cairn('send', 'account/alice', 'deposit', '{"amount":5}', ...here)
+  t.match(inbox.stdout, /inbox position 1/, 'nothing was stored before')
+  const types = await cairn('actors', '--types', '--json', ...here)
+  t.match(jsonLines(types), [
+    {
+      type: 'account',
+      commands: { deposit: true, balance: false },
+      events: { deposited: true, withdrawn: true },
+      withoutSchema: ['command balance', 'state'],
+    },
+    { type: 'trip', commands: { reserve: false }, state: false },
+  ])
+  const local = await cairn('actors', '--types', '--demo', '--type', 'account')
+  t.equal(local.stdout, 'account@1  no schema: command balance, state\n')
+  t.equal((await cairn('actors', '--demo', ...here)).code, 2)
+  t.equal(await node.stop(), 0)
+})

@@ -2,6 +2,8 @@
 
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import type { RecordedEventOf } from '../../actor/definition-types.js'
+import { upcastEvent } from '../../actor/fold.js'
+import type { RecordedEvent } from '../../model/event.js'
 import { CairnError } from '../../model/errors.js'
 import { reservedTopicPrefix, type Topic } from '../../model/topic.js'
 
@@ -26,10 +28,14 @@ const prefix = `${reservedTopicPrefix}events.`
  */
 export function eventsOf<Definition extends AnyActorDefinition>({
   type,
+  behavior,
 }: Definition): Topic<never, RecordedEventOf<Definition>> {
   return {
     name: eventTopicName(type),
     version: 1,
+    ...(behavior.upcast !== undefined && {
+      upcast: (stored: unknown) => upcastEvent(behavior, stored as RecordedEvent),
+    }),
     check() {
       throw new CairnError(
         'invalid-message',

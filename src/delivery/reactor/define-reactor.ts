@@ -11,6 +11,7 @@ import {
   type MessageData,
   type Topic,
 } from '../../model/topic.js'
+import type { RecordedEvent } from '../../model/event.js'
 import type { Position } from '../../model/version.js'
 import type { Message } from '../messages/message.js'
 import {
@@ -181,8 +182,30 @@ export function defineReactor<const Topics extends AnyTopic>(
   const middleware = spec.use ?? []
   if (!Array.isArray(middleware) || middleware.some(one => typeof one !== 'function'))
     throw invalid(`use of reactor ${name} must be a list of functions.`)
-  const wrapped = wrap(middleware, handle as Reactor['handle'])
+  const wrapped = upcasting(topics, wrap(middleware, handle as Reactor['handle']))
   return { name, topics, handle: wrapped, retry, timeout, ordered, openMax }
+}
+
+/** Handles each piece of a stored event in turn: they are one message to the group, and are retried together. */
+function upcasting(
+  topics: readonly AnyTopic[],
+  handle: Reactor['handle'],
+): Reactor['handle'] {
+  const upcasts = new Map(topics.map(({ name, upcast }) => [name, upcast]))
+  if ([...upcasts.values()].every(upcast => upcast === undefined)) return handle
+  return (message, context) => {
+    const pieces = upcasts.get(message.topic)?.(message.data) as
+      readonly RecordedEvent[] | undefined
+    if (pieces === undefined) return handle(message, context)
+    if (pieces.length === 1) return handle(pieceOf(message, pieces[0]!), context)
+    return (async () => {
+      for (const piece of pieces) await handle(pieceOf(message, piece), context)
+    })()
+  }
+}
+
+function pieceOf(message: Message, piece: RecordedEvent): Message {
+  return piece === message.data ? message : { ...message, id: piece.id, data: piece }
 }
 
 function wrap(

@@ -3,49 +3,33 @@
 import { defineActor } from '../../actor/define-actor.js'
 import { event } from '../../actor/event.js'
 import { reject } from '../../actor/reject.js'
-
-interface Amount {
-  readonly amount: number
-}
-
-const isAmount = (amount: unknown) =>
-  Number.isSafeInteger(amount) && (amount as number) > 0
-
-const badAmount = (amount: unknown) =>
-  reject(
-    'bad-amount',
-    'An amount is a positive whole number, for example {"amount":10}.',
-    {
-      amount: amount ?? null,
-    },
-  )
+import { amount } from './amount.js'
 
 export const account = defineActor({
   type: 'account',
+  schemas: {
+    commands: { deposit: amount, withdraw: amount },
+    events: { deposited: amount, withdrawn: amount },
+  },
   initialState: { balance: 0 },
   decide: {
-    deposit: (_state, data: Amount) =>
-      isAmount(data?.amount)
-        ? {
-            events: event('deposited', { amount: data.amount }),
-            reply: (after: { balance: number }) => ({ balance: after.balance }),
-          }
-        : badAmount(data?.amount),
-    withdraw: (state, data: Amount) => {
-      if (!isAmount(data?.amount)) return badAmount(data?.amount)
-      if (state.balance < data.amount)
-        return reject('overdraft', `The balance is ${state.balance}.`, {
-          balance: state.balance,
-        })
-      return {
-        events: event('withdrawn', { amount: data.amount }),
-        reply: (after: { balance: number }) => ({ balance: after.balance }),
-      }
-    },
+    deposit: (_state, data) => ({
+      events: event('deposited', data),
+      reply: after => ({ balance: after.balance }),
+    }),
+    withdraw: (state, data) =>
+      state.balance < data.amount
+        ? reject('overdraft', `The balance is ${state.balance}.`, {
+            balance: state.balance,
+          })
+        : {
+            events: event('withdrawn', data),
+            reply: after => ({ balance: after.balance }),
+          },
     balance: state => ({ reply: { balance: state.balance } }),
   },
   evolve: {
-    deposited: (state, { amount }: Amount) => ({ balance: state.balance + amount }),
-    withdrawn: (state, { amount }: Amount) => ({ balance: state.balance - amount }),
+    deposited: (state, data) => ({ balance: state.balance + data.amount }),
+    withdrawn: (state, data) => ({ balance: state.balance - data.amount }),
   },
 })
