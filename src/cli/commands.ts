@@ -34,6 +34,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
   Operation: {
     status: async () => (await import('./status.js')).status,
     top: async () => (await import('./top.js')).top,
+    doctor: async () => (await import('./doctor.js')).doctor,
     verify: async () => (await import('./verify.js')).verify,
     repair: async () => (await import('./repair.js')).repair,
     namespaces: async () => (await import('./namespaces.js')).namespaces,

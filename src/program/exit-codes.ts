@@ -14,6 +14,8 @@ export const exitCode = {
   unreachable: 3,
   /** The actor was at another version than expected. */
   conflict: 4,
+  /** `cairn doctor` found what is to be watched, and nothing critical. */
+  watch: 5,
 } as const
 
 /** The command line is wrong; the message names the mistake and the remedy. */

@@ -219,9 +219,20 @@ function configured(flags: ParsedFlags): string | undefined {
 }
 
 export function backendOf(flags: ParsedFlags, env: Env = process.env): Backend {
-  const dir = textFlag(flags, 'embedded')
+  return placeOf(flags, env).backend
+}
+
+/** The backend, and how it is reached: over NATS, or in a directory. */
+export interface Place {
+  readonly backend: Backend
+  readonly nats?: JetStreamOptions
+  readonly dir?: string
+}
+
+export function placeOf(flags: ParsedFlags, env: Env = process.env): Place {
+  const given = textFlag(flags, 'embedded')
   const replicas = replicasOf(flags)
-  if (dir !== undefined) {
+  if (given !== undefined) {
     const conflicting = [...natsFlags, 'replicas'].filter(
       name => flags.values[name] !== undefined,
     )
@@ -229,18 +240,18 @@ export function backendOf(flags: ParsedFlags, env: Env = process.env): Backend {
       throw new UsageError(
         `--embedded needs no server: leave out --${conflicting.join(' and --')}, or --embedded.`,
       )
-    return embedded({ dir })
   }
   const isServerNamed = natsFlags.some(name => flags.values[name] !== undefined)
-  const kept = isServerNamed ? undefined : embeddedDefault(flags, env)
-  if (kept !== undefined) return embedded({ dir: kept })
+  const dir = given ?? (isServerNamed ? undefined : embeddedDefault(flags, env))
+  if (dir !== undefined) return { backend: embedded({ dir }), dir }
   const { broker, stream } = brokerDefaults(flags, env)
-  return jetstream({
+  const nats = {
     ...stream,
     ...broker,
     ...natsOptionsOf(flags, env, [broker.servers ?? []].flat().join(',') || undefined),
     ...defined({ replicas }),
-  })
+  }
+  return { backend: jetstream(nats), nats }
 }
 
 /** The directory of the environment, else of the config file, unless the environment names a server. */
