@@ -1,6 +1,7 @@
 // The node of `cairn dev`, as a process: its code cannot be loaded twice into one.
 //
-// Owns the process and its output. One process runs at a time (DEV-NODE-1): a restart waits for the drain of the last one.
+// Owns the process and its output.
+// DEV-NODE-1. One process runs at a time: a restart waits for the drain of the last one.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

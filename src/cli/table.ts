@@ -26,7 +26,7 @@ export interface TableOptions<Row> {
   readonly line: (row: Row) => string
   /** Lines below a row, for people. */
   readonly below?: (row: Row) => readonly string[]
-  /** What is said on stderr where there is no row. */
+  /** What is said on stderr where there is no row; not with --json. */
   readonly empty?: string
   /** Rows come as they happen: each is shown at once. */
   readonly isLive?: boolean
@@ -69,11 +69,11 @@ export class Table<Row extends object> {
       await this.#flush()
   }
 
-  /** Prints the rest; says so where there is nothing. Resolves with the number of rows. */
+  /** Prints the rest; says so where there is nothing, but not with --json. Resolves with the number of rows. */
   async end(): Promise<number> {
     await this.#flush()
     const { empty } = this.#options
-    if (this.#rows === 0 && empty !== undefined) complain(empty)
+    if (this.#rows === 0 && empty !== undefined && !this.#json) complain(empty)
     return this.#rows
   }
 

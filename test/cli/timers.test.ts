@@ -37,7 +37,11 @@ for (const { name, store, flags } of homes)
       cairn('timers', '--ns', 'listed', ...flags, ...args)
     t.match(await timers(), { code: 1, stderr: /no namespace "listed"/ })
     await cairn('namespaces', 'create', 'listed', ...flags)
-    t.match(await timers(), { code: 0, stdout: '', stderr: '' })
+    t.match(await timers(), {
+      code: 0,
+      stdout: '',
+      stderr: 'No timer is set in this namespace.\n',
+    })
 
     const node = await startNode({ namespace: 'listed', store, actors: [meter] })
     t.teardown(() => node.close())

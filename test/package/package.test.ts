@@ -94,5 +94,5 @@ await node.close()
     join(installed, 'dist/node.js'),
     '--help',
   )
-  t.match(readNode.stdout, /^Usage: node dist\/node\.js --ns NS/)
+  t.match(readNode.stdout, /^Usage: npx cairn node --ns NS/)
 })

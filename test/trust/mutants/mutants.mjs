@@ -146,8 +146,8 @@ export const mutants = [
   {
     name: 'command-is-removed-first',
     file: 'src/delivery/commands/inbox.ts',
-    from: 'const result = await deliverCommand({',
-    to: 'await queue.remove([position]); const result = await deliverCommand({',
+    from: 'const result = await deliverAndAnswer(delivery, ports)',
+    to: 'await queue.remove([position]); const result = await deliverAndAnswer(delivery, ports)',
     check: inTrust('nats', 'sends-take-effect', 'hosts-kill-all'),
   },
   {
