@@ -250,7 +250,7 @@ void t.test('an event on which evolve fails parks the actor and is named', async
   await write(log, alice, [[deposit(1)], [deposit(2), { type: 'spoiled' }]])
   await t.rejects(host.ask(alice, 'balance', undefined), {
     code: 'actor-parked',
-    message: /event account\/alice\/3 of type "spoiled": this milk is sour/,
+    message: /event account\/alice\/3 of type "spoiled" at position 2: this milk is sour/,
     details: { event: 'account/alice/3', version: 3 },
   })
   const unknown = node()
