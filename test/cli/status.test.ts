@@ -63,6 +63,7 @@ for (const { name, store, flags } of homesOf(server, t.testdir()))
     await node.spawn(order, 'o').ask('place')
     await until(async () => (await node.store.lastPosition()) === 4, patience)
     await until(() => node.stats().courier.failing === 1, patience)
+    await until(() => node.stats().timers.handled === 1, patience)
 
     const [shown] = jsonLines(await cairn('status', ...where, '--json'))
     t.match(shown, {
