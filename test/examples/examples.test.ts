@@ -1,4 +1,4 @@
-// Every example prints what its README shows.
+// Every example prints what its README shows. Plugins are no programs of their own: plugins.test.ts and test/grpc run them.
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,9 +8,10 @@ import { startNats } from '../support/nats.js'
 import { run } from '../multinode/harness.js'
 
 const folders = (await readdir('examples', { withFileTypes: true }))
-  .filter(entry => entry.isDirectory() && entry.name !== 'dist')
+  .filter(entry => entry.isDirectory() && /^\d/.test(entry.name))
   .map(entry => entry.name)
   .toSorted()
+const programs = folders.filter(folder => !folder.endsWith('-plugin'))
 
 /** The lines that the README shows after "It prints:", without their indent. */
 async function promised(folder: string): Promise<string> {
@@ -28,7 +29,9 @@ await t.test('every example has a number, a program and a README', async t => {
   for (const folder of folders) {
     t.match(folder, /^\d\d-[a-z0-9-]+$/)
     const files = await readdir(join('examples', folder))
-    t.ok(files.includes('main.ts') && files.includes('README.md'), files.join())
+    t.ok(files.includes('README.md'), files.join())
+    if (!programs.includes(folder)) continue
+    t.ok(files.includes('main.ts'), files.join())
     const readme = await readFile(join('examples', folder, 'README.md'), 'utf8')
     t.ok(
       readme.includes(`node examples/dist/${folder}/main.js`),
@@ -37,15 +40,15 @@ await t.test('every example has a number, a program and a README', async t => {
     t.ok((await promised(folder)).length > 1, 'the README shows the output')
   }
   t.strictSame(
-    (await readdir('examples/dist')).filter(name => !name.startsWith('.')).toSorted(),
-    folders,
+    (await readdir('examples/dist')).filter(name => programs.includes(name)).toSorted(),
+    programs,
     'every example is compiled',
   )
 })
 
 await t.test('every example prints the output of its README, twice in a row', async t => {
   await using server = await startNats()
-  for (const folder of folders)
+  for (const folder of programs)
     for (const time of ['first', 'second']) {
       const example = run([`examples/dist/${folder}/main.js`], {
         NATS_URL: server.url,

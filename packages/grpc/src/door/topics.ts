@@ -31,5 +31,7 @@ export function eventsOfType(type: string): NamedTopic {
       `${JSON.stringify(type)} is not an actor type: use a letter, then up to 62 of A-Z, a-z, 0-9, "_" and "-".`,
       { details: { type } },
     )
-  return eventsOf({ type } as Parameters<typeof eventsOf>[0]) as NamedTopic
+  // The events as they are stored: this process does not know the type's steps for events of earlier versions.
+  const stranger = { type, behavior: {} } as Parameters<typeof eventsOf>[0]
+  return eventsOf(stranger) as NamedTopic
 }
