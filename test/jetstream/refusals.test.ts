@@ -64,7 +64,7 @@ await t.test('a server that is too old is refused with both versions', async t =
       version,
       '2.12.2',
       old.url.slice('nats://'.length),
-      'npm run nats',
+      'nats-server -js',
     )
   }
 })
@@ -77,7 +77,7 @@ await t.test('a server that sends no INFO is unreachable', async t => {
     () => open(silent.url, freshNamespace(), { connectTimeout: 200 }),
     silent.url,
     '--embedded',
-    'npm run nats',
+    'nats-server -js',
   )
 })
 
