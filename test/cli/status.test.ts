@@ -71,9 +71,12 @@ for (const { name, store, flags } of homesOf(server, t.testdir()))
       position: 4,
       nodes: [{ id: 'n1', types: ['order', 'parcel'] }],
       projections: [{ name: 'counts', state: 'live' }],
-      timers: { count: 1, counted: true },
+      timers: { counted: true },
       damage: [],
     })
+    // The courier sets the first timer again, for a moment, each time that it tries the failing command of that commit again.
+    const { count } = shown!['timers'] as { count: number }
+    t.ok(count === 1 || count === 2, `${count} timers`)
     const groups = shown!['groups'] as { group: string; health: string }[]
     t.match(
       groups.find(({ group }) => group === 'courier'),
@@ -82,7 +85,7 @@ for (const { name, store, flags } of homesOf(server, t.testdir()))
     const status = await cairn('status', ...where)
     t.match(status.stdout, /^log {2}shop {2}4 commits, the last at \S+$/m)
     t.match(status.stdout, /^node {2}n1 {2}\S+ {2}order,parcel {2}good$/m)
-    t.match(status.stdout, /^timers {2}1 set, the next is due at/m)
+    t.match(status.stdout, /^timers {2}[12] set, the next is due at/m)
 
     const top = jsonLines(
       await cairn('top', ...where, '--json', '--count', '2', '--interval', '100'),
