@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { until } from './wait.mjs'
 
-const program = fileURLToPath(new URL('../dist/node.js', import.meta.url))
+const program = fileURLToPath(new URL('node.js', import.meta.resolve('cairn-es')))
 const actors = fileURLToPath(new URL('actors.mjs', import.meta.url))
 
 /** @type {Set<import('node:child_process').ChildProcess>} */

@@ -1,7 +1,7 @@
 // A fresh namespace for one half of a run, and its end.
 import { jetstream } from 'cairn-es'
 import { connect } from 'nats'
-import { defaultPartitions } from '../dist/doors/bench.js'
+import { defaultPartitions } from 'cairn-es/bench'
 
 /** @typedef {Pick<import('./benchmark.mjs').Context, 'servers' | 'replicas'>} Where */
 

@@ -1,6 +1,6 @@
 // A pull consumer of a log, as the client library gives one: what replays and reactors are held against.
 import { AckPolicy, connect, nuid } from 'nats'
-import { logStream } from '../dist/doors/bench.js'
+import { logStream } from 'cairn-es/bench'
 import { verify } from './benchmark.mjs'
 
 /**

@@ -2,11 +2,11 @@
 // between. Commits are published with the bytes and headers that Cairn would write, over one
 // shared reply inbox, as the fastest way to use the client library.
 import { connect, nuid } from 'nats'
-import { encodeCommit, logStream, logSubject } from '../dist/doors/bench.js'
+import { encodeCommit, logStream, logSubject } from 'cairn-es/bench'
 
 /**
  * @typedef {import('nats').Msg} Msg
- * @typedef {import('../dist/model/commit.js').NewCommit} NewCommit
+ * @typedef {import('cairn-es/store').NewCommit} NewCommit
  * @typedef {import('cairn-es').ActorAddress} ActorAddress
  */
 

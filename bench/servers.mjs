@@ -8,10 +8,10 @@ import {
   PortInUseError,
   randomPort,
   startServer,
-} from '../scripts/nats-server.mjs'
+} from 'cairn-es/nats-server'
 
 /**
- * @typedef {import('../scripts/nats/server.mjs').RunningServer} RunningServer
+ * @typedef {Awaited<ReturnType<typeof import('cairn-es/nats-server').startServer>>} RunningServer
  *
  * @typedef {object} Servers
  * @property {string} urls separated by commas

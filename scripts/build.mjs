@@ -4,8 +4,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp } from 'node:fs/promises'
 
-import { joinDoors } from './bundle.mjs'
+import { joinDoors, doors } from './bundle.mjs'
 import { buildConsole } from './console.mjs'
+import { keepReachedDeclarations } from './declarations.mjs'
 import { linkPackages } from './link-packages.mjs'
 import { buildOnce } from './up-to-date.mjs'
 
@@ -24,11 +25,13 @@ const shared = [
   'tsconfig.build.json',
   'scripts/build.mjs',
   'scripts/bundle.mjs',
+  'scripts/declarations.mjs',
 ]
 
 await buildOnce('dist', ['src', ...shared], async () => {
   await tsc('-p', 'tsconfig.build.json')
   await joinDoors()
+  await keepReachedDeclarations('dist', doors)
 })
 await linkPackages()
 await buildOnce(

@@ -28,9 +28,6 @@ const shared = {
   platform: 'node',
   format: 'esm',
   target: 'node20.19',
-  sourcemap: true,
-  // The sources are beside the maps.
-  sourcesContent: false,
   logLevel: 'warning',
 }
 
@@ -41,6 +38,7 @@ export async function joinDoors(root = '.') {
     absWorkingDir: resolve(root),
     entryPoints: doors.map(door => ({ in: `src/${door}.ts`, out: door })),
     outdir: 'dist',
+    // No map: the joined files are as readable as the sources, with all names as they are.
     bundle: true,
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
@@ -60,5 +58,8 @@ export async function compileFiles(files, { from, to, root = '.' }) {
     entryPoints: [...files],
     outbase: from,
     outdir: to,
+    sourcemap: true,
+    // The sources are beside the maps.
+    sourcesContent: false,
   })
 }

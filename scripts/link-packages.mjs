@@ -10,6 +10,8 @@ const links = [
   { at: 'dist/node_modules/@cairn-es/grpc', to: 'packages/grpc' },
   { at: 'examples/node_modules/@cairn-es/grpc', to: 'packages/grpc' },
   { at: 'dist/node_modules/@cairn-es/console', to: 'packages/console' },
+  { at: 'bench/node_modules/cairn-es', to: '.' },
+  { at: 'dist/node_modules/@cairn-es/bench', to: 'bench' },
 ]
 
 export async function linkPackages() {

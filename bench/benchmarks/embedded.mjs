@@ -13,7 +13,7 @@ import {
   indexKey,
   newId,
   positionKey,
-} from '../../dist/doors/bench.js'
+} from 'cairn-es/bench'
 import { verify } from '../benchmark.mjs'
 import { checkVersions } from '../check-log.mjs'
 import { counterCommit, counters } from '../counters.mjs'

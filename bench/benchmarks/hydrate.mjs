@@ -1,6 +1,6 @@
 // How long an actor takes to answer whose commits carry no folded state: all of its events are read
 // and folded. Against batched direct gets of them by hand, decoded.
-import { decodeRecord, logSubject } from '../../dist/doors/bench.js'
+import { decodeRecord, logSubject } from 'cairn-es/bench'
 import { verify } from '../benchmark.mjs'
 import { counterCommit, counters } from '../counters.mjs'
 import { drive } from '../drive.mjs'

@@ -2,7 +2,7 @@
 // to. Against schedules that are given to the server by hand, from the moment of each to the notice of the
 // message that the server publishes then. Everything reads the clock of this machine.
 import { defineActor, event, schedule, startNode } from 'cairn-es'
-import { queuedSubjects, queueSubject, timerSubject } from '../../dist/doors/bench.js'
+import { queuedSubjects, queueSubject, timerSubject } from 'cairn-es/bench'
 import { verify } from '../benchmark.mjs'
 import { drive } from '../drive.mjs'
 import { interleave, p50 } from '../interleave.mjs'

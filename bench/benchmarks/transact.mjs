@@ -1,7 +1,7 @@
 // Commits of two actors together a second, through `store.appendAll`, against atomic batches of
 // the same two messages by hand.
 import { nuid } from 'nats'
-import { encodeCommit, logStream, logSubject } from '../../dist/doors/bench.js'
+import { encodeCommit, logStream, logSubject } from 'cairn-es/bench'
 import { verify } from '../benchmark.mjs'
 import { checkVersions } from '../check-log.mjs'
 import { counterCommit, counters } from '../counters.mjs'

@@ -9,7 +9,7 @@ import { fill } from '../fill.mjs'
 import { interleave } from '../interleave.mjs'
 import { backendAt, inFreshNamespace, partitions } from '../place.mjs'
 import { rawLast, RawClient } from '../raw.mjs'
-import { logSubject } from '../../dist/doors/bench.js'
+import { logSubject } from 'cairn-es/bench'
 
 /**
  * @typedef {import('../benchmark.mjs').Context} Context

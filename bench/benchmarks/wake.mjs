@@ -7,7 +7,7 @@ import { interleave, p50 } from '../interleave.mjs'
 import { inFreshNamespace, partitions } from '../place.mjs'
 import { rawLast, RawClient } from '../raw.mjs'
 import { askSleepers, withSleepers } from '../sleepers.mjs'
-import { logSubject } from '../../dist/doors/bench.js'
+import { logSubject } from 'cairn-es/bench'
 import { until } from '../wait.mjs'
 
 /** @typedef {import('../benchmark.mjs').Context} Context */

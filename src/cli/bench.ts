@@ -4,12 +4,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+import { CairnError } from '../model/errors.js'
 import { exitCode } from '../program/exit-codes.js'
 import { isSet, natsFlags } from '../program/flags.js'
 import { type CliCommand, positionals, refuseFlags, wantsJson } from './command.js'
 
-/** Runs in a process of its own, so that the command line is not part of what it measures. */
-const program = fileURLToPath(new URL('../../bench/main.mjs', import.meta.url))
+/** A package of its own: who runs nodes does not need it. */
+const packageName = '@cairn-es/bench'
 
 const switches = ['quick', 'list', 'sync-always', 'growth'] as const
 const values = ['only', 'nats', 'replicas'] as const
@@ -46,7 +47,7 @@ export const bench: CliCommand = {
     )
     const results = flags.values['results'] ?? 'cairn-bench'
     const args = [
-      program,
+      findProgram(),
       ...switches.filter(name => isSet(flags, name)).map(name => `--${name}`),
       ...(wantsJson(flags) ? ['--json'] : []),
       ...values.flatMap(name => {
@@ -61,4 +62,20 @@ export const bench: CliCommand = {
     const [code] = (await once(child, 'exit')) as [number | null]
     return code ?? exitCode.failed
   },
+}
+
+/**
+ * The program runs in a process of its own, so that the command line is not part of what it measures.
+ * Throws `invalid-option` if the package is not installed.
+ */
+function findProgram(): string {
+  try {
+    return fileURLToPath(import.meta.resolve(`${packageName}/main.mjs`))
+  } catch (cause) {
+    throw new CairnError(
+      'invalid-option',
+      `The bench is the package ${packageName}, which is not installed: npm install ${packageName}.`,
+      { cause },
+    )
+  }
 }

@@ -1,7 +1,7 @@
 // The package as users get it: packed, installed into an empty project, imported and run.
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,17 +13,26 @@ const project = await mkdtemp(join(tmpdir(), 'cairn-package-'))
 t.teardown(() => rm(project, { recursive: true, force: true }))
 
 const execute = promisify(execFile)
+const quietly = ['--prefer-offline', '--no-audit', '--no-fund']
+type Failed = { stdout: string; stderr: string }
 const inProject = async (command: string, ...args: string[]) =>
   execute(...bare(command, ...args), { cwd: project, timeout: 90_000 })
 
-const packed = await execute(
-  ...bare('npm', 'pack', '--json', '--pack-destination', project),
-)
-const [pack] = JSON.parse(packed.stdout) as {
+interface Packed {
   filename: string
+  size: number
   files: { path: string }[]
-}[]
-const files = pack!.files.map(({ path }) => path)
+}
+
+async function pack(folder: string): Promise<Packed> {
+  const { stdout } = await execute(
+    ...bare('npm', 'pack', folder, '--json', '--pack-destination', project),
+  )
+  return (JSON.parse(stdout) as [Packed])[0]
+}
+
+const packed = await pack('.')
+const files = packed.files.map(({ path }) => path)
 
 await t.test('it holds what it needs and nothing else', async t => {
   for (const file of [
@@ -34,7 +43,7 @@ await t.test('it holds what it needs and nothing else', async t => {
   ])
     t.ok(files.includes(file), file)
   const expected =
-    /^(dist|src|bench|scripts\/nats)[/-]|^bench\/|^(package\.json|[A-Z]+(\.md)?)$/
+    /^dist\/.*(\.js|\.d\.ts)$|^scripts\/nats[/-]|^(package\.json|[A-Z]+(\.md)?)$/
   t.strictSame(
     files.filter(file => !expected.test(file)),
     [],
@@ -43,6 +52,7 @@ await t.test('it holds what it needs and nothing else', async t => {
     files.filter(file => /\.test\./.test(file)),
     [],
   )
+  t.ok(packed.size <= 600_000, `at most 600 kB packed: ${packed.size}`)
 })
 
 await t.test('an empty project can install, import and run it', async t => {
@@ -50,15 +60,8 @@ await t.test('an empty project can install, import and run it', async t => {
     join(project, 'package.json'),
     JSON.stringify({ name: 'empty', version: '1.0.0', private: true, type: 'module' }),
   )
-  const tarball = join(project, pack!.filename)
-  await inProject(
-    'npm',
-    'install',
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-    tarball,
-  )
+  const tarball = join(project, packed.filename)
+  await inProject('npm', 'install', ...quietly, tarball)
   await writeFile(
     join(project, 'main.js'),
     `import { defineActor, event, memory, startNode } from 'cairn-es'
@@ -77,8 +80,17 @@ await node.close()
 
   const help = await inProject('npx', '--no-install', 'cairn', 'help')
   t.match(help.stdout, /^Usage: cairn COMMAND/)
-  const benches = await inProject('npx', '--no-install', 'cairn', 'bench', '--list')
-  t.match(benches.stdout, /^append-pipelined: .*baseline/m, 'the bench comes with it')
+  const bench = ['npx', '--no-install', 'cairn', 'bench', '--list'] as const
+  const refused = await inProject(...bench).catch((error: unknown) => error as Failed)
+  t.match(refused.stderr, /npm install @cairn-es\/bench/, 'the bench is a package')
+  await inProject(
+    'npm',
+    'install',
+    ...quietly,
+    join(project, (await pack('./bench')).filename),
+  )
+  const benches = await inProject(...bench)
+  t.match(benches.stdout, /^append-pipelined: .*baseline/m, 'and works when installed')
   const stored = ['append', 'note/n', 'noted', '--ns', 'first', '--embedded', '--json']
   t.strictSame(
     JSON.parse((await inProject('npx', '--no-install', 'cairn', ...stored)).stdout),
@@ -95,4 +107,35 @@ await node.close()
     '--help',
   )
   t.match(readNode.stdout, /^Usage: npx cairn node --ns NS/)
+})
+
+await t.test('a release leads to where it comes from', async t => {
+  const clone = join(project, 'clone')
+  for (const name of ['package.json', 'README.md', 'packages/grpc/package.json'])
+    await cp(name, join(clone, name))
+  for (const name of ['packages/console', 'bench'])
+    for (const file of ['package.json', 'README.md'])
+      await cp(join(name, file), join(clone, name, file))
+  const script = ['scripts/published-links.mjs', '--root', clone]
+  const address = 'https://host.example/someone/cairn'
+  await execute(...bare(process.execPath, ...script, '--url', address, '--ref', 'v9.9.9'))
+  for (const folder of ['', 'packages/grpc', 'packages/console', 'bench'])
+    t.match(JSON.parse(await readFile(join(clone, folder, 'package.json'), 'utf8')), {
+      repository: { type: 'git', url: `git+${address}.git` },
+      homepage: `${address}#readme`,
+      bugs: `${address}/issues`,
+    })
+  const readme = await readFile(join(clone, 'README.md'), 'utf8')
+  t.match(readme, `](${address}/blob/v9.9.9/docs/actors.md)`)
+  t.match(readme, `](${address}/raw/v9.9.9/docs/pictures/statechart.png)`)
+  t.notMatch(readme, /\]\((?!https:|#)/, 'no link is left that a package cannot follow')
+  t.match(
+    await readFile(join(clone, 'bench/README.md'), 'utf8'),
+    `](${address}/blob/v9.9.9/docs/benchmarks.md)`,
+  )
+
+  const unnamed = await execute(...bare(process.execPath, ...script), {
+    env: { PATH: process.env['PATH'] },
+  }).catch((error: unknown) => error as Failed)
+  t.match(unnamed.stderr, /Name the repository and the tag/)
 })
