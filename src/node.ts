@@ -91,7 +91,8 @@ async function main(args: readonly string[]): Promise<void> {
       throw error
     },
   )
-  if (isSet(flags, 'demo')) process.stderr.write(demoHelp(namespace, flags))
+  if (isSet(flags, 'demo'))
+    process.stderr.write(demoHelp(namespace, flags, http?.consoleUrl))
   const reason = await stopped
   log.info(reason === 'escalation' ? { reason } : { signal: reason }, 'node stopping')
   http?.drain()
@@ -130,13 +131,14 @@ function untilStopped(): Stopping {
   return { reason: promise, stop }
 }
 
-function demoHelp(namespace: string, flags: ParsedFlags): string {
+function demoHelp(namespace: string, flags: ParsedFlags, consoleUrl?: string): string {
   const where = [`--ns ${namespace}`, backendFlags(flags)]
     .filter(part => part !== '')
     .join(' ')
   const line = (command: string) => `  ${programs.cairn} ${command} ${where}\n`
+  const watching = consoleUrl === undefined ? '' : `, and watch them at ${consoleUrl}`
   return `
-The node serves the demo's accounts and trips. Try in another terminal:
+The node serves the demo's accounts and trips. Try in another terminal${watching}:
 
 ${line(`ask account/alice deposit '{"amount":10}'`)}${line(`ask account/alice withdraw '{"amount":25}'`)}${line('read account/alice')}${line(`ask trip/t1 reserve '{"rider":"alice","car":"c7"}'`)}${line('state trip/t1')}${line('tail --after 0')}${line('state account/alice')}
 Ctrl-C here stops the node; stored events stay.

@@ -42,6 +42,8 @@ interface Listener {
 
 /** The servers of a program. */
 export interface ProgramHttp {
+  /** The address of the console, if its package is installed. */
+  readonly consoleUrl?: string
   /** The node has started. */
   onStarted(node: Node): void
   /** Accepts no new work: `/readyz` answers 503. */
@@ -77,19 +79,22 @@ export async function startHttp(
     ...defined({ tokens, pages }),
   }).catch(asUsage)
   const servers: HttpServer[] = []
+  let consoleUrl: string | undefined
   const close = async () => {
     handler.close()
     await Promise.all(servers.map(server => server.close()))
   }
   try {
     if (api !== undefined) {
-      servers.push(await serveHttp(handler.fetch, api))
+      const server = await serveHttp(handler.fetch, api)
+      servers.push(server)
+      if (pages !== undefined) consoleUrl = server.url
       if (!isOpen && tokens === undefined)
         log.warn(
-          { url: servers[0]!.url },
+          { url: server.url },
           'without --http-tokens, the API refuses everybody on an address that other machines reach',
         )
-      log.info({ url: servers[0]!.url, console: pages !== undefined }, 'http ready')
+      log.info({ url: server.url, console: pages !== undefined }, 'http ready')
     }
     if (metrics !== undefined) {
       const server = await serveHttp(handler.metrics, metrics)
@@ -100,7 +105,12 @@ export async function startHttp(
     await close()
     throw error
   }
-  return { onStarted: started.resolve, drain: () => handler.drain(), close }
+  return {
+    onStarted: started.resolve,
+    drain: () => handler.drain(),
+    close,
+    ...defined({ consoleUrl }),
+  }
 }
 
 /** What is wrong with the flags is a mistake of the command line. */

@@ -95,7 +95,7 @@ export function OverviewPage() {
             data={[points.at, points.commands, points.notices]}
           />
         </Card>
-        <Latency />
+        <UnderWay />
       </div>
       <Card title="Nodes" flush>
         <Trouble error={nodes.error} />
@@ -233,19 +233,19 @@ function Attention({
   )
 }
 
-/** What requests to this node's API take, from its histogram. */
-function Latency() {
+/** What this node has under way: commands without an answer yet, and actors that work. */
+function UnderWay() {
   const [points, setPoints] = useState<readonly (readonly number[])[]>([[], [], []])
-  const lag = useApi<Self>('/v1/node', 3_000)
+  const self = useApi<Self>('/v1/node', 3_000)
   useEffect(() => {
-    const { value } = lag
+    const { value } = self
     if (value === undefined) return
     setPoints(([at = [], open = [], busy = []]) => [
       [...at, Date.now() / 1_000].slice(-pointsMax),
       [...open, value.stats.actors['open'] ?? 0].slice(-pointsMax),
       [...busy, value.stats.actors['busy'] ?? 0].slice(-pointsMax),
     ])
-  }, [lag.value])
+  }, [self.value])
   return (
     <Card title="Under way on this node">
       <Plot
