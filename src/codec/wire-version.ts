@@ -9,5 +9,7 @@ export const wireVersionBatched = 2
  * commands or not: a reader that ignored the work would lose it.
  */
 export const wireVersionWork = 3
-/** The latest version that this build reads. A member that does not say which one it reads, reads this one. */
+/** The latest version that this build reads. */
 export const wireVersionNewest = 3
+/** The latest version that a member reads which does not say so: it is of an earlier build. */
+export const wireVersionUnsaid = 2

@@ -25,7 +25,7 @@ const account = defineActor({
     closed: state => state,
   },
 })
-const charge = defineWork('charge', async ({ cents }: { cents: number }) => ({ receipt: `r-${cents}` }))
+const charge = defineWork('charge', async ({ cents }: { cents: number }) => ({ receipt: String(cents) }))
 const Driver = contract<{ assign: CommandShape<{ job: string }, number, Rejection<'busy'>>; gone: void }>('driver')
 const typed = defineTopic<{ clientId: string }>('carts')
 const node = await startNode({ namespace: 'x', store: memory(), actors: [account] })
@@ -137,7 +137,10 @@ const slips: readonly [slip: string, message: RegExp][] = [
     `perform(charge, { cents: 1 }, { done: 'ok', failed: 'bad', retrys: {} })`,
     /'retrys' does not exist in type 'PerformOptions<.*'. Did you mean to write 'retry'/,
   ],
-  [`perform('charge', { cents: 1 }, { done: 'ok', failed: 'bad' })`, /not assignable to parameter of type 'Work</],
+  [
+    `perform('charge', { cents: 1 }, { done: 'ok', failed: 'bad' })`,
+    /not assignable to parameter of type 'Work</,
+  ],
   [
     `defineActor({ type: 'b', initialState: 0, decide: { go: () => [event('e'), schedule('t', { after: 1 }, 'og')] }, evolve: { e: (n: number) => n } })`,
     /"decide has no command: og"/,
