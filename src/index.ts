@@ -27,6 +27,8 @@ export { type ActorSpec, defineActor } from './actor/define-actor.js'
 export type { DecideResult, EventsAndReply } from './actor/handler-types.js'
 export { type EmittedEvent, event } from './actor/event.js'
 export { reject, type RejectResult } from './actor/reject.js'
+export { perform } from './actor/perform.js'
+export { defineWork, type FailedWork } from './actor/work.js'
 export type { SupervisionOptions } from './actor/supervision-policy.js'
 export type { CommandRef } from './actor/command-ref.js'
 export type { ActorRef, RefOf } from './actor/ref.js'
@@ -108,12 +110,8 @@ export {
   type ReactorMiddleware,
   type ReactorSpec,
 } from './delivery/reactor/define-reactor.js'
-export type { Backoff } from './delivery/backoff.js'
-export {
-  type RetryOptions,
-  RetryableError,
-  TerminalError,
-} from './delivery/retry-policy.js'
+export type { Backoff } from './model/backoff.js'
+export { type RetryOptions, RetryableError, TerminalError } from './model/retry-policy.js'
 
 // Projections
 export {

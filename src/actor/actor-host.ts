@@ -113,6 +113,8 @@ export interface ActorHostStats {
   readonly duplicates: number
   /** Reads that found a history broken, by versions that do not continue: the actor is parked. */
   readonly discontinuities: number
+  /** Ends of work that their actors have rejected: the work is over, and nobody else hears of it. */
+  readonly rejectedEnds: number
 }
 
 /** What this node knows of actors without a read of the store. */

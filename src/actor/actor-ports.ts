@@ -5,7 +5,8 @@ import type { Clock } from '../model/clock.js'
 import type { CairnError } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import type { AnyActorDefinition, StateReading } from './definition.js'
+import type { AnyActorDefinition } from './definition.js'
+import type { FoldedState } from './fold.js'
 import type { Suspects } from './continuity.js'
 import type { Directives } from './directives.js'
 import type { RefoldChecks } from './refold-checks.js'
@@ -37,7 +38,7 @@ export interface ActorPorts {
   onStoredState?(
     actor: ActorAddress,
     definition: AnyActorDefinition,
-    reading: Pick<StateReading, 'state' | 'version'>,
+    reading: Pick<FoldedState, 'state' | 'version' | 'works'>,
   ): void
 }
 
@@ -54,6 +55,8 @@ export interface ActorCounters {
   wakes: number
   duplicates: number
   discontinuities: number
+  /** Ends of work that their actors have rejected. */
+  rejectedEnds: number
   /** Commands that wait now for the restart of their actor. */
   restartWaits: number
 }

@@ -2,7 +2,7 @@
 //
 // Owns the children that run here, and the commands that they have queued for their actors.
 // CHILDREN-1. A child runs here only while this node owns its actor and the latest state of the actor
-//             that this node has seen asks for the child, by its key. The actor need not be in memory:
+//             that this node has seen asks for the child, by its key, or has it as work that has not ended. The actor need not be in memory:
 //             a child's commands wake it.
 // CHILDREN-2. A child's commands go to its actor in order, and each is retried until it is answered or
 //             the child is stopped. Each has an id of its own, except that the id of its end is derived
@@ -16,19 +16,24 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { ChildSpec, ChildEnd, ChildContext, RunningChild } from '../model/child.js'
 import { CairnError, type ErrorCode, isCairnError, messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
+import type { Clock } from '../model/clock.js'
 import type { CommandSender } from '../model/command-sender.js'
 import type { WriteLog } from '../model/log.js'
+import { endId, isEndId } from '../model/pending-work.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import { isRedirect } from './version-guard.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import type { StateReading, AnyActorDefinition } from './definition.js'
+import type { AnyActorDefinition } from './definition.js'
+import type { FoldedState } from './fold.js'
+import { workChild } from './run-work.js'
 
 export interface ChildrenOptions {
   readonly definitions: Iterable<AnyActorDefinition>
   readonly nodeId: string
   readonly store: Pick<EventStore, 'actors'>
   readonly log: WriteLog
+  readonly clock: Pick<Clock, 'wait'>
   /** Whether this node owns an actor. */
   owns(actor: ActorAddress): boolean
   /** Whether this node would own an actor if the actor needed this behavior version. */
@@ -40,7 +45,7 @@ export interface ChildrenOptions {
 }
 
 export interface ChildrenStats {
-  /** Children that run on this node. */
+  /** Children that run on this node, work of actors among them. */
   readonly running: number
 }
 
@@ -62,7 +67,6 @@ interface ActorChildren {
 }
 
 const queuedMax = 1_000
-const endSuffix = ':end'
 const readsMax = 32
 const retryMax = 10_000
 /** Errors of a command whose data cannot be stored, whatever becomes of its actor. */
@@ -86,7 +90,10 @@ export class Children {
     this.#options = options
     this.#types = new Map(
       [...options.definitions]
-        .filter(({ behavior }) => behavior.children !== undefined)
+        .filter(
+          ({ behavior, performs }) =>
+            behavior.children !== undefined || performs !== undefined,
+        )
         .map(({ type, behavior }) => [type, behavior.version]),
     )
   }
@@ -113,16 +120,24 @@ export class Children {
   /** An actor has a new stored state (CHILDREN-1). */
   onState(
     actor: ActorAddress,
-    { behavior }: AnyActorDefinition,
-    { state, version }: Pick<StateReading, 'state' | 'version'>,
+    definition: AnyActorDefinition,
+    { state, version, works }: Pick<FoldedState, 'state' | 'version' | 'works'>,
   ): void {
-    if (behavior.children === undefined || this.#isClosed) return
+    const { behavior } = definition
+    if (this.#isClosed) return
+    const mayHaveChildren = behavior.children !== undefined || works !== undefined
+    if (!mayHaveChildren && this.#byActor.size === 0) return
     const name = formatAddress(actor)
     const known = this.#byActor.get(name)
     if (known !== undefined && known.version > version) return
     const isWanted = version > 0 && this.#options.owns(actor)
     const wanted = isWanted
-      ? this.#listChildren(actor, () => behavior.children!(actor, state))
+      ? [
+          ...this.#listChildren(actor, () => behavior.children?.(actor, state) ?? []),
+          ...(works ?? []).map(work =>
+            workChild(definition, actor, work, this.#options.clock),
+          ),
+        ]
       : []
     if (known === undefined && wanted.length === 0) return
     const children: ActorChildren = known ?? { actor, version, byKey: new Map() }
@@ -254,7 +269,7 @@ export class Children {
     const context: ChildContext = {
       tell: (command, data) =>
         this.#queue(running, { command, data }, `${key}:${newId()}`),
-      end: end => this.#queue(running, end, `${key}${endSuffix}`),
+      end: end => this.#queue(running, end, endId(key)),
       failed: (what, error) => this.#failed(actor, `${what} (${key})`, error),
     }
     try {
@@ -304,11 +319,14 @@ export class Children {
     for (let delay = 50; !signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
         const options = { commandId, causationId: key, signal }
-        await this.#options.sender().ask(actor, command.command, command.data, options)
+        const { command: type, data } = command
+        await this.#options.sender().ask(actor, type, data, options)
         return
       } catch (error) {
         if (signal.aborted) return
         const isFinal = isCairnError(error) && !error.retryable
+        // It has ended before, otherwise: on another node.
+        if (isEndId(commandId) && isCairnError(error, 'command-id-reused')) return
         const isUnsendable = isCairnError(error) && unsendable.has(error.code)
         if (isUnsendable && command.instead !== undefined) {
           command = command.instead(error)
@@ -317,7 +335,7 @@ export class Children {
         this.#failed(actor, `sending ${command.command} of ${key}`, error)
         // An end is retried for as long as the child exists, because the actor may be repaired. Other
         // commands are not.
-        if (isFinal && !commandId.endsWith(endSuffix)) return
+        if (isFinal && !isEndId(commandId)) return
         await pause(delay, signal)
       }
   }

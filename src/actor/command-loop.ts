@@ -14,7 +14,9 @@
 import type { AcceptedDecision, Command } from '../model/behavior.js'
 import type { AcceptedOutcome, AskOutcome } from '../model/command-sender.js'
 import type { CairnError } from '../model/errors.js'
+import { checkPendingWork, pendingAfter } from '../model/pending-work.js'
 import type { Position, Version } from '../model/version.js'
+import type { PendingWork } from '../model/work.js'
 import type { OwnAppendOptions } from '../store/event-store/append.js'
 import type { ActorSubject } from './actor-ports.js'
 import { runAfterCommit } from './after-commit.js'
@@ -45,6 +47,7 @@ import { type InlineStatePlan, planInlineState } from './inline-state.js'
 import type { Life, Running } from './life.js'
 import type { Mailbox } from './mailbox.js'
 import { isAwaited, type QueuedCall, type QueuedCommand } from './queued-call.js'
+import { reportRejectedEnds } from './work-end.js'
 import type { Writable } from '../model/writable.js'
 
 /** A command in its turn, and what its attempts have shown. */
@@ -274,8 +277,9 @@ export class CommandLoop {
     const tentative = this.#prepare(turn, running, decision, at)
     if (tentative === undefined) return separate
     const { state, version, batch } = tentative
+    const works = this.#worksAfter(turn, folded, tentative)
 
-    const plan = this.#planInlineState(running, state, version)
+    const plan = this.#planInlineState(running, state, version, works)
     const startedAt = this.subject.ports.logicalClock.now
     // Filled property by property: object spreads cost more than the rest of a step.
     const options: Writable<OwnAppendOptions> = {
@@ -311,15 +315,18 @@ export class CommandLoop {
     const { position } = result
     const inlineStateVersion =
       plan.state === undefined ? folded.inlineStateVersion : version
-    const stored = { state, version, position, inlineStateVersion, inboxPosition }
+    const after = { state, version, works }
+    const stored = { ...after, position, inlineStateVersion, inboxPosition }
     this.life.adopt(stored, startedAt, running, plan)
     this.life.guard.onStored()
+    if (folded.works !== undefined)
+      reportRejectedEnds(this.subject, batch?.events ?? decision.events)
     this.#recordCommands(turn.command, folded.version + 1, tentative, position)
     const { address, definition, ports } = this.subject
     runAfterCommit(decision, address, folded.version + 1, ports.log)
     if (batch !== undefined)
       completeClaimed(mailbox.claimed, batch, position, address, ports.log)
-    ports.onStoredState?.(address, definition, { state, version })
+    ports.onStoredState?.(address, definition, after)
     return { kind: 'answered', outcome: { ...tentative.outcome, position } }
   }
 
@@ -424,7 +431,27 @@ export class CommandLoop {
     else this.duplicates.onStored({ first, last: version, position, commandId: id })
   }
 
-  #planInlineState(running: Running, state: unknown, version: Version): InlineStatePlan {
+  /** The work that has not ended after the commit. Throws `queue-full` if that is too much. */
+  #worksAfter(
+    { command }: Turn,
+    { works, version }: FoldedState,
+    { decision, batch }: Tentative,
+  ): readonly PendingWork[] | undefined {
+    const { outbox } = decision
+    if (works === undefined && outbox === undefined) return undefined
+    const actor = this.subject.address
+    const ids = batch?.commands.map(({ id }) => id) ?? [command.id]
+    const pending = pendingAfter(works, { actor, firstVersion: version + 1, outbox }, ids)
+    checkPendingWork(actor, pending)
+    return pending
+  }
+
+  #planInlineState(
+    running: Running,
+    state: unknown,
+    version: Version,
+    works: readonly PendingWork[] | undefined,
+  ): InlineStatePlan {
     const { address, definition, ports } = this.subject
     return planInlineState(
       definition,
@@ -433,6 +460,7 @@ export class CommandLoop {
       running.folded.inlineStateVersion,
       running.measureFrom,
       running.skips,
+      works,
       error => ports.onUnstorableState(address.type, error),
     )
   }

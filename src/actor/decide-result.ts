@@ -59,7 +59,7 @@ function toAccepted<State>(
   if (events.length > 0) return { ok: true, events, outbox, reply }
   throw new CairnError(
     'invalid-definition',
-    'decide returned messages, commands or timers without an event: they are stored with an event. ' +
+    'decide returned messages, commands, timers or work without an event: they are stored with an event. ' +
       'Return the event that they belong to, too.',
   )
 }

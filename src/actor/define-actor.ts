@@ -30,6 +30,7 @@ import type {
 } from './handler-types.js'
 import { type ActorSchemas, checkSchemas } from './schemas.js'
 import { Upcasters, type UpcastSteps } from './upcast.js'
+import { type AnyWork, checkWorks } from './work.js'
 
 /** What {@link defineActor} takes. */
 export interface ActorSpec<
@@ -47,6 +48,8 @@ export interface ActorSpec<
   readonly version?: number
   /** Topics that its actors publish on; a message on another topic is an error. Default: none. */
   readonly publishes?: readonly AnyTopic[]
+  /** Work that its actors have done outside, by `perform`; other work is an error. Default: none. */
+  readonly performs?: readonly AnyWork[]
   /** Schemas of its commands, events, replies and state, of any library: their types are inferred. Default: none. */
   readonly schemas?: Schemas & { readonly state?: StandardSchema<unknown, State> }
   /**
@@ -144,6 +147,7 @@ const specNames: OptionNames<ActorSpec<unknown, unknown, unknown>> = {
   implements: true,
   version: true,
   publishes: true,
+  performs: true,
   schemas: true,
   upcast: true,
   migrateState: true,
@@ -210,6 +214,7 @@ export function defineAnyActor<
     decide,
     evolve,
     publishes = [],
+    performs = [],
     schemas,
   } = spec
   checkOptions(`Actor type ${type}`, spec, specNames, 'invalid-definition')
@@ -222,6 +227,7 @@ export function defineAnyActor<
   checkHandlers(type, 'decide', decide)
   checkHandlers(type, 'evolve', evolve)
   checkTopics(`publishes of actor type ${type}`, publishes)
+  checkWorks(`performs of actor type ${type}`, performs)
   const deciders = new Map<string, AnyDecide<State>>(Object.entries(decide))
   const evolvers = new Map<string, AnyEvolve<State>>(Object.entries(evolve))
   const commandTypes = [...deciders.keys()]
@@ -253,7 +259,7 @@ export function defineAnyActor<
       )
       if (decision.ok) {
         checkEvents(type, command.type, decision.events, evolvers)
-        checkOutbox(type, decision.outbox, publishes, commandTypes)
+        checkOutbox(type, decision.outbox, publishes, commandTypes, performs)
       }
       return decision
     },
@@ -273,6 +279,7 @@ export function defineAnyActor<
     behavior,
     options: actorOptions(spec),
     publishes,
+    ...(performs.length > 0 && { performs }),
     ...(schemas !== undefined && { schemas }),
   }
 }

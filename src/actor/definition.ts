@@ -7,6 +7,7 @@ import type { Version } from '../model/version.js'
 import type { EmittedEvent } from './event.js'
 import type { ActorSchemas } from './schemas.js'
 import type { SupervisionOptions } from './supervision-policy.js'
+import type { AnyWork } from './work.js'
 
 /** Options of an actor type. */
 export interface ActorOptions {
@@ -79,6 +80,8 @@ export interface ActorDefinition<
   readonly options: ActorOptions
   /** Topics that its actors publish on. */
   readonly publishes?: readonly AnyTopic[]
+  /** Work that its actors perform. */
+  readonly performs?: readonly AnyWork[]
   /** The schemas of its commands, events, replies and state. */
   readonly schemas?: ActorSchemas
   /** Adds methods to references of its actors; `read` reads the referenced actor's state. */

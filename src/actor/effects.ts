@@ -1,4 +1,4 @@
-// Effects: the messages on topics, commands to other actors, and timers that `decide` returns beside
+// Effects: the messages on topics, commands to other actors, timers and work that `decide` returns beside
 // its events.
 
 import { type ActorAddress, checkAddress } from '../model/address.js'
@@ -27,12 +27,13 @@ import type {
   RepliedWith,
 } from './definition-types.js'
 import { checkCommandData } from './schemas.js'
+import { type AnyWork, checkWork } from './work.js'
 
 const effect = Symbol.for('cairn.effect')
 
 /**
- * What `decide` returns beside its events; made by {@link publish}, {@link send}, {@link schedule}
- * and {@link cancel}.
+ * What `decide` returns beside its events; made by {@link publish}, {@link send}, {@link schedule},
+ * `perform` and {@link cancel}.
  */
 export interface Effect<Own = unknown> {
   readonly [effect]: (now: number) => OutboxEntry
@@ -197,9 +198,30 @@ export function schedule<
 }
 
 /** Cancels a timer of this actor; a no-op if there is none of that name, or it has fired. Throws `invalid-timer`. */
-export function cancel(name: string): Effect<object> {
-  const entry: OutboxEntry = { kind: 'cancel', name: checkTimerName(name) }
-  return { [effect]: () => entry }
+export function cancel(timer: string): Effect<object>
+/**
+ * Cancels work of this actor that has not ended: all of it, or what was performed with that `name`. None of its commands
+ * comes any more, and its signal fires; what it has done outside is not undone. A no-op if there is none. Throws
+ * `invalid-definition` or `invalid-option`.
+ */
+export function cancel(
+  work: AnyWork,
+  options?: { readonly name?: string },
+): Effect<object>
+export function cancel(
+  what: string | AnyWork,
+  options: { readonly name?: string } = {},
+): Effect<object> {
+  if (typeof what !== 'object' || what === null)
+    return effectOf({ kind: 'cancel', name: checkTimerName(what) })
+  checkWork('cancel', what)
+  checkOptions(`cancel of work ${what.name}`, options, { name: true })
+  const { name } = options
+  return effectOf({
+    kind: 'stop',
+    work: what.name,
+    ...(name !== undefined && { name }),
+  })
 }
 
 const lateAfterDefault = 10_000
@@ -217,6 +239,11 @@ export function checkKnownCommand(
   if (!isKnown) throw unknownCommand(type, command, behavior.commandTypes)
 }
 
+/** An effect that does not depend on the moment of the decision. */
+export function effectOf<Own>(entry: OutboxEntry): Effect<Own> {
+  return { [effect]: () => entry }
+}
+
 export function isEffect(item: unknown): item is Effect {
   return typeof item === 'object' && item !== null && effect in item
 }
@@ -228,18 +255,21 @@ export function toOutboxEntry(item: Effect, now: number): OutboxEntry {
 
 /**
  * Throws `invalid-definition` for a message on a topic that is not in `publishes`: readers of a topic
- * find its messages by that declaration. Throws `unknown-command` for a command that a timer or an answer would send to
- * the actor, and that it does not know.
+ * find its messages by that declaration. The same for work that is not in `performs`. Throws `unknown-command` for a command
+ * that a timer, an answer or the end of work would send to the actor, and that it does not know.
  */
 export function checkOutbox(
   type: string,
   outbox: readonly OutboxEntry[] | undefined,
   publishes: readonly AnyTopic[],
   commandTypes: readonly string[],
+  performs: readonly AnyWork[],
 ): void {
   for (const entry of outbox ?? []) {
     for (const own of ownCommandsOf(entry))
       if (!commandTypes.includes(own)) throw unknownCommand(type, own, commandTypes)
+    if (entry.kind === 'perform' || entry.kind === 'stop')
+      checkPerformed(type, entry.work, performs)
     if (entry.kind !== 'message') continue
     const isDeclared = publishes.some(
       ({ name, version }) => name === entry.topic && version === entry.version,
@@ -254,8 +284,18 @@ export function checkOutbox(
   }
 }
 
+function checkPerformed(type: string, work: string, performs: readonly AnyWork[]): void {
+  if (performs.some(({ name }) => name === work)) return
+  throw new CairnError(
+    'invalid-definition',
+    `Actor type ${type} performs work ${show(work)}, which its definition does not declare: add it to performs.`,
+    { details: { type, work } },
+  )
+}
+
 /** The commands that the actor itself gets by an entry. */
 function ownCommandsOf(entry: OutboxEntry): readonly string[] {
+  if (entry.kind === 'perform') return [entry.done, entry.failed]
   return entry.kind === 'timer' ? [entry.type, ...hearersIn(entry)] : hearersIn(entry)
 }
 

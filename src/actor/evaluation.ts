@@ -20,6 +20,7 @@ import type { DuplicateDetector, DuplicateSearch } from './duplicate-detector.js
 import type { FoldedState } from './fold.js'
 import { conformCommand } from './schemas.js'
 import { isTimerSuperseded, supersededDecision } from './superseded-timer.js'
+import { storedEnd, workEndedBy } from './work-end.js'
 
 /** The result of the duplicate search and the decision. */
 export type Evaluation =
@@ -112,6 +113,9 @@ export function evaluateNew(
   now: number,
   firing?: TimerFiring,
 ): Evaluation {
+  const ended = workEndedBy(definition.behavior, address, command, folded)
+  if (ended !== undefined && 'rejection' in ended)
+    return { kind: 'decided', decision: ended }
   let checked: Command
   try {
     checked = conformCommand(definition.schemas, address, command)
@@ -122,7 +126,8 @@ export function evaluateNew(
   if (conflict !== undefined) return { kind: 'decided', decision: conflict }
   try {
     const decision = decide(definition, address, folded, checked, now, firing)
-    return { kind: 'decided', decision }
+    if (ended === undefined) return { kind: 'decided', decision }
+    return { kind: 'decided', decision: storedEnd(ended, command, decision) }
   } catch (error) {
     return { kind: 'failed', error }
   }

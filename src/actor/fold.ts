@@ -8,6 +8,7 @@ import type { Behavior } from '../model/behavior.js'
 import type { LogRecord, MalformedRecord, StoredCommit } from '../model/commit.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
+import { pendingAfter } from '../model/pending-work.js'
 import { freeze, handOut } from '../model/read-only.js'
 import {
   describeChange,
@@ -16,6 +17,7 @@ import {
 } from '../model/refused-change.js'
 import { isIgnoredPromise } from '../model/thenable.js'
 import type { Position, Version } from '../model/version.js'
+import { type PendingWork, workEndedType } from '../model/work.js'
 import type { Head } from '../store/event-store/event-store.js'
 import {
   evolveFailed,
@@ -40,6 +42,8 @@ export interface FoldedState<State = unknown> {
   readonly inlineStateVersion: Version
   /** The highest position in the inbox of a command that it has handled; `undefined` while unknown. */
   readonly inboxPosition?: Position | undefined
+  /** The work that has not ended; `undefined` for none. */
+  readonly works?: readonly PendingWork[] | undefined
 }
 
 /** The actor whose history is folded, and the options of the fold. */
@@ -86,6 +90,7 @@ export function foldedInlineState<State>(
     position,
     inlineStateVersion: version,
     inboxPosition: record.inboxPosition,
+    works: record.state.works && freeze(record.state.works),
   }
 }
 
@@ -110,6 +115,7 @@ export function foldEvent<State>(
   event: RecordedEvent,
 ): State {
   if (skips?.covers(event.version, event.version)) return state
+  if (event.type === workEndedType) return state
   freeze(event.data)
   if (behavior.upcast === undefined && event.schemaVersion === undefined)
     return foldPiece(behavior, state, event, event)
@@ -212,7 +218,12 @@ export function foldCommit<State>(
     position: commit.position,
     inlineStateVersion: folded.inlineStateVersion,
     inboxPosition: commit.inboxPosition,
+    works: pendingAfter(folded.works, commit, commandIdsIn(commit)),
   }
+}
+
+function commandIdsIn({ command, commands }: StoredCommit): (string | undefined)[] {
+  return commands === undefined ? [command?.id] : commands.map(({ id }) => id)
 }
 
 /** VERSION-GUARD-2. */

@@ -98,6 +98,7 @@ class Host implements ActorHost {
         wakes: 0,
         duplicates: 0,
         discontinuities: 0,
+        rejectedEnds: 0,
         restartWaits: 0,
       },
       suspects: new Suspects(),
@@ -278,6 +279,7 @@ class Host implements ActorHost {
     }
     const { conflicts, retries, wakes, duplicates, discontinuities, restartWaits } =
       this.#actorPorts.counters
+    const { rejectedEnds } = this.#actorPorts.counters
     return {
       residents: this.#residents.size,
       busy: this.#residents.busy,
@@ -297,6 +299,7 @@ class Host implements ActorHost {
       retries,
       duplicates,
       discontinuities,
+      rejectedEnds,
     }
   }
 

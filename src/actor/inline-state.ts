@@ -1,13 +1,15 @@
 // Decides whether a commit carries the state after it (the inline state), so that waking is one read.
 //
 // A small state is always in the commit. A larger one is in it every `stateEvery` events, and is not
-// measured in between. A state that cannot be stored unchanged (a Map, a class instance) never is.
+// measured in between. A state that cannot be stored unchanged (a Map, a class instance) never is. Work that has not ended
+// is carried with the state, and counts with it.
 
 import { checkData } from '../codec/data.js'
 import { encode } from '../codec/msgpack.js'
 import { certainlyFits } from '../codec/size.js'
 import type { InlineState } from '../model/commit.js'
 import type { Version } from '../model/version.js'
+import type { PendingWork } from '../model/work.js'
 import type { AnyActorDefinition } from './definition.js'
 import type { Skips } from './skips.js'
 
@@ -26,6 +28,7 @@ export interface InlineStatePlan {
  * @param version the version of the state
  * @param lastInline the last version with an inline state
  * @param skips the versions that were skipped in the fold
+ * @param works the work that has not ended
  * @param onUnstorable called with the reason when the state cannot be stored
  */
 export function planInlineState(
@@ -35,6 +38,7 @@ export function planInlineState(
   lastInline: Version,
   measureFrom: Version,
   skips: Skips | undefined,
+  works: readonly PendingWork[] | undefined,
   onUnstorable: (error: unknown) => void,
 ): InlineStatePlan {
   const { stateBytesMax = 1024, stateEvery = 100 } = options
@@ -43,7 +47,8 @@ export function planInlineState(
   try {
     checkData(state, 'state')
     // It is encoded with its commit. A second encoding is needed only where its size matters.
-    if (!certainlyFits(state, stateBytesMax)) bytes = encode(state).byteLength
+    const carried = works === undefined ? state : { state, works }
+    if (!certainlyFits(carried, stateBytesMax)) bytes = encode(carried).byteLength
   } catch (error) {
     onUnstorable(error)
     return { measureFrom: version + stateEvery }
@@ -53,6 +58,7 @@ export function planInlineState(
     behavior: behavior.version,
     ...(skipped !== undefined && { skipped }),
     value: state,
+    ...(works !== undefined && { works }),
   }
   if (bytes === undefined) return { state: inline, measureFrom: 0 }
   if (bytes <= stateBytesMax) return { state: inline, measureFrom: 0, bytes }

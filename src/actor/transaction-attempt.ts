@@ -20,6 +20,7 @@ import type { NewEvent } from '../model/event.js'
 import type { AcceptedOutcome } from '../model/command-sender.js'
 import type { WriteLog } from '../model/log.js'
 import type { OutboxEntry } from '../model/outbox.js'
+import { checkPendingWork, pendingAfter } from '../model/pending-work.js'
 import { handOut } from '../model/read-only.js'
 import { show } from '../model/show.js'
 import type { AppendPart, EventStore, Guard } from '../store/event-store/event-store.js'
@@ -167,6 +168,7 @@ export class TransactionAttempt {
     const written = this.#participants.filter(({ events }) => events.length > 0)
     return written.map((participant, i): AppendPart => {
       const { address, read, current, events, outbox, commandId, guard } = participant
+      checkPendingWork(address, worksOf(participant))
       const state = withStates ? this.#stateOf(participant) : undefined
       return {
         actor: address,
@@ -336,7 +338,8 @@ export class TransactionAttempt {
     return { ok: true, version, reply }
   }
 
-  #stateOf({ definition, current, read, directives }: Participant) {
+  #stateOf(participant: Participant) {
+    const { definition, current, read, directives } = participant
     const { type } = definition
     return planInlineState(
       definition,
@@ -345,6 +348,7 @@ export class TransactionAttempt {
       read.inlineStateVersion,
       0,
       directives.skips,
+      worksOf(participant),
       error => this.#ports.onUnstorable(type, error),
     ).state
   }
@@ -352,6 +356,12 @@ export class TransactionAttempt {
   #isFirst(address: ActorAddress): boolean {
     return formatAddress(address) === this.#first
   }
+}
+
+/** The work that has not ended after the commit of the transaction. */
+function worksOf({ address, read, outbox, commandId }: Participant) {
+  const commit = { actor: address, firstVersion: read.version + 1, outbox }
+  return pendingAfter(read.works, commit, [commandId])
 }
 
 function decidedElsewhere(actor: ActorAddress): CairnError {

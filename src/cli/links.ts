@@ -1,7 +1,7 @@
 // The links between commits: which entry of which commit caused a commit.
 //
 // Nothing is stored for it: ids say it. What an entry of a commit's outbox causes has the entry's id, `TYPE/ID/VERSION#i`,
-// in its command id; a timer's firing has `…#i@n`; what a reactor does has `…>REACTOR#n`, and the message's id as its cause.
+// in its command id; a timer's firing has `…#i@n`, the end of work `…#i:end`; what a reactor does has `…>REACTOR#n`, and the message's id as its cause.
 
 import type { OpenNamespace } from '../backend/backend.js'
 import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
@@ -143,6 +143,16 @@ export async function effectsOf(
       }
       case 'cancel':
         return { kind: 'entry', what: `cancels timer ${entry.name}`, id, by: '' }
+      case 'perform':
+        if (isHandled) return undefined
+        return {
+          kind: 'entry',
+          what: `work ${entry.work}`,
+          id,
+          by: 'has not ended, or was cancelled',
+        }
+      case 'stop':
+        return { kind: 'entry', what: `cancels work ${entry.work}`, id, by: '' }
     }
   }
   await visit(nodes.get(commit.position)!, 1)
@@ -178,28 +188,31 @@ function originOf(id: string | undefined, cause: string | undefined): Origin | u
   const own = reactor === undefined && id?.includes('#') === true ? readId(id) : undefined
   const known = own ?? readId(cause)
   if (known === undefined) return undefined
-  const { occurrence, ...origin } = known
+  const { occurrence, isEnd, ...origin } = known
   const by =
     reactor !== undefined
       ? `reactor ${reactor}`
       : occurrence !== undefined
         ? 'timer'
-        : origin.entry === undefined
-          ? 'event'
-          : 'command'
+        : isEnd === true
+          ? 'work'
+          : origin.entry === undefined
+            ? 'event'
+            : 'command'
   return { ...origin, by }
 }
 
-/** `TYPE/ID/VERSION`, `…#ENTRY` or `…#ENTRY@OCCURRENCE`; `undefined` for another id. */
+/** `TYPE/ID/VERSION`, `…#ENTRY`, `…#ENTRY@OCCURRENCE` or `…#ENTRY:end`; `undefined` for another id. */
 function readId(id: string | undefined) {
-  const [, name, version, entry, occurrence] =
-    /^(.+)\/(\d{1,15})(?:#(\d{1,3})(?:@(\d{1,15}))?)?$/s.exec(id ?? '') ?? []
+  const [, name, version, entry, occurrence, end] =
+    /^(.+)\/(\d{1,15})(?:#(\d{1,3})(?:@(\d{1,15})|(:end))?)?$/s.exec(id ?? '') ?? []
   if (name === undefined) return undefined
   try {
     return {
       event: { actor: parseAddress(name), version: Number(version) },
       ...(entry !== undefined && { entry: Number(entry) }),
       ...(occurrence !== undefined && { occurrence: Number(occurrence) }),
+      ...(end !== undefined && { isEnd: true }),
     }
   } catch {
     return undefined // Another writer's id.

@@ -1,11 +1,11 @@
 // A commit ⇄ its body: the events, and what only the actor itself needs.
 //
-// MessagePack: { events: [{ type, data, meta?, v? }], reply?, digest?, state?: { behavior, skipped?, value },
+// MessagePack: { events: [{ type, data, meta?, v? }], reply?, digest?, state?: { behavior, skipped?, value, works? },
 // says?, commands?: [{ reply?, digest?, causation?, traceparent?, principal? }] };
 // `v` is the schema version of the event's data, absent for 1;
 // `digest` is the command's name and a hash of its data, where a caller chose its id;
-// `says` is the outbox: { topic, version, data } is a message, { to: [type, id], command, data } a command; timers: see
-// `OutboxBody`. A reader ignores keys that it does not know.
+// `says` is the outbox: { topic, version, data } is a message, { to: [type, id], command, data } a command; timers and
+// work: see `OutboxBody`. A reader ignores keys that it does not know.
 
 import {
   commitEventsMax,
@@ -16,6 +16,7 @@ import {
 import { CairnError } from '../model/errors.js'
 import { checkNewEvent, type Metadata } from '../model/event.js'
 import { show } from '../model/show.js'
+import { findWorkProblem, type PendingWork } from '../model/work.js'
 import {
   type BatchedBody,
   checkBatchedCommands,
@@ -58,6 +59,7 @@ export function toBody(commit: NewCommit): CommitBody {
   if (command?.digest !== undefined) body.digest = command.digest
   if (state !== undefined) {
     checkData(state.value, 'state')
+    if (state.works !== undefined) checkData(state.works, 'work that has not ended')
     body.state = state
   }
   if (outbox !== undefined) body.says = encodeOutbox(outbox)
@@ -99,6 +101,9 @@ export function findBodyProblem(
   }
   if (body.state !== undefined && !isObject(body.state))
     return 'the state in its body is not an object'
+  const works: unknown = body.state?.works
+  if (works !== undefined && !(Array.isArray(works) && works.every(isPendingWork)))
+    return 'the work in its body is not a list of work that has not ended'
   const problem = findOutboxProblem(body.says, header.outboxTargets)
   if (problem !== undefined || header.commandIds === undefined) return problem
   const commands = runsOf(header.commandIds).length
@@ -107,6 +112,12 @@ export function findBodyProblem(
   return body.commands.every(isObject)
     ? undefined
     : 'a command in its body is not an object'
+}
+
+function isPendingWork(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { key } = value as Partial<PendingWork>
+  return typeof key === 'string' && findWorkProblem(value) === undefined
 }
 
 function isObject(value: unknown): boolean {

@@ -9,7 +9,7 @@ import { decodeVersions } from './commit-rows.js'
 import { decodeWith, type HeaderReader, nameOf, peekField } from './header-row.js'
 import { commitHeaders } from './header-table.js'
 import { decodeList } from './headers.js'
-import { outboxTargetOf } from './outbox.js'
+import { outboxTargetOf, saysWork } from './outbox.js'
 import { isNewerThan } from './wire-row.js'
 import { wireVersionNewest } from './wire-version.js'
 
@@ -33,6 +33,7 @@ export function headerOf(commit: NewCommit): CommitHeader {
   const isImplied = behaviorVersion <= (state?.behavior ?? 1)
   copyExtras(commit, header, isImplied ? 'behaviorVersion' : undefined)
   if (outbox !== undefined) header.outboxTargets = outbox.map(outboxTargetOf)
+  if (state?.works !== undefined || saysWork(header.outboxTargets)) header.hasWork = true
   if (command !== undefined) header.commandId = command.id
   if (commands !== undefined) {
     header.commandIds = commandIdsOf(commands)

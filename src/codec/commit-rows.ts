@@ -9,9 +9,30 @@ import {
   missingHeader,
 } from './header-row.js'
 import { decodeList, encodeList } from './headers.js'
-import { isBatched } from './wire-row.js'
+import { isBatched, isOfWork, wireRow } from './wire-row.js'
+import { wireVersion, wireVersionBatched, wireVersionWork } from './wire-version.js'
 
 type CommitRow = HeaderRow<CommitHeader>
+
+/** The header that only a commit of several commands has. */
+export const commandsHeader = 'Cairn-Commands'
+
+/** The wire version. The latest one also says that a commit concerns work. */
+export function commitWireRow(): CommitRow {
+  const versions = [wireVersion, wireVersionBatched, wireVersionWork]
+  const row = wireRow<CommitHeader>(versions, ({ commandIds, hasWork }) => {
+    if (hasWork === true) return wireVersionWork
+    return commandIds === undefined ? wireVersion : wireVersionBatched
+  })
+  return {
+    ...row,
+    decode(text, to, header) {
+      const problem = row.decode(text, to, header)
+      if (problem === undefined && isOfWork(header)) to.hasWork = true
+      return problem
+    },
+  }
+}
 
 export function encodeVersions(first: Version, last: Version): string {
   return `${first}-${last}`
@@ -83,12 +104,12 @@ function isFilled(value: string): boolean {
 
 /** The row, in commits of several commands only. */
 export function inBatches(row: CommitRow): CommitRow {
-  return onlyIf(row, isBatched, false)
+  return onlyIf(row, header => isBatched(header, commandsHeader), false)
 }
 
 /** The row, except in commits of several commands. */
 export function outsideBatches(row: CommitRow): CommitRow {
-  return onlyIf(row, header => !isBatched(header), row.isRequired)
+  return onlyIf(row, header => !isBatched(header, commandsHeader), row.isRequired)
 }
 
 function onlyIf(

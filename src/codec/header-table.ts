@@ -15,7 +15,14 @@ import type { StoredCommandHeader } from '../model/stored-command.js'
 import type { DeadLetterHeader, RedrivenHeader } from '../model/stored-dead-letter.js'
 import type { StoredMessageHeader } from '../model/stored-message.js'
 import { type TimerHeader, timerNameBytesMax } from '../model/timer.js'
-import { inBatches, outsideBatches, perEventRow, versionsRow } from './commit-rows.js'
+import {
+  commandsHeader,
+  commitWireRow,
+  inBatches,
+  outsideBatches,
+  perEventRow,
+  versionsRow,
+} from './commit-rows.js'
 import {
   address,
   boundedText,
@@ -29,7 +36,7 @@ import {
 } from './header-kinds.js'
 import { type HeaderTable, rowsOf } from './header-row.js'
 import { wireRow } from './wire-row.js'
-import { wireVersion, wireVersionBatched } from './wire-version.js'
+import { wireVersion } from './wire-version.js'
 
 const commandTypeBytesMax = 256
 const messageTextBytesMax = 1_024
@@ -52,9 +59,7 @@ const answersRows: HeaderTable<Answers> = [
 const commit = rowsOf<CommitHeader>()
 /** A commit, in the log. */
 export const commitHeaders: HeaderTable<CommitHeader> = [
-  wireRow([wireVersion, wireVersionBatched], ({ commandIds }) =>
-    commandIds === undefined ? wireVersion : wireVersionBatched,
-  ),
+  commitWireRow(),
   commit.required('Cairn-Commit', 'commitId', text('commit id')),
   versionsRow('Cairn-Versions'),
   perEventRow('Cairn-Events', 'eventTypes', 'type'),
@@ -65,9 +70,7 @@ export const commitHeaders: HeaderTable<CommitHeader> = [
   commit.optional('Cairn-Transaction', 'transactionId', text('transaction id')),
   commit.hint('Cairn-Inbox', 'inboxPosition', countFrom(1)),
   outsideBatches(commit.optional('Cairn-Command', 'commandId', text('command id'))),
-  inBatches(
-    perEventRow('Cairn-Commands', 'commandIds', 'command', { mayBeEmpty: false }),
-  ),
+  inBatches(perEventRow(commandsHeader, 'commandIds', 'command', { mayBeEmpty: false })),
   inBatches(
     perEventRow('Cairn-Correlations', 'correlationIds', 'id', { isRequired: false }),
   ),

@@ -7,12 +7,15 @@ import { type OutboxEntry, outboxEntriesMax, type OutboxTimer } from '../model/o
 import { show } from '../model/show.js'
 import { checkTimer, checkTimerName } from '../model/timer.js'
 import { isCount } from '../model/version.js'
+import { findWorkProblem, type WorkTerms } from '../model/work.js'
 import { checkData } from './data.js'
 
 /** Targets in the header for entries that are not messages; a message's target is its topic. */
 export const commandTarget = '>'
 export const timerTarget = '@'
 export const cancelTarget = '@-'
+export const performTarget = '!'
+export const stopTarget = '!-'
 
 export type OutboxBody =
   | { readonly topic: string; readonly version: number; readonly data?: unknown }
@@ -30,6 +33,11 @@ export type OutboxBody =
       readonly data?: unknown
     })
   | { readonly cancel: string }
+  | WorkBody
+  | { readonly stop: string; readonly name?: string }
+
+/** Work, as a commit says it. */
+export type WorkBody = Omit<WorkTerms, 'work'> & { readonly perform: string }
 
 /** Throws `invalid-data`, `invalid-actor-id`, or `commit-too-large` for too many entries. */
 export function encodeOutbox(outbox: readonly OutboxEntry[]): OutboxBody[] {
@@ -46,6 +54,15 @@ export function encodeOutbox(outbox: readonly OutboxEntry[]): OutboxBody[] {
       return { topic, version, data }
     }
     if (entry.kind === 'cancel') return { cancel: checkTimerName(entry.name) }
+    if (entry.kind === 'perform') {
+      const { kind: _, work, ...terms } = entry
+      checkData(terms, `input of work ${show(work)}`)
+      return { perform: work, ...terms }
+    }
+    if (entry.kind === 'stop') {
+      const { work, name } = entry
+      return name === undefined ? { stop: work } : { stop: work, name }
+    }
     if (entry.kind === 'timer') {
       checkTimer(entry)
       const { name, at, every, skipAfter, type: command, data } = entry
@@ -78,7 +95,16 @@ export function outboxTargetOf(entry: OutboxEntry): string {
       return timerTarget
     case 'cancel':
       return cancelTarget
+    case 'perform':
+      return performTarget
+    case 'stop':
+      return stopTarget
   }
+}
+
+/** Whether the targets include work, or a cancellation of work. */
+export function saysWork(targets: readonly string[] = []): boolean {
+  return targets.some(target => target === performTarget || target === stopTarget)
 }
 
 /** Whether the targets include one that the courier handles: a command or a timer. */
@@ -113,6 +139,16 @@ function findEntryProblem(
   if ('topic' in entry)
     return entry.topic === target && isCount(entry.version) ? undefined : 'not a message'
   if ('timer' in entry || 'cancel' in entry) return findTimerProblem(entry, target)
+  if ('perform' in entry) {
+    const { perform, ...terms } = entry
+    return target === performTarget
+      ? findWorkProblem({ ...terms, work: perform })
+      : 'not a piece of work'
+  }
+  if ('stop' in entry)
+    return target === stopTarget && typeof entry.stop === 'string'
+      ? undefined
+      : 'not a cancellation of work'
   const { to, command } = entry as Partial<Extract<OutboxBody, { to: unknown }>>
   if (target !== commandTarget || typeof command !== 'string' || !Array.isArray(to))
     return 'not a command'
@@ -170,6 +206,14 @@ export function decodeOutbox(body: readonly OutboxBody[]): OutboxEntry[] {
     }
     if ('cancel' in entry) return { kind: 'cancel', name: entry.cancel }
     if ('timer' in entry) return toTimer(entry)
+    if ('perform' in entry) {
+      const { perform: work, ...terms } = entry
+      return { kind: 'perform', work, ...terms }
+    }
+    if ('stop' in entry) {
+      const { stop: work, name } = entry
+      return { kind: 'stop', work, ...(name !== undefined && { name }) }
+    }
     const [type, id] = entry.to
     const { command, data } = entry
     const answers = answersOf(entry)

@@ -3,7 +3,7 @@
 import { show } from '../model/show.js'
 import { count } from './header-kinds.js'
 import type { HeaderReader, HeaderRow } from './header-row.js'
-import { wireVersionBatched } from './wire-version.js'
+import { wireVersionBatched, wireVersionWork } from './wire-version.js'
 
 const name = 'Cairn-Wire'
 
@@ -30,9 +30,18 @@ export function wireRow<Header>(
   }
 }
 
-/** The wire version of a commit of several commands. */
-export function isBatched(header: HeaderReader): boolean {
-  return header(name) === String(wireVersionBatched)
+/** Whether a commit is one of several commands, of which `commands` is the header. */
+export function isBatched(header: HeaderReader, commands: string): boolean {
+  const wire = header(name)
+  return (
+    wire === String(wireVersionBatched) ||
+    (wire === String(wireVersionWork) && header(commands) !== undefined)
+  )
+}
+
+/** Whether a commit concerns work. */
+export function isOfWork(header: HeaderReader): boolean {
+  return header(name) === String(wireVersionWork)
 }
 
 /** Whether a record has a newer wire version than `version`. */

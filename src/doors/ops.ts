@@ -59,7 +59,7 @@ export type { RedriveOptions } from '../delivery/dead-letters/redrive.js'
 export type { FencingToken } from '../delivery/reactor/define-reactor.js'
 export type { AttemptRecord, DeadLetterMark } from '../delivery/reactor/attempt-log.js'
 export type { SettlementActions } from '../delivery/reactor/settlement.js'
-export type { RetryPolicy, RetryPreset } from '../delivery/retry-policy.js'
+export type { RetryPolicy, RetryPreset } from '../model/retry-policy.js'
 
 // Backlogs
 export type { Backlog, BacklogOptions, BacklogSource } from '../delivery/backlog.js'

@@ -47,7 +47,7 @@ export interface DecideContext extends Causes {
 export interface AcceptedDecision<State = unknown> {
   readonly ok: true
   readonly events: readonly NewEvent[]
-  /** Messages, commands and timers that are stored with the events. Default: none. */
+  /** Messages, commands, timers and work that are stored with the events. Default: none. */
   readonly outbox?: readonly OutboxEntry[]
   /** Computes the reply from the state after the events. */
   readonly reply: (state: State) => unknown

@@ -4,6 +4,7 @@ import type { ActorAddress } from './address.js'
 import type { NewEvent, RecordedEvent } from './event.js'
 import type { OutboxEntry } from './outbox.js'
 import type { Position, Version } from './version.js'
+import type { PendingWork } from './work.js'
 import type { Writable } from './writable.js'
 
 /** Maximum number of events in one commit. */
@@ -19,6 +20,8 @@ export interface InlineState {
    */
   readonly skipped?: string
   readonly value: unknown
+  /** The work of the actor that has not ended; absent for none. */
+  readonly works?: readonly PendingWork[]
 }
 
 /** The command of a commit, with its reply. */
@@ -102,7 +105,7 @@ export interface CommitFields extends CommitExtras {
   /** One or more commands, in order, instead of `command` and of causes; together, their events are those of the commit. */
   readonly commands?: readonly BatchedCommand[]
   readonly state?: InlineState
-  /** Messages, commands and timers of the actor: stored together with the events or not at all. */
+  /** Messages, commands, timers and work of the actor: stored together with the events or not at all. */
   readonly outbox?: readonly OutboxEntry[]
 }
 
@@ -121,6 +124,8 @@ export interface CommitHeader extends CommitExtras {
   readonly commandIds?: readonly string[]
   /** The correlation id of each event, `''` for none, in a commit of several commands. */
   readonly correlationIds?: readonly string[]
+  /** Whether the actor has work that has not ended, or this commit says something of work. Default: neither. */
+  readonly hasWork?: true
 }
 
 /** A commit before it is stored. */

@@ -1,10 +1,11 @@
-// The outbox of a commit: messages on topics, commands to other actors, and timers of the actor. They
+// The outbox of a commit: messages on topics, commands to other actors, and timers and work of the actor. They
 // are stored in the commit with its events, and delivered from there.
 
 import type { ActorAddress } from './address.js'
 import type { Answers } from './answers.js'
 import { eventId } from './event.js'
 import type { Version } from './version.js'
+import type { WorkTerms } from './work.js'
 
 /** A message on a topic. */
 export interface OutboxMessage {
@@ -45,7 +46,23 @@ export interface OutboxTimerCancel {
   readonly name: string
 }
 
-export type OutboxEntry = OutboxMessage | OutboxCommand | OutboxTimer | OutboxTimerCancel
+/** Has work done outside: the actor's owner starts it, and its end is a command to the actor. */
+export interface OutboxPerform extends WorkTerms {
+  readonly kind: 'perform'
+}
+
+/** Cancels work of the actor: all that is pending under a name; a no-op if there is none. */
+export interface OutboxStop extends Pick<WorkTerms, 'work' | 'name'> {
+  readonly kind: 'stop'
+}
+
+export type OutboxEntry =
+  | OutboxMessage
+  | OutboxCommand
+  | OutboxTimer
+  | OutboxTimerCancel
+  | OutboxPerform
+  | OutboxStop
 
 /** The most outbox entries of one commit. */
 export const outboxEntriesMax = 100

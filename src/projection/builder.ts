@@ -31,7 +31,7 @@ import {
   rowsMax,
   type StoredCheckpoint,
 } from '../store/read-models/read-models.js'
-import { backoffDefault, delayAfter } from '../delivery/backoff.js'
+import { backoffDefault, delayAfter } from '../model/backoff.js'
 import { trustedUpTo } from '../delivery/source/marks.js'
 import type { RecordSource, UnreadableRecord } from '../delivery/source/record-source.js'
 import { WakeSignal } from '../store/wake-signal.js'

@@ -9,7 +9,11 @@
 
 import type { Member } from '../cluster/membership.js'
 import { decode, encode } from '../codec/msgpack.js'
-import { wireVersion, wireVersionNewest } from '../codec/wire-version.js'
+import {
+  wireVersion,
+  wireVersionNewest,
+  wireVersionUnsaid,
+} from '../codec/wire-version.js'
 import { isActorType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
@@ -69,7 +73,7 @@ function lacksOf({ wire, actors }: Versions, minimum: Versions): Lack[] {
 /** What a member announces. */
 export function versionsOfMember({ types, behaviors, wire }: Member): Versions {
   const actors = types.map(type => [type, behaviors?.[type] ?? 1] as const)
-  return { wire: wire ?? wireVersionNewest, actors: Object.fromEntries(actors) }
+  return { wire: wire ?? wireVersionUnsaid, actors: Object.fromEntries(actors) }
 }
 
 /** The members that do not meet a minimum, each with what it lacks. */

@@ -12,6 +12,9 @@ export type {
 export type { StateMatch } from './matches-state.js'
 export { type CommandOutcome, type Then } from './then.js'
 
+// Work
+export { withWork } from './with-work.js'
+
 // Time
 export { ManualClock } from './manual-clock.js'
 

@@ -40,6 +40,14 @@ function partsOf(entry: OutboxEntry): { readonly what: string; readonly rest: ob
       const { kind: _, name, ...rest } = entry
       return { what: `cancel ${name}`, rest }
     }
+    case 'perform': {
+      const { kind: _, work, data: input, ...rest } = entry
+      return { what: `perform ${work}`, rest: { input, ...rest } }
+    }
+    case 'stop': {
+      const { kind: _, work, ...rest } = entry
+      return { what: `cancel work ${work}`, rest }
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // The outcome of a command in a specification, and the assertions on it.
 //
-// THEN-1. What was said is named whole: once the events are named, messages, commands and timers that are not fail the
+// THEN-1. What was said is named whole: once the events are named, messages, commands, timers and work that are not fail the
 //     specification. `thenOutbox` may follow at once, so this is checked by the next assertion, or when the chain has ended.
 
 import { AssertionError } from 'node:assert'
@@ -29,7 +29,7 @@ export type CommandOutcome<
       /** The actor's version after it. */
       readonly version: Version
       readonly events: readonly Event[]
-      /** Messages, commands and timers that are stored with the events. */
+      /** Messages, commands, timers and work that are stored with the events. */
       readonly outbox: readonly OutboxEntry[]
       readonly reply: Reply
       /** The state after its events. */
@@ -78,8 +78,8 @@ export class Then<
   }
 
   /**
-   * It was carried out and led to exactly these events, in this order; none are fine, too. Messages, commands and timers that
-   * were said with them must be named by `thenOutbox`, right after this or before: otherwise the specification fails.
+   * It was carried out and led to exactly these events, in this order; none are fine, too. Messages, commands, timers and
+   * work that were said with them must be named by `thenOutbox`, right after this or before: otherwise the specification fails.
    */
   thenEvents(...expected: Event[]): this {
     this.#checkNamed()
@@ -100,8 +100,8 @@ export class Then<
   }
 
   /**
-   * It was carried out and said exactly this with its events, in this order: what `publish`, `send`, `schedule` and
-   * `cancel` make. Without any, it said nothing. Timers of a machine follow from its state, and count only where some are named.
+   * It was carried out and said exactly this with its events, in this order: what `publish`, `send`, `schedule`, `perform`
+   * and `cancel` make. Without any, it said nothing. Timers of a machine follow from its state, and count only where some are named.
    */
   thenOutbox(...expected: Effect[]): this {
     this.#unnamed = undefined

@@ -146,8 +146,8 @@ await t.test('two operators at the same time: both changes are kept', async t =>
 await t.test('wire versions', async t => {
   await using here = await place()
   const { documents } = here.open
-  t.strictSame((await setMinimum(documents, here.members, { wire: 2 })).wire, 2)
-  for (const wire of [0, 3, 1.5])
+  t.strictSame((await setMinimum(documents, here.members, { wire: 3 })).wire, 3)
+  for (const wire of [0, 4, 1.5])
     await t.rejects(setMinimum(documents, here.members, { wire }), {
       code: 'invalid-option',
     })
@@ -160,6 +160,9 @@ await t.test('wire versions', async t => {
     metadata: {},
   }
   t.strictSame(membersBehind([member], { wire: 2, actors: {} }), [], 'it does not say')
+  t.strictSame(membersBehind([member], { wire: 3, actors: {} }), [
+    'node "m" reads wire version 2',
+  ])
   t.strictSame(membersBehind([{ ...member, wire: 1 }], { wire: 2, actors: {} }), [
     'node "m" reads wire version 1',
   ])
@@ -173,7 +176,7 @@ await t.test('wire versions', async t => {
   )
   await t.rejects(here.start('old', 1), {
     code: 'version-behind',
-    message: /needs wire version 9, and this build reads up to 2/,
+    message: /needs wire version 9, and this build reads up to 3/,
   })
 })
 

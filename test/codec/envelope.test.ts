@@ -241,8 +241,8 @@ const badHeaders: [string, Record<string, string | undefined>, RegExp][] = [
   ['no wire version', { 'Cairn-Wire': undefined }, /no Cairn-Wire header/],
   [
     'a newer wire version without versions',
-    { 'Cairn-Wire': '3', 'Cairn-Versions': 'all' },
-    /wire version is "3".*reads 1 and 2/,
+    { 'Cairn-Wire': '4', 'Cairn-Versions': 'all' },
+    /wire version is "4".*reads 1 and 2 and 3/,
   ],
   ['an odd wire version', { 'Cairn-Wire': '1.0' }, /wire version/],
   ['no commit id', { 'Cairn-Commit': undefined }, /no Cairn-Commit header/],

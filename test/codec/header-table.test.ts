@@ -58,7 +58,8 @@ const single: Omit<Whole<CommitHeader>, 'commandIds' | 'correlationIds'> = {
   eventTypes: ['deposited', 'deposited', 'a,b*2'],
   nodeId: 'n 1',
   at: 1_767_225_600_000.5,
-  outboxTargets: ['trips.ended', '>', '@', '@-'],
+  outboxTargets: ['trips.ended', '>', '@', '@-', '!', '!-'],
+  hasWork: true,
   commandId: 'command 1',
   ...extras,
 }

@@ -27,7 +27,7 @@ import {
   type ReactorContext,
 } from '../../src/delivery/reactor/define-reactor.js'
 import type { Message } from '../../src/delivery/messages/message.js'
-import { RetryableError, TerminalError } from '../../src/delivery/retry-policy.js'
+import { RetryableError, TerminalError } from '../../src/model/retry-policy.js'
 import type { Node } from '../../src/runtime/node.js'
 import type { NodeOptions } from '../../src/runtime/options.js'
 import { startNode } from '../../src/runtime/start-node.js'

@@ -10,7 +10,7 @@ import {
 } from '../../src/codec/dead-letter.js'
 import { isCairnError, messageOf } from '../../src/model/errors.js'
 import { describeThrown, loggableError } from '../../src/model/thrown.js'
-import { afterFailure, retryPolicy } from '../../src/delivery/retry-policy.js'
+import { afterFailure, retryPolicy } from '../../src/model/retry-policy.js'
 import { plainError } from '../../src/machine/child-events.js'
 import { guardedLog } from '../../src/runtime/guarded-log.js'
 import { oddValues, randomOddValues } from '../support/odd-values.js'

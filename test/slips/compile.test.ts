@@ -8,7 +8,7 @@ const root = process.cwd()
 const prelude = `
 import { createMachine } from 'xstate'
 import { type CommandShape, contract, defineActor, defineConsumer, defineProjection, defineReactor, defineTopic, embedded,
-  event, fromMachine, jetstream, memory, publish, reject, type Rejection, schedule, send, startNode } from '${join(root, 'dist/index.js')}'
+  event, fromMachine, jetstream, memory, publish, defineWork, type FailedWork, perform, reject, type Rejection, schedule, send, startNode } from '${join(root, 'dist/index.js')}'
 const topic = defineTopic('orders')
 const account = defineActor({
   type: 'account',
@@ -25,6 +25,7 @@ const account = defineActor({
     closed: state => state,
   },
 })
+const charge = defineWork('charge', async ({ cents }: { cents: number }) => ({ receipt: String(cents) }))
 const Driver = contract<{ assign: CommandShape<{ job: string }, number, Rejection<'busy'>>; gone: void }>('driver')
 const typed = defineTopic<{ clientId: string }>('carts')
 const node = await startNode({ namespace: 'x', store: memory(), actors: [account] })
@@ -114,6 +115,31 @@ const slips: readonly [slip: string, message: RegExp][] = [
   [
     `defineActor({ initialState: 0, decide: {}, evolve: {} })`,
     /Property 'type' is missing/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, performs: [charge], decide: { go: () => [event('e'), perform(charge, { cents: 1 }, { done: 'dun', failed: 'bad' })], bad: () => event('e') }, evolve: { e: (n: number) => n } })`,
+    /"decide has no command: dun"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, performs: [charge], decide: { go: () => [event('e'), perform(charge, { cents: 1 }, { done: 'ok', failed: 'bad' })], ok: (_s, _d: { receit: string }) => event('e'), bad: () => event('e') }, evolve: { e: (n: number) => n } })`,
+    /"decide takes other data for the command: ok"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, performs: [charge], decide: { go: () => [event('e'), perform(charge, { cents: 1 }, { done: 'ok', failed: 'bad' })], ok: () => event('e'), bad: (_s, _d: FailedWork<'charge', { euros: number }>) => event('e') }, evolve: { e: (n: number) => n } })`,
+    /"decide takes other data for the command: bad"/,
+  ],
+  [
+    `perform(charge, { cnts: 1 }, { done: 'ok', failed: 'bad' })`,
+    /'cnts' does not exist in type '{ cents: number; }'/,
+  ],
+  [`perform(charge, { cents: 1 }, { done: 'ok' })`, /Property 'failed' is missing/],
+  [
+    `perform(charge, { cents: 1 }, { done: 'ok', failed: 'bad', retrys: {} })`,
+    /'retrys' does not exist in type 'PerformOptions<.*'. Did you mean to write 'retry'/,
+  ],
+  [
+    `perform('charge', { cents: 1 }, { done: 'ok', failed: 'bad' })`,
+    /not assignable to parameter of type 'Work</,
   ],
   [
     `defineActor({ type: 'b', initialState: 0, decide: { go: () => [event('e'), schedule('t', { after: 1 }, 'og')] }, evolve: { e: (n: number) => n } })`,

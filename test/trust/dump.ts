@@ -85,7 +85,9 @@ export async function dump(node: Node, backend: Backend): Promise<Dump> {
               ? entry.topic
               : entry.kind === 'command'
                 ? formatAddress(entry.actor)
-                : entry.name,
+                : 'work' in entry
+                  ? entry.work
+                  : entry.name,
           id: `${actor}/${firstVersion}#${i}`,
           ...('data' in entry && { data: entry.data }),
         })),

@@ -121,18 +121,24 @@ async function deliverOutbox(
     const result =
       entry.kind === 'command'
         ? await deliverOutboxCommand(commit, index, entry, attempt, ports)
-        : entry.kind === 'message' || isReplaced(outbox, index) // COURIER-4
-          ? done
-          : await changeTimer(commit, index, entry, attempt, ports)
+        : isOfTimer(entry) && !isReplaced(outbox, index) // COURIER-4
+          ? await changeTimer(commit, index, entry, attempt, ports)
+          : done
     if (result.kind === 'retry') return result
   }
   return done
 }
 
+type TimerEntry = Extract<OutboxEntry, { kind: 'timer' | 'cancel' }>
+
+function isOfTimer(entry: OutboxEntry): entry is TimerEntry {
+  return entry.kind === 'timer' || entry.kind === 'cancel'
+}
+
 async function changeTimer(
   commit: StoredCommit,
   index: number,
-  entry: Extract<OutboxEntry, { kind: 'timer' | 'cancel' }>,
+  entry: TimerEntry,
   { attempt, position, signal }: DeliveryAttempt,
   { timers, log }: CourierPorts,
 ): Promise<HandlingResult> {

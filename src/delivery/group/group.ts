@@ -19,7 +19,7 @@ import { isCairnError } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
 import { pause } from '../../model/wait.js'
 import type { DocumentKey, Documents } from '../../store/documents/documents.js'
-import { type Backoff, backoffDefault } from '../backoff.js'
+import { type Backoff, backoffDefault } from '../../model/backoff.js'
 import { FailureLog } from '../failure-log.js'
 import type { RecordSource } from '../source/record-source.js'
 import {

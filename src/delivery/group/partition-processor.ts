@@ -12,7 +12,7 @@
 import type { Mark } from '../../model/mark.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
-import { delayAfter } from '../backoff.js'
+import { delayAfter } from '../../model/backoff.js'
 import { type Marks, withMark } from '../source/marks.js'
 import type { SourceRecord } from '../source/record-source.js'
 import {

@@ -15,7 +15,7 @@ import type { Reactor, ReactorContext } from './define-reactor.js'
 import type { MessageBatch } from '../messages/message-batch.js'
 import { type DeliveryAttempt, done, type HandlingResult } from '../group/handling.js'
 import type { Message } from '../messages/message.js'
-import { afterFailure } from '../retry-policy.js'
+import { afterFailure } from '../../model/retry-policy.js'
 import { FirstSettlement, type Settlement, type SettlementActions } from './settlement.js'
 
 /** The part of a handler's context that does not depend on the attempt's deadline and settlement. */

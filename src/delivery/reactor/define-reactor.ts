@@ -19,7 +19,7 @@ import {
   type RetryPolicy,
   retryPolicy,
   type RetryPreset,
-} from '../retry-policy.js'
+} from '../../model/retry-policy.js'
 import type { SettlementActions } from './settlement.js'
 import type { Published, PublishOptions } from '../messages/publish-message.js'
 

@@ -2,7 +2,7 @@
 
 import { CairnError, messageOf } from '../../model/errors.js'
 import { show } from '../../model/show.js'
-import { isDelay } from '../retry-policy.js'
+import { isDelay } from '../../model/retry-policy.js'
 
 export type Settlement =
   | { readonly kind: 'ack' }

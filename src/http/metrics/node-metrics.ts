@@ -121,7 +121,16 @@ export const nodeMetrics: readonly NodeMetric[] = [
     'Commands that were refused as their owner would be late.',
     s => s.router.refused,
   ),
-  gauge('children_running', 'Children that run beside actors.', s => s.children.running),
+  gauge(
+    'children_running',
+    'Children that run beside actors, work of actors among them.',
+    s => s.children.running,
+  ),
+  counter(
+    'work_ends_rejected',
+    'Ends of work that their actors have rejected.',
+    s => s.actors.rejectedEnds,
+  ),
   gauge('transactions_open', 'Transactions that are open.', s => s.transactions.open),
   counter(
     'transactions_stored',

@@ -29,6 +29,7 @@ export function childrenCapability(
     nodeId: settings.id,
     store: open.store,
     log: partLog(log, 'actor'),
+    clock: settings.clock,
     owns: parts.owns,
     wouldOwn: parts.wouldOwn,
     read: (actor, signal) => parts.host().state(actor, { signal }),

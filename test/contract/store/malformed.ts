@@ -80,7 +80,7 @@ export function testMalformed(test: Suite): void {
     await fill(store, account, [1])
     await other.head(account)
     // A later format may change all but these two headers.
-    const headers = { 'Cairn-Wire': '3', 'Cairn-Versions': '2-3', 'Cairn-New': 'yes' }
+    const headers = { 'Cairn-Wire': '4', 'Cairn-Versions': '2-3', 'Cairn-New': 'yes' }
     await place.injectRecord(account, { headers, body: garbage })
 
     const head = await store.head(account)

@@ -10,7 +10,7 @@ import type { ConsumedMessage } from '../../../src/delivery/consumer/consumed-me
 import { isCairnError } from '../../../src/model/errors.js'
 import { defineTopic } from '../../../src/model/topic.js'
 import type { DeadLetter } from '../../../src/delivery/dead-letters/dead-letters.js'
-import { TerminalError } from '../../../src/delivery/retry-policy.js'
+import { TerminalError } from '../../../src/model/retry-policy.js'
 import type { Node } from '../../../src/runtime/node.js'
 import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { onEachBackend } from '../../support/backends.js'

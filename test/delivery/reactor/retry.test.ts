@@ -15,7 +15,7 @@ import {
   retryPolicy,
   type RetryPreset,
   TerminalError,
-} from '../../../src/delivery/retry-policy.js'
+} from '../../../src/model/retry-policy.js'
 import { startNode } from '../../../src/runtime/start-node.js'
 import { takingLog } from '../../support/log.js'
 import { until } from '../../support/wait.js'

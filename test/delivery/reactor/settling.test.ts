@@ -14,7 +14,7 @@ import {
 } from '../../../src/delivery/reactor/define-reactor.js'
 import type { DeadLetter } from '../../../src/delivery/dead-letters/dead-letters.js'
 import type { Message } from '../../../src/delivery/messages/message.js'
-import { RetryableError, TerminalError } from '../../../src/delivery/retry-policy.js'
+import { RetryableError, TerminalError } from '../../../src/model/retry-policy.js'
 import type { Node } from '../../../src/runtime/node.js'
 import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'

@@ -194,16 +194,50 @@ function fromBatchedCommand(command: pb.CommittedCommand): BatchedCommand {
 
 // State and outbox
 
-function toState({ behavior, skipped, value }: InlineState): pb.InlineState {
+function toState({ behavior, skipped, value, works = [] }: InlineState): pb.InlineState {
   return create(pb.InlineStateSchema, {
     behavior,
     ...defined({ skipped }),
     ...dataField('value', value),
+    works: works.map(({ key, ...terms }) => ({ key, terms: toPerform(terms) })),
   })
 }
 
-function fromState({ behavior, skipped, value }: pb.InlineState): InlineState {
-  return { behavior, ...defined({ skipped }), value: fromData(value) }
+function fromState({ behavior, skipped, value, works }: pb.InlineState): InlineState {
+  return {
+    behavior,
+    ...defined({ skipped }),
+    value: fromData(value),
+    ...(works.length > 0 && {
+      works: works.map(({ key, terms }) => ({ key, ...fromPerform(terms) })),
+    }),
+  }
+}
+
+type WorkTerms = Omit<Extract<OutboxEntry, { kind: 'perform' }>, 'kind'>
+
+function toPerform({ work, name, data, done, failed, retry, timeout }: WorkTerms) {
+  return create(pb.OutboxPerformSchema, {
+    work,
+    done,
+    failed,
+    ...dataField('data', data),
+    ...(retry !== undefined && dataField('retry', retry)),
+    ...defined({ name, timeoutMs: timeout }),
+  })
+}
+
+function fromPerform(terms: pb.OutboxPerform | undefined): WorkTerms {
+  const { work = '', name, data, done = '', failed = '', retry, timeoutMs } = terms ?? {}
+  return {
+    work,
+    ...defined({ name }),
+    data: fromData(data),
+    done,
+    failed,
+    ...(retry !== undefined && { retry: fromData(retry) as WorkTerms['retry'] & object }),
+    ...defined({ timeout: timeoutMs }),
+  }
 }
 
 export function toOutboxEntry(entry: OutboxEntry): pb.OutboxEntry {
@@ -244,6 +278,15 @@ export function toOutboxEntry(entry: OutboxEntry): pb.OutboxEntry {
       const value = create(pb.OutboxTimerCancelSchema, { name: entry.name })
       return create(pb.OutboxEntrySchema, { entry: { case: 'cancel', value } })
     }
+    case 'perform': {
+      const value = toPerform(entry)
+      return create(pb.OutboxEntrySchema, { entry: { case: 'perform', value } })
+    }
+    case 'stop': {
+      const { work, name } = entry
+      const value = create(pb.OutboxStopSchema, { work, ...defined({ name }) })
+      return create(pb.OutboxEntrySchema, { entry: { case: 'stop', value } })
+    }
   }
 }
 
@@ -274,10 +317,16 @@ export function fromOutboxEntry({ entry }: pb.OutboxEntry): OutboxEntry {
     }
     case 'cancel':
       return { kind: 'cancel', name: entry.value.name }
+    case 'perform':
+      return { kind: 'perform', ...fromPerform(entry.value) }
+    case 'stop': {
+      const { work, name } = entry.value
+      return { kind: 'stop', work, ...defined({ name }) }
+    }
     case undefined:
       throw new CairnError(
         'invalid-data',
-        'An outbox entry is empty: set message, command, timer or cancel.',
+        'An outbox entry is empty: set message, command, timer, cancel, perform or stop.',
       )
   }
 }

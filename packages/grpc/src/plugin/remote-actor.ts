@@ -127,6 +127,8 @@ export function remoteActor(
         throw wrong(
           `${name} published on topic ${JSON.stringify(entry.topic)}, which its manifest does not have: add it to publishes.`,
         )
+    if (outbox.some(({ kind }) => kind === 'perform' || kind === 'stop'))
+      throw wrong(`${name} asked for work, and a plugin has none: use a reactor.`)
     const after = { state: fromData(accept.state) }
     const common = { ok: true, events: decided, reply: () => reply, after } as const
     return outbox.length === 0 ? common : { ...common, outbox }

@@ -88,7 +88,7 @@ async function carryOut(
     }
     default:
       throw new TerminalError(
-        'A reactor sent a timer: only actors have timers. Send a command to an actor that sets it.',
+        'A reactor sent a timer or work: only actors have them. Send a command to an actor that does it.',
       )
   }
 }

@@ -276,6 +276,13 @@ export declare type InlineState = Message<"cairn.v1.InlineState"> & {
    * @generated from field: cairn.v1.Data value = 3;
    */
   value?: Data | undefined;
+
+  /**
+   * The work of the actor that has not ended. A writer that stores a state stores these with it.
+   *
+   * @generated from field: repeated cairn.v1.PendingWork works = 4;
+   */
+  works: PendingWork[];
 };
 
 /**
@@ -283,6 +290,31 @@ export declare type InlineState = Message<"cairn.v1.InlineState"> & {
  * Use `create(InlineStateSchema)` to create a new message.
  */
 export declare const InlineStateSchema: GenMessage<InlineState>;
+
+/**
+ * Work that has not ended.
+ *
+ * @generated from message cairn.v1.PendingWork
+ */
+export declare type PendingWork = Message<"cairn.v1.PendingWork"> & {
+  /**
+   * The id of the outbox entry that asked for it.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: cairn.v1.OutboxPerform terms = 2;
+   */
+  terms?: OutboxPerform | undefined;
+};
+
+/**
+ * Describes the message cairn.v1.PendingWork.
+ * Use `create(PendingWorkSchema)` to create a new message.
+ */
+export declare const PendingWorkSchema: GenMessage<PendingWork>;
 
 /**
  * What an actor says to the world: stored in the same commit as its events.
@@ -317,6 +349,18 @@ export declare type OutboxEntry = Message<"cairn.v1.OutboxEntry"> & {
      */
     value: OutboxTimerCancel;
     case: "cancel";
+  } | {
+    /**
+     * @generated from field: cairn.v1.OutboxPerform perform = 5;
+     */
+    value: OutboxPerform;
+    case: "perform";
+  } | {
+    /**
+     * @generated from field: cairn.v1.OutboxStop stop = 6;
+     */
+    value: OutboxStop;
+    case: "stop";
   } | { case: undefined; value?: undefined };
 };
 
@@ -446,6 +490,91 @@ export declare type OutboxTimerCancel = Message<"cairn.v1.OutboxTimerCancel"> & 
  * Use `create(OutboxTimerCancelSchema)` to create a new message.
  */
 export declare const OutboxTimerCancelSchema: GenMessage<OutboxTimerCancel>;
+
+/**
+ * Has work done outside: the actor's owner starts it, and its end is a command to the actor. A plugin has no work.
+ *
+ * @generated from message cairn.v1.OutboxPerform
+ */
+export declare type OutboxPerform = Message<"cairn.v1.OutboxPerform"> & {
+  /**
+   * The name of the work in the definition.
+   *
+   * @generated from field: string work = 1;
+   */
+  work: string;
+
+  /**
+   * A name by which this piece can be cancelled alone.
+   *
+   * @generated from field: optional string name = 2;
+   */
+  name?: string | undefined;
+
+  /**
+   * The input.
+   *
+   * @generated from field: cairn.v1.Data data = 3;
+   */
+  data?: Data | undefined;
+
+  /**
+   * The command that gets the result.
+   *
+   * @generated from field: string done = 4;
+   */
+  done: string;
+
+  /**
+   * The command that gets the error of the last attempt.
+   *
+   * @generated from field: string failed = 5;
+   */
+  failed: string;
+
+  /**
+   * The retry options.
+   *
+   * @generated from field: cairn.v1.Data retry = 6;
+   */
+  retry?: Data | undefined;
+
+  /**
+   * For an attempt; it may be infinite.
+   *
+   * @generated from field: optional double timeout_ms = 7;
+   */
+  timeoutMs?: number | undefined;
+};
+
+/**
+ * Describes the message cairn.v1.OutboxPerform.
+ * Use `create(OutboxPerformSchema)` to create a new message.
+ */
+export declare const OutboxPerformSchema: GenMessage<OutboxPerform>;
+
+/**
+ * Cancels work of the actor: all that has not ended under the name of the work, and under its own name if there is one.
+ *
+ * @generated from message cairn.v1.OutboxStop
+ */
+export declare type OutboxStop = Message<"cairn.v1.OutboxStop"> & {
+  /**
+   * @generated from field: string work = 1;
+   */
+  work: string;
+
+  /**
+   * @generated from field: optional string name = 2;
+   */
+  name?: string | undefined;
+};
+
+/**
+ * Describes the message cairn.v1.OutboxStop.
+ * Use `create(OutboxStopSchema)` to create a new message.
+ */
+export declare const OutboxStopSchema: GenMessage<OutboxStop>;
 
 /**
  * A commit as it is stored.

@@ -1,4 +1,4 @@
-// Delays before a failed record is retried.
+// Delays before what has failed is tried again.
 
 /** How delays grow from attempt to attempt. */
 export interface Backoff {

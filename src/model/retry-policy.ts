@@ -1,10 +1,11 @@
-// Retry policies: the number of attempts at a message, the delays between them, and the errors that are retried.
+// Retry policies: the number of attempts at a message or a piece of work, the delays between them, and the errors that
+// are retried.
 
-import { checkOptions, type OptionNames } from '../model/check-options.js'
-import { CairnError } from '../model/errors.js'
-import { show } from '../model/show.js'
-import { isIgnoredPromise } from '../model/thenable.js'
-import { propertyOf } from '../model/thrown.js'
+import { checkOptions, type OptionNames } from './check-options.js'
+import { CairnError } from './errors.js'
+import { show } from './show.js'
+import { isIgnoredPromise } from './thenable.js'
+import { propertyOf } from './thrown.js'
 import { type Backoff, delayAfter } from './backoff.js'
 
 /** The retry options of a reactor's definition. */
