@@ -3,7 +3,7 @@
 import { CairnError, isCairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { AskOutcome } from '../model/command-sender.js'
-import { exitCode } from '../program/exit-codes.js'
+import { exitCode, UsageError } from '../program/exit-codes.js'
 import { type ParsedFlags, textFlag } from '../program/flags.js'
 import { boundsOf, type CliCommand, commandArguments, wantsJson } from './command.js'
 import { complain, print, printRow } from './output.js'
@@ -11,27 +11,33 @@ import { toJson } from '../codec/json.js'
 import { reach, reachFlags, reachHelp } from './reach.js'
 
 export const ask: CliCommand = {
-  usage: 'ask TYPE/ID COMMAND [JSON] [--command-id ID] [--timeout MS]',
+  usage: 'ask TYPE/ID COMMAND [JSON] [--command-id ID] [--expect VERSION] [--timeout MS]',
   summary: 'send a command to an actor and print its answer',
   flags: {
     'command-id': { type: 'string' },
+    expect: { type: 'string' },
     timeout: { type: 'string' },
     ...reachFlags,
   },
   help: `  --command-id ID    the command's id (default: a new one); sent again with the same id, a
                      command acts once and gets its first answer again
+  --expect VERSION   the version the actor must be at (default: any)
   --timeout MS       deadline (default 10000)
 ${reachHelp}`,
   async run(flags, signal) {
     const { name, actor, command, data } = commandArguments(flags)
     const commandId = textFlag(flags, 'command-id') ?? newId()
+    const expectedVersion = expectedOf(flags)
+    const expecting = expectedVersion === undefined ? {} : { expectedVersion }
     const bounds = boundsOf(flags, signal)
     const outcome = await reach<AskOutcome>(
       flags,
       {
-        here: node => node.ask(actor, command, data, { commandId, ...bounds }),
+        here: node =>
+          node.ask(actor, command, data, { commandId, ...expecting, ...bounds }),
         there: async ({ transport }) => {
-          const request = { kind: 'ask', actor, command, data, commandId } as const
+          const asked = { actor, command, data, commandId, ...expecting }
+          const request = { kind: 'ask', ...asked } as const
           try {
             return (await transport.request(request, bounds)) as AskOutcome
           } catch (error) {
@@ -43,6 +49,16 @@ ${reachHelp}`,
     )
     return printOutcome(name, command, outcome, flags)
   },
+}
+
+/** The version that the actor must be at; `undefined` for any. */
+function expectedOf(flags: ParsedFlags): number | undefined {
+  const value = textFlag(flags, 'expect')
+  if (value === undefined || /^\d{1,15}$/.test(value))
+    return value === undefined ? undefined : Number(value)
+  throw new UsageError(
+    `--expect is ${JSON.stringify(value)}: use a whole number from 0, the version that the actor must be at.`,
+  )
 }
 
 /** Names the command's id where the outcome is unknown: only this process knows the id. */
@@ -66,6 +82,11 @@ async function printOutcome(
 ): Promise<number> {
   if (!outcome.ok) {
     const { version, rejection } = outcome
+    if (flags.values['expect'] !== undefined && rejection.code === 'version-conflict') {
+      await print(toJson(rejection.details))
+      complain(`${actor} refused ${command}: ${rejection.message} Nothing was stored.`)
+      return exitCode.conflict
+    }
     if (wantsJson(flags)) await print(toJson({ version, rejection }))
     complain(`${actor} refused ${command}: ${rejection.message} [${rejection.code}]`)
     return exitCode.failed

@@ -96,10 +96,18 @@ await onEachBackend(
     t.strictSame(state.paid, [{ receipt: 'r-1', at: new Date(5) }])
     t.equal(node.stats().children.running, 0)
 
-    const sentAgain = await node.ask({ type: 'order', id: 'a' }, 'charged', 'twice', {
-      commandId: 'order/a/9#0:end',
+    const end = (data: unknown, commandId = 'order/a/1#0:end') =>
+      node.ask({ type: 'order', id: 'a' }, 'charged', data, { commandId })
+    t.match(
+      await end({ receipt: 'r-1', at: new Date(5) }),
+      { ok: true, duplicate: true },
+      'an end that is sent twice acts once',
+    )
+    await t.rejects(end({ receipt: 'r-2' }), { code: 'command-id-reused' })
+    t.match(await end('other', 'order/a/9#0:end'), {
+      ok: false,
+      rejection: { code: 'cairn.work-ended' },
     })
-    t.match(sentAgain, { ok: false, rejection: { code: 'cairn.work-ended' } })
     t.strictSame(await eventsOf(node, 'a'), ['paying', 'noted', 'paid'])
   },
 )
@@ -252,7 +260,7 @@ await onEachBackend(
     calls[1]!.answer.resolve('r-1')
     const a = third.spawn(order, 'a')
     const { state } = await a.until(({ paid }) => paid.length > 0, patience)
-    t.strictSame(state, { paying: 0, paid: ['r-1'], why: [], notes: 1 })
+    t.strictSame(state, { paying: 1, paid: ['r-1'], why: [], notes: 1 })
   },
 )
 

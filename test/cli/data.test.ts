@@ -224,6 +224,13 @@ await t.test('ask prints the reply, and the refusal', async t => {
     'answered with the first reply',
   )
   t.equal((await json('read', 'account/q')).length, 1, 'and takes effect once')
+  const expecting = ['--json', '--expect', '1']
+  const met = await ask('account/q', 'deposit', '{"amount":5}', ...expecting)
+  t.match(JSON.parse(met.stdout), { version: 2 })
+  const unmet = await ask('account/q', 'deposit', '{"amount":5}', ...expecting)
+  t.strictSame([unmet.code, JSON.parse(unmet.stdout)], [4, { expected: 1, actual: 2 }])
+  t.match(unmet.stderr, /at version 2, and the command expects version 1/)
+  t.match((await ask('account/q', 'deposit', '{}', '--expect', 'none')).code, 2)
   const refused = await ask('account/p', 'withdraw', '{"amount":50}', '--json')
   t.equal(refused.code, 1)
   t.strictSame(JSON.parse(refused.stdout), {

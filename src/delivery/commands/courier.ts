@@ -87,7 +87,9 @@ export function startCourier(options: CourierOptions): RunningCourier {
       partitions,
       matches: header => isForCourier(header.outboxTargets),
       select: commit =>
-        commit.outbox?.some(({ kind }) => kind !== 'message') ? commit : undefined,
+        commit.outbox?.some(entry => entry.kind === 'command' || isOfTimer(entry))
+          ? commit
+          : undefined,
       log: rest.log,
     }),
     handle: async (commit, attempt) =>

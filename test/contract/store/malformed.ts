@@ -87,7 +87,7 @@ export function testMalformed(test: Suite): void {
     t.equal(head.version, 3)
     const last = head.last as MalformedRecord
     t.strictSame(last.versions, { first: 2, last: 3 })
-    t.match(last.reason, /wire version .*3.*upgrade/)
+    t.match(last.reason, /wire version .*4.*upgrade/)
     const stale = await other.append(account, deposits(9), { expected: 1 })
     isConflict(t, stale, { actor: account, expected: 1, actual: 3 }, 'the versions count')
     const next = await mustAppend(other, account, deposits(4))
