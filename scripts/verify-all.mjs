@@ -16,6 +16,7 @@ const parts = [
   ['test:replicas'],
   ['test:grpc'],
   ['test:timers'],
+  ['test:evolution'],
   ['test:simulation'],
   ['test:statecharts'],
   ['test:trust'],

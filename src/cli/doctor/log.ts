@@ -95,14 +95,17 @@ export async function* examineStates(
         const { skips } = await directives.now(actor, signal)
         const verdict = await verifyHistory({ store, actor, behavior, skips, signal })
         if (verdict.kind === 'folds') continue
-        const isFailure = verdict.kind === 'fails'
+        const isFailure = verdict.kind === 'fails' || verdict.kind === 'migration'
         yield {
           severity: 'critical',
           check: 'state-fold',
           place: `${formatAddress(actor)} at version ${verdict.version}`,
-          problem: isFailure
-            ? `its history does not fold: ${verdict.error.message}`
-            : 'its history folds to another state than the one that is stored with it',
+          problem:
+            verdict.kind === 'fails'
+              ? `its history does not fold: ${verdict.error.message}`
+              : verdict.kind === 'migration'
+                ? `the state of an earlier version is not migrated: ${verdict.error?.message ?? 'it becomes another one than the events fold to'}`
+                : 'its history folds to another state than the one that is stored with it',
           means: isFailure
             ? 'The actor is parked, or will be when it is woken.'
             : 'The definition was changed without a new version: states depend on when they were folded.',
