@@ -11,6 +11,7 @@ import { actorFlags, loadActors } from '../program/actors-file.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { textFlag, textFlags } from '../program/flags.js'
 import type { EventStore } from '../store/event-store/event-store.js'
+import { Turns } from '../store/turns.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { complain, printRow } from './output.js'
 import { verifyActor } from './verify/actor.js'
@@ -108,6 +109,8 @@ async function forEachActor(
 ): Promise<void> {
   if (only !== undefined) return work(only)
   const reads = new Set<Promise<void>>()
+  // A store of this machine answers at once: signals and progress need their turns.
+  const turns = new Turns()
   let failure: { readonly error: unknown } | undefined
   for await (const actor of store.actors({ type, signal })) {
     const read = work(actor)
@@ -116,6 +119,7 @@ async function forEachActor(
     reads.add(read)
     if (reads.size >= readsMax) await Promise.race(reads)
     if (failure !== undefined) break
+    await turns.next()
   }
   await Promise.all(reads)
   if (failure !== undefined) throw failure.error

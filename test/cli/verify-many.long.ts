@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Backend } from '../../src/backend/backend.js'
 import type { NewEvent } from '../../src/model/event.js'
 import { run } from '../multinode/harness.js'
-import { peakOf } from '../support/memory.js'
+import { ownMemoryOf } from '../support/memory.js'
 import { startNats } from '../support/nats.js'
 import { evolving, plant } from './planted.js'
 import { homesOf } from './support.js'
@@ -14,7 +14,7 @@ import { homesOf } from './support.js'
 const count = Number(process.env['ACTORS'] ?? 1_000_000)
 const isOnNats = process.env['PLACE'] === 'nats'
 t.setTimeout(7_200_000)
-/** MiB that the command may hold at most, whatever the number of actors. */
+/** MiB of its own that the command may hold at most, whatever the number of actors. */
 const peakMax = 512
 
 await using server = await startNats()
@@ -39,7 +39,7 @@ await t.test(
     const verify = run(['dist/cli/main.js', 'verify', ...where])
     let peak = 0
     const look = setInterval(() => {
-      void peakOf(verify.child.pid!).then(
+      void ownMemoryOf(verify.child.pid!).then(
         now => (peak = Math.max(peak, now)),
         () => {},
       )

@@ -7,6 +7,7 @@ import { verifyHistory } from '../../actor/verify.js'
 import { formatAddress } from '../../model/address.js'
 import { isoTime } from '../../runtime/views/iso-time.js'
 import type { EventStore } from '../../store/event-store/event-store.js'
+import { Turns } from '../../store/turns.js'
 import type { Finding } from './finding.js'
 
 /** Findings of one kind, at most: a damaged log has as many as it has records. */
@@ -88,10 +89,13 @@ export async function* examineStates(
 ): AsyncGenerator<Finding> {
   const directives = new Directives({ store, log: () => {} })
   let read = 0
+  // A store of this machine answers at once: signals and progress need their turns.
+  const turns = new Turns()
   try {
     for (const { type, behavior } of definitions)
       for await (const actor of store.actors({ type, signal })) {
         if (++read % 100 === 0) onProgress(read)
+        await turns.next()
         const { skips } = await directives.now(actor, signal)
         const verdict = await verifyHistory({ store, actor, behavior, skips, signal })
         if (verdict.kind === 'folds') continue
