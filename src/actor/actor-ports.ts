@@ -8,7 +8,9 @@ import type { EventStore } from '../store/event-store/event-store.js'
 import type { AnyActorDefinition, StateReading } from './definition.js'
 import type { Suspects } from './continuity.js'
 import type { Directives } from './directives.js'
+import type { LongTails } from './long-tails.js'
 import type { RefoldChecks } from './refold-checks.js'
+import type { ActorSnapshots } from './snapshots.js'
 import type { NodeVersions } from './version-guard.js'
 
 export interface ActorPorts {
@@ -31,6 +33,9 @@ export interface ActorPorts {
   /** Runs `work` while it holds one of the host's wake slots. `doing` describes it in errors. */
   withWakeSlot<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
   readonly refoldChecks: RefoldChecks
+  readonly longTails: LongTails
+  /** Snapshots of large states. Default: none. */
+  readonly snapshots?: ActorSnapshots | undefined
   /** Called with the reason when states of an actor type cannot be stored. */
   onUnstorableState(type: string, error: unknown): void
   /** Called with each state of an actor, once it is known to be stored. */

@@ -1,7 +1,7 @@
 // Decides whether a commit carries the state after it (the inline state), so that waking is one read.
 //
 // A small state is always in the commit. A larger one is in it every `stateEvery` events, and is not
-// measured in between. A state that cannot be stored unchanged (a Map, a class instance) never is.
+// measured in between. One that is too large for that is left to snapshots (src/actor/snapshots.ts). A state that cannot be stored unchanged (a Map, a class instance) never is.
 
 import { checkData } from '../codec/data.js'
 import { encode } from '../codec/msgpack.js'
@@ -10,6 +10,7 @@ import type { InlineState } from '../model/commit.js'
 import type { Version } from '../model/version.js'
 import type { AnyActorDefinition } from './definition.js'
 import type { Skips } from './skips.js'
+import { snapshotEveryDefault } from './snapshots.js'
 
 /** Most bytes of an inline state, unless `stateBytesMax` is greater. */
 export const inlineStateBytesMax = 256 * 1024
@@ -18,6 +19,8 @@ export interface InlineStatePlan {
   readonly state?: InlineState
   /** The version from which the state is measured again. */
   readonly measureFrom: Version
+  /** The state in MessagePack, if it is too large for a commit. */
+  readonly encoded?: Uint8Array
   /** The state's encoded size, if it was measured; absent for one that is certainly small. */
   readonly bytes?: number
 }
@@ -38,16 +41,18 @@ export function planInlineState(
   onUnstorable: (error: unknown) => void,
 ): InlineStatePlan {
   const { stateBytesMax = 1024, stateEvery = 100 } = options
+  const { snapshotEvery = snapshotEveryDefault } = options
   if (version < measureFrom) return { measureFrom }
-  let bytes: number | undefined
+  let encoded: Uint8Array | undefined
   try {
     checkData(state, 'state')
     // It is encoded with its commit. A second encoding is needed only where its size matters.
-    if (!certainlyFits(state, stateBytesMax)) bytes = encode(state).byteLength
+    if (!certainlyFits(state, stateBytesMax)) encoded = encode(state)
   } catch (error) {
     onUnstorable(error)
     return { measureFrom: version + stateEvery }
   }
+  const bytes = encoded?.byteLength
   const skipped = skips?.upTo(version)
   const inline: InlineState = {
     behavior: behavior.version,
@@ -56,7 +61,13 @@ export function planInlineState(
   }
   if (bytes === undefined) return { state: inline, measureFrom: 0 }
   if (bytes <= stateBytesMax) return { state: inline, measureFrom: 0, bytes }
-  if (bytes > inlineStateBytesMax) return { measureFrom: version + stateEvery, bytes }
+  if (bytes > inlineStateBytesMax)
+    return {
+      // A large state is seldom measured: that takes as long as it is large.
+      measureFrom: version + (snapshotEvery === 0 ? stateEvery : snapshotEvery),
+      bytes,
+      encoded: encoded!,
+    }
   return version - lastInline >= stateEvery
     ? { state: inline, measureFrom: version + stateEvery, bytes }
     : { measureFrom: lastInline + stateEvery, bytes }
