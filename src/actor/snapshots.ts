@@ -125,16 +125,11 @@ export class ActorSnapshots implements SnapshotSource {
     const snapshot = { ...at, ...(skipped !== undefined && { skipped }), value }
     this.#waiting.set(name, { actor, snapshot })
     this.#waitingBytes = bytes
-    this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined))
+    this.#writing ??= this.#writeAll()
   }
 
   stats(): SnapshotStats {
     return { written: this.#written, failed: this.#failed, used: this.#used }
-  }
-
-  /** Resolves when nothing waits. */
-  async idle(): Promise<void> {
-    await this.#writing
   }
 
   /** Writes nothing more. A snapshot that is being written may be given up. */
@@ -152,7 +147,10 @@ export class ActorSnapshots implements SnapshotSource {
   async #writeAll(): Promise<void> {
     for (;;) {
       const [next] = this.#waiting
-      if (next === undefined) return
+      if (next === undefined) {
+        this.#writing = undefined
+        return
+      }
       const [name, { actor, snapshot }] = next
       this.#waiting.delete(name)
       this.#waitingBytes -= snapshot.value.length
