@@ -17,6 +17,7 @@ const parts = [
   ['test:grpc'],
   ['test:timers'],
   ['test:evolution'],
+  ['types:cost'],
   ['test:simulation'],
   ['test:statecharts'],
   ['test:trust'],

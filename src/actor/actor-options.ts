@@ -6,7 +6,7 @@ import { show } from '../model/show.js'
 import { commandBatchMax } from './command-batch.js'
 import { resolveCommandWindow } from './command-window.js'
 import type { ActorOptions } from './definition.js'
-import { snapshotEveryDefault } from './snapshots.js'
+import { snapshotEveryDefault } from './snapshot-source.js'
 import { policyOf, type SupervisionOptions } from './supervision-policy.js'
 
 /** The options of actor types, for checks of definitions. */

@@ -27,7 +27,7 @@ import {
   versionsMissing,
 } from './parked.js'
 import type { Skips } from './skips.js'
-import type { SnapshotSource } from './snapshots.js'
+import type { SnapshotSource } from './snapshot-source.js'
 import { schemaUnknown } from './upcast.js'
 import { historyBehind, versionWrittenBy } from './version-guard.js'
 

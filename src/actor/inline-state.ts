@@ -10,7 +10,7 @@ import type { InlineState } from '../model/commit.js'
 import type { Version } from '../model/version.js'
 import type { AnyActorDefinition } from './definition.js'
 import type { Skips } from './skips.js'
-import { snapshotEveryDefault } from './snapshots.js'
+import { snapshotEveryDefault } from './snapshot-source.js'
 
 /** Most bytes of an inline state, unless `stateBytesMax` is greater. */
 export const inlineStateBytesMax = 256 * 1024

@@ -4,7 +4,7 @@ import { formatAddress } from '../model/address.js'
 import type { WriteLog } from '../model/log.js'
 import type { AnyActorDefinition } from './definition.js'
 import type { FoldContext, FoldedState } from './fold.js'
-import { snapshotEveryDefault } from './snapshots.js'
+import { snapshotEveryDefault } from './snapshot-source.js'
 
 /** Events after the stored state; more are a long tail. */
 const tailMax = 5_000

@@ -204,7 +204,7 @@ async function foldFromSnapshot<State>(
   context: FoldContext<State>,
   signal: AbortSignal | undefined,
 ): Promise<FoldedState<State> | undefined> {
-  const found = await context.snapshots?.find(context as FoldContext, signal)
+  const found = await context.snapshots?.find(context, signal)
   if (found === undefined) return undefined
   const { version, position, commitId, state } = found
   const range = { from: version, hint: position, ...withSignal(signal) }

@@ -9,35 +9,26 @@
 
 import { decode } from '../codec/msgpack.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
-import type { InlineState } from '../model/commit.js'
 import { isCairnError, messageOf } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { Snapshot, Snapshots } from '../store/snapshots/snapshots.js'
 import type { AnyActorDefinition } from './definition.js'
-import type { FoldContext, FoldedState } from './fold.js'
+import type { FoldedState } from './fold.js'
 import type { Skips } from './skips.js'
-
-/** Events between two snapshots of an actor. */
-export const snapshotEveryDefault = 1_000
+import {
+  snapshotEveryDefault,
+  type SnapshotQuery,
+  type SnapshotSource,
+  type StoredState,
+} from './snapshot-source.js'
 
 /** ACTOR-SNAPSHOTS-1. */
 const waitingMax = 16
 const waitingBytesMax = 256 * 1024 * 1024
 /** Actors whose last snapshot is known; of another one it is known when it wakes from it. */
 const knownMax = 10_000
-
-/** A snapshot as recovery uses it. */
-export interface StoredState extends Pick<Snapshot, 'version' | 'position' | 'commitId'> {
-  readonly state: InlineState
-}
-
-/** Finds snapshots. */
-export interface SnapshotSource {
-  /** The snapshot that this behavior can use. Never rejects, unless the signal fires. */
-  find(context: FoldContext, signal?: AbortSignal): Promise<StoredState | undefined>
-}
 
 export interface SnapshotStats {
   /** Since the start: snapshots that were written, and those that could not be. */
@@ -72,7 +63,7 @@ export class ActorSnapshots implements SnapshotSource {
 
   /** ACTOR-SNAPSHOTS-2. */
   async find(
-    { actor, behavior, skips }: FoldContext,
+    { actor, behavior, skips }: SnapshotQuery,
     signal?: AbortSignal,
   ): Promise<StoredState | undefined> {
     const { version: own, migrateState } = behavior

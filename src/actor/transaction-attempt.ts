@@ -35,7 +35,7 @@ import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
 import { foldTentatively } from './tentative.js'
 import { abort, type Transaction } from './transaction.js'
-import type { SnapshotSource } from './snapshots.js'
+import type { SnapshotSource } from './snapshot-source.js'
 import { isRedirect, type NodeVersions, VersionGuard } from './version-guard.js'
 
 /** What an attempt needs of the transactor. */

@@ -50,7 +50,7 @@ import {
   commandIdOf,
   type FirstReading,
 } from './transaction-attempt.js'
-import type { SnapshotSource } from './snapshots.js'
+import type { SnapshotSource } from './snapshot-source.js'
 import type { NodeVersions } from './version-guard.js'
 
 const optionNames: OptionNames<TransactOptions> = {

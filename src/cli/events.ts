@@ -35,15 +35,14 @@ export const events: CliCommand = {
   },
   isLong: true,
   help: `  --type T           only actors of this type (default: all but Cairn's own, which begin with cairn-)
-  --actors FILE      also say what differs from these definitions; may be repeated
+  --actors FILE      also say what differs from these definitions, and exit with 1 if they do not know what is
+                     stored; may be repeated
   --demo             also say what differs from the demo's definitions
   --types            print the types of what is stored: TypeScript, with --json JSON Schema
   --sample           print the latest event of each type
   --cache FILE       keep the result in this file (default: one of the cache directory of the user)
   --rebuild          read the whole log again
 `,
-  exits:
-    'Exit codes: 0 ok, 1 failed, or --actors does not know what is stored, 2 usage, 3 unreachable.',
   async run(flags, signal, progress) {
     positionals(flags, [])
     const type = textFlag(flags, 'type')

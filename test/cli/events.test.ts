@@ -55,9 +55,7 @@ for (const { name, store, flags } of homesOf(server, dir))
     })
 
     await t.test('only what is new is read, and each event is counted once', async t => {
-      const appended = await cairn(
-        ...['append', 'purse/a', 'filled', '{"cents":3}', ...here],
-      )
+      const appended = await cairn('append', 'purse/a', 'filled', '{"cents":3}', ...here)
       t.equal(appended.code, 0, appended.stderr)
       const cache = ['--cache', join(dir, `${name}.json`)]
       for (const more of [[], [], ['--rebuild'], cache, cache]) {

@@ -1,6 +1,6 @@
 // Inferred shapes: what they say of samples, and their bounds.
 
-import fc from 'fast-check'
+import { anything, array, assert, property } from 'fast-check'
 import t from 'tap'
 
 import { schemaOfShape } from '../../src/cli/events/json-schema.js'
@@ -53,9 +53,9 @@ await t.test('a shape is bounded, whatever the samples are', async t => {
 })
 
 await t.test('any values have a type', async () => {
-  const value = fc.anything({ withDate: true, withBigInt: true, withTypedArray: true })
-  fc.assert(
-    fc.property(fc.array(value), samples => {
+  const value = anything({ withDate: true, withBigInt: true, withTypedArray: true })
+  assert(
+    property(array(value), samples => {
       const shape = newShape()
       for (const sample of samples) addSample(shape, sample)
       const kept = JSON.parse(JSON.stringify(shape)) as typeof shape

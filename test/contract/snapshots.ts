@@ -178,7 +178,12 @@ export async function testSnapshots(
         const written = await Promise.all(all.map(one => snapshots.write(actor, one)))
         t.ok(written.includes(true))
         const found = await snapshots.read(actor)
-        t.ok(isSame(found, all.find(({ version }) => version === found?.version)))
+        t.ok(
+          isSame(
+            found,
+            all.find(({ version }) => version === found?.version),
+          ),
+        )
       },
     )
 
