@@ -48,29 +48,37 @@ for (const [name, store] of Object.entries(places))
       const grown = { type: 'grown', data: { slots: 160, seed: 1 } }
       await open.store.append(actor, [grown], { expected: 'none' })
       const counted = [{ type: 'counted' }]
-      for (let left = events - 1 - 500; left > 0; left -= 1_000)
-        await Promise.all(
-          Array.from({ length: Math.min(left, 1_000) }, () =>
-            open.store.append(actor, counted, { timeout: 60_000 }),
-          ),
-        )
+      // On a server, writers of one actor are in each other's way.
+      const writers = name === 'JetStream' ? 1 : 1_000
+      let version = 1
+      let left = events - 1 - 500
+      const write = async () => {
+        while (left-- > 0) {
+          const expected = writers === 1 ? version++ : 'any'
+          const timeout = 60_000
+          await open.store.append(actor, counted, { expected, timeout })
+        }
+      }
+      await Promise.all(Array.from({ length: writers }, write))
     }
     const old = await wake(known, 300_000)
     t.comment(`from the first event: ${old.ms} ms`)
     t.equal(old.used, 0)
     {
       await using node = await startNode({ namespace, store, actors: [known] })
-      let longest = 0
+      const asks: number[] = []
       for (let i = 0; i < 500; i++) {
         const since = performance.now()
         await node.ask(actor, 'count', undefined, { timeout: 300_000 })
-        if (i > 0) longest = Math.max(longest, performance.now() - since)
+        if (i > 0) asks.push(Math.round(performance.now() - since))
       }
+      asks.sort((a, b) => b - a)
       await until(() => node.stats().actors.snapshots.written > 0, {
         describe: 'a snapshot',
         timeout: 60_000,
       })
-      t.comment(`the longest of 499 commands meanwhile: ${Math.round(longest)} ms`)
+      const longest = asks.slice(0, 5).join(', ')
+      t.comment(`the longest of 499 commands meanwhile: ${longest} ms`)
     }
     const times: number[] = []
     for (let i = 0; i < 5; i++) {
