@@ -55,7 +55,7 @@ export const layers = [
   {
     path: 'store',
     holds:
-      'all that is kept: event store, queue, timers, documents, read models, each a port with `memory.ts`, `lmdb.ts` and `jetstream.ts`; the version cache',
+      'all that is kept: event store, queue, timers, documents, read models, each a port with `memory.ts`, `lmdb.ts` and `jetstream.ts`; snapshots on read models; the version cache',
     imports: ['model', 'local', 'codec'],
     adapters: ['nats'],
   },

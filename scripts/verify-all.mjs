@@ -16,6 +16,8 @@ const parts = [
   ['test:replicas'],
   ['test:grpc'],
   ['test:timers'],
+  ['test:evolution'],
+  ['types:cost'],
   ['test:simulation'],
   ['test:statecharts'],
   ['test:trust'],

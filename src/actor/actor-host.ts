@@ -13,6 +13,7 @@ import type { StateOptions, StateReading } from './definition.js'
 import type { Directives } from './directives.js'
 import type { FailedCommands } from './failed-commands.js'
 import type { DefinitionRegistry } from './registry.js'
+import type { ActorSnapshots, SnapshotStats } from './snapshots.js'
 import type { VersionWait } from './version-waiters.js'
 
 export interface ActorHostOptions {
@@ -38,6 +39,8 @@ export interface ActorHostOptions {
   readonly directives?: Directives
   /** Counts the commands sent by `tell` that failed after they were accepted. */
   readonly failed?: FailedCommands
+  /** Snapshots of large states; its owner closes it. Default: none. */
+  readonly snapshots?: ActorSnapshots | undefined
   /** The behavior versions of the nodes. Default: commands are not routed. */
   readonly versions?: ActorPorts['versions']
   /** Sends a command of `tell` on that was accepted here, and belongs to another node. Default: it fails. */
@@ -115,6 +118,10 @@ export interface ActorHostStats {
   readonly discontinuities: number
   /** Ends of work that their actors have rejected: the work is over, and nobody else hears of it. */
   readonly rejectedEnds: number
+  /** Wakes that folded more than 5,000 events, as no later state was stored. */
+  readonly longTails: number
+  /** Snapshots of states that are too large for a commit. */
+  readonly snapshots: SnapshotStats
 }
 
 /** What this node knows of actors without a read of the store. */

@@ -6,6 +6,7 @@ import { show } from '../model/show.js'
 import { commandBatchMax } from './command-batch.js'
 import { resolveCommandWindow } from './command-window.js'
 import type { ActorOptions } from './definition.js'
+import { snapshotEveryDefault } from './snapshot-source.js'
 import { policyOf, type SupervisionOptions } from './supervision-policy.js'
 
 /** The options of actor types, for checks of definitions. */
@@ -13,24 +14,29 @@ export const actorOptionNames: OptionNames<ActorOptions> = {
   mailboxLimit: true,
   stateBytesMax: true,
   stateEvery: true,
+  snapshotEvery: true,
   commitCommandsMax: true,
   idleAfter: true,
   commandWindow: true,
   supervision: true,
 }
 
+const mayBeZero = ['stateBytesMax', 'snapshotEvery']
+
 /** Returns the options with their defaults. Throws `invalid-definition`. */
 export function actorOptions(spec: ActorOptions): ActorOptions {
   const { mailboxLimit = 1000, stateBytesMax = 1024, stateEvery = 100 } = spec
+  const { snapshotEvery = snapshotEveryDefault } = spec
   const { idleAfter = 600_000, commitCommandsMax = commandBatchMax } = spec
   for (const [name, value] of Object.entries({
     mailboxLimit,
     stateBytesMax,
     stateEvery,
+    snapshotEvery,
     idleAfter,
     commitCommandsMax,
   }))
-    if (!Number.isSafeInteger(value) || value < (name === 'stateBytesMax' ? 0 : 1))
+    if (!Number.isSafeInteger(value) || value < (mayBeZero.includes(name) ? 0 : 1))
       throw new CairnError(
         'invalid-definition',
         `${name} is ${show(value)}: use a positive whole number.`,
@@ -39,6 +45,7 @@ export function actorOptions(spec: ActorOptions): ActorOptions {
     mailboxLimit,
     stateBytesMax,
     stateEvery,
+    snapshotEvery,
     idleAfter,
     commitCommandsMax,
     commandWindow: resolveCommandWindow(spec.commandWindow),

@@ -9,7 +9,9 @@ import type { AnyActorDefinition } from './definition.js'
 import type { FoldedState } from './fold.js'
 import type { Suspects } from './continuity.js'
 import type { Directives } from './directives.js'
+import type { LongTails } from './long-tails.js'
 import type { RefoldChecks } from './refold-checks.js'
+import type { ActorSnapshots } from './snapshots.js'
 import type { NodeVersions } from './version-guard.js'
 
 export interface ActorPorts {
@@ -32,6 +34,9 @@ export interface ActorPorts {
   /** Runs `work` while it holds one of the host's wake slots. `doing` describes it in errors. */
   withWakeSlot<T>(work: () => Promise<T>, signal: AbortSignal, doing: string): Promise<T>
   readonly refoldChecks: RefoldChecks
+  readonly longTails: LongTails
+  /** Snapshots of large states. Default: none. */
+  readonly snapshots?: ActorSnapshots | undefined
   /** Called with the reason when states of an actor type cannot be stored. */
   onUnstorableState(type: string, error: unknown): void
   /** Called with each state of an actor, once it is known to be stored. */

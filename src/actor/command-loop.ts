@@ -323,6 +323,14 @@ export class CommandLoop {
       reportRejectedEnds(this.subject, batch?.events ?? decision.events)
     this.#recordCommands(turn.command, folded.version + 1, tentative, position)
     const { address, definition, ports } = this.subject
+    const { encoded: value } = plan
+    if (value !== undefined && ports.snapshots !== undefined) {
+      const { commitId } = result
+      ports.snapshots.offer(address, definition, stored, running.skips, {
+        value,
+        commitId,
+      })
+    }
     runAfterCommit(decision, address, folded.version + 1, ports.log)
     if (batch !== undefined)
       completeClaimed(mailbox.claimed, batch, position, address, ports.log)

@@ -18,6 +18,11 @@ export interface ActorOptions {
   /** A larger state is stored in one commit after this many events. Default 100. */
   readonly stateEvery?: number
   /**
+   * A state of more than 256 KiB is in no commit. A snapshot of it is stored beside the log after this many events; 0: none is.
+   * Default 1,000.
+   */
+  readonly snapshotEvery?: number
+  /**
    * Most commands that are stored as one commit. Commands that wait for one actor are decided one
    * after another and stored together; each keeps its own id, events, version and answer.
    * Default 256; with 1, each command has a commit of its own.

@@ -29,6 +29,7 @@ import {
   versionsMissing,
 } from './parked.js'
 import type { Skips } from './skips.js'
+import type { SnapshotSource } from './snapshot-source.js'
 import { schemaUnknown } from './upcast.js'
 import { historyBehind, versionWrittenBy } from './version-guard.js'
 
@@ -52,6 +53,8 @@ export interface FoldContext<State = unknown> {
   readonly behavior: Behavior<State>
   /** The versions to skip. */
   readonly skips?: Skips | undefined
+  /** Snapshots of large states. Default: none. */
+  readonly snapshots?: SnapshotSource | undefined
   /** Called for every record that is not a readable commit. */
   readonly onMalformed?: ((record: MalformedRecord) => void) | undefined
   /** Called for every head that is read. */

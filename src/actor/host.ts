@@ -40,6 +40,7 @@ import { Residents } from './residents.js'
 import { type ActorSchemas, checkCommandData, conformCommand } from './schemas.js'
 import { StateReads } from './state-reads.js'
 import { supervisorId } from './supervisor.js'
+import { LongTails } from './long-tails.js'
 import { RefoldChecks } from './refold-checks.js'
 import { UnstorableTypes } from './unstorable-types.js'
 import { isRedirect } from './version-guard.js'
@@ -49,6 +50,8 @@ import { type VersionWait, VersionWaiters } from './version-waiters.js'
 export function createActorHost(options: ActorHostOptions): ActorHost {
   return new Host(options)
 }
+
+const noSnapshots = { written: 0, failed: 0, used: 0 }
 
 /** Milliseconds between checks for residents that were idle for too long. */
 const passivateEvery = 5_000
@@ -108,6 +111,8 @@ class Host implements ActorHost {
       parked: (actor, error) => options.onParked?.({ actor, error }),
       escalate: (actor, error) => this.#reports.escalated({ actor, error }),
       refoldChecks: new RefoldChecks(log),
+      longTails: new LongTails(log),
+      snapshots: options.snapshots,
       onUnstorableState: (type, error) => unstorable.report(type, error),
       ...(options.onStoredState !== undefined && {
         onStoredState: options.onStoredState,
@@ -300,6 +305,8 @@ class Host implements ActorHost {
       duplicates,
       discontinuities,
       rejectedEnds,
+      longTails: this.#actorPorts.longTails.count,
+      snapshots: this.#actorPorts.snapshots?.stats() ?? noSnapshots,
     }
   }
 

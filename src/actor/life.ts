@@ -106,6 +106,7 @@ export class Life {
     this.#foldContext = {
       actor: address,
       behavior: definition.behavior,
+      snapshots: ports.snapshots,
       onMalformed: record => this.#reportMalformed(record),
       onHead: head => {
         this.guard.onHead(head)
@@ -327,6 +328,7 @@ export class Life {
         this.#lifecycle = recovering
         const wake = async () => {
           const woken = await recover(store, context, signal)
+          ports.longTails.onWake(context, woken, definition)
           await ports.refoldChecks.onWake(store, context, woken, signal)
           return woken
         }

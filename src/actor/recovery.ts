@@ -10,6 +10,8 @@
 // RECOVERY-4. A history that may be broken is read whole, once (CONTINUITY-1): when it is suspected, and when its head is
 //     not behind the known version.
 // RECOVERY-5. Nothing is written, and nothing is left in the store.
+// RECOVERY-6. A history without a state in its last `snapshotAfter` versions may have a snapshot. It is used if the commit that it names is in
+//     the history at its version (ACTOR-SNAPSHOTS-2); the events after it are folded onto it.
 
 import type { StoredCommit } from '../model/commit.js'
 import type { Position, Version } from '../model/version.js'
@@ -32,6 +34,9 @@ export type History = Pick<EventStore, 'head' | 'commits'>
 
 /** Most commits that are held in memory while reading backwards to an inline state. */
 export const heldCommitsMax = 256
+
+/** Versions that are read back before a snapshot is looked for: states that fit into commits are found there. */
+const snapshotAfter = 100
 
 /** The newest state of an actor. Throws `actor-parked` when its history cannot be folded. */
 export async function recover<State>(
@@ -149,6 +154,7 @@ async function foldFromNearestState<State>(
   const { actor, skips } = context
   const held: StoredCommit[] = []
   let base: FoldedState<State> | undefined
+  let hasLooked = context.snapshots === undefined
   /** The last record, if it is unreadable and skipped. */
   let skippedTail: { readonly last: Version; readonly position: Position } | undefined
   const backwards = store.commits(actor, { backwards: true, ...withSignal(signal) })
@@ -174,6 +180,10 @@ async function foldFromNearestState<State>(
       break
     }
     held.push(record)
+    if (hasLooked || held[0]!.lastVersion - record.firstVersion < snapshotAfter) continue
+    hasLooked = true
+    const fromSnapshot = await foldFromSnapshot(store, context, signal)
+    if (fromSnapshot !== undefined) return fromSnapshot
   }
   // Nothing comes before version 1: the read has looked.
   const oldest = held.at(-1)
@@ -186,6 +196,41 @@ async function foldFromNearestState<State>(
   if (skipped === undefined)
     throw versionsMissing(actor, folded.version + 1, last, position)
   return skipped
+}
+
+/** RECOVERY-6: the snapshot of the actor, with the events after it; `undefined` if there is none that is of this history. */
+async function foldFromSnapshot<State>(
+  store: History,
+  context: FoldContext<State>,
+  signal: AbortSignal | undefined,
+): Promise<FoldedState<State> | undefined> {
+  const found = await context.snapshots?.find(context, signal)
+  if (found === undefined) return undefined
+  const { version, position, commitId, state } = found
+  const range = { from: version, hint: position, ...withSignal(signal) }
+  const records = store.commits(context.actor, range)[Symbol.asyncIterator]()
+  let isOver = false
+  try {
+    const { value: first } = await records.next()
+    const isOfThisHistory =
+      first?.kind === 'commit' && first.lastVersion === version && first.id === commitId
+    const base = isOfThisHistory
+      ? foldedInlineState(context, { ...first, state })
+      : undefined
+    if (base === undefined) return undefined
+    const rest = {
+      [Symbol.asyncIterator]: () => ({
+        async next() {
+          const next = await records.next()
+          isOver = next.done === true
+          return next
+        },
+      }),
+    }
+    return await foldForward(context, base, rest)
+  } finally {
+    if (!isOver) await records.return?.()
+  }
 }
 
 /** Throws unless the commit follows `version`, or all versions between are skipped. */

@@ -36,6 +36,7 @@ import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
 import { foldTentatively } from './tentative.js'
 import { abort, type Transaction } from './transaction.js'
+import type { SnapshotSource } from './snapshot-source.js'
 import { isRedirect, type NodeVersions, VersionGuard } from './version-guard.js'
 
 /** What an attempt needs of the transactor. */
@@ -58,6 +59,7 @@ export interface AttemptPorts {
   /** Returns the directives in force for an actor. */
   directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
   /** The behavior versions of the nodes. */
+  readonly snapshots: SnapshotSource | undefined
   versions(): NodeVersions | undefined
   onMalformed(record: MalformedRecord): void
   onUnstorable(type: string, error: unknown): void
@@ -261,7 +263,9 @@ export class TransactionAttempt {
     const { skips } = directives
     const guard = new VersionGuard(address, behavior.version, this.#ports.versions)
     const onHead: FoldContext['onHead'] = head => guard.onHead(head)
-    const folding: FoldContext = { actor: address, behavior, onMalformed, skips, onHead }
+    const { snapshots } = this.#ports
+    const own = { actor: address, behavior, snapshots }
+    const folding: FoldContext = { ...own, onMalformed, skips, onHead }
     let read: FoldedState
     try {
       read =

@@ -50,6 +50,7 @@ import {
   commandIdOf,
   type FirstReading,
 } from './transaction-attempt.js'
+import type { SnapshotSource } from './snapshot-source.js'
 import type { NodeVersions } from './version-guard.js'
 
 const optionNames: OptionNames<TransactOptions> = {
@@ -74,6 +75,8 @@ export interface TransactorOptions {
   directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
   /** The behavior versions of the nodes. Default: commands are not routed. */
   versions?(): NodeVersions | undefined
+  /** Snapshots of large states. Default: none. */
+  readonly snapshots?: SnapshotSource | undefined
   /** Called for each stored commit: a resident of that actor is now at an older version. */
   onStored(part: StoredPart): void
 }
@@ -214,6 +217,7 @@ export class Transactor {
         },
         checkDefinition,
         directives,
+        snapshots: this.#options.snapshots,
         versions: () => this.#options.versions?.(),
         onMalformed: ({ position, source, reason }) =>
           log('warn', 'A transaction skipped a record that is not a readable commit', {

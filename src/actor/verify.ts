@@ -1,27 +1,32 @@
-// Verification: whether a stored history folds with the current behavior, and folds to the inline states
-// of its commits.
+// Verification: whether a stored history folds with the current behavior, and folds to the inline states of its commits, those of
+// earlier versions migrated.
 //
-// Folding starts from the first event and uses no inline state; nothing is written.
+// Folding starts from the first event and uses no inline state; nothing is written. One commit is in memory at a time.
 
 import { isDeepStrictEqual } from 'node:util'
 
 import { decode, encode } from '../codec/msgpack.js'
 import type { ActorAddress } from '../model/address.js'
 import type { Behavior } from '../model/behavior.js'
-import type { LogRecord } from '../model/commit.js'
-import { type CairnError, isCairnError } from '../model/errors.js'
+import type { LogRecord, StoredCommit } from '../model/commit.js'
+import { CairnError, isCairnError } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
+import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import {
-  initialFoldedState,
+  foldCommit,
   type FoldContext,
-  foldForward,
+  foldedInlineState,
   type FoldedState,
+  foldForward,
+  initialFoldedState,
+  upcastEvent,
 } from './fold.js'
+import { evolveFailed, recordUnreadable } from './parked.js'
 import type { Skips } from './skips.js'
 
-/** The result of replaying one history. */
+/** The result of replaying one history: the first problem, if there is one. */
 export type VerifyResult =
   | { readonly kind: 'folds'; readonly version: Version }
   /** Folding fails, and the actor would be parked; the error says why. */
@@ -32,6 +37,13 @@ export type VerifyResult =
     }
   /** The first commit whose inline state, stored by this behavior version, differs from the folded state. */
   | { readonly kind: 'differs'; readonly version: Version }
+  /** The first state of an earlier version that `migrateState` throws on, or makes another state of than the events fold to. */
+  | {
+      readonly kind: 'migration'
+      readonly version: Version
+      /** Absent: it makes another state. */
+      readonly error?: CairnError
+    }
 
 export interface VerifyOptions {
   readonly store: Pick<EventStore, 'commits'>
@@ -41,6 +53,17 @@ export interface VerifyOptions {
   readonly signal: AbortSignal
   /** Called with the last state, if the history folds. */
   readonly folded?: (at: VerifiedState) => void
+  /**
+   * Called with the state that a node would continue from, where it is not the one that the history folds to: the newest
+   * stored state that the behavior uses, with the events after it. Where the history does not fold and no such state is stored, the
+   * newest one of any version.
+   */
+  readonly woken?: (state: unknown, version: Version) => void
+  /**
+   * Called for each event after the one that folding fails on that cannot be read, or is not known to the behavior. Default: the
+   * rest of a history that does not fold is not read.
+   */
+  readonly unreadable?: (version: Version, error: CairnError) => void
 }
 
 /** The state at the end of a history that folds. */
@@ -51,30 +74,161 @@ export interface VerifiedState extends FoldedState {
 
 /** Replays a history from its first event. Throws the errors of reading. */
 export async function verifyHistory(options: VerifyOptions): Promise<VerifyResult> {
-  const { store, actor, behavior, skips, signal, folded } = options
-  const folding: FoldContext = { actor, behavior: withoutInlineStates(behavior), skips }
-  let at: FoldedState | undefined
-  let version: Version = 0
-  let commitPosition: Position = 0
-  try {
-    at = initialFoldedState(folding)
-    for await (const record of store.commits(actor, { from: 1, signal })) {
-      at = await foldForward(folding, at, only(record))
-      version = at.version
-      if (record.kind === 'commit' && record.outbox !== undefined)
-        commitPosition = record.position
-      if (!agrees(behavior, skips, record, at)) return { kind: 'differs', version }
+  const { store, actor, signal, unreadable, woken } = options
+  const replay = new Replay(options)
+  for await (const record of store.commits(actor, { from: 1, signal })) {
+    await replay.take(record)
+    if (replay.isOver && unreadable === undefined && woken === undefined) break
+  }
+  return replay.end()
+}
+
+/** One history, folded twice: from its first event, and as a node that wakes the actor would. */
+class Replay {
+  readonly #options: VerifyOptions
+  readonly #folding: FoldContext
+  #problem: Exclude<VerifyResult, { kind: 'folds' }> | undefined
+  #at: FoldedState | undefined
+  /** The state of a node that wakes the actor, while it is another one. */
+  #woken: FoldedState | undefined
+  /** The newest state in a commit, whichever version has stored it. */
+  #stored: { readonly state: unknown; readonly version: Version } | undefined
+  #commitPosition: Position = 0
+
+  constructor(options: VerifyOptions) {
+    const { actor, behavior, skips } = options
+    this.#options = options
+    this.#folding = { actor, behavior: withoutInlineStates(behavior), skips }
+    try {
+      this.#at = initialFoldedState(this.#folding)
+    } catch (error) {
+      this.#fails(error, 0)
     }
-    folded?.({ ...at, commitPosition })
-    return { kind: 'folds', version }
-  } catch (error) {
-    if (!isCairnError(error, 'actor-parked')) throw error
+  }
+
+  /** Folding has failed. */
+  get isOver(): boolean {
+    return this.#at === undefined
+  }
+
+  async take(record: LogRecord): Promise<void> {
+    const before = this.#at
+    if (before === undefined) this.#look(record)
+    else
+      try {
+        this.#at = await foldForward(this.#folding, before, only(record))
+        if (record.kind === 'commit' && record.outbox !== undefined)
+          this.#commitPosition = record.position
+      } catch (error) {
+        this.#fails(error, before.version)
+        this.#look(record)
+      }
+    if (record.kind === 'commit') this.#wake(record)
+  }
+
+  end(): VerifyResult {
+    const { folded, woken } = this.#options
+    if (this.#woken !== undefined) woken?.(this.#woken.state, this.#woken.version)
+    else if (this.#at === undefined && this.#stored !== undefined)
+      woken?.(this.#stored.state, this.#stored.version)
+    if (this.#at !== undefined)
+      folded?.({ ...this.#at, commitPosition: this.#commitPosition })
+    return this.#problem ?? { kind: 'folds', version: this.#at!.version }
+  }
+
+  #fails(error: unknown, version: Version): void {
+    if (!isCairnError(error, 'actor-parked') && !isCairnError(error, 'version-behind'))
+      throw error
     const { version: failed } = error.details
-    return {
+    this.#at = undefined
+    this.#problem ??= {
       kind: 'fails',
       version: typeof failed === 'number' ? failed : version + 1,
       error,
     }
+  }
+
+  /** The commit's state as this behavior uses it, or its events on the state before them. */
+  #wake(commit: StoredCommit): void {
+    const { actor, behavior, skips } = this.#options
+    const { state, lastVersion: version } = commit
+    if (state !== undefined) this.#stored = { state: state.value, version }
+    let usable: FoldedState | undefined
+    try {
+      usable = foldedInlineState({ actor, behavior, skips }, commit)
+    } catch (error) {
+      if (!isCairnError(error, 'actor-parked')) throw error
+      this.#problem ??= { kind: 'migration', version, error }
+      this.#woken = undefined
+      return
+    }
+    if (usable === undefined) return this.#goOn(commit)
+    this.#woken = undefined
+    const value =
+      behavior.version === state!.behavior ? usable.state : stored(usable.state)
+    if (this.#at !== undefined && isDeepStrictEqual(stored(this.#at.state), value)) return
+    this.#woken = usable
+    if (this.#at === undefined) return
+    const kind = behavior.version === state!.behavior ? 'differs' : 'migration'
+    this.#problem ??= { kind, version }
+  }
+
+  #goOn(commit: StoredCommit): void {
+    if (this.#woken === undefined) return
+    try {
+      this.#woken = foldCommit(this.#folding, this.#woken, commit)
+    } catch (error) {
+      // The node would be parked there.
+      this.#fails(error, this.#woken.version)
+      this.#woken = undefined
+    }
+  }
+
+  /** A record after the one that folding has failed on, or that one. */
+  #look(record: LogRecord): void {
+    const { unreadable, actor, behavior, skips } = this.#options
+    if (unreadable === undefined) return
+    const report = (version: Version, error: unknown) => {
+      if (!isCairnError(error)) throw error
+      if (this.#problem!.version !== version) unreadable(version, error)
+    }
+    if (record.kind === 'malformed') {
+      const { versions } = record
+      if (versions === undefined || skips?.covers(versions.first, versions.last) === true)
+        return
+      return report(versions.first, recordUnreadable(actor, record))
+    }
+    for (const event of record.events) {
+      if (skips?.covers(event.version, event.version) === true) continue
+      try {
+        checkKnown(behavior, event)
+      } catch (error) {
+        report(event.version, error)
+      }
+    }
+  }
+}
+
+/** Throws `actor-parked` for an event that cannot be upcast, or that `evolve` does not know afterwards. */
+function checkKnown(behavior: Behavior, event: RecordedEvent): void {
+  const { eventTypes } = behavior
+  for (const { type } of upcastEvent(behavior, event)) {
+    // A machine accepts what its state accepts, which only the fold can tell.
+    if (eventTypes === undefined || behavior.knows !== undefined) continue
+    if (!eventTypes.includes(type))
+      throw evolveFailed(
+        event,
+        new CairnError('invalid-definition', `there is no evolve for ${show(type)}`),
+      )
+  }
+}
+
+/** Encoded and decoded, as it would come back from the store; as it is, if no store takes it. */
+function stored(state: unknown): unknown {
+  try {
+    return decode(encode(state))
+  } catch {
+    return state
   }
 }
 
@@ -90,19 +244,6 @@ function withoutInlineStates(behavior: Behavior): Behavior {
     }),
     evolve: (state, event) => behavior.evolve(state, event),
   }
-}
-
-function agrees(
-  { version }: Behavior,
-  skips: Skips | undefined,
-  record: LogRecord,
-  at: FoldedState,
-): boolean {
-  if (record.kind !== 'commit' || record.state?.behavior !== version) return true
-  const { value, skipped } = record.state
-  if (skipped !== skips?.upTo(at.version)) return true
-  // Encoded and decoded, as it would come back from the store.
-  return isDeepStrictEqual(decode(encode(at.state)), value)
 }
 
 async function* only(record: LogRecord): AsyncGenerator<LogRecord> {

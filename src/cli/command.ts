@@ -30,6 +30,8 @@ export interface CliCommand {
   readonly verbs?: readonly string[]
   /** It runs until it is interrupted, and shows by itself what it does. */
   readonly isLive?: boolean
+  /** It may read a whole namespace for minutes: its progress goes to a pipe, too. */
+  readonly isLong?: boolean
   /** It is a program of its own, with its own output: there is no --json. */
   readonly isProgram?: boolean
   /** Its exit codes, where they have another meaning. */

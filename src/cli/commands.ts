@@ -13,6 +13,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     append: async () => (await import('./append.js')).append,
     read: async () => (await import('./read.js')).read,
     tail: async () => (await import('./tail.js')).tail,
+    events: async () => (await import('./events.js')).events,
     state: async () => (await import('./state.js')).state,
     actor: async () => (await import('./actor.js')).actor,
     actors: async () => (await import('./actors.js')).actors,

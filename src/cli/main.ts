@@ -58,7 +58,8 @@ async function main([name = 'help', ...args]: readonly string[]): Promise<number
     isPipeClosed = true
     interrupt()
   })
-  using progress = new Progress(`cairn ${name}`)
+  const { isLong = false } = command
+  using progress = new Progress(`cairn ${name}`, { isLong })
   if (command.isLive === true || command.isProgram === true) progress.pause()
   try {
     return await command.run(flags, interrupted.signal, progress, {

@@ -1,37 +1,47 @@
-// cairn verify: replays stored histories by given definitions, and lists those that do not fold.
+// cairn verify: replays stored histories by given definitions, and lists what these cannot continue.
+//
+// Memory does not depend on the number of actors: a few are read at a time, one commit of each, and a problem is printed when it
+// is found.
 
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { Directives } from '../actor/directives.js'
-import { type VerifiedState, type VerifyResult, verifyHistory } from '../actor/verify.js'
 import type { OpenNamespace } from '../backend/backend.js'
-import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
-import { pause } from '../model/wait.js'
+import { type ActorAddress, isReservedType, parseAddress } from '../model/address.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
-import { textFlag } from '../program/flags.js'
-import { type TimerFault, verifyTimers } from '../delivery/commands/verify-timers.js'
+import { textFlag, textFlags } from '../program/flags.js'
 import type { EventStore } from '../store/event-store/event-store.js'
-import type { Version } from '../model/version.js'
+import { Turns } from '../store/turns.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { complain, printRow } from './output.js'
-import { isoTime } from '../runtime/views/iso-time.js'
+import { verifyActor } from './verify/actor.js'
+import type { Problem } from './verify/problem.js'
+import { unknownCommands } from './verify/unknown-commands.js'
+
+/** Actors that are read at the same time. */
+const readsMax = 16
 
 export const verify: CliCommand = {
   usage: 'verify [TYPE/ID] --actors FILE [--type T]',
-  summary:
-    'replay stored histories by new code, and list those that do not fold any more',
-  flags: { type: { type: 'string' }, ...actorFlags },
+  summary: 'replay stored histories by new code, and list what it cannot continue',
+  flags: {
+    type: { type: 'string' },
+    end: { type: 'string', multiple: true },
+    ...actorFlags,
+  },
+  isLong: true,
   help: `  --actors FILE      the definitions to replay by, as for "node --actors"; may be repeated
   --demo             replay by the demo's definitions
   --type T           only this type (default: every type that has a definition)
+  --end STATE        a state of a machine that is meant to have no way out, by its id, such as door.broken;
+                     may be repeated
 `,
-  async run(flags, signal) {
+  async run(flags, signal, progress) {
     const { 'TYPE/ID': name } = positionals(flags, [], ['TYPE/ID'])
     const only = name === undefined ? undefined : parseAddress(name)
-    const definitions = chosen(
-      await loadActors(flags),
-      only?.type ?? textFlag(flags, 'type'),
-    )
+    const type = only?.type ?? textFlag(flags, 'type')
+    const definitions = chosen(await loadActors(flags), type)
+    const ends = new Set(textFlags(flags, 'end'))
     return withNamespace(flags, async open => {
       const { store } = open
       const directives = new Directives({
@@ -39,24 +49,37 @@ export const verify: CliCommand = {
         log: (_level, message) => complain(message),
       })
       let replayed = 0
-      let failed = 0
-      for (const definition of definitions)
-        for await (const actor of actorsOf(store, definition, only, signal)) {
-          const verdict = await verdictOn(open, directives, definition, actor, signal)
-          replayed++
-          if (verdict.kind === 'folds') continue
-          failed++
-          const view = viewOf(actor, verdict)
-          const line = `${view.actor} at version ${view.version}: ${view.message}`
-          await printRow(flags, view, line)
+      let problems = 0
+      const say = () => progress.say(told(replayed, problems))
+      const found = async (problem: Problem) => {
+        problems++
+        const { actor, version, message } = problem
+        const at = version === undefined ? '' : ` at version ${version}`
+        await printRow(flags, problem, `${actor}${at}: ${message}`)
+      }
+      try {
+        for (const definition of definitions) {
+          const options = { open, directives, definition, ends, signal }
+          await forEachActor(store, definition, only, signal, async actor => {
+            for (const problem of await verifyActor(options, actor)) await found(problem)
+            if (++replayed % 100 === 0) say()
+          })
         }
-      directives.close()
-      complain(
-        `${replayed} ${replayed === 1 ? 'history was' : 'histories were'} replayed; ${failed} did not fold to what is stored.`,
-      )
-      return failed === 0 ? exitCode.ok : exitCode.failed
+        for await (const problem of unknownCommands(open, definitions, only, signal))
+          await found(problem)
+        complain(`${told(replayed, problems)}.`)
+        if (type === undefined) await tellUndefined(open, definitions, signal)
+      } finally {
+        directives.close()
+      }
+      return problems === 0 ? exitCode.ok : exitCode.failed
     })
   },
+}
+
+function told(replayed: number, problems: number): string {
+  const histories = replayed === 1 ? '1 history was' : `${replayed} histories were`
+  return `${histories} replayed; ${problems} ${problems === 1 ? 'problem was' : 'problems were'} found`
 }
 
 function chosen(
@@ -76,73 +99,45 @@ function chosen(
   )
 }
 
-async function* actorsOf(
+/** Some at a time; rejects with the first error, when none is being read any more. */
+async function forEachActor(
   store: EventStore,
   { type }: AnyActorDefinition,
   only: ActorAddress | undefined,
   signal: AbortSignal,
-): AsyncGenerator<ActorAddress> {
-  if (only === undefined) yield* store.actors({ type, signal })
-  else yield only
-}
-
-type Finding =
-  | VerifyResult
-  /** The timers that are set are not those that its state waits for. */
-  | {
-      readonly kind: 'timers'
-      readonly version: Version
-      readonly faults: readonly TimerFault[]
-    }
-
-const readsMax = 3
-/** Milliseconds between two reads. */
-const readPause = 500
-
-/**
- * Timers are set after the commits that set them, so a fault in them counts only if later reads
- * find it, too.
- */
-async function verdictOn(
-  { store, timers, documents, partitions }: OpenNamespace,
-  directives: Directives,
-  { behavior }: AnyActorDefinition,
-  actor: ActorAddress,
-  signal: AbortSignal,
-): Promise<Finding> {
-  for (let read = 1; ; read++) {
-    const { skips } = await directives.now(actor, signal)
-    let at: VerifiedState | undefined
-    const folded = (found: VerifiedState) => void (at = found)
-    const options = { store, actor, behavior, skips, signal, folded }
-    const verdict = await verifyHistory(options)
-    if (at === undefined) return verdict
-    const now = Date.now()
-    const where = { timers, documents, partitions }
-    const faults = await verifyTimers({ ...where, actor, behavior, at, now, signal })
-    if (faults.length === 0) return verdict
-    if (read === readsMax) return { kind: 'timers', version: verdict.version, faults }
-    await pause(readPause, signal)
+  work: (actor: ActorAddress) => Promise<void>,
+): Promise<void> {
+  if (only !== undefined) return work(only)
+  const reads = new Set<Promise<void>>()
+  // A store of this machine answers at once: signals and progress need their turns.
+  const turns = new Turns()
+  let failure: { readonly error: unknown } | undefined
+  for await (const actor of store.actors({ type, signal })) {
+    const read = work(actor)
+      .catch((error: unknown) => void (failure ??= { error }))
+      .finally(() => reads.delete(read))
+    reads.add(read)
+    if (reads.size >= readsMax) await Promise.race(reads)
+    if (failure !== undefined) break
+    await turns.next()
   }
+  await Promise.all(reads)
+  if (failure !== undefined) throw failure.error
 }
 
-function faultText({ name, wanted, set }: TimerFault): string {
-  const timer = `timer ${JSON.stringify(name)}`
-  if (set === undefined)
-    return `it waits for ${timer}, due ${isoTime(wanted!)}, which is not set`
-  if (wanted === undefined)
-    return `${timer} is set, due ${isoTime(set)}, and it does not wait for it`
-  return `${timer} is set for ${isoTime(set)}, and it waits for ${isoTime(wanted)}`
-}
-
-function viewOf(actor: ActorAddress, verdict: Exclude<Finding, { kind: 'folds' }>) {
-  const { kind, version } = verdict
-  const message =
-    kind === 'fails'
-      ? verdict.error.message
-      : kind === 'timers'
-        ? `${verdict.faults.map(faultText).join('; ')}.`
-        : 'it folds to another state than the one that is stored with it, by the same version of the ' +
-          'definition: raise that version, or make the fold pure.'
-  return { actor: formatAddress(actor), version, problem: kind, message }
+/** Says which types have actors and no definition. */
+async function tellUndefined(
+  { store }: Pick<OpenNamespace, 'store'>,
+  definitions: readonly AnyActorDefinition[],
+  signal: AbortSignal,
+): Promise<void> {
+  const defined = new Set(definitions.map(({ type }) => type))
+  const counts = new Map<string, number>()
+  for await (const { type } of store.actors({ signal }))
+    if (!defined.has(type) && !isReservedType(type))
+      counts.set(type, (counts.get(type) ?? 0) + 1)
+  for (const [type, count] of counts)
+    complain(
+      `Type ${type} has ${count === 1 ? '1 actor' : `${count} actors`} and no definition here: not replayed.`,
+    )
 }

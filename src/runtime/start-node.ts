@@ -162,6 +162,7 @@ function assemble(context: NodeContext): Assembled {
   const known = { host, children, directives, watches }
   const transactions = transactionsCapability(context, {
     ...known,
+    snapshots: actors.snapshots,
     versions: routing.versions,
     checkKnown,
   })

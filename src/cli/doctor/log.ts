@@ -7,6 +7,7 @@ import { verifyHistory } from '../../actor/verify.js'
 import { formatAddress } from '../../model/address.js'
 import { isoTime } from '../../runtime/views/iso-time.js'
 import type { EventStore } from '../../store/event-store/event-store.js'
+import { Turns } from '../../store/turns.js'
 import type { Finding } from './finding.js'
 
 /** Findings of one kind, at most: a damaged log has as many as it has records. */
@@ -88,21 +89,27 @@ export async function* examineStates(
 ): AsyncGenerator<Finding> {
   const directives = new Directives({ store, log: () => {} })
   let read = 0
+  // A store of this machine answers at once: signals and progress need their turns.
+  const turns = new Turns()
   try {
     for (const { type, behavior } of definitions)
       for await (const actor of store.actors({ type, signal })) {
         if (++read % 100 === 0) onProgress(read)
+        await turns.next()
         const { skips } = await directives.now(actor, signal)
         const verdict = await verifyHistory({ store, actor, behavior, skips, signal })
         if (verdict.kind === 'folds') continue
-        const isFailure = verdict.kind === 'fails'
+        const isFailure = verdict.kind === 'fails' || verdict.kind === 'migration'
         yield {
           severity: 'critical',
           check: 'state-fold',
           place: `${formatAddress(actor)} at version ${verdict.version}`,
-          problem: isFailure
-            ? `its history does not fold: ${verdict.error.message}`
-            : 'its history folds to another state than the one that is stored with it',
+          problem:
+            verdict.kind === 'fails'
+              ? `its history does not fold: ${verdict.error.message}`
+              : verdict.kind === 'migration'
+                ? `the state of an earlier version is not migrated: ${verdict.error?.message ?? 'it becomes another one than the events fold to'}`
+                : 'its history folds to another state than the one that is stored with it',
           means: isFailure
             ? 'The actor is parked, or will be when it is woken.'
             : 'The definition was changed without a new version: states depend on when they were folded.',

@@ -74,6 +74,17 @@ export const nodeMetrics: readonly NodeMetric[] = [
     'Reads that found versions which do not continue.',
     s => s.actors.discontinuities,
   ),
+  counter(
+    'actors_long_tails',
+    'Wakes that folded more than 5,000 events.',
+    s => s.actors.longTails,
+  ),
+  counter('snapshots', 'Snapshots of large states, by what became of them.', s =>
+    Object.entries(s.actors.snapshots).map(([result, value]) => ({
+      labels: { result },
+      value: value as number,
+    })),
+  ),
   gauge(
     'commands_open',
     'Commands and readings of states that are open.',

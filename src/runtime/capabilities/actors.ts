@@ -5,16 +5,19 @@ import type { Watches } from '../../actor/watches.js'
 import type { Directives } from '../../actor/directives.js'
 import type { ActorHost, Escalation } from '../../actor/actor-host.js'
 import { createActorHost } from '../../actor/host.js'
+import { ActorSnapshots } from '../../actor/snapshots.js'
 import type { BehaviorVersions } from '../../cluster/behavior-versions.js'
 import type { Member, Membership } from '../../cluster/membership.js'
-import type { ActorAddress } from '../../model/address.js'
+import { type ActorAddress, formatAddress } from '../../model/address.js'
 import type { CommandSender } from '../../model/command-sender.js'
 import { defined } from '../../model/defined.js'
+import { Snapshots } from '../../store/snapshots/snapshots.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 import { partLog } from '../log.js'
 
 export interface ActorsCapability extends Capability {
+  readonly snapshots: ActorSnapshots
   readonly host: ActorHost
 }
 
@@ -30,7 +33,14 @@ export function actorsCapability(
   },
 ): ActorsCapability {
   const { residentsMax, residentBytesMax, wakesMax } = settings
-  const { store } = open
+  const { store, readModels } = open
+  const actorLog = partLog(log, 'actor')
+  const stored = new Snapshots(readModels, (actor, reason) => {
+    const name = formatAddress(actor)
+    const text = `The snapshot of ${name} is not used: ${reason}. Its history is folded, and a later snapshot replaces it.`
+    actorLog('warn', text, { actor: name })
+  })
+  const snapshots = new ActorSnapshots(stored, actorLog)
   const hasOwnTime = settings.clock.wait !== undefined
   const host = createActorHost({
     store: {
@@ -41,7 +51,8 @@ export function actorsCapability(
     definitions,
     nodeId: settings.id,
     clock: settings.clock,
-    log: partLog(log, 'actor'),
+    log: actorLog,
+    snapshots,
     directives: parts.directives,
     versions: parts.versions,
     redirectTold: parts.redirectTold,
@@ -54,7 +65,11 @@ export function actorsCapability(
   })
   return {
     host,
-    stop: ({ left }) => host.close({ timeout: left() }),
+    snapshots,
+    async stop({ left }) {
+      await host.close({ timeout: left() })
+      await snapshots.close(left())
+    },
     async unsettled() {
       const { open: count, busy, restartWaits } = host.stats()
       const isAtRest = count === 0 || (hasOwnTime && busy === restartWaits)

@@ -4,6 +4,7 @@ import type { Children } from '../../actor/children.js'
 import type { ActorDefinition } from '../../actor/definition.js'
 import type { Directives } from '../../actor/directives.js'
 import type { ActorHost } from '../../actor/actor-host.js'
+import type { SnapshotSource } from '../../actor/snapshot-source.js'
 import type { Transact } from '../../actor/transaction.js'
 import { Transactor } from '../../actor/transactor.js'
 import type { BehaviorVersions } from '../../cluster/behavior-versions.js'
@@ -22,6 +23,7 @@ export function transactionsCapability(
     readonly children: Children
     readonly directives: Directives
     readonly versions: () => BehaviorVersions | undefined
+    readonly snapshots: SnapshotSource
     readonly checkKnown: (definition: ActorDefinition) => void
   },
 ): TransactionsCapability {
@@ -33,6 +35,7 @@ export function transactionsCapability(
     log: partLog(log, 'transactions'),
     checkDefinition: parts.checkKnown,
     versions: parts.versions,
+    snapshots: parts.snapshots,
     directives: (actor, signal) => directives.now(actor, signal),
     onStored(part) {
       host.onCommit(part)
