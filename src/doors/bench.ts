@@ -14,6 +14,7 @@ export {
 export {
   encodeHead,
   encodeLogRecord,
+  encodeRow,
   headKey,
   indexKey,
   positionKey,

@@ -8,13 +8,15 @@ import {
   encodeHead,
   encodeLogRecord,
   decodeHead,
+  decodeRow,
+  encodeRow,
   parseHeadKey,
   parseIndexKey,
   parsePositionKey,
   decodeLogRecord,
   positionKey,
 } from '../../src/store/lmdb/layout.js'
-import { actorOf } from '../contract/store/support.js'
+import { actorOf, span } from '../contract/store/support.js'
 
 const numbers = [0, 1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1]
 
@@ -32,8 +34,41 @@ await t.test('keys of numbers sort like the numbers, and decode to them', async 
     version: 2 ** 40,
     position: 2 ** 53 - 1,
   })
-  const head = { actorNumber: 7, version: 2 ** 33, position: 2 ** 34 }
-  t.strictSame(decodeHead(encodeHead(head)), head)
+})
+
+const runs = [
+  [[1, 1]],
+  [
+    [0, 3],
+    [0, 4],
+    [1, 5],
+    [129, 132],
+    [2 ** 33, 2 ** 34],
+    [2 ** 40, 2 ** 53 - 1],
+  ],
+  span(1, 16).map(i => [3 * i, 100 * i]),
+].map(run =>
+  run.map(([version, position]) => ({ version: version!, position: position! })),
+)
+
+await t.test('runs of index entries decode as encoded, in heads and in rows', async t => {
+  for (const run of runs) {
+    const { version, position } = run.at(-1)!
+    const head = { actorNumber: 7, version, position, recent: run }
+    t.strictSame(decodeHead(encodeHead(head), 3), head)
+    t.strictSame(decodeRow(indexKey(7, version, position), encodeRow(run)), run)
+  }
+  const old = { actorNumber: 7, version: 2 ** 33, position: 2 ** 34, recent: [] }
+  for (const layout of [1, 2]) t.strictSame(decodeHead(encodeHead(old), layout), old)
+  t.strictSame(decodeRow(indexKey(7, 8, 9), Buffer.alloc(0)), [
+    { version: 8, position: 9 },
+  ])
+})
+
+await t.test('bytes that are no run are refused', async t => {
+  const key = indexKey(7, 8, 9)
+  for (const bytes of [[0x80], [1], [9, 1], [1, 9], [1, 0x81]])
+    t.throws(() => decodeRow(key, Buffer.from(bytes)), RangeError, String(bytes))
 })
 
 await t.test('every actor has its own key, within the range of its type', async t => {

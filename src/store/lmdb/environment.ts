@@ -202,7 +202,7 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
     transactions = new Transactions(root, path)
     const { meta, tables } = openTables(root, transactions, path, namespace)
     await markCreated(path)
-    const log = new LogTables({ path, root, ...tables })
+    const log = new LogTables({ path, root, ...tables, layout: meta.layout })
     const access = new TableAccess(root, transactions, path)
     const queues = new QueueTable(access, tables.queues)
     const documents = new DocumentTable(access, tables.documents)

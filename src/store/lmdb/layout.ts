@@ -2,8 +2,8 @@
 //
 //   meta       "meta"                           → what the file is (JSON)
 //   log        position                         → record
-//   heads      type, 0, id                      → actor number, version, position
-//   index      actor number, version, position  → nothing
+//   heads      type, 0, id                      → actor number, version, position, the entries before it
+//   index      actor number, version, position  → the entries before it
 //   queues     queue, 0, position               → queued record (queue-table.ts)
 //              queue, 1                         → highest position assigned so far
 //              queue, 2, hash of key and id     → position
@@ -15,11 +15,18 @@
 // `type, 0, id` belongs to one actor, whatever bytes the id holds.
 //
 // An actor's number is the position of its first record. The index needs keys of one length:
-// otherwise the records of two actors whose ids begin alike would mix. The index holds one entry a
-// record, under the record's last version. A read from version V begins at the first entry of V or more: the
+// otherwise the records of two actors whose ids begin alike would mix. The index has one entry a
+// record: the record's last version, and its position. A read from version V begins at the first entry of V or more: the
 // record that contains V, even if V is not its last version.
 //
-// In layout 2, each value is followed by a checksum (table.ts), and the meta record has one in it.
+// The entries of an actor are kept in runs. The run that grows is in its head; a full one becomes a row of the index, under
+// its last entry. An append changes the page of the head anyway, and a row in the index would change a page of its own: for
+// most commits of a transaction that was most of what is written. A run is its last entry, and then the differences to
+// the entry before, newest first: of the version and of the position, each 7 bits a byte, the lowest first, the eighth
+// bit set where another byte follows.
+//
+// In layouts 1 and 2 each entry is a row of the index, and a head holds its own entry only.
+// Since layout 2, each value is followed by a checksum (table.ts), and the meta record has one in it.
 //
 // A record is [length of head (4 bytes), head, body]. The head is MessagePack [type, id, headers];
 // headers and body are those of the commit envelope, as in every other store.
@@ -28,19 +35,25 @@ import { decode, encode } from '../../codec/msgpack.js'
 import type { ActorAddress } from '../../model/address.js'
 import type { Position, Version } from '../../model/version.js'
 
-/** Version of the layout of new files. Layout 1 is the same without checksums, and stays so. */
-export const layoutVersion = 2
-export const layoutsKnown: readonly number[] = [1, 2]
+/** Version of the layout of new files. A file keeps the layout that it was created with. */
+export const layoutVersion = 3
+export const layoutsKnown: readonly number[] = [1, 2, 3]
 /** The first layout whose values end with a checksum (table.ts). */
 export const layoutWithChecksums = 2
+/** The first layout that keeps the index of an actor in runs. */
+export const layoutWithRuns = 3
+/** Entries of a run, at most. */
+export const runEntriesMax = 16
 
 export const metaKey = Buffer.from('meta')
 
-/** An actor's current version and position, and the number that its index entries begin with. */
+/** An actor's current version and position, and the number that its rows in the index begin with. */
 export interface StoredHead {
   readonly actorNumber: Position
   readonly version: Version
   readonly position: Position
+  /** The last entries of its index, which are in no row: oldest first, the head itself last. Empty before layout 3. */
+  readonly recent: readonly VersionPosition[]
 }
 
 /** An entry of an actor's index: a record's position, and the actor's version after it. */
@@ -87,16 +100,107 @@ export function keyAfter(key: Buffer): Buffer {
   return Buffer.concat([key, Buffer.from([0])])
 }
 
-export function encodeHead({ actorNumber, version, position }: StoredHead): Buffer {
-  return encodeNumbers(actorNumber, version, position)
+export function encodeHead({
+  actorNumber,
+  version,
+  position,
+  recent,
+}: StoredHead): Buffer {
+  const bytes = Buffer.allocUnsafe(numbersOfHead + runBytes(recent))
+  writeNumber(bytes, 0, actorNumber)
+  writeNumber(bytes, 8, version)
+  writeNumber(bytes, 16, position)
+  writeRun(bytes, numbersOfHead, recent)
+  return bytes
 }
 
-export function decodeHead(value: Buffer): StoredHead {
-  return {
-    actorNumber: readNumber(value, 0),
-    version: readNumber(value, 8),
-    position: readNumber(value, 16),
+/** Throws a `RangeError` if the bytes are no head of the layout. */
+export function decodeHead(value: Buffer, layout: number): StoredHead {
+  const version = readNumber(value, 8)
+  const position = readNumber(value, 16)
+  const actorNumber = readNumber(value, 0)
+  const recent =
+    layout < layoutWithRuns ? [] : decodeRun({ version, position }, value, numbersOfHead)
+  return { actorNumber, version, position, recent }
+}
+
+/** Bytes of a head before its run. */
+const numbersOfHead = 24
+
+/** The value of a row of the index: a run without its last entry, which is in the key. */
+export function encodeRow(run: readonly VersionPosition[]): Buffer {
+  const bytes = Buffer.allocUnsafe(runBytes(run))
+  writeRun(bytes, 0, run)
+  return bytes
+}
+
+/** The entries of a row of the index, oldest first. Throws a `RangeError` if the bytes are no row. */
+export function decodeRow(key: Buffer, value: Buffer): VersionPosition[] {
+  return decodeRun(parseIndexKey(key), value, 0)
+}
+
+function decodeRun(last: VersionPosition, bytes: Buffer, start: number) {
+  const run = [last]
+  let { version, position } = last
+  for (let offset = start; offset < bytes.length;) {
+    version -= readDifference(bytes, offset)
+    offset += differenceLength(bytes, offset)
+    position -= readDifference(bytes, offset)
+    offset += differenceLength(bytes, offset)
+    if (version < 0 || position < 1)
+      throw new RangeError('An index entry is out of range')
+    run.push({ version, position })
   }
+  return run.reverse()
+}
+
+function runBytes(run: readonly VersionPosition[]): number {
+  let bytes = 0
+  for (let i = run.length - 1; i > 0; i--) {
+    bytes += bytesOfDifference(run[i]!.version - run[i - 1]!.version)
+    bytes += bytesOfDifference(run[i]!.position - run[i - 1]!.position)
+  }
+  return bytes
+}
+
+function writeRun(bytes: Buffer, start: number, run: readonly VersionPosition[]): void {
+  let offset = start
+  for (let i = run.length - 1; i > 0; i--) {
+    offset = writeDifference(bytes, offset, run[i]!.version - run[i - 1]!.version)
+    offset = writeDifference(bytes, offset, run[i]!.position - run[i - 1]!.position)
+  }
+}
+
+function bytesOfDifference(difference: number): number {
+  let bytes = 1
+  for (let rest = difference; rest >= 128; rest = Math.floor(rest / 128)) bytes++
+  return bytes
+}
+
+function writeDifference(bytes: Buffer, start: number, difference: number): number {
+  let offset = start
+  let rest = difference
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[offset++] = 128 + (rest % 128)
+  bytes[offset++] = rest
+  return offset
+}
+
+function readDifference(bytes: Buffer, start: number): number {
+  let difference = 0
+  let factor = 1
+  for (let offset = start; ; offset++) {
+    const byte = bytes[offset]
+    if (byte === undefined) throw new RangeError('An index entry is cut off')
+    difference += (byte % 128) * factor
+    if (byte < 128) return difference
+    factor *= 128
+  }
+}
+
+function differenceLength(bytes: Buffer, start: number): number {
+  let offset = start
+  while (bytes[offset]! >= 128) offset++
+  return offset - start + 1
 }
 
 export function indexKey(
@@ -148,11 +252,13 @@ export function decodeLogRecord(record: Buffer, isDamaged = false): StoredRecord
 
 export function encodeNumbers(...numbers: number[]): Buffer {
   const bytes = Buffer.allocUnsafe(8 * numbers.length)
-  for (const [i, number] of numbers.entries()) {
-    bytes.writeUInt32BE(Math.floor(number / 2 ** 32), 8 * i)
-    bytes.writeUInt32BE(number % 2 ** 32, 8 * i + 4)
-  }
+  for (let i = 0; i < numbers.length; i++) writeNumber(bytes, 8 * i, numbers[i]!)
   return bytes
+}
+
+function writeNumber(bytes: Buffer, offset: number, number: number): void {
+  bytes.writeUInt32BE(Math.floor(number / 2 ** 32), offset)
+  bytes.writeUInt32BE(number % 2 ** 32, offset + 4)
 }
 
 export function readNumber(bytes: Buffer, offset: number): number {
