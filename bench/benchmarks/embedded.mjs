@@ -9,7 +9,7 @@ import {
   encodeCommit,
   encodeHead,
   encodeLogRecord,
-  encodeRow,
+  extendRun,
   headKey,
   indexKey,
   newId,
@@ -135,12 +135,12 @@ const byHand = async (context, dir, workers) => {
       body,
     )
     const runOf = (/** @type {number} */ entries) =>
-      Array.from({ length: entries }, (_, i) => ({
-        version: i + 1,
-        position: (i + 1) * workers,
-      }))
-    const row = encodeRow(runOf(runEntries))
-    const recent = runOf(runEntries / 2) // As long as the average.
+      Array.from({ length: entries - 1 }).reduce(
+        (/** @type {Buffer} */ run) => extendRun(run, 1, workers),
+        nothing,
+      )
+    const row = runOf(runEntries)
+    const run = runOf(runEntries / 2) // As long as the average.
     const keys = Array.from({ length: workers }, (_, worker) =>
       headKey({ type: 'counter', id: `c${worker}` }),
     )
@@ -150,7 +150,7 @@ const byHand = async (context, dir, workers) => {
       log.putSync(positionKey(++position), record, atEnd)
       if (turn % runEntries === runEntries - 1)
         index.putSync(indexKey(actorNumber, version, position), row)
-      const head = { actorNumber, version, position, recent }
+      const head = { actorNumber, version, position, run }
       heads.putSync(keys[worker] ?? nothing, encodeHead(head))
     }
     /** @type {{ readonly worker: number, readonly turn: number, readonly stored: () => void }[]} */

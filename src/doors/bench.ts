@@ -14,7 +14,7 @@ export {
 export {
   encodeHead,
   encodeLogRecord,
-  encodeRow,
+  extendRun,
   headKey,
   indexKey,
   positionKey,

@@ -8,8 +8,9 @@ import {
   encodeHead,
   encodeLogRecord,
   decodeHead,
-  decodeRow,
-  encodeRow,
+  decodeRun,
+  entriesOfRun,
+  extendRun,
   parseHeadKey,
   parseIndexKey,
   parsePositionKey,
@@ -51,24 +52,27 @@ const runs = [
   run.map(([version, position]) => ({ version: version!, position: position! })),
 )
 
-await t.test('runs of index entries decode as encoded, in heads and in rows', async t => {
-  for (const run of runs) {
-    const { version, position } = run.at(-1)!
-    const head = { actorNumber: 7, version, position, recent: run }
-    t.strictSame(decodeHead(encodeHead(head), 3), head)
-    t.strictSame(decodeRow(indexKey(7, version, position), encodeRow(run)), run)
+await t.test('runs of index entries decode as they were extended', async t => {
+  for (const entries of runs) {
+    let run: Buffer = Buffer.alloc(0)
+    for (const [i, { version, position }] of entries.entries()) {
+      const before = entries[i - 1]
+      if (before !== undefined)
+        run = extendRun(run, version - before.version, position - before.position)
+      t.strictSame(decodeRun({ version, position }, run), entries.slice(0, i + 1))
+      t.equal(entriesOfRun(run), i + 1)
+      const head = { actorNumber: 7, version, position, run }
+      t.strictSame(decodeHead(encodeHead(head), 3), head)
+    }
   }
-  const old = { actorNumber: 7, version: 2 ** 33, position: 2 ** 34, recent: [] }
+  const old = { actorNumber: 7, version: 2 ** 33, position: 2 ** 34, run: undefined }
   for (const layout of [1, 2]) t.strictSame(decodeHead(encodeHead(old), layout), old)
-  t.strictSame(decodeRow(indexKey(7, 8, 9), Buffer.alloc(0)), [
-    { version: 8, position: 9 },
-  ])
 })
 
 await t.test('bytes that are no run are refused', async t => {
-  const key = indexKey(7, 8, 9)
+  const last = { version: 8, position: 9 }
   for (const bytes of [[0x80], [1], [9, 1], [1, 9], [1, 0x81]])
-    t.throws(() => decodeRow(key, Buffer.from(bytes)), RangeError, String(bytes))
+    t.throws(() => decodeRun(last, Buffer.from(bytes)), RangeError, String(bytes))
 })
 
 await t.test('every actor has its own key, within the range of its type', async t => {

@@ -10,7 +10,13 @@ import { pause } from '../../model/wait.js'
 import { withoutChecksum } from './checksum.js'
 import { damagedFile, foreignFile, nameOfEntry } from './errors.js'
 import { isChecked } from './file-state.js'
-import { decodeHead, decodeRow, layoutWithChecksums, parsePositionKey } from './layout.js'
+import {
+  decodeHead,
+  decodeRun,
+  layoutWithChecksums,
+  parseIndexKey,
+  parsePositionKey,
+} from './layout.js'
 import { checkNamespaceOf, decodeMeta, type EnvironmentMeta } from './meta.js'
 import { canReadPages, newestOf, PageFile } from './page-file.js'
 import { PageFault, PageWalk } from './page-walk.js'
@@ -134,6 +140,8 @@ function isIndex(table: string): boolean {
   return table === 'heads' || table === 'index'
 }
 
+const noHead = { version: 0, position: 0, run: undefined }
+
 /** How many entries of an actor's index an entry of a table holds. */
 function indexEntriesIn(
   table: string,
@@ -142,8 +150,9 @@ function indexEntriesIn(
   layout: number,
 ): number {
   try {
-    if (table === 'index') return decodeRow(key, value).length
-    return table === 'heads' ? decodeHead(value, layout).recent.length : 0
+    if (table === 'index') return decodeRun(parseIndexKey(key), value).length
+    const { run, ...last } = table === 'heads' ? decodeHead(value, layout) : noHead
+    return run === undefined ? 0 : decodeRun(last, run).length
   } catch {
     return 0 // Its checksum is right, and it is no entry: the sum tells.
   }

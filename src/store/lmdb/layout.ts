@@ -52,8 +52,8 @@ export interface StoredHead {
   readonly actorNumber: Position
   readonly version: Version
   readonly position: Position
-  /** The last entries of its index, which are in no row: oldest first, the head itself last. Empty before layout 3. */
-  readonly recent: readonly VersionPosition[]
+  /** The run that ends with the head, without the head: see {@link decodeRun}. Absent before layout 3. */
+  readonly run: Buffer | undefined
 }
 
 /** An entry of an actor's index: a record's position, and the actor's version after it. */
@@ -100,75 +100,59 @@ export function keyAfter(key: Buffer): Buffer {
   return Buffer.concat([key, Buffer.from([0])])
 }
 
-export function encodeHead({
-  actorNumber,
-  version,
-  position,
-  recent,
-}: StoredHead): Buffer {
-  const bytes = Buffer.allocUnsafe(numbersOfHead + runBytes(recent))
+export function encodeHead({ actorNumber, version, position, run }: StoredHead): Buffer {
+  const runBytes = run?.length ?? 0
+  const bytes = Buffer.allocUnsafe(headBytes + runBytes)
   writeNumber(bytes, 0, actorNumber)
   writeNumber(bytes, 8, version)
   writeNumber(bytes, 16, position)
-  writeRun(bytes, numbersOfHead, recent)
+  run?.copy(bytes, headBytes)
   return bytes
 }
 
-/** Throws a `RangeError` if the bytes are no head of the layout. */
 export function decodeHead(value: Buffer, layout: number): StoredHead {
-  const version = readNumber(value, 8)
-  const position = readNumber(value, 16)
-  const actorNumber = readNumber(value, 0)
-  const recent =
-    layout < layoutWithRuns ? [] : decodeRun({ version, position }, value, numbersOfHead)
-  return { actorNumber, version, position, recent }
+  return {
+    actorNumber: readNumber(value, 0),
+    version: readNumber(value, 8),
+    position: readNumber(value, 16),
+    run: layout < layoutWithRuns ? undefined : value.subarray(headBytes),
+  }
 }
 
 /** Bytes of a head before its run. */
-const numbersOfHead = 24
+const headBytes = 24
 
-/** The value of a row of the index: a run without its last entry, which is in the key. */
-export function encodeRow(run: readonly VersionPosition[]): Buffer {
-  const bytes = Buffer.allocUnsafe(runBytes(run))
-  writeRun(bytes, 0, run)
-  return bytes
-}
-
-/** The entries of a row of the index, oldest first. Throws a `RangeError` if the bytes are no row. */
-export function decodeRow(key: Buffer, value: Buffer): VersionPosition[] {
-  return decodeRun(parseIndexKey(key), value, 0)
-}
-
-function decodeRun(last: VersionPosition, bytes: Buffer, start: number) {
-  const run = [last]
+/** The entries of a run that ends with `last`, oldest first. Throws a `RangeError` if the bytes are no run. */
+export function decodeRun(last: VersionPosition, bytes: Buffer): VersionPosition[] {
+  const entries = [last]
   let { version, position } = last
-  for (let offset = start; offset < bytes.length;) {
-    version -= readDifference(bytes, offset)
-    offset += differenceLength(bytes, offset)
-    position -= readDifference(bytes, offset)
-    offset += differenceLength(bytes, offset)
+  for (let offset = 0; offset < bytes.length;) {
+    const versions = readDifference(bytes, offset)
+    const positions = readDifference(bytes, versions.end)
+    offset = positions.end
+    version -= versions.difference
+    position -= positions.difference
     if (version < 0 || position < 1)
-      throw new RangeError('An index entry is out of range')
-    run.push({ version, position })
+      throw new RangeError('An entry of a run is out of range')
+    entries.push({ version, position })
   }
-  return run.reverse()
+  return entries.reverse()
 }
 
-function runBytes(run: readonly VersionPosition[]): number {
-  let bytes = 0
-  for (let i = run.length - 1; i > 0; i--) {
-    bytes += bytesOfDifference(run[i]!.version - run[i - 1]!.version)
-    bytes += bytesOfDifference(run[i]!.position - run[i - 1]!.position)
-  }
-  return bytes
+/** How many entries a run has. */
+export function entriesOfRun(bytes: Buffer): number {
+  let ends = 0
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! < 128) ends++
+  return 1 + ends / 2
 }
 
-function writeRun(bytes: Buffer, start: number, run: readonly VersionPosition[]): void {
-  let offset = start
-  for (let i = run.length - 1; i > 0; i--) {
-    offset = writeDifference(bytes, offset, run[i]!.version - run[i - 1]!.version)
-    offset = writeDifference(bytes, offset, run[i]!.position - run[i - 1]!.position)
-  }
+/** The run that ends with an entry after the last one of `bytes`: later by so many versions and positions. */
+export function extendRun(bytes: Buffer, versions: number, positions: number): Buffer {
+  const start = bytesOfDifference(versions) + bytesOfDifference(positions)
+  const extended = Buffer.allocUnsafe(start + bytes.length)
+  writeDifference(extended, writeDifference(extended, 0, versions), positions)
+  bytes.copy(extended, start)
+  return extended
 }
 
 function bytesOfDifference(difference: number): number {
@@ -185,22 +169,16 @@ function writeDifference(bytes: Buffer, start: number, difference: number): numb
   return offset
 }
 
-function readDifference(bytes: Buffer, start: number): number {
+function readDifference(bytes: Buffer, start: number) {
   let difference = 0
   let factor = 1
   for (let offset = start; ; offset++) {
     const byte = bytes[offset]
-    if (byte === undefined) throw new RangeError('An index entry is cut off')
+    if (byte === undefined) throw new RangeError('An entry of a run is cut off')
     difference += (byte % 128) * factor
-    if (byte < 128) return difference
+    if (byte < 128) return { difference, end: offset + 1 }
     factor *= 128
   }
-}
-
-function differenceLength(bytes: Buffer, start: number): number {
-  let offset = start
-  while (bytes[offset]! >= 128) offset++
-  return offset - start + 1
 }
 
 export function indexKey(

@@ -12,15 +12,17 @@ import { damagedEntry, damagedFile } from './errors.js'
 import {
   decodeHead,
   decodeLogRecord,
-  decodeRow,
+  decodeRun,
   encodeHead,
-  encodeRow,
+  entriesOfRun,
+  extendRun,
   headKey,
   headRange,
   indexKey,
   keyAfter,
   layoutWithRuns,
   parseHeadKey,
+  parseIndexKey,
   parsePositionKey,
   positionKey,
   runEntriesMax,
@@ -78,10 +80,8 @@ export class LogTables {
   }
 
   head(actor: ActorAddress): StoredHead | undefined {
-    const key = headKey(actor)
-    const value = this.#heads.get(key)
-    if (value === undefined) return undefined
-    return this.#whole('heads', key, () => decodeHead(value, this.#layout))
+    const value = this.#heads.get(headKey(actor))
+    return value === undefined ? undefined : decodeHead(value, this.#layout)
   }
 
   record(position: Position): LogEntry {
@@ -121,13 +121,13 @@ export class LogTables {
       for (const entry of this.#entriesOf(key, value))
         if (compareEntries(entry, after) > 0) entries.push(entry)
     if (entries.length > 0) return entries
-    return head.recent.filter(entry => compareEntries(entry, after) > 0)
+    return this.#recentOf(head).filter(entry => compareEntries(entry, after) > 0)
   }
 
   /** The next chunk of an actor's index, newest first: `upTo` and older. */
   indexBack(head: StoredHead, upTo: VersionPosition): VersionPosition[] {
     const isIncluded = (entry: VersionPosition) => compareEntries(entry, upTo) <= 0
-    const recent = head.recent.filter(isIncluded)
+    const recent = this.#recentOf(head).filter(isIncluded)
     if (recent.length > 0) return recent.reverse()
     const { actorNumber } = head
     // The row that begins before `upTo` and does not end before it.
@@ -171,45 +171,49 @@ export class LogTables {
     record: Buffer,
   ): void {
     const actorNumber = head?.actorNumber ?? position
-    const entry = { version, position }
     this.#log.putSync(positionKey(position), record, { append: true })
-    let recent: readonly VersionPosition[] = []
-    if (this.#layout < layoutWithRuns) this.#putRow(actorNumber, [entry])
-    else if (head === undefined) recent = [entry]
-    // A run keeps differences: a record that is no commit may name a version that has passed.
-    else if (head.recent.length < runEntriesMax && version >= head.version)
-      recent = [...head.recent, entry]
-    else {
-      this.#putRow(actorNumber, head.recent)
-      recent = [entry]
-    }
-    this.#heads.putSync(
-      headKey(actor),
-      encodeHead({ actorNumber, version, position, recent }),
-    )
+    const run =
+      this.#layout < layoutWithRuns
+        ? this.#putRow(actorNumber, { version, position }, noBytes)
+        : head && this.#continueRun(head, version, position)
+    const key = headKey(actor)
+    this.#heads.putSync(key, encodeHead({ actorNumber, version, position, run }))
   }
 
-  #putRow(actorNumber: Position, run: readonly VersionPosition[]): void {
-    const { version, position } = run.at(-1)!
-    this.#index.putSync(indexKey(actorNumber, version, position), encodeRow(run))
+  /** The run that ends with a new entry after `head`. */
+  #continueRun(head: StoredHead, version: Version, position: Position): Buffer {
+    const { actorNumber, run = noBytes } = head
+    const isAfter = version >= head.version
+    if (isAfter && entriesOfRun(run) < runEntriesMax)
+      return extendRun(run, version - head.version, position - head.position)
+    if (isAfter) this.#putRow(actorNumber, head, run)
+    // A record that another program stored may name a version that has passed. Each entry gets its place in the order.
+    else
+      for (const entry of decodeRun(head, run)) this.#putRow(actorNumber, entry, noBytes)
+    return noBytes
+  }
+
+  #putRow(actorNumber: Position, last: VersionPosition, run: Buffer): undefined {
+    this.#index.putSync(indexKey(actorNumber, last.version, last.position), run)
+  }
+
+  /** The entries that are in no row, oldest first; none before layout 3. */
+  #recentOf({ version, position, run }: StoredHead): VersionPosition[] {
+    return run === undefined ? [] : decodeRun({ version, position }, run)
   }
 
   #entriesOf(key: Buffer, value: Buffer): VersionPosition[] {
-    return this.#whole('index', key, () => decodeRow(key, value))
-  }
-
-  /** Throws `damaged-file` if an entry of a table cannot be decoded. */
-  #whole<T>(table: string, key: Buffer, decode: () => T): T {
     try {
-      return decode()
+      return decodeRun(parseIndexKey(key), value)
     } catch {
-      throw damagedEntry(this.#path, table, key)
+      throw damagedEntry(this.#path, 'index', key)
     }
   }
 
   /** The first key after an actor's rows, as far as they were rows when `head` was read. */
-  #endOfRows({ actorNumber, version, position, recent }: StoredHead): Buffer {
-    const [oldest] = recent
+  #endOfRows(head: StoredHead): Buffer {
+    const { actorNumber, version, position } = head
+    const [oldest] = this.#recentOf(head)
     return oldest === undefined
       ? indexKey(actorNumber, version, position + 1)
       : indexKey(actorNumber, oldest.version, oldest.position)
@@ -223,3 +227,5 @@ export class LogTables {
 function compareEntries(a: VersionPosition, b: VersionPosition): number {
   return a.version - b.version || a.position - b.position
 }
+
+const noBytes = Buffer.alloc(0)
