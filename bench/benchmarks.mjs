@@ -9,7 +9,7 @@ import {
 } from './benchmarks/append.mjs'
 import { asks } from './benchmarks/ask.mjs'
 import { carry } from './benchmarks/carry.mjs'
-import { embeddedAppend } from './benchmarks/embedded.mjs'
+import { embeddedAppend, embeddedLatency } from './benchmarks/embedded.mjs'
 import { hydrates } from './benchmarks/hydrate.mjs'
 import { machineFold } from './benchmarks/machine-fold.mjs'
 import { notice } from './benchmarks/notice.mjs'
@@ -43,6 +43,7 @@ export const benchmarks = [
   transact,
   resident,
   embeddedAppend,
+  embeddedLatency,
   wakeStorm,
   carry,
   machineFold,

@@ -5,14 +5,17 @@ import { headerOf } from '../codec/commit-headers.js'
 import type { LogRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { EventStore } from '../store/event-store/event-store.js'
+import type { FollowsOwnCommits, OwnCommit } from '../store/event-store/own-commits.js'
 import { type CommitStored, readCommitNotice } from './notice.js'
 import { type NoticeSource, SourceBus } from './source-bus.js'
 import type { CountedSubscription } from './subscription.js'
 
+type FollowedStore = EventStore & Partial<FollowsOwnCommits>
+
 /** The stores that a local bus follows. */
 export interface LocalStores {
   /** Returns the namespace's store, and opens it if necessary. */
-  open(namespace: string): Promise<EventStore>
+  open(namespace: string): Promise<FollowedStore>
   /**
    * Calls back for each existing namespace before it resolves, and for each namespace created
    * later. The function that it resolves with ends that.
@@ -116,14 +119,15 @@ class Followers {
     await Promise.all(this.#running)
   }
 
-  async #read(store: EventStore, after: number): Promise<void> {
+  async #read(store: FollowedStore, after: number): Promise<void> {
     const { signal } = this.#stopped
     try {
-      for await (const record of store.follow({ after, signal })) {
-        const notice = toNotice(store.namespace, record)
-        if (notice === undefined) this.#subscription.malformed()
-        else this.#subscription.deliver(notice)
-      }
+      if (store.followNotices === undefined)
+        for await (const record of store.follow({ after, signal }))
+          this.#deliver(store.namespace, record)
+      else
+        for await (const chunk of store.followNotices({ after, signal }))
+          for (const one of chunk) this.#deliver(store.namespace, one)
     } catch (error) {
       // The store failed, or was closed before the subscription: no more notices are delivered.
       if (
@@ -132,6 +136,12 @@ class Followers {
       )
         this.#subscription.interrupted('disconnected')
     }
+  }
+
+  #deliver(namespace: string, one: OwnCommit | LogRecord): void {
+    const notice = 'header' in one ? one : toNotice(namespace, one)
+    if (notice === undefined) this.#subscription.malformed()
+    else this.#subscription.deliver(notice)
   }
 }
 

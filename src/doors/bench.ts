@@ -14,6 +14,7 @@ export {
 export {
   encodeHead,
   encodeLogRecord,
+  extendRun,
   headKey,
   indexKey,
   positionKey,

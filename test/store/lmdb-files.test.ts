@@ -100,7 +100,7 @@ const foreign: [string, (path: string) => Promise<unknown>][] = [
     'a meta record of another format',
     path => makeLmdb(path, metaTable({ format: 'dolmen' })),
   ],
-  ['a newer layout', path => makeLmdb(path, metaTable({ layout: 3 }))],
+  ['a newer layout', path => makeLmdb(path, metaTable({ layout: 4 }))],
   ['a newer wire version', path => makeLmdb(path, metaTable({ wire: 2 }))],
   ['another namespace', path => makeLmdb(path, metaTable({ namespace: 'other' }))],
   ['a directory', path => mkdir(path)],

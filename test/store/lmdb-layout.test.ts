@@ -8,13 +8,16 @@ import {
   encodeHead,
   encodeLogRecord,
   decodeHead,
+  decodeRun,
+  entriesOfRun,
+  extendRun,
   parseHeadKey,
   parseIndexKey,
   parsePositionKey,
   decodeLogRecord,
   positionKey,
 } from '../../src/store/lmdb/layout.js'
-import { actorOf } from '../contract/store/support.js'
+import { actorOf, span } from '../contract/store/support.js'
 
 const numbers = [0, 1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1]
 
@@ -32,8 +35,44 @@ await t.test('keys of numbers sort like the numbers, and decode to them', async 
     version: 2 ** 40,
     position: 2 ** 53 - 1,
   })
-  const head = { actorNumber: 7, version: 2 ** 33, position: 2 ** 34 }
-  t.strictSame(decodeHead(encodeHead(head)), head)
+})
+
+const runs = [
+  [[1, 1]],
+  [
+    [0, 3],
+    [0, 4],
+    [1, 5],
+    [129, 132],
+    [2 ** 33, 2 ** 34],
+    [2 ** 40, 2 ** 53 - 1],
+  ],
+  span(1, 16).map(i => [3 * i, 100 * i]),
+].map(run =>
+  run.map(([version, position]) => ({ version: version!, position: position! })),
+)
+
+await t.test('runs of index entries decode as they were extended', async t => {
+  for (const entries of runs) {
+    let run: Buffer = Buffer.alloc(0)
+    for (const [i, { version, position }] of entries.entries()) {
+      const before = entries[i - 1]
+      if (before !== undefined)
+        run = extendRun(run, version - before.version, position - before.position)
+      t.strictSame(decodeRun({ version, position }, run), entries.slice(0, i + 1))
+      t.equal(entriesOfRun(run), i + 1)
+      const head = { actorNumber: 7, version, position, run }
+      t.strictSame(decodeHead(encodeHead(head), 3), head)
+    }
+  }
+  const old = { actorNumber: 7, version: 2 ** 33, position: 2 ** 34, run: undefined }
+  for (const layout of [1, 2]) t.strictSame(decodeHead(encodeHead(old), layout), old)
+})
+
+await t.test('bytes that are no run are refused', async t => {
+  const last = { version: 8, position: 9 }
+  for (const bytes of [[0x80], [1], [9, 1], [1, 9], [1, 0x81]])
+    t.throws(() => decodeRun(last, Buffer.from(bytes)), RangeError, String(bytes))
 })
 
 await t.test('every actor has its own key, within the range of its type', async t => {

@@ -8,8 +8,6 @@
 //     every type that has stored a commit up to this end is among them. Types whose notices concern the reader are added.
 // LOG-SOURCE-3. A commit of a newer wire version is not skipped: this build does not know what it holds.
 
-import { setMaxListeners } from 'node:events'
-
 import type { NoticeBus } from '../../bus/bus.js'
 import type { CommitStored } from '../../bus/notice.js'
 import { decodeHeaders } from '../../codec/commit-headers.js'
@@ -23,7 +21,6 @@ import type {
 import type { WriteLog } from '../../model/log.js'
 import { partitionOf } from '../../model/partition.js'
 import type { Position } from '../../model/version.js'
-import { pause } from '../../model/wait.js'
 import type { EventStore } from '../../store/event-store/event-store.js'
 import {
   emptyRecord,
@@ -48,8 +45,6 @@ export interface LogSourceOptions<T> {
 
 /** Notices that wait to be processed, at most; beyond that the log is read instead. */
 const noticesMax = 4_096
-/** The abort reason of a wake-up. An explicit one saves creating an error for every commit. */
-const wakeReason = 'woken'
 /** Milliseconds without a notice after which the log is read. */
 const pollDelay = 5_000
 
@@ -134,10 +129,21 @@ async function* follow<T>(
   let position = after
   let mustRead = true
   let notices: CommitStored[] = []
-  let waiting = new AbortController()
+  let isWoken = false
+  let endWait = () => {}
   const wake = () => {
-    if (!waiting.signal.aborted) waiting.abort(wakeReason)
+    isWoken = true
+    endWait()
   }
+  /** Resolves at the next wake, or after the delay. */
+  const wait = () =>
+    new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, pollDelay)
+      endWait = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   const onMissed = () => {
     mustRead = true
     notices = []
@@ -191,11 +197,10 @@ async function* follow<T>(
       }
       const notice = notices.shift()
       if (notice === undefined) {
-        if (!waiting.signal.aborted) await pause(pollDelay, waiting.signal)
+        if (!isWoken) await wait()
         // No notice arrived in time: the last one may have been lost, so the log is read.
-        if (!waiting.signal.aborted) mustRead = true
-        waiting = new AbortController()
-        setMaxListeners(0, waiting.signal)
+        if (!isWoken) mustRead = true
+        isWoken = false
         continue
       }
       if (notice.position <= position) continue

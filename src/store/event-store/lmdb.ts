@@ -37,6 +37,7 @@ import {
   conflict,
   nextCommit,
 } from './append.js'
+import type { FollowsOwnCommits, OwnCommit } from './own-commits.js'
 import { StoreBase, type StoreOptions } from './store-base.js'
 import { checkCommitsOptions, isOfTypes } from './read.js'
 import {
@@ -55,7 +56,11 @@ import type { DocumentTable } from '../lmdb/document-table.js'
 import type { QueueTable } from '../lmdb/queue-table.js'
 import type { LogEntry, LogTables } from '../lmdb/log-tables.js'
 import type { ReadModelTable } from '../lmdb/read-model-table.js'
-import type { AppendRequest } from '../lmdb/log-writer.js'
+import type {
+  AppendRequest,
+  TransactionOutcome,
+  TransactionRequest,
+} from '../lmdb/log-writer.js'
 import type {
   AppendAllOptions,
   AppendAllResult,
@@ -95,9 +100,14 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStor
   return new LmdbStore(options, environment)
 }
 
-export class LmdbStore extends StoreBase {
+/** Commits in a chunk of notices, at most. */
+const noticesMax = 256
+
+export class LmdbStore extends StoreBase implements FollowsOwnCommits {
   readonly #environment: Environment
-  readonly #inFlight = new Set<Promise<unknown>>()
+  #inFlight = 0
+  /** Called when nothing is in flight. */
+  #onIdle = () => {}
   #closed: Promise<void> | undefined
 
   constructor(options: StoreOptions, environment: Environment) {
@@ -147,14 +157,15 @@ export class LmdbStore extends StoreBase {
     const { type, id } = actor
     const address = { type, id }
     const cached = this.cache.snapshot(address)
-    const assumedVersion = this.cache.lookup(address)?.version ?? 0
+    const known = this.cache.lookup(address)?.version ?? 0
+    // Only after this version it is stored, so that it need not be encoded again.
+    const assumedVersion = typeof expected === 'number' ? expected : known
     const commit = nextCommit(this.nodeId, address, assumedVersion, events, options)
-    const request: AppendRequest = { actor: address, expected, ...encodeRequest(commit) }
-    const { timeout = appendTimeoutDefault, signal } = options
-    const { head, stored } = await this.#track(
-      this.#environment.writer.submit(request, timeout, signal),
-    )
+    const request = this.#requestOf(commit, expected)
+    const outcome = await this.#submit({ appends: [request], guards: [] }, options)
+    const head = outcome.heads[0]!
     const { version, position } = head
+    const stored = outcome.stored?.[0]
     if (cached?.version !== version || cached.position !== position)
       this.cache.refresh(address, head, cached)
     if (stored === undefined) return conflict(address, expected, version)
@@ -178,18 +189,15 @@ export class LmdbStore extends StoreBase {
     const appends: AppendRequest[] = [
       ...commits.map((commit, i) => {
         const { actor, expected } = transaction.parts[i]!
-        return { actor, expected, ...encodeRequest(commit) }
+        return this.#requestOf({ ...commit, actor }, expected)
       }),
       ...guardCommits(this.nodeId, transaction).map(commit => {
         const expected: ExpectedVersion = 'any' // No other writer knows this actor.
-        return { actor: commit.actor, expected, ...encodeRequest(commit) }
+        return this.#requestOf(commit, expected)
       }),
     ]
     checkTransactionBytes(appends.map(({ bytes }) => bytes))
-    const { timeout = appendTimeoutDefault, signal } = options
-    const outcome = await this.#track(
-      this.#environment.writer.submitAll({ appends, guards }, timeout, signal),
-    )
+    const outcome = await this.#submit({ appends, guards }, options)
     const heads = [...outcome.heads.slice(0, commits.length), ...outcome.guardHeads]
     for (const [i, actor] of actors.entries())
       this.cache.refresh(actor, heads[i]!, cached[i])
@@ -271,6 +279,33 @@ export class LmdbStore extends StoreBase {
     return this.#refreshedLog().lastPosition()
   }
 
+  /** See {@link FollowsOwnCommits}. */
+  async *followNotices({
+    after,
+    signal,
+  }: {
+    readonly after: Position
+    readonly signal: AbortSignal
+  }): AsyncGenerator<readonly (OwnCommit | LogRecord)[]> {
+    const { ownCommits } = this.#environment
+    const ended = AbortSignal.any([signal, this.closing])
+    const stopListening = ownCommits.listen()
+    let position = after
+    try {
+      while (!ended.aborted) {
+        const own = ownCommits.after(position, noticesMax)
+        const chunk = own.length > 0 ? own : this.#recordsAfter(position)
+        position = chunk.at(-1)?.position ?? position
+        if (chunk.length > 0) yield chunk
+        // Where nothing is to be read, another process may still have stored something: the wait polls for that.
+        const isDone = chunk.length === 0 || chunk === own
+        if (isDone && !ended.aborted) await this.waitBeyond(position, ended)
+      }
+    } finally {
+      stopListening()
+    }
+  }
+
   override close(): Promise<void> {
     this.#closed ??= this.#finish()
     return this.#closed
@@ -300,16 +335,40 @@ export class LmdbStore extends StoreBase {
 
   async #finish(): Promise<void> {
     await super.close()
-    await Promise.allSettled(this.#inFlight)
+    if (this.#inFlight > 0) await new Promise<void>(resolve => (this.#onIdle = resolve))
     await releaseEnvironment(this.#environment)
   }
 
-  async #track<T>(work: Promise<T>): Promise<T> {
-    this.#inFlight.add(work)
+  #recordsAfter(position: Position): LogRecord[] {
+    return this.#refreshedLog()
+      .recordsAfter(position)
+      .map(entry => this.#decode(entry))
+  }
+
+  #requestOf(commit: NewCommit, expected: ExpectedVersion): AppendRequest {
+    const { ownCommits } = this.#environment
+    return {
+      actor: commit.actor,
+      expected,
+      ...encodeRequest(commit),
+      stored(position, head) {
+        const firstVersion = head.version + 1
+        const isAsAssumed = commit.firstVersion === firstVersion
+        const stored = isAsAssumed ? commit : { ...commit, firstVersion }
+        ownCommits.stored(stored, position, head.position)
+      },
+    }
+  }
+
+  async #submit(
+    request: TransactionRequest,
+    { timeout = appendTimeoutDefault, signal }: AppendAllOptions,
+  ): Promise<TransactionOutcome> {
+    this.#inFlight++
     try {
-      return await work
+      return await this.#environment.writer.submitAll(request, timeout, signal)
     } finally {
-      this.#inFlight.delete(work)
+      if (--this.#inFlight === 0) this.#onIdle()
     }
   }
 

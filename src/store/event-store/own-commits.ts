@@ -1,5 +1,5 @@
-// Commits that this process has just stored, until the server's notices of them arrive: such a
-// notice need not be decoded.
+// Commits that this process has just stored, until the notices of them are due: such a commit need not be
+// read or decoded to be announced.
 //
 // Owns one slot for every position modulo `slotCount`. The store fills the slots, the bus reads them.
 // OWN-COMMITS-1. A notice belongs to a commit here only if position and commit id are equal, because
@@ -10,7 +10,7 @@
 
 import { headerOf } from '../../codec/commit-headers.js'
 import type { ActorAddress } from '../../model/address.js'
-import type { CommitHeader, NewCommit } from '../../model/commit.js'
+import type { CommitHeader, LogRecord, NewCommit } from '../../model/commit.js'
 import type { Position } from '../../model/version.js'
 
 /** The content of a commit's notice. */
@@ -21,6 +21,18 @@ export interface OwnCommit {
   readonly header: CommitHeader
   /** Position of the actor's previous record; 0 for none. */
   readonly previousPosition: Position
+}
+
+/** A store whose log can be followed without reading what this process has stored. */
+export interface FollowsOwnCommits {
+  /**
+   * As `follow` of the event store, in chunks of at least one; of commits that this process has stored, only the
+   * content of their notices.
+   */
+  followNotices(options: {
+    readonly after: Position
+    readonly signal: AbortSignal
+  }): AsyncIterable<readonly (OwnCommit | LogRecord)[]>
 }
 
 /** At most a few hundred commits are between their acknowledgement and their notice. */
@@ -52,6 +64,17 @@ export class OwnCommits {
     const { type, id } = commit.actor
     const own = { namespace, actor: { type, id }, position, header, previousPosition }
     this.#slots[position % slotCount] = own
+  }
+
+  /** Commits of this process that follow `after` without a gap, up to `limit` (OWN-COMMITS-1). */
+  after(after: Position, limit: number): OwnCommit[] {
+    const found: OwnCommit[] = []
+    while (found.length < limit) {
+      const own = this.at(after + found.length + 1)
+      if (own === undefined) break
+      found.push(own)
+    }
+    return found
   }
 
   /** The commit stored by this process at the position, if its slot still holds it (OWN-COMMITS-1). */

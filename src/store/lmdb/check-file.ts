@@ -10,7 +10,13 @@ import { pause } from '../../model/wait.js'
 import { withoutChecksum } from './checksum.js'
 import { damagedFile, foreignFile, nameOfEntry } from './errors.js'
 import { isChecked } from './file-state.js'
-import { layoutWithChecksums, parsePositionKey } from './layout.js'
+import {
+  decodeHead,
+  decodeRun,
+  layoutWithChecksums,
+  parseIndexKey,
+  parsePositionKey,
+} from './layout.js'
 import { checkNamespaceOf, decodeMeta, type EnvironmentMeta } from './meta.js'
 import { canReadPages, newestOf, PageFile } from './page-file.js'
 import { PageFault, PageWalk } from './page-walk.js'
@@ -97,6 +103,8 @@ async function walk(
   const damaged: DamagedEntry[] = []
   const counts: Record<string, number> = {}
   let meta: EnvironmentMeta | undefined
+  let indexed = 0
+  let isIndexWhole = true
   let paused = performance.now()
   for (const { table, key, value } of pages.entries()) {
     const count = (counts[table] = (counts[table] ?? 0) + 1)
@@ -110,10 +118,12 @@ async function walk(
       throw damagedFile(path, `record ${count} of the log is missing`, {
         position: count,
       })
-    const isWhole =
-      meta.layout < layoutWithChecksums || withoutChecksum(key, value) !== undefined
-    if (!isWhole && damaged.length < damagedMax)
-      damaged.push({ table, key: Buffer.from(key) })
+    const whole = meta.layout < layoutWithChecksums ? value : withoutChecksum(key, value)
+    if (whole !== undefined) indexed += indexEntriesIn(table, key, whole, meta.layout)
+    else {
+      if (isIndex(table)) isIndexWhole = false
+      if (damaged.length < damagedMax) damaged.push({ table, key: Buffer.from(key) })
+    }
     if (performance.now() - paused < workMax) continue
     await pause(0)
     paused = performance.now() // CHECK-FILE-2.
@@ -121,12 +131,31 @@ async function walk(
   // Earlier builds created a file step by step: one that died in between left no entries.
   if (meta === undefined) return undefined
   const records = counts['log'] ?? 0
-  if ((counts['index'] ?? 0) !== records)
-    throw damagedFile(
-      path,
-      `its log has ${records} records, and its index ${counts['index'] ?? 0}`,
-    )
+  if (isIndexWhole && indexed !== records)
+    throw damagedFile(path, `its log has ${records} records, and its index ${indexed}`)
   return { meta, records, damaged }
+}
+
+function isIndex(table: string): boolean {
+  return table === 'heads' || table === 'index'
+}
+
+const noHead = { version: 0, position: 0, run: undefined }
+
+/** How many entries of an actor's index an entry of a table holds. */
+function indexEntriesIn(
+  table: string,
+  key: Buffer,
+  value: Buffer,
+  layout: number,
+): number {
+  try {
+    if (table === 'index') return decodeRun(parseIndexKey(key), value).length
+    const { run, ...last } = table === 'heads' ? decodeHead(value, layout) : noHead
+    return run === undefined ? 0 : decodeRun(last, run).length
+  } catch {
+    return 0 // Its checksum is right, and it is no entry: the sum tells.
+  }
 }
 
 /** Whether a damaged entry is noticed by whoever needs it, and nobody else. */

@@ -24,6 +24,7 @@ import { type Database, openAsClass, type RootDatabase } from 'lmdb'
 import { CairnError, messageOf } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import { pause, withTimeout } from '../../model/wait.js'
+import { OwnCommits } from '../event-store/own-commits.js'
 import { checkFile, type DamagedEntry, refuseDamaged } from './check-file.js'
 import { DocumentTable } from './document-table.js'
 import { foreignFile } from './errors.js'
@@ -66,6 +67,7 @@ export interface Environment {
   readonly readModels: ReadModelTable
   readonly writer: LogWriter
   readonly watcher: PositionWatcher
+  readonly ownCommits: OwnCommits
   /** What the check at the opening found damaged, and left to its readers. */
   readonly damaged: readonly DamagedEntry[]
   /** Notes that this process does not have the file open any more. */
@@ -202,7 +204,7 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
     transactions = new Transactions(root, path)
     const { meta, tables } = openTables(root, transactions, path, namespace)
     await markCreated(path)
-    const log = new LogTables({ path, root, ...tables })
+    const log = new LogTables({ path, root, ...tables, layout: meta.layout })
     const access = new TableAccess(root, transactions, path)
     const queues = new QueueTable(access, tables.queues)
     const documents = new DocumentTable(access, tables.documents)
@@ -226,6 +228,7 @@ async function openEnvironment(path: string, namespace: string): Promise<Environ
       readModels,
       writer,
       watcher,
+      ownCommits: new OwnCommits(namespace),
       damaged,
       closed,
     }

@@ -8,19 +8,24 @@ import type { RootDatabase } from 'lmdb'
 
 import type { ActorAddress } from '../../model/address.js'
 import type { Position, Version } from '../../model/version.js'
-import { damagedFile } from './errors.js'
+import { damagedEntry, damagedFile } from './errors.js'
 import {
   decodeHead,
   decodeLogRecord,
+  decodeRun,
   encodeHead,
+  entriesOfRun,
+  extendRun,
   headKey,
   headRange,
   indexKey,
   keyAfter,
+  layoutWithRuns,
   parseHeadKey,
   parseIndexKey,
   parsePositionKey,
   positionKey,
+  runEntriesMax,
   type StoredHead,
   type StoredRecord,
   type VersionPosition,
@@ -33,6 +38,7 @@ export interface LogTableSet {
   readonly log: Table
   readonly heads: Table
   readonly index: Table
+  readonly layout: number
 }
 
 /** A record with its position. */
@@ -50,9 +56,11 @@ export class LogTables {
   readonly #log: Table
   readonly #heads: Table
   readonly #index: Table
+  readonly #layout: number
 
-  constructor({ path, root, log, heads, index }: LogTableSet) {
+  constructor({ path, root, log, heads, index, layout }: LogTableSet) {
     this.#path = path
+    this.#layout = layout
     this.#root = root
     this.#log = log
     this.#heads = heads
@@ -73,7 +81,7 @@ export class LogTables {
 
   head(actor: ActorAddress): StoredHead | undefined {
     const value = this.#heads.get(headKey(actor))
-    return value === undefined ? undefined : decodeHead(value)
+    return value === undefined ? undefined : decodeHead(value, this.#layout)
   }
 
   record(position: Position): LogEntry {
@@ -106,19 +114,40 @@ export class LogTables {
 
   /** The next chunk of an actor's index, oldest first: after `after`, up to the head. */
   indexFrom(head: StoredHead, after: VersionPosition): VersionPosition[] {
-    const { actorNumber, version, position } = head
-    const start = indexKey(actorNumber, after.version, after.position + 1)
-    const end = indexKey(actorNumber, version, position + 1)
-    const keys = this.#index.getKeys({ start, end, limit: chunkEntries })
-    return [...keys].map(parseIndexKey)
+    const start = indexKey(head.actorNumber, after.version, after.position + 1)
+    const range = { start, end: this.#endOfRows(head), limit: this.#chunkRows }
+    const entries: VersionPosition[] = []
+    for (const { key, value } of this.#index.getRange(range))
+      for (const entry of this.#entriesOf(key, value))
+        if (compareEntries(entry, after) > 0) entries.push(entry)
+    if (entries.length > 0) return entries
+    return this.#recentOf(head).filter(entry => compareEntries(entry, after) > 0)
   }
 
   /** The next chunk of an actor's index, newest first: `upTo` and older. */
-  indexBack({ actorNumber }: StoredHead, upTo: VersionPosition): VersionPosition[] {
-    const start = indexKey(actorNumber, upTo.version, upTo.position)
-    const end = indexKey(actorNumber, 0, 0)
-    const options = { start, end, reverse: true, limit: chunkEntries }
-    return [...this.#index.getKeys(options)].map(parseIndexKey)
+  indexBack(head: StoredHead, upTo: VersionPosition): VersionPosition[] {
+    const isIncluded = (entry: VersionPosition) => compareEntries(entry, upTo) <= 0
+    const recent = this.#recentOf(head).filter(isIncluded)
+    if (recent.length > 0) return recent.reverse()
+    const { actorNumber } = head
+    // The row that begins before `upTo` and does not end before it.
+    const around = {
+      start: indexKey(actorNumber, upTo.version, upTo.position),
+      end: this.#endOfRows(head),
+      limit: 1,
+    }
+    const before = {
+      start: indexKey(actorNumber, upTo.version, Math.max(upTo.position - 1, 0)),
+      end: indexKey(actorNumber, 0, 0),
+      reverse: true,
+      limit: this.#chunkRows,
+    }
+    const entries: VersionPosition[] = []
+    for (const { key, value } of this.#index.getRange(around))
+      entries.push(...this.#entriesOf(key, value).filter(isIncluded).reverse())
+    for (const { key, value } of this.#index.getRange(before))
+      entries.push(...this.#entriesOf(key, value).reverse())
+    return entries
   }
 
   /** The next chunk of actors that have a record, and the first key of the chunk after it. */
@@ -143,9 +172,60 @@ export class LogTables {
   ): void {
     const actorNumber = head?.actorNumber ?? position
     this.#log.putSync(positionKey(position), record, { append: true })
-    this.#index.putSync(indexKey(actorNumber, version, position), noBytes)
-    this.#heads.putSync(headKey(actor), encodeHead({ actorNumber, version, position }))
+    const run =
+      this.#layout < layoutWithRuns
+        ? this.#putRow(actorNumber, { version, position }, noBytes)
+        : head && this.#continueRun(head, version, position)
+    const key = headKey(actor)
+    this.#heads.putSync(key, encodeHead({ actorNumber, version, position, run }))
   }
+
+  /** The run that ends with a new entry after `head`. */
+  #continueRun(head: StoredHead, version: Version, position: Position): Buffer {
+    const { actorNumber, run = noBytes } = head
+    const isAfter = version >= head.version
+    if (isAfter && entriesOfRun(run) < runEntriesMax)
+      return extendRun(run, version - head.version, position - head.position)
+    if (isAfter) this.#putRow(actorNumber, head, run)
+    // A record that another program stored may name a version that has passed. Each entry gets its place in the order.
+    else
+      for (const entry of decodeRun(head, run)) this.#putRow(actorNumber, entry, noBytes)
+    return noBytes
+  }
+
+  #putRow(actorNumber: Position, last: VersionPosition, run: Buffer): undefined {
+    this.#index.putSync(indexKey(actorNumber, last.version, last.position), run)
+  }
+
+  /** The entries that are in no row, oldest first; none before layout 3. */
+  #recentOf({ version, position, run }: StoredHead): VersionPosition[] {
+    return run === undefined ? [] : decodeRun({ version, position }, run)
+  }
+
+  #entriesOf(key: Buffer, value: Buffer): VersionPosition[] {
+    try {
+      return decodeRun(parseIndexKey(key), value)
+    } catch {
+      throw damagedEntry(this.#path, 'index', key)
+    }
+  }
+
+  /** The first key after an actor's rows, as far as they were rows when `head` was read. */
+  #endOfRows(head: StoredHead): Buffer {
+    const { actorNumber, version, position } = head
+    const [oldest] = this.#recentOf(head)
+    return oldest === undefined
+      ? indexKey(actorNumber, version, position + 1)
+      : indexKey(actorNumber, oldest.version, oldest.position)
+  }
+
+  get #chunkRows(): number {
+    return this.#layout < layoutWithRuns ? chunkEntries : chunkEntries / runEntriesMax
+  }
+}
+
+function compareEntries(a: VersionPosition, b: VersionPosition): number {
+  return a.version - b.version || a.position - b.position
 }
 
 const noBytes = Buffer.alloc(0)

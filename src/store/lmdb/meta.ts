@@ -48,16 +48,18 @@ export function decodeMeta(stored: Buffer, path: string): EnvironmentMeta {
   if (read === null || typeof read !== 'object')
     throw foreignFile(path, 'its meta record does not name Cairn')
   const { checksum, ...meta } = read
-  const isExpected = checksum !== undefined || meta.layout === layoutWithChecksums
+  const isKnown = layoutsKnown.includes(meta.layout!)
+  const isExpected =
+    checksum !== undefined || (isKnown && meta.layout! >= layoutWithChecksums)
   if (isExpected && checksum !== checksumOfText(JSON.stringify(meta)))
     throw damagedFile(path, 'its meta record does not match its checksum')
   if (meta.format !== 'cairn')
     throw foreignFile(path, 'its meta record does not name Cairn')
-  if (!layoutsKnown.includes(meta.layout!) || meta.wire !== wireVersion)
+  if (!isKnown || meta.wire !== wireVersion)
     throw new CairnError(
       'foreign-directory',
       `${path} was written by another version of Cairn, with layout ${meta.layout} and wire version ` +
-        `${meta.wire}; this build reads ${layoutsKnown.join(' and ')} and ${wireVersion}. Nothing was written to it. ` +
+        `${meta.wire}; this build reads layouts ${layoutsKnown.join(', ')} and wire version ${wireVersion}. Nothing was written to it. ` +
         'Use the version that wrote it, or name another directory.',
       { details: { path, layout: meta.layout, wire: meta.wire } },
     )
