@@ -4,7 +4,6 @@ import type { Children } from '../../actor/children.js'
 import type { ActorDefinition } from '../../actor/definition.js'
 import type { Directives } from '../../actor/directives.js'
 import type { ActorHost } from '../../actor/actor-host.js'
-import type { Transact } from '../../actor/transaction.js'
 import { Transactor } from '../../actor/transactor.js'
 import type { BehaviorVersions } from '../../cluster/behavior-versions.js'
 import type { Capability } from '../capability.js'
@@ -12,7 +11,7 @@ import type { NodeContext } from '../context.js'
 import { partLog } from '../log.js'
 
 export interface TransactionsCapability extends Capability {
-  readonly transact: Transact
+  readonly transact: Transactor['transact']
 }
 
 export function transactionsCapability(
@@ -40,7 +39,7 @@ export function transactionsCapability(
     },
   })
   return {
-    transact: transactor.transact,
+    transact: (...args) => transactor.transact(...args),
     stop: ({ left }) => transactor.close(left()),
     stats: () => ({ transactions: transactor.stats() }),
   }
