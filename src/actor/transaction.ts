@@ -1,7 +1,7 @@
 // Transactions as their callers see them: commits of several actors of a namespace, stored together.
 
 import type { ActorAddress } from '../model/address.js'
-import type { CommandIds } from '../model/command-sender.js'
+import type { AskOptions, CommandIds } from '../model/command-sender.js'
 import type { Causes } from '../model/commit.js'
 import type { StateReading, AnyActorDefinition } from './definition.js'
 import type {
@@ -26,6 +26,11 @@ export interface TransactOptions extends Causes {
   readonly signal?: AbortSignal
   /** Deadline for the transaction in milliseconds, 1 to 2^31 - 1. Default 10,000. */
   readonly timeout?: number
+  /**
+   * Projections that must include the transaction before it is answered, within its deadline. Default: none. If one of them
+   * is too late, `deadline-exceeded` says so: the transaction is stored.
+   */
+  readonly visibleIn?: AskOptions['visibleIn']
 }
 
 const aborted = Symbol.for('cairn.aborted')

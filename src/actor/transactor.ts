@@ -24,7 +24,7 @@ import type { WriteLog } from '../model/log.js'
 import { Semaphore } from '../model/semaphore.js'
 import { newId } from '../model/id.js'
 import { show } from '../model/show.js'
-import { checkCount } from '../model/version.js'
+import { checkCount, type Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { AppendAllResult, EventStore } from '../store/event-store/event-store.js'
 import { Call, CallPorts } from './call.js'
@@ -39,7 +39,6 @@ import { UnstorableTypes } from './unstorable-types.js'
 import {
   abortReasonOf,
   type StoredPart,
-  type Transact,
   type TransactionCommitted,
   type Transaction,
   type TransactOptions,
@@ -58,6 +57,7 @@ const optionNames: OptionNames<TransactOptions> = {
   attempts: true,
   signal: true,
   timeout: true,
+  visibleIn: true,
   correlationId: true,
   causationId: true,
   traceparent: true,
@@ -92,8 +92,13 @@ export interface TransactionStats {
   readonly duplicates: number
 }
 
-type Work = (tx: Transaction) => unknown
-type Outcome = TransactionCommitted | TransactionAborted
+export type Work = (tx: Transaction) => unknown
+export type Outcome = TransactionCommitted | TransactionAborted
+
+interface RunReports {
+  readonly onAnchored: (isAnchored: boolean) => void
+  readonly onStored: (position: Position) => void
+}
 
 /** What is known of the last commands of an actor that a work loaded first. */
 interface Anchor {
@@ -125,10 +130,16 @@ export class Transactor {
     this.#unstorable = new UnstorableTypes(options.log)
   }
 
-  get transact(): Transact {
-    // The implementation is the same for all results; only their types differ.
-    return ((work: Work, options: TransactOptions = {}) =>
-      this.#start(work, options)) as Transact
+  /**
+   * Runs a transaction.
+   * @param onStored gets the position of its last commit; of one that was committed before, that of its first
+   */
+  transact(
+    work: Work,
+    options: TransactOptions,
+    onStored: (position: Position) => void,
+  ): Promise<Outcome> {
+    return this.#start(work, options, onStored)
   }
 
   stats(): TransactionStats {
@@ -148,7 +159,11 @@ export class Transactor {
     await ended
   }
 
-  async #start(work: Work, options: TransactOptions): Promise<Outcome> {
+  async #start(
+    work: Work,
+    options: TransactOptions,
+    onStored: (position: Position) => void,
+  ): Promise<Outcome> {
     // First, and cheaply: under load this is what happens most.
     if (this.#isClosing) throw nodeClosed()
     if (this.#open.size >= openMax) throw tooManyOpen()
@@ -173,7 +188,7 @@ export class Transactor {
     this.#open.add(call)
     call.onEnded(() => this.#open.delete(call))
     const onAnchored = (isAnchored: boolean) => (isRepeatable = isAnchored)
-    this.#run(call, work, id, attempts, options, onAnchored).then(
+    this.#run(call, work, id, attempts, options, { onAnchored, onStored }).then(
       outcome => call.resolve(outcome),
       (error: unknown) => call.fail(error),
     )
@@ -187,7 +202,7 @@ export class Transactor {
     id: string,
     attempts: number,
     options: TransactOptions,
-    onAnchored: (isAnchored: boolean) => void,
+    { onAnchored, onStored }: RunReports,
   ): Promise<Outcome> {
     const { store, nodeId, clock, log, checkDefinition, directives } = this.#options
     const causes = causesOf(options)
@@ -234,6 +249,7 @@ export class Transactor {
       if (found === 'lagging') continue
       if (found !== 'none') {
         this.#duplicates++
+        onStored(found.position)
         return { ok: true, transactionId: id, value: found.reply, duplicate: true }
       }
       if ('error' in done) {
@@ -264,6 +280,7 @@ export class Transactor {
       if (result.ok) {
         this.#stored++
         for (const part of result.appended) this.#options.onStored(part)
+        onStored(Math.max(...result.appended.map(({ position }) => position)))
         attempt.runAfterCommit(log)
         return { ok: true, transactionId: id, value, duplicate: false }
       }

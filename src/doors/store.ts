@@ -51,9 +51,12 @@ export type {
   OutboxCommand,
   OutboxEntry,
   OutboxMessage,
+  OutboxPerform,
+  OutboxStop,
   OutboxTimer,
   OutboxTimerCancel,
 } from '../model/outbox.js'
+export type { PendingWork, WorkEnded, WorkRetry, WorkTerms } from '../model/work.js'
 
 // Values as bytes, as the log has them
 export { decode as decodeValue, encode as encodeValue } from '../codec/msgpack.js'
@@ -149,6 +152,8 @@ export type {
 export type { CommandArguments } from '../actor/definition-types.js'
 export type { ActorSchemas, SchemaMap } from '../actor/schemas.js'
 export type { UpcastStep, UpcastSteps } from '../actor/upcast.js'
+export type { PerformOptions } from '../actor/perform.js'
+export type { AnyWork, Work, WorkContext, WorkError } from '../actor/work.js'
 export type {
   CommandSender,
   DurableCommandSender,

@@ -42,7 +42,7 @@ import { healthReader } from './health.js'
 import type { Node } from './node.js'
 import { checkNodeOptions, type NodeOptions, type NodeSettings } from './options.js'
 import { requestHandler, stateReader } from './requests.js'
-import { visibleSender } from './visible-sender.js'
+import { visibleSender, visibleTransact } from './visible-sender.js'
 
 const closeTimeoutDefault = 10_000
 
@@ -170,6 +170,11 @@ function assemble(context: NodeContext): Assembled {
   const skipsOf = async (actor: ActorAddress, signal?: AbortSignal) =>
     (await directives.now(actor, signal)).skips
   const visibly = (sender: CommandSender) => visibleSender(sender, projections.reader)
+  const transact = visibleTransact({
+    store,
+    readerOf: projection => projections.reader(projection),
+    transact: transactions.transact,
+  })
   const refPorts: GroupParts['refPorts'] = {
     store,
     watches,
@@ -237,8 +242,7 @@ function assemble(context: NodeContext): Assembled {
     send: (actor, command, data, options) =>
       refuseSendOptions('send', options) ?? durable.send(actor, command, data, options),
     publish: durable.publish,
-    transact: (work, options) =>
-      context.outages.run(() => transactions.transact(work, options)),
+    transact: (work, options) => context.outages.run(() => transact(work, options)),
     projection: projections.reader,
     consumer: consumers.consumer,
     trigger: consumers.trigger,

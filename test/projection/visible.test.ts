@@ -103,6 +103,51 @@ await onEachBackend(
   },
 )
 
+await onEachBackend(
+  t,
+  'a transaction is answered when projections include all of it',
+  async (t, scene) => {
+    const { start } = scene(t)
+    const building = await start({ actors: [account], projections: [balances, counts] })
+    const other = await start({ actors: [account] })
+    const visibleIn = [balances, counts]
+    for (const [i, node] of [building, other].entries()) {
+      const id = `transfer-${i}`
+      const move = (options: object) =>
+        node.transact(
+          async tx => {
+            await tx.ask(account, `a${i}`, 'deposit', 7)
+            await tx.ask(account, `b${i}`, 'deposit', 3)
+            return 'moved'
+          },
+          { id, ...options },
+        )
+      t.match(await move({ visibleIn }), { ok: true, value: 'moved', duplicate: false })
+      t.strictSame(await node.projection(balances).get(`b${i}`), { balance: 3 })
+      t.strictSame(await node.projection(counts).get('all'), { n: 2 * i + 2 })
+      t.match(await move({ visibleIn }), { ok: true, value: 'moved', duplicate: true })
+      const late = { visibleIn: [unbuilt], timeout: 1_500 }
+      await t.rejects(move(late), {
+        code: 'deadline-exceeded',
+        message:
+          /Transaction "transfer-\d" is stored, at position \d+, and is not visible/,
+        details: { transactionId: id, projection: 'unbuilt' },
+      })
+    }
+    const nothing = await other.transact(tx => tx.abort('no'), { visibleIn: [unbuilt] })
+    t.match(nothing, { ok: false, reason: 'no' })
+    const wrong = { code: 'invalid-option' }
+    await t.rejects(
+      other.transact(() => 1, { visibleIn: [{} as never] }),
+      wrong,
+    )
+    await t.rejects(
+      other.transact(() => 1, null as never),
+      wrong,
+    )
+  },
+)
+
 await onEachBackend(t, 'a reactor waits for rows in the same way', async (t, scene) => {
   const seen: unknown[] = []
   const doubling = defineReactor({

@@ -5,7 +5,6 @@ import type { ActorDefinition } from '../../actor/definition.js'
 import type { Directives } from '../../actor/directives.js'
 import type { ActorHost } from '../../actor/actor-host.js'
 import type { SnapshotSource } from '../../actor/snapshot-source.js'
-import type { Transact } from '../../actor/transaction.js'
 import { Transactor } from '../../actor/transactor.js'
 import type { BehaviorVersions } from '../../cluster/behavior-versions.js'
 import type { Capability } from '../capability.js'
@@ -13,7 +12,7 @@ import type { NodeContext } from '../context.js'
 import { partLog } from '../log.js'
 
 export interface TransactionsCapability extends Capability {
-  readonly transact: Transact
+  readonly transact: Transactor['transact']
 }
 
 export function transactionsCapability(
@@ -43,7 +42,7 @@ export function transactionsCapability(
     },
   })
   return {
-    transact: transactor.transact,
+    transact: (...args) => transactor.transact(...args),
     stop: ({ left }) => transactor.close(left()),
     stats: () => ({ transactions: transactor.stats() }),
   }

@@ -43,6 +43,48 @@ export function testData(test: Suite): void {
     }
   })
 
+  test('work, its cancellation and what is pending are read as they were stored', async (t, place) => {
+    const store = await place.open()
+    const input = { at: new Date(7), amount: 2n ** 60n, none: undefined, list: [-0] }
+    const terms = { work: 'charge', data: input, done: 'charged', failed: 'notCharged' }
+    const retry = { attempts: Infinity, first: 5, kind: 'fixed' } as const
+    const works = [{ ...terms, key: 'account/alice/1#0', name: 'a', retry, timeout: 1.5 }]
+    const outbox = [
+      { kind: 'perform', ...terms },
+      { kind: 'perform', ...terms, name: 'b', retry, timeout: Infinity },
+      { kind: 'stop', work: 'charge' },
+      { kind: 'stop', work: 'charge', name: 'a' },
+    ] as const
+    await mustAppend(store, account, deposits(1), {
+      expected: 'none',
+      outbox,
+      command: { id: 'first' },
+      state: { behavior: 1, value: 0, works },
+    })
+    const first = asCommit((await store.head(account)).last)
+    t.strictSame(first.outbox, outbox)
+    t.strictSame(first.state, { behavior: 1, value: 0, works })
+    // Work that is pending after several commands: both kinds of commits in one.
+    await mustAppend(store, account, deposits(1, 2), {
+      expected: 1,
+      commands: [
+        { id: 'one', events: 1 },
+        { id: 'two', events: 1, reply: 2 },
+      ],
+      state: { behavior: 1, value: 0, works },
+    })
+    const several = asCommit((await store.head(account)).last)
+    t.strictSame(several.commands, [
+      { id: 'one', events: 1 },
+      { id: 'two', events: 1, reply: 2 },
+    ])
+    t.strictSame(several.state, { behavior: 1, value: 0, works })
+    // A reader that ignored the work would lose it.
+    const state = { behavior: 1, value: 0 }
+    await mustAppend(store, account, deposits(1), { expected: 3, state })
+    t.equal(asCommit((await store.head(account)).last).state?.works, undefined)
+  })
+
   test('data in replies and states is read as it was stored', async (t, place) => {
     const store = await place.open()
     for (const [what, value] of values) {
