@@ -14,6 +14,7 @@ export const doors = [
   'doors/ops',
   'doors/http',
   'doors/xstate',
+  'doors/otel',
   'testing/index',
   'node',
   'cli/main',

@@ -20,6 +20,8 @@ export interface ActorHostOptions {
   readonly definitions: DefinitionRegistry
   /** The node's id, which is stored in commits. */
   readonly nodeId: string
+  /** The namespace, for traces. Default: `''`. */
+  readonly namespace?: string
   /** Default: the system's clock. */
   readonly clock?: Clock
   /** Default: logs nothing. */

@@ -14,6 +14,7 @@ import { systemClock } from '../model/clock.js'
 import type { AskOutcome, RedeliveryOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import { noLog } from '../model/log.js'
+import { carryOn, type CommandTrace, commandTraces, trace } from '../model/trace.js'
 import { Semaphore } from '../model/semaphore.js'
 import { checkCount, type Version } from '../model/version.js'
 import { type Deferred, deferred, pause } from '../model/wait.js'
@@ -69,7 +70,7 @@ class Host implements ActorHost {
   #drained: Deferred<void> | undefined
 
   constructor(options: ActorHostOptions) {
-    const { store, definitions, nodeId, directives } = options
+    const { store, definitions, nodeId, namespace = '', directives } = options
     const { clock = systemClock, log = noLog } = options
     const { residentsMax = 10_000, residentBytesMax = 256 * 1024 * 1024 } = options
     const { wakesMax = 64, commandsMax = 100_000 } = options
@@ -89,6 +90,7 @@ class Host implements ActorHost {
     this.#actorPorts = {
       store,
       nodeId,
+      namespace,
       clock,
       log,
       logicalClock: { now: 0, unverifiedBefore: 0 },
@@ -146,6 +148,8 @@ class Host implements ActorHost {
       // One that is sent again may be answered as before, whatever its schema is by now: decided, it is checked.
       const isNew = options.commandId === undefined
       const command = isNew ? conformCommand(this.#schemasOf(actor), actor, sent) : sent
+      if (commandTraces.hasSubscribers)
+        return this.#sendTraced(actor, command, options, () => this.#asks++)
       const { promise } = this.#send(actor, command, options)
       this.#asks++
       return promise
@@ -177,11 +181,13 @@ class Host implements ActorHost {
     // Nobody waits for the outcome. The data stays as it was sent: another node may get the command.
     checkCommandData(this.#schemasOf(actor), actor, commandType, command.data)
     this.#checkNotPaused(actor)
-    const call = this.#send(actor, command, options)
+    const outcome = commandTraces.hasSubscribers
+      ? await this.#tellTraced(actor, command, options)
+      : this.#send(actor, command, options)
     this.#tells++
     const { type, id } = actor
     const info = { actor: { type, id }, commandType, commandId: command.id }
-    call.promise
+    outcome.promise
       .catch((error: unknown) => this.#redirectTold(error, actor, command, options))
       .catch((error: unknown) => this.#reports.commandFailed(error, info))
   }
@@ -346,6 +352,44 @@ class Host implements ActorHost {
     const max = redelivery === undefined ? this.#admission.mailboxMax(timeout) : Infinity
     posting(call, () => resident.enqueueCommand(call, command, isNew, redelivery, max))
     return call
+  }
+
+  /** @param onAccepted called once the command is in the mailbox */
+  #sendTraced(
+    actor: ActorAddress,
+    command: Command,
+    options: RedeliveryOptions,
+    onAccepted: () => void,
+  ): Promise<AskOutcome> {
+    const { nodeId, namespace } = this.#actorPorts
+    const { type, id: commandId, correlationId, traceparent } = command
+    const context: CommandTrace = {
+      namespace,
+      nodeId,
+      actor,
+      command: type,
+      commandId,
+      correlationId,
+      traceparent,
+    }
+    return trace(commandTraces, context, own => {
+      const { promise } = this.#send(actor, carryOn(command, own), options)
+      onAccepted()
+      return promise
+    })
+  }
+
+  /** Throws if the command is not accepted. */
+  async #tellTraced(
+    actor: ActorAddress,
+    command: Command,
+    options: RedeliveryOptions,
+  ): Promise<{ readonly promise: Promise<AskOutcome> }> {
+    let isAccepted = false
+    const promise = this.#sendTraced(actor, command, options, () => (isAccepted = true))
+    // The mailbox takes or refuses it at once.
+    if (!isAccepted) await promise
+    return { promise }
   }
 
   /** Nobody waits for the outcome: what the caller of an `ask` would do is done here. */

@@ -26,7 +26,7 @@ import type { AppendPart, EventStore, Guard } from '../store/event-store/event-s
 import { runAfterCommit } from './after-commit.js'
 import type { OpenCall } from './call.js'
 import { planInlineState } from './inline-state.js'
-import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
+import { acceptedOutcome, rejectedOutcome } from './decide.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach, detachPlain } from './detach.js'
 import type { FoldContext, FoldedState } from './fold.js'
@@ -34,12 +34,15 @@ import type { DirectiveState } from './directives.js'
 import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
 import { foldTentatively } from './tentative.js'
+import { decideTraced } from './traced-decide.js'
 import { abort, type Transaction } from './transaction.js'
 import { isRedirect, type NodeVersions, VersionGuard } from './version-guard.js'
 
 /** What an attempt needs of the transactor. */
 export interface AttemptPorts {
   readonly store: Pick<EventStore, 'head' | 'commits'>
+  /** For traces. */
+  readonly namespace: string
   readonly nodeId: string
   readonly call: OpenCall
   readonly causes: Causes
@@ -315,7 +318,7 @@ export class TransactionAttempt {
     participant.isGuarded = true
     const what = `data of command ${show(type)} to ${formatAddress(address)}`
     const command: Command = { id: commandId, type, data: detach(data, what), ...causes }
-    const decision = decide(definition, address, current, command, now)
+    const decision = decideTraced(this.#ports, definition, address, current, command, now)
     if (!decision.ok) {
       const { version, rejection } = rejectedOutcome(address, command, decision, current)
       return { ok: false, version, rejection }

@@ -17,16 +17,29 @@
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
+import type { Causes } from '../model/commit.js'
 import { Deadlines } from '../model/deadlines.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError, isCairnError, refusal } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import { Semaphore } from '../model/semaphore.js'
+import {
+  type CommitTrace,
+  commitTraces,
+  trace,
+  type TransactionTrace,
+  transactionTraces,
+} from '../model/trace.js'
 import { newId } from '../model/id.js'
 import { show } from '../model/show.js'
 import { checkCount } from '../model/version.js'
 import { pause } from '../model/wait.js'
-import type { AppendAllResult, EventStore } from '../store/event-store/event-store.js'
+import type {
+  AppendAllOptions,
+  AppendAllResult,
+  AppendPart,
+  EventStore,
+} from '../store/event-store/event-store.js'
 import { Call, CallPorts } from './call.js'
 import { causesOf } from './causes.js'
 import type { AnyActorDefinition } from './definition.js'
@@ -64,7 +77,7 @@ const optionNames: OptionNames<TransactOptions> = {
 }
 
 export interface TransactorOptions {
-  readonly store: Pick<EventStore, 'head' | 'commits' | 'appendAll'>
+  readonly store: Pick<EventStore, 'namespace' | 'head' | 'commits' | 'appendAll'>
   readonly nodeId: string
   readonly clock: Clock
   readonly log: WriteLog
@@ -170,11 +183,41 @@ export class Transactor {
     this.#open.add(call)
     call.onEnded(() => this.#open.delete(call))
     const onAnchored = (isAnchored: boolean) => (isRepeatable = isAnchored)
-    this.#run(call, work, id, attempts, options, onAnchored).then(
+    const run = transactionTraces.hasSubscribers
+      ? this.#runTraced(call, work, id, attempts, options, onAnchored)
+      : this.#run(call, work, id, attempts, options, onAnchored)
+    run.then(
       outcome => call.resolve(outcome),
       (error: unknown) => call.fail(error),
     )
     return call.promise
+  }
+
+  #runTraced(
+    call: Call<Outcome>,
+    work: Work,
+    id: string,
+    attempts: number,
+    options: TransactOptions,
+    onAnchored: (isAnchored: boolean) => void,
+  ): Promise<Outcome> {
+    const { store, nodeId } = this.#options
+    const context: TransactionTrace = {
+      namespace: store.namespace,
+      nodeId,
+      transactionId: id,
+      traceparent: options.traceparent,
+    }
+    return trace(transactionTraces, context, traceparent =>
+      this.#run(
+        call,
+        work,
+        id,
+        attempts,
+        { ...options, ...(traceparent !== undefined && { traceparent }) },
+        onAnchored,
+      ),
+    )
   }
 
   /** TRANSACTION-1. */
@@ -200,6 +243,7 @@ export class Transactor {
       const attempt = new TransactionAttempt(id, {
         store,
         nodeId,
+        namespace: store.namespace,
         call,
         causes,
         now,
@@ -285,13 +329,12 @@ export class Transactor {
     call: Call<Outcome>,
     attempt: TransactionAttempt,
     value: unknown,
-    options: { readonly at: number },
+    options: Causes & { readonly at: number },
   ): Promise<AppendAllResult> {
-    const { store } = this.#options
     const guards = attempt.guards()
     call.beginStoring()
     const append = (withStates: boolean) =>
-      store.appendAll(attempt.parts(value, withStates), {
+      this.#append(attempt.parts(value, withStates), {
         ...options,
         guards,
         transactionId: attempt.id,
@@ -313,6 +356,23 @@ export class Transactor {
     } finally {
       call.endStoring()
     }
+  }
+
+  #append(
+    parts: readonly AppendPart[],
+    options: AppendAllOptions,
+  ): Promise<AppendAllResult> {
+    const { store, nodeId } = this.#options
+    if (!commitTraces.hasSubscribers) return store.appendAll(parts, options)
+    const context: CommitTrace = {
+      namespace: store.namespace,
+      nodeId,
+      actors: parts.map(({ actor }) => actor),
+      events: parts.reduce((sum, { events }) => sum + events.length, 0),
+      transactionId: options.transactionId,
+      traceparent: options.traceparent,
+    }
+    return trace(commitTraces, context, () => store.appendAll(parts, options))
   }
 
   #read(folding: FoldContext, { signal }: Call<Outcome>) {

@@ -40,6 +40,7 @@ export function actorsCapability(
     },
     definitions,
     nodeId: settings.id,
+    namespace: open.namespace,
     clock: settings.clock,
     log: partLog(log, 'actor'),
     directives: parts.directives,
