@@ -15,6 +15,7 @@ export const doors = [
   'doors/http',
   'doors/xstate',
   'doors/otel',
+  'doors/middleware',
   'testing/index',
   'node',
   'cli/main',

@@ -17,6 +17,7 @@ export const actorOptionNames: OptionNames<ActorOptions> = {
   idleAfter: true,
   commandWindow: true,
   supervision: true,
+  guard: true,
 }
 
 /** Returns the options with their defaults. Throws `invalid-definition`. */
@@ -35,6 +36,12 @@ export function actorOptions(spec: ActorOptions): ActorOptions {
         'invalid-definition',
         `${name} is ${show(value)}: use a positive whole number.`,
       )
+  const { guard } = spec
+  if (guard !== undefined && typeof guard !== 'function')
+    throw new CairnError(
+      'invalid-definition',
+      `guard is ${show(guard)}: it must be a function of the command.`,
+    )
   return {
     mailboxLimit,
     stateBytesMax,
@@ -43,6 +50,7 @@ export function actorOptions(spec: ActorOptions): ActorOptions {
     commitCommandsMax,
     commandWindow: resolveCommandWindow(spec.commandWindow),
     supervision: supervisionOf(spec),
+    ...(guard !== undefined && { guard }),
   }
 }
 

@@ -8,10 +8,11 @@
 //         time for that has passed, answered; no command starts after its caller got an answer.
 // It knows nothing of placement: it serves every actor that it is asked for, and the store decides.
 
-import { type ActorAddress, formatAddress } from '../model/address.js'
+import { type ActorAddress, formatAddress, isReservedType } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
 import { systemClock } from '../model/clock.js'
 import type { AskOutcome, RedeliveryOptions } from '../model/command-sender.js'
+import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import { noLog } from '../model/log.js'
 import { carryOn, type CommandTrace, commandTraces, trace } from '../model/trace.js'
@@ -35,6 +36,7 @@ import type { DirectiveState } from './directives.js'
 import { Suspects } from './continuity.js'
 import { HostReports } from './host-reports.js'
 import { toCommand } from './incoming-command.js'
+import { Middleware, sourceOf } from './middleware.js'
 import { actorPaused } from './parked.js'
 import { posting, ResidentCalls } from './resident-calls.js'
 import { Residents } from './residents.js'
@@ -64,6 +66,7 @@ class Host implements ActorHost {
   readonly #versionWaiters: VersionWaiters
   readonly #passivation: NodeJS.Timeout
   readonly #actorPorts: ActorPorts
+  readonly #middleware: Middleware
   #asks = 0
   #tells = 0
   #closing: Promise<void> | undefined
@@ -78,6 +81,7 @@ class Host implements ActorHost {
     const wakes = new Semaphore(wakesMax) // HOST-2
     const unstorable = new UnstorableTypes(log)
     this.#options = options
+    this.#middleware = new Middleware(options.middleware ?? [], log)
     this.#residents = new Residents(residentsMax, residentBytesMax)
     this.#admission = new Admission(commandsMax, {
       busy: () => this.#residents.busy,
@@ -148,8 +152,8 @@ class Host implements ActorHost {
       // One that is sent again may be answered as before, whatever its schema is by now: decided, it is checked.
       const isNew = options.commandId === undefined
       const command = isNew ? conformCommand(this.#schemasOf(actor), actor, sent) : sent
-      if (commandTraces.hasSubscribers)
-        return this.#sendTraced(actor, command, options, () => this.#asks++)
+      if (this.#isWrapped(actor))
+        return this.#sendWrapped(actor, command, options, () => this.#asks++)
       const { promise } = this.#send(actor, command, options)
       this.#asks++
       return promise
@@ -181,8 +185,8 @@ class Host implements ActorHost {
     // Nobody waits for the outcome. The data stays as it was sent: another node may get the command.
     checkCommandData(this.#schemasOf(actor), actor, commandType, command.data)
     this.#checkNotPaused(actor)
-    const outcome = commandTraces.hasSubscribers
-      ? await this.#tellTraced(actor, command, options)
+    const outcome = this.#isWrapped(actor)
+      ? await this.#tellWrapped(actor, command, options)
       : this.#send(actor, command, options)
     this.#tells++
     const { type, id } = actor
@@ -321,6 +325,7 @@ class Host implements ActorHost {
       const inTime = this.#drained.promise.then(() => ended.abort())
       await Promise.race([inTime, pause(timeout, ended.signal)])
     }
+    this.#middleware.stop(nodeClosed())
     clearInterval(this.#passivation)
     for (const actor of this.#residents.all()) actor.stop(nodeClosed())
     this.#residents.clear()
@@ -354,13 +359,21 @@ class Host implements ActorHost {
     return call
   }
 
+  /** Whether more happens to its commands than that they reach the mailbox. */
+  #isWrapped({ type }: ActorAddress): boolean {
+    if (commandTraces.hasSubscribers) return true
+    return this.#middleware.appliesTo(this.#options.definitions.find(type))
+  }
+
   /** @param onAccepted called once the command is in the mailbox */
-  #sendTraced(
+  #sendWrapped(
     actor: ActorAddress,
     command: Command,
     options: RedeliveryOptions,
     onAccepted: () => void,
   ): Promise<AskOutcome> {
+    if (!commandTraces.hasSubscribers)
+      return this.#sendThrough(actor, command, options, onAccepted)
     const { nodeId, namespace } = this.#actorPorts
     const { type, id: commandId, correlationId, traceparent } = command
     const context: CommandTrace = {
@@ -372,23 +385,46 @@ class Host implements ActorHost {
       correlationId,
       traceparent,
     }
-    return trace(commandTraces, context, own => {
-      const { promise } = this.#send(actor, carryOn(command, own), options)
+    return trace(commandTraces, context, own =>
+      this.#sendThrough(actor, carryOn(command, own), options, onAccepted),
+    )
+  }
+
+  /** MIDDLEWARE-1. */
+  async #sendThrough(
+    actor: ActorAddress,
+    command: Command,
+    options: RedeliveryOptions,
+    onAccepted: () => void,
+  ): Promise<AskOutcome> {
+    const definition = this.#options.definitions.find(actor.type)
+    const send = (passed: Command, timeout = options.timeout) => {
+      const { promise } = this.#send(actor, passed, {
+        ...options,
+        ...defined({ timeout }),
+      })
       onAccepted()
       return promise
-    })
+    }
+    if (isReservedType(actor.type) || !this.#middleware.appliesTo(definition))
+      return send(command)
+    const source = sourceOf(options.redelivery)
+    const { timeout, signal } = options
+    const passage = { source, timeout, signal }
+    return this.#middleware.run(definition, actor, command, passage, async (...args) =>
+      send(...args),
+    )
   }
 
   /** Throws if the command is not accepted. */
-  async #tellTraced(
+  async #tellWrapped(
     actor: ActorAddress,
     command: Command,
     options: RedeliveryOptions,
   ): Promise<{ readonly promise: Promise<AskOutcome> }> {
-    let isAccepted = false
-    const promise = this.#sendTraced(actor, command, options, () => (isAccepted = true))
-    // The mailbox takes or refuses it at once.
-    if (!isAccepted) await promise
+    const accepted = deferred<void>()
+    const promise = this.#sendWrapped(actor, command, options, accepted.resolve)
+    await Promise.race([accepted.promise, promise])
     return { promise }
   }
 

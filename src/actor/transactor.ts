@@ -46,6 +46,7 @@ import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
 import type { FoldContext } from './fold.js'
 import type { DirectiveState } from './directives.js'
+import { type CommandMiddleware, Middleware } from './middleware.js'
 import { recover } from './recovery.js'
 import { DuplicateDetector, type DuplicateSearch } from './duplicate-detector.js'
 import { UnstorableTypes } from './unstorable-types.js'
@@ -85,6 +86,8 @@ export interface TransactorOptions {
   checkDefinition(definition: AnyActorDefinition): void
   /** Returns the directives in force for an actor. */
   directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
+  /** Runs before each command that a work decides. Default: none. */
+  readonly middleware?: readonly CommandMiddleware[]
   /** The behavior versions of the nodes. Default: commands are not routed. */
   versions?(): NodeVersions | undefined
   /** Called for each stored commit: a resident of that actor is now at an older version. */
@@ -125,6 +128,7 @@ export class Transactor {
   readonly #anchors = new Map<string, Anchor>()
   readonly #open = new Set<Call<Outcome>>()
   readonly #unstorable: UnstorableTypes
+  readonly #middleware: Middleware
   #stored = 0
   #retries = 0
   #duplicates = 0
@@ -133,6 +137,7 @@ export class Transactor {
   constructor(options: TransactorOptions) {
     this.#options = options
     this.#unstorable = new UnstorableTypes(options.log)
+    this.#middleware = new Middleware(options.middleware ?? [], options.log)
   }
 
   get transact(): Transact {
@@ -244,6 +249,7 @@ export class Transactor {
         store,
         nodeId,
         namespace: store.namespace,
+        middleware: this.#middleware,
         call,
         causes,
         now,

@@ -62,6 +62,7 @@ const unknownCommandAttemptsMax = 20
 const permanentErrors: ReadonlySet<ErrorCode> = new Set([
   'commit-too-large',
   'decide-failed',
+  'forbidden',
   'command-id-reused',
   'invalid-actor-id',
   'invalid-actor-type',

@@ -45,6 +45,7 @@ export function actorsCapability(
     log: partLog(log, 'actor'),
     directives: parts.directives,
     versions: parts.versions,
+    middleware: settings.middleware,
     redirectTold: parts.redirectTold,
     failed,
     onParked: failure => events.emit('parked', failure),
