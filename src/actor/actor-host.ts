@@ -12,7 +12,7 @@ import type { CallOptions } from './call.js'
 import type { StateOptions, StateReading } from './definition.js'
 import type { Directives } from './directives.js'
 import type { FailedCommands } from './failed-commands.js'
-import type { CommandMiddleware } from './middleware.js'
+import type { CommandMiddleware } from './guarded-command.js'
 import type { DefinitionRegistry } from './registry.js'
 import type { VersionWait } from './version-waiters.js'
 

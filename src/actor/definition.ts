@@ -5,7 +5,7 @@ import type { Freshness } from '../model/freshness.js'
 import type { AnyTopic } from '../model/topic.js'
 import type { Version } from '../model/version.js'
 import type { EmittedEvent } from './event.js'
-import type { CommandGuard } from './middleware.js'
+import type { CommandGuard } from './guarded-command.js'
 import type { ActorSchemas } from './schemas.js'
 import type { SupervisionOptions } from './supervision-policy.js'
 

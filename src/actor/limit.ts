@@ -8,7 +8,7 @@ import { formatAddress } from '../model/address.js'
 import { checkOptions } from '../model/check-options.js'
 import { CairnError, refusal } from '../model/errors.js'
 import { show } from '../model/show.js'
-import type { CommandMiddleware, GuardedCommand } from './middleware.js'
+import type { CommandMiddleware, GuardedCommand } from './guarded-command.js'
 
 export interface LimitOptions {
   /** Commands of one key that pass in a second, on the long run; greater than 0, and may be a fraction. */

@@ -24,7 +24,7 @@ import { tracingChannel, type TracingChannelSubscribers } from 'node:diagnostics
 
 import { checkOptions } from '../model/check-options.js'
 import { isCairnError, messageOf } from '../model/errors.js'
-import type { TraceContext, TraceContexts, TraceName } from '../model/trace.js'
+import type { TraceContext, TraceName } from '../model/trace.js'
 import { conventions, own } from './conventions.js'
 import { resultAttributes, type SpanOf, spans } from './spans.js'
 import { parseTraceparent, toTraceparent } from './traceparent.js'
@@ -56,14 +56,14 @@ export function startTracing(options: TracingOptions = {}): Tracing {
   return { stop, [Symbol.dispose]: stop }
 }
 
-function subscribe<Name extends TraceName>(name: Name, tracer: Tracer): () => void {
-  type Traced = TraceContexts[Name]
-  const channel = tracingChannel<unknown, Traced>(name)
-  const open = new WeakMap<Traced, Span>()
-  const spanOf: SpanOf<Traced> = spans[name]
+function subscribe(name: TraceName, tracer: Tracer): () => void {
+  const channel = tracingChannel<unknown, TraceContext>(name)
+  const open = new WeakMap<TraceContext, Span>()
+  // Each channel has contexts of its own type.
+  const spanOf = spans[name] as SpanOf<TraceContext>
   let isStopping = false
 
-  const start = (traced: Traced) => {
+  const start = (traced: TraceContext) => {
     if (isStopping) return
     const parent = parentOf(traced, spanOf.isCalled)
     const span = tracer.startSpan(
@@ -87,7 +87,7 @@ function subscribe<Name extends TraceName>(name: Name, tracer: Tracer): () => vo
     const active = traceApi.setSpan(parent, span)
     traced.run = work => contextApi.with(active, work)
   }
-  const end = (traced: Traced) => {
+  const end = (traced: TraceContext) => {
     const span = open.get(traced)
     if (span === undefined || !open.delete(traced)) return
     if (traced.error === undefined) span.setAttributes(resultAttributes(traced.result))
@@ -95,10 +95,10 @@ function subscribe<Name extends TraceName>(name: Name, tracer: Tracer): () => vo
     span.end()
   }
   const isSync = name === 'cairn:decide'
-  const subscribers: TracingChannelSubscribers<Traced> = {
+  const subscribers: TracingChannelSubscribers<TraceContext> = {
     start: guarded(start),
     // A decision of another process ends later: its context has neither result nor error yet.
-    end: guarded((traced: Traced) => {
+    end: guarded((traced: TraceContext) => {
       if (isSync && (traced.result !== undefined || traced.error !== undefined))
         end(traced)
     }),

@@ -6,12 +6,12 @@ import { defineActor } from '../../src/actor/define-actor.js'
 import { schedule, send } from '../../src/actor/effects.js'
 import { event } from '../../src/actor/event.js'
 import { limit } from '../../src/actor/limit.js'
-import {
-  type CommandMiddleware,
-  type GuardedCommand,
-  type GuardedOutcome,
-  only,
-} from '../../src/actor/middleware.js'
+import type {
+  CommandMiddleware,
+  GuardedCommand,
+  GuardedOutcome,
+} from '../../src/actor/guarded-command.js'
+import { only } from '../../src/actor/only.js'
 import { memory } from '../../src/backend/memory.js'
 import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import { CairnError } from '../../src/model/errors.js'
