@@ -111,6 +111,11 @@ export const layers = [
     imports: [...engine, 'runtime'],
   },
   {
+    path: 'otel',
+    holds: 'OpenTelemetry: spans from the tracing channels, metrics of a node',
+    imports: ['model', 'runtime', 'http'],
+  },
+  {
     path: 'program',
     holds:
       'what programs share: flags, exit codes, config files, `--actors FILE`, the demo',
@@ -124,7 +129,7 @@ export const layers = [
   {
     path: 'doors',
     holds: "the lists of public names of the package's subpaths",
-    imports: [...engine, 'runtime', 'http', 'program'],
+    imports: [...engine, 'runtime', 'http', 'otel', 'program'],
   },
   {
     path: 'testing',
@@ -145,5 +150,6 @@ export const libraries = {
   yaml: ['program/config/'],
   jiti: ['program/typescript\\.ts$'],
   hono: ['http/'],
+  '@opentelemetry/api': ['otel/'],
   '@hono/node-server': ['http/serve\\.ts$'],
 }

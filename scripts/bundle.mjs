@@ -14,6 +14,8 @@ export const doors = [
   'doors/ops',
   'doors/http',
   'doors/xstate',
+  'doors/otel',
+  'doors/middleware',
   'testing/index',
   'node',
   'cli/main',

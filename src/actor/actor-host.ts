@@ -12,6 +12,7 @@ import type { CallOptions } from './call.js'
 import type { StateOptions, StateReading } from './definition.js'
 import type { Directives } from './directives.js'
 import type { FailedCommands } from './failed-commands.js'
+import type { CommandMiddleware } from './guarded-command.js'
 import type { DefinitionRegistry } from './registry.js'
 import type { ActorSnapshots, SnapshotStats } from './snapshots.js'
 import type { VersionWait } from './version-waiters.js'
@@ -21,6 +22,8 @@ export interface ActorHostOptions {
   readonly definitions: DefinitionRegistry
   /** The node's id, which is stored in commits. */
   readonly nodeId: string
+  /** The namespace, for traces. Default: `''`. */
+  readonly namespace?: string
   /** Default: the system's clock. */
   readonly clock?: Clock
   /** Default: logs nothing. */
@@ -45,6 +48,8 @@ export interface ActorHostOptions {
   readonly versions?: ActorPorts['versions']
   /** Sends a command of `tell` on that was accepted here, and belongs to another node. Default: it fails. */
   readonly redirectTold?: CommandSender['tell']
+  /** Runs before each command that reaches an actor here; the first is the outermost. Default: none. */
+  readonly middleware?: readonly CommandMiddleware[]
   /** Called for each new stored state of an actor on this node. */
   readonly onStoredState?: ActorPorts['onStoredState']
   /** Called when an actor is parked. It must not throw. */

@@ -19,6 +19,7 @@ export const actorOptionNames: OptionNames<ActorOptions> = {
   idleAfter: true,
   commandWindow: true,
   supervision: true,
+  guard: true,
 }
 
 const mayBeZero = ['stateBytesMax', 'snapshotEvery']
@@ -41,6 +42,12 @@ export function actorOptions(spec: ActorOptions): ActorOptions {
         'invalid-definition',
         `${name} is ${show(value)}: use a positive whole number.`,
       )
+  const { guard } = spec
+  if (guard !== undefined && typeof guard !== 'function')
+    throw new CairnError(
+      'invalid-definition',
+      `guard is ${show(guard)}: it must be a function of the command.`,
+    )
   return {
     mailboxLimit,
     stateBytesMax,
@@ -50,6 +57,7 @@ export function actorOptions(spec: ActorOptions): ActorOptions {
     commitCommandsMax,
     commandWindow: resolveCommandWindow(spec.commandWindow),
     supervision: supervisionOf(spec),
+    ...(guard !== undefined && { guard }),
   }
 }
 

@@ -17,6 +17,8 @@ import type { NodeVersions } from './version-guard.js'
 export interface ActorPorts {
   readonly store: Pick<EventStore, 'head' | 'commits' | 'append'>
   readonly nodeId: string
+  /** For traces. */
+  readonly namespace: string
   readonly clock: Clock
   readonly log: WriteLog
   readonly logicalClock: LogicalClock

@@ -2,6 +2,7 @@
 
 import { isCairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
+import { type CommitTrace, commitTraces, trace } from '../model/trace.js'
 import type { AppendOptions, AppendResult } from '../store/event-store/event-store.js'
 import type { ActorSubject } from './actor-ports.js'
 import { type OpenCall, SharedAppend } from './call.js'
@@ -13,7 +14,7 @@ export type BatchResult = AppendResult | 'separate'
 
 /** Appends the events of one command. The caller ends the storing of the call. */
 export function appendSingle(
-  { address, ports }: ActorSubject,
+  subject: ActorSubject,
   call: OpenCall,
   events: readonly NewEvent[],
   options: Writable<AppendOptions>,
@@ -21,12 +22,12 @@ export function appendSingle(
   call.beginStoring()
   options.signal = call.signal
   options.timeout = call.timeLeft
-  return ports.store.append(address, events, options)
+  return append(subject, events, options)
 }
 
 /** Appends again without the inline state if that made the commit too large; throws `error` otherwise. */
 export async function appendWithoutState(
-  { address, ports }: ActorSubject,
+  subject: ActorSubject,
   call: OpenCall,
   events: readonly NewEvent[],
   { state, ...options }: AppendOptions,
@@ -36,7 +37,7 @@ export async function appendWithoutState(
     // The inline state only saves reads: a command must not fail because of it.
     if (state === undefined || !isCairnError(error, 'commit-too-large')) throw error
     const bare = { ...options, timeout: call.timeLeft }
-    return await ports.store.append(address, events, bare)
+    return await append(subject, events, bare)
   } catch (failure) {
     // Nothing was written: throw the reason for giving up instead.
     if (isCairnError(failure, 'aborted')) call.check()
@@ -50,7 +51,7 @@ export async function appendWithoutState(
  * @param onBegin gets the append that the calls share, and `undefined` when it has ended
  */
 export async function appendBatch(
-  { address, ports }: ActorSubject,
+  subject: ActorSubject,
   calls: readonly OpenCall[],
   batch: CommandBatch,
   options: Writable<AppendOptions>,
@@ -67,7 +68,7 @@ export async function appendBatch(
     options.commands = batch.commands
     options.signal = shared.signal
     options.timeout = Math.max(...calls.map(({ timeLeft }) => timeLeft))
-    return await ports.store.append(address, batch.events, options)
+    return await append(subject, batch.events, options)
   } catch (error) {
     if (isCairnError(error) && singleCommandErrors.has(error.code)) return 'separate'
     // Nothing was written: throw the reason for giving up instead.
@@ -77,6 +78,25 @@ export async function appendBatch(
     onBegin(undefined)
     for (const call of calls) call.endStoring()
   }
+}
+
+function append(
+  { address, ports }: ActorSubject,
+  events: readonly NewEvent[],
+  options: AppendOptions,
+): Promise<AppendResult> {
+  if (!commitTraces.hasSubscribers) return ports.store.append(address, events, options)
+  const { namespace, nodeId } = ports
+  const traceparents = options.commands?.flatMap(({ traceparent = [] }) => traceparent)
+  const context: CommitTrace = {
+    namespace,
+    nodeId,
+    actors: [address],
+    events: events.length,
+    traceparents,
+    traceparent: options.traceparent ?? traceparents?.[0],
+  }
+  return trace(commitTraces, context, () => ports.store.append(address, events, options))
 }
 
 /** Errors that one command of a batch can cause. Nothing was written. */

@@ -14,7 +14,7 @@ import type {
   RemoteBehavior,
 } from '../model/behavior.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
-import { checkNewEvent, type NewEvent } from '../model/event.js'
+import { checkNewEvent, type Metadata, type NewEvent } from '../model/event.js'
 import type { AcceptedOutcome, RejectedOutcome } from '../model/command-sender.js'
 import { outboxEntryIds } from '../model/outbox.js'
 import { show } from '../model/show.js'
@@ -61,7 +61,7 @@ export function decide(
   const checked = (decision: AcceptedDecision) => {
     for (const entry of decision.outbox ?? [])
       if (entry.kind === 'timer') checkCommandData(schemas, actor, entry.type, entry.data)
-    const own = ownEvents(behavior, schemas, actor, decision)
+    const own = ownEvents(behavior, schemas, actor, decision, command)
     return conformReply(schemas, actor, command, own)
   }
   return wrapErrors(
@@ -108,7 +108,7 @@ export async function decideRemotely(
     )
     if (!decision.ok) return decision
     if (decision.after !== undefined) freeze(decision.after.state)
-    return ownEvents(behavior, undefined, actor, decision)
+    return ownEvents(behavior, undefined, actor, decision, command)
   } catch (cause) {
     if (isCairnError(cause)) throw cause
     throw decideFailed(actor, command, 'decide', cause)
@@ -150,12 +150,13 @@ function ownEvents(
   schemas: ActorSchemas | undefined,
   actor: ActorAddress,
   decision: AcceptedDecision,
+  { metadata }: Command,
 ): AcceptedDecision {
   let isOwn = true
   const events = decision.events.map(decided => {
     const event = withSchemaVersion(
       behavior,
-      conformEvent(schemas, actor, checkNewEvent(decided)),
+      conformEvent(schemas, actor, checkNewEvent(withMetadata(decided, metadata))),
     )
     const { type, data } = event
     checkData(data, () => `data of event ${show(type)}`)
@@ -165,6 +166,12 @@ function ownEvents(
     return { ...event, data: given }
   })
   return isOwn ? decision : { ...decision, events }
+}
+
+/** What `decide` says has precedence. */
+function withMetadata(event: NewEvent, metadata: Metadata | undefined): NewEvent {
+  if (metadata === undefined) return event
+  return { ...event, metadata: { ...metadata, ...event.metadata } }
 }
 
 function withSchemaVersion(behavior: Behavior, event: NewEvent): NewEvent {

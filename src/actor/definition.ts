@@ -5,6 +5,7 @@ import type { Freshness } from '../model/freshness.js'
 import type { AnyTopic } from '../model/topic.js'
 import type { Version } from '../model/version.js'
 import type { EmittedEvent } from './event.js'
+import type { CommandGuard } from './guarded-command.js'
 import type { ActorSchemas } from './schemas.js'
 import type { SupervisionOptions } from './supervision-policy.js'
 import type { AnyWork } from './work.js'
@@ -43,6 +44,8 @@ export interface ActorOptions {
   }
   /** What happens to an actor that has failed. Default: it is parked. */
   readonly supervision?: SupervisionOptions
+  /** Decides in the owner, before `decide`, who may send a command. Default: everybody may. */
+  readonly guard?: CommandGuard
 }
 
 /** A command as its callers see it. */

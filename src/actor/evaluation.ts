@@ -15,11 +15,11 @@ import { show } from '../model/show.js'
 import type { TimerFiring } from '../model/timer.js'
 import type { ActorSubject } from './actor-ports.js'
 import type { OpenCall } from './call.js'
-import { decide, decideRemotely } from './decide.js'
 import type { DuplicateDetector, DuplicateSearch } from './duplicate-detector.js'
 import type { FoldedState } from './fold.js'
 import { conformCommand } from './schemas.js'
 import { isTimerSuperseded, supersededDecision } from './superseded-timer.js'
+import { decideRemotelyTraced, decideTraced } from './traced-decide.js'
 import { storedEnd, workEndedBy } from './work-end.js'
 
 /** The result of the duplicate search and the decision. */
@@ -74,7 +74,7 @@ function evaluateHereOrRemotely(
 }
 
 async function evaluateRemotely(
-  { definition: { behavior }, address }: ActorSubject,
+  { definition: { behavior }, address, ports }: ActorSubject,
   remote: RemoteBehavior,
   call: OpenCall,
   command: Command,
@@ -87,7 +87,8 @@ async function evaluateRemotely(
   let evaluation: Evaluation
   try {
     const { signal } = call
-    const decision = await decideRemotely(
+    const decision = await decideRemotelyTraced(
+      ports,
       behavior,
       remote,
       address,
@@ -107,7 +108,7 @@ async function evaluateRemotely(
 
 /** Decides a command that was not handled before, in this process. */
 export function evaluateNew(
-  { definition, address }: ActorSubject,
+  { definition, address, ports }: ActorSubject,
   command: Command,
   folded: FoldedState,
   now: number,
@@ -125,7 +126,15 @@ export function evaluateNew(
   const conflict = versionConflict(command, folded)
   if (conflict !== undefined) return { kind: 'decided', decision: conflict }
   try {
-    const decision = decide(definition, address, folded, checked, now, firing)
+    const decision = decideTraced(
+      ports,
+      definition,
+      address,
+      folded,
+      checked,
+      now,
+      firing,
+    )
     if (ended === undefined) return { kind: 'decided', decision }
     return { kind: 'decided', decision: storedEnd(ended, command, decision) }
   } catch (error) {

@@ -8,12 +8,14 @@
 //         time for that has passed, answered; no command starts after its caller got an answer.
 // It knows nothing of placement: it serves every actor that it is asked for, and the store decides.
 
-import { type ActorAddress, formatAddress } from '../model/address.js'
+import { type ActorAddress, formatAddress, isReservedType } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
 import { systemClock } from '../model/clock.js'
 import type { AskOutcome, RedeliveryOptions } from '../model/command-sender.js'
+import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import { noLog } from '../model/log.js'
+import { carryOn, type CommandTrace, commandTraces, trace } from '../model/trace.js'
 import { Semaphore } from '../model/semaphore.js'
 import { checkCount, type Version } from '../model/version.js'
 import { type Deferred, deferred, pause } from '../model/wait.js'
@@ -34,6 +36,7 @@ import type { DirectiveState } from './directives.js'
 import { Suspects } from './continuity.js'
 import { HostReports } from './host-reports.js'
 import { toCommand } from './incoming-command.js'
+import { Middleware, sourceOf } from './middleware.js'
 import { actorPaused } from './parked.js'
 import { posting, ResidentCalls } from './resident-calls.js'
 import { Residents } from './residents.js'
@@ -66,13 +69,14 @@ class Host implements ActorHost {
   readonly #versionWaiters: VersionWaiters
   readonly #passivation: NodeJS.Timeout
   readonly #actorPorts: ActorPorts
+  readonly #middleware: Middleware
   #asks = 0
   #tells = 0
   #closing: Promise<void> | undefined
   #drained: Deferred<void> | undefined
 
   constructor(options: ActorHostOptions) {
-    const { store, definitions, nodeId, directives } = options
+    const { store, definitions, nodeId, namespace = '', directives } = options
     const { clock = systemClock, log = noLog } = options
     const { residentsMax = 10_000, residentBytesMax = 256 * 1024 * 1024 } = options
     const { wakesMax = 64, commandsMax = 100_000 } = options
@@ -80,6 +84,7 @@ class Host implements ActorHost {
     const wakes = new Semaphore(wakesMax) // HOST-2
     const unstorable = new UnstorableTypes(log)
     this.#options = options
+    this.#middleware = new Middleware(options.middleware ?? [], log)
     this.#residents = new Residents(residentsMax, residentBytesMax)
     this.#admission = new Admission(commandsMax, {
       busy: () => this.#residents.busy,
@@ -92,6 +97,7 @@ class Host implements ActorHost {
     this.#actorPorts = {
       store,
       nodeId,
+      namespace,
       clock,
       log,
       logicalClock: { now: 0, unverifiedBefore: 0 },
@@ -152,6 +158,8 @@ class Host implements ActorHost {
       // One that is sent again may be answered as before, whatever its schema is by now: decided, it is checked.
       const isNew = options.commandId === undefined
       const command = isNew ? conformCommand(this.#schemasOf(actor), actor, sent) : sent
+      if (this.#isWrapped(actor))
+        return this.#sendWrapped(actor, command, options, () => this.#asks++)
       const { promise } = this.#send(actor, command, options)
       this.#asks++
       return promise
@@ -183,11 +191,13 @@ class Host implements ActorHost {
     // Nobody waits for the outcome. The data stays as it was sent: another node may get the command.
     checkCommandData(this.#schemasOf(actor), actor, commandType, command.data)
     this.#checkNotPaused(actor)
-    const call = this.#send(actor, command, options)
+    const outcome = this.#isWrapped(actor)
+      ? await this.#tellWrapped(actor, command, options)
+      : this.#send(actor, command, options)
     this.#tells++
     const { type, id } = actor
     const info = { actor: { type, id }, commandType, commandId: command.id }
-    call.promise
+    outcome.promise
       .catch((error: unknown) => this.#redirectTold(error, actor, command, options))
       .catch((error: unknown) => this.#reports.commandFailed(error, info))
   }
@@ -325,6 +335,7 @@ class Host implements ActorHost {
       const inTime = this.#drained.promise.then(() => ended.abort())
       await Promise.race([inTime, pause(timeout, ended.signal)])
     }
+    this.#middleware.stop(nodeClosed())
     clearInterval(this.#passivation)
     for (const actor of this.#residents.all()) actor.stop(nodeClosed())
     this.#residents.clear()
@@ -356,6 +367,75 @@ class Host implements ActorHost {
     const max = redelivery === undefined ? this.#admission.mailboxMax(timeout) : Infinity
     posting(call, () => resident.enqueueCommand(call, command, isNew, redelivery, max))
     return call
+  }
+
+  /** Whether more happens to its commands than that they reach the mailbox. */
+  #isWrapped({ type }: ActorAddress): boolean {
+    if (commandTraces.hasSubscribers) return true
+    return this.#middleware.appliesTo(this.#options.definitions.find(type))
+  }
+
+  /** @param onAccepted called once the command is in the mailbox */
+  #sendWrapped(
+    actor: ActorAddress,
+    command: Command,
+    options: RedeliveryOptions,
+    onAccepted: () => void,
+  ): Promise<AskOutcome> {
+    if (!commandTraces.hasSubscribers)
+      return this.#sendThrough(actor, command, options, onAccepted)
+    const { nodeId, namespace } = this.#actorPorts
+    const { type, id: commandId, correlationId, traceparent } = command
+    const context: CommandTrace = {
+      namespace,
+      nodeId,
+      actor,
+      command: type,
+      commandId,
+      correlationId,
+      traceparent,
+    }
+    return trace(commandTraces, context, own =>
+      this.#sendThrough(actor, carryOn(command, own), options, onAccepted),
+    )
+  }
+
+  /** MIDDLEWARE-1. */
+  async #sendThrough(
+    actor: ActorAddress,
+    command: Command,
+    options: RedeliveryOptions,
+    onAccepted: () => void,
+  ): Promise<AskOutcome> {
+    const definition = this.#options.definitions.find(actor.type)
+    const send = (passed: Command, timeout = options.timeout) => {
+      const { promise } = this.#send(actor, passed, {
+        ...options,
+        ...defined({ timeout }),
+      })
+      onAccepted()
+      return promise
+    }
+    if (isReservedType(actor.type) || !this.#middleware.appliesTo(definition))
+      return send(command)
+    const source = sourceOf(options.redelivery)
+    const { timeout, signal } = options
+    const passage = { source, timeout, signal }
+    return this.#middleware.run(definition, actor, command, passage, async (...args) =>
+      send(...args),
+    )
+  }
+
+  /** Throws if the command is not accepted. */
+  async #tellWrapped(
+    actor: ActorAddress,
+    command: Command,
+    options: RedeliveryOptions,
+  ): Promise<{ readonly promise: Promise<AskOutcome> }> {
+    const accepted = deferred<void>()
+    const promise = this.#sendWrapped(actor, command, options, accepted.resolve)
+    await Promise.race([accepted.promise, promise])
+    return { promise }
   }
 
   /** Nobody waits for the outcome: what the caller of an `ask` would do is done here. */

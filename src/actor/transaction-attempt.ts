@@ -13,7 +13,7 @@
 //                did not await.
 
 import { type ActorAddress, checkActorId, formatAddress } from '../model/address.js'
-import type { Command } from '../model/behavior.js'
+import type { Command, Rejection } from '../model/behavior.js'
 import type { Causes, MalformedRecord } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import type { NewEvent } from '../model/event.js'
@@ -27,24 +27,35 @@ import type { AppendPart, EventStore, Guard } from '../store/event-store/event-s
 import { runAfterCommit } from './after-commit.js'
 import type { OpenCall } from './call.js'
 import { planInlineState } from './inline-state.js'
-import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
+import { acceptedOutcome, rejectedOutcome } from './decide.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach, detachPlain } from './detach.js'
 import type { FoldContext, FoldedState } from './fold.js'
 import type { DirectiveState } from './directives.js'
+import type { Middleware } from './middleware.js'
 import { actorPaused } from './parked.js'
 import { recover } from './recovery.js'
 import { foldTentatively } from './tentative.js'
+import { decideTraced } from './traced-decide.js'
 import { abort, type Transaction } from './transaction.js'
 import type { SnapshotSource } from './snapshot-source.js'
 import { isRedirect, type NodeVersions, VersionGuard } from './version-guard.js'
 
+/** The outcome of a command before anything is stored. */
+type WorkOutcome =
+  | { readonly ok: true; readonly version: number; readonly reply: unknown }
+  | { readonly ok: false; readonly version: number; readonly rejection: Rejection }
+
 /** What an attempt needs of the transactor. */
 export interface AttemptPorts {
   readonly store: Pick<EventStore, 'head' | 'commits'>
+  /** For traces. */
+  readonly namespace: string
   readonly nodeId: string
   readonly call: OpenCall
   readonly causes: Causes
+  /** Runs before each command that the work decides (MIDDLEWARE-1). */
+  readonly middleware: Middleware
   /** The time of every decision. */
   readonly now: number
   /** Reads an actor within the limit of concurrent reads. */
@@ -140,7 +151,7 @@ export class TransactionAttempt {
         }),
       ask: (definition: AnyActorDefinition, id: string, type: string, data?: unknown) =>
         this.#track(`ask ${definition.type}/${id} to ${type}`, async () =>
-          this.#decide(await this.#participant(definition, id), type, data),
+          this.#ask(await this.#participant(definition, id), type, data),
         ),
       abort,
     }
@@ -314,14 +325,30 @@ export class TransactionAttempt {
     return read(() => recover(store, folding, call.signal), doing)
   }
 
-  #decide(participant: Participant, type: string, data: unknown): unknown {
-    const { address, definition, folding, current, commandId, directives } = participant
+  #ask(
+    participant: Participant,
+    type: string,
+    data: unknown,
+  ): WorkOutcome | Promise<WorkOutcome> {
+    const { address, definition, commandId, directives } = participant
     if (directives.paused !== undefined) throw actorPaused(address, directives.paused)
-    const { causes, now, nodeId } = this.#ports
-    participant.isGuarded = true
+    const { causes, middleware, call } = this.#ports
     const what = `data of command ${show(type)} to ${formatAddress(address)}`
     const command: Command = { id: commandId, type, data: detach(data, what), ...causes }
-    const decision = decide(definition, address, current, command, now)
+    if (!middleware.appliesTo(definition)) return this.#decide(participant, command)
+    const { signal, timeLeft: timeout } = call
+    const passage = { source: 'transaction', timeout, signal } as const
+    return middleware.run(definition, address, command, passage, async passed => {
+      call.check()
+      return this.#decide(participant, passed)
+    })
+  }
+
+  #decide(participant: Participant, command: Command): WorkOutcome {
+    const { address, definition, folding, current } = participant
+    const { now, nodeId } = this.#ports
+    participant.isGuarded = true
+    const decision = decideTraced(this.#ports, definition, address, current, command, now)
     if (!decision.ok) {
       const { version, rejection } = rejectedOutcome(address, command, decision, current)
       return { ok: false, version, rejection }

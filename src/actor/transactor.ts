@@ -17,22 +17,37 @@
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { Clock } from '../model/clock.js'
+import type { Causes } from '../model/commit.js'
 import { Deadlines } from '../model/deadlines.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError, isCairnError, refusal } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import { Semaphore } from '../model/semaphore.js'
+import {
+  type CommitTrace,
+  commitTraces,
+  trace,
+  type TransactionTrace,
+  transactionTraces,
+} from '../model/trace.js'
 import { newId } from '../model/id.js'
 import { show } from '../model/show.js'
 import { checkCount, type Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
-import type { AppendAllResult, EventStore } from '../store/event-store/event-store.js'
+import type {
+  AppendAllOptions,
+  AppendAllResult,
+  AppendPart,
+  EventStore,
+} from '../store/event-store/event-store.js'
 import { Call, CallPorts } from './call.js'
 import { causesOf } from './causes.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
 import type { FoldContext } from './fold.js'
 import type { DirectiveState } from './directives.js'
+import type { CommandMiddleware } from './guarded-command.js'
+import { Middleware } from './middleware.js'
 import { recover } from './recovery.js'
 import { DuplicateDetector, type DuplicateSearch } from './duplicate-detector.js'
 import { UnstorableTypes } from './unstorable-types.js'
@@ -65,7 +80,7 @@ const optionNames: OptionNames<TransactOptions> = {
 }
 
 export interface TransactorOptions {
-  readonly store: Pick<EventStore, 'head' | 'commits' | 'appendAll'>
+  readonly store: Pick<EventStore, 'namespace' | 'head' | 'commits' | 'appendAll'>
   readonly nodeId: string
   readonly clock: Clock
   readonly log: WriteLog
@@ -73,6 +88,8 @@ export interface TransactorOptions {
   checkDefinition(definition: AnyActorDefinition): void
   /** Returns the directives in force for an actor. */
   directives(actor: ActorAddress, signal: AbortSignal): Promise<DirectiveState>
+  /** Runs before each command that a work decides. Default: none. */
+  readonly middleware?: readonly CommandMiddleware[]
   /** The behavior versions of the nodes. Default: commands are not routed. */
   versions?(): NodeVersions | undefined
   /** Snapshots of large states. Default: none. */
@@ -120,6 +137,7 @@ export class Transactor {
   readonly #anchors = new Map<string, Anchor>()
   readonly #open = new Set<Call<Outcome>>()
   readonly #unstorable: UnstorableTypes
+  readonly #middleware: Middleware
   #stored = 0
   #retries = 0
   #duplicates = 0
@@ -128,6 +146,7 @@ export class Transactor {
   constructor(options: TransactorOptions) {
     this.#options = options
     this.#unstorable = new UnstorableTypes(options.log)
+    this.#middleware = new Middleware(options.middleware ?? [], options.log)
   }
 
   /**
@@ -188,11 +207,42 @@ export class Transactor {
     this.#open.add(call)
     call.onEnded(() => this.#open.delete(call))
     const onAnchored = (isAnchored: boolean) => (isRepeatable = isAnchored)
-    this.#run(call, work, id, attempts, options, { onAnchored, onStored }).then(
+    const reports = { onAnchored, onStored }
+    const run = transactionTraces.hasSubscribers
+      ? this.#runTraced(call, work, id, attempts, options, reports)
+      : this.#run(call, work, id, attempts, options, reports)
+    run.then(
       outcome => call.resolve(outcome),
       (error: unknown) => call.fail(error),
     )
     return call.promise
+  }
+
+  #runTraced(
+    call: Call<Outcome>,
+    work: Work,
+    id: string,
+    attempts: number,
+    options: TransactOptions,
+    reports: RunReports,
+  ): Promise<Outcome> {
+    const { store, nodeId } = this.#options
+    const context: TransactionTrace = {
+      namespace: store.namespace,
+      nodeId,
+      transactionId: id,
+      traceparent: options.traceparent,
+    }
+    return trace(transactionTraces, context, traceparent =>
+      this.#run(
+        call,
+        work,
+        id,
+        attempts,
+        { ...options, ...(traceparent !== undefined && { traceparent }) },
+        reports,
+      ),
+    )
   }
 
   /** TRANSACTION-1. */
@@ -218,6 +268,8 @@ export class Transactor {
       const attempt = new TransactionAttempt(id, {
         store,
         nodeId,
+        namespace: store.namespace,
+        middleware: this.#middleware,
         call,
         causes,
         now,
@@ -306,13 +358,12 @@ export class Transactor {
     call: Call<Outcome>,
     attempt: TransactionAttempt,
     value: unknown,
-    options: { readonly at: number },
+    options: Causes & { readonly at: number },
   ): Promise<AppendAllResult> {
-    const { store } = this.#options
     const guards = attempt.guards()
     call.beginStoring()
     const append = (withStates: boolean) =>
-      store.appendAll(attempt.parts(value, withStates), {
+      this.#append(attempt.parts(value, withStates), {
         ...options,
         guards,
         transactionId: attempt.id,
@@ -334,6 +385,23 @@ export class Transactor {
     } finally {
       call.endStoring()
     }
+  }
+
+  #append(
+    parts: readonly AppendPart[],
+    options: AppendAllOptions,
+  ): Promise<AppendAllResult> {
+    const { store, nodeId } = this.#options
+    if (!commitTraces.hasSubscribers) return store.appendAll(parts, options)
+    const context: CommitTrace = {
+      namespace: store.namespace,
+      nodeId,
+      actors: parts.map(({ actor }) => actor),
+      events: parts.reduce((sum, { events }) => sum + events.length, 0),
+      transactionId: options.transactionId,
+      traceparent: options.traceparent,
+    }
+    return trace(commitTraces, context, () => store.appendAll(parts, options))
   }
 
   #read(folding: FoldContext, { signal }: Call<Outcome>) {

@@ -1,6 +1,7 @@
 // cairn why: what led to a commit, and what it led to, over actors, messages and timers.
 
 import type { OpenNamespace } from '../backend/backend.js'
+import type { StoredCommit } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { countFlag } from '../program/flags.js'
@@ -52,10 +53,11 @@ messages, timers that are set, and commands that no commit has handled yet.
           },
           { title: 'position', text: row => row.position ?? '', isNumber: true },
           { title: 'by', text: row => row.by },
+          { title: 'principal', text: row => row.principal ?? '' },
           { title: 'at', text: row => row.at ?? '' },
         ],
         line: row =>
-          [row.position ?? '-', shownAs(row), row.by, row.at ?? '']
+          [row.position ?? '-', shownAs(row), row.by, row.principal ?? '', row.at ?? '']
             .filter(text => text !== '')
             .join('  '),
       })
@@ -91,13 +93,21 @@ function viewOf(link: Link, relation: 'cause' | 'this' | 'effect', depth: number
   const base = { relation, depth, kind: link.kind }
   switch (link.kind) {
     case 'outside':
-      return { ...base, what: link.what, position: null, by: link.by, at: null }
+      return {
+        ...base,
+        what: link.what,
+        position: null,
+        by: link.by,
+        principal: null,
+        at: null,
+      }
     case 'entry':
       return {
         ...base,
         what: `${link.what} ${link.id}`,
         position: null,
         by: link.by,
+        principal: null,
         at: link.at === undefined ? null : isoTime(link.at),
       }
     case 'commit': {
@@ -112,10 +122,17 @@ function viewOf(link: Link, relation: 'cause' | 'this' | 'effect', depth: number
         what: `${actor.type}/${actor.id} ${versions} ${types}`,
         position,
         by: link.by ?? '',
+        principal: principalsOf(link.commit),
         at: isoTime(at),
       }
     }
   }
+}
+
+/** Who asked for the commit; several, if its commands came from several. */
+function principalsOf({ events }: StoredCommit): string | null {
+  const principals = new Set(events.flatMap(({ principal = [] }) => principal))
+  return principals.size === 0 ? null : [...principals].join(', ')
 }
 
 function shownAs({ depth, relation, what }: LinkView): string {

@@ -33,6 +33,23 @@ export type { TlsOptions } from '../nats/options.js'
 export type { WriteFailure } from '../nats/write-failures.js'
 export type { VersionCacheStats } from '../store/version-cache.js'
 
+// Tracing channels
+export type {
+  AskTrace,
+  CommandTrace,
+  CommitTrace,
+  DecideTrace,
+  DeliverTrace,
+  HandleTrace,
+  PublishTrace,
+  SendTrace,
+  TimerTrace,
+  TraceContext,
+  TraceContexts,
+  TraceName,
+  TransactionTrace,
+} from '../model/trace.js'
+
 // Supervision
 export type { Escalation } from '../actor/actor-host.js'
 export type {

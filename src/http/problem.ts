@@ -16,6 +16,7 @@ const statusByCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   'commit-too-large': 413,
   contention: 503,
   'deadline-exceeded': 504,
+  forbidden: 403,
   'invalid-actor-id': 400,
   'invalid-actor-type': 400,
   'invalid-command': 400,
@@ -24,12 +25,14 @@ const statusByCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   'invalid-option': 400,
   'invalid-token': 409,
   'mailbox-full': 429,
+  'middleware-failed': 503,
   'namespace-in-use': 409,
   'no-node': 503,
   'not-owner': 503,
   'node-closed': 503,
   'outcome-unknown': 504,
   'queue-full': 429,
+  'rate-limited': 429,
   'store-closed': 503,
   'store-unreachable': 503,
   'unknown-actor-type': 404,
@@ -120,8 +123,12 @@ export function isUnexpected(error: unknown): boolean {
 }
 
 function cairnResponse({ code, message, retryable, details }: CairnError): Response {
+  const { retryAfter } = details
   return response(statusByCode[code] ?? 500, code, message, {
     retryable,
+    ...(typeof retryAfter === 'number' && {
+      headers: { 'retry-after': String(Math.ceil(retryAfter / 1_000)) },
+    }),
     members: Object.keys(details).length > 0 ? { details } : {},
   })
 }

@@ -4,7 +4,7 @@
 import type { ActorAddress } from './address.js'
 import type { ChildSpec } from './child.js'
 import type { Causes } from './commit.js'
-import type { NewEvent, RecordedEvent } from './event.js'
+import type { Metadata, NewEvent, RecordedEvent } from './event.js'
 import type { OutboxEntry } from './outbox.js'
 import type { TimerFiring } from './timer.js'
 import type { Version } from './version.js'
@@ -20,6 +20,8 @@ export interface Command<Type extends string = string, Data = unknown> extends C
   readonly data: Data
   /** The version that the actor must be at; absent for any. */
   readonly expectedVersion?: Version
+  /** Stored with each event that is decided for it. A middleware sets it; it is not sent. */
+  readonly metadata?: Metadata
   /** The data is what the command's schema has made of it. Default: it is as it was sent. */
   readonly isChecked?: true
 }

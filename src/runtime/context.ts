@@ -8,6 +8,7 @@ import { NoticeFanout } from '../bus/notice-fanout.js'
 import type { DeadLetterSink } from '../delivery/dead-letters/dead-letters.js'
 import type { CommandSender, DurableCommandSender } from '../model/command-sender.js'
 import type { NodeLog } from '../model/log.js'
+import type { TraceOrigin } from '../model/trace.js'
 import { partLog } from './log.js'
 import { type OutageNamer, outageNamer } from './name-outage.js'
 import { NodeEventListeners } from './node-events.js'
@@ -67,6 +68,11 @@ export function contextOf(
     isMember: parts.settings.isMember,
     incarnation: Date.now(),
   }
+}
+
+/** Where what this node does happens. */
+export function traceOriginOf({ settings, open }: NodeContext): TraceOrigin {
+  return { namespace: open.namespace, nodeId: settings.id }
 }
 
 /** Sends commands both ways: to the mailbox, and stored. */

@@ -4,6 +4,8 @@ import type { AnyActorDefinition } from '../actor/definition.js'
 import { checkDefinition } from '../actor/check-definition.js'
 import { checkTopics } from '../actor/effects.js'
 import type { Escalation } from '../actor/actor-host.js'
+import type { CommandMiddleware } from '../actor/guarded-command.js'
+import { checkMiddleware } from '../actor/middleware.js'
 import type { Backend } from '../backend/backend.js'
 import { isReactor, type Reactor } from '../delivery/reactor/define-reactor.js'
 import { type Clock, systemClock } from '../model/clock.js'
@@ -35,6 +37,11 @@ export interface NodeOptions {
   readonly reactors?: readonly Reactor[]
   /** Projections that this node helps to build. Default: none. */
   readonly projections?: readonly Projection[]
+  /**
+   * Runs in this node before each command that reaches an actor here, or is decided in a transaction; the first is the
+   * outermost. It belongs on every node that hosts the actors. Default: none.
+   */
+  readonly middleware?: readonly CommandMiddleware[]
   /** The node's id: `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`. Default: a new one. */
   readonly id?: string
   /**
@@ -88,6 +95,7 @@ type Defaulted =
   | 'actors'
   | 'reactors'
   | 'projections'
+  | 'middleware'
   | 'serve'
   | 'timers'
   | 'weight'
@@ -108,6 +116,7 @@ const optionNames: OptionNames<NodeOptions> = {
   actors: true,
   reactors: true,
   projections: true,
+  middleware: true,
   id: true,
   log: true,
   clock: true,
@@ -127,7 +136,7 @@ export async function checkNodeOptions(options: NodeOptions): Promise<NodeSettin
   checkOptions('startNode', options, optionNames)
   checkNamespace(options.namespace)
   checkStore(options.store)
-  for (const name of ['actors', 'reactors', 'projections'] as const)
+  for (const name of ['actors', 'reactors', 'projections', 'middleware'] as const)
     checkList(name, options[name])
   const settings: NodeSettings = {
     ...options,
@@ -137,6 +146,7 @@ export async function checkNodeOptions(options: NodeOptions): Promise<NodeSettin
     actors: options.actors ?? [],
     reactors: options.reactors ?? [],
     projections: options.projections ?? [],
+    middleware: options.middleware ?? [],
     serve: options.serve ?? true,
     isMember: options.serve ?? hasWork(options),
     timers: options.timers ?? 'active',
@@ -155,6 +165,7 @@ export async function checkNodeOptions(options: NodeOptions): Promise<NodeSettin
     if (!isReactor(one)) throw notDefined('reactors', one, 'defineReactor')
   for (const one of projections)
     if (!isProjection(one)) throw notDefined('projections', one, 'defineProjection')
+  checkMiddleware(settings.middleware)
   checkReactors(reactors)
   checkTopics('What this node publishes and reads', topicsOf(actors, reactors))
   checkProjections(projections)

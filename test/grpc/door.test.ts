@@ -250,7 +250,7 @@ await t.test('tokens say who may do what, and probes need none', async t => {
 ${'r'.repeat(20)} carol reader
 ${'w'.repeat(20)} bob writer
 sha256:${digest} alice writer,operator`)
-  const { door } = await open(t, { tokens })
+  const { node, door } = await open(t, { tokens })
   const as = (token?: string) =>
     createGrpcTransport({
       baseUrl: door.address,
@@ -277,6 +277,10 @@ sha256:${digest} alice writer,operator`)
     {},
   )
   t.equal(position, 2n)
+  const principals: (string | undefined)[] = []
+  for await (const item of node.store.read({ type: alice.type, id: alice.id }))
+    if (item.kind === 'event') principals.push(item.principal)
+  t.strictSame(principals, ['bob', 'alice'], 'commits say who asked')
   const hosting = createClient(PluginService, as('w'.repeat(20))).host(
     (async function* () {})(),
   )

@@ -255,6 +255,8 @@ await onEachBackend(
             mayBeRepeat,
             signal,
           },
+          origin: { namespace: node.namespace, nodeId: node.id },
+          group: 'courier',
           timeout: 10_000,
           rejectedText: 'rejected',
           retryText: 'retried',

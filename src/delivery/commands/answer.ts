@@ -19,6 +19,7 @@ import type {
   CommandSender,
   RedeliveryOptions,
 } from '../../model/command-sender.js'
+import { carryOn } from '../../model/trace.js'
 import type { Position } from '../../model/version.js'
 import type { EventStore } from '../../store/event-store/event-store.js'
 import { done, type HandlingResult } from '../group/handling.js'
@@ -39,7 +40,7 @@ export interface AnswerPorts {
 
 export interface AnsweredDelivery extends Omit<CommandDelivery, 'deliver'> {
   /** Delivers the command; `undefined` if there is nothing to answer. */
-  readonly deliver: () => Promise<AskOutcome | undefined>
+  readonly deliver: (traceparent: string | undefined) => Promise<AskOutcome | undefined>
   /** Whether it may have been delivered before this record of it. */
   readonly isRepeat?: boolean
   /** Milliseconds for delivering the answer. */
@@ -59,8 +60,9 @@ export async function deliverAndAnswer(
   let wasDelivered = false
   const result = await deliverCommand({
     ...delivery,
-    async deliver() {
-      if (!(await isAnswered(delivery, ports.store))) outcome = await delivery.deliver()
+    async deliver(traceparent) {
+      if (!(await isAnswered(delivery, ports.store)))
+        outcome = await delivery.deliver(traceparent)
       wasDelivered = true
     },
   })
@@ -148,7 +150,7 @@ async function deliverAnswer(
   outcome: AskOutcome,
   { sender }: AnswerPorts,
 ): Promise<{ readonly result: HandlingResult; readonly isHeard: boolean }> {
-  const { attempt, timeout, storeDeadLetter, log } = delivery
+  const { attempt, origin, group, timeout, storeDeadLetter, log } = delivery
   const { actor, type, data, sentAfter, nodeId, at } = command
   const about: AnsweredCommand = { actor, command: type, data }
   const answerData = outcome.ok
@@ -172,15 +174,17 @@ async function deliverAnswer(
   }
   const result = await deliverCommand({
     attempt,
+    origin,
+    group,
     storeDeadLetter,
     log,
     about: { actor: formatAddress(to), ...fields },
     retryText: 'The answer to a command is retried',
     giveUpText: 'The answer to a command was given up as a dead letter',
     toUndeliverable: () => undeliverable,
-    async deliver() {
+    async deliver(traceparent) {
       const options: RedeliveryOptions = {
-        ...causes,
+        ...carryOn(causes, traceparent),
         commandId: id,
         redelivery: { sentAfter },
         timeout,

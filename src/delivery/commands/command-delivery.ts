@@ -9,6 +9,13 @@
 
 import { type ErrorCode, isCairnError, messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
+import {
+  type DeliverTrace,
+  deliverTraces,
+  timerTraces,
+  trace,
+  type TraceOrigin,
+} from '../../model/trace.js'
 import type { DeadLetterReason } from '../dead-letters/dead-letters.js'
 import { type DeliveryAttempt, done, type HandlingResult } from '../group/handling.js'
 import type {
@@ -19,8 +26,16 @@ import type {
 
 export interface CommandDelivery {
   readonly attempt: DeliveryAttempt
-  /** Delivers the command. An error that it throws means that the command is retried or given up. */
-  readonly deliver: () => Promise<unknown>
+  readonly origin: TraceOrigin
+  /** The group that delivers it. */
+  readonly group: string
+  /** The name of the timer whose command it is. Default: none. */
+  readonly timer?: string
+  /**
+   * Delivers the command, with another `traceparent` if one is given. An error that it throws means that the command is
+   * retried or given up.
+   */
+  readonly deliver: (traceparent: string | undefined) => Promise<unknown>
   /** The command as its dead letter keeps it. */
   readonly toUndeliverable: () => UndeliverableCommand
   /** Runs before the dead letter is stored. */
@@ -47,6 +62,7 @@ const unknownCommandAttemptsMax = 20
 const permanentErrors: ReadonlySet<ErrorCode> = new Set([
   'commit-too-large',
   'decide-failed',
+  'forbidden',
   'command-id-reused',
   'invalid-actor-id',
   'invalid-actor-type',
@@ -64,7 +80,7 @@ export async function deliverCommand(delivery: CommandDelivery): Promise<Handlin
   if (isCrashLoop(attempt))
     return giveUp(delivery, { reason: 'crashed', error: new CommandCrashed(), attempt })
   try {
-    await deliver()
+    await (isTraced(delivery) ? deliverTraced(delivery) : deliver(undefined))
     return done
   } catch (error) {
     if (attempt.signal.aborted) return { kind: 'retry', error }
@@ -76,6 +92,29 @@ export async function deliverCommand(delivery: CommandDelivery): Promise<Handlin
     })
     return { kind: 'retry', error }
   }
+}
+
+function isTraced({ timer }: CommandDelivery): boolean {
+  return (timer === undefined ? deliverTraces : timerTraces).hasSubscribers
+}
+
+function deliverTraced(delivery: CommandDelivery): Promise<unknown> {
+  const { origin, group, timer, attempt, deliver, toUndeliverable } = delivery
+  const { id: commandId, actor, type, correlationId, traceparent } = toUndeliverable()
+  const context: DeliverTrace = {
+    namespace: origin.namespace,
+    nodeId: origin.nodeId,
+    group,
+    attempt: attempt.attempt,
+    actor,
+    command: type,
+    commandId,
+    correlationId,
+    traceparent,
+  }
+  return timer === undefined
+    ? trace(deliverTraces, context, deliver)
+    : trace(timerTraces, { ...context, timer }, deliver)
 }
 
 /** COMMAND-DELIVERY-2. While the dead letter is not stored, the command is retried. */

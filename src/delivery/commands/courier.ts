@@ -14,6 +14,7 @@ import { answersOf } from '../../model/answers.js'
 import { formatAddress } from '../../model/address.js'
 import { correlationOf, carriedCauses } from '../../model/causes.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
+import { carryOn, type TraceOrigin } from '../../model/trace.js'
 import type { StoredCommit } from '../../model/commit.js'
 import { isCairnError, messageOf } from '../../model/errors.js'
 import { type OutboxEntry, outboxEntryId } from '../../model/outbox.js'
@@ -46,6 +47,7 @@ export interface CourierOptions
   readonly sender: Pick<CommandSender, 'ask'>
   readonly timers: Pick<Timers, 'set' | 'cancel'>
   readonly storeDeadLetter: StoreCommandDeadLetter
+  readonly origin: TraceOrigin
 }
 
 /** This node's part in delivering the commands of commits. */
@@ -74,10 +76,19 @@ export const emptyCourierStats: CourierStats = {
 const attemptTimeout = 30_000
 
 export function startCourier(options: CourierOptions): RunningCourier {
-  const { store, bus, partitions, sender, timers, storeDeadLetter, ...rest } = options
+  const { store, bus, partitions, sender, timers, storeDeadLetter, origin, ...rest } =
+    options
   const counters = { rejected: 0, unheard: 0 }
   const { log } = rest
-  const ports: CourierPorts = { store, sender, timers, storeDeadLetter, log, counters }
+  const ports: CourierPorts = {
+    store,
+    sender,
+    timers,
+    storeDeadLetter,
+    origin,
+    log,
+    counters,
+  }
   const group = new Group<StoredCommit | UnreadableRecord>({
     ...rest,
     name: courierGroup,
@@ -107,7 +118,7 @@ export function startCourier(options: CourierOptions): RunningCourier {
 
 interface CourierPorts extends Pick<
   CourierOptions,
-  'store' | 'sender' | 'timers' | 'storeDeadLetter' | 'log'
+  'store' | 'sender' | 'timers' | 'storeDeadLetter' | 'origin' | 'log'
 > {
   readonly counters: RejectionCounters
 }
@@ -176,7 +187,7 @@ function deliverOutboxCommand(
   ports: CourierPorts,
 ): Promise<HandlingResult> {
   const { actor, type, data } = entry
-  const { sender, storeDeadLetter, log } = ports
+  const { sender, storeDeadLetter, origin, log } = ports
   const { position, signal } = attempt
   const { at, nodeId } = commit
   const causes = causesOf(commit, index)
@@ -189,6 +200,8 @@ function deliverOutboxCommand(
   }
   const delivery = {
     attempt,
+    origin,
+    group: courierGroup,
     timeout: attemptTimeout,
     storeDeadLetter,
     log,
@@ -208,10 +221,11 @@ function deliverOutboxCommand(
       from: commit.actor,
       ...answersOf(entry),
     }),
-    deliver() {
+    deliver(traceparent: string | undefined) {
       const redelivery = { sentAfter: position }
       const bounds = { timeout: attemptTimeout, signal }
-      const options: RedeliveryOptions = { commandId, redelivery, ...causes, ...bounds }
+      const traced = carryOn(causes, traceparent)
+      const options: RedeliveryOptions = { commandId, redelivery, ...traced, ...bounds }
       return sender.ask(actor, type, data, options)
     },
   }

@@ -21,6 +21,7 @@ import type { CommandSender, RedeliveryOptions } from '../../model/command-sende
 import { isCairnError } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
 import { firingId, lastDueAt, nextOccurrence, type Timer } from '../../model/timer.js'
+import { carryOn, type TraceOrigin } from '../../model/trace.js'
 import { pause } from '../../model/wait.js'
 import type { EventStore } from '../../store/event-store/event-store.js'
 import { actorKeyOf, readTimer, type Timers } from '../../store/timers/timers.js'
@@ -51,6 +52,7 @@ export interface DueTimersOptions extends Omit<
   readonly sender: Pick<CommandSender, 'ask'>
   readonly store: Pick<EventStore, 'commits'>
   readonly storeDeadLetter: StoreCommandDeadLetter
+  readonly origin: TraceOrigin
 }
 
 /** This node's part in delivering due timers. The counts are since the start. */
@@ -96,12 +98,13 @@ export function startDueTimers(options: DueTimersOptions): RunningDueTimers {
     sender,
     store,
     storeDeadLetter,
+    origin,
     log,
     clock,
     ...rest
   } = options
   const counters = { rejected: 0, unheard: 0, skipped: 0, superseded: 0 }
-  const ports = { timers, sender, store, storeDeadLetter, clock, log, counters }
+  const ports = { timers, sender, store, storeDeadLetter, origin, clock, log, counters }
   const group = new Group({
     ...rest,
     clock,
@@ -149,7 +152,7 @@ async function runTimers(
 interface DueTimersPorts
   extends
     AnswerPorts,
-    Pick<DueTimersOptions, 'timers' | 'storeDeadLetter' | 'clock' | 'log'> {
+    Pick<DueTimersOptions, 'timers' | 'storeDeadLetter' | 'origin' | 'clock' | 'log'> {
   readonly counters: RejectionCounters & { skipped: number; superseded: number }
 }
 
@@ -158,7 +161,7 @@ function deliverTimer(
   attempt: DeliveryAttempt,
   ports: DueTimersPorts,
 ): Promise<HandlingResult> {
-  const { timers, sender, storeDeadLetter, clock, log, counters } = ports
+  const { timers, sender, storeDeadLetter, origin, clock, log, counters } = ports
   const { position, signal } = attempt
   const now = clock.now()
   const timer = lastDueAt(stored, now) // DUE-TIMERS-3
@@ -178,6 +181,9 @@ function deliverTimer(
   const remove = () => timers.due.remove([position])
   const delivery = {
     attempt,
+    origin,
+    group: dueTimersGroup,
+    timer: name,
     timeout: bounds.timeout,
     storeDeadLetter,
     log,
@@ -195,7 +201,7 @@ function deliverTimer(
     beforeGiveUp: setNext,
     afterGiveUp: remove,
     afterAnswer: remove,
-    async deliver() {
+    async deliver(traceparent: string | undefined) {
       await setNext()
       if (skipAfter !== undefined && now - at > skipAfter) {
         counters.skipped++
@@ -203,7 +209,7 @@ function deliverTimer(
         return undefined
       }
       const options: RedeliveryOptions = {
-        ...definedCauses(timer),
+        ...carryOn(definedCauses(timer), traceparent),
         ...bounds,
         commandId,
         redelivery: { sentAfter: commitPosition, firing: { name, generation } },

@@ -13,6 +13,7 @@
 import { formatAddress } from '../../model/address.js'
 import { definedCauses } from '../../model/causes.js'
 import type { CommandSender, RedeliveryOptions } from '../../model/command-sender.js'
+import { carryOn, type TraceOrigin } from '../../model/trace.js'
 import type { EventStore } from '../../store/event-store/event-store.js'
 import type { Queue } from '../../store/queue/queue.js'
 import {
@@ -39,6 +40,7 @@ export interface InboxOptions extends Omit<
   readonly sender: Pick<CommandSender, 'ask'>
   readonly store: Pick<EventStore, 'commits'>
   readonly storeDeadLetter: StoreCommandDeadLetter
+  readonly origin: TraceOrigin
 }
 
 /** This node's part in delivering stored commands. */
@@ -60,7 +62,8 @@ export interface RunningInbox {
 export const emptyInboxStats: InboxStats = { ...emptyGroupStats, rejected: 0, unheard: 0 }
 
 export function startInbox(options: InboxOptions): RunningInbox {
-  const { queue, partitions, sender, store, storeDeadLetter, log, ...rest } = options
+  const { queue, partitions, sender, store, storeDeadLetter, origin, log, ...rest } =
+    options
   const counters = { rejected: 0, unheard: 0 }
   const group = new Group({
     ...rest,
@@ -68,7 +71,15 @@ export function startInbox(options: InboxOptions): RunningInbox {
     source: inboxSource(queue, partitions, (message, details) =>
       log('warn', message, details),
     ),
-    handle: inboxHandler({ queue, sender, store, storeDeadLetter, log, counters }),
+    handle: inboxHandler({
+      queue,
+      sender,
+      store,
+      storeDeadLetter,
+      origin,
+      log,
+      counters,
+    }),
     log,
   })
   group.start()
@@ -80,11 +91,13 @@ export function startInbox(options: InboxOptions): RunningInbox {
 }
 
 interface InboxPorts
-  extends AnswerPorts, Pick<InboxOptions, 'queue' | 'storeDeadLetter' | 'log'> {}
+  extends
+    AnswerPorts,
+    Pick<InboxOptions, 'queue' | 'storeDeadLetter' | 'origin' | 'log'> {}
 
 /** Delivers a stored command, and removes it when its outcome is known (INBOX-1). */
 function inboxHandler(ports: InboxPorts): RecordHandler<InboxCommand> {
-  const { queue, sender, storeDeadLetter, log } = ports
+  const { queue, sender, storeDeadLetter, origin, log } = ports
   return async ({ actor, command }, attempt) => {
     const { id: commandId, type, data, sentAfter, repeat, redrives = 0 } = command
     const { position, signal } = attempt
@@ -94,6 +107,8 @@ function inboxHandler(ports: InboxPorts): RecordHandler<InboxCommand> {
     const timeout = attemptTimeoutOf(attempt.attempt)
     const delivery = {
       attempt,
+      origin,
+      group: inboxGroup,
       isRepeat: !isFirst,
       timeout,
       storeDeadLetter,
@@ -103,9 +118,9 @@ function inboxHandler(ports: InboxPorts): RecordHandler<InboxCommand> {
       retryText: 'A durable command is retried',
       giveUpText: 'A durable command was given up as a dead letter',
       toUndeliverable: () => ({ ...command, actor }),
-      deliver() {
+      deliver(traceparent: string | undefined) {
         const options: RedeliveryOptions = {
-          ...definedCauses(command),
+          ...carryOn(definedCauses(command), traceparent),
           commandId,
           timeout,
           signal,

@@ -9,6 +9,12 @@
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
 import type { WriteLog } from '../../model/log.js'
 import { describedError } from '../../model/thrown.js'
+import {
+  type HandleTrace,
+  handleTraces,
+  trace,
+  type TraceOrigin,
+} from '../../model/trace.js'
 import { pause } from '../../model/wait.js'
 import { backoffDefault } from '../../model/backoff.js'
 import { FailureLog } from '../failure-log.js'
@@ -71,9 +77,10 @@ export function createTrigger(
   handler: TriggerHandler,
   options: TriggerOptions & {
     readonly log: WriteLog
+    readonly origin: TraceOrigin
   },
 ): NodeTrigger {
-  const { concurrency = 1, log } = options
+  const { concurrency = 1, log, origin } = options
   if (!Number.isSafeInteger(concurrency) || concurrency < 1 || concurrency > 1_000)
     throw new CairnError(
       'invalid-option',
@@ -99,7 +106,9 @@ export function createTrigger(
     extending.unref()
     try {
       try {
-        await handler(message, interrupting.signal)
+        if (handleTraces.hasSubscribers)
+          await handleTraced(message, attempt, interrupting.signal)
+        else await handler(message, interrupting.signal)
       } catch (error) {
         // TRIGGER-3: an interrupted attempt is not a failure.
         if (interrupting.signal.aborted) return await consumer.release(token)
@@ -129,6 +138,27 @@ export function createTrigger(
     } finally {
       clearInterval(extending)
     }
+  }
+
+  function handleTraced(message: ConsumedMessage, attempt: number, signal: AbortSignal) {
+    const { headers } = message
+    const context: HandleTrace = {
+      ...origin,
+      group: `consumer:${consumer.name}`,
+      topic: message.subject,
+      messageId: headers['Cairn-Message']!,
+      attempt,
+      correlationId: headers['Cairn-Correlation'],
+      traceparent: headers.traceparent,
+    }
+    return trace(handleTraces, context, async traceparent =>
+      handler(
+        traceparent === undefined
+          ? message
+          : { ...message, headers: { ...headers, traceparent } },
+        signal,
+      ),
+    )
   }
 
   /** Never rejects. */

@@ -3,7 +3,6 @@
 import type { ActorAddress } from '../../model/address.js'
 import { correlationOf, carriedCauses } from '../../model/causes.js'
 import type { Causes, StoredCommit } from '../../model/commit.js'
-import { defined } from '../../model/defined.js'
 import type { RecordedEvent } from '../../model/event.js'
 import type { KeptHeaders } from '../../model/kept-headers.js'
 import { outboxEntryId } from '../../model/outbox.js'
@@ -62,9 +61,15 @@ function eventMessage(
     actor,
     correlationId: correlationOf(correlationId, commandId, commitId),
     causationId: commandId ?? commitId,
-    // Those of the event's own command, in a commit of several.
-    ...carriedCauses({ ...commit, ...defined({ principal: event.principal }) }),
+    ...carriedCauses(causesOf(event, commit)),
   }
+}
+
+/** Those of the event's own command, in a commit of several. */
+function causesOf({ version }: RecordedEvent, commit: StoredCommit): Causes {
+  if (commit.commands === undefined) return commit
+  let last = commit.firstVersion - 1
+  return commit.commands.find(({ events }) => version <= (last += events)) ?? commit
 }
 
 function outboxMessages(

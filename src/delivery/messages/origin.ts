@@ -7,5 +7,5 @@ export interface Origin {
   readonly nodeId: string
   readonly clock: Clock
   /** Tells a position that the log has reached. */
-  readonly store: Pick<EventStore, 'knownPosition'>
+  readonly store: Pick<EventStore, 'namespace' | 'knownPosition'>
 }

@@ -7,7 +7,9 @@ import type { Causes } from '../../model/commit.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import { show } from '../../model/show.js'
+import type { StoredMessage } from '../../model/stored-message.js'
 import { checkTopic, type Topic } from '../../model/topic.js'
+import { carryOn, type PublishTrace, publishTraces, trace } from '../../model/trace.js'
 import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 import type { Origin } from './origin.js'
@@ -75,13 +77,34 @@ export async function publishMessage<Input>(
     at: from.clock.now(),
     logPosition: from.store.knownPosition(),
   }
-  const record = { key: name.split('.'), id, ...encodeStoredMessage(message) }
+  const bounds = { signal, timeout, isReserved }
   try {
-    const put = await queue.put(record, { signal, timeout, isReserved })
-    return { id, ...put, at: from.clock.now() }
+    if (!publishTraces.hasSubscribers) return await put(queue, from, message, bounds)
+    const context: PublishTrace = {
+      namespace: from.store.namespace,
+      nodeId: from.nodeId,
+      topic: name,
+      messageId: id,
+      correlationId: message.correlationId,
+      traceparent: message.traceparent,
+    }
+    return await trace(publishTraces, context, traceparent =>
+      put(queue, from, carryOn(message, traceparent), bounds),
+    )
   } catch (error) {
     throw withMessageId(error, id)
   }
+}
+
+async function put(
+  queue: Queue,
+  { clock }: Origin,
+  message: StoredMessage & { readonly id: string },
+  bounds: Parameters<Queue['put']>[1],
+): Promise<Published> {
+  const { id, topic } = message
+  const record = { key: topic.split('.'), id, ...encodeStoredMessage(message) }
+  return { id, ...(await queue.put(record, bounds)), at: clock.now() }
 }
 
 /** The error with the message's id, under which it can be published again. */

@@ -10,6 +10,7 @@ import { defined } from '../../model/defined.js'
 import { newId } from '../../model/id.js'
 import { partitionOf } from '../../model/partition.js'
 import type { CommandRepeat, StoredCommand } from '../../model/stored-command.js'
+import { carryOn, type SendTrace, sendTraces, trace } from '../../model/trace.js'
 import type { Position } from '../../model/version.js'
 import type { Queue, QueueKey } from '../../store/queue/queue.js'
 import type { Origin } from './origin.js'
@@ -36,18 +37,54 @@ export async function storeCommand(
     ...(repeat !== undefined && { repeat }),
     ...definedCauses(sanitizeCauses(options)),
   }
-  const { headers, body } = encodeStoredCommand(command)
-  const key = inboxKeyOf(actor, partitions)
   const { signal, timeout } = options
   const bounds = { signal, timeout, isReserved: redelivery !== undefined }
   try {
-    const put = await inbox.put({ key, id: commandId, headers, body }, bounds)
+    const put = sendTraces.hasSubscribers
+      ? await putTraced(inbox, partitions, from, actor, command, bounds)
+      : await putCommand(inbox, partitions, actor, command, bounds)
     if (put.duplicate && repeat === 'callers-id')
       await checkSame(inbox, actor, command, put.position, signal)
     return { commandId, ...put }
   } catch (error) {
     throw withCommandId(error, commandId)
   }
+}
+
+type Bounds = Parameters<Queue['put']>[1]
+
+function putCommand(
+  inbox: Queue,
+  partitions: number,
+  actor: ActorAddress,
+  command: StoredCommand,
+  bounds: Bounds,
+) {
+  const key = inboxKeyOf(actor, partitions)
+  return inbox.put({ key, id: command.id, ...encodeStoredCommand(command) }, bounds)
+}
+
+function putTraced(
+  inbox: Queue,
+  partitions: number,
+  { nodeId, store }: Origin,
+  actor: ActorAddress,
+  command: StoredCommand,
+  bounds: Bounds,
+) {
+  const { id: commandId, type, correlationId, traceparent } = command
+  const context: SendTrace = {
+    namespace: store.namespace,
+    nodeId,
+    actor,
+    command: type,
+    commandId,
+    correlationId,
+    traceparent,
+  }
+  return trace(sendTraces, context, own =>
+    putCommand(inbox, partitions, actor, carryOn(command, own), bounds),
+  )
 }
 
 /** Throws `command-id-reused` if the inbox holds another command under this id. */

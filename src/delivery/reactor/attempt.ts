@@ -16,6 +16,13 @@ import type { MessageBatch } from '../messages/message-batch.js'
 import { type DeliveryAttempt, done, type HandlingResult } from '../group/handling.js'
 import type { Message } from '../messages/message.js'
 import { afterFailure } from '../../model/retry-policy.js'
+import {
+  carryOn,
+  type HandleTrace,
+  handleTraces,
+  trace,
+  type TraceOrigin,
+} from '../../model/trace.js'
 import { FirstSettlement, type Settlement, type SettlementActions } from './settlement.js'
 
 /** The part of a handler's context that does not depend on the attempt's deadline and settlement. */
@@ -44,6 +51,7 @@ export interface AttemptPorts {
   ): Promise<void>
   readonly clock: { now(): number }
   readonly attemptLog: AttemptLog
+  readonly origin: TraceOrigin
 }
 
 /** Handles a message once. Never rejects. */
@@ -126,17 +134,21 @@ async function run(
   message: Message,
   attempt: DeliveryAttempt,
   redrives: number,
-  { contextOf, attemptLog }: AttemptPorts,
+  ports: AttemptPorts,
 ): Promise<HandlerEnd> {
+  const { attemptLog } = ports
   const { timeout, name } = reactor
   const settling = new FirstSettlement()
   const deadline = new AttemptDeadline(timeout, attempt.signal, () =>
     deadlineExceeded(name, message, timeout),
   )
-  const base = contextOf(message, reactor, attempt, redrives)
-  const context = new AttemptContext(base, settling, deadline)
+  const call = { reactor, attempt, redrives, ports, settling, deadline }
   try {
-    await reactor.handle(message, context)
+    if (handleTraces.hasSubscribers)
+      await trace(handleTraces, handleTraceOf(call, message), async traceparent =>
+        callHandler(call, carryOn(message, traceparent)),
+      )
+    else await callHandler(call, message)
   } catch (error) {
     const settlement = settling.settled
     if (settlement === undefined) return { kind: 'failed', error }
@@ -151,6 +163,40 @@ async function run(
     deadline.end()
   }
   return { kind: 'settled', settlement: settling.settled ?? { kind: 'ack' } }
+}
+
+interface HandlerCall {
+  readonly reactor: Reactor
+  readonly attempt: DeliveryAttempt
+  readonly redrives: number
+  readonly ports: AttemptPorts
+  readonly settling: SettlementActions
+  readonly deadline: AttemptDeadline
+}
+
+function callHandler(
+  { reactor, attempt, redrives, ports, settling, deadline }: HandlerCall,
+  message: Message,
+): Promise<void> | void {
+  const base = ports.contextOf(message, reactor, attempt, redrives)
+  return reactor.handle(message, new AttemptContext(base, settling, deadline))
+}
+
+function handleTraceOf(
+  { reactor, attempt, ports }: HandlerCall,
+  { id: messageId, topic, correlationId, traceparent }: Message,
+): HandleTrace {
+  const { namespace, nodeId } = ports.origin
+  return {
+    namespace,
+    nodeId,
+    group: reactor.name,
+    topic,
+    messageId,
+    attempt: attempt.attempt,
+    correlationId,
+    traceparent,
+  }
 }
 
 /**

@@ -38,11 +38,11 @@ export function reactorGroup(name: string): string {
 
 export function startReactor(reactor: Reactor, options: ReactorOptions): RunningReactor {
   const { store, bus, partitions, queue, ...others } = options
-  const { contextOf, storeDeadLetter, attemptLog, ...rest } = others
+  const { contextOf, storeDeadLetter, attemptLog, origin, ...rest } = others
   const { documents, clock, log } = rest
   const { name, retry, openMax, ordered } = reactor
   const topics = new Set(reactor.topics.map(topic => topic.name))
-  const ports: AttemptPorts = { contextOf, storeDeadLetter, attemptLog, clock }
+  const ports: AttemptPorts = { contextOf, storeDeadLetter, attemptLog, origin, clock }
   const warn = (message: string, details: object) => log('warn', message, details)
   const handle = batchHandler(reactor, ports, async position => {
     try {

@@ -26,7 +26,7 @@ import { CairnError, messageOf } from '../../model/errors.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { show } from '../../model/show.js'
 import type { Capability } from '../capability.js'
-import type { NodeContext } from '../context.js'
+import { type NodeContext, traceOriginOf } from '../context.js'
 import type { WriteLog } from '../../model/log.js'
 import { partLog } from '../log.js'
 
@@ -80,7 +80,11 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
           'invalid-option',
           `The handler of a trigger is ${show(handler)}: pass a function.`,
         )
-      const trigger = createTrigger(consumer(declared), handler, { ...options, log })
+      const trigger = createTrigger(consumer(declared), handler, {
+        ...options,
+        log,
+        origin: traceOriginOf(context),
+      })
       triggers.add(trigger)
       return trigger
     },

@@ -10,8 +10,9 @@ import {
 import type { SerialExecutor } from '../../delivery/group/serial-executor.js'
 import type { Clock } from '../../model/clock.js'
 import type { Documents } from '../../store/documents/documents.js'
-import type { AnySender, NodeContext } from '../context.js'
+import { type AnySender, type NodeContext, traceOriginOf } from '../context.js'
 import type { WriteLog } from '../../model/log.js'
+import type { TraceOrigin } from '../../model/trace.js'
 import { partLog } from '../log.js'
 
 export interface GroupParts {
@@ -30,6 +31,7 @@ export interface GroupBasics {
   readonly documents: Documents
   readonly assignment: GroupPlacement
   readonly self: { readonly id: string; readonly incarnation: number }
+  readonly origin: TraceOrigin
   readonly sender: AnySender
   readonly clock: Pick<Clock, 'now'>
   readonly serialExecutor: SerialExecutor
@@ -39,15 +41,17 @@ export interface GroupBasics {
 
 export function groupBasics(
   name: string,
-  { settings, open, incarnation, log, events }: NodeContext,
+  context: NodeContext,
   { membership, sender, serialExecutor }: GroupParts,
 ): GroupBasics {
+  const { settings, open, incarnation, log, events } = context
   const { id, clock } = settings
   return {
     partitions: open.partitions,
     documents: open.documents,
     assignment: groupPlacement(membership(), id, name),
     self: { id, incarnation },
+    origin: traceOriginOf(context),
     sender: sender(),
     // Without `wait`: retry delays use wall-clock time.
     clock: { now: () => clock.now() },

@@ -13,7 +13,8 @@ import {
   rejected,
 } from '../../model/command-sender.js'
 import type { Capability } from '../capability.js'
-import type { NodeContext } from '../context.js'
+import { type NodeContext, traceOriginOf } from '../context.js'
+import { tracedSender } from '../traced-sender.js'
 
 export interface RoutingCapability extends Capability {
   /** Absent before the node has joined, and where it does not serve. */
@@ -43,7 +44,7 @@ const noRouting: RouterStats = {
 }
 
 export function routingCapability(
-  { settings, definitions, open, failed, outages, isMember, log: rootLog }: NodeContext,
+  context: NodeContext,
   parts: {
     readonly host: () => ActorHost
     readonly membership: () => Membership
@@ -51,7 +52,9 @@ export function routingCapability(
     readonly onOwnerChange: (actor: ActorAddress) => void
   },
 ): RoutingCapability {
-  const log = rootLog.child({ part: 'cluster' })
+  const { settings, definitions, open, failed, outages, isMember } = context
+  const log = context.log.child({ part: 'cluster' })
+  const origin = traceOriginOf(context)
   // What is refused by load is refused here: each further step costs as much as the refusal.
   const counted = (to: RefusingSender): CommandSender => {
     const sender = outages.sender(failed.countFailures(to))
@@ -61,12 +64,13 @@ export function routingCapability(
       failed.count(error)
       return rejected(error)
     }
-    return {
+    const refusing: CommandSender = {
       ask: (actor, command, data, options) =>
         refused(actor, options) ?? sender.ask(actor, command, data, options),
       tell: (actor, command, data, options) =>
         refused(actor, options) ?? sender.tell(actor, command, data, options),
     }
+    return tracedSender(refusing, origin)
   }
   let router: Router | undefined
   let countedRouter: CommandSender | undefined
@@ -95,7 +99,7 @@ export function routingCapability(
     sender: () => countedRouter ?? (countedHost ??= counted(parts.host())),
     uncountedSender() {
       const sender = router ?? parts.host()
-      return { ask: sender.ask.bind(sender), tell: sender.tell.bind(sender) }
+      return tracedSender(sender, origin)
     },
     start() {
       if (!settings.serve) return

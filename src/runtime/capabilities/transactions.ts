@@ -32,6 +32,7 @@ export function transactionsCapability(
     nodeId: settings.id,
     clock: settings.clock,
     log: partLog(log, 'transactions'),
+    middleware: settings.middleware,
     checkDefinition: parts.checkKnown,
     versions: parts.versions,
     snapshots: parts.snapshots,

@@ -1,13 +1,14 @@
 // Commands to actors, over the door.
 
 import { create } from '@bufbuild/protobuf'
-import type { ServiceImpl } from '@connectrpc/connect'
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import type { AskOutcome, Node } from 'cairn-es'
 
 import { dataField, fromData } from '../codec/data.js'
 import { countOf, defined, fromActor, fromCauses } from '../codec/records.js'
 import * as pb from '../gen/cairn/v1/actors_pb.js'
 import { boundsOf } from './calls.js'
+import { principalOf } from './login.js'
 
 /** @param nodeOf the node of this process that a plugin decides a type's actors on, if there is one */
 export function actorsService(
@@ -17,14 +18,14 @@ export function actorsService(
   return {
     async ask(request, context) {
       const { actor, command, data } = request
-      const options = { ...optionsOf(request), ...boundsOf(context) }
+      const options = { ...optionsOf(request), ...callOf(context) }
       const outcome = await node.ask(fromActor(actor), command, fromData(data), options)
       return { outcome: toOutcome(outcome) }
     },
 
     async send(request, context) {
       const { actor, command, data } = request
-      const options = { ...optionsOf(request), ...boundsOf(context) }
+      const options = { ...optionsOf(request), ...callOf(context) }
       const { commandId, position, duplicate } = await node.send(
         fromActor(actor),
         command,
@@ -43,6 +44,10 @@ export function actorsService(
       return { version: BigInt(reading.version), ...dataField('state', reading.state) }
     },
   }
+}
+
+function callOf(context: HandlerContext) {
+  return { ...boundsOf(context), ...principalOf(context) }
 }
 
 function optionsOf({ commandId, causes }: pb.AskRequest | pb.SendRequest) {

@@ -2,7 +2,13 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect'
+import {
+  Code,
+  ConnectError,
+  createContextKey,
+  type HandlerContext,
+  type Interceptor,
+} from '@connectrpc/connect'
 import { CairnError } from 'cairn-es'
 
 /** `reader` reads; `writer` also sends commands and messages; `operator` also repairs, and hosts plugins. */
@@ -36,6 +42,16 @@ const needs: Readonly<Record<string, Role>> = {
   'cairn.v1.PluginService/Host': 'operator',
 }
 
+const callerKey = createContextKey<string | undefined>(undefined, {
+  description: 'the principal of the token',
+})
+
+/** Who calls, as a cause of what the call does; none on a door without tokens. */
+export function principalOf({ values }: HandlerContext): { readonly principal?: string } {
+  const principal = values.get(callerKey)
+  return principal === undefined ? {} : { principal }
+}
+
 /** Probes have no token. */
 const openService = 'grpc.health.v1.Health'
 
@@ -60,6 +76,7 @@ export function loginInterceptor(tokens: readonly Token[]): Interceptor {
         `${found.principal} may not call ${request.method.name}: its token lacks the role ${needed}.`,
         Code.PermissionDenied,
       )
+    request.contextValues.set(callerKey, found.principal)
     return next(request)
   }
 }

@@ -8,6 +8,7 @@ import { dataField, fromData } from '../codec/data.js'
 import { defined, fromCauses } from '../codec/records.js'
 import * as pb from '../gen/cairn/v1/messages_pb.js'
 import { boundsOf } from './calls.js'
+import { principalOf } from './login.js'
 import { eventsOfType, topicNamed, topicOf } from './topics.js'
 
 export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesService> {
@@ -16,6 +17,7 @@ export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesServi
       const published = await node.publish(topicOf(topic, version || 1), fromData(data), {
         ...defined({ id: id || undefined, key: key || undefined }),
         ...fromCauses(causes),
+        ...principalOf(context),
         ...boundsOf(context),
       })
       const { position, at, duplicate } = published

@@ -23,6 +23,7 @@ import {
 } from '../codec/records.js'
 import * as pb from '../gen/cairn/v1/store_pb.js'
 import { boundsOf } from './calls.js'
+import { principalOf } from './login.js'
 
 /** Notices that wait for a caller that reads slowly; then it is told that it has missed some. */
 const noticesMax = 10_000
@@ -36,6 +37,7 @@ export function storeService({
       const result = await store.append(fromActor(actor), events.map(fromNewEvent), {
         expected: fromExpected(expected),
         ...fromCauses(causes),
+        ...principalOf(context),
         ...fromExtras(extras),
         ...boundsOf(context),
       })
@@ -59,6 +61,7 @@ export function storeService({
             version: countOf(version),
           })),
           ...fromCauses(causes),
+          ...principalOf(context),
           ...defined({
             transactionId,
             at: atMs === undefined ? undefined : Number(atMs),
