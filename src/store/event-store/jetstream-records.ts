@@ -1,7 +1,7 @@
 // The records of a log stream: actors ⇄ subjects, stored messages → records.
 //
 // Owns the addresses of the subjects that were read last: a record's subject is read once per actor, not once per record.
-// STORE-JS-9. A subject names an actor only with the partition that the actor is in: whatever else is on another subject is
+// STORE-JS-17. A subject names an actor only with the partition that the actor is in: whatever else is on another subject is
 //     no history of it.
 // STORE-JS-10. At most `subjectsMax` subjects are remembered, of one number of partitions. Their addresses are frozen, as
 //     many records share each.
@@ -40,7 +40,7 @@ export class StreamRecords {
       : undefined
   }
 
-  /** The actor whose records belong on this subject (STORE-JS-9). */
+  /** The actor whose records belong on this subject (STORE-JS-17). */
   actorOf(subject: string): ActorAddress | undefined {
     const { partitions } = this.#stream()
     const isFull = this.#actors.size >= subjectsMax
@@ -66,6 +66,7 @@ export class StreamRecords {
       body,
       header: name => headers.get(name),
       headers: () => Object.fromEntries(headers),
+      headerLines: headers.lines,
     })
   }
 }
