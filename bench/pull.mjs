@@ -63,10 +63,12 @@ export const consumeAll = async ({ servers }, namespace, { total, batch }) => {
     await manager.consumers.add(stream, { name, ack_policy: AckPolicy.None })
     const consumer = await connection.jetstream().consumers.get(stream, name)
     const start = performance.now()
-    /** @type {number} */
-    const end = await new Promise((resolve, reject) => {
+    /** @type {(message: import('nats').JsMsg) => void} */
+    let callback = () => {}
+    /** @type {Promise<number>} */
+    const finished = new Promise((resolve, reject) => {
       let count = 0
-      const callback = (/** @type {import('nats').JsMsg} */ message) => {
+      callback = message => {
         try {
           const { events } = unpack(message.data)
           verify(message.seq === ++count, () => `${message.seq} came as message ${count}`)
@@ -76,8 +78,12 @@ export const consumeAll = async ({ servers }, namespace, { total, batch }) => {
           reject(/** @type {Error} */ (error))
         }
       }
-      consumer.consume({ max_messages: batch, callback }).catch(reject)
     })
+    const [messages, end] = await Promise.all([
+      consumer.consume({ max_messages: batch, callback }),
+      finished,
+    ])
+    messages.stop()
     await manager.consumers.delete(stream, name)
     return end - start
   } finally {
