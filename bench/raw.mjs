@@ -232,7 +232,7 @@ export const rawLast = (client, namespace, subject, take) =>
  * @param {RawClient} client
  * @param {string} namespace
  * @param {string} filter subjects; `>` for all
- * @param {(message: Msg) => void} take
+ * @param {(message: Msg, headers: string) => void} take
  * @returns {Promise<void>}
  */
 export const rawRead = (client, namespace, filter, take) =>
@@ -240,17 +240,17 @@ export const rawRead = (client, namespace, filter, take) =>
     const subject = `$JS.API.DIRECT.GET.${logStream(namespace)}`
     let last = 0
     const next = () => {
-      const query = { seq: last + 1, next_by_subj: filter, batch: 1000 }
+      const query = { seq: last + 1, next_by_subj: filter, batch: 4096 }
       const close = client.requestMany(
         subject,
         Buffer.from(JSON.stringify(query)),
         undefined,
         message => {
-          const code = message.headers?.code ?? 0
-          if (code === 0) {
-            last = Number(message.headers?.get('Nats-Sequence'))
+          const text = headerText(message)
+          if (text.startsWith(noStatus)) {
+            last = Number(valueIn(text, 'Nats-Sequence'))
             try {
-              take(message)
+              take(message, text)
             } catch (error) {
               close()
               reject(error)
@@ -258,6 +258,7 @@ export const rawRead = (client, namespace, filter, take) =>
             return
           }
           close()
+          const code = message.headers?.code
           if (code === 204 && Number(message.headers?.get('Nats-Num-Pending')) > 0) next()
           else if (code === 204 || code === 404) resolve()
           else reject(new Error(`the read ended with code ${code}`))
@@ -266,3 +267,26 @@ export const rawRead = (client, namespace, filter, take) =>
     }
     next()
   })
+
+const noStatus = 'NATS/1.0\r\n'
+
+/**
+ * The header lines of a message, which stand before its body in memory. (The client library's own headers take longer
+ * than all the rest of a message.)
+ *
+ * @param {Msg & { size?(): number }} message
+ */
+const headerText = message => {
+  const { subject, reply = '', data } = message
+  const length = (message.size?.() ?? 0) - subject.length - reply.length - data.length
+  return Buffer.from(data.buffer, data.byteOffset - length, length).toString('latin1')
+}
+
+/**
+ * @param {string} headers
+ * @param {string} name
+ */
+export const valueIn = (headers, name) => {
+  const start = headers.indexOf(`\r\n${name}:`) + name.length + 3
+  return headers.slice(start, headers.indexOf('\r\n', start)).trim()
+}

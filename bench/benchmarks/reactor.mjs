@@ -78,7 +78,7 @@ const throughReactor = async (context, namespace, total) => {
  * @param {number} total
  */
 const byHand = async (context, namespace, total) => {
-  const options = { total, batch: 1_000, acks: true }
+  const options = { total, batch: 1_000 }
   const { fromFirst } = await pullAll(context, namespace, options)
   return asOnePiece(total, fromFirst)
 }

@@ -6,6 +6,7 @@ import {
   type HeaderReader,
   type HeaderRow,
   invalidHeader,
+  mayBeMissing,
   missingHeader,
 } from './header-row.js'
 import { decodeList, encodeList } from './headers.js'
@@ -41,10 +42,21 @@ export function encodeVersions(first: Version, last: Version): string {
 export function decodeVersions(
   value: string,
 ): { readonly first: Version; readonly last: Version } | undefined {
-  const match = /^(\d+)-(\d+)$/.exec(value)
-  const [first, last] = [Number(match?.[1]), Number(match?.[2])]
+  const dash = value.indexOf('-')
+  const first = digitsIn(value, 0, dash)
+  const last = digitsIn(value, dash + 1, value.length)
   const fits = isCount(first) && isCount(last) && first >= 1 && last >= first
   return fits && last - first < commitEventsMax ? { first, last } : undefined
+}
+
+/** The digits from `start` to `end` as a number; NaN if there is anything else, or nothing. */
+function digitsIn(text: string, start: number, end: number): number {
+  let number = end > start ? 0 : NaN
+  for (let i = start; i < end; i++) {
+    const digit = text.charCodeAt(i) - 48
+    number = digit >= 0 && digit <= 9 ? number * 10 + digit : NaN
+  }
+  return number
 }
 
 /** The first and last version of the events. */
@@ -94,7 +106,7 @@ export function perEventRow(
       to[field] = list
       return undefined
     },
-    decodeMissing: () => (isRequired ? reason : undefined),
+    decodeMissing: isRequired ? () => reason : mayBeMissing,
   }
 }
 
@@ -124,7 +136,9 @@ function onlyIf(
     encode,
     decode: (value, to, header) =>
       applies(header) ? decode(value, to, header) : undefined,
-    decodeMissing: (to, header) =>
-      applies(header) ? decodeMissing(to, header) : undefined,
+    decodeMissing:
+      decodeMissing === mayBeMissing
+        ? mayBeMissing
+        : (to, header) => (applies(header) ? decodeMissing(to, header) : undefined),
   }
 }

@@ -41,6 +41,8 @@ export interface RawRecord {
   readonly body: Uint8Array
   header(name: string): string | undefined
   headers(): Record<string, string>
+  /** The headers as name, value, name, value …, if they are at hand so: reading them is faster. */
+  readonly headerLines?: readonly string[]
 }
 
 /**
@@ -98,7 +100,7 @@ function checkHeaderBytes(
 
 /** Decodes a record. Never throws: returns a {@link MalformedRecord} for a record that is not a readable commit. */
 export function decodeRecord(record: RawRecord): LogRecord {
-  const header = decodeHeaders(name => record.header(name))
+  const header = decodeHeaders(name => record.header(name), record.headerLines)
   if (typeof header === 'string')
     return malformed(
       record,

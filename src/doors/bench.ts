@@ -1,7 +1,7 @@
 // What the benchmarks' bare programs are made of: they store the same bytes on the same subjects as
 // Cairn. It is not a public door.
 
-export { decodeRecord, encodeCommit } from '../codec/envelope.js'
+export { encodeCommit } from '../codec/envelope.js'
 export { newId } from '../model/id.js'
 export { defaultPartitions } from '../model/partition.js'
 export {

@@ -27,7 +27,7 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined
   /** How many messages the reader probably wants. A hint: more may arrive. Default: all. */
   readonly most?: number | undefined
-  /** Called after each batch with the number of messages left in the stream; `false` ends the scan. */
+  /** Called after each batch with the number of messages left, of those wanted; `false` ends the scan. */
   readonly shouldContinue?: (left: number) => boolean
 }
 
@@ -55,7 +55,7 @@ export async function* directPages(
   }
   const batchEnded = (left: number) => {
     isRequesting = false
-    isEnded = left === 0 || !shouldContinue(left)
+    isEnded = left === 0 || !shouldContinue(Math.min(left, wanted))
     if (isEnded) pages.end()
     // Prefetch only while the reader wants more; otherwise its next read requests the batch.
     else if (wanted > 0 || pages.buffered === 0) request()

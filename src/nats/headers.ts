@@ -44,15 +44,15 @@ export interface HeaderBlock {
  * longer than searching the list each time.
  */
 export class HeaderValues implements Iterable<[string, string]> {
-  readonly #lines: readonly string[]
+  /** Name, value, name, value …, as they were received. */
+  readonly lines: readonly string[]
 
-  /** @param lines name, value, name, value … */
   constructor(lines: readonly string[]) {
-    this.#lines = lines
+    this.lines = lines
   }
 
   get(name: string): string | undefined {
-    const lines = this.#lines
+    const { lines } = this
     if (name.startsWith(serverPrefix)) {
       for (let i = lines.length - 2; i >= 0; i -= 2)
         if (lines[i] === name) return lines[i + 1]
@@ -67,7 +67,7 @@ export class HeaderValues implements Iterable<[string, string]> {
   }
 
   *[Symbol.iterator](): Generator<[string, string]> {
-    const lines = this.#lines
+    const { lines } = this
     for (let i = 0; i < lines.length; i += 2)
       if (lines.indexOf(lines[i]!) === i) yield [lines[i]!, this.get(lines[i]!)!]
   }

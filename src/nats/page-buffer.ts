@@ -19,13 +19,13 @@ export class PageBuffer<Item> {
 
   push(item: Item): void {
     this.#arrived.push(item)
-    this.#arrival?.resolve()
+    if (this.#arrival !== undefined) this.#wake()
   }
 
   /** No more items will arrive. */
   end(): void {
     this.#isEnded = true
-    this.#arrival?.resolve()
+    this.#wake()
   }
 
   /** The reader gets the error after the items that arrived before it. */
@@ -50,6 +50,12 @@ export class PageBuffer<Item> {
     this.#arrived = []
     this.#inPage = page.length
     return page
+  }
+
+  #wake(): void {
+    const arrival = this.#arrival
+    this.#arrival = undefined
+    arrival?.resolve()
   }
 
   async #wait(timeout: number | undefined): Promise<void> {

@@ -23,7 +23,7 @@ import { reserved } from './requests.js'
 import { offAbort, onAbort } from '../model/on-abort.js'
 
 /** PULL-PAGES-2. */
-const batchMessages = 512
+const batchMessages = 1_024
 const batchBytes = 2 * 1024 * 1024
 /** Status descriptions of a batch that is complete, or whose bytes are used up. */
 const batchEnds = /Batch Completed|MaxBytes/

@@ -53,14 +53,17 @@ await t.test('every record is returned, newest first, with few reads', async t =
 })
 
 await t.test('a caller that stops early has read little more than it needed', async t => {
-  for (const depth of [1, 2, 4]) {
-    const { read, reads } = await scanBack(every(3, 1_024), 100, depth)
-    t.strictSame({ read, reads }, { read: depth, reads: depth }, 'single steps')
-  }
-  for (const depth of [5, 12, 30, 100, 300]) {
+  const { read, reads } = await scanBack(every(3, 1_024), 100, 1)
+  t.strictSame({ read, reads }, { read: 1, reads: 1 }, 'one step is one read')
+  for (const depth of [2, 5, 12, 30, 100, 300]) {
     const { read } = await scanBack(every(3, 1_024), 100, depth)
-    t.ok(read <= 2.5 * depth + 14, `${read} records for ${depth}`)
+    t.ok(read <= 4 * depth + 16, `${read} records for ${depth}`)
   }
+})
+
+await t.test('a history is searched in few steps that wait for each other', async t => {
+  const { reads } = await scanBack(every(1, 1_024), 100, 256)
+  t.ok(reads <= 5, `${reads} reads for 256 records`)
 })
 
 await t.test('a changing spacing costs reads, but no record is missed', async t => {

@@ -5,8 +5,9 @@
 // far predicts a batch with the next ones; a batch is read forwards and consumed from its end.
 // BACKWARD-SCAN-1. A returned record is at exactly the requested position: a batch saves reads and
 //     decides nothing. A record that the batch lacks is read by itself.
-// BACKWARD-SCAN-2. The first steps are single reads, and batches grow from there: a caller that stops
-//     early has read at most about twice as much as it needed.
+// BACKWARD-SCAN-2. The first step is a single read, which tells the spacing, and batches grow fourfold from there: each
+//     step waits for a round trip, which takes as long as some ten records do. A caller that stops early has read at
+//     most about four times as much as it needed, and no less than `batchMin`.
 // BACKWARD-SCAN-3. At most `batchMax` records plus an eighth, and about `bytesMax` bytes, are held. A
 //     wrong prediction costs one read; single reads follow it, twice as many after each miss.
 
@@ -24,10 +25,12 @@ export interface BackwardReads<Record extends ScannedRecord> {
   readSome(from: Position, count: number): Promise<readonly Record[]>
 }
 
-/** Single reads before the first batch. */
-const firstSingleReads = 4
+/** Single reads before the first batch, and again after a wrong prediction. */
+const firstSingleReads = 1
+const missedSingleReads = 4
 const batchMin = 8
 const batchMax = 256
+const batchGrowth = 4
 const bytesMax = 1024 * 1024
 /** At a wider spacing, a batch takes the server as long as single reads of its records. */
 const spacingMax = 40
@@ -91,12 +94,12 @@ export class BackwardScan<Record extends ScannedRecord> {
     const found = this.#ahead.get(position)
     if (found === undefined) {
       this.#ahead.clear()
-      this.#singleReads = firstSingleReads * 2 ** ++this.#misses
+      this.#singleReads = missedSingleReads * 2 ** ++this.#misses
       this.#size = batchMin
       return undefined
     }
     this.#ahead.delete(position)
-    this.#size = Math.min(batchMax, this.#size * 2)
+    this.#size = Math.min(batchMax, this.#size * batchGrowth)
     return found
   }
 }

@@ -3,7 +3,6 @@
 // STORE-JS-4. On a replicated stream a lagging replica may answer a direct get. Every read that decides
 //     something (heads, conflicts, the end of a read) goes to the leader.
 
-import { versionsOf } from '../../codec/commit-headers.js'
 import type { Position } from '../../model/version.js'
 import { expectedOnHeader } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
@@ -14,10 +13,12 @@ import {
   leaderGet,
   type StoredMessage,
 } from '../../nats/direct-get.js'
-import { directPages, directSome } from '../../nats/direct-scan.js'
+import { directSome } from '../../nats/direct-scan.js'
 import type { LogStream } from '../../nats/log-stream.js'
 import { expectedHeader } from '../../nats/publish.js'
+import { scanPages } from '../../nats/scan-pages.js'
 import { BackwardScan } from './backward-scan.js'
+import { lastVersionIn } from './jetstream-records.js'
 
 export class SubjectReader {
   readonly #connection: Connection
@@ -48,10 +49,13 @@ export class SubjectReader {
     from: Position,
     end: Position,
     signal: AbortSignal | undefined,
-    most?: number,
+    most = Infinity,
   ): AsyncGenerator<readonly StoredMessage[]> {
     const scan = (next: Position) =>
-      directPages(this.#connection, this.#stream().name, subject, next, { signal, most })
+      scanPages(this.#connection, this.#stream().name, subject, next, {
+        signal,
+        limit: most,
+      })
     return this.pagesTo(scan, subject, from, end, signal)
   }
 
@@ -146,7 +150,7 @@ export class SubjectReader {
     for await (const page of this.pagesOf(subject, 1, last.position, signal))
       for (const message of page) {
         if (message.position > last.position) return version
-        version = versionsOf(name => message.headers.get(name))?.last ?? version
+        version = lastVersionIn(message) ?? version
       }
     return version
   }

@@ -95,6 +95,19 @@ export class LogTables {
     )
   }
 
+  /** The records at these positions, in their order: as many as fit a chunk, and one at least. */
+  recordsAt(positions: readonly { readonly position: Position }[]): LogEntry[] {
+    const entries: LogEntry[] = []
+    let bytes = 0
+    for (const { position } of positions) {
+      const entry = this.record(position)
+      entries.push(entry)
+      bytes += entry.body.length
+      if (bytes >= chunkBytes) break
+    }
+    return entries
+  }
+
   /** The next chunk of records after a position, in order; empty at the end of the log. */
   recordsAfter(after: Position): LogEntry[] {
     const entries: LogEntry[] = []

@@ -229,4 +229,44 @@ export function testReading(test: Suite): void {
     )
     t.equal(seen.length, 1)
   })
+
+  test('a long history is read whole, from any version, and left early', async (t, place) => {
+    // More than one batch or chunk of any store, forwards and backwards, with a record in it that is no commit.
+    const store = await place.open()
+    const [count, foreignAfter] = [700, 600]
+    for (const version of span(0, count - 1)) {
+      await mustAppend(store, account, deposits(version), { expected: version || 'none' })
+      if (version + 1 === foreignAfter)
+        await place.injectRecord(account, { headers: {}, body: new Uint8Array(3) })
+    }
+    const all = span(1, count)
+    for (const backwards of [false, true]) {
+      const read = await versions(store, { backwards })
+      t.equal(read.length, count + 1, 'the record that is no commit is reported once')
+      t.ok(Number.isNaN(read[backwards ? count - foreignAfter : foreignAfter]))
+      t.strictSame(read.filter(Number.isFinite), backwards ? all.toReversed() : all)
+    }
+    for (const from of [255, 256, 257, 511, 512, 513, 601, 690]) {
+      const to = Math.min(count, from + 300)
+      const read = await versions(store, { from, to })
+      t.strictSame(read.filter(Number.isFinite), span(from, to), `${from} to ${to}`)
+    }
+    for (const last of [1, 20, 256, 520]) {
+      let seen = 0
+      for await (const _ of store.commits(account)) if (++seen === last) break
+      t.equal(seen, last, 'a reader leaves early')
+      seen = 0
+      for await (const _ of store.commits(account, { backwards: true }))
+        if (++seen === last) break
+      t.equal(seen, last, 'and backwards')
+    }
+    const stop = new AbortController()
+    let seen = 0
+    const reading = async () => {
+      for await (const _ of store.commits(account, { signal: stop.signal }))
+        if (++seen === 300) stop.abort()
+    }
+    await refuses(t, 'aborted', reading, 'in the middle of a batch')
+    t.equal(seen, 300, 'nothing is yielded after the signal')
+  })
 }
