@@ -75,7 +75,7 @@ export const consumeAll = async ({ servers }, namespace, { total, batch }) => {
           verify(events.length === 1, () => `message ${count} has no event`)
           if (count === total) resolve(performance.now())
         } catch (error) {
-          reject(/** @type {Error} */ (error))
+          reject(error)
         }
       }
     })

@@ -36,7 +36,7 @@ await buildTests()
 // By default tap loads its TypeScript plugin. .taprc removes it, which takes effect in the run after
 // a `tap build`.
 if (isWholeSuite) await run(['build'])
-const progress = isWholeSuite ? setInterval(showProgress, 60_000) : undefined
+const progress = isWholeSuite ? setInterval(() => void showProgress(), 60_000) : undefined
 const folder = await mkdtemp(join(tmpdir(), 'cairn-test-'))
 const results = join(folder, 'results.tap')
 const exitCode = await run([

@@ -252,7 +252,7 @@ type IsAny<Type> = 0 extends 1 & Type ? true : false
 type Unfolded<Emitted, Event> =
   Exclude<Emitted, Event> extends infer Wrong extends { readonly type: string }
     ? Wrong['type'] extends (Event & { readonly type: string })['type']
-      ? `evolve folds other data for the event: ${Wrong['type']}`
+      ? `evolve folds other data for the event: ${Wrong['type']} (one of a few texts or numbers is written with as const)`
       : `evolve does not fold the event: ${Wrong['type']}`
     : 'this command emits something that is not an event of evolve'
 

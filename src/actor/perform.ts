@@ -4,31 +4,28 @@ import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import type { OutboxPerform } from '../model/outbox.js'
 import { freeze } from '../model/read-only.js'
-import { retryPolicy } from '../model/retry-policy.js'
 import { show } from '../model/show.js'
-import type { WorkRetry } from '../model/work.js'
 import { detach } from './detach.js'
 import { type Effect, effectOf } from './effects.js'
-import { checkWork, type FailedWork, type Work } from './work.js'
+import {
+  checkWork,
+  checkWorkOptions,
+  type FailedWork,
+  type Work,
+  type WorkOptions,
+} from './work.js'
 
-/** How work is performed, and who hears of its end. */
+/** Who hears of the end of work, and how it is done where its definition does not say so. */
 export interface PerformOptions<
   Done extends string = string,
   Failed extends string = string,
-> {
+> extends WorkOptions {
   /** The actor's command that gets the result as its data. */
   readonly done: Done
   /** The actor's command that gets a {@link FailedWork} when the last attempt has failed. */
   readonly failed: Failed
   /** A name for this piece of work, so that `cancel(work, { name })` cancels it alone. Default: none. */
   readonly name?: string
-  /**
-   * Attempts, and the delays between them, as of a reactor: `{ attempts, kind, first, factor, max, jitter }`. Default: five
-   * attempts, 1 s apart at first, then twice as long each time, up to 30 s. A node that takes over begins again.
-   */
-  readonly retry?: WorkRetry
-  /** Milliseconds for an attempt, below 2^31, or `Infinity`. Default 30,000. */
-  readonly timeout?: number
 }
 
 const optionNames: OptionNames<PerformOptions> = {
@@ -74,17 +71,13 @@ export function perform<
   checkWork('perform', work)
   const what = `Work ${work.name}`
   checkOptions(what, options, optionNames)
-  const { done, failed, name, retry, timeout } = options
+  const { done, failed, name, retry = work.retry, timeout = work.timeout } = options
   for (const [option, text] of Object.entries({ done, failed }))
     if (typeof text !== 'string' || text === '')
       throw invalid(`${what} has ${option}: ${show(text)}: name a command of the actor.`)
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw invalid(`${what} has name: ${show(name)}: use a text that is not empty.`)
-  if (timeout !== undefined && !isTimeout(timeout))
-    throw invalid(
-      `${what} has timeout: ${show(timeout)}: use milliseconds from 1 to 2^31 - 1, or Infinity.`,
-    )
-  if (retry !== undefined) checkRetry(what, retry)
+  checkWorkOptions(what, options)
   const entry: OutboxPerform = {
     kind: 'perform',
     work: work.name,
@@ -96,19 +89,6 @@ export function perform<
     ...(timeout !== undefined && { timeout }),
   }
   return effectOf(entry)
-}
-
-function isTimeout(timeout: unknown): boolean {
-  if (typeof timeout !== 'number') return false
-  return timeout === Infinity || (timeout >= 1 && timeout < 2 ** 31)
-}
-
-function checkRetry(what: string, retry: WorkRetry): void {
-  if (typeof retry === 'object' && retry !== null && 'when' in retry)
-    throw invalid(
-      `retry of ${what} has when, and a function cannot be stored: throw a TerminalError instead.`,
-    )
-  retryPolicy(retry, what)
 }
 
 function invalid(message: string): CairnError {

@@ -2,8 +2,12 @@
 // with `perform`; it runs on the actor's owner, after the commit.
 
 import type { ActorAddress } from '../model/address.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
+import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
+import { retryPolicy } from '../model/retry-policy.js'
 import { show } from '../model/show.js'
+import type { WorkRetry } from '../model/work.js'
 
 /** What the function of a work gets beside its input. */
 export interface WorkContext {
@@ -25,8 +29,25 @@ export interface WorkContext {
   readonly signal: AbortSignal
 }
 
+/** How a work is done, unless `perform` says otherwise. */
+export interface WorkOptions {
+  /**
+   * Attempts, and the delays between them, as of a reactor: `{ attempts, kind, first, factor, max, jitter }`. Default: five
+   * attempts, 1 s apart at first, then twice as long each time, up to 30 s. `attempts` may be `Infinity`.
+   */
+  readonly retry?: WorkRetry | undefined
+  /** Milliseconds for an attempt, below 2^31, or `Infinity`. Default 30,000. */
+  readonly timeout?: number | undefined
+}
+
+const optionNames: OptionNames<WorkOptions> = { retry: true, timeout: true }
+
 /** Work that `decide` can ask for; made by {@link defineWork}. */
-export interface Work<Name extends string = string, Input = never, Result = unknown> {
+export interface Work<
+  Name extends string = string,
+  Input = never,
+  Result = unknown,
+> extends WorkOptions {
   readonly name: Name
   readonly run: (input: Input, context: WorkContext) => Result | Promise<Result>
 }
@@ -65,13 +86,14 @@ const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/
  * })
  * ```
  *
- * The name is stored: it is the same in later versions of the program. What the function returns is the data of a command:
+ * A third argument, `{ retry, timeout }`, says how it is done where {@link perform} does not. The name is stored: it is the same in later versions of the program. What the function returns is the data of a command:
  * plain data. It is called at least once; an attempt that throws is followed by others, unless it throws a `TerminalError`.
- * Throws `invalid-definition`.
+ * Throws `invalid-definition` or `invalid-option`.
  */
 export function defineWork<const Name extends string, Input, Result>(
   name: Name,
   run: (input: Input, context: WorkContext) => Result | Promise<Result>,
+  options: WorkOptions = {},
 ): Work<Name, Input, Result> {
   if (typeof name !== 'string' || !namePattern.test(name))
     throw new CairnError(
@@ -84,7 +106,31 @@ export function defineWork<const Name extends string, Input, Result>(
       `Work ${name} has ${show(run)}: pass the function that does it, (input, { key, signal }) => result.`,
       { details: { work: name } },
     )
-  return Object.freeze({ name, run })
+  const what = `Work ${name}`
+  checkOptions(what, options, optionNames)
+  checkWorkOptions(what, options)
+  return Object.freeze({ name, run, ...defined({ ...options }) })
+}
+
+/** Throws `invalid-option` for a retry policy or a timeout that cannot be used, or not be stored. */
+export function checkWorkOptions(what: string, { retry, timeout }: WorkOptions): void {
+  if (timeout !== undefined && !isTimeout(timeout))
+    throw new CairnError(
+      'invalid-option',
+      `${what} has timeout: ${show(timeout)}: use milliseconds from 1 to 2^31 - 1, or Infinity.`,
+    )
+  if (retry === undefined) return
+  if (typeof retry === 'object' && retry !== null && 'when' in retry)
+    throw new CairnError(
+      'invalid-option',
+      `retry of ${what} has when, and a function cannot be stored: throw a TerminalError instead.`,
+    )
+  retryPolicy(retry, what)
+}
+
+function isTimeout(timeout: unknown): boolean {
+  if (typeof timeout !== 'number') return false
+  return timeout === Infinity || (timeout >= 1 && timeout < 2 ** 31)
 }
 
 /** Throws `invalid-definition` for a value that {@link defineWork} did not make, such as a work's name. */

@@ -40,7 +40,7 @@ export function withWork<
   return {
     ...definition,
     performs: performs.map(one =>
-      one.name === work.name ? Object.freeze({ name: one.name, run }) : one,
+      one.name === work.name ? Object.freeze({ ...one, run }) : one,
     ),
   }
 }

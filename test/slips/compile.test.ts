@@ -193,7 +193,7 @@ const slips: readonly [slip: string, message: RegExp][] = [
   ],
   [
     `defineActor({ type: 'b', initialState: 0, decide: { go: () => event('e', 'text') }, evolve: { e: (n, d: number) => n + d } })`,
-    /"evolve folds other data for the event: e"/,
+    /"evolve folds other data for the event: e \(.*as const\)"/,
   ],
   [
     `defineActor({ type: 'b', initialState: 0, decide: { go: (_n, d: any) => event('e', d) }, evolve: { e: (n: number) => n } })`,

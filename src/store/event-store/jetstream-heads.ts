@@ -11,7 +11,7 @@ import {
 } from '../../model/version.js'
 import type { CachedHead, VersionCache } from '../version-cache.js'
 import type { Head } from './event-store.js'
-import { SubjectReader } from './jetstream-reads.js'
+import type { SubjectReader } from './jetstream-reads.js'
 import { lastVersionIn, lastVersionOf, type StreamRecords } from './jetstream-records.js'
 
 /** The head of an actor without events. */
