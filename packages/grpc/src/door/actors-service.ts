@@ -16,8 +16,14 @@ export function actorsService(
 ): ServiceImpl<typeof pb.ActorsService> {
   return {
     async ask(request, context) {
-      const { actor, command, data } = request
-      const options = { ...optionsOf(request), ...boundsOf(context) }
+      const { actor, command, data, expectedVersion } = request
+      const options = {
+        ...optionsOf(request),
+        ...boundsOf(context),
+        ...(expectedVersion !== undefined && {
+          expectedVersion: countOf(expectedVersion),
+        }),
+      }
       const outcome = await node.ask(fromActor(actor), command, fromData(data), options)
       return { outcome: toOutcome(outcome) }
     },
