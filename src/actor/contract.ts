@@ -47,9 +47,10 @@ export type ContractCommands<Commands> = {
  * `send(Order, id, 'place', order)` and `node.spawn(Order, id)` need no more than the contract, so that two actor types
  * can send to each other, and callers need not import the behavior. `defineActor({ implements: Order, … })` checks that
  * a definition decides its commands. `CommandShape<Data, Reply, Rejection>` in place of the data also says what callers
- * get. Throws `invalid-actor-type`.
+ * get. Without a type argument, it has commands of any name and any data: for code that knows only the type's name. Throws
+ * `invalid-actor-type`.
  */
-export function contract<Commands extends object>(
+export function contract<Commands extends object = Record<string, unknown>>(
   type: string,
 ): ActorContract<ContractCommands<Commands>> {
   return Object.freeze({ type: checkActorType(type), isContract: true })

@@ -103,7 +103,7 @@ export function defineActor<
   Schemas extends ActorSchemas,
 >(
   spec: ActorSpec<State, Evolve, Decide, Contract, Schemas> & NamedBy<Contract>,
-): ActorDefinition<State, CommandsIn<Decide, Schemas>, EventIn<Evolve>> {
+): ActorDefinition<State, CommandsIn<Decide, Schemas>, EventIn<Evolve, Schemas, Decide>> {
   if (typeof spec !== 'object' || spec === null)
     throw new CairnError(
       'invalid-definition',
@@ -206,7 +206,7 @@ export function defineAnyActor<
   Schemas extends ActorSchemas,
 >(
   spec: ActorSpec<State, Evolve, Decide, AnyContract, Schemas> & NamedBy<AnyContract>,
-): ActorDefinition<State, CommandsIn<Decide, Schemas>, EventIn<Evolve>> {
+): ActorDefinition<State, CommandsIn<Decide, Schemas>, EventIn<Evolve, Schemas, Decide>> {
   const {
     type,
     version = 1,

@@ -42,8 +42,14 @@ export type CommandTypesOf<Definition extends AnyActorType, Name extends string>
     ? { data: Data; reply: Reply; rejection: Rejected }
     : { data: unknown; reply: unknown; rejection: Rejection }
 
-/** The type of a command's outcome. It has no rejected case if the command's rejection type is `never`. */
-export type OutcomeOf<Definition extends AnyActorType, Name extends string> = AskOutcome<
+/**
+ * The type of a command's outcome; without a name, of any of the definition's commands. It has no rejected case if the command's
+ * rejection type is `never`.
+ */
+export type OutcomeOf<
+  Definition extends AnyActorType,
+  Name extends string = CommandNameOf<Definition>,
+> = AskOutcome<
   CommandTypesOf<Definition, Name>['reply'],
   CommandTypesOf<Definition, Name>['rejection']
 >

@@ -86,7 +86,7 @@ export function publish<Input>(topic: Topic<Input>, data: Input): Effect<object>
 /**
  * Sends a command to another actor. It is stored with the events that `decide` returns with it, and
  * takes effect once, however often it is tried. If two definitions send to each other, give one of
- * them a {@link contract}.
+ * them a {@link contract}; `send(contract('driver'), …)` checks no names and no data.
  *
  * ```ts
  * send(driver, id, 'assign', job, { refused: 'assignRefused', replied: 'assigned' })
@@ -94,7 +94,7 @@ export function publish<Input>(topic: Topic<Input>, data: Input): Effect<object>
  *
  * `refused` and `replied` name commands of the actor that sends it: one of them is sent back, once, with the
  * rejection or the reply. A rejection that none of them hears is counted and logged; with `deadLetter: true` it
- * becomes a dead letter. Throws `unknown-command`, `invalid-actor-id` or `invalid-option`.
+ * becomes a dead letter. Throws `unknown-command`, `invalid-actor-id`, `invalid-option`, or `invalid-definition` for what is no definition.
  */
 export function send<
   To extends AnyActorType,
@@ -120,29 +120,35 @@ export function send<
       CommandTypesOf<To, Name>['reply']
     >
   }
->
-export function send(
-  actor: ActorAddress,
-  command: string,
-  data?: unknown,
-  answers?: Answers,
-): Effect
-export function send(
-  to: AnyActorType | ActorAddress,
-  ...rest: readonly unknown[]
-): Effect {
-  const [id, type, data, answers] = 'id' in to ? [to.id, ...rest] : rest
-  const actor = checkAddress({ type: to.type, id: id as string })
+> {
+  if (typeof to !== 'object' || to === null || 'id' in to)
+    throw new CairnError(
+      'invalid-definition',
+      `send got ${show(to)}: pass a definition and the id, send(cart, id, 'add', …). For code that knows only the name of ` +
+        `the type: send(contract('cart'), id, 'add', …).`,
+    )
+  const type: string = command
+  const [data, answers] = args as readonly [unknown?, Answers?]
+  const actor = { type: to.type, id }
+  const entry = commandEntry(actor, type, data, answers)
   if ('behavior' in to) {
-    checkKnownCommand(to, type as string)
-    checkCommandData(to.schemas, actor, type as string, data)
+    checkKnownCommand(to, type)
+    checkCommandData(to.schemas, actor, type, data)
   }
-  const command = { kind: 'command', actor, type: type as string, data } as const
-  const entry: OutboxEntry =
-    answers === undefined
-      ? command
-      : { ...command, ...checkedAnswers(`send of ${show(type)}`, answers as Answers) }
-  return { [effect]: () => entry }
+  return effectOf(entry)
+}
+
+/** The outbox entry of a command, by names. Throws `invalid-actor-type`, `invalid-actor-id` or `invalid-option`. */
+export function commandEntry(
+  to: ActorAddress,
+  type: string,
+  data: unknown,
+  answers: Answers | undefined,
+): OutboxEntry {
+  const actor = checkAddress({ type: to.type, id: to.id })
+  const entry = { kind: 'command', actor, type, data } as const
+  if (answers === undefined) return entry
+  return { ...entry, ...checkedAnswers(`send of ${show(type)}`, answers) }
 }
 
 function checkedAnswers(what: string, answers: Answers): Answers {

@@ -122,10 +122,27 @@ type EventsIn<Result> = Result extends RejectResult | Effect
         ? Result
         : never
 
-/** The events that `evolve` folds. A handler that ignores its data folds any data. */
-export type EventIn<Evolve> = {
-  [Type in keyof Evolve & string]: EmittedEvent<Type, DataOf<Evolve[Type], unknown>>
+/** The events that `evolve` folds. The data of one is what its schema makes, or else what `evolve` takes, or else what `decide` emits. */
+export type EventIn<Evolve, Schemas, Decide> = {
+  [Type in keyof Evolve & string]: EmittedEvent<
+    Type,
+    Type extends keyof SchemasIn<Schemas, 'events'>
+      ? OutputOf<SchemasIn<Schemas, 'events'>[Type]>
+      : DataOf<Evolve[Type], DataEmitted<Decide, Type>>
+  >
 }[keyof Evolve & string]
+
+/** The data that the handlers of `decide` emit with an event; `unknown` for one that none emits. */
+type DataEmitted<Decide, Type> =
+  EventsIn<ResultOf<Decide[keyof Decide]>> extends infer Emitted
+    ? DataIn<Extract<Emitted, { readonly type: Type }>>
+    : never
+
+type DataIn<Emitted> = [Emitted] extends [never]
+  ? unknown
+  : Emitted extends { readonly data: infer Data }
+    ? Data
+    : unknown
 
 /** The events that `decide` may emit: what the schema of an event takes, or else what `evolve` folds. */
 export type EmittedIn<Evolve, Schemas> = {

@@ -44,7 +44,8 @@ export function encodeOutbox(outbox: readonly OutboxEntry[]): OutboxBody[] {
   if (outbox.length > outboxEntriesMax)
     throw new CairnError(
       'commit-too-large',
-      `A commit's outbox has ${outbox.length} entries, and the limit is ${outboxEntriesMax}: split the commit.`,
+      `A commit has ${outbox.length} effects (messages, commands, timers, work), and the limit is ${outboxEntriesMax}: return ` +
+        'fewer with one command, and send the rest by a later command.',
       { details: { limit: outboxEntriesMax, actual: outbox.length } },
     )
   return outbox.map(entry => {

@@ -2,7 +2,8 @@
 //
 // Owns the counts of requests and of open streams, and whether it drains.
 // HTTP-1. What a page of a stranger sends is refused before anything is read of it: by its host, then by its origin.
-// HTTP-2. A route is served only to a principal with its role, and only with fields that its row of the table names.
+// HTTP-2. A route is served only to a principal with its role, and only with fields and conditions that its row of the table
+//     names.
 // HTTP-3. While it drains, it accepts no new request but those of health and metrics, and ends its streams; requests that
 //     have come before are answered.
 // HTTP-4. At most `streamsMax` streams are open at a time.
@@ -24,6 +25,7 @@ import {
   requestIds,
   scopedId,
 } from './causes.js'
+import { type Conditions, conditionsOf } from './conditions.js'
 import { readFields } from './fields.js'
 import { allowedOrigin, checkHost } from './hosts.js'
 import { healthRoutes } from './health-routes.js'
@@ -31,8 +33,8 @@ import { bodyFieldsOf, queryOf } from './inputs.js'
 import { checkHttpOptions, type HttpOptions } from './options.js'
 import { openApiDocument } from './openapi.js'
 import { isUnexpected, Problem, problemResponse } from './problem.js'
-import { json, problemMembers, textResponse } from './responses.js'
-import { type Call, EventStream, type Route, TextStream } from './route.js'
+import { json, problemMembers, textResponse, versionedResponse } from './responses.js'
+import { type Call, EventStream, type Route, TextStream, Versioned } from './route.js'
 import { methodOf, routeOf } from './route-names.js'
 import { routes } from './routes/routes.js'
 import { sseBody } from './sse.js'
@@ -48,9 +50,9 @@ export interface HttpHandler {
   close(): void
 }
 
-const exposedHeaders = 'x-correlation-id, idempotency-key, traceparent'
+const exposedHeaders = 'x-correlation-id, idempotency-key, traceparent, etag'
 const allowedHeaders =
-  'authorization, content-type, idempotency-key, last-event-id, traceparent, x-correlation-id'
+  'authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, traceparent, x-correlation-id'
 
 /** On every response. */
 const securityHeaders = {
@@ -141,6 +143,7 @@ export async function httpHandler(
     const hasBody = one.body !== undefined || one.value !== undefined
     const value = hasBody ? await readJson(request, settings.bodyBytesMax) : undefined
     const body = readFields(one.body ?? {}, bodyFieldsOf(one, value), 'body')
+    const conditions = conditionsOf(request, one.condition)
     const key = idempotencyKey(request)
     const stop = new AbortController()
     const late = AbortSignal.timeout(settings.timeout)
@@ -156,14 +159,14 @@ export async function httpHandler(
       timeout: settings.timeout,
       causes: callCauses(ids, caller),
       id: scopedId(caller, key),
+      conditions,
       lastEventId: request.headers.get('last-event-id') ?? undefined,
       wantsCsv: /\btext\/csv\b/.test(request.headers.get('accept') ?? ''),
     }
     try {
       const answer = await one.handle({ params, query, body, value }, call)
       if (answer instanceof EventStream) return stream(answer, stop)
-      const response =
-        answer instanceof TextStream ? textResponse(answer, log) : json(answer)
+      const response = responseOf(answer, conditions)
       if (one.isIdempotent === true) response.headers.set('idempotency-key', key)
       return response
     } catch (error) {
@@ -174,6 +177,12 @@ export async function httpHandler(
       response.headers.set('idempotency-key', key)
       return response
     }
+  }
+
+  function responseOf(answer: unknown, { ifNoneMatch }: Conditions): Response {
+    if (answer instanceof TextStream) return textResponse(answer, log)
+    if (answer instanceof Versioned) return versionedResponse(answer, ifNoneMatch)
+    return json(answer)
   }
 
   function tooLate(error: unknown): unknown {

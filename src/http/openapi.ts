@@ -1,6 +1,7 @@
 // The OpenAPI document (3.1) of the API, made from the table of routes.
 
 import { packageVersion } from '../runtime/package-version.js'
+import type { Condition } from './conditions.js'
 import type { Field, Fields } from './fields.js'
 import { problemType } from './problem.js'
 import type { Route } from './route.js'
@@ -67,6 +68,7 @@ function operationOf(one: Route): object {
     responses: {
       200: {
         description: one.answer.description,
+        ...(one.condition !== undefined && { headers: { ETag: etag } }),
         content: Object.fromEntries(
           (one.answer.types ?? ['application/json']).map(type => [
             type,
@@ -79,6 +81,9 @@ function operationOf(one: Route): object {
           ]),
         ),
       },
+      ...(one.condition === 'if-none-match' && {
+        304: { description: 'It is as the client knows it.', headers: { ETag: etag } },
+      }),
       ...problemsOf({
         ...commonProblems,
         ...(body !== undefined && bodyProblems),
@@ -101,7 +106,17 @@ function parametersOf(fields: Fields, place: 'path' | 'query'): object[] {
   })
 }
 
-function headersOf({ isIdempotent, answer }: Route): object[] {
+const versionTag: Schema = { type: 'string', pattern: '^"(0|[1-9][0-9]{0,15})"$' }
+
+const etag = { description: "The actor's version, in quotes.", schema: versionTag }
+
+const conditionMeanings: Readonly<Record<Condition, string>> = {
+  'if-match':
+    'Decides the command only if the actor is at this version: `"7"`, and `"0"` for an actor without events.',
+  'if-none-match': 'Answers 304 if the state is still at this version: `"7"`.',
+}
+
+function headersOf({ isIdempotent, condition, answer }: Route): object[] {
   const headers: object[] = []
   if (isIdempotent === true)
     headers.push({
@@ -111,6 +126,14 @@ function headersOf({ isIdempotent, answer }: Route): object[] {
       description:
         'Sent again with the same key by the same principal, it takes effect once and gets the first answer.',
       schema: { type: 'string', minLength: 1, maxLength: 255 },
+    })
+  if (condition !== undefined)
+    headers.push({
+      name: condition === 'if-match' ? 'If-Match' : 'If-None-Match',
+      in: 'header',
+      required: false,
+      description: conditionMeanings[condition],
+      schema: versionTag,
     })
   if (answer.types?.includes('text/event-stream') === true)
     headers.push({

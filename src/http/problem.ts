@@ -1,7 +1,9 @@
 // Errors as problem details (RFC 9457).
 
 import { toJson } from '../codec/json.js'
+import type { RejectedOutcome } from '../model/command-sender.js'
 import { type CairnError, type ErrorCode, isCairnError } from '../model/errors.js'
+import { etagOf } from './etag.js'
 
 export const problemType = 'application/problem+json'
 
@@ -59,6 +61,7 @@ export type DoorProblem =
   | 'draining'
   | 'starting'
   | 'rejected'
+  | 'version-conflict'
   | 'internal'
 
 const doorStatus: Readonly<Record<DoorProblem, number>> = {
@@ -75,6 +78,7 @@ const doorStatus: Readonly<Record<DoorProblem, number>> = {
   draining: 503,
   starting: 503,
   rejected: 409,
+  'version-conflict': 412,
   internal: 500,
 }
 
@@ -100,16 +104,39 @@ export class Problem extends Error {
   }
 }
 
-/** The status and the body of an error. What is neither ours nor the door's is not shown: it may hold anything. */
+/** The problem of a command that was rejected; `isConflict` for one that expected another version. */
+export function rejectedProblem(
+  { rejection, version, commandId, correlationId }: RejectedOutcome,
+  isConflict = false,
+): Problem {
+  return new Problem(isConflict ? 'version-conflict' : 'rejected', rejection.message, {
+    ...(isConflict && { headers: { etag: etagOf(version) } }),
+    members: { rejection, version, commandId, correlationId },
+  })
+}
+
+/** An answer that is no success. */
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Readonly<Record<string, unknown>>
+}
+
 export function problemResponse(error: unknown): Response {
+  const { status, headers, body } = answerOf(error)
+  return new Response(toJson(body), { status, headers })
+}
+
+/** The status and the body of an error. What is neither ours nor the door's is not shown: it may hold anything. */
+export function answerOf(error: unknown): Answer {
   if (error instanceof Problem)
-    return response(doorStatus[error.code], error.code, error.message, {
+    return answer(doorStatus[error.code], error.code, error.message, {
       retryable: doorStatus[error.code] === 503 || doorStatus[error.code] === 429,
       headers: error.headers,
       members: error.members,
     })
-  if (isCairnError(error)) return cairnResponse(error)
-  return response(
+  if (isCairnError(error)) return cairnAnswer(error)
+  return answer(
     500,
     'internal',
     'The request failed by a mistake of the server: its log has the cause.',
@@ -122,9 +149,9 @@ export function isUnexpected(error: unknown): boolean {
   return !(error instanceof Problem) && !isCairnError(error)
 }
 
-function cairnResponse({ code, message, retryable, details }: CairnError): Response {
+function cairnAnswer({ code, message, retryable, details }: CairnError): Answer {
   const { retryAfter } = details
-  return response(statusByCode[code] ?? 500, code, message, {
+  return answer(statusByCode[code] ?? 500, code, message, {
     retryable,
     ...(typeof retryAfter === 'number' && {
       headers: { 'retry-after': String(Math.ceil(retryAfter / 1_000)) },
@@ -139,12 +166,12 @@ interface ProblemParts {
   readonly members?: Readonly<Record<string, unknown>>
 }
 
-function response(
+function answer(
   status: number,
   code: string,
   detail: string,
   { retryable, headers = {}, members = {} }: ProblemParts,
-): Response {
+): Answer {
   const body = {
     type: `urn:cairn:problem:${code}`,
     title: code.replaceAll('-', ' '),
@@ -156,8 +183,9 @@ function response(
   }
   const retryAfter: Record<string, string> =
     retryable && (status === 429 || status === 503) ? { 'retry-after': '1' } : {}
-  return new Response(toJson(body), {
+  return {
     status,
     headers: { 'content-type': problemType, ...retryAfter, ...headers },
-  })
+    body,
+  }
 }

@@ -3,13 +3,25 @@
 import { toJson } from '../codec/json.js'
 import { CairnError } from '../model/errors.js'
 import type { NodeLog } from '../model/log.js'
+import type { Version } from '../model/version.js'
 import { Problem } from './problem.js'
-import type { TextStream } from './route.js'
+import { etagOf } from './etag.js'
+import type { TextStream, Versioned } from './route.js'
 
 export function json(value: unknown): Response {
   return new Response(toJson(value ?? null), {
     headers: { 'content-type': 'application/json' },
   })
+}
+
+/** The value with its ETag; only the ETag, with status 304, where the client has that version. */
+export function versionedResponse(
+  { version, value }: Versioned,
+  known: Version | undefined,
+): Response {
+  const response = version === known ? new Response(null, { status: 304 }) : json(value)
+  response.headers.set('etag', etagOf(version))
+  return response
 }
 
 export function textResponse(

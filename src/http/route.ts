@@ -1,6 +1,8 @@
 // A route of the API: its row in the one table from which requests are served and the OpenAPI document is made.
 
 import type { Node } from '../runtime/node.js'
+import type { Version } from '../model/version.js'
+import type { Condition, Conditions } from './conditions.js'
 import type { Fields, ValuesOf } from './fields.js'
 import type { Principal, Role } from './principal.js'
 import type { Schema } from './schema.js'
@@ -20,6 +22,8 @@ export interface Call {
   readonly id: string
   /** `Last-Event-ID`, where the client continues a stream. */
   readonly lastEventId: string | undefined
+  /** The version of the condition that the route obeys. */
+  readonly conditions: Conditions
   /** Whether the client asks for CSV. */
   readonly wantsCsv: boolean
 }
@@ -36,6 +40,17 @@ export class EventStream {
 
   constructor(events: AsyncIterable<SseEvent>) {
     this.events = events
+  }
+}
+
+/** A JSON value that is what an actor has at a version: answered with that version as ETag. */
+export class Versioned {
+  readonly version: Version
+  readonly value: unknown
+
+  constructor(version: Version, value: unknown) {
+    this.version = version
+    this.value = value
   }
 }
 
@@ -71,6 +86,8 @@ export interface RouteSpec<
   readonly value?: string
   /** Whether `Idempotency-Key` has a meaning. */
   readonly isIdempotent?: boolean
+  /** The conditional header that it obeys; the others are refused. Its answers are {@link Versioned}. Default: none. */
+  readonly condition?: Condition
   readonly answer: {
     readonly description: string
     readonly schema?: Schema
@@ -79,7 +96,7 @@ export interface RouteSpec<
   }
   /** Statuses of problems beside those that every route has: what each means here. */
   readonly problems?: Readonly<Record<number, string>>
-  /** Returns a value that is answered as JSON, or a promise of it; or a stream. */
+  /** Returns a value that is answered as JSON, or a promise of it; a {@link Versioned} one; or a stream. */
   handle(
     input: {
       readonly params: ValuesOf<Path>

@@ -12,6 +12,7 @@ export interface Schema {
   readonly minLength?: number
   readonly maxLength?: number
   readonly format?: string
+  readonly pattern?: string
   readonly default?: unknown
   readonly additionalProperties?: boolean | Schema
   readonly $ref?: string

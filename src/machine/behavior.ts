@@ -226,7 +226,7 @@ export class MachineBehavior implements Behavior<MachineState> {
     const { late = 'fire', lateAfter = lateAfterDefault } = this.#options
     const does = typeof late === 'function' ? late(name) : late
     if (does !== 'fire' && now - timer.at > lateAfter) return settle(does)
-    if (timer.to !== undefined) return settle('send', outboxOfTimer(timer, now))
+    if (timer.to !== undefined) return settle('send', outboxOfTimer(timer))
     if (timer.child !== undefined || timer.parent === true) return settle('send')
     const due = eventOf(found.name, timer)
     const stored = this.#steps.newEvent(due.type, payloadOf(due), {

@@ -3,7 +3,7 @@
 
 import type { EventObject } from 'xstate'
 
-import { publish, toOutboxEntry, send } from '../actor/effects.js'
+import { commandEntry, publish, toOutboxEntry } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import { answersOf } from '../model/answers.js'
 import { CairnError } from '../model/errors.js'
@@ -37,7 +37,7 @@ export function outboxOf(
         message(actor, (params as { readonly event: EventObject }).event, emits, now),
       ]
     if (type === 'xstate.sendTo' && !isDelayed(action))
-      return [command(actor, params as SendParams, now)]
+      return [command(actor, params as SendParams)]
     return []
   })
 }
@@ -59,13 +59,9 @@ function message(
   return toOutboxEntry(publish(topic as Topic<unknown>, payloadOf(event)), now)
 }
 
-function command(
-  actor: ActorAddress,
-  { to, event }: SendParams,
-  now: number,
-): OutboxEntry {
+function command(actor: ActorAddress, { to, event }: SendParams): OutboxEntry {
   const target = addressOf(to)
   if (target === undefined) throw noSuchTarget(actor, event)
   const answers = answersOf(target)
-  return toOutboxEntry(send(target, event.type, payloadOf(event), answers), now)
+  return commandEntry(target, event.type, payloadOf(event), answers)
 }

@@ -12,7 +12,7 @@
 
 import type { EventObject, ExecutableActionObject } from 'xstate'
 
-import { send, toOutboxEntry } from '../actor/effects.js'
+import { commandEntry } from '../actor/effects.js'
 import type { ActorAddress } from '../model/address.js'
 import { answersOf } from '../model/answers.js'
 import { CairnError } from '../model/errors.js'
@@ -184,9 +184,9 @@ export function timerOutbox(
 }
 
 /** The command that a due timer sends to another actor. */
-export function outboxOfTimer({ to, event }: MachineTimer, now: number): OutboxEntry[] {
+export function outboxOfTimer({ to, event }: MachineTimer): OutboxEntry[] {
   if (to === undefined || event === undefined) return []
-  return [toOutboxEntry(send(to, event.type, payloadOf(event), answersOf(to)), now)]
+  return [commandEntry(to, event.type, payloadOf(event), answersOf(to))]
 }
 
 /** The event of a timer. */

@@ -7,12 +7,21 @@ import { freeze, handOut } from '../model/read-only.js'
 import { describeChange, findRefusedChange } from '../model/refused-change.js'
 import { show } from '../model/show.js'
 import type { Projection, RowsOfEvents } from './define-projection.js'
-import type { Folding, RowChange } from './folding.js'
+import type { Folding, Item, RowChange } from './folding.js'
+
+/** Events change rows at once. */
+interface EventFolding extends Folding {
+  change(
+    item: Item,
+    keys: readonly string[],
+    rowOf: (key: string) => unknown,
+  ): readonly RowChange[]
+}
 
 export function foldingOfEvents(
   { name, events }: Pick<Required<Projection>, 'name' | 'events'>,
   rows: RowsOfEvents,
-): Folding {
+): EventFolding {
   /** The next row. */
   function foldRow(row: unknown, event: RecordedEvent, key: string): unknown {
     const fold = (given: unknown, data: unknown) =>

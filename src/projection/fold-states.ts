@@ -24,7 +24,8 @@ import { describeChange, findRefusedChange } from '../model/refused-change.js'
 import { show } from '../model/show.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { Projection, RowsOfStates } from './define-projection.js'
-import type { Folding } from './folding.js'
+import type { Folding, RowChange } from './folding.js'
+import type { ProjectedState } from './states-of.js'
 
 export interface StatePorts {
   readonly store: Pick<EventStore, 'head' | 'commits'>
@@ -87,31 +88,46 @@ export function foldingOfStates(
       const { actor, position, at } = commit
       const definition = rows.definitions.get(actor.type)!
       const { state, version } = await stateAfter(commit, definition, signal)
-      const make = (given: unknown) =>
-        rows.row({ actor, state: given, version, position, at })
-      const next = made(make, state, key!)
-      if (next === undefined)
-        throw new CairnError(
-          'invalid-definition',
-          `row of projection ${name} returned nothing for ${show(key)}: return a row, or null for none.`,
-        )
-      checkData(next, `row ${show(key)} of projection ${name}`)
-      return [[key!, freeze(next)]]
+      const projected = { actor, state, version, position, at }
+      return [rowOfState(name, rows, projected, key)]
     },
   }
+}
 
-  function made(make: (state: unknown) => unknown, state: unknown, key: string): unknown {
-    try {
-      return make(handOut(state))
-    } catch (cause) {
-      const change = findRefusedChange(cause, watch => make(watch('the state', state)))
-      if (change === undefined) throw cause
-      throw new CairnError(
-        'invalid-definition',
-        `row of projection ${name} changed ${describeChange(change, change.name)}, which it must only read: return a new ` +
-          'value.',
-        { cause, details: { projection: name, key, path: change.path } },
-      )
-    }
+/** The row of an actor's state. Throws what `row` throws, `invalid-definition` and `invalid-data`. */
+export function rowOfState(
+  name: string,
+  rows: RowsOfStates,
+  { state, ...rest }: ProjectedState,
+  key = rows.keyOf(rest.actor),
+): RowChange {
+  const make = (given: unknown) => rows.row({ ...rest, state: given })
+  const next = made(name, make, state, key)
+  if (next === undefined)
+    throw new CairnError(
+      'invalid-definition',
+      `row of projection ${name} returned nothing for ${show(key)}: return a row, or null for none.`,
+    )
+  checkData(next, `row ${show(key)} of projection ${name}`)
+  return [key, freeze(next)]
+}
+
+function made(
+  name: string,
+  make: (state: unknown) => unknown,
+  state: unknown,
+  key: string,
+): unknown {
+  try {
+    return make(handOut(state))
+  } catch (cause) {
+    const change = findRefusedChange(cause, watch => make(watch('the state', state)))
+    if (change === undefined) throw cause
+    throw new CairnError(
+      'invalid-definition',
+      `row of projection ${name} changed ${describeChange(change, change.name)}, which it must only read: return a new ` +
+        'value.',
+      { cause, details: { projection: name, key, path: change.path } },
+    )
   }
 }

@@ -18,7 +18,7 @@ import type { Command } from '../model/behavior.js'
 import { checkOptions } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { defined } from '../model/defined.js'
-import { checkNewEvent, eventId, type NewEvent } from '../model/event.js'
+import type { NewEvent } from '../model/event.js'
 import type { TimerFiring } from '../model/timer.js'
 import type {
   EmittedEventOf,
@@ -28,6 +28,7 @@ import type {
   ReplyOf,
 } from './given-types.js'
 import { historyOf, isMachineDefinition, withoutMarks } from './given-machine.js'
+import { recorded } from './recorded.js'
 import { show } from './show.js'
 import { type CommandOutcome, type Specified, Then } from './then.js'
 
@@ -175,23 +176,12 @@ function stateAfter(
   const start = initialFoldedState(folding)
   let state = start.state
   for (const [i, event] of given.entries()) {
-    checkNewEvent(event)
-    const version = i + 1
-    state = foldEvent(folding, state, {
-      kind: 'event',
-      id: eventId(folding.actor, version),
-      actor: folding.actor,
-      type: event.type,
-      data: detach(event.data, `data of event "${event.type}"`),
-      metadata: event.metadata ?? {},
-      schemaVersion:
-        event.schemaVersion ?? folding.behavior.schemaVersionOf?.(event.type) ?? 1,
-      version,
-      position: version,
-      commitId: `commit-${version}`,
-      at: now,
-      nodeId: 'given',
-    })
+    const place = { version: i + 1, position: i + 1, at: now }
+    state = foldEvent(
+      folding,
+      state,
+      recorded(folding.actor, folding.behavior, event, place),
+    )
   }
   const { length } = given
   return { ...start, state, version: length, position: length }

@@ -2,6 +2,13 @@
 
 // Specifications
 export { given, type Given, type GivenOptions } from './given.js'
+export {
+  givenHistories,
+  type GivenRows,
+  type History,
+  history,
+  type HistoryOptions,
+} from './given-histories.js'
 export type {
   EmittedEventOf,
   GivenEvent,

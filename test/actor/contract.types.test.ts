@@ -82,6 +82,9 @@ same<
   Equal<OutcomeOf<typeof Pong, 'hit'>, AcceptedOutcome<number> | RejectedOutcome<Busy>>
 >()
 same<Equal<OutcomeOf<typeof Pong, 'count'>, AcceptedOutcome<number>>>()
+// Without a name, it is that of any command.
+same<OutcomeOf<typeof Pong, 'hit'> extends OutcomeOf<typeof Pong> ? true : false>()
+same<Equal<Extract<OutcomeOf<typeof Pong>, { ok: false }>, RejectedOutcome<Busy>>>()
 same<
   Equal<OutcomeOf<typeof pong, 'hit'>, AcceptedOutcome<number> | RejectedOutcome<Busy>>
 >()

@@ -170,13 +170,13 @@ same<
 >()
 same<Equal<AskOutcome, AcceptedOutcome | RejectedOutcome>>()
 
-// Events are distinguished by their type; an evolve that ignores the data does not determine its type.
+// Events are distinguished by their type; where an evolve ignores the data, decide determines its type.
 same<
   Equal<
     RecordedEventOf<Ledger>,
     | RecordedEvent<'deposited', { amount: number }>
     | RecordedEvent<'withdrew', { amount: number }>
-    | RecordedEvent<'closed', unknown>
+    | RecordedEvent<'closed', undefined>
   >
 >()
 

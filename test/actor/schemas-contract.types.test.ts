@@ -221,7 +221,13 @@ void t.test('an answer that its schema refuses becomes a dead letter', async t =
     decide: {
       ask: () => [
         event('asked'),
-        send({ type: 'desk', id: 'main' }, 'lend', { book: 'emma' }, { replied: 'lent' }),
+        send(
+          contract<{ lend: CommandShape<{ book: string }, string> }>('desk'),
+          'main',
+          'lend',
+          { book: 'emma' },
+          { replied: 'lent' },
+        ),
       ],
       lent: () => event('asked'),
     },

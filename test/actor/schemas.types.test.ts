@@ -110,8 +110,40 @@ same<Equal<Commands['rename']['data'], { to: string }>>()
 type Closed = Extract<RecordedEventOf<typeof account>, { type: 'closed' }>
 same<Equal<Closed['data'], { at: number; why: string }>>()
 
+// An `evolve` that takes no data leaves the type to the schema, or else to what `decide` emits.
+const talk = defineActor({
+  type: 'talk',
+  schemas: { events: { said: z.object({ text: z.string().default('') }) } },
+  initialState: 0,
+  decide: {
+    say: (_state, text: string) => event('said', { text }),
+    tag: (_state, tag: string) => [event('tagged', { tag }), event('left')],
+    retag: (_state, count: number) => ({ events: [event('tagged', { count })] }),
+  },
+  evolve: {
+    said: n => n + 1,
+    tagged: n => n,
+    left: n => n,
+    // Of an earlier version: nothing emits it any more.
+    old: n => n,
+  },
+})
+type DataOf<Type extends RecordedEventOf<typeof talk>['type']> = Extract<
+  RecordedEventOf<typeof talk>,
+  { type: Type }
+>['data']
+same<Equal<DataOf<'said'>, { text: string }>>()
+same<Equal<DataOf<'tagged'>, { tag: string } | { count: number }>>()
+same<Equal<DataOf<'left'>, undefined>>()
+same<Equal<DataOf<'old'>, unknown>>()
+
 /** Never called: these have to be refused by the compiler. */
 export function refused() {
+  given(talk, [
+    event('said', { text: 'hello' }),
+    // @ts-expect-error -- the schema has another field
+    event('said', { txet: 'hello' }),
+  ])
   const amount = z.object({ amount: z.number() })
   given(account)
     // @ts-expect-error -- the field has another name

@@ -10,6 +10,7 @@ import t, { type Test } from 'tap'
 import type { AnyActorDefinition } from '../../src/actor/definition.js'
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
+import { contract } from '../../src/actor/contract.js'
 import { send } from '../../src/actor/effects.js'
 import type { Transaction as Tx } from '../../src/actor/transaction.js'
 import type { Backend } from '../../src/backend/backend.js'
@@ -339,7 +340,7 @@ test('outbox entries are delivered if the transaction commits, and only then', a
     decide: {
       order: (_state, id: string) => [
         event('ordered', { id }),
-        send({ type: 'account', id }, 'deposit', { amount: 7 }),
+        send(contract('account'), id, 'deposit', { amount: 7 }),
       ],
     },
     evolve: { ordered: (state, _data: { id: string }) => state + 1 },

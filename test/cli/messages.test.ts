@@ -4,6 +4,7 @@ import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
+import { contract } from '../../src/actor/contract.js'
 import { publish, send } from '../../src/actor/effects.js'
 import { memory } from '../../src/backend/memory.js'
 import { defineTopic } from '../../src/model/topic.js'
@@ -27,7 +28,7 @@ const trip = defineActor({
     end: (_state, n: number) => [
       event('ended', n),
       publish(ended, n),
-      send({ type: 'nobody', id: 'x' }, 'charge', n),
+      send(contract('nobody'), 'x', 'charge', n),
     ],
   },
   evolve: { ended: state => state + 1 },

@@ -3,6 +3,7 @@
 import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
+import { contract } from '../../src/actor/contract.js'
 import { publish, schedule, send } from '../../src/actor/effects.js'
 import { event } from '../../src/actor/event.js'
 import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
@@ -35,7 +36,7 @@ const order = defineActor({
       schedule('soon', { at: Date.now() }, 'remind'),
       schedule('later', { after: 86_400_000 }, 'remind'),
       // The last one: it holds back what follows it.
-      send({ type: 'nobody', id: 'x' }, 'wait'),
+      send(contract('nobody'), 'x', 'wait'),
     ],
     remind: () => event('reminded'),
   },

@@ -9,6 +9,7 @@ import type { Member, MembershipChange } from '../../src/cluster/membership.js'
 import { ownerOf } from '../../src/cluster/placement.js'
 import { readMember } from '../../src/cluster/read-member.js'
 import {
+  contract,
   defineActor,
   defineReactor,
   defineTopic,
@@ -57,7 +58,7 @@ const second = defineActor({
     ],
     order: (_state, { id }: { id: string }) => [
       event('added', { amount: 0 }),
-      send({ type: 'till', id }, 'double', {}),
+      send(contract('till'), id, 'double', {}),
     ],
   },
   evolve: { added, doubled: state => ({ total: state.total * 2 }) },

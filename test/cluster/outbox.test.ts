@@ -6,6 +6,7 @@ import t from 'tap'
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
 import { reject } from '../../src/actor/reject.js'
+import { contract } from '../../src/actor/contract.js'
 import { publish, send } from '../../src/actor/effects.js'
 import type { RecordedEvent } from '../../src/model/event.js'
 import { defineTopic } from '../../src/model/topic.js'
@@ -28,13 +29,13 @@ const account = defineActor({
       if (state.balance < amount) return reject('overdraft')
       return [
         event('paid', { amount }),
-        send({ type: 'account', id: to }, 'deposit', { amount }),
+        send(contract('account'), to, 'deposit', { amount }),
         publish(moved, { amount, to }),
       ]
     },
     fan: (_state, to: string[]) => [
       event('paid', { amount: 0 }),
-      ...to.map(id => send({ type: 'account', id }, 'deposit', { amount: 1 })),
+      ...to.map(id => send(contract('account'), id, 'deposit', { amount: 1 })),
     ],
     whisper: () => [event('paid', { amount: 0 }), publish(noted, 'undeclared')],
     mute: () => [publish(moved, 'about nothing')],

@@ -121,6 +121,23 @@ await t.test('curl asks, reads and gets errors by code, as JSON', async t => {
       body: { rejected: { code: 'overdraft', details: { json: { balance: 10 } } } },
     },
   )
+  t.match(
+    await call('ActorsService/Ask', {
+      actor: alice,
+      command: 'deposit',
+      data: { json: { amount: 10 } },
+      expectedVersion: '7',
+    }),
+    {
+      status: 200,
+      body: {
+        rejected: {
+          code: 'version-conflict',
+          details: { json: { expected: 7, actual: 1 } },
+        },
+      },
+    },
+  )
   t.match(await call('ActorsService/State', { actor: alice }), {
     body: { state: { json: { balance: 10 } }, version: '1' },
   })

@@ -77,6 +77,61 @@ await t.test('outcomes', async t => {
   t.match(await ask('o/ask/sell', '{"__proto__":{"price":1}}'), { status: /^[45]/ })
 })
 
+await t.test('If-Match: a command is decided only at the version it expects', async t => {
+  const sell = (ifMatch: string, headers = {}) =>
+    shop.request('/v1/actors/till/m/ask/sell', {
+      body: { price: 5 },
+      headers: { 'if-match': ifMatch, ...headers },
+    })
+  const first = await sell('"0"', { 'idempotency-key': 'm1' })
+  t.equal(first.status, 200)
+  t.equal(first.headers.get('etag'), '"1"')
+  for (const expected of ['"0"', '"7"', ' "7" ']) {
+    const response = await sell(expected)
+    t.equal(response.headers.get('etag'), '"1"', 'the version that it has')
+    t.match(
+      { status: response.status, body: await response.json() },
+      {
+        status: 412,
+        body: {
+          type: 'urn:cairn:problem:version-conflict',
+          code: 'version-conflict',
+          detail: /at version 1, and the command expects version/,
+          retryable: false,
+          rejection: { code: 'version-conflict', details: { actual: 1 } },
+          version: 1,
+        },
+      },
+    )
+  }
+  const repeated = await sell('"0"', { 'idempotency-key': 'm1' })
+  t.match(await repeated.json(), { version: 1, duplicate: true }, 'the first answer')
+  t.equal((await sell('"1"')).headers.get('etag'), '"2"')
+  t.match((await shop.json('/v1/actors/till/m/state')).body, { version: 2 })
+  const rejected = await ask('m/ask/sell', { price: 0 }, { 'if-match': '"2"' })
+  t.match(rejected, { status: 409, body: { code: 'rejected' } })
+  const any = await ask('m/ask/sell', { price: 5 }, { 'if-match': '*' })
+  t.match(any, { status: 400, body: { detail: /read the state, and send its ETag/ } })
+})
+
+await t.test('If-None-Match: a state that the client has is not sent again', async t => {
+  const state = (tag?: string, query = '') =>
+    shop.request(`/v1/actors/till/m/state${query}`, {
+      headers: tag === undefined ? {} : { 'if-none-match': tag },
+    })
+  const whole = await state()
+  t.equal(whole.status, 200)
+  t.equal(whole.headers.get('etag'), '"2"')
+  const same = await state('"2"')
+  t.equal(same.status, 304)
+  t.equal(same.headers.get('etag'), '"2"')
+  t.equal(await same.text(), '')
+  t.equal((await state('"1"')).status, 200)
+  t.equal((await state('"1"', '?version=1')).status, 304)
+  const none = await shop.request('/v1/actors/till/nobody/state')
+  t.equal(none.headers.get('etag'), '"0"')
+})
+
 await t.test('what if: at a version, and nothing is stored', async t => {
   const whatIf = (body: unknown) =>
     shop.json('/v1/actors/till/k/what-if', { body, as: 'reader' })

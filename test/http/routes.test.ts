@@ -133,6 +133,24 @@ async function isProblem(
   )
 }
 
+/** What is no version as a strong entity tag. */
+const wrongTags = [
+  '*',
+  '7',
+  "'7'",
+  '"7',
+  'W/"7"',
+  '"7", "8"',
+  '"7", W/"8"',
+  '""',
+  '"07"',
+  '"-1"',
+  '"1.5"',
+  '"x"',
+  '"9007199254740992"',
+  '',
+]
+
 /** Texts that a parameter's schema forbids. */
 function wrongTexts({ type, enum: values, maximum, minimum, maxLength, format }: Schema) {
   if (type === 'integer')
@@ -217,6 +235,20 @@ for (const row of operations)
           const response = await shop.request(path, sentOf(row))
           await isProblem(t, response, 400, 'invalid-request', name)
         }
+      }
+    })
+    await t.test('refuses conditions that it does not obey', async () => {
+      const obeyed = operation.parameters.map(({ name }) => name.toLowerCase())
+      for (const name of [
+        'if-match',
+        'if-none-match',
+        'if-modified-since',
+        'if-unmodified-since',
+        'if-range',
+      ]) {
+        const isObeyed = obeyed.includes(name)
+        for (const value of isObeyed ? wrongTags : ['"1"', '*'])
+          await refuses(400, 'invalid-request', { headers: { [name]: value } }, '', name)
       }
     })
     await t.test('refuses a wrong body', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 
 import { httpHandler, type HttpOptions } from '../../src/doors/http.js'
 import {
+  contract,
   defineActor,
   defineConsumer,
   defineProjection,
@@ -38,7 +39,7 @@ export const till = defineActor({
     ],
     pass: (_state, { to }: { to: string }) => [
       event('passed', { to }),
-      send({ type: 'till', id: to }, 'sell', { price: 1 }),
+      send(contract('till'), to, 'sell', { price: 1 }),
     ],
     remind: (_state, { after }: { after: number }) => [
       event('reminded'),

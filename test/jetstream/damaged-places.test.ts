@@ -109,7 +109,7 @@ for (const how of ['purge', 'delete'] as const)
       defineReactor({
         name: 'events',
         on: eventsOf(pen),
-        handle: ({ data }) => count(events, data.data as string),
+        handle: ({ data }) => count(events, data.data),
       }),
       defineReactor({
         name: 'messages',
@@ -265,7 +265,7 @@ for (const how of ['purge', 'delete'] as const)
       name: 'texts',
       from: pen,
       initial: [] as string[],
-      when: { wrote: (row, { data }) => [...row, data as string] },
+      when: { wrote: (row, { data }) => [...row, data] },
     })
     const node = await start({ actors: [pen], projections: [texts] })
     const write = async (...all: readonly string[]) => {

@@ -50,7 +50,7 @@ const texts = defineProjection({
   name: 'texts',
   from: pen,
   initial: [] as string[],
-  when: { wrote: (row, { data }) => [...row, data as string] },
+  when: { wrote: (row, { data }) => [...row, data] },
 })
 const erp = defineConsumer({ name: 'erp', on: noted })
 
@@ -106,7 +106,7 @@ await t.test('every reader of a log that was restored and written on', async t =
   const seen = defineReactor({
     name: 'events',
     on: eventsOf(pen),
-    handle: ({ data }) => void events.push(data.data as string),
+    handle: ({ data }) => void events.push(data.data),
   })
   const heard = defineReactor({
     name: 'messages',

@@ -373,22 +373,25 @@ await t.test('a machine hears answers as events', async t => {
 })
 
 await t.test('a wrong way back is refused before anything is stored', async t => {
-  const anywhere = { type: 'hall', id: 'main' }
+  const anywhere = contract('hall')
   const odd = { code: 'invalid-option' }
-  t.throws(() => send(anywhere, 'book', {}, { refused: '' }), odd)
-  t.throws(() => send(anywhere, 'book', {}, { refused: 7 } as never), odd)
-  t.throws(() => send(anywhere, 'book', {}, { refsed: 'x' } as never), {
+  t.throws(() => send(anywhere, 'main', 'book', {}, { refused: '' }), odd)
+  t.throws(() => send(anywhere, 'main', 'book', {}, { refused: 7 } as never), odd)
+  t.throws(() => send(anywhere, 'main', 'book', {}, { refsed: 'x' } as never), {
     ...odd,
     message: /no option "refsed".* Did you mean refused/,
   })
-  t.throws(() => send(anywhere, 'book', {}, { deadLetter: 'yes' } as never), odd)
+  t.throws(() => send(anywhere, 'main', 'book', {}, { deadLetter: 'yes' } as never), odd)
   t.throws(() => schedule('t', { after: 1 }, 'x', 1, { replied: '' }), odd)
   t.throws(() => actorAt(Hall, 'x', { replied: 5 } as never), odd)
   const forgetful = defineActor({
     type: 'forgetful',
     initialState: 0,
     decide: {
-      go: () => [event('went'), send(anywhere, 'book', {}, { refused: 'refussed' })],
+      go: () => [
+        event('went'),
+        send(anywhere, 'main', 'book', {}, { refused: 'refussed' } as never),
+      ],
       refused: () => event('went'),
     },
     evolve: { went: n => n },

@@ -80,8 +80,8 @@ for (const version of [1, 3])
       const open = given(order, [], { input: { cents: 7 } })
       open
         .when('pay')
-        .thenEvents(event('pay'))
-        .thenOutbox(
+        .thenEvents(
+          event('pay'),
           publish(paid, { cents: 7 }),
           send(ledger, 'main', 'add', { cents: 7 }),
         )

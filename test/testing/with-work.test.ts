@@ -49,12 +49,10 @@ const done = { done: 'charged', failed: 'notCharged', retry: { attempts: 3 } } a
 void t.test('a specification names the work', async t => {
   given(order)
     .when('pay', { cents: 7 })
-    .thenEvents(event('paying', { cents: 7 }))
-    .thenOutbox(perform(charge, { cents: 7 }, done))
+    .thenEvents(event('paying', { cents: 7 }), perform(charge, { cents: 7 }, done))
   given(order, [event('paying', { cents: 7 })])
     .when('giveUp')
-    .thenEvents(event('failed', { why: 'given up' }))
-    .thenOutbox(cancel(charge))
+    .thenEvents(event('failed', { why: 'given up' }), cancel(charge))
   const other = () =>
     given(order)
       .when('pay', { cents: 7 })

@@ -1,6 +1,7 @@
 // All the kinds of work that nodes of a namespace do together.
 
 import { defineActor } from '../../src/actor/define-actor.js'
+import { contract } from '../../src/actor/contract.js'
 import { cancel, publish, schedule, send } from '../../src/actor/effects.js'
 import { event } from '../../src/actor/event.js'
 import type { Backend } from '../../src/backend/backend.js'
@@ -29,7 +30,7 @@ export const counter = defineActor({
     say: (_state, word: string) => [event('added', 1), publish(said, word)],
     pass: (_state, to: string) => [
       event('added', 0),
-      send({ type: 'counter', id: to }, 'add', 5),
+      send(contract('counter'), to, 'add', 5),
     ],
   },
   evolve: { added: (state, by: number) => state + by },

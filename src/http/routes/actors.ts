@@ -7,7 +7,7 @@ import { eventView, itemView } from '../../runtime/views/event.js'
 import { timerView } from '../../runtime/views/timer.js'
 import { count, flag, oneOf, optional, text, withDefault } from '../fields.js'
 import { Problem } from '../problem.js'
-import { EventStream, type Route, route } from '../route.js'
+import { EventStream, type Route, route, Versioned } from '../route.js'
 import { anyValue, countSchema, listOf, objectOf, textSchema } from '../schema.js'
 import type { SseEvent } from '../sse.js'
 import { schemaOf } from './schemas.js'
@@ -73,6 +73,7 @@ const state = route({
     after: optional(count('Waits until the actor has this version.')),
     ...timeoutField,
   },
+  condition: 'if-none-match',
   answer: { description: 'The state and its version.', schema: schemaOf('State') },
   problems: {
     404: 'This node does not host the type, or there is no such version.',
@@ -88,7 +89,8 @@ const state = route({
       timeout,
       ...defined({ version, freshness: wanted }),
     })
-    return { version: reading.version, state: reading.state ?? null }
+    const { version: at, state: found } = reading
+    return new Versioned(at, { version: at, state: found ?? null })
   },
 })
 

@@ -3,9 +3,10 @@
 import { detach } from '../../actor/detach.js'
 import { whatIf } from '../../actor/what-if.js'
 import type { AskOutcome } from '../../model/command-sender.js'
+import { defined } from '../../model/defined.js'
 import { count, json, optional, text } from '../fields.js'
-import { Problem } from '../problem.js'
-import { type Route, route } from '../route.js'
+import { rejectedProblem } from '../problem.js'
+import { type Route, route, Versioned } from '../route.js'
 import { anyValue, countSchema, flagSchema, objectOf, textSchema } from '../schema.js'
 import { schemaOf } from './schemas.js'
 import { actorParams, addressOf, definitionOf, timeoutField } from './shared.js'
@@ -23,22 +24,27 @@ const ask = route({
   query: timeoutField,
   value: 'The data of the command.',
   isIdempotent: true,
+  condition: 'if-match',
   answer: { description: 'The actor has accepted it.', schema: schemaOf('Accepted') },
   problems: {
     404: 'No node hosts the type, or the actor does not know the command.',
     409: 'The actor has rejected it (`rejected`, with `rejection`), is parked, or knows the key with another command.',
+    412: 'The actor is at another version than If-Match expects. Nothing was decided; ETag has its version.',
     429: 'It was refused by load.',
     504: 'The outcome is not known: send it again with the same Idempotency-Key.',
   },
   async handle({ params, query, value }, call) {
-    const { node, id, signal, causes } = call
+    const { node, id, signal, causes, conditions } = call
+    const { ifMatch } = conditions
     const outcome = await node.ask(addressOf(params), params.command, value, {
       commandId: id,
       timeout: query.timeout,
       signal,
+      ...defined({ expectedVersion: ifMatch }),
       ...causes,
     })
-    return acceptedOf(outcome)
+    if (ifMatch !== undefined) throwConflict(outcome)
+    return new Versioned(outcome.version, acceptedOf(outcome))
   },
 })
 
@@ -119,13 +125,16 @@ const tryCommand = route({
   },
 })
 
+/** The conflict of a command with `If-Match`, as HTTP names it. */
+function throwConflict(outcome: AskOutcome): void {
+  if (!outcome.ok && outcome.rejection.code === 'version-conflict')
+    throw rejectedProblem(outcome, true)
+}
+
 /** A rejection is an outcome, not an error; over HTTP it is told apart by its status. */
 export function acceptedOf(outcome: AskOutcome): AskOutcome & { readonly ok: true } {
   if (outcome.ok) return { ...outcome, reply: outcome.reply ?? null }
-  const { rejection, version, commandId, correlationId } = outcome
-  throw new Problem('rejected', rejection.message, {
-    members: { rejection, version, commandId, correlationId },
-  })
+  throw rejectedProblem(outcome)
 }
 
 export const commandRoutes: readonly Route[] = [ask, send, tryCommand]

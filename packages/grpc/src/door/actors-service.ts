@@ -17,8 +17,14 @@ export function actorsService(
 ): ServiceImpl<typeof pb.ActorsService> {
   return {
     async ask(request, context) {
-      const { actor, command, data } = request
-      const options = { ...optionsOf(request), ...callOf(context) }
+      const { actor, command, data, expectedVersion } = request
+      const options = {
+        ...optionsOf(request),
+        ...callOf(context),
+        ...(expectedVersion !== undefined && {
+          expectedVersion: countOf(expectedVersion),
+        }),
+      }
       const outcome = await node.ask(fromActor(actor), command, fromData(data), options)
       return { outcome: toOutcome(outcome) }
     },

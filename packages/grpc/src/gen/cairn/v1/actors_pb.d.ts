@@ -43,6 +43,14 @@ export declare type AskRequest = Message<"cairn.v1.AskRequest"> & {
    * @generated from field: cairn.v1.Causes causes = 5;
    */
   causes?: Causes | undefined;
+
+  /**
+   * The version that the actor must be at; 0 for one that does not exist. At another, nothing is decided, and the outcome is a
+   * rejection with the code version-conflict. Absent: any version.
+   *
+   * @generated from field: optional uint64 expected_version = 6;
+   */
+  expectedVersion?: bigint | undefined;
 };
 
 /**
