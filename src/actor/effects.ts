@@ -121,12 +121,17 @@ export function send<
     >
   }
 > {
-  if (typeof to !== 'object' || to === null || 'id' in to)
+  if (typeof to !== 'object' || to === null)
     throw new CairnError(
       'invalid-definition',
       `send got ${show(to)}: pass a definition and the id, send(cart, id, 'add', …). For code that knows only the name of ` +
         `the type: send(contract('cart'), id, 'add', …).`,
     )
+  // JavaScript may pass an address in place of the first two: send({ type, id }, command, data, answers).
+  if ('id' in to) {
+    const [data, answers] = [command, ...args] as readonly [unknown, Answers?]
+    return effectOf(commandEntry(to as unknown as ActorAddress, id, data, answers))
+  }
   const type: string = command
   const [data, answers] = args as readonly [unknown?, Answers?]
   const actor = { type: to.type, id }

@@ -1,7 +1,8 @@
 // The outcome of a command in a specification, and the assertions on it.
 //
-// THEN-1. What was said is named whole: `thenEvents` fails if there are messages, commands, timers or work that neither it nor a
-//     `thenOutbox` before it names. It fails in the call, so that it is the test that fails.
+// THEN-1. What was said is named whole: once the events are named, messages, commands, timers and work that are not fail the
+//     specification. `thenOutbox` may follow at once, so this is checked by the next assertion, or when the chain has ended;
+//     where `thenEvents` is given effects, too, it is checked there.
 
 import { AssertionError } from 'node:assert'
 import { isDeepStrictEqual } from 'node:util'
@@ -67,6 +68,8 @@ export class Then<
 > {
   readonly #specified: Specified
   readonly #ended: Ended
+  /** The events are named, and what else was said is not (THEN-1). */
+  #unnamed: AssertionError | undefined
   #isOutboxNamed = false
 
   /** @internal */
@@ -77,24 +80,27 @@ export class Then<
 
   /**
    * It was carried out and led to exactly these events, in this order; none are fine, too. Messages, commands, timers and
-   * work that were said with them are named here, in their order, or by a `thenOutbox` before: otherwise this fails.
+   * work that were said with them are named here, in their order, or by `thenOutbox`, right after this or before: otherwise the
+   * specification fails.
    */
-  thenEvents(...expected: readonly (Event | Effect)[]): this {
+  thenEvents(...named: readonly (Event | Effect)[]): this {
+    this.#checkNamed()
     const ended = this.#ended
     const { plain } = this.#specified
-    const events = expected.filter((one): one is Event => !isEffect(one))
-    const effects = expected.filter(one => isEffect(one))
+    const expected = named.filter((one): one is Event => !isEffect(one))
+    const effects = named.filter(one => isEffect(one))
     const actual = 'events' in ended ? ended.events.map(plain) : undefined
     const isSame = isDeepStrictEqual(
       actual?.map(comparable),
-      events.map(plain).map(comparable),
+      expected.map(plain).map(comparable),
     )
     if (!isSame) {
-      const lines = events.length === 0 ? ['no events'] : events.map(showEvent)
-      throw this.#failure('thenEvents', 'other events', lines, actual ?? ended, events)
+      const lines = expected.length === 0 ? ['no events'] : expected.map(showEvent)
+      throw this.#failure('thenEvents', 'other events', lines, actual ?? ended, expected)
     }
-    if (effects.length > 0) this.#checkOutbox('thenEvents', effects)
-    else this.#checkNamed()
+    if (effects.length > 0) return this.thenOutbox(...effects)
+    const said = this.#said()
+    if (!this.#isOutboxNamed && said.length > 0) this.#mustBeNamed(said)
     return this
   }
 
@@ -103,8 +109,21 @@ export class Then<
    * and `cancel` make. Without any, it said nothing. Timers of a machine follow from its state, and count only where some are named.
    */
   thenOutbox(...expected: readonly Effect[]): this {
-    this.#checkOutbox('thenOutbox', expected)
-    return this
+    this.#unnamed = undefined
+    this.#isOutboxNamed = true
+    const ended = this.#ended
+    const wanted = expected.map(effect => toOutboxEntry(effect, this.#specified.now))
+    const isAccepted = 'outbox' in ended
+    const said = this.#said(wanted.some(isTimer))
+    if (isAccepted && isSameOutbox(said, wanted)) return this
+    throw this.#failure(
+      'thenOutbox',
+      'other effects',
+      wanted.length === 0 ? ['nothing is said'] : wanted.map(showEntry),
+      isAccepted ? said : ended,
+      wanted,
+      isAccepted ? linesOf(said) : undefined,
+    )
   }
 
   /** It was refused with this code; and with these details, where they are given. */
@@ -116,6 +135,7 @@ export class Then<
       ? Details
       : never,
   ): this {
+    this.#checkNamed()
     const ended = this.#ended
     const actual = 'rejection' in ended ? ended.rejection : undefined
     const isSame = details === undefined || isDeepStrictEqual(actual?.details, details)
@@ -134,6 +154,7 @@ export class Then<
 
   /** It was carried out and answered with this. */
   thenReply(expected: Reply): this {
+    this.#checkNamed()
     const ended = this.#ended
     const isAccepted = 'reply' in ended
     if (isAccepted && isDeepStrictEqual(ended.reply, expected)) return this
@@ -144,6 +165,7 @@ export class Then<
 
   /** The actor's state is this now, whether the command was carried out or refused. */
   thenState(expected: State): this {
+    this.#checkNamed()
     const ended = this.#ended
     const isThere = 'state' in ended
     if (isThere && isDeepStrictEqual(ended.state, expected)) return this
@@ -157,6 +179,7 @@ export class Then<
    * depth, and a list item by item. `value` of a machine holds as `matches` of its snapshot does.
    */
   thenStateMatches(expected: StateMatch<State>): this {
+    this.#checkNamed()
     const ended = this.#ended
     const { isInState } = this.#specified
     if ('state' in ended && matchesState(ended.state, expected, isInState)) return this
@@ -177,6 +200,7 @@ export class Then<
    * throws fails with `decide-failed`, an `evolve` that throws with `actor-parked`, as on a node.
    */
   thenThrows(expected: ErrorCode | RegExp): this {
+    this.#checkNamed()
     const ended = this.#ended
     if ('thrown' in ended) {
       const { thrown } = ended
@@ -192,39 +216,9 @@ export class Then<
 
   /** The outcome itself, for what no `then…` says. Throws what the command threw. */
   result(): CommandOutcome<Event, State, Reply, Refusal> {
+    this.#unnamed = undefined
     if ('thrown' in this.#ended) throw this.#ended.thrown
     return this.#ended as CommandOutcome<Event, State, Reply, Refusal>
-  }
-
-  #checkOutbox(operator: 'thenEvents' | 'thenOutbox', expected: readonly Effect[]): void {
-    this.#isOutboxNamed = true
-    const ended = this.#ended
-    const wanted = expected.map(effect => toOutboxEntry(effect, this.#specified.now))
-    const isAccepted = 'outbox' in ended
-    const said = this.#said(wanted.some(isTimer))
-    if (isAccepted && isSameOutbox(said, wanted)) return
-    throw this.#failure(
-      operator,
-      'other effects',
-      wanted.length === 0 ? ['nothing is said'] : wanted.map(showEntry),
-      isAccepted ? said : ended,
-      wanted,
-      isAccepted ? linesOf(said) : undefined,
-    )
-  }
-
-  /** THEN-1 */
-  #checkNamed(): void {
-    const said = this.#said()
-    if (this.#isOutboxNamed || said.length === 0) return
-    throw this.#failure(
-      'thenEvents',
-      'effects that are not named: name them in .thenEvents(…) too, or by .thenOutbox(…) before it',
-      ['nothing is said'],
-      said,
-      [],
-      linesOf(said),
-    )
   }
 
   /** What was said beside the events; timers of a machine follow from its state. */
@@ -232,6 +226,28 @@ export class Then<
     const said = 'outbox' in this.#ended ? this.#ended.outbox : []
     const { hasOwnTimers } = this.#specified
     return hasOwnTimers && !withTimers ? said.filter(entry => !isTimer(entry)) : said
+  }
+
+  /** THEN-1 */
+  #mustBeNamed(said: readonly OutboxEntry[]): void {
+    const unnamed = this.#failure(
+      'thenEvents',
+      'effects that are not named: name them in .thenEvents(…) too, or add .thenOutbox(…) after it',
+      ['nothing is said'],
+      said,
+      [],
+      linesOf(said),
+    )
+    this.#unnamed = unnamed
+    queueMicrotask(() => {
+      if (this.#unnamed === unnamed) throw unnamed
+    })
+  }
+
+  #checkNamed(): void {
+    const unnamed = this.#unnamed
+    this.#unnamed = undefined
+    if (unnamed !== undefined) throw unnamed
   }
 
   #failure(

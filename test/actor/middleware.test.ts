@@ -30,7 +30,7 @@ const account = defineActor({
     later: () => [event('deposited', 0), schedule('t', { after: 1 }, 'deposit', 7)],
     pay: (_state, to: string) => [
       event('deposited', 0),
-      send({ type: 'account', id: to }, 'deposit', 3),
+      send(contract('account'), to, 'deposit', 3),
     ],
   },
   evolve: {

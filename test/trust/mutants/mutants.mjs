@@ -88,8 +88,8 @@ export const mutants = [
   {
     name: 'inline-state-lags',
     file: 'src/actor/command-loop.ts',
-    from: 'this.#planInlineState(running, state, version)',
-    to: 'this.#planInlineState(running, folded.state, version)',
+    from: 'this.#planInlineState(running, state, version, works)',
+    to: 'this.#planInlineState(running, folded.state, version, works)',
     check: inTrust('nats', 'inline-states'),
   },
   {
