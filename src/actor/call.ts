@@ -16,11 +16,10 @@
 import type { Deadlines, Expiring } from '../model/deadlines.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
-import { abortedError } from '../model/wait.js'
+import { abortedError, timerMax } from '../model/wait.js'
 import { offAbort, onAbort } from '../model/on-abort.js'
 
 export const callTimeoutDefault = 10_000
-const timeoutMax = 2 ** 31 - 1
 
 export interface CallOptions {
   readonly timeout?: number | undefined
@@ -217,7 +216,7 @@ export class Call<T> implements Expiring {
   #deadlineExceeded(): CairnError {
     return new CairnError(
       'deadline-exceeded',
-      `The ${this.subject.describe()} was not finished within ${this.#timeout} ms; nothing was stored.`,
+      `The ${this.subject.describe()} was not finished within ${Math.round(this.#timeout)} ms; nothing was stored.`,
       { details: { timeout: this.#timeout } },
     )
   }
@@ -277,11 +276,23 @@ export class SharedAppend {
 
 /** Throws `invalid-option`. */
 export function checkTimeout(timeout: number): void {
-  if (typeof timeout === 'number' && timeout >= 1 && timeout <= timeoutMax) return
-  throw new CairnError(
-    'invalid-option',
-    `timeout is ${typeof timeout === 'number' ? timeout : show(timeout)}: ` +
-      `use 1 to ${timeoutMax} milliseconds.`,
-    { details: { timeout } },
+  if (typeof timeout === 'number' && timeout >= 1 && timeout <= timerMax) return
+  throw invalidTimeout(timeout, `use 1 to ${timerMax} milliseconds`)
+}
+
+/** The same for a wait, which may be endless: `Infinity` is allowed. Throws `invalid-option`. */
+export function checkWaitTimeout(timeout: number): void {
+  const isInRange = timeout === Infinity || (timeout >= 1 && timeout <= timerMax)
+  if (typeof timeout === 'number' && isInRange) return
+  throw invalidTimeout(
+    timeout,
+    `use 1 to ${timerMax} milliseconds, or Infinity to wait until the signal fires or the node closes`,
   )
+}
+
+function invalidTimeout(timeout: unknown, use: string): CairnError {
+  const given = typeof timeout === 'number' ? timeout : show(timeout)
+  return new CairnError('invalid-option', `timeout is ${given}: ${use}.`, {
+    details: { timeout },
+  })
 }

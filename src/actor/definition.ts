@@ -59,7 +59,7 @@ export interface CommandShape<Data = unknown, Reply = unknown, Rejected = Reject
 export interface StateOptions {
   /** Default `'latest'`. */
   readonly freshness?: Freshness | undefined
-  /** Deadline in milliseconds. Default 10,000. */
+  /** Deadline in milliseconds. Default 10,000. `Infinity`, with `{ after: version }` only, waits until the signal fires. */
   readonly timeout?: number | undefined
   readonly signal?: AbortSignal | undefined
 }

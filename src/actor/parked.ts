@@ -168,6 +168,33 @@ export function isVersionsBroken({ details }: CairnError): boolean {
   return details['problem'] === discontinuity
 }
 
+/**
+ * The error of a reader that has found a gap. Whether records are missing is for the actor's owner to find: a reader says
+ * where to look, and nothing of skipping.
+ */
+export function versionsUnread(
+  actor: ActorAddress,
+  expected: Version,
+  found: Version,
+  position: Position,
+): CairnError {
+  const name = formatAddress(actor)
+  return new CairnError(
+    'actor-parked',
+    `Reading the events of ${name} stopped: version ${expected} was expected and ${found} was found, at position ` +
+      `${position}. Look whether the history has it: cairn read ${name} --from ${expected} --limit 1. If it has, read again.`,
+    {
+      details: {
+        actor: name,
+        version: expected,
+        through: found - 1,
+        found,
+        position,
+      },
+    },
+  )
+}
+
 export function versionsMissing(
   actor: ActorAddress,
   expected: Version,

@@ -2,9 +2,9 @@
 
 import { CairnError, isCairnError } from '../model/errors.js'
 import type { Version } from '../model/version.js'
-import { throwIfAborted } from '../model/wait.js'
+import { throwIfAborted, timerMax } from '../model/wait.js'
 import type { StateReading } from './definition.js'
-import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
+import { type CallOptions, callTimeoutDefault, checkWaitTimeout } from './call.js'
 import type { VersionWait } from './version-waiters.js'
 
 /** Milliseconds until the next read if no notice arrives. */
@@ -23,7 +23,7 @@ export async function readAfter(
   read: (bounds: CallOptions) => Promise<StateReading>,
   expect: () => VersionWait,
 ): Promise<StateReading> {
-  checkTimeout(timeout)
+  checkWaitTimeout(timeout)
   const deadline = performance.now() + timeout
   const left = () => Math.ceil(deadline - performance.now())
   let found: Version | undefined
@@ -32,7 +32,10 @@ export async function readAfter(
     for (;;) {
       throwIfAborted(signal, `reading the state of ${name}`)
       if (left() < 1) throw notReached(name, wanted, found, timeout)
-      const reading = await read({ timeout: Math.max(1, left()), signal })
+      const reading = await read({
+        timeout: Math.min(timerMax, Math.max(1, left())),
+        signal,
+      })
       if (reading.version >= wanted) return reading
       found = reading.version
       await expectation.wait(Math.max(1, Math.min(rereadEvery, left())), signal)
@@ -50,7 +53,7 @@ export async function readAfter(
 export function readTimedOut(doing: string, timeout: number): CairnError {
   return new CairnError(
     'deadline-exceeded',
-    `The ${doing} was not finished within ${timeout} ms: try again, or wait longer.`,
+    `The ${doing} was not finished within ${Math.round(timeout)} ms: try again, or wait longer.`,
     { details: { timeout } },
   )
 }
@@ -64,7 +67,7 @@ function notReached(
   const status = found === undefined ? 'could not be read' : `is at version ${found}`
   return new CairnError(
     'deadline-exceeded',
-    `Version ${wanted} of ${actor} was not reached within ${timeout} ms; ${actor} ${status}. Wait longer, ` +
+    `Version ${wanted} of ${actor} was not reached within ${Math.round(timeout)} ms; ${actor} ${status}. Wait longer, ` +
       'or read a version that was acknowledged.',
     { details: { actor, wanted, found, timeout } },
   )

@@ -12,10 +12,19 @@
 // RECOVERY-5. Nothing is written, and nothing is left in the store.
 // RECOVERY-6. A history without a state in its last `snapshotAfter` versions may have a snapshot. It is used if the commit that it names is in
 //     the history at its version (ACTOR-SNAPSHOTS-2); the events after it are folded onto it.
+// RECOVERY-7. A state may be one within a commit: the events after it are then at its own position. Every read after a state begins
+//     at its position (`rangeAfter`).
+// RECOVERY-8. The state at an earlier version is folded from the last usable inline state at or before it. It is looked for backwards
+//     from the end, through the commits after the version and at most `heldCommitsMax` before it, unless version 1 is nearer to the version
+//     than the end is, or the records on the way are not a whole history. Then the history is folded from version 1.
 
 import type { StoredCommit } from '../model/commit.js'
 import type { Position, Version } from '../model/version.js'
-import type { EventStore, Head } from '../store/event-store/event-store.js'
+import type {
+  CommitsOptions,
+  EventStore,
+  Head,
+} from '../store/event-store/event-store.js'
 import { continuous } from './continuity.js'
 import {
   initialFoldedState,
@@ -69,8 +78,17 @@ export async function refresh<State>(
   const inlineState = foldedInlineState(context, head.last)
   if (inlineState !== undefined) return inlineState
   const { actor } = context
-  const from = { from: folded.version + 1, hint: folded.position, ...withSignal(signal) }
-  return foldForward(context, folded, store.commits(actor, from))
+  return foldForward(context, folded, store.commits(actor, rangeAfter(folded, signal)))
+}
+
+/**
+ * What to read of an actor after a folded state. Its commit is read again: the state may be one within it (RECOVERY-7).
+ */
+export function rangeAfter(
+  { version, position }: Pick<FoldedState, 'version' | 'position'>,
+  signal: AbortSignal | undefined,
+): CommitsOptions {
+  return { from: version + 1, hint: position, ...withSignal(signal) }
 }
 
 /**
@@ -112,11 +130,44 @@ export async function recoverAt<State>(
 ): Promise<FoldedState<State>> {
   const start = initialFoldedState(context)
   if (version === 0) return start
-  const records = store.commits(context.actor, { to: version, ...withSignal(signal) })
-  const folded = await foldForward(context, start, records, version)
+  const base = (await nearestState(store, context, version, signal)) ?? start
+  if (base.version === version) return base
+  const range = { ...rangeAfter(base, signal), to: version }
+  const records = store.commits(context.actor, range)
+  const folded = await foldForward(context, base, records, version)
   if (folded.version < version)
     throw unknownVersion(context.actor, version, folded.version)
   return folded
+}
+
+/** RECOVERY-8: the last stored state at or before a version; `undefined` if it is nearer to fold from version 1. */
+async function nearestState<State>(
+  store: History,
+  context: FoldContext<State>,
+  version: Version,
+  signal: AbortSignal | undefined,
+): Promise<FoldedState<State> | undefined> {
+  const { actor } = context
+  let next: Version | undefined
+  let looked = 0
+  const backwards = store.commits(actor, { backwards: true, ...withSignal(signal) })
+  for await (const record of backwards) {
+    // What cannot be read, or does not continue, is for the fold of the whole history to judge.
+    if (record.kind === 'malformed') {
+      if (record.versions === undefined) continue
+      return undefined
+    }
+    const { firstVersion, lastVersion } = record
+    if (next !== undefined && lastVersion !== next - 1) return undefined
+    if (next === undefined && (lastVersion < version || lastVersion - version > version))
+      return undefined
+    next = firstVersion
+    if (lastVersion > version) continue
+    const state = foldedInlineState(context, record)
+    if (state !== undefined) return state
+    if (++looked === heldCommitsMax) return undefined
+  }
+  return undefined
 }
 
 async function readHead(

@@ -85,7 +85,7 @@ export interface ActorRef<
   /**
    * Waits until the state is as wanted: `await ref.until(({ status }) => status === 'paid', { timeout: 60_000 })`. The
    * present state counts, and none after it is left out. Throws `deadline-exceeded` after `timeout` milliseconds (default
-   * 10,000), `aborted`, `node-closed`, and what the function throws.
+   * 10,000; `Infinity` for no deadline), `aborted`, `node-closed`, and what the function throws.
    */
   until<Wanted extends StateOf<Definition>>(
     isWanted: (state: StateOf<Definition>) => state is Wanted,

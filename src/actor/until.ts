@@ -4,7 +4,7 @@ import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
 import { isIgnoredPromise } from '../model/thenable.js'
 import { bounded } from '../model/wait.js'
-import { type CallOptions, callTimeoutDefault, checkTimeout } from './call.js'
+import { type CallOptions, callTimeoutDefault, checkWaitTimeout } from './call.js'
 import type { StateReading } from './definition.js'
 import type { FoldContext } from './fold.js'
 import { watchActor } from './watch.js'
@@ -22,7 +22,7 @@ export async function untilState<State>(
   { timeout = callTimeoutDefault, signal }: CallOptions,
   skipsNow: SkipsNow,
 ): Promise<StateReading<State>> {
-  checkTimeout(timeout)
+  checkWaitTimeout(timeout)
   const name = formatAddress(context.actor)
   const seen = { version: undefined as number | undefined }
   return bounded(
@@ -62,7 +62,7 @@ function notReached(
     version === undefined ? 'it could not be read' : `it is at version ${version}`
   return new CairnError(
     'deadline-exceeded',
-    `The state of ${actor} was not as wanted within ${timeout} ms; ${status}. Wait longer, or look at why it is not.`,
+    `The state of ${actor} was not as wanted within ${Math.round(timeout)} ms; ${status}. Wait longer, or look at why it is not.`,
     { details: { actor, version, timeout } },
   )
 }

@@ -11,7 +11,7 @@ import { pause } from '../model/wait.js'
 
 /** The wait of one reader. It must be ended in any case. */
 export interface VersionWait {
-  /** Resolves when the version is reported, after `ms`, or when the signal fires. */
+  /** Resolves when the version is reported, after `ms`, or when the signal fires. Throws `node-closed`. */
   wait(ms: number, signal: AbortSignal | undefined): Promise<void>
   end(): void
 }
@@ -43,11 +43,13 @@ export class VersionWaiters {
     const others = this.#waiters.get(name) ?? new Set()
     this.#waiters.set(name, others.add(waiter))
     return {
-      async wait(ms, signal) {
+      wait: async (ms, signal) => {
         const { reached } = waiter
-        if (reached.signal.aborted) return pause(Math.min(ms, lagPause), signal)
+        if (this.#isClosed) throw nodeClosed(name, version)
         const signals = signal === undefined ? [] : [signal]
-        await pause(ms, AbortSignal.any([reached.signal, ...signals]))
+        if (reached.signal.aborted) await pause(Math.min(ms, lagPause), signal)
+        else await pause(ms, AbortSignal.any([reached.signal, ...signals]))
+        if (this.#isClosed) throw nodeClosed(name, version)
       },
       end: () => {
         if (!others.delete(waiter)) return
@@ -64,12 +66,20 @@ export class VersionWaiters {
       if (waiter.version <= version) waiter.reached.abort()
   }
 
-  /** Resolves all waits, now and later: the next read fails with the reason. */
+  /** Ends all waits, now and later, with `node-closed`. */
   close(): void {
     this.#isClosed = true
     for (const all of this.#waiters.values())
       for (const { reached } of all) reached.abort()
   }
+}
+
+function nodeClosed(name: string, version: Version): CairnError {
+  return new CairnError(
+    'node-closed',
+    `The node closed while a caller waited for version ${version} of ${name}: read it on another node.`,
+    { details: { actor: name } },
+  )
 }
 
 function queueFull(limit: number): CairnError {

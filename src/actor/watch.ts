@@ -15,8 +15,8 @@ import type { RecordedEvent } from '../model/event.js'
 import { checkCount, type Version } from '../model/version.js'
 import { handOut } from '../model/read-only.js'
 import { type FoldContext, type FoldedState, handOutEvent, skipVersions } from './fold.js'
-import { versionsMissing } from './parked.js'
-import { recoverAt } from './recovery.js'
+import { versionsUnread } from './parked.js'
+import { rangeAfter, recoverAt } from './recovery.js'
 import { isCairnError } from '../model/errors.js'
 import { foldSteps, skipRecord, type Step } from './watch-steps.js'
 import type { SkipsNow } from './watched-actor.js'
@@ -126,18 +126,14 @@ export async function* watchActor<State>(
   async function* replay(folding: FoldContext<State>, start: FoldedState<State>) {
     let at = start
     let last: Step<State> | undefined
-    const range = {
-      from: at.version + 1,
-      hint: at.position + 1,
-      signal: signal ?? noSignal,
-    }
+    const range = rangeAfter(at, signal)
     for await (const record of watches.store.commits(context.actor, range)) {
       if (record.kind === 'malformed') at = skipRecord(folding, at, record)
       else {
         const { firstVersion, position } = record
         at = skipVersions(folding, at, firstVersion - 1, at.position) ?? at
         if (firstVersion > at.version + 1)
-          throw versionsMissing(context.actor, at.version + 1, firstVersion, position)
+          throw versionsUnread(context.actor, at.version + 1, firstVersion, position)
         for (const step of foldSteps(folding, at, record)) {
           at = step.folded
           last = step

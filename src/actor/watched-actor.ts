@@ -19,8 +19,8 @@ import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import { type FoldContext, type FoldedState, skipVersions } from './fold.js'
-import { versionsMissing } from './parked.js'
-import { recover, recoverAt } from './recovery.js'
+import { versionsUnread } from './parked.js'
+import { rangeAfter, recover, recoverAt } from './recovery.js'
 import type { Skips } from './skips.js'
 import { foldSteps, skipRecord, type Step } from './watch-steps.js'
 
@@ -306,15 +306,14 @@ export class WatchedActor<State = unknown> {
       return this.#fold(at, last)
     reads.count++
     const { actor } = this.#context
-    const range = { from: at.version + 1, hint: at.position + 1, signal }
-    for await (const record of store.commits(actor, range)) {
+    for await (const record of store.commits(actor, rangeAfter(at, signal))) {
       if (record.kind === 'malformed')
         this.#at = at = skipRecord(this.#context, at, record)
       else {
         const { firstVersion, position } = record
         const start = skipVersions(this.#context, at, firstVersion - 1, at.position) ?? at
         if (firstVersion > start.version + 1)
-          throw versionsMissing(actor, start.version + 1, firstVersion, position)
+          throw versionsUnread(actor, start.version + 1, firstVersion, position)
         at = this.#fold(start, record)
       }
       // A turn for the watchers that keep up, so that they need not read the log themselves.

@@ -117,7 +117,7 @@ export class NatsTransport implements Transport {
         throw new CairnError(
           'queue-full',
           `Too many requests are in flight to send one to ${formatAddress(actor)} ` +
-            `within ${timeout} ms; it was not sent. Slow down, or add nodes.`,
+            `within ${Math.round(timeout)} ms; it was not sent. Slow down, or add nodes.`,
         )
       case 'too-large':
         throw tooLargeError('request', body.length, this.#sizeLimit)
@@ -132,7 +132,7 @@ export class NatsTransport implements Transport {
     const commandId = request.kind === 'ask' ? request.commandId : undefined
     return new CairnError(
       'store-unreachable',
-      `Stopped ${doing} after ${timeout} ms: ${this.#connection.whySilent(Date.now() - timeout)}. ` +
+      `Stopped ${doing} after ${Math.round(timeout)} ms: ${this.#connection.whySilent(Date.now() - timeout)}. ` +
         'Nothing was sent; the call may be repeated.',
       { details: defined({ commandId }) },
     )

@@ -127,7 +127,7 @@ export function notAnsweredInTime(
 ): CairnError {
   return new CairnError(
     kind === 'ask' ? 'outcome-unknown' : 'deadline-exceeded',
-    `${formatAddress(actor)} did not answer within ${timeout} ms. ${remedyFor(kind)}`,
+    `${formatAddress(actor)} did not answer within ${Math.round(timeout)} ms. ${remedyFor(kind)}`,
     { details: { timeout } },
   )
 }
@@ -136,7 +136,7 @@ export function notAnsweredInTime(
 export function notSentInTime({ actor }: NodeRequest, timeout: number): CairnError {
   return new CairnError(
     'deadline-exceeded',
-    `No node that serves ${formatAddress(actor)} was reached within ${timeout} ms; nothing was sent. Allow more time.`,
+    `No node that serves ${formatAddress(actor)} was reached within ${Math.round(timeout)} ms; nothing was sent. Allow more time.`,
     { details: { timeout } },
   )
 }

@@ -33,7 +33,7 @@ export function deadlineExceeded(
 ): CairnError {
   return new CairnError(
     'deadline-exceeded',
-    `The ${doing} was not handled within ${timeout} ms: the nodes that were asked did not own the actor, or ` +
+    `The ${doing} was not handled within ${Math.round(timeout)} ms: the nodes that were asked did not own the actor, or ` +
       `left. Nothing was stored. Send it again with commandId ${show(commandId)}, and allow more time.`,
     { details: { timeout, commandId } },
   )
@@ -48,7 +48,7 @@ export function notSentInTurn(
 ): CairnError {
   return refusal(
     'deadline-exceeded',
-    `The ${doing} was not sent to node ${node} within ${timeout} ms: others waited before it. Nothing was stored. ` +
+    `The ${doing} was not sent to node ${node} within ${Math.round(timeout)} ms: others waited before it. Nothing was stored. ` +
       'Send it again later, or send at a lower rate, or allow more time.',
     { timeout, commandId },
   )

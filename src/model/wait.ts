@@ -45,7 +45,10 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** Settles like `promise`; throws `onTimeout`'s error after `ms`, or `aborted` if the signal fires first. */
+/** The longest wait of a timer in milliseconds: it fires at once after a longer one. */
+export const timerMax = 2 ** 31 - 1
+
+/** Settles like `promise`; throws `onTimeout`'s error after `ms` (`Infinity`: never), or `aborted` if the signal fires first. */
 export async function withTimeout<T>(
   promise: Promise<T>,
   ms: number,
@@ -58,7 +61,8 @@ export async function withTimeout<T>(
     throw abortedError(signal, doing)
   }
   const gate = deferred<never>()
-  const timer = setTimeout(() => gate.reject(onTimeout()), ms)
+  const isEndless = ms === Infinity
+  const timer = isEndless ? undefined : setTimeout(() => gate.reject(onTimeout()), ms)
   const giveUp = () => gate.reject(abortedError(signal!, doing))
   onAbort(signal, giveUp)
   try {

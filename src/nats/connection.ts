@@ -286,7 +286,8 @@ export class Connection {
     timeout = subscribeTimeout,
   ): Promise<void> {
     const deadline = Date.now() + timeout
-    const unanswered = () => this.#unreachable(subject, `no answer within ${timeout} ms`)
+    const unanswered = () =>
+      this.#unreachable(subject, `no answer within ${Math.round(timeout)} ms`)
     for (;;) {
       const flushed = this.nc.flush().then(
         () => true,

@@ -47,7 +47,11 @@ export class GroupMember {
   /** GROUP-COMMIT-6. */
   expire(): void {
     const { timeout } = this.request
-    this.#end(this.isSent ? `no answer within ${timeout} ms` : 'too many commits wait')
+    this.#end(
+      this.isSent
+        ? `no answer within ${Math.round(timeout)} ms`
+        : 'too many commits wait',
+    )
   }
 
   /** GROUP-COMMIT-6. */

@@ -79,7 +79,7 @@ export function unansweredOutcome(
     case 'not-sent':
       return { kind: 'not-now', why: 'too many requests are in flight' }
     case 'timeout':
-      return { kind: 'unclear', why: `no answer within ${timeout} ms` }
+      return { kind: 'unclear', why: `no answer within ${Math.round(timeout)} ms` }
     case 'disconnected':
       return { kind: 'unclear', why: 'the connection was lost' }
     case 'aborted':

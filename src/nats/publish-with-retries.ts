@@ -190,7 +190,7 @@ function notWritten(
     )
   return new CairnError(
     'store-unreachable',
-    `Could not write ${target} within ${timeout} ms: ${connection.whySilent(start)}. ` +
+    `Could not write ${target} within ${Math.round(timeout)} ms: ${connection.whySilent(start)}. ` +
       'Nothing was stored; the call may be repeated.',
   )
 }

@@ -60,7 +60,7 @@ export async function retryUntilAnswered<T extends object>(
       throw unreachableError(
         connection,
         api,
-        `no answer within ${timeout} ms (${result.kind})`,
+        `no answer within ${Math.round(timeout)} ms (${result.kind})`,
         start,
       )
     await connection.whenConnected(deadline - Date.now(), signal)

@@ -4,12 +4,15 @@
 //     the build is still live.
 // READER-2. Once `waitFor` has resolved for a position, every later read of this reader includes that position,
 //     also after another build has become live.
+// READER-3. When the node closes, waits end at once: a read with `node-closed`, a watch without an error. What needs no wait is read until
+//     the store is closed, for handlers that still run.
 
 import { isDeepStrictEqual } from 'node:util'
 
 import type { Documents } from '../store/documents/documents.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
-import { CairnError } from '../model/errors.js'
+import { CairnError, isCairnError } from '../model/errors.js'
+import { offAbort, onAbort } from '../model/on-abort.js'
 import { checkCount, type Position } from '../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../model/wait.js'
 import type { ReadModel, ReadModels } from '../store/read-models/read-models.js'
@@ -33,7 +36,7 @@ import type { ProjectionRunner } from './runner.js'
 /** How long a reader waits. */
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
-  /** Milliseconds to wait. Default 10,000. */
+  /** Milliseconds to wait. Default 10,000; `Infinity` waits until the signal fires or the node closes. */
   readonly timeout?: number | undefined
 }
 
@@ -81,7 +84,7 @@ export interface ProjectionStatus {
 export interface ProjectionReader<Row> {
   /**
    * The row of a key; `undefined` when there is none. Waits while the projection is built for the first time, and for what
-   * `after` names. Throws `deadline-exceeded`, `aborted`, `store-unreachable` or `invalid-option`.
+   * `after` names. Throws `deadline-exceeded`, `aborted`, `node-closed`, `store-unreachable` or `invalid-option`.
    */
   get(key: string, options?: ProjectionReadOptions): Promise<Row | undefined>
 
@@ -100,14 +103,14 @@ export interface ProjectionReader<Row> {
   list(query?: RowsQuery<Row> & ProjectionReadOptions): Promise<RowsPage<Row>>
 
   /**
-   * Yields the row of a key as it is now, and again each time that it has changed, until the signal fires; of several changes
+   * Yields the row of a key as it is now, and again each time that it has changed, until the signal fires or the node closes; of several changes
    * in a row it may yield the last one only. Throws as `get` does, as long as there is nothing to read.
    */
   watch(key: string, options?: ProjectionReadOptions): AsyncIterable<WatchedRow<Row>>
 
   /**
    * Resolves once this reader's rows include the log up to a position, for example the position of an accepted
-   * command. Throws `deadline-exceeded` or `aborted`.
+   * command. Throws `deadline-exceeded`, `aborted` or `node-closed`.
    */
   waitFor(stored: Position | AtPosition, options?: WaitOptions): Promise<Position>
 
@@ -127,6 +130,8 @@ export interface ReaderOptions {
   readonly lastPosition: () => Promise<Position>
   /** The runner on this node, where it builds the projection. */
   readonly runner?: ProjectionRunner | undefined
+  /** Fires when the node closes. Default: never. */
+  readonly closing?: AbortSignal | undefined
 }
 
 const timeoutDefault = 10_000
@@ -144,6 +149,7 @@ const readOptionNames: OptionNames<ProjectionReadOptions> = {
 
 export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
   const { projection, documents, readModels, runner } = options
+  const { closing = new AbortController().signal } = options
   const { name, version } = projection
   /** READER-2 */
   let floor: Position = 0
@@ -167,12 +173,37 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
       if (found !== undefined) return found
       const left = deadline - performance.now()
       if (left <= 0) throw late(name, what, timeout)
-      const bounds = signal ?? new AbortController().signal
-      if (runner === undefined) await pause(Math.min(wait, left), bounds)
-      else await runner.progress.wait(progress, Math.min(wait, left), bounds)
+      if (closing.aborted) throw nodeClosed(name, what)
+      await pauseFor(Math.min(wait, left), progress, signal)
       if (signal?.aborted === true) throw abortedError(signal, what)
       wait = Math.min(checkMax, wait * 2)
     }
+  }
+
+  /** Waits for `ms`, for progress of a build on this node, for the signal, or until the node closes (READER-3). */
+  async function pauseFor(
+    ms: number,
+    progress: Position,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const ended = new AbortController()
+    const end = () => ended.abort()
+    if (signal?.aborted === true || closing.aborted) return
+    onAbort(signal, end)
+    onAbort(closing, end)
+    try {
+      if (runner === undefined) await pause(ms, ended.signal)
+      else await runner.progress.wait(progress, ms, ended.signal)
+    } finally {
+      offAbort(signal, end)
+      offAbort(closing, end)
+    }
+  }
+
+  /** The error of a read, which is `node-closed` once the node is closing and its store is closed. */
+  function explained(error: unknown): unknown {
+    const isClosed = closing.aborted && isCairnError(error, 'store-closed')
+    return isClosed ? nodeClosed(name, `reading projection ${name}`, error) : error
   }
 
   /** Resolves once the rows include the log up to a position. */
@@ -223,17 +254,28 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
   return {
     async get(key, within = {}) {
       checkOptions(`get of projection ${name}`, within, readOptionNames)
-      return (await get(key, within)) as Row | undefined
+      try {
+        return (await get(key, within)) as Row | undefined
+      } catch (error) {
+        throw explained(error)
+      }
     },
 
     async *entries(within = {}) {
       checkOptions(`entries of projection ${name}`, within, readOptionNames)
       const { signal } = within
-      const build = await current(within)
-      for await (const [key, row] of modelFor(build).entries(signal && { signal }))
-        yield [key, row as Row] as const
+      let build: Build
+      let after: Build | undefined
+      try {
+        build = await current(within)
+        for await (const [key, row] of modelFor(build).entries(signal && { signal }))
+          yield [key, row as Row] as const
+        after = await servedNow()
+      } catch (error) {
+        throw explained(error)
+      }
       // READER-1
-      if ((await servedNow())?.number !== build.number)
+      if (after?.number !== build.number)
         throw new CairnError(
           'contention',
           `Projection ${name} was read from build ${build.number} while another build became live: ` +
@@ -246,29 +288,36 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
       checkOptions(`list of projection ${name}`, wanted, rowsQueryNames)
       const prepared = prepareQuery(name, wanted as RowsQuery<unknown>)
       const later = { timeout, signal }
-      for (let next: ProjectionReadOptions = { ...later, after }; ; next = later) {
-        const build = await current(next)
-        const rows = modelFor(build).entries(signal && { signal })
-        const page = (await prepared.page(rows)) as RowsPage<Row>
-        // READER-1
-        if ((await servedNow())?.number === build.number) return page
+      try {
+        for (let next: ProjectionReadOptions = { ...later, after }; ; next = later) {
+          const build = await current(next)
+          const rows = modelFor(build).entries(signal && { signal })
+          const page = (await prepared.page(rows)) as RowsPage<Row>
+          // READER-1
+          if ((await servedNow())?.number === build.number) return page
+        }
+      } catch (error) {
+        throw explained(error)
       }
     },
 
     async *watch(key, within = {}) {
       checkOptions(`watch of projection ${name}`, within, readOptionNames)
       const { after: _, ...later } = within
-      const bounds = within.signal ?? new AbortController().signal
+      const { signal } = within
+      const isOver = () => signal?.aborted === true || closing.aborted
       let options: ProjectionReadOptions = within
       let last: readonly [unknown] | undefined
       let wait = checkFirst
-      while (!bounds.aborted) {
+      while (!isOver()) {
         const progress = runner?.progress.position ?? 0
         let row: unknown
         try {
           row = await get(key, options)
         } catch (error) {
-          if (bounds.aborted) return
+          const isClosed =
+            closing.aborted && isCairnError(explained(error), 'node-closed')
+          if (signal?.aborted === true || isClosed) return
           throw error
         }
         options = later
@@ -277,14 +326,17 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
           wait = checkFirst
           yield { key, row: row as Row | undefined }
         }
-        if (runner === undefined) await pause(wait, bounds)
-        else await runner.progress.wait(progress, wait, bounds)
+        await pauseFor(wait, progress, signal)
         wait = Math.min(watchMax, wait * 2)
       }
     },
 
-    waitFor(stored, within = {}) {
-      return waitFor(stored, within)
+    async waitFor(stored, within = {}) {
+      try {
+        return await waitFor(stored, within)
+      } catch (error) {
+        throw explained(error)
+      }
     },
 
     async rebuild() {
@@ -320,10 +372,18 @@ export async function statusOf({
   }
 }
 
+function nodeClosed(name: string, doing: string, cause?: unknown): CairnError {
+  return new CairnError(
+    'node-closed',
+    `Stopped ${doing}: the node closes. Read it on another node.`,
+    { cause, details: { projection: name } },
+  )
+}
+
 function late(name: string, what: string, timeout: number): CairnError {
   return new CairnError(
     'deadline-exceeded',
-    `Gave up ${what} after ${timeout} ms: check with "cairn projections" whether a node builds this projection, ` +
+    `Gave up ${what} after ${Math.round(timeout)} ms: check with "cairn projections" whether a node builds this projection, ` +
       'how far it is, and whether an event stops it.',
     { details: { projection: name } },
   )

@@ -193,7 +193,8 @@ export class ProjectionRunner {
         else await this.#endAll()
         await pause(checkEvery, checkNow)
       } catch (error) {
-        if (isCairnError(error, 'store-closed')) break
+        // What fails because the node closes is no fault.
+        if (signal.aborted || isCairnError(error, 'store-closed')) break
         log(
           'warn',
           `Projection ${projection.name} cannot be managed; this node tries again`,

@@ -20,7 +20,7 @@ export interface NodeActivity {
 }
 
 export interface SettledOptions {
-  /** Milliseconds. Default 10,000. */
+  /** Milliseconds. Default 10,000; `Infinity` waits until the signal fires or the node closes. */
   readonly timeout?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -86,7 +86,7 @@ function late(timeout: number, unsettled: readonly string[]): CairnError {
   const what = named.join('; ') || 'the nodes store more and more'
   return new CairnError(
     'deadline-exceeded',
-    `Not all that is stored has acted after ${timeout} ms: ${what}. Wait longer with timeout, or wait for what ` +
+    `Not all that is stored has acted after ${Math.round(timeout)} ms: ${what}. Wait longer with timeout, or wait for what ` +
       'the test needs alone, such as a state of an actor.',
     { details: { unsettled } },
   )

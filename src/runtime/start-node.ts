@@ -15,7 +15,7 @@ import { type CommandSender, refuseSendOptions } from '../model/command-sender.j
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { deferred } from '../model/wait.js'
-import { settled } from './activity.js'
+import { type Active, settled } from './activity.js'
 import { activityOf } from './activity-of.js'
 import { groupsOf, type Stage, startAll, statsOf, stopAll } from './capability.js'
 import { actorsCapability, rebalancingCapability } from './capabilities/actors.js'
@@ -263,9 +263,27 @@ function assemble(context: NodeContext): Assembled {
     stats: () => statsOf(stages),
     activity: ({ signal } = {}) =>
       context.outages.run(() => activityOf(context, stages, signal)),
-    settled: options => settled(node, options),
+    settled: options => settled(whileOpen(context, node), options),
   }
   return { stages, node, escalated: escalation.promise }
+}
+
+/** The activity of a node until it closes: what it has still to do then is for others. */
+function whileOpen({ isClosing }: NodeContext, node: Pick<Node, 'activity'>): Active {
+  return {
+    async activity(options) {
+      const activity = await node.activity(options).catch((cause: unknown) => {
+        if (!isClosing()) throw cause
+        return { cause }
+      })
+      if (!isClosing() && !('cause' in activity)) return activity
+      throw new CairnError(
+        'node-closed',
+        'The node closed while a caller waited until all that is stored has acted: wait on another node.',
+        { cause: 'cause' in activity ? activity.cause : undefined },
+      )
+    },
+  }
 }
 
 function definitionsOf({ actors, reactors, projections }: NodeSettings) {

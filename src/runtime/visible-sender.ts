@@ -39,7 +39,7 @@ export function visibleSender(
     if (!outcome.ok) return outcome
     const { position, version, commandId } = outcome
     try {
-      const left = Math.max(1, deadline - performance.now())
+      const left = Math.max(1, Math.ceil(deadline - performance.now()))
       await Promise.all(
         readers.map(reader => reader.waitFor(position, { timeout: left, signal })),
       )

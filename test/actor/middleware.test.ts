@@ -2,6 +2,7 @@
 
 import t, { type Test } from 'tap'
 
+import { contract } from '../../src/actor/contract.js'
 import { defineActor } from '../../src/actor/define-actor.js'
 import { schedule, send } from '../../src/actor/effects.js'
 import { event } from '../../src/actor/event.js'

@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
-import { heldCommitsMax } from '../../src/actor/recovery.js'
+import { heldCommitsMax, recoverAt } from '../../src/actor/recovery.js'
 import type { NewEvent } from '../../src/model/event.js'
 import { MemoryLog } from '../../src/store/event-store/memory.js'
 import {
@@ -12,6 +12,7 @@ import {
   alice,
   deposits,
   node,
+  observe,
   pushCommit,
   pushForeign,
   write,
@@ -346,5 +347,39 @@ void t.test(
     const { host, store } = node({ on: log, actors: [padded] })
     t.match(await host.state(p), { state: { count: 27 }, version: 27 })
     t.equal(store.commitsRead, 8)
+  },
+)
+
+void t.test(
+  'an earlier version is read from the nearest stored state before it',
+  async t => {
+    const log = new MemoryLog()
+    const store = observe(log)
+    const folding = { actor: alice, behavior: account.behavior }
+    for (let version = 1; version <= 400; version += 2)
+      pushCommit(log, {
+        actor: alice,
+        firstVersion: version,
+        events: [deposit(1), deposit(1)],
+        ...(version % 20 === 1 && {
+          state: { behavior: 1, value: { balance: version + 1 } },
+        }),
+      })
+    for (const version of [0, 1, 2, 3, 42, 43, 199, 200, 201, 382, 383, 399, 400])
+      t.match(
+        await recoverAt(store, folding, version),
+        { version, state: { balance: version } },
+        `at ${version}`,
+      )
+    store.forget()
+    await recoverAt(store, folding, 395)
+    t.ok(store.commitsRead <= 20, `${store.commitsRead} commits read near the end`)
+    store.forget()
+    await recoverAt(store, folding, 5)
+    t.ok(store.commitsRead <= 5, `${store.commitsRead} commits read near the start`)
+    // The state of another behavior version is none.
+    const changed = { ...folding, behavior: { ...folding.behavior, version: 2 } }
+    t.match(await recoverAt(store, changed, 395), { state: { balance: 395 } })
+    await t.rejects(recoverAt(store, folding, 401), { code: 'unknown-version' })
   },
 )

@@ -52,6 +52,7 @@ export function projectionsCapability(
       log: partLog(log, `projection.${name}`),
     })
   }
+  const closing = new AbortController()
   const readers = new WeakMap<Projection, ProjectionReader<unknown>>()
   return {
     groups: settings.projections.map(({ name, version }) =>
@@ -71,6 +72,7 @@ export function projectionsCapability(
         readModels: readModelsOf(projection),
         lastPosition: () => store.lastPosition(),
         runner: runners.find(runner => runner.projection === projection),
+        closing: closing.signal,
       })
       readers.set(projection, reader)
       return reader
@@ -88,6 +90,7 @@ export function projectionsCapability(
         options,
       ),
     async stop({ timeout }) {
+      closing.abort()
       await Promise.all(runners.map(runner => runner.stop(timeout / 2)))
     },
     async unsettled(signal) {

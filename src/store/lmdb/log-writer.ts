@@ -318,7 +318,7 @@ export class LogWriter {
     const { path } = this.#options
     return new CairnError(
       'store-unreachable',
-      `Could not append to ${name} within ${timeout} ms: another process holds the write lock of ${path}, ` +
+      `Could not append to ${name} within ${Math.round(timeout)} ms: another process holds the write lock of ${path}, ` +
         'or its disk is too slow. Nothing was stored; the append may be repeated.',
       { details: { path, timeout } },
     )

@@ -152,6 +152,41 @@ export function testReading(test: Suite): void {
       t.strictSame(await read({ from: 5, hint }), [4, 9, 10], `with hint ${hint}`)
   })
 
+  test('reading from and to every version works, also within commits', async (t, place) => {
+    const store = await place.open()
+    await fill(store, account, sizes)
+    const all = (await collect(store.commits(account))).map(asCommit)
+    const holder = (version: number) =>
+      all.findIndex(
+        ({ firstVersion, lastVersion }) =>
+          firstVersion <= version && version <= lastVersion,
+      )
+    for (const from of span(1, end))
+      for (const to of span(from, end)) {
+        const wanted = all.slice(holder(from), holder(to) + 1).map(({ id }) => id)
+        // A reader within a commit gives the position of that commit.
+        for (const hint of [0, all[holder(from)]!.position]) {
+          const read = await collect(store.commits(account, { from, to, hint }))
+          const found = read.map(record => asCommit(record).id)
+          if (found.join() !== wanted.join())
+            t.fail(`commits ${from} to ${to} with hint ${hint} gave ${found.join()}`)
+        }
+        const back = (
+          await collect(store.commits(account, { from, backwards: true }))
+        ).map(record => asCommit(record).id)
+        if (
+          back.join() !==
+          all
+            .slice(holder(from))
+            .toReversed()
+            .map(({ id }) => id)
+            .join()
+        )
+          t.fail(`commits backwards to ${from} gave ${back.join()}`)
+      }
+    t.pass()
+  })
+
   test('a long history is read whole, from both ends and from its middle', async (t, place) => {
     const store = await place.open()
     const length = 400
