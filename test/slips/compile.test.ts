@@ -75,6 +75,15 @@ const slips: readonly [slip: string, message: RegExp][] = [
     `send(account, 'alice', 'depositt', { amount: 1 })`,
     /'"depositt"' is not assignable to parameter of type '"deposit" \| "withdraw" \| "close"'/,
   ],
+  // Of a command without data, too.
+  [
+    `send(account, 'alice', 'clos')`,
+    /^Argument of type '"clos"' is not assignable to parameter of type '"deposit" \| "withdraw" \| "close"'\.$/,
+  ],
+  [
+    `send({ type: 'account', id: 'alice' }, 'close')`,
+    /^Expected at least 3 arguments, but got 2\.$/,
+  ],
   [
     `send(Driver, 'd1', 'asign', { job: 'x' })`,
     /'"asign"' is not assignable to parameter of type '"assign" \| "gone"'/,
