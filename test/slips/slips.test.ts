@@ -349,11 +349,6 @@ const slips: readonly [slip: () => unknown, message: RegExp, code: string][] = [
     /no command "depositt"\. Did you mean deposit\?/,
     'unknown-command',
   ],
-  [
-    () => send({ type: 'account', id: 'bob' }, 'deposit', 1),
-    /pass a definition and the id, .* send\(contract\('cart'\), id/,
-    'invalid-definition',
-  ],
   [() => cancel(''), /""/, 'invalid-timer'],
   // Nodes
   [() => node.publish('orders', 1), /has "orders" as a topic/, 'invalid-definition'],
