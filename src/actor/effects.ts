@@ -129,8 +129,8 @@ export function send<
     )
   // JavaScript may pass an address in place of the first two: send({ type, id }, command, data, answers).
   if ('id' in to) {
-    const [data, answers] = [command, ...args] as readonly [unknown, Answers?]
-    return effectOf(commandEntry(to as unknown as ActorAddress, id, data, answers))
+    const [answers] = args as readonly unknown[] as readonly [Answers?]
+    return effectOf(commandEntry(to as unknown as ActorAddress, id, command, answers))
   }
   const type: string = command
   const [data, answers] = args as readonly [unknown?, Answers?]

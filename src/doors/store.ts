@@ -153,7 +153,7 @@ export type { CommandArguments } from '../actor/definition-types.js'
 export type { ActorSchemas, SchemaMap } from '../actor/schemas.js'
 export type { UpcastStep, UpcastSteps } from '../actor/upcast.js'
 export type { PerformOptions } from '../actor/perform.js'
-export type { AnyWork, Work, WorkContext, WorkError } from '../actor/work.js'
+export type { AnyWork, Work, WorkContext, WorkError, WorkOptions } from '../actor/work.js'
 export type {
   CommandSender,
   DurableCommandSender,

@@ -51,7 +51,7 @@ await onEachBackend(t, 'a node that closes', async (t, sceneOn) => {
     const { position, version } = await mine.ask('add')
     const reader = node.projection(sums)
     t.equal(await reader.get('a', { after: position }), 1)
-    await until(() => Object.values(node.stats().reactors).some(one => one.active > 0))
+    await until(() => Object.values(node.stats().reactors).some(one => one.open > 0))
     const beyond = position + 1_000
     const seen = { watched: 0, rows: 0 }
     const loops = [
