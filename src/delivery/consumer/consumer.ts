@@ -5,7 +5,7 @@
 //     source that was restored to an earlier point and written on, the consumer goes back to where it is the same.
 
 import { checkOptions, type OptionNames } from '../../model/check-options.js'
-import { CairnError } from '../../model/errors.js'
+import { CairnError, isCairnError } from '../../model/errors.js'
 import type { Position } from '../../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../../model/wait.js'
 import type { Documents } from '../../store/documents/documents.js'
@@ -169,42 +169,52 @@ export function createConsumer(
       if (closing.aborted) throw nodeClosed(name)
       const either = signal === undefined ? closing : AbortSignal.any([signal, closing])
       const deadline = performance.now() + maxWait
-      for (;;) {
-        const state = await document.declare()
-        if (!isChecked) {
-          await checkSources(either)
-          continue
+      try {
+        for (;;) {
+          const state = await document.declare()
+          if (!isChecked) {
+            await checkSources(either)
+            continue
+          }
+          const expired = await leases.leaseExpired(limit, either)
+          if (expired.length > 0) return expired
+          const room = Math.min(limit, outstandingMax - state.outstanding.length) // CONSUMER-4
+          let { positions } = state
+          if (room > 0) {
+            const found = await reader.findNew(state, room, either)
+            positions = found.positions
+            const mustStore =
+              found.outstanding.length > 0 || isFar(state.positions, positions)
+            const leased = mustStore ? await leases.leaseNew(state, found, room) : []
+            if (leased === 'overtaken') continue
+            if (leased.length > 0) return leased
+          }
+          const left = deadline - performance.now()
+          if (left <= 0) return []
+          const now = clock.now()
+          const nextExpiry = Math.min(
+            ...state.outstanding.map(({ until }) => Math.max(1, until - now)),
+          )
+          // A clock that is moved by hand wakes it; the system's clock is that of the timers.
+          const waking = new AbortController()
+          const woken = AbortSignal.any([either, waking.signal])
+          if (nextExpiry < Infinity)
+            void clock.wait?.(nextExpiry, woken).then(() => waking.abort())
+          const ms = Math.min(
+            left,
+            pollDelay,
+            clock.wait === undefined ? nextExpiry : left,
+          )
+          if (room > 0) await reader.waitForNew(state, positions, ms, woken)
+          else await pause(ms, woken)
+          waking.abort()
+          if (signal?.aborted === true) throw abortedError(signal, what)
+          if (closing.aborted) throw nodeClosed(name)
         }
-        const expired = await leases.leaseExpired(limit, either)
-        if (expired.length > 0) return expired
-        const room = Math.min(limit, outstandingMax - state.outstanding.length) // CONSUMER-4
-        let { positions } = state
-        if (room > 0) {
-          const found = await reader.findNew(state, room, either)
-          positions = found.positions
-          const mustStore =
-            found.outstanding.length > 0 || isFar(state.positions, positions)
-          const leased = mustStore ? await leases.leaseNew(state, found, room) : []
-          if (leased === 'overtaken') continue
-          if (leased.length > 0) return leased
-        }
-        const left = deadline - performance.now()
-        if (left <= 0) return []
-        const now = clock.now()
-        const nextExpiry = Math.min(
-          ...state.outstanding.map(({ until }) => Math.max(1, until - now)),
-        )
-        // A clock that is moved by hand wakes it; the system's clock is that of the timers.
-        const waking = new AbortController()
-        const woken = AbortSignal.any([either, waking.signal])
-        if (nextExpiry < Infinity)
-          void clock.wait?.(nextExpiry, woken).then(() => waking.abort())
-        const ms = Math.min(left, pollDelay, clock.wait === undefined ? nextExpiry : left)
-        if (room > 0) await reader.waitForNew(state, positions, ms, woken)
-        else await pause(ms, woken)
-        waking.abort()
-        if (signal?.aborted === true) throw abortedError(signal, what)
-        if (closing.aborted) throw nodeClosed(name)
+      } catch (error) {
+        // The wait that the node's end interrupts does not know why.
+        const isClosed = closing.aborted && signal?.aborted !== true
+        throw isClosed && isCairnError(error, 'aborted') ? nodeClosed(name) : error
       }
     },
 
