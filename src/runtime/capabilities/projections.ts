@@ -8,6 +8,7 @@ import {
   type ProjectionReader,
   type ProjectionStatus,
   readerOf,
+  logEndOf,
 } from '../../projection/reader.js'
 import { projectionGroup, ProjectionRunner } from '../../projection/runner.js'
 import { projectionStatuses } from '../../projection/statuses.js'
@@ -37,6 +38,7 @@ export function projectionsCapability(
     const { name, version } = projection
     const membership = parts.membership()
     return new ProjectionRunner({
+      now: () => settings.clock.now(),
       projection,
       store,
       skipsOf: parts.skipsOf,
@@ -52,6 +54,7 @@ export function projectionsCapability(
       log: partLog(log, `projection.${name}`),
     })
   }
+  const now = () => settings.clock.now()
   const readers = new WeakMap<Projection, ProjectionReader<unknown>>()
   return {
     groups: settings.projections.map(({ name, version }) =>
@@ -69,7 +72,7 @@ export function projectionsCapability(
         projection,
         documents,
         readModels: readModelsOf(projection),
-        lastPosition: () => store.lastPosition(),
+        ...logEndOf(store, undefined, now),
         runner: runners.find(runner => runner.projection === projection),
       })
       readers.set(projection, reader)
@@ -80,6 +83,7 @@ export function projectionsCapability(
         {
           store,
           documents,
+          now,
           // Of a projection that this node does not know, the target is not known either.
           readModelsOf: name =>
             settings.projections.find(one => one.name === name)?.target ??
