@@ -14,7 +14,7 @@ await t.test(
   async t => {
     await using node = await startNode(...here, '--demo')
     t.strictSame(jsonLines(await versions('--json')), [
-      { wire: 1, runs: [2] },
+      { wire: 1, runs: [3] },
       { type: 'account', minimum: 1, runs: [1] },
       { type: 'trip', minimum: 1, runs: [1] },
     ])

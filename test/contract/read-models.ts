@@ -148,6 +148,48 @@ export async function testReadModels(
       t.type(await model.write(late, 0), 'number')
     })
 
+    await t.test(
+      'READMODEL-2 a write from before a drop does not go on what came after it',
+      async t => {
+        const model = one.open('again-1')
+        const write = { rows: rowsOf({ a: 1 }), position: 1, ahead: 0 }
+        const before = await model.write(write, 0)
+        await other.open('again-1').drop()
+        const after = await other.open('again-1').write(write, 0)
+        t.not(after, before)
+        t.equal(
+          await model.write({ ...write, position: 2 }, before as number),
+          'conflict',
+        )
+      },
+    )
+
+    await t.test(
+      'READMODEL-4 a write beside a drop is whole, or is not there',
+      async t => {
+        const models = [one.open('beside-1'), other.open('beside-1')] as const
+        const rows = new Map(Array.from({ length: 600 }, (_, i) => [`k${i}`, i]))
+        for (let round = 0; round < 10; round++) {
+          const { revision } = await models[0].checkpoint()
+          await models[0].write({ rows, position: 1, ahead: 0 }, revision)
+          const next = async () => {
+            const now = await models[0].checkpoint()
+            const write = { rows: rowsOf({ mine: round }), position: 2, ahead: 0 }
+            await models[0].write(write, now.revision)
+          }
+          await Promise.all([models[1].drop(), next(), models[1].drop(), next()])
+          const now = await models[1].checkpoint()
+          const found = Object.keys(await entriesOf(models[1]))
+          // Rows of which a drop has removed a part have no checkpoint on which anybody may write.
+          const expected = now.revision === 0 ? [] : ['mine']
+          if (found.length !== expected.length && found.length < 600)
+            t.fail(`round ${round}: revision ${now.revision}, and ${found.length} rows`)
+          await models[1].drop()
+          t.strictSame(await entriesOf(models[0]), {})
+        }
+      },
+    )
+
     await t.test('nothing crosses a namespace', async t => {
       const elsewhere = await open(`v-${newId().slice(0, 8)}`)
       t.strictSame(await elsewhere.open('first-1').checkpoint(), initialCheckpoint)

@@ -204,7 +204,7 @@ await t.test(
       const subject = logSubject(namespace, { type: 'speaker', id }, 16)
       await nc.jetstream().publish(subject, body, { headers: lines })
     }
-    await write('newer', '3', Buffer.from('of the future'))
+    await write('newer', '4', Buffer.from('of the future'))
     await write('damaged', '1', encode({ events: [] }))
     const future = headers()
     future.append('Cairn-Wire', '2')

@@ -1,4 +1,4 @@
-// Python with gRPC, as Debian has it (python3-grpcio, python3-protobuf, protobuf-compiler), for plugins in tests.
+// Python with gRPC, as Debian has it (python3-grpcio, python3-protobuf, protobuf-compiler, libprotobuf-dev), for plugins in tests.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -12,7 +12,10 @@ export const pythonIsMissing: string | false = missing()
 function missing(): string | false {
   try {
     execFileSync(python, ['-c', 'import grpc, google.protobuf'], { stdio: 'ignore' })
-    execFileSync('protoc', ['--version'], { stdio: 'ignore' })
+    // The contracts import definitions that come with protoc, in a package of their own.
+    const contract = 'proto/cairn/v1/data.proto'
+    const args = ['-I', 'proto', '--descriptor_set_out=/dev/null', contract]
+    execFileSync('protoc', args, { stdio: 'ignore' })
     return false
   } catch {
     return `${python} with grpc and protobuf, or protoc, is not installed`

@@ -2,6 +2,12 @@
 //
 //   model, byte 0              → position, ahead, revision; position and id of the mark, if any
 //   model, byte 1, key         → row
+//   byte 0                     → the last revision of any model
+//
+// READMODEL-TABLE-1. A revision is never given twice, so a writer of before a drop cannot write on what came after it.
+// READMODEL-TABLE-2. A drop first puts a checkpoint of revision 0 in place, which no write gives, and removes it with the last
+//     rows. Until then every write is a conflict, and ends the drop, whose process may have died: rows are never folded on
+//     those of which a drop has removed a part.
 //
 // LMDB-TABLES-1 to LMDB-TABLES-3 of table-access.ts hold here.
 
@@ -48,37 +54,70 @@ export class ReadModelTable {
   }
 
   /** Writes if the model is at `revision`; returns the new revision, else `undefined`. */
-  write(
+  async write(
     model: string,
     rows: readonly (readonly [string, Uint8Array | undefined])[],
     checkpoint: Omit<StoredCheckpoint, 'revision'>,
     revision: number,
   ): Promise<number | undefined> {
-    return this.#access.write(() => {
-      if ((this.#checkpoint(model)?.revision ?? 0) !== revision) return undefined
+    const outcome = await this.#access.write(() => {
+      const stored = this.#checkpoint(model)
+      if (stored?.revision === 0) return 'dropping'
+      if ((stored?.revision ?? 0) !== revision) return undefined
       for (const [key, bytes] of rows)
         if (bytes === undefined) this.#table.removeSync(rowKey(model, key))
         else this.#table.putSync(rowKey(model, key), Buffer.from(bytes))
-      const { position, ahead, mark } = checkpoint
-      const stored = [encodeNumbers(position, ahead, revision + 1)]
-      if (mark !== undefined)
-        stored.push(encodeNumbers(mark.position), Buffer.from(mark.id))
-      this.#table.putSync(checkpointKey(model), Buffer.concat(stored))
-      return revision + 1
+      const next = this.#lastRevision(revision) + 1
+      this.#table.putSync(revisionKey, encodeNumbers(next))
+      this.#putCheckpoint(model, { ...checkpoint, revision: next })
+      return next
     })
+    if (outcome === 'dropping') await this.#removeRows(model) // READMODEL-TABLE-2.
+    return outcome === 'dropping' ? undefined : outcome
   }
 
-  /** Removes the checkpoint last, so that a drop that was interrupted can be repeated. */
   async drop(model: string): Promise<void> {
-    for (let removed = chunkRows; removed === chunkRows;)
-      removed = await this.#access.write(() => {
+    const isThere = await this.#access.write(() => {
+      const revision = this.#checkpoint(model)?.revision
+      const rows = { start: rowKey(model, ''), end: endKey(model), limit: 1 }
+      if (revision === undefined && [...this.#table.getKeys(rows)].length === 0)
+        return false
+      this.#table.putSync(revisionKey, encodeNumbers(this.#lastRevision(revision ?? 0)))
+      this.#putCheckpoint(model, { position: 0, ahead: 0, revision: 0 })
+      return true
+    })
+    if (isThere) await this.#removeRows(model)
+  }
+
+  /** The rest of a drop, which several processes may do at the same time (READMODEL-TABLE-2). */
+  async #removeRows(model: string): Promise<void> {
+    for (let isDone = false; !isDone;)
+      isDone = await this.#access.write(() => {
+        if (this.#checkpoint(model)?.revision !== 0) return true
         const start = rowKey(model, '')
         const range = { start, end: endKey(model), limit: chunkRows }
         const keys = [...this.#table.getKeys(range)]
         for (const key of keys) this.#table.removeSync(key)
-        return keys.length
+        if (keys.length === chunkRows) return false
+        this.#table.removeSync(checkpointKey(model))
+        return true
       })
-    await this.#access.write(() => this.#table.removeSync(checkpointKey(model)))
+  }
+
+  /** READMODEL-TABLE-1: of a file of an earlier build, at least that of the model. */
+  #lastRevision(known: number): number {
+    const stored = this.#table.get(revisionKey)
+    return Math.max(stored === undefined ? 0 : readNumber(stored, 0), known)
+  }
+
+  #putCheckpoint(
+    model: string,
+    { position, ahead, revision, mark }: StoredCheckpoint,
+  ): void {
+    const stored = [encodeNumbers(position, ahead, revision)]
+    if (mark !== undefined)
+      stored.push(encodeNumbers(mark.position), Buffer.from(mark.id))
+    this.#table.putSync(checkpointKey(model), Buffer.concat(stored))
   }
 
   #checkpoint(model: string): StoredCheckpoint | undefined {
@@ -99,6 +138,8 @@ export class ReadModelTable {
 const markAt = 24
 
 const zeroByte = Buffer.from([0])
+/** Before all models: their names are not empty. */
+const revisionKey = zeroByte
 
 function checkpointKey(model: string): Buffer {
   return Buffer.from(`${model}\u0000`)

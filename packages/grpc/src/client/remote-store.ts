@@ -317,7 +317,11 @@ export class RemoteStore extends StoreBase {
   ): AsyncGenerator<T> {
     throwIfAborted(signal, doing)
     try {
-      yield* read(this.#orClosing(signal))
+      for await (const one of read(this.#orClosing(signal))) {
+        // What had arrived before the signal is still handed out.
+        throwIfAborted(signal, doing)
+        yield one
+      }
     } catch (error) {
       throw this.#explained(error, signal, doing)
     }
