@@ -31,18 +31,12 @@ export function visibleSender(
     data: unknown,
     { visibleIn = [], ...options }: RedeliveryOptions,
   ): Promise<AskOutcome> {
-    const { timeout = timeoutDefault, signal } = options
-    checkTimeout(timeout)
-    const readers = projectionsIn(visibleIn).map(readerOf)
-    const deadline = performance.now() + timeout
+    const included = inclusionIn(visibleIn, readerOf, options)
     const outcome = await sender.ask(actor, command, data, options)
     if (!outcome.ok) return outcome
     const { position, version, commandId } = outcome
     try {
-      const left = Math.max(1, Math.ceil(deadline - performance.now()))
-      await Promise.all(
-        readers.map(reader => reader.waitFor(position, { timeout: left, signal })),
-      )
+      await included(position)
       return outcome
     } catch (cause) {
       if (!isCairnError(cause)) throw cause
@@ -85,21 +79,15 @@ export function visibleTransact({
     work: Work,
     { visibleIn = [], ...options }: TransactOptions,
   ): Promise<Outcome> {
-    const { timeout = timeoutDefault, signal } = options
-    checkTimeout(timeout)
-    const readers = projectionsIn(visibleIn).map(readerOf)
-    const deadline = performance.now() + timeout
+    const included = inclusionIn(visibleIn, readerOf, options)
     let position = 0
     const outcome = await transact(work, options, at => (position = at))
     if (!outcome.ok || position === 0) return outcome
     const { transactionId } = outcome
     try {
       if (outcome.duplicate)
-        position = await lastOf(store, transactionId, position, signal)
-      const left = Math.max(1, deadline - performance.now())
-      await Promise.all(
-        readers.map(reader => reader.waitFor(position, { timeout: left, signal })),
-      )
+        position = await lastOf(store, transactionId, position, options.signal)
+      await included(position)
       return outcome
     } catch (cause) {
       if (!isCairnError(cause)) throw cause
@@ -133,6 +121,28 @@ async function lastOf(
     last = record.position
   }
   return last
+}
+
+/**
+ * A wait for projections to include a position, within the time that the call has from now on. Throws `invalid-option` for a
+ * value that is not a projection.
+ */
+function inclusionIn(
+  visibleIn: unknown,
+  readerOf: (projection: Projection) => ProjectionReader<unknown>,
+  {
+    timeout = timeoutDefault,
+    signal,
+  }: { readonly timeout?: number | undefined; readonly signal?: AbortSignal | undefined },
+): (position: Position) => Promise<void> {
+  checkTimeout(timeout)
+  const readers = projectionsIn(visibleIn).map(readerOf)
+  const deadline = performance.now() + timeout
+  return async position => {
+    const left = Math.max(1, Math.ceil(deadline - performance.now()))
+    const waits = readers.map(one => one.waitFor(position, { timeout: left, signal }))
+    await Promise.all(waits)
+  }
 }
 
 /** Throws `invalid-option` for a value that is not a projection. */

@@ -318,7 +318,7 @@ export class RemoteStore extends StoreBase {
     throwIfAborted(signal, doing)
     try {
       for await (const one of read(this.#orClosing(signal))) {
-        // What had arrived before the signal is still handed out.
+        // The stream may still hold what had arrived before the signal: nothing of it is handed out.
         throwIfAborted(signal, doing)
         yield one
       }
