@@ -4,12 +4,14 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
 
 import type { LogRecord } from '../../src/model/commit.js'
 import type { EventStore } from '../../src/store/event-store/event-store.js'
+import { PageFile } from '../../src/store/lmdb/page-file.js'
 import {
   acquireEnvironment,
   releaseEnvironment,
@@ -167,6 +169,31 @@ await t.test(
     t.equal((await before).version, 0)
     t.equal((await after[0]).version, 1)
     t.equal(await after[1], 1)
+  },
+)
+
+await t.test(
+  'commits of other processes between two reads of a file are no damage',
+  async t => {
+    const place = await LmdbFixture.make()
+    t.teardown(() => place[Symbol.asyncDispose]())
+    const append = (name: string) =>
+      execFileSync(
+        ...bare(process.execPath, writer, 'append', place.dir, 'test', name, '1'),
+      )
+    append('first')
+    const file = await PageFile.open(join(place.dir, 'test.lmdb'))
+    t.teardown(() => file.close())
+    const read = file.read.bind(file)
+    let reads = 0
+    file.read = (bytes, at) => {
+      const isWhole = read(bytes, at)
+      if (++reads <= 3) for (const n of span(1, 3)) append(`between-${reads}-${n}`)
+      return isWhole
+    }
+    const metas = file.metas()
+    t.ok(reads > 3, 'the pages were read again')
+    t.notOk('kind' in metas, 'kind' in metas ? metas.why : 'both pages are of one time')
   },
 )
 

@@ -22,6 +22,10 @@ const magicOffset = pageHeaderBytes
 const magicOffsetElsewhere = 16
 const pageSizes = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
 const integerKeys = 0x08
+/** What a meta page begins with. */
+const metaBytes = pageHeaderBytes + 144
+/** Readings of the meta pages, at most, while other processes commit. */
+const readingsMax = 100
 
 /** A tree of pages. */
 export interface Tree {
@@ -136,9 +140,22 @@ export class PageFile {
     return true
   }
 
-  /** Reads both meta pages; returns what is wrong instead if they are not those of a whole file. */
+  /**
+   * Reads both meta pages; returns what is wrong instead if they are not those of a whole file. Processes that have the file
+   * open commit meanwhile, so the pages are read again until the first one has not changed over the reading of both.
+   */
   metas(): readonly [Meta, Meta] | FileFault {
-    const start = new PageView(Buffer.alloc(pageHeaderBytes + 144))
+    const [before, after] = [Buffer.alloc(metaBytes), Buffer.alloc(metaBytes)]
+    for (let reading = 1; ; reading++) {
+      this.read(before, 0)
+      const metas = this.#metasNow()
+      this.read(after, 0)
+      if (before.equals(after) || reading === readingsMax) return metas
+    }
+  }
+
+  #metasNow(): readonly [Meta, Meta] | FileFault {
+    const start = new PageView(Buffer.alloc(metaBytes))
     if (!this.read(start.bytes, 0)) {
       const isPart = this.size >= magicOffset + 4 && start.u32(magicOffset) === magic
       return isPart
