@@ -18,7 +18,7 @@ import {
   setBackTo,
 } from './consumer-state.js'
 import type { ConsumerDefinition } from './define-consumer.js'
-import { type LeasePorts, Leases } from './leases.js'
+import { type LeasePorts, Leases, type TakeMessages } from './leases.js'
 import { MessageReader, type MessageSources } from './message-reader.js'
 
 export interface ConsumeOptions {
@@ -72,6 +72,10 @@ export interface Consumer {
 
 /** A consumer as its node sees it. */
 export interface NodeConsumer extends Consumer {
+  /** As {@link Consumer.consume}; passes the messages on while `isLeasing` is still true (CONSUMER-6). */
+  giveOut(options: ConsumeOptions, take: TakeMessages): Promise<void>
+  /** Whether messages are leased that were not passed on yet (CONSUMER-6). */
+  readonly isLeasing: boolean
   /** Whether a message could be given out now, or by a clock that nobody moves by hand. */
   hasMessages(signal: AbortSignal): Promise<boolean>
   /** When the next message that waits is given out again, ms since 1970. */
@@ -131,6 +135,63 @@ export function createConsumer(
     log('warn', text, { positions: state.positions, resumesAfter: trusted })
   }
 
+  /** Gives out messages, or none when none arrives in time. */
+  async function giveOut(options: ConsumeOptions, take: TakeMessages): Promise<void> {
+    checkOptions(`consume of ${name}`, options, consumeOptionNames)
+    const { batch = 1, maxWait = maxWaitDefault, signal } = options
+    const limit = Math.min(batchMax, Math.max(1, Math.trunc(batch) || 1))
+    if (!(maxWait >= 0))
+      throw invalid(`maxWait is ${String(maxWait)}: use milliseconds from 0.`)
+    const what = `consuming as ${name}`
+    throwIfAborted(signal, what)
+    if (closing.aborted) throw nodeClosed(name)
+    const either = signal === undefined ? closing : AbortSignal.any([signal, closing])
+    const deadline = performance.now() + maxWait
+    try {
+      for (;;) {
+        const state = await document.declare()
+        if (!isChecked) {
+          await checkSources(either)
+          continue
+        }
+        const expired = await leases.leaseExpired(limit, either, take)
+        if (expired > 0) return
+        const room = Math.min(limit, outstandingMax - state.outstanding.length) // CONSUMER-4
+        let { positions } = state
+        if (room > 0) {
+          const found = await reader.findNew(state, room, either)
+          positions = found.positions
+          const mustStore =
+            found.outstanding.length > 0 || isFar(state.positions, positions)
+          const leased = mustStore ? await leases.leaseNew(state, found, room, take) : 0
+          if (leased === 'overtaken') continue
+          if (leased > 0) return
+        }
+        const left = deadline - performance.now()
+        if (left <= 0) return
+        const now = clock.now()
+        const nextExpiry = Math.min(
+          ...state.outstanding.map(({ until }) => Math.max(1, until - now)),
+        )
+        // A clock that is moved by hand wakes it; the system's clock is that of the timers.
+        const waking = new AbortController()
+        const woken = AbortSignal.any([either, waking.signal])
+        if (nextExpiry < Infinity)
+          void clock.wait?.(nextExpiry, woken).then(() => waking.abort())
+        const ms = Math.min(left, pollDelay, clock.wait === undefined ? nextExpiry : left)
+        if (room > 0) await reader.waitForNew(state, positions, ms, woken)
+        else await pause(ms, woken)
+        waking.abort()
+        if (signal?.aborted === true) throw abortedError(signal, what)
+        if (closing.aborted) throw nodeClosed(name)
+      }
+    } catch (error) {
+      // The wait that the node's end interrupts does not know why.
+      const isClosed = closing.aborted && signal?.aborted !== true
+      throw isClosed && isCairnError(error, 'aborted') ? nodeClosed(name) : error
+    }
+  }
+
   const waitingUntil = ({ nonce, until }: OutstandingMessage) =>
     nonce === '' ? until : Infinity
 
@@ -158,64 +219,18 @@ export function createConsumer(
       await document.declare()
     },
 
-    async consume(options: ConsumeOptions = {}) {
-      checkOptions(`consume of ${name}`, options, consumeOptionNames)
-      const { batch = 1, maxWait = maxWaitDefault, signal } = options
-      const limit = Math.min(batchMax, Math.max(1, Math.trunc(batch) || 1))
-      if (!(maxWait >= 0))
-        throw invalid(`maxWait is ${String(maxWait)}: use milliseconds from 0.`)
-      const what = `consuming as ${name}`
-      throwIfAborted(signal, what)
-      if (closing.aborted) throw nodeClosed(name)
-      const either = signal === undefined ? closing : AbortSignal.any([signal, closing])
-      const deadline = performance.now() + maxWait
-      try {
-        for (;;) {
-          const state = await document.declare()
-          if (!isChecked) {
-            await checkSources(either)
-            continue
-          }
-          const expired = await leases.leaseExpired(limit, either)
-          if (expired.length > 0) return expired
-          const room = Math.min(limit, outstandingMax - state.outstanding.length) // CONSUMER-4
-          let { positions } = state
-          if (room > 0) {
-            const found = await reader.findNew(state, room, either)
-            positions = found.positions
-            const mustStore =
-              found.outstanding.length > 0 || isFar(state.positions, positions)
-            const leased = mustStore ? await leases.leaseNew(state, found, room) : []
-            if (leased === 'overtaken') continue
-            if (leased.length > 0) return leased
-          }
-          const left = deadline - performance.now()
-          if (left <= 0) return []
-          const now = clock.now()
-          const nextExpiry = Math.min(
-            ...state.outstanding.map(({ until }) => Math.max(1, until - now)),
-          )
-          // A clock that is moved by hand wakes it; the system's clock is that of the timers.
-          const waking = new AbortController()
-          const woken = AbortSignal.any([either, waking.signal])
-          if (nextExpiry < Infinity)
-            void clock.wait?.(nextExpiry, woken).then(() => waking.abort())
-          const ms = Math.min(
-            left,
-            pollDelay,
-            clock.wait === undefined ? nextExpiry : left,
-          )
-          if (room > 0) await reader.waitForNew(state, positions, ms, woken)
-          else await pause(ms, woken)
-          waking.abort()
-          if (signal?.aborted === true) throw abortedError(signal, what)
-          if (closing.aborted) throw nodeClosed(name)
-        }
-      } catch (error) {
-        // The wait that the node's end interrupts does not know why.
-        const isClosed = closing.aborted && signal?.aborted !== true
-        throw isClosed && isCairnError(error, 'aborted') ? nodeClosed(name) : error
-      }
+    async consume(options = {}) {
+      let taken: readonly ConsumedMessage[] = []
+      await giveOut(options, messages => {
+        taken = messages
+      })
+      return taken
+    },
+
+    giveOut,
+
+    get isLeasing() {
+      return leases.isLeasing
     },
 
     async ack(token) {

@@ -7,12 +7,15 @@
 //     outcome of a write is unknown, it is found out.
 // CONSUMER-3. A message that was given out for the last time and not settled becomes a dead letter, which is stored
 //     before the message leaves the document.
+// CONSUMER-6. `isLeasing` is true from before a lease is stored until its message was passed on: whoever counts the
+//     messages in hand misses none in between.
 
 import type { Clock } from '../../model/clock.js'
 import type { WriteLog } from '../../model/log.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { type DeadLetterSink, storeDeadLetter } from '../dead-letters/dead-letters.js'
 import type { MessageBatch } from '../messages/message-batch.js'
+import type { StateChange } from './change-batcher.js'
 import { type ConsumedMessage, toConsumedMessage } from './consumed-message.js'
 import type { ConsumerDocument } from './consumer-document.js'
 import {
@@ -41,6 +44,9 @@ export type Settle = (
   message: OutstandingMessage,
 ) => Promise<OutstandingMessage | undefined> | OutstandingMessage | undefined
 
+/** Takes over messages that were leased. */
+export type TakeMessages = (messages: readonly ConsumedMessage[]) => void
+
 /** The name of a consumer in its dead letters, in place of a reactor's name. */
 export function deadLetterName(consumer: string): string {
   return `consumer:${consumer}`
@@ -50,6 +56,7 @@ export class Leases {
   readonly #document: ConsumerDocument
   readonly #reader: MessageReader
   readonly #ports: LeasePorts
+  #leasing = 0
 
   constructor(document: ConsumerDocument, reader: MessageReader, ports: LeasePorts) {
     this.#document = document
@@ -57,68 +64,103 @@ export class Leases {
     this.#ports = ports
   }
 
-  /** Leases messages whose lease has expired or that were returned (CONSUMER-1). */
+  /** CONSUMER-6. */
+  get isLeasing(): boolean {
+    return this.#leasing > 0
+  }
+
+  /**
+   * Leases messages whose lease has expired or that were returned, and passes them on (CONSUMER-1). Resolves with their
+   * number.
+   */
   async leaseExpired(
     limit: number,
     signal: AbortSignal,
-  ): Promise<readonly ConsumedMessage[]> {
+    take: TakeMessages,
+  ): Promise<number> {
     const state = await this.#document.read()
     const now = this.#ports.clock.now()
-    if (!state.outstanding.some(({ until }) => until <= now)) return []
+    if (!state.outstanding.some(({ until }) => until <= now)) return 0
     const leased: OutstandingMessage[] = []
     const batches = new Map<string, MessageBatch>()
-    await this.#document.change(async current => {
-      leased.length = 0
-      batches.clear()
-      const { ackWait, attempts } = current.definition
-      const left: OutstandingMessage[] = []
-      for (const one of current.outstanding) {
-        if (one.until > now || leased.length >= limit) {
-          left.push(one)
-          continue
+    await this.#lease(
+      async current => {
+        leased.length = 0
+        batches.clear()
+        const { ackWait, attempts } = current.definition
+        const left: OutstandingMessage[] = []
+        for (const one of current.outstanding) {
+          if (one.until > now || leased.length >= limit) {
+            left.push(one)
+            continue
+          }
+          const batch = await this.#reader.find(current, one, signal)
+          if (batch?.messages[one.index] === undefined) {
+            const text = `A message of consumer ${this.#document.name} does not exist any more`
+            this.#ports.log('warn', text, one)
+            continue
+          }
+          if (one.attempts >= attempts) {
+            const error = new Error(`not settled within ${ackWait} ms`)
+            await this.#storeDeadLetter(one, batch, error, 'max-attempts-exhausted')
+            continue
+          }
+          const next = lease(one, now, ackWait)
+          leased.push(next)
+          left.push(next)
+          batches.set(batchKeyOf(one), batch)
         }
-        const batch = await this.#reader.find(current, one, signal)
-        if (batch?.messages[one.index] === undefined) {
-          const text = `A message of consumer ${this.#document.name} does not exist any more`
-          this.#ports.log('warn', text, one)
-          continue
-        }
-        if (one.attempts >= attempts) {
-          const error = new Error(`not settled within ${ackWait} ms`)
-          await this.#storeDeadLetter(one, batch, error, 'max-attempts-exhausted')
-          continue
-        }
-        const next = lease(one, now, ackWait)
-        leased.push(next)
-        left.push(next)
-        batches.set(batchKeyOf(one), batch)
-      }
-      return { ...current, outstanding: left }
-    })
-    return leased.map(one => this.#toConsumed(one, batches))
+        return { ...current, outstanding: left }
+      },
+      () => {
+        if (leased.length > 0) take(leased.map(one => this.#toConsumed(one, batches)))
+      },
+    )
+    return leased.length
   }
 
-  /** Leases messages that were found, unless another process has read the sources meanwhile (CONSUMER-1). */
+  /**
+   * Leases messages that were found and passes them on, unless another process has read the sources meanwhile
+   * (CONSUMER-1). Resolves with their number.
+   */
   async leaseNew(
     before: ConsumerState,
     { outstanding, positions, marks, batches }: FoundMessages,
     limit: number,
-  ): Promise<readonly ConsumedMessage[] | 'overtaken'> {
+    take: TakeMessages,
+  ): Promise<number | 'overtaken'> {
     const now = this.#ports.clock.now()
     const { ackWait } = before.definition
     // The other messages of a record wait for the next call, of any process.
     const added = outstanding.map((one, i) =>
       i < limit ? lease(one, now, ackWait) : one,
     )
+    const leased = added.slice(0, limit)
     let isOvertaken = false
-    await this.#document.change(current => {
-      isOvertaken = !isAt(current, before.positions)
-      if (isOvertaken) return undefined
-      const all = [...current.outstanding, ...added]
-      return { ...current, positions, marks, outstanding: all }
-    })
-    if (isOvertaken) return 'overtaken'
-    return added.slice(0, limit).map(one => this.#toConsumed(one, batches))
+    await this.#lease(
+      current => {
+        isOvertaken = !isAt(current, before.positions)
+        if (isOvertaken) return undefined
+        const all = [...current.outstanding, ...added]
+        return { ...current, positions, marks, outstanding: all }
+      },
+      () => {
+        if (!isOvertaken && leased.length > 0)
+          take(leased.map(one => this.#toConsumed(one, batches)))
+      },
+    )
+    return isOvertaken ? 'overtaken' : leased.length
+  }
+
+  /** CONSUMER-6. */
+  async #lease(change: StateChange, passOn: () => void): Promise<void> {
+    this.#leasing++
+    try {
+      await this.#document.change(change)
+      passOn()
+    } finally {
+      this.#leasing--
+    }
   }
 
   /** Settles or changes the message that is leased under a token (CONSUMER-2). */

@@ -172,12 +172,14 @@ export function createTrigger(
           continue
         }
         const { signal } = stopping
-        const messages = await consumer.consume({ batch, maxWait, signal })
+        await consumer.giveOut({ batch, maxWait, signal }, messages => {
+          self.taken += messages.length
+          for (const message of messages) {
+            const task = handle(message, self).finally(() => handling.delete(task))
+            handling.add(task)
+          }
+        })
         consuming.succeeded()
-        for (const message of messages) {
-          const task = handle(message, self).finally(() => handling.delete(task))
-          handling.add(task)
-        }
       } catch (error) {
         if (stopping.signal.aborted || isCairnError(error, 'node-closed')) break
         const text = `The trigger on consumer ${consumer.name} could not consume; it retries`
@@ -190,8 +192,13 @@ export function createTrigger(
 
   return {
     async unsettled(signal) {
-      if (run === undefined) return undefined
-      const hasMessages = run.handling.size > 0 || (await consumer.hasMessages(signal))
+      const self = run
+      if (self === undefined) return undefined
+      const { taken } = self
+      // A message that is leased while the consumer is read is in neither answer alone (CONSUMER-6).
+      const isBusy = () =>
+        self.handling.size > 0 || consumer.isLeasing || self.taken !== taken
+      const hasMessages = isBusy() || (await consumer.hasMessages(signal)) || isBusy()
       return hasMessages ? `the trigger on ${consumer.name} has messages` : undefined
     },
 
@@ -207,6 +214,7 @@ export function createTrigger(
         stopping: new AbortController(),
         interrupting: new AbortController(),
         handling: new Set(),
+        taken: 0,
         ended: Promise.resolve(),
       }
       run = self
@@ -247,5 +255,7 @@ interface Run {
   readonly stopping: AbortController
   readonly interrupting: AbortController
   readonly handling: Set<Promise<void>>
+  /** Messages taken over so far. */
+  taken: number
   ended: Promise<void>
 }

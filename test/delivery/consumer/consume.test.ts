@@ -11,7 +11,12 @@ import { isCairnError } from '../../../src/model/errors.js'
 import { defineTopic } from '../../../src/model/topic.js'
 import type { DeadLetter } from '../../../src/delivery/dead-letters/dead-letters.js'
 import { TerminalError } from '../../../src/model/retry-policy.js'
+import type { Backend } from '../../../src/backend/backend.js'
+import { memory } from '../../../src/backend/memory.js'
+import { deferred } from '../../../src/model/wait.js'
+import type { Documents } from '../../../src/store/documents/documents.js'
 import type { Node } from '../../../src/runtime/node.js'
+import { startNode } from '../../../src/runtime/start-node.js'
 import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'
@@ -35,6 +40,9 @@ const order = defineActor({
   },
   evolve: { placed: state => state + 1 },
 })
+
+const bound = (target: object, value: unknown): unknown =>
+  typeof value === 'function' ? value.bind(target) : value
 
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -443,6 +451,48 @@ await onEachBackend(
     const [back] = await node.consumer(slow).consume(wait)
     t.match(back, { payload: 'cut', headers: { 'Cairn-Attempt': '1' } })
     t.strictSame(await lettersOf(node), [])
+  },
+)
+
+await t.test(
+  'CONSUMER-6 a node is not settled while a trigger takes a message over',
+  async t => {
+    const backend = memory()
+    const passingOn = deferred<void>()
+    const leased = deferred<void>()
+    let isArmed = false
+    const slow: Backend = {
+      kind: backend.kind,
+      async open(options) {
+        const open = await backend.open(options)
+        const put: Documents['put'] = async (key, value, revision) => {
+          const result = await open.documents.put(key, value, revision)
+          if (!isArmed || !key.includes('erp')) return result
+          leased.resolve()
+          await passingOn.promise
+          return result
+        }
+        const documents = new Proxy(open.documents, {
+          get: (target, name) =>
+            name === 'put' ? put : bound(target, Reflect.get(target, name, target)),
+        })
+        return { ...open, documents }
+      },
+    }
+    const node = await startNode({ namespace: 'taken-over', store: slow })
+    t.teardown(() => node.close())
+    const handled: unknown[] = []
+    const trigger = node.trigger(erp, ({ payload }) => void handled.push(payload))
+    await trigger.start()
+    await node.settled()
+    isArmed = true
+    await node.publish(placed, 'one')
+    await leased.promise
+    t.strictSame(handled, [], 'the lease is stored, and the message is not passed on')
+    t.match((await node.activity()).unsettled, [/the trigger on erp has messages/])
+    passingOn.resolve()
+    await node.settled()
+    t.strictSame(handled, ['one'])
   },
 )
 
