@@ -2,11 +2,11 @@
 
 import { correlationOf } from '../model/causes.js'
 import type { CommandIds } from '../model/command-sender.js'
-import type { Causes } from '../model/commit.js'
+import type { Causes, GivenCauses } from '../model/commit.js'
 import type { Writable } from '../model/writable.js'
 
 /** Only the ids that link a command to its cause, without the undefined ones. */
-export function causesOf(causes: Causes): Causes {
+export function causesOf(causes: GivenCauses): Causes {
   return withCauses({}, causes)
 }
 
@@ -21,7 +21,7 @@ export function commandIdsOf(
 /** Adds the defined ids to `target` itself and returns it. */
 export function withCauses<Target extends object>(
   target: Target,
-  { correlationId, causationId, traceparent, principal }: Causes,
+  { correlationId, causationId, traceparent, principal }: GivenCauses,
 ): Target & Causes {
   const result: Target & Writable<Causes> = target
   if (correlationId !== undefined) result.correlationId = correlationId

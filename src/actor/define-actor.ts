@@ -39,6 +39,7 @@ export interface ActorSpec<
   Decide,
   Contract extends AnyContract = AnyContract,
   Schemas = ActorSchemas,
+  Performs = readonly AnyWork[] | undefined,
 > extends ActorOptions {
   /** `[A-Za-z][A-Za-z0-9_-]{0,62}`, not beginning with `cairn-`. Default: the one of the contract. */
   readonly type?: string
@@ -49,7 +50,7 @@ export interface ActorSpec<
   /** Topics that its actors publish on; a message on another topic is an error. Default: none. */
   readonly publishes?: readonly AnyTopic[]
   /** Work that its actors have done outside, by `perform`; other work is an error. Default: none. */
-  readonly performs?: readonly AnyWork[]
+  readonly performs?: Performs
   /** Schemas of its commands, events, replies and state, of any library: their types are inferred. Default: none. */
   readonly schemas?: Schemas & { readonly state?: StandardSchema<unknown, State> }
   /**
@@ -66,7 +67,7 @@ export interface ActorSpec<
   readonly initialState: State | ((id: string) => State)
   /** One handler per command: `(state, data, context) => events, a reply, or a rejection`. Pure. */
   readonly decide: Decide &
-    OnlyKnownEvents<Decide, EmittedIn<Evolve, Schemas>, Contract, Schemas> &
+    OnlyKnownEvents<Decide, EmittedIn<Evolve, Schemas>, Contract, Schemas, Performs> &
     DecidedAs<Contract, State, Schemas> &
     DecideWith<State, Schemas, Contract>
   /** One handler per event: `(state, data, event) => the next state`. Pure, and never throws. */
@@ -101,8 +102,9 @@ export function defineActor<
   // Without a default: with one, a state is no longer inferred from the handlers, too.
   Contract extends AnyContract,
   Schemas extends ActorSchemas,
+  Performs extends readonly AnyWork[] | undefined,
 >(
-  spec: ActorSpec<State, Evolve, Decide, Contract, Schemas> & NamedBy<Contract>,
+  spec: ActorSpec<State, Evolve, Decide, Contract, Schemas, Performs> & NamedBy<Contract>,
 ): ActorDefinition<State, CommandsIn<Decide, Schemas>, EventIn<Evolve, Schemas, Decide>> {
   if (typeof spec !== 'object' || spec === null)
     throw new CairnError(

@@ -13,24 +13,24 @@ import type { AnyWork } from './work.js'
 /** Options of an actor type. */
 export interface ActorOptions {
   /** Commands that may wait for one actor; more fail with `mailbox-full`. Default 1,000. */
-  readonly mailboxLimit?: number
+  readonly mailboxLimit?: number | undefined
   /** A commit contains the folded state if it has at most this many bytes. Default 1,024. */
-  readonly stateBytesMax?: number
+  readonly stateBytesMax?: number | undefined
   /** A larger state is stored in one commit after this many events. Default 100. */
-  readonly stateEvery?: number
+  readonly stateEvery?: number | undefined
   /**
    * A state of more than 256 KiB is in no commit. A snapshot of it is stored beside the log after this many events; 0: none is.
    * Default 1,000.
    */
-  readonly snapshotEvery?: number
+  readonly snapshotEvery?: number | undefined
   /**
    * Most commands that are stored as one commit. Commands that wait for one actor are decided one
    * after another and stored together; each keeps its own id, events, version and answer.
    * Default 256; with 1, each command has a commit of its own.
    */
-  readonly commitCommandsMax?: number
+  readonly commitCommandsMax?: number | undefined
   /** An actor that is idle for this many milliseconds leaves memory. Default 600,000: ten minutes. */
-  readonly idleAfter?: number
+  readonly idleAfter?: number | undefined
   /**
    * How long a command that is sent again under its id is recognised: while the actor has fewer
    * than `commands` later commits, and the command's own commit is younger than `ms` by the clock
@@ -43,9 +43,9 @@ export interface ActorOptions {
     readonly ms?: number
   }
   /** What happens to an actor that has failed. Default: it is parked. */
-  readonly supervision?: SupervisionOptions
+  readonly supervision?: SupervisionOptions | undefined
   /** Decides in the owner, before `decide`, who may send a command. Default: everybody may. */
-  readonly guard?: CommandGuard
+  readonly guard?: CommandGuard | undefined
 }
 
 /** A command as its callers see it. */

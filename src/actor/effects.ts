@@ -35,27 +35,35 @@ const effect = Symbol.for('cairn.effect')
  * What `decide` returns beside its events; made by {@link publish}, {@link send}, {@link schedule},
  * `perform` and {@link cancel}.
  */
-export interface Effect<Own = unknown> {
+export interface Effect<
+  // oxlint-disable-next-line typescript/no-explicit-any -- any commands of its own
+  Own = any,
+  // oxlint-disable-next-line typescript/no-explicit-any -- any work
+  Work = any,
+> {
   readonly [effect]: (now: number) => OutboxEntry
+  // Both are invariant: in a list of several, the compiler keeps the type of each.
   /** Exists only as a type: the data of the commands that the actor itself gets by it, by name. */
-  readonly $own?: Own
+  readonly $own?: (own: Own) => Own
+  /** Exists only as a type: the name of the work that it asks for. */
+  readonly $work?: (work: Work) => Work
 }
 
 /** When a timer is due: `at` a time or `after` a delay; without either, one `every` from now. */
 export interface TimerOptions {
   /** A date, or ms since 1970. A time that has passed is due at once. */
-  readonly at?: Date | number
+  readonly at?: Date | number | undefined
   /** Milliseconds after the decision. */
-  readonly after?: number
+  readonly after?: number | undefined
   /**
    * Milliseconds from one firing to the next, counted from the first. One firing stands for all that
    * were missed. Default: the timer fires once.
    */
-  readonly every?: number
+  readonly every?: number | undefined
   /** What a late firing does, if no node was running when it was due. Default `fire`. */
-  readonly late?: 'fire' | 'skip'
+  readonly late?: 'fire' | 'skip' | undefined
   /** With `late: 'skip'`: milliseconds after which a firing is late. Default 10,000. */
-  readonly lateAfter?: number
+  readonly lateAfter?: number | undefined
 }
 
 const timerOptionNames: OptionNames<TimerOptions> = {
@@ -71,7 +79,10 @@ const timerOptionNames: OptionNames<TimerOptions> = {
  * every group that reads the topic: `return [event('ended', …), publish(tripEnded, { … })]`. The
  * actor's definition must list the topic in `publishes`. Throws `invalid-message` or `invalid-definition`.
  */
-export function publish<Input>(topic: Topic<Input>, data: Input): Effect<object> {
+export function publish<Input>(
+  topic: Topic<Input>,
+  data: Input,
+): Effect<object, undefined> {
   checkTopic('A message of an actor', topic)
   const { name, version } = topic
   const entry: OutboxEntry = {
@@ -119,7 +130,8 @@ export function send<
       CommandTypesOf<To, Name>['data'],
       CommandTypesOf<To, Name>['reply']
     >
-  }
+  },
+  undefined
 > {
   if (typeof to !== 'object' || to === null)
     throw new CairnError(
@@ -181,7 +193,8 @@ export function schedule<
 ): Effect<
   { [Command in Name]: Data } & {
     [Command in Refused]: AnsweredCommand & { rejection: Rejection }
-  } & { [Command in Replied]: AnsweredCommand & { reply: unknown } }
+  } & { [Command in Replied]: AnsweredCommand & { reply: unknown } },
+  undefined
 > {
   checkOptions(`Timer ${show(name)}`, when, timerOptionNames)
   const { at, after, every, late = 'fire', lateAfter = lateAfterDefault } = when
@@ -209,7 +222,7 @@ export function schedule<
 }
 
 /** Cancels a timer of this actor; a no-op if there is none of that name, or it has fired. Throws `invalid-timer`. */
-export function cancel(timer: string): Effect<object>
+export function cancel(timer: string): Effect<object, undefined>
 /**
  * Cancels work of this actor that has not ended: all of it, or what was performed with that `name`. None of its commands
  * comes any more, and its signal fires; what it has done outside is not undone. A no-op if there is none. Throws
@@ -218,11 +231,11 @@ export function cancel(timer: string): Effect<object>
 export function cancel(
   work: AnyWork,
   options?: { readonly name?: string },
-): Effect<object>
+): Effect<object, undefined>
 export function cancel(
   what: string | AnyWork,
   options: { readonly name?: string } = {},
-): Effect<object> {
+): Effect<object, undefined> {
   if (typeof what !== 'object' || what === null)
     return effectOf({ kind: 'cancel', name: checkTimerName(what) })
   checkWork('cancel', what)
@@ -251,7 +264,7 @@ export function checkKnownCommand(
 }
 
 /** An effect that does not depend on the moment of the decision. */
-export function effectOf<Own>(entry: OutboxEntry): Effect<Own> {
+export function effectOf<Own, Work>(entry: OutboxEntry): Effect<Own, Work> {
   return { [effect]: () => entry }
 }
 

@@ -10,6 +10,7 @@ import type { Effect } from './effects.js'
 import type { EmittedEvent } from './event.js'
 import type { RejectResult } from './reject.js'
 import type { InputOf, OutputOf, SchemasIn } from './schemas.js'
+import type { AnyWork } from './work.js'
 
 /** What a handler of `decide` may return. */
 export type DecideResult<State> =
@@ -156,49 +157,77 @@ export type EmittedIn<Evolve, Schemas> = {
 
 /**
  * Rejects, at compile time, a `decide` with data of type `any`, which would leave its callers unchecked, one that
- * emits an event that `evolve` does not fold, and one with a timer or an answer for a command that `decide` does not have.
+ * emits an event that `evolve` does not fold, one with a timer or an answer for a command that `decide` does not have, and
+ * one that performs work that is not in `performs`.
  */
 export type OnlyKnownEvents<
   Decide,
   Event,
   Contract extends AnyContract = AnyContract,
   Schemas = object,
+  Performs = readonly AnyWork[],
 > = {
   [Name in keyof Decide]: Decide[Name] extends AnyFunction
     ? IsAny<DataOf<Decide[Name], undefined>> extends true
       ? 'the data of this command is any: declare its type'
       : [EventsIn<ReturnType<Decide[Name]>>] extends [Event]
-        ? WrongOwn<OwnIn<ReturnType<Decide[Name]>>, Decide, Schemas> &
+        ? WrongEffect<EffectsIn<ReturnType<Decide[Name]>>, Decide, Schemas, Performs> &
             WrongAnswer<Decide[Name], ShapeIn<Contract, Name>, Schemas, Name>
         : Unfolded<EventsIn<ReturnType<Decide[Name]>>, Event>
     : never
 }
 
-/** The data of the commands that the actor gets by the effects in a result, by name: one type for each effect. */
-type OwnIn<Result> = Result extends RejectResult
+/** The effects in a result. */
+type EffectsIn<Result> = Result extends RejectResult
   ? never
-  : Result extends Effect<infer Own>
-    ? Own
+  : Result extends Effect
+    ? Result
     : Result extends { readonly events: infer Events }
-      ? OwnIn<Events>
+      ? EffectsIn<Events>
       : Result extends readonly (infer Item)[]
-        ? OwnIn<Extract<Item, Effect>>
+        ? Extract<Item, Effect>
         : never
 
-/** What the compiler shows for a command that the actor would get by an effect, and cannot take; `unknown` if there is none. */
-type WrongOwn<Own, Decide, Schemas> = [ProblemOf<Own, Decide, Schemas>] extends [never]
-  ? unknown
-  : ProblemOf<Own, Decide, Schemas>
+/**
+ * What the compiler shows for a command that the actor would get by an effect and cannot take, or else for work that the
+ * definition does not list; `unknown` if there is none.
+ */
+type WrongEffect<Effects, Decide, Schemas, Performs> = [
+  ProblemOf<Effects, Decide, Schemas>,
+] extends [never]
+  ? [Exclude<WorkIn<Effects>, ListedWork<Performs>>] extends [never]
+    ? unknown
+    : `performs does not list the work: ${Exclude<WorkIn<Effects>, ListedWork<Performs>>}`
+  : ProblemOf<Effects, Decide, Schemas>
 
-type ProblemOf<Own, Decide, Schemas> = Own extends unknown
-  ? {
-      [Name in keyof Own & string]: Name extends keyof Decide
-        ? Own[Name] extends TakenBy<Decide, Schemas, Name, unknown>
-          ? never
-          : `decide takes other data for the command: ${Name}`
-        : `decide has no command: ${Name}`
-    }[keyof Own & string]
-  : never
+type ProblemOf<Effects, Decide, Schemas> =
+  Effects extends Effect<infer Own>
+    ? unknown extends Own
+      ? never
+      : {
+          [Name in keyof Own & string]: Name extends keyof Decide
+            ? Own[Name] extends TakenBy<Decide, Schemas, Name, unknown>
+              ? never
+              : `decide takes other data for the command: ${Name}`
+            : `decide has no command: ${Name}`
+        }[keyof Own & string]
+    : never
+
+/** The names of the work that effects ask for. */
+type WorkIn<Effects> =
+  // oxlint-disable-next-line typescript/no-explicit-any -- any commands of its own
+  Effects extends Effect<any, infer Work>
+    ? unknown extends Work
+      ? never
+      : Work & string
+    : never
+
+/** The names of the work in `performs`. A definition without it is inferred to have a list or none. */
+type ListedWork<Performs> = undefined extends Performs
+  ? never
+  : Performs extends readonly { readonly name: infer Name }[]
+    ? Name
+    : string
 
 /** The data that a command is sent with: what its schema takes, or else what its handler gets. */
 type TakenBy<

@@ -14,7 +14,7 @@ export interface LimitOptions {
   /** Commands of one key that pass in a second, on the long run; greater than 0, and may be a fraction. */
   readonly perSecond: number
   /** Commands of one key that pass at once, if none came for long. At least 1. Default: `perSecond`, and at least 1. */
-  readonly burst?: number
+  readonly burst?: number | undefined
   /**
    * What is limited, each by itself: an actor type, a principal (all commands without one together), an actor, or the text
    * that a function returns; `undefined` is not limited. Default `'type'`.

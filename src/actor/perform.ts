@@ -25,7 +25,7 @@ export interface PerformOptions<
   /** The actor's command that gets a {@link FailedWork} when the last attempt has failed. */
   readonly failed: Failed
   /** A name for this piece of work, so that `cancel(work, { name })` cancels it alone. Default: none. */
-  readonly name?: string
+  readonly name?: string | undefined
 }
 
 const optionNames: OptionNames<PerformOptions> = {
@@ -63,11 +63,14 @@ export function perform<
   work: Work<Name, Input, Result>,
   input: NoInfer<Input>,
   options: PerformOptions<Done, Failed>,
-): Effect<{
-  [Command in Done | Failed]:
-    | (Command extends Done ? Result : never)
-    | (Command extends Failed ? FailedWork<Name, Input> : never)
-}> {
+): Effect<
+  {
+    [Command in Done | Failed]:
+      | (Command extends Done ? Result : never)
+      | (Command extends Failed ? FailedWork<Name, Input> : never)
+  },
+  Name
+> {
   checkWork('perform', work)
   const what = `Work ${work.name}`
   checkOptions(what, options, optionNames)

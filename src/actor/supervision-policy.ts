@@ -15,7 +15,7 @@ export interface SupervisionOptions {
    *   deadlines; after `backoff.times` failures in a row it is parked.
    * - `'escalate'`: it is parked, and the failure is reported to `startNode({ onEscalation })`.
    */
-  readonly onFailure?: 'park' | 'restart' | 'escalate'
+  readonly onFailure?: 'park' | 'restart' | 'escalate' | undefined
   /** With `'restart'` only. */
   readonly backoff?: {
     /** Milliseconds before the first restart. Default 100. */

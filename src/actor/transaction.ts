@@ -2,7 +2,7 @@
 
 import type { ActorAddress } from '../model/address.js'
 import type { AskOptions, CommandIds } from '../model/command-sender.js'
-import type { Causes } from '../model/commit.js'
+import type { GivenCauses } from '../model/commit.js'
 import type { StateReading, AnyActorDefinition } from './definition.js'
 import type {
   CommandArguments,
@@ -12,25 +12,25 @@ import type {
   StateOf,
 } from './definition-types.js'
 
-export interface TransactOptions extends Causes {
+export interface TransactOptions extends GivenCauses {
   /**
    * A transaction that is sent again with the same id, to any node, takes effect once and returns the
    * first value, within the `commandWindow` of the actor that the work loads first; the work must
    * write to that actor. 1 to 250 bytes of text. Default: a new id; errors have it in
    * `details.transactionId`.
    */
-  readonly id?: string
+  readonly id?: string | undefined
   /** The most times the work is run before the transaction ends in `contention`. Default 10. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
   /** Aborts the transaction: nothing is stored unless the commit has begun. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Deadline for the transaction in milliseconds, 1 to 2^31 - 1. Default 10,000. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
   /**
    * Projections that must include the transaction before it is answered, within its deadline. Default: none. If one of them
    * is too late, `deadline-exceeded` says so: the transaction is stored.
    */
-  readonly visibleIn?: AskOptions['visibleIn']
+  readonly visibleIn?: AskOptions['visibleIn'] | undefined
 }
 
 const aborted = Symbol.for('cairn.aborted')
@@ -67,7 +67,7 @@ export interface TransactionLoadOptions {
    * Whether the actor must still be at the loaded version when the transaction is stored, if the work
    * does not write to it. Default true; with false, the loaded state may be old by then.
    */
-  readonly guard?: boolean
+  readonly guard?: boolean | undefined
 }
 
 /** One attempt at a transaction: the operations of its work. */

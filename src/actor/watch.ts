@@ -28,14 +28,14 @@ const noSignal = new AbortController().signal
 /** How an actor is watched. */
 export interface WatchOptions {
   /** Yields the events after this version. Default: the state when the loop starts, and the events after it. */
-  readonly from?: Version
+  readonly from?: Version | undefined
   /**
    * Leaves out the events that were stored while the loop was busy, except the last one: for a screen that shows the
    * state. Default false: every event.
    */
-  readonly latest?: boolean
+  readonly latest?: boolean | undefined
   /** Ends the loop. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The state with which a watch begins. */

@@ -70,9 +70,9 @@ export type NodeRequest =
   AskRequest | StateRequest | WarmRequest | DescribeRequest | CheckRequest
 
 export interface RequestOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Milliseconds for the answer. Default 10,000. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
   /** Id of the target node. Default: any that serves the actor's type. */
   readonly to?: string
 }

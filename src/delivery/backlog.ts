@@ -51,10 +51,10 @@ export interface Backlog {
 
 export interface BacklogOptions {
   /** Only reactors that read this topic, and only its messages. Default: all. */
-  readonly topic?: string
+  readonly topic?: string | undefined
   /** Also the courier and the inbox. Default false. */
-  readonly all?: boolean
-  readonly signal?: AbortSignal
+  readonly all?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Records that are read for one group, at most. */

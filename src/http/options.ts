@@ -1,6 +1,7 @@
 // The options of the HTTP door, their defaults and their checks.
 
 import { checkOptions, type OptionNames } from '../model/check-options.js'
+import type { WithDefaults } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import type { Logger } from '../model/log.js'
 import { show } from '../model/show.js'
@@ -16,25 +17,25 @@ export type Pages = (request: Request) => Response | undefined
 
 export interface HttpOptions {
   /** Answers what is no route of the API: the console of `@cairn-es/console`. Default: nothing does. */
-  readonly pages?: Pages
+  readonly pages?: Pages | undefined
   /** A file of lines `TOKEN PRINCIPAL ROLE[,ROLE]`. A request has its token in `Authorization: Bearer TOKEN`. */
-  readonly tokens?: string
+  readonly tokens?: string | undefined
   /** Finds out who asks, in place of tokens. */
-  readonly authenticate?: Authenticate
+  readonly authenticate?: Authenticate | undefined
   /** What a request without a login may do. Default: nothing. */
-  readonly anonymous?: readonly Role[]
+  readonly anonymous?: readonly Role[] | undefined
   /** Names by which requests may reach this server, beside `localhost` and addresses; `['*']` for any. Default: none. */
-  readonly hosts?: readonly string[]
+  readonly hosts?: readonly string[] | undefined
   /** Origins of other sites whose pages may send requests: `https://console.example`. Default: none. */
-  readonly origins?: readonly string[]
+  readonly origins?: readonly string[] | undefined
   /** The most bytes of a request's body. Default 1 MiB. */
-  readonly bodyBytesMax?: number
+  readonly bodyBytesMax?: number | undefined
   /** Milliseconds that a request may take, streams excepted. Default 30,000. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
   /** The most streams of server-sent events that are open at a time. Default 1,000. */
-  readonly streamsMax?: number
+  readonly streamsMax?: number | undefined
   /** Where unexpected errors are written. Default: as for a node. */
-  readonly log?: Logger | false
+  readonly log?: Logger | false | undefined
 }
 
 const names: OptionNames<HttpOptions> = {
@@ -50,13 +51,10 @@ const names: OptionNames<HttpOptions> = {
   log: true,
 }
 
-export type HttpSettings = HttpOptions &
-  Required<
-    Pick<
-      HttpOptions,
-      'anonymous' | 'hosts' | 'origins' | 'bodyBytesMax' | 'timeout' | 'streamsMax'
-    >
-  >
+export type HttpSettings = WithDefaults<
+  HttpOptions,
+  'anonymous' | 'hosts' | 'origins' | 'bodyBytesMax' | 'timeout' | 'streamsMax'
+>
 
 /** Throws `invalid-option`. */
 export function checkHttpOptions(options: HttpOptions): HttpSettings {

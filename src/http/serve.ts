@@ -12,7 +12,7 @@ import { withTimeout } from '../model/wait.js'
 
 export interface ServeOptions {
   /** Default `127.0.0.1`: only this machine. */
-  readonly host?: string
+  readonly host?: string | undefined
   /** 0 takes a free one. */
   readonly port: number
 }

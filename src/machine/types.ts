@@ -228,11 +228,11 @@ export interface MachineOptions<
   Reply = MachineReply<Machine>,
 > extends ActorOptions {
   /** `[A-Za-z][A-Za-z0-9_-]{0,62}`. Default: the machine's id. */
-  readonly type?: string
+  readonly type?: string | undefined
   /** Raise it when the machine changes. Default 1. */
-  readonly version?: number
+  readonly version?: number | undefined
   /** Maps stored events of earlier versions. Default: they are kept as they are. */
-  readonly migrate?: MachineMigration
+  readonly migrate?: MachineMigration | undefined
   /**
    * The state that an earlier version has stored, as one of this version; `undefined` folds it again from the events, which
    * is the default.
@@ -245,23 +245,23 @@ export interface MachineOptions<
    * What a late delay does: `fire` at once, `skip` it, or `restart` it with its whole delay. A function gets the
    * timer's name. Default `fire`.
    */
-  readonly late?: LateDelay | ((timer: string) => LateDelay)
+  readonly late?: (LateDelay | ((timer: string) => LateDelay)) | undefined
   /** Milliseconds after its due time from which a delay counts as late. Default 10,000. */
-  readonly lateAfter?: number
+  readonly lateAfter?: number | undefined
   /**
    * The input that every actor of the type starts with; a function gets the actor's id. Default: none. An actor gets
    * an input of its own by the command `xstate.init`.
    */
-  readonly input?: InputFrom<Machine> | ((id: string) => InputFrom<Machine>)
+  readonly input?: (InputFrom<Machine> | ((id: string) => InputFrom<Machine>)) | undefined
   /**
    * Schemas of events by type, of the data of `xstate.init`, and of the state: they check what comes as a command. What a
    * schema makes is the event that is decided and stored. Default: none.
    */
-  readonly schemas?: MachineSchemas<Machine>
+  readonly schemas?: MachineSchemas<Machine> | undefined
   /** The topic for each type of emitted event. Default: none. */
-  readonly emits?: EmitsOf<Machine>
+  readonly emits?: EmitsOf<Machine> | undefined
   /** The reply to an accepted event. Default: `{ status, value, output }`. */
-  readonly reply?: (state: MachineState<Machine>) => Reply
+  readonly reply?: ((state: MachineState<Machine>) => Reply) | undefined
 }
 
 /** Methods of references to machines. Each reads the state as `state()` does. */

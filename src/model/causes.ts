@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 
-import type { Causes } from './commit.js'
+import type { Causes, GivenCauses } from './commit.js'
 import { defined } from './defined.js'
 import { CairnError } from './errors.js'
 import { show } from './show.js'
@@ -22,14 +22,14 @@ const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
  * a log or a header. Throws `invalid-option` for a correlation id that is not a string, and for a
  * traceparent, a causation id or a principal that is not valid.
  */
-export function sanitizeCauses(causes: Causes): Causes {
+export function sanitizeCauses(causes: GivenCauses): Causes {
   const { correlationId } = causes
   const valid =
     typeof correlationId === 'string'
       ? { ...causes, correlationId: correlationOf(correlationId) }
       : causes
-  checkCauses(valid)
-  return valid
+  checkCauses(valid as Causes)
+  return definedCauses(valid)
 }
 
 /**
@@ -93,7 +93,7 @@ export function definedCauses({
   causationId,
   traceparent,
   principal,
-}: { readonly [Name in keyof Causes]?: string | undefined }): Causes {
+}: GivenCauses): Causes {
   return defined({ correlationId, causationId, traceparent, principal })
 }
 

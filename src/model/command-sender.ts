@@ -4,24 +4,24 @@
 import type { ActorAddress } from './address.js'
 import { checkOptions, type OptionNames } from './check-options.js'
 import type { Rejection } from './behavior.js'
-import type { Causes } from './commit.js'
+import type { GivenCauses } from './commit.js'
 import type { CairnError } from './errors.js'
 import type { Redelivery } from './redelivery.js'
 import { checkCount, type Position, type Version } from './version.js'
 
 /** Options of a command that is sent. */
-export interface SendOptions extends Causes {
+export interface SendOptions extends GivenCauses {
   /**
    * The command's id. A command that is sent again with the same id, to any node, takes effect once
    * and gets the first answer again, within the actor type's `commandWindow`; with another name or
    * other data it fails with `command-id-reused`. A command that stored nothing (a rejection, a query) is decided again. Default:
    * a new id; errors have it in `details.commandId`.
    */
-  readonly commandId?: string
+  readonly commandId?: string | undefined
   /** Aborts the call; a command that has not begun never begins. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Deadline for the command in milliseconds, 1 to 2^31 - 1. Default 10,000. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
 }
 
 /** Options of a command whose outcome is waited for. */
@@ -32,12 +32,12 @@ export interface AskOptions<
    * The version that the actor must be at; 0 for an actor that does not exist. At another one, nothing is decided and
    * the command is rejected with the code `version-conflict`. A command that was handled before gets its first answer.
    */
-  readonly expectedVersion?: Expected
+  readonly expectedVersion?: Expected | undefined
   /**
    * Projections that must include the command before its outcome comes, within the same `timeout`: what is read of them then,
    * on the same node, includes it. If they do not in time, the error says that the command was carried out.
    */
-  readonly visibleIn?: readonly ReadModelName[]
+  readonly visibleIn?: readonly ReadModelName[] | undefined
 }
 
 /** A projection, as `defineProjection` returns it. */

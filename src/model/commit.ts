@@ -57,6 +57,11 @@ export interface Causes {
   readonly principal?: string
 }
 
+/** The same where a caller gives them: one that is `undefined` is as one that is left out. */
+export type GivenCauses = {
+  readonly [Name in keyof Causes]?: Causes[Name] | undefined
+}
+
 /**
  * What a writer says of a commit beside its content: each is one header. It is copied as a whole from the options of
  * an append to the commit, from there to its headers, and back.

@@ -7,6 +7,11 @@ export type Defined<T> = {
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
 }
 
+/** Options whose properties `Names` have their defaults. */
+export type WithDefaults<T, Names extends keyof T> = Omit<T, Names> & {
+  readonly [Name in Names]-?: Exclude<T[Name], undefined>
+}
+
 /**
  * Returns a copy of `properties` without those that are undefined: `defined({ a: 1, b: undefined })`
  * is `{ a: 1 }`. Allocates; on hot paths assign each property instead.

@@ -60,7 +60,7 @@ function fromLogin({
   user,
   password,
   token,
-}: Omit<Servers, 'servers'>): Authenticator | undefined {
+}: Pick<NatsOptions, 'user' | 'password' | 'token'>): Authenticator | undefined {
   if (token !== undefined) return tokenAuthenticator(token)
   return user === undefined ? undefined : usernamePasswordAuthenticator(user, password)
 }

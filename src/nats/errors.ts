@@ -5,6 +5,7 @@ import { NatsError } from 'nats'
 
 import { CairnError, type ErrorCode, messageOf } from '../model/errors.js'
 import { programs } from '../model/programs.js'
+import type { NatsOptions } from './options.js'
 import { tlsFailure } from './tls-failures.js'
 
 /** JetStream error codes that Cairn distinguishes. */
@@ -147,7 +148,7 @@ export function noJetStreamError(where: string, reason: string): CairnError {
 export function connectionError(
   error: unknown,
   servers: readonly string[],
-  { creds, tls }: { readonly creds?: string; readonly tls?: object } = {},
+  { creds, tls }: Pick<NatsOptions, 'creds' | 'tls'> = {},
 ): CairnError {
   const where = servers.join(', ')
   const failure = tlsFailure(error, tls !== undefined)

@@ -9,40 +9,40 @@ export interface NatsOptions {
    * (`nats://user:password@host`, `nats://token@host`); other credentials here take its place. Default: `NATS_URL`, else
    * `nats://127.0.0.1:4222`.
    */
-  readonly servers?: string | readonly string[]
+  readonly servers?: string | readonly string[] | undefined
   /** Path of a credentials file (`.creds`), which is read again for each connection. */
-  readonly creds?: string
+  readonly creds?: string | undefined
   /** Path of a file with the seed of an nkey, which is read again for each connection. */
-  readonly nkey?: string
-  readonly user?: string
-  readonly password?: string
+  readonly nkey?: string | undefined
+  readonly user?: string | undefined
+  readonly password?: string | undefined
   /** Path of a file with the password, which is read again for each connection. */
-  readonly passwordFile?: string
-  readonly token?: string
+  readonly passwordFile?: string | undefined
+  readonly token?: string | undefined
   /** TLS with the system's certificate authorities, or with the given files. */
-  readonly tls?: TlsOptions
+  readonly tls?: TlsOptions | undefined
   /** Milliseconds to establish the connection at start. Default 5,000. */
-  readonly connectTimeout?: number
+  readonly connectTimeout?: number | undefined
   /** Use only the given servers, and ignore others that the cluster announces. Default false. */
-  readonly ignoreClusterUpdates?: boolean
+  readonly ignoreClusterUpdates?: boolean | undefined
 }
 
 export interface TlsOptions {
   /** Path of a file with the certificates of the authorities. */
-  readonly ca?: string
+  readonly ca?: string | undefined
   /** Path of a file with the client's certificate. */
-  readonly cert?: string
+  readonly cert?: string | undefined
   /** Path of a file with the key of the client's certificate. */
-  readonly key?: string
+  readonly key?: string | undefined
   /** For servers with `handshake_first`: TLS begins before the server says anything. */
-  readonly handshakeFirst?: boolean
+  readonly handshakeFirst?: boolean | undefined
 }
 
 export interface LogStreamOptions {
   /** Replicas of the stream, if it is created. Default 1; use 3 in a cluster. */
-  readonly replicas?: 1 | 3 | 5
+  readonly replicas?: 1 | 3 | 5 | undefined
   /** Partitions of the namespace, if its stream is created. Default 16. */
-  readonly partitions?: number
+  readonly partitions?: number | undefined
 }
 
 export const defaultServer = 'nats://127.0.0.1:4222'

@@ -15,7 +15,7 @@ import type { Node } from '../runtime/node.js'
 
 export interface MetricsOptions {
   /** Default: the global one, which the SDK registers. */
-  readonly meterProvider?: MeterProvider
+  readonly meterProvider?: MeterProvider | undefined
 }
 
 export interface Metrics extends Disposable {

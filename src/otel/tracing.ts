@@ -31,7 +31,7 @@ import { parseTraceparent, toTraceparent } from './traceparent.js'
 
 export interface TracingOptions {
   /** Makes the spans. Default: the global one, which the SDK registers. */
-  readonly tracerProvider?: TracerProvider
+  readonly tracerProvider?: TracerProvider | undefined
 }
 
 export interface Tracing extends Disposable {

@@ -30,7 +30,7 @@ export interface NodeHealth {
 
 export interface HealthOptions {
   /** Milliseconds for the checks. Default 1,000. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
 }
 
 /** Milliseconds. */

@@ -11,6 +11,7 @@ import { isReactor, type Reactor } from '../delivery/reactor/define-reactor.js'
 import { type Clock, systemClock } from '../model/clock.js'
 import { checkNamespace } from '../model/address.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
+import type { WithDefaults } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import { checkNodeId } from '../model/node-id.js'
@@ -30,41 +31,41 @@ export interface NodeOptions {
   /** Where the namespace lives: `memory()`, `embedded({ dir })` or `jetstream({ servers })`. */
   readonly store: Backend
   /** Whether a namespace that does not exist is created; otherwise `unknown-namespace` is thrown. Default true. */
-  readonly create?: boolean
+  readonly create?: boolean | undefined
   /** The actor types this node hosts. Default: none. */
-  readonly actors?: readonly AnyActorDefinition[]
+  readonly actors?: readonly AnyActorDefinition[] | undefined
   /** The reactors that this node runs. Default: none. */
-  readonly reactors?: readonly Reactor[]
+  readonly reactors?: readonly Reactor[] | undefined
   /** Projections that this node helps to build. Default: none. */
-  readonly projections?: readonly Projection[]
+  readonly projections?: readonly Projection[] | undefined
   /**
    * Runs in this node before each command that reaches an actor here, or is decided in a transaction; the first is the
    * outermost. It belongs on every node that hosts the actors. Default: none.
    */
-  readonly middleware?: readonly CommandMiddleware[]
+  readonly middleware?: readonly CommandMiddleware[] | undefined
   /** The node's id: `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`. Default: a new one. */
-  readonly id?: string
+  readonly id?: string | undefined
   /**
    * A pino logger, `console`, or an object with the methods debug, info, warn and error; `false` for none. Default:
    * warnings and errors are JSON lines on stderr; the environment variable CAIRN_LOG_LEVEL sets another level.
    */
-  readonly log?: Logger | false
+  readonly log?: Logger | false | undefined
   /** Default: the system clock. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Bounds of the version cache. Default: 100,000 entries, 32 MiB. */
-  readonly cache?: VersionCacheLimits
+  readonly cache?: VersionCacheLimits | undefined
   /** The most actors kept in memory; more only while they are busy. Default 10,000. */
-  readonly residentsMax?: number
+  readonly residentsMax?: number | undefined
   /**
    * The most bytes that actors in memory take; more only while they are busy. Estimated from the
    * size of their states, which may be wrong by a factor of three. Default 256 MiB.
    */
-  readonly residentBytesMax?: number
+  readonly residentBytesMax?: number | undefined
   /**
    * The most actors that wake at a time, each by a read of the store. It bounds the load when
    * actors move to this node because another joins or leaves. Default 64.
    */
-  readonly wakesMax?: number
+  readonly wakesMax?: number | undefined
   /**
    * Whether this node is a member: it owns a share of the namespace's actors, and routes commands
    * for other actors to their owners. With `false` it handles its own commands itself, and no
@@ -72,21 +73,21 @@ export interface NodeOptions {
    * then only a client, which routes its commands. Such a node that is given `true` is a member
    * that delivers stored commands and fires timers for the others.
    */
-  readonly serve?: boolean
+  readonly serve?: boolean | undefined
   /**
    * Whether this node fires the namespace's timers. With `passive` it sets the timers of its
    * actors, and active nodes fire them, now or once there is one. Default `active`.
    */
-  readonly timers?: TimersOption
+  readonly timers?: TimersOption | undefined
   /** This node's share of the actors, relative to the other nodes'. Default 1. */
-  readonly weight?: number
+  readonly weight?: number | undefined
   /** Shown to the other nodes and by `cairn nodes`; no secrets. */
-  readonly metadata?: Readonly<Record<string, string>>
+  readonly metadata?: Readonly<Record<string, string>> | undefined
   /**
    * Called when an actor fails whose type's policy is `'escalate'`. Default: the failure is logged
    * at level fatal, and the node drains and closes.
    */
-  readonly onEscalation?: (escalation: Escalation) => void
+  readonly onEscalation?: ((escalation: Escalation) => void) | undefined
 }
 
 type Defaulted =
@@ -102,12 +103,11 @@ type Defaulted =
   | 'metadata'
 
 /** The options of a node, checked and with their defaults. */
-export type NodeSettings = Omit<NodeOptions, 'log'> &
-  Required<Pick<NodeOptions, Defaulted>> & {
-    readonly log: NodeLog
-    /** Whether other nodes send it work: it is to serve, and has something to serve, or was told to. */
-    readonly isMember: boolean
-  }
+export type NodeSettings = Omit<WithDefaults<NodeOptions, Defaulted>, 'log'> & {
+  readonly log: NodeLog
+  /** Whether other nodes send it work: it is to serve, and has something to serve, or was told to. */
+  readonly isMember: boolean
+}
 
 const optionNames: OptionNames<NodeOptions> = {
   namespace: true,

@@ -3,6 +3,7 @@
 import type { AnyActorDefinition } from '../actor/definition.js'
 import type { Backend, OpenNamespace } from '../backend/backend.js'
 import { memory } from '../backend/memory.js'
+import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import type { LogRecord } from '../model/commit.js'
 import { type NodeActivity, settle, type SettledOptions } from '../runtime/activity.js'
@@ -23,20 +24,20 @@ export type TestNodeOptions = Omit<NodeOptions, 'id' | 'namespace' | 'store' | '
 
 export interface TestClusterOptions extends TestNodeOptions {
   /** Nodes at the start. Default 3. */
-  readonly nodes?: number
+  readonly nodes?: number | undefined
   /** Repeats the interleaving and the draws of a run of the same seed. Default: a new one. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Default `test`. */
-  readonly namespace?: string
+  readonly namespace?: string | undefined
   /**
    * Where the namespace lives. Default: a `memory()` of its own. In memory, the nodes are simulated; with
    * another backend they are not, and a seed repeats the draws of the faults only.
    */
-  readonly store?: Backend
+  readonly store?: Backend | undefined
   /** All nodes' clock. Default: a new one, which begins at 0. */
-  readonly clock?: ManualClock
+  readonly clock?: ManualClock | undefined
   /** Called at each step of the simulation: what arrives, and which timer fires. A seed repeats all of them. */
-  readonly onStep?: (step: Step) => void
+  readonly onStep?: ((step: Step) => void) | undefined
 }
 
 /** Several nodes in one process. Faults are as {@link Faults} says, with nodes by their numbers. */
@@ -187,7 +188,7 @@ class Cluster implements TestCluster {
     const options = { log: false, cache, residentsMax: cache.entries } as const
     const index = this.#started++
     const id = nodeIdOf(index)
-    const all = { ...options, ...this.#options, ...own }
+    const all = { ...options, ...this.#options, ...defined(own) }
     const node = await startNode({
       ...all,
       namespace: this.#observer.namespace,

@@ -39,9 +39,9 @@ export interface History {
 
 export interface HistoryOptions<Input = unknown> {
   /** The moment of the events, ms since 1970. Default 0. */
-  readonly now?: number
+  readonly now?: number | undefined
   /** For a machine: the input that it was started with, by an `xstate.init` before these events. */
-  readonly input?: Input
+  readonly input?: Input | undefined
 }
 
 /**

@@ -34,13 +34,13 @@ import { type CommandOutcome, type Specified, Then } from './then.js'
 
 export interface GivenOptions<Input = unknown> {
   /** The actor's id. Default `example`. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** The moment of the command, and of what was given: ms since 1970. Default 0. */
-  readonly now?: number
+  readonly now?: number | undefined
   /** The command's id. Default `command-1`. */
-  readonly commandId?: string
+  readonly commandId?: string | undefined
   /** For a machine: the input that it was started with, by an `xstate.init` before all that is given. */
-  readonly input?: Input
+  readonly input?: Input | undefined
 }
 
 /** An actor with a history, ready for one command. */

@@ -33,7 +33,7 @@ function shop(options: Omit<PerformOptions, 'done' | 'failed'> = {}) {
     calls.push({ cents, context, answer })
     return answer.promise
   })
-  const asked = (cents: number): [ReturnType<typeof paying>, Effect<object>] => [
+  const asked = (cents: number): [ReturnType<typeof paying>, Effect] => [
     paying(cents),
     perform(charge, { cents }, { done: 'charged', failed: 'notCharged', ...options }),
   ]
@@ -367,7 +367,7 @@ void t.test('what cannot be performed is refused where it is decided', async t =
       performs: [charge],
       initialState: 0,
       decide: {
-        go: () => [event('gone'), effect as Effect<object>],
+        go: () => [event('gone'), effect],
         charged: () => event('gone'),
         notCharged: () => event('gone'),
       },

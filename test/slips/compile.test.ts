@@ -138,6 +138,14 @@ const slips: readonly [slip: string, message: RegExp][] = [
     /"decide takes other data for the command: bad"/,
   ],
   [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => [event('e'), perform(charge, { cents: 1 }, { done: 'ok', failed: 'bad' })], ok: () => event('e'), bad: () => event('e') }, evolve: { e: (n: number) => n } })`,
+    /"performs does not list the work: charge"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, publishes: [typed], performs: [charge], decide: { go: () => [event('e'), publish(typed, { clientId: 'c' }), schedule('x', { after: 1 }, 'dun')] }, evolve: { e: (n: number) => n } })`,
+    /"decide has no command: dun"/,
+  ],
+  [
     `perform(charge, { cnts: 1 }, { done: 'ok', failed: 'bad' })`,
     /'cnts' does not exist in type '{ cents: number; }'/,
   ],

@@ -23,10 +23,10 @@ import { MessageReader, type MessageSources } from './message-reader.js'
 
 export interface ConsumeOptions {
   /** Messages at most: 1 to 1,000. Less is taken as 1, more as 1,000. Default 1. */
-  readonly batch?: number
+  readonly batch?: number | undefined
   /** Milliseconds to wait for the first message. Default 5,000. */
-  readonly maxWait?: number
-  readonly signal?: AbortSignal
+  readonly maxWait?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The definition and the progress of a consumer. */

@@ -30,7 +30,7 @@ export type TriggerHandler = (
 
 export interface TriggerOptions {
   /** Messages handled at a time. Default 1. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
 }
 
 export interface TriggerStats {

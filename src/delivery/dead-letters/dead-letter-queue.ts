@@ -18,10 +18,10 @@ import {
 
 export interface DeadLetterBulkOptions extends DeadLetterFilter {
   /** At most this many, oldest first. Default: all that exist now. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** Only counts them. Default false. */
-  readonly dryRun?: boolean
-  readonly signal?: AbortSignal
+  readonly dryRun?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface DeadLetterQueue {

@@ -41,21 +41,21 @@ export interface DeadLetter extends StoredDeadLetter<Message> {
 }
 
 export interface DeadLetterFilter {
-  readonly reactor?: string
-  readonly topic?: string
-  readonly reason?: string
+  readonly reactor?: string | undefined
+  readonly topic?: string | undefined
+  readonly reason?: string | undefined
   /** The name of the error. */
-  readonly error?: string
+  readonly error?: string | undefined
   /** Given up before this time, ms since 1970. */
-  readonly before?: number
+  readonly before?: number | undefined
   /** Given up at or after this time, ms since 1970. */
-  readonly since?: number
+  readonly since?: number | undefined
 }
 
 export interface DeadLetterListOptions extends DeadLetterFilter {
   /** Only dead letters after this position. Default 0. */
-  readonly after?: Position
-  readonly signal?: AbortSignal
+  readonly after?: Position | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 const kind = 'reactor'

@@ -20,9 +20,9 @@ export interface DeadLetterPorts {
 }
 
 export interface RedriveOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Milliseconds. Default 10,000. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
 }
 
 /** DEAD-LETTERS-2. Throws `invalid-message` for a dead letter that cannot be sent again. */

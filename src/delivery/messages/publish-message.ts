@@ -3,7 +3,7 @@
 import { encodeStoredMessage } from '../../codec/stored-message.js'
 import { sanitizeCauses } from '../../model/causes.js'
 import { checkOptions, type OptionNames } from '../../model/check-options.js'
-import type { Causes } from '../../model/commit.js'
+import type { GivenCauses } from '../../model/commit.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
 import { newId } from '../../model/id.js'
 import { show } from '../../model/show.js'
@@ -14,14 +14,14 @@ import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 import type { Origin } from './origin.js'
 
-export interface PublishOptions extends Causes {
+export interface PublishOptions extends GivenCauses {
   /** A message that is published again keeps its id, and is stored once. Default: a new id. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** Messages of one key are handled in the order in which they were published. Default: none. */
-  readonly key?: string
-  readonly signal?: AbortSignal
+  readonly key?: string | undefined
+  readonly signal?: AbortSignal | undefined
   /** Milliseconds, retries included. Default 10,000. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
 }
 
 const publishOptionNames: OptionNames<PublishOptions> = {
@@ -60,15 +60,11 @@ export async function publishMessage<Input>(
 ): Promise<Published> {
   checkTopic('A message', topic)
   checkOptions('publish', options, publishOptionNames)
-  const {
-    id = newId(),
-    signal,
-    timeout,
-    ...rest
-  } = { ...options, ...sanitizeCauses(options) }
+  const { id = newId(), key, signal, timeout } = options
   const { name, version } = topic
   const message = {
-    ...rest,
+    ...sanitizeCauses(options),
+    ...(key !== undefined && { key }),
     id,
     topic: name,
     version,

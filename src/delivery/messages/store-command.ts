@@ -4,7 +4,7 @@ import { checkSameCommand, digestOf } from '../../actor/command-digest.js'
 import { withCommandId } from '../../actor/command-error.js'
 import { decodeStoredCommand, encodeStoredCommand } from '../../codec/stored-command.js'
 import { type ActorAddress, checkAddress } from '../../model/address.js'
-import { definedCauses, sanitizeCauses } from '../../model/causes.js'
+import { sanitizeCauses } from '../../model/causes.js'
 import type { RedeliveryOptions, SendReceipt } from '../../model/command-sender.js'
 import { defined } from '../../model/defined.js'
 import { newId } from '../../model/id.js'
@@ -12,7 +12,7 @@ import { partitionOf } from '../../model/partition.js'
 import type { CommandRepeat, StoredCommand } from '../../model/stored-command.js'
 import { carryOn, type SendTrace, sendTraces, trace } from '../../model/trace.js'
 import type { Position } from '../../model/version.js'
-import type { Queue, QueueKey } from '../../store/queue/queue.js'
+import type { PutOptions, Queue, QueueKey } from '../../store/queue/queue.js'
 import type { Origin } from './origin.js'
 
 /** Stores a command for its actor. */
@@ -35,7 +35,7 @@ export async function storeCommand(
     at: from.clock.now(),
     sentAfter: redelivery?.sentAfter ?? from.store.knownPosition(),
     ...(repeat !== undefined && { repeat }),
-    ...definedCauses(sanitizeCauses(options)),
+    ...sanitizeCauses(options),
   }
   const { signal, timeout } = options
   const bounds = { signal, timeout, isReserved: redelivery !== undefined }
@@ -121,7 +121,7 @@ export async function requeueCommand(
   inbox: Queue,
   partitions: number,
   actor: ActorAddress,
-  bounds: { readonly signal?: AbortSignal; readonly timeout?: number },
+  bounds: Pick<PutOptions, 'signal' | 'timeout'>,
   command: StoredCommand & { readonly redrives: number },
 ): Promise<void> {
   const key = inboxKeyOf(actor, partitions)

@@ -10,6 +10,7 @@ import type {
   RedeliveryOptions,
 } from '../../model/command-sender.js'
 import type { Causes } from '../../model/commit.js'
+import { defined } from '../../model/defined.js'
 import type { Redelivery } from '../../model/redelivery.js'
 import type { Message } from '../messages/message.js'
 
@@ -24,7 +25,7 @@ export interface Causation {
 const originBytesMax = 512
 
 /**
- * Options that a caller passes to the sender have precedence.
+ * Options that a caller passes to the sender have precedence; one that is `undefined` is as one that is left out.
  *
  * @param mayBeRepeat the handler may have run before for this message, however long ago
  */
@@ -46,7 +47,12 @@ export function causationOf(
   const next = () => ({ ...causes, id: `${origin}>${reactor}#${count++}` })
   const derive = (options: RedeliveryOptions = {}): RedeliveryOptions => {
     const { id: commandId, ...rest } = next()
-    return { commandId, ...rest, ...(redelivery && { redelivery }), ...options }
+    return {
+      commandId,
+      ...rest,
+      ...(redelivery && { redelivery }),
+      ...defined(options),
+    }
   }
   return {
     next,

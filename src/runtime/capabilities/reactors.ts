@@ -12,6 +12,7 @@ import type { Reactor } from '../../delivery/reactor/define-reactor.js'
 import { reactorGroup, startReactor } from '../../delivery/reactor/reactor.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
+import { defined } from '../../model/defined.js'
 import type { NodeLog } from '../../model/log.js'
 import { groupBasics, type GroupParts } from './group.js'
 
@@ -83,9 +84,9 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
           durableSender: caused().sender,
           ...parts.refPorts,
         }),
-      publish(topic, data, options) {
+      publish(topic, data, options = {}) {
         const from = { nodeId: id, clock, store: open.store }
-        const causes = { ...caused().next(), ...options }
+        const causes = { ...caused().next(), ...defined(options) }
         return publishMessage(open.queues.topic, from, topic, data, causes, true)
       },
     }

@@ -25,8 +25,8 @@ import type { PutOptions, Queue, QueueKey } from '../queue/queue.js'
 
 export interface ListTimersOptions {
   /** Only this actor's timers. Default: all. */
-  readonly actor?: ActorAddress
-  readonly signal?: AbortSignal
+  readonly actor?: ActorAddress | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface Timers {

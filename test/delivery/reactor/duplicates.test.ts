@@ -6,6 +6,8 @@ import { defineActor } from '../../../src/actor/define-actor.js'
 import { event } from '../../../src/actor/event.js'
 import { defineTopic } from '../../../src/model/topic.js'
 import { defineReactor } from '../../../src/delivery/reactor/define-reactor.js'
+import { memory } from '../../../src/backend/memory.js'
+import { startNode } from '../../../src/runtime/start-node.js'
 import { onEachBackend } from '../../support/backends.js'
 import { until } from '../../support/wait.js'
 
@@ -61,3 +63,39 @@ for (const way of ['ask', 'send'] as const)
       t.equal(await sum(), 111)
     },
   )
+
+await t.test('options that are undefined are as those that are left out', async t => {
+  const told = defineTopic('told')
+  const ids: string[] = []
+  const links: (string | undefined)[] = []
+  const all = { commandId: undefined, correlationId: undefined, timeout: undefined }
+  const none = { id: undefined, key: undefined, correlationId: undefined }
+  const books = defineReactor({
+    name: 'books',
+    on: paid,
+    retry: { attempts: 2, first: 1 },
+    async handle({ data }, { spawn, publish, attempt }) {
+      const ref = spawn(ledger, 'all')
+      const { commandId } = await ref.ask('add', data as number, all)
+      await ref.send('add', data as number, all)
+      await publish(told, attempt, none)
+      ids.push(commandId)
+      if (attempt === 1) throw new Error('the printer is out of paper')
+    },
+  })
+  const heard = defineReactor({
+    name: 'heard',
+    on: told,
+    handle: ({ correlationId }) => void links.push(correlationId),
+  })
+  const store = memory()
+  const options = { namespace: 'undefined-options', store, log: undefined, id: undefined }
+  const node = await startNode({ ...options, actors: [ledger], reactors: [books, heard] })
+  t.teardown(() => node.close())
+  await node.publish(paid, 100, { id: 'p-1', correlationId: 'shop-1' })
+  await node.settled()
+  t.equal(ids.length, 2)
+  t.equal(ids[0], ids[1], 'the second attempt sends the same command')
+  t.equal((await node.spawn(ledger, 'all').state()).state, 200, 'once each')
+  t.strictSame(links, ['shop-1'], 'the message is stored once, with its cause')
+})
