@@ -108,6 +108,13 @@ export async function openWorld(form: Form): Promise<World> {
   let peer: OpenNamespace | undefined
   let consumers = 0
 
+  /** A forged node may be given up again before anybody looks at the members. */
+  let joins = 0
+  const countJoins = (about: unknown) => {
+    const { joined = [] } = about as { joined?: readonly string[] }
+    joins += joined.length
+  }
+
   const populate = async () => {
     for (const namespace of [own, other]) {
       const open = await storeOf(namespace, 'operator').open({
@@ -126,7 +133,7 @@ export async function openWorld(form: Form): Promise<World> {
       store: storeOf(other, 'node'),
       actors: [account],
       create: false,
-      log: false,
+      log: { debug() {}, info: countJoins, warn() {}, error() {} },
     })
     await node.spawn(account, 'alice').ask('deposit', { amount: 1 })
     peer = await storeOf(other, 'node').open({
@@ -163,7 +170,7 @@ export async function openWorld(form: Form): Promise<World> {
     )
     const members = node!.members().map(({ id }) => id)
 
-    return JSON.stringify({ infos, members, notices: node!.stats().notices })
+    return JSON.stringify({ infos, members, joins, notices: node!.stats().notices })
   }
   const stop = async () => {
     await peer?.close()
