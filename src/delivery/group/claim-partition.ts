@@ -100,8 +100,10 @@ export async function claimPartition(
     // DEFERRED-KEYS-3: an owner that released the partition, or this node itself, has not crashed; neither has one that
     // runs and is not reached.
     const hasCrashed = fate === 'ended'
-    const crashes = hasOtherOwner ? before + Number(hasCrashed) : 0
     const end = await source.lastPosition(signal)
+    const hasRecords = end > floor || state.deferred.length > 0
+    // No record can have ended an owner that had none: such ends are ordinary ones.
+    const crashes = hasOtherOwner && hasRecords ? before + Number(hasCrashed) : 0
     const startLimit = Math.max(state.startLimit ?? 0, end, floor) + startLimitStride
     const deferred = state.deferred.map(({ crashes: before = 0, ...one }) =>
       hasOtherOwner ? { ...one, crashes: before + Number(hasCrashed) } : one,
@@ -138,12 +140,6 @@ export async function claimPartition(
     }
     const maybeHandledUpTo = state.startLimit ?? last
     const isSuspicious = crashes >= suspiciousCrashes
-    if (isSuspicious)
-      log(
-        'warn',
-        `Partition ${partition} of group ${group} has lost ${crashes} nodes at the same position; its records are handled one by one`,
-        { floor, failing: deferred.length },
-      )
     // Records that are newer than the crash were not started by the owner that crashed.
     const suspectsUpTo = isSuspicious ? Math.min(maybeHandledUpTo, last) : 0
     return {

@@ -51,6 +51,7 @@ export class PartitionProcessor<T> {
   #marks: Marks
   /** The last record that the source was read up to and whose id is known. */
   #newestMark: Mark | undefined
+  #hasSuspects = false
 
   constructor(options: PartitionProcessorOptions<T>) {
     this.#options = options
@@ -118,7 +119,10 @@ export class PartitionProcessor<T> {
     if ((isLong || isSuspect) && this.#deferred.size < deferredKeysMax) {
       // PARTITION-3, DEFERRED-KEYS-3.
       this.#deferred.defer(key, position)
-      if (isSuspect) this.#deferred.schedule(key, 0)
+      if (isSuspect) {
+        this.#tellOfSuspects()
+        this.#deferred.schedule(key, 0)
+      }
       return this.#checkpoint.saveSoon()
     }
     this.#open.add(position)
@@ -128,6 +132,19 @@ export class PartitionProcessor<T> {
       this.#queues.set(key, started)
       void this.#processQueue(key, started)
     }
+  }
+
+  /** DEFERRED-KEYS-3. Once: a partition without such records has nothing that could have ended a node. */
+  #tellOfSuspects(): void {
+    if (this.#hasSuspects) return
+    this.#hasSuspects = true
+    const { claim, suspectsUpTo, log } = this.#options
+    log(
+      'warn',
+      `${claim.crashes} nodes in a row have ended at the same record of partition ${this.#checkpoint.name}: the records up ` +
+        `to position ${suspectsUpTo} are handled one at a time, in case one of them ends its process`,
+      { floor: this.#checkpoint.floor, suspectsUpTo },
+    )
   }
 
   /** Reports that the source holds no further record of this partition up to a position. */

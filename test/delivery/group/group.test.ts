@@ -61,6 +61,7 @@ function scene(t: Test, partitions = 4) {
     /** Number of the start, over all records. */
     readonly start: number
   }[] = []
+  const logged: string[] = []
   let starts = 0
   const join = (id: string, options: Partial<GroupOptions<string>> = {}) => {
     const self: PartitionOwner = { id, incarnation: 1 }
@@ -80,7 +81,7 @@ function scene(t: Test, partitions = 4) {
       assignment: claims.of(id),
       self,
       clock: { now: () => Date.now() },
-      log: () => {},
+      log: (level, message) => void logged.push(`${level}: ${message}`),
       backoff: { first: 5, factor: 1, max: 5 },
       ...rest,
     })
@@ -92,7 +93,7 @@ function scene(t: Test, partitions = 4) {
     Object.fromEntries(
       Array.from({ length: partitions }, (_, partition) => [partition, id]),
     )
-  return { source, documents, claims, handled, join, all }
+  return { source, documents, claims, handled, join, all, logged }
 }
 
 await t.test(
@@ -593,7 +594,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
 await t.test(
   'DEFERRED-KEYS-3 a record that crashes its nodes is found, and the others are not blamed',
   async t => {
-    const { source, documents, claims, handled, join } = scene(t, 1)
+    const { source, documents, claims, handled, join, logged } = scene(t, 1)
     source.add('k1', 'k2', 'k3', 'k2')
     const begun: [string, number][] = []
     for (let life = 1; life <= 6; life++) {
@@ -623,6 +624,10 @@ await t.test(
       'two uncounted attempts, then counted ones',
     )
     t.ok(begun.every(([value, attempt]) => value === 'k2@2' || attempt === 1))
+    t.match(
+      logged[0],
+      /warn: 2 nodes in a row have ended at the same record of partition group.0/,
+    )
     t.equal(new Set(handled.map(({ value }) => value)).size, 4)
   },
 )
@@ -652,6 +657,28 @@ await t.test(
     await until(async () => (await stateNow())?.floor === 2)
     t.equal((await stateNow())?.crashes, undefined)
     t.pass('its records are handled side by side')
+  },
+)
+
+await t.test(
+  'DEFERRED-KEYS-3 nodes that end without a record are no reason to suspect any',
+  async t => {
+    const { source, documents, claims, handled, join, logged } = scene(t, 2)
+    const stateNow = (partition: number) => stateOf(documents, ['group', `${partition}`])
+    // Partition 1 has a record, which is handled; partition 0 has none.
+    source.add('k1')
+    for (let life = 1; life <= 4; life++) {
+      const id = `n${life}`
+      claims.set({ 0: id, 1: id })
+      join(id, { handle: async () => done })
+      await until(async () => (await stateNow(0))?.owner?.id === id)
+      await until(async () => (await stateNow(1))?.owner?.id === id)
+      await until(async () => (await stateNow(1))?.floor === 1)
+      claims.alive.delete(id)
+    }
+    source.add('k2')
+    await until(() => handled.some(({ value }) => value === 'k2@2'))
+    t.strictSame(logged, [], 'nobody is warned of what is ordinary')
   },
 )
 
