@@ -93,6 +93,35 @@ export async function testReadModels(
       },
     )
 
+    await t.test(
+      'READMODEL-1 READMODEL-2 models are written at once: one that conflicts fails alone',
+      async t => {
+        const models = Array.from({ length: 8 }, (_, i) => one.open(`beside-${i}`))
+        const write = (model: ReadModel, n: number, revision: number) =>
+          model.write(
+            { rows: rowsOf({ n, [`row ${n}`]: n }), position: n, ahead: 0 },
+            revision,
+          )
+        const first = await Promise.all(models.map(model => write(model, 1, 0)))
+        t.notOk(first.includes('conflict'))
+        // Somebody else writes the third one meanwhile.
+        const theirs = await write(other.open('beside-3'), 7, first[3] as number)
+        const second = await Promise.all(
+          models.map((model, i) => write(model, 2, first[i] as number)),
+        )
+        t.strictSame(
+          second.map(result => result === 'conflict'),
+          models.map((_, i) => i === 3),
+        )
+        for (const [i, model] of models.entries()) {
+          const n = i === 3 ? 7 : 2
+          const revision = i === 3 ? theirs : second[i]
+          t.match(await model.checkpoint(), { position: n, revision })
+          t.strictSame(await entriesOf(model), { n, 'row 1': 1, [`row ${n}`]: n })
+        }
+      },
+    )
+
     await t.test('READMODEL-2 of two writes with the same revision one wins', async t => {
       const models = [one.open('race-1'), other.open('race-1')] as const
       let revision = 0

@@ -3,7 +3,7 @@
 //   $KV.CAIRN_<ns>_VIEWS.<model>.place       { position, ahead, mark: { position, id } }
 //   $KV.CAIRN_<ns>_VIEWS.<model>.row.<key>   a row
 //
-// READMODEL-JS-1. A write is one atomic batch of its rows and the checkpoint, which expects the
+// READMODEL-JS-1. A write is part of one atomic batch: its rows and the checkpoint, which expects the
 //     revision of the stored checkpoint: the server stores all of it or nothing. A batch that is sent
 //     again after an ambiguous attempt cannot be stored twice.
 // READMODEL-JS-2. Rows and checkpoints are read from the leader: a replica may lag, and a row folded
@@ -12,7 +12,6 @@
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError } from '../../model/errors.js'
 import { pause } from '../../model/wait.js'
-import { type BatchPart, publishBatch } from '../../nats/batch.js'
 import type { Connection } from '../../nats/connection.js'
 import { leaderGet } from '../../nats/direct-get.js'
 import { directScan } from '../../nats/direct-scan.js'
@@ -21,6 +20,7 @@ import { callApi } from '../../nats/jetstream-api.js'
 import { isRemoval, removal } from '../../nats/kv.js'
 import { notSendable, tooLargeError } from '../../nats/payload-limit.js'
 import { decodeToken, encodeToken, readModelsBucketOf } from '../../nats/subjects.js'
+import { JetStreamWrites, type WriteMessages } from './jetstream-writes.js'
 import {
   type Checkpoint,
   checkpointOf,
@@ -39,27 +39,36 @@ const readsMax = 64
 export class JetStreamReadModels implements ReadModels {
   readonly #connection: Connection
   readonly #namespace: string
+  readonly #writes: JetStreamWrites
 
   constructor(connection: Connection, namespace: string) {
     this.#connection = connection
     this.#namespace = namespace
+    this.#writes = new JetStreamWrites(connection, readModelsBucketOf(namespace).stream)
   }
 
   open(name: string): ReadModel {
-    return new JetStreamReadModel(this.#connection, this.#namespace, name)
+    return new JetStreamReadModel(this.#connection, this.#writes, this.#namespace, name)
   }
 }
 
 class JetStreamReadModel implements ReadModel {
   readonly #connection: Connection
+  readonly #writes: JetStreamWrites
   readonly #stream: string
   readonly #root: string
   /** Fields of a newer build in the checkpoint that was read last. */
   #unknown: object = {}
 
-  constructor(connection: Connection, namespace: string, name: string) {
+  constructor(
+    connection: Connection,
+    writes: JetStreamWrites,
+    namespace: string,
+    name: string,
+  ) {
     const { stream, prefix } = readModelsBucketOf(namespace)
     this.#connection = connection
+    this.#writes = writes
     this.#stream = stream
     this.#root = `${prefix}.${name}`
   }
@@ -99,13 +108,13 @@ class JetStreamReadModel implements ReadModel {
     { rows, ...write }: ReadModelWrite,
     revision: number,
   ): Promise<number | 'conflict'> {
-    const checkpoint: BatchPart = {
+    const checkpoint = {
       subject: this.#checkpointSubject,
       expected: revision,
       headers: [],
       body: encode({ ...this.#unknown, ...checkpointOf(write) }),
     }
-    const messages: readonly BatchPart[] = [
+    const messages: WriteMessages = [
       ...[...rows].map(([key, row]) => ({
         subject: this.#rowSubject(key),
         headers: row === null ? removal : [],
@@ -120,13 +129,7 @@ class JetStreamReadModel implements ReadModel {
       await this.#connection.whenConnected(deadline - Date.now())
       const left = deadline - Date.now()
       if (left <= 0 || this.#connection.isUnusable) throw this.#outcomeUnknown(why)
-      const outcome = await publishBatch(
-        this.#connection,
-        this.#stream,
-        messages,
-        Math.min(attemptTimeout, left),
-        { isReserved: true },
-      )
+      const outcome = await this.#writes.send(messages, Math.min(attemptTimeout, left))
       switch (outcome.kind) {
         case 'stored':
           return outcome.positions.at(-1)!
