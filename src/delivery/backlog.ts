@@ -1,5 +1,6 @@
 // The backlogs of a namespace's groups as the store has them. Reading them needs no running node.
 
+import { decodeStoredCommand } from '../codec/stored-command.js'
 import { decodeStoredMessage } from '../codec/stored-message.js'
 import { formatAddress } from '../model/address.js'
 import type { StoredCommit } from '../model/commit.js'
@@ -15,6 +16,7 @@ import { inboxGroup } from './commands/inbox.js'
 import { type DeadLetter, readDeadLetters } from './dead-letters/dead-letters.js'
 import type { DeferredKey } from './group/partition-state.js'
 import { type GroupProgress, readProgress } from './group/progress.js'
+import { type Health, healthOf, type LagLimits, lagLimitsOf, lagSince } from './health.js'
 import { messagesOf } from './messages/message.js'
 import { publishingTypes, readerTopics } from './messages/topic-registry.js'
 import { orderingKeyOf } from './source/topic-source.js'
@@ -45,6 +47,12 @@ export interface Backlog {
   /** Whether `waiting` is complete: at most `readMax` records are read. */
   readonly isCounted: boolean
   readonly failing: readonly DeferredKey[]
+  /** When the oldest of them was written, ms since 1970, by its writer's clock; absent if none waits. */
+  readonly oldestAt?: number
+  /** The age of the oldest, in seconds; 0 if none waits. */
+  readonly lagSeconds: number
+  /** What the numbers mean: see `lagLimits`. */
+  readonly health: Health
   /** Messages or commands that were given up: see {@link DeadLetter}. At most `readMax` are counted. */
   readonly dead: number
 }
@@ -54,18 +62,36 @@ export interface BacklogOptions {
   readonly topic?: string
   /** Also the courier and the inbox. Default false. */
   readonly all?: boolean
+  /** From which lag on the health is no longer good. Default: `watch` from 60 s, `critical` from 600 s. */
+  readonly lagLimits?: LagLimits
   readonly signal?: AbortSignal
 }
 
 /** Records that are read for one group, at most. */
 const readMax = 10_000
 
-/** Yields the backlog of each group that has started to read. Throws the errors of reading. */
+/**
+ * Yields the backlog of each group that has started to read. Throws the errors of reading, and `invalid-option`.
+ *
+ * @param now ages are measured from there, ms since 1970
+ */
 export async function* backlogs(
   open: Ports,
   options: BacklogOptions = {},
+  now: () => number = Date.now,
 ): AsyncGenerator<Backlog> {
-  const { topic, all = false, signal } = options
+  const limits = lagLimitsOf(options.lagLimits)
+  for await (const { oldestAt, ...counted } of countedBacklogs(open, options)) {
+    const lagSeconds = lagSince(oldestAt, now())
+    const backlog = { ...counted, ...defined({ oldestAt }), lagSeconds }
+    yield { ...backlog, health: healthOf(backlog, limits) }
+  }
+}
+
+async function* countedBacklogs(
+  open: Ports,
+  { topic, all = false, signal }: BacklogOptions,
+): AsyncGenerator<Omit<Backlog, 'lagSeconds' | 'health'>> {
   const { documents } = open
   for (const reactor of await readReactorNames(documents, signal)) {
     const topics = await readerTopics(documents, reactor)
@@ -145,7 +171,10 @@ function startOf({ floors, deferred }: GroupProgress): Position {
   return Math.min(...floors, ...deferred.map(({ position }) => position - 1))
 }
 
-type Count = Omit<Backlog, 'group' | 'topics' | 'source' | 'dead'>
+type Count = Omit<
+  Backlog,
+  'group' | 'topics' | 'source' | 'dead' | 'lagSeconds' | 'health'
+>
 
 async function countInLog(
   { store, partitions }: Ports,
@@ -157,6 +186,7 @@ async function countInLog(
   const end = await store.lastPosition(signal && { signal })
   let waiting = 0
   let read = 0
+  let oldestAt: number | undefined
   if (types?.length !== 0)
     for await (const record of store.readAll({
       after: startOf(progress),
@@ -167,10 +197,12 @@ async function countInLog(
       if (record.kind !== 'commit') continue
       const { actor, position } = record
       const partition = partitionOf(actor, partitions)
-      if (isWaiting(progress, position, partition, formatAddress(actor)))
-        waiting += countIn(record)
+      if (!isWaiting(progress, position, partition, formatAddress(actor))) continue
+      const count = countIn(record)
+      if (count > 0) oldestAt ??= record.at
+      waiting += count
     }
-  return toCount(progress, end, waiting, read)
+  return toCount(progress, end, waiting, read, oldestAt)
 }
 
 async function countOnTopics(
@@ -182,6 +214,7 @@ async function countOnTopics(
   const end = await queues.topic.lastPosition(signal && { signal })
   let waiting = 0
   let read = 0
+  let oldestAt: number | undefined
   const options = { after: startOf(progress), ...defined({ signal }) }
   for await (const record of queues.topic.read(options)) {
     if (++read > readMax) break
@@ -191,9 +224,11 @@ async function countOnTopics(
     const message = decodeStoredMessage(topic, headers, body)
     if (typeof message === 'string') continue
     const { key, partition } = orderingKeyOf(message.key, position, partitions)
-    if (isWaiting(progress, position, partition, key)) waiting++
+    if (!isWaiting(progress, position, partition, key)) continue
+    oldestAt ??= message.at
+    waiting++
   }
-  return toCount(progress, end, waiting, read)
+  return toCount(progress, end, waiting, read, oldestAt)
 }
 
 /** Handled commands are removed from the inbox: every one that is left waits. */
@@ -204,9 +239,15 @@ async function countInInbox(
 ): Promise<Count> {
   const end = await queues.inbox.lastPosition(signal && { signal })
   let read = 0
-  for await (const _ of queues.inbox.read(signal && { signal }))
+  let oldestAt: number | undefined
+  for await (const { headers, body } of queues.inbox.read(signal && { signal })) {
+    if (oldestAt === undefined) {
+      const command = decodeStoredCommand(headers, body)
+      if (typeof command !== 'string') oldestAt = command.at
+    }
     if (++read >= readMax) break
-  return toCount(progress, end, read, read)
+  }
+  return toCount(progress, end, read, read, oldestAt)
 }
 
 function toCount(
@@ -214,6 +255,7 @@ function toCount(
   end: Position,
   waiting: number,
   read: number,
+  oldestAt: number | undefined,
 ): Count {
   return {
     floor: Math.min(...floors),
@@ -222,6 +264,7 @@ function toCount(
     isCounted: read < readMax,
     // Keys without attempts have not failed: they only have many or slow records.
     failing: deferred.filter(({ attempts }) => attempts > 0),
+    ...defined({ oldestAt }),
   }
 }
 

@@ -28,6 +28,7 @@ import {
   type PartitionAssignment,
 } from './claim-partition.js'
 import type { PartitionCounters } from './deferred-keys.js'
+import { lagSince } from '../health.js'
 import type { RecordHandler } from './handling.js'
 import { OpenRecordLimit } from './open-record-limit.js'
 import { PartitionProcessor } from './partition-processor.js'
@@ -64,6 +65,11 @@ export interface GroupStats {
   readonly open: number
   /** Keys that wait because one of their records failed. */
   readonly failing: number
+  /**
+   * Seconds since the oldest record was written that this node has read and not handled; for a failing key, since its
+   * first attempt. 0 for none.
+   */
+  readonly lagSeconds: number
   /** Records handled, and failed attempts, since the start. */
   readonly handled: number
   readonly failures: number
@@ -81,6 +87,7 @@ export const emptyGroupStats: GroupStats = {
   partitions: 0,
   open: 0,
   failing: 0,
+  lagSeconds: 0,
   handled: 0,
   failures: 0,
   setBack: 0,
@@ -135,11 +142,16 @@ export class Group<T> {
 
   stats(): GroupStats {
     let failing = 0
-    for (const processor of this.#partitions.values()) failing += processor.failing
+    let oldest = Infinity
+    for (const processor of this.#partitions.values()) {
+      failing += processor.failing
+      oldest = Math.min(oldest, processor.oldestAt ?? Infinity)
+    }
     return {
       partitions: this.#partitions.size,
       open: this.#limit.open,
       failing,
+      lagSeconds: lagSince(oldest, this.#options.clock.now()),
       ...this.#counters,
       setBack: this.#setBack,
       damaged: this.#damaged,

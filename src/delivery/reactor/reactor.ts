@@ -149,6 +149,7 @@ function sumOfStats(a: GroupStats, b: GroupStats): GroupStats {
     partitions: Math.max(a.partitions, b.partitions),
     open: a.open + b.open,
     failing: a.failing + b.failing,
+    lagSeconds: Math.max(a.lagSeconds, b.lagSeconds),
     handled: a.handled + b.handled,
     failures: a.failures + b.failures,
     setBack: a.setBack + b.setBack,

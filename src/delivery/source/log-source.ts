@@ -60,7 +60,8 @@ export function logSource<T>(
     if (actor === undefined) return emptyRecord(position, id)
     const key = formatAddress(actor)
     const partition = partitionOf(actor, partitions)
-    return { position, partition, key, id, ...(value !== undefined && { value }) }
+    const at = record.kind === 'commit' ? record.at : undefined
+    return { position, partition, key, id, at, ...(value !== undefined && { value }) }
   }
   return {
     partitions,

@@ -71,7 +71,9 @@ export function topicSource(
         }
     const given = isStored ? decoded.key : undefined
     const { key, partition } = orderingKeyOf(given, position, partitions)
-    return { position, partition, key, value, id }
+    // A message that is sent again from its dead letter is as old as its letter, which is not known here.
+    const at = isStored ? decoded.at : undefined
+    return { position, partition, key, value, id, at }
   }
   return {
     partitions,
