@@ -20,3 +20,8 @@ export function lagLimitsIn(flags: Parameters<typeof countFlag>[0]): LagLimits {
     critical: countFlag(flags, 'lag-critical'),
   })
 }
+
+/** How late the oldest is, if it is late at all. */
+export function late(seconds: number): string {
+  return seconds < 1 ? '' : `, ${Math.floor(seconds)} s late`
+}

@@ -6,7 +6,7 @@ import { joined } from './members.js'
 import { print } from './output.js'
 import { toJson } from '../codec/json.js'
 import { type Snapshot, snapshotOf } from './snapshot.js'
-import { lagFlags, lagHelp, lagLimitsIn } from './lag-flags.js'
+import { lagFlags, lagHelp, lagLimitsIn, late } from './lag-flags.js'
 import { Table } from './table.js'
 import { styleOfHealth } from './terminal.js'
 
@@ -47,11 +47,6 @@ export const status: CliCommand = {
       return exitCode.ok
     })
   },
-}
-
-/** How late the oldest is, if it is late at all. */
-function late(seconds: number): string {
-  return seconds < 1 ? '' : `, ${Math.floor(seconds)} s late`
 }
 
 interface StatusRow {

@@ -4,12 +4,14 @@ import type { Backlog } from '../../delivery/backlog.js'
 import { isoTime } from './iso-time.js'
 
 export function backlogView(backlog: Backlog) {
-  const { failing, isCounted, oldestAt, ...rest } = backlog
+  const { failing, isCounted, oldestAt, lagSeconds, health, ...rest } = backlog
   const now = Date.now()
   return {
     ...rest,
     counted: isCounted,
+    health,
     oldestAt: oldestAt === undefined ? null : isoTime(oldestAt),
+    lagSeconds,
     due: failing.filter(({ nextAt }) => nextAt <= now).length,
     failing: failing.map(({ key, position, attempts, firstAt, nextAt, error }) => ({
       key,
