@@ -26,6 +26,8 @@ export interface Message<Data = unknown> extends Causes, KeptHeaders {
   readonly nodeId: string
   /** The actor that published it; absent for other code. */
   readonly actor?: ActorAddress
+  /** The headers that it was published with; absent if there are none. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /**
@@ -94,6 +96,7 @@ function outboxMessages(
             correlationId: correlationOf(commit.correlationId, command?.id, commit.id),
             causationId: cause,
             ...carriedCauses(commit),
+            ...(entry.headers && { headers: entry.headers }),
           },
         ]
       : [],

@@ -19,6 +19,11 @@ export interface PublishOptions extends Causes {
   readonly id?: string
   /** Messages of one key are handled in the order in which they were published. Default: none. */
   readonly key?: string
+  /**
+   * Texts by name, which its readers get beside the data: at most 32 and 8,192 bytes. Names are 1 to 64 characters of A-Z, a-z,
+   * 0-9, `_`, `.` and `-`; those that begin with `Cairn-` or `Nats-` are reserved. Default: none.
+   */
+  readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
   /** Milliseconds, retries included. Default 10,000. */
   readonly timeout?: number
@@ -27,6 +32,7 @@ export interface PublishOptions extends Causes {
 const publishOptionNames: OptionNames<PublishOptions> = {
   id: true,
   key: true,
+  headers: true,
   signal: true,
   timeout: true,
   correlationId: true,

@@ -13,9 +13,10 @@ import { eventsOfType, topicNamed, topicOf } from './topics.js'
 
 export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesService> {
   return {
-    async publish({ topic, version, data, id, key, causes }, context) {
+    async publish({ topic, version, data, id, key, causes, headers }, context) {
       const published = await node.publish(topicOf(topic, version || 1), fromData(data), {
         ...defined({ id: id || undefined, key: key || undefined }),
+        headers,
         ...fromCauses(causes),
         ...principalOf(context),
         ...boundsOf(context),

@@ -79,7 +79,11 @@ async function carryOut(
 ): Promise<void> {
   switch (entry.kind) {
     case 'message':
-      await publish(topicOf(entry.topic, entry.version), entry.data)
+      await publish(
+        topicOf(entry.topic, entry.version),
+        entry.data,
+        defined({ headers: entry.headers }),
+      )
       return
     case 'command': {
       const { type, id } = entry.actor

@@ -52,6 +52,13 @@ export declare type PublishRequest = Message<"cairn.v1.PublishRequest"> & {
    * @generated from field: cairn.v1.Causes causes = 6;
    */
   causes?: Causes | undefined;
+
+  /**
+   * The application's headers: names that begin with Cairn- or Nats- are reserved.
+   *
+   * @generated from field: map<string, string> headers = 7;
+   */
+  headers: { [key: string]: string };
 };
 
 /**
