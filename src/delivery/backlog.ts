@@ -19,6 +19,7 @@ import { type GroupProgress, readProgress } from './group/progress.js'
 import { type Health, healthOf, type LagLimits, lagLimitsOf, lagSince } from './health.js'
 import { messagesOf } from './messages/message.js'
 import { publishingTypes, readerTopics } from './messages/topic-registry.js'
+import { readStart } from './source/start-place.js'
 import { orderingKeyOf } from './source/topic-source.js'
 
 /** The parts of a namespace that are read. */
@@ -99,12 +100,15 @@ async function* countedBacklogs(
     const names = new Set(topic === undefined ? topics : [topic])
     const about = { group: reactor, topics: topics.toSorted() }
     const dead = await countDeadLetters(open, reactor, names, signal)
-    const log = await readProgress(open, ['reactor', reactor, 'log'], signal)
+    const start = await readStart(documents, 'reactor', reactor)
+    const begins = { log: start.log.position, topics: start.topics.position }
+    const path = (part: string) => ['reactor', reactor, part]
+    const log = await readProgress(open, path('log'), signal, begins.log)
     const types = await publishingTypes(documents, names)
     const countIn = (commit: StoredCommit) => messagesOf(commit, names).length
     const inLog = await countInLog(open, log, types, countIn, signal)
     yield { ...about, source: 'log', ...inLog, dead: dead.log }
-    const plain = await readProgress(open, ['reactor', reactor, 'topic'], signal)
+    const plain = await readProgress(open, path('topic'), signal, begins.topics)
     const onTopics = await countOnTopics(open, plain, names, signal)
     yield { ...about, source: 'topics', ...onTopics, dead: dead.topics }
   }

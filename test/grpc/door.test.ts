@@ -243,6 +243,15 @@ for (const [name, transportTo] of Object.entries(transports))
     const empty = await messages.consume({ consumer: 'mine', maxWaitMs: 1 })
     t.strictSame(empty.messages, [])
 
+    await messages.declareConsumer({ name: 'fresh', topics: ['news'], startAtNew: true })
+    await messages.publish({ topic: 'news', data: amountOf(2), id: 'm2' })
+    const { messages: fresh } = await messages.consume({ consumer: 'fresh', batch: 10 })
+    t.strictSame(
+      fresh.map(({ headers }) => headers['Cairn-Message']),
+      ['m2'],
+      'only what is new',
+    )
+
     await actors.ask({ actor: alice, command: 'remind' })
     await until(async () => {
       for await (const timer of operations.listTimers({ actor: alice }))

@@ -11,6 +11,7 @@ import { show } from '../../model/show.js'
 import { newId } from '../../model/id.js'
 import { isCount, type Position } from '../../model/version.js'
 import { decodeMarks, encodeMarks, type Marks, marksUpTo } from '../source/marks.js'
+import type { StartPlaces } from '../source/start-place.js'
 import type { ConsumerDefinition } from './define-consumer.js'
 
 export type ConsumerSource = 'log' | 'topics'
@@ -61,13 +62,17 @@ interface StoredState {
 
 const stateVersion = 1
 
-export function initialConsumerState(definition: ConsumerDefinition): ConsumerState {
+/** The state of a consumer that has read nothing after the places where it begins. */
+export function initialConsumerState(
+  definition: ConsumerDefinition,
+  { log, topics }: StartPlaces,
+): ConsumerState {
   return {
     version: stateVersion,
     definition,
-    positions: { log: 0, topics: 0 },
+    positions: { log: log.position, topics: topics.position },
     outstanding: [],
-    marks: { log: [], topics: [] },
+    marks: { log: log.marks, topics: topics.marks },
   }
 }
 
@@ -130,7 +135,7 @@ export function isDamagedState(error: unknown): boolean {
 function unreadable(name: string, why: string, isNewer = false): CairnError {
   const remedy = isNewer
     ? 'Upgrade this node.'
-    : 'Pass its definition, which starts it again from the first message, or remove the document with "cairn repair".'
+    : 'Pass its definition, which starts it again from where it began, or remove the document with "cairn repair".'
   return new CairnError(
     'storage-failed',
     `The document of consumer ${name} cannot be read: ${why}. ${remedy}`,

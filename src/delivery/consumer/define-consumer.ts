@@ -3,12 +3,13 @@
 import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
+import { isStartAt, type StartAt } from '../../model/start-at.js'
 import { type AnyTopic, checkTopic } from '../../model/topic.js'
 
 export interface ConsumerSpec<Topics extends AnyTopic> {
   /** `[A-Za-z0-9_-]{1,63}`. Processes that consume under one name share its messages. */
   readonly name: string
-  /** The topics it reads. A new consumer begins with the oldest stored message. */
+  /** The topics it reads. */
   readonly on: Topics | readonly Topics[]
   /**
    * Milliseconds until a message that is not settled is given out again. Default 30,000. The clocks of the
@@ -17,6 +18,11 @@ export interface ConsumerSpec<Topics extends AnyTopic> {
   readonly ackWait?: number
   /** How many times a message is given out before it becomes a dead letter. Default 5. */
   readonly attempts?: number
+  /**
+   * `first`: it begins with the oldest stored message. `new`: it gets what is stored after its first use or `declare()`; the
+   * place is stored then, and later definitions do not change it. Default `first`.
+   */
+  readonly startAt?: StartAt
 }
 
 /** A consumer's definition. */
@@ -26,6 +32,8 @@ export interface ConsumerDefinition {
   readonly topics: readonly string[]
   readonly ackWait: number
   readonly attempts: number
+  /** Absent for `first`. */
+  readonly startAt?: 'new'
 }
 
 const namePattern = /^[A-Za-z0-9_-]{1,63}$/
@@ -34,6 +42,7 @@ const specNames: OptionNames<ConsumerSpec<AnyTopic>> = {
   on: true,
   ackWait: true,
   attempts: true,
+  startAt: true,
 }
 
 export function isConsumerName(name: unknown): name is string {
@@ -58,7 +67,7 @@ export function defineConsumer<const Topics extends AnyTopic>(
   spec: ConsumerSpec<Topics>,
 ): ConsumerDefinition {
   checkOptions('defineConsumer', spec, specNames, 'invalid-definition')
-  const { name, on, ackWait = 30_000, attempts = 5 } = spec
+  const { name, on, ackWait = 30_000, attempts = 5, startAt = 'first' } = spec
   if (!isConsumerName(name))
     throw invalid(
       `name of a consumer is ${show(name)}: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
@@ -76,7 +85,12 @@ export function defineConsumer<const Topics extends AnyTopic>(
     throw invalid(
       `attempts of consumer ${name} is ${String(attempts)}: use a whole number from 1.`,
     )
-  return { name, topics, ackWait, attempts }
+  if (!isStartAt(startAt))
+    throw invalid(
+      `startAt of consumer ${name} is ${show(startAt)}: use 'first' or 'new'.`,
+    )
+  const definition = { name, topics, ackWait, attempts }
+  return startAt === 'new' ? { ...definition, startAt } : definition
 }
 
 function invalid(message: string): CairnError {

@@ -32,7 +32,7 @@ import { lagSince } from '../health.js'
 import type { RecordHandler } from './handling.js'
 import { OpenRecordLimit } from './open-record-limit.js'
 import { PartitionProcessor } from './partition-processor.js'
-import type { PartitionOwner, PartitionState } from './partition-state.js'
+import type { PartitionOwner, PartitionState, Start } from './partition-state.js'
 import { SerialExecutor } from './serial-executor.js'
 import { onAbort } from '../../model/on-abort.js'
 
@@ -41,6 +41,8 @@ export interface GroupOptions<T> {
   /** Prefix of the names of its documents. Default: the group's name. */
   readonly path?: DocumentKey
   readonly source: RecordSource<T>
+  /** Where a partition begins that has no checkpoint. Default: with the first record. */
+  readonly start?: Start
   readonly handle: RecordHandler<T>
   readonly documents: Documents
   readonly assignment: PartitionAssignment
@@ -295,6 +297,7 @@ export class Group<T> {
       log,
       onDamaged,
       path = [name],
+      start,
       backoff = backoffDefault,
       keyQueueMax,
     } = this.#options
@@ -311,7 +314,7 @@ export class Group<T> {
       log,
     }
     const remembered = this.#left.get(partition)
-    const claimed = await claimPartition({ ...about, remembered, signal })
+    const claimed = await claimPartition({ ...about, remembered, start, signal })
     this.#failures.succeeded()
     if (claimed === undefined || this.#isEnded) return
     if (claimed.isSetBack) this.#setBack++

@@ -145,6 +145,14 @@ export async function readerTopics(
   return topicsIn(found) ?? []
 }
 
+/** Whether a node has registered the reactor before. */
+export async function isKnownReader(
+  documents: Documents,
+  reactor: string,
+): Promise<boolean> {
+  return (await documents.get(readerKey(reactor))) !== undefined
+}
+
 /** Topics that a reactor reads now and did not read before, and the other way round. */
 export interface ReaderChange {
   readonly added: readonly string[]

@@ -5,6 +5,7 @@ import type { AnyActorType } from '../../actor/contract.js'
 import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
+import { isStartAt, type StartAt } from '../../model/start-at.js'
 import {
   type AnyTopic,
   checkTopic,
@@ -82,7 +83,7 @@ export type ReactorMiddleware = (
 export interface ReactorSpec<Topics extends AnyTopic> {
   /** `[A-Za-z0-9_-]{1,63}`. Nodes with a reactor of this name share its messages. */
   readonly name: string
-  /** The topics it reads, from their first message on. */
+  /** The topics it reads. */
   readonly on: Topics | readonly Topics[]
   /**
    * Handles a message. When it throws, the message is handled again later. Until then the messages of the same
@@ -101,6 +102,11 @@ export interface ReactorSpec<Topics extends AnyTopic> {
   readonly timeout?: number
   /** Whether messages of one actor, or of one key, wait for each other. Default true. */
   readonly ordered?: boolean
+  /**
+   * `first`: it begins with the first message. `new`: it gets what is stored after the first node with it has started; the place is
+   * stored then, and later definitions do not change it. Default `first`.
+   */
+  readonly startAt?: StartAt
   /** Middleware around the handler; the first one is the outermost. */
   readonly use?: readonly ReactorMiddleware[]
   /**
@@ -119,6 +125,7 @@ export interface Reactor {
   readonly timeout: number
   readonly ordered: boolean
   readonly openMax: number
+  readonly startAt: StartAt
 }
 
 export function isReactor(value: unknown): value is Reactor {
@@ -136,6 +143,7 @@ const specNames: OptionNames<ReactorSpec<AnyTopic>> = {
   ordered: true,
   use: true,
   openMax: true,
+  startAt: true,
 }
 
 /**
@@ -159,6 +167,7 @@ export function defineReactor<const Topics extends AnyTopic>(
 ): Reactor {
   checkOptions('defineReactor', spec, specNames, 'invalid-definition')
   const { name, on, handle, openMax = 1_000, timeout = 30_000, ordered = true } = spec
+  const { startAt = 'first' } = spec
   if (typeof name !== 'string' || !namePattern.test(name))
     throw invalid(
       `name of a reactor is ${show(name)}: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
@@ -179,11 +188,13 @@ export function defineReactor<const Topics extends AnyTopic>(
     throw invalid(
       `timeout of reactor ${name} is ${show(timeout)}: use milliseconds from 1 to 2^31 - 1, or Infinity.`,
     )
+  if (!isStartAt(startAt))
+    throw invalid(`startAt of reactor ${name} is ${show(startAt)}: use 'first' or 'new'.`)
   const middleware = spec.use ?? []
   if (!Array.isArray(middleware) || middleware.some(one => typeof one !== 'function'))
     throw invalid(`use of reactor ${name} must be a list of functions.`)
   const wrapped = upcasting(topics, wrap(middleware, handle as Reactor['handle']))
-  return { name, topics, handle: wrapped, retry, timeout, ordered, openMax }
+  return { name, topics, handle: wrapped, retry, timeout, ordered, openMax, startAt }
 }
 
 /** Handles each piece of a stored event in turn: they are one message to the group, and are retried together. */

@@ -10,6 +10,7 @@ import type { MessageBatch } from '../messages/message-batch.js'
 import type { LogSourceOptions } from '../source/log-source.js'
 import { messageLogSource } from '../source/message-log-source.js'
 import type { RecordSource, UnreadableRecord } from '../source/record-source.js'
+import type { StartPlace, StartPlaces } from '../source/start-place.js'
 import { topicSource } from '../source/topic-source.js'
 import { unorderedSource } from '../source/unordered-source.js'
 import { attemptMessage, type AttemptPorts } from './attempt.js'
@@ -17,10 +18,15 @@ import type { Reactor } from './define-reactor.js'
 
 export interface ReactorOptions
   extends
-    Omit<GroupOptions<unknown>, 'name' | 'path' | 'source' | 'handle' | 'backoff'>,
+    Omit<
+      GroupOptions<unknown>,
+      'name' | 'path' | 'source' | 'handle' | 'backoff' | 'start'
+    >,
     Pick<LogSourceOptions<unknown>, 'store' | 'bus' | 'partitions'>,
     Omit<AttemptPorts, 'clock'> {
   readonly queue: Queue
+  /** Where its groups begin. */
+  readonly start: StartPlaces
 }
 
 export interface RunningReactor {
@@ -37,7 +43,7 @@ export function reactorGroup(name: string): string {
 }
 
 export function startReactor(reactor: Reactor, options: ReactorOptions): RunningReactor {
-  const { store, bus, partitions, queue, ...others } = options
+  const { store, bus, partitions, queue, start, ...others } = options
   const { contextOf, storeDeadLetter, attemptLog, origin, ...rest } = others
   const { documents, clock, log } = rest
   const { name, retry, openMax, ordered } = reactor
@@ -56,12 +62,14 @@ export function startReactor(reactor: Reactor, options: ReactorOptions): Running
   })
   const startGroup = (
     part: string,
+    begins: StartPlace,
     source: RecordSource<MessageBatch | UnreadableRecord>,
   ) => {
     const group = new Group<MessageBatch | UnreadableRecord>({
       ...rest,
       name: reactorGroup(name),
       path: ['reactor', name, part],
+      start: begins,
       source: ordered ? source : unorderedSource(source),
       handle,
       backoff: retry.backoff,
@@ -73,9 +81,14 @@ export function startReactor(reactor: Reactor, options: ReactorOptions): Running
   const groups = [
     startGroup(
       'log',
+      start.log,
       messageLogSource({ store, bus, partitions, documents, topics, log }),
     ),
-    startGroup('topic', topicSource(queue, partitions, { name, topics }, warn)),
+    startGroup(
+      'topic',
+      start.topics,
+      topicSource(queue, partitions, { name, topics }, warn),
+    ),
   ]
   return {
     name,

@@ -78,7 +78,8 @@ export function logSource<T>(
   }
 }
 
-async function commitIdAt(
+/** The id of the commit at a position; `undefined` if there is none. */
+export async function commitIdAt(
   store: Pick<EventStore, 'readAll'>,
   position: Position,
   signal: AbortSignal,

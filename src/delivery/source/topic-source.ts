@@ -94,12 +94,19 @@ export function topicSource(
       for await (const { position } of queue.read({ after, signal })) last = position
       return last
     },
-    async idAt(position, signal) {
-      const at = { after: position - 1, upTo: position, signal }
-      for await (const { headers } of queue.read(at)) return headers[messageIdHeader]
-      return undefined
-    },
+    idAt: (position, signal) => messageIdAt(queue, position, signal),
   }
+}
+
+/** The id of the message at a position; `undefined` if there is none. */
+export async function messageIdAt(
+  queue: Pick<Queue, 'read'>,
+  position: Position,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const at = { after: position - 1, upTo: position, signal }
+  for await (const { headers } of queue.read(at)) return headers[messageIdHeader]
+  return undefined
 }
 
 const uniqueKeyPrefix = 'position/'

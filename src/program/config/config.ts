@@ -61,6 +61,8 @@ export interface ConsumerEntry {
   /** As in `defineConsumer`. */
   readonly ackWait?: number
   readonly attempts?: number
+  /** `new`: a new consumer gets what is stored after it was created. Default `first`. */
+  readonly startAt?: 'first' | 'new'
 }
 
 /** A config file, read and checked. */
@@ -182,6 +184,7 @@ function readConsumer(
     'topics',
     'ackWait',
     'attempts',
+    'startAt',
   ])
   const stream = fields.reference('stream', Object.keys(streams), 'streams')
   const topics = fields.textOrTexts('topics')
@@ -189,6 +192,7 @@ function readConsumer(
     throw invalidField(file, `${path}.topics`, topics, 'list the topics that it reads')
   const ackWait = fields.whole('ackWait', 1, 2 ** 31 - 1)
   const attempts = fields.whole('attempts', 1, Number.MAX_SAFE_INTEGER)
+  const startAt = fields.oneOf('startAt', ['first', 'new'] as const)
   const on = [topics]
     .flat()
     .map(topic => atField(file, `${path}.topics`, () => defineTopic(topic)))
@@ -196,7 +200,7 @@ function readConsumer(
     defineConsumer({
       name,
       on,
-      ...defined({ ackWait, attempts }),
+      ...defined({ ackWait, attempts, startAt }),
     }),
   )
   return { stream, definition }

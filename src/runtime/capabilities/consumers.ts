@@ -20,6 +20,7 @@ import {
   type TriggerOptions,
 } from '../../delivery/consumer/trigger.js'
 import { messageLogSource } from '../../delivery/source/message-log-source.js'
+import { consumerStart } from '../../delivery/source/start-place.js'
 import { topicSource } from '../../delivery/source/topic-source.js'
 import { checkOptions } from '../../model/check-options.js'
 import { CairnError, messageOf } from '../../model/errors.js'
@@ -50,6 +51,7 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
     queues: { ...deadLetters, topic: open.queues.topic },
     clock: settings.clock,
     sourcesOf: definition => sourcesOf(open, notices, definition, log),
+    startOf: ({ name, startAt }, signal) => consumerStart(open, name, startAt, signal),
     log,
     closing: closing.signal,
     onSetBack: () => setBack++,

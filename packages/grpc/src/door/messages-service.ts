@@ -30,10 +30,11 @@ export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesServi
       }
     },
 
-    async declareConsumer({ name, topics, eventsOf, ackWaitMs, attempts }) {
+    async declareConsumer({ name, topics, eventsOf, ackWaitMs, attempts, startAtNew }) {
       const definition = defineConsumer({
         name,
         on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+        startAt: startAtNew ? 'new' : 'first',
         ...defined({ ackWait: ackWaitMs, attempts }),
       })
       const consumer = node.consumer(definition)

@@ -37,10 +37,12 @@ export function remoteReactor(
   workbench: Workbench,
 ): DefinedReactor {
   const { name, topics, eventsOf, attempts, timeoutMs, ordered, concurrency } = reactor
+  const startAt = reactor.startAtNew ? 'new' : 'first'
   const eventTopics = new Set(eventsOf.map(type => eventsOfType(type).name))
   return defineReactor({
     name,
     on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+    startAt,
     openMax: Math.min(workMax, concurrency ?? workMax),
     ...defined({
       timeout: timeoutMs,
@@ -127,10 +129,12 @@ function settle(settlement: Reacted['settlement'], context: ReactorContext): voi
 /** A trigger's consumer, what handles its messages, and how many at a time. */
 export function remoteTrigger(trigger: Trigger, workbench: Workbench) {
   const { consumer, topics, eventsOf, ackWaitMs, attempts, concurrency } = trigger
+  const startAt = trigger.startAtNew ? 'new' : 'first'
   return {
     definition: defineConsumer({
       name: consumer,
       on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+      startAt,
       ...defined({ ackWait: ackWaitMs, attempts }),
     }),
     async handle(message: ConsumedMessage, signal: AbortSignal): Promise<void> {

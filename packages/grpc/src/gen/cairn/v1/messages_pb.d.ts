@@ -128,6 +128,13 @@ export declare type DeclareConsumerRequest = Message<"cairn.v1.DeclareConsumerRe
    * @generated from field: optional uint32 attempts = 5;
    */
   attempts?: number | undefined;
+
+  /**
+   * A new consumer gets what is stored after this. Absent: it begins with the first message.
+   *
+   * @generated from field: bool start_at_new = 6;
+   */
+  startAtNew: boolean;
 };
 
 /**
