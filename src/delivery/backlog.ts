@@ -6,6 +6,7 @@ import { formatAddress } from '../model/address.js'
 import type { StoredCommit } from '../model/commit.js'
 import { defined } from '../model/defined.js'
 import { partitionOf } from '../model/partition.js'
+import { TopicSelection } from '../model/topic-selection.js'
 import type { Position } from '../model/version.js'
 import type { Documents } from '../store/documents/documents.js'
 import type { EventStore } from '../store/event-store/event-store.js'
@@ -96,8 +97,9 @@ async function* countedBacklogs(
   const { documents } = open
   for (const reactor of await readReactorNames(documents, signal)) {
     const topics = await readerTopics(documents, reactor)
-    if (topic !== undefined && !topics.includes(topic)) continue
-    const names = new Set(topic === undefined ? topics : [topic])
+    const isRead = topic === undefined || new TopicSelection(topics).has(topic)
+    if (!isRead && !topics.includes(topic)) continue
+    const names = new TopicSelection(topic === undefined ? topics : [topic])
     const about = { group: reactor, topics: topics.toSorted() }
     const dead = await countDeadLetters(open, reactor, names, signal)
     const start = await readStart(documents, 'reactor', reactor)
@@ -114,7 +116,7 @@ async function* countedBacklogs(
   }
   if (!all) return
   const countDeadCommands = (group: string) => {
-    const topics = new Set([commandsTopic])
+    const topics = new TopicSelection([commandsTopic])
     return countDeadLetters(open, commandDeadLetterName(group), topics, signal)
   }
   const courier = await readProgress(open, [courierGroup], signal)
@@ -146,7 +148,7 @@ async function readReactorNames(
 async function countDeadLetters(
   { queues }: Ports,
   reactor: string,
-  topics: ReadonlySet<string>,
+  topics: TopicSelection,
   signal: AbortSignal | undefined,
 ): Promise<Record<DeadLetter['source'], number>> {
   const count = { log: 0, topics: 0, inbox: 0 }
@@ -212,7 +214,7 @@ async function countInLog(
 async function countOnTopics(
   { queues, partitions }: Ports,
   progress: GroupProgress,
-  topics: ReadonlySet<string>,
+  topics: TopicSelection,
   signal: AbortSignal | undefined,
 ): Promise<Count> {
   const end = await queues.topic.lastPosition(signal && { signal })

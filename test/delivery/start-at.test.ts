@@ -48,10 +48,10 @@ await onEachBackend(t, 'a consumer begins at new messages, once', async (t, scen
     consumer: Parameters<Node['consumer']>[0],
     settles = true,
   ) => {
-    const found: unknown[] = []
+    const found: string[] = []
     const messages = await from.consumer(consumer).consume({ batch: 20, maxWait: 0 })
     for (const { payload, ackToken } of messages) {
-      found.push(payload)
+      found.push(String(payload))
       await (settles
         ? from.consumer(consumer).ack(ackToken)
         : from.consumer(consumer).release(ackToken))
@@ -84,7 +84,7 @@ await onEachBackend(t, 'a consumer begins at new messages, once', async (t, scen
 
 await onEachBackend(t, 'a reactor begins at new messages, once', async (t, scene) => {
   const { start } = scene(t)
-  const handled: Record<string, unknown[]> = { fresh: [], whole: [], late: [] }
+  const handled: Record<string, string[]> = { fresh: [], whole: [], late: [] }
   const reactorOf = (name: string, startAt?: 'new') =>
     defineReactor({
       name,

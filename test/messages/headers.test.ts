@@ -96,7 +96,7 @@ await onEachBackend(t, 'headers reach every reader of a message', async (t, scen
   t.strictSame(
     messages
       .filter(({ subject }) => subject === caused.name)
-      .map(({ headers }) => headers['from'])
+      .map(({ headers }) => String(headers['from']))
       .toSorted(),
     ['acme', 'acme', 'nobody', 'nobody'],
     'what a handler publishes has its own',

@@ -6,6 +6,7 @@ import type { Causes, StoredCommit } from '../../model/commit.js'
 import type { RecordedEvent } from '../../model/event.js'
 import type { KeptHeaders } from '../../model/kept-headers.js'
 import { outboxEntryId } from '../../model/outbox.js'
+import type { TopicSelection } from '../../model/topic-selection.js'
 import type { Position } from '../../model/version.js'
 import { eventTopicName } from './event-topic.js'
 
@@ -36,7 +37,7 @@ export interface Message<Data = unknown> extends Causes, KeptHeaders {
  */
 export function messagesOf(
   commit: StoredCommit,
-  topics: ReadonlySet<string>,
+  topics: TopicSelection,
 ): readonly Message[] {
   const topic = eventTopicName(commit.actor.type)
   const events = topics.has(topic) ? commit.events : []
@@ -76,7 +77,7 @@ function causesOf({ version }: RecordedEvent, commit: StoredCommit): Causes {
 
 function outboxMessages(
   commit: StoredCommit,
-  topics: ReadonlySet<string>,
+  topics: TopicSelection,
 ): readonly Message[] {
   if (commit.outbox === undefined) return []
   const { actor, firstVersion, at, position, nodeId, command } = commit

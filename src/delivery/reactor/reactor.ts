@@ -2,6 +2,7 @@
 // the messages of plain code, and messages that are sent again.
 
 import { messageOf } from '../../model/errors.js'
+import { TopicSelection } from '../../model/topic-selection.js'
 import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { Group, type GroupOptions, type GroupStats } from '../group/group.js'
@@ -47,7 +48,10 @@ export function startReactor(reactor: Reactor, options: ReactorOptions): Running
   const { contextOf, storeDeadLetter, attemptLog, origin, ...rest } = others
   const { documents, clock, log } = rest
   const { name, retry, openMax, ordered } = reactor
-  const topics = new Set(reactor.topics.map(topic => topic.name))
+  const topics = new TopicSelection([
+    ...reactor.topics.map(topic => topic.name),
+    ...reactor.patterns,
+  ])
   const ports: AttemptPorts = { contextOf, storeDeadLetter, attemptLog, origin, clock }
   const warn = (message: string, details: object) => log('warn', message, details)
   const handle = batchHandler(reactor, ports, async position => {

@@ -11,6 +11,7 @@ import {
 import { partitionOf } from '../../model/partition.js'
 import type { StoredMessage } from '../../model/stored-message.js'
 import { reservedTopicPrefix } from '../../model/topic.js'
+import type { TopicSelection } from '../../model/topic-selection.js'
 import type { Position } from '../../model/version.js'
 import type { Queue, QueueKey, QueueRecord } from '../../store/queue/queue.js'
 import type { Message } from '../messages/message.js'
@@ -30,7 +31,7 @@ export function redriveKey(reactor: string): QueueKey {
 export function topicSource(
   queue: Queue,
   partitions: number,
-  { name, topics }: { readonly name: string; readonly topics: ReadonlySet<string> },
+  { name, topics }: { readonly name: string; readonly topics: TopicSelection },
   log: (message: string, details: object) => void,
 ): RecordSource<MessageBatch | UnreadableRecord> {
   const redriveTopic = redriveKey(name).join('.')

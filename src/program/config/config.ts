@@ -8,7 +8,8 @@ import {
 import { checkNamespace } from '../../model/address.js'
 import { defined } from '../../model/defined.js'
 import { CairnError, messageOf } from '../../model/errors.js'
-import { defineTopic } from '../../model/topic.js'
+import { type AnyTopic, defineTopic } from '../../model/topic.js'
+import { hasWildcard, type TopicPattern } from '../../model/topic-selection.js'
 import type { TlsOptions } from '../../nats/options.js'
 import { Fields, invalidField } from './fields.js'
 
@@ -195,7 +196,7 @@ function readConsumer(
   const startAt = fields.oneOf('startAt', ['first', 'new'] as const)
   const on = [topics]
     .flat()
-    .map(topic => atField(file, `${path}.topics`, () => defineTopic(topic)))
+    .map(topic => atField(file, `${path}.topics`, () => topicOrPattern(topic)))
   const definition = atField(file, path, () =>
     defineConsumer({
       name,
@@ -204,6 +205,10 @@ function readConsumer(
     }),
   )
   return { stream, definition }
+}
+
+function topicOrPattern(text: string): AnyTopic | TopicPattern {
+  return hasWildcard(text) ? (text as TopicPattern) : defineTopic(text)
 }
 
 /** Puts the field in front of the message of what `work` throws. */

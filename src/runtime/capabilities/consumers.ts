@@ -24,6 +24,7 @@ import { consumerStart } from '../../delivery/source/start-place.js'
 import { topicSource } from '../../delivery/source/topic-source.js'
 import { checkOptions } from '../../model/check-options.js'
 import { CairnError, messageOf } from '../../model/errors.js'
+import { TopicSelection } from '../../model/topic-selection.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { show } from '../../model/show.js'
 import type { Capability } from '../capability.js'
@@ -113,7 +114,7 @@ function sourcesOf(
   { name, topics }: ConsumerDefinition,
   writeLog: WriteLog,
 ): MessageSources {
-  const names = new Set(topics)
+  const names = new TopicSelection(topics)
   const about = { name: deadLetterName(name), topics: names }
   const warn = (message: string, details: object) => writeLog('warn', message, details)
   const published = topicSource(queues.topic, partitions, about, warn)

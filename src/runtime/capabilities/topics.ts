@@ -45,7 +45,7 @@ export function topicsCapability({ settings, open, log }: NodeContext): TopicsCa
 /** A reactor continues at its checkpoint whatever it reads now: what that leaves out is logged. */
 async function registerReactor(
   open: OpenNamespace,
-  { name, topics, startAt }: Reactor,
+  { name, topics, patterns, startAt }: Reactor,
   log: NodeLog,
 ): Promise<void> {
   const { documents } = open
@@ -54,7 +54,7 @@ async function registerReactor(
     const isNew = async () => !(await isKnownReader(documents, name))
     await fixStart(open, 'reactor', name, isNew, new AbortController().signal)
   }
-  const names = topics.map(topic => topic.name)
+  const names = [...topics.map(topic => topic.name), ...patterns]
   const { added, removed } = await registerReader(documents, name, names)
   if (removed.length > 0)
     log.warn(

@@ -9,7 +9,7 @@ import { defined, fromCauses } from '../codec/records.js'
 import * as pb from '../gen/cairn/v1/messages_pb.js'
 import { boundsOf } from './calls.js'
 import { principalOf } from './login.js'
-import { eventsOfType, topicNamed, topicOf } from './topics.js'
+import { eventsOfType, topicOf, topicOrPattern } from './topics.js'
 
 export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesService> {
   return {
@@ -33,7 +33,7 @@ export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesServi
     async declareConsumer({ name, topics, eventsOf, ackWaitMs, attempts, startAtNew }) {
       const definition = defineConsumer({
         name,
-        on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+        on: [...topics.map(topicOrPattern), ...eventsOf.map(eventsOfType)],
         startAt: startAtNew ? 'new' : 'first',
         ...defined({ ackWait: ackWaitMs, attempts }),
       })

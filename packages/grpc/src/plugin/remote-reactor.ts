@@ -19,7 +19,7 @@ import type { OutboxEntry } from 'cairn-es/store'
 import { defined, fromOutboxEntry, toEvent } from '../codec/records.js'
 import { toConsumedMessage } from '../door/messages-service.js'
 import { toMessage } from '../door/operations-service.js'
-import { eventsOfType, topicNamed, topicOf } from '../door/topics.js'
+import { eventsOfType, topicOf, topicOrPattern } from '../door/topics.js'
 import {
   FireSchema,
   type Reacted,
@@ -41,7 +41,7 @@ export function remoteReactor(
   const eventTopics = new Set(eventsOf.map(type => eventsOfType(type).name))
   return defineReactor({
     name,
-    on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+    on: [...topics.map(topicOrPattern), ...eventsOf.map(eventsOfType)],
     startAt,
     openMax: Math.min(workMax, concurrency ?? workMax),
     ...defined({
@@ -133,7 +133,7 @@ export function remoteTrigger(trigger: Trigger, workbench: Workbench) {
   return {
     definition: defineConsumer({
       name: consumer,
-      on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+      on: [...topics.map(topicOrPattern), ...eventsOf.map(eventsOfType)],
       startAt,
       ...defined({ ackWait: ackWaitMs, attempts }),
     }),

@@ -108,6 +108,8 @@ export declare type DeclareConsumerRequest = Message<"cairn.v1.DeclareConsumerRe
   name: string;
 
   /**
+   * Names, or patterns with wildcards: orders.*, orders.>
+   *
    * @generated from field: repeated string topics = 2;
    */
   topics: string[];

@@ -200,6 +200,8 @@ export declare type Reactor = Message<"cairn.v1.Reactor"> & {
   name: string;
 
   /**
+   * Names, or patterns with wildcards: orders.*, orders.>
+   *
    * @generated from field: repeated string topics = 2;
    */
   topics: string[];
