@@ -156,7 +156,7 @@ class Followers {
   }
 
   #deliver(namespace: string, one: OwnCommit | LogRecord): void {
-    // BUS-6. A record of no actor is of none that is wanted.
+    // A record of no actor is of none that is wanted (BUS-6).
     const filter = this.#filter
     if (filter !== undefined && (one.actor === undefined || !isWanted(filter, one.actor)))
       return

@@ -105,7 +105,9 @@ const codecs: Readonly<Record<string, Codec>> = {
   },
 }
 
-for (const [name, { record, value, needed, decode, foreign: read }] of Object.entries(codecs))
+for (const [name, { record, value, needed, decode, foreign: read }] of Object.entries(
+  codecs,
+))
   void t.test(
     `a ${name} is read back unchanged, and an invalid one gives a reason`,
     async t => {
