@@ -4,7 +4,8 @@
 // `exports` and `bin` of package.json, and the programs) becomes one file, with what several share in
 // dist/chunks. The modules stay beside them in a checkout, for tests; the package leaves them out.
 
-import { resolve } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { build } from 'esbuild'
 
 /** The files that are joined, relative to src, without their ending. */
@@ -35,7 +36,7 @@ const shared = {
 
 /** @param {string} root the folder of src and dist */
 export async function joinDoors(root = '.') {
-  await build({
+  const { outputFiles, metafile } = await build({
     ...shared,
     absWorkingDir: resolve(root),
     entryPoints: doors.map(door => ({ in: `src/${door}.ts`, out: door })),
@@ -45,7 +46,16 @@ export async function joinDoors(root = '.') {
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     packages: 'external',
+    metafile: true,
+    write: false,
   })
+  // esbuild puts the path of each module above its code: 5 kB of the package, which stack traces do not show.
+  const paths = new Set(Object.keys(metafile.inputs).map(path => `// ${path}`))
+  for (const { path, text } of outputFiles) {
+    const lines = text.split('\n').filter(line => !paths.has(line))
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, lines.join('\n'))
+  }
 }
 
 /**

@@ -11,7 +11,9 @@ import {
 } from '../model/answers.js'
 import type { Rejection } from '../model/behavior.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
+import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
+import { checkMessageHeaders } from '../model/message-headers.js'
 import type { OutboxEntry, OutboxTimer } from '../model/outbox.js'
 import { didYouMean } from '../model/nearest.js'
 import { show } from '../model/show.js'
@@ -74,22 +76,28 @@ const timerOptionNames: OptionNames<TimerOptions> = {
   lateAfter: true,
 }
 
+const publishOptionNames = { headers: true } as const
+
 /**
  * Publishes a message. It is stored with the events that `decide` returns with it, and delivered to
  * every group that reads the topic: `return [event('ended', …), publish(tripEnded, { … })]`. The
- * actor's definition must list the topic in `publishes`. Throws `invalid-message` or `invalid-definition`.
+ * actor's definition must list the topic in `publishes`. With `headers`, its readers get these texts by name beside the data.
+ * Throws `invalid-message`, `invalid-option` or `invalid-definition`.
  */
 export function publish<Input>(
   topic: Topic<Input>,
   data: Input,
+  options: { readonly headers?: Readonly<Record<string, string>> | undefined } = {},
 ): Effect<object, undefined> {
   checkTopic('A message of an actor', topic)
+  checkOptions('publish', options, publishOptionNames)
   const { name, version } = topic
   const entry: OutboxEntry = {
     kind: 'message',
     topic: name,
     version,
     data: topic.check(data),
+    ...defined({ headers: checkMessageHeaders(name, options.headers) }),
   }
   return { [effect]: () => entry }
 }

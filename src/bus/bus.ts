@@ -7,13 +7,19 @@
 // BUS-4. A malformed notice is counted and dropped. A handler that throws is counted and
 //     reported, and the other handlers still receive the notice.
 // BUS-5. A subscription receives the notices of its own namespace only. Receiving those of all is another method.
+// BUS-6. With a filter, a subscription receives exactly the notices that match it. Where a server sends them, it sends no others.
 
+import type { ActorAddress } from '../model/address.js'
 import type { CommitStored, EventStored } from './notice.js'
 
 /** Why notices may have been missed. */
 export type InterruptionReason = 'gap' | 'disconnected' | 'reconnected'
 
 export interface SubscribeOptions {
+  /** BUS-6. Only notices of this actor type. Default: all. */
+  readonly type?: string
+  /** BUS-6. Only notices of this actor. Default: all. */
+  readonly actor?: ActorAddress
   /** Ends the subscription, or the attempt to subscribe, which throws `aborted` then. */
   readonly signal?: AbortSignal
   /** BUS-3. */
@@ -38,7 +44,8 @@ export interface Subscription {
 export interface NoticeBus {
   /**
    * Calls `handler` for each event stored in the namespace from now on.
-   * Throws `invalid-namespace`, `store-unreachable`, `unauthorized` or `aborted`.
+   * Throws `invalid-namespace`, `invalid-actor-type`, `invalid-actor-id`, `invalid-option`, `store-unreachable`, `unauthorized`
+   * or `aborted`.
    */
   subscribeToEventStored(
     namespace: string,

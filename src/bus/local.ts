@@ -7,6 +7,7 @@ import { CairnError } from '../model/errors.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { FollowsOwnCommits, OwnCommit } from '../store/event-store/own-commits.js'
 import { type CommitStored, readCommitNotice } from './notice.js'
+import { type ActorFilter, isWanted } from './notice-filter.js'
 import { type NoticeSource, SourceBus } from './source-bus.js'
 import type { CountedSubscription } from './subscription.js'
 
@@ -34,10 +35,11 @@ export class LocalBus extends SourceBus {
   protected override sourceOf(
     namespace: string | undefined,
     subscription: CountedSubscription,
+    filter: ActorFilter | undefined,
   ): NoticeSource {
     return namespace === undefined
-      ? new AllLogsSource(this.#stores, subscription)
-      : new LogSource(this.#stores, subscription, namespace)
+      ? new AllLogsSource(this.#stores, subscription, filter)
+      : new LogSource(this.#stores, subscription, filter, namespace)
   }
 }
 
@@ -46,8 +48,13 @@ class LogSource implements NoticeSource {
   readonly #followers: Followers
   readonly #namespace: string
 
-  constructor(stores: LocalStores, subscription: CountedSubscription, namespace: string) {
-    this.#followers = new Followers(stores, subscription)
+  constructor(
+    stores: LocalStores,
+    subscription: CountedSubscription,
+    filter: ActorFilter | undefined,
+    namespace: string,
+  ) {
+    this.#followers = new Followers(stores, subscription, filter)
     this.#namespace = namespace
   }
 
@@ -67,10 +74,14 @@ class AllLogsSource implements NoticeSource {
   readonly #followers: Followers
   #stopWatching = () => {}
 
-  constructor(stores: LocalStores, subscription: CountedSubscription) {
+  constructor(
+    stores: LocalStores,
+    subscription: CountedSubscription,
+    filter: ActorFilter | undefined,
+  ) {
     this.#stores = stores
     this.#subscription = subscription
-    this.#followers = new Followers(stores, subscription)
+    this.#followers = new Followers(stores, subscription, filter)
   }
 
   async start(): Promise<void> {
@@ -99,12 +110,18 @@ class AllLogsSource implements NoticeSource {
 class Followers {
   readonly #stores: LocalStores
   readonly #subscription: CountedSubscription
+  readonly #filter: ActorFilter | undefined
   readonly #stopped = new AbortController()
   readonly #running: Promise<void>[] = []
 
-  constructor(stores: LocalStores, subscription: CountedSubscription) {
+  constructor(
+    stores: LocalStores,
+    subscription: CountedSubscription,
+    filter: ActorFilter | undefined,
+  ) {
     this.#stores = stores
     this.#subscription = subscription
+    this.#filter = filter
   }
 
   /** Resolves once the starting position is known. */
@@ -139,6 +156,10 @@ class Followers {
   }
 
   #deliver(namespace: string, one: OwnCommit | LogRecord): void {
+    // A record of no actor is of none that is wanted (BUS-6).
+    const filter = this.#filter
+    if (filter !== undefined && (one.actor === undefined || !isWanted(filter, one.actor)))
+      return
     const notice = 'header' in one ? one : toNotice(namespace, one)
     if (notice === undefined) this.#subscription.malformed()
     else this.#subscription.deliver(notice)

@@ -4,6 +4,7 @@
 import { throwIfAborted } from '../model/wait.js'
 import type { InterruptionReason, SubscribeOptions, Subscription } from './bus.js'
 import type { CommitStored } from './notice.js'
+import { actorFilterOf, isWanted } from './notice-filter.js'
 import { CountedSubscription, perCommit } from './subscription.js'
 
 /** The owner of the subscription calls `deliver` and `interrupted`; listeners subscribe as they would to the bus. */
@@ -24,7 +25,11 @@ export class NoticeFanout {
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
     throwIfAborted(options.signal, `listening to notices of ${namespace}`)
-    const listener = new CountedSubscription(perCommit(handler), options, () => {
+    const filter = actorFilterOf(options)
+    const wanted = (notice: CommitStored) => {
+      if (isWanted(filter, notice.actor)) handler(notice)
+    }
+    const listener = new CountedSubscription(perCommit(wanted), options, () => {
       this.#listeners.delete(listener)
     })
     this.#listeners.add(listener)

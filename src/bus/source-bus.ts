@@ -4,6 +4,7 @@ import { checkNamespace } from '../model/address.js'
 import { throwIfAborted } from '../model/wait.js'
 import type { NoticeBus, SubscribeOptions, Subscription } from './bus.js'
 import type { CommitStored, EventStored } from './notice.js'
+import { type ActorFilter, actorFilterOf } from './notice-filter.js'
 import {
   CountedSubscription,
   type Delivery,
@@ -26,6 +27,7 @@ export abstract class SourceBus implements NoticeBus {
   protected abstract sourceOf(
     namespace: string | undefined,
     subscription: CountedSubscription,
+    filter: ActorFilter | undefined,
     options: SubscribeOptions,
   ): NoticeSource
 
@@ -67,11 +69,12 @@ export abstract class SourceBus implements NoticeBus {
         ? 'subscribing across namespaces'
         : `subscribing to namespace ${namespace}`
     throwIfAborted(options.signal, doing)
+    const filter = actorFilterOf(options)
     const subscription = new CountedSubscription(delivery, options, () => {
       this.#subscriptions.delete(subscription)
       return source.stop()
     })
-    const source = this.sourceOf(namespace, subscription, options)
+    const source = this.sourceOf(namespace, subscription, filter, options)
     this.#subscriptions.add(subscription)
     try {
       await source.start()

@@ -5,22 +5,23 @@ import { isSet, textFlag } from '../program/flags.js'
 import { backlogs } from '../delivery/backlog.js'
 import { backlogView } from '../runtime/views/backlog.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
+import { lagFlags, lagHelp, lagLimitsIn, late } from './lag-flags.js'
 import { Table } from './table.js'
 import { styleOfHealth } from './terminal.js'
 import { defined } from '../model/defined.js'
 
 export const messages: CliCommand = {
-  usage: 'messages [--topic T] [--all]',
+  usage: 'messages [--topic T] [--all] [--lag-watch S] [--lag-critical S]',
   summary: 'show the checkpoints of reactors, and their waiting and failing messages',
-  flags: { topic: { type: 'string' }, all: { type: 'boolean' } },
+  flags: { topic: { type: 'string' }, all: { type: 'boolean' }, ...lagFlags },
   help: `  --topic T          only the reactors that read this topic, and what waits on it
   --all              also the courier (commands in commits) and the inbox (commands sent)
-`,
+${lagHelp}`,
   run(flags, signal, progress) {
     positionals(flags, [])
     const topic = textFlag(flags, 'topic')
     const all = isSet(flags, 'all')
-    const options = { signal, all, ...defined({ topic }) }
+    const options = { signal, all, lagLimits: lagLimitsIn(flags), ...defined({ topic }) }
     return withNamespace(flags, async open => {
       const table = new Table<BacklogView>(flags, {
         columns: [
@@ -34,6 +35,7 @@ export const messages: CliCommand = {
             text: row => `${row.counted ? '' : '>= '}${row.waiting}`,
             isNumber: true,
           },
+          { title: 'seconds', text: row => row.lagSeconds, isNumber: true },
           { title: 'failing', text: row => row.failing.length, isNumber: true },
           { title: 'dead', text: row => row.dead, isNumber: true },
           {
@@ -59,12 +61,12 @@ export const messages: CliCommand = {
 type BacklogView = ReturnType<typeof backlogView>
 
 function lineOf(view: BacklogView): string {
-  const { group, topics, source, floor, end, waiting, counted, failing, dead, health } =
-    view
+  const { group, topics, source, floor, end, waiting, counted } = view
+  const { failing, dead, health, lagSeconds } = view
   const on = topics.length > 0 ? `  on ${topics.join(',')}` : ''
   return (
     `${group}  ${source}${on}  at ${floor} of ${end}  ` +
-    `${counted ? '' : 'at least '}${waiting} waiting  ${failing.length} failing  ${dead} dead  ${health}`
+    `${counted ? '' : 'at least '}${waiting} waiting${late(lagSeconds)}  ${failing.length} failing  ${dead} dead  ${health}`
   )
 }
 

@@ -9,7 +9,7 @@ import {
   readBuilds,
   withNewBuild,
 } from '../projection/builds.js'
-import { type BuildStatus, statusOf } from '../projection/reader.js'
+import { type BuildStatus, logEndOf, statusOf } from '../projection/reader.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { Table } from './table.js'
@@ -37,18 +37,18 @@ export const projections: CliCommand = {
           { title: 'position', text: row => row.position, isNumber: true },
           { title: 'end', text: row => row.end, isNumber: true },
           { title: 'behind', text: row => row.lag, isNumber: true },
+          { title: 'seconds', text: row => row.lagSeconds, isNumber: true },
         ],
         line: ({ name, build, version, state, position, end, lag }) =>
           `${name}  build ${build} of version ${version}  ${state}  at ${position} of ${end}  ${lag} behind`,
         empty: 'No node has built a projection in this namespace yet.',
       })
       for (const name of names) {
-        const lastPosition = () => store.lastPosition({ signal })
         const { end, builds } = await statusOf({
           name,
           documents,
           readModels,
-          lastPosition,
+          ...logEndOf(store, signal),
         })
         for (const { number, ...build } of builds) {
           await table.row({ name, build: number, ...build, end })

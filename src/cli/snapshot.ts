@@ -3,9 +3,9 @@
 import type { OpenNamespace } from '../backend/backend.js'
 import type { Membership } from '../cluster/membership.js'
 import { type Backlog, backlogs } from '../delivery/backlog.js'
-import { healthOf } from '../delivery/health.js'
+import { type LagLimits, healthOfLag, lagLimitsOf } from '../delivery/health.js'
 import { projectionNames } from '../projection/builds.js'
-import { statusOf } from '../projection/reader.js'
+import { logEndOf, statusOf } from '../projection/reader.js'
 import { isoTime } from '../runtime/views/iso-time.js'
 
 /** Timers that are read, at most. */
@@ -17,17 +17,19 @@ export async function snapshotOf(
   open: OpenNamespace,
   membership: Membership,
   signal: AbortSignal,
+  lagLimits?: LagLimits,
 ) {
+  const limits = lagLimitsOf(lagLimits)
   const { store, documents, readModels, damage, connection } = open
   const at = Date.now()
   const position = await store.lastPosition({ signal })
   const groups: GroupRow[] = []
-  for await (const backlog of backlogs(open, { all: true, signal }))
+  for await (const backlog of backlogs(open, { all: true, signal, lagLimits: limits }))
     groups.push(rowOf(backlog))
-  const lastPosition = async () => position
+  const end = { ...logEndOf(store, signal), lastPosition: async () => position }
   const names = await projectionNames(documents, { signal })
   const projections = await Promise.all(
-    names.map(name => statusOf({ name, documents, readModels, lastPosition })),
+    names.map(name => statusOf({ name, documents, readModels, ...end })),
   )
   return {
     namespace: store.namespace,
@@ -40,11 +42,13 @@ export async function snapshotOf(
     projections: projections.flatMap(({ name, builds }) =>
       builds
         .filter(({ state }) => state !== 'retired')
-        .map(({ state, position: built, lag }) => ({
+        .map(({ state, position: built, lag, lagSeconds }) => ({
           name,
           state,
           position: built,
           lag,
+          lagSeconds,
+          health: healthOfLag(lagSeconds, limits),
         })),
     ),
     timers: await timersOf(open, signal),
@@ -59,11 +63,12 @@ interface GroupRow {
   readonly counted: boolean
   readonly failing: number
   readonly dead: number
+  readonly lagSeconds: number
   readonly health: string
 }
 
 function rowOf(backlog: Backlog): GroupRow {
-  const { group, source, waiting, isCounted, failing, dead } = backlog
+  const { group, source, waiting, isCounted, failing, dead, lagSeconds, health } = backlog
   return {
     group,
     source,
@@ -71,7 +76,8 @@ function rowOf(backlog: Backlog): GroupRow {
     counted: isCounted,
     failing: failing.length,
     dead,
-    health: healthOf(backlog),
+    lagSeconds,
+    health,
   }
 }
 

@@ -6,20 +6,23 @@ import { joined } from './members.js'
 import { print } from './output.js'
 import { toJson } from '../codec/json.js'
 import { type Snapshot, snapshotOf } from './snapshot.js'
+import { lagFlags, lagHelp, lagLimitsIn, late } from './lag-flags.js'
 import { Table } from './table.js'
 import { styleOfHealth } from './terminal.js'
 
 export const status: CliCommand = {
-  usage: 'status',
+  usage: 'status [--lag-watch S] [--lag-critical S]',
   summary: 'show the log, nodes, backlogs, projections and timers of a namespace',
-  flags: {},
+  flags: lagFlags,
+  help: lagHelp,
   run(flags, signal, progress) {
     positionals(flags, [])
+    const limits = lagLimitsIn(flags)
     return withNamespace(flags, async open => {
       progress.say('asking the nodes')
       const snapshot = await joined(open, signal, membership => {
         progress.say('reading the backlogs')
-        return snapshotOf(open, membership, signal)
+        return snapshotOf(open, membership, signal, limits)
       })
       if (wantsJson(flags)) {
         await print(toJson(snapshot))
@@ -75,16 +78,21 @@ export function rowsOf(snapshot: Snapshot): readonly StatusRow[] {
       row('node', id, `${version}  ${types.join(',') || 'no actors'}`, 'good'),
     ),
     ...(nodes.length === 0 ? [row('node', '', 'none runs', 'watch')] : []),
-    ...groups.map(({ group, source, waiting, counted, failing, dead, health }) =>
+    ...groups.map(({ group, source, waiting, counted, lagSeconds, ...more }) =>
       row(
         'group',
         `${group} ${source}`,
-        `${counted ? '' : 'at least '}${waiting} waiting, ${failing} failing, ${dead} dead`,
-        health,
+        `${counted ? '' : 'at least '}${waiting} waiting, ${more.failing} failing, ${more.dead} dead${late(lagSeconds)}`,
+        more.health,
       ),
     ),
-    ...projections.map(({ name, state, position: at, lag }) =>
-      row('projection', name, `${state} at ${at}, ${lag} behind`),
+    ...projections.map(({ name, state, position: at, lag, lagSeconds, health }) =>
+      row(
+        'projection',
+        name,
+        `${state} at ${at}, ${lag} behind${late(lagSeconds)}`,
+        health,
+      ),
     ),
     row(
       'timers',

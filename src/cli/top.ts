@@ -5,6 +5,7 @@ import { isCairnError } from '../model/errors.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { countFlag } from '../program/flags.js'
 import { type CliCommand, positionals, wantsJson, withNamespace } from './command.js'
+import { lagFlags, lagHelp, lagLimitsIn } from './lag-flags.js'
 import { joined } from './members.js'
 import { print } from './output.js'
 import { toJson } from '../codec/json.js'
@@ -15,13 +16,13 @@ import { styled, styleOfHealth, terminalOf } from './terminal.js'
 const intervalDefault = 2_000
 
 export const top: CliCommand = {
-  usage: 'top [--interval MS] [--count N]',
+  usage: 'top [--interval MS] [--count N] [--lag-watch S] [--lag-critical S]',
   summary: 'show the same as status, with rates, again and again',
   isLive: true,
-  flags: { interval: { type: 'string' }, count: { type: 'string' } },
+  flags: { interval: { type: 'string' }, count: { type: 'string' }, ...lagFlags },
   help: `  --interval MS      time between two looks (default ${intervalDefault})
   --count N          end after N looks (default: when interrupted)
-  On a terminal it fills the screen; in a pipe each look is a line.
+${lagHelp}  On a terminal it fills the screen; in a pipe each look is a line.
 `,
   run(flags, signal) {
     positionals(flags, [])
@@ -29,13 +30,14 @@ export const top: CliCommand = {
     if (interval < 100)
       throw new UsageError(`--interval is ${interval}: use at least 100 milliseconds.`)
     const count = countFlag(flags, 'count') ?? Infinity
+    const limits = lagLimitsIn(flags)
     const screen = terminalOf(process.stdout)
     return withNamespace(flags, open =>
       joined(open, signal, async membership => {
         let before: Snapshot | undefined
         try {
           for (let look = 1; look <= count; look++) {
-            const now = await snapshotOf(open, membership, signal)
+            const now = await snapshotOf(open, membership, signal, limits)
             const rate = rateOf(before, now)
             before = now
             if (wantsJson(flags)) await print(toJson({ ...now, commitsPerSecond: rate }))
@@ -90,6 +92,7 @@ function lineOf(now: Snapshot, rate: number | null): string {
     `${sum('waiting')} waiting`,
     `${sum('failing')} failing`,
     `${sum('dead')} dead`,
+    `${Math.max(0, ...now.groups.map(({ lagSeconds }) => Math.floor(lagSeconds)))} s late`,
     `${now.timers.count} timers`,
   ]
     .filter(text => text !== '')

@@ -4,7 +4,7 @@
 // says?, commands?: [{ reply?, digest?, causation?, traceparent?, principal? }] };
 // `v` is the schema version of the event's data, absent for 1;
 // `digest` is the command's name and a hash of its data, where a caller chose its id;
-// `says` is the outbox: { topic, version, data } is a message, { to: [type, id], command, data } a command; timers and
+// `says` is the outbox: { topic, version, data, headers? } is a message, { to: [type, id], command, data } a command; timers and
 // work: see `OutboxBody`. A reader ignores keys that it does not know.
 
 import {

@@ -3,6 +3,7 @@
 import { checkAddress, formatAddress } from '../model/address.js'
 import { type Answers, answersOf, checkAnswers } from '../model/answers.js'
 import { CairnError, messageOf } from '../model/errors.js'
+import { areMessageHeaders, checkMessageHeaders } from '../model/message-headers.js'
 import { type OutboxEntry, outboxEntriesMax, type OutboxTimer } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import { checkTimer, checkTimerName } from '../model/timer.js'
@@ -18,7 +19,12 @@ export const performTarget = '!'
 export const stopTarget = '!-'
 
 export type OutboxBody =
-  | { readonly topic: string; readonly version: number; readonly data?: unknown }
+  | {
+      readonly topic: string
+      readonly version: number
+      readonly data?: unknown
+      readonly headers?: Readonly<Record<string, string>>
+    }
   | (Answers & {
       readonly to: readonly [type: string, id: string]
       readonly command: string
@@ -39,7 +45,7 @@ export type OutboxBody =
 /** Work, as a commit says it. */
 export type WorkBody = Omit<WorkTerms, 'work'> & { readonly perform: string }
 
-/** Throws `invalid-data`, `invalid-actor-id`, or `commit-too-large` for too many entries. */
+/** Throws `invalid-data`, `invalid-message`, `invalid-actor-id`, or `commit-too-large` for too many entries. */
 export function encodeOutbox(outbox: readonly OutboxEntry[]): OutboxBody[] {
   if (outbox.length > outboxEntriesMax)
     throw new CairnError(
@@ -52,7 +58,10 @@ export function encodeOutbox(outbox: readonly OutboxEntry[]): OutboxBody[] {
     if (entry.kind === 'message') {
       const { topic, version, data } = entry
       checkData(data, `data of a message on ${topic}`)
-      return { topic, version, data }
+      const headers = checkMessageHeaders(topic, entry.headers)
+      return headers === undefined
+        ? { topic, version, data }
+        : { topic, version, data, headers }
     }
     if (entry.kind === 'cancel') return { cancel: checkTimerName(entry.name) }
     if (entry.kind === 'perform') {
@@ -138,7 +147,11 @@ function findEntryProblem(
   target: string,
 ): string | undefined {
   if ('topic' in entry)
-    return entry.topic === target && isCount(entry.version) ? undefined : 'not a message'
+    return entry.topic === target &&
+      isCount(entry.version) &&
+      areMessageHeaders(entry.headers)
+      ? undefined
+      : 'not a message'
   if ('timer' in entry || 'cancel' in entry) return findTimerProblem(entry, target)
   if ('perform' in entry) {
     const { perform, ...terms } = entry
@@ -202,8 +215,8 @@ function toTimer(body: TimerBody): OutboxTimer {
 export function decodeOutbox(body: readonly OutboxBody[]): OutboxEntry[] {
   return body.map((entry): OutboxEntry => {
     if ('topic' in entry) {
-      const { topic, version, data } = entry
-      return { kind: 'message', topic, version, data }
+      const { topic, version, data, headers } = entry
+      return { kind: 'message', topic, version, data, ...(headers && { headers }) }
     }
     if ('cancel' in entry) return { kind: 'cancel', name: entry.cancel }
     if ('timer' in entry) return toTimer(entry)

@@ -1,10 +1,12 @@
 // The backlogs of a namespace's groups as the store has them. Reading them needs no running node.
 
+import { decodeStoredCommand } from '../codec/stored-command.js'
 import { decodeStoredMessage } from '../codec/stored-message.js'
 import { formatAddress } from '../model/address.js'
 import type { StoredCommit } from '../model/commit.js'
 import { defined } from '../model/defined.js'
 import { partitionOf } from '../model/partition.js'
+import { TopicSelection } from '../model/topic-selection.js'
 import type { Position } from '../model/version.js'
 import type { Documents } from '../store/documents/documents.js'
 import type { EventStore } from '../store/event-store/event-store.js'
@@ -15,8 +17,10 @@ import { inboxGroup } from './commands/inbox.js'
 import { type DeadLetter, readDeadLetters } from './dead-letters/dead-letters.js'
 import type { DeferredKey } from './group/partition-state.js'
 import { type GroupProgress, readProgress } from './group/progress.js'
+import { type Health, healthOf, type LagLimits, lagLimitsOf, lagSince } from './health.js'
 import { messagesOf } from './messages/message.js'
 import { publishingTypes, readerTopics } from './messages/topic-registry.js'
+import { readStart } from './source/start-place.js'
 import { orderingKeyOf } from './source/topic-source.js'
 
 /** The parts of a namespace that are read. */
@@ -45,6 +49,12 @@ export interface Backlog {
   /** Whether `waiting` is complete: at most `readMax` records are read. */
   readonly isCounted: boolean
   readonly failing: readonly DeferredKey[]
+  /** When the oldest of them was written, ms since 1970, by its writer's clock; absent if none waits. */
+  readonly oldestAt?: number
+  /** The age of the oldest, in seconds; 0 if none waits. */
+  readonly lagSeconds: number
+  /** What the numbers mean: see `lagLimits`. */
+  readonly health: Health
   /** Messages or commands that were given up: see {@link DeadLetter}. At most `readMax` are counted. */
   readonly dead: number
 }
@@ -54,37 +64,59 @@ export interface BacklogOptions {
   readonly topic?: string | undefined
   /** Also the courier and the inbox. Default false. */
   readonly all?: boolean | undefined
+  /** From which lag on the health is no longer good. Default: `watch` from 60 s, `critical` from 600 s. */
+  readonly lagLimits?: LagLimits | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** Records that are read for one group, at most. */
 const readMax = 10_000
 
-/** Yields the backlog of each group that has started to read. Throws the errors of reading. */
+/**
+ * Yields the backlog of each group that has started to read. Throws the errors of reading, and `invalid-option`.
+ *
+ * @param now ages are measured from there, ms since 1970
+ */
 export async function* backlogs(
   open: Ports,
   options: BacklogOptions = {},
+  now: () => number = Date.now,
 ): AsyncGenerator<Backlog> {
-  const { topic, all = false, signal } = options
+  const limits = lagLimitsOf(options.lagLimits)
+  for await (const { oldestAt, ...counted } of countedBacklogs(open, options)) {
+    const lagSeconds = lagSince(oldestAt, now())
+    const backlog = { ...counted, ...defined({ oldestAt }), lagSeconds }
+    yield { ...backlog, health: healthOf(backlog, limits) }
+  }
+}
+
+async function* countedBacklogs(
+  open: Ports,
+  { topic, all = false, signal }: BacklogOptions,
+): AsyncGenerator<Omit<Backlog, 'lagSeconds' | 'health'>> {
   const { documents } = open
   for (const reactor of await readReactorNames(documents, signal)) {
     const topics = await readerTopics(documents, reactor)
-    if (topic !== undefined && !topics.includes(topic)) continue
-    const names = new Set(topic === undefined ? topics : [topic])
+    const isRead = topic === undefined || new TopicSelection(topics).has(topic)
+    if (!isRead && !topics.includes(topic)) continue
+    const names = new TopicSelection(topic === undefined ? topics : [topic])
     const about = { group: reactor, topics: topics.toSorted() }
     const dead = await countDeadLetters(open, reactor, names, signal)
-    const log = await readProgress(open, ['reactor', reactor, 'log'], signal)
+    const start = await readStart(documents, 'reactor', reactor)
+    const begins = { log: start.log.position, topics: start.topics.position }
+    const path = (part: string) => ['reactor', reactor, part]
+    const log = await readProgress(open, path('log'), signal, begins.log)
     const types = await publishingTypes(documents, names)
     const countIn = (commit: StoredCommit) => messagesOf(commit, names).length
     const inLog = await countInLog(open, log, types, countIn, signal)
     yield { ...about, source: 'log', ...inLog, dead: dead.log }
-    const plain = await readProgress(open, ['reactor', reactor, 'topic'], signal)
+    const plain = await readProgress(open, path('topic'), signal, begins.topics)
     const onTopics = await countOnTopics(open, plain, names, signal)
     yield { ...about, source: 'topics', ...onTopics, dead: dead.topics }
   }
   if (!all) return
   const countDeadCommands = (group: string) => {
-    const topics = new Set([commandsTopic])
+    const topics = new TopicSelection([commandsTopic])
     return countDeadLetters(open, commandDeadLetterName(group), topics, signal)
   }
   const courier = await readProgress(open, [courierGroup], signal)
@@ -116,7 +148,7 @@ async function readReactorNames(
 async function countDeadLetters(
   { queues }: Ports,
   reactor: string,
-  topics: ReadonlySet<string>,
+  topics: TopicSelection,
   signal: AbortSignal | undefined,
 ): Promise<Record<DeadLetter['source'], number>> {
   const count = { log: 0, topics: 0, inbox: 0 }
@@ -145,7 +177,10 @@ function startOf({ floors, deferred }: GroupProgress): Position {
   return Math.min(...floors, ...deferred.map(({ position }) => position - 1))
 }
 
-type Count = Omit<Backlog, 'group' | 'topics' | 'source' | 'dead'>
+type Count = Omit<
+  Backlog,
+  'group' | 'topics' | 'source' | 'dead' | 'lagSeconds' | 'health'
+>
 
 async function countInLog(
   { store, partitions }: Ports,
@@ -157,6 +192,7 @@ async function countInLog(
   const end = await store.lastPosition(signal && { signal })
   let waiting = 0
   let read = 0
+  let oldestAt: number | undefined
   if (types?.length !== 0)
     for await (const record of store.readAll({
       after: startOf(progress),
@@ -167,21 +203,24 @@ async function countInLog(
       if (record.kind !== 'commit') continue
       const { actor, position } = record
       const partition = partitionOf(actor, partitions)
-      if (isWaiting(progress, position, partition, formatAddress(actor)))
-        waiting += countIn(record)
+      if (!isWaiting(progress, position, partition, formatAddress(actor))) continue
+      const count = countIn(record)
+      if (count > 0) oldestAt ??= record.at
+      waiting += count
     }
-  return toCount(progress, end, waiting, read)
+  return toCount(progress, end, waiting, read, oldestAt)
 }
 
 async function countOnTopics(
   { queues, partitions }: Ports,
   progress: GroupProgress,
-  topics: ReadonlySet<string>,
+  topics: TopicSelection,
   signal: AbortSignal | undefined,
 ): Promise<Count> {
   const end = await queues.topic.lastPosition(signal && { signal })
   let waiting = 0
   let read = 0
+  let oldestAt: number | undefined
   const options = { after: startOf(progress), ...defined({ signal }) }
   for await (const record of queues.topic.read(options)) {
     if (++read > readMax) break
@@ -191,9 +230,11 @@ async function countOnTopics(
     const message = decodeStoredMessage(topic, headers, body)
     if (typeof message === 'string') continue
     const { key, partition } = orderingKeyOf(message.key, position, partitions)
-    if (isWaiting(progress, position, partition, key)) waiting++
+    if (!isWaiting(progress, position, partition, key)) continue
+    oldestAt ??= message.at
+    waiting++
   }
-  return toCount(progress, end, waiting, read)
+  return toCount(progress, end, waiting, read, oldestAt)
 }
 
 /** Handled commands are removed from the inbox: every one that is left waits. */
@@ -204,9 +245,15 @@ async function countInInbox(
 ): Promise<Count> {
   const end = await queues.inbox.lastPosition(signal && { signal })
   let read = 0
-  for await (const _ of queues.inbox.read(signal && { signal }))
+  let oldestAt: number | undefined
+  for await (const { headers, body } of queues.inbox.read(signal && { signal })) {
+    if (oldestAt === undefined) {
+      const command = decodeStoredCommand(headers, body)
+      if (typeof command !== 'string') oldestAt = command.at
+    }
     if (++read >= readMax) break
-  return toCount(progress, end, read, read)
+  }
+  return toCount(progress, end, read, read, oldestAt)
 }
 
 function toCount(
@@ -214,6 +261,7 @@ function toCount(
   end: Position,
   waiting: number,
   read: number,
+  oldestAt: number | undefined,
 ): Count {
   return {
     floor: Math.min(...floors),
@@ -222,6 +270,7 @@ function toCount(
     isCounted: read < readMax,
     // Keys without attempts have not failed: they only have many or slow records.
     failing: deferred.filter(({ attempts }) => attempts > 0),
+    ...defined({ oldestAt }),
   }
 }
 

@@ -34,6 +34,8 @@ export type { TlsOptions } from '../nats/options.js'
 export type { WriteFailure } from '../nats/write-failures.js'
 export type { VersionCacheStats } from '../store/version-cache.js'
 
+export type { Health, LagLimits } from '../delivery/health.js'
+
 // Tracing channels
 export type {
   AskTrace,

@@ -14,6 +14,8 @@ export interface OutboxMessage {
   /** The version of the topic's schema. */
   readonly version: number
   readonly data: unknown
+  /** The application's headers; absent if there are none. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** A command to another actor, or to the same one. */

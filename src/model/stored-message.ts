@@ -21,4 +21,6 @@ export interface StoredMessageHeader extends Causes, KeptHeaders {
 export interface StoredMessage extends StoredMessageHeader {
   readonly topic: string
   readonly data: unknown
+  /** The application's headers; absent if there are none. */
+  readonly headers?: Readonly<Record<string, string>>
 }

@@ -29,7 +29,8 @@ export type MessageInput<Of> = Of extends Topic<infer Input, unknown> ? Input : 
 export type MessageData<Of> = Of extends Topic<never, infer Output> ? Output : never
 
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,6}$/
-const nameCharactersMax = 128
+/** The longest name of a topic. */
+export const topicCharactersMax = 128
 const topicOptionNames = { schema: true, version: true } as const
 /** Topics with this prefix are reserved for Cairn. */
 export const reservedTopicPrefix = 'cairn-'
@@ -78,12 +79,14 @@ export function defineTopic(
   checkOptions(`Topic ${show(name)}`, options, topicOptionNames, 'invalid-definition')
   const { schema, version = 1 } = options
   const isName =
-    typeof name === 'string' && namePattern.test(name) && name.length <= nameCharactersMax
+    typeof name === 'string' &&
+    namePattern.test(name) &&
+    name.length <= topicCharactersMax
   if (!isName)
     throw new CairnError(
       'invalid-definition',
       `${show(name)} is not a topic: use up to 7 names of A-Z, a-z, 0-9, "_" and "-", joined by dots, ` +
-        `${nameCharactersMax} characters in all.`,
+        `${topicCharactersMax} characters in all.`,
       { details: { topic: name } },
     )
   if (name.startsWith(reservedTopicPrefix))

@@ -30,15 +30,15 @@ export function logSubjects(namespace: string): string {
   return `cairn.${namespace}.log.>`
 }
 
-/** All notices of a namespace, or those of one actor type. */
-export function noticeSubjects(namespace: string, type?: string): string {
-  return type === undefined
-    ? `cairn.${namespace}.stored.>`
-    : `cairn.${namespace}.stored.*.${type}.*`
+/**
+ * The notices of a namespace, or of all for which the connection has permission (`*`): all of them, those of one actor type, or
+ * those of one actor.
+ */
+export function noticeSubjects(namespace: string, type?: string, id?: string): string {
+  const stored = `cairn.${namespace}.stored`
+  if (type === undefined) return `${stored}.>`
+  return `${stored}.*.${type}.${id === undefined ? '*' : encodeToken(id)}`
 }
-
-/** The notices of all namespaces for which the connection has permission. */
-export const noticeSubjectsOfAll = 'cairn.*.stored.>'
 
 /** The log subjects of one actor type. */
 export function logSubjectsOfType(namespace: string, type: string): string {

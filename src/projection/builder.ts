@@ -104,6 +104,12 @@ export class Builder {
     return this.#isOfAnotherLog
   }
 
+  /** When the oldest event was stored that is read and not in the rows, ms since 1970. */
+  get oldestAt(): number | undefined {
+    const [first] = this.#items
+    return first?.event?.at ?? first?.commit?.at
+  }
+
   get stuck(): StuckAt | undefined {
     return this.#stuck
   }

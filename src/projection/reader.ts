@@ -11,10 +11,13 @@ import { isDeepStrictEqual } from 'node:util'
 
 import type { Documents } from '../store/documents/documents.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
+import { defined } from '../model/defined.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { offAbort, onAbort } from '../model/on-abort.js'
 import { checkCount, type Position } from '../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../model/wait.js'
+import { lagSince } from '../delivery/health.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 import type { ReadModel, ReadModels } from '../store/read-models/read-models.js'
 import {
   type Build,
@@ -71,6 +74,8 @@ export interface BuildStatus {
   readonly position: Position
   /** Positions of the log that are not yet included. */
   readonly lag: number
+  /** Seconds since the first commit was stored that is not yet included; 0 for none. */
+  readonly lagSeconds: number
 }
 
 export interface ProjectionStatus {
@@ -128,6 +133,10 @@ export interface ReaderOptions {
   readonly documents: Documents
   readonly readModels: ReadModels
   readonly lastPosition: () => Promise<Position>
+  /** When the first commit after a position was stored, ms since 1970; `undefined` if there is none. */
+  readonly storedAfter: (position: Position) => Promise<number | undefined>
+  /** The clock that ages are measured by, ms since 1970. */
+  readonly now: () => number
   /** The runner on this node, where it builds the projection. */
   readonly runner?: ProjectionRunner | undefined
   /** Fires when the node closes. Default: never. */
@@ -354,7 +363,12 @@ export async function statusOf({
   documents,
   readModels,
   lastPosition,
-}: Pick<ReaderOptions, 'documents' | 'readModels' | 'lastPosition'> & {
+  storedAfter,
+  now,
+}: Pick<
+  ReaderOptions,
+  'documents' | 'readModels' | 'lastPosition' | 'storedAfter' | 'now'
+> & {
   readonly name: string
 }): Promise<ProjectionStatus> {
   const { builds } = await readBuilds(documents, name)
@@ -365,10 +379,34 @@ export async function statusOf({
   return {
     name,
     end,
-    builds: builds.map(({ number, version, state }, i) => {
-      const { position } = checkpoints[i]!
-      return { number, version, state, position, lag: Math.max(0, end - position) }
-    }),
+    builds: await Promise.all(
+      builds.map(async ({ number, version, state }, i) => {
+        const { position } = checkpoints[i]!
+        const lag = Math.max(0, end - position)
+        const at =
+          lag === 0 || state === 'retired' ? undefined : await storedAfter(position)
+        const lagSeconds = lagSince(at, now())
+        return { number, version, state, position, lag, lagSeconds }
+      }),
+    ),
+  }
+}
+
+/** What a status needs of the log. */
+export function logEndOf(
+  store: Pick<EventStore, 'readAll' | 'lastPosition'>,
+  signal?: AbortSignal,
+  now: () => number = Date.now,
+): Pick<ReaderOptions, 'lastPosition' | 'storedAfter' | 'now'> {
+  const bounds = defined({ signal })
+  return {
+    now,
+    lastPosition: () => store.lastPosition(bounds),
+    async storedAfter(after) {
+      for await (const record of store.readAll({ after, limit: 1, ...bounds }))
+        return record.kind === 'commit' ? record.at : undefined
+      return undefined
+    },
   }
 }
 

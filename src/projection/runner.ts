@@ -15,6 +15,7 @@ import type { WriteLog } from '../model/log.js'
 import type { Position } from '../model/version.js'
 import { pause } from '../model/wait.js'
 import type { PartitionAssignment } from '../delivery/group/claim-partition.js'
+import { lagSince } from '../delivery/health.js'
 import { logSource } from '../delivery/source/log-source.js'
 import type { RecordSource, UnreadableRecord } from '../delivery/source/record-source.js'
 import type { ReadModels } from '../store/read-models/read-models.js'
@@ -54,6 +55,8 @@ export interface RunnerOptions {
   /** Whether any member builds this version. */
   readonly isRun: (version: number) => boolean
   readonly log: WriteLog
+  /** The clock that ages are measured by, ms since 1970. */
+  readonly now: () => number
 }
 
 export interface BuildStats {
@@ -63,6 +66,8 @@ export interface BuildStats {
   readonly position: Position
   /** Positions of the log that are not yet included, as far as this node knows. */
   readonly lag: number
+  /** Seconds since the oldest event was stored that this node has read and the rows do not include; 0 for none. */
+  readonly lagSeconds: number
   /** The event at which the build has stopped and which it tries again. */
   readonly stuck?: StuckAt
 }
@@ -175,6 +180,7 @@ export class ProjectionRunner {
       state: build.state as 'building' | 'live',
       position: builder.position,
       lag: Math.max(0, this.#end.position - builder.position),
+      lagSeconds: lagSince(builder.oldestAt, this.#options.now()),
       ...(builder.stuck !== undefined && { stuck: builder.stuck }),
     }))
     return { version: this.projection.version, builds, setBack: this.#setBack }

@@ -7,6 +7,7 @@ import type { Escalation } from '../actor/actor-host.js'
 import type { CommandMiddleware } from '../actor/guarded-command.js'
 import { checkMiddleware } from '../actor/middleware.js'
 import type { Backend } from '../backend/backend.js'
+import { type LagLimits, lagLimitsOf } from '../delivery/health.js'
 import { isReactor, type Reactor } from '../delivery/reactor/define-reactor.js'
 import { type Clock, systemClock } from '../model/clock.js'
 import { checkNamespace } from '../model/address.js'
@@ -81,6 +82,10 @@ export interface NodeOptions {
   readonly timers?: TimersOption | undefined
   /** This node's share of the actors, relative to the other nodes'. Default 1. */
   readonly weight?: number | undefined
+  /**
+   * Seconds of lag from which the health in `backlogs()`, and over HTTP, is `watch` and `critical`. Default: 60 and 600.
+   */
+  readonly lagLimits?: LagLimits | undefined
   /** Shown to the other nodes and by `cairn nodes`; no secrets. */
   readonly metadata?: Readonly<Record<string, string>> | undefined
   /**
@@ -127,6 +132,7 @@ const optionNames: OptionNames<NodeOptions> = {
   serve: true,
   timers: true,
   weight: true,
+  lagLimits: true,
   metadata: true,
   onEscalation: true,
 }
@@ -166,6 +172,7 @@ export async function checkNodeOptions(options: NodeOptions): Promise<NodeSettin
   for (const one of projections)
     if (!isProjection(one)) throw notDefined('projections', one, 'defineProjection')
   checkMiddleware(settings.middleware)
+  lagLimitsOf(settings.lagLimits)
   checkReactors(reactors)
   checkTopics('What this node publishes and reads', topicsOf(actors, reactors))
   checkProjections(projections)

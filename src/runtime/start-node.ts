@@ -256,7 +256,10 @@ function assemble(context: NodeContext): Assembled {
     timers: options => open.timers.list(options),
     members: () => membership().members(),
     definitions: definitionsOf(settings),
-    backlogs: options => backlogs(open, options),
+    backlogs: options =>
+      backlogs(open, { ...defined({ lagLimits: settings.lagLimits }), ...options }, () =>
+        settings.clock.now(),
+      ),
     projectionStatuses: projections.statuses,
     health: healthReader(context, { membership, caughtUp }),
     on: (name, listener) => context.events.on(name, listener),

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { jetstream } from '../../src/backend/jetstream.js'
 import type { InterruptionReason } from '../../src/bus/bus.js'
 import type { CommitStored } from '../../src/bus/notice.js'
+import type { NoticeFilter } from '../../src/bus/notice-filter.js'
 import type { ActorAddress } from '../../src/model/address.js'
 import { logStream } from '../../src/nats/subjects.js'
 import type { AppendOptions } from '../../src/store/event-store/event-store.js'
@@ -158,6 +159,75 @@ await t.test(
     t.match(await mustAppend(through.store, actor, deposits(4)), { version: 3 })
   },
 )
+
+await t.test('BUS-6 the server sends only the notices that match', async t => {
+  const namespace = freshNamespace()
+  await using writer = await openNode(server.url, { namespace })
+  const types = Array.from({ length: 10 }, (_, i) => `type${i}`)
+  /** Messages that the connection gets for 200 commits of ten types. */
+  const countFor = async (filter: NoticeFilter, wanted: number) => {
+    await using listener = await openNode(server.url, { namespace })
+    let count = 0
+    const subscription = await listener.bus.subscribeToCommits(
+      namespace,
+      () => count++,
+      filter,
+    )
+    const { nc } = listener.connection
+    const before = nc.stats().inMsgs
+    for (let i = 0; i < 200; i++)
+      await mustAppend(
+        writer.store,
+        { type: types[i % 10]!, id: `a${i % 20}` },
+        deposits(1),
+      )
+    await until(() => count === wanted)
+    await nc.flush()
+    t.match(subscription.stats(), { commits: wanted, interruptions: 0 })
+    return nc.stats().inMsgs - before
+  }
+  t.equal(await countFor({}, 200), 200)
+  t.equal(await countFor({ type: 'type3' }, 20), 20)
+  t.equal(await countFor({ actor: { type: 'type3', id: 'a13' } }, 10), 10)
+})
+
+await t.test('BUS-3 a loss is noticed by a subscription with a filter', async t => {
+  const namespace = freshNamespace()
+  await using node = await openNode(server.url, { namespace })
+  const [bob, carol] = ['bob', 'carol'].map(id => ({ type: 'account', id }))
+  const seen: Record<string, string[]> = { type: [], actor: [] }
+  for (const [name, filter] of Object.entries({
+    type: { type: 'account' },
+    actor: { actor },
+  }))
+    await node.bus.subscribeToCommits(
+      namespace,
+      ({ actor: of, header }) => seen[name]!.push(`${of.id} ${header.lastVersion}`),
+      { ...filter, onInterrupted: reason => seen[name]!.push(reason) },
+    )
+  const other = { type: 'other', id: 'x' }
+  for (const one of [bob!, actor, other, actor])
+    await mustAppend(node.store, one, deposits(1))
+  await until(() => seen['actor']!.length === 2)
+  // Commits without notices: republishing is off for a short time.
+  const manager = await node.connection.nc.jetstreamManager()
+  const name = logStream(namespace)
+  const { config } = await manager.streams.info(name)
+  const { republish } = config
+  await manager.streams.update(name, { ...config, republish: undefined as never })
+  for (const one of [actor, carol!, other]) await mustAppend(node.store, one, deposits(1))
+  await manager.streams.update(name, { ...config, republish: republish! })
+  for (const one of [other, bob!, carol!, actor, actor])
+    await mustAppend(node.store, one, deposits(1))
+  await until(() => seen['actor']!.length === 5 && seen['type']!.length === 9)
+  const before = ['alice 1', 'alice 2']
+  t.strictSame(seen['actor'], [...before, 'gap', 'alice 4', 'alice 5'])
+  t.strictSame(
+    seen['type'],
+    ['bob 1', ...before, 'bob 2', 'gap', 'carol 2', 'gap', 'alice 4', 'alice 5'],
+    'with the next notice of each actor that lost one',
+  )
+})
 
 await t.test('P5 notices continue after the server was killed and restarted', async t => {
   await using own = await startNats()

@@ -73,6 +73,8 @@ await t.test('checkpoints', async t => {
     isCounted: true,
     failing: [],
     dead: 0,
+    lagSeconds: 0,
+    health: 'good',
   } as const
   t.strictSame(names(groupFindings(backlog)), ['checkpoint-ahead'])
   t.strictSame(names(groupFindings({ ...backlog, floor: 5 })), [])

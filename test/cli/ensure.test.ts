@@ -101,6 +101,20 @@ await t.test('A4.6 what is declared is created once, on each broker', async t =>
   await t.rejects(node.consumer('erp').consume(), { code: 'unknown-consumer' })
 })
 
+await t.test('a consumer begins at new messages when it is created', async t => {
+  const screen = { stream: 'bank', topics: ['refunded'], startAt: 'new' }
+  await write({ ...spec, consumers: { ...spec.consumers, screen } })
+  t.equal((await ensured(file)).code, 0)
+  const config = await loadConfig(file)
+  await using node = await startNode({
+    namespace: 'bank',
+    store: jetstream(brokerOf(config, 'far', env)),
+  })
+  await node.publish(defineTopic('refunded'), 13)
+  const [message, ...others] = await node.consumer('screen').consume({ batch: 10 })
+  t.match([message?.payload, others.length], [13, 0], 'not the one from before')
+})
+
 await t.test('A4.6 differences are reported, and nothing is narrowed', async t => {
   await write({
     ...spec,
@@ -181,6 +195,10 @@ await t.test(
       t.match(stderr, message)
     }
     await refused({ streams: { shop: {} } }, /set CAIRN_DEFAULT_URL or NATS_URL/)
+    await refused(
+      { ...spec, consumers: { erp: { ...spec.consumers.erp, startAt: 'latest' } } },
+      /consumers\.erp\.startAt is .*latest.*: use first, new/,
+    )
     await refused(
       { ...spec, streams: { shop: {} } },
       /streams\.shop\.broker is missing: there are several in brokers, use near or far/,

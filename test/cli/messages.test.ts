@@ -118,7 +118,7 @@ for (const { name, store, flags } of homes)
       const plain = await messages()
       t.match(
         plain.stdout,
-        /^receipts {2}log {2}on mails\.sent,trips\.ended {2}at \d+ of 5 {2}2 waiting {2}1 failing {2}0 dead {2}watch$/m,
+        /^receipts {2}log {2}on mails\.sent,trips\.ended {2}at \d+ of 5 {2}2 waiting(, \d+ s late)? {2}1 failing {2}0 dead {2}watch$/m,
       )
       t.match(
         plain.stdout,

@@ -65,6 +65,6 @@ for (const { name, store, flags } of homes)
     )
     t.equal(await node.projection(sums).get('a'), 5)
     t.strictSame((await projections('--json')).lines, [
-      '{"name":"sums","build":2,"version":1,"state":"live","position":1,"lag":0,"end":1}',
+      '{"name":"sums","build":2,"version":1,"state":"live","position":1,"lag":0,"lagSeconds":0,"end":1}',
     ])
   })

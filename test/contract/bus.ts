@@ -87,6 +87,7 @@ export async function testNoticeBus(
       })
     }
     testNotices(suite)
+    testFilters(suite)
     testNamespaces(suite)
     testSubscriptions(suite)
     t.comment(`the notice bus contract ran against ${name}: ${tests} tests`)
@@ -223,6 +224,99 @@ function testNotices(test: Suite): void {
       commits.map(commit => commit.position),
       span(1, 120),
     )
+  })
+}
+
+function testFilters(test: Suite): void {
+  test('BUS-6 a subscription gets the notices of one type or one actor, and no others', async (t, {
+    namespace,
+    open,
+  }) => {
+    const [a, b] = [await open(), await open()]
+    const odd = actorOf('Zoë/a.b *>')
+    const received: Record<string, string[]> = {}
+    const interrupted: string[] = []
+    const subscriptions: Subscription[] = []
+    for (const [name, filter] of Object.entries({
+      all: {},
+      type: { type: 'account' },
+      actor: { actor: odd },
+      both: { type: 'other', actor: actorOf('x', 'other') },
+      none: { type: 'nobody' },
+    })) {
+      const list: string[] = (received[name] = [])
+      const options = { ...filter, onInterrupted: (why: string) => interrupted.push(why) }
+      subscriptions.push(
+        await b.bus.subscribeToEventStored(
+          namespace,
+          ({ actorId, version }) => list.push(`${actorId} ${version}`),
+          options,
+        ),
+      )
+      const ofAll: string[] = (received[`${name} of all namespaces`] = [])
+      await b.bus.subscribeAcrossNamespaces(one => {
+        if (one.namespace === namespace) ofAll.push(`${one.actorId} ${one.version}`)
+      }, options)
+    }
+    const commits: number[] = []
+    await b.bus.subscribeToCommits(namespace, ({ position }) => commits.push(position), {
+      actor: account,
+    })
+    const actors = [account, actorOf('x', 'other'), odd, actorOf('alice', 'accounts')]
+    for (const i of span(1, 3))
+      for (const { store } of [a, b])
+        for (const actor of actors) await mustAppend(store, actor, deposits(i, i))
+    const expected = (wanted: (id: string) => boolean) =>
+      span(1, 6).flatMap(i =>
+        ['account/alice', 'other/x', 'account/Zoë/a.b *>', 'accounts/alice']
+          .filter(wanted)
+          .flatMap(id => [`${id} ${2 * i - 1}`, `${id} ${2 * i}`]),
+      )
+    const all = expected(() => true)
+    await receivedAll(received['all']!, all.length)
+    await receivedAll(received['all of all namespaces']!, all.length)
+    await receivedAll(commits, 6)
+    await turn()
+    const wanted = {
+      all,
+      type: expected(id => id.startsWith('account/')),
+      actor: expected(id => id.startsWith('account/Z')),
+      both: expected(id => id === 'other/x'),
+      none: [],
+    }
+    for (const [name, list] of Object.entries(wanted)) {
+      await receivedAll(received[name]!, list.length)
+      await receivedAll(received[`${name} of all namespaces`]!, list.length)
+      t.strictSame(received[name], list, name)
+      t.strictSame(received[`${name} of all namespaces`], list, `${name} of all`)
+    }
+    t.strictSame(interrupted, [], 'what is not wanted is not missed')
+    t.strictSame(
+      subscriptions.map(one => one.stats().commits),
+      [24, 12, 6, 6, 0],
+    )
+  })
+
+  test('BUS-6 a filter that is none is refused', async (t, { namespace, open }) => {
+    const { bus } = await open()
+    const handler = () => t.fail('never')
+    const cases = [
+      ['invalid-actor-type', { type: '*' }],
+      ['invalid-actor-type', { type: 'a.>' }],
+      ['invalid-actor-type', { actor: { type: '>', id: 'x' } }],
+      ['invalid-actor-id', { actor: { type: 'account', id: '' } }],
+      ['invalid-option', { type: 'other', actor: account }],
+    ] as const
+    for (const [code, filter] of cases) {
+      const what = JSON.stringify(filter)
+      await refuses(
+        t,
+        code,
+        () => bus.subscribeToEventStored(namespace, handler, filter),
+        what,
+      )
+      await refuses(t, code, () => bus.subscribeAcrossNamespaces(handler, filter), what)
+    }
   })
 }
 

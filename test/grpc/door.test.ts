@@ -217,11 +217,18 @@ for (const [name, transportTo] of Object.entries(transports))
     t.strictSame(events, ['event', 'event'])
 
     await messages.declareConsumer({ name: 'mine', topics: ['news'], attempts: 2 })
-    await messages.publish({ topic: 'news', data: amountOf(1), id: 'm1' })
+    await messages.publish({
+      topic: 'news',
+      data: amountOf(1),
+      id: 'm1',
+      headers: { tenant: 'acme' },
+    })
     const again = await messages.publish({ topic: 'news', data: amountOf(1), id: 'm1' })
     t.ok(again.duplicate)
     const { messages: got } = await messages.consume({ consumer: 'mine', batch: 10 })
-    t.match(got, [{ subject: 'news', headers: { 'Cairn-Message': 'm1' } }])
+    t.match(got, [
+      { subject: 'news', headers: { 'Cairn-Message': 'm1', tenant: 'acme' } },
+    ])
     const settle = (settlement: object) =>
       messages.settle({
         consumer: 'mine',
@@ -236,18 +243,36 @@ for (const [name, transportTo] of Object.entries(transports))
     const empty = await messages.consume({ consumer: 'mine', maxWaitMs: 1 })
     t.strictSame(empty.messages, [])
 
+    await messages.declareConsumer({ name: 'fresh', topics: ['news'], startAtNew: true })
+    await messages.publish({ topic: 'news', data: amountOf(2), id: 'm2' })
+    const { messages: fresh } = await messages.consume({ consumer: 'fresh', batch: 10 })
+    t.strictSame(
+      fresh.map(({ headers }) => headers['Cairn-Message']),
+      ['m2'],
+      'only what is new',
+    )
+
     await actors.ask({ actor: alice, command: 'remind' })
     await until(async () => {
       for await (const timer of operations.listTimers({ actor: alice }))
         return timer.name === 'later' && timer.type === 'deposit'
       return false
     })
-    await messages.publish({ topic: 'refused', data: amountOf(1), id: 'bad' })
+    const headers = { tenant: 'acme' }
+    await messages.publish({ topic: 'refused', data: amountOf(1), id: 'bad', headers })
+    const reserved = await messages
+      .publish({ topic: 'refused', headers: { 'Cairn-Node': 'x' } })
+      .catch(problemOf)
+    t.ok(isCairnError(reserved, 'invalid-message'))
     const letter = await until(async () => {
       for await (const { deadLetter } of operations.listDeadLetters({})) return deadLetter
       return undefined
     })
-    t.match(letter, { reactor: 'refusing', reason: 'terminal', message: { id: 'bad' } })
+    t.match(letter, {
+      reactor: 'refusing',
+      reason: 'terminal',
+      message: { id: 'bad', headers },
+    })
     await operations.discardDeadLetter({ position: letter.position })
     const gone = await operations
       .getDeadLetter({ position: letter.position })

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { expositionType } from '../../src/http/metrics/exposition.js'
 import { nodeMetrics } from '../../src/http/metrics/node-metrics.js'
 import { tableUnder } from '../docs/markdown.js'
+import { until } from '../support/wait.js'
 import { openShop } from './shop.js'
 
 const sampleLine =
@@ -68,6 +69,8 @@ const hasPromtool = spawnSync('promtool', ['--version']).error === undefined
 await t.test('metrics pass the linters', async t => {
   await using shop = await openShop()
   await shop.fill()
+  // A row is there before the log is read to its end.
+  await until(() => shop.node.stats().projections['sums']?.builds[0]?.lag === 0)
   await shop.request('/v1/nodes', { headers: { host: 'evil.example' } })
   await shop.request('/wat/"\\\n', { method: 'BREW' })
   const response = await shop.request('/metrics', { as: 'reader' })

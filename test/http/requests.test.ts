@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import t from 'tap'
 
 import { httpHandler } from '../../src/doors/http.js'
+import { defineConsumer, defineTopic } from '../../src/index.js'
 import { correlationOf } from '../../src/model/causes.js'
 import { until } from '../support/wait.js'
 import { type Body, openShop, tokens } from './shop.js'
@@ -269,6 +270,23 @@ await t.test('who asked is known of all that it causes', async t => {
     return found.length > 0 && found
   })
   t.equal(letters[0]!.message.principal, 'writer', 'through a message')
+})
+
+await t.test('a message has the headers that the request gives it', async t => {
+  const consumer = shop.node.consumer(
+    defineConsumer({ name: 'stock', on: defineTopic('stock.counted') }),
+  )
+  const publish = (query: string) =>
+    shop.json(`/v1/topics/stock.counted/publish?${query}`, { body: { count: 1 } })
+  t.match(await publish('header=tenant:acme&header=at:12:30'), { status: 200 })
+  const [message] = await consumer.consume()
+  t.match(message!.headers, { tenant: 'acme', at: '12:30' })
+  for (const [query, code, says] of [
+    ['header=tenant', 'invalid-request', /"tenant": use name:value/],
+    ['header=a:1&header=a:2', 'invalid-request', /a name twice/],
+    ['header=Cairn-Node:x', 'invalid-message', /are reserved/],
+  ] as const)
+    t.match(await publish(query), { status: 400, body: { code, detail: says } })
 })
 
 await t.test('dead letters are shown to whom they may be', async t => {

@@ -9,11 +9,10 @@ import {
   readDeadLetters,
   unreadableReason,
 } from '../../delivery/dead-letters/dead-letters.js'
-import { healthOf } from '../../delivery/health.js'
 import { damagedDocuments } from '../../delivery/rebuild/damaged-documents.js'
 import { isCairnError } from '../../model/errors.js'
 import { checkBuildsDocument, projectionNames } from '../../projection/builds.js'
-import { statusOf } from '../../projection/reader.js'
+import { logEndOf, statusOf } from '../../projection/reader.js'
 import {
   checkMinimumDocument,
   membersBehind,
@@ -170,13 +169,13 @@ export function* groupFindings(backlog: Backlog): Generator<Finding> {
       remedy:
         'Restore the checkpoints of the same backup: see "After a restore" in docs/operations.md.',
     }
-  const health = healthOf(backlog)
+  const { health, lagSeconds } = backlog
   if (health === 'good') return
   yield {
     severity: health,
     check: 'group-backlog',
     place,
-    problem: `${waiting} waiting, ${failing.length} failing, ${dead} dead`,
+    problem: `${waiting} waiting, ${failing.length} failing, ${dead} dead, ${lagSeconds} s behind`,
     means: 'Messages are late, or were given up.',
     remedy: 'See "cairn messages" and "cairn dlq list".',
   }
@@ -186,11 +185,11 @@ export async function* examineProjections(
   { documents, readModels, store }: OpenNamespace,
   signal: AbortSignal,
 ): AsyncGenerator<Finding> {
-  const lastPosition = () => store.lastPosition({ signal })
+  const end = logEndOf(store, signal)
   for (const name of await projectionNames(documents, { signal })) {
     let status
     try {
-      status = await statusOf({ name, documents, readModels, lastPosition })
+      status = await statusOf({ name, documents, readModels, ...end })
     } catch (error) {
       if (isCairnError(error, 'foreign-stream')) continue // Found as a damaged document.
       throw error

@@ -240,7 +240,9 @@ function dueTimersSource(
     keyOf: actorKeyOf,
     decode({ key, headers, body }) {
       const timer = readTimer(key, headers, body, partitions)
-      return typeof timer === 'string' ? timer : { actor: timer.actor, value: timer }
+      if (typeof timer === 'string') return timer
+      // It waits since it is due.
+      return { actor: timer.actor, value: timer, at: timer.at }
     },
     onInvalid: about => log('error', 'A due record is not a timer and is skipped', about),
   })

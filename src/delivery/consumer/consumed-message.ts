@@ -11,8 +11,8 @@ export interface ConsumedMessage {
   readonly payload: unknown
   /**
    * `Cairn-Message` (its id), `Cairn-Schema`, `Cairn-Attempt` (from 1), `Cairn-Node`, and where known
-   * `Cairn-Actor`, `Cairn-Correlation`, `Cairn-Causation`, `traceparent` and `Cairn-Principal`. Characters outside
-   * ASCII are percent-encoded.
+   * `Cairn-Actor`, `Cairn-Correlation`, `Cairn-Causation`, `traceparent` and `Cairn-Principal`; with them those that the
+   * message was published with. Characters outside ASCII, spaces and `%` are percent-encoded.
    */
   readonly headers: Readonly<Record<string, string>>
   /**
@@ -45,6 +45,7 @@ function headersOf(message: Message, attempt: number): Record<string, string> {
   const { id, version, nodeId, actor, correlationId, causationId } = message
   const { traceparent, principal } = message
   const headers: Record<string, string | undefined> = {
+    ...message.headers,
     'Cairn-Message': id,
     'Cairn-Schema': String(version),
     'Cairn-Attempt': String(attempt),

@@ -3,7 +3,7 @@
 // Owns the last state that this process has read or written.
 // CONSUMER-DOCUMENT-1. A damaged document counts as none, and is replaced by the next write. One of a newer build is left.
 // CONSUMER-DOCUMENT-2. Without a document, the consumer goes on from the last state that this process knows: what is settled
-//     in it is settled. A process that knows none starts from the first message.
+//     in it is settled. A process that knows none starts where the consumer has begun (START-PLACE-2).
 
 import { CairnError, isCairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
@@ -17,6 +17,7 @@ import {
   initialConsumerState,
   isDamagedState,
 } from './consumer-state.js'
+import type { StartPlaces } from '../source/start-place.js'
 import { type ConsumerDefinition, isConsumerName } from './define-consumer.js'
 
 const attemptsMax = 1_000
@@ -34,6 +35,12 @@ export function hasSameTopics(
   return one.topics.join() === other.topics.join()
 }
 
+/** Where a consumer begins. */
+export type StartOf = (
+  definition: ConsumerDefinition,
+  signal: AbortSignal,
+) => Promise<StartPlaces>
+
 interface ReadState {
   readonly state: ConsumerState
   readonly revision: number
@@ -46,6 +53,7 @@ export class ConsumerDocument {
   readonly #declared: ConsumerDefinition | string
   readonly #closing: AbortSignal
   readonly #onDamaged: (error: unknown) => void
+  readonly #startOf: StartOf
   #last: ConsumerState | undefined
   readonly #changes = new ChangeBatcher(change => this.#write(change))
   #isDeclared = false
@@ -53,17 +61,20 @@ export class ConsumerDocument {
   /**
    * @param declared the definition, or the name of a consumer that was declared before
    * @param onDamaged called each time that the document is found damaged
+   * @param startOf where the consumer begins if it has no document
    */
   constructor(
     documents: Documents,
     declared: ConsumerDefinition | string,
     closing: AbortSignal,
     onDamaged: (error: unknown) => void,
+    startOf: StartOf,
   ) {
     this.#documents = documents
     this.#declared = declared
     this.#closing = closing
     this.#onDamaged = onDamaged
+    this.#startOf = startOf
   }
 
   get name(): string {
@@ -104,8 +115,10 @@ export class ConsumerDocument {
       if (stored !== undefined) return { state: stored, revision, isStored }
       throw read?.kind === 'damaged' ? read.error : unknownConsumer(name)
     }
-    if (stored === undefined)
-      return { state: initialConsumerState(declared), revision, isStored }
+    if (stored === undefined) {
+      const start = await this.#startOf(declared, this.#closing)
+      return { state: initialConsumerState(declared, start), revision, isStored }
+    }
     if (!hasSameTopics(stored.definition, declared))
       throw differentTopics(declared, stored.definition)
     return { state: { ...stored, definition: declared }, revision, isStored }

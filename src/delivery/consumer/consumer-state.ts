@@ -9,8 +9,10 @@ import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import { newId } from '../../model/id.js'
+import { hasWildcard } from '../../model/topic-selection.js'
 import { isCount, type Position } from '../../model/version.js'
 import { decodeMarks, encodeMarks, type Marks, marksUpTo } from '../source/marks.js'
+import type { StartPlaces } from '../source/start-place.js'
 import type { ConsumerDefinition } from './define-consumer.js'
 
 export type ConsumerSource = 'log' | 'topics'
@@ -60,22 +62,32 @@ interface StoredState {
 }
 
 const stateVersion = 1
+/** With patterns: a build that took them for names would leave messages out. */
+const patternsVersion = 2
 
-export function initialConsumerState(definition: ConsumerDefinition): ConsumerState {
+/** The state of a consumer that has read nothing after the places where it begins. */
+export function initialConsumerState(
+  definition: ConsumerDefinition,
+  { log, topics }: StartPlaces,
+): ConsumerState {
   return {
-    version: stateVersion,
+    version: versionOf(definition),
     definition,
-    positions: { log: 0, topics: 0 },
+    positions: { log: log.position, topics: topics.position },
     outstanding: [],
-    marks: { log: [], topics: [] },
+    marks: { log: log.marks, topics: topics.marks },
   }
 }
 
+function versionOf({ topics }: ConsumerDefinition): number {
+  return topics.some(hasWildcard) ? patternsVersion : stateVersion
+}
+
 export function encodeConsumerState(state: ConsumerState): Uint8Array {
-  const { version, definition, positions, outstanding, marks } = state
+  const { definition, positions, outstanding, marks } = state
   const stored: StoredState = {
     ...state.unknown,
-    version,
+    version: versionOf(definition),
     definition,
     places: positions,
     held: outstanding,
@@ -95,7 +107,7 @@ export function decodeConsumerState(bytes: Uint8Array, name: string): ConsumerSt
     throw unreadable(name, messageOf(error))
   }
   const found: unknown = stored?.version
-  if (found === stateVersion) {
+  if (found === stateVersion || found === patternsVersion) {
     if (!isComplete(stored)) throw unreadable(name, 'it is incomplete')
     const { version, definition, places, held, marks, ...unknown } = stored
     return {
@@ -107,7 +119,7 @@ export function decodeConsumerState(bytes: Uint8Array, name: string): ConsumerSt
       ...(Object.keys(unknown).length > 0 && { unknown }),
     }
   }
-  const isNewer = isCount(found) && found > stateVersion
+  const isNewer = isCount(found) && found > patternsVersion
   throw unreadable(name, `its version is ${show(found)}`, isNewer)
 }
 
@@ -130,7 +142,7 @@ export function isDamagedState(error: unknown): boolean {
 function unreadable(name: string, why: string, isNewer = false): CairnError {
   const remedy = isNewer
     ? 'Upgrade this node.'
-    : 'Pass its definition, which starts it again from the first message, or remove the document with "cairn repair".'
+    : 'Pass its definition, which starts it again from where it began, or remove the document with "cairn repair".'
   return new CairnError(
     'storage-failed',
     `The document of consumer ${name} cannot be read: ${why}. ${remedy}`,

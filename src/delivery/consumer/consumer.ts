@@ -10,7 +10,7 @@ import type { Position } from '../../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../../model/wait.js'
 import type { Documents } from '../../store/documents/documents.js'
 import type { ConsumedMessage } from './consumed-message.js'
-import { ConsumerDocument, nodeClosed } from './consumer-document.js'
+import { ConsumerDocument, nodeClosed, type StartOf } from './consumer-document.js'
 import {
   type ConsumerPositions,
   isAt,
@@ -35,6 +35,8 @@ export interface ConsumerStatus {
   readonly topics: readonly string[]
   readonly ackWait: number
   readonly attempts: number
+  /** Absent for a consumer that has begun with the first message. */
+  readonly startAt?: 'new'
   /** Messages that are given out and not settled (JetStream: `num_ack_pending`). */
   readonly pending: number
   /** Messages that wait to be redelivered. */
@@ -85,6 +87,8 @@ export interface NodeConsumer extends Consumer {
 export interface ConsumerPorts extends LeasePorts {
   readonly documents: Documents
   readonly sourcesOf: (definition: ConsumerDefinition) => MessageSources
+  /** Where a consumer begins. */
+  readonly startOf: StartOf
   /** Called when a consumer goes back, as a source is not the one that it has read (CONSUMER-5). */
   readonly onSetBack: () => void
   /** Called each time that the document of a consumer is found damaged (CONSUMER-DOCUMENT-1). */
@@ -110,8 +114,12 @@ export function createConsumer(
   ports: ConsumerPorts,
 ): NodeConsumer {
   const { documents, clock, closing, log, sourcesOf } = ports
-  const document = new ConsumerDocument(documents, declared, closing, error =>
-    ports.onDamaged(document.name, error),
+  const document = new ConsumerDocument(
+    documents,
+    declared,
+    closing,
+    error => ports.onDamaged(document.name, error),
+    ports.startOf,
   )
   const reader = new MessageReader(sourcesOf, log)
   const leases = new Leases(document, reader, ports)

@@ -9,6 +9,7 @@ import {
   encodeConsumerState,
   initialConsumerState,
 } from './consumer-state.js'
+import type { StartPlaces } from '../source/start-place.js'
 import type { ConsumerDefinition } from './define-consumer.js'
 
 export interface DeclareResult {
@@ -22,11 +23,18 @@ export interface DeclareResult {
 
 const attemptsMax = 100
 
-/** Creates or changes a consumer according to its definition; with `dryRun` it only reports. */
+/**
+ * Creates or changes a consumer according to its definition; with `dryRun` it only reports.
+ *
+ * @param startOf where a consumer begins that is created
+ */
 export async function declareConsumer(
   documents: Documents,
   definition: ConsumerDefinition,
-  { dryRun }: { readonly dryRun: boolean },
+  {
+    dryRun,
+    startOf,
+  }: { readonly dryRun: boolean; readonly startOf: () => Promise<StartPlaces> },
 ): Promise<DeclareResult> {
   const { name } = definition
   const key = consumerKey(name)
@@ -39,7 +47,9 @@ export async function declareConsumer(
     if (stored !== undefined && (dryRun || !hasSameTopics(stored.definition, definition)))
       return { state: 'differs', differences }
     const next: ConsumerState =
-      stored === undefined ? initialConsumerState(definition) : { ...stored, definition }
+      stored === undefined
+        ? initialConsumerState(definition, await startOf())
+        : { ...stored, definition }
     const put = await documents.put(key, encodeConsumerState(next), found?.revision ?? 0)
     if (put !== 'conflict')
       return { state: stored === undefined ? 'created' : 'changed', differences }

@@ -6,7 +6,7 @@
 // CLAIM-3. A damaged document counts as none, and is replaced by the claim. One of a newer build is left as it is; the
 //     claim waits.
 // CLAIM-4. Where there is no document, a node that has owned the partition goes on where it had left it: what is handled
-//     up to there stays handled, and the records after it are read again. Any other node starts from the first record.
+//     up to there stays handled, and the records after it are read again. Any other node starts where the group begins.
 // CLAIM-5. The epoch grows with each claim. Without a document that tells the one before, it is the time in ms, which is more
 //     than any partition has had claims.
 
@@ -27,6 +27,7 @@ import {
   isDamaged,
   type PartitionOwner,
   type PartitionState,
+  type Start,
 } from './partition-state.js'
 import { resumeAfter, type ResumableSource } from './resume.js'
 
@@ -51,6 +52,8 @@ export interface ClaimOptions {
   readonly log: WriteLog
   /** How this node had left the partition, if it has owned it (CLAIM-4). */
   readonly remembered?: PartitionState | undefined
+  /** Where the group begins. Default: with the first record. */
+  readonly start?: Start | undefined
   /** Fires when the group stops. */
   readonly signal: AbortSignal
 }
@@ -166,9 +169,18 @@ interface ReadState {
 /** CLAIM-3, CLAIM-4. */
 function readState(
   found: Document | undefined,
-  { document, log, remembered }: Pick<ClaimOptions, 'document' | 'log' | 'remembered'>,
+  {
+    document,
+    log,
+    remembered,
+    start,
+  }: Pick<ClaimOptions, 'document' | 'log' | 'remembered' | 'start'>,
 ): ReadState {
-  const state = remembered ?? initialPartitionState // CLAIM-4.
+  const initial =
+    start === undefined
+      ? initialPartitionState
+      : { ...initialPartitionState, floor: start.position, marks: start.marks }
+  const state = remembered ?? initial // CLAIM-4.
   if (found === undefined)
     return { state, isKnown: false, isDamaged: remembered !== undefined }
   const name = document.join('.')
@@ -180,7 +192,7 @@ function readState(
     const bytes = Buffer.from(found.value).toString('base64').slice(0, bytesShown)
     const next =
       remembered === undefined
-        ? 'starts again from the first record'
+        ? 'starts again where the group begins'
         : 'goes on where this node has left it'
     const text = `Checkpoint ${name} is damaged; its partition ${next}`
     log('error', text, { reason: messageOf(error), bytes, floor: state.floor })

@@ -28,10 +28,11 @@ import {
   type PartitionAssignment,
 } from './claim-partition.js'
 import type { PartitionCounters } from './deferred-keys.js'
+import { lagSince } from '../health.js'
 import type { RecordHandler } from './handling.js'
 import { OpenRecordLimit } from './open-record-limit.js'
 import { PartitionProcessor } from './partition-processor.js'
-import type { PartitionOwner, PartitionState } from './partition-state.js'
+import type { PartitionOwner, PartitionState, Start } from './partition-state.js'
 import { SerialExecutor } from './serial-executor.js'
 import { onAbort } from '../../model/on-abort.js'
 
@@ -40,6 +41,8 @@ export interface GroupOptions<T> {
   /** Prefix of the names of its documents. Default: the group's name. */
   readonly path?: DocumentKey
   readonly source: RecordSource<T>
+  /** Where a partition begins that has no checkpoint. Default: with the first record. */
+  readonly start?: Start
   readonly handle: RecordHandler<T>
   readonly documents: Documents
   readonly assignment: PartitionAssignment
@@ -64,6 +67,11 @@ export interface GroupStats {
   readonly open: number
   /** Keys that wait because one of their records failed. */
   readonly failing: number
+  /**
+   * Seconds since the oldest record was written that this node has read and not handled; for a failing key, since its
+   * first attempt. 0 for none.
+   */
+  readonly lagSeconds: number
   /** Records handled, and failed attempts, since the start. */
   readonly handled: number
   readonly failures: number
@@ -81,6 +89,7 @@ export const emptyGroupStats: GroupStats = {
   partitions: 0,
   open: 0,
   failing: 0,
+  lagSeconds: 0,
   handled: 0,
   failures: 0,
   setBack: 0,
@@ -135,11 +144,16 @@ export class Group<T> {
 
   stats(): GroupStats {
     let failing = 0
-    for (const processor of this.#partitions.values()) failing += processor.failing
+    let oldest = Infinity
+    for (const processor of this.#partitions.values()) {
+      failing += processor.failing
+      oldest = Math.min(oldest, processor.oldestAt ?? Infinity)
+    }
     return {
       partitions: this.#partitions.size,
       open: this.#limit.open,
       failing,
+      lagSeconds: lagSince(oldest, this.#options.clock.now()),
       ...this.#counters,
       setBack: this.#setBack,
       damaged: this.#damaged,
@@ -283,6 +297,7 @@ export class Group<T> {
       log,
       onDamaged,
       path = [name],
+      start,
       backoff = backoffDefault,
       keyQueueMax,
     } = this.#options
@@ -299,7 +314,7 @@ export class Group<T> {
       log,
     }
     const remembered = this.#left.get(partition)
-    const claimed = await claimPartition({ ...about, remembered, signal })
+    const claimed = await claimPartition({ ...about, remembered, start, signal })
     this.#failures.succeeded()
     if (claimed === undefined || this.#isEnded) return
     if (claimed.isSetBack) this.#setBack++

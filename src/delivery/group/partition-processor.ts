@@ -45,8 +45,8 @@ export class PartitionProcessor<T> {
   readonly #checkpoint: CheckpointWriter
   readonly #deferred: DeferredKeys<T>
   readonly #queues = new Map<string, SourceRecord<T>[]>()
-  /** In the order of positions, because records are offered in that order. */
-  readonly #open = new Set<Position>()
+  /** When each was written. In the order of positions, because records are offered in that order. */
+  readonly #open = new Map<Position, number | undefined>()
   #position: Position
   #marks: Marks
   /** The last record that the source was read up to and whose id is known. */
@@ -86,6 +86,20 @@ export class PartitionProcessor<T> {
     return this.#deferred.failingCount
   }
 
+  /**
+   * When the oldest record was written that is read and not handled, ms since 1970; for a deferred key, when its first
+   * attempt was. `undefined` if there is none.
+   */
+  get oldestAt(): number | undefined {
+    let oldest = Infinity
+    for (const at of this.#open.values()) {
+      oldest = at ?? Infinity
+      break
+    }
+    for (const { firstAt } of this.#deferred.values()) oldest = Math.min(oldest, firstAt)
+    return oldest === Infinity ? undefined : oldest
+  }
+
   /** What it has still to handle, in words; `undefined` if all that is left waits for the clock. */
   get unsettled(): string | undefined {
     if (this.#open.size > 0) return `handles ${this.#open.size} records`
@@ -97,7 +111,7 @@ export class PartitionProcessor<T> {
 
   /** Every record up to here is handled, or its key is deferred. */
   get floor(): Position {
-    for (const position of this.#open) return position - 1
+    for (const position of this.#open.keys()) return position - 1
     return this.#position
   }
 
@@ -125,7 +139,7 @@ export class PartitionProcessor<T> {
       }
       return this.#checkpoint.saveSoon()
     }
-    this.#open.add(position)
+    this.#open.set(position, record.at)
     if (queue !== undefined) queue.push(record)
     else {
       const started = [record]

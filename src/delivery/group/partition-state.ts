@@ -67,6 +67,11 @@ type StoredKey = Omit<DeferredKey, 'isStarted' | 'crashes'> & {
   readonly deaths?: number
 }
 
+/** Where a partition begins: every record up to the position is none of the group's. */
+export type Start = Required<Pick<PartitionState, 'marks'>> & {
+  readonly position: Position
+}
+
 export const initialPartitionState: PartitionState = { epoch: 0, floor: 0, deferred: [] }
 
 const stateVersion = 1

@@ -16,6 +16,7 @@ export interface GroupProgress {
   readonly deferred: readonly DeferredKey[]
 }
 
+/** @param start where partitions begin that have no checkpoint */
 export async function readProgress(
   {
     documents,
@@ -23,13 +24,14 @@ export async function readProgress(
   }: { readonly documents: Documents; readonly partitions: number },
   path: DocumentKey,
   signal: AbortSignal | undefined,
+  start: Position = 0,
 ): Promise<GroupProgress> {
-  const floors: Position[] = Array.from({ length: partitions }, () => 0)
+  const floors: Position[] = Array.from({ length: partitions }, () => start)
   const deferred: DeferredKey[] = []
   for (const key of await documents.list(path, signal && { signal })) {
     const found = await documents.get(key)
     if (found === undefined) continue
-    const state = readState(found.value, key)
+    const state = readState(found.value, key, start)
     floors[Number(key.at(-1))] = state.floor
     deferred.push(...state.deferred)
   }
@@ -37,11 +39,11 @@ export async function readProgress(
 }
 
 /** A damaged document counts as none, as for the node that takes up its partition. */
-function readState(bytes: Uint8Array, key: DocumentKey): PartitionState {
+function readState(bytes: Uint8Array, key: DocumentKey, start: Position): PartitionState {
   try {
     return decodePartitionState(bytes, key.join('.'))
   } catch (error) {
     if (!isDamaged(error)) throw error
-    return initialPartitionState
+    return { ...initialPartitionState, floor: start }
   }
 }

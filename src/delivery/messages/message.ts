@@ -6,6 +6,7 @@ import type { Causes, StoredCommit } from '../../model/commit.js'
 import type { RecordedEvent } from '../../model/event.js'
 import type { KeptHeaders } from '../../model/kept-headers.js'
 import { outboxEntryId } from '../../model/outbox.js'
+import type { TopicSelection } from '../../model/topic-selection.js'
 import type { Position } from '../../model/version.js'
 import { eventTopicName } from './event-topic.js'
 
@@ -26,6 +27,8 @@ export interface Message<Data = unknown> extends Causes, KeptHeaders {
   readonly nodeId: string
   /** The actor that published it; absent for other code. */
   readonly actor?: ActorAddress
+  /** The headers that it was published with; absent if there are none. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /**
@@ -34,7 +37,7 @@ export interface Message<Data = unknown> extends Causes, KeptHeaders {
  */
 export function messagesOf(
   commit: StoredCommit,
-  topics: ReadonlySet<string>,
+  topics: TopicSelection,
 ): readonly Message[] {
   const topic = eventTopicName(commit.actor.type)
   const events = topics.has(topic) ? commit.events : []
@@ -74,7 +77,7 @@ function causesOf({ version }: RecordedEvent, commit: StoredCommit): Causes {
 
 function outboxMessages(
   commit: StoredCommit,
-  topics: ReadonlySet<string>,
+  topics: TopicSelection,
 ): readonly Message[] {
   if (commit.outbox === undefined) return []
   const { actor, firstVersion, at, position, nodeId, command } = commit
@@ -94,6 +97,7 @@ function outboxMessages(
             correlationId: correlationOf(commit.correlationId, command?.id, commit.id),
             causationId: cause,
             ...carriedCauses(commit),
+            ...(entry.headers && { headers: entry.headers }),
           },
         ]
       : [],

@@ -19,6 +19,11 @@ export interface PublishOptions extends GivenCauses {
   readonly id?: string | undefined
   /** Messages of one key are handled in the order in which they were published. Default: none. */
   readonly key?: string | undefined
+  /**
+   * Texts by name, which its readers get beside the data: at most 32 and 8,192 bytes. Names are 1 to 64 characters of A-Z, a-z,
+   * 0-9, `_`, `.` and `-`; those that begin with `Cairn-` or `Nats-` are reserved. Default: none.
+   */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   readonly signal?: AbortSignal | undefined
   /** Milliseconds, retries included. Default 10,000. */
   readonly timeout?: number | undefined
@@ -27,6 +32,7 @@ export interface PublishOptions extends GivenCauses {
 const publishOptionNames: OptionNames<PublishOptions> = {
   id: true,
   key: true,
+  headers: true,
   signal: true,
   timeout: true,
   correlationId: true,
@@ -60,11 +66,12 @@ export async function publishMessage<Input>(
 ): Promise<Published> {
   checkTopic('A message', topic)
   checkOptions('publish', options, publishOptionNames)
-  const { id = newId(), key, signal, timeout } = options
+  const { id = newId(), key, headers, signal, timeout } = options
   const { name, version } = topic
   const message = {
     ...sanitizeCauses(options),
     ...(key !== undefined && { key }),
+    ...(headers !== undefined && { headers }),
     id,
     topic: name,
     version,

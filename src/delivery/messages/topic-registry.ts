@@ -9,6 +9,7 @@
 
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError } from '../../model/errors.js'
+import { TopicSelection } from '../../model/topic-selection.js'
 import type { Document, Documents } from '../../store/documents/documents.js'
 import { actorTypeOfTopic } from './event-topic.js'
 
@@ -16,36 +17,58 @@ import { actorTypeOfTopic } from './event-topic.js'
 export type Publishers = Readonly<Record<string, readonly string[]>>
 
 const attemptsMax = 100
+/** Topics that patterns match, beyond which the log is read without regard to types. */
+const matchingMax = 32
 /** TOPIC-REGISTRY-1. */
 export const publishersKey: readonly string[] = ['publishers']
 
 /**
- * The actor types that publish on any of the topics, or whose events are the topic; `undefined` if that is not known: every
- * type may be among them.
+ * The actor types that publish on any of the topics, or whose events are the topic; `undefined` if that is not known, or
+ * too many topics are meant: every type may be among them.
  */
 export async function publishingTypes(
   documents: Documents,
-  topics: Iterable<string>,
+  topics: TopicSelection,
 ): Promise<string[] | undefined> {
   const types = new Set<string>()
   const published: string[] = []
-  for (const topic of topics) {
+  for (const topic of topics.names) {
     const type = actorTypeOfTopic(topic)
     if (type === undefined) published.push(topic)
     else types.add(type)
   }
-  if (published.length === 0) return [...types]
-  const [publishers, ...ofOlderBuilds] = await Promise.all([
+  const hasPatterns = topics.patterns.length > 0
+  if (published.length === 0 && !hasPatterns) return [...types]
+  const typesOfOlderBuilds = async (topic: string) =>
+    [topic, typesIn(await documents.get(topicKey(topic)))] as const
+  const [publishers, ...read] = await Promise.all([
     readPublishers(documents),
-    ...published.map(async topic => typesIn(await documents.get(topicKey(topic)))),
+    ...published.map(typesOfOlderBuilds),
   ])
   if (publishers === undefined) return undefined
-  for (const [i, topic] of published.entries()) {
-    const older = ofOlderBuilds[i]
+  const ofOlderBuilds = new Map(read)
+  if (hasPatterns) {
+    const matching = new Set(Object.keys(publishers).filter(topic => topics.has(topic)))
+    if (matching.size <= matchingMax)
+      for (const topic of await topicsOfOlderBuilds(documents))
+        if (topics.has(topic)) matching.add(topic)
+    // A document for each of them would cost more than to read the log.
+    if (matching.size > matchingMax) return undefined
+    const left = [...matching].filter(topic => !ofOlderBuilds.has(topic))
+    for (const [topic, older] of await Promise.all(left.map(typesOfOlderBuilds)))
+      ofOlderBuilds.set(topic, older)
+  }
+  for (const [topic, older] of ofOlderBuilds) {
     if (older === undefined) return undefined
     for (const type of [...older, ...(publishers[topic] ?? [])]) types.add(type)
   }
   return [...types]
+}
+
+/** TOPIC-REGISTRY-2. */
+async function topicsOfOlderBuilds(documents: Documents): Promise<string[]> {
+  const keys = await documents.list(['topics'])
+  return keys.map(([, ...names]) => names.join('.'))
 }
 
 /** All publishers; `undefined` if the document is missing or damaged (TOPIC-REGISTRY-1). */
@@ -136,13 +159,21 @@ async function change(
   )
 }
 
-/** The topics of a reactor, as its nodes have registered them. */
+/** The topics and patterns of a reactor, as its nodes have registered them. */
 export async function readerTopics(
   documents: Documents,
   reactor: string,
 ): Promise<readonly string[]> {
   const found = await documents.get(readerKey(reactor))
   return topicsIn(found) ?? []
+}
+
+/** Whether a node has registered the reactor before. */
+export async function isKnownReader(
+  documents: Documents,
+  reactor: string,
+): Promise<boolean> {
+  return (await documents.get(readerKey(reactor))) !== undefined
 }
 
 /** Topics that a reactor reads now and did not read before, and the other way round. */
@@ -152,7 +183,7 @@ export interface ReaderChange {
 }
 
 /**
- * Registers the topics of a reactor, for operators: nodes know them from the definition. Resolves with the
+ * Registers the topics and patterns of a reactor, for operators: nodes know them from the definition. Resolves with the
  * difference from what was registered before.
  */
 export async function registerReader(
@@ -160,12 +191,14 @@ export async function registerReader(
   reactor: string,
   topics: readonly string[],
 ): Promise<ReaderChange> {
+  const selection = new TopicSelection(topics)
   const key = readerKey(reactor)
   const found = await documents.get(key)
   const known = topicsIn(found) ?? topics
   const change = {
     added: topics.filter(topic => !known.includes(topic)),
-    removed: known.filter(topic => !topics.includes(topic)),
+    // One that a pattern matches is still read.
+    removed: known.filter(topic => !topics.includes(topic) && !selection.has(topic)),
   }
   const isUnchanged = change.added.length === 0 && change.removed.length === 0
   // A conflict is ignored: when two nodes start at the same time, either may be the last writer.

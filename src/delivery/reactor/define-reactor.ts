@@ -5,12 +5,9 @@ import type { AnyActorType } from '../../actor/contract.js'
 import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import { CairnError } from '../../model/errors.js'
 import { show } from '../../model/show.js'
-import {
-  type AnyTopic,
-  checkTopic,
-  type MessageData,
-  type Topic,
-} from '../../model/topic.js'
+import { isStartAt } from '../../model/start-at.js'
+import type { AnyTopic, MessageData, Topic } from '../../model/topic.js'
+import type { TopicPattern } from '../../model/topic-selection.js'
 import type { RecordedEvent } from '../../model/event.js'
 import type { Position } from '../../model/version.js'
 import type { Message } from '../messages/message.js'
@@ -21,6 +18,7 @@ import {
   type RetryPreset,
 } from '../../model/retry-policy.js'
 import type { SettlementActions } from './settlement.js'
+import { readTopics } from '../messages/read-topics.js'
 import type { Published, PublishOptions } from '../messages/publish-message.js'
 
 /**
@@ -79,17 +77,20 @@ export type ReactorMiddleware = (
   next: () => Promise<void>,
 ) => Promise<void> | void
 
-export interface ReactorSpec<Topics extends AnyTopic> {
+export interface ReactorSpec<Topics extends AnyTopic | TopicPattern> {
   /** `[A-Za-z0-9_-]{1,63}`. Nodes with a reactor of this name share its messages. */
   readonly name: string
-  /** The topics it reads, from their first message on. */
+  /**
+   * The topics it reads. A text is a pattern of names: `orders.*` are all topics of two names of which the first is `orders`, and
+   * `orders.>` those of two and more; events of actors are none of them.
+   */
   readonly on: Topics | readonly Topics[]
   /**
    * Handles a message. When it throws, the message is handled again later. Until then the messages of the same
    * actor, or of the same key, wait, and no others.
    */
   readonly handle: (
-    message: Topics extends AnyTopic ? Message<MessageData<Topics>> : never,
+    message: Topics extends AnyTopic ? Message<MessageData<Topics>> : Message,
     context: ReactorContext,
   ) => Promise<void> | void
   /**
@@ -101,6 +102,11 @@ export interface ReactorSpec<Topics extends AnyTopic> {
   readonly timeout?: number
   /** Whether messages of one actor, or of one key, wait for each other. Default true. */
   readonly ordered?: boolean
+  /**
+   * `first`: it begins with the first message. `new`: it gets what is stored after the first node with it has started; the place is
+   * stored then, and later definitions do not change it. Default `first`.
+   */
+  readonly startAt?: 'first' | 'new'
   /** Middleware around the handler; the first one is the outermost. */
   readonly use?: readonly ReactorMiddleware[]
   /**
@@ -114,11 +120,14 @@ export interface ReactorSpec<Topics extends AnyTopic> {
 export interface Reactor {
   readonly name: string
   readonly topics: readonly AnyTopic[]
+  /** Patterns of topics. */
+  readonly patterns: readonly string[]
   readonly handle: (message: Message, context: ReactorContext) => Promise<void> | void
   readonly retry: RetryPolicy
   readonly timeout: number
   readonly ordered: boolean
   readonly openMax: number
+  readonly startAt: 'first' | 'new'
 }
 
 export function isReactor(value: unknown): value is Reactor {
@@ -136,6 +145,7 @@ const specNames: OptionNames<ReactorSpec<AnyTopic>> = {
   ordered: true,
   use: true,
   openMax: true,
+  startAt: true,
 }
 
 /**
@@ -154,20 +164,20 @@ const specNames: OptionNames<ReactorSpec<AnyTopic>> = {
  * Every reactor receives every message of its topics. Of the nodes that have a reactor of the same name, one
  * handles the message. Throws `invalid-definition`.
  */
-export function defineReactor<const Topics extends AnyTopic>(
+export function defineReactor<const Topics extends AnyTopic | TopicPattern>(
   spec: ReactorSpec<Topics>,
 ): Reactor {
   checkOptions('defineReactor', spec, specNames, 'invalid-definition')
   const { name, on, handle, openMax = 1_000, timeout = 30_000, ordered = true } = spec
+  const { startAt = 'first' } = spec
   if (typeof name !== 'string' || !namePattern.test(name))
     throw invalid(
       `name of a reactor is ${show(name)}: use 1 to 63 characters of A-Z, a-z, 0-9, "_" and "-".`,
     )
-  const topics: readonly AnyTopic[] = Array.isArray(on) ? on : [on as AnyTopic]
-  if (topics.length === 0)
+  const { topics, patterns } = readTopics(`Reactor ${name}`, on)
+  if (topics.length + patterns.length === 0)
     throw invalid(`Reactor ${name} reads no topic: pass at least one as on.`)
-  for (const topic of topics) checkTopic(`Reactor ${name}`, topic)
-  const names = topics.map(topic => topic.name)
+  const names = [...topics.map(topic => topic.name), ...patterns]
   if (new Set(names).size < names.length)
     throw invalid(`Reactor ${name} names a topic twice: name each topic once.`)
   if (typeof handle !== 'function')
@@ -179,11 +189,23 @@ export function defineReactor<const Topics extends AnyTopic>(
     throw invalid(
       `timeout of reactor ${name} is ${show(timeout)}: use milliseconds from 1 to 2^31 - 1, or Infinity.`,
     )
+  if (!isStartAt(startAt))
+    throw invalid(`startAt of reactor ${name} is ${show(startAt)}: use 'first' or 'new'.`)
   const middleware = spec.use ?? []
   if (!Array.isArray(middleware) || middleware.some(one => typeof one !== 'function'))
     throw invalid(`use of reactor ${name} must be a list of functions.`)
   const wrapped = upcasting(topics, wrap(middleware, handle as Reactor['handle']))
-  return { name, topics, handle: wrapped, retry, timeout, ordered, openMax }
+  return {
+    name,
+    topics,
+    patterns,
+    handle: wrapped,
+    retry,
+    timeout,
+    ordered,
+    openMax,
+    startAt,
+  }
 }
 
 /** Handles each piece of a stored event in turn: they are one message to the group, and are retried together. */

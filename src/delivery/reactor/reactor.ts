@@ -2,6 +2,7 @@
 // the messages of plain code, and messages that are sent again.
 
 import { messageOf } from '../../model/errors.js'
+import { TopicSelection } from '../../model/topic-selection.js'
 import type { Position } from '../../model/version.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { Group, type GroupOptions, type GroupStats } from '../group/group.js'
@@ -10,6 +11,7 @@ import type { MessageBatch } from '../messages/message-batch.js'
 import type { LogSourceOptions } from '../source/log-source.js'
 import { messageLogSource } from '../source/message-log-source.js'
 import type { RecordSource, UnreadableRecord } from '../source/record-source.js'
+import type { StartPlace, StartPlaces } from '../source/start-place.js'
 import { topicSource } from '../source/topic-source.js'
 import { unorderedSource } from '../source/unordered-source.js'
 import { attemptMessage, type AttemptPorts } from './attempt.js'
@@ -17,10 +19,15 @@ import type { Reactor } from './define-reactor.js'
 
 export interface ReactorOptions
   extends
-    Omit<GroupOptions<unknown>, 'name' | 'path' | 'source' | 'handle' | 'backoff'>,
+    Omit<
+      GroupOptions<unknown>,
+      'name' | 'path' | 'source' | 'handle' | 'backoff' | 'start'
+    >,
     Pick<LogSourceOptions<unknown>, 'store' | 'bus' | 'partitions'>,
     Omit<AttemptPorts, 'clock'> {
   readonly queue: Queue
+  /** Where its groups begin. */
+  readonly start: StartPlaces
 }
 
 export interface RunningReactor {
@@ -37,11 +44,14 @@ export function reactorGroup(name: string): string {
 }
 
 export function startReactor(reactor: Reactor, options: ReactorOptions): RunningReactor {
-  const { store, bus, partitions, queue, ...others } = options
+  const { store, bus, partitions, queue, start, ...others } = options
   const { contextOf, storeDeadLetter, attemptLog, origin, ...rest } = others
   const { documents, clock, log } = rest
   const { name, retry, openMax, ordered } = reactor
-  const topics = new Set(reactor.topics.map(topic => topic.name))
+  const topics = new TopicSelection([
+    ...reactor.topics.map(topic => topic.name),
+    ...reactor.patterns,
+  ])
   const ports: AttemptPorts = { contextOf, storeDeadLetter, attemptLog, origin, clock }
   const warn = (message: string, details: object) => log('warn', message, details)
   const handle = batchHandler(reactor, ports, async position => {
@@ -56,12 +66,14 @@ export function startReactor(reactor: Reactor, options: ReactorOptions): Running
   })
   const startGroup = (
     part: string,
+    begins: StartPlace,
     source: RecordSource<MessageBatch | UnreadableRecord>,
   ) => {
     const group = new Group<MessageBatch | UnreadableRecord>({
       ...rest,
       name: reactorGroup(name),
       path: ['reactor', name, part],
+      start: begins,
       source: ordered ? source : unorderedSource(source),
       handle,
       backoff: retry.backoff,
@@ -73,9 +85,14 @@ export function startReactor(reactor: Reactor, options: ReactorOptions): Running
   const groups = [
     startGroup(
       'log',
+      start.log,
       messageLogSource({ store, bus, partitions, documents, topics, log }),
     ),
-    startGroup('topic', topicSource(queue, partitions, { name, topics }, warn)),
+    startGroup(
+      'topic',
+      start.topics,
+      topicSource(queue, partitions, { name, topics }, warn),
+    ),
   ]
   return {
     name,
@@ -149,6 +166,7 @@ function sumOfStats(a: GroupStats, b: GroupStats): GroupStats {
     partitions: Math.max(a.partitions, b.partitions),
     open: a.open + b.open,
     failing: a.failing + b.failing,
+    lagSeconds: Math.max(a.lagSeconds, b.lagSeconds),
     handled: a.handled + b.handled,
     failures: a.failures + b.failures,
     setBack: a.setBack + b.setBack,

@@ -7,6 +7,7 @@ import { dueTimersGroup } from '../commands/due-timers.js'
 import { inboxGroup } from '../commands/inbox.js'
 import { decodeConsumerState } from '../consumer/consumer-state.js'
 import { decodePartitionState } from '../group/partition-state.js'
+import { decodeStart, startsKey } from '../source/start-place.js'
 import { checkTopicDocument, publishersKey } from '../messages/topic-registry.js'
 
 /** Throws if the document cannot be read. */
@@ -29,6 +30,7 @@ const checks: Readonly<Record<string, DocumentCheck>> = {
   consumer: (value, name) =>
     decodeConsumerState(value, name.slice(name.indexOf('.') + 1)),
   topics: value => checkTopicDocument(value, 'types'),
+  [startsKey]: (value, name) => void decodeStart(value, name),
   readers: value => checkTopicDocument(value, 'topics'),
   [publishersKey[0]!]: value => checkTopicDocument(value, 'publishers'),
 }

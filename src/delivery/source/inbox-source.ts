@@ -30,17 +30,15 @@ export function inboxSource(
 }
 
 /** The command and its actor, or the reason why the record is not a command. */
-function decodeRecord(
-  { key, headers, body }: QueueRecord,
-  partitions: number,
-): { readonly actor: ActorAddress; readonly value: InboxCommand } | string {
+function decodeRecord({ key, headers, body }: QueueRecord, partitions: number) {
   const [partition, type = '', id = '', ...rest] = key
   try {
     const actor = checkAddress({ type, id })
     if (rest.length > 0 || partition !== String(partitionOf(actor, partitions)))
       return 'its key does not belong to an actor'
     const command = decodeStoredCommand(headers, body)
-    return typeof command === 'string' ? command : { actor, value: { actor, command } }
+    if (typeof command === 'string') return command
+    return { actor, value: { actor, command }, at: command.at }
   } catch (error) {
     return messageOf(error)
   }

@@ -60,7 +60,8 @@ export function logSource<T>(
     if (actor === undefined) return emptyRecord(position, id)
     const key = formatAddress(actor)
     const partition = partitionOf(actor, partitions)
-    return { position, partition, key, id, ...(value !== undefined && { value }) }
+    const at = record.kind === 'commit' ? record.at : undefined
+    return { position, partition, key, id, at, ...(value !== undefined && { value }) }
   }
   return {
     partitions,
@@ -77,7 +78,8 @@ export function logSource<T>(
   }
 }
 
-async function commitIdAt(
+/** The id of the commit at a position; `undefined` if there is none. */
+export async function commitIdAt(
   store: Pick<EventStore, 'readAll'>,
   position: Position,
   signal: AbortSignal,

@@ -1,6 +1,7 @@
 // Reads the messages of topics from the log: those that actors published with their commits, and the
 // events of actor types.
 
+import type { TopicSelection } from '../../model/topic-selection.js'
 import type { Documents } from '../../store/documents/documents.js'
 import { eventTopicName } from '../messages/event-topic.js'
 import { messagesOf } from '../messages/message.js'
@@ -14,8 +15,7 @@ export interface MessageLogSourceOptions extends Pick<
   'store' | 'bus' | 'partitions' | 'log'
 > {
   readonly documents: Documents
-  /** Names of topics. */
-  readonly topics: ReadonlySet<string>
+  readonly topics: TopicSelection
 }
 
 export function messageLogSource(

@@ -14,7 +14,7 @@ export interface QueueSourceOptions<T> {
   readonly decode: (
     record: QueueRecord,
     partitions: number,
-  ) => { readonly actor: ActorAddress; readonly value: T } | string
+  ) => { readonly actor: ActorAddress; readonly value: T; readonly at: number } | string
   /** Reports an invalid record. It stays in the queue, where an operator can inspect it. */
   readonly onInvalid: (about: {
     readonly position: Position
@@ -31,8 +31,8 @@ export function queueSource<T>(options: QueueSourceOptions<T>): RecordSource<T> 
     const { position, key } = record
     const decoded = decode(record, partitions)
     if (typeof decoded !== 'string') {
-      const { actor, value } = decoded
-      return { position, partition: Number(key[0]), key: formatAddress(actor), value }
+      const { actor, value, at } = decoded
+      return { position, partition: Number(key[0]), key: formatAddress(actor), value, at }
     }
     if (position > reportedUpTo) onInvalid({ position, key, reason: decoded })
     reportedUpTo = Math.max(reportedUpTo, position)

@@ -10,6 +10,8 @@ export interface SourceRecord<T> {
   readonly key: string
   /** Absent when the record holds nothing for this reader. */
   readonly value?: T
+  /** When it was written, ms since 1970, by the writer's clock; absent where it is not known. */
+  readonly at?: number | undefined
   /** The id of the commit or message at the position, where it is known. */
   readonly id?: string | undefined
 }

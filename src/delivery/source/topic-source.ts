@@ -11,6 +11,7 @@ import {
 import { partitionOf } from '../../model/partition.js'
 import type { StoredMessage } from '../../model/stored-message.js'
 import { reservedTopicPrefix } from '../../model/topic.js'
+import type { TopicSelection } from '../../model/topic-selection.js'
 import type { Position } from '../../model/version.js'
 import type { Queue, QueueKey, QueueRecord } from '../../store/queue/queue.js'
 import type { Message } from '../messages/message.js'
@@ -30,7 +31,7 @@ export function redriveKey(reactor: string): QueueKey {
 export function topicSource(
   queue: Queue,
   partitions: number,
-  { name, topics }: { readonly name: string; readonly topics: ReadonlySet<string> },
+  { name, topics }: { readonly name: string; readonly topics: TopicSelection },
   log: (message: string, details: object) => void,
 ): RecordSource<MessageBatch | UnreadableRecord> {
   const redriveTopic = redriveKey(name).join('.')
@@ -71,7 +72,9 @@ export function topicSource(
         }
     const given = isStored ? decoded.key : undefined
     const { key, partition } = orderingKeyOf(given, position, partitions)
-    return { position, partition, key, value, id }
+    // A message that is sent again from its dead letter is as old as its letter, which is not known here.
+    const at = isStored ? decoded.at : undefined
+    return { position, partition, key, value, id, at }
   }
   return {
     partitions,
@@ -92,12 +95,19 @@ export function topicSource(
       for await (const { position } of queue.read({ after, signal })) last = position
       return last
     },
-    async idAt(position, signal) {
-      const at = { after: position - 1, upTo: position, signal }
-      for await (const { headers } of queue.read(at)) return headers[messageIdHeader]
-      return undefined
-    },
+    idAt: (position, signal) => messageIdAt(queue, position, signal),
   }
+}
+
+/** The id of the message at a position; `undefined` if there is none. */
+export async function messageIdAt(
+  queue: Pick<Queue, 'read'>,
+  position: Position,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const at = { after: position - 1, upTo: position, signal }
+  for await (const { headers } of queue.read(at)) return headers[messageIdHeader]
+  return undefined
 }
 
 const uniqueKeyPrefix = 'position/'

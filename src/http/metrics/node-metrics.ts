@@ -194,6 +194,11 @@ export const nodeMetrics: readonly NodeMetric[] = [
     'Keys that wait because one of their records failed, by consumer group.',
     s => byGroup(s, group => group.failing),
   ),
+  gauge(
+    'group_lag_seconds',
+    'Age of the oldest record that was read and is not handled, by consumer group.',
+    s => byGroup(s, group => group.lagSeconds),
+  ),
   counter('group_records_handled', 'Records that were handled, by consumer group.', s =>
     byGroup(s, group => group.handled),
   ),
@@ -229,6 +234,11 @@ export const nodeMetrics: readonly NodeMetric[] = [
     'projection_lag_positions',
     'Positions of the log that a build of this node does not include yet.',
     s => byBuild(s, build => build.lag),
+  ),
+  gauge(
+    'projection_lag_seconds',
+    'Age of the oldest event that was read and that a build of this node does not include yet.',
+    s => byBuild(s, build => build.lagSeconds),
   ),
   gauge(
     'projection_position',

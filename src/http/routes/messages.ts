@@ -1,9 +1,19 @@
 // Messages: published on topics, consumed and settled by integration code.
 
 import { defined } from '../../model/defined.js'
+import { show } from '../../model/show.js'
 import { defineTopic, type Topic } from '../../model/topic.js'
 import type { Node } from '../../runtime/node.js'
-import { count, oneOf, optional, text, withDefault } from '../fields.js'
+import {
+  count,
+  type Field,
+  oneOf,
+  optional,
+  repeated,
+  text,
+  withDefault,
+} from '../fields.js'
+import { Problem } from '../problem.js'
 import { type Route, route } from '../route.js'
 import {
   anyValue,
@@ -16,6 +26,20 @@ import {
 import { schemaOf } from './schemas.js'
 import { timeoutField } from './shared.js'
 
+/** `name:value` */
+const headerField: Field<readonly [name: string, value: string]> = {
+  ...text('A header of the message, as name:value.', 8_192),
+  read(given, name) {
+    const at = typeof given === 'string' ? given.indexOf(':') : -1
+    if (typeof given === 'string' && at > 0)
+      return [given.slice(0, at), given.slice(at + 1)]
+    throw new Problem(
+      'invalid-request',
+      `${name} is ${show(given)}: use name:value, such as tenant:acme.`,
+    )
+  },
+}
+
 const publish = route({
   method: 'post',
   path: '/v1/topics/{topic}/publish',
@@ -26,6 +50,7 @@ const publish = route({
   params: { topic: text('The name of the topic.', 128) },
   query: {
     key: optional(text('Messages of one key are handled in order.')),
+    header: repeated(headerField, 32),
     ...timeoutField,
   },
   value: 'The data of the message.',
@@ -48,10 +73,20 @@ const publish = route({
       id,
       timeout: query.timeout,
       signal,
-      ...defined({ key: query.key }),
+      ...defined({ key: query.key, headers: headersOf(query.header) }),
       ...causes,
     }),
 })
+
+/** Throws a problem for a name that is given twice. */
+function headersOf(
+  given: readonly (readonly [name: string, value: string])[],
+): Readonly<Record<string, string>> | undefined {
+  if (given.length === 0) return undefined
+  const headers = new Map(given)
+  if (headers.size === given.length) return Object.fromEntries(headers)
+  throw new Problem('invalid-request', 'header has a name twice: give each name once.')
+}
 
 /** The topic as a definition of this node has it, with its schema; otherwise one without a schema. */
 function topicOf({ definitions }: Node, name: string): Topic<unknown> {

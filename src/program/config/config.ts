@@ -8,7 +8,8 @@ import {
 import { checkNamespace } from '../../model/address.js'
 import { defined } from '../../model/defined.js'
 import { CairnError, messageOf } from '../../model/errors.js'
-import { defineTopic } from '../../model/topic.js'
+import { type AnyTopic, defineTopic } from '../../model/topic.js'
+import { hasWildcard, type TopicPattern } from '../../model/topic-selection.js'
 import type { TlsOptions } from '../../nats/options.js'
 import { Fields, invalidField } from './fields.js'
 
@@ -61,6 +62,8 @@ export interface ConsumerEntry {
   /** As in `defineConsumer`. */
   readonly ackWait?: number
   readonly attempts?: number
+  /** `new`: a new consumer gets what is stored after it was created. Default `first`. */
+  readonly startAt?: 'first' | 'new'
 }
 
 /** A config file, read and checked. */
@@ -182,6 +185,7 @@ function readConsumer(
     'topics',
     'ackWait',
     'attempts',
+    'startAt',
   ])
   const stream = fields.reference('stream', Object.keys(streams), 'streams')
   const topics = fields.textOrTexts('topics')
@@ -189,17 +193,22 @@ function readConsumer(
     throw invalidField(file, `${path}.topics`, topics, 'list the topics that it reads')
   const ackWait = fields.whole('ackWait', 1, 2 ** 31 - 1)
   const attempts = fields.whole('attempts', 1, Number.MAX_SAFE_INTEGER)
+  const startAt = fields.oneOf('startAt', ['first', 'new'] as const)
   const on = [topics]
     .flat()
-    .map(topic => atField(file, `${path}.topics`, () => defineTopic(topic)))
+    .map(topic => atField(file, `${path}.topics`, () => topicOrPattern(topic)))
   const definition = atField(file, path, () =>
     defineConsumer({
       name,
       on,
-      ...defined({ ackWait, attempts }),
+      ...defined({ ackWait, attempts, startAt }),
     }),
   )
   return { stream, definition }
+}
+
+function topicOrPattern(text: string): AnyTopic | TopicPattern {
+  return hasWildcard(text) ? (text as TopicPattern) : defineTopic(text)
 }
 
 /** Puts the field in front of the message of what `work` throws. */

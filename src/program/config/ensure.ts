@@ -6,6 +6,12 @@ import {
   declareConsumer,
   type DeclareResult,
 } from '../../delivery/consumer/declare-consumer.js'
+import type { ConsumerDefinition } from '../../delivery/consumer/define-consumer.js'
+import {
+  consumerStart,
+  firstMessage,
+  type StartPlaces,
+} from '../../delivery/source/start-place.js'
 import { JetStreamDocuments } from '../../store/documents/jetstream.js'
 import { newId } from '../../model/id.js'
 import { throwIfAborted } from '../../model/wait.js'
@@ -63,12 +69,31 @@ export async function* ensureDeclared(
       for (const [name, { stream, definition }] of Object.entries(config.consumers)) {
         if (stream !== namespace) continue
         const outcome = hasDocuments
-          ? await declareConsumer(documents, definition, { dryRun: !mayCreate })
+          ? await declareConsumer(documents, definition, {
+              dryRun: !mayCreate,
+              startOf: () => startOf(options, namespace, nodeId, definition),
+            })
           : { state: 'missing' as const, differences: [] }
         yield { kind: 'consumer', name, ...about, ...outcome }
       }
     } finally {
       await connection.close()
     }
+  }
+}
+
+/** Where a consumer begins: the ends of the streams are read only if it matters. */
+async function startOf(
+  options: Parameters<typeof jetstream>[0],
+  namespace: string,
+  nodeId: string,
+  { name, startAt }: ConsumerDefinition,
+): Promise<StartPlaces> {
+  if (startAt !== 'new') return firstMessage
+  const open = await jetstream(options).open({ namespace, nodeId })
+  try {
+    return await consumerStart(open, name, startAt, new AbortController().signal)
+  } finally {
+    await open.close()
   }
 }

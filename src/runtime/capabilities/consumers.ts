@@ -20,9 +20,11 @@ import {
   type TriggerOptions,
 } from '../../delivery/consumer/trigger.js'
 import { messageLogSource } from '../../delivery/source/message-log-source.js'
+import { consumerStart } from '../../delivery/source/start-place.js'
 import { topicSource } from '../../delivery/source/topic-source.js'
 import { checkOptions } from '../../model/check-options.js'
 import { CairnError, messageOf } from '../../model/errors.js'
+import { TopicSelection } from '../../model/topic-selection.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { show } from '../../model/show.js'
 import type { Capability } from '../capability.js'
@@ -50,6 +52,7 @@ export function consumersCapability(context: NodeContext): ConsumersCapability {
     queues: { ...deadLetters, topic: open.queues.topic },
     clock: settings.clock,
     sourcesOf: definition => sourcesOf(open, notices, definition, log),
+    startOf: ({ name, startAt }, signal) => consumerStart(open, name, startAt, signal),
     log,
     closing: closing.signal,
     onSetBack: () => setBack++,
@@ -111,7 +114,7 @@ function sourcesOf(
   { name, topics }: ConsumerDefinition,
   writeLog: WriteLog,
 ): MessageSources {
-  const names = new Set(topics)
+  const names = new TopicSelection(topics)
   const about = { name: deadLetterName(name), topics: names }
   const warn = (message: string, details: object) => writeLog('warn', message, details)
   const published = topicSource(queues.topic, partitions, about, warn)

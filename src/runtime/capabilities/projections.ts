@@ -8,6 +8,7 @@ import {
   type ProjectionReader,
   type ProjectionStatus,
   readerOf,
+  logEndOf,
 } from '../../projection/reader.js'
 import { projectionGroup, ProjectionRunner } from '../../projection/runner.js'
 import { projectionStatuses } from '../../projection/statuses.js'
@@ -37,6 +38,7 @@ export function projectionsCapability(
     const { name, version } = projection
     const membership = parts.membership()
     return new ProjectionRunner({
+      now: () => settings.clock.now(),
       projection,
       store,
       skipsOf: parts.skipsOf,
@@ -53,6 +55,7 @@ export function projectionsCapability(
     })
   }
   const closing = new AbortController()
+  const now = () => settings.clock.now()
   const readers = new WeakMap<Projection, ProjectionReader<unknown>>()
   return {
     groups: settings.projections.map(({ name, version }) =>
@@ -70,7 +73,7 @@ export function projectionsCapability(
         projection,
         documents,
         readModels: readModelsOf(projection),
-        lastPosition: () => store.lastPosition(),
+        ...logEndOf(store, undefined, now),
         runner: runners.find(runner => runner.projection === projection),
         closing: closing.signal,
       })
@@ -82,6 +85,7 @@ export function projectionsCapability(
         {
           store,
           documents,
+          now,
           // Of a projection that this node does not know, the target is not known either.
           readModelsOf: name =>
             settings.projections.find(one => one.name === name)?.target ??

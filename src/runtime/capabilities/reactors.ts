@@ -10,6 +10,7 @@ import type { AttemptLog } from '../../delivery/reactor/attempt-log.js'
 import { type Causation, causationOf } from '../../delivery/reactor/causation.js'
 import type { Reactor } from '../../delivery/reactor/define-reactor.js'
 import { reactorGroup, startReactor } from '../../delivery/reactor/reactor.js'
+import { firstMessage, readStart } from '../../delivery/source/start-place.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 import { defined } from '../../model/defined.js'
@@ -20,14 +21,18 @@ export function reactorsCapability(context: NodeContext, parts: GroupParts): Cap
   const { settings, open, notices, log, isMember, deadLetters } = context
   const { reactors, clock } = settings
   let running: ReturnType<typeof startReactor>[] = []
-  const start = (reactor: Reactor) => {
-    const group = reactorGroup(reactor.name)
+  const start = async (reactor: Reactor) => {
+    const { name, startAt } = reactor
+    const group = reactorGroup(name)
+    const begins =
+      startAt === 'new' ? await readStart(open.documents, 'reactor', name) : firstMessage
     return startReactor(reactor, {
       ...groupBasics(group, context, parts),
       clock,
       store: open.store,
       bus: notices,
       queue: open.queues.topic,
+      start: begins,
       contextOf: contextFactory(context, parts),
       async storeDeadLetter(
         _,
@@ -44,8 +49,8 @@ export function reactorsCapability(context: NodeContext, parts: GroupParts): Cap
   }
   return {
     groups: reactors.map(({ name }) => reactorGroup(name)),
-    start() {
-      if (isMember) running = reactors.map(start)
+    async start() {
+      if (isMember) running = await Promise.all(reactors.map(start))
     },
     async stop({ timeout }) {
       await Promise.all(running.map(reactor => reactor.stop(timeout / 2)))

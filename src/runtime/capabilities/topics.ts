@@ -3,11 +3,13 @@
 
 import {
   areRegistered,
+  isKnownReader,
   registerPublisher,
   registerReader,
 } from '../../delivery/messages/topic-registry.js'
 import type { Reactor } from '../../delivery/reactor/define-reactor.js'
-import type { Documents } from '../../store/documents/documents.js'
+import { fixStart } from '../../delivery/source/start-place.js'
+import type { OpenNamespace } from '../../backend/backend.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 import type { NodeLog } from '../../model/log.js'
@@ -30,8 +32,7 @@ export function topicsCapability({ settings, open, log }: NodeContext): TopicsCa
   }
   return {
     async start() {
-      for (const reactor of settings.reactors)
-        await registerReactor(open.documents, reactor, log)
+      for (const reactor of settings.reactors) await registerReactor(open, reactor, log)
       await register()
     },
     async registerAgain() {
@@ -43,11 +44,17 @@ export function topicsCapability({ settings, open, log }: NodeContext): TopicsCa
 
 /** A reactor continues at its checkpoint whatever it reads now: what that leaves out is logged. */
 async function registerReactor(
-  documents: Documents,
-  { name, topics }: Reactor,
+  open: OpenNamespace,
+  { name, topics, patterns, startAt }: Reactor,
   log: NodeLog,
 ): Promise<void> {
-  const names = topics.map(topic => topic.name)
+  const { documents } = open
+  if (startAt === 'new') {
+    // Before it is known: a reactor that was known without a place has begun with the first message.
+    const isNew = async () => !(await isKnownReader(documents, name))
+    await fixStart(open, 'reactor', name, isNew, new AbortController().signal)
+  }
+  const names = [...topics.map(topic => topic.name), ...patterns]
   const { added, removed } = await registerReader(documents, name, names)
   if (removed.length > 0)
     log.warn(

@@ -1,16 +1,17 @@
 // The backlog of a group as tools show it: with --json, and over HTTP.
 
 import type { Backlog } from '../../delivery/backlog.js'
-import { healthOf } from '../../delivery/health.js'
 import { isoTime } from './iso-time.js'
 
 export function backlogView(backlog: Backlog) {
-  const { failing, isCounted, ...rest } = backlog
+  const { failing, isCounted, oldestAt, lagSeconds, health, ...rest } = backlog
   const now = Date.now()
   return {
     ...rest,
     counted: isCounted,
-    health: healthOf(backlog),
+    health,
+    oldestAt: oldestAt === undefined ? null : isoTime(oldestAt),
+    lagSeconds,
     due: failing.filter(({ nextAt }) => nextAt <= now).length,
     failing: failing.map(({ key, position, attempts, firstAt, nextAt, error }) => ({
       key,

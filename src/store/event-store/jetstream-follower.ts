@@ -1,15 +1,17 @@
 // Following a log stream: notices of the server wake a reader, which reads on by the usual reads.
 //
-// Each follower owns its subscription to notices, and ends it.
+// Each follower owns its subscriptions to notices, and ends them.
 // STORE-JS-15. A notice only wakes. What is yielded was read after the last position seen, so a notice that is missing,
 //     late or forged makes a follower slower or read once for nothing.
 // STORE-JS-16. A follower outlasts an unreachable server: the scan ends, and the next one reads the rest.
+
+import type { Msg } from 'nats'
 
 import type { LogRecord } from '../../model/commit.js'
 import { isCairnError } from '../../model/errors.js'
 import type { Position } from '../../model/version.js'
 import { pause } from '../../model/wait.js'
-import type { Connection } from '../../nats/connection.js'
+import type { Connection, NatsSubscription } from '../../nats/connection.js'
 import { noticeSubjects } from '../../nats/subjects.js'
 import { WakeSignal } from '../wake-signal.js'
 import type { FollowOptions } from './event-store.js'
@@ -19,6 +21,8 @@ import { checkLogOptions } from './read.js'
 
 /** Milliseconds between reads of a follower when no notice arrives. */
 export const followPollInterval = 1_000
+/** Types of a follower whose notices are subscribed to one by one, at most. */
+const subjectsMax = 16
 /** Milliseconds before reading again a record that a lagging replica lacks. */
 const replicaLagPause = 5
 
@@ -43,18 +47,29 @@ export async function* follow(
   if (signal.aborted) return
   // Its own wake signal: with a filter, notices of other types must not wake it.
   const wakeSignal = new WakeSignal()
-  const onlyType = options.types?.length === 1 ? options.types[0] : undefined
-  const subscription = await connection.subscribe(
-    noticeSubjects(namespace, onlyType),
-    message => wakeSignal.raise(Number(message.headers?.last('Nats-Sequence') ?? 0)),
-  )
+  const wake = (message: Msg) =>
+    wakeSignal.raise(Number(message.headers?.last('Nats-Sequence') ?? 0))
+  const subscriptions: NatsSubscription[] = []
   const scan: Followable['scan'] = (after, types, ended) =>
     scanReachable(connection, reader.scan(after, types, ended), after, ended)
   try {
+    for (const subject of noticeSubjectsOf(namespace, options.types))
+      subscriptions.push(await connection.subscribe(subject, wake))
     yield* followLog({ scan, waitBeyond: waiterOn(wakeSignal) }, options, signal)
   } finally {
-    subscription.unsubscribe()
+    for (const subscription of subscriptions) subscription.unsubscribe()
   }
+}
+
+/** The server sends the notices of a few types only; of many it sends all. */
+function noticeSubjectsOf(
+  namespace: string,
+  types: readonly string[] | undefined,
+): string[] {
+  const isFew = types !== undefined && types.length > 0 && types.length <= subjectsMax
+  return isFew
+    ? [...new Set(types)].map(type => noticeSubjects(namespace, type))
+    : [noticeSubjects(namespace)]
 }
 
 /** STORE-JS-16. */

@@ -248,6 +248,7 @@ export function toOutboxEntry(entry: OutboxEntry): pb.OutboxEntry {
         topic,
         version,
         ...dataField('data', data),
+        headers: { ...entry.headers },
       })
       return create(pb.OutboxEntrySchema, { entry: { case: 'message', value } })
     }
@@ -294,8 +295,14 @@ export function toOutboxEntry(entry: OutboxEntry): pb.OutboxEntry {
 export function fromOutboxEntry({ entry }: pb.OutboxEntry): OutboxEntry {
   switch (entry.case) {
     case 'message': {
-      const { topic, version, data } = entry.value
-      return { kind: 'message', topic, version: version || 1, data: fromData(data) }
+      const { topic, version, data, headers } = entry.value
+      return {
+        kind: 'message',
+        topic,
+        version: version || 1,
+        data: fromData(data),
+        ...(Object.keys(headers).length > 0 && { headers: { ...headers } }),
+      }
     }
     case 'command': {
       const { actor, type, data } = entry.value

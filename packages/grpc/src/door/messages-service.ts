@@ -9,13 +9,14 @@ import { defined, fromCauses } from '../codec/records.js'
 import * as pb from '../gen/cairn/v1/messages_pb.js'
 import { boundsOf } from './calls.js'
 import { principalOf } from './login.js'
-import { eventsOfType, topicNamed, topicOf } from './topics.js'
+import { eventsOfType, topicOf, topicOrPattern } from './topics.js'
 
 export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesService> {
   return {
-    async publish({ topic, version, data, id, key, causes }, context) {
+    async publish({ topic, version, data, id, key, causes, headers }, context) {
       const published = await node.publish(topicOf(topic, version || 1), fromData(data), {
         ...defined({ id: id || undefined, key: key || undefined }),
+        headers,
         ...fromCauses(causes),
         ...principalOf(context),
         ...boundsOf(context),
@@ -29,10 +30,11 @@ export function messagesService(node: Node): ServiceImpl<typeof pb.MessagesServi
       }
     },
 
-    async declareConsumer({ name, topics, eventsOf, ackWaitMs, attempts }) {
+    async declareConsumer({ name, topics, eventsOf, ackWaitMs, attempts, startAtNew }) {
       const definition = defineConsumer({
         name,
-        on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+        on: [...topics.map(topicOrPattern), ...eventsOf.map(eventsOfType)],
+        startAt: startAtNew ? 'new' : 'first',
         ...defined({ ackWait: ackWaitMs, attempts }),
       })
       const consumer = node.consumer(definition)

@@ -96,6 +96,7 @@ export function toMessage(message: Message, withData = true): pb.Message {
     position: BigInt(position),
     nodeId,
     ...defined({ actor: actor && toActor(actor), causes: toCauses(message) }),
+    headers: { ...message.headers },
     ...(withData ? dataField('data', data) : {}),
   })
 }

@@ -11,6 +11,13 @@ export function topicNamed(text: string): NamedTopic {
   return topicOf(text.slice(0, at), Number(text.slice(at + 1)))
 }
 
+/** The same, or a pattern of topics: what a reader reads. */
+export function topicOrPattern(text: string): NamedTopic | Pattern {
+  return /[*>]/.test(text) ? (text as Pattern) : topicNamed(text)
+}
+
+type Pattern = `${string}*${string}` | `${string}>`
+
 export function topicOf(name: string, version: number): NamedTopic {
   return defineTopic(name, { schema: anything, version })
 }

@@ -1,9 +1,9 @@
 // Manifests: what a plugin says it is, checked before anything of it runs. All that is wrong is named at once.
 
-import { CairnError } from 'cairn-es'
+import { CairnError, defineConsumer } from 'cairn-es'
 
 import type { ActorType, Manifest, Reactor, Trigger } from '../gen/cairn/v1/plugin_pb.js'
-import { eventsOfType, topicNamed } from '../door/topics.js'
+import { eventsOfType, topicNamed, topicOrPattern } from '../door/topics.js'
 
 /** The contract of plugins. */
 export const pluginContract = 'cairn.v1'
@@ -109,7 +109,11 @@ function checkTopics(
   const { topics, eventsOf, attempts, concurrency } = handler
   if (topics.length + eventsOf.length === 0)
     add('topics', 'is empty, and so is events_of: name what it reads')
-  for (const topic of topics) check(add, 'topics', () => topicNamed(topic))
+  for (const topic of topics)
+    check(add, 'topics', () => {
+      // Its form is checked as that of a reader's pattern is.
+      defineConsumer({ name: 'pattern', on: topicOrPattern(topic) })
+    })
   for (const type of eventsOf) check(add, 'events_of', () => eventsOfType(type))
   checkNames([...topics, ...eventsOf.map(type => `events of ${type}`)], 'topics', add)
   if (attempts === 0) add('attempts', 'is 0: use a whole number from 1')

@@ -19,7 +19,7 @@ import type { OutboxEntry } from 'cairn-es/store'
 import { defined, fromOutboxEntry, toEvent } from '../codec/records.js'
 import { toConsumedMessage } from '../door/messages-service.js'
 import { toMessage } from '../door/operations-service.js'
-import { eventsOfType, topicNamed, topicOf } from '../door/topics.js'
+import { eventsOfType, topicOf, topicOrPattern } from '../door/topics.js'
 import {
   FireSchema,
   type Reacted,
@@ -37,10 +37,12 @@ export function remoteReactor(
   workbench: Workbench,
 ): DefinedReactor {
   const { name, topics, eventsOf, attempts, timeoutMs, ordered, concurrency } = reactor
+  const startAt = reactor.startAtNew ? 'new' : 'first'
   const eventTopics = new Set(eventsOf.map(type => eventsOfType(type).name))
   return defineReactor({
     name,
-    on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+    on: [...topics.map(topicOrPattern), ...eventsOf.map(eventsOfType)],
+    startAt,
     openMax: Math.min(workMax, concurrency ?? workMax),
     ...defined({
       timeout: timeoutMs,
@@ -79,7 +81,11 @@ async function carryOut(
 ): Promise<void> {
   switch (entry.kind) {
     case 'message':
-      await publish(topicOf(entry.topic, entry.version), entry.data)
+      await publish(
+        topicOf(entry.topic, entry.version),
+        entry.data,
+        defined({ headers: entry.headers }),
+      )
       return
     case 'command': {
       const { type, id } = entry.actor
@@ -123,10 +129,12 @@ function settle(settlement: Reacted['settlement'], context: ReactorContext): voi
 /** A trigger's consumer, what handles its messages, and how many at a time. */
 export function remoteTrigger(trigger: Trigger, workbench: Workbench) {
   const { consumer, topics, eventsOf, ackWaitMs, attempts, concurrency } = trigger
+  const startAt = trigger.startAtNew ? 'new' : 'first'
   return {
     definition: defineConsumer({
       name: consumer,
-      on: [...topics.map(topicNamed), ...eventsOf.map(eventsOfType)],
+      on: [...topics.map(topicOrPattern), ...eventsOf.map(eventsOfType)],
+      startAt,
       ...defined({ ackWait: ackWaitMs, attempts }),
     }),
     async handle(message: ConsumedMessage, signal: AbortSignal): Promise<void> {

@@ -392,6 +392,13 @@ export declare type OutboxMessage = Message<"cairn.v1.OutboxMessage"> & {
    * @generated from field: cairn.v1.Data data = 3;
    */
   data?: Data | undefined;
+
+  /**
+   * The application's headers.
+   *
+   * @generated from field: map<string, string> headers = 4;
+   */
+  headers: { [key: string]: string };
 };
 
 /**

@@ -52,6 +52,13 @@ export declare type PublishRequest = Message<"cairn.v1.PublishRequest"> & {
    * @generated from field: cairn.v1.Causes causes = 6;
    */
   causes?: Causes | undefined;
+
+  /**
+   * The application's headers: names that begin with Cairn- or Nats- are reserved.
+   *
+   * @generated from field: map<string, string> headers = 7;
+   */
+  headers: { [key: string]: string };
 };
 
 /**
@@ -101,6 +108,8 @@ export declare type DeclareConsumerRequest = Message<"cairn.v1.DeclareConsumerRe
   name: string;
 
   /**
+   * Names, or patterns with wildcards: orders.*, orders.>
+   *
    * @generated from field: repeated string topics = 2;
    */
   topics: string[];
@@ -121,6 +130,13 @@ export declare type DeclareConsumerRequest = Message<"cairn.v1.DeclareConsumerRe
    * @generated from field: optional uint32 attempts = 5;
    */
   attempts?: number | undefined;
+
+  /**
+   * A new consumer gets what is stored after this. Absent: it begins with the first message.
+   *
+   * @generated from field: bool start_at_new = 6;
+   */
+  startAtNew: boolean;
 };
 
 /**

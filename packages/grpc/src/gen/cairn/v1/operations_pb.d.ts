@@ -252,6 +252,13 @@ export declare type Message = Message$1<"cairn.v1.Message"> & {
    * @generated from field: cairn.v1.Causes causes = 9;
    */
   causes?: Causes | undefined;
+
+  /**
+   * The application's headers.
+   *
+   * @generated from field: map<string, string> headers = 10;
+   */
+  headers: { [key: string]: string };
 };
 
 /**

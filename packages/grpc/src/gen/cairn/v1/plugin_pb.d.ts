@@ -200,6 +200,8 @@ export declare type Reactor = Message<"cairn.v1.Reactor"> & {
   name: string;
 
   /**
+   * Names, or patterns with wildcards: orders.*, orders.>
+   *
    * @generated from field: repeated string topics = 2;
    */
   topics: string[];
@@ -238,6 +240,13 @@ export declare type Reactor = Message<"cairn.v1.Reactor"> & {
    * @generated from field: optional uint32 concurrency = 7;
    */
   concurrency?: number | undefined;
+
+  /**
+   * A new reactor gets what is stored after the start of its first node. Absent: it begins with the first message.
+   *
+   * @generated from field: bool start_at_new = 8;
+   */
+  startAtNew: boolean;
 };
 
 /**
@@ -283,6 +292,13 @@ export declare type Trigger = Message<"cairn.v1.Trigger"> & {
    * @generated from field: optional uint32 concurrency = 6;
    */
   concurrency?: number | undefined;
+
+  /**
+   * A new consumer gets what is stored after its first use. Absent: it begins with the first message.
+   *
+   * @generated from field: bool start_at_new = 7;
+   */
+  startAtNew: boolean;
 };
 
 /**
