@@ -13,8 +13,9 @@ await using server = await startNats()
 const dir = await mkdtemp(join(tmpdir(), 'cairn-lost-'))
 t.teardown(() => rm(dir, { recursive: true, force: true }))
 
+/** What a node says of others that it has given up. */
 const warnings = ({ lines }: NodeProcess) =>
-  lines.filter(({ level }) => (level as number) >= 40)
+  lines.filter(({ level, lost }) => (level as number) >= 40 && lost !== undefined)
 
 /** Whether a node has seen that another one is gone. */
 const misses = ({ lines }: NodeProcess, id: string) =>

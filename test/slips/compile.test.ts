@@ -245,7 +245,7 @@ const slips: readonly [slip: string, message: RegExp][] = [
   ],
   [
     `only('account', (_command, next) => next())`,
-    /'string' is not assignable to parameter of type 'ActorDefinition<any, any, any>'/,
+    /'string' is not assignable to parameter of type 'AnyActorDefinition'/,
   ],
   [
     `only(account, (command, next) => (command.type === 'depositt' ? undefined : next()))`,
@@ -257,7 +257,7 @@ const slips: readonly [slip: string, message: RegExp][] = [
   ],
   [
     `defineProjection({ name: 'p', from: statesOf('account'), row: () => 1 })`,
-    /'string' is not assignable to parameter of type 'ActorDefinition<any, any, any>'/,
+    /'string' is not assignable to parameter of type 'AnyActorDefinition'/,
   ],
   [
     `await node.transact(() => {}, { visibleIn: 'p' })`,
@@ -274,7 +274,7 @@ const slips: readonly [slip: string, message: RegExp][] = [
   ],
   [
     `withWork(account, charge, async () => ({ receit: 'x' }))`,
-    /'receit' does not exist.*Did you mean to write 'receipt'/,
+    /Property 'receipt' is missing in type '{ receit: string; }'/,
   ],
   [
     `await node.deadLetters.discardAll({ reactr: 'r' })`,
