@@ -52,6 +52,12 @@ function toAccepted<State>(
   reply: (state: State) => unknown,
   now: number,
 ): Decision<State> {
+  for (const item of list as readonly unknown[])
+    if (typeof item === 'object' && item !== null && rejected in item)
+      throw new CairnError(
+        'invalid-definition',
+        'decide returned a rejection among its events: return reject(…) alone, and no event with it.',
+      )
   if (!list.some(item => isEffect(item)))
     return { ok: true, events: list as readonly EmittedEvent[], reply }
   const events = list.filter((item): item is EmittedEvent => !isEffect(item))

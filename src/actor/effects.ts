@@ -210,6 +210,11 @@ export function schedule<
     throw invalidTimer(name, 'has both at and after: use one of the two')
   if (at === undefined && after === undefined && every === undefined)
     throw invalidTimer(name, 'is never due: set at, after or every')
+  if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
+    throw invalidTimer(
+      name,
+      `has after: ${show(after)}, which is whole milliseconds from 0`,
+    )
   if (late !== 'fire' && late !== 'skip')
     throw invalidTimer(name, `has late: ${show(late)}, which is 'fire' or 'skip'`)
   const back = answers === undefined ? {} : checkedAnswers(`Timer ${show(name)}`, answers)

@@ -105,7 +105,10 @@ function migrated<State>(
   const { behavior: from, value } = state!
   if (!(from < behavior.version)) return undefined
   try {
-    return behavior.migrateState?.(handOut(freeze(value)), from)
+    const next = behavior.migrateState?.(handOut(freeze(value)), from)
+    if (isIgnoredPromise(next))
+      throw behaviorFault('it returned a promise; it must be synchronous')
+    return next
   } catch (cause) {
     throw migrateFailed(actor, from, lastVersion, position, cause)
   }

@@ -172,10 +172,21 @@ function guardsOf(definition: AnyActorDefinition | undefined): CommandMiddleware
   const check: CommandMiddleware = async (command, next) => {
     const allowed = await guard(command)
     if (allowed === true) return next()
+    if (typeof allowed !== 'boolean' && typeof allowed !== 'string')
+      throw answersNothing(command, allowed)
     throw forbidden(command, typeof allowed === 'string' ? allowed : undefined)
   }
   Object.defineProperty(check, 'name', { value: `guard of ${definition!.type}` })
   return [check]
+}
+
+function answersNothing({ actor, type, id }: GuardedCommand, allowed: unknown) {
+  return new CairnError(
+    'invalid-definition',
+    `The guard of ${actor.type} returned ${show(allowed)} for command ${show(type)} to ${formatAddress(actor)}: return ` +
+      'true, or false or a text that says why not. Nothing was stored.',
+    { details: { actor: formatAddress(actor), command: type, commandId: id } },
+  )
 }
 
 function guardedCommand(
@@ -212,7 +223,7 @@ function forbidden(
   { actor, type, id, principal }: GuardedCommand,
   why: string | undefined,
 ): CairnError {
-  const who = principal === undefined ? 'Nobody (no principal)' : show(principal)
+  const who = principal === undefined ? 'A caller without a principal' : show(principal)
   const reason = why === undefined ? '' : `: ${why}`
   return new CairnError(
     'forbidden',

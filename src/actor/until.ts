@@ -2,6 +2,7 @@
 
 import { formatAddress } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
 import { isIgnoredPromise } from '../model/thenable.js'
 import { bounded } from '../model/wait.js'
 import { type CallOptions, callTimeoutDefault, checkWaitTimeout } from './call.js'
@@ -24,6 +25,11 @@ export async function untilState<State>(
 ): Promise<StateReading<State>> {
   checkWaitTimeout(timeout)
   const name = formatAddress(context.actor)
+  if (typeof isWanted !== 'function')
+    throw new CairnError(
+      'invalid-option',
+      `until of ${name} got ${show(isWanted)}: pass a function of the state, until(({ balance }) => balance > 0).`,
+    )
   const seen = { version: undefined as number | undefined }
   return bounded(
     async ended => {

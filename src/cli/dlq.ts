@@ -114,7 +114,7 @@ export const dlq: CliCommand = {
 async function list(
   flags: ParsedFlags,
   box: DeadLetterQueue,
-  { limit = Infinity, ...options }: DeadLetterBulkOptions,
+  { limit = Infinity, dryRun: _dryRun, ...options }: DeadLetterBulkOptions,
   isExport: boolean,
 ): Promise<void> {
   const table = new Table<DeadLetterView>(flags, {

@@ -13,6 +13,7 @@
 import { Hono } from 'hono'
 
 import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
 import type { Node } from '../runtime/node.js'
 import { nodeLog } from '../runtime/log.js'
 import type { App } from './app.js'
@@ -77,6 +78,7 @@ export async function httpHandler(
   starting: Node | Promise<Node>,
   options: HttpOptions = {},
 ): Promise<HttpHandler> {
+  checkNode(starting)
   const settings = checkHttpOptions(options)
   const log = (await nodeLog(options.log)).child({ part: 'http' })
   const findCaller = await callerFinder(settings, error =>
@@ -281,6 +283,16 @@ export async function httpHandler(
       health.stop()
     },
   }
+}
+
+/** Throws `invalid-option`: a door without a node would say for ever that it is starting. */
+function checkNode(node: unknown): void {
+  const given = node as Partial<Node> | undefined | null
+  if (node instanceof Promise || typeof given?.spawn === 'function') return
+  throw new CairnError(
+    'invalid-option',
+    `httpHandler has ${show(node)} as its node: pass what startNode returns, httpHandler(node, options).`,
+  )
 }
 
 /** Whether a request is for what the API and the metrics leave free. */

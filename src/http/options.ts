@@ -59,6 +59,23 @@ export type HttpSettings = WithDefaults<
 /** Throws `invalid-option`. */
 export function checkHttpOptions(options: HttpOptions): HttpSettings {
   checkOptions('httpHandler', options, names)
+  for (const name of ['anonymous', 'hosts', 'origins'] as const)
+    if (options[name] !== undefined && !isListOfText(options[name]))
+      throw new CairnError(
+        'invalid-option',
+        `${name} of httpHandler is ${show(options[name])}: pass a list of text, ${name}: ['…'].`,
+      )
+  for (const name of ['authenticate', 'pages'] as const)
+    if (options[name] !== undefined && typeof options[name] !== 'function')
+      throw new CairnError(
+        'invalid-option',
+        `${name} of httpHandler is ${show(options[name])}: pass a function of the request.`,
+      )
+  if (options.tokens !== undefined && typeof options.tokens !== 'string')
+    throw new CairnError(
+      'invalid-option',
+      `tokens of httpHandler is ${show(options.tokens)}: pass the name of a file.`,
+    )
   const settings: HttpSettings = {
     ...options,
     anonymous: options.anonymous ?? [],
@@ -86,6 +103,10 @@ export function checkHttpOptions(options: HttpOptions): HttpSettings {
         `${name} of httpHandler is ${show(settings[name])}: use a whole number from 1.`,
       )
   return settings
+}
+
+function isListOfText(value: unknown): boolean {
+  return Array.isArray(value) && value.every(item => typeof item === 'string')
 }
 
 function originOf(given: string): string {

@@ -1,10 +1,9 @@
 // problemOf(): the answers of this door to errors and rejections, for applications that answer requests themselves.
 
-import { toJson } from '../codec/json.js'
 import type { Rejection } from '../model/behavior.js'
 import type { CommandIds, RejectedOutcome } from '../model/command-sender.js'
 import { isCount, type Version } from '../model/version.js'
-import { answerOf, rejectedProblem } from './problem.js'
+import { answerOf, problemJson, rejectedProblem } from './problem.js'
 
 /** Problem details (RFC 9457), with the members of Cairn. More members depend on the code. */
 export interface ProblemDetails {
@@ -48,7 +47,7 @@ export function problemOf(failure: unknown): ProblemAnswer {
       ? rejectedProblem(failure, isConflict(failure.rejection))
       : failure,
   )
-  return { status, headers, body: JSON.parse(toJson(body)) as ProblemDetails }
+  return { status, headers, body: JSON.parse(problemJson(body)) as ProblemDetails }
 }
 
 function isRejected(failure: unknown): failure is RejectedOutcome & CommandIds {

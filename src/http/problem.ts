@@ -124,7 +124,16 @@ interface Answer {
 
 export function problemResponse(error: unknown): Response {
   const { status, headers, body } = answerOf(error)
-  return new Response(toJson(body), { status, headers })
+  return new Response(problemJson(body), { status, headers })
+}
+
+/** A body as JSON. Details that user code gave, and that are no data, are left out. */
+export function problemJson(body: Readonly<Record<string, unknown>>): string {
+  try {
+    return toJson(body)
+  } catch {
+    return toJson({ ...body, details: undefined, rejection: undefined })
+  }
 }
 
 /** The status and the body of an error. What is neither ours nor the door's is not shown: it may hold anything. */
@@ -153,11 +162,16 @@ function cairnAnswer({ code, message, retryable, details }: CairnError): Answer 
   const { retryAfter } = details
   return answer(statusByCode[code] ?? 500, code, message, {
     retryable,
-    ...(typeof retryAfter === 'number' && {
+    ...(isDelay(retryAfter) && {
       headers: { 'retry-after': String(Math.ceil(retryAfter / 1_000)) },
     }),
     members: Object.keys(details).length > 0 ? { details } : {},
   })
+}
+
+/** The details of an error may be an application's own. */
+function isDelay(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Infinity
 }
 
 interface ProblemParts {

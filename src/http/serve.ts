@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 
+import { checkOptions } from '../model/check-options.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import { show } from '../model/show.js'
 import { withTimeout } from '../model/wait.js'
@@ -35,11 +36,23 @@ const keepAliveTimeout = 5_000
 /** A request is bounded by its own limits; connections that send none are bounded here. */
 const connectionsMax = 10_000
 
-/** Throws `invalid-option` for an address that cannot be listened on. */
+/** Throws `invalid-option` for what is no handler, and for an address that cannot be listened on. */
 export async function serveHttp(
   fetch: (request: Request) => Promise<Response>,
-  { host = hostDefault, port }: ServeOptions,
+  options: ServeOptions,
 ): Promise<HttpServer> {
+  if (typeof fetch !== 'function')
+    throw new CairnError(
+      'invalid-option',
+      `serveHttp has ${show(fetch)}: pass the fetch of what httpHandler returns, serveHttp(http.fetch, { port }).`,
+    )
+  checkOptions('serveHttp', options, { host: true, port: true })
+  const { host = hostDefault, port } = options
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new CairnError(
+      'invalid-option',
+      `port of serveHttp is ${show(port)}: use a whole number from 0 to 65535; 0 takes a free one.`,
+    )
   const server = createAdaptorServer({
     fetch,
     createServer,

@@ -7,6 +7,7 @@ import type { CommandNameOf, CommandsOf } from '../actor/definition-types.js'
 import { type ActorAddress, checkAddress } from '../model/address.js'
 import { type Answers, answersOf, checkAnswers } from '../model/answers.js'
 import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
 
 const address = Symbol.for('cairn.address')
 
@@ -58,6 +59,11 @@ export function actorAt(
   id?: string,
   answers: Answers = {},
 ): DurableTarget {
+  if (typeof to !== 'object' || to === null)
+    throw new CairnError(
+      'invalid-definition',
+      `actorAt has ${show(to)}: pass a definition and an id, actorAt(account, 'alice'), or { type, id }.`,
+    )
   const actor = checkAddress({ type: to.type, id: 'id' in to ? to.id : id! })
   checkAnswers('actorAt', answers)
   const name = `${actor.type}/${actor.id}`

@@ -27,6 +27,7 @@ import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { eventId, type NewEvent, type RecordedEvent } from '../model/event.js'
 import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
+import { isIgnoredPromise } from '../model/thenable.js'
 import type { AnyTopic } from '../model/topic.js'
 import { acceptedTypes, matchesDescriptor, isOwnEvent } from './accepts.js'
 import { childEvent, plainError } from './child-events.js'
@@ -203,6 +204,14 @@ export class MachineBehavior implements Behavior<MachineState> {
     const migrated = migrate({ ...(stored.data as object), type: stored.type }, from)
     if (migrated === undefined) return stored
     if (migrated === null) return undefined
+    const { type } = migrated as { readonly type?: unknown }
+    if (typeof type !== 'string')
+      throw new CairnError(
+        'invalid-definition',
+        isIgnoredPromise(migrated)
+          ? 'migrate returned a promise; it must be synchronous'
+          : `migrate returned ${show(migrated)}: return an event, { type, … }, undefined to keep it, or null to drop it`,
+      )
     return { type: migrated.type, data: payloadOf(migrated) }
   }
 

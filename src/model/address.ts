@@ -99,7 +99,7 @@ export function formatAddress(address: ActorAddress): string {
 
 /** The inverse of {@link formatAddress}; throws `invalid-actor-type` or `invalid-actor-id`. */
 export function parseAddress(text: string): ActorAddress {
-  const slash = text.indexOf('/')
+  const slash = typeof text === 'string' ? text.indexOf('/') : -1
   if (slash < 0)
     throw new CairnError(
       'invalid-actor-id',

@@ -64,7 +64,7 @@ export type ErrorCode = keyof typeof retryableByCode
 export interface CairnErrorOptions {
   /** The error that caused this one. */
   readonly cause?: unknown
-  /** Values for programs, such as `{ namespace }` or `{ limit, actual }`. */
+  /** Values for programs, such as `{ namespace }` or `{ limit, actual }`. The error holds a copy. */
   readonly details?: Readonly<Record<string, unknown>>
 }
 
@@ -80,7 +80,7 @@ export class CairnError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryable = retryableByCode[code]
-    this.details = options.details ?? {}
+    this.details = ownDetails(options.details)
   }
 }
 
@@ -104,7 +104,7 @@ export function refusal(
 
 /**
  * True for an error of this package, from any loaded copy of it; with `code`, only for that code. False for a
- * thrown value that only resembles one: it lacks a message or details, or cannot be read.
+ * thrown value that only resembles one: it lacks a message or details, or they cannot be read.
  */
 export function isCairnError(error: unknown, code?: ErrorCode): error is CairnError {
   if (!isError(error) || propertyOf(error, 'name') !== 'CairnError') return false
@@ -114,7 +114,35 @@ export function isCairnError(error: unknown, code?: ErrorCode): error is CairnEr
   const isWhole =
     typeof propertyOf(error, 'message') === 'string' &&
     typeof propertyOf(error, 'retryable') === 'boolean'
-  return isWhole && typeof details === 'object' && details !== null
+  return (
+    isWhole &&
+    typeof details === 'object' &&
+    details !== null &&
+    copyOf(details) !== undefined
+  )
+}
+
+/** The details that user code gives may be a proxy, or have getters that throw; what an error holds can be read. */
+function ownDetails(
+  details: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  const copy = copyOf(details)
+  if (copy !== undefined) return copy
+  try {
+    return Object.fromEntries(
+      Object.keys(details).map(key => [key, propertyOf(details, key)]),
+    )
+  } catch {
+    return {}
+  }
+}
+
+function copyOf(details: object): Record<string, unknown> | undefined {
+  try {
+    return { ...details }
+  } catch {
+    return undefined
+  }
 }
 
 /** True if the table has `code`; used for errors that arrive from another process. */

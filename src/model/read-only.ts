@@ -219,19 +219,35 @@ function copyMutable(value: object, copies: Map<object, object>): object {
     for (const item of value) set.add(copyPart(item))
     guard(set)
   } else if (Array.isArray(value)) {
-    const items = [...(value as unknown[])]
+    // With its holes, as `slice` keeps them.
+    const items = value.slice() as unknown[]
     copies.set(value, (copy = items))
-    for (const [i, item] of items.entries()) items[i] = copyPart(item)
+    for (const i of items.keys()) if (i in items) items[i] = copyPart(items[i])
   } else {
-    const properties: Record<string, unknown> = { ...value }
+    const properties = Object.assign(
+      Object.create(Object.getPrototypeOf(value) as object | null) as Properties,
+      value,
+    ) as Record<string, unknown>
     copies.set(value, (copy = properties))
     for (const key in properties) properties[key] = copyPart(properties[key])
   }
+  copyExtra(value, copy)
   mutableHolders.add(copy)
   return Object.freeze(copy)
 }
 
 function copyUnfreezable(value: object): object {
-  if (types.isDate(value)) return new Date(value)
+  if (types.isDate(value)) return copyExtra(value, new Date(value))
   return Buffer.isBuffer(value) ? Buffer.from(value) : structuredClone(value)
+}
+
+/** Properties that a Date, a list, a Map or a Set has beside its content. */
+function copyExtra<T extends object>(value: object, copy: T): T {
+  const isList = Array.isArray(value)
+  for (const key of Reflect.ownKeys(value))
+    if (!Object.hasOwn(copy, key) && !(isList && key === 'length')) {
+      const descriptor = Object.getOwnPropertyDescriptor(value, key)!
+      Object.defineProperty(copy, key, descriptor)
+    }
+  return copy
 }

@@ -10,8 +10,10 @@ import {
 
 import { nodeFamilies, nodeMetrics } from '../http/metrics/node-metrics.js'
 import { checkOptions } from '../model/check-options.js'
-import { messageOf } from '../model/errors.js'
+import { CairnError, messageOf } from '../model/errors.js'
+import { show } from '../model/show.js'
 import type { Node } from '../runtime/node.js'
+import { checkProvider } from './check-provider.js'
 
 export interface MetricsOptions {
   /** Default: the global one, which the SDK registers. */
@@ -32,7 +34,13 @@ export function startMetrics(
   node: Pick<Node, 'id' | 'namespace' | 'stats'>,
   options: MetricsOptions = {},
 ): Metrics {
+  if (typeof (node as Partial<Node> | undefined)?.stats !== 'function')
+    throw new CairnError(
+      'invalid-option',
+      `startMetrics has ${show(node)} as its node: pass what startNode returns, startMetrics(node).`,
+    )
   checkOptions('startMetrics', options, { meterProvider: true })
+  checkProvider('meterProvider of startMetrics', options.meterProvider, 'getMeter')
   const meter = (options.meterProvider ?? metricsApi).getMeter('cairn-es')
   const about = { node: node.id, namespace: node.namespace }
   const observables = new Map<string, Observable>(

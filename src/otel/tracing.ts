@@ -25,6 +25,7 @@ import { tracingChannel, type TracingChannelSubscribers } from 'node:diagnostics
 import { checkOptions } from '../model/check-options.js'
 import { isCairnError, messageOf } from '../model/errors.js'
 import type { TraceContext, TraceName } from '../model/trace.js'
+import { checkProvider } from './check-provider.js'
 import { conventions, own } from './conventions.js'
 import { resultAttributes, type SpanOf, spans } from './spans.js'
 import { parseTraceparent, toTraceparent } from './traceparent.js'
@@ -45,6 +46,7 @@ export interface Tracing extends Disposable {
  */
 export function startTracing(options: TracingOptions = {}): Tracing {
   checkOptions('startTracing', options, { tracerProvider: true })
+  checkProvider('tracerProvider of startTracing', options.tracerProvider, 'getTracer')
   const tracer = (options.tracerProvider ?? traceApi).getTracer('cairn-es')
   const stops = (Object.keys(spans) as TraceName[]).map(name => subscribe(name, tracer))
   let isStopped = false

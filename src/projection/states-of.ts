@@ -3,6 +3,7 @@
 import { checkDefinition } from '../actor/check-definition.js'
 import type { AnyActorDefinition } from '../actor/definition.js'
 import type { StateOf } from '../actor/definition-types.js'
+import { CairnError } from '../model/errors.js'
 import type { ActorAddress } from '../model/address.js'
 import type { DeepReadonly } from '../model/read-only.js'
 import type { Position, Version } from '../model/version.js'
@@ -40,6 +41,11 @@ export type ProjectedStateOf<Source> =
 export function statesOf<const Definitions extends readonly AnyActorDefinition[]>(
   ...definitions: Definitions
 ): StatesOf<Definitions[number]> {
+  if (definitions.length === 0)
+    throw new CairnError(
+      'invalid-definition',
+      'statesOf got no definition: pass those whose actors have rows, statesOf(order).',
+    )
   for (const definition of definitions) checkDefinition('statesOf', definition)
   return { [mark]: definitions }
 }

@@ -10,6 +10,7 @@ import { SerialExecutor } from '../delivery/group/serial-executor.js'
 import { backlogs } from '../delivery/backlog.js'
 import { deadLetterQueue } from '../delivery/dead-letters/dead-letter-queue.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
+import { checkOptions } from '../model/check-options.js'
 import { defined } from '../model/defined.js'
 import { type CommandSender, refuseSendOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
@@ -90,8 +91,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       { store: settings.store.kind, actors: definitions.types },
       'node ready',
     )
-    const close = ({ timeout = closeTimeoutDefault } = {}) =>
-      (closed ??= stopAll(stages, timeout).then(() => open.close()))
+    const close = async (options: { readonly timeout?: number } = {}) => {
+      checkOptions('close', options, { timeout: true })
+      const { timeout = closeTimeoutDefault } = options
+      return (closed ??= stopAll(stages, timeout).then(() => open.close()))
+    }
     escalated
       .then(() => close())
       .catch((error: unknown) =>
@@ -253,13 +257,24 @@ function assemble(context: NodeContext): Assembled {
     deadLetters: deadLetterQueue(open),
     subscribeToEventStored: (handler, options) =>
       bus.subscribeToEventStored(namespace, handler, options),
-    timers: options => open.timers.list(options),
+    timers(options = {}) {
+      checkOptions('timers', options, { actor: true, signal: true })
+      return open.timers.list(options)
+    },
     members: () => membership().members(),
     definitions: definitionsOf(settings),
-    backlogs: options =>
-      backlogs(open, { ...defined({ lagLimits: settings.lagLimits }), ...options }, () =>
+    backlogs(options = {}) {
+      checkOptions('backlogs', options, {
+        topic: true,
+        all: true,
+        lagLimits: true,
+        signal: true,
+      })
+      const limits = defined({ lagLimits: settings.lagLimits })
+      return backlogs(open, { ...limits, ...defined(options) }, () =>
         settings.clock.now(),
-      ),
+      )
+    },
     projectionStatuses: projections.statuses,
     health: healthReader(context, { membership, caughtUp }),
     on: (name, listener) => context.events.on(name, listener),

@@ -3,6 +3,7 @@
 import type { AnyActorDefinition } from '../actor/definition.js'
 import type { Backend, OpenNamespace } from '../backend/backend.js'
 import { memory } from '../backend/memory.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import type { LogRecord } from '../model/commit.js'
@@ -38,6 +39,32 @@ export interface TestClusterOptions extends TestNodeOptions {
   readonly clock?: ManualClock | undefined
   /** Called at each step of the simulation: what arrives, and which timer fires. A seed repeats all of them. */
   readonly onStep?: ((step: Step) => void) | undefined
+}
+
+/** Those of nodes are checked when they are started. */
+const names: OptionNames<TestClusterOptions> = {
+  nodes: true,
+  seed: true,
+  namespace: true,
+  store: true,
+  clock: true,
+  onStep: true,
+  create: true,
+  actors: true,
+  reactors: true,
+  projections: true,
+  middleware: true,
+  log: true,
+  cache: true,
+  residentsMax: true,
+  residentBytesMax: true,
+  wakesMax: true,
+  serve: true,
+  timers: true,
+  weight: true,
+  lagLimits: true,
+  metadata: true,
+  onEscalation: true,
 }
 
 /** Several nodes in one process. Faults are as {@link Faults} says, with nodes by their numbers. */
@@ -111,7 +138,10 @@ export interface TestCluster extends AsyncDisposable {
  * await cluster.check()
  * ```
  */
-export async function testCluster(options: TestClusterOptions): Promise<TestCluster> {
+export async function testCluster(
+  options: TestClusterOptions = {},
+): Promise<TestCluster> {
+  checkOptions('testCluster', options, names)
   const { nodes = 3, namespace = 'test', seed, store = memory(), ...rest } = options
   const { clock = new ManualClock(), onStep, ...nodeOptions } = rest
   const faults = new Faults(seed === undefined ? {} : { seed })

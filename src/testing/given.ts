@@ -3,6 +3,7 @@
 // Pure: no store, node or runner. The command goes through the very steps that a node takes
 // (decide, fold, reply, the check of what may be stored), so what holds here holds there.
 
+import { checkDefinition } from '../actor/check-definition.js'
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { detach } from '../actor/detach.js'
 import {
@@ -83,6 +84,12 @@ export function given<Definition extends AnyActorDefinition>(
   events: readonly GivenEvent<Definition>[] = [],
   options: GivenOptions<InputOf<Definition>> = {},
 ): Given<Definition> {
+  checkDefinition('given', definition)
+  if (!Array.isArray(events))
+    throw new CairnError(
+      'invalid-option',
+      `given(${definition.type}) got ${show(events)} as its events: pass a list, [event('…', …)].`,
+    )
   checkOptions('given', options, { id: true, now: true, commandId: true, input: true })
   const { id = 'example' } = options
   const history = historyOf(definition, events, options.input)

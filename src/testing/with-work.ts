@@ -1,5 +1,6 @@
 // withWork(): a definition with another function for a work, so that a test calls nobody outside.
 
+import { checkDefinition } from '../actor/check-definition.js'
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { checkWork, type Work } from '../actor/work.js'
 import { CairnError } from '../model/errors.js'
@@ -27,6 +28,7 @@ export function withWork<
   work: Work<Name, Input, Result>,
   run: Work<Name, NoInfer<Input>, NoInfer<Result>>['run'],
 ): Definition {
+  checkDefinition('withWork', definition)
   checkWork('withWork', work)
   const { type, performs = [] } = definition
   if (!performs.some(({ name }) => name === work.name) || typeof run !== 'function')

@@ -80,7 +80,7 @@ await onEachBackend(
       code: 'forbidden',
       retryable: false,
       message:
-        /Nobody \(no principal\) may not send command "deposit" to account\/a\. Nothing/,
+        /A caller without a principal may not send command "deposit" to account\/a\. Nothing/,
     })
     await t.rejects(ask('close', 'bob'), {
       code: 'forbidden',

@@ -363,3 +363,28 @@ await t.test('an older node leaves later events to the newer one', async t => {
     code: 'version-behind',
   })
 })
+
+await t.test('a state that is migrated by a promise is none', async t => {
+  const store = memory()
+  const old = await startNode({ namespace: 'late', store, actors: [first] })
+  await old.spawn(first, 'a').ask('deposit', 1)
+  await old.close()
+  const asynchronous = defineActor({
+    type: 'account',
+    version: 2,
+    initialState: { balance: 0 },
+    migrateState: (async (state: { balance: number }) => state) as never,
+    decide: { look: state => ({ reply: state.balance }) },
+    evolve: { moneyAdded: state => state },
+  })
+  await using node = await startNode({
+    namespace: 'late',
+    store,
+    actors: [asynchronous],
+    log: false,
+  })
+  await t.rejects(node.spawn(asynchronous, 'a').ask('look'), {
+    code: 'actor-parked',
+    message: /migrateState failed .* it returned a promise; it must be synchronous/,
+  })
+})

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -270,6 +272,36 @@ await t.test('FILE-1 a node whose member file is removed is a member again', asy
   await until(() => !has(b, 'a'), { describe: 'a has left' })
   t.strictSame((await readdir(join(dir, 'ns.members'))).toSorted(), ['b.json'])
   await b.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+await t.test('FILE-3 a node that has left is not taken for a dead one', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'cairn-members-'))
+  const a = await FileMembership.join(dir, 'ns', member('a'))
+  const b = await FileMembership.join(dir, 'ns', member('b'))
+  await until(() => has(a, 'b'))
+  const deaths: string[] = []
+  a.onChange(({ dead }) => deaths.push(...dead.map(({ id }) => id)))
+  await b.leave()
+  a.suspect('b') // A request did not reach it, before its file was looked for.
+  t.notOk(has(a, 'b'))
+  await b.close()
+  // The file of a dead process is seen by all nodes.
+  const c = await FileMembership.join(dir, 'ns', member('c'))
+  const died: string[] = []
+  c.onChange(({ dead }) => died.push(...dead.map(({ id }) => id)))
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1_000)'])
+  await once(child, 'spawn')
+  const path = join(dir, 'ns.members', 'd.json')
+  await writePrivateJson(path, { pid: child.pid, member: member('d') })
+  await until(() => has(a, 'd') && has(c, 'd'))
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  a.suspect('d')
+  await until(() => !has(c, 'd'))
+  t.strictSame([deaths, died], [['d'], ['d']])
+  await a.close()
+  await c.close()
   await rm(dir, { recursive: true, force: true })
 })
 

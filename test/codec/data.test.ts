@@ -49,7 +49,7 @@ await t.test('any value that is accepted is read back unchanged', async t => {
     const difference = refusal(value) ?? findDifference(value, decode(encode(value)))
     if (difference !== undefined) throw new Error(difference)
   })
-  fc.assert(property, { seed, numRuns: 3_000 })
+  fc.assert(property, { seed, numRuns: 10_000 })
   t.pass(`seed ${seed}`)
 })
 

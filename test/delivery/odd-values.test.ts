@@ -11,7 +11,7 @@ import type { DeadLetter } from '../../src/delivery/dead-letters/dead-letters.js
 import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import { RetryableError } from '../../src/model/retry-policy.js'
 import { fromMachine } from '../../src/machine/from-machine.js'
-import { isCairnError } from '../../src/model/errors.js'
+import { CairnError, isCairnError } from '../../src/model/errors.js'
 import { describeThrown } from '../../src/model/thrown.js'
 import { defineTopic } from '../../src/model/topic.js'
 import { defineProjection } from '../../src/projection/define-projection.js'
@@ -204,6 +204,61 @@ await t.test('an actor fails the command, or is parked with the reason', async t
     t.match(await one.ask('fine'), { ok: true, version: 1 }, name)
   }
   t.equal((await failure(node.spawn(actor, 'first').ask('fine')))?.code, 'actor-parked')
+})
+
+await t.test('an error of Cairn is passed on, whatever its details are', async t => {
+  const getter = { get: () => throwOdd(0), enumerable: true }
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  const details: Record<string, () => object> = {
+    'a getter that throws': () => Object.defineProperty({ kept: 1 }, 'x', getter),
+    'a proxy whose traps throw': () => new Proxy({}, { ownKeys: () => throwOdd(0) }),
+    'a revoked proxy': () => proxy,
+    'a circle': () => {
+      const circle: Record<string, unknown> = {}
+      circle.self = circle
+      return circle
+    },
+    'no data': () => ({ go() {}, map: new Map(), symbol: Symbol('s') }),
+  }
+  revoke()
+  const throwOurs = (name: string): never => {
+    throw new CairnError('forbidden', 'mine', { details: details[name]!() as never })
+  }
+  // One that looks like ours, and whose details are exchanged after it was made.
+  const throwExchanged = (name: string): never => {
+    const error = new CairnError('forbidden', 'mine')
+    Object.defineProperty(error, 'details', { value: details[name]!() })
+    throw error
+  }
+  const actor = defineActor({
+    type: 'ours',
+    initialState: 0,
+    guard: ({ type, data }) => (type === 'guard' ? throwOurs(data as string) : true),
+    decide: {
+      guard: (_state, _name: string) => event('fine'),
+      decide: (_state, name: string) => throwOurs(name),
+      exchange: (_state, name: string) => throwExchanged(name),
+      reply: (_state, name: string) => ({ events: [], reply: () => throwOurs(name) }),
+      fine: () => event('fine'),
+    },
+    evolve: { fine: (state: number) => state + 1 },
+  })
+  await using node = await start({ actors: [actor] })
+  for (const name of Object.keys(details)) {
+    const one = node.spawn(actor, name)
+    for (const command of ['guard', 'decide', 'reply'] as const)
+      await t.rejects(
+        one.ask(command, name),
+        { code: 'forbidden', message: 'mine' },
+        name,
+      )
+    await t.rejects(one.ask('exchange', name), name)
+    t.match(await one.ask('fine'), { ok: true, version: 1 }, name)
+  }
+  const { message, details: read } = new CairnError('forbidden', 'mine', {
+    details: details['a getter that throws']!() as never,
+  })
+  t.strictSame([message, read.kept], ['mine', 1])
 })
 
 await t.test('a projection shows where it is stuck, and goes on', async t => {

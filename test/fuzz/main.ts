@@ -25,8 +25,9 @@ const dir = await mkdtemp(join(tmpdir(), 'cairn-fuzz-'))
 try {
   const report = await fuzz(targetsIn(dir), { seed, cpu, corpus })
   console.log(`seed ${seed}\n${formatReport(report)}`)
-  const { crashes, hangs, unclear } = report
-  if (crashes.length + hangs.length + unclear.length > 0) process.exitCode = 1
+  const { crashes, hangs, unclear, differences } = report
+  if (crashes.length + hangs.length + unclear.length + differences.length > 0)
+    process.exitCode = 1
 } finally {
   await rm(dir, { recursive: true, force: true })
 }

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 
 import { isCairnError, messageOf } from '../../src/model/errors.js'
 import { mutate, randomOf } from './mutate.js'
-import type { Target } from './targets.js'
+import { Difference, type Target } from './targets.js'
 
 export interface FuzzReport {
   cases: number
@@ -17,6 +17,8 @@ export interface FuzzReport {
   readonly hangs: Finding[]
   /** An error or a reason that says next to nothing, or is longer than anybody reads. */
   readonly unclear: Finding[]
+  /** What was read is read as something else once it is written again. */
+  readonly differences: Finding[]
 }
 
 export interface Finding {
@@ -29,6 +31,8 @@ export interface FuzzOptions {
   readonly seed: number
   /** Milliseconds of this process's CPU. */
   readonly cpu: number
+  /** It goes on until it has run so many. Default 0. */
+  readonly casesMin?: number
   /** Inputs of earlier findings, by target, in base64: they are run first. */
   readonly corpus: Readonly<Record<string, readonly string[]>>
 }
@@ -43,7 +47,7 @@ const throwsPlainErrors = new Set(['MessagePack'])
 
 export async function fuzz(
   targets: readonly Target[],
-  { seed, cpu, corpus }: FuzzOptions,
+  { seed, cpu, casesMin = 0, corpus }: FuzzOptions,
 ): Promise<FuzzReport> {
   const random = randomOf(seed)
   const report: FuzzReport = {
@@ -53,6 +57,7 @@ export async function fuzz(
     crashes: [],
     hangs: [],
     unclear: [],
+    differences: [],
   }
   for (const target of targets)
     for (const input of [
@@ -65,7 +70,8 @@ export async function fuzz(
     const { user, system } = process.cpuUsage(start)
     return (user + system) / 1_000
   }
-  for (let turn = 0; turn % 256 !== 0 || spent() < cpu; turn++) {
+  const isOver = () => report.cases >= casesMin && spent() >= cpu
+  for (let turn = 0; turn % 256 !== 0 || !isOver(); turn++) {
     const target = targets[turn % targets.length]!
     if (random(target.cost ?? 1) !== 0) continue
     const found = (corpus[target.name] ?? []).map(text => Buffer.from(text, 'base64'))
@@ -91,6 +97,7 @@ async function runCase(target: Target, input: Buffer, report: FuzzReport): Promi
       judgeText(reason, what => add(report.unclear, what))
     } else report.accepted++
   } catch (error) {
+    if (error instanceof Difference) return add(report.differences, error.message)
     report.refused++
     if (isCairnError(error)) judgeText(error.message, what => add(report.unclear, what))
     else if (!throwsPlainErrors.has(target.name) || error instanceof RangeError)
@@ -121,12 +128,18 @@ export function formatReport({
   crashes,
   hangs,
   unclear,
+  differences,
 }: FuzzReport): string {
   const lines = [
     `cases ${cases} (accepted ${accepted}, refused ${refused})`,
-    `crashes ${crashes.length}, hangs ${hangs.length}, unclear errors ${unclear.length}`,
+    `crashes ${crashes.length}, hangs ${hangs.length}, unclear errors ${unclear.length}, differences ${differences.length}`,
   ]
-  for (const { target, what, input } of [...crashes, ...hangs, ...unclear])
+  for (const { target, what, input } of [
+    ...crashes,
+    ...hangs,
+    ...unclear,
+    ...differences,
+  ])
     lines.push(`${target}: ${what}\n  ${input.slice(0, 400)}`)
   return lines.join('\n')
 }

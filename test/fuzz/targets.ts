@@ -15,6 +15,7 @@ import { readMember } from '../../src/cluster/read-member.js'
 import { readMembershipMessage } from '../../src/cluster/membership-message.js'
 import { decodeDeadLetter } from '../../src/codec/dead-letter.js'
 import { decodeRecord, encodeCommit } from '../../src/codec/envelope.js'
+import { checkData } from '../../src/codec/data.js'
 import { decode, encode } from '../../src/codec/msgpack.js'
 import { decodeRedriven } from '../../src/codec/redriven.js'
 import {
@@ -32,9 +33,13 @@ import { decodePartitionState } from '../../src/delivery/group/partition-state.j
 import { checkBuildsDocument } from '../../src/projection/builds.js'
 import { checkMinimumDocument } from '../../src/runtime/minimum-versions.js'
 import { loadConfig } from '../../src/program/config/load.js'
-import { parseAddress } from '../../src/model/address.js'
+import { formatAddress, parseAddress } from '../../src/model/address.js'
 import { decodeLogRecord, encodeLogRecord } from '../../src/store/lmdb/layout.js'
 import { decodeMeta, encodeMeta, newMeta } from '../../src/store/lmdb/meta.js'
+import { findDifference } from '../support/values.js'
+
+/** Thrown by a target that writes again what it has read, and reads it differently. */
+export class Difference extends Error {}
 
 export interface Target {
   readonly name: string
@@ -182,6 +187,16 @@ export function targetsIn(dir: string): readonly Target[] {
       run: bytes => void decode(bytes),
     },
     {
+      name: 'value',
+      seeds: [encode(data), encode({ list: [data, new Date(1.5), -0, 2n ** 63n] })],
+      run(bytes) {
+        const value = decodeOrUndefined(bytes)
+        checkData(value, 'value')
+        const difference = findDifference(value, decode(encode(value)))
+        if (difference !== undefined) throw new Difference(difference)
+      },
+    },
+    {
       name: 'record of the log',
       seeds: [joined(encodeCommit(commit))],
       run(bytes) {
@@ -274,7 +289,11 @@ export function targetsIn(dir: string): readonly Target[] {
     {
       name: 'address',
       seeds: [Buffer.from('account/alice')],
-      run: bytes => void parseAddress(bytes.toString()),
+      run(bytes) {
+        const text = bytes.toString()
+        const again = formatAddress(parseAddress(text))
+        if (again !== text) throw new Difference(again)
+      },
     },
     ...['yaml', 'json'].map(ending => ({
       name: `config in ${ending.toUpperCase()}`,
@@ -294,6 +313,15 @@ export function targetsIn(dir: string): readonly Target[] {
       },
     })),
   ]
+}
+
+/** The reader of MessagePack alone is a target of its own. */
+function decodeOrUndefined(bytes: Buffer): unknown {
+  try {
+    return decode(bytes)
+  } catch {
+    return undefined
+  }
 }
 
 function partsOf(bytes: Buffer): [Record<string, string>, Buffer] {

@@ -68,3 +68,36 @@ await t.test(
     }
   },
 )
+
+await t.test('details that are no data hide no answer', async t => {
+  const circle: Record<string, unknown> = {}
+  circle.self = circle
+  const thrower = () => {
+    throw new Error('a getter')
+  }
+  const own: [name: string, details: Record<string, unknown>, shown: unknown][] = [
+    ['a circle', circle, undefined],
+    ['toJSON', { toJSON: thrower }, undefined],
+    [
+      'a deep getter',
+      { at: Object.defineProperty({}, 'x', { enumerable: true, get: thrower }) },
+      undefined,
+    ],
+    ['a map', { at: new Map([['a', new Set([1n])]]) }, { at: [['a', ['1']]] }],
+    [
+      'numbers',
+      { at: [NaN, -Infinity, 2n ** 60n] },
+      { at: ['NaN', '-Infinity', '1152921504606846976'] },
+    ],
+    ['no time', { retryAfter: NaN }, { retryAfter: 'NaN' }],
+    ['a time of the past', { retryAfter: -1 }, { retryAfter: -1 }],
+  ]
+  for (const [name, details, shown] of own) {
+    const { status, headers, body } = problemOf(
+      new CairnError('forbidden', 'mine', { details }),
+    )
+    t.equal(status, 403, name)
+    t.equal(headers['retry-after'], undefined, name)
+    t.strictSame(body.details, shown, name)
+  }
+})

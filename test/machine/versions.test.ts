@@ -78,6 +78,27 @@ await t.test('what an old event is now, the definition says', async t => {
   ])
 })
 
+await t.test('what migrate returns is an event, undefined or null', async t => {
+  const store = memory()
+  const first = gate(1, ['lift', 'lower'])
+  const node = await startNode({ namespace: 'm', store, actors: [first] })
+  await node.ask(actor, 'lift')
+  await node.close()
+  for (const [returned, why] of [
+    [Promise.resolve({ type: 'lift' }), /migrate returned a promise; it must be/],
+    [{ typ: 'lift' }, /migrate returned an object: return an event, \{ type, … \}/],
+  ] as const) {
+    const wrong = gate(2, ['lift', 'lower'], () => returned as never)
+    await using second = await startNode({
+      namespace: 'm',
+      store,
+      actors: [wrong],
+      log: false,
+    })
+    await t.rejects(second.state(actor), { code: 'actor-parked', message: why })
+  }
+})
+
 await t.test('a stored state that is gone without a new version is named', async t => {
   const store = memory()
   const lamp = (states: object) =>

@@ -18,7 +18,7 @@ import { oddValues, randomOddValues } from '../support/odd-values.js'
 // Only those that are described are dealt with; others are made to be looked at.
 process.on('unhandledRejection', () => {})
 
-const all = [...oddValues, ...randomOddValues(300, 7)]
+const all = [...oddValues, ...randomOddValues(1_000, 7)]
 
 function isText(value: unknown, max: number): boolean {
   return typeof value === 'string' && value.length <= max && value.isWellFormed()

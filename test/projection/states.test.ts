@@ -183,7 +183,7 @@ void t.test('what does not fit is refused', async t => {
     )
   t.throws(
     () => defineProjection({ name: 'x', from: statesOf(), row: () => null }),
-    /folds no events/,
+    /statesOf got no definition/,
   )
   t.throws(() => statesOf('order' as never), { code: 'invalid-definition' })
 })

@@ -7,8 +7,11 @@ import ts from 'typescript'
 const root = process.cwd()
 const prelude = `
 import { createMachine } from 'xstate'
+import { limit, only } from '${join(root, 'dist/doors/middleware.js')}'
+import { httpHandler, serveHttp } from '${join(root, 'dist/doors/http.js')}'
+import { withWork } from '${join(root, 'dist/testing/index.js')}'
 import { type CommandShape, contract, defineActor, defineConsumer, defineProjection, defineReactor, defineTopic, embedded,
-  event, fromMachine, jetstream, memory, publish, defineWork, type FailedWork, perform, reject, type Rejection, schedule, send, startNode } from '${join(root, 'dist/index.js')}'
+  event, fromMachine, jetstream, memory, publish, defineWork, type FailedWork, perform, reject, type Rejection, schedule, send, startNode, statesOf } from '${join(root, 'dist/index.js')}'
 const topic = defineTopic('orders')
 const account = defineActor({
   type: 'account',
@@ -241,6 +244,49 @@ const slips: readonly [slip: string, message: RegExp][] = [
   [
     `node.on('deadletter', () => {})`,
     /'"deadletter"' is not assignable to parameter of type '"dead-letter" \| "parked"/,
+  ],
+  [`reject(503)`, /'number' is not assignable to parameter of type 'string'/],
+  [`limit({ perSecnd: 5 })`, /Did you mean to write 'perSecond'/],
+  [
+    `limit({ perSecond: 5, by: 'account' })`,
+    /Type '"account"' is not assignable to type/,
+  ],
+  [
+    `only('account', (_command, next) => next())`,
+    /'string' is not assignable to parameter of type 'AnyActorDefinition'/,
+  ],
+  [
+    `only(account, (command, next) => (command.type === 'depositt' ? undefined : next()))`,
+    /types '"deposit" \| "withdraw" \| "close"' and '"depositt"' have no overlap/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, guard: () => {}, decide: {}, evolve: {} })`,
+    /Type 'void' is not assignable to type 'string \| boolean \| Promise/,
+  ],
+  [
+    `defineProjection({ name: 'p', from: statesOf('account'), row: () => 1 })`,
+    /'string' is not assignable to parameter of type 'AnyActorDefinition'/,
+  ],
+  [
+    `await node.transact(() => {}, { visibleIn: 'p' })`,
+    /Type 'string' is not assignable to type 'readonly ReadModelName\[\]'/,
+  ],
+  [
+    `await serveHttp(node, { port: 0 })`,
+    /'Node' is not assignable to parameter of type '\(request: Request\)/,
+  ],
+  [`await httpHandler(node, { token: 'x' })`, /Did you mean to write 'tokens'/],
+  [
+    `await httpHandler(node, { anonymous: 'reader' })`,
+    /not assignable to type 'readonly .*\[\]'/,
+  ],
+  [
+    `withWork(account, charge, async () => ({ receit: 'x' }))`,
+    /Property 'receipt' is missing in type '{ receit: string; }'/,
+  ],
+  [
+    `await node.deadLetters.discardAll({ reactr: 'r' })`,
+    /'reactr' does not exist in type 'DeadLetterBulkOptions'. Did you mean to write 'reactor'/,
   ],
   [
     `fromMachine(createMachine({ id: 'm' }), { emit: {} })`,

@@ -1,5 +1,6 @@
 // The dead-letter queue of a namespace, as applications and the command line use it.
 
+import { checkOptions, type OptionNames } from '../../model/check-options.js'
 import { defined } from '../../model/defined.js'
 import type { Position } from '../../model/version.js'
 import {
@@ -47,6 +48,26 @@ export interface DeadLetterQueue {
   discardAll(options?: DeadLetterBulkOptions): Promise<number>
 }
 
+const filterNames: OptionNames<DeadLetterFilter> = {
+  reactor: true,
+  topic: true,
+  reason: true,
+  error: true,
+  before: true,
+  since: true,
+}
+const listNames: OptionNames<DeadLetterListOptions> = {
+  ...filterNames,
+  after: true,
+  signal: true,
+}
+const bulkNames: OptionNames<DeadLetterBulkOptions> = {
+  ...filterNames,
+  limit: true,
+  dryRun: true,
+  signal: true,
+}
+
 /** Dead letters that are processed at a time. */
 const batchSize = 64
 
@@ -78,13 +99,18 @@ export function deadLetterQueue(ports: DeadLetterPorts): DeadLetterQueue {
     return count
   }
   return {
-    list: options => readDeadLetters(queues, options),
+    list(options = {}) {
+      checkOptions('list of dead letters', options, listNames)
+      return readDeadLetters(queues, options)
+    },
     get: (position, { signal } = {}) => readDeadLetter(queues, position, signal),
     async retry(position, options = {}) {
       const letter = await readDeadLetter(queues, position, options.signal)
       await redriveDeadLetter(ports, letter, options)
     },
-    retryAll: (options = {}) => {
+    // A misspelt filter would match all of them.
+    async retryAll(options = {}) {
+      checkOptions('retryAll of dead letters', options, bulkNames)
       const bounds = defined({ signal: options.signal })
       return forEachBatch(
         options,
@@ -98,9 +124,11 @@ export function deadLetterQueue(ports: DeadLetterPorts): DeadLetterQueue {
       )
     },
     discard: position => queues.dead.remove([position]),
-    discardAll: (options = {}) =>
-      forEachBatch(options, letters =>
+    async discardAll(options = {}) {
+      checkOptions('discardAll of dead letters', options, bulkNames)
+      return forEachBatch(options, letters =>
         queues.dead.remove(letters.map(letter => letter.position)),
-      ),
+      )
+    },
   }
 }

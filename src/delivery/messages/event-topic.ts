@@ -1,5 +1,6 @@
 // Events of actors as messages. Each actor type has a topic of its own that accepts no publishing.
 
+import { checkDefinition } from '../../actor/check-definition.js'
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import type { RecordedEventOf } from '../../actor/definition-types.js'
 import { upcastEvent } from '../../actor/fold.js'
@@ -26,10 +27,11 @@ const prefix = `${reservedTopicPrefix}events.`
  * events of one actor arrive in order, from the first one on. Publishing on the topic throws
  * `invalid-message`.
  */
-export function eventsOf<Definition extends AnyActorDefinition>({
-  type,
-  behavior,
-}: Definition): Topic<never, RecordedEventOf<Definition>> {
+export function eventsOf<Definition extends AnyActorDefinition>(
+  definition: Definition,
+): Topic<never, RecordedEventOf<Definition>> {
+  checkDefinition('eventsOf', definition)
+  const { type, behavior } = definition
   return {
     name: eventTopicName(type),
     version: 1,

@@ -9,6 +9,7 @@ import type { RequestHandler, Serving } from '../../cluster/transport.js'
 import { pause } from '../../model/wait.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
+import { partLog } from '../log.js'
 import { packageVersion } from '../package-version.js'
 
 /** Milliseconds for the next owners to read what this node has in memory. */
@@ -56,6 +57,10 @@ export function membershipCapabilities(
         membership = await open.join(
           isMember ? memberOf(context, parts.groups()) : undefined,
         )
+        const write = partLog(context.log, 'cluster')
+        membership.onChange(({ dead }) => {
+          for (const { id } of dead) write('warn', lostNode(id), { lost: id })
+        })
       },
       stop: () => membership?.close(),
     },
@@ -71,6 +76,13 @@ export function membershipCapabilities(
       },
     },
   }
+}
+
+function lostNode(id: string): string {
+  return (
+    `Node ${id} is given up: it no longer answers, and did not say that it leaves. The other nodes take over its work; ` +
+    'see whether its process runs and is reachable.'
+  )
 }
 
 export function memberOf(

@@ -2,7 +2,9 @@
 
 import { groupPlacement } from '../../cluster/group-placement.js'
 import type { Membership } from '../../cluster/membership.js'
-import type { Projection } from '../../projection/define-projection.js'
+import { CairnError } from '../../model/errors.js'
+import { show } from '../../model/show.js'
+import { isProjection, type Projection } from '../../projection/define-projection.js'
 import type { StatePorts } from '../../projection/fold-states.js'
 import {
   type ProjectionReader,
@@ -67,6 +69,11 @@ export function projectionsCapability(
       for (const runner of runners) runner.start()
     },
     reader<Row>(projection: Projection<Row>) {
+      if (!isProjection(projection))
+        throw new CairnError(
+          'invalid-definition',
+          `projection has ${show(projection)}: pass what defineProjection returns.`,
+        )
       const known = readers.get(projection) as ProjectionReader<Row> | undefined
       if (known !== undefined) return known
       const reader = readerOf<Row>({
