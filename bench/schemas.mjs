@@ -1,7 +1,10 @@
 // What schemas cost a command: `ask-spread` (1,000 actors, 256 callers) with a schema for the command, the event, the reply and
-// the state, of zod, valibot and arktype, beside the same without, and beside the same four validations called bare. Prints a
-// Markdown table; docs/schemas.md holds the figures. Argument: how often each is measured (7). The three libraries are not
-// installed with the bench.
+// the state, of zod, valibot and arktype, beside the same without, and beside the same four validations called bare. Each run is
+// a process of its own: in one process the libraries would share what is compiled for each of them. Prints a Markdown table;
+// docs/schemas.md holds the figures. Argument: how often each is measured (5). The three libraries are not installed with the bench.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { defineActor, event, jetstream, startNode } from 'cairn-es'
 import { verify } from './benchmark.mjs'
 import { checkVersions } from './check-log.mjs'
@@ -15,27 +18,33 @@ import { median } from './stats.mjs'
  * @typedef {import('cairn-es').StandardSchema<{ by: number }>} By
  * @typedef {import('cairn-es').StandardSchema<{ sum: number }>} Sum
  * @typedef {{ readonly by: By, readonly sum: Sum }} Pair
+ * @typedef {{ readonly micros: number, readonly rate: number, readonly bare: number }} Run
  */
 
-const repetitions = Number(process.argv[2] ?? 7)
 const actorCount = 1_000
 const callers = 256
-const warmUpMs = 300
-const runMs = 1_000
-const bareCalls = 200_000
+const warmUpMs = 1_500
+const runMs = 2_000
+const bareCalls = 300_000
 
-const { z } = await import('zod')
-const v = await import('valibot')
-const { type } = await import('arktype')
-
-/** @type {Readonly<Record<string, Pair>>} */
+/** @type {Readonly<Record<string, () => Promise<Pair | undefined>>>} */
 const libraries = {
-  zod: { by: z.object({ by: z.number() }), sum: z.object({ sum: z.number() }) },
-  valibot: { by: v.object({ by: v.number() }), sum: v.object({ sum: v.number() }) },
-  arktype: { by: type({ by: 'number' }), sum: type({ sum: 'number' }) },
+  none: async () => undefined,
+  zod: async () => {
+    const { z } = await import('zod')
+    return { by: z.object({ by: z.number() }), sum: z.object({ sum: z.number() }) }
+  },
+  valibot: async () => {
+    const v = await import('valibot')
+    return { by: v.object({ by: v.number() }), sum: v.object({ sum: v.number() }) }
+  },
+  arktype: async () => {
+    const { type } = await import('arktype')
+    return { by: type({ by: 'number' }), sum: type({ sum: 'number' }) }
+  },
 }
 
-/** @param {Pair} [schemas] */
+/** @param {Pair | undefined} schemas */
 const counterWith = schemas =>
   defineActor({
     type: 'counter',
@@ -61,7 +70,7 @@ const counterWith = schemas =>
 
 /**
  * @param {string} servers
- * @param {Pair} [schemas]
+ * @param {Pair | undefined} schemas
  * @returns microseconds of this process's processor for a command, and commands a second
  */
 const asked = async (servers, schemas) => {
@@ -76,12 +85,8 @@ const asked = async (servers, schemas) => {
     const versions = new Map()
     const step = async (/** @type {number} */ worker, /** @type {number} */ turn) => {
       const i = (worker + callers * turn) % actorCount
-      const outcome = await /** @type {NonNullable<typeof refs[0]>} */ (refs[i]).ask(
-        'add',
-        {
-          by: 1,
-        },
-      )
+      const ref = /** @type {NonNullable<typeof refs[0]>} */ (refs[i])
+      const outcome = await ref.ask('add', { by: 1 })
       const { sum } = /** @type {{ sum: number }} */ (outcome.reply)
       verify(
         sum === outcome.version && !outcome.duplicate,
@@ -108,7 +113,7 @@ const asked = async (servers, schemas) => {
  * @param {Pair} schemas
  * @returns microseconds of this process's processor
  */
-const bare = ({ by, sum }) => {
+const bareOf = ({ by, sum }) => {
   const round = (/** @type {number} */ i) => {
     const results = [
       by['~standard'].validate({ by: 1 }),
@@ -129,44 +134,83 @@ const bare = ({ by, sum }) => {
   return (user + system) / bareCalls
 }
 
-const names = ['none', ...Object.keys(libraries)]
-/** @type {Record<string, { micros: number, rate: number }[]>} */
-const runs = Object.fromEntries(names.map(name => [name, []]))
-const facts = machineFacts()
-const signal = new AbortController().signal
-const servers = await startServers({ replicas: 1, syncAlways: false, signal })
-try {
-  // The first run of a process pays for what is compiled on the way.
-  await asked(servers.urls)
-  for (let i = 0; i < repetitions; i++)
-    for (const name of i % 2 === 0 ? names : names.toReversed())
-      runs[name]?.push(await asked(servers.urls, libraries[name]))
-} finally {
-  await servers.close()
+/**
+ * A run in this process.
+ *
+ * @param {string} name
+ * @param {string} servers
+ * @returns {Promise<Run>}
+ */
+const run = async (name, servers) => {
+  const schemas = await libraries[name]?.()
+  const figures = await asked(servers, schemas)
+  return { ...figures, bare: schemas === undefined ? 0 : bareOf(schemas) }
 }
 
-console.log(
-  '| schemas | commands/s | CPU a command | more than without | the validations, called bare |',
-)
-console.log('| --- | ---: | ---: | ---: | ---: |')
-for (const name of names) {
-  const own = runs[name] ?? []
-  const schemas = libraries[name]
-  // Each against the run without schemas of the same round.
-  const more = median(
-    own.map(({ micros }, i) => micros - (runs['none']?.[i]?.micros ?? NaN)),
-  )
-  const cells = [
-    Math.round(median(own.map(({ rate }) => rate))).toLocaleString('en'),
-    `${median(own.map(({ micros }) => micros)).toFixed(1)} µs`,
-    schemas === undefined ? '' : `${more.toFixed(1)} µs`,
-    schemas === undefined ? '' : `${bare(schemas).toFixed(2)} µs`,
-  ]
-  console.log(`| ${name} | ${cells.join(' | ')} |`)
+/**
+ * A run in a process of its own.
+ *
+ * @param {string} name
+ * @param {string} servers
+ * @returns {Promise<Run>}
+ */
+const runApart = async (name, servers) => {
+  const child = fork(fileURLToPath(import.meta.url), [name, servers])
+  /** @type {Run | undefined} */
+  let figures
+  child.once('message', message => {
+    figures = /** @type {Run} */ (message)
+  })
+  const [code] = await once(child, 'exit')
+  if (code !== 0 || figures === undefined) throw new Error(`${name} ended with ${code}`)
+  return figures
 }
-const rounds = names.map(name => [
-  name,
-  (runs[name] ?? []).map(({ micros }) => micros.toFixed(1)),
-])
-console.log(`\nCPU a command by round: ${JSON.stringify(Object.fromEntries(rounds))}`)
-console.log(JSON.stringify({ node: process.version, server: servers.version, ...facts }))
+
+/** @param {number} repetitions */
+const main = async repetitions => {
+  const names = Object.keys(libraries)
+  /** @type {Record<string, Run[]>} */
+  const runs = Object.fromEntries(names.map(name => [name, []]))
+  const facts = machineFacts()
+  const { signal } = new AbortController()
+  const servers = await startServers({ replicas: 1, syncAlways: false, signal })
+  try {
+    for (let i = 0; i < repetitions; i++)
+      for (const name of i % 2 === 0 ? names : names.toReversed())
+        runs[name]?.push(await runApart(name, servers.urls))
+  } finally {
+    await servers.close()
+  }
+  console.log(
+    '| schemas | commands/s | CPU a command | more than without | called bare |',
+  )
+  console.log('| --- | ---: | ---: | ---: | ---: |')
+  for (const name of names) {
+    const own = runs[name] ?? []
+    const micros = own.map(one => one.micros)
+    // Each against the run without schemas of the same round.
+    const more = micros.map((one, i) => one - (runs['none']?.[i]?.micros ?? NaN))
+    const cells = [
+      Math.round(median(own.map(({ rate }) => rate))).toLocaleString('en'),
+      `${median(micros).toFixed(1)} µs`,
+      name === 'none' ? '' : `${median(more).toFixed(1)} µs`,
+      name === 'none' ? '' : `${median(own.map(({ bare }) => bare)).toFixed(2)} µs`,
+    ]
+    console.log(`| ${name} | ${cells.join(' | ')} |`)
+  }
+  const rounds = names.map(name => [
+    name,
+    (runs[name] ?? []).map(({ micros }) => micros.toFixed(1)),
+  ])
+  console.log(`\nCPU a command by round: ${JSON.stringify(Object.fromEntries(rounds))}`)
+  console.log(
+    JSON.stringify({ node: process.version, server: servers.version, ...facts }),
+  )
+}
+
+const [first = '5', servers] = process.argv.slice(2)
+if (servers === undefined) await main(Number(first))
+else {
+  process.send?.(await run(first, servers))
+  process.disconnect()
+}
