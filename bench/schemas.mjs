@@ -87,7 +87,7 @@ const asked = async (servers, schemas) => {
       const i = (worker + callers * turn) % actorCount
       const ref = /** @type {NonNullable<typeof refs[0]>} */ (refs[i])
       const outcome = await ref.ask('add', { by: 1 })
-      const { sum } = /** @type {{ sum: number }} */ (outcome.reply)
+      const { sum } = outcome.reply
       verify(
         sum === outcome.version && !outcome.duplicate,
         () => `version ${outcome.version} was answered with ${sum}`,

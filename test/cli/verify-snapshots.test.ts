@@ -59,9 +59,8 @@ for (const { name, store, flags } of homesOf(server, t.testdir()))
     const verify = async (env: Record<string, string>) => {
       const where = ['--ns', namespace, ...flags, '--json']
       Object.assign(process.env, env)
-      const ended = await cairn(
-        ...['verify', '--actors', 'test/support/actors/large.mjs', ...where],
-      )
+      const actors = ['--actors', 'test/support/actors/large.mjs']
+      const ended = await cairn('verify', ...actors, ...where)
       const found = jsonLines<Record<'actor' | 'problem' | 'message', string>>(ended)
       t.equal(ended.code, 1, ended.stderr)
       t.match(ended.stderr, new RegExp(`7 histories .* ${found.length} problems were`))

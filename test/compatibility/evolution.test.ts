@@ -103,9 +103,8 @@ for (const { name, store, flags } of [
         `test/fixtures/evolution/v${generation}.mjs`
       const here = ['--ns', of, ...flags]
       const verify = async (generation: Generation) => {
-        const { code, stderr } = await runCairn(
-          ...['verify', ...here, '--actors', fileOf(generation)],
-        )
+        const actors = ['--actors', fileOf(generation)]
+        const { code, stderr } = await runCairn('verify', ...here, ...actors)
         t.match(stderr, /; 0 problems were found/)
         t.equal(code, 0)
       }
