@@ -123,12 +123,19 @@ export function foldEvent<State>(
   if (skips?.covers(event.version, event.version)) return state
   if (event.type === workEndedType) return state
   freeze(event.data)
-  if (behavior.upcast === undefined && event.schemaVersion === undefined)
-    return foldPiece(behavior, state, event, event)
+  if (isAsStored(behavior, event)) return foldPiece(behavior, state, event, event)
   let next = state
   for (const piece of upcastEvent(behavior, event))
     next = foldPiece(behavior, next, piece, event)
   return next
+}
+
+/** Whether an event is read as it is stored, so that {@link upcastEvent} has nothing to do and nothing to refuse. */
+export function isAsStored(
+  behavior: Pick<Behavior, 'upcast'>,
+  { schemaVersion }: RecordedEvent,
+): boolean {
+  return behavior.upcast === undefined && schemaVersion === undefined
 }
 
 /** The pieces of a stored event as the behavior knows them; throws `actor-parked` with the event. */

@@ -165,10 +165,7 @@ function readerOf(
             ),
       )
     },
-    events: options =>
-      behavior.upcast === undefined
-        ? store.read(address, options)
-        : upcasted(behavior, store.read(address, options)),
+    events: options => upcasted(behavior, store.read(address, options)),
     watch: watch as ActorRef['watch'],
     async until(isWanted: (state: unknown) => boolean, options: UntilOptions = {}) {
       checkOptions('until', options, untilOptionNames)

@@ -97,7 +97,7 @@ export function conformCommand(
 ): Command {
   const schema = own(schemas?.commands, command.type)
   if (schema === undefined || command.isChecked === true) return command
-  const what = `data of command ${show(command.type)} to ${formatAddress(actor)}`
+  const what = () => commandText(actor, command.type)
   const data = made(schema, command.data, 'invalid-command', what)
   return { ...command, data, isChecked: true }
 }
@@ -111,8 +111,11 @@ export function checkCommandData(
 ): void {
   const schema = own(schemas?.commands, type)
   if (schema === undefined) return
-  const what = `data of command ${show(type)} to ${formatAddress(actor)}`
-  conform(schema, data, what, 'invalid-command')
+  conform(schema, data, () => commandText(actor, type), 'invalid-command')
+}
+
+function commandText(actor: ActorAddress, type: string): string {
+  return `data of command ${show(type)} to ${formatAddress(actor)}`
 }
 
 /** Returns the event with what its schema makes of its data. Throws `invalid-event`. */
@@ -123,7 +126,7 @@ export function conformEvent(
 ): NewEvent {
   const schema = own(schemas?.events, event.type)
   if (schema === undefined) return event
-  const what = `data of event ${show(event.type)} of ${formatAddress(actor)}`
+  const what = () => `data of event ${show(event.type)} of ${formatAddress(actor)}`
   return { ...event, data: made(schema, event.data, 'invalid-event', what) }
 }
 
@@ -137,15 +140,20 @@ export function conformReply(
   const schema = own(schemas?.replies, command.type)
   const stateSchema = decision.events.length > 0 ? schemas?.state : undefined
   if (schema === undefined && stateSchema === undefined) return decision
-  const where = `${show(command.type)} to ${formatAddress(actor)}`
+  const where = () => `${show(command.type)} to ${formatAddress(actor)}`
   return {
     ...decision,
     reply(state) {
       if (stateSchema !== undefined)
-        conform(stateSchema, state, `state after command ${where}`, 'decide-failed')
+        conform(
+          stateSchema,
+          state,
+          () => `state after command ${where()}`,
+          'decide-failed',
+        )
       const reply = decision.reply(state)
       if (schema === undefined) return reply
-      return made(schema, reply, 'decide-failed', `reply to command ${where}`)
+      return made(schema, reply, 'decide-failed', () => `reply to command ${where()}`)
     },
   }
 }
@@ -160,9 +168,9 @@ function made(
   schema: StandardSchema,
   value: unknown,
   code: 'invalid-command' | 'invalid-event' | 'decide-failed',
-  what: string,
+  what: () => string,
 ): unknown {
   const output = conform(schema, value, what, code)
   if (output === value) return output
-  return detach(output, () => `${what} that its schema made`)
+  return detach(output, () => `${what()} that its schema made`)
 }

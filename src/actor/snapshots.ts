@@ -9,6 +9,7 @@
 
 import { decode } from '../codec/msgpack.js'
 import { type ActorAddress, formatAddress } from '../model/address.js'
+import type { InlineState } from '../model/commit.js'
 import { isCairnError, messageOf } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { Version } from '../model/version.js'
@@ -50,6 +51,23 @@ interface Waiting {
   readonly snapshot: Snapshot
 }
 
+/** The state of a snapshot, as a commit carries one. Throws `invalid-data`. */
+export function inlineStateOf({
+  behavior,
+  skipped,
+  carriesWork,
+  value: bytes,
+}: Snapshot): InlineState {
+  const value = decode(bytes)
+  const carried = carriesWork ? (value as Carried) : { state: value }
+  return {
+    behavior,
+    ...(skipped !== undefined && { skipped }),
+    value: carried.state,
+    ...(carried.works !== undefined && { works: carried.works }),
+  }
+}
+
 export class ActorSnapshots implements SnapshotSource {
   readonly #snapshots: Pick<Snapshots, 'read' | 'write'>
   readonly #log: WriteLog
@@ -82,15 +100,8 @@ export class ActorSnapshots implements SnapshotSource {
         signal,
       })
       if (found === undefined) return undefined
-      const { behavior: by, skipped, version, position, commitId } = found
-      const value = decode(found.value)
-      const carried = found.carriesWork ? (value as Carried) : { state: value }
-      const state = {
-        behavior: by,
-        ...(skipped !== undefined && { skipped }),
-        value: carried.state,
-        ...(carried.works !== undefined && { works: carried.works }),
-      }
+      const { version, position, commitId } = found
+      const state = inlineStateOf(found)
       this.#used++
       return { version, position, commitId, state }
     } catch (error) {

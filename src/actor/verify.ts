@@ -1,5 +1,5 @@
-// Verification: whether a stored history folds with the current behavior, and folds to the inline states of its commits, those of
-// earlier versions migrated.
+// Verification: whether a stored history folds with the current behavior, and folds to the states that are stored with it, in its
+// commits and in a snapshot, those of earlier versions migrated.
 //
 // Folding starts from the first event and uses no inline state; nothing is written. One commit is in memory at a time.
 
@@ -25,6 +25,7 @@ import {
 } from './fold.js'
 import { evolveFailed, recordUnreadable } from './parked.js'
 import type { Skips } from './skips.js'
+import type { SnapshotToVerify } from './verify-snapshot.js'
 
 /** The result of replaying one history: the first problem, if there is one. */
 export type VerifyResult =
@@ -35,12 +36,13 @@ export type VerifyResult =
       readonly version: Version
       readonly error: CairnError
     }
-  /** The first commit whose inline state, stored by this behavior version, differs from the folded state. */
-  | { readonly kind: 'differs'; readonly version: Version }
+  /** The first state, stored by this behavior version in a commit or a snapshot, that differs from the folded one. */
+  | { readonly kind: 'differs'; readonly version: Version; readonly isSnapshot: boolean }
   /** The first state of an earlier version that `migrateState` throws on, or makes another state of than the events fold to. */
   | {
       readonly kind: 'migration'
       readonly version: Version
+      readonly isSnapshot: boolean
       /** Absent: it makes another state. */
       readonly error?: CairnError
     }
@@ -50,6 +52,8 @@ export interface VerifyOptions {
   readonly actor: ActorAddress
   readonly behavior: Behavior
   readonly skips?: Skips | undefined
+  /** A state that is stored beside the history. Default: none. */
+  readonly snapshot?: Pick<SnapshotToVerify, 'stateAt'> | undefined
   readonly signal: AbortSignal
   /** Called with the last state, if the history folds. */
   readonly folded?: (at: VerifiedState) => void
@@ -123,7 +127,10 @@ class Replay {
         this.#fails(error, before.version)
         this.#look(record)
       }
-    if (record.kind === 'commit') this.#wake(record)
+    if (record.kind !== 'commit') return
+    this.#wake(record)
+    const state = await this.#options.snapshot?.stateAt(record)
+    if (state !== undefined) this.#wake({ ...record, state }, true)
   }
 
   end(): VerifyResult {
@@ -148,8 +155,8 @@ class Replay {
     }
   }
 
-  /** The commit's state as this behavior uses it, or its events on the state before them. */
-  #wake(commit: StoredCommit): void {
+  /** The state that is stored with a commit as this behavior uses it, or its events on the state before them. */
+  #wake(commit: StoredCommit, isSnapshot = false): void {
     const { actor, behavior, skips } = this.#options
     const { state, lastVersion: version } = commit
     if (state !== undefined) this.#stored = { state: state.value, version }
@@ -158,11 +165,12 @@ class Replay {
       usable = foldedInlineState({ actor, behavior, skips }, commit)
     } catch (error) {
       if (!isCairnError(error, 'actor-parked')) throw error
-      this.#problem ??= { kind: 'migration', version, error }
+      this.#problem ??= { kind: 'migration', version, isSnapshot, error }
       this.#woken = undefined
       return
     }
-    if (usable === undefined) return this.#goOn(commit)
+    // What the commit has done to the state before it is known by then.
+    if (usable === undefined) return isSnapshot ? undefined : this.#goOn(commit)
     this.#woken = undefined
     const value =
       behavior.version === state!.behavior ? usable.state : stored(usable.state)
@@ -170,7 +178,7 @@ class Replay {
     this.#woken = usable
     if (this.#at === undefined) return
     const kind = behavior.version === state!.behavior ? 'differs' : 'migration'
-    this.#problem ??= { kind, version }
+    this.#problem ??= { kind, version, isSnapshot }
   }
 
   #goOn(commit: StoredCommit): void {

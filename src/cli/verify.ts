@@ -1,7 +1,7 @@
 // cairn verify: replays stored histories by given definitions, and lists what these cannot continue.
 //
 // Memory does not depend on the number of actors: a few are read at a time, one commit of each, and a problem is printed when it
-// is found.
+// is found. Of their snapshots, `snapshotBytesMax` are in memory.
 
 import type { AnyActorDefinition } from '../actor/definition.js'
 import { Directives } from '../actor/directives.js'
@@ -11,15 +11,19 @@ import { actorFlags, loadActors } from '../program/actors-file.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { textFlag, textFlags } from '../program/flags.js'
 import type { EventStore } from '../store/event-store/event-store.js'
+import { Snapshots } from '../store/snapshots/snapshots.js'
 import { Turns } from '../store/turns.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { complain, printRow } from './output.js'
 import { verifyActor } from './verify/actor.js'
+import { ByteBudget } from './verify/byte-budget.js'
 import type { Problem } from './verify/problem.js'
 import { unknownCommands } from './verify/unknown-commands.js'
 
 /** Actors that are read at the same time. */
 const readsMax = 16
+/** Bytes of the snapshots that are in memory at the same time, before they are decoded; a larger one is there alone. */
+const snapshotBytesMax = 32 * 1024 * 1024
 
 export const verify: CliCommand = {
   usage: 'verify [TYPE/ID] --actors FILE [--type T]',
@@ -48,6 +52,8 @@ export const verify: CliCommand = {
         store,
         log: (_level, message) => complain(message),
       })
+      const snapshots = new Snapshots(open.readModels)
+      const budget = new ByteBudget(snapshotBytesMax)
       let replayed = 0
       let problems = 0
       const say = () => progress.say(told(replayed, problems))
@@ -59,7 +65,8 @@ export const verify: CliCommand = {
       }
       try {
         for (const definition of definitions) {
-          const options = { open, directives, definition, ends, signal }
+          const reading = { open, directives, snapshots, budget, signal }
+          const options = { ...reading, definition, ends }
           await forEachActor(store, definition, only, signal, async actor => {
             for (const problem of await verifyActor(options, actor)) await found(problem)
             if (++replayed % 100 === 0) say()

@@ -38,19 +38,19 @@ export function isSchema(value: unknown): value is StandardSchema {
  * Returns the schema's output for a value. Throws `code` with each path that is wrong, and
  * `invalid-definition` for an asynchronous schema.
  *
- * @param what what the value is meant to be: `message on trips.completed`
+ * @param what what the value is meant to be: `message on trips.completed`; a function of it is called for an error only
  */
 export function conform<Output>(
   schema: StandardSchema<unknown, Output>,
   value: unknown,
-  what: string,
+  what: string | (() => string),
   code: ErrorCode,
 ): Output {
   const result = validated(schema, value, what)
   if (isIgnoredPromise(result))
     throw new CairnError(
       'invalid-definition',
-      `The schema of ${what} returned a promise: use one without asynchronous checks.`,
+      `The schema of ${textOf(what)} returned a promise: use one without asynchronous checks.`,
     )
   if (result.issues === undefined) return result.value
   const issues = result.issues.map(({ message, path = [] }) => ({
@@ -60,25 +60,33 @@ export function conform<Output>(
   const problems = issues.map(({ path, message }) =>
     path === '' ? message : `${path}: ${message}`,
   )
-  throw new CairnError(code, `The ${what} is not valid: ${problems.join('; ')}.`, {
-    details: { issues },
-  })
+  throw new CairnError(
+    code,
+    `The ${textOf(what)} is not valid: ${problems.join('; ')}.`,
+    {
+      details: { issues },
+    },
+  )
 }
 
 function validated<Output>(
   schema: StandardSchema<unknown, Output>,
   value: unknown,
-  what: string,
+  what: string | (() => string),
 ): SchemaResult<Output> | Promise<SchemaResult<Output>> {
   try {
     return schema['~standard'].validate(value)
   } catch (cause) {
     throw new CairnError(
       'invalid-definition',
-      `The schema of ${what} threw: ${messageOf(cause)}. Correct it so that it returns issues instead.`,
+      `The schema of ${textOf(what)} threw: ${messageOf(cause)}. Correct it so that it returns issues instead.`,
       { cause },
     )
   }
+}
+
+function textOf(what: string | (() => string)): string {
+  return typeof what === 'string' ? what : what()
 }
 
 function keyOf(segment: PropertyKey | { readonly key: PropertyKey }): string {

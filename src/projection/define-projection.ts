@@ -3,7 +3,7 @@
 
 import type { AnyActorDefinition } from '../actor/definition.js'
 import type { RecordedEventOf } from '../actor/definition-types.js'
-import { upcastEvent } from '../actor/fold.js'
+import { isAsStored, upcastEvent } from '../actor/fold.js'
 import { checkDefinition } from '../actor/check-definition.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
@@ -275,7 +275,8 @@ function rowsOfEvents(
   /** What it folds of a stored event. */
   const piecesOf = (event: RecordedEvent): readonly RecordedEvent[] => {
     const behavior = behaviors.get(event.actor.type)
-    if (behavior?.upcast === undefined) return [event]
+    // Without steps, too, a later schema version than the definition knows is refused.
+    if (behavior === undefined || isAsStored(behavior, event)) return [event]
     return upcastEvent(behavior, event).filter(piece => folds.has(piece.type))
   }
   const keysOfPiece = (piece: RecordedEvent): readonly string[] => {

@@ -341,6 +341,55 @@ await t.test(
   },
 )
 
+await t.test(
+  'a definition without steps takes no later event for one of its own',
+  async t => {
+    const handled: unknown[] = []
+    const amounts = defineProjection({
+      name: 'amounts',
+      from: first,
+      initial: 0,
+      when: { moneyAdded: (sum, { data }) => sum + data.amount },
+    })
+    await using node = await startNode({
+      namespace: 'behind',
+      store: memory(),
+      actors: [first],
+      reactors: [
+        defineReactor({
+          name: 'listener',
+          on: eventsOf(first),
+          retry: { attempts: 1 },
+          handle: ({ data }) => void handled.push(data.data),
+        }),
+      ],
+      projections: [amounts],
+      log: false,
+    })
+    await node.store.append(x, [
+      event('moneyAdded', { amount: 1 }),
+      { type: 'moneyAdded', data: { cents: 100 }, schemaVersion: 2 },
+    ])
+    const refused = /"moneyAdded" has schema version 2, and this definition knows 1/
+    await t.rejects(
+      async () => {
+        for await (const _ of node.spawn(first, 'x').events());
+      },
+      { code: 'actor-parked', message: refused },
+    )
+    await until(async () => {
+      for await (const { error } of node.deadLetters.list())
+        return refused.test(error.message)
+      return false
+    })
+    t.strictSame(handled, [{ amount: 1 }])
+    await until(() => {
+      const [build] = node.stats().projections['amounts']!.builds
+      return refused.test(build?.stuck?.error ?? '')
+    })
+  },
+)
+
 await t.test('an older node leaves later events to the newer one', async t => {
   const store = memory()
   const namespace = 'mixed'

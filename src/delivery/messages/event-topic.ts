@@ -35,9 +35,8 @@ export function eventsOf<Definition extends AnyActorDefinition>(
   return {
     name: eventTopicName(type),
     version: 1,
-    ...(behavior.upcast !== undefined && {
-      upcast: (stored: unknown) => upcastEvent(behavior, stored as RecordedEvent),
-    }),
+    // Without steps, too: it refuses what a later definition has stored.
+    upcast: stored => upcastEvent(behavior, stored as RecordedEvent),
     check() {
       throw new CairnError(
         'invalid-message',

@@ -101,10 +101,7 @@ export class Snapshots {
       if (manifest === undefined) return undefined
       if (typeof manifest === 'string') reason = manifest
       else {
-        // Another form is of another build, and another actor's has the same hash.
-        if (manifest.form !== 1 || manifest.actor !== formatAddress(actor))
-          return undefined
-        if (!isUsable(manifest)) return undefined
+        if (!isOf(manifest, actor) || !isUsable(manifest)) return undefined
         const found = await wholeOf(model, manifest, signal)
         if (typeof found !== 'string') return found
         reason = found
@@ -112,6 +109,35 @@ export class Snapshots {
     }
     this.#onDamaged(actor, reason)
     return undefined
+  }
+
+  /**
+   * What the snapshot of an actor says of itself, or why that cannot be read; `undefined` for none that this build reads. Throws the
+   * errors of the store.
+   */
+  async manifest(
+    actor: ActorAddress,
+    signal?: AbortSignal,
+  ): Promise<Manifest | string | undefined> {
+    const model = this.#models.open(snapshotModelOf(actor))
+    const manifest = await manifestOf(model, signal)
+    return typeof manifest !== 'object' || isOf(manifest, actor) ? manifest : undefined
+  }
+
+  /**
+   * The snapshot of a manifest, or why it is not used; `undefined` if another one has taken its place meanwhile. Throws the errors of
+   * the store.
+   */
+  async readBy(
+    actor: ActorAddress,
+    manifest: Manifest,
+    signal?: AbortSignal,
+  ): Promise<Snapshot | string | undefined> {
+    const model = this.#models.open(snapshotModelOf(actor))
+    const found = await wholeOf(model, manifest, signal)
+    if (typeof found !== 'string') return found
+    const now = await manifestOf(model, signal)
+    return typeof now === 'object' && now.hash === manifest.hash ? found : undefined
   }
 
   /**
@@ -188,6 +214,11 @@ export function snapshotModelOf(actor: ActorAddress): string {
 
 function keyOf(slot: Slot, index: number): string {
   return `${slot}/${index}`
+}
+
+/** Another form is of another build, and another actor's has the same hash. */
+function isOf({ form, actor: of }: Manifest, actor: ActorAddress): boolean {
+  return form === 1 && of === formatAddress(actor)
 }
 
 /** The manifest, or why it cannot be read. */

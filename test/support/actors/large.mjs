@@ -5,6 +5,8 @@ import { defineActor, event } from 'cairn-es'
 
 const every = Number(process.env['SNAPSHOT_EVERY'] ?? 100)
 const version = Number(process.env['LARGE_VERSION'] ?? 1)
+/** Added to the count of each state of an earlier version, if it is set. */
+const migration = process.env['LARGE_MIGRATION']
 
 /** @param {number} seed */
 function pieceOf(seed) {
@@ -23,6 +25,12 @@ export const largeOf = (given = { version, every }) =>
     version: given.version,
     snapshotEvery: given.every,
     commitCommandsMax: 1,
+    ...(migration !== undefined && {
+      migrateState: (/** @type {Large} */ state) => ({
+        ...state,
+        count: state.count + Number(migration),
+      }),
+    }),
     initialState: /** @returns {Large} */ () => ({ pieces: [], count: 0 }),
     decide: {
       grow: (_state, /** @type {{ slots: number, seed: number }} */ data) =>
