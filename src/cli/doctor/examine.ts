@@ -5,6 +5,7 @@ import { statfs } from 'node:fs/promises'
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import type { Backend } from '../../backend/backend.js'
 import { type CairnError, isCairnError } from '../../model/errors.js'
+import { programs } from '../../model/programs.js'
 import { Connection } from '../../nats/connection.js'
 import type { NatsOptions } from '../../nats/options.js'
 import { joined } from '../members.js'
@@ -72,7 +73,7 @@ async function* examineContent(examined: Examined): AsyncGenerator<Finding> {
         place,
         problem: `is ${problem}`,
         means: text,
-        remedy: 'Run "cairn repair --dry-run".',
+        remedy: `Run "${programs.cairn} repair --dry-run".`,
       }
   const bounds = {
     signal,
