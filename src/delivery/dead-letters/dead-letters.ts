@@ -61,6 +61,15 @@ export interface DeadLetterListOptions extends DeadLetterFilter {
 
 const kind = 'reactor'
 export const unreadableReason = 'unreadable'
+/** The reasons that Cairn gives by itself: what is counted by reason has so many counts. */
+export const deadLetterReasons: readonly DeadLetterReason[] = [
+  'max-attempts-exhausted',
+  'terminal',
+  'parked',
+  'crashed',
+  'rejected',
+  unreadableReason,
+]
 
 /** Where dead letters are stored, and who is told of them. */
 export interface DeadLetterSink {
