@@ -11,6 +11,7 @@ import {
   namespaceOf,
   natsFlags,
   type ParsedFlags,
+  placeOf,
   textFlag,
   textFlags,
 } from '../program/flags.js'
@@ -70,10 +71,14 @@ Cairn downloaded before. Without any it keeps everything in .cairn/dev. The defa
     process.once('SIGHUP', () => stopped.resolve())
     const watched = isSet(flags, 'no-watch')
       ? undefined
-      : watchFiles('.', file => {
-          complain(`${file} has changed: the node starts again.`)
-          node.restart()
-        })
+      : watchFiles(
+          '.',
+          file => {
+            complain(`${file} has changed: the node starts again.`)
+            node.restart()
+          },
+          placeOf(flags).dir,
+        )
     try {
       node.restart()
       const isServerGone = await Promise.race([
