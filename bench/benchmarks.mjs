@@ -19,6 +19,7 @@ import { reactor } from './benchmarks/reactor.mjs'
 import { askRemote, askRemote64 } from './benchmarks/remote-ask.mjs'
 import { replay } from './benchmarks/replay.mjs'
 import { resident } from './benchmarks/resident.mjs'
+import { scrape } from './benchmarks/scrape.mjs'
 import { timerDrift } from './benchmarks/timer-drift.mjs'
 import { transact } from './benchmarks/transact.mjs'
 import { wakeStorm } from './benchmarks/wake-storm.mjs'
@@ -42,6 +43,7 @@ export const benchmarks = [
   reactor,
   transact,
   resident,
+  scrape,
   embeddedAppend,
   embeddedLatency,
   wakeStorm,

@@ -26,7 +26,13 @@ import {
 } from './program/flags.js'
 import { openGrpcDoor } from './program/grpc-door.js'
 import { startHttp } from './program/http.js'
-import { nodeAbout, nodeExits, nodeFlags, nodeFlagsHelp } from './program/node-flags.js'
+import {
+  endsWithParent,
+  nodeAbout,
+  nodeExits,
+  nodeFlags,
+  nodeFlagsHelp,
+} from './program/node-flags.js'
 import { startNode } from './runtime/start-node.js'
 
 const help = `Usage: ${programs.node} --ns NS [flags]
@@ -94,7 +100,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (isSet(flags, 'demo'))
     process.stderr.write(demoHelp(namespace, flags, http?.consoleUrl))
   const reason = await stopped
-  log.info(reason === 'escalation' ? { reason } : { signal: reason }, 'node stopping')
+  log.info(reason.startsWith('SIG') ? { signal: reason } : { reason }, 'node stopping')
   http?.drain()
   await door?.close()
   await node.close()
@@ -103,7 +109,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (reason === 'escalation') process.exitCode = exitCode.failed
 }
 
-type StopReason = NodeJS.Signals | 'escalation'
+type StopReason = NodeJS.Signals | 'escalation' | 'parent ended'
 
 interface Stopping {
   /** Why the node is to stop. */
@@ -128,11 +134,26 @@ function untilStopped(): Stopping {
       if (isStopping) return endProcess(exitCode.failed)
       stop(signal)
     })
+  if (process.env[endsWithParent] === '1') {
+    process.once('disconnect', () => stop('parent ended'))
+    // Listening keeps the channel open, and an open channel keeps the process.
+    process.channel?.unref()
+  }
   return { reason: promise, stop }
 }
 
+/** The flags for what another terminal's environment need not have; a config file is found there, too. */
+function backendOfEnvironment({ CAIRN_EMBEDDED, NATS_URL }: Env = process.env): string {
+  const named = { embedded: CAIRN_EMBEDDED || undefined, nats: NATS_URL || undefined }
+  const name = named.embedded === undefined ? 'nats' : 'embedded'
+  const values = { [name]: named[name] }
+  return named[name] === undefined ? '' : backendFlags({ values, positionals: [] })
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
 function demoHelp(namespace: string, flags: ParsedFlags, consoleUrl?: string): string {
-  const where = [`--ns ${namespace}`, backendFlags(flags)]
+  const where = [`--ns ${namespace}`, backendFlags(flags) || backendOfEnvironment()]
     .filter(part => part !== '')
     .join(' ')
   const line = (command: string) => `  ${programs.cairn} ${command} ${where}\n`

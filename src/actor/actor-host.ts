@@ -8,6 +8,7 @@ import type { WriteLog } from '../model/log.js'
 import type { Position, Version } from '../model/version.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { ActorPorts } from './actor-ports.js'
+import type { CommandLatency } from './admission.js'
 import type { CallOptions } from './call.js'
 import type { StateOptions, StateReading } from './definition.js'
 import type { Directives } from './directives.js'
@@ -125,6 +126,8 @@ export interface ActorHostStats {
   readonly rejectedEnds: number
   /** Wakes that folded more than 5,000 events, as no later state was stored. */
   readonly longTails: number
+  /** How long the commands took that have ended since the start. */
+  readonly latency: CommandLatency
   /** Snapshots of states that are too large for a commit. */
   readonly snapshots: SnapshotStats
 }

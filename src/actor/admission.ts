@@ -1,6 +1,6 @@
 // Admission: which calls the host accepts.
 //
-// Owns the open calls of each actor type, and whether the host accepts calls at all (HOST-1, HOST-3).
+// Owns the open calls of each actor type, whether the host accepts calls at all (HOST-1, HOST-3), and how long its commands took.
 // ADMISSION-1. A call is refused before anything is done for it: before its data are copied, and without a timer.
 // ADMISSION-2. Of what may be open, one actor type takes at most `typeShare`, if several are asked, and one actor at most
 //     `actorShare`. The others are answered while one of them is flooded.
@@ -9,6 +9,7 @@
 
 import type { ActorAddress } from '../model/address.js'
 import { Deadlines } from '../model/deadlines.js'
+import { Durations, type DurationsStats } from '../model/durations.js'
 import { CairnError, refusal } from '../model/errors.js'
 import { LoadLimit } from '../model/load-limit.js'
 import {
@@ -43,6 +44,22 @@ export interface ActorLoad {
   openOf(actor: ActorAddress): number
 }
 
+/** From the arrival of commands until their answers. */
+export interface CommandLatency {
+  /** Accepted, whether events were stored or not. */
+  readonly ok: DurationsStats
+  readonly rejected: DurationsStats
+  /** Ended in an error, among them those that were given up or are another node's. */
+  readonly failed: DurationsStats
+}
+
+const outcomes = {
+  answered: 'ok',
+  rejected: 'rejected',
+  failed: 'failed',
+  'given-up': 'failed',
+} as const
+
 export class Admission {
   readonly #limit: LoadLimit
   readonly #load: ActorLoad
@@ -51,6 +68,11 @@ export class Admission {
   readonly #ports = new CallPorts(new Deadlines(), (call, end) => this.#ended(call, end))
   /** Below this nothing is refused. */
   readonly #tried: number
+  readonly #latency = {
+    ok: new Durations(),
+    rejected: new Durations(),
+    failed: new Durations(),
+  }
   #refused = 0
   #isClosed = false
 
@@ -68,6 +90,12 @@ export class Admission {
   /** Calls refused since the start. */
   get refused(): number {
     return this.#refused
+  }
+
+  /** How long the commands took that have ended since the start, by how they ended. */
+  latency(): CommandLatency {
+    const { ok, rejected, failed } = this.#latency
+    return { ok: ok.stats(), rejected: rejected.stats(), failed: failed.stats() }
   }
 
   get isClosed(): boolean {
@@ -144,10 +172,14 @@ export class Admission {
   }
 
   #ended(call: EndedCall, end: CallEnd): void {
-    this.#typeOf(call.subject).open--
-    if (end === 'answered') this.#limit.finished(call.startedAt)
-    else if (end === 'given-up') this.#limit.givenUp()
-    else this.#limit.withdrawn()
+    const { subject, startedAt } = call
+    this.#typeOf(subject).open--
+    if (end === 'withdrawn') return this.#limit.withdrawn()
+    const now = performance.now()
+    if (subject.isCommand === true)
+      this.#latency[outcomes[end]].add(Math.max(0, now - startedAt))
+    if (end === 'given-up') this.#limit.givenUp()
+    else this.#limit.finished(startedAt, now)
   }
 }
 

@@ -20,6 +20,10 @@ export class CommandSubject implements CallSubject {
     return this.#actor.type
   }
 
+  get isCommand(): true {
+    return true
+  }
+
   describe(): string {
     return `command ${show(this.#command.type)} to ${formatAddress(this.#actor)}`
   }

@@ -48,10 +48,15 @@ export interface CallSubject {
   explainError(error: unknown): unknown
   /** What it counts for: the actor's type. */
   readonly kind: string
+  /** Absent for a reading. */
+  readonly isCommand?: boolean
 }
 
-/** `given-up`: nobody waits for it any more. `withdrawn`: it was never accepted. */
-export type CallEnd = 'answered' | 'given-up' | 'withdrawn'
+/**
+ * `rejected`: answered with a rejection. `failed`: with an error. `given-up`: nobody waits for it any more. `withdrawn`: it was
+ * never accepted.
+ */
+export type CallEnd = 'answered' | 'rejected' | 'failed' | 'given-up' | 'withdrawn'
 
 export type EndedCall = Pick<Call<unknown>, 'subject' | 'startedAt'>
 
@@ -181,7 +186,8 @@ export class Call<T> implements Expiring {
   }
 
   resolve(value: T): void {
-    if (!this.#end('answered')) return
+    const { ok } = (value ?? {}) as { readonly ok?: boolean }
+    if (!this.#end(ok === false ? 'rejected' : 'answered')) return
     if (this.#controller !== undefined && this.#giveUpReason === undefined) {
       this.#ports.releaseController(this.#controller)
       this.#controller = undefined
@@ -190,7 +196,7 @@ export class Call<T> implements Expiring {
   }
 
   fail(error: unknown): void {
-    this.#fail(error, 'answered')
+    this.#fail(error, 'failed')
   }
 
   /** Ends a call that was never accepted. Its promise stays pending. */

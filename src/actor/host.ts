@@ -316,6 +316,7 @@ class Host implements ActorHost {
       discontinuities,
       rejectedEnds,
       longTails: this.#actorPorts.longTails.count,
+      latency: this.#admission.latency(),
       snapshots: this.#actorPorts.snapshots?.stats() ?? noSnapshots,
     }
   }

@@ -5,6 +5,7 @@ import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { MalformedRecord } from '../model/commit.js'
 import { CairnError, messageOf } from '../model/errors.js'
 import type { RecordedEvent } from '../model/event.js'
+import { programs } from '../model/programs.js'
 import { show } from '../model/show.js'
 import type { Position, Version } from '../model/version.js'
 import type { ActorPause } from './supervisor.js'
@@ -46,7 +47,7 @@ export function actorPaused(
   return new CairnError(
     'actor-paused',
     `Actor ${name} is paused by ${show(by)} since ${since} (${why}) and accepts no commands; nothing was ` +
-      `stored. Send the command again after the actor is resumed: cairn actor resume ${name}`,
+      `stored. Send the command again after the actor is resumed: ${programs.cairn} actor resume ${name}`,
     {
       details: {
         actor: name,
@@ -79,9 +80,9 @@ export function actorRestarting(
 export function evolveFailed(event: RecordedEvent, cause: unknown): CairnError {
   return actorParked(
     event.actor,
-    `evolve failed on event ${event.id} of type ${show(event.type)}${placeOf(event)}: ${messageOf(cause)}. ` +
+    `evolve failed on event ${event.id} of type ${show(event.type)}${placeOf(event)}: ${sentenceOf(cause)} ` +
       'Correct evolve, raise the behavior version and restart the node; or skip the event: ' +
-      `cairn actor skip ${formatAddress(event.actor)}`,
+      `${programs.cairn} actor skip ${formatAddress(event.actor)}`,
     {
       event: event.id,
       eventType: event.type,
@@ -90,6 +91,11 @@ export function evolveFailed(event: RecordedEvent, cause: unknown): CairnError {
     },
     cause,
   )
+}
+
+/** What was thrown, with one full stop at its end. */
+function sentenceOf(cause: unknown): string {
+  return `${messageOf(cause).replace(/\.$/, '')}.`
 }
 
 /** Unknown for an event that is not stored yet. */
@@ -112,7 +118,7 @@ export function migrateFailed(
   return actorParked(
     actor,
     `migrateState failed on the state of behavior version ${from} at version ${version}, position ${position}: ` +
-      `${messageOf(cause)}. Correct it and restart the node; if it returns undefined, the state is folded again.`,
+      `${sentenceOf(cause)} Correct it and restart the node; if it returns undefined, the state is folded again.`,
     { version, position, from },
     cause,
   )
@@ -121,7 +127,7 @@ export function migrateFailed(
 export function initialStateFailed(actor: ActorAddress, cause: unknown): CairnError {
   return actorParked(
     actor,
-    `initialState failed: ${messageOf(cause)}. Correct it and restart the node.`,
+    `initialState failed: ${sentenceOf(cause)} Correct it and restart the node.`,
     {},
     cause,
   )
@@ -137,7 +143,7 @@ export function recordUnreadable(
     actor,
     `its ${first === last ? `version ${first}` : `versions ${first} to ${last}`} at position ` +
       `${position} cannot be read: ${reason}. Restore the record from a backup, or skip it: ` +
-      `cairn actor skip ${formatAddress(actor)}`,
+      `${programs.cairn} actor skip ${formatAddress(actor)}`,
     { version: first, through: last, position },
   )
 }
@@ -155,7 +161,7 @@ export function versionsBroken(
     actor,
     `the record at position ${position} has ${found}, and version ${expected} was expected there: another program has ` +
       'written to the log without an expected version. Remove that record, and every later one of this actor that was ' +
-      `written after it; then: cairn actor retry ${name}`,
+      `written after it; then: ${programs.cairn} actor retry ${name}`,
     // Not under the names of versions that can be skipped: these are also those of other events.
     { problem: discontinuity, first, last, expected, position },
   )
@@ -182,7 +188,7 @@ export function versionsUnread(
   return new CairnError(
     'actor-parked',
     `Reading the events of ${name} stopped: version ${expected} was expected and ${found} was found, at position ` +
-      `${position}. Look whether the history has it: cairn read ${name} --from ${expected} --limit 1. If it has, read again.`,
+      `${position}. Look whether the history has it: ${programs.cairn} read ${name} --from ${expected} --limit 1. If it has, read again.`,
     {
       details: {
         actor: name,
@@ -205,7 +211,7 @@ export function versionsMissing(
     actor,
     `version ${expected} was expected and ${found} was found, at position ${position}. ` +
       'Restore the missing records from a backup, or skip them: ' +
-      `cairn actor skip ${formatAddress(actor)}`,
+      `${programs.cairn} actor skip ${formatAddress(actor)}`,
     { version: expected, through: found - 1, found, position },
   )
 }

@@ -13,6 +13,7 @@ import type { StoredCommit } from '../model/commit.js'
 import { messageOf } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import { pathOf } from '../model/path.js'
+import { programs } from '../model/programs.js'
 import { show } from '../model/show.js'
 import type { Version } from '../model/version.js'
 import {
@@ -64,7 +65,7 @@ export class RefoldChecks {
         'error',
         `The stored state of ${actor} at version ${found.version} is not the fold of its events: they differ${path && ` at ${show(path)}`}. ` +
           'evolve is not pure, or was changed without a new version. Correct it and raise the version of the type: its ' +
-          'actors are then folded from their events. "cairn verify" finds the others.',
+          `actors are then folded from their events. "${programs.cairn} verify" finds the others.`,
         { actor, ...found },
       )
     } catch (error) {

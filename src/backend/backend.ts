@@ -8,6 +8,7 @@ import type { NoticeBus } from '../bus/bus.js'
 import type { Member, Membership } from '../cluster/membership.js'
 import type { Transport } from '../cluster/transport.js'
 import type { DamageReports } from '../model/damage.js'
+import { programs } from '../model/programs.js'
 import type { Documents } from '../store/documents/documents.js'
 import type { ConnectionChange, ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
@@ -85,7 +86,7 @@ export function unknownNamespace(
   return new CairnError(
     'unknown-namespace',
     `There is no namespace ${show(namespace)} ${where}.${didYouMean(namespace, known)}${there} A node creates it when ` +
-      `it starts; so does "cairn namespaces create ${namespace}".`,
+      `it starts; so does "${programs.cairn} namespaces create ${namespace}".`,
     { details: { namespace, known } },
   )
 }

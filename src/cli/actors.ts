@@ -10,7 +10,6 @@ import { exitCode, UsageError } from '../program/exit-codes.js'
 import { isSet, type ParsedFlags, textFlag } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
 import { readMembers } from './members.js'
-import { printRow } from './output.js'
 import { Table } from './table.js'
 
 export const actors: CliCommand = {
@@ -66,11 +65,13 @@ async function listTypes(
   type: string | undefined,
   signal: AbortSignal,
 ): Promise<number> {
+  const table = typesTable(flags)
   const here = await loadActors(flags)
   if (here.length > 0) {
     for (const definition of here)
       if (type === undefined || definition.type === type)
-        await printType(flags, describeType(definition))
+        await table.row(typeRow(describeType(definition)))
+    await table.end()
     return exitCode.ok
   }
   return withNamespace(flags, async open => {
@@ -78,7 +79,8 @@ async function listTypes(
     const types = new Set(members.flatMap(member => member.types))
     for (const hosted of [...types].toSorted())
       if (type === undefined || hosted === type)
-        await printType(flags, await describeHosted(open, hosted, signal))
+        await table.row(typeRow(await describeHosted(open, hosted, signal)))
+    await table.end()
     return exitCode.ok
   })
 }
@@ -99,19 +101,29 @@ async function describeHosted(
   }
 }
 
-async function printType(
-  flags: ParsedFlags,
-  described: TypeDescription | { readonly type: string },
-): Promise<void> {
-  const { type } = described
-  if (!('version' in described))
-    return printRow(flags, { type }, `${type}  its nodes are too old to tell`)
-  const missing = withoutSchema(described)
-  const text =
-    missing.length === 0 ? 'all have schemas' : `no schema: ${missing.join(', ')}`
-  await printRow(
-    flags,
-    { ...described, withoutSchema: missing },
-    `${type}@${described.version}  ${text}`,
-  )
+type TypeRow =
+  | { readonly type: string }
+  | (TypeDescription & { readonly withoutSchema: readonly string[] })
+
+function typeRow(described: TypeDescription | { readonly type: string }): TypeRow {
+  if (!('version' in described)) return described
+  return { ...described, withoutSchema: withoutSchema(described) }
+}
+
+function typesTable(flags: ParsedFlags): Table<TypeRow> {
+  const name = (row: TypeRow) =>
+    'version' in row ? `${row.type}@${row.version}` : row.type
+  const missing = (row: TypeRow) => {
+    if (!('version' in row)) return 'its nodes are too old to tell'
+    if (row.withoutSchema.length === 0) return 'all have schemas'
+    return `no schema: ${row.withoutSchema.join(', ')}`
+  }
+  return new Table<TypeRow>(flags, {
+    columns: [
+      { title: 'type', text: name },
+      { title: 'schemas', text: missing },
+    ],
+    line: row => `${name(row)}  ${missing(row)}`,
+    empty: 'No node hosts an actor type in this namespace.',
+  })
 }

@@ -45,6 +45,7 @@ ${reachHelp}`,
           }
         },
       },
+      { type: actor.type, signal },
       { create: true },
     )
     return printOutcome(name, command, outcome, flags)

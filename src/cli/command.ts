@@ -83,10 +83,13 @@ export function positionals<Name extends string, Optional extends string = never
   const names = [...required, ...optional]
   if (given.length < required.length)
     throw new UsageError(`${required[given.length]} is missing.`)
-  if (given.length > names.length)
+  if (given.length > names.length) {
+    const isJson = names.some(name => name === 'JSON')
     throw new UsageError(
-      `${JSON.stringify(given[names.length])} is one argument too many. JSON needs quotes around it: '{"amount":10}'.`,
+      `${JSON.stringify(given[names.length])} is one argument too many.` +
+        (isJson ? ` JSON needs quotes around it: '{"amount":10}'.` : ''),
     )
+  }
   const byName = Object.fromEntries(given.map((value, i) => [names[i], value]))
   return byName as Record<Name, string> & Partial<Record<Optional, string>>
 }
@@ -120,6 +123,7 @@ export function boundsOf(
 export function verbOf<Verb extends string>(given: string, verbs: readonly Verb[]): Verb {
   const verb = verbs.find(one => one === given)
   if (verb !== undefined) return verb
+  if (given === '') throw new UsageError(`${verbs.join('|')} is missing.`)
   throw new UsageError(
     `${JSON.stringify(given)} is not known here: use ${verbs.join(', ')}.${didYouMean(given, verbs)}`,
   )

@@ -81,6 +81,7 @@ _cairn() {
   local -a commands
   commands=(
 ${described.join('\n')}
+    'help:explain a command'
   )
   if (( CURRENT == 2 )); then
     _describe command commands
@@ -101,9 +102,10 @@ compdef _cairn cairn
 export function fishScript(commands: readonly Completable[]): string {
   const lines = commands.flatMap(({ name, summary, verbs, flags }) => {
     const inside = `-n '__fish_seen_subcommand_from ${name}'`
+    const first = `-n '__fish_seen_subcommand_from ${name}; and not __fish_seen_subcommand_from ${verbs.join(' ')}'`
     return [
       `complete -c cairn -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`,
-      ...verbs.map(verb => `complete -c cairn ${inside} -f -a ${verb}`),
+      ...verbs.map(verb => `complete -c cairn ${first} -f -a ${verb}`),
       ...flags.map(
         flag =>
           `complete -c cairn ${inside} -l ${flag.name}${flag.takesValue ? (files.has(flag.name) ? ' -r -F' : ' -x') : ''}`,
@@ -114,6 +116,8 @@ export function fishScript(commands: readonly Completable[]): string {
 complete -c cairn -e
 complete -c cairn -n __fish_use_subcommand -f -l help
 complete -c cairn -n __fish_use_subcommand -f -l version
+complete -c cairn -n __fish_use_subcommand -f -a help -d 'explain a command'
+complete -c cairn -n '__fish_seen_subcommand_from help' -f -a '${names(commands).join(' ')}'
 ${lines.join('\n')}
 `
 }

@@ -2,12 +2,14 @@
 //
 // Owns the process and its output.
 // DEV-NODE-1. One process runs at a time: a restart waits for the drain of the last one.
+// DEV-NODE-2. The process ends with this one, however this one ends: it drains when the channel between them closes.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
+import { endsWithParent } from '../program/node-flags.js'
 import { plain } from '../program/plain.js'
 import { clearLine, type Style, styled, terminalOf } from './terminal.js'
 
@@ -48,10 +50,12 @@ export class DevNode {
     // In its own session: Ctrl-C in a terminal reaches only this process, which then drains the node.
     const child = spawn(process.execPath, [program, ...this.#args], {
       detached: true,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      // DEV-NODE-2.
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      env: { ...process.env, [endsWithParent]: '1' },
     })
     this.#child = child
-    createInterface({ input: child.stdout }).on('line', line => {
+    createInterface({ input: child.stdout! }).on('line', line => {
       process.stdout.write(`${this.#json ? line : readable(line)}\n`)
     })
     child.once('exit', code => {

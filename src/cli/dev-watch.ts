@@ -3,7 +3,7 @@
 // Owns one watcher for each directory, at most `directoriesMax`. What is built, installed or hidden is left out.
 
 import { type FSWatcher, readdirSync, watch } from 'node:fs'
-import { extname, join } from 'node:path'
+import { extname, join, resolve } from 'node:path'
 
 const directoriesMax = 1_000
 /** Milliseconds: an editor writes a file in several steps. */
@@ -11,10 +11,14 @@ const settle = 150
 const skipped = new Set(['node_modules', 'dist', 'build', 'coverage'])
 const endings = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json'])
 
-/** Calls `changed` with the path of a file, once for changes that come together. */
+/**
+ * Calls `changed` with the path of a file, once for changes that come together.
+ * @param except a directory that is left out: the data of the node, which the node itself changes
+ */
 export function watchFiles(
   root: string,
   changed: (file: string) => void,
+  except?: string,
 ): { close(): void } {
   const watchers = new Map<string, FSWatcher>()
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -26,6 +30,7 @@ export function watchFiles(
 
   const add = (directory: string) => {
     if (watchers.has(directory) || watchers.size >= directoriesMax) return
+    if (except !== undefined && resolve(directory) === resolve(except)) return
     let entries
     try {
       entries = readdirSync(directory, { withFileTypes: true })

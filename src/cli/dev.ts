@@ -11,10 +11,12 @@ import {
   namespaceOf,
   natsFlags,
   type ParsedFlags,
+  placeOf,
   textFlag,
   textFlags,
 } from '../program/flags.js'
 import { actorFlags } from '../program/actors-file.js'
+import { httpDefault, httpFlags } from '../program/http.js'
 import { packageVersion } from '../runtime/package-version.js'
 import { type CliCommand, positionals, wantsJson } from './command.js'
 import { DevNode } from './dev-node.js'
@@ -31,10 +33,13 @@ export const dev: CliCommand = {
   flags: {
     ...actorFlags,
     port: { type: 'string' },
+    http: httpFlags.http,
     'no-watch': { type: 'boolean' },
   },
   help: `  --actors FILE      the definitions to run, in TypeScript or JavaScript; may be repeated (default: --demo)
   --demo             run the demo's definitions: account and trip
+  --http [HOST:PORT]  serve health, metrics, the API and the console over HTTP
+                     (default: ${httpDefault})
   --port N           port of the server that it starts (default 4222)
   --no-watch         do not start the node again when a file changes
 
@@ -47,12 +52,14 @@ Cairn downloaded before. Without any it keeps everything in .cairn/dev. The defa
     const namespace = devNamespace(flags)
     const files = await actorFiles(flags)
     const port = portOf(flags)
+    const http = textFlag(flags, 'http')
     await using store = await findStore(flags, port, signal)
     const args = [
       '--ns',
       namespace,
       ...store.args,
       ...files.flatMap(file => ['--actors', file]),
+      ...(http === undefined ? [] : ['--http', http]),
       ...(isSet(flags, 'demo') || files.length === 0 ? ['--demo'] : []),
     ]
     announce(namespace, files, store)
@@ -60,16 +67,25 @@ Cairn downloaded before. Without any it keeps everything in .cairn/dev. The defa
     const stopped = deferred<void>()
     signal.addEventListener('abort', () => stopped.resolve(), { once: true })
     if (signal.aborted) stopped.resolve()
+    // The terminal was closed.
+    process.once('SIGHUP', () => stopped.resolve())
     const watched = isSet(flags, 'no-watch')
       ? undefined
-      : watchFiles('.', file => {
-          complain(`${file} has changed: the node starts again.`)
-          node.restart()
-        })
+      : watchFiles(
+          '.',
+          file => {
+            complain(`${file} has changed: the node starts again.`)
+            node.restart()
+          },
+          placeOf(flags).dir,
+        )
     try {
       node.restart()
-      await Promise.race([stopped.promise, store.ended])
-      if (signal.aborted) return exitCode.ok
+      const isServerGone = await Promise.race([
+        stopped.promise.then(() => false),
+        store.ended.then(() => true),
+      ])
+      if (!isServerGone) return exitCode.ok
       complain('The NATS server has ended.', 'red')
       return exitCode.unreachable
     } finally {

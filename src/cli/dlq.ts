@@ -17,6 +17,7 @@ import { complain, print, printRow } from './output.js'
 import { toJson } from '../codec/json.js'
 import { Table } from './table.js'
 import { defined } from '../model/defined.js'
+import { programs } from '../model/programs.js'
 
 const verbs = [
   'list',
@@ -129,7 +130,13 @@ async function list(
     else await table.row(view)
   }
   await table.end()
-  if (shown === 0) complain('There is no such dead letter.')
+  const isFiltered = Object.keys(filterOf(flags)).length > 0
+  if (shown === 0)
+    complain(
+      isFiltered
+        ? 'There is no such dead letter.'
+        : 'There are no dead letters in this namespace.',
+    )
 }
 
 async function report(
@@ -147,11 +154,11 @@ function positionsOf(verb: string, given: readonly string[]): number[] {
   const takesPositions = verbsWithPositions.includes(verb)
   if (takesPositions && given.length === 0)
     throw new UsageError(
-      `POSITION is missing: cairn dlq ${verb} POSITION…, as "cairn dlq list" prints them.`,
+      `POSITION is missing: ${programs.cairn} dlq ${verb} POSITION…, as "${programs.cairn} dlq list" prints them.`,
     )
   if (!takesPositions && given.length > 0)
     throw new UsageError(
-      `${JSON.stringify(given[0])} is one argument too many for cairn dlq ${verb}.`,
+      `${JSON.stringify(given[0])} is one argument too many for ${programs.cairn} dlq ${verb}.`,
     )
   return given.map(positionOf)
 }

@@ -3,7 +3,7 @@
 import { exitCode } from '../program/exit-codes.js'
 import { isSet, natsFlags } from '../program/flags.js'
 import { type CliCommand, positionals, refuseFlags } from './command.js'
-import { printRow } from './output.js'
+import { complain, printRow } from './output.js'
 
 export const ensure: CliCommand = {
   usage: 'ensure [FILE] [--dry-run]',
@@ -24,14 +24,17 @@ export const ensure: CliCommand = {
     const { ensureDeclared } = await import('../program/config/ensure.js')
     const config = await loadConfig(FILE)
     let isAsDeclared = true
+    let count = 0
     for await (const report of ensureDeclared(config, { dryRun, signal })) {
       const { kind, name, namespace, broker, state, differences } = report
+      count++
       isAsDeclared &&= state !== 'missing' && state !== 'differs'
       const about =
         differences.length === 0 ? state : `${state}: ${differences.join('; ')}`
       const line = `${kind}  ${name}  of ${namespace} on ${broker}  ${about}`
       await printRow(flags, report, line)
     }
+    if (count === 0) complain('The file declares no streams and no consumers.')
     return isAsDeclared ? exitCode.ok : exitCode.failed
   },
 }

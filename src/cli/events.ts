@@ -58,7 +58,7 @@ export const events: CliCommand = {
       const chosen = definitions.filter(one => type === undefined || one.type === type)
       if (isSet(flags, 'types')) await printTypes(flags, entries, chosen)
       else if (isSet(flags, 'sample')) await printSamples(flags, open, entries, signal)
-      else return printEntries(flags, catalogue, entries, chosen)
+      else return printEntries(flags, catalogue, entries, chosen, type)
       return exitCode.ok
     })
   },
@@ -116,6 +116,7 @@ async function printEntries(
   { position, unreadable }: Catalogue,
   entries: readonly CatalogueEntry[],
   definitions: readonly AnyActorDefinition[],
+  type: string | undefined,
 ): Promise<number> {
   const byType = new Map(definitions.map(definition => [definition.type, definition]))
   const table = new Table<Row>(flags, {
@@ -137,7 +138,10 @@ async function printEntries(
       ]
         .filter(text => text !== '')
         .join('  '),
-    empty: 'There are no events in this namespace yet.',
+    empty:
+      type === undefined
+        ? 'There are no events in this namespace yet.'
+        : `There are no events of type ${type} in this namespace.`,
   })
   let isBehind = false
   for (const entry of entries) {

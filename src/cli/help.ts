@@ -7,6 +7,12 @@ import { commandGroups, commandNames, loadCommand } from './commands.js'
 
 const exitHelp = `Exit codes: ${exitCode.ok} ok, ${exitCode.failed} refused or failed, ${exitCode.usage} usage, ${exitCode.unreachable} unreachable, ${exitCode.conflict} version conflict.`
 
+/** With the one that only doctor has. */
+const allExitsHelp = exitHelp.replace(
+  /\.$/,
+  `, ${exitCode.watch} to be watched (doctor).`,
+)
+
 const jsonHelp = `  --json             one JSON object a line
 `
 
@@ -30,7 +36,7 @@ ${commonFlagsHelp}${jsonHelp}  -h, --help         help for a command, as "cairn 
 Flags come first, then the environment, then a cairn.config file of the current directory. On a terminal there are tables
 and colours (NO_COLOR turns these off), in a pipe there is plain text.
 
-${exitHelp}`
+${allExitsHelp}`
 }
 
 export function helpOf(command: CliCommand): string {

@@ -3,6 +3,7 @@
 
 import { isCairnError } from '../model/errors.js'
 import { didYouMean } from '../model/nearest.js'
+import { programs } from '../model/programs.js'
 import { exitCode, exitCodeOf, explain, UsageError } from '../program/exit-codes.js'
 import { isSet, parseFlags, withConfig } from '../program/flags.js'
 import { packageVersion } from '../runtime/package-version.js'
@@ -19,7 +20,7 @@ async function commandOf(name: string): Promise<CliCommand> {
   const command = await loadCommand(name)
   if (command !== undefined) return command
   throw new UsageError(
-    `cairn knows no command ${JSON.stringify(name)}; it knows ${commandNames.join(', ')}.${didYouMean(name, commandNames)}`,
+    `cairn knows no command ${JSON.stringify(name)}; it knows ${commandNames.join(', ')}.${didYouMean(name, [...commandNames, 'help', '--help', '--version'])}`,
   )
 }
 
@@ -35,11 +36,13 @@ async function main([name = 'help', ...args]: readonly string[]): Promise<number
   }
   if (name === 'help' || name === '--help' || name === '-h') {
     const [topic] = args
-    await print(topic === undefined ? await overview() : helpOf(await commandOf(topic)))
+    const isOverview = topic === undefined || topic === 'help'
+    await print(isOverview ? await overview() : helpOf(await commandOf(topic)))
     return exitCode.ok
   }
   const command = await commandOf(name)
-  const given = parseFlags(args, { ...command.flags, ...jsonFlag })
+  const ownJson = command.isProgram === true ? {} : jsonFlag
+  const given = parseFlags(args, { ...command.flags, ...ownJson })
   if (isSet(given, 'help')) {
     await print(helpOf(command))
     return exitCode.ok
@@ -79,6 +82,10 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   complain(`cairn: ${explain(error)}`, 'red')
-  if (error instanceof UsageError) complain('Try: cairn help, or cairn help COMMAND')
+  if (error instanceof UsageError) {
+    const [name = ''] = process.argv.slice(2)
+    const topic = commandNames.includes(name) ? ` ${name}` : ''
+    complain(`Try: ${programs.cairn} help${topic}`)
+  }
   process.exitCode = exitCodeOf(error)
 }

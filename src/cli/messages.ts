@@ -46,7 +46,10 @@ ${lagHelp}`,
         ],
         line: lineOf,
         below: failingLines,
-        empty: 'No node has run a reactor in this namespace yet.',
+        empty:
+          topic === undefined
+            ? 'No node has run a reactor in this namespace yet.'
+            : `No node has run a reactor on topic ${topic} in this namespace yet.`,
       })
       for await (const backlog of backlogs(open, options)) {
         progress.say(`${backlog.group} read`)

@@ -1,6 +1,7 @@
 // cairn plugin: runs a child process that hosts handlers, in any language.
 
 import { messageOf } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { backendOf, namespaceOf, textFlag } from '../program/flags.js'
 import { loadGrpcPackage, type PluginEvent } from '../program/grpc-package.js'
@@ -22,7 +23,9 @@ started again when it ends. SIGTERM drains it. Needs the package @cairn-es/grpc.
     const [verb = '', ...command] = flags.positionals
     verbOf(verb, ['run'])
     if (command.length === 0)
-      throw new UsageError('No program is given: cairn plugin run -- python3 plugin.py')
+      throw new UsageError(
+        `No program is given: ${programs.cairn} plugin run -- python3 plugin.py`,
+      )
     const { runPlugin } = await loadGrpcPackage()
     const [name, version] = (textFlag(flags, 'plugin') ?? '').split('@')
     await runPlugin({

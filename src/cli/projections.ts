@@ -1,6 +1,7 @@
 // cairn projections: the builds of projections, and their positions.
 
 import { CairnError } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 import { exitCode } from '../program/exit-codes.js'
 import { textFlag } from '../program/flags.js'
 import {
@@ -71,7 +72,7 @@ async function rebuild({ documents }: OpenNamespace, name: string): Promise<void
   if (builds.length === 0)
     throw new CairnError(
       'invalid-option',
-      `No node has built a projection ${JSON.stringify(name)} in this namespace: "cairn projections" lists those that are there.`,
+      `No node has built a projection ${JSON.stringify(name)} in this namespace: "${programs.cairn} projections" lists those that are there.`,
     )
   const version = Math.max(...builds.map(build => build.version))
   await changeBuilds(documents, name, now => withNewBuild(now, version))

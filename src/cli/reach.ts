@@ -2,10 +2,13 @@
 // definition, in this process. Both are safe at the same time: the store judges.
 
 import type { OpenNamespace } from '../backend/backend.js'
+import { CairnError, isCairnError } from '../model/errors.js'
+import { didYouMean } from '../model/nearest.js'
 import { actorFlags, loadActors } from '../program/actors-file.js'
 import { backendOf, type ParsedFlags, namespaceOf } from '../program/flags.js'
 import type { Node } from '../runtime/node.js'
 import { newCliId } from './command.js'
+import { readMembers } from './members.js'
 
 export const reachFlags = actorFlags
 
@@ -24,6 +27,7 @@ export interface Ways<T> {
 export async function reach<T>(
   flags: ParsedFlags,
   ways: Ways<T>,
+  { type, signal }: { readonly type: string; readonly signal: AbortSignal },
   { create = false } = {},
 ): Promise<T> {
   const actors = await loadActors(flags)
@@ -42,5 +46,29 @@ export async function reach<T>(
     return await ways.here(node)
   }
   await using open = await store.open({ namespace, nodeId: newCliId(), create: false })
-  return await ways.there(open)
+  try {
+    return await ways.there(open)
+  } catch (error) {
+    if (!isCairnError(error, 'no-node')) throw error
+    throw await withHosted(error, type, open, signal)
+  }
+}
+
+/** The error that no node hosts the type, with the types that are hosted: the type may be a slip. */
+async function withHosted(
+  error: CairnError,
+  type: string,
+  open: OpenNamespace,
+  signal: AbortSignal,
+): Promise<CairnError> {
+  // What failed is the command: without the list, its error stands as it is.
+  const members = await readMembers(open, signal).catch(() => [])
+  const types = [...new Set(members.flatMap(member => member.types))].toSorted()
+  if (types.length === 0) return error
+  const meant = didYouMean(type, types)
+  return new CairnError(
+    'no-node',
+    `${error.message} The nodes that run host ${types.join(', ')}.${meant}`,
+    { cause: error, details: error.details },
+  )
 }

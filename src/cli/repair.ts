@@ -14,6 +14,7 @@ import {
 import { formatAddress } from '../model/address.js'
 import { isCairnError } from '../model/errors.js'
 import { partitionOf } from '../model/partition.js'
+import { programs } from '../model/programs.js'
 import { exitCode } from '../program/exit-codes.js'
 import { backendOf, isSet, namespaceOf, type ParsedFlags } from '../program/flags.js'
 import { checkBuildsDocument } from '../projection/builds.js'
@@ -124,7 +125,7 @@ async function repairDocuments(
     const [kind] = key
     const action =
       kind === minimumVersionsKey
-        ? 'remove it; set the minimum versions again with "cairn versions require"'
+        ? `remove it; set the minimum versions again with "${programs.cairn} versions require"`
         : 'remove it'
     await report({ place, problem: 'is damaged', reason, action })
   }

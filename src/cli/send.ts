@@ -9,7 +9,7 @@ import { exitCode } from '../program/exit-codes.js'
 import { textFlag } from '../program/flags.js'
 import { storeCommand } from '../delivery/messages/store-command.js'
 import { type CliCommand, commandArguments, withNamespace } from './command.js'
-import { printRow } from './output.js'
+import { complain, printRow } from './output.js'
 
 export const send: CliCommand = {
   usage: 'send TYPE/ID COMMAND [JSON] [--command-id ID]',
@@ -29,7 +29,11 @@ when it is handled.
     return withNamespace(
       flags,
       async ({ queues, partitions, store, transport }, nodeId) => {
-        await check(transport, { kind: 'check', actor, command, data }, signal)
+        const isChecked = await check(
+          transport,
+          { kind: 'check', actor, command, data },
+          signal,
+        )
         const from = { nodeId, clock: systemClock, store }
         const { inbox } = queues
         const { commandId, position, duplicate } = await storeCommand(
@@ -46,6 +50,10 @@ when it is handled.
           { commandId, position, duplicate },
           `${command} for ${name} ${duplicate ? 'was stored before' : 'is stored'} as ${commandId} (inbox position ${position})`,
         )
+        if (!isChecked)
+          complain(
+            `No node that hosts ${actor.type} has checked it: it waits until one runs.`,
+          )
         return exitCode.ok
       },
       { create: true },
@@ -56,19 +64,24 @@ when it is handled.
 /** Milliseconds. */
 const checkTimeout = 2_000
 
-/** Throws what a node that hosts the type has against the command. Without an answer nothing is known against it. */
+/**
+ * Throws what a node that hosts the type has against the command; resolves with whether there is one. Without an answer
+ * nothing is known against the command.
+ */
 async function check(
   transport: Transport,
   request: CheckRequest,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await transport.request(request, { signal, timeout: checkTimeout })
+    return true
   } catch (error) {
     const isOlder = isCairnError(error) && error.details.kind === request.kind
     const isRefused =
       isCairnError(error, 'unknown-command') || isCairnError(error, 'invalid-command')
     if (isRefused && !isOlder) throw error
     throwIfAborted(signal, `sending ${show(request.command)}`)
+    return isOlder
   }
 }

@@ -33,10 +33,14 @@ ${reachHelp}`,
     const actor = parseAddress(name)
     const wanted = wantedState(flags)
     const bounds = boundsOf(flags, signal)
-    const { version, state: known = null } = await reach<StateReading>(flags, {
-      here: node => node.state(actor, { ...bounds, ...wanted }),
-      there: open => askForState(open, actor, wanted, bounds),
-    })
+    const { version, state: known = null } = await reach<StateReading>(
+      flags,
+      {
+        here: node => node.state(actor, { ...bounds, ...wanted }),
+        there: open => askForState(open, actor, wanted, bounds),
+      },
+      { type: actor.type, signal },
+    )
     const line = `${name} at version ${version}: ${toJson(known)}`
     await printRow(flags, { version, state: known }, line)
     return exitCode.ok

@@ -13,7 +13,9 @@ import {
 } from '../runtime/minimum-versions.js'
 import { type CliCommand, verbOf, withNamespace } from './command.js'
 import { readMembers } from './members.js'
-import { complain, printRow } from './output.js'
+import { complain } from './output.js'
+import { Table } from './table.js'
+import { programs } from '../model/programs.js'
 
 export const versions: CliCommand = {
   usage: 'versions [require TYPE=VERSION…] [--wire VERSION] [--dry-run]',
@@ -34,7 +36,9 @@ meet it.
     const isDryRun = isSet(flags, 'dry-run')
     if (verb === undefined) {
       if (wire !== undefined || isDryRun)
-        throw new UsageError('--wire and --dry-run need "cairn versions require".')
+        throw new UsageError(
+          `--wire and --dry-run need "${programs.cairn} versions require".`,
+        )
       return withNamespace(flags, async open => {
         const minimum = await readMinimum(open.documents)
         await show(minimum, await readMembers(open, signal))
@@ -62,32 +66,37 @@ meet it.
     /** A line for the wire version, and one for each type that has a minimum or runs. */
     async function show(minimum: Versions, members: readonly Member[]): Promise<void> {
       const running = members.map(versionsOfMember)
+      const table = new Table<Row>(flags, {
+        columns: [
+          { title: 'version of', text: nameOf },
+          { title: 'minimum', text: minimumOf, isNumber: true },
+          { title: 'runs', text: ({ runs }) => runs.join(', ') },
+        ],
+        line: row =>
+          `${nameOf(row)}  minimum ${minimumOf(row)}` +
+          (row.runs.length > 0 ? `  runs ${row.runs.join(', ')}` : ''),
+      })
       const { wire } = minimum
-      const read = running.map(one => one.wire)
-      await row('wire version', { wire }, wire, read)
+      await table.row({ wire, runs: distinct(running.map(one => one.wire)) })
       const types = new Set([minimum, ...running].flatMap(one => Object.keys(one.actors)))
       for (const type of [...types].toSorted()) {
         const least = minimum.actors[type] ?? 1
-        const run = running.flatMap(one => one.actors[type] ?? [])
-        await row(type, { type, minimum: least }, least, run)
+        const runs = distinct(running.flatMap(one => one.actors[type] ?? []))
+        await table.row({ type, minimum: least, runs })
       }
-    }
-
-    async function row(
-      name: string,
-      view: object,
-      minimum: number,
-      all: readonly number[],
-    ): Promise<void> {
-      const runs = [...new Set(all)].toSorted((a, b) => a - b)
-      await printRow(
-        flags,
-        { ...view, runs },
-        `${name}  minimum ${minimum}${runs.length > 0 ? `  runs ${runs.join(', ')}` : ''}`,
-      )
+      await table.end()
     }
   },
 }
+
+/** The wire version, or that of a type. */
+type Row = { readonly runs: readonly number[] } & (
+  { readonly wire: number } | { readonly type: string; readonly minimum: number }
+)
+
+const nameOf = (row: Row) => ('wire' in row ? 'wire version' : row.type)
+const minimumOf = (row: Row) => ('wire' in row ? row.wire : row.minimum)
+const distinct = (all: readonly number[]) => [...new Set(all)].toSorted((a, b) => a - b)
 
 /** `account=2` */
 function parseRequirement(given: string): [string, number] {

@@ -3,6 +3,7 @@
 import type { OpenNamespace } from '../backend/backend.js'
 import type { StoredCommit } from '../model/commit.js'
 import { CairnError } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { countFlag } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
@@ -26,7 +27,7 @@ messages, timers that are set, and commands that no commit has handled yet.
     const { POSITION } = positionals(flags, ['POSITION'])
     if (!/^[1-9]\d{0,14}$/.test(POSITION))
       throw new UsageError(
-        `${JSON.stringify(POSITION)} is not a position: use a whole number from 1, as "cairn read" prints them.`,
+        `${JSON.stringify(POSITION)} is not a position: use a whole number from 1, as "${programs.cairn} read" prints them.`,
       )
     const position = Number(POSITION)
     const limit = countFlag(flags, 'limit') ?? searchedDefault

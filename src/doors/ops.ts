@@ -11,6 +11,8 @@ export type {
 } from '../runtime/node.js'
 export type { HealthCheck, HealthOptions, NodeHealth } from '../runtime/health.js'
 export type { ActorHostStats } from '../actor/actor-host.js'
+export type { CommandLatency } from '../actor/admission.js'
+export type { DurationsStats } from '../model/durations.js'
 export type { SnapshotStats } from '../actor/snapshots.js'
 export type { ChildrenStats } from '../actor/children.js'
 export type { TransactionStats } from '../actor/transactor.js'

@@ -318,7 +318,14 @@ function otherMethod(method: string, path: string, ones: readonly Route[]): Prob
 }
 
 function notFound(path: string): Problem {
-  return new Problem('not-found', `There is nothing at ${path}: see /v1/openapi.json.`)
+  const hint =
+    path === '/'
+      ? 'the console is the package @cairn-es/console, which is not installed beside this node; of the API'
+      : 'see'
+  return new Problem(
+    'not-found',
+    `There is nothing at ${path}: ${hint} see /v1/openapi.json.`,
+  )
 }
 
 function honoPath(path: string): string {

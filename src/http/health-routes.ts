@@ -8,7 +8,7 @@ import type { NodeHealth } from '../runtime/health.js'
 import type { Node } from '../runtime/node.js'
 import type { App } from './app.js'
 import { exposition, expositionType, type Family } from './metrics/exposition.js'
-import { nodeFamilies } from './metrics/node-metrics.js'
+import { latencyFamily, nodeFamilies } from './metrics/node-metrics.js'
 import { processMetrics } from './metrics/process-metrics.js'
 import { RequestMetrics } from './metrics/request-metrics.js'
 
@@ -52,7 +52,7 @@ export function healthRoutes(of: {
   function metrics(): Response {
     const node = of.node()
     const text = exposition([
-      ...(node === undefined ? [] : [infoOf(node), ...nodeFamilies(node.stats())]),
+      ...(node === undefined ? [] : familiesOf(node)),
       ...requests.families(),
       ...process.families(),
     ])
@@ -75,6 +75,11 @@ export function healthRoutes(of: {
 
 function answer(status: number, body: object): Response {
   return Response.json(body, { status })
+}
+
+function familiesOf(node: Node): readonly Family[] {
+  const stats = node.stats()
+  return [infoOf(node), ...nodeFamilies(stats), latencyFamily(stats)]
 }
 
 function infoOf({ id, namespace }: Node): Family {

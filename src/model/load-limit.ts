@@ -74,11 +74,10 @@ export class LoadLimit {
     if (++this.#open === this.#measuredFrom) this.#startInterval(performance.now())
   }
 
-  /** Work has ended with a result. @param startedAt by `performance.now()` */
-  finished(startedAt: number): void {
+  /** Work has ended with a result. @param startedAt and `now` by `performance.now()` */
+  finished(startedAt: number, now = performance.now()): void {
     if (!this.#leave()) return
     this.#finished++
-    const now = performance.now()
     if (now - startedAt < this.#quickest) this.#quickest = now - startedAt
     if (now - this.#intervalStart >= interval) this.#judge(now)
   }

@@ -1,12 +1,18 @@
 // Suggestions for a name that is not known: "did you mean".
 
-/** The known name that a given one was probably meant to be; `undefined` if none is near. */
+/**
+ * The known name that a given one was probably meant to be; `undefined` if none is near. Of two that are as near, the one that
+ * begins as the given one does.
+ */
 export function nearest(given: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Infinity
   for (const name of known) {
-    const distance = distanceOf(given.toLowerCase(), name.toLowerCase())
-    if (distance >= least || distance > Math.max(2, name.length / 3)) continue
+    const [one, other] = [given.toLowerCase(), name.toLowerCase()]
+    const distance = distanceOf(one, other) - (other.startsWith(one) ? 0.5 : 0)
+    // Two letters of four may be any other word.
+    const most = Math.max(name.length > 4 ? 2 : 1, name.length / 3)
+    if (distance >= least || distance > most) continue
     best = name
     least = distance
   }

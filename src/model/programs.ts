@@ -16,7 +16,7 @@ export interface ProgramNames {
 const installed: ProgramNames = {
   cairn: 'npx cairn',
   node: 'npx cairn node',
-  nats: 'nats-server -js, or npx cairn dev',
+  nats: 'nats-server -js',
 }
 
 /** @param url of this module: in a checkout it is in a folder of `dist`, alone or joined with others */

@@ -10,6 +10,7 @@
 
 import type { DamageReports } from '../model/damage.js'
 import { CairnError, messageOf } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 
 /** Milliseconds before another attempt to make a stream that could not be made. */
 const retryAfter = 5_000
@@ -102,7 +103,7 @@ function whatIsLost(stream: string): string {
 export function streamMissingError(stream: string): CairnError {
   const remedy = isLog.test(stream)
     ? 'Restore it from a backup, or restart the node to create a new one.'
-    : 'Restore it from a backup, or make an empty one with "cairn repair", or restart the node.'
+    : `Restore it from a backup, or make an empty one with "${programs.cairn} repair", or restart the node.`
   return new CairnError(
     'foreign-stream',
     `Stream ${stream} no longer exists: it was deleted while this store was open. ${remedy}`,

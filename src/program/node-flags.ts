@@ -37,5 +37,8 @@ export const nodeFlagsHelp = `  --id ID            the node's id (default: a new
 ${httpHelp}  --log-level LEVEL  trace, debug, info (default), warn, error or silent
 `
 
+/** The variable that makes a node drain when the process that started it, with a channel to it, has ended. */
+export const endsWithParent = 'CAIRN_ENDS_WITH_PARENT'
+
 export const nodeExits = `Logs JSON lines to stdout; it serves from the line "node ready" on. Exit codes: 0 stopped
 by a signal, 1 failed, 2 usage, 3 unreachable.`

@@ -14,6 +14,7 @@ import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { defined } from '../model/defined.js'
 import { CairnError, isCairnError } from '../model/errors.js'
 import { offAbort, onAbort } from '../model/on-abort.js'
+import { programs } from '../model/programs.js'
 import { checkCount, type Position } from '../model/version.js'
 import { abortedError, pause, throwIfAborted } from '../model/wait.js'
 import { lagSince } from '../delivery/health.js'
@@ -421,7 +422,7 @@ function nodeClosed(name: string, doing: string, cause?: unknown): CairnError {
 function late(name: string, what: string, timeout: number): CairnError {
   return new CairnError(
     'deadline-exceeded',
-    `Gave up ${what} after ${Math.round(timeout)} ms: check with "cairn projections" whether a node builds this projection, ` +
+    `Gave up ${what} after ${Math.round(timeout)} ms: check with "${programs.cairn} projections" whether a node builds this projection, ` +
       'how far it is, and whether an event stops it.',
     { details: { projection: name } },
   )

@@ -5,7 +5,10 @@ import { FailedCommands } from '../actor/failed-commands.js'
 import { supervisor } from '../actor/supervisor.js'
 import type { OpenNamespace } from '../backend/backend.js'
 import { NoticeFanout } from '../bus/notice-fanout.js'
-import type { DeadLetterSink } from '../delivery/dead-letters/dead-letters.js'
+import {
+  deadLetterReasons,
+  type DeadLetterSink,
+} from '../delivery/dead-letters/dead-letters.js'
 import type { CommandSender, DurableCommandSender } from '../model/command-sender.js'
 import type { NodeLog } from '../model/log.js'
 import type { TraceOrigin } from '../model/trace.js'
@@ -29,6 +32,8 @@ export interface NodeContext {
   readonly events: NodeEventListeners
   /** Stores dead letters, and tells of them. */
   readonly deadLetters: DeadLetterSink
+  /** Dead letters that this node has stored since it started, by their reason. */
+  deadLetterCounts(): Readonly<Record<string, number>>
   /** When the node started, ms since 1970. */
   readonly incarnation: number
   isClosing(): boolean
@@ -45,6 +50,7 @@ export function contextOf(
   parts: Pick<NodeContext, 'settings' | 'definitions' | 'open' | 'log' | 'isClosing'>,
 ): NodeContext {
   const events = new NodeEventListeners(partLog(parts.log, 'events'))
+  const given = new Map<string, number>()
   return {
     ...parts,
     events,
@@ -52,6 +58,8 @@ export function contextOf(
       dead: parts.open.queues.dead,
       onDeadLetter(reactor, { message, reason, attempts, error }) {
         const { id: messageId, topic } = message
+        const counted = deadLetterReasons.includes(reason) ? reason : 'other'
+        given.set(counted, (given.get(counted) ?? 0) + 1)
         events.emit('dead-letter', {
           reactor,
           messageId,
@@ -62,6 +70,7 @@ export function contextOf(
         })
       },
     },
+    deadLetterCounts: () => Object.fromEntries(given),
     notices: new NoticeFanout(),
     failed: new FailedCommands(),
     outages: outageNamer(parts.open),

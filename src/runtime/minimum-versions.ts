@@ -16,6 +16,7 @@ import {
 } from '../codec/wire-version.js'
 import { isActorType } from '../model/address.js'
 import { CairnError } from '../model/errors.js'
+import { programs } from '../model/programs.js'
 import { show } from '../model/show.js'
 import { isCount } from '../model/version.js'
 import type { Documents } from '../store/documents/documents.js'
@@ -49,7 +50,7 @@ export function checkMinimum(namespace: string, minimum: Versions, own: Versions
   throw new CairnError(
     'version-behind',
     `Namespace ${namespace} needs ${what}. Start a newer one; or, if no newer one has written anything yet, lower ` +
-      'the minimum with "cairn versions require".',
+      `the minimum with "${programs.cairn} versions require".`,
     { details: { ...lack } },
   )
 }

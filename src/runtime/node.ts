@@ -103,6 +103,10 @@ export interface NodeStats extends GroupsStats {
   readonly projections: Readonly<Record<string, ProjectionStats>>
   /** Damage beside the log that this node has noticed since it started; at most the last 100 places. */
   readonly damage: readonly Damage[]
+  /**
+   * Dead letters that this node has stored since it started, by their reason; `other` for the reasons of an application.
+   */
+  readonly deadLetters: Readonly<Record<string, number>>
   /** Consumers that this node has used. */
   readonly consumers: ConsumersStats
   /** On JetStream: commits that were sent to the server as one batch. */

@@ -37,5 +37,9 @@ await t.test('the scripts of zsh and fish know every command', async t => {
     const text = await script(shell)
     for (const name of commandNames) t.match(text, new RegExp(`\\b${name}\\b`), name)
     t.match(text, 'dry-run')
+    t.match(
+      text,
+      shell === 'fish' ? /seen_subcommand_from help' -f -a 'ask send / : /'help:/,
+    )
   }
 })

@@ -33,6 +33,14 @@ async function projectAt(dir: string): Promise<void> {
   await writeFile(join(dir, 'src/counter.ts'), source(1))
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 const bare = { NATS_URL: '', CAIRN_NS: '', CAIRN_EMBEDDED: '' }
 
 await t.test(
@@ -118,6 +126,67 @@ await t.test(
     t.equal(await dev.ended, 0)
   },
 )
+
+await t.test('the node of cairn dev ends with it, however it ends', async t => {
+  for (const signal of ['SIGKILL', 'SIGHUP'] as const) {
+    const dir = t.testdir({ [signal]: {} })
+    const args = [program, 'dev', '--embedded', 'data', '--json']
+    const dev = run(args, bare, join(dir, signal))
+    t.teardown(() => dev.child.kill('SIGKILL'))
+    await until(() => dev.stdout().includes('"node ready"'), patience)
+    const [, pid] = /"pid":(\d+)/.exec(dev.stdout())!
+    dev.child.kill(signal)
+    await dev.ended
+    await until(() => !isAlive(Number(pid)), patience)
+    t.pass(`${signal} leaves no process behind`)
+  }
+})
+
+await t.test('cairn dev passes --http on, and names the nodes’ types', async t => {
+  const dir = t.testdir()
+  const port = randomPort()
+  const where = ['--embedded', 'data']
+  const dev = run(
+    [program, 'dev', ...where, '--json', '--http', `127.0.0.1:${port}`],
+    bare,
+    dir,
+  )
+  t.teardown(() => dev.child.kill('SIGKILL'))
+  await until(() => dev.stdout().includes('"node ready"'), patience)
+  // Its own data are no source files, although they lie below this directory.
+  t.notMatch(dev.stderr(), /has changed/)
+  const answer = await fetch(`http://127.0.0.1:${port}/readyz`)
+  t.equal(answer.status, 200)
+  const asked = await cairn(
+    'ask',
+    'acount/a',
+    'deposit',
+    '--ns',
+    'dev',
+    '--embedded',
+    join(dir, 'data'),
+  )
+  t.equal(asked.code, 3)
+  t.match(
+    asked.stderr,
+    /The nodes that run host account, trip\. Did you mean account\? \[no-node\]/,
+  )
+  t.notMatch(dev.stderr(), /has changed/)
+  dev.child.kill('SIGTERM')
+  t.equal(await dev.ended, 0)
+})
+
+await t.test('the demo names the store of the environment in its advice', async t => {
+  const dir = t.testdir()
+  const args = [program, 'node', '--ns', 'n', '--demo']
+  const node = run(args, { ...bare, CAIRN_EMBEDDED: 'data' }, dir)
+  t.teardown(() => node.child.kill('SIGKILL'))
+  await until(() => node.stdout().includes('"node ready"'), patience)
+  await until(() => node.stderr().includes('state account/alice'), patience)
+  t.match(node.stderr(), / read account\/alice --ns n --embedded data$/m)
+  node.child.kill('SIGTERM')
+  t.equal(await node.ended, 0)
+})
 
 await t.test('cairn node is the node', async t => {
   const dir = t.testdir()

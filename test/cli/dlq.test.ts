@@ -102,7 +102,7 @@ for (const { name, store, flags } of homes)
     t.strictSame((await dlq('discard-all', '--where', 'reactor=mails')).lines, [
       '1 dead letter discarded',
     ])
-    t.match((await dlq('list')).stderr, /There is no such dead letter/)
+    t.match((await dlq('list')).stderr, /There are no dead letters in this namespace/)
 
     isWell = true
     const again = await start()

@@ -18,7 +18,7 @@ import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
 import { defineTopic } from '../../src/model/topic.js'
 import { defineProjection } from '../../src/projection/define-projection.js'
 import { startNode } from '../../src/runtime/start-node.js'
-import { cairn } from '../multinode/harness.js'
+import { cairn, startNode as startProcess } from '../multinode/harness.js'
 import { startNats } from '../support/nats.js'
 import { until } from '../support/wait.js'
 import { homesOf, jsonLines } from './support.js'
@@ -340,6 +340,7 @@ await t.test('files', async t => {
   const flipped = await cairn('doctor', ...at, '--json')
   t.equal(flipped.code, 1, flipped.stderr)
   areFound(t, jsonLines<Finding & Record<string, unknown>>(flipped), [
+    ['watch', 'file-not-closed', /broken\.lmdb/],
     ['critical', 'place-damaged', /record 1 of broken\.lmdb/],
     ['critical', 'log-record', /position 1/, /checksum/],
   ])
@@ -347,11 +348,27 @@ await t.test('files', async t => {
   const cut = await cairn('doctor', ...at, '--json')
   t.equal(cut.code, 1, cut.stderr)
   areFound(t, jsonLines<Finding & Record<string, unknown>>(cut), [
+    ['watch', 'file-not-closed', /broken\.lmdb/],
     ['critical', 'damaged-file', /namespace broken/],
   ])
   await chmod(home, 0o777)
   const opened = await cairn('doctor', ...at, '--json')
   areFound(t, jsonLines<Finding & Record<string, unknown>>(opened), [
+    ['watch', 'file-not-closed', /broken\.lmdb/],
     ['critical', 'foreign-directory', /namespace broken/],
   ])
+})
+
+await t.test('a file whose process was killed, once', async t => {
+  const at = ['--ns', 'killed', '--embedded', join(dir, 'killed')]
+  const node = await startProcess(...at)
+  const running = await cairn('doctor', ...at)
+  t.match(running, { code: 0, stdout: '' }, 'a living process has it open')
+  await node.kill()
+  const killed = await cairn('doctor', ...at, '--json')
+  t.equal(killed.code, 5, killed.stderr)
+  areFound(t, jsonLines<Finding & Record<string, unknown>>(killed), [
+    ['watch', 'file-not-closed', /killed\.lmdb/],
+  ])
+  t.match(await cairn('doctor', ...at), { code: 0, stdout: '' }, 'it was checked')
 })

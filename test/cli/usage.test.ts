@@ -29,6 +29,27 @@ type Mistake = readonly [
 const mistakes: readonly Mistake[] = [
   ['an unknown command', 2, /no command "wat"; it knows ask, send,/, ['wat', ...here]],
   ['a misspelt command', 2, /no command "raed".* Did you mean read\?/, ['raed', ...here]],
+  [
+    'the beginning of a command',
+    2,
+    /no command "statu".* Did you mean status\?/,
+    ['statu', ...here],
+  ],
+  ['a misspelt flag alone', 2, /Did you mean --version\?/, ['--verson']],
+  [
+    'a word that resembles none',
+    2,
+    /"tcsh" is not known here: use bash, zsh, fish\.$/,
+    ['completion', 'tcsh'],
+  ],
+  ['no verb', 2, /^cairn: run is missing\./, ['plugin', ...here]],
+  [
+    'too much where JSON has no place',
+    2,
+    /"x" is one argument too many\.$/,
+    ['nodes', 'x', ...here],
+  ],
+  ['--json for a program', 2, /"--json" is not a flag here/, ['node', '--json', ...here]],
   ['a misspelt verb', 2, /use list, .* Did you mean list\?/, ['dlq', 'lst', ...here]],
   ['help for an unknown command', 2, /no command "wat"/, ['help', 'wat']],
   ['no namespace', 2, /pass --ns NS/, ['read', 'account/a', '--embedded', dir]],
@@ -427,4 +448,27 @@ await t.test('each mistake is one clear error', async t => {
 await t.test('none of them has stored anything', async t => {
   t.equal(await open.store.lastPosition(), 1, 'the log is unchanged')
   t.strictSame((await readdir(dir)).toSorted(), contents, 'the directory is unchanged')
+})
+
+await t.test('a mistake is answered with the help of its command', async t => {
+  const hint = async (...args: string[]) =>
+    (await cairn(...args)).stderr.split('\n').find(line => line.startsWith('Try: '))
+  t.equal(await hint('read', ...here), 'Try: node dist/cli/main.js help read')
+  t.equal(await hint('wat'), 'Try: node dist/cli/main.js help')
+})
+
+await t.test('what is not there is named as it was asked for', async t => {
+  const says = async (...args: string[]) => (await cairn(...args, ...here)).stderr
+  t.match(
+    await says('events', '--type', 'none', '--cache', `${dir}/cache.json`),
+    /There are no events of type none in this namespace\./,
+  )
+  t.match(
+    await says('messages', '--topic', 'none'),
+    /No node has run a reactor on topic none in this namespace yet\./,
+  )
+  t.match(
+    await says('send', 'none/n', 'go'),
+    /No node that hosts none has checked it: it waits until one runs\./,
+  )
 })

@@ -86,6 +86,12 @@ await t.test('metrics pass the linters', async t => {
   t.match(text, /^cairn_commands_handled_total\{method="ask"\} 3$/m)
   t.match(
     text,
+    /^cairn_command_duration_seconds_bucket\{outcome="ok",le="\+Inf"\} [1-9]\d*$/m,
+  )
+  t.match(text, /^cairn_dead_letters_total\{reason="max-attempts-exhausted"\} [1-9]\d*$/m)
+  t.match(text, /^cairn_command_duration_seconds_count\{outcome="failed"\} 0$/m)
+  t.match(
+    text,
     /^cairn_projection_lag_positions\{projection="sums",build="1",state="live"\} 0$/m,
   )
   t.match(

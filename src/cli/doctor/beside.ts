@@ -11,6 +11,7 @@ import {
 } from '../../delivery/dead-letters/dead-letters.js'
 import { damagedDocuments } from '../../delivery/rebuild/damaged-documents.js'
 import { isCairnError } from '../../model/errors.js'
+import { programs } from '../../model/programs.js'
 import { checkBuildsDocument, projectionNames } from '../../projection/builds.js'
 import { logEndOf, statusOf } from '../../projection/reader.js'
 import {
@@ -46,7 +47,7 @@ export async function* examineDocuments(
       means: isNewer
         ? 'Nodes of this build leave what it is about alone.'
         : 'What it is about starts again, from what can be found in the log.',
-      remedy: isNewer ? 'Upgrade this build.' : 'Run "cairn repair".',
+      remedy: isNewer ? 'Upgrade this build.' : `Run "${programs.cairn} repair".`,
     }
 }
 
@@ -86,7 +87,7 @@ export async function* examineQueues(
       place: timers.place,
       problem: 'timers were lost',
       means: 'Actors wait for timers that never fire.',
-      remedy: 'Run "cairn repair", or start a node: it sets them again from the log.',
+      remedy: `Run "${programs.cairn} repair", or start a node: it sets them again from the log.`,
     }
 }
 
@@ -131,7 +132,7 @@ export async function* examineGroups(
       place: `namespace ${open.namespace}`,
       problem: 'no node runs, and work waits',
       means: 'Nothing is handled until a node runs.',
-      remedy: 'Start a node: cairn node.',
+      remedy: `Start a node: ${programs.cairn} node.`,
     }
   const minimum = await minimumOf(open)
   for (const lack of minimum === undefined ? [] : membersBehind(members, minimum))
@@ -141,7 +142,7 @@ export async function* examineGroups(
       place: 'nodes',
       problem: lack,
       means: 'The namespace requires a later version: the node will not start again.',
-      remedy: 'Replace the node: see "cairn versions".',
+      remedy: `Replace the node: see "${programs.cairn} versions".`,
     }
 }
 
@@ -177,7 +178,7 @@ export function* groupFindings(backlog: Backlog): Generator<Finding> {
     place,
     problem: `${waiting} waiting, ${failing.length} failing, ${dead} dead, ${lagSeconds} s behind`,
     means: 'Messages are late, or were given up.',
-    remedy: 'See "cairn messages" and "cairn dlq list".',
+    remedy: `See "${programs.cairn} messages" and "${programs.cairn} dlq list".`,
   }
 }
 
@@ -203,7 +204,7 @@ export async function* examineProjections(
           problem: `includes position ${position}, and the last one of the log is ${status.end}`,
           means:
             'The log is older than its rows, as after a restore: rows say what never happened.',
-          remedy: `Build it again: cairn projections --rebuild ${name}.`,
+          remedy: `Build it again: ${programs.cairn} projections --rebuild ${name}.`,
         }
   }
 }

@@ -1,12 +1,16 @@
 // All checks of the doctor, one after another. They read; nothing is changed.
 
 import { statfs } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
 
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import type { Backend } from '../../backend/backend.js'
 import { type CairnError, isCairnError } from '../../model/errors.js'
+import { programs } from '../../model/programs.js'
 import { Connection } from '../../nats/connection.js'
 import type { NatsOptions } from '../../nats/options.js'
+import { isChecked, isKnown } from '../../store/lmdb/file-state.js'
+import { filePath } from '../../store/lmdb/file.js'
 import { joined } from '../members.js'
 import {
   examineDocuments,
@@ -52,7 +56,10 @@ export async function* examine(examined: Examined): AsyncGenerator<Finding> {
       yield fromError('server', error)
     }
   }
-  if (dir !== undefined) yield* diskFindings(dir, await freeBytes(dir))
+  if (dir !== undefined) {
+    yield* diskFindings(dir, await freeBytes(dir))
+    yield* fileFindings(filePath(resolve(dir), namespace))
+  }
   try {
     yield* examineContent(examined)
   } catch (error) {
@@ -72,7 +79,7 @@ async function* examineContent(examined: Examined): AsyncGenerator<Finding> {
         place,
         problem: `is ${problem}`,
         means: text,
-        remedy: 'Run "cairn repair --dry-run".',
+        remedy: `Run "${programs.cairn} repair --dry-run".`,
       }
   const bounds = {
     signal,
@@ -133,6 +140,22 @@ async function freeBytes(dir: string): Promise<number> {
     return bavail * bsize
   } catch {
     return Infinity // There is no such directory: opening it says so.
+  }
+}
+
+/** Before the file is opened: opening checks it, and notes that it is whole. */
+async function* fileFindings(path: string): AsyncGenerator<Finding> {
+  if (!(await isKnown(path)) || (await isChecked(path))) return
+  yield {
+    severity: 'watch',
+    check: 'file-not-closed',
+    place: basename(path),
+    problem: 'is not as the last process closed it',
+    means:
+      'A process was killed, the power failed, or the file was changed or replaced. Acknowledged commits are kept; ' +
+      'the file was checked page by page now, and more findings follow if it is damaged.',
+    remedy:
+      'Stop nodes with SIGTERM, and change or restore the file only while none runs.',
   }
 }
 

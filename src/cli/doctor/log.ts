@@ -5,6 +5,7 @@ import { Directives } from '../../actor/directives.js'
 import type { AnyActorDefinition } from '../../actor/definition.js'
 import { verifyHistory } from '../../actor/verify.js'
 import { formatAddress } from '../../model/address.js'
+import { programs } from '../../model/programs.js'
 import { isoTime } from '../../runtime/views/iso-time.js'
 import type { EventStore } from '../../store/event-store/event-store.js'
 import { Turns } from '../../store/turns.js'
@@ -65,8 +66,7 @@ export async function* examineLog(
         problem: `version ${record.firstVersion} follows version ${before}`,
         means:
           'Another program has stored it, or history was removed: the actor is parked.',
-        remedy:
-          'Remove the record of the other program, or have the versions skipped: cairn actor skip.',
+        remedy: `Remove the record of the other program, or have the versions skipped: ${programs.cairn} actor skip.`,
       }
     if (record.at > now + aheadMax && listed.ahead++ < 1)
       yield {
@@ -114,7 +114,7 @@ export async function* examineStates(
             ? 'The actor is parked, or will be when it is woken.'
             : 'The definition was changed without a new version: states depend on when they were folded.',
           remedy: isFailure
-            ? 'Repair the definition, or skip the event: cairn actor skip.'
+            ? `Repair the definition, or skip the event: ${programs.cairn} actor skip.`
             : 'Raise the version of the definition, or make its fold pure.',
         }
       }

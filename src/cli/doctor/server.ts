@@ -7,6 +7,7 @@ import { compareVersions } from '../../nats/server-version.js'
 import { readStream, type StreamConfig } from '../../nats/stream.js'
 import { logStream } from '../../nats/subjects.js'
 import type { Finding } from './finding.js'
+import { programs } from '../../model/programs.js'
 
 /** Of a limit: from here on it is near. */
 const nearShare = 0.8
@@ -111,8 +112,7 @@ function missingStream(stream: string): Finding {
     means: stream.includes('_')
       ? 'What it held is lost, or found again from the log.'
       : 'The namespace has no log.',
-    remedy:
-      'Run "cairn repair --dry-run" to see what can be found again, or restore a backup.',
+    remedy: `Run "${programs.cairn} repair --dry-run" to see what can be found again, or restore a backup.`,
   }
 }
 

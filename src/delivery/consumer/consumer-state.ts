@@ -9,6 +9,7 @@ import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
 import { show } from '../../model/show.js'
 import { newId } from '../../model/id.js'
+import { programs } from '../../model/programs.js'
 import { hasWildcard } from '../../model/topic-selection.js'
 import { isCount, type Position } from '../../model/version.js'
 import { decodeMarks, encodeMarks, type Marks, marksUpTo } from '../source/marks.js'
@@ -142,7 +143,7 @@ export function isDamagedState(error: unknown): boolean {
 function unreadable(name: string, why: string, isNewer = false): CairnError {
   const remedy = isNewer
     ? 'Upgrade this node.'
-    : 'Pass its definition, which starts it again from where it began, or remove the document with "cairn repair".'
+    : `Pass its definition, which starts it again from where it began, or remove the document with "${programs.cairn} repair".`
   return new CairnError(
     'storage-failed',
     `The document of consumer ${name} cannot be read: ${why}. ${remedy}`,

@@ -12,6 +12,7 @@ import {
 import type { Clock } from '../../model/clock.js'
 import { defined } from '../../model/defined.js'
 import { CairnError, isCairnError } from '../../model/errors.js'
+import { programs } from '../../model/programs.js'
 import type { StoredDeadLetter } from '../../model/stored-dead-letter.js'
 import type { Position } from '../../model/version.js'
 import type { Queue, QueueRecord } from '../../store/queue/queue.js'
@@ -60,6 +61,15 @@ export interface DeadLetterListOptions extends DeadLetterFilter {
 
 const kind = 'reactor'
 export const unreadableReason = 'unreadable'
+/** The reasons that Cairn gives by itself: what is counted by reason has so many counts. */
+export const deadLetterReasons: readonly DeadLetterReason[] = [
+  'max-attempts-exhausted',
+  'terminal',
+  'parked',
+  'crashed',
+  'rejected',
+  unreadableReason,
+]
 
 /** Where dead letters are stored, and who is told of them. */
 export interface DeadLetterSink {
@@ -125,7 +135,7 @@ export async function readDeadLetter(
   throw new CairnError(
     'unknown-dead-letter',
     `There is no dead letter at position ${position}: it was sent again or discarded, or never existed. List ` +
-      'dead letters with "cairn dlq list".',
+      `dead letters with "${programs.cairn} dlq list".`,
     { details: { position } },
   )
 }

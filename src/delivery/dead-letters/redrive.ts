@@ -8,6 +8,7 @@ import { encodeRedriven } from '../../codec/redriven.js'
 import { answersOf } from '../../model/answers.js'
 import { definedCauses } from '../../model/causes.js'
 import { CairnError } from '../../model/errors.js'
+import { programs } from '../../model/programs.js'
 import type { Queue } from '../../store/queue/queue.js'
 import { requeueCommand } from '../messages/store-command.js'
 import { redriveKey } from '../source/topic-source.js'
@@ -68,7 +69,7 @@ export async function redriveDeadLetter(
     throw new CairnError(
       'invalid-message',
       `The dead letter at position ${position} comes from the inbox but names no command, so it cannot be sent ` +
-        'again: inspect it with "cairn dlq show", and discard it.',
+        `again: inspect it with "${programs.cairn} dlq show", and discard it.`,
       { details: { position } },
     )
   await topic.put(

@@ -5,7 +5,9 @@
 
 import type { GroupStats } from '../../delivery/group/group.js'
 import type { NodeStats } from '../../runtime/node.js'
+import { durationBounds } from '../../model/durations.js'
 import type { Family, Labels, MetricType, Sample } from './exposition.js'
+import { histogramSamples } from './histogram.js'
 
 type Reading = number | undefined | readonly Sample[]
 
@@ -253,6 +255,12 @@ export const nodeMetrics: readonly NodeMetric[] = [
     'Damaged places beside the log that were noticed.',
     s => s.damage.length,
   ),
+  counter('dead_letters', 'Dead letters that this node has stored, by reason.', s =>
+    Object.entries(s.deadLetters).map(([reason, value]) => ({
+      labels: { reason },
+      value,
+    })),
+  ),
   counter(
     'consumers_restored',
     'Consumers whose sources were not those that they had read.',
@@ -278,6 +286,16 @@ export const nodeMetrics: readonly NodeMetric[] = [
     'Whether the connection to NATS is there.',
     s => s.connection && (s.connection.state === 'connected' ? 1 : 0),
   ),
+  gauge(
+    'nats_unauthorized',
+    'Whether the NATS server refuses the login.',
+    s => s.connection && (s.connection.state === 'unauthorized' ? 1 : 0),
+  ),
+  gauge(
+    'nats_silent_seconds',
+    'Time since the connected NATS server has answered no request; 0 while it answers.',
+    s => s.connection && silence(s.connection),
+  ),
   counter(
     'nats_reconnects',
     'Times that the connection to NATS was lost and made again.',
@@ -289,6 +307,21 @@ export const nodeMetrics: readonly NodeMetric[] = [
     s => s.connection?.writeFailures.length,
   ),
 ]
+
+/** Upper bounds in seconds. */
+const latencyBounds = durationBounds.map(ms => ms / 1_000)
+
+/** The latency of commands, a histogram. */
+export function latencyFamily({ actors }: Pick<NodeStats, 'actors'>): Family {
+  return {
+    name: 'cairn_command_duration_seconds',
+    type: 'histogram',
+    help: 'Time from the arrival of a command at its actor on this node until its answer, by outcome.',
+    samples: Object.entries(actors.latency).flatMap(([outcome, { counts, sum }]) =>
+      histogramSamples({ outcome }, latencyBounds, counts, sum / 1_000),
+    ),
+  }
+}
 
 /** The families of a node. */
 export function nodeFamilies(stats: NodeStats): readonly Family[] {
@@ -303,6 +336,10 @@ export function nodeFamilies(stats: NodeStats): readonly Family[] {
 function samplesOf(reading: Reading): readonly Sample[] {
   if (reading === undefined) return []
   return typeof reading === 'number' ? [{ value: reading }] : reading
+}
+
+function silence({ silentSince }: NonNullable<NodeStats['connection']>): number {
+  return silentSince === undefined ? 0 : Math.max(0, Date.now() - silentSince) / 1_000
 }
 
 function byGroup(stats: NodeStats, value: (group: GroupStats) => number): Sample[] {

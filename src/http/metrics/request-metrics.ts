@@ -2,17 +2,17 @@
 //
 // Owns the counts, by method, route and status: routes are those of the table, never paths, so their number is bounded.
 
-import type { Family, Labels, Sample } from './exposition.js'
+import type { Family, Labels } from './exposition.js'
+import { histogramSamples } from './histogram.js'
 
 /** Upper bounds in seconds. */
 const bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
 interface Durations {
   readonly labels: Labels
-  /** By bound, not cumulative. */
+  /** By bound, not cumulative, and one more for what is longer. */
   readonly counts: number[]
   sum: number
-  count: number
 }
 
 export class RequestMetrics {
@@ -33,14 +33,12 @@ export class RequestMetrics {
     this.#requests.set(statusKey, counter)
     const durations = this.#durations.get(key) ?? {
       labels,
-      counts: bounds.map(() => 0),
+      counts: bounds.map(() => 0).concat(0),
       sum: 0,
-      count: 0,
     }
     const i = bounds.findIndex(bound => seconds <= bound)
-    if (i >= 0) durations.counts[i]!++
+    durations.counts[i < 0 ? bounds.length : i]!++
     durations.sum += seconds
-    durations.count++
     this.#durations.set(key, durations)
   }
 
@@ -65,7 +63,9 @@ export class RequestMetrics {
         name: 'cairn_http_request_duration_seconds',
         type: 'histogram',
         help: 'Time until the answer to an HTTP request begins, by method and route.',
-        samples: [...this.#durations.values()].flatMap(histogramSamples),
+        samples: [...this.#durations.values()].flatMap(({ labels, counts, sum }) =>
+          histogramSamples(labels, bounds, counts, sum),
+        ),
       },
       {
         name: 'cairn_http_streams',
@@ -75,22 +75,4 @@ export class RequestMetrics {
       },
     ]
   }
-}
-
-function histogramSamples({ labels, counts, sum, count }: Durations): Sample[] {
-  let below = 0
-  const buckets = bounds.map((bound, i) => {
-    below += counts[i]!
-    return bucketSample(labels, String(bound), below)
-  })
-  return [
-    ...buckets,
-    bucketSample(labels, '+Inf', count),
-    { suffix: '_sum', labels, value: sum },
-    { suffix: '_count', labels, value: count },
-  ]
-}
-
-function bucketSample(labels: Labels, le: string, value: number): Sample {
-  return { suffix: '_bucket', labels: { ...labels, le }, value }
 }

@@ -57,6 +57,7 @@ export function reactorsCapability(context: NodeContext, parts: GroupParts): Cap
     },
     unsettled: signal => Promise.all(running.map(reactor => reactor.unsettled(signal))),
     stats: () => ({
+      deadLetters: context.deadLetterCounts(),
       reactors: Object.fromEntries(running.map(({ name, stats }) => [name, stats()])),
     }),
   }
