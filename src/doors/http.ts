@@ -2,6 +2,11 @@
 
 export { httpHandler, type HttpHandler } from '../http/handler.js'
 export type { Authenticate, HttpOptions, Pages } from '../http/options.js'
-export { type ProblemAnswer, type ProblemDetails, problemOf } from '../http/problem-of.js'
+export {
+  type ProblemAnswer,
+  type ProblemDetails,
+  problemOf,
+  type ProblemOptions,
+} from '../http/problem-of.js'
 export type { Principal, Role } from '../http/principal.js'
 export { type HttpServer, serveHttp, type ServeOptions } from '../http/serve.js'
