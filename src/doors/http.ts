@@ -1,5 +1,11 @@
 // The door `cairn-es/http`: a node over HTTP, in any server that calls a function with a Request.
 
+export {
+  askOptionsOf,
+  type Asker,
+  type RequestAskOptions,
+  type RequestWithHeaders,
+} from '../http/ask-options.js'
 export { httpHandler, type HttpHandler } from '../http/handler.js'
 export type { Authenticate, HttpOptions, Pages } from '../http/options.js'
 export {
