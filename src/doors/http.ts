@@ -1,5 +1,16 @@
 // The door `cairn-es/http`: a node over HTTP, in any server that calls a function with a Request.
 
+export type {
+  AskAnswer,
+  EventAnswer,
+  MalformedAnswer,
+  RowAnswer,
+  RowsAnswer,
+  StateAnswer,
+  StreamError,
+  TailEvent,
+  WatchEvent,
+} from '../http/answers.js'
 export {
   askOptionsOf,
   type Asker,
