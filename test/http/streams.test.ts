@@ -78,6 +78,18 @@ await t.test('a watched actor begins with its state, and is continued', async t 
   })
 })
 
+await t.test('Last-Event-ID wins over what the URL says', async t => {
+  const idsOf = async (path: string, count: number, headers = {}) =>
+    (await eventsOf(await shop.request(path, { headers }), count)).map(({ id }) => id)
+  const watch = '/v1/actors/till/w/watch?from=0'
+  t.strictSame(await idsOf(watch, 3), ['1', '2', '3'])
+  t.strictSame(await idsOf(watch, 1, { 'last-event-id': '2' }), ['3'])
+  t.strictSame(await idsOf(watch, 1, { 'last-event-id': '' }), ['1'], 'an empty one')
+  const tail = '/v1/events/stream?after=0'
+  t.strictSame(await idsOf(tail, 1), ['1-1'])
+  t.strictSame(await idsOf(tail, 1, { 'last-event-id': '2-1' }), ['2-2'])
+})
+
 await t.test('events have the properties that the document names', async t => {
   const { body } = await shop.json('/v1/openapi.json')
   const { schemas } = body.components as {
