@@ -1,5 +1,6 @@
 // The door `cairn-es/http`: a node over HTTP, in any server that calls a function with a Request.
 
+export type { Allow, AllowByRole } from '../http/allow-option.js'
 export type {
   AskAnswer,
   EventAnswer,
@@ -17,6 +18,7 @@ export {
   type RequestAskOptions,
   type RequestWithHeaders,
 } from '../http/ask-options.js'
+export type { HeaderReader } from '../http/headers.js'
 export { httpHandler, type HttpHandler } from '../http/handler.js'
 export type { Authenticate, HttpOptions, Pages } from '../http/options.js'
 export {
