@@ -3,6 +3,7 @@
 import { correlationOf } from '../model/causes.js'
 import { newId } from '../model/id.js'
 import type { Caller } from './authenticate.js'
+import type { ReadRequest } from './headers.js'
 import { Problem } from './problem.js'
 import type { CallCauses } from './route.js'
 
@@ -15,7 +16,7 @@ export interface RequestIds {
   readonly traceparent: string | undefined
 }
 
-export function requestIds({ headers }: Request): RequestIds {
+export function requestIds({ headers }: ReadRequest): RequestIds {
   const given = headers.get('x-correlation-id')
   const traceparent = headers.get('traceparent') ?? ''
   return {
@@ -36,7 +37,7 @@ export function callCauses(
 }
 
 /** `Idempotency-Key`, or a new one. Throws a problem for one that is not valid. */
-export function idempotencyKey({ headers }: Request): string {
+export function idempotencyKey({ headers }: ReadRequest): string {
   const given = headers.get('idempotency-key')
   if (given === null) return newId()
   // The draft of the IETF writes it as a string in quotes.

@@ -3,6 +3,7 @@
 
 import { show } from '../model/show.js'
 import { isCount, type Version } from '../model/version.js'
+import type { ReadRequest } from './headers.js'
 import { Problem } from './problem.js'
 
 /** A conditional header that a route may obey. */
@@ -27,7 +28,7 @@ const conditionalHeaders = [
  * for a value that is no version.
  */
 export function conditionsOf(
-  { headers }: Request,
+  { headers }: ReadRequest,
   obeyed: Condition | undefined,
 ): Conditions {
   for (const name of conditionalHeaders)

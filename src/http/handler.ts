@@ -2,8 +2,8 @@
 //
 // Owns the counts of requests and of open streams, and whether it drains.
 // HTTP-1. What a page of a stranger sends is refused before anything is read of it: by its host, then by its origin.
-// HTTP-2. A route is served only to a principal with its role, and only with fields and conditions that its row of the table
-//     names.
+// HTTP-2. A route is served only to a principal with its role, as far as the option `allow` lets it, and only with fields and
+//     conditions that its row of the table names.
 // HTTP-3. While it drains, it accepts no new request but those of health and metrics, and ends its streams; requests that
 //     have come before are answered.
 // HTTP-4. At most `streamsMax` streams are open at a time.
@@ -16,6 +16,7 @@ import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
 import type { Node } from '../runtime/node.js'
 import { nodeLog } from '../runtime/log.js'
+import { metricsRoute, requireAllowed, usedBy } from './allow.js'
 import type { App } from './app.js'
 import { callerFinder, requireRole } from './authenticate.js'
 import { readJson } from './body.js'
@@ -104,7 +105,11 @@ export async function httpHandler(
   const open: App = new Hono()
   health.addTo(open)
   open.notFound(({ req }) => problemResponse(notFound(req.path)))
-  health.addTo(app, async request => requireRole(await findCaller(request), 'reader'))
+  health.addTo(app, async request => {
+    const caller = await findCaller(request)
+    requireRole(caller, metricsRoute.role)
+    requireAllowed(caller.principal, metricsRoute, settings.allow)
+  })
   app.get('/v1/openapi.json', () => json(openApiDocument()))
   for (const [path, ones] of routesByPath()) {
     for (const one of ones)
@@ -134,6 +139,7 @@ export async function httpHandler(
   ): Promise<Response> {
     const caller = await findCaller(request)
     requireRole(caller, one.role)
+    requireAllowed(caller.principal, usedBy(one, path, request), settings.allow)
     if (draining.signal.aborted)
       throw new Problem('draining', 'This node is closing: use another one.', {
         headers: { connection: 'close' },

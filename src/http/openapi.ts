@@ -13,7 +13,7 @@ import { anyValue, refTo, type Schema } from './schema.js'
 const commonProblems: Readonly<Record<number, string>> = {
   400: 'The request has a mistake, which the detail names.',
   401: 'Nobody is logged in, or the token is not known.',
-  403: 'The role is missing, or the request has a foreign Host or Origin.',
+  403: 'The role is missing, the server does not allow this to it, or the request has a foreign Host or Origin.',
   503: 'The node starts or closes, or its store is not reachable: try again.',
 }
 

@@ -5,6 +5,12 @@ import type { WithDefaults } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import type { Logger } from '../model/log.js'
 import { show } from '../model/show.js'
+import {
+  type Allow,
+  type AllowByRole,
+  type AllowRules,
+  checkAllow,
+} from './allow-option.js'
 import { type Principal, type Role, roles } from './principal.js'
 
 /** Finds out who asks; `undefined` for nobody who is known. */
@@ -24,6 +30,8 @@ export interface HttpOptions {
   readonly authenticate?: Authenticate | undefined
   /** What a request without a login may do. Default: nothing. */
   readonly anonymous?: readonly Role[] | undefined
+  /** Which routes and actor types requests may use, for everybody or by role. Default: all that their roles permit. */
+  readonly allow?: Allow | AllowByRole | undefined
   /** Names by which requests may reach this server, beside `localhost` and addresses; `['*']` for any. Default: none. */
   readonly hosts?: readonly string[] | undefined
   /** Origins of other sites whose pages may send requests: `https://console.example`. Default: none. */
@@ -43,6 +51,7 @@ const names: OptionNames<HttpOptions> = {
   tokens: true,
   authenticate: true,
   anonymous: true,
+  allow: true,
   hosts: true,
   origins: true,
   bodyBytesMax: true,
@@ -52,9 +61,9 @@ const names: OptionNames<HttpOptions> = {
 }
 
 export type HttpSettings = WithDefaults<
-  HttpOptions,
+  Omit<HttpOptions, 'allow'>,
   'anonymous' | 'hosts' | 'origins' | 'bodyBytesMax' | 'timeout' | 'streamsMax'
->
+> & { readonly allow: AllowRules }
 
 /** Throws `invalid-option`. */
 export function checkHttpOptions(options: HttpOptions): HttpSettings {
@@ -79,6 +88,7 @@ export function checkHttpOptions(options: HttpOptions): HttpSettings {
   const settings: HttpSettings = {
     ...options,
     anonymous: options.anonymous ?? [],
+    allow: checkAllow(options.allow),
     hosts: (options.hosts ?? []).map(host => host.toLowerCase()),
     origins: (options.origins ?? []).map(originOf),
     bodyBytesMax: options.bodyBytesMax ?? 1024 * 1024,

@@ -2,8 +2,11 @@
 
 import type { Rejection } from '../model/behavior.js'
 import type { CommandIds, RejectedOutcome } from '../model/command-sender.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
+import { CairnError } from '../model/errors.js'
+import { show } from '../model/show.js'
 import { isCount, type Version } from '../model/version.js'
-import { answerOf, problemJson, rejectedProblem } from './problem.js'
+import { answerOf, type Problem, problemJson, rejectedProblem } from './problem.js'
 
 /** Problem details (RFC 9457), with the members of Cairn. More members depend on the code. */
 export interface ProblemDetails {
@@ -27,27 +30,92 @@ export interface ProblemAnswer {
   readonly body: ProblemDetails
 }
 
+/** The rejections that a failure may have. */
+type RejectionIn<Failure> = Failure extends {
+  readonly ok: false
+  readonly rejection: infer Reason extends Rejection
+}
+  ? Reason
+  : never
+
+type KnownRejection<Failure> = [RejectionIn<Failure>] extends [never]
+  ? Rejection
+  : RejectionIn<Failure>
+
+/** Options of `problemOf`. */
+export interface ProblemOptions<Reason extends Rejection = Rejection> {
+  /**
+   * The status of a rejection, 400 to 599: one for all, one by its code (`{ 'not-yours': 403 }`), or a function. Default, also
+   * for `undefined` and for a code that is not listed: 409. A conflict with `expectedVersion` stays 412.
+   */
+  readonly status?:
+    | number
+    | { readonly [Code in Reason['code']]?: number | undefined }
+    | ((rejection: Reason) => number | undefined)
+    | undefined
+}
+
+const names: OptionNames<ProblemOptions> = { status: true }
+
 /**
  * What the door answers for an error, or for the outcome of a command that was rejected: a `CairnError` has the status of its
- * code, a rejection 409, a conflict with `expectedVersion` 412 and the actor's version as `etag`. Any other value is 500 with
- * the code `internal`, and nothing of it is shown: log it.
+ * code, a rejection 409 or what the option `status` says, a conflict with `expectedVersion` 412 and the actor's version as
+ * `etag`. Any other value is 500 with the code `internal`, and nothing of it is shown: log it. Throws `invalid-option`.
  *
  * ```ts
  * try {
  *   const outcome = await ref.ask('confirm')
- *   if (!outcome.ok) return answer(problemOf(outcome))
+ *   if (!outcome.ok) return answer(problemOf(outcome, { status: { 'not-yours': 403 } }))
  * } catch (error) {
  *   return answer(problemOf(error))
  * }
  * ```
  */
-export function problemOf(failure: unknown): ProblemAnswer {
+export function problemOf<Failure>(
+  failure: Failure,
+  options: ProblemOptions<KnownRejection<Failure>> = {},
+): ProblemAnswer {
   const { status, headers, body } = answerOf(
     isRejected(failure)
-      ? rejectedProblem(failure, isConflict(failure.rejection))
+      ? problemOfRejected(failure, statusOf(options, failure.rejection))
       : failure,
   )
   return { status, headers, body: JSON.parse(problemJson(body)) as ProblemDetails }
+}
+
+function problemOfRejected(
+  outcome: RejectedOutcome & CommandIds,
+  status: number | undefined,
+): Problem {
+  const isConflicting = isConflict(outcome.rejection)
+  return rejectedProblem(outcome, isConflicting, isConflicting ? undefined : status)
+}
+
+/** Checks all statuses that are given, so that a mistake shows before the rejection that it concerns. */
+function statusOf(options: object, rejection: Rejection): number | undefined {
+  checkOptions('problemOf', options, names)
+  const { status } = options as ProblemOptions
+  if (typeof status === 'function')
+    return checkStatus(status(rejection), 'what status of problemOf returned')
+  if (typeof status !== 'object' || status === null)
+    return checkStatus(status, 'status of problemOf')
+  const byCode = new Map(
+    Object.entries(status).map(([code, one]) => [
+      code,
+      checkStatus(one, `status of problemOf for ${show(code)}`),
+    ]),
+  )
+  return byCode.get(rejection.code)
+}
+
+function checkStatus(status: unknown, what: string): number | undefined {
+  if (status === undefined) return undefined
+  if (Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599)
+    return status as number
+  throw new CairnError(
+    'invalid-option',
+    `${what} is ${show(status)}: use a whole number from 400 to 599, or undefined for 409.`,
+  )
 }
 
 function isRejected(failure: unknown): failure is RejectedOutcome & CommandIds {

@@ -88,6 +88,8 @@ export class Problem extends Error {
   readonly headers: Readonly<Record<string, string>>
   /** More members of the problem details. */
   readonly members: Readonly<Record<string, unknown>>
+  /** In place of the status of its code. */
+  readonly status: number | undefined
 
   constructor(
     code: DoorProblem,
@@ -95,23 +97,27 @@ export class Problem extends Error {
     more: {
       readonly headers?: Readonly<Record<string, string>>
       readonly members?: Readonly<Record<string, unknown>>
+      readonly status?: number | undefined
     } = {},
   ) {
     super(detail)
     this.code = code
     this.headers = more.headers ?? {}
     this.members = more.members ?? {}
+    this.status = more.status
   }
 }
 
-/** The problem of a command that was rejected; `isConflict` for one that expected another version. */
+/** The problem of a command that was rejected; `isConflict` for one that expected another version. Default status: of its code. */
 export function rejectedProblem(
   { rejection, version, commandId, correlationId }: RejectedOutcome,
   isConflict = false,
+  status?: number,
 ): Problem {
   return new Problem(isConflict ? 'version-conflict' : 'rejected', rejection.message, {
     ...(isConflict && { headers: { etag: etagOf(version) } }),
     members: { rejection, version, commandId, correlationId },
+    status,
   })
 }
 
@@ -139,7 +145,7 @@ export function problemJson(body: Readonly<Record<string, unknown>>): string {
 /** The status and the body of an error. What is neither ours nor the door's is not shown: it may hold anything. */
 export function answerOf(error: unknown): Answer {
   if (error instanceof Problem)
-    return answer(doorStatus[error.code], error.code, error.message, {
+    return answer(error.status ?? doorStatus[error.code], error.code, error.message, {
       retryable: doorStatus[error.code] === 503 || doorStatus[error.code] === 429,
       headers: error.headers,
       members: error.members,

@@ -4,6 +4,7 @@ import { toJson } from '../codec/json.js'
 import { CairnError } from '../model/errors.js'
 import type { NodeLog } from '../model/log.js'
 import type { Version } from '../model/version.js'
+import type { StreamError } from './answers.js'
 import { Problem } from './problem.js'
 import { etagOf } from './etag.js'
 import type { TextStream, Versioned } from './route.js'
@@ -50,7 +51,7 @@ export function textResponse(
 }
 
 /** What the last event of a stream that failed says. */
-export function problemMembers(error: unknown): unknown {
+export function problemMembers(error: unknown): StreamError {
   if (error instanceof CairnError || error instanceof Problem)
     return { code: error.code, detail: error.message }
   return { code: 'internal', detail: 'The stream failed by a mistake of the server.' }

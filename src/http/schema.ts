@@ -40,6 +40,19 @@ export function objectOf(properties: Readonly<Record<string, Schema>>): Schema {
   }
 }
 
+/** The schema of a type: it names all properties of the type, and no others. */
+export function shapeOf<Shape>(properties: SchemasOf<Shape>): Schema {
+  return objectOf(properties)
+}
+
+type SchemasOf<Shape> = {
+  readonly [
+    Name in keyof Shape & string as Pick<Shape, Name> extends Required<Pick<Shape, Name>>
+      ? Name
+      : `${Name}?`
+  ]: Schema
+}
+
 export function refTo(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` }
 }

@@ -36,9 +36,12 @@ const keepAliveTimeout = 5_000
 /** A request is bounded by its own limits; connections that send none are bounded here. */
 const connectionsMax = 10_000
 
-/** Throws `invalid-option` for what is no handler, and for an address that cannot be listened on. */
+/**
+ * Serves `fetch` of the door or of an application of your own. Throws `invalid-option` for what is no handler, and for an
+ * address that cannot be listened on.
+ */
 export async function serveHttp(
-  fetch: (request: Request) => Promise<Response>,
+  fetch: (request: Request) => Response | Promise<Response>,
   options: ServeOptions,
 ): Promise<HttpServer> {
   if (typeof fetch !== 'function')

@@ -3,7 +3,8 @@
 import t from 'tap'
 
 import { problemOf } from '../../src/doors/http.js'
-import { CairnError } from '../../src/index.js'
+import { CairnError, type RejectedOutcome } from '../../src/index.js'
+import type { Rejection } from '../../src/model/behavior.js'
 import { openShop, till } from './shop.js'
 
 await using shop = await openShop()
@@ -100,4 +101,62 @@ await t.test('details that are no data hide no answer', async t => {
     t.equal(headers['retry-after'], undefined, name)
     t.strictSame(body.details, shown, name)
   }
+})
+
+await t.test('a rejection has the status that the caller names', async t => {
+  const outcome = await ref.ask('sell', { price: 0 })
+  if (outcome.ok) throw new Error('it is rejected')
+  const statusOf = (...[, options]: Parameters<typeof problemOf<typeof outcome>>) => {
+    const { status, body } = problemOf(outcome, options)
+    t.equal(body.status, status)
+    t.match(body, { code: 'rejected', rejection: { code: 'no-price' } })
+    return status
+  }
+  t.equal(statusOf(outcome, { status: 403 }), 403)
+  t.equal(statusOf(outcome, { status: { 'no-price': 422 } }), 422)
+  t.equal(statusOf(outcome, { status: {} }), 409, 'a code that is not listed')
+  t.equal(statusOf(outcome, { status: ({ code }) => code.length + 400 }), 408)
+  t.equal(statusOf(outcome, { status: () => undefined }), 409)
+  t.equal(statusOf(outcome, { status: undefined }), 409)
+  const named = { ...outcome, rejection: { ...outcome.rejection, code: 'constructor' } }
+  t.equal(problemOf(named, { status: {} }).status, 409)
+})
+
+await t.test('other failures keep their status', async t => {
+  const conflict: unknown = await ref.ask('look', undefined, { expectedVersion: 7 })
+  t.match(problemOf(conflict, { status: 403 }), { status: 412, headers: { etag: '"0"' } })
+  const error = new CairnError('unknown-command', 'none')
+  t.match(problemOf(error, { status: 403 }), { status: 404 })
+  t.match(problemOf(new Error('x'), { status: () => 403 }), { status: 500 })
+})
+
+await t.test('a status that is none, and an unknown option, are refused', async t => {
+  const outcome: unknown = await ref.ask('sell', { price: 0 })
+  for (const status of [200, 399, 600, 403.5, '403', null, NaN] as number[])
+    for (const given of [status, { 'no-price': status }, { other: status }, () => status])
+      t.throws(() => problemOf(outcome, { status: given }), {
+        code: 'invalid-option',
+        message: /use a whole number from 400 to 599/,
+      })
+  t.throws(() => problemOf(outcome, { statuses: 403 } as object), {
+    code: 'invalid-option',
+    message: /Did you mean status/,
+  })
+})
+
+await t.test('the codes of a table are those of the rejection', t => {
+  const outcome = {} as RejectedOutcome<
+    Rejection<'empty'> | Rejection<'not-yours', { readonly owner: string }>
+  >
+  const typed = () => [
+    problemOf(outcome, { status: { empty: 422, 'not-yours': 403 } }),
+    // @ts-expect-error -- it has no such code
+    problemOf(outcome, { status: { emty: 422 } }),
+    problemOf(outcome, {
+      status: ({ code, details }) => (code === 'not-yours' ? details.owner.length : 403),
+    }),
+    problemOf(new Error('x') as unknown, { status: { any: 403 } }),
+  ]
+  t.type(typed, 'function')
+  t.end()
 })

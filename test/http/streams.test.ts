@@ -78,6 +78,37 @@ await t.test('a watched actor begins with its state, and is continued', async t 
   })
 })
 
+await t.test('Last-Event-ID wins over what the URL says', async t => {
+  const idsOf = async (path: string, count: number, headers = {}) =>
+    (await eventsOf(await shop.request(path, { headers }), count)).map(({ id }) => id)
+  const watch = '/v1/actors/till/w/watch?from=0'
+  t.strictSame(await idsOf(watch, 3), ['1', '2', '3'])
+  t.strictSame(await idsOf(watch, 1, { 'last-event-id': '2' }), ['3'])
+  t.strictSame(await idsOf(watch, 1, { 'last-event-id': '' }), ['1'], 'an empty one')
+  const tail = '/v1/events/stream?after=0'
+  t.strictSame(await idsOf(tail, 1), ['1-1'])
+  t.strictSame(await idsOf(tail, 1, { 'last-event-id': '2-1' }), ['2-2'])
+})
+
+await t.test('events have the properties that the document names', async t => {
+  const { body } = await shop.json('/v1/openapi.json')
+  const { schemas } = body.components as {
+    schemas: Record<string, { properties: object; required: string[] }>
+  }
+  const event = schemas.Event!
+  const watched = await eventsOf(await shop.request('/v1/actors/till/w/watch?from=0'), 1)
+  const { data } = watched[0]!
+  t.strictSame(Object.keys(data).sort(), ['event', 'state', 'version'])
+  t.match(watched, [{ event: 'state', id: '1' }])
+  const tail = await eventsOf(await shop.request('/v1/events/stream?after=0'), 3)
+  for (const found of [data.event as Body, ...tail.map(({ data }) => data)]) {
+    const unknown = Object.keys(found).filter(name => !(name in event.properties))
+    t.strictSame(unknown, [])
+    t.match(found.at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  }
+  t.strictSame(new Set(tail.map(({ event }) => event)), new Set(['event']))
+})
+
 await t.test('what is wrong has a status, before the stream begins', async t => {
   const status = async (path: string, headers = {}) => {
     const { status, body } = await shop.json(path, { headers })

@@ -5,10 +5,18 @@ import type { ActorAddress } from '../../model/address.js'
 import { defined } from '../../model/defined.js'
 import { eventView, itemView } from '../../runtime/views/event.js'
 import { timerView } from '../../runtime/views/timer.js'
+import type { EventAnswer, StateAnswer, WatchEvent } from '../answers.js'
 import { count, flag, oneOf, optional, text, withDefault } from '../fields.js'
 import { Problem } from '../problem.js'
 import { EventStream, type Route, route, Versioned } from '../route.js'
-import { anyValue, countSchema, listOf, objectOf, textSchema } from '../schema.js'
+import {
+  anyValue,
+  countSchema,
+  listOf,
+  objectOf,
+  shapeOf,
+  textSchema,
+} from '../schema.js'
 import type { SseEvent } from '../sse.js'
 import { schemaOf } from './schemas.js'
 import {
@@ -90,7 +98,8 @@ const state = route({
       ...defined({ version, freshness: wanted }),
     })
     const { version: at, state: found } = reading
-    return new Versioned(at, { version: at, state: found ?? null })
+    const answer: StateAnswer = { version: at, state: found ?? null }
+    return new Versioned(at, answer)
   },
 })
 
@@ -146,7 +155,11 @@ const watch = route({
     description:
       'Events `state`, with the version as id: `{ version, state, event }`. The first one has no event, unless the ' +
       'client continues with Last-Event-ID or `from`. An event `error` ends the stream.',
-    schema: objectOf({ version: countSchema, state: anyValue, event: anyValue }),
+    schema: shapeOf<WatchEvent>({
+      version: countSchema,
+      state: anyValue,
+      event: anyValue,
+    }),
     types: ['text/event-stream'],
   },
   problems: { 404: 'This node does not host the type, or there is no such version.' },
@@ -166,8 +179,12 @@ const watch = route({
   },
 })
 
-function stateEvent(version: number, state: unknown, event: unknown): SseEvent {
-  const data = { version, state: state ?? null, event }
+function stateEvent(
+  version: number,
+  state: unknown,
+  event: EventAnswer | null,
+): SseEvent {
+  const data: WatchEvent = { version, state: state ?? null, event }
   return { id: String(version), event: 'state', data }
 }
 

@@ -4,6 +4,7 @@ import { detach } from '../../actor/detach.js'
 import { whatIf } from '../../actor/what-if.js'
 import type { AskOutcome } from '../../model/command-sender.js'
 import { defined } from '../../model/defined.js'
+import type { AskAnswer } from '../answers.js'
 import { count, json, optional, text } from '../fields.js'
 import { rejectedProblem } from '../problem.js'
 import { type Route, route, Versioned } from '../route.js'
@@ -132,7 +133,7 @@ function throwConflict(outcome: AskOutcome): void {
 }
 
 /** A rejection is an outcome, not an error; over HTTP it is told apart by its status. */
-export function acceptedOf(outcome: AskOutcome): AskOutcome & { readonly ok: true } {
+export function acceptedOf(outcome: AskOutcome): AskAnswer {
   if (outcome.ok) return { ...outcome, reply: outcome.reply ?? null }
   throw rejectedProblem(outcome)
 }

@@ -4,6 +4,7 @@ import { checkActorType } from '../../model/address.js'
 import type { LogRecord } from '../../model/commit.js'
 import { isCount, type Position, type Version } from '../../model/version.js'
 import { itemsOf, itemView } from '../../runtime/views/event.js'
+import type { BeforeJson, TailEvent } from '../answers.js'
 import { repeated, text, withDefault, count } from '../fields.js'
 import { Problem } from '../problem.js'
 import { EventStream, type Route, route } from '../route.js'
@@ -107,9 +108,10 @@ function* eventsOf(record: LogRecord, place: Place | undefined): Generator<SseEv
   for (const item of itemsOf(record)) {
     const version = item.kind === 'malformed' ? 0 : item.version
     const { position } = item
+    const data: BeforeJson<TailEvent> = itemView(item)
     if (place !== undefined && position === place.position && version <= place.version)
       continue
-    yield { id: `${position}-${version}`, event: 'event', data: itemView(item) }
+    yield { id: `${position}-${version}`, event: 'event', data }
   }
 }
 

@@ -2,10 +2,11 @@
 
 import { show } from '../../model/show.js'
 import type { Node } from '../../runtime/node.js'
+import type { RowAnswer, RowsAnswer } from '../answers.js'
 import { count, optional, text } from '../fields.js'
 import { Problem } from '../problem.js'
 import { type Route, route } from '../route.js'
-import { anyValue, listOf, objectOf, textSchema } from '../schema.js'
+import { anyValue, flagSchema, listOf, objectOf, shapeOf, textSchema } from '../schema.js'
 import { schemaOf } from './schemas.js'
 import { firstOf, limitField, timeoutField } from './shared.js'
 
@@ -26,6 +27,8 @@ const list = route({
   },
 })
 
+const rowSchema = shapeOf<RowAnswer>({ key: textSchema, row: anyValue })
+
 const nameParams = { name: text('The name of the projection.') }
 
 const rows = route({
@@ -39,14 +42,18 @@ const rows = route({
   query: { ...limitField, ...timeoutField },
   answer: {
     description: 'Rows; there may be more than these.',
-    schema: objectOf({ rows: listOf(objectOf({ key: textSchema, row: anyValue })) }),
+    schema: shapeOf<RowsAnswer>({ rows: listOf(rowSchema), hasMore: flagSchema }),
   },
   problems: { 404: 'This node does not know the projection.' },
   async handle({ params, query }, { node, signal }) {
     const reader = node.projection(projectionOf(node, params.name))
     const { timeout, limit } = query
     const { entries, hasMore } = await firstOf(reader.entries({ signal, timeout }), limit)
-    return { rows: entries.map(([key, row]) => ({ key, row })), hasMore }
+    const answer: RowsAnswer = {
+      rows: entries.map(([key, row]) => ({ key, row })),
+      hasMore,
+    }
+    return answer
   },
 })
 
@@ -64,7 +71,7 @@ const row = route({
   },
   answer: {
     description: 'The row.',
-    schema: objectOf({ key: textSchema, row: anyValue }),
+    schema: rowSchema,
   },
   problems: { 404: 'This node does not know the projection, or it has no such row.' },
   async handle({ params, query }, { node, signal }) {
@@ -73,7 +80,8 @@ const row = route({
     const reader = node.projection(projectionOf(node, name))
     if (position !== undefined) await reader.waitFor(position, { signal, timeout })
     const found = await reader.get(key, { signal, timeout })
-    if (found !== undefined) return { key, row: found }
+    const answer: RowAnswer = { key, row: found }
+    if (found !== undefined) return answer
     throw new Problem('not-found', `Projection ${name} has no row ${show(key)}.`)
   },
 })

@@ -1,5 +1,6 @@
 // The schemas of what the API answers. They say what a client may rely on; answers may hold more.
 
+import type { AskAnswer, EventAnswer, MalformedAnswer, StateAnswer } from '../answers.js'
 import {
   anyValue,
   countSchema,
@@ -8,6 +9,7 @@ import {
   objectOf,
   refTo,
   type Schema,
+  shapeOf,
   textSchema,
 } from '../schema.js'
 
@@ -16,6 +18,11 @@ const addressSchema: Schema = {
   type: 'string',
   description: 'An actor, as TYPE/ID.',
 }
+
+/** An event, or a record that is none; both have a position. */
+type EventOrMalformed = Pick<EventAnswer, 'position'> &
+  Partial<Omit<EventAnswer, 'position'>> &
+  Partial<Omit<MalformedAnswer, 'position'>>
 
 export const schemas = {
   Problem: objectOf({
@@ -27,7 +34,7 @@ export const schemas = {
     retryable: flagSchema,
     'details?': { type: 'object' },
   }),
-  Event: objectOf({
+  Event: shapeOf<EventOrMalformed>({
     'id?': textSchema,
     'actor?': addressSchema,
     'type?': textSchema,
@@ -35,6 +42,8 @@ export const schemas = {
     position: countSchema,
     'data?': anyValue,
     'metadata?': { type: 'object', additionalProperties: textSchema },
+    'schemaVersion?': countSchema,
+    'piece?': textSchema,
     'at?': timeSchema,
     'commitId?': textSchema,
     'nodeId?': textSchema,
@@ -47,8 +56,12 @@ export const schemas = {
       description: 'True for a record that is no readable commit.',
     },
     'reason?': textSchema,
+    'source?': textSchema,
+    'versions?': objectOf({ first: countSchema, last: countSchema }),
+    'raw?': { type: 'string', description: 'The bytes of its body, as base64.' },
+    'headers?': { type: 'object', additionalProperties: textSchema },
   }),
-  Accepted: objectOf({
+  Accepted: shapeOf<AskAnswer>({
     ok: flagSchema,
     version: countSchema,
     position: countSchema,
@@ -58,7 +71,7 @@ export const schemas = {
     correlationId: textSchema,
     'outboxIds?': listOf(textSchema),
   }),
-  State: objectOf({ version: countSchema, state: anyValue }),
+  State: shapeOf<StateAnswer>({ version: countSchema, state: anyValue }),
   Timer: objectOf({
     actor: addressSchema,
     name: textSchema,

@@ -24,7 +24,7 @@ export function eventView(event: RecordedEvent) {
 export function malformedView(record: MalformedRecord) {
   const { position, source, reason, raw, headers, versions } = record
   return {
-    malformed: true,
+    malformed: true as const,
     position,
     source,
     reason,
