@@ -56,7 +56,7 @@ export async function reach<T>(
 
 /** The error that no node hosts the type, with the types that are hosted: the type may be a slip. */
 async function withHosted(
-  error: CairnError,
+  failure: CairnError,
   type: string,
   open: OpenNamespace,
   signal: AbortSignal,
@@ -64,11 +64,11 @@ async function withHosted(
   // What failed is the command: without the list, its error stands as it is.
   const members = await readMembers(open, signal).catch(() => [])
   const types = [...new Set(members.flatMap(member => member.types))].toSorted()
-  if (types.length === 0) return error
+  if (types.length === 0) return failure
   const meant = didYouMean(type, types)
   return new CairnError(
     'no-node',
-    `${error.message} The nodes that run host ${types.join(', ')}.${meant}`,
-    { cause: error, details: error.details },
+    `${failure.message} The nodes that run host ${types.join(', ')}.${meant}`,
+    { cause: failure, details: failure.details },
   )
 }
