@@ -6,6 +6,7 @@ import type { CairnError } from '../model/errors.js'
 import type { WriteLog } from '../model/log.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { AnyActorDefinition } from './definition.js'
+import type { FailedActors } from './failed-actors.js'
 import type { FoldedState } from './fold.js'
 import type { Suspects } from './continuity.js'
 import type { Directives } from './directives.js'
@@ -29,6 +30,8 @@ export interface ActorPorts {
   readonly directives?: Pick<Directives, 'of' | 'pending'> | undefined
   /** The behavior versions of the nodes; absent, or undefined, where commands are not routed. */
   readonly versions?: (() => NodeVersions | undefined) | undefined
+  /** Those that are parked or wait for a restart. */
+  readonly failed: Pick<FailedActors, 'add'>
   /** Called when the actor is parked. */
   parked(actor: ActorAddress, error: CairnError): void
   /** Called for a failure that the type's policy escalates to the node. */

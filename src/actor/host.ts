@@ -39,6 +39,7 @@ import { toCommand } from './incoming-command.js'
 import { Middleware, sourceOf } from './middleware.js'
 import { actorPaused } from './parked.js'
 import { posting, ResidentCalls } from './resident-calls.js'
+import { FailedActors } from './failed-actors.js'
 import { Residents } from './residents.js'
 import { type ActorSchemas, checkCommandData, conformCommand } from './schemas.js'
 import { StateReads } from './state-reads.js'
@@ -63,6 +64,7 @@ class Host implements ActorHost {
   readonly #options: ActorHostOptions
   readonly #admission: Admission
   readonly #residents: Residents
+  readonly #failed: FailedActors
   readonly #calls: ResidentCalls
   readonly #reads: StateReads
   readonly #reports: HostReports
@@ -86,6 +88,7 @@ class Host implements ActorHost {
     this.#options = options
     this.#middleware = new Middleware(options.middleware ?? [], log)
     this.#residents = new Residents(residentsMax, residentBytesMax)
+    this.#failed = new FailedActors(name => this.#residents.find(name)?.phase)
     this.#admission = new Admission(commandsMax, {
       busy: () => this.#residents.busy,
       openOf: actor => this.#residents.find(formatAddress(actor))?.openCalls ?? 0,
@@ -114,6 +117,7 @@ class Host implements ActorHost {
       withWakeSlot: (work, signal, doing) => wakes.run(work, signal, doing),
       directives,
       versions: options.versions,
+      failed: this.#failed,
       parked: (actor, error) => options.onParked?.({ actor, error }),
       escalate: (actor, error) => this.#reports.escalated({ actor, error }),
       refoldChecks: new RefoldChecks(log),
@@ -286,12 +290,7 @@ class Host implements ActorHost {
   }
 
   stats(): ActorHostStats {
-    let parked = 0
-    let restarting = 0
-    for (const { phase } of this.#residents.all()) {
-      if (phase === 'parked') parked++
-      if (phase === 'restarting') restarting++
-    }
+    const { parked, restarting } = this.#failed.counts()
     const { conflicts, retries, wakes, duplicates, discontinuities, restartWaits } =
       this.#actorPorts.counters
     const { rejectedEnds } = this.#actorPorts.counters

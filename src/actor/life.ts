@@ -379,9 +379,10 @@ export class Life {
 
   /** Parks or restarts the actor, as the policy of its type says (LIFE-6). */
   #applyFailurePolicy(error: CairnError): void {
-    const { address, ports } = this.#subject
+    const { address, name, ports } = this.#subject
     const { clock, log } = ports
     const { message, details } = error
+    ports.failed.add(name)
     const delay = delayAfter(this.#policy, ++this.#failures)
     if (delay === undefined) {
       this.#lifecycle = { phase: 'parked', error }
