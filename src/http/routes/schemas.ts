@@ -58,7 +58,7 @@ export const schemas = {
     correlationId: textSchema,
     'outboxIds?': listOf(textSchema),
   }),
-  State: objectOf({ version: countSchema, state: anyValue }),
+  State: objectOf({ version: countSchema, position: countSchema, state: anyValue }),
   Timer: objectOf({
     actor: addressSchema,
     name: textSchema,
