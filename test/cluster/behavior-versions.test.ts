@@ -123,11 +123,13 @@ await t.test('a command that only the newer version knows moves its actor', asyn
     t.match(await neu.state(actor), {
       state: { total: 10 },
       version: 4,
+      position: Number,
       exists: true,
     })
     t.match(await old.state(actor), {
       state: { total: 10 },
       version: 4,
+      position: Number,
       exists: true,
     })
   }
