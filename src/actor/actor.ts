@@ -139,8 +139,9 @@ export class Actor {
         await life.directives.known(call)
         running = await life.ensureNewest(call)
       }
-      const { state, version } = running.folded
-      return { state: detachPlain(handOut(state)), version, exists: version > 0 }
+      const { state, version, position } = running.folded
+      const plain = detachPlain(handOut(state))
+      return { state: plain, version, position, exists: version > 0 }
     })
   }
 

@@ -52,7 +52,8 @@ export function checkSameCommand(
   throw new CairnError(
     'command-id-reused',
     `Command id ${show(commandId)} was used for another command to ${name}: ${difference}. This one was not ` +
-      'carried out. Send each command with an id of its own; repeat one with the same name and data.',
+      'carried out. Either the id belongs to another command, or a field that its sender adds (a price, a time) has changed ' +
+      'since the first try: repeat a command with the same name and data, and give another one an id of its own.',
     { details: { actor: name, commandId, first, command, position } },
   )
 }

@@ -30,7 +30,7 @@ import type { TimerFiring } from '../model/timer.js'
 import type { Version } from '../model/version.js'
 import type { Writable } from '../model/writable.js'
 import { commandIdsOf, withCauses } from './causes.js'
-import { DecisionContext } from './decision-context.js'
+import { DecisionContext, type GivenDraws, withDraws } from './decision-context.js'
 import type { AnyActorDefinition } from './definition.js'
 import { detach } from './detach.js'
 import { unknownCommand } from './effects.js'
@@ -54,9 +54,11 @@ export function decide(
   sent: Command,
   now: number,
   firing?: TimerFiring,
+  draws?: GivenDraws,
 ): Decision {
   const command = conformCommand(schemas, actor, sent)
   const context = contextOf(actor, version, command, now, firing)
+  if (draws !== undefined) withDraws(context, draws)
   const given = givenCommand(command)
   const checked = (decision: AcceptedDecision) => {
     for (const entry of decision.outbox ?? [])

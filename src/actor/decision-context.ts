@@ -62,3 +62,23 @@ export class DecisionContext implements DecideContext {
     return createHash('sha1').update(uuidNamespace).update(name).digest()
   }
 }
+
+/** Values that decisions draw in place of those of the command's id, in this order; when they are used up, those follow. */
+export interface GivenDraws {
+  readonly uuids?: readonly string[] | undefined
+  readonly randoms?: readonly number[] | undefined
+}
+
+/** Lets a context draw given values first. */
+export function withDraws(
+  context: DecideContext,
+  { uuids = [], randoms = [] }: GivenDraws,
+): void {
+  const { uuid, random } = context
+  const nextUuid = uuids.values()
+  const nextRandom = randoms.values()
+  Object.defineProperties(context, {
+    uuid: { value: () => nextUuid.next().value ?? uuid() },
+    random: { value: () => nextRandom.next().value ?? random() },
+  })
+}

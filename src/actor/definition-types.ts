@@ -80,8 +80,16 @@ export type RefusedCommand<
 > = RefusedWith<
   Name,
   CommandTypesOf<Definition, Name>['data'],
-  CommandTypesOf<Definition, Name>['rejection']
+  WithOptionalDetails<CommandTypesOf<Definition, Name>['rejection']>
 >
+
+/** Rejections, of which those without details need not say that they have none. */
+type WithOptionalDetails<Reason> =
+  Reason extends Rejection<infer Code, infer Details>
+    ? [Details] extends [undefined]
+      ? Pick<Rejection<Code>, 'code' | 'message'> & { readonly details?: undefined }
+      : Reason
+    : Reason
 
 /** The data of the command that is named as `replied` where a command is sent. */
 export type RepliedCommand<

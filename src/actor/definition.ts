@@ -3,7 +3,7 @@
 import type { Behavior, Rejection } from '../model/behavior.js'
 import type { Freshness } from '../model/freshness.js'
 import type { AnyTopic } from '../model/topic.js'
-import type { Version } from '../model/version.js'
+import type { Position, Version } from '../model/version.js'
 import type { EmittedEvent } from './event.js'
 import type { CommandGuard } from './guarded-command.js'
 import type { ActorSchemas } from './schemas.js'
@@ -68,6 +68,8 @@ export interface StateOptions {
 export interface StateReading<State = unknown> {
   readonly state: State
   readonly version: Version
+  /** Position of the last commit in the state; 0 without an event. Readers of projections take it as `after`. */
+  readonly position: Position
   /** Whether the actor has an event. Without one, it is at version 0, and the state is the initial one. */
   readonly exists: boolean
 }

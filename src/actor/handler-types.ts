@@ -297,10 +297,55 @@ type IsAny<Type> = 0 extends 1 & Type ? true : false
 /** What the compiler shows for events that `evolve` does not fold: their names, or that their data differ. */
 type Unfolded<Emitted, Event> =
   Exclude<Emitted, Event> extends infer Wrong extends { readonly type: string }
-    ? Wrong['type'] extends (Event & { readonly type: string })['type']
-      ? `evolve folds other data for the event: ${Wrong['type']} (one of a few texts or numbers is written with as const)`
-      : `evolve does not fold the event: ${Wrong['type']}`
+    ? UnfoldedOne<Wrong, Event>
     : 'this command emits something that is not an event of evolve'
+
+type UnfoldedOne<Wrong extends { readonly type: string }, Event> = Wrong extends unknown
+  ? Wrong['type'] extends (Event & { readonly type: string })['type']
+    ? `evolve folds other data for the event: ${Wrong['type']}${OtherData<
+        DataIn<Wrong>,
+        DataIn<Extract<Event, { readonly type: Wrong['type'] }>>
+      >}`
+    : `evolve does not fold the event: ${Wrong['type']}`
+  : never
+
+/** What follows in an error about other data: the fields that differ, where there are fields, and a hint. */
+type OtherData<Emitted, Folded> = [OtherKeys<Emitted, Folded>] extends [never]
+  ? Widened<Emitted, Folded> extends true
+    ? ` (${AsConst})`
+    : ''
+  : OtherField<Emitted, Folded, OtherKeys<Emitted, Folded>>
+
+type OtherField<Emitted, Folded, Key extends string> = Key extends keyof Emitted &
+  keyof Folded
+  ? Widened<Emitted[Key], Folded[Key]> extends true
+    ? ` (its field ${Key}: ${AsConst})`
+    : ` (its field ${Key})`
+  : ` (its field ${Key} is missing)`
+
+/** The fields in which two objects differ. Lists, and what is no object, have none. */
+type OtherKeys<Emitted, Folded> = [Emitted, Folded] extends [object, object]
+  ? Folded extends readonly unknown[]
+    ? never
+    : {
+        [Key in keyof Folded & string]-?: Key extends keyof Emitted
+          ? [Emitted[Key]] extends [Folded[Key]]
+            ? never
+            : Key
+          : undefined extends Folded[Key]
+            ? never
+            : Key
+      }[keyof Folded & string]
+  : never
+
+/** Whether the compiler has widened one of a few texts or numbers. */
+type Widened<Emitted, Folded> = [string, Folded] extends [Emitted, string]
+  ? true
+  : [number, Folded] extends [Emitted, number]
+    ? true
+    : false
+
+type AsConst = 'one of a few texts or numbers is written with as const'
 
 /** The commands of a `decide`, by name: a caller passes what the schema of a command takes. */
 export type CommandsIn<Decide, Schemas = object> = {

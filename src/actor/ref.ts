@@ -212,12 +212,12 @@ async function readStore<State>(
 ): Promise<StateReading<State>> {
   checkTimeout(timeout)
   const doing = `reading of the state of ${formatAddress(folding.actor)}`
-  const { state, version } = await bounded(
+  const { state, version, position } = await bounded(
     async until => recover(store, { ...folding, skips: await skipsNow(until) }, until),
     timeout,
     () => readTimedOut(doing, timeout),
     signal,
     doing,
   )
-  return { state, version, exists: version > 0 }
+  return { state, version, position, exists: version > 0 }
 }

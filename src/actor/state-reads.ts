@@ -90,7 +90,8 @@ export class StateReads implements ResidentReader {
     const timedOut = () => readTimedOut(doing, timeout)
     const at = await bounded(read, timeout, timedOut, signal, doing)
     const { state, version: found } = await folded(behavior, actor, at)
-    return { state: detachPlain(handOut(state)), version: found, exists: found > 0 }
+    const plain = detachPlain(handOut(state))
+    return { state: plain, version: found, position: at.position, exists: found > 0 }
   }
 
   #read(
@@ -117,8 +118,8 @@ export class StateReads implements ResidentReader {
 async function folded(
   { remote }: Behavior,
   actor: ActorAddress,
-  { state, version }: Omit<StateReading, 'exists'>,
-): Promise<Omit<StateReading, 'exists'>> {
+  { state, version }: Pick<StateReading, 'state' | 'version'>,
+): Promise<Pick<StateReading, 'state' | 'version'>> {
   if (remote === undefined) return { state, version }
   return { state: await remote.fold(actor, state, version), version }
 }

@@ -146,8 +146,9 @@ export class TransactionAttempt {
         this.#track(`load ${definition.type}/${id}`, async () => {
           const participant = await this.#participant(definition, id)
           if (guard) participant.isGuarded = true
-          const { state, version } = participant.current
-          return { state: detachPlain(handOut(state)), version, exists: version > 0 }
+          const { state, version, position } = participant.current
+          const plain = detachPlain(handOut(state))
+          return { state: plain, version, position, exists: version > 0 }
         }),
       ask: (definition: AnyActorDefinition, id: string, type: string, data?: unknown) =>
         this.#track(`ask ${definition.type}/${id} to ${type}`, async () =>

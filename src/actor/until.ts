@@ -34,9 +34,9 @@ export async function untilState<State>(
   return bounded(
     async ended => {
       const steps = watchActor(watches, context, { signal: ended }, skipsNow)
-      for await (const { state, version, exists } of steps) {
+      for await (const { state, version, position, exists } of steps) {
         seen.version = version
-        if (isTrue(isWanted(state), name)) return { state, version, exists }
+        if (isTrue(isWanted(state), name)) return { state, version, position, exists }
       }
       throw new CairnError(
         'node-closed',

@@ -12,7 +12,7 @@
 // WATCH-3. With `latest`, the versions are left out that were stored while the loop was busy, except the last one.
 
 import type { RecordedEvent } from '../model/event.js'
-import { checkCount, type Version } from '../model/version.js'
+import { checkCount, type Position, type Version } from '../model/version.js'
 import { handOut } from '../model/read-only.js'
 import { type FoldContext, type FoldedState, handOutEvent, skipVersions } from './fold.js'
 import { versionsUnread } from './parked.js'
@@ -42,6 +42,8 @@ export interface WatchOptions {
 export interface WatchedState<State = unknown> {
   readonly state: State
   readonly version: Version
+  /** Position of the last commit in the state; 0 without an event. */
+  readonly position: Position
   /** Whether the actor has an event. Without one, it is at version 0, and the state is the initial one. */
   readonly exists: boolean
   readonly event?: undefined
@@ -51,6 +53,8 @@ export interface WatchedState<State = unknown> {
 export interface WatchedEvent<State = unknown, Event = RecordedEvent> {
   readonly state: State
   readonly version: Version
+  /** Position of the event's commit. */
+  readonly position: Position
   readonly exists: true
   readonly event: Event
 }
@@ -106,12 +110,19 @@ export async function* watchActor<State>(
 
   function taken({ event, folded }: Step<State>): WatchedEvent<State> {
     place.version = folded.version
-    const { state, version } = folded
-    return { state: handOut(state), version, exists: true, event: handOutEvent(event) }
+    const { state, version, position } = folded
+    return {
+      state: handOut(state),
+      version,
+      position,
+      exists: true,
+      event: handOutEvent(event),
+    }
   }
 
-  function present({ state, version }: FoldedState<State>): WatchedState<State> {
-    return { state: handOut(state), version, exists: version > 0 }
+  function present(at: FoldedState<State>): WatchedState<State> {
+    const { state, version, position } = at
+    return { state: handOut(state), version, position, exists: version > 0 }
   }
 
   async function folding(): Promise<FoldContext<State>> {

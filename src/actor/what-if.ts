@@ -7,6 +7,7 @@ import type { NewEvent } from '../model/event.js'
 import type { OutboxEntry } from '../model/outbox.js'
 import type { TimerFiring } from '../model/timer.js'
 import type { Version } from '../model/version.js'
+import type { GivenDraws } from './decision-context.js'
 import { acceptedOutcome, decide, rejectedOutcome } from './decide.js'
 import type { AnyActorDefinition } from './definition.js'
 import type { FoldContext, FoldedState } from './fold.js'
@@ -34,6 +35,8 @@ export interface WhatIfContext {
   readonly nodeId: string
   /** The timer that sends the command. Default: none. */
   readonly firing?: TimerFiring
+  /** What the decision draws. Default: values of the command's id. */
+  readonly draws?: GivenDraws
 }
 
 /** Throws the errors of deciding and folding: `unknown-command`, `decide-failed`, `actor-parked`. */
@@ -42,10 +45,10 @@ export function whatIf(
   actor: ActorAddress,
   at: FoldedState,
   command: Command,
-  { now, nodeId, firing }: WhatIfContext,
+  { now, nodeId, firing, draws }: WhatIfContext,
 ): WhatIfOutcome {
   const folding: FoldContext = { actor, behavior: definition.behavior }
-  const decision = decide(definition, actor, at, command, now, firing)
+  const decision = decide(definition, actor, at, command, now, firing, draws)
   if (!decision.ok) {
     const { version, rejection } = rejectedOutcome(actor, command, decision, at)
     return { ok: false, version, state: at.state, rejection }

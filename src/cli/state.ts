@@ -84,14 +84,14 @@ async function askForState(
     if (!isCairnError(error, 'no-node') && !isCairnError(error, 'unauthorized'))
       throw error
     const { signal } = bounds
-    const { last, version } = await store.head(actor, { signal })
+    const { last, version, position } = await store.head(actor, { signal })
     const { freshness } = wanted
     const isWanted =
       typeof freshness === 'object'
         ? version >= freshness.after
         : wanted.version === undefined || wanted.version === version
     if (isWanted && last?.kind === 'commit' && last.state !== undefined)
-      return { version, state: last.state.value, exists: true }
+      return { version, position, state: last.state.value, exists: true }
     throw error
   }
 }

@@ -20,6 +20,8 @@ export interface AskAnswer<Reply = unknown> {
 /** The answer of `GET …/state`. */
 export interface StateAnswer<State = unknown> {
   readonly version: Version
+  /** Of the commit that was read; 0 for an actor without one. */
+  readonly position: Position
   readonly state: State
 }
 

@@ -81,8 +81,8 @@ export type ProjectionSource =
 
 /** What {@link defineProjection} takes for a source. */
 export type ProjectionSpecOf<From, Row> = From extends StatesOf
-  ? StatesProjectionSpec<From, Row>
-  : ProjectionSpec<From, Row>
+  ? StatesProjectionSpec<From, Row> & { readonly initial?: never }
+  : Omit<ProjectionSpec<From, Row>, 'initial'> & { readonly initial: unknown }
 
 type AnySpec = ProjectionSpec<unknown, unknown> | StatesProjectionSpec<StatesOf, unknown>
 
@@ -171,8 +171,16 @@ const statesSpecNames: OptionNames<StatesProjectionSpec<StatesOf, unknown>> = {
  * It starts with the first event of the log. Each event changes its rows exactly once: rows and checkpoint are
  * written together. Throws `invalid-definition`.
  */
-export function defineProjection<const From extends ProjectionSource, Row>(
-  given: { readonly from: From } & ProjectionSpecOf<From, Row>,
+export function defineProjection<
+  const From extends ProjectionSource,
+  // Without the constraint, the parameter of a function as `initial` has no type.
+  Row extends NonNullable<unknown>,
+>(
+  // `initial` stands here: within the conditional type, rows would not be inferred from a function.
+  given: {
+    readonly from: From
+    readonly initial?: Row | ((key: string) => Row)
+  } & ProjectionSpecOf<From, Row>,
 ): Projection<Row> {
   const spec: AnySpec = given as AnySpec
   const isOfStates = isStatesOf(spec.from)

@@ -182,7 +182,7 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
       const found = await look(deadline - performance.now())
       if (found !== undefined) return found
       const left = deadline - performance.now()
-      if (left <= 0) throw late(name, what, timeout)
+      if (left <= 0) throw late(name, what, timeout, runner !== undefined)
       if (closing.aborted) throw nodeClosed(name, what)
       await pauseFor(Math.min(wait, left), progress, signal)
       if (signal?.aborted === true) throw abortedError(signal, what)
@@ -419,11 +419,19 @@ function nodeClosed(name: string, doing: string, cause?: unknown): CairnError {
   )
 }
 
-function late(name: string, what: string, timeout: number): CairnError {
+function late(
+  name: string,
+  what: string,
+  timeout: number,
+  isBuiltHere: boolean,
+): CairnError {
+  const advice = isBuiltHere
+    ? `this node builds it. Check with "${programs.cairn} projections" how far it is, and whether an event stops it.`
+    : 'this node does not build it. List it in "projections" of startNode, on this node or on another one; if one does, check ' +
+      `with "${programs.cairn} projections" how far it is, and whether an event stops it.`
   return new CairnError(
     'deadline-exceeded',
-    `Gave up ${what} after ${Math.round(timeout)} ms: check with "${programs.cairn} projections" whether a node builds this projection, ` +
-      'how far it is, and whether an event stops it.',
-    { details: { projection: name } },
+    `Gave up ${what} after ${Math.round(timeout)} ms: ${advice}`,
+    { details: { projection: name, isBuiltHere } },
   )
 }

@@ -21,6 +21,7 @@ import { defined } from '../model/defined.js'
 import type { CommandSender, RedeliveryOptions } from '../model/command-sender.js'
 import { CairnError } from '../model/errors.js'
 import type { Version } from '../model/version.js'
+import type { EventStore } from '../store/event-store/event-store.js'
 
 export interface RequestPorts {
   readonly host: ActorHost
@@ -78,10 +79,14 @@ export type ReadState = (
   options: StateOptions,
 ) => Promise<StateReading>
 
+/** A reading as other nodes answer it: earlier builds give no position. */
+type AnyReading = Omit<StateReading, 'position'> & Partial<Pick<StateReading, 'position'>>
+
 /** Reads states on this node, or on the node that the actor is left to as it has a later behavior version. */
 export function stateReader(
   host: Pick<ActorHost, 'state' | 'stateAt'>,
   transport: Pick<Transport, 'request'>,
+  store: Pick<EventStore, 'lastPosition'>,
 ): ReadState {
   return async (actor, version, options) => {
     const startedAt = performance.now()
@@ -97,12 +102,15 @@ export function stateReader(
         ...defined({ version, freshness }),
       }
       const to = String(error.details.owner)
-      const reading = await transport.request(request, {
+      const reading = (await transport.request(request, {
         to,
         timeout: left,
         ...defined({ signal }),
-      })
-      return reading as StateReading
+      })) as AnyReading
+      // What an earlier build answers has no position: the end of the log is at or after it.
+      const { position = reading.version === 0 ? 0 : await store.lastPosition() } =
+        reading
+      return { ...reading, position }
     }
   }
 }

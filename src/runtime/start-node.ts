@@ -156,7 +156,7 @@ function assemble(context: NodeContext): Assembled {
     onEscalation: settings.onEscalation ?? escalation.close,
   })
   const { host } = actors
-  const read = stateReader(host, open.transport)
+  const read = stateReader(host, open.transport, open.store)
   const handleRequest = requestHandler({
     host,
     definitions: context.definitions,

@@ -16,7 +16,7 @@ import { whatIf } from '../actor/what-if.js'
 import type { CommandNameOf, CommandsOf, StateOf } from '../actor/definition-types.js'
 import { checkAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
-import { checkOptions } from '../model/check-options.js'
+import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { defined } from '../model/defined.js'
 import type { NewEvent } from '../model/event.js'
@@ -40,6 +40,10 @@ export interface GivenOptions<Input = unknown> {
   readonly now?: number | undefined
   /** The command's id. Default `command-1`. */
   readonly commandId?: string | undefined
+  /** What `context.uuid()` of `decide` returns, in this order. Default, and after the last: as on a node. */
+  readonly uuids?: readonly string[] | undefined
+  /** What `context.random()` of `decide` returns: from 0 up to 1, in this order. Default, and after the last: as on a node. */
+  readonly randoms?: readonly number[] | undefined
   /** For a machine: the input that it was started with, by an `xstate.init` before all that is given. */
   readonly input?: Input | undefined
 }
@@ -90,7 +94,8 @@ export function given<Definition extends AnyActorDefinition>(
       'invalid-option',
       `given(${definition.type}) got ${show(events)} as its events: pass a list, [event('…', …)].`,
     )
-  checkOptions('given', options, { id: true, now: true, commandId: true, input: true })
+  checkOptions('given', options, givenOptionNames)
+  checkDraws(options)
   const { id = 'example' } = options
   const history = historyOf(definition, events, options.input)
   const name = `${definition.type}/${id} at version ${history.length}`
@@ -125,11 +130,38 @@ export function given<Definition extends AnyActorDefinition>(
   }
 }
 
+const givenOptionNames: OptionNames<GivenOptions> = {
+  id: true,
+  now: true,
+  commandId: true,
+  uuids: true,
+  randoms: true,
+  input: true,
+}
+
+/** Throws `invalid-option`. */
+function checkDraws({ uuids, randoms }: GivenOptions): void {
+  const areTexts = (list: readonly unknown[]) =>
+    list.every(one => typeof one === 'string')
+  const areShares = (list: readonly unknown[]) =>
+    list.every(one => typeof one === 'number' && one >= 0 && one < 1)
+  if (uuids !== undefined && !(Array.isArray(uuids) && areTexts(uuids)))
+    throw new CairnError(
+      'invalid-option',
+      `uuids of given is ${show(uuids)}: pass a list of texts, for each call of context.uuid() one.`,
+    )
+  if (randoms !== undefined && !(Array.isArray(randoms) && areShares(randoms)))
+    throw new CairnError(
+      'invalid-option',
+      `randoms of given is ${show(randoms)}: pass a list of numbers from 0 up to 1, for each call of context.random() one.`,
+    )
+}
+
 function carryOut(
   definition: AnyActorDefinition,
   given: readonly NewEvent[],
   { type, data }: Pick<Command, 'type' | 'data'>,
-  { id = 'example', now = 0, commandId = 'command-1' }: GivenOptions,
+  { id = 'example', now = 0, commandId = 'command-1', uuids, randoms }: GivenOptions,
   firing?: TimerFiring,
 ): CommandOutcome {
   const folding = foldingOf(definition, id)
@@ -140,7 +172,8 @@ function carryOut(
     data: detach(data, `data of command "${type}"`),
   }
   const at = stateAfter(folding, given, now)
-  const context = { now, nodeId: 'given', ...defined({ firing }) }
+  const draws = { uuids, randoms }
+  const context = { now, nodeId: 'given', draws, ...defined({ firing }) }
   return whatIf(definition, actor, at, command, context)
 }
 

@@ -18,7 +18,7 @@ import { diff } from './diff.js'
 import { matchesState, type StateMatch } from './matches-state.js'
 import { isSameOutbox, show, showEntry, showEvent } from './show.js'
 
-/** How a command ended that did not throw: accepted with its events, or rejected. See {@link Then.result}. */
+/** How a command ended that did not throw: accepted with its events, or rejected, where it can be. See {@link Then.result}. */
 export type CommandOutcome<
   Event = NewEvent,
   State = unknown,
@@ -36,12 +36,15 @@ export type CommandOutcome<
       /** The state after its events. */
       readonly state: State
     }
-  | {
-      readonly ok: false
-      readonly version: Version
-      readonly rejection: Refusal
-      readonly state: State
-    }
+  | ([Refusal] extends [never] ? never : RefusedOutcome<State, Refusal>)
+
+/** How a command ended that was rejected. */
+interface RefusedOutcome<State, Refusal> {
+  readonly ok: false
+  readonly version: Version
+  readonly rejection: Refusal
+  readonly state: State
+}
 
 /** A specified command. */
 export interface Specified {
@@ -218,7 +221,7 @@ export class Then<
   result(): CommandOutcome<Event, State, Reply, Refusal> {
     this.#unnamed = undefined
     if ('thrown' in this.#ended) throw this.#ended.thrown
-    return this.#ended as CommandOutcome<Event, State, Reply, Refusal>
+    return this.#ended as unknown as CommandOutcome<Event, State, Reply, Refusal>
   }
 
   /** What was said beside the events; timers of a machine follow from its state. */

@@ -35,7 +35,12 @@ for (const way of ways) {
     await at.host.ask(alice, 'deposit', { amount: 1 })
     await write(at.log, alice, deposits(1))
     at.store.forget()
-    t.strictSame(await at.state(), { state: { balance: 2 }, version: 2, exists: true })
+    t.strictSame(await at.state(), {
+      state: { balance: 2 },
+      version: 2,
+      position: 2,
+      exists: true,
+    })
     t.equal(at.store.calls.head, 1)
     await at.state({ freshness: 'latest' })
     t.equal(at.store.calls.head, 2, 'each time')
@@ -51,6 +56,7 @@ for (const way of ways) {
       t.strictSame(await at.state({ freshness: 'local' }), {
         state: { balance: 1 },
         version: 1,
+        position: 1,
         exists: true,
       })
     t.strictSame(at.store.calls, { head: 0, commits: 0, append: 0 })
@@ -88,7 +94,12 @@ for (const way of ways) {
     at.host.onCommit({ actor: alice, version: 2, position: 2 })
     await write(at.log, alice, deposits(1))
     at.host.onCommit({ actor: alice, version: 3, position: 3 })
-    t.strictSame(await reading, { state: { balance: 3 }, version: 3, exists: true })
+    t.strictSame(await reading, {
+      state: { balance: 3 },
+      version: 3,
+      position: 3,
+      exists: true,
+    })
   })
 
   test('a version whose notice is lost is found anyway', async (t, at) => {

@@ -56,8 +56,14 @@ void t.test('a reference asks, tells, and reads state and events', async t => {
   const { ref, host } = open()
   t.strictSame(ref.address, alice)
   await ref.tell('deposit', { amount: 5 })
-  t.match(await ref.ask('deposit', { amount: 1 }), { version: 2, reply: 6 })
-  t.strictSame(await ref.state(), { state: { balance: 6 }, version: 2, exists: true })
+  const stored = await ref.ask('deposit', { amount: 1 })
+  t.match(stored, { version: 2, reply: 6 })
+  t.strictSame(await ref.state(), {
+    state: { balance: 6 },
+    version: 2,
+    position: stored.position,
+    exists: true,
+  })
   const types: string[] = []
   for await (const event of ref.events({ backwards: true }))
     if (event.kind === 'event') types.push(`${event.version} ${event.type}`)
@@ -94,16 +100,26 @@ void t.test(
     const from = ref.watch({ from: 0 })[Symbol.asyncIterator]()
     const watcher = ref.watch()[Symbol.asyncIterator]()
     const { value: before } = await watcher.next()
-    t.strictSame(before, { state: { balance: 0 }, version: 0, exists: false })
+    t.strictSame(before, {
+      state: { balance: 0 },
+      version: 0,
+      position: 0,
+      exists: false,
+    })
     await ref.ask('deposit', { amount: 1 })
     t.match(await watcher.next(), {
-      value: { version: 1, exists: true, event: { type: 'deposited' } },
+      value: { version: 1, position: 1, exists: true, event: { type: 'deposited' } },
     })
     await watcher.return?.()
 
     const later = ref.watch()[Symbol.asyncIterator]()
     const { value: present } = await later.next()
-    t.strictSame(present, { state: { balance: 1 }, version: 1, exists: true })
+    t.strictSame(present, {
+      state: { balance: 1 },
+      version: 1,
+      position: 1,
+      exists: true,
+    })
     await ref.ask('split', [10, 100])
     t.match(await later.next(), { value: { version: 2, state: { balance: 11 } } })
     t.match(await later.next(), { value: { version: 3, event: { type: 'deposited' } } })
@@ -117,7 +133,12 @@ void t.test('until waits for a state, and leaves none out', async t => {
   const { ref } = open()
   const reached = ref.until(({ balance }) => balance === 3, { timeout: 60_000 })
   await ref.ask('split', [1, 2, 4])
-  t.strictSame(await reached, { state: { balance: 3 }, version: 2, exists: true })
+  t.strictSame(await reached, {
+    state: { balance: 3 },
+    version: 2,
+    position: 1,
+    exists: true,
+  })
   const present = await ref.until(({ balance }) => balance === 7)
   t.equal(present.version, 3, 'the present state counts')
 

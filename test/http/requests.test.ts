@@ -70,7 +70,7 @@ await t.test('outcomes', async t => {
   })
   t.match(await shop.json('/v1/actors/till/k/state?version=1'), {
     status: 200,
-    body: { version: 1, state: { sum: 5 } },
+    body: { version: 1, position: Number, state: { sum: 5 } },
   })
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
   const { status } = await shop.json('/v1/actors/till/o/ask/sell', { body: deep })

@@ -62,7 +62,7 @@ await t.test('a watched actor begins with its state, and is continued', async t 
     ['2', 2, 3],
     ['3', 3, 6],
   ])
-  t.equal((await first)[0]!.data.event, null)
+  t.match((await first)[0]!.data, { event: null, position: Number })
   t.match((await first)[1]!.data.event, { type: 'sold', version: 2 })
   const headers = { 'last-event-id': '1' }
   const rest = await eventsOf(

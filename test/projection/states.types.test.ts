@@ -129,8 +129,32 @@ void t.test('events of machines have their types', async t => {
   })
 })
 
+void t.test('a function that makes the first row gives the rows their type', async t => {
+  interface Row {
+    readonly id: string
+    readonly sum: number
+  }
+  const sums = defineProjection({
+    name: 'sums',
+    from: account,
+    initial: (key): Row => ({ id: key.trim(), sum: 0 }),
+    when: { deposited: (row, { data }) => ({ ...row, sum: row.sum + data }) },
+  })
+  same<Equal<typeof sums, Projection<Row>>>()
+  const numbers = defineProjection({
+    name: 'numbers',
+    from: [account],
+    initial: 0,
+    when: { deposited: (row, { data }) => row + data },
+  })
+  same<Equal<typeof numbers, Projection<number>>>()
+  t.strictSame([...sums.types, ...numbers.types], ['account', 'account'])
+})
+
 // What does not fit does not compile.
 void (() => {
+  // @ts-expect-error events are folded onto a first row
+  defineProjection({ name: 'x', from: account, when: {} })
   defineProjection({
     name: 'x',
     from: order,

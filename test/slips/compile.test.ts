@@ -213,7 +213,23 @@ const slips: readonly [slip: string, message: RegExp][] = [
   ],
   [
     `defineActor({ type: 'b', initialState: 0, decide: { go: () => event('e', 'text') }, evolve: { e: (n, d: number) => n + d } })`,
+    /"evolve folds other data for the event: e"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => event('e', { by: 'ann', n: 1 }) }, evolve: { e: (n, d: { by: number; n: number }) => n + d.by + d.n } })`,
+    /"evolve folds other data for the event: e \(its field by\)"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => event('e', { to: 'stock' }) }, evolve: { e: (n, _d: { to: 'stock' | 'shop' }) => n } })`,
+    /"evolve folds other data for the event: e \(its field to: .*as const\)"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => event('e', 'stock') }, evolve: { e: (n, _d: 'stock' | 'shop') => n } })`,
     /"evolve folds other data for the event: e \(.*as const\)"/,
+  ],
+  [
+    `defineActor({ type: 'b', initialState: 0, decide: { go: () => event('e', { n: 1 }) }, evolve: { e: (n, d: { n: number; by: string }) => n + d.by.length } })`,
+    /"evolve folds other data for the event: e \(its field by is missing\)"/,
   ],
   [
     `defineActor({ type: 'b', initialState: 0, decide: { go: (_n, d: any) => event('e', d) }, evolve: { e: (n: number) => n } })`,

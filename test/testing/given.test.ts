@@ -3,7 +3,7 @@
 import { AssertionError } from 'node:assert'
 import t from 'tap'
 
-import { defineActor, event, reject } from '../../src/index.js'
+import { defineActor, event, type RefusedCommand, reject } from '../../src/index.js'
 import { given } from '../../src/testing/index.js'
 
 const account = defineActor({
@@ -252,3 +252,52 @@ void t.test('what does not fit the definition does not compile', async t => {
     given(account).when('balance').thenReply('5'),
   )
 })
+
+void t.test('what a decision draws can be given', async t => {
+  const lottery = defineActor({
+    type: 'lottery',
+    initialState: 0,
+    decide: {
+      draw: (_state, _data, { uuid, random }) =>
+        event('drawn', [uuid(), uuid(), random(), random()]),
+    },
+    evolve: { drawn: (state, _drawn: (string | number)[]) => state + 1 },
+  })
+  const drawn = (options = {}) =>
+    given(lottery, [], options).when('draw').result().events[0]!.data
+  const own = drawn()
+  t.strictSame(drawn({ uuids: ['a', 'b'], randoms: [0.5, 0] }), ['a', 'b', 0.5, 0])
+  t.match(drawn({ uuids: ['a'], randoms: [0.5] }), ['a', own[0], 0.5, Number])
+  t.strictSame(drawn(), own)
+  for (const wrong of [
+    { uuids: 'a' },
+    { uuids: [1] },
+    { randoms: [1] },
+    { randoms: [NaN] },
+  ])
+    t.throws(() => drawn(wrong), { code: 'invalid-option' })
+})
+
+void t.test('the outcome of a command that is never rejected is accepted', async t => {
+  // No check of ok is needed.
+  const { events, reply } = given(account).when('deposit', { amount: 1 }).result()
+  t.strictSame([events.length, reply], [1, 1])
+  const outcome = given(account).when('withdraw', { amount: 1 }).result()
+  // @ts-expect-error this one may be rejected
+  t.equal(outcome.reply, undefined)
+})
+
+void t.test(
+  'the data of an answer need not say that a rejection has no details',
+  async t => {
+    const rejected: RefusedCommand<typeof account, 'withdraw'> = {
+      actor: { type: 'account', id: 'a' },
+      command: 'withdraw',
+      data: { amount: 13 },
+      rejection: { code: 'unlucky', message: 'unlucky' },
+    }
+    t.equal(rejected.rejection.code, 'unlucky')
+    // @ts-expect-error this one has details
+    rejected.rejection satisfies { code: 'overdraft' }
+  },
+)

@@ -1,5 +1,6 @@
 // Actors: which there are, their states, events and timers.
 
+import type { StateReading } from '../../actor/definition.js'
 import { formatAddress, isReservedType, checkActorType } from '../../model/address.js'
 import type { ActorAddress } from '../../model/address.js'
 import { defined } from '../../model/defined.js'
@@ -82,7 +83,10 @@ const state = route({
     ...timeoutField,
   },
   condition: 'if-none-match',
-  answer: { description: 'The state and its version.', schema: schemaOf('State') },
+  answer: {
+    description: 'The state, its version, and the position of its last commit.',
+    schema: schemaOf('State'),
+  },
   problems: {
     404: 'This node does not host the type, or there is no such version.',
     409: 'The actor is parked.',
@@ -97,8 +101,8 @@ const state = route({
       timeout,
       ...defined({ version, freshness: wanted }),
     })
-    const { version: at, state: found } = reading
-    const answer: StateAnswer = { version: at, state: found ?? null }
+    const { version: at, position, state: found } = reading
+    const answer: StateAnswer = { version: at, position, state: found ?? null }
     return new Versioned(at, answer)
   },
 })
@@ -153,10 +157,11 @@ const watch = route({
   },
   answer: {
     description:
-      'Events `state`, with the version as id: `{ version, state, event }`. The first one has no event, unless the ' +
+      'Events `state`, with the version as id: `{ version, position, state, event }`. The first one has no event, unless the ' +
       'client continues with Last-Event-ID or `from`. An event `error` ends the stream.',
     schema: shapeOf<WatchEvent>({
       version: countSchema,
+      position: countSchema,
       state: anyValue,
       event: anyValue,
     }),
@@ -171,20 +176,19 @@ const watch = route({
     const at = await node.state(actor, { signal, ...defined({ version: from }) })
     const options = { from: at.version, latest: query.latest, signal }
     async function* states(): AsyncGenerator<SseEvent> {
-      if (from === undefined) yield stateEvent(at.version, at.state, null)
-      for await (const { version, state, event } of ref.watch(options))
-        yield stateEvent(version, state, eventView(event))
+      if (from === undefined) yield stateEvent(at, null)
+      for await (const watched of ref.watch(options))
+        yield stateEvent(watched, eventView(watched.event))
     }
     return new EventStream(until(signal, states()))
   },
 })
 
 function stateEvent(
-  version: number,
-  state: unknown,
+  { version, position, state }: Omit<StateReading, 'exists'>,
   event: EventAnswer | null,
 ): SseEvent {
-  const data: WatchEvent = { version, state: state ?? null, event }
+  const data: WatchEvent = { version, position, state: state ?? null, event }
   return { id: String(version), event: 'state', data }
 }
 

@@ -71,7 +71,11 @@ export const schemas = {
     correlationId: textSchema,
     'outboxIds?': listOf(textSchema),
   }),
-  State: shapeOf<StateAnswer>({ version: countSchema, state: anyValue }),
+  State: shapeOf<StateAnswer>({
+    version: countSchema,
+    position: countSchema,
+    state: anyValue,
+  }),
   Timer: objectOf({
     actor: addressSchema,
     name: textSchema,
