@@ -173,7 +173,7 @@ const statesSpecNames: OptionNames<StatesProjectionSpec<StatesOf, unknown>> = {
  */
 export function defineProjection<
   const From extends ProjectionSource,
-  // Without the constraint, the parameter of a function as `initial` has no type.
+  // oxlint-disable-next-line typescript/no-generated-empty-object-type -- without it, the key of `initial` has no type
   Row extends NonNullable<unknown>,
 >(
   // `initial` stands here: within the conditional type, rows would not be inferred from a function.
