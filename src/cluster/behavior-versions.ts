@@ -100,6 +100,19 @@ export class BehaviorVersions {
     return owner === undefined || owner.id === this.#nodeId ? undefined : owner.id
   }
 
+  /**
+   * The member that owns the actor if it needs the next version after the one that a member has, which it is known to need
+   * from then on; `undefined` if no member has a later one.
+   */
+  ownerAfter(actor: ActorAddress, id: string): string | undefined {
+    const member = this.#look().find(one => one.id === id)
+    if (member === undefined) return undefined
+    const next = this.nextVersion(actor.type, versionOf(member, actor.type))
+    if (next === undefined) return undefined
+    this.learn(actor, next)
+    return ownerOf(actor, capable(this.#look(), actor.type, next))?.id
+  }
+
   /** Whether this node would own the actor if the actor needed this version. */
   wouldOwn(actor: ActorAddress, version: number): boolean {
     return ownerOf(actor, capable(this.#look(), actor.type, version))?.id === this.#nodeId

@@ -24,6 +24,8 @@
 //     another one's word that a node is dead.
 // ROUTER-9. A command that its owner could not handle in time is refused with `queue-full` before anything is done for it
 //     (GATE-3), and at most `openMax` commands to other nodes are open. Resends have a budget.
+// ROUTER-10. A node that has not seen a node with a later behavior version yet answers as if there were none. The sender, which
+//     has seen it, asks that one.
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import { definedCauses } from '../model/causes.js'
@@ -492,6 +494,11 @@ export class Router implements RefusingSender {
       this.versions.learn(actor, behaviorVersion)
       return typeof redirect === 'string' ? redirect : find()
     }
+    const later = this.#laterOwner(actor, tried, error)
+    if (later !== undefined) {
+      this.#redirects++
+      return later
+    }
     if (isCairnError(error, 'no-node'))
       membership.suspect(tried) // ROUTER-2
     else if (!resendable.some(code => isCairnError(error, code)) && !isExpired(error))
@@ -500,6 +507,14 @@ export class Router implements RefusingSender {
     const owner = await find()
     if (owner === tried) await pause(this.#budget.delayBefore(resends))
     return owner
+  }
+
+  /** ROUTER-10. The node to ask instead of one that does not know the command, or cannot fold the history. */
+  #laterOwner(actor: ActorAddress, tried: string, error: unknown): string | undefined {
+    const isBehind =
+      isCairnError(error, 'version-behind') ||
+      (isCairnError(error, 'unknown-command') && error.details.type === actor.type)
+    return isBehind ? this.versions.ownerAfter(actor, tried) : undefined
   }
 }
 

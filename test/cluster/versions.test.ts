@@ -61,8 +61,8 @@ async function open() {
     nc,
     say,
     /** The other node takes part, and answers requests as `handle` says. */
-    async join(id: string, handle: (request: Request) => unknown) {
-      const member = said(id)
+    async join(id: string, handle: (request: Request) => unknown, more: object = {}) {
+      const member = said(id, more)
       nc.subscribe(`cairn.${namespace}.node.${id}`, {
         callback: (_error, message) =>
           message.respond(encode(handle(decode(message.data) as Request))),
@@ -211,6 +211,41 @@ await t.test('errors of another version keep their code and message', async t =>
   answer = { ok: false, error: redirect }
   t.match(await ask(), { ok: true, version: 1, reply: 1 }, 'a redirect is followed')
 })
+
+await t.test(
+  'ROUTER-10 an owner that has not seen the node with the later version is passed over',
+  async t => {
+    await using at = await open()
+    const unknown = {
+      code: 'unknown-command',
+      message: 'It knows no such command.',
+      details: { type: 'account', command: 'freeze' },
+    }
+    const heard: string[] = []
+    await at.join('older', () => {
+      heard.push('older')
+      return { ok: false, error: unknown }
+    })
+    const actor = ownedBy(at.node, 'older')
+    const ask = () => at.node.ask(actor, 'freeze', undefined, { commandId: 'c1' })
+    await t.rejects(ask(), { code: 'unknown-command' }, 'nobody has a later version')
+    const outcome = { ok: true, version: 1, position: 1, duplicate: false }
+    await at.join(
+      'newer',
+      ({ request }) => {
+        heard.push(`newer, for version ${String(request.behaviorVersion)}`)
+        return { ok: true, value: outcome }
+      },
+      { behaviors: { account: 2 } },
+    )
+    t.match(await ask(), { ok: true, version: 1 })
+    t.strictSame(heard.slice(-1), ['newer, for version 2'])
+    t.ok(heard.length <= 3, 'each is asked once')
+    t.match(await ask(), { ok: true }, 'the actor is known to need it')
+    t.equal(heard.at(-1), 'newer, for version 2')
+    t.notOk(heard.slice(3).includes('older'))
+  },
+)
 
 await t.test('commands are received from a node of another version', async t => {
   await using at = await open()
