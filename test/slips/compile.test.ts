@@ -196,7 +196,7 @@ const slips: readonly [slip: string, message: RegExp][] = [
   ],
   [
     `defineReactor({ name: 'r', on: 'orders', handle() {} })`,
-    /Type 'string' is not assignable to type 'AnyTopic/,
+    /Type '"orders"' is not assignable to type 'AnyTopic \| TopicPattern/,
   ],
   [
     `defineReactor({ name: 'r', on: topic, handler() {} })`,

@@ -233,7 +233,7 @@ const slips: readonly [slip: () => unknown, message: RegExp, code: string][] = [
   ],
   [
     () => defineReactor({ name: 'r', on: 'orders', handle }),
-    /Reactor r has "orders" as a topic/,
+    /Reactor r has "orders" as topics: a text is a pattern/,
     'invalid-definition',
   ],
   [
