@@ -40,6 +40,8 @@ async function ada(): Promise<void> {
       namespace: 'chat',
       store: embedded({ dir }),
       actors: [room],
+      // Bob's node dies on purpose; by default that is a warning on stderr.
+      log: false,
     })
     const lobby = node.spawn(room, 'lobby')
     await lobby.ask('say', { sender: 'Ada', text: 'Is anybody here?' })
