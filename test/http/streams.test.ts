@@ -98,7 +98,7 @@ await t.test('events have the properties that the document names', async t => {
   const event = schemas.Event!
   const watched = await eventsOf(await shop.request('/v1/actors/till/w/watch?from=0'), 1)
   const { data } = watched[0]!
-  t.strictSame(Object.keys(data).sort(), ['event', 'state', 'version'])
+  t.strictSame(Object.keys(data).sort(), ['event', 'position', 'state', 'version'])
   t.match(watched, [{ event: 'state', id: '1' }])
   const tail = await eventsOf(await shop.request('/v1/events/stream?after=0'), 3)
   for (const found of [data.event as Body, ...tail.map(({ data }) => data)]) {
