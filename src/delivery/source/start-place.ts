@@ -6,6 +6,7 @@
 
 import { decode, encode } from '../../codec/msgpack.js'
 import { CairnError, isCairnError, messageOf } from '../../model/errors.js'
+import { programs } from '../../model/programs.js'
 import { show } from '../../model/show.js'
 import type { StartAt } from '../../model/start-at.js'
 import { isCount, type Position } from '../../model/version.js'
@@ -176,7 +177,7 @@ function decodeOrFirst(bytes: Uint8Array, name: string): StartPlaces {
 function unreadable(name: string, why: string, isNewer = false): CairnError {
   const remedy = isNewer
     ? 'Upgrade this node.'
-    : 'Where there is no checkpoint, reading begins with the first message. Remove the document with "cairn repair".'
+    : `Where there is no checkpoint, reading begins with the first message. Remove the document with "${programs.cairn} repair".`
   return new CairnError(
     'storage-failed',
     `The document of where ${name} begins cannot be read: ${why}. ${remedy}`,
