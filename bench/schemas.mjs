@@ -5,7 +5,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { defineActor, event, jetstream, startNode } from 'cairn-es'
+import { defineActor, jetstream, startNode } from 'cairn-es'
+import { counterSpec } from './actors.mjs'
 import { verify } from './benchmark.mjs'
 import { checkVersions } from './check-log.mjs'
 import { drive } from './drive.mjs'
@@ -47,7 +48,7 @@ const libraries = {
 /** @param {Pair | undefined} schemas */
 const counterWith = schemas =>
   defineActor({
-    type: 'counter',
+    ...counterSpec,
     ...(schemas && {
       schemas: {
         commands: { add: schemas.by },
@@ -56,16 +57,6 @@ const counterWith = schemas =>
         state: schemas.sum,
       },
     }),
-    initialState: { sum: 0 },
-    decide: {
-      add: (_state, /** @type {{ by: number }} */ { by }) => ({
-        events: event('added', { by }),
-        reply: after => ({ sum: after.sum }),
-      }),
-    },
-    evolve: {
-      added: (state, /** @type {{ by: number }} */ { by }) => ({ sum: state.sum + by }),
-    },
   })
 
 /**
