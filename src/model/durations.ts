@@ -19,15 +19,21 @@ export interface DurationsStats {
 }
 
 export class Durations {
-  readonly #counts = durationBounds.map(() => 0).concat(0)
+  readonly #bounds: readonly number[]
+  readonly #counts: number[]
   #sum = 0
 
-  /** @param ms of one piece of work */
-  add(ms: number): void {
+  /** @param bounds ascending; in any unit, which is that of the durations */
+  constructor(bounds: readonly number[] = durationBounds) {
+    this.#bounds = bounds
+    this.#counts = bounds.map(() => 0).concat(0)
+  }
+
+  add(duration: number): void {
     let i = 0
-    while (i < durationBounds.length && ms > durationBounds[i]!) i++
+    while (i < this.#bounds.length && duration > this.#bounds[i]!) i++
     this.#counts[i]!++
-    this.#sum += ms
+    this.#sum += duration
   }
 
   stats(): DurationsStats {

@@ -2,22 +2,19 @@
 //
 // Owns the counts, by method, route and status: routes are those of the table, never paths, so their number is bounded.
 
+import { Durations } from '../../model/durations.js'
 import type { Family, Labels } from './exposition.js'
 import { histogramSamples } from './histogram.js'
 
 /** Upper bounds in seconds. */
 const bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
-interface Durations {
-  readonly labels: Labels
-  /** By bound, not cumulative, and one more for what is longer. */
-  readonly counts: number[]
-  sum: number
-}
-
 export class RequestMetrics {
   readonly #requests = new Map<string, { readonly labels: Labels; count: number }>()
-  readonly #durations = new Map<string, Durations>()
+  readonly #durations = new Map<
+    string,
+    { readonly labels: Labels; readonly durations: Durations }
+  >()
   #streams = 0
 
   /** A request was answered. */
@@ -31,15 +28,9 @@ export class RequestMetrics {
     }
     counter.count++
     this.#requests.set(statusKey, counter)
-    const durations = this.#durations.get(key) ?? {
-      labels,
-      counts: bounds.map(() => 0).concat(0),
-      sum: 0,
-    }
-    const i = bounds.findIndex(bound => seconds <= bound)
-    durations.counts[i < 0 ? bounds.length : i]!++
-    durations.sum += seconds
-    this.#durations.set(key, durations)
+    const known = this.#durations.get(key) ?? { labels, durations: new Durations(bounds) }
+    known.durations.add(seconds)
+    this.#durations.set(key, known)
   }
 
   /** A stream of events was opened; the returned function is called when it ends. */
@@ -63,9 +54,10 @@ export class RequestMetrics {
         name: 'cairn_http_request_duration_seconds',
         type: 'histogram',
         help: 'Time until the answer to an HTTP request begins, by method and route.',
-        samples: [...this.#durations.values()].flatMap(({ labels, counts, sum }) =>
-          histogramSamples(labels, bounds, counts, sum),
-        ),
+        samples: [...this.#durations.values()].flatMap(({ labels, durations }) => {
+          const { counts, sum } = durations.stats()
+          return histogramSamples(labels, bounds, counts, sum)
+        }),
       },
       {
         name: 'cairn_http_streams',
