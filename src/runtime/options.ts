@@ -114,7 +114,7 @@ export type NodeSettings = Omit<WithDefaults<NodeOptions, Defaulted>, 'log'> & {
   readonly isMember: boolean
 }
 
-const optionNames: OptionNames<NodeOptions> = {
+export const nodeOptionNames: OptionNames<NodeOptions> = {
   namespace: true,
   store: true,
   create: true,
@@ -139,7 +139,7 @@ const optionNames: OptionNames<NodeOptions> = {
 
 /** Throws `invalid-option`, `invalid-namespace` or `invalid-definition`. */
 export async function checkNodeOptions(options: NodeOptions): Promise<NodeSettings> {
-  checkOptions('startNode', options, optionNames)
+  checkOptions('startNode', options, nodeOptionNames)
   checkNamespace(options.namespace)
   checkStore(options.store)
   for (const name of ['actors', 'reactors', 'projections', 'middleware'] as const)

@@ -8,7 +8,7 @@ import { defined } from '../model/defined.js'
 import { CairnError } from '../model/errors.js'
 import type { LogRecord } from '../model/commit.js'
 import { type NodeActivity, settle, type SettledOptions } from '../runtime/activity.js'
-import type { NodeOptions } from '../runtime/options.js'
+import { type NodeOptions, nodeOptionNames } from '../runtime/options.js'
 import { startNode } from '../runtime/start-node.js'
 import { type CheckSummary, checkCluster } from './check.js'
 import { type ClusterNode, clusterNode } from './cluster-node.js'
@@ -41,30 +41,13 @@ export interface TestClusterOptions extends TestNodeOptions {
   readonly onStep?: ((step: Step) => void) | undefined
 }
 
-/** Those of nodes are checked when they are started. */
+/** The options of a node as well, but for its id: a cluster numbers its nodes. */
+const { id: _, ...ofNodes } = nodeOptionNames
 const names: OptionNames<TestClusterOptions> = {
+  ...ofNodes,
   nodes: true,
   seed: true,
-  namespace: true,
-  store: true,
-  clock: true,
   onStep: true,
-  create: true,
-  actors: true,
-  reactors: true,
-  projections: true,
-  middleware: true,
-  log: true,
-  cache: true,
-  residentsMax: true,
-  residentBytesMax: true,
-  wakesMax: true,
-  serve: true,
-  timers: true,
-  weight: true,
-  lagLimits: true,
-  metadata: true,
-  onEscalation: true,
 }
 
 /** Several nodes in one process. Faults are as {@link Faults} says, with nodes by their numbers. */
