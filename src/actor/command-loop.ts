@@ -315,8 +315,7 @@ export class CommandLoop {
     const { position } = result
     const inlineStateVersion =
       plan.state === undefined ? folded.inlineStateVersion : version
-    const after = { state, version, works }
-    const stored = { ...after, position, inlineStateVersion, inboxPosition }
+    const stored = { state, version, position, inlineStateVersion, inboxPosition, works }
     this.life.adopt(stored, startedAt, running, plan)
     this.life.guard.onStored()
     if (folded.works !== undefined)
@@ -334,7 +333,7 @@ export class CommandLoop {
     runAfterCommit(decision, address, folded.version + 1, ports.log)
     if (batch !== undefined)
       completeClaimed(mailbox.claimed, batch, position, address, ports.log)
-    ports.onStoredState?.(address, definition, after)
+    ports.onStoredState?.(address, definition, stored)
     return { kind: 'answered', outcome: { ...tentative.outcome, position } }
   }
 
