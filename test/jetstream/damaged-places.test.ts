@@ -238,6 +238,16 @@ await t.test('a document of a partition whose owner lives', async t => {
   t.equal(told.length, node.stats().reactors['r']!.damaged)
 })
 
+await t.test('the log of a new namespace is not read for publishers', async t => {
+  const { start, namespace } = scene(t)
+  await start({ actors: [alarm] })
+  const document = `$KV.CAIRN_${namespace}_GROUPS.publishers`
+  const stored = await streams.getMessage(`KV_CAIRN_${namespace}_GROUPS`, {
+    last_by_subj: document,
+  })
+  t.ok(stored, 'none of its actors publishes, and that is stored before the node serves')
+})
+
 await t.test('the publishers of a topic that no node hosts', async t => {
   const { start, overwrite, about } = scene(t)
   const heard: string[] = []

@@ -112,6 +112,21 @@ export async function registerPublisher(
   })
 }
 
+/**
+ * Makes the document of a new namespace, with no publishers in it: otherwise it would seem lost, and the whole log would be read
+ * for it (TOPIC-REGISTRY-1).
+ *
+ * @param isNew the namespace has no commits
+ */
+export async function beginPublishers(
+  documents: Documents,
+  isNew: () => Promise<boolean>,
+): Promise<void> {
+  await change(documents, publishersKey, async found =>
+    found === undefined && (await isNew()) ? encodeWith({}, {}, true) : undefined,
+  )
+}
+
 /** Stores all publishers that the log has, with those that are known (TOPIC-REGISTRY-1). */
 export function storePublishers(
   documents: Documents,

@@ -3,6 +3,7 @@
 
 import {
   areRegistered,
+  beginPublishers,
   isKnownReader,
   registerPublisher,
   registerReader,
@@ -24,8 +25,8 @@ export function topicsCapability({ settings, open, log }: NodeContext): TopicsCa
   for (const { type, publishes = [] } of settings.actors)
     for (const { name } of publishes)
       published[name] = [...new Set([...(published[name] ?? []), type])]
+  const isNew = async () => (await open.store.lastPosition()) === 0
   const register = async () => {
-    const isNew = async () => (await open.store.lastPosition()) === 0
     for (const [topic, types] of Object.entries(published))
       for (const type of types)
         await registerPublisher(open.documents, topic, type, isNew)
@@ -34,6 +35,7 @@ export function topicsCapability({ settings, open, log }: NodeContext): TopicsCa
     async start() {
       for (const reactor of settings.reactors) await registerReactor(open, reactor, log)
       await register()
+      if (settings.actors.length > 0) await beginPublishers(open.documents, isNew)
     },
     async registerAgain() {
       if (Object.keys(published).length === 0) return
