@@ -47,7 +47,8 @@ let isAnythingMutable = false
 
 interface Walk {
   visits: number
-  readonly visited: Set<object>
+  /** Made when something is remembered. */
+  visited: Set<object> | undefined
 }
 
 /**
@@ -56,7 +57,7 @@ interface Walk {
  */
 export function freeze<T>(value: T, like?: unknown): T {
   if (typeof value === 'object' && value !== null && (value as unknown) !== like)
-    freezeObject(value, like, 0, { visits: 0, visited: new Set() })
+    freezeObject(value, like, 0, { visits: 0, visited: undefined })
   return value
 }
 
@@ -84,6 +85,7 @@ function isPlainDate(value: object): boolean {
 function freezeObject(value: object, like: unknown, depth: number, walk: Walk): boolean {
   if (value === like || depth > depthMax) return isMutable(value)
   if (++walk.visits > unrecordedMax) {
+    walk.visited ??= new Set()
     if (walk.visited.has(value)) return isMutable(value)
     walk.visited.add(value)
   }
@@ -140,7 +142,7 @@ function freezeProperties(
   depth: number,
   walk: Walk,
 ): boolean {
-  const before = (typeof like === 'object' && like !== null ? like : {}) as Properties
+  const before = (typeof like === 'object' && like !== null ? like : none) as Properties
   let holdsMutable = false
   for (const key in value) {
     const item = (value as Properties)[key]
@@ -151,6 +153,8 @@ function freezeProperties(
 }
 
 type Properties = Readonly<Record<string, unknown>>
+
+const none: Properties = Object.freeze({})
 
 function freezeMap(
   map: ReadonlyMap<unknown, unknown>,
