@@ -12,6 +12,7 @@ import { programs } from '../model/programs.js'
 import type { Documents } from '../store/documents/documents.js'
 import type { ConnectionChange, ConnectionStats } from '../nats/connection-state.js'
 import type { GroupCommitStats } from '../nats/group-commit.js'
+import type { LogReport } from '../nats/log-report.js'
 import type { Queue, QueueName } from '../store/queue/queue.js'
 import type { ReadModels } from '../store/read-models/read-models.js'
 import type { EventStore } from '../store/event-store/event-store.js'
@@ -51,6 +52,8 @@ export interface OpenNamespace extends AsyncDisposable {
   readonly damage: DamageReports
   /** On JetStream: checks whether streams that were missing exist again. */
   readonly checkMissing?: (signal: AbortSignal) => Promise<void>
+  /** On JetStream: asks the server about the log; the answer is in {@link connection} from then on. */
+  readonly readLogReport?: (signal: AbortSignal) => Promise<LogReport | undefined>
   /** On JetStream: statistics of group commit. */
   readonly groupCommit?: () => GroupCommitStats
   /** On JetStream: what the connection to NATS is like. */

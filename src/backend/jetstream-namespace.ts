@@ -12,6 +12,7 @@ import { JetStreamReadModels } from '../store/read-models/jetstream.js'
 import { JetStreamDocuments } from '../store/documents/jetstream.js'
 import { WatchedDocuments } from '../store/documents/watched.js'
 import { documentsBucketOf, noNamespace } from '../nats/subjects.js'
+import { LogReports } from '../nats/log-reports.js'
 import { ensureLogStream, readLogStream } from '../nats/log-stream.js'
 import { listNamespaces, removeStreams } from '../nats/namespaces.js'
 import { checkMissing, openSideStreams } from '../nats/side-streams.js'
@@ -26,6 +27,7 @@ import {
   unknownNamespace,
 } from './backend.js'
 import type { JetStreamOptions } from './jetstream-options.js'
+import { defined } from '../model/defined.js'
 
 /** Opens a namespace. Throws as `jetstream` says. */
 export async function openJetStream(
@@ -82,9 +84,11 @@ export async function openJetStream(
     const timers = new JetStreamTimers(connection, namespace, partitions)
     const readModels = new JetStreamReadModels(connection, namespace)
     const beside = { queues, documents, timers, readModels, damage }
+    const reports = new LogReports(connection, namespace)
     const stats = {
       groupCommit: () => store.groupStats(),
-      connection: () => connection.stats(),
+      connection: () => ({ ...connection.stats(), ...defined({ log: reports.latest }) }),
+      readLogReport: (signal: AbortSignal) => reports.read(signal),
       checkMissing: (signal: AbortSignal) => checkMissing(connection, signal),
       onConnectionChange: (listener: (change: ConnectionChange) => void) => {
         connection.onInterruption(listener)

@@ -32,6 +32,7 @@ export type {
 export type { BuildStats, ProjectionStats } from '../projection/runner.js'
 export type { GroupCommitMode, GroupCommitStats } from '../nats/group-commit.js'
 export type { ConnectionStats, Outage } from '../nats/connection-state.js'
+export type { LogReport } from '../nats/log-report.js'
 export type { TlsOptions } from '../nats/options.js'
 export type { WriteFailure } from '../nats/write-failures.js'
 export type { VersionCacheStats } from '../store/version-cache.js'

@@ -1,5 +1,6 @@
 // What a connection to NATS is like now, for statistics and errors.
 
+import type { LogReport } from './log-report.js'
 import type { WriteFailure } from './write-failures.js'
 
 /** A change of a connection: notices or replies may have been missed. */
@@ -31,6 +32,8 @@ export interface ConnectionStats {
   readonly silentSince?: number
   /** Streams that the server fails to write. */
   readonly writeFailures: readonly WriteFailure[]
+  /** What the server said of the log, and its clock, when a node asked last: once a minute. */
+  readonly log?: LogReport
 }
 
 /**

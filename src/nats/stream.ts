@@ -30,7 +30,15 @@ export interface StreamConfig {
 
 export interface StreamInfo {
   config: StreamConfig
-  state: { first_seq: number; last_seq: number; messages: number }
+  state: {
+    first_seq: number
+    last_seq: number
+    messages: number
+    bytes?: number
+    consumer_count?: number
+  }
+  /** The time of the server. */
+  ts?: string
 }
 
 /** A stream as it is declared. */

@@ -3,8 +3,9 @@
 import type { Connection } from '../../nats/connection.js'
 import { inspectStreams } from '../../nats/inspect.js'
 import { callApi } from '../../nats/jetstream-api.js'
+import { clockOffsetMax } from '../../nats/log-report.js'
 import { compareVersions } from '../../nats/server-version.js'
-import { readStream, type StreamConfig } from '../../nats/stream.js'
+import { readStream, type StreamInfo } from '../../nats/stream.js'
 import { logStream } from '../../nats/subjects.js'
 import type { Finding } from './finding.js'
 import { programs } from '../../model/programs.js'
@@ -12,8 +13,7 @@ import { programs } from '../../model/programs.js'
 /** Of a limit: from here on it is near. */
 const nearShare = 0.8
 const fullShare = 0.95
-/** Milliseconds that the clocks of this machine and of the server may differ. */
-const skewWatch = 2_000
+/** Milliseconds by which the clocks of this machine and of the server differ from when on it is critical. */
 const skewCritical = 60_000
 
 export async function* examineServer(
@@ -24,7 +24,7 @@ export async function* examineServer(
   const { server } = connection.stats()
   yield* versionFindings(connection.serverVersion, server)
   const inspections = await inspectStreams(connection, namespace, {})
-  const log = await readInfo(connection, logStream(namespace), signal)
+  const log = await readStream(connection, logStream(namespace), { signal })
   if (log?.ts !== undefined) yield* clockFindings(Date.parse(log.ts), Date.now(), server)
   for (const { stream, exists, foreign } of inspections) {
     if (!exists) {
@@ -40,7 +40,7 @@ export async function* examineServer(
         means: 'Cairn relies on this setting: nodes refuse to start.',
         remedy: `Set it back: nats stream edit ${stream}. What the server does not let be set back needs a stream made anew, from a backup.`,
       }
-    const info = await readInfo(connection, stream, signal)
+    const info = await readStream(connection, stream, { signal })
     if (info === undefined) continue
     const isClustered = !connection.isStandalone
     yield* streamFindings(info, {
@@ -52,23 +52,10 @@ export async function* examineServer(
   if (account.ok) yield* accountFindings(account.value)
 }
 
-interface StreamReport {
-  readonly config: StreamConfig
-  readonly state: {
-    readonly messages: number
-    readonly bytes?: number
-    readonly consumer_count?: number
-  }
-  /** The server's time. */
-  readonly ts?: string
-}
-
-async function readInfo(
-  connection: Connection,
-  stream: string,
-  signal: AbortSignal,
-): Promise<StreamReport | undefined> {
-  return await readStream(connection, stream, { signal })
+/** What is examined of a stream. */
+interface StreamFill {
+  readonly config: StreamInfo['config']
+  readonly state: Pick<StreamInfo['state'], 'messages' | 'bytes' | 'consumer_count'>
 }
 
 export function* versionFindings(version: string, server: string): Generator<Finding> {
@@ -92,7 +79,7 @@ export function* clockFindings(
   server: string,
 ): Generator<Finding> {
   const skew = Math.abs(theirs - ours)
-  if (Number.isNaN(skew) || skew < skewWatch) return
+  if (Number.isNaN(skew) || skew < clockOffsetMax) return
   yield {
     severity: skew < skewCritical ? 'watch' : 'critical',
     check: 'clock-skew',
@@ -117,7 +104,7 @@ function missingStream(stream: string): Finding {
 }
 
 export function* streamFindings(
-  { config, state }: StreamReport,
+  { config, state }: StreamFill,
   { isClustered, logReplicas }: { isClustered: boolean; logReplicas: number },
 ): Generator<Finding> {
   const { name: place, num_replicas: replicas = 1, max_bytes: maxBytes = -1 } = config

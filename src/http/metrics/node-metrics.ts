@@ -306,7 +306,26 @@ export const nodeMetrics: readonly NodeMetric[] = [
     'Streams that the NATS server fails to write.',
     s => s.connection?.writeFailures.length,
   ),
+  gauge(
+    'nats_clock_offset_seconds',
+    'The clock of the NATS server minus that of this machine, asked for each minute.',
+    s => inSeconds(s.connection?.log?.clockOffset),
+  ),
+  gauge(
+    'log_bytes',
+    'Size of the log on the NATS server, asked for each minute.',
+    s => s.connection?.log?.bytes,
+  ),
+  gauge(
+    'log_bytes_limit',
+    'Limit of the size of the log, if it has one.',
+    s => s.connection?.log?.bytesMax,
+  ),
 ]
+
+function inSeconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1_000
+}
 
 /** Upper bounds in seconds. */
 const latencyBounds = durationBounds.map(ms => ms / 1_000)

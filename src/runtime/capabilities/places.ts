@@ -1,5 +1,7 @@
 // The places beside the log: tells their damage, and has what is in the log found again.
 //
+// PLACES-1. Once a minute a node asks the server about the log, and warns once if their clocks have come to differ.
+//
 // One member of the namespace, chosen by placement, sets missing timers again and finds lost publishers; what it has not
 // finished when it ends, the next one begins again.
 
@@ -11,12 +13,15 @@ import { FailureLog } from '../../delivery/failure-log.js'
 import { rebuildPublishers, restoreTimers } from '../../delivery/rebuild/rebuild.js'
 import { isCairnError } from '../../model/errors.js'
 import { pause } from '../../model/wait.js'
+import { clockOffsetMax } from '../../nats/log-report.js'
 import type { Capability } from '../capability.js'
 import type { NodeContext } from '../context.js'
 import { partLog } from '../log.js'
 
 /** Milliseconds between two checks. */
 const checkEvery = 2_000
+/** PLACES-1. Checks from one report of the log to the next: a minute. */
+const reportEvery = 30
 /** TOPIC-REGISTRY-1. Checks in which the nodes register their publishers again before the others are found in the log. */
 const checksBefore = 3
 
@@ -32,11 +37,29 @@ export function placesCapability(
   const failures = new FailureLog(write)
   const stopping = new AbortController()
   const { signal } = stopping
+  let checks = 0
+  let isClockTold = false
   /** Checks in a row that found no publishers. */
   let checksWithout = 0
   let running: Promise<void> | undefined
 
+  /** PLACES-1. */
+  async function askAboutLog(): Promise<void> {
+    const { clockOffset } = (await open.readLogReport?.(signal)) ?? {}
+    if (clockOffset === undefined) return
+    const isOff = Math.abs(clockOffset) >= clockOffsetMax
+    if (isOff && !isClockTold)
+      write(
+        'warn',
+        `The clock of the NATS server is ${describeOffset(clockOffset)} that of this machine: timers are early or late by as ` +
+          'much. Let both machines set their clocks by NTP.',
+        { clockOffset },
+      )
+    isClockTold = isOff
+  }
+
   async function check(isOurs: boolean): Promise<void> {
+    if (checks++ % reportEvery === 0) await askAboutLog()
     if (damage.list().some(({ state }) => state === 'open'))
       await open.checkMissing?.(signal)
     await parts.registerAgain()
@@ -82,4 +105,10 @@ export function placesCapability(
     },
     stats: () => ({ damage: damage.list() }),
   }
+}
+
+/** An offset in words, to be followed by the clock that it is an offset from. */
+function describeOffset(ms: number): string {
+  const seconds = (Math.abs(ms) / 1_000).toFixed(1)
+  return `${seconds} s ${ms > 0 ? 'ahead of' : 'behind'}`
 }
