@@ -3,6 +3,7 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 
+import { loadServerScripts } from '../local/server-scripts.js'
 import { messageOf } from '../model/errors.js'
 import { backendFlags, natsFlags, type ParsedFlags, textFlag } from '../program/flags.js'
 
@@ -14,22 +15,7 @@ export interface DevStore extends AsyncDisposable {
   readonly ended: Promise<unknown>
 }
 
-/** The scripts of the package that find and start a nats-server. */
-const scripts = new URL('../../scripts/nats-server.mjs', import.meta.url)
 const folder = join('.cairn', 'dev')
-
-interface NatsScripts {
-  ensureNatsServer(options: {
-    readonly download: boolean
-    readonly signal: AbortSignal
-  }): Promise<{ readonly path: string }>
-  startServer(options: object): Promise<{
-    readonly url: string
-    readonly version: string
-    readonly ended: Promise<string>
-    stop(): Promise<void>
-  }>
-}
 
 export async function findStore(
   flags: ParsedFlags,
@@ -89,7 +75,7 @@ async function startedServer(
   port: number,
   signal: AbortSignal,
 ): Promise<DevStore | undefined> {
-  const { ensureNatsServer, startServer } = (await import(scripts.href)) as NatsScripts
+  const { ensureNatsServer, startServer } = await loadServerScripts()
   let path: string
   try {
     ;({ path } = await ensureNatsServer({ download: false, signal }))

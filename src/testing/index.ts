@@ -27,6 +27,9 @@ export { ManualClock } from './manual-clock.js'
 
 export { type Active, settled } from '../runtime/activity.js'
 
+// Servers
+export { testNats, type TestNats, type TestNatsOptions } from './nats.js'
+
 // Clusters
 export {
   type TestCluster,
