@@ -28,7 +28,6 @@ const quotaFlags = ['max-bytes', 'max-streams', 'max-consumers'] as const
 export const acl: CliCommand = {
   usage:
     'acl --ns NS[,NS…] [--role ROLE] [--accounts [--max-bytes SIZE] [--max-streams N] [--max-consumers N]]',
-  summary: 'print the configuration of nats-server that separates namespaces',
   flags: {
     role: { type: 'string' },
     accounts: { type: 'boolean' },

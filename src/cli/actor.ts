@@ -38,7 +38,6 @@ const directiveNames = Object.keys(directives) as DirectiveName[]
 export const actor: CliCommand = {
   usage:
     'actor pause|resume|retry|skip TYPE/ID [--reason TEXT] [--by NAME] [--version V]',
-  summary: 'pause, resume, retry or skip: directives for one actor',
   flags: {
     reason: { type: 'string' },
     by: { type: 'string' },

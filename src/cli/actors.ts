@@ -14,7 +14,6 @@ import { Table } from './table.js'
 
 export const actors: CliCommand = {
   usage: 'actors [--type T] [--types]',
-  summary: 'list the actors that have events, or the actor types and what has no schema',
   flags: { type: { type: 'string' }, types: { type: 'boolean' }, ...actorFlags },
   help: `  --type T           only this type (default: all but Cairn's own, which begin with cairn-)
   --types            list the types that the nodes host, with the commands, events, topics and states

@@ -11,7 +11,6 @@ import { toJson } from '../codec/json.js'
 
 export const append: CliCommand = {
   usage: 'append TYPE/ID EVENT [JSON] [--expect N|none|exists|any]',
-  summary: 'store an event',
   flags: { expect: { type: 'string' } },
   help: '  --expect VERSION   the version the actor must be at: N, none, exists or any (default)\n',
   run(flags) {

@@ -12,7 +12,6 @@ import { reach, reachFlags, reachHelp } from './reach.js'
 
 export const ask: CliCommand = {
   usage: 'ask TYPE/ID COMMAND [JSON] [--command-id ID] [--expect VERSION] [--timeout MS]',
-  summary: 'send a command to an actor and print its answer',
   flags: {
     'command-id': { type: 'string' },
     expect: { type: 'string' },

@@ -17,7 +17,6 @@ const values = ['only', 'nats', 'replicas'] as const
 
 export const bench: CliCommand = {
   usage: 'bench [--quick] [--only NAMES] [--list] [--results DIR]',
-  summary: 'measure what Cairn does on this machine beside what the server can do',
   isLive: true,
   flags: {
     only: { type: 'string' },

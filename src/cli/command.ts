@@ -19,8 +19,6 @@ import type { Progress } from './progress.js'
 export interface CliCommand {
   /** As in `cairn <usage>`; its first word is the command's name. */
   readonly usage: string
-  /** One line for the overview, without a capital and a full stop. */
-  readonly summary: string
   readonly flags: Readonly<
     Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: boolean }>
   >
@@ -49,6 +47,7 @@ export interface CliCommand {
 export interface CommandTable {
   readonly names: readonly string[]
   load(name: string): Promise<CliCommand | undefined>
+  summaryOf(name: string): string
 }
 
 /** The id that a run of the command line has in the commits that it stores. */

@@ -1,52 +1,134 @@
 // The commands of the command line, in the order of `cairn help`. A new command is a file with a
-// CliCommand, and a line here. A command is loaded when it is used: loading all of them would double
-// the time that a command takes to start.
+// CliCommand, and an entry here. A command is loaded when it is used: loading all of them would double
+// the time that a command takes to start, and `cairn --help` needs none of them.
 
 import type { CliCommand } from './command.js'
 
-type Loader = () => Promise<CliCommand>
+/** A line for the overview, without a capital and a full stop, and what loads the command. */
+type Entry = readonly [summary: string, load: () => Promise<CliCommand>]
 
-const groups: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
+const groups: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
   Actors: {
-    ask: async () => (await import('./ask.js')).ask,
-    send: async () => (await import('./send.js')).send,
-    append: async () => (await import('./append.js')).append,
-    read: async () => (await import('./read.js')).read,
-    tail: async () => (await import('./tail.js')).tail,
-    events: async () => (await import('./events.js')).events,
-    state: async () => (await import('./state.js')).state,
-    actor: async () => (await import('./actor.js')).actor,
-    actors: async () => (await import('./actors.js')).actors,
-    why: async () => (await import('./why.js')).why,
+    ask: [
+      'send a command to an actor and print its answer',
+      async () => (await import('./ask.js')).ask,
+    ],
+    send: [
+      'store a command for an actor, which it handles once a node hosts it',
+      async () => (await import('./send.js')).send,
+    ],
+    append: ['store an event', async () => (await import('./append.js')).append],
+    read: ["print an actor's events", async () => (await import('./read.js')).read],
+    tail: [
+      'print events as they are stored, until interrupted',
+      async () => (await import('./tail.js')).tail,
+    ],
+    events: [
+      'list the types of stored events: how many, which versions, who has stored them',
+      async () => (await import('./events.js')).events,
+    ],
+    state: [
+      "print an actor's state, now or as of a version",
+      async () => (await import('./state.js')).state,
+    ],
+    actor: [
+      'pause, resume, retry or skip: directives for one actor',
+      async () => (await import('./actor.js')).actor,
+    ],
+    actors: [
+      'list the actors that have events, or the actor types and what has no schema',
+      async () => (await import('./actors.js')).actors,
+    ],
+    why: [
+      'show what led to a commit, and what it led to',
+      async () => (await import('./why.js')).why,
+    ],
   },
   'Messages and read models': {
-    messages: async () => (await import('./messages.js')).messages,
-    dlq: async () => (await import('./dlq.js')).dlq,
-    timers: async () => (await import('./timers.js')).timers,
-    projections: async () => (await import('./projections.js')).projections,
+    messages: [
+      'show the checkpoints of reactors, and their waiting and failing messages',
+      async () => (await import('./messages.js')).messages,
+    ],
+    dlq: [
+      'list dead letters, send them again, or discard them',
+      async () => (await import('./dlq.js')).dlq,
+    ],
+    timers: [
+      'list the pending timers, of all actors or of one',
+      async () => (await import('./timers.js')).timers,
+    ],
+    projections: [
+      'show the positions of projections, or rebuild one',
+      async () => (await import('./projections.js')).projections,
+    ],
   },
   Nodes: {
-    node: async () => (await import('./node.js')).node,
-    dev: async () => (await import('./dev.js')).dev,
-    plugin: async () => (await import('./plugin.js')).plugin,
-    nodes: async () => (await import('./nodes.js')).nodes,
-    versions: async () => (await import('./versions.js')).versions,
+    node: [
+      'run a node, until a signal stops it',
+      async () => (await import('./node.js')).node,
+    ],
+    dev: [
+      'run a node for development, with a server, and again when a file changes',
+      async () => (await import('./dev.js')).dev,
+    ],
+    plugin: [
+      'run a program that handles commands, messages and triggers, in any language',
+      async () => (await import('./plugin.js')).plugin,
+    ],
+    nodes: [
+      "list the nodes that are members of the namespace's cluster",
+      async () => (await import('./nodes.js')).nodes,
+    ],
+    versions: [
+      'show which versions run, and require a minimum of the nodes',
+      async () => (await import('./versions.js')).versions,
+    ],
   },
   Operation: {
-    status: async () => (await import('./status.js')).status,
-    top: async () => (await import('./top.js')).top,
-    doctor: async () => (await import('./doctor.js')).doctor,
-    verify: async () => (await import('./verify.js')).verify,
-    repair: async () => (await import('./repair.js')).repair,
-    namespaces: async () => (await import('./namespaces.js')).namespaces,
-    ensure: async () => (await import('./ensure.js')).ensure,
-    acl: async () => (await import('./acl.js')).acl,
-    bench: async () => (await import('./bench.js')).bench,
-    completion: async () => (await import('./completion.js')).completion,
+    status: [
+      'show the log, nodes, backlogs, projections and timers of a namespace',
+      async () => (await import('./status.js')).status,
+    ],
+    top: [
+      'show the same as status, with rates, again and again',
+      async () => (await import('./top.js')).top,
+    ],
+    doctor: [
+      'look for what is wrong, and say what it means and what to do about it',
+      async () => (await import('./doctor.js')).doctor,
+    ],
+    verify: [
+      'replay stored histories by new code, and list what it cannot continue',
+      async () => (await import('./verify.js')).verify,
+    ],
+    repair: [
+      'find what is damaged beside the log, and repair it or find it again from the log',
+      async () => (await import('./repair.js')).repair,
+    ],
+    namespaces: [
+      'list the namespaces, create one, or remove one with all that it holds',
+      async () => (await import('./namespaces.js')).namespaces,
+    ],
+    ensure: [
+      'create the streams and consumers that a config file declares, and report what differs',
+      async () => (await import('./ensure.js')).ensure,
+    ],
+    acl: [
+      'print the configuration of nats-server that separates namespaces',
+      async () => (await import('./acl.js')).acl,
+    ],
+    bench: [
+      'measure what Cairn does on this machine beside what the server can do',
+      async () => (await import('./bench.js')).bench,
+    ],
+    completion: [
+      'print the script that makes a shell complete cairn',
+      async () => (await import('./completion.js')).completion,
+    ],
   },
 }
 
-const loaders: Readonly<Record<string, Loader>> = Object.assign(
+const entries: Readonly<Record<string, Entry>> = Object.assign(
   {},
   ...Object.values(groups),
 )
@@ -57,9 +139,14 @@ export const commandGroups: readonly (readonly [
   names: readonly string[],
 ])[] = Object.entries(groups).map(([title, group]) => [title, Object.keys(group)])
 
-export const commandNames: readonly string[] = Object.keys(loaders)
+export const commandNames: readonly string[] = Object.keys(entries)
 
 /** `undefined` for a name that is no command. */
 export async function loadCommand(name: string): Promise<CliCommand | undefined> {
-  return Object.hasOwn(loaders, name) ? loaders[name]!() : undefined
+  return Object.hasOwn(entries, name) ? entries[name]![1]() : undefined
+}
+
+/** What a command does, in one line without a capital and a full stop. */
+export function summaryOf(name: string): string {
+  return entries[name]![0]
 }

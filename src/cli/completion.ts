@@ -16,7 +16,6 @@ const shells = Object.keys(scripts) as (keyof typeof scripts)[]
 
 export const completion: CliCommand = {
   usage: 'completion bash|zsh|fish',
-  summary: 'print the script that makes a shell complete cairn',
   flags: {},
   verbs: shells,
   help: `  bash               source <(cairn completion bash), in ~/.bashrc
@@ -33,8 +32,11 @@ export const completion: CliCommand = {
   },
 }
 
-async function completable(name: string, { load }: CommandTable): Promise<Completable> {
-  const { summary, flags, verbs = [], isProgram } = (await load(name))!
+async function completable(
+  name: string,
+  { load, summaryOf }: CommandTable,
+): Promise<Completable> {
+  const { flags, verbs = [], isProgram } = (await load(name))!
   const all = {
     ...flags,
     ...commonFlags,
@@ -42,7 +44,7 @@ async function completable(name: string, { load }: CommandTable): Promise<Comple
   }
   return {
     name,
-    summary,
+    summary: summaryOf(name),
     verbs,
     flags: Object.entries(all).map(([flag, { type }]) => ({
       name: flag,

@@ -28,7 +28,6 @@ const namespaceDefault = 'dev'
 
 export const dev: CliCommand = {
   usage: 'dev [--actors FILE]… [--ns NS] [--embedded [DIR]] [--no-watch]',
-  summary: 'run a node for development, with a server, and again when a file changes',
   isLive: true,
   flags: {
     ...actorFlags,

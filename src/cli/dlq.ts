@@ -33,7 +33,6 @@ const verbsWithPositions: readonly string[] = ['show', 'retry', 'discard']
 export const dlq: CliCommand = {
   usage:
     'dlq list|show|retry|retry-all|discard|discard-all|export [POSITION…] [--where F=V]…',
-  summary: 'list dead letters, send them again, or discard them',
   flags: {
     where: { type: 'string', multiple: true },
     limit: { type: 'string' },

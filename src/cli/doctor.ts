@@ -14,7 +14,6 @@ const limitDefault = 100_000
 
 export const doctor: CliCommand = {
   usage: 'doctor [--actors FILE]… [--limit N]',
-  summary: 'look for what is wrong, and say what it means and what to do about it',
   flags: { limit: { type: 'string' }, ...actorFlags },
   help: `  --actors FILE      also fold the histories of these definitions; may be repeated
   --demo             also fold those of the demo's definitions

@@ -7,8 +7,6 @@ import { complain, printRow } from './output.js'
 
 export const ensure: CliCommand = {
   usage: 'ensure [FILE] [--dry-run]',
-  summary:
-    'create the streams and consumers that a config file declares, and report what differs',
   flags: { 'dry-run': { type: 'boolean' } },
   help: `  --dry-run          change nothing, and report what is missing and what differs
 `,

@@ -23,8 +23,6 @@ import { Table } from './table.js'
 
 export const events: CliCommand = {
   usage: 'events [--type T] [--actors FILE] [--types] [--sample]',
-  summary:
-    'list the types of stored events: how many, which versions, who has stored them',
   flags: {
     type: { type: 'string' },
     types: { type: 'boolean' },

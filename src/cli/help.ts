@@ -3,7 +3,7 @@
 import { exitCode } from '../program/exit-codes.js'
 import { commonFlagsHelp } from '../program/flags.js'
 import type { CliCommand } from './command.js'
-import { commandGroups, commandNames, loadCommand } from './commands.js'
+import { commandGroups, commandNames, summaryOf } from './commands.js'
 
 const exitHelp = `Exit codes: ${exitCode.ok} ok, ${exitCode.failed} refused or failed, ${exitCode.usage} usage, ${exitCode.unreachable} unreachable, ${exitCode.conflict} version conflict.`
 
@@ -16,18 +16,15 @@ const allExitsHelp = exitHelp.replace(
 const jsonHelp = `  --json             one JSON object a line
 `
 
-export async function overview(): Promise<string> {
+export function overview(): string {
   const width = Math.max(...commandNames.map(name => name.length))
-  const groups = commandGroups.map(async ([title, names]) => {
-    const lines = names.map(async name => {
-      const { summary } = (await loadCommand(name))!
-      return `  ${name.padEnd(width)}  ${summary}`
-    })
-    return `${title}:\n${(await Promise.all(lines)).join('\n')}`
+  const groups = commandGroups.map(([title, names]) => {
+    const lines = names.map(name => `  ${name.padEnd(width)}  ${summaryOf(name)}`)
+    return `${title}:\n${lines.join('\n')}`
   })
   return `Usage: cairn COMMAND --ns NS [flags]
 
-${(await Promise.all(groups)).join('\n\n')}
+${groups.join('\n\n')}
 
 Flags of every command:
 ${commonFlagsHelp}${jsonHelp}  -h, --help         help for a command, as "cairn help COMMAND"
@@ -39,10 +36,11 @@ and colours (NO_COLOR turns these off), in a pipe there is plain text.
 ${allExitsHelp}`
 }
 
-export function helpOf(command: CliCommand): string {
+export function helpOf(name: string, command: CliCommand): string {
+  const summary = summaryOf(name)
   return `Usage: cairn ${command.usage}
 
-${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.
+${summary[0]!.toUpperCase()}${summary.slice(1)}.
 
 ${command.help ?? ''}${commonFlagsHelp}${command.isProgram === true ? '' : jsonHelp}
 ${command.exits ?? exitHelp}`

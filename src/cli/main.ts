@@ -8,7 +8,7 @@ import { exitCode, exitCodeOf, explain, UsageError } from '../program/exit-codes
 import { isSet, parseFlags, withConfig } from '../program/flags.js'
 import { packageVersion } from '../runtime/package-version.js'
 import type { CliCommand } from './command.js'
-import { commandNames, loadCommand } from './commands.js'
+import { commandNames, loadCommand, summaryOf } from './commands.js'
 import { helpOf, overview } from './help.js'
 import { complain, print } from './output.js'
 import { toJson } from '../codec/json.js'
@@ -37,14 +37,14 @@ async function main([name = 'help', ...args]: readonly string[]): Promise<number
   if (name === 'help' || name === '--help' || name === '-h') {
     const [topic] = args
     const isOverview = topic === undefined || topic === 'help'
-    await print(isOverview ? await overview() : helpOf(await commandOf(topic)))
+    await print(isOverview ? overview() : helpOf(topic, await commandOf(topic)))
     return exitCode.ok
   }
   const command = await commandOf(name)
   const ownJson = command.isProgram === true ? {} : jsonFlag
   const given = parseFlags(args, { ...command.flags, ...ownJson })
   if (isSet(given, 'help')) {
-    await print(helpOf(command))
+    await print(helpOf(name, command))
     return exitCode.ok
   }
   const flags = await withConfig(given)
@@ -68,6 +68,7 @@ async function main([name = 'help', ...args]: readonly string[]): Promise<number
     return await command.run(flags, interrupted.signal, progress, {
       names: commandNames,
       load: loadCommand,
+      summaryOf,
     })
   } catch (error) {
     if (isPipeClosed && isCairnError(error, 'aborted')) return exitCode.ok

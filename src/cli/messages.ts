@@ -12,7 +12,6 @@ import { defined } from '../model/defined.js'
 
 export const messages: CliCommand = {
   usage: 'messages [--topic T] [--all] [--lag-watch S] [--lag-critical S]',
-  summary: 'show the checkpoints of reactors, and their waiting and failing messages',
   flags: { topic: { type: 'string' }, all: { type: 'boolean' }, ...lagFlags },
   help: `  --topic T          only the reactors that read this topic, and what waits on it
   --all              also the courier (commands in commits) and the inbox (commands sent)

@@ -16,7 +16,6 @@ const verbs = ['list', 'create', 'remove'] as const
 
 export const namespaces: CliCommand = {
   usage: 'namespaces list | create NS | remove NS [--yes] [--dry-run]',
-  summary: 'list the namespaces, create one, or remove one with all that it holds',
   flags: { ...confirmFlags, 'dry-run': { type: 'boolean' } },
   verbs,
   help: `  --yes              remove without asking for the name

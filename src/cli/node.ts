@@ -8,7 +8,6 @@ const program = new URL('../node.js', import.meta.url)
 
 export const node: CliCommand = {
   usage: 'node --ns NS [--actors FILE]… [--demo] [--id ID]',
-  summary: 'run a node, until a signal stops it',
   flags: nodeFlags,
   isProgram: true,
   help: `${nodeAbout}\n${nodeFlagsHelp}`,

@@ -9,7 +9,6 @@ import { Table } from './table.js'
 
 export const nodes: CliCommand = {
   usage: 'nodes',
-  summary: "list the nodes that are members of the namespace's cluster",
   flags: {},
   run(flags, signal) {
     positionals(flags, [])

@@ -10,7 +10,6 @@ import { complain, print } from './output.js'
 
 export const plugin: CliCommand = {
   usage: 'plugin run [--plugin NAME[@VERSION]] -- PROGRAM [ARGUMENT]…',
-  summary: 'run a program that handles commands, messages and triggers, in any language',
   flags: { plugin: { type: 'string' } },
   verbs: ['run'],
   isLive: true,

@@ -17,7 +17,6 @@ import { Table } from './table.js'
 
 export const projections: CliCommand = {
   usage: 'projections [--rebuild NAME]',
-  summary: 'show the positions of projections, or rebuild one',
   flags: { rebuild: { type: 'string' } },
   help: `  --rebuild NAME     build it again; the rows of the last build are read meanwhile
 `,

@@ -10,7 +10,6 @@ import { itemTable } from './items.js'
 
 export const read: CliCommand = {
   usage: 'read TYPE/ID [--from V] [--to V] [--limit N] [--backwards]',
-  summary: "print an actor's events",
   flags: {
     from: { type: 'string' },
     to: { type: 'string' },

@@ -24,8 +24,6 @@ import { complain, printRow } from './output.js'
 
 export const repair: CliCommand = {
   usage: 'repair [--dry-run]',
-  summary:
-    'find what is damaged beside the log, and repair it or find it again from the log',
   flags: { 'dry-run': { type: 'boolean' } },
   help: `  --dry-run          change nothing, and print what would be done
 

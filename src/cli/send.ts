@@ -13,7 +13,6 @@ import { complain, printRow } from './output.js'
 
 export const send: CliCommand = {
   usage: 'send TYPE/ID COMMAND [JSON] [--command-id ID]',
-  summary: 'store a command for an actor, which it handles once a node hosts it',
   flags: { 'command-id': { type: 'string' } },
   help: `  --command-id ID    the command's id (default: a new one); sent again with the same id, a
                      command acts once

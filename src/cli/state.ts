@@ -14,7 +14,6 @@ import { reach, reachFlags, reachHelp } from './reach.js'
 
 export const state: CliCommand = {
   usage: 'state TYPE/ID [--version V | --fresh HOW | --after V] [--timeout MS]',
-  summary: "print an actor's state, now or as of a version",
   flags: {
     version: { type: 'string' },
     fresh: { type: 'string' },

@@ -12,7 +12,6 @@ import { styleOfHealth } from './terminal.js'
 
 export const status: CliCommand = {
   usage: 'status [--lag-watch S] [--lag-critical S]',
-  summary: 'show the log, nodes, backlogs, projections and timers of a namespace',
   flags: lagFlags,
   help: lagHelp,
   run(flags, signal, progress) {

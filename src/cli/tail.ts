@@ -10,7 +10,6 @@ import { complain } from './output.js'
 
 export const tail: CliCommand = {
   usage: 'tail [--type T]… [--after POSITION] [--limit N]',
-  summary: 'print events as they are stored, until interrupted',
   isLive: true,
   flags: {
     type: { type: 'string', multiple: true },

@@ -10,7 +10,6 @@ import { Table } from './table.js'
 
 export const timers: CliCommand = {
   usage: 'timers [TYPE/ID]',
-  summary: 'list the pending timers, of all actors or of one',
   flags: {},
   run(flags, signal) {
     const { 'TYPE/ID': name } = positionals(flags, [], ['TYPE/ID'])

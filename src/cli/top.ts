@@ -17,7 +17,6 @@ const intervalDefault = 2_000
 
 export const top: CliCommand = {
   usage: 'top [--interval MS] [--count N] [--lag-watch S] [--lag-critical S]',
-  summary: 'show the same as status, with rates, again and again',
   isLive: true,
   flags: { interval: { type: 'string' }, count: { type: 'string' }, ...lagFlags },
   help: `  --interval MS      time between two looks (default ${intervalDefault})

@@ -27,7 +27,6 @@ const snapshotBytesMax = 32 * 1024 * 1024
 
 export const verify: CliCommand = {
   usage: 'verify [TYPE/ID] --actors FILE [--type T]',
-  summary: 'replay stored histories by new code, and list what it cannot continue',
   flags: {
     type: { type: 'string' },
     end: { type: 'string', multiple: true },

@@ -19,7 +19,6 @@ import { programs } from '../model/programs.js'
 
 export const versions: CliCommand = {
   usage: 'versions [require TYPE=VERSION…] [--wire VERSION] [--dry-run]',
-  summary: 'show which versions run, and require a minimum of the nodes',
   flags: { wire: { type: 'string' }, 'dry-run': { type: 'boolean' } },
   verbs: ['require'],
   help: `  require TYPE=V…    refuse nodes with an earlier version of an actor type; TYPE=1 allows all again

@@ -16,7 +16,6 @@ const searchedDefault = 100_000
 
 export const why: CliCommand = {
   usage: 'why POSITION [--limit N]',
-  summary: 'show what led to a commit, and what it led to',
   flags: { limit: { type: 'string' } },
   help: `  --limit N          look at the N commits that follow it, at most (default ${searchedDefault})
 
