@@ -77,11 +77,15 @@ export interface Backend {
   remove?(namespace: string): Promise<void>
 }
 
-/** The error for a namespace that does not exist and is not to be created. */
+/**
+ * The error for a namespace that does not exist and is not to be created.
+ * @param flags those of the command line for this backend
+ */
 export function unknownNamespace(
   namespace: string,
   where: string,
   known: readonly string[],
+  flags = '',
 ): CairnError {
   const others = known.slice(0, 5).join(', ')
   const there =
@@ -89,7 +93,7 @@ export function unknownNamespace(
   return new CairnError(
     'unknown-namespace',
     `There is no namespace ${show(namespace)} ${where}.${didYouMean(namespace, known)}${there} A node creates it when ` +
-      `it starts; so does "${programs.cairn} namespaces create ${namespace}".`,
+      `it starts; so does "${programs.cairn} namespaces create ${namespace}${flags && ` ${flags}`}".`,
     { details: { namespace, known } },
   )
 }

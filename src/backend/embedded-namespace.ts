@@ -31,7 +31,8 @@ export async function openEmbedded(
   const { namespace, create = true } = opening
   const known = await namespacesIn(dir)
   const isNew = !known.includes(namespace)
-  if (isNew && !create) throw unknownNamespace(namespace, `in ${dir}`, known)
+  if (isNew && !create)
+    throw unknownNamespace(namespace, `in ${dir}`, known, `--embedded ${dir}`)
   const opened = new Map<string, Promise<LmdbStore>>()
   const storeOf = (name: string) => {
     const known = opened.get(name) ?? openLmdbStore({ ...opening, dir, namespace: name })

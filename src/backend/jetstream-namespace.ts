@@ -51,6 +51,7 @@ export async function openJetStream(
         `on NATS at ${connection.servers.join(', ')}`,
         // The user may not be allowed to list streams.
         await listNamespaces(connection, 1_000).catch(() => []),
+        `--nats ${connection.servers.join(',')}`,
       )
     const { partitions } = stream
     await openSideStreams(connection, stream, create)

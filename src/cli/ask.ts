@@ -91,12 +91,13 @@ async function printOutcome(
     complain(`${actor} refused ${command}: ${rejection.message} [${rejection.code}]`)
     return exitCode.failed
   }
-  const { version, position, reply = null, duplicate } = outcome
+  const { version, position, reply, duplicate } = outcome
   await printRow(
     flags,
-    { version, position, reply, duplicate },
-    `${actor} ${duplicate ? 'was' : 'is'} at version ${version} (position ${position}): ` +
-      `${toJson(reply)}${duplicate ? ', answered before' : ''}`,
+    { version, position, reply: reply ?? null, duplicate },
+    `${actor} ${duplicate ? 'was' : 'is'} at version ${version} (position ${position})` +
+      (reply === undefined ? '' : `: ${toJson(reply)}`) +
+      (duplicate ? ', answered before' : ''),
   )
   return exitCode.ok
 }

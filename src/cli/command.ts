@@ -115,6 +115,8 @@ export function boundsOf(
   signal: AbortSignal,
 ): { readonly signal: AbortSignal; readonly timeout?: number } {
   const timeout = countFlag(flags, 'timeout')
+  if (timeout === 0)
+    throw new UsageError('--timeout is "0": use a whole number of milliseconds from 1.')
   return timeout === undefined ? { signal } : { signal, timeout }
 }
 

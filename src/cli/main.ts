@@ -19,8 +19,12 @@ const jsonFlag = { json: { type: 'boolean' } } as const
 async function commandOf(name: string): Promise<CliCommand> {
   const command = await loadCommand(name)
   if (command !== undefined) return command
+  if (name.startsWith('-'))
+    throw new UsageError(
+      `${JSON.stringify(name)} stands where a command is expected: the command comes first, as in "${programs.cairn} status --ns NS".${didYouMean(name, ['--help', '--version'])}`,
+    )
   throw new UsageError(
-    `cairn knows no command ${JSON.stringify(name)}; it knows ${commandNames.join(', ')}.${didYouMean(name, [...commandNames, 'help', '--help', '--version'])}`,
+    `cairn knows no command ${JSON.stringify(name)}; it knows ${commandNames.join(', ')}.${didYouMean(name, [...commandNames, 'help'])}`,
   )
 }
 

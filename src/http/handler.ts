@@ -326,11 +326,11 @@ function otherMethod(method: string, path: string, ones: readonly Route[]): Prob
 function notFound(path: string): Problem {
   const hint =
     path === '/'
-      ? 'the console is the package @cairn-es/console, which is not installed beside this node; of the API'
+      ? 'the console is the package @cairn-es/console, which is not installed beside this node; for the API, see'
       : 'see'
   return new Problem(
     'not-found',
-    `There is nothing at ${path}: ${hint} see /v1/openapi.json.`,
+    `There is nothing at ${path}: ${hint} /v1/openapi.json.`,
   )
 }
 

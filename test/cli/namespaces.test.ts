@@ -36,7 +36,7 @@ for (const { name, store, flags } of homesOf(server, dir))
     for (const command of readings)
       isRefused(t, await cairn(...command, '--ns', 'tenat-a', ...flags), {
         code: 1,
-        says: /There is no namespace "tenat-a".*Did you mean tenant-a\?.* namespaces create tenat-a"/,
+        says: /There is no namespace "tenat-a".*Did you mean tenant-a\?.* namespaces create tenat-a --(?:nats nats:|embedded \/)/,
       })
     t.strictSame(await store.namespaces!(), ['tenant-a'])
     const listed = await cairn('namespaces', 'list', '--json', ...flags)

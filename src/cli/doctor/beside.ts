@@ -12,6 +12,7 @@ import {
 import { damagedDocuments } from '../../delivery/rebuild/damaged-documents.js'
 import { isCairnError } from '../../model/errors.js'
 import { programs } from '../../model/programs.js'
+import { late } from '../lag-flags.js'
 import { checkBuildsDocument, projectionNames } from '../../projection/builds.js'
 import { logEndOf, statusOf } from '../../projection/reader.js'
 import {
@@ -176,7 +177,7 @@ export function* groupFindings(backlog: Backlog): Generator<Finding> {
     severity: health,
     check: 'group-backlog',
     place,
-    problem: `${waiting} waiting, ${failing.length} failing, ${dead} dead, ${lagSeconds} s behind`,
+    problem: `${waiting} waiting, ${failing.length} failing, ${dead} dead${late(lagSeconds)}`,
     means: 'Messages are late, or were given up.',
     remedy: `See "${programs.cairn} messages" and "${programs.cairn} dlq list".`,
   }
