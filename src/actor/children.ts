@@ -6,7 +6,8 @@
 //             a child's commands wake it.
 // CHILDREN-2. A child's commands go to its actor in order, and each is retried until it is answered or
 //             the child is stopped. Each has an id of its own, except that the id of its end is derived
-//             from the key: if the child ran on two nodes, it ends once.
+//             from the key: if the child ran on two nodes, it ends once. Its commands carry on the causes of the
+//             commit that started it, whose version is in the key.
 // CHILDREN-3. No child is lost when a node dies: the actor's next owner finds the child in its state. A
 //             scan over all actors of types with children, at the start and when members change, makes
 //             each owner read its actors.
@@ -14,6 +15,7 @@
 
 import { type ActorAddress, formatAddress } from '../model/address.js'
 import type { ChildSpec, ChildEnd, ChildContext, RunningChild } from '../model/child.js'
+import type { Causes } from '../model/commit.js'
 import { CairnError, type ErrorCode, isCairnError, messageOf } from '../model/errors.js'
 import { newId } from '../model/id.js'
 import type { Clock } from '../model/clock.js'
@@ -22,6 +24,7 @@ import type { WriteLog } from '../model/log.js'
 import { endId, isEndId } from '../model/pending-work.js'
 import type { Version } from '../model/version.js'
 import { pause } from '../model/wait.js'
+import { causesOfChild } from './child-causes.js'
 import { isRedirect } from './version-guard.js'
 import type { EventStore } from '../store/event-store/event-store.js'
 import type { AnyActorDefinition } from './definition.js'
@@ -31,7 +34,7 @@ import { workChild } from './run-work.js'
 export interface ChildrenOptions {
   readonly definitions: Iterable<AnyActorDefinition>
   readonly nodeId: string
-  readonly store: Pick<EventStore, 'actors'>
+  readonly store: Pick<EventStore, 'actors' | 'commits' | 'knownPosition'>
   readonly log: WriteLog
   readonly clock: Pick<Clock, 'wait'>
   /** Whether this node owns an actor. */
@@ -54,6 +57,8 @@ interface RunningEntry {
   readonly key: string
   readonly stopped: AbortController
   child?: RunningChild
+  /** CHILDREN-2. Once they were needed. */
+  causes: Causes | undefined
   /** Sends its queued commands, one after another. */
   deliveries: Promise<void>
   queued: number
@@ -262,6 +267,7 @@ export class Children {
       actor,
       key,
       stopped: new AbortController(),
+      causes: undefined,
       deliveries: Promise.resolve(),
       queued: 0,
     }
@@ -315,10 +321,15 @@ export class Children {
   async #deliver(running: RunningEntry, end: ChildEnd, commandId: string): Promise<void> {
     const { actor, key, stopped } = running
     const { signal } = stopped
+    const { store } = this.#options
+    // Another node may have sent its end before, and differently: the id is searched for as that of a caller.
+    const sentAfter = store.knownPosition()
+    const redelivery = { sentAfter, isCallersId: true, isChild: true }
     let command = end
     for (let delay = 50; !signal.aborted; delay = Math.min(2 * delay, retryMax))
       try {
-        const options = { commandId, causationId: key, signal }
+        const causes = (running.causes ??= await causesOfChild(store, actor, key, signal))
+        const options = { commandId, ...causes, redelivery, signal }
         const { command: type, data } = command
         await this.#options.sender().ask(actor, type, data, options)
         return

@@ -7,10 +7,12 @@ import type { Metadata } from '../model/event.js'
 import type { Version } from '../model/version.js'
 
 /**
- * How a command comes. `call`: from a program, over any door. `timer`: from the actor's own timer. `delivery`: a stored
- * command, of `send` or of another actor, or one that a handler of messages sends. `transaction`: by `tx.ask`.
+ * How a command comes. `call`: from a program, over any door. `send`: the same, stored until its actor handles it.
+ * `transaction`: by `tx.ask`. `delivery`: from another actor's outbox, or asked by a handler of messages. `timer`: from the
+ * actor's own timer. `work`: the end of the actor's own work, or what a child of a machine reports.
  */
-export type CommandSource = 'call' | 'timer' | 'delivery' | 'transaction'
+export type CommandSource =
+  'call' | 'send' | 'transaction' | 'delivery' | 'timer' | 'work'
 
 /** A command as middleware and guards see it. Its data are read-only. */
 export interface GuardedCommand<

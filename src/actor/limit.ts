@@ -56,7 +56,7 @@ export function limit(options: LimitOptions): CommandMiddleware {
 
   return function limit(command, next) {
     const { source } = command
-    if (source === 'timer' || source === 'delivery') return next()
+    if (source !== 'call' && source !== 'transaction') return next()
     const name = key(command)
     if (name === undefined) return next()
     const now = performance.now()

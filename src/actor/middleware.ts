@@ -163,7 +163,10 @@ export class Middleware {
 /** How a command comes, by what its sender says. */
 export function sourceOf(redelivery: Redelivery | undefined): CommandSource {
   if (redelivery === undefined) return 'call'
-  return redelivery.firing === undefined ? 'delivery' : 'timer'
+  const { firing, inbox, isChild } = redelivery
+  if (firing !== undefined) return 'timer'
+  if (isChild === true) return 'work'
+  return inbox === undefined ? 'delivery' : 'send'
 }
 
 function guardsOf(definition: AnyActorDefinition | undefined): CommandMiddleware[] {

@@ -182,6 +182,18 @@ export interface CommitSlice {
   readonly correlationId?: string | undefined
 }
 
+/** What a version of a commit comes from: its causes, and the id of its command. */
+export function originAt(
+  commit: StoredCommit,
+  version: Version,
+): { readonly causes: Causes; readonly commandId: string | undefined } {
+  const { command, commands } = commit
+  if (commands === undefined) return { causes: commit, commandId: command?.id }
+  let last = commit.firstVersion - 1
+  const own = commands.find(({ events }) => version <= (last += events))
+  return { causes: own ?? commit, commandId: own?.id }
+}
+
 /** Returns the slices of a commit in order: one per command, or one for the whole commit. */
 export function commitSlicesOf(commit: StoredCommit): readonly CommitSlice[] {
   if (commit.commands === undefined) return [commit]

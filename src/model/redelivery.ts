@@ -5,7 +5,7 @@ import type { TimerFiring } from './timer.js'
 import { isCount, type Position } from './version.js'
 
 /**
- * A command that may have been delivered before: from the inbox, an outbox, a timer, or by a reactor. The actor looks
+ * A command that may have been delivered before: from the inbox, an outbox, a timer, a child, or by a reactor. The actor looks
  * for its id in its own commits. Positions decide which of them, and no clock.
  */
 export interface Redelivery {
@@ -21,6 +21,8 @@ export interface Redelivery {
    * in order, so an actor whose last one had an earlier position has not handled a first one, and nothing is searched.
    */
   readonly inbox?: { readonly position: Position; readonly isFirst: boolean }
+  /** It comes from a child of the actor, or is the end of its work. */
+  readonly isChild?: boolean
   /** The timer that sends it. It is rejected if the timer was replaced or cancelled after `sentAfter`. */
   readonly firing?: TimerFiring
 }
@@ -28,10 +30,11 @@ export interface Redelivery {
 /** Whether a value from outside is one: a wrong one could hide an earlier delivery. */
 export function isRedelivery(value: unknown): value is Redelivery {
   if (typeof value !== 'object' || value === null) return false
-  const { sentAfter, isCallersId, inbox, firing }: Partial<Redelivery> = value
+  const { sentAfter, isCallersId, inbox, isChild, firing }: Partial<Redelivery> = value
   return (
     isCount(sentAfter) &&
     (isCallersId === undefined || typeof isCallersId === 'boolean') &&
+    (isChild === undefined || typeof isChild === 'boolean') &&
     (inbox === undefined ||
       (isCount(inbox?.position) && typeof inbox.isFirst === 'boolean')) &&
     (firing === undefined ||

@@ -1,10 +1,12 @@
 // Middleware around commands, guards and limits: what runs in the owner before a command reaches its actor.
 
 import t, { type Test } from 'tap'
+import { fromPromise, setup } from 'xstate'
 
 import { contract } from '../../src/actor/contract.js'
 import { defineActor } from '../../src/actor/define-actor.js'
 import { schedule, send } from '../../src/actor/effects.js'
+import { perform } from '../../src/actor/perform.js'
 import { event } from '../../src/actor/event.js'
 import { limit } from '../../src/actor/limit.js'
 import type {
@@ -13,8 +15,10 @@ import type {
   GuardedOutcome,
 } from '../../src/actor/guarded-command.js'
 import { only } from '../../src/actor/only.js'
+import { defineWork, type FailedWork } from '../../src/actor/work.js'
 import { memory } from '../../src/backend/memory.js'
 import { defineReactor } from '../../src/delivery/reactor/define-reactor.js'
+import { fromMachine } from '../../src/machine/from-machine.js'
 import { CairnError } from '../../src/model/errors.js'
 import { defineTopic } from '../../src/model/topic.js'
 import type { NodeOptions } from '../../src/runtime/options.js'
@@ -142,12 +146,12 @@ await t.test('timers and sends come with the principal that caused them', async 
   await until(() => seen.length >= 5)
   const by = (source: string) => seen.filter(one => one.source === source)
   t.match(by('timer'), [{ principal: 'alice', data: 7 }])
-  t.strictSame(
-    by('delivery')
-      .map(({ principal, data, actor }) => `${principal} ${String(data)} ${actor.id}`)
-      .sort(),
-    ['alice 3 b', 'alice 9 a'],
-  )
+  const told = (source: string) =>
+    by(source).map(
+      ({ principal, data, actor }) => `${principal} ${String(data)} ${actor.id}`,
+    )
+  t.strictSame(told('delivery'), ['alice 3 b'])
+  t.strictSame(told('send'), ['alice 9 a'])
   const principals = async () => {
     const found: (string | undefined)[] = []
     for await (const record of node.store.readAll())
@@ -158,6 +162,79 @@ await t.test('timers and sends come with the principal that caused them', async 
   await until(async () => (await principals()).length === 5)
   t.strictSame(await principals(), Array(5).fill('alice'))
 })
+
+await t.test(
+  'the ends of work and of children come with the causes of their start',
+  async t => {
+    const seen: GuardedCommand[] = []
+    const guard = (command: GuardedCommand) => {
+      seen.push(command)
+      return command.principal !== undefined
+    }
+    const charge = defineWork('charge', async (cents: number) => cents)
+    const order = defineActor({
+      type: 'order',
+      guard,
+      performs: [charge],
+      initialState: 0,
+      decide: {
+        place: (_: number, cents: number) => [
+          event('placed', cents),
+          perform(charge, cents, { done: 'charged', failed: 'declined' }),
+        ],
+        charged: (_: number, cents: number) => event('charged', cents),
+        declined: (_: number, _failure: FailedWork) => event('declined', 0),
+      },
+      evolve: {
+        placed: (sum: number) => sum,
+        charged: (sum: number, cents: number) => sum + cents,
+        declined: (sum: number) => sum,
+      },
+    })
+    const lamp = fromMachine(
+      setup({
+        types: { events: {} as { type: 'PRESS' } },
+        actors: { warmUp: fromPromise(async () => 1) },
+      }).createMachine({
+        id: 'lamp',
+        initial: 'off',
+        states: {
+          off: { on: { PRESS: 'warming' } },
+          warming: { invoke: { id: 'warmUp', src: 'warmUp', onDone: 'on' } },
+          on: { after: { 5: 'dimmed' } },
+          dimmed: {},
+        },
+      }),
+      { guard },
+    )
+    const node = await start(t, {
+      actors: [order, lamp],
+      middleware: [limit({ perSecond: 0.001, burst: 4, by: 'type' })],
+    })
+    const by = (principal: string) => ({ principal, correlationId: `of-${principal}` })
+    const people = ['alice', 'bob', 'carol']
+    await Promise.all(
+      people.map((who, i) => node.spawn(order, 'o').ask('place', i + 1, by(who))),
+    )
+    await node.spawn(lamp, 'l').ask('PRESS', undefined, by('alice'))
+    await node.spawn(order, 'o').until(sum => sum === 6)
+    await node.spawn(lamp, 'l').until(({ value }) => value === 'dimmed')
+    const told = (type: string) =>
+      seen
+        .filter(one => one.type === type)
+        .map(({ source, principal, correlationId, data }) =>
+          [source, principal, correlationId, type === 'charged' && data].join(' '),
+        )
+        .sort()
+    t.strictSame(
+      told('charged'),
+      people.map((who, i) => `work ${who} of-${who} ${i + 1}`),
+      'also of commands that are stored together',
+    )
+    t.strictSame(told('xstate.done.actor.warmUp'), ['work alice of-alice false'])
+    t.strictSame(told('xstate.after.5.lamp.on'), ['timer alice of-alice false'])
+  },
+)
 
 await t.test(
   'a forbidden send becomes a dead letter, and other commands continue',

@@ -2,7 +2,7 @@
 
 import type { ActorAddress } from '../../model/address.js'
 import { correlationOf, carriedCauses } from '../../model/causes.js'
-import type { Causes, StoredCommit } from '../../model/commit.js'
+import { type Causes, originAt, type StoredCommit } from '../../model/commit.js'
 import type { RecordedEvent } from '../../model/event.js'
 import type { KeptHeaders } from '../../model/kept-headers.js'
 import { outboxEntryId } from '../../model/outbox.js'
@@ -64,15 +64,8 @@ function eventMessage(
     actor,
     correlationId: correlationOf(correlationId, commandId, commitId),
     causationId: commandId ?? commitId,
-    ...carriedCauses(causesOf(event, commit)),
+    ...carriedCauses(originAt(commit, event.version).causes),
   }
-}
-
-/** Those of the event's own command, in a commit of several. */
-function causesOf({ version }: RecordedEvent, commit: StoredCommit): Causes {
-  if (commit.commands === undefined) return commit
-  let last = commit.firstVersion - 1
-  return commit.commands.find(({ events }) => version <= (last += events)) ?? commit
 }
 
 function outboxMessages(
