@@ -16,6 +16,7 @@ import { whatIf } from '../actor/what-if.js'
 import type { CommandNameOf, CommandsOf, StateOf } from '../actor/definition-types.js'
 import { checkAddress } from '../model/address.js'
 import type { Command } from '../model/behavior.js'
+import { checkCauses, definedCauses } from '../model/causes.js'
 import { checkOptions, type OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { defined } from '../model/defined.js'
@@ -40,6 +41,10 @@ export interface GivenOptions<Input = unknown> {
   readonly now?: number | undefined
   /** The command's id. Default `command-1`. */
   readonly commandId?: string | undefined
+  /** Who asks, as `context.principal`. Default: nobody known. */
+  readonly principal?: string | undefined
+  /** As `context.correlationId`. Default: none. */
+  readonly correlationId?: string | undefined
   /** What `context.uuid()` of `decide` returns, in this order. Default, and after the last: as on a node. */
   readonly uuids?: readonly string[] | undefined
   /** What `context.random()` of `decide` returns: from 0 up to 1, in this order. Default, and after the last: as on a node. */
@@ -96,6 +101,8 @@ export function given<Definition extends AnyActorDefinition>(
     )
   checkOptions('given', options, givenOptionNames)
   checkDraws(options)
+  const { principal, correlationId } = options
+  checkCauses(definedCauses({ principal, correlationId }))
   const { id = 'example' } = options
   const history = historyOf(definition, events, options.input)
   const name = `${definition.type}/${id} at version ${history.length}`
@@ -134,6 +141,8 @@ const givenOptionNames: OptionNames<GivenOptions> = {
   id: true,
   now: true,
   commandId: true,
+  principal: true,
+  correlationId: true,
   uuids: true,
   randoms: true,
   input: true,
@@ -161,15 +170,18 @@ function carryOut(
   definition: AnyActorDefinition,
   given: readonly NewEvent[],
   { type, data }: Pick<Command, 'type' | 'data'>,
-  { id = 'example', now = 0, commandId = 'command-1', uuids, randoms }: GivenOptions,
+  options: GivenOptions,
   firing?: TimerFiring,
 ): CommandOutcome {
+  const { id = 'example', now = 0, commandId = 'command-1', uuids, randoms } = options
+  const { principal, correlationId } = options
   const folding = foldingOf(definition, id)
   const { actor } = folding
   const command = {
     id: commandId,
     type,
     data: detach(data, `data of command "${type}"`),
+    ...definedCauses({ principal, correlationId }),
   }
   const at = stateAfter(folding, given, now)
   const draws = { uuids, randoms }

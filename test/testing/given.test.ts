@@ -278,6 +278,27 @@ void t.test('what a decision draws can be given', async t => {
     t.throws(() => drawn(wrong), { code: 'invalid-option' })
 })
 
+void t.test('who asks, and in which correlation, can be given', async t => {
+  const door = defineActor({
+    type: 'door',
+    initialState: 0,
+    decide: {
+      open: (_state, _data, { principal, correlationId }) =>
+        principal === 'alice'
+          ? event('opened', `${principal} ${correlationId}`)
+          : reject('not-alice', `${principal} is not alice.`),
+    },
+    evolve: { opened: (count, _by: string) => count + 1 },
+  })
+  given(door, [], { principal: 'alice', correlationId: 'c-1' })
+    .when('open')
+    .thenEvents(event('opened', 'alice c-1'))
+  given(door, [], { principal: 'bob' }).when('open').thenRejected('not-alice')
+  given(door).when('open').thenRejected('not-alice')
+  for (const wrong of [{ principal: '' }, { principal: 7 }, { correlationId: 'a\nb' }])
+    t.throws(() => given(door, [], wrong as object), { code: 'invalid-option' })
+})
+
 void t.test('the outcome of a command that is never rejected is accepted', async t => {
   // No check of ok is needed.
   const { events, reply } = given(account).when('deposit', { amount: 1 }).result()
