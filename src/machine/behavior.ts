@@ -25,6 +25,7 @@ import type { Behavior, Command, DecideContext, Decision } from '../model/behavi
 import type { ChildSpec } from '../model/child.js'
 import { CairnError, isCairnError, messageOf } from '../model/errors.js'
 import { eventId, type NewEvent, type RecordedEvent } from '../model/event.js'
+import { didYouMean } from '../model/nearest.js'
 import type { OutboxEntry } from '../model/outbox.js'
 import { show } from '../model/show.js'
 import { isIgnoredPromise } from '../model/thenable.js'
@@ -280,7 +281,7 @@ export class MachineBehavior implements Behavior<MachineState> {
       ...timerOutbox(allTimers(steps[0]?.from), allTimers(steps.at(-1)?.to), fired),
     ]
     for (const hearer of outbox.flatMap(hearersIn))
-      if (!this.knows(hearer)) throw unknownCommand(this.#type, hearer, this.commandTypes)
+      if (!this.knows(hearer)) throw this.#unknownAnswer(hearer)
     const toRun = steps.map((step, index) => ({ actions: step.actions, index }))
     const { reply = replyOf } = this.#options
     this.#lastSteps = steps
@@ -291,6 +292,16 @@ export class MachineBehavior implements Behavior<MachineState> {
       reply,
       ...(actions.some(runsLive) && { afterCommit: stored => runActions(toRun, stored) }),
     }
+  }
+
+  #unknownAnswer(answer: string): CairnError {
+    const known = this.commandTypes
+    return new CairnError(
+      'invalid-definition',
+      `An action of machine ${this.#type} wants ${show(answer)} as the answer to what it sends, and the machine knows no such ` +
+        `event.${didYouMean(answer, known)} It knows ${known.join(', ')}: correct replied or refused of actorAt.`,
+      { details: { type: this.#type, command: answer, known } },
+    )
   }
 
   #reject(state: MachineState, type: string): Decision<MachineState> {

@@ -14,6 +14,7 @@ import {
   stateIn,
 } from 'xstate'
 
+import { defineActor } from '../../src/actor/define-actor.js'
 import { event } from '../../src/actor/event.js'
 import { memory } from '../../src/backend/memory.js'
 import { demoActors } from '../../src/program/demo/demo.js'
@@ -377,3 +378,38 @@ await t.test("the demo's trip goes from its reservation to its end", async t => 
   const { state } = await node.state({ type: 'trip', id: 't1' })
   t.match(state, { status: 'done', output: { rider: 'rita', car: 'c7', km: 12 } })
 })
+
+await t.test(
+  'an answer that the machine does not know is a fault of its definition',
+  async t => {
+    const shelf = defineActor({
+      type: 'shelf',
+      initialState: 0,
+      decide: { take: () => event('taken') },
+      evolve: { taken: (count: number) => count + 1 },
+    })
+    const wrong = fromMachine(
+      setup({
+        types: { events: {} as { type: 'GO' } | { type: 'GOT' } },
+        actions: {
+          take: sendTo(actorAt(shelf, 's', { replied: 'GTO' }), { type: 'take' }),
+        },
+      }).createMachine({
+        id: 'buyer',
+        on: { GO: { actions: 'take' }, GOT: {} },
+      }),
+    )
+    await using node = await startNode({
+      namespace: 'answers',
+      store: memory(),
+      actors: [shelf, wrong],
+      log: false,
+    })
+    await t.rejects(node.spawn(wrong, 'b').ask('GO'), {
+      code: 'invalid-definition',
+      message:
+        /"GTO" as the answer .* Did you mean GOT\?.* correct replied or refused of actorAt/,
+    })
+    t.equal(await node.store.lastPosition(), 0)
+  },
+)
