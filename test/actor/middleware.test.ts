@@ -183,7 +183,7 @@ await t.test(
           perform(charge, cents, { done: 'charged', failed: 'declined' }),
         ],
         charged: (_: number, cents: number) => event('charged', cents),
-        declined: (_: number, _failure: FailedWork) => event('declined', 0),
+        declined: (_sum: number, _failure: FailedWork) => event('declined', 0),
       },
       evolve: {
         placed: (sum: number) => sum,

@@ -392,11 +392,11 @@ await t.test(
       setup({
         types: { events: {} as { type: 'GO' } | { type: 'GOT' } },
         actions: {
-          take: sendTo(actorAt(shelf, 's', { replied: 'GTO' }), { type: 'take' }),
+          take: sendTo(actorAt(shelf, 's', { replied: 'GOTT' }), { type: 'take' }),
         },
       }).createMachine({
         id: 'buyer',
-        on: { GO: { actions: 'take' }, GOT: {} },
+        on: { GO: { actions: 'take' }, GOT: { actions: 'take' } },
       }),
     )
     await using node = await startNode({
@@ -408,7 +408,7 @@ await t.test(
     await t.rejects(node.spawn(wrong, 'b').ask('GO'), {
       code: 'invalid-definition',
       message:
-        /"GTO" as the answer .* Did you mean GOT\?.* correct replied or refused of actorAt/,
+        /"GOTT" as the answer .* Did you mean GOT\?.* correct replied or refused of actorAt/,
     })
     t.equal(await node.store.lastPosition(), 0)
   },
