@@ -80,7 +80,8 @@ export function checkpointOf({ position, ahead, mark }: Checkpoint): Checkpoint 
 /** Rows of one write, at most: a server accepts batches of 1,000 messages, and one is the checkpoint. */
 export const rowsMax = 999
 
-const keyBytesMax = 256
+/** Room for two ids and what stands between them; three times as long in a subject, which has a limit of 4 KiB. */
+const keyBytesMax = 768
 
 /** Returns a row's key, or throws `invalid-data`. */
 export function checkRowKey(key: unknown, projection: string): string {
