@@ -301,8 +301,9 @@ export function readerOf<Row>(options: ReaderOptions): ProjectionReader<Row> {
       try {
         for (let next: ProjectionReadOptions = { ...later, after }; ; next = later) {
           const build = await current(next)
-          const rows = modelFor(build).entries(signal && { signal })
-          const page = (await prepared.page(rows)) as RowsPage<Row>
+          const model = modelFor(build)
+          const rows = model.entries({ range: prepared.range, ...(signal && { signal }) })
+          const page = (await prepared.page(rows, model.isOrdered)) as RowsPage<Row>
           // READER-1
           if ((await servedNow())?.number === build.number) return page
         }

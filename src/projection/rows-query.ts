@@ -9,6 +9,8 @@ import { decode, encode } from '../codec/msgpack.js'
 import type { OptionNames } from '../model/check-options.js'
 import { CairnError } from '../model/errors.js'
 import { show } from '../model/show.js'
+import type { Writable } from '../model/writable.js'
+import type { RowRange } from '../store/read-models/read-models.js'
 
 /** What rows are ordered by. */
 export type RowBound = string | number | bigint | boolean | Date
@@ -64,9 +66,15 @@ type Place = Pick<Placed, 'key' | 'value'>
 
 /** A query, checked. */
 export interface PreparedQuery {
-  /** Reads the rows and selects a page of them. */
+  /** The keys that the page can have, as far as that is known. */
+  readonly range: RowRange
+  /**
+   * Reads the rows and selects a page of them.
+   * @param isOrdered whether they come in the order of the range: then reading ends with the page
+   */
   page(
     rows: AsyncIterable<readonly [key: string, row: unknown]>,
+    isOrdered?: boolean,
   ): Promise<RowsPage<unknown>>
 }
 
@@ -104,7 +112,8 @@ export function prepareQuery(
     (to === undefined || compareValues(value, to) < 0)
 
   return {
-    async page(rows) {
+    range: rangeOf({ from, to, after, descending, orderBy }),
+    async page(rows, isOrdered = false) {
       /** Ascending by `compare`; one more than the page tells whether another page follows. */
       const found: Placed[] = []
       for await (const [key, row] of rows) {
@@ -115,7 +124,10 @@ export function prepareQuery(
         const placed = { key, row, value }
         if (!isInRange(value)) continue
         if (after !== undefined && compare(placed, after) <= 0) continue
-        const isBeyond = found.length > limit && compare(placed, found.at(-1)!) > 0
+        const isFull = found.length > limit
+        const isBeyond = isFull && compare(placed, found.at(-1)!) > 0
+        if (isBeyond && isOrdered && orderBy === undefined && isPlain(found.at(-1)!.key))
+          break
         if (isBeyond || !accepts(row, key)) continue
         found.splice(positionIn(found, placed, compare), 0, placed)
         if (found.length > limit + 1) found.pop()
@@ -128,6 +140,37 @@ export function prepareQuery(
       }
     },
   }
+}
+
+/**
+ * Rows are ordered by the UTF-16 units of their keys, as JavaScript compares text, and a store by their bytes. Both are the same
+ * next to a key without units from U+D800 on.
+ */
+function isPlain(key: string): boolean {
+  return !/[\ud800-\uffff]/.test(key)
+}
+
+function rangeOf({
+  from,
+  to,
+  after,
+  descending,
+  orderBy,
+}: {
+  readonly from: RowBound | undefined
+  readonly to: RowBound | undefined
+  readonly after: Place | undefined
+  readonly descending: boolean
+  readonly orderBy: string | undefined
+}): RowRange {
+  if (orderBy !== undefined) return {}
+  const lowest = !descending && after !== undefined ? after.key : from
+  const highest = descending && after !== undefined ? after.key : to
+  const range: Writable<RowRange> = {}
+  if (typeof lowest === 'string' && isPlain(lowest)) range.from = lowest
+  if (typeof highest === 'string' && isPlain(highest)) range.to = highest
+  if (descending) range.descending = true
+  return range
 }
 
 function filterOf(

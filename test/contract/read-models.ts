@@ -3,6 +3,7 @@
 import type { Test } from 'tap'
 
 import { newId } from '../../src/model/id.js'
+import { prepareQuery, type RowsQuery } from '../../src/projection/rows-query.js'
 import {
   initialCheckpoint,
   type ReadModel,
@@ -159,6 +160,65 @@ export async function testReadModels(
       const found = await model.get([...rows.keys()])
       t.strictSame(found, [...rows.values()])
     })
+
+    await t.test(
+      'pages of a query are those of all rows, whatever their keys',
+      async t => {
+        const model = one.open('ranges-1')
+        const texts = [
+          'a',
+          'b',
+          'm',
+          '\u0001',
+          '\ud7ff',
+          '\ue000',
+          '\uffff',
+          '😀',
+          '𐀀',
+          'é',
+          '~',
+          '-',
+        ]
+        const keys = new Set<string>()
+        for (const first of texts)
+          for (const second of ['', ...texts])
+            for (const third of ['', 'x', '\uffff', '😀'])
+              keys.add(first + second + third)
+        const rows = new Map([...keys].map((key, i) => [key, { i }]))
+        await model.write({ rows, position: 1, ahead: 0 }, 0)
+        const sorted = [...keys].toSorted((a, b) => (a < b ? -1 : 1))
+        const read = async (query: RowsQuery<unknown>) => {
+          const found: string[] = []
+          for (let cursor: string | undefined; ;) {
+            const { range, page } = prepareQuery('p', { ...query, cursor })
+            const next = await page(model.entries({ range }), model.isOrdered)
+            found.push(...next.rows.map(({ key }) => key))
+            if (next.cursor === undefined) return found
+            cursor = next.cursor
+          }
+        }
+        const bounds = [undefined, 'a', 'mé', '\ue000a', '😀', '\uffff', '~x']
+        for (const from of bounds)
+          for (const to of bounds)
+            for (const descending of [false, true]) {
+              const wanted = sorted.filter(
+                key =>
+                  (from === undefined || key >= from) && (to === undefined || key < to),
+              )
+              if (descending) wanted.reverse()
+              const found = await read({ from, to, descending, limit: 41 })
+              t.strictSame(found, wanted, `${from} to ${to}, descending: ${descending}`)
+            }
+        const even = await read({
+          where: row => (row as { i: number }).i % 2 === 0,
+          limit: 7,
+        })
+        t.strictSame(
+          even,
+          sorted.filter(key => rows.get(key)!.i % 2 === 0),
+        )
+      },
+    )
 
     await t.test('READMODEL-4 a dropped model is like one never written', async t => {
       const model = one.open('dropped-1')

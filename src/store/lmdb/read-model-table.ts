@@ -11,7 +11,7 @@
 //
 // LMDB-TABLES-1 to LMDB-TABLES-3 of table-access.ts hold here.
 
-import type { StoredCheckpoint } from '../read-models/read-models.js'
+import type { RowRange, StoredCheckpoint } from '../read-models/read-models.js'
 import { encodeNumbers, readNumber } from './layout.js'
 import type { Table } from './table.js'
 import type { TableAccess } from './table-access.js'
@@ -41,11 +41,27 @@ export class ReadModelTable {
     })
   }
 
-  /** The next chunk of a model's rows after a key, in the byte order of their keys. */
-  rowsAfter(model: string, after: string): (readonly [string, Buffer])[] {
+  /** The next chunk of a model's rows in a range: after the key that was read last, in its order. */
+  rowsIn(
+    model: string,
+    { from = '', to, descending = false }: RowRange,
+    after: string | undefined,
+  ): (readonly [string, Buffer])[] {
     this.#access.refresh()
-    const start = Buffer.concat([rowKey(model, after), zeroByte])
-    return [...this.#table.getRange({ start, end: endKey(model), limit: chunkRows })].map(
+    const low = rowKey(model, from)
+    const high = to === undefined ? endKey(model) : rowKey(model, to)
+    const last = after === undefined ? undefined : rowKey(model, after)
+    // Read backwards, a range begins at its upper end and has its lower one, too.
+    const range = descending
+      ? {
+          start: last ?? high,
+          exclusiveStart: true,
+          end: low,
+          inclusiveEnd: true,
+          reverse: true,
+        }
+      : { start: last ? Buffer.concat([last, zeroByte]) : low, end: high }
+    return [...this.#table.getRange({ ...range, limit: chunkRows })].map(
       ({ key, value }) => [
         key.subarray(rowKey(model, '').length).toString(),
         Buffer.from(value),

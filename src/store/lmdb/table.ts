@@ -10,10 +10,13 @@ import { withChecksum, withoutChecksum } from './checksum.js'
 import { damagedEntry } from './errors.js'
 import { layoutWithChecksums } from './layout.js'
 
-/** A range of keys; `end` is exclusive. */
+/** A range of keys. Unless it says otherwise, `start` is in it and `end` is not. */
 export interface KeyRange {
   readonly start?: Buffer
   readonly end?: Buffer
+  readonly exclusiveStart?: boolean
+  readonly inclusiveEnd?: boolean
+  /** From `start` downwards. */
   readonly reverse?: boolean
   readonly limit?: number
 }

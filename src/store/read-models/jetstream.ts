@@ -25,9 +25,11 @@ import {
   type Checkpoint,
   checkpointOf,
   initialCheckpoint,
+  isIn,
   type ReadModel,
   type ReadModels,
   type ReadModelWrite,
+  type RowRange,
   type StoredCheckpoint,
 } from './read-models.js'
 
@@ -160,7 +162,7 @@ class JetStreamReadModel implements ReadModel {
   }
 
   async *entries(
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly range?: RowRange; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<readonly [string, unknown]> {
     const filter = `${this.#root}.row.>`
     for await (const { subject, headers, body } of directScan(
@@ -172,7 +174,8 @@ class JetStreamReadModel implements ReadModel {
     )) {
       if (isRemoval(headers)) continue
       const key = decodeToken(subject.slice(filter.length - 1))
-      if (key !== undefined) yield [key, decode(body)] as const
+      if (key !== undefined && isIn(options.range, key))
+        yield [key, decode(body)] as const
     }
   }
 

@@ -23,10 +23,11 @@ export class LmdbReadModels implements ReadModels {
         )
         return (await table.write(name, encoded, checkpoint, revision)) ?? 'conflict'
       },
-      async *entries({ signal } = {}) {
-        for (let after = ''; ;) {
+      isOrdered: true,
+      async *entries({ range = {}, signal } = {}) {
+        for (let after: string | undefined; ;) {
           throwIfAborted(signal, `reading ${name}`)
-          const rows = table.rowsAfter(name, after)
+          const rows = table.rowsIn(name, range, after)
           if (rows.length === 0) return
           for (const [key, bytes] of rows) yield [key, decode(bytes)] as const
           after = rows.at(-1)![0]

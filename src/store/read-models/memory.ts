@@ -4,6 +4,7 @@ import { decode, encode } from '../../codec/msgpack.js'
 import {
   checkpointOf,
   initialCheckpoint,
+  isIn,
   type ReadModel,
   type ReadModels,
   type ReadModelWrite,
@@ -30,9 +31,9 @@ export class MemoryReadModels implements ReadModels {
           return bytes && decode(bytes)
         }),
       write: async (write, revision) => this.#write(name, write, revision),
-      async *entries() {
+      async *entries({ range } = {}) {
         for (const [key, bytes] of model()?.rows ?? [])
-          yield [key, decode(bytes)] as const
+          if (isIn(range, key)) yield [key, decode(bytes)] as const
       },
       drop: async () => void this.#byName.delete(name),
     }

@@ -33,6 +33,15 @@ export interface StoredCheckpoint extends Checkpoint {
   readonly revision: number
 }
 
+/** Rows that are wanted, by the byte order of their keys. It saves reads: others may be yielded as well. */
+export interface RowRange {
+  /** The first key, included. Default: the lowest. */
+  readonly from?: string
+  /** The key at which it ends, not included. Default: none. */
+  readonly to?: string
+  readonly descending?: boolean
+}
+
 /** Rows and a checkpoint that are written together. */
 export interface ReadModelWrite extends Checkpoint {
   /** New values by key; `null` removes a row. At most 999 rows. Values are plain data. */
@@ -55,10 +64,17 @@ export interface ReadModel {
    */
   write(write: ReadModelWrite, revision: number): Promise<number | 'conflict'>
 
-  /** Every row, in no particular order. */
+  /** Every row, or at least those in a range of keys; in no particular order, unless {@link isOrdered}. */
   entries(options?: {
+    readonly range?: RowRange
     readonly signal?: AbortSignal
   }): AsyncIterable<readonly [key: string, row: unknown]>
+
+  /**
+   * Whether `entries` yields the rows in the byte order of their keys (UTF-8), or the other way round for a range that is
+   * `descending`. Default false.
+   */
+  readonly isOrdered?: boolean
 
   /** Removes the rows and the checkpoint. */
   drop(): Promise<void>
@@ -68,6 +84,19 @@ export interface ReadModel {
 export interface ReadModels {
   /** Opens a model by its name, `[A-Za-z0-9_-]{1,80}`. Nothing is created before the first write. */
   open(name: string): ReadModel
+}
+
+/** Whether a key is in a range. */
+export function isIn(range: RowRange | undefined, key: string): boolean {
+  const { from, to } = range ?? {}
+  return (
+    (from === undefined || compareBytes(key, from) >= 0) &&
+    (to === undefined || compareBytes(key, to) < 0)
+  )
+}
+
+function compareBytes(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other))
 }
 
 export const initialCheckpoint: StoredCheckpoint = { position: 0, ahead: 0, revision: 0 }
