@@ -136,6 +136,17 @@ async function openConsole(token: string, options = {}) {
   return { page, context, problems }
 }
 
+/** The pages beside the overview, with a text that is there once they are loaded. */
+const everyPage = [
+  ['actor/account/alice', 'State at version'],
+  ['actors', 'account/carol'],
+  ['dead-letters', 'There are no dead letters.'],
+  ['live', 'Events of all nodes'],
+  ['reactors', 'Lag, in seconds'],
+  ['projections', 'Lag, in events'],
+  ['timers', 'interest'],
+] as const
+
 const go = (page: Page, name: string) =>
   page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
 
@@ -226,19 +237,27 @@ await t.test('an actor shows how it came to its state', async t => {
   await page.getByText('State at version 7').waitFor()
   await page.getByText('olga').nth(1).waitFor()
   await page
-    .getByRole('region', { name: 'What it caused' })
-    .getByText('deposited')
+    .getByRole('region', { name: 'Causes and effects' })
+    .getByRole('link', { name: 'account/bob' })
     .waitFor()
+  await page.getByText('cairn why ').waitFor()
   await page.getByLabel('Command').selectOption('withdraw')
-  await page.getByLabel('Data (JSON)').fill('{"amount": 1000}')
+  await page.getByRole('spinbutton', { name: 'amount', exact: true }).fill('1000')
+  await page.getByLabel('note (optional)').fill('rent')
   await page.getByRole('button', { name: 'Try at version 7' }).click()
   await page.getByText('would be rejected').waitFor()
+  await page.getByRole('button', { name: 'As JSON' }).click()
   await page.getByLabel('Data (JSON)').fill('{"amount": 60}')
+  await page.getByRole('button', { name: 'As fields' }).click()
   await page.getByRole('button', { name: 'Try at version 7' }).click()
   await page.getByText('would be accepted').waitFor()
   await check(t, page, 'actor')
   const { body } = await call('actors/account/alice/state')
   t.equal((body as { version: number }).version, 9, 'and nothing was stored')
+
+  await page.goto(`${node.url}/#/actor/account/bob`)
+  await page.getByText('timer interest').waitFor()
+  await check(t, page, 'effects')
 
   await page.goto(`${node.url}/#/actor/ride/r7`)
   await page.getByRole('img', { name: 'Current: riding, stopped' }).waitFor()
@@ -275,15 +294,18 @@ await t.test('it is dark, small, and read-only for readers', async t => {
   await check(t, dark.page, 'statechart-dark')
   t.equal(await dark.page.getByRole('button', { name: 'Pause…' }).count(), 0)
   t.equal(await dark.page.getByRole('button', { name: 'Send…' }).count(), 0)
+  for (const [place, text] of everyPage) {
+    await dark.page.goto(`${node.url}/#/${place}`)
+    await dark.page.getByText(text).first().waitFor()
+    await check(t, dark.page, `${place.replaceAll('/', '-')}-dark`)
+  }
   await dark.context.close()
 
   const phone = await openConsole(tokens.ops, { viewport: { width: 390, height: 844 } })
   await check(t, phone.page, 'overview-390')
   for (const [place, text] of [
     ['actor/ride/r7', 'State at version'],
-    ['actor/account/alice', 'State at version'],
-    ['dead-letters', 'There are no dead letters.'],
-    ['live', 'Events of all nodes'],
+    ...everyPage,
   ] as const) {
     await phone.page.goto(`${node.url}/#/${place}`)
     await phone.page.getByText(text).first().waitFor()

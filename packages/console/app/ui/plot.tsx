@@ -10,6 +10,17 @@ export interface Series {
   readonly color: string
 }
 
+/** Without a point, the library would show years: an empty plot ends now, too. */
+function aligned(data: readonly (readonly number[])[], count: number): uPlot.AlignedData {
+  const isEmpty = (data[0]?.length ?? 0) === 0
+  const empty = [[Date.now() / 1_000], ...Array.from({ length: count }, () => [null])]
+  return (isEmpty ? empty : data) as unknown as uPlot.AlignedData
+}
+
+function clock(seconds: number): string {
+  return new Date(seconds * 1_000).toLocaleTimeString('en-GB', { hour12: false })
+}
+
 export function Plot({
   label,
   series,
@@ -49,7 +60,12 @@ export function Plot({
           cursor: { show: false },
           padding: [8, 6, 0, 0],
           axes: [
-            { ...axis, grid: { show: false }, space: 80 },
+            {
+              ...axis,
+              grid: { show: false },
+              space: 80,
+              values: (_, seconds) => seconds.map(clock),
+            },
             { ...axis, size: 44, space: 32 },
           ],
           scales: {
@@ -72,7 +88,7 @@ export function Plot({
             })),
           ],
         },
-        latest.current as unknown as uPlot.AlignedData,
+        aligned(latest.current, series.length),
         element,
       )
     }
@@ -93,7 +109,7 @@ export function Plot({
       plot.current?.destroy()
     }
   }, [])
-  useEffect(() => plot.current?.setData(data as unknown as uPlot.AlignedData), [data])
+  useEffect(() => plot.current?.setData(aligned(data, series.length)), [data])
   const last = (index: number) => data[index + 1]?.at(-1) ?? 0
   return (
     <figure class="plot">
