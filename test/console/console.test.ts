@@ -95,6 +95,8 @@ const ask = (actor: string, command: string, body: unknown = null) =>
 const axe = await readFile(new URL(import.meta.resolve('axe-core')), 'utf8')
 
 async function check(t: Test, page: Page, name: string) {
+  for (const plot of await page.locator('.plot').all())
+    await plot.locator('canvas').waitFor()
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
   const found = await page.evaluate(async () => {
     const { axe: checker } = globalThis as unknown as {
@@ -316,6 +318,30 @@ await t.test('it is dark, small, and read-only for readers', async t => {
     await check(t, phone.page, `${place.replaceAll('/', '-')}-390`)
   }
   await phone.context.close()
+})
+
+await t.test('a list of many actors has a page at a time', async t => {
+  const names = Array.from(
+    { length: 130 },
+    (_, i) => `many-${String(i).padStart(3, '0')}`,
+  )
+  for (const name of names) await ask(`account/${name}`, 'deposit', { amount: 1 })
+  const { page, context, problems } = await openConsole(tokens.viewer)
+  await page.goto(`${node.url}/#/actors?type=account`)
+  await page.getByLabel('Id begins with').fill('many-')
+  await page.getByRole('link', { name: 'account/many-000' }).waitFor()
+  const shown = () => page.getByRole('main').getByRole('link').count()
+  t.equal(await shown(), 100)
+  await page.getByRole('button', { name: 'Next 100' }).press('Enter')
+  await page.getByRole('link', { name: 'account/many-129' }).waitFor()
+  t.equal(await shown(), 30)
+  t.equal(await page.getByRole('button', { name: 'Next 100' }).isDisabled(), true)
+  await check(t, page, 'actors-page-2')
+  await page.getByRole('button', { name: 'Previous 100' }).press('Enter')
+  await page.getByRole('link', { name: 'account/many-000' }).waitFor()
+  t.equal(await shown(), 100)
+  t.strictSame(problems, [])
+  await context.close()
 })
 
 await t.test('the first load is small, and pages are strict', async t => {

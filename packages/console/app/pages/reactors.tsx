@@ -52,7 +52,9 @@ export function ReactorsPage() {
                 <Badge tone={tones[one.health]}>{one.health}</Badge>
               </td>
               <td class="faint">
-                {one.topics.length > 0 ? one.topics.join(', ') : one.source}
+                {one.topics.length > 0
+                  ? `${one.topics.join(', ')} (${one.source})`
+                  : one.source}
               </td>
               <td class="num">
                 {one.counted ? '' : '≥ '}

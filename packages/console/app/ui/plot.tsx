@@ -10,11 +10,13 @@ export interface Series {
   readonly color: string
 }
 
-/** Without a point, the library would show years: an empty plot ends now, too. */
+/** Of less than two points, the library would show a day or years: one of no value, a minute ago, stands before them. */
 function aligned(data: readonly (readonly number[])[], count: number): uPlot.AlignedData {
-  const isEmpty = (data[0]?.length ?? 0) === 0
-  const empty = [[Date.now() / 1_000], ...Array.from({ length: count }, () => [null])]
-  return (isEmpty ? empty : data) as unknown as uPlot.AlignedData
+  const [at = [], ...values] = data
+  if (at.length > 1) return data as unknown as uPlot.AlignedData
+  const end = at[0] ?? Date.now() / 1_000
+  const padded = Array.from({ length: count }, (_, i) => [null, values[i]?.[0] ?? null])
+  return [[end - 60, end], ...padded] as uPlot.AlignedData
 }
 
 function clock(seconds: number): string {
