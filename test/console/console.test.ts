@@ -231,6 +231,14 @@ await t.test('an operator sees, explains and mends', async t => {
 
 await t.test('an actor shows how it came to its state', async t => {
   const { page, context, problems } = await openConsole(tokens.ops)
+  // Its median is that of the commands since the last reading.
+  const latency = page.getByRole('img', { name: /^Time until a command is answered/ })
+  await until(async () => {
+    await ask('account/dora', 'deposit', { amount: 1 })
+    return !/median, ms 0\.0,/.test((await latency.getAttribute('aria-label')) ?? '')
+  })
+  await check(t, page, 'overview-busy')
+
   await page.goto(`${node.url}/#/actor/account/alice`)
   await page.getByText('State at version 9').waitFor()
   await page.getByRole('slider').focus()

@@ -60,7 +60,7 @@ export function Plot({
           height,
           legend: { show: false },
           cursor: { show: false },
-          padding: [8, 6, 0, 0],
+          padding: [8, 28, 0, 0],
           axes: [
             {
               ...axis,
