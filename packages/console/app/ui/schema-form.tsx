@@ -135,7 +135,9 @@ function Field({
         {label}
         <select
           required={isRequired}
-          value={value === undefined ? '' : String(value)}
+          value={
+            typeof value === 'string' || typeof value === 'boolean' ? String(value) : ''
+          }
           onChange={({ currentTarget: { value: chosen } }) =>
             onValue(
               chosen === '' ? undefined : kind === 'boolean' ? chosen === 'true' : chosen,
