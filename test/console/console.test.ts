@@ -266,6 +266,11 @@ await t.test('an actor shows how it came to its state', async t => {
   t.equal((body as { version: number }).version, 9, 'and nothing was stored')
 
   await page.goto(`${node.url}/#/actor/account/bob`)
+  // What alice has sent may have come before it or after it.
+  await page
+    .getByRole('region', { name: 'Timeline' })
+    .getByRole('link', { name: 'reminded' })
+    .click()
   await page.getByText('timer interest').waitFor()
   await check(t, page, 'effects')
 
