@@ -1,15 +1,12 @@
 // cairn why: what led to a commit, and what it led to, over actors, messages and timers.
 
-import type { OpenNamespace } from '../backend/backend.js'
-import type { StoredCommit } from '../model/commit.js'
-import { CairnError } from '../model/errors.js'
 import { programs } from '../model/programs.js'
 import { exitCode, UsageError } from '../program/exit-codes.js'
 import { countFlag } from '../program/flags.js'
 import { type CliCommand, positionals, withNamespace } from './command.js'
-import { type Link, causesOf, effectsOf } from './links.js'
 import { complain } from './output.js'
-import { isoTime } from '../runtime/views/iso-time.js'
+import { causesOf, commitAt, effectsOf } from '../runtime/links.js'
+import { type LinkView, linkViews } from '../runtime/views/link.js'
 import { Table } from './table.js'
 
 const searchedDefault = 100_000
@@ -31,19 +28,14 @@ messages, timers that are set, and commands that no commit has handled yet.
     const position = Number(POSITION)
     const limit = countFlag(flags, 'limit') ?? searchedDefault
     return withNamespace(flags, async open => {
-      const commit = await commitAt(open, position, signal)
+      const commit = await commitAt(open.store, position, signal)
       const causes = await causesOf(open.store, commit, signal)
       const { effects, isComplete } = await effectsOf(open, commit, {
         limit,
         signal,
         onProgress: count => progress.say(`${count} commits read`),
       })
-      const depth = causes.length
-      const rows = [
-        ...causes.map((link, i) => viewOf(link, 'cause', i)),
-        viewOf({ ...commit, depth: 0 }, 'this', depth),
-        ...effects.map(link => viewOf(link, 'effect', depth + (link.depth ?? 1))),
-      ]
+      const rows = linkViews(causes, commit, effects)
       const table = new Table<LinkView>(flags, {
         columns: [
           {
@@ -69,70 +61,6 @@ messages, timers that are set, and commands that no commit has handled yet.
       return exitCode.ok
     })
   },
-}
-
-async function commitAt({ store }: OpenNamespace, position: number, signal: AbortSignal) {
-  for await (const record of store.readAll({ after: position - 1, limit: 1, signal })) {
-    if (record.position !== position) break
-    if (record.kind === 'commit') return { kind: 'commit', commit: record } as const
-    throw new CairnError(
-      'invalid-option',
-      `The record at position ${position} is no commit: ${record.reason}.`,
-    )
-  }
-  const last = await store.lastPosition({ signal })
-  throw new CairnError(
-    'invalid-option',
-    `There is no commit at position ${position}: the last one of ${store.namespace} is at ${last}.`,
-  )
-}
-
-type LinkView = ReturnType<typeof viewOf>
-
-function viewOf(link: Link, relation: 'cause' | 'this' | 'effect', depth: number) {
-  const base = { relation, depth, kind: link.kind }
-  switch (link.kind) {
-    case 'outside':
-      return {
-        ...base,
-        what: link.what,
-        position: null,
-        by: link.by,
-        principal: null,
-        at: null,
-      }
-    case 'entry':
-      return {
-        ...base,
-        what: `${link.what} ${link.id}`,
-        position: null,
-        by: link.by,
-        principal: null,
-        at: link.at === undefined ? null : isoTime(link.at),
-      }
-    case 'commit': {
-      const { actor, firstVersion, lastVersion, events, position, at } = link.commit
-      const versions =
-        firstVersion === lastVersion
-          ? `v${firstVersion}`
-          : `v${firstVersion}-${lastVersion}`
-      const types = events.map(({ type }) => type).join(',')
-      return {
-        ...base,
-        what: `${actor.type}/${actor.id} ${versions} ${types}`,
-        position,
-        by: link.by ?? '',
-        principal: principalsOf(link.commit),
-        at: isoTime(at),
-      }
-    }
-  }
-}
-
-/** Who asked for the commit; several, if its commands came from several. */
-function principalsOf({ events }: StoredCommit): string | null {
-  const principals = new Set(events.flatMap(({ principal = [] }) => principal))
-  return principals.size === 0 ? null : [...principals].join(', ')
 }
 
 function shownAs({ depth, relation, what }: LinkView): string {

@@ -35,6 +35,29 @@ export function isSchema(value: unknown): value is StandardSchema {
 }
 
 /**
+ * What a schema takes (`input`) or makes (`output`), as JSON Schema 2020-12, if it can tell (Standard JSON Schema): zod and
+ * arktype can, valibot cannot.
+ */
+export function toldSchema(
+  schema: StandardSchema,
+  side: 'input' | 'output',
+): Readonly<Record<string, unknown>> | undefined {
+  type Tell = (options: { readonly target: string }) => unknown
+  const { jsonSchema } = schema['~standard'] as {
+    readonly jsonSchema?: Readonly<Record<'input' | 'output', Tell | undefined>>
+  }
+  try {
+    const told = jsonSchema?.[side]?.({ target: 'draft-2020-12' })
+    if (typeof told !== 'object' || told === null) return undefined
+    const { $schema: _, ...rest } = told as Record<string, unknown>
+    return rest
+  } catch {
+    // It has a part that JSON Schema has no word for, such as a Date.
+    return undefined
+  }
+}
+
+/**
  * Returns the schema's output for a value. Throws `code` with each path that is wrong, and
  * `invalid-definition` for an asynchronous schema.
  *

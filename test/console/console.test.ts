@@ -95,6 +95,8 @@ const ask = (actor: string, command: string, body: unknown = null) =>
 const axe = await readFile(new URL(import.meta.resolve('axe-core')), 'utf8')
 
 async function check(t: Test, page: Page, name: string) {
+  for (const plot of await page.locator('.plot').all())
+    await plot.locator('canvas').waitFor()
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
   const found = await page.evaluate(async () => {
     const { axe: checker } = globalThis as unknown as {
@@ -135,6 +137,17 @@ async function openConsole(token: string, options = {}) {
   await page.getByRole('heading', { name: 'Overview' }).waitFor()
   return { page, context, problems }
 }
+
+/** The pages beside the overview, with a text that is there once they are loaded. */
+const everyPage = [
+  ['actor/account/alice', 'State at version'],
+  ['actors', 'account/carol'],
+  ['dead-letters', 'There are no dead letters.'],
+  ['live', 'Events of all nodes'],
+  ['reactors', 'Lag, in seconds'],
+  ['projections', 'Lag, in events'],
+  ['timers', 'interest'],
+] as const
 
 const go = (page: Page, name: string) =>
   page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
@@ -218,6 +231,14 @@ await t.test('an operator sees, explains and mends', async t => {
 
 await t.test('an actor shows how it came to its state', async t => {
   const { page, context, problems } = await openConsole(tokens.ops)
+  // Its median is that of the commands since the last reading.
+  const latency = page.getByRole('img', { name: /^Time until a command is answered/ })
+  await until(async () => {
+    await ask('account/dora', 'deposit', { amount: 1 })
+    return !/median, ms 0\.0,/.test((await latency.getAttribute('aria-label')) ?? '')
+  })
+  await check(t, page, 'overview-busy')
+
   await page.goto(`${node.url}/#/actor/account/alice`)
   await page.getByText('State at version 9').waitFor()
   await page.getByRole('slider').focus()
@@ -226,19 +247,32 @@ await t.test('an actor shows how it came to its state', async t => {
   await page.getByText('State at version 7').waitFor()
   await page.getByText('olga').nth(1).waitFor()
   await page
-    .getByRole('region', { name: 'What it caused' })
-    .getByText('deposited')
+    .getByRole('region', { name: 'Causes and effects' })
+    .getByRole('link', { name: 'account/bob' })
     .waitFor()
+  await page.getByText('cairn why ').waitFor()
   await page.getByLabel('Command').selectOption('withdraw')
-  await page.getByLabel('Data (JSON)').fill('{"amount": 1000}')
+  await page.getByRole('spinbutton', { name: 'amount', exact: true }).fill('1000')
+  await page.getByLabel('note (optional)').fill('rent')
   await page.getByRole('button', { name: 'Try at version 7' }).click()
   await page.getByText('would be rejected').waitFor()
+  await page.getByRole('button', { name: 'As JSON' }).click()
   await page.getByLabel('Data (JSON)').fill('{"amount": 60}')
+  await page.getByRole('button', { name: 'As fields' }).click()
   await page.getByRole('button', { name: 'Try at version 7' }).click()
   await page.getByText('would be accepted').waitFor()
   await check(t, page, 'actor')
   const { body } = await call('actors/account/alice/state')
   t.equal((body as { version: number }).version, 9, 'and nothing was stored')
+
+  await page.goto(`${node.url}/#/actor/account/bob`)
+  // What alice has sent may have come before it or after it.
+  await page
+    .getByRole('region', { name: 'Timeline' })
+    .getByRole('link', { name: 'reminded' })
+    .click()
+  await page.getByText('timer interest').waitFor()
+  await check(t, page, 'effects')
 
   await page.goto(`${node.url}/#/actor/ride/r7`)
   await page.getByRole('img', { name: 'Current: riding, stopped' }).waitFor()
@@ -275,15 +309,18 @@ await t.test('it is dark, small, and read-only for readers', async t => {
   await check(t, dark.page, 'statechart-dark')
   t.equal(await dark.page.getByRole('button', { name: 'Pause…' }).count(), 0)
   t.equal(await dark.page.getByRole('button', { name: 'Send…' }).count(), 0)
+  for (const [place, text] of everyPage) {
+    await dark.page.goto(`${node.url}/#/${place}`)
+    await dark.page.getByText(text).first().waitFor()
+    await check(t, dark.page, `${place.replaceAll('/', '-')}-dark`)
+  }
   await dark.context.close()
 
   const phone = await openConsole(tokens.ops, { viewport: { width: 390, height: 844 } })
   await check(t, phone.page, 'overview-390')
   for (const [place, text] of [
     ['actor/ride/r7', 'State at version'],
-    ['actor/account/alice', 'State at version'],
-    ['dead-letters', 'There are no dead letters.'],
-    ['live', 'Events of all nodes'],
+    ...everyPage,
   ] as const) {
     await phone.page.goto(`${node.url}/#/${place}`)
     await phone.page.getByText(text).first().waitFor()
@@ -294,6 +331,38 @@ await t.test('it is dark, small, and read-only for readers', async t => {
     await check(t, phone.page, `${place.replaceAll('/', '-')}-390`)
   }
   await phone.context.close()
+})
+
+await t.test('a list of many actors has a page at a time', async t => {
+  const names = Array.from(
+    { length: 130 },
+    (_, i) => `many-${String(i).padStart(3, '0')}`,
+  )
+  for (const name of names) await ask(`account/${name}`, 'deposit', { amount: 1 })
+  const { page, context, problems } = await openConsole(tokens.viewer)
+  await page.goto(`${node.url}/#/actors?type=account`)
+  await page.getByLabel('Id begins with').fill('many-')
+  const shown = async () =>
+    (await page.getByRole('main').getByRole('link').allInnerTexts()).filter(name =>
+      name.startsWith('account/many-'),
+    )
+  const shows = (count: number) => until(async () => (await shown()).length === count)
+  await shows(100)
+  const first = await shown()
+  const next = page.getByRole('button', { name: 'Next 100' })
+  await next.press('Enter')
+  await shows(30)
+  t.strictSame(
+    [...first, ...(await shown())].toSorted(),
+    names.map(one => `account/${one}`),
+  )
+  t.equal(await next.isDisabled(), true)
+  await check(t, page, 'actors-page-2')
+  await page.getByRole('button', { name: 'Previous 100' }).press('Enter')
+  await shows(100)
+  t.strictSame(await shown(), first)
+  t.strictSame(problems, [])
+  await context.close()
 })
 
 await t.test('the first load is small, and pages are strict', async t => {

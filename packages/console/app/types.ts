@@ -77,6 +77,7 @@ export interface Backlog {
   readonly source: 'log' | 'topics' | 'inbox'
   readonly waiting: number
   readonly counted: boolean
+  readonly lagSeconds: number
   readonly health: 'good' | 'watch' | 'critical'
   readonly due: number
   readonly dead: number
@@ -156,4 +157,33 @@ export interface MachineState {
   readonly status: string
   readonly value: unknown
   readonly context: unknown
+}
+
+/** What led to a commit, or what it led to: an entry of a tree. */
+export interface Link {
+  readonly relation: 'cause' | 'this' | 'effect'
+  readonly depth: number
+  readonly kind: 'commit' | 'entry' | 'outside'
+  readonly what: string
+  readonly by: string
+  readonly actor?: string
+  readonly version?: number
+  readonly position: number | null
+  readonly principal: string | null
+  readonly at: string | null
+}
+
+/** As much of a JSON Schema as a form is made of. */
+export interface JsonSchema {
+  readonly type?: string | readonly string[]
+  readonly title?: string
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+  readonly enum?: readonly unknown[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly minLength?: number
+  readonly maxLength?: number
 }

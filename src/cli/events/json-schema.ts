@@ -2,7 +2,7 @@
 //
 // What JSON has no type for is described as the command line prints it with --json, and `$comment` has its type.
 
-import type { StandardSchema } from '../../model/schema.js'
+import { type StandardSchema, toldSchema } from '../../model/schema.js'
 import type { Kind, Shape } from './shape.js'
 
 export interface JsonSchema {
@@ -80,18 +80,5 @@ function objectOf({ count, fields, values }: NonNullable<Shape['object']>): Json
 
 /** What a schema says that it makes, if it can tell (Standard JSON Schema): zod and arktype can, valibot cannot. */
 export function schemaOfStandard(schema: StandardSchema): JsonSchema | undefined {
-  const { jsonSchema } = schema['~standard'] as {
-    readonly jsonSchema?: {
-      readonly output?: (options: { readonly target: string }) => JsonSchema
-    }
-  }
-  try {
-    const told = jsonSchema?.output?.({ target: 'draft-2020-12' })
-    if (typeof told !== 'object' || told === null) return undefined
-    const { $schema: _, ...rest } = told
-    return rest
-  } catch {
-    // It has a part that JSON Schema has no word for, such as a Date.
-    return undefined
-  }
+  return toldSchema(schema, 'output')
 }

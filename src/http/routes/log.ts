@@ -3,15 +3,17 @@
 import { checkActorType } from '../../model/address.js'
 import type { LogRecord } from '../../model/commit.js'
 import { isCount, type Position, type Version } from '../../model/version.js'
+import { causesOf, commitAt, effectsOf, type LinkSources } from '../../runtime/links.js'
+import { linkViews } from '../../runtime/views/link.js'
 import { itemsOf, itemView } from '../../runtime/views/event.js'
 import type { BeforeJson, TailEvent } from '../answers.js'
 import { repeated, text, withDefault, count } from '../fields.js'
 import { Problem } from '../problem.js'
 import { EventStream, type Route, route } from '../route.js'
-import { countSchema, listOf, objectOf } from '../schema.js'
+import { countSchema, flagSchema, listOf, objectOf, textSchema } from '../schema.js'
 import type { SseEvent } from '../sse.js'
 import { schemaOf } from './schemas.js'
-import { afterPosition, limitField, until } from './shared.js'
+import { afterPosition, limitField, positionParams, until } from './shared.js'
 
 const typeField = {
   type: repeated(text('Only actors of this type; may be given several times.')),
@@ -115,4 +117,64 @@ function* eventsOf(record: LogRecord, place: Place | undefined): Generator<SseEv
   }
 }
 
-export const logRoutes: readonly Route[] = [list, tail]
+const why = route({
+  method: 'get',
+  path: '/v1/events/{position}/why',
+  id: 'readWhy',
+  tag: 'events',
+  summary:
+    'Reads what led to a commit, and what it led to, over actors, messages and timers.',
+  role: 'reader',
+  params: positionParams,
+  query: {
+    limit: withDefault(
+      count('Look at so many commits that follow it, at most.', {
+        minimum: 1,
+        maximum: 100_000,
+      }),
+      10_000,
+    ),
+  },
+  answer: {
+    description:
+      'A tree, in order: the causes, the commit itself, and its effects, each below what it has at a smaller `depth`.',
+    schema: objectOf({
+      links: listOf(
+        objectOf({
+          relation: { type: 'string', enum: ['cause', 'this', 'effect'] },
+          depth: countSchema,
+          kind: { type: 'string', enum: ['commit', 'entry', 'outside'] },
+          what: textSchema,
+          'actor?': textSchema,
+          'version?': countSchema,
+          by: textSchema,
+          position: { type: ['integer', 'null'] },
+          principal: { type: ['string', 'null'] },
+          at: { type: ['string', 'null'] },
+        }),
+      ),
+      complete: {
+        ...flagSchema,
+        description: 'False if there are commits that were not looked at.',
+      },
+    }),
+  },
+  problems: { 400: 'There is no commit at the position.' },
+  async handle({ params, query }, { node, signal }) {
+    const commit = await commitAt(node.store, params.position, signal)
+    const causes = await causesOf(node.store, commit, signal)
+    const timers: LinkSources['timers'] = {
+      async get(actor, name) {
+        for await (const timer of node.timers({ actor, signal }))
+          if (timer.name === name) return timer
+        return undefined
+      },
+    }
+    const sources = { store: node.store, timers }
+    const { limit } = query
+    const { effects, isComplete } = await effectsOf(sources, commit, { limit, signal })
+    return { links: linkViews(causes, commit, effects), complete: isComplete }
+  },
+})
+
+export const logRoutes: readonly Route[] = [list, tail, why]

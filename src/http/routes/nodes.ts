@@ -2,6 +2,7 @@
 
 import { chartOf } from '../../machine/chart.js'
 import { checkActorType } from '../../model/address.js'
+import { toldSchema } from '../../model/schema.js'
 import { isoTime } from '../../runtime/views/iso-time.js'
 import { text } from '../fields.js'
 import { type Route, route } from '../route.js'
@@ -106,4 +107,37 @@ const chart = route({
   },
 })
 
-export const nodeRoutes: readonly Route[] = [list, self, me, chart]
+const commands = route({
+  method: 'get',
+  path: '/v1/types/{type}/commands',
+  id: 'listCommands',
+  tag: 'nodes',
+  summary: 'Lists the commands of a type, with the schemas of their data.',
+  role: 'reader',
+  params: { type: text('The type of the actor.') },
+  answer: {
+    description:
+      'JSON Schemas (2020-12) of what the commands take; null for a command without a schema, and for one whose schema ' +
+      'cannot be told in JSON Schema.',
+    schema: objectOf({
+      commands: listOf(
+        objectOf({ name: textSchema, schema: { type: ['object', 'null'] } }),
+      ),
+    }),
+  },
+  problems: { 404: 'This node does not host the type.' },
+  handle: ({ params }, { node }) => {
+    const { behavior, schemas } = definitionOf(node, checkActorType(params.type))
+    const told = (name: string) => {
+      const all = schemas?.commands
+      if (all === undefined || !Object.hasOwn(all, name)) return null
+      const schema = all[name]
+      return schema === undefined ? null : (toldSchema(schema, 'input') ?? null)
+    }
+    return {
+      commands: behavior.commandTypes.map(name => ({ name, schema: told(name) })),
+    }
+  },
+})
+
+export const nodeRoutes: readonly Route[] = [list, self, me, chart, commands]

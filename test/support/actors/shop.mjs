@@ -4,6 +4,7 @@
 // `POISON=1` makes evolve fail on the event `imported`, and the reactor fail; a node without it is the mended one.
 
 import { setup } from 'xstate'
+import { z } from 'zod'
 
 import {
   defineActor,
@@ -24,6 +25,11 @@ const ordered = defineTopic('ordered')
 
 export const account = defineActor({
   type: 'account',
+  schemas: {
+    commands: {
+      withdraw: z.object({ amount: z.number().positive(), note: z.string().optional() }),
+    },
+  },
   initialState: { balance: 0, owner: null },
   decide: {
     deposit: (_state, { amount }) => event('deposited', { amount }),

@@ -26,6 +26,8 @@ export function ActorsPage() {
   const wanted = useSettled(prefix)
   const [found, setFound] = useState<Answer>()
   const [error, setError] = useState<ApiError>()
+  /** Where the pages begin up to the one that is shown; the first begins at the beginning. */
+  const [starts, setStarts] = useState<readonly (string | undefined)[]>([undefined])
   const load = async (after: string | undefined, signal?: AbortSignal) => {
     try {
       const query = { type: chosen, prefix: wanted, after, limit: pageSize }
@@ -34,20 +36,19 @@ export function ActorsPage() {
         signal === undefined ? {} : { signal },
       )
       setError(undefined)
-      setFound(before =>
-        after === undefined || before === undefined
-          ? answer
-          : { ...answer, actors: [...before.actors, ...answer.actors] },
-      )
+      setFound(answer)
     } catch (problem) {
       if (signal?.aborted !== true) setError(problem as ApiError)
     }
   }
   useEffect(() => {
     const ended = new AbortController()
-    setFound(undefined)
-    void load(undefined, ended.signal)
+    void load(starts.at(-1), ended.signal)
     return () => ended.abort()
+  }, [chosen, wanted, starts])
+  useEffect(() => {
+    setFound(undefined)
+    setStarts([undefined])
   }, [chosen, wanted])
   const types = self.actors.map(({ type }) => type)
   return (
@@ -90,10 +91,26 @@ export function ActorsPage() {
             </li>
           ))}
         </ul>
-        {found?.next != null && (
-          <button type="button" onClick={() => void load(found.next!)}>
-            Show more
-          </button>
+        {found !== undefined && (starts.length > 1 || found.next != null) && (
+          <nav class="actions" aria-label="Pages of actors">
+            <button
+              type="button"
+              disabled={starts.length === 1}
+              onClick={() => setStarts(starts.slice(0, -1))}
+            >
+              Previous {pageSize}
+            </button>
+            <span class="faint" role="status">
+              Page {starts.length}
+            </span>
+            <button
+              type="button"
+              disabled={found.next == null}
+              onClick={() => setStarts([...starts, found.next!])}
+            >
+              Next {pageSize}
+            </button>
+          </nav>
         )}
       </Card>
     </Page>

@@ -1,79 +1,83 @@
-// What an event has caused: the events after it with its correlation id, as a tree.
+// Why an event is there, and what it has caused: a tree over actors, messages and timers.
 
 import { url } from '../api.ts'
-import { line } from '../format.ts'
-import type { EventView } from '../types.ts'
-import { Actor, Card, Empty, Trouble } from '../ui/basics.tsx'
+import { time } from '../format.ts'
+import type { EventView, Link } from '../types.ts'
+import { Actor, Card, Code, Empty, Trouble } from '../ui/basics.tsx'
+import { useCommandLine } from '../session.tsx'
 import { useApi } from '../use.ts'
 
-/** Events of the log that are looked at. */
-const lookMax = 1_000
+/** Commits after the event that are looked at. */
+const lookMax = 10_000
+/** Entries that are shown. */
+const linksMax = 200
+
+interface Answer {
+  readonly links: readonly Link[]
+  readonly complete: boolean
+}
 
 export function Effects({ event }: { readonly event: EventView }) {
-  const { value, error } = useApi<{ events: readonly EventView[] }>(
-    url(['events'], { after: event.position, limit: lookMax }),
+  const { value, error } = useApi<Answer>(
+    url(['events', String(event.position), 'why'], { limit: lookMax }),
+    5_000,
   )
-  const tree = effectsOf(event, value?.events ?? [])
+  const commandLine = useCommandLine()
+  const links = value?.links ?? []
+  const hasEffects = links.some(({ relation }) => relation === 'effect')
   return (
-    <Card title="What it caused">
+    <Card title="Causes and effects">
       <Trouble error={error} />
-      {value !== undefined && tree.length === 0 && (
-        <Empty>Nothing, among the {lookMax} events that follow.</Empty>
+      <ul class="why">
+        {links.slice(0, linksMax).map((link, i) => (
+          <li
+            key={i}
+            class={link.relation}
+            style={{ '--depth': Math.min(link.depth, 12) }}
+            aria-current={link.relation === 'this' ? 'true' : undefined}
+          >
+            <Entry link={link} />
+          </li>
+        ))}
+      </ul>
+      {value !== undefined && !hasEffects && <Empty>It has caused nothing.</Empty>}
+      {links.length > linksMax && (
+        <p class="hint">There are {links.length - linksMax} more.</p>
       )}
-      <Tree effects={tree} />
+      {value?.complete === false && (
+        <p class="hint">Only the {lookMax} commits after it were looked at.</p>
+      )}
+      <p class="hint">The same on the command line:</p>
+      <Code label="the line" text={commandLine(`why ${event.position}`)} />
     </Card>
   )
 }
 
-interface Effect {
-  readonly event: EventView
-  readonly effects: readonly Effect[]
-}
-
-function Tree({ effects }: { readonly effects: readonly Effect[] }) {
-  if (effects.length === 0) return null
+function Entry({ link }: { readonly link: Link }) {
+  const { kind, what, by, actor, version, at, relation, principal } = link
+  const level = <span class="hidden">Level {link.depth + 1}: </span>
+  const notes = [
+    relation === 'this' ? 'this one' : '',
+    by,
+    principal === null ? '' : `asked by ${principal}`,
+    kind === 'entry' && at !== null ? `due ${time(at)}` : '',
+  ].filter(text => text !== '')
+  const note = notes.length > 0 && <span class="faint"> {notes.join(', ')}</span>
+  if (actor === undefined || version === undefined)
+    return (
+      <>
+        {level}
+        <span>{what}</span>
+        {note}
+      </>
+    )
+  // `TYPE/ID v3 deposited,noted`
   return (
-    <ul class="tree">
-      {effects.map(({ event, effects: more }) => (
-        <li key={event.id}>
-          <Actor
-            name={event.actor!}
-            {...(event.version !== undefined && { version: event.version })}
-          />{' '}
-          <strong>{event.type}</strong> <span class="faint">{line(event.data, 60)}</span>
-          <Tree effects={more} />
-        </li>
-      ))}
-    </ul>
-  )
-}
-
-/**
- * The later events of the same correlation. The cause of a command that an event has sent is the command that led to the
- * event, or a message of its commit; where that is not among them, an effect stands directly below the event.
- */
-export function effectsOf(
-  root: EventView,
-  later: readonly EventView[],
-): readonly Effect[] {
-  const correlation = root.correlationId ?? root.commandId
-  if (correlation === undefined) return []
-  const related = later.filter(
-    one => one.position > root.position && one.correlationId === correlation,
-  )
-  const causeOf = (one: EventView): EventView =>
-    related.findLast(
-      other => other.position < one.position && isCausedBy(one.causationId, other),
-    ) ?? root
-  const below = (cause: EventView): readonly Effect[] =>
-    related
-      .filter(one => causeOf(one) === cause)
-      .map(one => ({ event: one, effects: below(one) }))
-  return below(root)
-}
-
-function isCausedBy(causationId: string | undefined, cause: EventView): boolean {
-  return [cause.id, cause.commandId, cause.commitId].some(
-    id => id !== undefined && causationId?.startsWith(id) === true,
+    <>
+      {level}
+      <Actor name={actor} version={version} />{' '}
+      <strong>{what.slice(actor.length + 1).replace(/^\S+ /, '')}</strong>
+      {note}
+    </>
   )
 }

@@ -19,6 +19,7 @@ import {
 import { Plot } from '../ui/plot.tsx'
 import type { Backlog, Member, ParkedActor, Self } from '../types.ts'
 import { useApi } from '../use.ts'
+import { countsOf as latencyCounts, type Latency, quantileBetween } from './latency.ts'
 
 const pointsMax = 200
 
@@ -26,6 +27,9 @@ interface Points {
   readonly at: readonly number[]
   readonly commands: readonly number[]
   readonly notices: readonly number[]
+  /** Milliseconds. */
+  readonly median: readonly number[]
+  readonly p99: readonly number[]
 }
 
 export function OverviewPage() {
@@ -93,6 +97,16 @@ export function OverviewPage() {
               { label: 'commits heard/s', color: '--second' },
             ]}
             data={[points.at, points.commands, points.notices]}
+          />
+        </Card>
+        <Card title="Latency on this node">
+          <Plot
+            label="Time until a command is answered"
+            series={[
+              { label: 'median, ms', color: '--accent' },
+              { label: '99 %, ms', color: '--second' },
+            ]}
+            data={[points.at, points.median, points.p99]}
           />
         </Card>
         <UnderWay />
@@ -265,18 +279,25 @@ function usePoints(self: Self): Points {
     at: [],
     commands: [],
     notices: [],
+    median: [],
+    p99: [],
   })
   useEffect(() => {
     const now = countsOf(self)
-    setPoints(({ last, at, commands, notices }) => {
-      if (last === undefined) return { at, commands, notices, last: now }
+    setPoints(before => {
+      const { last, at, commands, notices, median, p99 } = before
+      if (last === undefined) return { ...before, last: now }
       const seconds = Math.max(0.001, now.at - last.at)
       const add = (values: readonly number[], from: number, to: number) =>
         [...values, Math.max(0, to - from) / seconds].slice(-pointsMax)
+      const quantile = (values: readonly number[], share: number) =>
+        [...values, quantileBetween(last.latency, now.latency, share)].slice(-pointsMax)
       return {
         at: [...at, now.at].slice(-pointsMax),
         commands: add(commands, last.commands, now.commands),
         notices: add(notices, last.notices, now.notices),
+        median: quantile(median, 0.5),
+        p99: quantile(p99, 0.99),
         last: now,
       }
     })
@@ -288,10 +309,17 @@ interface Counts {
   readonly at: number
   readonly commands: number
   readonly notices: number
+  readonly latency: readonly number[]
 }
 
 function countsOf({ stats }: Self): Counts {
   const { asks = 0, tells = 0 } = stats.actors
   const { commits = 0 } = stats['notices'] as { readonly commits?: number }
-  return { at: Date.now() / 1_000, commands: asks + tells, notices: commits }
+  const { latency } = stats.actors as unknown as { readonly latency?: Latency }
+  return {
+    at: Date.now() / 1_000,
+    commands: asks + tells,
+    notices: commits,
+    latency: latencyCounts(latency),
+  }
 }

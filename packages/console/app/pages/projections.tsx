@@ -1,6 +1,6 @@
 // Projections: how far their builds are, and their rows.
 
-import { useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 
 import { send, url } from '../api.ts'
 import { line, number, quote } from '../format.ts'
@@ -8,6 +8,7 @@ import { useCommandLine, useRole, useSession } from '../session.tsx'
 import type { Projection } from '../types.ts'
 import { Badge, Card, Empty, Page, Table, Trouble } from '../ui/basics.tsx'
 import { useConfirm } from '../ui/confirm.tsx'
+import { LagPlot } from '../ui/lag-plot.tsx'
 import { useApi } from '../use.ts'
 
 const tones = { live: 'good', building: 'watch', retired: 'plain' } as const
@@ -22,6 +23,7 @@ export function ProjectionsPage() {
   const ask = useConfirm()
   const [open, setOpen] = useState<string>()
   const projections = value?.projections ?? []
+  const lags = useMemo(() => value && lagsOf(value.projections), [value])
   const rebuild = (name: string) =>
     ask({
       title: `Build ${name} again?`,
@@ -39,6 +41,11 @@ export function ProjectionsPage() {
       {!isLoading && projections.length === 0 && (
         <Card>
           <Empty>This namespace has no projection.</Empty>
+        </Card>
+      )}
+      {projections.length > 0 && (
+        <Card title="Lag, in events">
+          <LagPlot label="Events that projections have not folded yet" lags={lags} />
         </Card>
       )}
       {projections.map(({ name, end, builds }) => (
@@ -89,6 +96,17 @@ export function ProjectionsPage() {
         </Card>
       ))}
     </Page>
+  )
+}
+
+/** Of the build that is read; without one, of that which is the farthest. */
+function lagsOf(projections: readonly Projection[]): ReadonlyMap<string, number> {
+  return new Map(
+    projections.flatMap(({ name, builds }) => {
+      const live = builds.find(({ state }) => state === 'live')
+      const lag = live?.lag ?? Math.min(...builds.map(one => one.lag))
+      return Number.isFinite(lag) ? [[name, lag] as const] : []
+    }),
   )
 }
 

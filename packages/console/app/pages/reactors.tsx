@@ -1,9 +1,12 @@
 // Reactors: how far they are, what fails, and what they have given up.
 
-import { away, number } from '../format.ts'
+import { useMemo } from 'preact/hooks'
+
+import { away, duration, number } from '../format.ts'
 import { link } from '../router.ts'
 import type { Backlog } from '../types.ts'
 import { Badge, Card, Empty, Page, Table, type Tone, Trouble } from '../ui/basics.tsx'
+import { LagPlot } from '../ui/lag-plot.tsx'
 import { useApi } from '../use.ts'
 
 const tones: Readonly<Record<Backlog['health'], Tone>> = {
@@ -18,6 +21,7 @@ export function ReactorsPage() {
     2_000,
   )
   const backlogs = value?.backlogs ?? []
+  const lags = useMemo(() => value && lagsOf(value.backlogs), [value])
   const failing = backlogs.flatMap(one => one.failing.map(key => ({ ...key, one })))
   return (
     <Page
@@ -31,7 +35,15 @@ export function ReactorsPage() {
         )}
         <Table
           label="Backlogs"
-          head={['Reactor', 'Health', 'Reads', 'Waiting', 'Failing', 'Dead letters']}
+          head={[
+            'Reactor',
+            'Health',
+            'Reads',
+            'Waiting',
+            'Lag',
+            'Failing',
+            'Dead letters',
+          ]}
         >
           {backlogs.map(one => (
             <tr key={`${one.group} ${one.source}`}>
@@ -40,12 +52,15 @@ export function ReactorsPage() {
                 <Badge tone={tones[one.health]}>{one.health}</Badge>
               </td>
               <td class="faint">
-                {one.topics.length > 0 ? one.topics.join(', ') : one.source}
+                {one.topics.length > 0
+                  ? `${one.topics.join(', ')} (${one.source})`
+                  : one.source}
               </td>
               <td class="num">
                 {one.counted ? '' : '≥ '}
                 {number(one.waiting)}
               </td>
+              <td class="num">{duration(one.lagSeconds * 1_000)}</td>
               <td class="num">{number(one.failing.length)}</td>
               <td class="num">
                 {one.dead === 0 ? (
@@ -60,6 +75,11 @@ export function ReactorsPage() {
           ))}
         </Table>
       </Card>
+      {backlogs.length > 0 && (
+        <Card title="Lag, in seconds">
+          <LagPlot label="Lag of reactors, in seconds" lags={lags} />
+        </Card>
+      )}
       {failing.length > 0 && (
         <Card title="Tried again" flush>
           <Table
@@ -80,4 +100,12 @@ export function ReactorsPage() {
       )}
     </Page>
   )
+}
+
+/** Seconds by group: the longest of its sources. */
+function lagsOf(backlogs: readonly Backlog[]): ReadonlyMap<string, number> {
+  const lags = new Map<string, number>()
+  for (const { group, lagSeconds } of backlogs)
+    lags.set(group, Math.max(lagSeconds, lags.get(group) ?? 0))
+  return lags
 }

@@ -8,6 +8,14 @@ import { useCommandLine, useRole, useSession } from '../session.tsx'
 import { Badge, Card, Empty, Trouble } from '../ui/basics.tsx'
 import { useConfirm } from '../ui/confirm.tsx'
 import { Json } from '../ui/json.tsx'
+import { DataForm } from '../ui/schema-form.tsx'
+import type { JsonSchema } from '../types.ts'
+import { useApi } from '../use.ts'
+
+interface CommandSchema {
+  readonly name: string
+  readonly schema: JsonSchema | null
+}
 
 interface Outcome {
   readonly ok: boolean
@@ -41,6 +49,10 @@ export function TryCommand({
   const [error, setError] = useState<ApiError>()
   const [sent, setSent] = useState<string>()
   const chosen = command === '' ? (commands[0] ?? '') : command
+  const schemas = useApi<{ commands: readonly CommandSchema[] }>(
+    commands.length === 0 ? undefined : url(['types', type, 'commands']),
+  )
+  const schema = schemas.value?.commands.find(({ name }) => name === chosen)?.schema
   const dataOf = (): { readonly data?: unknown } | undefined => {
     if (text.trim() === '') return {}
     try {
@@ -104,6 +116,7 @@ export function TryCommand({
             value={chosen}
             onChange={event => {
               setCommand(event.currentTarget.value)
+              setText('')
               clear()
             }}
           >
@@ -112,20 +125,17 @@ export function TryCommand({
             ))}
           </select>
         </label>
-        <label class="field grow">
-          <span>Data (JSON)</span>
-          <textarea
-            rows={2}
-            spellcheck={false}
-            value={text}
-            placeholder={'{"amount": 10}'}
-            onInput={event => setText(event.currentTarget.value)}
-          />
-        </label>
+        <DataForm key={chosen} schema={schema} text={text} onText={setText} />
         <div class="actions">
           <button type="submit">Try at version {version}</button>
           {isWriter && (
-            <button type="button" class="primary" onClick={sendIt}>
+            <button
+              type="button"
+              class="primary"
+              onClick={({ currentTarget: { form } }) => {
+                if (form!.reportValidity()) sendIt()
+              }}
+            >
               Send…
             </button>
           )}

@@ -10,6 +10,19 @@ export interface Series {
   readonly color: string
 }
 
+/** Of less than two points, the library would show a day or years: one of no value, a minute ago, stands before them. */
+function aligned(data: readonly (readonly number[])[], count: number): uPlot.AlignedData {
+  const [at = [], ...values] = data
+  if (at.length > 1) return data as unknown as uPlot.AlignedData
+  const end = at[0] ?? Date.now() / 1_000
+  const padded = Array.from({ length: count }, (_, i) => [null, values[i]?.[0] ?? null])
+  return [[end - 60, end], ...padded] as uPlot.AlignedData
+}
+
+function clock(seconds: number): string {
+  return new Date(seconds * 1_000).toLocaleTimeString('en-GB', { hour12: false })
+}
+
 export function Plot({
   label,
   series,
@@ -47,9 +60,14 @@ export function Plot({
           height,
           legend: { show: false },
           cursor: { show: false },
-          padding: [8, 6, 0, 0],
+          padding: [8, 28, 0, 0],
           axes: [
-            { ...axis, grid: { show: false }, space: 80 },
+            {
+              ...axis,
+              grid: { show: false },
+              space: 80,
+              values: (_, seconds) => seconds.map(clock),
+            },
             { ...axis, size: 44, space: 32 },
           ],
           scales: {
@@ -72,7 +90,7 @@ export function Plot({
             })),
           ],
         },
-        latest.current as unknown as uPlot.AlignedData,
+        aligned(latest.current, series.length),
         element,
       )
     }
@@ -93,7 +111,7 @@ export function Plot({
       plot.current?.destroy()
     }
   }, [])
-  useEffect(() => plot.current?.setData(data as unknown as uPlot.AlignedData), [data])
+  useEffect(() => plot.current?.setData(aligned(data, series.length)), [data])
   const last = (index: number) => data[index + 1]?.at(-1) ?? 0
   return (
     <figure class="plot">

@@ -3,12 +3,13 @@
 // Nothing is stored for it: ids say it. What an entry of a commit's outbox causes has the entry's id, `TYPE/ID/VERSION#i`,
 // in its command id; a timer's firing has `…#i@n`, the end of work `…#i:end`; what a reactor does has `…>REACTOR#n`, and the message's id as its cause.
 
-import type { OpenNamespace } from '../backend/backend.js'
 import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
 import type { StoredCommit } from '../model/commit.js'
+import { CairnError } from '../model/errors.js'
 import { eventId } from '../model/event.js'
 import { type OutboxEntry, outboxEntryId } from '../model/outbox.js'
 import type { EventStore } from '../store/event-store/event-store.js'
+import type { Timers } from '../store/timers/timers.js'
 
 export type Link =
   | {
@@ -48,7 +49,7 @@ const chainMax = 1_000
 /** The causes of a commit, the first one first. */
 export async function causesOf(
   store: EventStore,
-  { commit }: { readonly commit: StoredCommit },
+  commit: StoredCommit,
   signal: AbortSignal,
 ): Promise<readonly Link[]> {
   const causes: Link[] = []
@@ -68,15 +69,46 @@ export async function causesOf(
   return causes
 }
 
-/** What a commit has caused, each below its cause. */
+/** What links are read from. */
+export interface LinkSources {
+  readonly store: EventStore
+  readonly timers: Pick<Timers, 'get'>
+}
+
+/** The commit at a position. Throws `invalid-option` where there is none. */
+export async function commitAt(
+  store: EventStore,
+  position: number,
+  signal: AbortSignal,
+): Promise<StoredCommit> {
+  for await (const record of store.readAll({ after: position - 1, limit: 1, signal })) {
+    if (record.position !== position) break
+    if (record.kind === 'commit') return record
+    throw new CairnError(
+      'invalid-option',
+      `The record at position ${position} is no commit: ${record.reason}.`,
+    )
+  }
+  const last = await store.lastPosition({ signal })
+  throw new CairnError(
+    'invalid-option',
+    `There is no commit at position ${position}: the last one of ${store.namespace} is at ${last}.`,
+  )
+}
+
+/**
+ * What a commit has caused, each below its cause.
+ *
+ * @param limit commits after it that are looked at, at most
+ */
 export async function effectsOf(
-  { store, timers }: Pick<OpenNamespace, 'store' | 'timers'>,
-  { commit }: { readonly commit: StoredCommit },
+  { store, timers }: LinkSources,
+  commit: StoredCommit,
   {
     limit,
     signal,
     onProgress,
-  }: { limit: number; signal: AbortSignal; onProgress: (count: number) => void },
+  }: { limit: number; signal: AbortSignal; onProgress?: (count: number) => void },
 ): Promise<{ readonly effects: readonly Link[]; readonly isComplete: boolean }> {
   const nodes = new Map<number, Found>([[commit.position, found(commit, undefined, '')]])
   /** By event id: the commit that holds the event. */
@@ -87,7 +119,7 @@ export async function effectsOf(
   know(nodes.get(commit.position)!)
   let read = 0
   for await (const record of store.readAll({ after: commit.position, limit, signal })) {
-    if (++read % 1_000 === 0) onProgress(read)
+    if (++read % 1_000 === 0) onProgress?.(read)
     if (record.kind !== 'commit') continue
     for (const origin of originsOf(record)) {
       const { actor, version } = origin.event
