@@ -4,7 +4,7 @@
 // ADMISSION-1. A call is refused before anything is done for it: before its data are copied, and without a timer.
 // ADMISSION-2. Of what may be open, one actor type takes at most `typeShare`, if several are asked, and one actor at most
 //     `actorShare`. The others are answered while one of them is flooded.
-// ADMISSION-3. Cairn's own deliveries (of the inbox, the courier, timers and reactors) are counted, and not refused: their
+// ADMISSION-3. Cairn's own deliveries (of the inbox, the courier, timers, children and reactors) are counted, and not refused: their
 //     number is bounded where they are read.
 
 import type { ActorAddress } from '../model/address.js'

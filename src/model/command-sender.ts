@@ -107,7 +107,7 @@ export function rejected(error: unknown): Promise<never> {
   })
 }
 
-/** Options of Cairn's own senders: the inbox, the courier, timers and reactors. */
+/** Options of Cairn's own senders: the inbox, the courier, timers, children and reactors. */
 export interface RedeliveryOptions extends AskOptions {
   /** Absent for a command that is sent for the first time, or again by its caller. */
   readonly redelivery?: Redelivery

@@ -8,7 +8,7 @@ import { useCommandLine } from '../session.tsx'
 import { useApi } from '../use.ts'
 
 /** Commits after the event that are looked at. */
-const lookMax = 10_000
+const lookMax = 1_000
 /** Entries that are shown. */
 const linksMax = 200
 
@@ -20,7 +20,7 @@ interface Answer {
 export function Effects({ event }: { readonly event: EventView }) {
   const { value, error } = useApi<Answer>(
     url(['events', String(event.position), 'why'], { limit: lookMax }),
-    5_000,
+    10_000,
   )
   const commandLine = useCommandLine()
   const links = value?.links ?? []
