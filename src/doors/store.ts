@@ -125,6 +125,7 @@ export type {
   ReadModel,
   ReadModels,
   ReadModelWrite,
+  RowRange,
   StoredCheckpoint,
 } from '../store/read-models/read-models.js'
 

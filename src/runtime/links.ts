@@ -1,7 +1,8 @@
 // The links between commits: which entry of which commit caused a commit.
 //
 // Nothing is stored for it: ids say it. What an entry of a commit's outbox causes has the entry's id, `TYPE/ID/VERSION#i`,
-// in its command id; a timer's firing has `…#i@n`, the end of work `…#i:end`; what a reactor does has `…>REACTOR#n`, and the message's id as its cause.
+// in its command id; a timer's firing has `…#i@n`, the end of work `…#i:end`; what a reactor does has
+// `…>REACTOR#COMMAND.n` (`…>REACTOR#n` by older builds), and the message's id as its cause.
 
 import { type ActorAddress, formatAddress, parseAddress } from '../model/address.js'
 import type { StoredCommit } from '../model/commit.js'
@@ -215,7 +216,7 @@ function originsOf({ command, commands, causationId }: StoredCommit): readonly O
 }
 
 function originOf(id: string | undefined, cause: string | undefined): Origin | undefined {
-  const [, , reactor] = /^(.*)>([^>#]+)#\d+$/s.exec(id ?? '') ?? []
+  const [, , reactor] = /^(.*)>([^>#]+)#(?:[^>#]*\.)?\d+$/s.exec(id ?? '') ?? []
   // A caller may give a command an id that looks like the one of an event.
   const own = reactor === undefined && id?.includes('#') === true ? readId(id) : undefined
   const known = own ?? readId(cause)

@@ -617,15 +617,15 @@ await withServer(
       causationId: 'trip/x/1#0',
       traceparent,
     })
-    for (const [i, id] of ['handled', 'sent'].entries())
+    for (const id of ['handled', 'sent'])
       t.match(await charged(id), {
-        command: { id: `trip/x/1#1>follow-up#${i}` },
+        command: { id: 'trip/x/1#1>follow-up#charge.0' },
         correlationId,
         causationId: 'trip/x/1#1',
         traceparent,
       })
     t.match(heard[0], {
-      id: 'trip/x/1#1>follow-up#2',
+      id: 'trip/x/1#1>follow-up#mails.sent.0',
       correlationId,
       causationId: 'trip/x/1#1',
       traceparent,

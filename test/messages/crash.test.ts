@@ -205,19 +205,19 @@ for (const { name, backend, where } of homes)
         messages.filter(({ actor }) => actor.id === id).map(({ carried }) => carried[0]),
         `the outbox of ${id} takes effect once, and in order`,
       )
-    for (const [account, i] of [
-      ['ledger', 0],
-      ['later', 1],
+    for (const [account, how] of [
+      ['ledger', 'asks'],
+      ['later', 'sends'],
     ] as const)
       t.strictSame(
         sorted(idsAt(account)),
-        messages.map(({ id }) => `${id}>ledger#${i}`).toSorted(),
-        `what a handler ${i === 0 ? 'asks' : 'sends'} acts once`,
+        messages.map(({ id }) => `${id}>ledger#credit.0`).toSorted(),
+        `what a handler ${how} acts once`,
       )
     t.equal(new Set(credits.map(({ id }) => id)).size, messages.length * 4)
     t.strictSame(
       [...new Set(noted)].toSorted(),
-      messages.map(({ id }) => `${id}>ledger#2`).toSorted(),
+      messages.map(({ id }) => `${id}>ledger#ledger.noted.0`).toSorted(),
       'a message of a handler is stored under one id',
     )
     t.equal(noted.length, messages.length, 'once')
@@ -226,7 +226,8 @@ for (const { name, backend, where } of homes)
     for (const group of ['audit', 'ledger', 'echo']) {
       const heard = of(group)
       const first = [...new Map(heard.map(line => [line.id, line])).values()]
-      const idOf = ({ id }: { id: string }) => (group === 'echo' ? `${id}>ledger#2` : id)
+      const idOf = ({ id }: { id: string }) =>
+        group === 'echo' ? `${id}>ledger#ledger.noted.0` : id
       for (const id of new Set(placements.map(({ actor }) => actor.id))) {
         const wanted = messages.filter(({ actor }) => actor.id === id)
         const ids = new Set(wanted.map(idOf))

@@ -56,7 +56,8 @@ export interface ReactorContext extends SettlementActions {
   extend(): void
   /**
    * Returns a reference to an actor. Commands sent through it carry on the message's correlation, name the message
-   * as their cause, and have ids derived from it in the order of the calls: a redelivery takes effect once.
+   * as their cause, and have ids derived from it, the actor, the command's name and the number of such calls: a redelivery
+   * takes effect once. Data are not compared: a call that may be another one in the next attempt needs a `commandId`.
    */
   spawn<Definition extends AnyActorType>(
     definition: Definition,

@@ -92,7 +92,7 @@ function contextFactory({ settings, open }: NodeContext, parts: GroupParts) {
         }),
       publish(topic, data, options = {}) {
         const from = { nodeId: id, clock, store: open.store }
-        const causes = { ...caused().next(), ...defined(options) }
+        const causes = { ...caused().next(topic?.name), ...defined(options) }
         return publishMessage(open.queues.topic, from, topic, data, causes, true)
       },
     }

@@ -99,3 +99,108 @@ await t.test('options that are undefined are as those that are left out', async 
   t.equal((await node.spawn(ledger, 'all').state()).state, 200, 'once each')
   t.strictSame(links, ['shop-1'], 'the message is stored once, with its cause')
 })
+
+await onEachBackend(
+  t,
+  'calls of a second attempt are those of the first by receiver and name, in whatever order they come',
+  async (t, on) => {
+    const { start } = on(t)
+    const rung = defineTopic<string>('rung')
+    const box = defineActor({
+      type: 'box',
+      initialState: { put: 0, counted: 0, closed: 0 },
+      decide: {
+        put: () => event('put'),
+        count: () => event('counted'),
+        close: () => event('closed'),
+      },
+      evolve: {
+        put: state => ({ ...state, put: state.put + 1 }),
+        counted: state => ({ ...state, counted: state.counted + 1 }),
+        closed: state => ({ ...state, closed: state.closed + 1 }),
+      },
+    })
+    const heard: string[] = []
+    let attempts = 0
+    const filler = defineReactor({
+      name: 'filler',
+      on: paid,
+      retry: { attempts: 2, first: 1 },
+      async handle(_message, { spawn, publish }) {
+        const isFirst = ++attempts === 1
+        // One has left before the second attempt, and the others come the other way round.
+        const ids = isFirst ? ['a', 'b', 'c', 'd'] : ['d', 'c', 'a']
+        const fill = async (id: string) => {
+          const { duplicate } = await spawn(box, id).ask('put')
+          t.equal(duplicate, !isFirst)
+          await spawn(box, id).send('count')
+        }
+        if (isFirst) for (const id of ids) await fill(id)
+        else await Promise.all(ids.map(fill))
+        if (isFirst) {
+          await publish(rung, 'begun')
+          throw new Error('the box is stuck')
+        }
+        // What the first attempt did not come to.
+        t.equal((await spawn(box, 'a').ask('close')).duplicate, false)
+        await publish(paidAgain, 'done')
+        await publish(rung, 'again, by another text')
+      },
+    })
+    const paidAgain = defineTopic<string>('paid-again')
+    const listener = defineReactor({
+      name: 'listener',
+      on: [rung, paidAgain],
+      handle: ({ data }) => void heard.push(data),
+    })
+    const node = await start({ actors: [box], reactors: [filler, listener] })
+    await node.publish(paid, 1)
+    await until(() => node.stats().reactors['filler']!.handled === 1)
+    await until(() => node.stats().inbox.open === 0 && heard.length === 2)
+    await node.settled()
+    const states = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(async id => (await node.spawn(box, id).state()).state),
+    )
+    t.strictSame(states, [
+      { put: 1, counted: 1, closed: 1 },
+      { put: 1, counted: 1, closed: 0 },
+      { put: 1, counted: 1, closed: 0 },
+      { put: 1, counted: 1, closed: 0 },
+    ])
+    t.strictSame(heard.toSorted(), ['begun', 'done'])
+  },
+)
+
+await t.test(
+  'names of commands of any length and with any sign are part of ids',
+  async t => {
+    const names = ['>#', 'é'.repeat(128), 'a.0', '%']
+    const odd = defineActor({
+      type: 'odd',
+      initialState: 0,
+      decide: Object.fromEntries(names.map(name => [name, () => event('done')])),
+      evolve: { done: (count: number) => count + 1 },
+    })
+    const ids: string[] = []
+    const caller = defineReactor({
+      name: 'caller',
+      on: paid,
+      async handle(_message, { spawn }) {
+        for (const name of names)
+          ids.push((await spawn(odd, 'o').ask(name, undefined as never)).commandId)
+      },
+    })
+    await using node = await startNode({
+      namespace: 'odd',
+      store: memory(),
+      actors: [odd],
+      reactors: [caller],
+    })
+    await node.publish(paid, 1, { id: 'm' })
+    await until(() => ids.length === names.length)
+    t.match(ids[0], 'paid:m>caller#%3E%23.0')
+    t.match(ids[1], /^paid:m>caller#sha256:[0-9a-f]{32}\.0$/)
+    t.match(ids[2], 'paid:m>caller#a.0.0')
+    t.equal(new Set(ids).size, names.length)
+  },
+)
