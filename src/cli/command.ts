@@ -114,9 +114,7 @@ export function boundsOf(
   flags: ParsedFlags,
   signal: AbortSignal,
 ): { readonly signal: AbortSignal; readonly timeout?: number } {
-  const timeout = countFlag(flags, 'timeout')
-  if (timeout === 0)
-    throw new UsageError('--timeout is "0": use a whole number of milliseconds from 1.')
+  const timeout = countFlag(flags, 'timeout', 1)
   return timeout === undefined ? { signal } : { signal, timeout }
 }
 

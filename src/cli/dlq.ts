@@ -57,7 +57,7 @@ export const dlq: CliCommand = {
     const verb = verbOf(given, verbs)
     const positions = positionsOf(verb, rest)
     const filter = filterOf(flags)
-    const limit = countFlag(flags, 'limit')
+    const limit = countFlag(flags, 'limit', 1)
     if (verb === 'discard-all' && Object.keys(filter).length === 0)
       throw new UsageError('discard-all removes what --where selects: give at least one.')
     const all: DeadLetterBulkOptions = {

@@ -49,7 +49,7 @@ Nothing is changed. Exit codes: 0 nothing found, ${exitCode.watch} only what is 
       ...(nats && { nats }),
       ...(dir !== undefined && { dir }),
       definitions,
-      limit: countFlag(flags, 'limit') ?? limitDefault,
+      limit: countFlag(flags, 'limit', 1) ?? limitDefault,
       signal,
       onProgress: (text: string) => progress.say(text),
     }

@@ -61,7 +61,10 @@ async function main([name = 'help', ...args]: readonly string[]): Promise<number
   // A reader that closes the pipe early (`cairn tail | head`) is no error.
   let isPipeClosed = false
   process.stdout.on('error', error => {
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') {
+      complain(`cairn: What it prints cannot be written: ${error.message}.`, 'red')
+      process.exit(exitCode.failed)
+    }
     isPipeClosed = true
     interrupt()
   })

@@ -24,7 +24,7 @@ export const read: CliCommand = {
     const actor = parseAddress(positionals(flags, ['TYPE/ID'])['TYPE/ID'])
     const from = countFlag(flags, 'from')
     const to = countFlag(flags, 'to')
-    const limit = countFlag(flags, 'limit')
+    const limit = countFlag(flags, 'limit', 1)
     const options = {
       signal,
       backwards: isSet(flags, 'backwards'),

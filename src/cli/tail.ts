@@ -23,7 +23,7 @@ export const tail: CliCommand = {
   run(flags, signal) {
     positionals(flags, [])
     const types = textFlags(flags, 'type').map(checkActorType)
-    const limit = countFlag(flags, 'limit') ?? Infinity
+    const limit = countFlag(flags, 'limit', 1) ?? Infinity
     const wantedAfter = countFlag(flags, 'after')
     return withNamespace(flags, async ({ store }) => {
       const after = wantedAfter ?? (await store.lastPosition())

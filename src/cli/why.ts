@@ -26,7 +26,7 @@ messages, timers that are set, and commands that no commit has handled yet.
         `${JSON.stringify(POSITION)} is not a position: use a whole number from 1, as "${programs.cairn} read" prints them.`,
       )
     const position = Number(POSITION)
-    const limit = countFlag(flags, 'limit') ?? searchedDefault
+    const limit = countFlag(flags, 'limit', 1) ?? searchedDefault
     return withNamespace(flags, async open => {
       const commit = await commitAt(open.store, position, signal)
       const causes = await causesOf(open.store, commit, signal)

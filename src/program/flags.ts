@@ -165,12 +165,16 @@ export function isSet(flags: ParsedFlags, name: string): boolean {
 }
 
 /** A whole number from 0, if given; throws {@link UsageError}. */
-export function countFlag(flags: ParsedFlags, name: string): number | undefined {
+export function countFlag(
+  flags: ParsedFlags,
+  name: string,
+  least = 0,
+): number | undefined {
   const value = textFlag(flags, name)
   if (value === undefined) return undefined
-  if (/^\d{1,15}$/.test(value)) return Number(value)
+  if (/^\d{1,15}$/.test(value) && Number(value) >= least) return Number(value)
   throw new UsageError(
-    `--${name} is ${JSON.stringify(value)}: use a whole number from 0.`,
+    `--${name} is ${JSON.stringify(value)}: use a whole number from ${least}.`,
   )
 }
 

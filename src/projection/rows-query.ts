@@ -181,7 +181,8 @@ function filterOf(
   if (typeof where === 'function') return where as (row: unknown, key: string) => boolean
   if (typeof where !== 'object' || where === null)
     throw invalid(about, `where is ${show(where)}`, 'an object of fields, or a function')
-  const wanted = Object.entries(where).filter(([, value]) => value !== undefined)
+  // `undefined` is a value to compare, and no field that is left out: a value that is missing by mistake must not select all rows.
+  const wanted = Object.entries(where)
   return (row: unknown) =>
     wanted.every(([field, value]) =>
       isDeepStrictEqual(

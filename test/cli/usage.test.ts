@@ -356,7 +356,7 @@ const mistakes: readonly Mistake[] = [
   [
     '--timeout 0',
     2,
-    /--timeout is "0": use a whole number of milliseconds from 1/,
+    /--timeout is "0": use a whole number from 1/,
     ['ask', 'account/alice', 'balance', '--timeout', '0', '--demo', ...here],
   ],
   [

@@ -53,6 +53,12 @@ await onEachBackend(t, 'rows are read page by page, in any order', async (t, sce
     }
     return keys
   }
+  const nobody = { status: undefined } as unknown as { status: string }
+  t.strictSame(
+    await read({ where: nobody }),
+    [],
+    'a value that is missing selects nothing',
+  )
   const all = prices.map((cents, i) => ({ key: `i${String(i).padStart(2, '0')}`, cents }))
   const keysOf = (rows: readonly { key: string }[]) => rows.map(({ key }) => key)
   t.strictSame(await read({}), keysOf(all))
