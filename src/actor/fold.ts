@@ -203,6 +203,21 @@ function withData(event: RecordedEvent, data: unknown): RecordedEvent {
   })
 }
 
+/** As {@link foldEvent}; throws `version-behind` in its place if a later behavior version has written the commit. */
+export function foldEventOf<State>(
+  context: FoldContext<State>,
+  state: State,
+  event: RecordedEvent,
+  commit: StoredCommit,
+): State {
+  try {
+    return foldEvent(context, state, event)
+  } catch (error) {
+    const { actor, behavior } = context
+    throw behindOr(error, actor, behavior.version, commit)
+  }
+}
+
 /**
  * Folds the events of a commit that come after `folded`, up to version `to`. Throws `actor-parked`, or `version-behind`
  * if a later version of the behavior has written to the history.
@@ -213,16 +228,11 @@ export function foldCommit<State>(
   commit: StoredCommit,
   to: Version = Infinity,
 ): FoldedState<State> {
-  const { actor, behavior } = context
   let { state, version } = folded
   for (const event of commit.events) {
     if (event.version <= version) continue
     if (event.version > to) break
-    try {
-      state = foldEvent(context, state, event)
-    } catch (error) {
-      throw behindOr(error, actor, behavior.version, commit)
-    }
+    state = foldEventOf(context, state, event, commit)
     version = event.version
   }
   return {

@@ -3,7 +3,7 @@
 import type { MalformedRecord, StoredCommit } from '../model/commit.js'
 import type { RecordedEvent } from '../model/event.js'
 import {
-  foldEvent,
+  foldEventOf,
   type FoldContext,
   type FoldedState,
   skipVersions,
@@ -16,16 +16,20 @@ export interface Step<State = unknown> {
   readonly folded: FoldedState<State>
 }
 
-/** The events of a commit that come after `start`; throws `actor-parked` at the first one that cannot be folded. */
+/**
+ * The events of a commit that come after `start`; throws `actor-parked` at the first one that cannot be folded, or
+ * `version-behind` if a later behavior version has written it.
+ */
 export function* foldSteps<State>(
   context: FoldContext<State>,
   start: FoldedState<State>,
-  { events, position }: StoredCommit,
+  commit: StoredCommit,
 ): Generator<Step<State>> {
+  const { events, position } = commit
   let folded = start
   for (const event of events) {
     if (event.version <= folded.version) continue
-    const state = foldEvent(context, folded.state, event)
+    const state = foldEventOf(context, folded.state, event, commit)
     const { inlineStateVersion } = start
     folded = { state, version: event.version, position, inlineStateVersion }
     // One step for each version: a stored event that became several, or none, comes as it is stored.

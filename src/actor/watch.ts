@@ -60,8 +60,8 @@ export interface WatchedEvent<State = unknown, Event = RecordedEvent> {
 }
 
 /**
- * Throws `actor-parked` if the history cannot be folded, `unknown-version` if `from` is later than the
- * last version, and the store's errors. Ends without an error when the signal fires or the node closes.
+ * Throws `actor-parked` if the history cannot be folded, `version-behind` if a later behavior version has written what cannot
+ * be, `unknown-version` if `from` is later than the last version, and the store's errors. Ends without an error when the signal fires or the node closes.
  */
 export async function* watchActor<State>(
   watches: Watches,

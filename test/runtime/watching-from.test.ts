@@ -102,3 +102,29 @@ async function watched(
   }
   return seen
 }
+
+await onEachBackend(
+  t,
+  'a watch by a definition of before says that it is behind',
+  async (t, sceneOn) => {
+    const scene = sceneOn(t)
+    const later = defineActor({
+      type: 'counter',
+      version: 2,
+      initialState: { sum: 0 },
+      decide: { like: () => [event('added'), event('liked')] },
+      evolve: { added: ({ sum }) => ({ sum: sum + 1 }), liked: state => state },
+    })
+    const owner = await scene.start({ actors: [later] })
+    const client = await scene.start({ actors: [] })
+    await owner.spawn(later, 'a').ask('like')
+    const versions: number[] = []
+    const watching = async () => {
+      for await (const { version } of client.spawn(counter, 'a').watch({ from: 0 }))
+        versions.push(version)
+    }
+    await t.rejects(watching(), { code: 'version-behind', retryable: true })
+    t.strictSame(versions, [1], 'up to the event that it does not know')
+    t.equal((await owner.spawn(later, 'a').ask('like')).version, 4, 'it is not parked')
+  },
+)
