@@ -200,6 +200,27 @@ await t.test(
   },
 )
 
+await t.test(
+  'on a full disk documents are refused, and the process lives on',
+  async t => {
+    const place = await LmdbFixture.make()
+    t.teardown(() => place[Symbol.asyncDispose]())
+    const run = `exec "${process.execPath}" "${writer}" fill-documents "${place.dir}" test`
+    const command = `unset NODE_OPTIONS && ulimit -f 2000 && ${run}`
+    const child = spawn('sh', ['-c', command], {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    })
+    const [messages, errors]: [unknown[], string[]] = [[], []]
+    child.on('message', message => messages.push(message))
+    child.stderr!.on('data', text => errors.push(String(text)))
+    t.strictSame(await once(child, 'close'), [0, null], errors.join(''))
+    const message = messages[0] as { stored: number; codes: string[] }
+    t.ok(message.stored > 10, `${message.stored} documents fitted`)
+    t.equal(message.codes.length, 23)
+    t.ok(message.codes.every(code => code === 'storage-failed'))
+  },
+)
+
 await t.test('a commit over the size limit is refused', async t => {
   const place = await LmdbFixture.make()
   t.teardown(() => place[Symbol.asyncDispose]())

@@ -7,13 +7,15 @@
 //     node lmdb-writer.mjs die-writing DIR NAMESPACE
 //     node lmdb-writer.mjs hold-lock DIR NAMESPACE
 //     node lmdb-writer.mjs fill DIR NAMESPACE
+//     node lmdb-writer.mjs fill-documents DIR NAMESPACE
 //
 // `append` tells its parent of each append that was acknowledged; so does `reopen`, which opens and
 // closes the log for each. `set-back` moves the number of the last commit in the lock file back by
 // COUNT, as a process can that opens the log while others write to it. `die-writing` kills itself
 // within a write transaction, with a record written and not committed. `hold-lock` takes the
 // write lock, says so on stdout, and keeps it until it is killed. `fill` appends until that
-// fails, and tells how often it succeeded and with what it failed.
+// fails, and tells how often it succeeded and with what it failed. `fill-documents` puts documents
+// in the same way, each alone and some at once.
 
 import { openSync, readSync, writeSync } from 'node:fs'
 
@@ -128,7 +130,37 @@ async function fill() {
   process.disconnect?.()
 }
 
+async function fillDocuments() {
+  const { embedded } = await compiled('index.js')
+  const open = await embedded({ dir }).open({ namespace, nodeId: 'filler' })
+  const value = new Uint8Array(4_000)
+  let stored = 0
+  const codes = []
+  const put = (/** @type {number} */ i) =>
+    open.documents.put(['filled', String(i)], value, 0)
+  while (codes.length < 3)
+    try {
+      await put(stored)
+      stored++
+    } catch (error) {
+      codes.push(/** @type {any} */ (error).code)
+    }
+  const together = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, i) => put(1_000_000 + i)),
+  )
+  for (const one of together)
+    codes.push(one.status === 'rejected' ? one.reason.code : one.status)
+  // What LMDB promises besides would end the process in a later turn.
+  await new Promise(resolve => setTimeout(resolve, 100))
+  tell({ stored, codes })
+  await open.close()
+  process.disconnect?.()
+}
+
 switch (mode) {
+  case 'fill-documents':
+    await fillDocuments()
+    break
   case 'append':
     await append()
     break

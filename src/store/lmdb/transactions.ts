@@ -43,7 +43,7 @@ export class Transactions {
       // A child transaction, so that an error within leaves nothing half-written.
       const done = await holdingExit(() =>
         this.#root.childTransaction(() => this.#runIfCurrent(work)),
-      )
+      ).catch(keepingReason)
       if (done !== undefined) return done.result
     }
     throw this.#setBack()
@@ -94,4 +94,14 @@ export class Transactions {
       { details: { path: this.#path } },
     )
   }
+}
+
+/**
+ * LMDB reports a failed commit in one error, and promises the reason in another. A reason that nobody asks for must not end the
+ * process as an unhandled rejection.
+ */
+function keepingReason(error: unknown): never {
+  const { commitError } = (error ?? {}) as { readonly commitError?: unknown }
+  if (commitError instanceof Promise) commitError.catch(() => {})
+  throw error
 }
