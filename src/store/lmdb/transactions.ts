@@ -100,8 +100,8 @@ export class Transactions {
  * LMDB reports a failed commit in one error, and promises the reason in another. A reason that nobody asks for must not end the
  * process as an unhandled rejection.
  */
-function keepingReason(error: unknown): never {
-  const { commitError } = (error ?? {}) as { readonly commitError?: unknown }
+function keepingReason(failure: unknown): never {
+  const { commitError } = (failure ?? {}) as { readonly commitError?: unknown }
   if (commitError instanceof Promise) commitError.catch(() => {})
-  throw error
+  throw failure
 }
